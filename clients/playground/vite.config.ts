@@ -1,0 +1,28 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vite";
+
+// `npm run dev` takes the API from a gateway running on the address below.
+const gateway = "http://127.0.0.1:8000";
+
+export default defineConfig({
+  base: "/playground/",
+  plugins: [react()],
+  worker: { format: "es" },
+  build: {
+    // Monaco is one large chunk whatever is done; the gateway lets browsers keep it for a year.
+    chunkSizeWarningLimit: 5000,
+    reportCompressedSize: false,
+    rolldownOptions: {
+      // "use no memo" in GraphiQL's files speaks to React's compiler, which ran when they were published.
+      onLog(level, log, handle) {
+        if (log.code !== "MODULE_LEVEL_DIRECTIVE") handle(level, log);
+      },
+    },
+  },
+  server: {
+    proxy: {
+      "/graphql": { target: gateway, ws: true },
+      "/dev": { target: gateway },
+    },
+  },
+});

@@ -1,0 +1,1 @@
+"""How a request gets in: app, configuration, trust, limits, transports, command line."""

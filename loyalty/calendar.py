@@ -1,0 +1,57 @@
+"""Days in the brand's zone: which day a moment falls on, when a day ends, months later."""
+
+import calendar as month_lengths
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from loyalty.programme import CapPeriod, EndOf, Expiry
+
+
+def day_of(moment: datetime, zone: ZoneInfo) -> date:
+    """Return the day that `moment` falls on in `zone`."""
+    return moment.astimezone(zone).date()
+
+
+def start_of(day: date, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC at which `day` begins in `zone`."""
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def end_of(day: date, zone: ZoneInfo) -> datetime:
+    """Return the moment in UTC at which `day` is over in `zone`."""
+    return start_of(day + timedelta(days=1), zone)
+
+
+def months_later(day: date, months: int) -> date:
+    """Return the same day so many months later (earlier where negative), or the last day of a shorter month."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return date(year, month + 1, min(day.day, month_lengths.monthrange(year, month + 1)[1]))
+
+
+def _last_day_of(day: date, span: EndOf) -> date:
+    months = {EndOf.MONTH: 1, EndOf.QUARTER: 3, EndOf.YEAR: 12}[span]
+    last_month = (day.month - 1) // months * months + months
+    return date(day.year, last_month, month_lengths.monthrange(day.year, last_month)[1])
+
+
+def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
+    """Return the last day on which points earned on a day may be spent; None where they never expire."""
+    if not (expiry.months or expiry.days):
+        return None
+    day = months_later(earned_on, expiry.months) + timedelta(days=expiry.days)
+    return _last_day_of(day, expiry.end_of) if expiry.end_of else day
+
+
+def cap_span(day: date, period: CapPeriod) -> str:
+    """Return the name of the cap's span that `day` is in: a day, an ISO week, a month, a year, or all time."""
+    if period is CapPeriod.DAY:
+        return day.isoformat()
+    if period is CapPeriod.WEEK:
+        year, week, _ = day.isocalendar()
+        return f"{year:04d}-W{week:02d}"
+    if period is CapPeriod.MONTH:
+        return f"{day:%Y-%m}"
+    if period is CapPeriod.YEAR:
+        return f"{day:%Y}"
+    return "ever"

@@ -1,0 +1,202 @@
+"""The one function that changes anything: a command, a member's state and a programme give a decision or a refusal.
+
+It is pure. The live path, a preview, an import and the property tests all call it, so they cannot disagree.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from loyalty.calendar import day_of
+from loyalty.decision import Decision, Unchanged
+from loyalty.draft import BALANCE_MAX, Draft
+from loyalty.earning import earn
+from loyalty.event import ENROLMENT, PURCHASE, REFUND, Channel, CountedEvent, Event
+from loyalty.ledger import Cause, Standing
+from loyalty.member import Member, Profile
+from loyalty.programme import Programme
+from loyalty.refund import take_back
+from loyalty.refusal import Refusal, RefusalCode
+
+CLOCK_SKEW_MAX = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrol:
+    """Make somebody a member."""
+
+    member: str
+    number: str
+    profile: Profile
+    card: str | None
+    channel: Channel
+    store: str | None
+    occurred_at: datetime
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class RecordEvent:
+    """Count an event. For a refund, `bought` is the purchase that it takes back, None where there is no such."""
+
+    event: Event
+    cause: Cause
+    bought: CountedEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustPoints:
+    """Give points or take some away, for a reason that a person answers for."""
+
+    points: int
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Do what time alone demands: expire lots, end a tier's period."""
+
+    cause: Cause
+
+
+Command = Enrol | RecordEvent | AdjustPoints | Settle
+
+
+def decide(
+    command: Command, member: Member | None, programme: Programme, now: datetime
+) -> Decision | Refusal | Unchanged:
+    """Return what `command` does to `member` under `programme` at `now`.
+
+    Returns a `Refusal` where the caller can mend something, `Unchanged` where a `Settle` finds nothing due.
+    """
+    if isinstance(command, Enrol):
+        return _enrol(command, programme, now)
+    if member is None:
+        return Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
+    if isinstance(command, RecordEvent):
+        return _record_event(command, member, programme, now)
+    if isinstance(command, AdjustPoints):
+        return _adjust_points(command, member, programme, now)
+    draft = Draft(member, programme, now)
+    return draft.close(command.cause) if draft.changed else Unchanged()
+
+
+def _enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Refusal:
+    birth_date = command.profile.birth_date
+    if birth_date is not None and birth_date > day_of(now, programme.zone):
+        return Refusal(RefusalCode.INVALID, "birth_date_future", ("birthDate",))
+    newcomer = Member(
+        id=command.member,
+        programme=programme.key,
+        number=command.number,
+        version=0,
+        enrolled_at=command.occurred_at,
+        profile=command.profile,
+        standing=Standing(programme.tiers[0].key, command.occurred_at, None),
+        cards=(command.card,) if command.card else (),
+    )
+    event = Event(
+        key=command.cause.key,
+        sender=command.cause.subject,
+        type=ENROLMENT,
+        occurred_at=command.occurred_at,
+        channel=command.channel,
+        store=command.store,
+    )
+    draft = Draft(newcomer, programme, now)
+    earned = earn(event, newcomer, programme)
+    if earned.why:
+        draft.earn(event, earned)
+    return draft.close(command.cause)
+
+
+def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
+    """Return what is wrong with an event on its own, whoever it is for."""
+    event_type = programme.event_types.get(event.type)
+    if event_type is None or event.type == ENROLMENT:
+        known = ", ".join(sorted(key for key in programme.event_types if key != ENROLMENT))
+        return Refusal(RefusalCode.INVALID, "event_type_unknown", ("type",), {"type": event.type, "known": known})
+    if event.occurred_at > now + CLOCK_SKEW_MAX:
+        return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
+    if event.type == REFUND:
+        if event.refund_of is None:
+            return Refusal(RefusalCode.INVALID, "refund_of_missing", ("refundOf",))
+    elif event.refund_of is not None:
+        return Refusal(RefusalCode.INVALID, "refund_of_unexpected", ("refundOf",))
+    if event_type.attributes is not None:
+        fault = event_type.attributes.fault(event.attributes)
+        if fault:
+            return Refusal(RefusalCode.INVALID, "attributes_invalid", ("attributes",), {"fault": fault})
+    return _check_purchase(event, programme)
+
+
+def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
+    purchase = event.purchase
+    if purchase is None:
+        if event.type == PURCHASE:
+            return Refusal(RefusalCode.INVALID, "purchase_missing", ("purchase",))
+        return None
+    if event.type not in {PURCHASE, REFUND}:
+        return Refusal(RefusalCode.INVALID, "purchase_unexpected", ("purchase",), {"type": event.type})
+    if purchase.currency != programme.currency:
+        params = {"currency": purchase.currency, "expected": programme.currency}
+        return Refusal(RefusalCode.INVALID, "currency_mismatch", ("purchase", "currency"), params)
+    if purchase.total < 0:
+        return Refusal(RefusalCode.INVALID, "total_negative", ("purchase", "total"))
+    for index, line in enumerate(purchase.lines):
+        if line.quantity < 0:
+            path = ("purchase", "lines", str(index), "quantity")
+            return Refusal(RefusalCode.INVALID, "quantity_negative", path)
+    return None
+
+
+def _record_event(command: RecordEvent, member: Member, programme: Programme, now: datetime) -> Decision | Refusal:
+    event = command.event
+    refusal = _check_event(event, programme, now)
+    if refusal is not None:
+        return refusal
+    draft = Draft(member, programme, now)
+    if event.type == REFUND:
+        return _refund(command, draft)
+    earned = earn(event, draft.member, programme)
+    if draft.member.lifetime + earned.points > BALANCE_MAX:
+        return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
+    counted = draft.earn(event, earned)
+    return draft.close(command.cause, counted=counted)
+
+
+def _refund(command: RecordEvent, draft: Draft) -> Decision | Refusal:
+    event, bought = command.event, command.bought
+    if bought is None or bought.member != draft.member.id or bought.event.type != PURCHASE:
+        return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
+    if event.occurred_at < bought.event.occurred_at:
+        return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
+    taken = take_back(bought, event.purchase)
+    if isinstance(taken, Refusal):
+        return taken
+    draft.reverse(event, bought, taken)
+    counted = CountedEvent(
+        event=event,
+        member=draft.member.id,
+        version=draft.version,
+        grants=(),
+        earned_on=bought.earned_on,
+        expires_on=bought.expires_on,
+        returned=(Fraction(1),),
+    )
+    return draft.close(command.cause, counted=counted, amended=replace(bought, returned=taken.returned))
+
+
+def _adjust_points(command: AdjustPoints, member: Member, programme: Programme, now: datetime) -> Decision | Refusal:
+    if command.points == 0:
+        return Refusal(RefusalCode.INVALID, "adjustment_zero", ("points",))
+    if not (command.cause.reason or "").strip():
+        return Refusal(RefusalCode.INVALID, "reason_missing", ("reason",))
+    draft = Draft(member, programme, now)
+    if draft.member.lifetime + command.points > BALANCE_MAX:
+        return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("points",), {"max": BALANCE_MAX})
+    if command.points < 0 and draft.member.available + command.points < 0:
+        params = {"available": draft.member.available, "asked": -command.points}
+        return Refusal(RefusalCode.INSUFFICIENT_POINTS, "insufficient_points", ("points",), params)
+    draft.adjust(command.points)
+    return draft.close(command.cause)

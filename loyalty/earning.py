@@ -1,0 +1,298 @@
+"""What an event earns: the programme's rules, one after the other, each with its explanation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
+from typing import Any
+
+from loyalty.calendar import cap_span, day_of
+from loyalty.event import Event, Grant
+from loyalty.explanation import Explanation, Reason
+from loyalty.member import Member
+from loyalty.programme import CapPeriod, EarningRule, ExpressionFault, Programme, Rounding, Stacking
+
+POINTS_MAX = 1_000_000_000
+CAPPED_DAYS_KEPT = 400
+
+_ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Rounding.UP: ROUND_UP}
+
+
+@dataclass(slots=True)
+class Earned:
+    """What all rules gave for one event. `capped` is what each capped rule has given now in each span."""
+
+    grants: list[Grant] = field(default_factory=list)
+    why: list[Explanation] = field(default_factory=list)
+    capped: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    @property
+    def points(self) -> int:
+        """All points of all rules."""
+        return sum(grant.points for grant in self.grants)
+
+    @property
+    def qualifying(self) -> int:
+        """The points that count towards the next tier."""
+        return sum(grant.points for grant in self.grants if grant.qualifying)
+
+
+def whole_points(value: Any, rounding: Rounding) -> int:
+    """Return the whole number of points of a rule's result.
+
+    Raises:
+        ExpressionFault: it is no number, is below zero, or is more than any event may give.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ExpressionFault(f"points must be a number, got {type(value).__name__}")
+    # repr() of a float is its shortest decimal form: 0.1 is taken as a tenth and not as 0.1000000000000000055.
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not number.is_finite() or not 0 <= number <= POINTS_MAX:
+        raise ExpressionFault(f"points must be from 0 to {POINTS_MAX}, got {value}")
+    return int(number.quantize(Decimal(1), rounding=_ROUNDING[rounding]))
+
+
+def spread(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
+    """Return `points` in whole parts in proportion to `weights`, summing exactly to `points` (largest remainder)."""
+    shares = [max(weight, Decimal(0)) for weight in weights]
+    total = sum(shares, Decimal(0))
+    if not total:
+        shares, total = [Decimal(1)] * len(weights), Decimal(len(weights))
+    # Scaled integers: exact whatever the number of decimals, where a quotient of decimals would be cut off.
+    scale = max((-int(share.as_tuple().exponent) for share in shares), default=0)
+    numerators = [int(share.scaleb(max(scale, 0))) for share in shares]
+    denominator = sum(numerators)
+    parts = [points * numerator // denominator for numerator in numerators]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (-(points * numerators[i] % denominator), i))
+    for index in by_remainder[: points - sum(parts)]:
+        parts[index] += 1
+    return tuple(parts)
+
+
+def event_variables(event: Event, programme: Programme) -> dict[str, Any]:
+    """Return `event` as the rules' expressions see it; money as a double, for comparisons."""
+    local = event.occurred_at.astimezone(programme.zone)
+    purchase = event.purchase
+    return {
+        "type": event.type,
+        "channel": event.channel.value,
+        "store": event.store or "",
+        "partner": event.partner or "",
+        "weekday": local.isoweekday(),
+        "hour": local.hour,
+        "day": local.date().isoformat(),
+        "attributes": dict(event.attributes),
+        "purchase": {
+            "total": float(purchase.total) if purchase else 0.0,
+            "lines": [
+                {
+                    "sku": line.sku,
+                    "quantity": float(line.quantity),
+                    "amount": float(line.amount),
+                    "category": line.category or "",
+                    "brand": line.brand or "",
+                }
+                for line in (purchase.lines if purchase else ())
+            ],
+        },
+    }
+
+
+def member_variables(member: Member, programme: Programme, event: Event) -> dict[str, Any]:
+    """Return `member` as the rules' expressions see it, before the event is counted."""
+    today = day_of(event.occurred_at, programme.zone)
+    birth_date = member.profile.birth_date
+    return {
+        "tier": member.standing.tier,
+        "rank": programme.tier(member.standing.tier).rank,
+        "available": member.available,
+        "lifetime": member.lifetime,
+        "locale": member.profile.locale,
+        "completion": member.profile.completion,
+        "birthday": birth_date is not None and (birth_date.month, birth_date.day) == (today.month, today.day),
+        "tenure_days": max(0, (today - day_of(member.enrolled_at, programme.zone)).days),
+        "events": {key: member.counted.get(key, 0) for key in programme.event_types},
+    }
+
+
+def _outside(rule: EarningRule, event: Event, member: Member, local: datetime) -> Reason | None:
+    """Return what keeps the event out of the rule's reach, or None."""
+    window = rule.window
+    if rule.channels and event.channel not in rule.channels:
+        return Reason.CHANNEL
+    if rule.stores and event.store not in rule.stores:
+        return Reason.STORE
+    if rule.partners and event.partner not in rule.partners:
+        return Reason.PARTNER
+    if rule.tiers and member.standing.tier not in rule.tiers:
+        return Reason.TIER
+    if window is None:
+        return None
+    if (window.first_day and local.date() < window.first_day) or (window.last_day and local.date() > window.last_day):
+        return Reason.WINDOW
+    if window.weekdays and local.isoweekday() not in window.weekdays:
+        return Reason.WEEKDAY
+    if window.hours and not _within(local, window.hours):
+        return Reason.HOURS
+    return None
+
+
+def _within(local: datetime, hours: tuple[time, time]) -> bool:
+    start, end = hours
+    moment = local.time()
+    return start <= moment < end if start < end else moment >= start or moment < end
+
+
+@dataclass(slots=True)
+class _Calculation:
+    """One event on its way through the rules."""
+
+    event: Event
+    member: Member
+    programme: Programme
+    local: datetime
+    earned: Earned
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    def scope(self) -> Mapping[str, Any]:
+        """Return the variables of the rules' expressions, made for the first rule that has one."""
+        if not self.variables:
+            self.variables["event"] = event_variables(self.event, self.programme)
+            self.variables["member"] = member_variables(self.member, self.programme, self.event)
+        self.variables["earned"] = self.earned.points
+        return self.variables
+
+    def parts(self) -> tuple[Decimal, ...]:
+        """Return the money of each line, or of the whole where there are none: what grants are spread over."""
+        purchase = self.event.purchase
+        if purchase is None:
+            return (Decimal(0),)
+        return tuple(line.amount for line in purchase.lines) or (purchase.total,)
+
+    def matching(self, rule: EarningRule) -> tuple[Decimal, ...]:
+        """Return the money that counts for `rule` on each line: 0 where the line does not match."""
+        parts = self.parts()
+        if rule.lines is None:
+            return parts
+        if self.event.purchase is None or not self.event.purchase.lines:
+            return tuple(Decimal(0) for _ in parts)
+        hits = rule.lines.evaluate(self.scope())
+        return tuple(amount if hit is True else Decimal(0) for amount, hit in zip(parts, hits, strict=True))
+
+    def points_of(self, rule: EarningRule) -> tuple[int, ...]:
+        """Return what `rule` gives on each line before its cap."""
+        weights = self.matching(rule)
+        if rule.rate is None:
+            if rule.points is None:
+                raise ExpressionFault("the rule has neither a rate nor points")
+            return spread(whole_points(rule.points.evaluate(self.scope()), rule.rounding), weights)
+        purchase = self.event.purchase
+        whole = rule.lines is None and purchase is not None
+        money = purchase.total if whole and purchase else sum(weights, Decimal(0))
+        points = max(money, Decimal(0)) * rule.rate.points / rule.rate.per
+        return spread(whole_points(points, rule.rate.rounding), weights)
+
+
+def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
+    """Return the span of the rule's cap and what is left in it; None where the event is too late to know."""
+    cap = rule.cap
+    if cap is None:
+        return "", POINTS_MAX
+    spans = member.capped.get(rule.key, {})
+    newest = max((span for span in spans if cap.period is CapPeriod.DAY), default="")
+    if newest and (date.fromisoformat(newest) - day).days > CAPPED_DAYS_KEPT:
+        return None
+    span = cap_span(day, cap.period)
+    return span, max(0, cap.points - spans.get(span, 0))
+
+
+def _capped(by_line: tuple[int, ...], most: int) -> tuple[int, ...]:
+    total = sum(by_line)
+    return by_line if total <= most else spread(most, tuple(Decimal(points) for points in by_line))
+
+
+def _unapplied(rule: str, reason: Reason, **params: str | int) -> Explanation:
+    return Explanation(rule, 0, applied=False, reason=reason, params=params)
+
+
+def _try_rule(calculation: _Calculation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
+    """Return the rule's grant with its explanation and cap span, or the explanation of why it gives nothing."""
+    outside = _outside(rule, calculation.event, calculation.member, calculation.local)
+    if outside:
+        return _unapplied(rule.key, outside)
+    try:
+        if rule.condition is not None and rule.condition.evaluate(calculation.scope()) is not True:
+            return _unapplied(rule.key, Reason.CONDITION)
+        by_line = calculation.points_of(rule)
+    except ExpressionFault as fault:
+        return _unapplied(rule.key, Reason.FAULT, fault=str(fault))
+    if not sum(by_line):
+        return _unapplied(rule.key, Reason.NOTHING_DUE)
+    room = _fits_cap(calculation.member, rule, calculation.local.date())
+    if room is None:
+        return _unapplied(rule.key, Reason.TOO_LATE, days=CAPPED_DAYS_KEPT)
+    span, most = room
+    cap_points = rule.cap.points if rule.cap else 0
+    if most == 0:
+        return _unapplied(rule.key, Reason.CAP_REACHED, cap=cap_points)
+    given = _capped(by_line, most)
+    points = sum(given)
+    reason = Reason.CAPPED if points < sum(by_line) else Reason.GIVEN
+    params: dict[str, str | int] = {"cap": cap_points} if reason is Reason.CAPPED else {}
+    grant = Grant(rule.key, given, rule.qualifying)
+    return grant, Explanation(rule.key, points, applied=True, reason=reason, params=params), span
+
+
+def earn(event: Event, member: Member, programme: Programme) -> Earned:
+    """Return what `event` gives to `member`: the grants that apply and an explanation for every rule of its type.
+
+    Rules are tried by falling priority. A rule whose expression does not fit the event gives nothing and says so; it
+    never fails the event.
+    """
+    rules = programme.rules_by_event.get(event.type, ())
+    earned = Earned(capped={rule: dict(spans) for rule, spans in member.capped.items()})
+    calculation = _Calculation(event, member, programme, event.occurred_at.astimezone(programme.zone), earned)
+    given: dict[str, tuple[Grant, Explanation, str]] = {}
+    told: dict[str, Explanation] = {}
+    leaders: dict[str, str] = {}
+    exclusive: str | None = None
+    for rule in rules:
+        if exclusive is not None:
+            told[rule.key] = _unapplied(rule.key, Reason.EXCLUDED, by=exclusive)
+            continue
+        result = _try_rule(calculation, rule)
+        if isinstance(result, Explanation):
+            told[rule.key] = result
+            continue
+        if rule.stacking is Stacking.BEST:
+            leader = leaders.get(rule.group)
+            if leader is not None and given[leader][0].points >= result[0].points:
+                told[rule.key] = _unapplied(rule.key, Reason.OUTDONE, by=leader)
+                continue
+            if leader is not None:
+                del given[leader]
+                told[leader] = _unapplied(leader, Reason.OUTDONE, by=rule.key)
+            leaders[rule.group] = rule.key
+        given[rule.key] = result
+        earned.grants = [grant for grant, _, _ in given.values()]
+        if rule.stacking is Stacking.EXCLUSIVE:
+            exclusive = rule.key
+    for grant, explanation, span in given.values():
+        told[grant.rule] = explanation
+        if span:
+            spans = earned.capped.setdefault(grant.rule, {})
+            spans[span] = spans.get(span, 0) + grant.points
+    earned.why = [told[rule.key] for rule in rules]
+    return earned
+
+
+def without_old_spans(capped: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
+    """Return what capped rules gave, without spans too old to matter and rules that are no more."""
+    kept: dict[str, dict[str, int]] = {}
+    for key, spans in capped.items():
+        rule = programme.rule(key)
+        if rule is None or rule.cap is None:
+            continue
+        keep = sorted(spans)[-CAPPED_DAYS_KEPT:]
+        kept[key] = {span: spans[span] for span in keep if spans[span]}
+    return {key: spans for key, spans in kept.items() if spans}

@@ -1,0 +1,79 @@
+"""A member: the one snapshot that every decision starts from and every channel is shown."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from loyalty.calendar import end_of
+from loyalty.ledger import Account, Standing
+from loyalty.lot import Lot
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Who a member is. Every field may be missing but the locale that messages are written in."""
+
+    locale: str
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    birth_date: date | None = None
+
+    @property
+    def completion(self) -> float:
+        """The share of the five personal fields that are filled in, 0 to 1."""
+        fields = (self.first_name, self.last_name, self.email, self.phone, self.birth_date)
+        return sum(value is not None for value in fields) / len(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """The state of one member at one version.
+
+    `qualifying` holds qualifying points by day; `counted` how many events of each type were counted; `capped` what each
+    capped rule gave in each span of its cap; `head` the hash of the record of this version.
+    """
+
+    id: str
+    programme: str
+    number: str
+    version: int
+    enrolled_at: datetime
+    profile: Profile
+    standing: Standing
+    balances: Mapping[Account, int] = field(default_factory=dict)
+    lots: tuple[Lot, ...] = ()
+    qualifying: Mapping[date, int] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
+    capped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    cards: tuple[str, ...] = ()
+    head: str = ""
+
+    def balance(self, account: Account) -> int:
+        """Return what stands on one account."""
+        return self.balances.get(account, 0)
+
+    @property
+    def available(self) -> int:
+        """Points that may be spent now; below zero where a refund took back points already spent."""
+        return self.balance(Account.AVAILABLE)
+
+    @property
+    def lifetime(self) -> int:
+        """All points ever given, less those that refunds took back."""
+        return -self.balance(Account.ISSUED)
+
+    @property
+    def debt(self) -> int:
+        """Points owed: what the next earnings fill first."""
+        return max(0, -self.available)
+
+
+def due_at(member: Member, zone: ZoneInfo) -> datetime | None:
+    """Return when time alone changes the member next: a lot expires or a tier's period ends. None: never."""
+    moments = [end_of(lot.key.expires_on, zone) for lot in member.lots if lot.points and lot.key.expires_on is not None]
+    if member.standing.until is not None:
+        moments.append(member.standing.until)
+    return min(moments, default=None)

@@ -1,0 +1,240 @@
+"""A programme: its tiers, earning rules, expiry and policies, as values that never change.
+
+Programmes are written as files (see `models/programme_file.py`); a changed file becomes a new version.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from loyalty.event import Channel
+
+
+class Expression(Protocol):
+    """A compiled expression of the rules' language (CEL)."""
+
+    @property
+    def source(self) -> str:
+        """The text it was compiled from."""
+
+    def evaluate(self, variables: Mapping[str, Any]) -> Any:
+        """Return its value.
+
+        Raises:
+            ExpressionFault: the expression does not fit the event, a missing attribute or a wrong type.
+        """
+
+
+class ExpressionFault(Exception):  # noqa: N818 - a fault in a programme's rule, told to its author
+    """An expression that cannot be evaluated for an event; carries the evaluator's own words."""
+
+
+class AttributesCheck(Protocol):
+    """A compiled JSON Schema of an event type's attributes."""
+
+    def fault(self, attributes: Mapping[str, Any]) -> str | None:
+        """Return the first thing wrong with `attributes`, as a sentence with its path, or None."""
+
+
+class Rounding(StrEnum):
+    """How a fraction of a point becomes a whole number."""
+
+    DOWN = "down"
+    HALF_UP = "half_up"
+    UP = "up"
+
+
+class CapPeriod(StrEnum):
+    """The span of time that a cap looks at, in the brand's zone, around the event's own day."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    YEAR = "year"
+    EVER = "ever"
+
+
+class Stacking(StrEnum):
+    """What a rule does beside the others.
+
+    `add`: gives besides them. `best`: of the rules with the same group only the one that gives most counts.
+    `exclusive`: once it applies, no rule of lower priority does.
+    """
+
+    ADD = "add"
+    BEST = "best"
+    EXCLUSIVE = "exclusive"
+
+
+class SpentPoints(StrEnum):
+    """What becomes of points that a refund should take back but that were spent."""
+
+    NEGATIVE = "negative"
+    WRITE_OFF = "write_off"
+
+
+class QualificationKind(StrEnum):
+    """What a qualification period is.
+
+    `calendar_year` starts on the same day each year; a tier reached in one is kept to the end of the next.
+    `rolling` is the last so many months; a tier is kept for as long after the last day that met its threshold.
+    `lifetime` never ends, and a tier is never lost.
+    """
+
+    CALENDAR_YEAR = "calendar_year"
+    ROLLING = "rolling"
+    LIFETIME = "lifetime"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text for people in each language it was written in; `default` is the programme's own locale."""
+
+    by_locale: Mapping[str, str]
+    default: str
+
+    def in_locale(self, locale: str) -> str:
+        """Return the text in `locale`, else in its language without the region, else in the programme's locale."""
+        for tag in (locale, locale.split("-", maxsplit=1)[0]):
+            if tag in self.by_locale:
+                return self.by_locale[tag]
+        return self.by_locale[self.default]
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """A status level. `rank` counts from 0, the level everybody has; `threshold` is in qualifying points."""
+
+    key: str
+    name: Text
+    rank: int
+    threshold: int
+    benefits: tuple[Text, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Qualification:
+    """How long points count towards a tier. `months` is for `rolling`, `starts` (month, day) for `calendar_year`."""
+
+    kind: QualificationKind
+    months: int = 12
+    starts: tuple[int, int] = (1, 1)
+
+
+class EndOf(StrEnum):
+    """Where an expiry day is moved to: the last day of its month, quarter or year."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When points expire: so many months and days after they were earned; both 0 means never."""
+
+    months: int = 0
+    days: int = 0
+    end_of: EndOf | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """`points` for each whole or begun `per` (see `rounding`) of the money paid on the lines that count."""
+
+    points: Decimal
+    per: Decimal
+    rounding: Rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `points` in `period` from one rule for one member."""
+
+    points: int
+    period: CapPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """When a rule is in force, in the brand's zone: days (both inclusive), ISO weekdays, and hours [start, end)."""
+
+    first_day: date | None = None
+    last_day: date | None = None
+    weekdays: frozenset[int] = frozenset()
+    hours: tuple[time, time] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarningRule:
+    """What one kind of event gives. Points come from `rate`, or from `points`; the other is None.
+
+    `condition` and `points` see `event`, `member` and `earned` (what the rules before gave for this event); `lines`
+    is evaluated for each receipt line as a list, and narrows `rate` to the lines where it is true.
+    """
+
+    key: str
+    name: Text
+    event: str
+    rate: Rate | None = None
+    points: Expression | None = None
+    rounding: Rounding = Rounding.DOWN
+    condition: Expression | None = None
+    lines: Expression | None = None
+    priority: int = 0
+    stacking: Stacking = Stacking.ADD
+    group: str = ""
+    cap: Cap | None = None
+    window: Window | None = None
+    channels: frozenset[Channel] = frozenset()
+    stores: frozenset[str] = frozenset()
+    partners: frozenset[str] = frozenset()
+    tiers: frozenset[str] = frozenset()
+    qualifying: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """A type of event that the programme knows; `name` labels it in the ledger, `attributes` checks them."""
+
+    key: str
+    name: Text | None = None
+    attributes: AttributesCheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """One version of a brand's programme. Tiers come by rank, rules by falling priority."""
+
+    key: str
+    version: int
+    name: str
+    currency: str
+    locale: str
+    zone: ZoneInfo
+    tiers: tuple[Tier, ...]
+    qualification: Qualification
+    expiry: Expiry
+    spent_points: SpentPoints
+    rules: tuple[EarningRule, ...]
+    event_types: Mapping[str, EventType]
+    rules_by_event: Mapping[str, Sequence[EarningRule]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Index the rules by the event they are for, so that an event walks only its own."""
+        by_event: dict[str, list[EarningRule]] = {}
+        for rule in self.rules:
+            by_event.setdefault(rule.event, []).append(rule)
+        object.__setattr__(self, "rules_by_event", by_event)
+
+    def tier(self, key: str) -> Tier:
+        """Return the tier called `key`; the first one where a programme no longer has it."""
+        return next((tier for tier in self.tiers if tier.key == key), self.tiers[0])
+
+    def rule(self, key: str) -> EarningRule | None:
+        """Return the rule called `key`, or None where a programme no longer has it."""
+        return next((rule for rule in self.rules if rule.key == key), None)

@@ -1,0 +1,209 @@
+"""Status: a pure function of the points earned on each day of the qualification period, never of the balance.
+
+Days are added up, so the order in which events arrive does not matter. What is stored besides is only what time has
+promised already: a tier is given at once, and taken away no sooner than at the end of its period.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from loyalty.calendar import day_of, end_of, months_later, start_of
+from loyalty.ledger import Standing
+from loyalty.programme import Programme, QualificationKind, Tier
+
+LIFETIME_BUCKET = date(1900, 1, 1)
+LIFETIME_DAYS_KEPT = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Deserved:
+    """The tier that points alone give: reached on `since`, kept to the end of `last_day` (None: for ever)."""
+
+    tier: Tier
+    since: date | None
+    last_day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The way to the next tier. `before` is when the period ends, None where it rolls or never ends."""
+
+    tier: Tier
+    qualifying: int
+    required: int
+    before: datetime | None
+
+    @property
+    def missing(self) -> int:
+        """Points still to earn; 0 or more."""
+        return max(0, self.required - self.qualifying)
+
+    @property
+    def ratio(self) -> float:
+        """How much of the way is done, 0 to 1."""
+        return min(1.0, max(0.0, self.qualifying / self.required)) if self.required else 1.0
+
+
+def _year_start(today: date, starts: tuple[int, int]) -> date:
+    """Return the first day of the qualification year that `today` is in."""
+    this_year = date(today.year, *starts)
+    return this_year if today >= this_year else date(today.year - 1, *starts)
+
+
+def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
+    """Return the day on which the running sum of `days` first reached `threshold`, if it has not fallen below since."""
+    total = 0
+    reached: date | None = None
+    for day, points in days:
+        total += points
+        if total < threshold:
+            reached = None
+        elif reached is None:
+            reached = day
+    return reached
+
+
+def _between(days: Mapping[date, int], first: date, end: date) -> list[tuple[date, int]]:
+    """Return the days in [first, end), in order."""
+    return sorted((day, points) for day, points in days.items() if first <= day < end)
+
+
+def _by_calendar_year(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+    starts = programme.qualification.starts
+    this = _year_start(today, starts)
+    previous, following = months_later(this, -12), months_later(this, 12)
+    after_next = months_later(this, 24)
+    now_days, then_days = _between(days, this, following), _between(days, previous, this)
+    for tier in reversed(programme.tiers[1:]):
+        then, now = _crossing(then_days, tier.threshold), _crossing(now_days, tier.threshold)
+        if now or then:
+            end = after_next if now else following
+            return Deserved(tier, then or now, end - timedelta(days=1))
+    return Deserved(programme.tiers[0], None, None)
+
+
+def _by_rolling_months(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+    months = programme.qualification.months
+    recent = sorted((day, points) for day, points in days.items() if day <= today)
+    sums: list[tuple[date, int]] = []
+    total = first = 0
+    for day, points in recent:
+        total += points
+        while months_later(recent[first][0], months) <= day:
+            total -= recent[first][1]
+            first += 1
+        sums.append((day, total))
+    for tier in reversed(programme.tiers[1:]):
+        met = [day for day, total in sums if total >= tier.threshold and months_later(day, months) > today]
+        if met:
+            return Deserved(tier, met[0], months_later(met[-1], months) - timedelta(days=1))
+    return Deserved(programme.tiers[0], None, None)
+
+
+def _by_lifetime(programme: Programme, days: Mapping[date, int]) -> Deserved:
+    ordered = sorted(days.items())
+    for tier in reversed(programme.tiers[1:]):
+        reached = _crossing(ordered, tier.threshold)
+        if reached:
+            return Deserved(tier, reached, None)
+    return Deserved(programme.tiers[0], None, None)
+
+
+def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+    """Return the tier that the qualifying points of `days` give on `today`, and for how long."""
+    kind = programme.qualification.kind
+    if kind is QualificationKind.CALENDAR_YEAR:
+        return _by_calendar_year(programme, days, today)
+    if kind is QualificationKind.ROLLING:
+        return _by_rolling_months(programme, days, today)
+    return _by_lifetime(programme, days)
+
+
+def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
+    """Return when a tier that is no longer deserved ends: with the period under way, never later than promised."""
+    if programme.qualification.kind is QualificationKind.CALENDAR_YEAR:
+        this = _year_start(day_of(now, programme.zone), programme.qualification.starts)
+        period_end = start_of(months_later(this, 12), programme.zone)
+        return min(standing.until, period_end) if standing.until else period_end
+    if programme.qualification.kind is QualificationKind.ROLLING and standing.until is None:
+        today = day_of(now, programme.zone)
+        return start_of(months_later(today, programme.qualification.months), programme.zone)
+    return standing.until
+
+
+def restand(
+    programme: Programme,
+    standing: Standing,
+    days: Mapping[date, int],
+    *,
+    enrolled_at: datetime,
+    now: datetime,
+) -> Standing:
+    """Return the member's standing at `now`: promoted at once, demoted only where the period is over.
+
+    A member who deserves less than the tier it has (a refund, a changed programme) keeps it to the end of the period.
+    A demotion takes effect at the very moment the old tier ended, however late it is noticed.
+    """
+    while True:
+        over = standing.until is not None and standing.until <= now
+        moment = standing.until if over and standing.until else now
+        due = deserved(programme, days, day_of(moment, programme.zone))
+        current = programme.tier(standing.tier)
+        until = end_of(due.last_day, programme.zone) if due.last_day else None
+        reached = max(start_of(due.since, programme.zone), enrolled_at) if due.since else enrolled_at
+        if due.tier.rank > current.rank:
+            standing = Standing(due.tier.key, reached, until)
+        elif due.tier.rank == current.rank:
+            since = min(standing.since, reached) if due.since else standing.since
+            standing = Standing(current.key, since, until)
+        elif over:
+            standing = Standing(due.tier.key, moment, until)
+        elif current.rank == 0:
+            standing = Standing(current.key, standing.since, None)
+        else:
+            standing = Standing(current.key, standing.since, _kept_until(programme, standing, now))
+        if not over:
+            return standing
+
+
+def progress(programme: Programme, standing: Standing, days: Mapping[date, int], *, now: datetime) -> Progress | None:
+    """Return the way to the tier above the member's own, or None at the top."""
+    rank = programme.tier(standing.tier).rank
+    if rank + 1 >= len(programme.tiers):
+        return None
+    following = programme.tiers[rank + 1]
+    today = day_of(now, programme.zone)
+    before: datetime | None = None
+    kind = programme.qualification.kind
+    if kind is QualificationKind.CALENDAR_YEAR:
+        first = _year_start(today, programme.qualification.starts)
+        end = months_later(first, 12)
+        before = start_of(end, programme.zone)
+    elif kind is QualificationKind.ROLLING:
+        first, end = (
+            months_later(today, -programme.qualification.months) + timedelta(days=1),
+            today + timedelta(days=1),
+        )
+    else:
+        first, end = date.min, date.max
+    earned = max(0, sum(points for _, points in _between(days, first, end)))
+    return Progress(following, earned, following.threshold, before)
+
+
+def keep_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> dict[date, int]:
+    """Return the days that can still matter: two periods; for `lifetime`, all, the old ones in one sum."""
+    today = day_of(now, programme.zone)
+    kept = {day: points for day, points in days.items() if points}
+    kind = programme.qualification.kind
+    if kind is QualificationKind.LIFETIME:
+        horizon = today - timedelta(days=LIFETIME_DAYS_KEPT)
+        old = sum(points for day, points in kept.items() if day < horizon)
+        kept = {day: points for day, points in kept.items() if day >= horizon}
+        return {LIFETIME_BUCKET: old, **kept} if old else kept
+    months = 12 if kind is QualificationKind.CALENDAR_YEAR else programme.qualification.months
+    if kind is QualificationKind.CALENDAR_YEAR:
+        horizon = months_later(_year_start(today, programme.qualification.starts), -12)
+    else:
+        horizon = months_later(today, -2 * months)
+    return {day: points for day, points in kept.items() if day >= horizon}

@@ -1,0 +1,1 @@
+"""What MongoDB keeps: documents, the committer, the change feed, the embedded server."""

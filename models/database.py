@@ -1,0 +1,113 @@
+"""The connection to MongoDB: opened, checked and prepared once for each process."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from beanie import init_beanie
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import CollectionInvalid, ConfigurationError, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from models.documents import (
+    DOCUMENTS,
+    EventDocument,
+    IdentityDocument,
+    MemberDocument,
+    ProgrammeDocument,
+    RecordDocument,
+)
+from models.embedded import require_replica_set
+
+MAJORITY = WriteConcern(w="majority", j=True)
+Collection = AsyncCollection[dict[str, Any]]
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818 - told to operators and, in other words, to callers
+    """MongoDB cannot be reached or used; says what to do."""
+
+
+class Database:
+    """One MongoDB database and its collections.
+
+    All reads are of majority-committed data: what has once been shown cannot be rolled back by a failover.
+    """
+
+    def __init__(self, client: AsyncMongoClient[dict[str, Any]], name: str) -> None:
+        self.client = client
+        self.db: AsyncDatabase[dict[str, Any]] = client.get_database(
+            name, read_concern=ReadConcern("majority"), write_concern=MAJORITY
+        )
+        self.members = self._collection(MemberDocument)
+        self.entries = self._collection(RecordDocument)
+        self.events = self._collection(EventDocument)
+        self.identities = self._collection(IdentityDocument)
+        self.programmes = self._collection(ProgrammeDocument)
+        self.marks: Collection = self.db["marks"]
+
+    def _collection(self, document: type[Any]) -> Collection:
+        return self.db[document.Settings.name]
+
+    async def prepare(self) -> None:
+        """Create collections, validators and indexes where they are missing; refuse a server that is no replica set.
+
+        Raises:
+            NotAReplicaSet: transactions and change streams need one.
+            DatabaseUnavailable: the server cannot be reached.
+        """
+        try:
+            require_replica_set(await self.client.admin.command("hello"))
+            existing = set(await self.db.list_collection_names())
+            for document in DOCUMENTS:
+                await self._ensure_collection(document.Settings.name, document.validator, existing)
+            await init_beanie(database=self.db, document_models=[*DOCUMENTS])
+        except PyMongoError as error:
+            raise DatabaseUnavailable(f"MongoDB cannot be used: {error}") from error
+
+    async def _ensure_collection(self, name: str, validator: Mapping[str, Any], existing: set[str]) -> None:
+        if name not in existing:
+            try:
+                await self.db.create_collection(name, validator=validator)
+            except CollectionInvalid:
+                pass  # another gateway was first, with the same validator
+            else:
+                return
+        await self.db.command("collMod", name, validator=validator)
+
+    async def has_primary(self) -> bool:
+        """Say whether MongoDB takes writes now."""
+        try:
+            hello = await self.client.admin.command("hello")
+        except PyMongoError:
+            return False
+        return bool(hello.get("isWritablePrimary"))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.client.close()
+
+
+def connect(url: str, *, name: str = "carillon", pool_size_max: int = 100, timeout_ms: int = 5000) -> Database:
+    """Return the database at `url`; nothing is sent yet.
+
+    The database is the one that the URL names, else `name`.
+
+    Raises:
+        DatabaseUnavailable: the URL is no MongoDB URL.
+    """
+    try:
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            url,
+            tz_aware=True,
+            appname="carillon",
+            maxPoolSize=pool_size_max,
+            serverSelectionTimeoutMS=timeout_ms,
+            connectTimeoutMS=timeout_ms,
+            retryWrites=True,
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise DatabaseUnavailable(f"not a MongoDB URL: {error}; write mongodb://HOST:PORT/?replicaSet=NAME") from error
+    default = client.get_default_database(name)
+    return Database(client, default.name)

@@ -1,0 +1,93 @@
+"""The change feed: one change stream for each process, never one for each subscriber.
+
+Members are written by replacement, so each change carries the whole snapshot of its version, in the order of commits. The
+stream resumes from its token after a failover. Where the token is too old, watchers are told that there is a gap.
+The token lives as long as the process: a process that starts has no watchers yet, and theirs bring `after`.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from pymongo.errors import OperationFailure, PyMongoError
+
+from models.database import Database
+from models.hub import Hub
+from models.snapshot import snapshot_of
+
+# ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost
+TOKEN_LOST = frozenset({286, 280, 260, 136})
+RETRY_SECONDS_MIN = 0.1
+RETRY_SECONDS_MAX = 5.0
+AWAIT_MS = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class Feed:
+    """Follows the database and tells the hub; run `run` as one task for the life of the process."""
+
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        *,
+        on_programme: Callable[[Mapping[str, Any]], None],
+        on_lag: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """Make a feed; `on_programme` gets each stored programme version, `on_lag` seconds from commit to here."""
+        self._db = database
+        self._hub = hub
+        self._on_programme = on_programme
+        self._on_lag = on_lag
+        self._token: Mapping[str, Any] | None = None
+        self._opened_before = False
+        self.live = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until cancelled; whatever fails is tried again, from where it failed."""
+        pause = RETRY_SECONDS_MIN
+        while True:
+            try:
+                await self._follow()
+                pause = RETRY_SECONDS_MIN
+            except OperationFailure as error:
+                if error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError"):
+                    log.warning("feed_token_lost", code=error.code)
+                    self._token = None
+                else:
+                    log.warning("feed_interrupted", error=type(error).__name__, code=error.code)
+            except PyMongoError as error:
+                log.warning("feed_interrupted", error=type(error).__name__)
+            self.live.clear()
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, RETRY_SECONDS_MAX)
+
+    async def _follow(self) -> None:
+        names = [self._db.members.name, self._db.programmes.name]
+        pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
+        missed = self._opened_before and self._token is None
+        async with await self._db.db.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
+            # The first answer of the server fixes the place from which nothing is missed.
+            self._token = stream.resume_token or self._token
+            self._opened_before = True
+            self.live.set()
+            if missed:
+                self._hub.publish_gap()
+            while stream.alive:
+                change = await stream.try_next()
+                self._token = stream.resume_token
+                if change is not None:
+                    self._tell(change)
+
+    def _tell(self, change: Mapping[str, Any]) -> None:
+        document = change["fullDocument"]
+        if change["ns"]["coll"] == self._db.programmes.name:
+            self._on_programme(document)
+            return
+        if not self._hub.watches(document["_id"]):
+            return
+        self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))
+        self._hub.publish(snapshot_of(document))

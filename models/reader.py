@@ -1,0 +1,166 @@
+"""Reads of members and their ledgers, batched: requests in flight at the same time share one query.
+
+A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiodataloader import DataLoader
+
+from loyalty.ledger import Record
+from loyalty.member import Member
+from loyalty.replay import rewind
+from models.codec import record_id, record_of, standing_of
+from models.database import Database
+from models.key import event_key, identity_key
+from models.snapshot import EntryView, Snapshot, entry_views, snapshot_of
+
+BATCH_MAX = 500
+REPLAY_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, newest first, and whether there are older ones."""
+
+    entries: tuple[EntryView, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version as it was committed: the member as it stood then, and what that version's entries were."""
+
+    snapshot: Snapshot
+    entries: tuple[EntryView, ...]
+
+
+class Reader:
+    """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._members: DataLoader[str, Snapshot | None] = DataLoader(
+            self._load_members, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._identities: DataLoader[str, str | None] = DataLoader(
+            self._load_identities, cache=False, max_batch_size=BATCH_MAX
+        )
+
+    async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
+        found = {
+            document["_id"]: snapshot_of(document)
+            async for document in self._db.members.find({"_id": {"$in": list(set(ids))}})
+        }
+        return [found.get(id_) for id_ in ids]
+
+    async def _load_identities(self, keys: list[str]) -> list[str | None]:
+        found = {
+            document["_id"]: document["member"]
+            async for document in self._db.identities.find({"_id": {"$in": list(set(keys))}})
+        }
+        return [found.get(key) for key in keys]
+
+    async def member(self, programme: str, member: str) -> Snapshot | None:
+        """Return the member, or None where `programme` has no such member."""
+        snapshot = await self._members.load(member)
+        return snapshot if snapshot is not None and snapshot.member.programme == programme else None
+
+    async def member_by(self, programme: str, kind: str, value: str) -> str | None:
+        """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""
+        return await self._identities.load(identity_key(programme, kind, value))
+
+    async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
+        """Return what is kept under a key that was counted, as it is stored; None where it never was."""
+        return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
+
+    async def record(self, member: str, version: int) -> Record | None:
+        """Return the ledger's record of one version."""
+        document = await self._db.entries.find_one({"_id": record_id(member, version)})
+        return record_of(document) if document is not None else None
+
+    async def entries(self, snapshot: Snapshot, *, first: int, after: tuple[int, int] | None) -> Page:
+        """Return up to `first` entries, newest first, that are older than `after` (version, index).
+
+        Nothing newer than the snapshot's own version is told. What the snapshot holds needs no query.
+        """
+        recent = [view for view in snapshot.recent if after is None or (view.version, view.index) < after]
+        known = len(snapshot.recent) >= snapshot.entries
+        if len(recent) > first or (known and len(recent) <= first):
+            return Page(tuple(recent[:first]), len(recent) > first)
+        newest = snapshot.version if after is None else min(after[0], snapshot.version)
+        cursor = self._db.entries.find(
+            {
+                "programme": snapshot.member.programme,
+                "member": snapshot.member.id,
+                "version": {"$lte": newest},
+                "entries.0": {"$exists": True},
+            },
+            sort=[("version", -1)],
+            limit=first + 2,
+        )
+        found: list[EntryView] = []
+        async for document in cursor:
+            views = reversed(entry_views(record_of(document)))
+            found += [view for view in views if after is None or (view.version, view.index) < after]
+            if len(found) > first:
+                break
+        return Page(tuple(found[:first]), len(found) > first)
+
+    async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
+        """Return one entry by its place, or None where there is none."""
+        document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
+        if document is None:
+            return None
+        views = entry_views(record_of(document))
+        return views[index] if index < len(views) else None
+
+    async def versions(self, snapshot: Snapshot, *, after: int) -> AsyncIterator[Version]:
+        """Tell every version after `after` up to the snapshot's own, in order, each as the member stood then.
+
+        The states are told backwards from the snapshot, for the ledger keeps changes, and then turned round: the
+        caller bounds how many versions that is.
+        """
+        documents = await self._db.entries.find(
+            {
+                "programme": snapshot.member.programme,
+                "member": snapshot.member.id,
+                "version": {"$gte": after, "$lte": snapshot.version},
+            },
+            sort=[("version", -1)],
+            batch_size=REPLAY_PAGE,
+        ).to_list()
+        records = [record_of(document) for document in documents if document["version"] > after]
+        standings = [standing_of(document["standing"]) for document in documents]
+        versions: list[Version] = []
+        member = snapshot.member
+        later = 0
+        for place, record in enumerate(records):
+            versions.append(_version(snapshot, member, record, later))
+            later += len(record.entries)
+            if place + 1 < len(standings):
+                member = rewind(member, record, standings[place + 1])
+        for version in reversed(versions):
+            yield version
+
+
+def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Version:
+    """Return one version of a member, after which `later` more entries were written.
+
+    Its newest entries are its own and those of the snapshot that are older; the rest is read where it is asked for.
+    """
+    older = tuple(view for view in newest.recent if view.version < record.version)
+    views = entry_views(record)
+    return Version(
+        replace(
+            newest,
+            member=member,
+            recent=(*reversed(views), *older),
+            entries=newest.entries - later,
+            recorded_at=record.recorded_at,
+            as_of=record.recorded_at,
+        ),
+        views,
+    )

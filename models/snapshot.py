@@ -1,0 +1,151 @@
+"""The snapshot: a member's state with what readers need beside it, so that a home screen is one read.
+
+`recent` holds the newest entries, newest first: at least RECENT_ENTRIES where there are so many, and always all of the
+newest version, which is what the live feed tells. `entries` counts all entries there ever were.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from loyalty.event import Channel
+from loyalty.explanation import Explanation
+from loyalty.ledger import Entry, EntryKind, Record
+from loyalty.member import Member, due_at
+from models.codec import Document, explanation_of, explanation_row, member_document, member_of
+
+RECENT_ENTRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """An entry as readers see it, with its place in the ledger: `index` is its place within its version."""
+
+    member: str
+    version: int
+    index: int
+    recorded_at: datetime
+    kind: EntryKind
+    points: int
+    balance: int
+    occurred_at: datetime
+    channel: Channel
+    why: tuple[Explanation, ...]
+    label: str
+    params: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now."""
+
+    member: Member
+    recent: tuple[EntryView, ...]
+    entries: int
+    due_at: datetime | None
+    recorded_at: datetime
+    as_of: datetime | None = field(default=None)
+
+    @property
+    def version(self) -> int:
+        """The member's version."""
+        return self.member.version
+
+    def of_version(self) -> tuple[EntryView, ...]:
+        """Return the entries of the newest version, oldest first."""
+        return tuple(reversed([entry for entry in self.recent if entry.version == self.version]))
+
+
+def entry_views(record: Record) -> tuple[EntryView, ...]:
+    """Return the entries of a record as readers see them, in order."""
+    return tuple(_view(record, index, entry) for index, entry in enumerate(record.entries))
+
+
+def _view(record: Record, index: int, entry: Entry) -> EntryView:
+    return EntryView(
+        member=record.member,
+        version=record.version,
+        index=index,
+        recorded_at=record.recorded_at,
+        kind=entry.kind,
+        points=entry.points,
+        balance=entry.balance,
+        occurred_at=entry.occurred_at,
+        channel=entry.channel,
+        why=entry.why,
+        label=entry.label,
+        params=entry.params,
+    )
+
+
+def _row(view: EntryView) -> list[Any]:
+    return [
+        view.version,
+        view.index,
+        view.recorded_at,
+        view.kind.value,
+        view.points,
+        view.balance,
+        view.occurred_at,
+        view.channel.value,
+        [explanation_row(explanation) for explanation in view.why],
+        view.label,
+        dict(view.params),
+    ]
+
+
+def _view_of(member: str, row: list[Any]) -> EntryView:
+    version, index, recorded_at, kind, points, balance, occurred_at, channel, why, label, params = row
+    return EntryView(
+        member=member,
+        version=version,
+        index=index,
+        recorded_at=recorded_at,
+        kind=EntryKind(kind),
+        points=points,
+        balance=balance,
+        occurred_at=occurred_at,
+        channel=Channel(channel),
+        why=tuple(explanation_of(explanation) for explanation in why),
+        label=label,
+        params=params,
+    )
+
+
+def next_snapshot(before: Snapshot | None, member: Member, record: Record, zone: ZoneInfo) -> Snapshot:
+    """Return the snapshot that follows `before` (None: the first) once `record` is committed."""
+    newest = tuple(reversed(entry_views(record)))
+    older = before.recent if before is not None else ()
+    keep = max(RECENT_ENTRIES, len(newest))
+    return Snapshot(
+        member=member,
+        recent=(newest + older)[:keep],
+        entries=(before.entries if before is not None else 0) + len(newest),
+        due_at=due_at(member, zone),
+        recorded_at=record.recorded_at,
+    )
+
+
+def snapshot_document(snapshot: Snapshot) -> Document:
+    """Return the snapshot as it is stored."""
+    return {
+        **member_document(snapshot.member),
+        "recent": [_row(view) for view in snapshot.recent],
+        "entries": snapshot.entries,
+        "due_at": snapshot.due_at,
+        "recorded_at": snapshot.recorded_at,
+    }
+
+
+def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot of a document."""
+    member = member_of(document)
+    return Snapshot(
+        member=member,
+        recent=tuple(_view_of(member.id, row) for row in document["recent"]),
+        entries=document["entries"],
+        due_at=document["due_at"],
+        recorded_at=document["recorded_at"],
+    )

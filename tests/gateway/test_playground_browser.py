@@ -1,0 +1,150 @@
+"""The playground in a real browser, with every other host out of reach."""
+
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import ConsoleMessage, Page, Request, Route, WebSocket, async_playwright, expect
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+PAGE = Path(__file__).parents[2] / "clients" / "playground" / "dist" / "index.html"
+ANSWER_WITHIN_MS = 15_000
+
+pytestmark = [
+    pytest.mark.skipif(
+        BROWSER is None,
+        reason="THE PLAYGROUND WAS NOT TESTED IN A BROWSER: install Chromium (apt-get install chromium)",
+    ),
+    pytest.mark.skipif(
+        not PAGE.is_file(),
+        reason="THE PLAYGROUND WAS NOT TESTED IN A BROWSER: it is not built (make playground)",
+    ),
+]
+
+
+class Gateway(Protocol):
+    """What the `development_gateway` fixture gives: a running gateway with members and a token issuer."""
+
+    url: str
+
+
+@dataclass
+class Visit:
+    """An open page and what happened on it that should not have, and should have."""
+
+    page: Page
+    host: str
+    strangers: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    sockets: list[str] = field(default_factory=list)
+
+    async def admit(self, route: Route) -> None:
+        """Let through what goes to the gateway, and nothing else."""
+        if self.is_home(route.request.url):
+            await route.continue_()
+        else:
+            await route.abort()
+
+    def is_home(self, url: str) -> bool:
+        parts = urlsplit(url)
+        return parts.scheme in {"data", "blob"} or parts.netloc == self.host
+
+    def on_request(self, request: Request) -> None:
+        if not self.is_home(request.url):
+            self.strangers.append(request.url)
+
+    def on_socket(self, socket: WebSocket) -> None:
+        self.sockets.append(socket.url)
+        if not self.is_home(socket.url):
+            self.strangers.append(socket.url)
+
+    def on_console(self, message: ConsoleMessage) -> None:
+        # Monaco only warns when it finds no workers and does their work in the page.
+        if message.type == "error" or (message.type == "warning" and "worker" in message.text.lower()):
+            self.complaints.append(f"{message.type}: {message.text}")
+
+    async def open_example(self, title: str) -> None:
+        await self.page.get_by_role("button", name="Examples").click()
+        item = self.page.get_by_role("menuitem").filter(has=self.page.get_by_text(title, exact=True))
+        await item.click()
+
+
+@pytest.fixture
+async def visit(development_gateway: Gateway) -> AsyncIterator[Visit]:
+    address = urlsplit(development_gateway.url)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=BROWSER,
+            args=[
+                "--headless",
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-quic",
+                "--no-first-run",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                # Whatever escapes the interception below finds no address.
+                f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {address.hostname}",
+            ],
+        )
+        context = await browser.new_context(viewport={"width": 1440, "height": 1000})
+        visit = Visit(await context.new_page(), address.netloc)
+        await context.route("**/*", visit.admit)
+        context.on("request", visit.on_request)
+        visit.page.on("websocket", visit.on_socket)
+        visit.page.on("console", visit.on_console)
+        visit.page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
+        try:
+            yield visit
+        finally:
+            await browser.close()
+
+
+def kind_of(example: dict[str, Any]) -> str:
+    """Tell a query from a subscription by its document's first word."""
+    word = re.search(r"^\s*(query|mutation|subscription|\{)", example["query"], re.MULTILINE)
+    assert word, example
+    return "query" if word[1] == "{" else word[1]
+
+
+async def test_queries_and_subscriptions_work_with_every_other_host_out_of_reach(
+    development_gateway: Gateway, visit: Visit
+) -> None:
+    page = visit.page
+    session = await (await page.request.get(f"{development_gateway.url}/dev/session")).json()
+    number = session["members"][0]["number"]
+    examples = [example for example in session["examples"] if example["role"] == "member"]
+    query = next(example for example in examples if kind_of(example) == "query")
+    subscription = next(example for example in examples if kind_of(example) == "subscription")
+
+    opened = await page.goto(development_gateway.url)
+    assert opened is not None
+    assert opened.ok
+    await page.get_by_label("Role", exact=True).select_option("member")
+    await page.get_by_label("Member", exact=True).select_option(number)
+    await expect(page.get_by_role("status").filter(has_text="Token valid until")).to_be_visible()
+
+    answer = page.locator(".result-window .view-lines")
+    await visit.open_example(query["title"])
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(answer).to_contain_text(number, timeout=ANSWER_WITHIN_MS)
+    await expect(answer).not_to_contain_text('"errors"')
+
+    await visit.open_example(subscription["title"])
+    await expect(answer).not_to_contain_text('"data"')
+    await page.get_by_role("button", name="Execute query").click()
+    await expect(answer).to_contain_text('"data"', timeout=ANSWER_WITHIN_MS)
+    await expect(answer).not_to_contain_text('"errors"')
+    await page.get_by_role("button", name="Stop query").click()
+    await expect(page.get_by_role("button", name="Execute query")).to_be_visible()
+
+    assert visit.sockets == [f"{development_gateway.url.replace('http', 'ws', 1).rstrip('/')}/graphql"]
+    assert page.workers, "Monaco runs without its workers"
+    assert visit.strangers == []
+    assert visit.complaints == []
