@@ -101,7 +101,7 @@ class RecordDocument(Document):
     class Settings:
         name = "entries"
         indexes: ClassVar = [
-            IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("version", DESCENDING)], unique=True)
+            IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("version", ASCENDING)], unique=True)
         ]
 
     validator: ClassVar = _schema(

@@ -1,7 +1,7 @@
 """The change feed: one change stream for each process, never one for each subscriber.
 
-Members are written by replacement, so each change carries the whole snapshot of its version, in the order of commits. The
-stream resumes from its token after a failover. Where the token is too old, watchers are told that there is a gap.
+Members are written by replacement, so each change carries the whole snapshot of its version, in the order of commits.
+The stream resumes from its token after a failover. Where the token is too old, watchers are told that there is a gap.
 The token lives as long as the process: a process that starts has no watchers yet, and theirs bring `after`.
 """
 
@@ -44,7 +44,7 @@ class Feed:
         self._on_lag = on_lag
         self._token: Mapping[str, Any] | None = None
         self._opened_before = False
-        self.live = asyncio.Event()
+        self.opened = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until cancelled; whatever fails is tried again, from where it failed."""
@@ -61,7 +61,6 @@ class Feed:
                     log.warning("feed_interrupted", error=type(error).__name__, code=error.code)
             except PyMongoError as error:
                 log.warning("feed_interrupted", error=type(error).__name__)
-            self.live.clear()
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_SECONDS_MAX)
 
@@ -73,7 +72,7 @@ class Feed:
             # The first answer of the server fixes the place from which nothing is missed.
             self._token = stream.resume_token or self._token
             self._opened_before = True
-            self.live.set()
+            self.opened.set()
             if missed:
                 self._hub.publish_gap()
             while stream.alive:

@@ -45,10 +45,14 @@ class Programmes:
         Raises:
             ProgrammeNotFound: it was never applied.
         """
-        try:
-            return self._newest[key]
-        except KeyError:
-            raise ProgrammeNotFound(f"no programme {key!r} was applied; run `carillon programme apply FILE`") from None
+        programme = self.find(key)
+        if programme is None:
+            raise ProgrammeNotFound(f"no programme {key!r} was applied; run `carillon programme apply FILE`")
+        return programme
+
+    def find(self, key: str) -> Programme | None:
+        """Return the programme called `key`, or None where it was never applied."""
+        return self._newest.get(key)
 
     def keys(self) -> list[str]:
         """Return the keys of all programmes."""

@@ -1,0 +1,65 @@
+"""What every operation gets: the services of the process, and who asks, in which language."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from loyalty.programme import Programme
+from models.committer import Committer
+from models.database import Database
+from models.feed import Feed
+from models.hub import Hub
+from models.programme_store import ProgrammeNotFound, Programmes
+from models.reader import Reader
+from resolvers.actor import Actor
+from resolvers.fault import BadInput, Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The limits that operations themselves hold; the gateway reads them from its configuration."""
+
+    page_max: int = 100
+    batch_max: int = 500
+    replay_max: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One for each process. `clock` gives the present moment in UTC, in whole milliseconds."""
+
+    database: Database
+    committer: Committer
+    reader: Reader
+    hub: Hub
+    feed: Feed
+    programmes: Programmes
+    clock: Callable[[], datetime]
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One for each operation. `locale` is what the request asked for, None where it did not say."""
+
+    services: Services
+    actor: Actor | None
+    locale: str | None = None
+
+    def require_actor(self) -> Actor:
+        """Return who asks, or refuse an operation that nobody is known to ask for."""
+        if self.actor is None:
+            raise Unauthenticated("token_missing")
+        return self.actor
+
+    def programme(self) -> Programme:
+        """Return the programme of the actor's brand."""
+        actor = self.require_actor()
+        try:
+            return self.services.programmes.get(actor.programme)
+        except ProgrammeNotFound as error:
+            raise BadInput("programme_unknown", programme=actor.programme) from error
+
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return self.services.clock()

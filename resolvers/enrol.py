@@ -1,0 +1,108 @@
+"""Enrolment: somebody becomes a member, in store, online, in the app or through an agent."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError
+
+from loyalty.decide import Enrol
+from loyalty.digest import content_digest
+from loyalty.event import Channel
+from loyalty.ledger import Cause
+from loyalty.member import Profile
+from loyalty.number import number_from
+from loyalty.refusal import Refusal, RefusalCode
+from models.committer import Outcome, Request
+from resolvers.context import Context
+from resolvers.keys import key_refusal
+from resolvers.member import commit
+from resolvers.personal_data import is_locale, normal_email, normal_phone
+
+OPERATION = "enrol"
+NUMBER_DRAWS = 5
+NAME_LENGTH_MAX = 100
+CARD_LENGTH_MAX = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """What is told of a new member, as it was sent."""
+
+    key: str
+    channel: Channel
+    first_name: str | None = None
+    last_name: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    birth_date: date | None = None
+    locale: str | None = None
+    card: str | None = None
+    store: str | None = None
+
+
+def _invalid(reason: str, field: str, **params: str | int) -> Refusal:
+    return Refusal(RefusalCode.INVALID, reason, (field,), params)
+
+
+def _trimmed(text: str | None) -> str | None:
+    return (text.strip() or None) if text is not None else None
+
+
+def profile_from(newcomer: Newcomer, programme_locale: str) -> Profile | Refusal:
+    """Return the profile of a newcomer in normal form, or what is wrong with it."""
+    first_name, last_name = _trimmed(newcomer.first_name), _trimmed(newcomer.last_name)
+    for field, name in (("firstName", first_name), ("lastName", last_name)):
+        if name is not None and len(name) > NAME_LENGTH_MAX:
+            return _invalid("text_too_long", field, max=NAME_LENGTH_MAX)
+    email, phone = _trimmed(newcomer.email), _trimmed(newcomer.phone)
+    if email is not None:
+        email = normal_email(email)
+        if email is None:
+            return _invalid("email_invalid", "email")
+    if phone is not None:
+        phone = normal_phone(phone)
+        if phone is None:
+            return _invalid("phone_invalid", "phone")
+    locale = _trimmed(newcomer.locale) or programme_locale
+    if not is_locale(locale):
+        return _invalid("locale_invalid", "locale")
+    return Profile(locale, first_name, last_name, email, phone, newcomer.birth_date)
+
+
+async def enrol(context: Context, newcomer: Newcomer, *, occurred_at: datetime | None = None) -> Outcome:
+    """Make somebody a member; the same key makes one member, for ever.
+
+    Returns `ALREADY_EXISTS` where the card, e-mail or phone is a member's already, `INVALID` where a field is wrong.
+    """
+    actor, programme, now = context.require_actor(), context.programme(), context.now()
+    refusal = key_refusal(newcomer.key)
+    if refusal is not None:
+        return refusal
+    card = _trimmed(newcomer.card)
+    if card is not None and len(card) > CARD_LENGTH_MAX:
+        return _invalid("text_too_long", "card", max=CARD_LENGTH_MAX)
+    profile = profile_from(newcomer, programme.locale)
+    if isinstance(profile, Refusal):
+        return profile
+    content = {name: getattr(profile, name) for name in Profile.__slots__}
+    digest = content_digest({**content, "channel": newcomer.channel, "card": card, "store": newcomer.store})
+    for draw in range(1, NUMBER_DRAWS + 1):
+        member = str(ObjectId())
+        command = Enrol(
+            member=member,
+            number=number_from(secrets.randbelow(1_000_000_000)),
+            profile=profile,
+            card=card,
+            channel=newcomer.channel,
+            store=newcomer.store,
+            occurred_at=occurred_at or now,
+            cause=Cause(OPERATION, actor.role, actor.subject, newcomer.key),
+        )
+        try:
+            return await commit(context, Request(command, member, programme, now, digest))
+        except DuplicateKeyError:
+            if draw == NUMBER_DRAWS:
+                raise
+    raise AssertionError("unreachable: the last draw returns or raises")

@@ -1,0 +1,200 @@
+"""Engaging events: counted once for ever, one at a time or in a batch, or previewed with nothing written."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pymongo.errors import PyMongoError
+
+from loyalty.decide import RecordEvent, decide
+from loyalty.decision import Decision, Unchanged
+from loyalty.digest import content_digest
+from loyalty.event import Event, PurchaseLine
+from loyalty.ledger import Cause
+from loyalty.refusal import Refusal, RefusalCode
+from models.codec import counted_event_of
+from models.committer import Committed, Outcome, Overloaded, Request
+from models.committer import Unavailable as CommitUnavailable
+from models.snapshot import next_snapshot
+from resolvers.context import Context
+from resolvers.fault import LimitExceeded, Unavailable
+from resolvers.keys import key_refusal
+from resolvers.member import MemberKey, answered, find, load, load_many
+
+OPERATION = "event"
+LINES_MAX = 1000
+TEXT_LENGTH_MAX = 200
+MONEY_MAX = 1_000_000_000
+MONEY_DECIMALS_MAX = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as a caller told it, and of which member. `event.sender` is filled in from the actor."""
+
+    event: Event
+    member: MemberKey
+
+
+def _not_found() -> Refusal:
+    return Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
+
+
+def _too_long(path: tuple[str, ...]) -> Refusal:
+    return Refusal(RefusalCode.INVALID, "text_too_long", path, {"max": TEXT_LENGTH_MAX})
+
+
+def _line_refusal(line: PurchaseLine, path: tuple[str, ...]) -> Refusal | None:
+    if not line.sku.strip():
+        return Refusal(RefusalCode.INVALID, "sku_missing", (*path, "sku"))
+    for name in ("sku", "category", "brand"):
+        if len(getattr(line, name) or "") > TEXT_LENGTH_MAX:
+            return _too_long((*path, name))
+    for name in ("amount", "quantity"):
+        if not _is_reasonable(getattr(line, name)):
+            return Refusal(RefusalCode.INVALID, "number_out_of_range", (*path, name), {"max": MONEY_MAX})
+    return None
+
+
+def _is_reasonable(number: Any) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -MONEY_DECIMALS_MAX and abs(number) <= MONEY_MAX
+
+
+def shape_refusal(event: Event) -> Refusal | None:
+    """Return what is wrong with the size or form of an event, before anybody is asked about it."""
+    refusal = key_refusal(event.key)
+    if refusal is not None:
+        return refusal
+    for path, text in (("store", event.store), ("partner", event.partner), ("refundOf", event.refund_of)):
+        if len(text or "") > TEXT_LENGTH_MAX:
+            return _too_long((path,))
+    if not isinstance(event.attributes, Mapping):
+        return Refusal(RefusalCode.INVALID, "attributes_not_object", ("attributes",))
+    purchase = event.purchase
+    if purchase is None:
+        return None
+    if not _is_reasonable(purchase.total):
+        return Refusal(RefusalCode.INVALID, "number_out_of_range", ("purchase", "total"), {"max": MONEY_MAX})
+    if len(purchase.lines) > LINES_MAX:
+        return Refusal(RefusalCode.INVALID, "too_many_lines", ("purchase", "lines"), {"max": LINES_MAX})
+    for index, line in enumerate(purchase.lines):
+        refusal = _line_refusal(line, ("purchase", "lines", str(index)))
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def event_digest(event: Event, member: str) -> str:
+    """Return the digest of what was sent: the same key with another digest is another event, and refused."""
+    purchase = event.purchase
+    return content_digest(
+        {
+            "member": member,
+            "type": event.type,
+            "occurred_at": event.occurred_at,
+            "channel": event.channel,
+            "store": event.store,
+            "partner": event.partner,
+            "refund_of": event.refund_of,
+            "attributes": dict(event.attributes),
+            "purchase": [
+                purchase.total,
+                purchase.currency,
+                [[line.sku, line.quantity, line.amount, line.category, line.brand] for line in purchase.lines],
+            ]
+            if purchase
+            else None,
+        }
+    )
+
+
+def _request(context: Context, event: Event, member: str) -> Request:
+    actor = context.require_actor()
+    event = replace(event, sender=actor.subject)
+    return Request(
+        command=RecordEvent(event, Cause(OPERATION, actor.role, actor.subject, event.key)),
+        member=member,
+        programme=context.programme(),
+        now=context.now(),
+        digest=event_digest(event, member),
+    )
+
+
+async def record(context: Context, told: Told) -> Outcome:
+    """Count one event; returns once it is durable. The same key gives the first answer again."""
+    [outcome] = await record_all(context, [told])
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+async def record_many(context: Context, batch: list[Told]) -> list[Outcome | Exception]:
+    """Count a batch: each event on its own, those of one member in the order given."""
+    most = context.services.bounds.batch_max
+    if len(batch) > most:
+        raise LimitExceeded("batch", most=most, setting="CARILLON_LIMIT_BATCH")
+    return await record_all(context, batch)
+
+
+async def record_all(context: Context, batch: list[Told]) -> list[Outcome | Exception]:
+    """Count events; a fault of one of them is its own answer."""
+    refusals = [shape_refusal(told.event) for told in batch]
+    members = await load_many(context, [told.member for told in batch])
+    waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
+    # No await in this loop: the order of these calls is the order in which a member's events are decided.
+    for told, refusal, member in zip(batch, refusals, members, strict=True):
+        if refusal is not None:
+            waiting.append(refusal)
+        elif member is None:
+            waiting.append(_not_found())
+        else:
+            try:
+                waiting.append(context.services.committer.submit(_request(context, told.event, member)))
+            except Overloaded:
+                waiting.append(Unavailable("overloaded"))
+    return [await _outcome(item) for item in waiting]
+
+
+async def _outcome(item: asyncio.Future[Outcome] | Refusal | Exception) -> Outcome | Exception:
+    if isinstance(item, Refusal | Exception):
+        return item
+    try:
+        return await asyncio.shield(item)
+    except (CommitUnavailable, PyMongoError):
+        return Unavailable("commit_unavailable")
+    except Exception as error:  # noqa: BLE001 - the fault of one event is the answer to that event alone
+        return error
+
+
+async def preview(context: Context, told: Told) -> Outcome:
+    """Return what an event would give, with nothing written; for a key that was counted, the first answer."""
+    refusal = shape_refusal(told.event)
+    if refusal is not None:
+        return refusal
+    member = await find(context, told.member)
+    snapshot = await load(context, member) if member is not None else None
+    if member is None or snapshot is None:
+        return _not_found()
+    request = _request(context, told.event, member)
+    command = request.command
+    if not isinstance(command, RecordEvent):
+        raise TypeError("a preview is of an event")
+    reader, actor, key = context.services.reader, context.require_actor(), told.event.key
+    counted = await answered(reader.event(actor.programme, OPERATION, actor.subject, key))
+    if counted is not None:
+        if counted["digest"] != request.digest:
+            return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
+        first = await answered(reader.record(counted["member"], counted["version"]))
+        if first is None:
+            raise LookupError("a counted event has no record")
+        return Committed(snapshot, first, replayed=True)
+    if command.event.refund_of is not None:
+        bought = await answered(reader.event(actor.programme, OPERATION, actor.subject, command.event.refund_of))
+        command = replace(command, bought=counted_event_of(bought) if bought else None)
+    decision = decide(command, snapshot.member, request.programme, request.now)
+    if not isinstance(decision, Decision):
+        return _not_found() if isinstance(decision, Unchanged) else decision
+    after = next_snapshot(snapshot, decision.member, decision.record, request.programme.zone)
+    return Committed(after, decision.record)

@@ -1,0 +1,145 @@
+"""Which member is meant, who may look at it, and the member as it is now."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pymongo.errors import PyMongoError
+
+from loyalty.decide import Settle
+from loyalty.ledger import Cause
+from loyalty.number import is_number
+from models import committer
+from models.committer import Committed, Outcome, Request
+from models.snapshot import Snapshot
+from resolvers.actor import Actor, Role
+from resolvers.context import Context
+from resolvers.fault import BadInput, Forbidden, Unavailable
+from resolvers.personal_data import normal_email, normal_phone
+
+T = TypeVar("T")
+
+SYSTEM = "system"
+SHARED_SCREEN_KINDS = frozenset({"id", "number", "card"})
+LOOKUP_ROLES = frozenset({Role.MEMBER, Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKey:
+    """One way to say which member: `kind` is id, number, card, email or phone."""
+
+    kind: str
+    value: str
+
+
+async def answered(read: Awaitable[T]) -> T:
+    """Return what a read gives; a MongoDB that does not answer becomes a fault that says so."""
+    try:
+        return await read
+    except PyMongoError as error:
+        raise Unavailable("database_unavailable") from error
+
+
+async def commit(context: Context, request: Request) -> Outcome:
+    """Commit one command; what keeps it from being durable becomes a fault that says to send it again."""
+    try:
+        return await context.services.committer.commit(request)
+    except committer.Overloaded as error:
+        raise Unavailable("overloaded") from error
+    except (committer.Unavailable, PyMongoError) as error:
+        raise Unavailable("commit_unavailable") from error
+
+
+async def find(context: Context, key: MemberKey) -> str | None:
+    """Return the id of the member that `key` stands for in the actor's programme, or None."""
+    programme = context.require_actor().programme
+    if key.kind == "id":
+        return key.value
+    value: str | None = key.value.strip()
+    if key.kind == "number" and not is_number(key.value.strip()):
+        return None
+    if key.kind == "email":
+        value = normal_email(key.value)
+    elif key.kind == "phone":
+        value = normal_phone(key.value)
+    if not value:
+        return None
+    return await answered(context.services.reader.member_by(programme, key.kind, value))
+
+
+async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
+    """Return the member as it is now: what time alone demands is committed before it is shown."""
+    now = context.now()
+    if snapshot.due_at is None or snapshot.due_at > now:
+        return snapshot
+    member = snapshot.member
+    outcome = await commit(
+        context,
+        Request(
+            command=Settle(Cause("settle", SYSTEM, SYSTEM, "")),
+            member=member.id,
+            programme=context.services.programmes.get(member.programme),
+            now=now,
+        ),
+    )
+    return outcome.snapshot if isinstance(outcome, Committed) else snapshot
+
+
+async def load(context: Context, member: str) -> Snapshot | None:
+    """Return a member of the actor's programme as it is now, or None."""
+    actor = context.require_actor()
+    snapshot = await answered(context.services.reader.member(actor.programme, member))
+    return await settled(context, snapshot) if snapshot is not None else None
+
+
+def may_see(actor: Actor, member: str) -> bool:
+    """Say whether an actor may look at a member: a member sees itself only."""
+    return actor.role is not Role.MEMBER or actor.member == member
+
+
+async def me(context: Context) -> Snapshot | None:
+    """Return the member that the token stands for; None for an actor that is none."""
+    actor = context.require_actor()
+    return await load(context, actor.member) if actor.member is not None else None
+
+
+async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
+    """Return any member, for an actor that may look members up; None where there is none."""
+    member = await permitted(context, key)
+    return await load(context, member) if member is not None else None
+
+
+async def permitted(context: Context, key: MemberKey) -> str | None:
+    """Return the id of a member whom the actor may look at, or None where there is none.
+
+    Raises:
+        Forbidden: a member asked for somebody else (there or not), or a shared screen by other than card or number.
+    """
+    actor = context.require_actor()
+    if actor.role not in LOOKUP_ROLES:
+        raise Forbidden("lookup_forbidden", role=actor.role)
+    if actor.role in {Role.KIOSK, Role.TILL} and key.kind not in SHARED_SCREEN_KINDS:
+        raise Forbidden("lookup_by_forbidden", role=actor.role, kind=key.kind)
+    member = await find(context, key)
+    if actor.role is Role.MEMBER and member != actor.member:
+        raise Forbidden("other_member")
+    return member
+
+
+async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
+    """Return the id of the member that a subscription is for: the actor itself where no key is given."""
+    actor = context.require_actor()
+    if key is None:
+        if actor.member is None:
+            raise BadInput("by_missing", role=actor.role)
+        return actor.member
+    member = await permitted(context, key)
+    if member is None:
+        raise BadInput("no_such_member")
+    return member
+
+
+async def load_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
+    """Return the ids of many members; the look-ups share their queries."""
+    return list(await asyncio.gather(*(find(context, key) for key in keys)))

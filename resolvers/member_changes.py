@@ -1,0 +1,93 @@
+"""The live member: every version in order, once, across reconnects; or one update that says to start afresh."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+
+from models.snapshot import EntryView, Snapshot
+from resolvers.context import Context
+from resolvers.fault import BadInput, Unavailable
+from resolvers.member import answered, settled
+
+FEED_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One version of a member and its entries. With `resync`, versions before it were not told."""
+
+    snapshot: Snapshot
+    entries: tuple[EntryView, ...] = ()
+    resync: bool = False
+
+
+async def member_changes(context: Context, member: str, *, after: int | None) -> AsyncGenerator[Update, None]:
+    """Tell what `memberChanged` tells, until the caller stops.
+
+    The watch begins before the member is read: what is committed in between waits in its queue, and versions that were
+    told already are left out by their number. So there is no gap and no double, whatever the feed's delay.
+    """
+    if after is not None and after < 0:
+        raise BadInput("after_negative")
+    await _feed_opened(context)
+    with context.services.hub.watch(member) as watch:
+        newest = await _read(context, member)
+        async for update in _first(context, newest, after):
+            yield update
+        last = newest.version
+        while True:
+            change = await watch.next()
+            # None: the feed may have missed something, and only a read can tell.
+            newest = change.snapshot if change is not None else await _read(context, member)
+            if newest.version > last:
+                resync = change is not None and change.resync
+                async for update in _following(context, newest, last, resync=resync):
+                    yield update
+                last = newest.version
+
+
+async def _feed_opened(context: Context) -> None:
+    try:
+        await asyncio.wait_for(context.services.feed.opened.wait(), FEED_TIMEOUT_SECONDS)
+    except TimeoutError as error:
+        raise Unavailable("feed_unavailable") from error
+
+
+async def _first(context: Context, snapshot: Snapshot, after: int | None) -> AsyncIterator[Update]:
+    """Tell the member as it is now; or, to who knows a version, what came after that."""
+    if after is None:
+        yield Update(snapshot)
+    else:
+        async for update in _missed(context, snapshot, after):
+            yield update
+
+
+async def _following(context: Context, newest: Snapshot, last: int, *, resync: bool) -> AsyncIterator[Update]:
+    """Tell every version after `last`; those that did not come through the feed are read from the ledger."""
+    if resync:
+        yield Update(newest, resync=True)
+    elif newest.version == last + 1:
+        yield Update(newest, newest.of_version())
+    else:
+        async for update in _missed(context, newest, last):
+            yield update
+
+
+async def _read(context: Context, member: str) -> Snapshot:
+    programme = context.require_actor().programme
+    snapshot = await answered(context.services.reader.member(programme, member))
+    if snapshot is None:
+        raise BadInput("no_such_member")
+    return await settled(context, snapshot)
+
+
+async def _missed(context: Context, snapshot: Snapshot, after: int) -> AsyncIterator[Update]:
+    """Tell every version after `after` up to the snapshot's, or its state alone where they cannot all be told."""
+    missed = snapshot.version - after
+    if missed < 0 or missed > context.services.bounds.replay_max:
+        yield Update(snapshot, resync=True)
+        return
+    if missed == 0:
+        return
+    async for version in context.services.reader.versions(snapshot, after=after):
+        yield Update(version.snapshot, version.entries)

@@ -1,0 +1,49 @@
+"""The schema, built once: types from Strawberry, rights in front of resolvers, the committed text beside it."""
+
+from functools import cache
+from pathlib import Path
+
+import strawberry
+from graphql import GraphQLSchema
+from strawberry.schema.config import StrawberryConfig
+
+from schema.access import enforce
+from schema.member import LedgerEntry, Member
+from schema.mutation import Mutation
+from schema.programme import Money
+from schema.query import Query
+from schema.scalars import SCALARS, BigInt
+from schema.subscription import Subscription
+
+SDL_FILE = Path(__file__).parent / "schema.graphql"
+RIGHTS_FILE = Path(__file__).parents[1] / "docs" / "rights.md"
+
+
+@cache
+def strawberry_schema() -> strawberry.Schema:
+    """Return Strawberry's schema."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        subscription=Subscription,
+        # Money and BigInt are in the contract, and no field of its core has them yet.
+        types=[Member, LedgerEntry, Money, BigInt],
+        config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),
+    )
+
+
+@cache
+def executable_schema() -> GraphQLSchema:
+    """Return graphql-core's schema with the rights in force; it is what every transport executes.
+
+    Raises:
+        AccessUndeclared: a field has no access rule.
+    """
+    schema: GraphQLSchema = strawberry_schema()._schema  # noqa: SLF001 - Strawberry keeps graphql-core's schema there
+    enforce(schema)
+    return schema
+
+
+def sdl() -> str:
+    """Return the served schema as text."""
+    return strawberry_schema().as_str().rstrip() + "\n"

@@ -1,0 +1,82 @@
+"""Errors in words: refusals as `userErrors`, everything else as GraphQL errors with a code and no internals."""
+
+from typing import Any, Self
+from uuid import uuid4
+
+import strawberry
+import structlog
+from graphql import GraphQLError
+
+from loyalty import refusal
+from resolvers.context import Context
+from resolvers.fault import Fault, LimitExceeded
+from schema.access import REACHED, field
+from schema.enums import RefusalCode
+from schema.text import locale_of, sentence
+
+log = structlog.get_logger(__name__)
+
+
+@strawberry.type(description="A refusal that the caller can act on; nothing was written.")
+class UserError:
+    """One reason why nothing was written."""
+
+    code: RefusalCode = field(REACHED)
+    message: str = field(REACHED, description="What is wrong and what to do, in the language of the request.")
+    path: list[str] = field(REACHED, description="Where in the arguments.")
+
+    @classmethod
+    def of(cls, refused: refusal.Refusal, context: Context, *place: str) -> Self:
+        """Return a refusal in words; `place` is that of the input within a batch."""
+        message = sentence("refusals", refused.reason, locale_of(context), refused.params)
+        return cls(code=refused.code, message=message, path=["input", *place, *refused.path])
+
+
+def as_refusal(error: Exception) -> refusal.Refusal:
+    """Return the fault of one item of a batch as its refusal: its neighbours' answers must not be lost with it."""
+    if isinstance(error, Fault):
+        return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_committed", ("key",))
+    return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_decided", ("key",), {"id": reported(error)})
+
+
+def reported(error: BaseException, **about: Any) -> str:
+    """Log what went wrong on our side, and return the id to tell the caller."""
+    id_ = uuid4().hex
+    log.error("internal_error", id=id_, exc_info=error, **about)
+    return id_
+
+
+def fault_message(fault: Fault, locale: str) -> str:
+    """Return a fault in words."""
+    return sentence("faults", fault.reason, locale, fault.params)
+
+
+def fault_extensions(fault: Fault) -> dict[str, Any]:
+    """Return what a program can act on: the code and, for a limit, which one and where it is set."""
+    extensions: dict[str, Any] = {"code": fault.code}
+    if isinstance(fault, LimitExceeded):
+        extensions |= {"limit": fault.limit, "max": fault.most, "setting": fault.setting}
+    return extensions
+
+
+def formatted(error: GraphQLError, locale: str) -> dict[str, Any]:
+    """Return an error as it is sent: known faults in words, wrong operations as they are, the rest as an id."""
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    sent: dict[str, Any] = {}
+    if isinstance(original, Fault):
+        sent["message"] = fault_message(original, locale)
+        sent["extensions"] = fault_extensions(original)
+    elif original is None or isinstance(original, GraphQLError):
+        sent["message"] = error.message
+        sent["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
+    else:
+        id_ = reported(original, path=error.path)
+        sent["message"] = sentence("faults", "internal", locale, {"id": id_})
+        sent["extensions"] = {"code": "INTERNAL", "id": id_}
+    if error.locations:
+        sent["locations"] = [location.formatted for location in error.locations]
+    if error.path is not None:
+        sent["path"] = error.path
+    return sent

@@ -1,0 +1,284 @@
+"""The member as channels see it: profile, status, points and ledger, all of one version."""
+
+from datetime import date, datetime
+from typing import Self
+
+import strawberry
+
+from loyalty import member as domain
+from loyalty import tier as tiers
+from loyalty.ledger import Account
+from loyalty.programme import Programme as ProgrammeRules
+from models.snapshot import EntryView, Snapshot
+from resolvers.actor import Role
+from resolvers.context import Context
+from resolvers.fault import BadInput, LimitExceeded
+from resolvers.member import answered
+from resolvers.personal_data import masked_email, masked_name, masked_phone
+from schema.access import REACHED, field, only, resolver
+from schema.enums import Channel, EntryKind
+from schema.ids import cursor, from_cursor, global_id
+from schema.node import Node, PageInfo
+from schema.programme import Tier
+from schema.text import explained, labelled, locale_of
+
+Info = strawberry.Info[Context, None]
+
+FIRST_DEFAULT = 20
+PERSONAL = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVICE)
+
+
+@strawberry.type
+class Profile:
+    """Who a member is. On a shared screen (role kiosk) personal fields come masked."""
+
+    first_name: str | None = field(PERSONAL)
+    last_name: str | None = field(PERSONAL)
+    email: str | None = field(PERSONAL)
+    phone: str | None = field(PERSONAL)
+    birth_date: date | None = field(PERSONAL)
+    locale: str = field(PERSONAL)
+    completion: float = field(PERSONAL, description="The share of the personal fields that are filled in, 0 to 1.")
+
+    @classmethod
+    def of(cls, profile: domain.Profile, *, masked: bool) -> Self:
+        """Return a profile; `masked` for a screen that others can see."""
+        return cls(
+            first_name=masked_name(profile.first_name) if masked else profile.first_name,
+            last_name=masked_name(profile.last_name) if masked else profile.last_name,
+            email=masked_email(profile.email) if masked else profile.email,
+            phone=masked_phone(profile.phone) if masked else profile.phone,
+            birth_date=None if masked else profile.birth_date,
+            locale=profile.locale,
+            completion=profile.completion,
+        )
+
+
+@strawberry.type
+class TierProgress:
+    """The way to the next tier."""
+
+    tier: Tier = field(REACHED)
+    qualifying: int = field(REACHED, description="Points earned in the qualification period so far.")
+    required: int = field(REACHED)
+    missing: int = field(REACHED)
+    ratio: float = field(REACHED, description="How much of the way is done, 0 to 1.")
+    before: datetime | None = field(REACHED, description="When the period ends; null where it rolls or never ends.")
+
+
+@strawberry.type
+class Status:
+    """A member's tier, and the way to the next one."""
+
+    tier: Tier = field(REACHED)
+    since: datetime = field(REACHED)
+    until: datetime | None = field(REACHED, description="Kept at least so long; null where it has no end.")
+    next: TierProgress | None = field(REACHED, description="Null at the top.")
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, programme: ProgrammeRules, locale: str, now: datetime) -> Self:
+        """Return the status of a snapshot; its progress is told for `now`."""
+        member = snapshot.member
+        way = tiers.progress(programme, member.standing, member.qualifying, now=snapshot.as_of or now)
+        return cls(
+            tier=Tier.of(programme.tier(member.standing.tier), locale),
+            since=member.standing.since,
+            until=member.standing.until,
+            next=TierProgress(
+                tier=Tier.of(way.tier, locale),
+                qualifying=way.qualifying,
+                required=way.required,
+                missing=way.missing,
+                ratio=way.ratio,
+                before=way.before,
+            )
+            if way is not None
+            else None,
+        )
+
+
+@strawberry.type
+class ExpiringPoints:
+    """Points with the last day on which they can be spent."""
+
+    points: int = field(REACHED)
+    on: date = field(REACHED)
+
+
+@strawberry.type
+class Points:
+    """A member's balances."""
+
+    available: int = field(REACHED)
+    pending: int = field(REACHED)
+    held: int = field(REACHED)
+    lifetime: int = field(REACHED, description="All points ever given, less those that refunds took back.")
+    expiring: list[ExpiringPoints] = field(REACHED, description="The next to expire first.")
+
+    @classmethod
+    def of(cls, member: domain.Member) -> Self:
+        """Return the balances of a member."""
+        by_day: dict[date, int] = {}
+        for lot in member.lots:
+            if lot.points and lot.key.expires_on is not None:
+                by_day[lot.key.expires_on] = by_day.get(lot.key.expires_on, 0) + lot.points
+        return cls(
+            available=member.available,
+            pending=member.balance(Account.PENDING),
+            held=member.balance(Account.HELD),
+            lifetime=member.lifetime,
+            expiring=[ExpiringPoints(points=points, on=day) for day, points in sorted(by_day.items())],
+        )
+
+
+@strawberry.type
+class Explanation:
+    """What one rule gave for one event, and why."""
+
+    rule: str = field(REACHED, description="The rule's key in the programme file.")
+    points: int = field(REACHED)
+    applied: bool = field(REACHED)
+    reason: str = field(REACHED)
+
+
+def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, locale: str) -> list[Explanation]:
+    """Return every explanation of some entries, in words."""
+    return [
+        Explanation(
+            rule=explanation.rule,
+            points=explanation.points,
+            applied=explanation.applied,
+            reason=explained(explanation, programme, locale),
+        )
+        for entry in entries
+        for explanation in entry.why
+    ]
+
+
+@strawberry.type
+class LedgerEntry(Node):
+    """One movement of points."""
+
+    id: strawberry.ID = field(REACHED)
+    kind: EntryKind = field(REACHED)
+    points: int = field(REACHED, description="Signed change of the available balance.")
+    balance: int = field(REACHED, description="Available balance after this entry.")
+    version: int = field(REACHED, description="The member's version that this entry belongs to.")
+    occurred_at: datetime = field(REACHED)
+    recorded_at: datetime = field(REACHED)
+    channel: Channel = field(REACHED)
+    label: str = field(REACHED, description="One line for the shopper, in the locale of the request.")
+    view: strawberry.Private[EntryView]
+    programme: strawberry.Private[ProgrammeRules]
+    locale: strawberry.Private[str]
+
+    @resolver(REACHED, description="Which rules gave how much, and why others gave nothing.")
+    def why(self) -> list[Explanation]:
+        """Return the explanations of this entry."""
+        return explanations((self.view,), self.programme, self.locale)
+
+    @classmethod
+    def of(cls, view: EntryView, programme: ProgrammeRules, locale: str) -> Self:
+        """Return an entry in one language."""
+        return cls(
+            id=strawberry.ID(global_id("LedgerEntry", view.member, view.version, view.index)),
+            kind=view.kind,
+            points=view.points,
+            balance=view.balance,
+            version=view.version,
+            occurred_at=view.occurred_at,
+            recorded_at=view.recorded_at,
+            channel=view.channel,
+            label=labelled(view, programme, locale),
+            view=view,
+            programme=programme,
+            locale=locale,
+        )
+
+
+@strawberry.type
+class LedgerEntryEdge:
+    """An entry and its place in the list."""
+
+    node: LedgerEntry = field(REACHED)
+    cursor: str = field(REACHED)
+
+
+@strawberry.type
+class LedgerEntryConnection:
+    """A page of the ledger."""
+
+    edges: list[LedgerEntryEdge] = field(REACHED)
+    page_info: PageInfo = field(REACHED)
+
+
+@strawberry.type
+class Member(Node):
+    """A member. Every field tells the same version."""
+
+    id: strawberry.ID = field(REACHED)
+    number: str = field(
+        REACHED, description="The membership number, for people: short, typed at a till, with a check digit."
+    )
+    version: int = field(
+        REACHED,
+        description="Grows by exactly one with every committed change of this member; the same on every channel.",
+    )
+    snapshot: strawberry.Private[Snapshot]
+
+    @resolver(PERSONAL)
+    def profile(self, info: Info) -> Profile:
+        """Return who the member is, masked on a shared screen."""
+        return Profile.of(self.snapshot.member.profile, masked=info.context.require_actor().role is Role.KIOSK)
+
+    @resolver(REACHED)
+    def status(self, info: Info) -> Status:
+        """Return the member's tier."""
+        context = info.context
+        locale = locale_of(context, self.snapshot.member)
+        return Status.of(self.snapshot, context.programme(), locale, context.now())
+
+    @resolver(REACHED)
+    def points(self) -> Points:
+        """Return the member's balances."""
+        return Points.of(self.snapshot.member)
+
+    @resolver(PERSONAL, description="The ledger, newest first.")
+    async def activity(
+        self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET
+    ) -> LedgerEntryConnection:
+        """Return a page of the ledger."""
+        context = info.context
+        most = context.services.bounds.page_max
+        first = FIRST_DEFAULT if first is None else first
+        if first < 0:
+            raise BadInput("first_negative")
+        if first > most:
+            raise LimitExceeded("page", most=most, setting="CARILLON_LIMIT_PAGE")
+        place = from_cursor(after) if after else None
+        page = await answered(context.services.reader.entries(self.snapshot, first=first, after=place))
+        programme, locale = context.programme(), locale_of(context, self.snapshot.member)
+        edges = [
+            LedgerEntryEdge(node=LedgerEntry.of(view, programme, locale), cursor=cursor(view.version, view.index))
+            for view in page.entries
+        ]
+        return LedgerEntryConnection(
+            edges=edges,
+            page_info=PageInfo(
+                has_next_page=page.has_more,
+                has_previous_page=place is not None,
+                start_cursor=edges[0].cursor if edges else None,
+                end_cursor=edges[-1].cursor if edges else None,
+            ),
+        )
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Self:
+        """Return the member of a snapshot."""
+        member = snapshot.member
+        return cls(
+            id=strawberry.ID(global_id("Member", member.id)),
+            number=member.number,
+            version=member.version,
+            snapshot=snapshot,
+        )

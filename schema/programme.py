@@ -1,0 +1,62 @@
+"""Programmes and their tiers."""
+
+from decimal import Decimal
+from typing import Self
+
+import strawberry
+
+from loyalty import programme as domain
+from schema.access import REACHED, field
+from schema.ids import global_id
+
+
+@strawberry.type
+class Tier:
+    """A status level."""
+
+    key: str = field(REACHED)
+    name: str = field(REACHED)
+    rank: int = field(REACHED)
+    threshold: int = field(REACHED, description="Qualifying points that reach it within the qualification period.")
+    benefits: list[str] = field(REACHED)
+
+    @classmethod
+    def of(cls, tier: domain.Tier, locale: str) -> Self:
+        """Return a tier in one language."""
+        return cls(
+            key=tier.key,
+            name=tier.name.in_locale(locale),
+            rank=tier.rank,
+            threshold=tier.threshold,
+            benefits=[benefit.in_locale(locale) for benefit in tier.benefits],
+        )
+
+
+@strawberry.type
+class Money:
+    """An amount of money, exactly."""
+
+    amount: Decimal = field(REACHED)
+    currency: str = field(REACHED)
+
+
+@strawberry.type
+class Programme:
+    """A brand's loyalty programme, in the version that runs."""
+
+    id: strawberry.ID = field(REACHED)
+    name: str = field(REACHED)
+    version: int = field(REACHED)
+    currency: str = field(REACHED)
+    tiers: list[Tier] = field(REACHED)
+
+    @classmethod
+    def of(cls, programme: domain.Programme, locale: str) -> Self:
+        """Return a programme in one language."""
+        return cls(
+            id=strawberry.ID(global_id("Programme", programme.key)),
+            name=programme.name,
+            version=programme.version,
+            currency=programme.currency,
+            tiers=[Tier.of(tier, locale) for tier in programme.tiers],
+        )

@@ -1,0 +1,123 @@
+"""The scalars of the contract: exact in, exact out, and an error that says what is expected."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal, DecimalException
+from typing import Any, NewType
+
+import strawberry
+from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode, ValueNode, value_from_ast_untyped
+from strawberry.scalars import JSON
+from strawberry.types.scalar import ScalarDefinition
+
+BigInt = NewType("BigInt", int)
+BIG_INT_DIGITS_MAX = 40
+DECIMAL_CHARACTERS_MAX = 40
+DECIMAL_EXPONENT_MAX = 30
+
+
+def parse_date_time(value: Any) -> datetime:
+    """Return a moment in UTC, in whole milliseconds, which is what MongoDB keeps."""
+    if not isinstance(value, str):
+        raise GraphQLError('DateTime is a string such as "2026-05-01T12:00:00+02:00".')
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise GraphQLError(f'DateTime "{value[:40]}" is not RFC 3339, such as "2026-05-01T12:00:00+02:00".') from None
+    if moment.tzinfo is None:
+        raise GraphQLError(f'DateTime "{value[:40]}" has no offset; add one, such as "Z" or "+02:00".')
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        raise GraphQLError(f'DateTime "{value[:40]}" is out of range.') from None
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def serialize_date_time(value: datetime) -> str:
+    """Write a moment in UTC, with its offset."""
+    return value.astimezone(UTC).isoformat()
+
+
+def parse_date(value: Any) -> date:
+    """Return a day."""
+    if not isinstance(value, str):
+        raise GraphQLError('Date is a string such as "2026-05-01".')
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise GraphQLError(f'Date "{value[:40]}" is not ISO 8601, such as "2026-05-01".') from None
+
+
+def parse_decimal(value: Any) -> Decimal:
+    """Return a decimal number; a float is refused, for it has lost the exact amount already."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise GraphQLError('Decimal is a number in a string such as "12.50": money never goes through a float.')
+    text = str(value)
+    if len(text) > DECIMAL_CHARACTERS_MAX:
+        raise GraphQLError(f"Decimal has more than {DECIMAL_CHARACTERS_MAX} characters.")
+    try:
+        number = Decimal(text)
+    except DecimalException:
+        raise GraphQLError(f'Decimal "{text}" is not a number such as "12.50".') from None
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > DECIMAL_EXPONENT_MAX:
+        raise GraphQLError(f'Decimal "{text}" is not a number such as "12.50".')
+    return number
+
+
+def parse_decimal_literal(node: ValueNode, _variables: Any = None) -> Decimal:
+    """Return the decimal number that a document writes, digit by digit."""
+    if isinstance(node, StringValueNode | IntValueNode | FloatValueNode):
+        return parse_decimal(node.value)
+    raise GraphQLError('Decimal is a number in a string such as "12.50".')
+
+
+def serialize_decimal(value: Decimal) -> str:
+    """Write a decimal number without an exponent."""
+    return format(value, "f")
+
+
+def parse_big_int(value: Any) -> int:
+    """Return a whole number of any size."""
+    text = str(value)
+    if isinstance(value, bool | float) or len(text) > BIG_INT_DIGITS_MAX or not text.removeprefix("-").isdecimal():
+        raise GraphQLError('BigInt is a whole number in a string such as "12345678901".')
+    return int(text)
+
+
+def _as_given(value: Any) -> Any:
+    return value
+
+
+def _json_literal(node: ValueNode, variables: Any = None) -> Any:
+    return value_from_ast_untyped(node, variables)
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="RFC 3339, always with an offset",
+        serialize=serialize_date_time,
+        parse_value=parse_date_time,
+    ),
+    date: strawberry.scalar(name="Date", description="ISO 8601", serialize=date.isoformat, parse_value=parse_date),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="a decimal number in a string: money never goes through a float",
+        serialize=serialize_decimal,
+        parse_value=parse_decimal,
+        parse_literal=parse_decimal_literal,
+    ),
+    BigInt: strawberry.scalar(
+        name="BigInt",
+        description="whole numbers past 32 bits, in a string",
+        serialize=str,
+        parse_value=parse_big_int,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="any JSON value",
+        serialize=_as_given,
+        parse_value=_as_given,
+        parse_literal=_json_literal,
+    ),
+}

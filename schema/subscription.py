@@ -1,0 +1,54 @@
+"""Subscriptions: the member, live."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import strawberry
+
+from resolvers.member import subject_of_watch
+from resolvers.member_changes import member_changes
+from schema.access import REACHED, field, subscription
+from schema.inputs import MemberKey
+from schema.member import Info, LedgerEntry, Member
+from schema.query import LOOKUP
+from schema.text import locale_of
+
+
+@strawberry.type
+class MemberUpdate:
+    """One version of a member."""
+
+    version: int = field(REACHED)
+    member: Member = field(REACHED)
+    entries: list[LedgerEntry] = field(
+        REACHED, description="The entries of this version; none in a first or resync state."
+    )
+    resync: bool = field(REACHED, description="True where versions before this one could not be told one by one.")
+
+
+@strawberry.type
+class Subscription:
+    """Everything that can be watched."""
+
+    @subscription(
+        LOOKUP,
+        description="First the member as it is now, then every committed change, in order of version, none twice, none "
+        "left out.\nWith `after`, what was missed since that version comes first; when that can no longer be told, one "
+        "update with\n`resync: true` carries the present state.",
+    )
+    async def member_changed(
+        self, info: Info, by: MemberKey | None = strawberry.UNSET, after: int | None = strawberry.UNSET
+    ) -> AsyncGenerator[MemberUpdate, None]:
+        """Tell every version of a member."""
+        context = info.context
+        member = await subject_of_watch(context, by.to_key() if by else None)
+        since = after if isinstance(after, int) else None
+        async with aclosing(member_changes(context, member, after=since)) as updates:
+            async for update in updates:
+                programme, locale = context.programme(), locale_of(context, update.snapshot.member)
+                yield MemberUpdate(
+                    version=update.snapshot.version,
+                    member=Member.of(update.snapshot),
+                    entries=[LedgerEntry.of(view, programme, locale) for view in update.entries],
+                    resync=update.resync,
+                )
