@@ -37,7 +37,7 @@ def _last_day_of(day: date, span: EndOf) -> date:
 
 def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
     """Return the last day on which points earned on a day may be spent; None where they never expire."""
-    if not (expiry.months or expiry.days):
+    if not (expiry.months or expiry.days or expiry.end_of):
         return None
     day = months_later(earned_on, expiry.months) + timedelta(days=expiry.days)
     return _last_day_of(day, expiry.end_of) if expiry.end_of else day

@@ -130,6 +130,11 @@ def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal |
     return _check_purchase(event, programme)
 
 
+def _currency_mismatch(currency: str, expected: str) -> Refusal:
+    params = {"currency": currency, "expected": expected}
+    return Refusal(RefusalCode.INVALID, "currency_mismatch", ("purchase", "currency"), params)
+
+
 def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
     purchase = event.purchase
     if purchase is None:
@@ -138,9 +143,8 @@ def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
         return None
     if event.type not in {PURCHASE, REFUND}:
         return Refusal(RefusalCode.INVALID, "purchase_unexpected", ("purchase",), {"type": event.type})
-    if purchase.currency != programme.currency:
-        params = {"currency": purchase.currency, "expected": programme.currency}
-        return Refusal(RefusalCode.INVALID, "currency_mismatch", ("purchase", "currency"), params)
+    if event.type == PURCHASE and purchase.currency != programme.currency:
+        return _currency_mismatch(purchase.currency, programme.currency)
     if purchase.total < 0:
         return Refusal(RefusalCode.INVALID, "total_negative", ("purchase", "total"))
     for index, line in enumerate(purchase.lines):
@@ -171,6 +175,10 @@ def _refund(command: RecordEvent, draft: Draft) -> Decision | Refusal:
         return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
     if event.occurred_at < bought.event.occurred_at:
         return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
+    sold, back = bought.event.purchase, event.purchase
+    if sold is not None and back is not None and back.currency != sold.currency:
+        # Not the programme's: it may count in another currency by now.
+        return _currency_mismatch(back.currency, sold.currency)
     taken = take_back(bought, event.purchase)
     if isinstance(taken, Refusal):
         return taken

@@ -19,7 +19,7 @@ from loyalty.lot import EXPIRED_LOT_KEPT_DAYS, overdue, spend, with_points, with
 from loyalty.member import Member
 from loyalty.programme import Programme, SpentPoints
 from loyalty.refund import TakenBack
-from loyalty.tier import keep_days, restand
+from loyalty.tier import LIFETIME_BUCKET, keep_days, restand
 
 BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
@@ -169,10 +169,14 @@ class Draft:
         """Return how many of a purchase's points have expired already."""
         if lot.expires_on is None or lot.expires_on >= self.today:
             return 0
-        if lot.expires_on < self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
-            # So long ago that the lot is forgotten: in the member's favour, all that ever expired may be it.
-            return min(points, self.member.balance(Account.EXPIRED))
-        return min(points, next((kept.expired for kept in self.member.lots if kept.key == lot), 0))
+        kept = next((kept.expired for kept in self.member.lots if kept.key == lot), None)
+        if kept is not None:
+            return min(points, kept)
+        if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
+            return 0
+        # So long ago that the lot is forgotten: in the member's favour, all that expired of forgotten lots may be it.
+        forgotten = self.member.balance(Account.EXPIRED) - sum(kept.expired for kept in self.member.lots)
+        return min(points, max(0, forgotten))
 
     def _post(
         self,
@@ -197,7 +201,7 @@ class Draft:
             balances[posting.account] = balances.get(posting.account, 0) + posting.points
             if posting.lot is not None and posting.account is Account.AVAILABLE:
                 lots = with_points(lots, posting.lot, posting.points)
-            elif posting.lot is not None and any(kept.key == posting.lot for kept in lots):
+            elif posting.lot is not None and (posting.points > 0 or any(kept.key == posting.lot for kept in lots)):
                 lots = with_points(lots, posting.lot, 0, expired=posting.points)
         self.member = replace(self.member, balances=balances, lots=lots)
 
@@ -220,6 +224,8 @@ class Draft:
     def _qualify(self, day: date, points: int) -> None:
         self.qualified[day] = self.qualified.get(day, 0) + points
         days = dict(self.member.qualifying)
+        if points < 0 and day not in days and LIFETIME_BUCKET in days:
+            day = LIFETIME_BUCKET  # what a refund takes back of a day that was added to the sum of the old ones
         days[day] = days.get(day, 0) + points
         self.member = replace(self.member, qualifying={day: sum_ for day, sum_ in days.items() if sum_ > 0})
 

@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 
-from loyalty.calendar import cap_span, day_of
+from loyalty.calendar import cap_span, day_of, months_later
 from loyalty.event import Event, Grant
 from loyalty.explanation import Explanation, Reason
 from loyalty.member import Member
@@ -14,6 +14,7 @@ from loyalty.programme import CapPeriod, EarningRule, ExpressionFault, Programme
 
 POINTS_MAX = 1_000_000_000
 CAPPED_DAYS_KEPT = 400
+DAY_LENGTH = len("2024-12-31")
 
 _ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Rounding.UP: ROUND_UP}
 
@@ -98,6 +99,11 @@ def event_variables(event: Event, programme: Programme) -> dict[str, Any]:
     }
 
 
+def _birthday_in(birth_date: date, year: int) -> date:
+    """Return the day of a birthday in `year`: 28 February for 29 February in a year that lacks it."""
+    return months_later(birth_date, 12 * (year - birth_date.year))
+
+
 def member_variables(member: Member, programme: Programme, event: Event) -> dict[str, Any]:
     """Return `member` as the rules' expressions see it, before the event is counted."""
     today = day_of(event.occurred_at, programme.zone)
@@ -109,7 +115,7 @@ def member_variables(member: Member, programme: Programme, event: Event) -> dict
         "lifetime": member.lifetime,
         "locale": member.profile.locale,
         "completion": member.profile.completion,
-        "birthday": birth_date is not None and (birth_date.month, birth_date.day) == (today.month, today.day),
+        "birthday": birth_date is not None and _birthday_in(birth_date, today.year) == today,
         "tenure_days": max(0, (today - day_of(member.enrolled_at, programme.zone)).days),
         "events": {key: member.counted.get(key, 0) for key in programme.event_types},
     }
@@ -199,7 +205,9 @@ def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] |
     if cap is None:
         return "", POINTS_MAX
     spans = member.capped.get(rule.key, {})
-    newest = max((span for span in spans if cap.period is CapPeriod.DAY), default="")
+    # Spans of another length were kept by an earlier version of the programme, under another period.
+    days = [span for span in spans if cap.period is CapPeriod.DAY and len(span) == DAY_LENGTH]
+    newest = max(days, default="")
     if newest and (date.fromisoformat(newest) - day).days > CAPPED_DAYS_KEPT:
         return None
     span = cap_span(day, cap.period)

@@ -135,7 +135,10 @@ class EndOf(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When points expire: so many months and days after they were earned; both 0 means never."""
+    """When points expire: so many months and days after they were earned, or at the end of a span of time around that.
+
+    All of it left out means never.
+    """
 
     months: int = 0
     days: int = 0

@@ -54,8 +54,8 @@ def _by_total(bought: CountedEvent, total: Decimal) -> tuple[Fraction, ...] | Re
 def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
     """Return the shares returned once `lines` come back.
 
-    A line is found by its sku, and the same sku may stand on several lines. What comes back is measured by its money;
-    by its quantity where the line cost nothing.
+    A line is found by its sku, and the same sku may stand on several lines: those sold with the sign of what comes back
+    are meant. What comes back is measured by its money; by its quantity where the line cost nothing.
     """
     purchase = bought.event.purchase
     sold = purchase.lines if purchase else ()
@@ -66,11 +66,13 @@ def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Frac
             return _refused("refund_unknown_line", "purchase", "lines", str(number), "sku", sku=back.sku)
         by_money = any(sold[place].amount for place in places)
         rest = Fraction(back.amount if by_money else back.quantity)
-        for place in places:
-            whole = Fraction(sold[place].amount if by_money else sold[place].quantity)
+        wholes = {place: Fraction(sold[place].amount if by_money else sold[place].quantity) for place in places}
+        if rest and all(whole * rest < 0 for whole in wholes.values()):
+            return _refused("refund_sign", "purchase", "lines", str(number), "amount", sku=back.sku)
+        for place, whole in wholes.items():
+            if whole * rest < 0:
+                continue  # a discount beside the line that it lowers, or the other way round
             share = min(rest / whole, 1 - returned[place]) if whole else 1 - returned[place]
-            if share < 0:
-                return _refused("refund_sign", "purchase", "lines", str(number), "amount", sku=back.sku)
             returned[place] += share
             rest -= whole * share
         if rest:

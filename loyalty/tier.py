@@ -18,7 +18,10 @@ LIFETIME_DAYS_KEPT = 800
 
 @dataclass(frozen=True, slots=True)
 class Deserved:
-    """The tier that points alone give: reached on `since`, kept to the end of `last_day` (None: for ever)."""
+    """The tier that points alone give: reached on `since`, kept to the end of `last_day` (None: for ever).
+
+    `since` is None for the first tier, and where the day is no longer known.
+    """
 
     tier: Tier
     since: date | None
@@ -64,6 +67,11 @@ def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
     return reached
 
 
+def _still_counting(days: Mapping[date, int], months: int, today: date) -> list[tuple[date, int]]:
+    """Return the days that count on `today` in a rolling period."""
+    return [(day, points) for day, points in days.items() if day <= today < months_later(day, months)]
+
+
 def _between(days: Mapping[date, int], first: date, end: date) -> list[tuple[date, int]]:
     """Return the days in [first, end), in order."""
     return sorted((day, points) for day, points in days.items() if first <= day < end)
@@ -106,7 +114,7 @@ def _by_lifetime(programme: Programme, days: Mapping[date, int]) -> Deserved:
     for tier in reversed(programme.tiers[1:]):
         reached = _crossing(ordered, tier.threshold)
         if reached:
-            return Deserved(tier, reached, None)
+            return Deserved(tier, reached if reached != LIFETIME_BUCKET else None, None)
     return Deserved(programme.tiers[0], None, None)
 
 
@@ -118,6 +126,20 @@ def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Des
     if kind is QualificationKind.ROLLING:
         return _by_rolling_months(programme, days, today)
     return _by_lifetime(programme, days)
+
+
+def _reached_on(programme: Programme, days: Mapping[date, int], tier: Tier, day: date) -> bool:
+    """Say whether the points of `day` were among those that gave `tier` on that very day."""
+    if day not in days:
+        return False
+    kind = programme.qualification.kind
+    first = date.min
+    if kind is QualificationKind.CALENDAR_YEAR:
+        first = _year_start(day, programme.qualification.starts)
+    counting = _between(days, first, day + timedelta(days=1))
+    if kind is QualificationKind.ROLLING:
+        counting = _still_counting(days, programme.qualification.months, day)
+    return sum(points for _, points in counting) >= tier.threshold
 
 
 def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
@@ -151,16 +173,17 @@ def restand(
         due = deserved(programme, days, day_of(moment, programme.zone))
         current = programme.tier(standing.tier)
         until = end_of(due.last_day, programme.zone) if due.last_day else None
-        reached = max(start_of(due.since, programme.zone), enrolled_at) if due.since else enrolled_at
+        reached = max(start_of(due.since, programme.zone), enrolled_at) if due.since else moment
         if due.tier.rank > current.rank:
             standing = Standing(due.tier.key, reached, until)
         elif due.tier.rank == current.rank:
-            since = min(standing.since, reached) if due.since else standing.since
+            since = standing.since
+            # A backdated event may have reached the tier earlier; a tier that followed a higher one began when that ended.
+            if _reached_on(programme, days, current, day_of(since, programme.zone)):
+                since = min(since, reached)
             standing = Standing(current.key, since, until)
         elif over:
             standing = Standing(due.tier.key, moment, until)
-        elif current.rank == 0:
-            standing = Standing(current.key, standing.since, None)
         else:
             standing = Standing(current.key, standing.since, _kept_until(programme, standing, now))
         if not over:
@@ -180,14 +203,12 @@ def progress(programme: Programme, standing: Standing, days: Mapping[date, int],
         first = _year_start(today, programme.qualification.starts)
         end = months_later(first, 12)
         before = start_of(end, programme.zone)
+        counting = _between(days, first, end)
     elif kind is QualificationKind.ROLLING:
-        first, end = (
-            months_later(today, -programme.qualification.months) + timedelta(days=1),
-            today + timedelta(days=1),
-        )
+        counting = _still_counting(days, programme.qualification.months, today)
     else:
-        first, end = date.min, date.max
-    earned = max(0, sum(points for _, points in _between(days, first, end)))
+        counting = list(days.items())
+    earned = sum(points for _, points in counting)
     return Progress(following, earned, following.threshold, before)
 
 

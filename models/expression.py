@@ -1,5 +1,6 @@
 """The rules' language: the Common Expression Language (CEL), compiled once, evaluated by Rust."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +9,8 @@ import cel
 from loyalty.programme import ExpressionFault
 
 VARIABLES = ("event", "member", "earned")
+FAULT_LENGTH_MAX = 200
+_BOUND_BY_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter|map)\s*\(\s*(\w+)\s*,")
 _FAULTS = (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError, OverflowError, IndexError)
 
 
@@ -43,18 +46,21 @@ class CelExpression:
     def over_lines(cls, source: str) -> "CelExpression":
         """Compile a condition over `line`, evaluated for all lines of a purchase in one run as a list of booleans."""
         cls(source).allow((*VARIABLES, "line"))
-        return cls(f"event.purchase.lines.map(line, ({source}))")
+        # The line break ends a comment at the end of the source, which would swallow the brackets.
+        return cls(f"event.purchase.lines.map(line, ({source}\n))")
 
     def allow(self, names: tuple[str, ...]) -> None:
-        """Refuse any variable but `names`; the ones that a macro binds come with one of these."""
-        unknown = [name for name in self._program.variables() if name not in names]
-        bound = any(macro in self.source for macro in (".map(", ".filter(", ".exists(", ".all(", ".exists_one("))
-        if unknown and not bound:
+        """Refuse any variable but `names` and those that a macro binds, `x` in `.map(x, ...)`."""
+        allowed = {*names, *_BOUND_BY_MACRO.findall(self.source)}
+        unknown = sorted(name for name in self._program.variables() if name not in allowed)
+        if unknown:
             raise InvalidExpression(f"unknown variable {unknown[0]!r}: rules see {', '.join(names)}")
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """Return the value; raises ExpressionFault where the expression does not fit the variables."""
         try:
             return self._program.execute(dict(variables))
+        except KeyError as error:
+            raise ExpressionFault(f"there is no {error}") from error
         except _FAULTS as error:
-            raise ExpressionFault(str(error)) from error
+            raise ExpressionFault(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error

@@ -122,6 +122,15 @@ def _request(context: Context, event: Event, member: str) -> Request:
     )
 
 
+def submit(context: Context, event: Event, member: str) -> asyncio.Future[Outcome]:
+    """Hand an event of a known member to the committer, in the actor's name; the order of calls is that of decisions.
+
+    Raises:
+        Overloaded: too many commands wait already.
+    """
+    return context.services.committer.submit(_request(context, event, member))
+
+
 async def record(context: Context, told: Told) -> Outcome:
     """Count one event; returns once it is durable. The same key gives the first answer again."""
     [outcome] = await record_all(context, [told])
@@ -151,7 +160,7 @@ async def record_all(context: Context, batch: list[Told]) -> list[Outcome | Exce
             waiting.append(_not_found())
         else:
             try:
-                waiting.append(context.services.committer.submit(_request(context, told.event, member)))
+                waiting.append(submit(context, told.event, member))
             except Overloaded:
                 waiting.append(Unavailable("overloaded"))
     return [await _outcome(item) for item in waiting]

@@ -282,7 +282,7 @@ class Story:
         now: str | datetime | None = None,
         **told: Any,
     ) -> Decision:
-        """Count a refund: of a total, of lines, or of all that is left."""
+        """Count a refund of the purchase `key`: of a total, of lines, or of all that is left."""
         purchase = receipt(back, currency=self.programme.currency) if isinstance(back, str) else back
         return self.must(self.event(REFUND, when, purchase=purchase, refund_of=key, **told), now or when)
 

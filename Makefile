@@ -1,0 +1,51 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+install: $(STAMP) ## Make .venv with the carillon command in it
+
+playground: $(STAMP) ## Build the playground (needs Node 20; fetched from PyPI where the machine has none)
+	VENV=$(VENV) sh clients/build.sh
+
+up: install playground ## Start everything: embedded MongoDB, real data, API and playground
+	$(BIN)/carillon up $(ARGS)
+
+test: install playground ## Run the tests on a real mongod
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install ## Lint, types, floors, committed schema
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/carillon schema --check
+
+format: install ## Format and mend what can be mended
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: install ## Write schema/schema.graphql and docs/rights.md from the code
+	$(BIN)/carillon schema > schema/schema.graphql
+	$(BIN)/carillon schema --rights > docs/rights.md
+
+bench: install ## Measure: queries, events and deliveries per second
+	$(BIN)/python -m bench $(ARGS)
+
+lock: install ## Write the lock files: exact versions and hashes, no index named
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --generate-hashes \
+		--python-version 3.11 --universal --extra demo --extra dev -o requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --generate-hashes \
+		--python-version 3.11 --universal -o requirements-serve.lock pyproject.toml
+
+.PHONY: help install playground up test check format schema bench lock

@@ -1,0 +1,135 @@
+"""The application: everything wired together, in the order in which it starts and stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route, WebSocketRoute
+
+from gateway import development, health, playground
+from gateway.auth import DevelopmentKey, Verifier
+from gateway.clock import now
+from gateway.config import Limits, Settings
+from gateway.execution import Executor
+from gateway.http import GraphQLHttp
+from gateway.metrics import Metrics
+from gateway.sse import GraphQLStream
+from gateway.state import Connections, State
+from gateway.websocket import GraphQLWebSocket
+from models.committer import Committer
+from models.database import Database, connect
+from models.feed import Feed
+from models.hub import Hub
+from models.programme_store import Programmes
+from models.reader import Reader
+from resolvers.context import Services
+from resolvers.settlement import run_settlement
+from schema.build import executable_schema
+
+PLAYGROUND_DIST = Path(__file__).parents[1] / "clients" / "playground" / "dist"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Development:
+    """What only a development gateway has: an issuer of tokens for one programme."""
+
+    key: DevelopmentKey
+    programme: str
+
+
+@asynccontextmanager
+async def running_services(database: Database, limits: Limits, metrics: Metrics) -> AsyncIterator[Services]:
+    """Start what a process needs to serve or import, and stop it in order: feeds first, the committer's work last.
+
+    The committer is drained before the connection is closed: what was taken is answered.
+    """
+    await database.prepare()
+    hub, programmes = Hub(), Programmes(database)
+    await programmes.load()
+    feed = Feed(database, hub, on_programme=programmes.follow, on_lag=metrics.feed_lag.observe)
+    async with Committer(database, on_group=metrics.on_group) as committer:
+        services = Services(
+            database, committer, Reader(database), hub, feed, programmes, clock=now, bounds=limits.bounds()
+        )
+        tasks = [
+            asyncio.create_task(feed.run(), name="feed"),
+            asyncio.create_task(run_settlement(services), name="settlement"),
+        ]
+        try:
+            yield services
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Gateway:
+    """One gateway process as an ASGI application. `connections` tells it to drain."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        settings: Settings,
+        limits: Limits,
+        verifier: Verifier,
+        development: Development | None = None,
+    ) -> None:
+        self._url, self._settings, self._limits = url, settings, limits
+        self._verifier, self._development = verifier, development
+        self.metrics = Metrics()
+        self.connections = Connections(limits, self.metrics)
+        self.app = self._application()
+
+    def _application(self) -> Starlette:
+        middleware = []
+        if self._settings.cors_origins:
+            middleware.append(
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=self._settings.cors_origins,
+                    allow_methods=["GET", "POST", "PUT", "DELETE"],
+                    allow_headers=["authorization", "content-type", "x-request-id", "x-graphql-event-stream-token"],
+                    expose_headers=["x-request-id"],
+                    max_age=600,
+                )
+            )
+        return Starlette(lifespan=self._lifespan, middleware=middleware)
+
+    @asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        database = connect(self._url, name=self._settings.database)
+        try:
+            async with running_services(database, self._limits, self.metrics) as services:
+                state = State(
+                    settings=self._settings,
+                    limits=self._limits,
+                    metrics=self.metrics,
+                    verifier=self._verifier,
+                    services=services,
+                    executor=Executor(executable_schema(), self._limits, self.metrics),
+                    connections=self.connections,
+                )
+                app.router.routes[:] = [
+                    Route("/graphql", GraphQLHttp(state), methods=["GET", "POST"]),
+                    WebSocketRoute("/graphql", GraphQLWebSocket(state)),
+                    Route("/graphql/stream", GraphQLStream(state), methods=["GET", "POST", "PUT", "DELETE"]),
+                    *health.routes(state),
+                    *playground.routes(PLAYGROUND_DIST),
+                ]
+                if self._development is not None:
+                    issuer = self._development
+                    app.router.routes += development.routes(state, issuer.key, issuer.programme)
+                log.info("gateway_started", programmes=services.programmes.keys())
+                yield
+                log.info("gateway_stopping")
+        finally:
+            await database.close()

@@ -1,0 +1,348 @@
+"""The command line: `carillon`. Each command translates its arguments and calls a floor below."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from gateway import up as starting
+from gateway.app import running_services
+from gateway.auth import DevelopmentKey
+from gateway.clock import now
+from gateway.config import InvalidSettings, Settings, read_limits, read_settings
+from gateway.development import UnknownMember, issue
+from gateway.logs import configure_logs
+from gateway.metrics import Metrics
+from gateway.progress import progress_bar
+from gateway.server import PortTaken
+from models.complete_journey import DataMissing
+from models.database import Database, DatabaseUnavailable, connect
+from models.embedded import EmbeddedServerError, attach_or_start
+from models.programme_file import InvalidProgramme, differences, read_programme
+from models.programme_store import apply as apply_programme
+from models.programme_store import newest_version
+from resolvers.actor import Role
+from resolvers.audit import audit as run_audit
+from resolvers.context import Services
+from resolvers.import_journey import PROGRAMME, HouseholdRefused, import_journey
+from schema.access import rights_table
+from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
+
+T = TypeVar("T")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="The embedded MongoDB's directory (default: carillon in the XDG data home)."),
+]
+
+app = typer.Typer(
+    name="carillon",
+    help="The GraphQL gateway of an omnichannel loyalty programme.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+programme_app = typer.Typer(help="Programmes as files: check, plan, apply.", no_args_is_help=True)
+import_app = typer.Typer(help="Bring data in.", no_args_is_help=True)
+app.add_typer(programme_app, name="programme")
+app.add_typer(import_app, name="import")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+TOLD = (
+    DataMissing,
+    DatabaseUnavailable,
+    EmbeddedServerError,
+    HouseholdRefused,
+    InvalidProgramme,
+    InvalidSettings,
+    PortTaken,
+    UnknownMember,
+)
+_TTL = re.compile(r"(\d{1,6})([smhd])")
+_TTL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def stop(message: str, code: int = 1) -> NoReturn:
+    """Say what is wrong and what to do, and end with `code`."""
+    err.print(message, style="red", markup=False)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def database_url(settings: Settings, purpose: str, *, data_dir: Path | None) -> Iterator[str]:
+    """Give the URL of the database that a command works on.
+
+    A directory named on the command line wins over CARILLON_MONGODB_URL. The embedded server that runs in the
+    directory is used; where none runs, one is started for the command's own time.
+    """
+    if settings.mongodb_url is not None and data_dir is None:
+        yield settings.mongodb_url
+    else:
+        with attach_or_start(settings.directory(), purpose=purpose) as server:
+            yield server.url
+
+
+@asynccontextmanager
+async def opened(url: str, settings: Settings) -> AsyncIterator[Database]:
+    """Give the database, prepared."""
+    database = connect(url, name=settings.database)
+    try:
+        await database.prepare()
+        yield database
+    finally:
+        await database.close()
+
+
+def with_database(
+    purpose: str, data_dir: Path | None, work: Callable[[Database, Settings], Coroutine[Any, Any, T]]
+) -> T:
+    """Run `work` on the database that the command line and the environment name."""
+    settings = read_settings(data_dir=data_dir)
+
+    async def run(url: str) -> T:
+        async with opened(url, settings) as database:
+            return await work(database, settings)
+
+    configure_logs("warning")
+    with database_url(settings, purpose, data_dir=data_dir) as url:
+        return asyncio.run(run(url))
+
+
+def with_services(purpose: str, data_dir: Path | None, work: Callable[[Services], Coroutine[Any, Any, T]]) -> T:
+    """Run `work` with a process's services."""
+    settings = read_settings(data_dir=data_dir)
+
+    async def run(url: str) -> T:
+        database = connect(url, name=settings.database)
+        try:
+            async with running_services(database, read_limits(), Metrics()) as services:
+                return await work(services)
+        finally:
+            await database.close()
+
+    configure_logs("warning")
+    with database_url(settings, purpose, data_dir=data_dir) as url:
+        return asyncio.run(run(url))
+
+
+def parsed_ttl(text: str) -> timedelta:
+    """Return a duration such as 30s, 15m, 1h or 7d."""
+    match = _TTL.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter("write a duration such as 30s, 15m, 1h or 7d")
+    return timedelta(**{_TTL_UNITS[match[2]]: int(match[1])})
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port of the playground and the API.")] = 8000,
+    data_dir: DataDir = None,
+    households: Annotated[
+        int | None, typer.Option(min=0, help="Households of the real data to import (100 at the first start).")
+    ] = None,
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the directory's data first.")] = False,
+) -> None:
+    """Start everything on this machine: embedded MongoDB, real data, API, playground, tokens."""
+    settings = read_settings(data_dir=data_dir, port=port)
+    configure_logs("warning")
+    starting.up(settings, read_limits(), households=households, fresh=fresh, console=out)
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (CARILLON_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (CARILLON_PORT).")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve the API with the settings of the environment (CARILLON_*)."""
+    settings = read_settings(data_dir=data_dir, host=host, port=port)
+    configure_logs(settings.log_level)
+    with database_url(settings, "serve", data_dir=data_dir) as url:
+        starting.serve(url, settings, read_limits())
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="Who the token stands for.")],
+    member: Annotated[str | None, typer.Option(help="The membership number, for role member.")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 30s, 15m, 1h, 7d.")] = "1h",
+    programme: Annotated[str, typer.Option(help="The programme it is for.")] = PROGRAMME,
+    data_dir: DataDir = None,
+) -> None:
+    """Print a development token, signed with the data directory's key."""
+    lifetime = parsed_ttl(ttl)
+    settings = read_settings(data_dir=data_dir)
+    key = DevelopmentKey.load(settings.directory())
+    if role is Role.MEMBER:
+
+        async def signed(database: Database, _settings: Settings) -> str:
+            return await issue(database, key, role=role, programme=programme, number=member, ttl=lifetime)
+
+        text = with_database("token", data_dir, signed)
+    else:
+        text = asyncio.run(issue(None, key, role=role, programme=programme, number=member, ttl=lifetime))
+    sys.stdout.write(text + "\n")
+
+
+def read_file(file: Path) -> str:
+    """Return the text of a programme file."""
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        stop(f"{file} cannot be read: {error}")
+
+
+ProgrammeFile = Annotated[Path, typer.Argument(metavar="FILE", help="The programme file (YAML).")]
+
+
+@programme_app.command()
+def check(file: ProgrammeFile) -> None:
+    """Say whether a programme file can run; every fault with its line."""
+    programme = read_programme(read_file(file))
+    out.print(
+        f"{file}: programme {programme.key!r} can run: "
+        f"{len(programme.tiers)} tiers, {len(programme.rules)} rules, {len(programme.event_types)} event types."
+    )
+
+
+@programme_app.command()
+def plan(file: ProgrammeFile, data_dir: DataDir = None) -> None:
+    """Show how a programme file differs from what runs; nothing is changed."""
+    source = read_file(file)
+    programme = read_programme(source)
+
+    async def running(database: Database, _settings: Settings) -> dict[str, Any] | None:
+        return await newest_version(database, programme.key)
+
+    stored = with_database("plan", data_dir, running)
+    found = differences(stored["source"] if stored else None, source)
+    title = f"{programme.key}: version {stored['version']} runs" if stored else f"{programme.key}: nothing runs yet"
+    if not found:
+        out.print(f"{title}; the file says the same.")
+        return
+    table = Table("place", "runs", "file", title=title, title_justify="left")
+    for difference in found:
+        table.add_row(difference.place, _shown(difference.before), _shown(difference.after))
+    out.print(table)
+    out.print(f"{len(found)} differences. `carillon programme apply {file}` makes them version ", end="")
+    out.print(f"{(stored['version'] if stored else 0) + 1}.")
+
+
+def _shown(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
+@programme_app.command()
+def apply(file: ProgrammeFile, data_dir: DataDir = None) -> None:
+    """Store a programme file as the next version; running gateways follow it without a restart."""
+    source = read_file(file)
+
+    async def store(database: Database, _settings: Settings) -> tuple[dict[str, Any], bool]:
+        return await apply_programme(database, source, now=now(), applied_by="cli")
+
+    document, is_new = with_database("apply", data_dir, store)
+    if is_new:
+        out.print(f"Programme {document['programme']!r} is version {document['version']} now.")
+    else:
+        out.print(f"Nothing to apply: version {document['version']} of {document['programme']!r} says the same.")
+
+
+@import_app.command("complete-journey")
+def import_complete_journey(
+    households: Annotated[int | None, typer.Option(min=1, help="Only the first so many of 2,469 households.")] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Only baskets up to this day of the data's own calendar (2017)."),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Import the real data: a year of a grocer's baskets. Can be interrupted and run again; nothing counts twice."""
+    last_day: date | None = until.date() if until is not None else None
+
+    async def run(services: Services) -> str:
+        await starting.ensure_programme(services)
+        started = monotonic()
+        with progress_bar(err, "Importing baskets") as on_progress:
+            tally = await import_journey(services, households=households, until=last_day, on_progress=on_progress)
+        seconds = monotonic() - started
+        done = tally.counted + tally.replayed
+        return (
+            f"{tally.counted:,} events counted ({tally.points:,} points), {tally.replayed:,} counted before, "
+            f"{tally.refused:,} refused, in {seconds:.1f} s: {done / seconds:,.0f} events/s."
+        )
+
+    out.print(with_services("import", data_dir, run))
+
+
+@app.command()
+def audit(data_dir: DataDir = None) -> None:
+    """Prove that every point is accounted for, for all members. Exit 1 where something does not hold."""
+
+    async def run(database: Database, _settings: Settings) -> int:
+        with progress_bar(err, "Auditing members") as on_progress:
+            findings = await run_audit(database, on_progress=on_progress)
+        for account, points in sorted(findings.balances.items()):
+            out.print(f"  {account.value:<12} {points:>15,}")
+        for broken in findings.broken:
+            for fault in broken.faults:
+                out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
+        if findings.broken_count:
+            out.print(
+                f"{findings.broken_count:,} of {findings.members:,} members do not hold; "
+                f"the first {len(findings.broken)} are named above.",
+                style="red",
+            )
+            return 1
+        out.print(
+            f"Everything holds: {findings.members:,} members, {findings.records:,} versions; "
+            "points conserved, lots = balance, a record for each version, hash chains whole, each event counted once."
+        )
+        return 0
+
+    raise typer.Exit(with_database("audit", data_dir, run))
+
+
+@app.command()
+def schema(
+    *,
+    rights: Annotated[bool, typer.Option("--rights", help="The table of fields and roles instead.")] = False,
+    check_committed: Annotated[
+        bool, typer.Option("--check", help="Compare both with the committed files; exit 1 where they differ.")
+    ] = False,
+) -> None:
+    """Print the schema that is served (SDL)."""
+    table, text = rights_table(executable_schema()), sdl()
+    if not check_committed:
+        sys.stdout.write(table if rights else text)
+        return
+    stale = [
+        str(path)
+        for path, served in ((SDL_FILE, text), (RIGHTS_FILE, table))
+        if not path.exists() or path.read_text(encoding="utf-8") != served
+    ]
+    if stale:
+        stop(f"not what is served: {', '.join(stale)}; run `make schema` and review the difference")
+    out.print("schema.graphql and rights.md are what is served.")
+
+
+def main() -> None:
+    """Run the command line; what people can mend is told in a sentence, without a stack of calls."""
+    try:
+        app()
+    except TOLD as error:
+        err.print(str(error), style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

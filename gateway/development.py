@@ -1,0 +1,92 @@
+"""The local issuer behind the playground: tokens for every role, on this machine and under `carillon up` only."""
+
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.auth import DevelopmentKey
+from gateway.clock import now
+from gateway.examples import examples
+from gateway.http import BadRequest, limited_body, parsed_json
+from gateway.state import State
+from models.key import identity_key
+from resolvers.actor import Role
+
+TOKEN_TTL = timedelta(hours=1)
+MEMBERS_SHOWN = 10
+BODY_MAX = 4096
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class UnknownMember(LookupError):  # noqa: N818 - told to whoever asked for a token
+    """A token was asked for a member who is not there."""
+
+
+async def issue(
+    state_database: Any, key: DevelopmentKey, *, role: Role, programme: str, number: str | None, ttl: timedelta
+) -> str:
+    """Return a development token; a member's names the member by number.
+
+    Raises:
+        UnknownMember: role member needs the number of a member who is there, other roles need none.
+    """
+    member: str | None = None
+    if role is Role.MEMBER:
+        if number is None:
+            raise UnknownMember("a member's token needs the membership number; add --member NUMBER")
+        identity = await state_database.identities.find_one({"_id": identity_key(programme, "number", number)})
+        if identity is None:
+            raise UnknownMember(f"programme {programme!r} has no member with number {number!r}")
+        member = identity["member"]
+    elif number is not None:
+        raise UnknownMember(f"role {role.value} is no member; leave the number out")
+    return key.issue(role=role, programme=programme, subject=member or role.value, member=member, ttl=ttl, now=now())
+
+
+def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]:
+    """Return the routes of the playground's issuer."""
+
+    def is_local(request: Request) -> bool:
+        # A web page of another name that resolves to this address (DNS rebinding) must not get tokens.
+        host = request.headers.get("host", "").rsplit(":", 1)[0]
+        return host in LOCAL_HOSTS
+
+    async def session(request: Request) -> Response:
+        if not is_local(request):
+            return JSONResponse({"error": "The development issuer answers on this machine only."}, 403)
+        members = state.services.database.members.find(
+            {"programme": programme}, {"number": 1, "profile": 1}, sort=[("_id", 1)], limit=MEMBERS_SHOWN
+        )
+        shown = [{"number": found["number"], "name": _name(found["profile"])} async for found in members]
+        return JSONResponse(
+            {
+                "programme": programme,
+                "roles": [role.value for role in Role],
+                "members": shown,
+                "examples": examples(shown[0]["number"] if shown else "", now()),
+            }
+        )
+
+    async def token(request: Request) -> Response:
+        if not is_local(request):
+            return JSONResponse({"error": "The development issuer answers on this machine only."}, 403)
+        try:
+            body = parsed_json(await limited_body(request, BODY_MAX), "The body")
+            role, number = Role(body["role"]), body.get("member")
+            issued = await issue(
+                state.services.database, key, role=role, programme=programme, number=number, ttl=TOKEN_TTL
+            )
+        except (BadRequest, UnknownMember) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        except (KeyError, TypeError, ValueError):
+            return JSONResponse({"error": 'Send {"role": ROLE, "member": NUMBER or null}.'}, 400)
+        return JSONResponse({"token": issued, "expiresAt": (now() + TOKEN_TTL).isoformat()})
+
+    return [Route("/dev/session", session), Route("/dev/token", token, methods=["POST"])]
+
+
+def _name(profile: dict[str, Any]) -> str:
+    return " ".join(filter(None, (profile.get("first_name"), profile.get("last_name")))) or "Member"

@@ -1,0 +1,211 @@
+"""Operations from text to result, the same on every transport: parse, limit and validate once, then execute.
+
+What a text comes to is kept by the text itself, bounded in number and size, so that a client's operations are parsed
+and validated once in the life of the process.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, cast
+
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    execute,
+    get_operation_ast,
+    subscribe,
+    validate,
+)
+
+from gateway.config import Limits
+from gateway.limits import check_document, parse_limited
+from gateway.metrics import Metrics
+from resolvers.context import Context
+from resolvers.fault import Fault, LimitExceeded
+from schema.error import fault_extensions, fault_message, formatted
+from schema.text import locale_of
+
+KEPT_DOCUMENTS_MAX = 1000
+KEPT_TEXT_LENGTH_MAX = 16_384
+VALIDATION_ERRORS_MAX = 20
+SUBSCRIPTION_HINT = (
+    "A subscription is not answered by plain HTTP. "
+    "Use graphql-transport-ws on this path, or graphql-sse on /graphql/stream."
+)
+
+log = structlog.get_logger(__name__)
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What a client asks, whatever the transport."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A valid operation, ready to execute."""
+
+    document: DocumentNode
+    node: OperationDefinitionNode
+    request: GraphQLRequest
+
+    @property
+    def type(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.node.operation
+
+
+class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
+    """A request that cannot be executed: its errors, before anything ran."""
+
+    def __init__(self, errors: list[GraphQLError] | Fault) -> None:
+        super().__init__("the operation is not valid")
+        self.errors = errors
+
+    def answer(self, locale: str) -> Answer:
+        """Return the errors as they are sent; there is no `data`, for nothing ran."""
+        if isinstance(self.errors, Fault):
+            return fault_answer(self.errors, locale)
+        return {"errors": [formatted(error, locale) for error in self.errors]}
+
+
+def fault_answer(fault: Fault, locale: str) -> Answer:
+    """Return a fault as an answer of its own."""
+    return {"errors": [{"message": fault_message(fault, locale), "extensions": fault_extensions(fault)}]}
+
+
+class Executor:
+    """Executes operations on one schema under the limits."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, metrics: Metrics) -> None:
+        self._schema = schema
+        self.limits = limits
+        self._metrics = metrics
+        self._documents: OrderedDict[str, DocumentNode | InvalidOperation] = OrderedDict()
+
+    def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:
+        """Return the operation that a request asks for; `streamed` where the transport can answer more than once.
+
+        Raises:
+            InvalidOperation: it does not parse, is past a limit, is not valid, or does not say which operation.
+        """
+        document = self._document(request.query)
+        node = get_operation_ast(document, request.operation_name)
+        if node is None:
+            if request.operation_name is None:
+                error = GraphQLError("The document has several operations: say which with operationName.")
+            else:
+                error = GraphQLError(f"The document has no operation named {request.operation_name[:100]!r}.")
+            raise InvalidOperation([error])
+        if node.operation is OperationType.SUBSCRIPTION and not streamed:
+            raise InvalidOperation([GraphQLError(SUBSCRIPTION_HINT)])
+        return Operation(document, node, request)
+
+    def _document(self, text: str) -> DocumentNode:
+        kept = self._documents.get(text)
+        if kept is None:
+            kept = self._checked(text)
+            if len(text) <= KEPT_TEXT_LENGTH_MAX:
+                self._documents[text] = kept
+                if len(self._documents) > KEPT_DOCUMENTS_MAX:
+                    self._documents.popitem(last=False)
+        else:
+            self._documents.move_to_end(text)
+        if isinstance(kept, InvalidOperation):
+            raise InvalidOperation(kept.errors)
+        return kept
+
+    def _checked(self, text: str) -> DocumentNode | InvalidOperation:
+        try:
+            document = parse_limited(text, self.limits)
+            check_document(document, self.limits)
+            errors = validate(self._schema, document, max_errors=VALIDATION_ERRORS_MAX)
+        except GraphQLSyntaxError as error:
+            return InvalidOperation([error])
+        except LimitExceeded as fault:
+            return InvalidOperation(fault)
+        except RecursionError:
+            return InvalidOperation(LimitExceeded("depth", most=self.limits.depth, setting="CARILLON_LIMIT_DEPTH"))
+        return InvalidOperation(errors) if errors else document
+
+    async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
+        """Return the result of a query or mutation, within the limit of time."""
+        started = perf_counter()
+        try:
+            async with asyncio.timeout(self.limits.time):
+                result = execute(
+                    self._schema,
+                    operation.document,
+                    context_value=context,
+                    variable_values=dict(operation.request.variables or {}),
+                    operation_name=operation.request.operation_name,
+                )
+                if not isinstance(result, ExecutionResult):
+                    result = await result
+        except TimeoutError:
+            fault = LimitExceeded("time", most=self.limits.time, setting="CARILLON_LIMIT_TIME")
+            answer = {"data": None, **fault_answer(fault, locale_of(context))}
+        else:
+            answer = self._answer(result, context)
+        name = operation.node.name.value if operation.node.name else None
+        seconds = perf_counter() - started
+        self._metrics.execution.labels(self._metrics.operation_label(name)).observe(seconds)
+        outcome = _outcome(answer)
+        self._metrics.requests.labels(transport, outcome).inc()
+        log.debug("operation", name=name, type=operation.type.value, outcome=outcome, ms=round(seconds * 1000, 2))
+        return answer
+
+    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
+        if not result.errors:
+            return {"data": result.data}
+        locale = locale_of(context)
+        errors = [formatted(error, locale) for error in result.errors]
+        # A request that failed before it ran (variables that do not fit) has no data at all.
+        if result.data is None and all(error.path is None for error in result.errors):
+            return {"errors": errors}
+        return {"data": result.data, "errors": errors}
+
+    async def subscribe(self, operation: Operation, context: Context, transport: str) -> AsyncGenerator[Answer, None]:
+        """Give the results of a subscription until it or the caller ends; a refusal is its only result."""
+        source = subscribe(
+            self._schema,
+            operation.document,
+            context_value=context,
+            variable_values=dict(operation.request.variables or {}),
+            operation_name=operation.request.operation_name,
+        )
+        if not isinstance(source, ExecutionResult | AsyncGenerator):
+            source = await cast("Any", source)
+        if isinstance(source, ExecutionResult):
+            answer = self._answer(source, context)
+            self._metrics.requests.labels(transport, _outcome(answer)).inc()
+            yield {"errors": answer["errors"]}
+            return
+        self._metrics.requests.labels(transport, "ok").inc()
+        deliveries = self._metrics.deliveries.labels(transport)
+        async with aclosing(cast("AsyncGenerator[ExecutionResult, None]", source)) as results:
+            async for result in results:
+                yield self._answer(result, context)
+                deliveries.inc()
+
+
+def _outcome(answer: Answer) -> str:
+    """Return `ok`, or the code of the first error: a closed list, as a metric's label has to be."""
+    errors = answer.get("errors")
+    return str(errors[0]["extensions"]["code"]) if errors else "ok"

@@ -1,0 +1,30 @@
+"""What operators ask: alive, ready, counted."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.state import State
+
+
+def routes(state: State) -> list[BaseRoute]:
+    """Return the routes of /healthz, /readyz and /metrics."""
+
+    async def alive(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def ready(_request: Request) -> Response:
+        reasons = []
+        if state.connections.draining.is_set():
+            reasons.append("draining")
+        if not await state.services.database.has_primary():
+            reasons.append("MongoDB has no primary")
+        if not state.services.feed.opened.is_set():
+            reasons.append("the change feed is not open yet")
+        body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
+        return JSONResponse(body, 503 if reasons else 200)
+
+    async def counted(_request: Request) -> Response:
+        return Response(state.metrics.text(), media_type=state.metrics.content_type)
+
+    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", counted)]

@@ -1,0 +1,88 @@
+"""The limits of a document: how long, how deep, how many aliases, counted through its fragments."""
+
+from typing import cast
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    parse,
+)
+
+from gateway.config import Limits
+from resolvers.fault import LimitExceeded
+
+_TOO_LONG = "tokens. Parsing aborted."
+
+
+def parse_limited(text: str, limits: Limits) -> DocumentNode:
+    """Parse a document, and stop reading past the limit of tokens.
+
+    Raises:
+        LimitExceeded: it has more tokens.
+        GraphQLSyntaxError: it is no GraphQL.
+    """
+    try:
+        return parse(text, max_tokens=limits.tokens)
+    except GraphQLSyntaxError as error:
+        if error.description.endswith(_TOO_LONG):
+            raise LimitExceeded("tokens", most=limits.tokens, setting="CARILLON_LIMIT_TOKENS") from None
+        raise
+    except RecursionError:
+        raise LimitExceeded("depth", most=limits.depth, setting="CARILLON_LIMIT_DEPTH") from None
+
+
+class _Measure:
+    """Depth and aliases of selection sets. A fragment is measured once, and counted as often as it is spread."""
+
+    def __init__(self, document: DocumentNode, depth_max: int) -> None:
+        self._fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+        self._known: dict[str, tuple[int, int]] = {}
+        self._open: set[str] = set()
+        self._depth_max = depth_max
+
+    def of(self, selections: SelectionSetNode | None, level: int = 0) -> tuple[int, int]:
+        """Return how many levels and aliases are below; stops going down once it is too deep anyway."""
+        if selections is None or level > self._depth_max:
+            return 0, 0
+        depth = aliases = 0
+        for node in selections.selections:
+            if isinstance(node, FragmentSpreadNode):
+                below, found = self._of_fragment(node.name.value)
+            elif isinstance(node, FieldNode):
+                below, found = self.of(node.selection_set, level + 1)
+                below, found = below + 1, found + (node.alias is not None)
+            else:
+                below, found = self.of(cast("InlineFragmentNode", node).selection_set, level)
+            depth, aliases = max(depth, below), aliases + found
+        return depth, aliases
+
+    def _of_fragment(self, name: str) -> tuple[int, int]:
+        fragment = self._fragments.get(name)
+        if fragment is None or name in self._open:
+            return 0, 0  # unknown, or a cycle: validation says so
+        if name not in self._known:
+            self._open.add(name)
+            self._known[name] = self.of(fragment.selection_set)
+            self._open.discard(name)
+        return self._known[name]
+
+
+def check_document(document: DocumentNode, limits: Limits) -> None:
+    """Hold every operation of a document against the limits; raises LimitExceeded."""
+    measure = _Measure(document, limits.depth)
+    for node in document.definitions:
+        if not isinstance(node, OperationDefinitionNode):
+            continue
+        depth, aliases = measure.of(node.selection_set)
+        if depth > limits.depth:
+            raise LimitExceeded("depth", most=limits.depth, setting="CARILLON_LIMIT_DEPTH")
+        if aliases > limits.aliases:
+            raise LimitExceeded("aliases", most=limits.aliases, setting="CARILLON_LIMIT_ALIASES")

@@ -1,0 +1,67 @@
+"""Metrics for Prometheus: one registry for each gateway, labels of bounded number."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+OPERATION_NAMES_MAX = 200
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """What a gateway counts."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "carillon_requests", "Operations answered", ["transport", "outcome"], registry=self.registry
+        )
+        self.execution = Histogram(
+            "carillon_execution_seconds",
+            "Seconds from a parsed operation to its result",
+            ["operation"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.commits = Counter("carillon_commits", "Groups of commands committed", registry=self.registry)
+        self.group_size = Histogram(
+            "carillon_group_size",
+            "Commands in a committed group",
+            buckets=(1, 2, 5, 10, 20, 50, 100, 200),
+            registry=self.registry,
+        )
+        self.commit = Histogram(
+            "carillon_commit_seconds", "Seconds a group took", buckets=_SECONDS, registry=self.registry
+        )
+        self.feed_lag = Histogram(
+            "carillon_feed_lag_seconds",
+            "Seconds from a commit to its arrival on the change feed",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.sockets = Gauge("carillon_sockets", "Live connections", ["transport"], registry=self.registry)
+        self.deliveries = Counter(
+            "carillon_deliveries", "Updates sent to subscribers", ["transport"], registry=self.registry
+        )
+        self._names: set[str] = set()
+
+    def operation_label(self, name: str | None) -> str:
+        """Return the label of an operation; past OPERATION_NAMES_MAX different names, the rest is `other`."""
+        if name is None:
+            return "anonymous"
+        if name not in self._names:
+            if len(self._names) >= OPERATION_NAMES_MAX or len(name) > OPERATION_NAMES_MAX:
+                return "other"
+            self._names.add(name)
+        return name
+
+    def on_group(self, size: int, seconds: float) -> None:
+        """Count a committed group."""
+        self.commits.inc()
+        self.group_size.observe(size)
+        self.commit.observe(seconds)
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self.registry)

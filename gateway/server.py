@@ -1,0 +1,81 @@
+"""The server: uvicorn, with an orderly end. Unready first, then closed to new work, then finished, then gone."""
+
+import asyncio
+import signal
+import socket
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from gateway.app import Gateway
+from gateway.config import Limits, Settings
+
+log = structlog.get_logger(__name__)
+
+WS_PING_SECONDS = 20.0
+
+
+class PortTaken(Exception):  # noqa: N818 - told to whoever started the server
+    """Another program listens on the port."""
+
+
+class Server(uvicorn.Server):
+    """Drains before it stops: /readyz says no for a while, live connections are told to come back elsewhere."""
+
+    def __init__(self, gateway: Gateway, settings: Settings, limits: Limits) -> None:
+        super().__init__(
+            uvicorn.Config(
+                gateway.app,
+                loop="uvloop",
+                http="httptools",
+                ws="websockets-sansio",
+                # Small messages: compression costs memory for each socket and gains nothing.
+                ws_per_message_deflate=False,
+                ws_max_size=limits.body,
+                ws_ping_interval=WS_PING_SECONDS,
+                ws_ping_timeout=WS_PING_SECONDS,
+                lifespan="on",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                timeout_graceful_shutdown=settings.stop_seconds,
+            )
+        )
+        self._gateway = gateway
+        self._drain_seconds = settings.drain_seconds
+        self._drained: asyncio.Task[None] | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain at the first signal; stop at once at the second."""
+        if self._drained is not None or sig == signal.SIGINT:
+            self._gateway.connections.draining.set()
+            super().handle_exit(sig, frame)
+            return
+        log.info("draining", seconds=self._drain_seconds)
+        self._gateway.connections.draining.set()
+        self._drained = asyncio.get_running_loop().create_task(self._stop_later(sig, frame))
+
+    async def _stop_later(self, sig: int, frame: FrameType | None) -> None:
+        # A load balancer needs a moment to see that /readyz says no.
+        await asyncio.sleep(self._drain_seconds)
+        super().handle_exit(sig, frame)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 is any free one.
+
+    Raises:
+        PortTaken: another program listens there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(2048)
+    except OSError as error:
+        sock.close()
+        raise PortTaken(f"cannot listen on {host}:{port} ({error.strerror}); choose another with --port") from error
+    sock.setblocking(False)
+    return sock

@@ -1,0 +1,63 @@
+"""What one gateway process holds: its services, its executor, its verifier, who is connected, whether it drains."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gateway.auth import Verifier
+from gateway.config import Limits, Settings
+from gateway.execution import Executor
+from gateway.metrics import Metrics
+from resolvers.actor import Actor
+from resolvers.context import Context, Services
+from resolvers.fault import LimitExceeded
+
+
+@dataclass(slots=True)
+class Connections:
+    """Live connections, counted for each actor, and told when the gateway drains."""
+
+    limits: Limits
+    metrics: Metrics
+    draining: asyncio.Event = field(default_factory=asyncio.Event)
+    _by_actor: Counter[tuple[str, ...]] = field(default_factory=Counter)
+
+    @contextmanager
+    def opened(self, transport: str, actor: Actor | None, address: str) -> Iterator[None]:
+        """Count a connection while it is open.
+
+        Raises:
+            LimitExceeded: its actor (its address, where nobody is known) holds too many already.
+        """
+        who = (actor.programme, actor.role, actor.subject) if actor is not None else (address,)
+        if self._by_actor[who] >= self.limits.sockets:
+            raise LimitExceeded("sockets", most=self.limits.sockets, setting="CARILLON_LIMIT_SOCKETS")
+        self._by_actor[who] += 1
+        gauge = self.metrics.sockets.labels(transport)
+        gauge.inc()
+        try:
+            yield
+        finally:
+            gauge.dec()
+            self._by_actor[who] -= 1
+            if not self._by_actor[who]:
+                del self._by_actor[who]
+
+
+@dataclass(slots=True)
+class State:
+    """One for each gateway process; made when it starts."""
+
+    settings: Settings
+    limits: Limits
+    metrics: Metrics
+    verifier: Verifier
+    services: Services
+    executor: Executor
+    connections: Connections
+
+    def context(self, actor: Actor | None, locale: str | None) -> Context:
+        """Return the context of one operation."""
+        return Context(self.services, actor, locale)

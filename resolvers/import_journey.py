@@ -1,0 +1,157 @@
+"""The import of the real data: every basket an event, through the same committer as live ones, keys = basket ids.
+
+It can be interrupted anywhere and run again: what was counted is answered, not counted. The data is of 2017; so that
+its members live in the present, all of it is moved by the same whole number of weeks, fixed at the first import of a
+database.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from pymongo import ReturnDocument
+
+from loyalty.event import PURCHASE, Channel, Event, Purchase
+from loyalty.refusal import Refusal
+from models.committer import Committed, Outcome
+from models.complete_journey import LAST_DAY, Basket, CompleteJourney
+from models.database import Database
+from resolvers.actor import Actor, Role
+from resolvers.context import Context, Services
+from resolvers.enrol import Newcomer, enrol
+from resolvers.event import submit
+
+MARK = "complete-journey"
+PROGRAMME = "grocer"
+IN_FLIGHT_MAX = 1000
+ENROLLED_AT_ONCE = 100
+
+
+class HouseholdRefused(Exception):  # noqa: N818 - told to whoever imports
+    """A household's card is another member's already: this database is not the import's alone."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import did. `points` are those of the baskets it counted."""
+
+    counted: int = 0
+    replayed: int = 0
+    refused: int = 0
+    points: int = 0
+
+    def add(self, outcome: Outcome) -> None:
+        """Count one outcome."""
+        if not isinstance(outcome, Committed):
+            self.refused += 1
+        elif outcome.replayed:
+            self.replayed += 1
+        else:
+            self.counted += 1
+            self.points += sum(entry.points for entry in outcome.record.entries if entry.kind == "EARN")
+
+
+async def shift_of(database: Database, now: datetime) -> timedelta:
+    """Return by how much this database's data is moved: whole weeks, so that its last day is in the week before now."""
+    last = datetime.combine(LAST_DAY, time(23, 59), UTC)
+    weeks = max(0, (now - last) // timedelta(weeks=1))
+    # The first import decides, for all later ones: a moved event would be another event under the same key.
+    mark = await database.marks.find_one_and_update(
+        {"_id": MARK}, {"$setOnInsert": {"weeks": weeks}}, upsert=True, return_document=ReturnDocument.AFTER
+    )
+    return timedelta(weeks=mark["weeks"] if mark else weeks)
+
+
+async def imported_households(database: Database) -> int:
+    """Return how many households were imported whole."""
+    mark = await database.marks.find_one({"_id": MARK})
+    return int(mark.get("households", 0)) if mark else 0
+
+
+def importer(services: Services) -> Context:
+    """Return the context of the import: a service of its own name, whose keys are the data's."""
+    expires_at = datetime.max.replace(tzinfo=UTC)
+    return Context(services, Actor(Role.SERVICE, PROGRAMME, MARK, expires_at))
+
+
+async def import_journey(
+    services: Services,
+    *,
+    households: int | None = None,
+    until: date | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Tally:
+    """Import the baskets of the first `households` (None: all) up to and including `until`, in the data's calendar.
+
+    `on_progress` is told how many baskets are done, and of how many.
+
+    Raises:
+        DataMissing: the data set is not installed.
+    """
+    journey = await asyncio.to_thread(CompleteJourney)
+    context = importer(services)
+    shift = await shift_of(services.database, services.clock())
+    numbers = await asyncio.to_thread(journey.households, households)
+    baskets = await asyncio.to_thread(lambda: list(journey.baskets(numbers, until=until)))
+    members = await _enrol_all(context, baskets, shift)
+    tally = Tally()
+    waiting: list[asyncio.Future[Outcome]] = []
+    for number, basket in enumerate(baskets, start=1):
+        waiting.append(submit(context, _event(basket, shift), members[basket.household]))
+        if len(waiting) >= IN_FLIGHT_MAX:
+            # Half is awaited, so that the committer always has a group to gather.
+            await _settle(waiting, IN_FLIGHT_MAX // 2, tally)
+            on_progress(number - len(waiting), len(baskets))
+    await _settle(waiting, len(waiting), tally)
+    on_progress(len(baskets), len(baskets))
+    if until is None:
+        await services.database.marks.update_one({"_id": MARK}, {"$max": {"households": len(numbers)}})
+    return tally
+
+
+async def _settle(waiting: list[asyncio.Future[Outcome]], count: int, tally: Tally) -> None:
+    for outcome in await asyncio.gather(*waiting[:count]):
+        tally.add(outcome)
+    del waiting[:count]
+
+
+async def _enrol_all(context: Context, baskets: list[Basket], shift: timedelta) -> dict[int, str]:
+    """Enrol each household at its first basket; return its member."""
+    first: dict[int, datetime] = {}
+    for basket in baskets:
+        first.setdefault(basket.household, basket.at + shift)
+    households = [*first]
+    members: dict[int, str] = {}
+    for start in range(0, len(households), ENROLLED_AT_ONCE):
+        some = households[start : start + ENROLLED_AT_ONCE]
+        outcomes = await asyncio.gather(*(_enrol(context, household, first[household]) for household in some))
+        members |= dict(zip(some, outcomes, strict=True))
+    return members
+
+
+async def _enrol(context: Context, household: int, at: datetime) -> str:
+    newcomer = Newcomer(
+        key=f"household-{household}",
+        channel=Channel.STORE,
+        first_name="Household",
+        last_name=str(household),
+        card=f"household-{household}",
+    )
+    outcome = await enrol(context, newcomer, occurred_at=at)
+    if isinstance(outcome, Committed):
+        return outcome.snapshot.member.id
+    reason = outcome.reason if isinstance(outcome, Refusal) else "unchanged"
+    raise HouseholdRefused(f"household {household} cannot be enrolled: {reason}; import into a database of its own")
+
+
+def _event(basket: Basket, shift: timedelta) -> Event:
+    return Event(
+        key=str(basket.basket),
+        sender=MARK,
+        type=PURCHASE,
+        occurred_at=basket.at + shift,
+        channel=Channel.STORE,
+        store=str(basket.store),
+        purchase=Purchase(basket.total, "USD", basket.lines),
+    )

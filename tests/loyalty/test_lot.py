@@ -1,0 +1,106 @@
+from datetime import date
+
+import pytest
+from loyalty_build import Story, flat, programme
+
+from loyalty.ledger import LotKey
+from loyalty.lot import Lot, overdue, spend, spending_order, with_points, without_forgotten
+from loyalty.programme import EndOf, Expiry
+
+
+def key(earned: str, expires: str | None = None) -> LotKey:
+    return LotKey(date.fromisoformat(earned), date.fromisoformat(expires) if expires else None)
+
+
+EARLY = key("2024-01-10", "2024-06-30")
+LATE = key("2024-03-10", "2024-12-31")
+EVER = key("2023-01-01")
+LOTS = (Lot(EARLY, 10), Lot(LATE, 20), Lot(EVER, 30))
+
+
+def test_the_lot_that_expires_first_is_spent_first() -> None:
+    assert sorted(reversed(LOTS), key=spending_order) == list(LOTS)
+    assert spend(reversed(LOTS), 25) == [(EARLY, 10), (LATE, 15)]
+
+
+def test_of_lots_that_expire_together_the_one_earned_first_is_spent_first() -> None:
+    older, newer = key("2024-01-01", "2024-12-31"), key("2024-02-01", "2024-12-31")
+    assert spend([Lot(newer, 5), Lot(older, 5)], 6) == [(older, 5), (newer, 1)]
+
+
+def test_a_named_lot_is_spent_before_all_others() -> None:
+    assert spend(LOTS, 35, first=EVER) == [(EVER, 30), (EARLY, 5)]
+    assert spend(LOTS, 5, first=key("2020-01-01")) == [(EARLY, 5)]
+
+
+def test_no_more_is_spent_than_there_is() -> None:
+    assert spend(LOTS, 61) == [(EARLY, 10), (LATE, 20), (EVER, 30)]
+    assert spend([], 5) == []
+    assert spend(LOTS, 0) == []
+
+
+def test_an_empty_lot_gives_nothing() -> None:
+    assert spend([Lot(EARLY, 0, expired=4), Lot(LATE, 3)], 5) == [(LATE, 3)]
+
+
+def test_points_of_one_day_share_a_lot() -> None:
+    assert with_points(LOTS, LATE, 5) == (Lot(EARLY, 10), Lot(LATE, 25), Lot(EVER, 30))
+
+
+def test_a_new_lot_is_put_in_its_place() -> None:
+    between = key("2024-02-10", "2024-09-30")
+    assert [lot.key for lot in with_points(LOTS, between, 1)] == [EARLY, between, LATE, EVER]
+
+
+def test_an_emptied_lot_is_gone_unless_points_of_it_expired() -> None:
+    assert with_points(LOTS, EARLY, -10) == (Lot(LATE, 20), Lot(EVER, 30))
+    assert with_points(LOTS, EARLY, -10, expired=10)[0] == Lot(EARLY, 0, expired=10)
+
+
+@pytest.mark.parametrize(("points", "expired"), [(-11, 0), (0, -1)])
+def test_a_lot_cannot_fall_below_zero(points: int, expired: int) -> None:
+    with pytest.raises(ValueError, match="would fall below zero"):
+        with_points(LOTS, EARLY, points, expired=expired)
+
+
+def test_a_lot_is_overdue_on_the_day_after_its_last() -> None:
+    assert overdue(LOTS, date(2024, 6, 30)) == []
+    assert overdue(LOTS, date(2024, 7, 1)) == [Lot(EARLY, 10)]
+    assert overdue([Lot(EARLY, 0, expired=10)], date(2024, 7, 1)) == []
+
+
+def test_what_expired_is_remembered_for_400_days() -> None:
+    lapsed = (Lot(EARLY, 0, expired=10), Lot(EVER, 30))
+    assert without_forgotten(lapsed, date(2025, 8, 4)) == lapsed
+    assert without_forgotten(lapsed, date(2025, 8, 5)) == (Lot(EVER, 30),)
+
+
+def test_points_earned_at_different_times_form_lots_of_their_day_in_the_brands_zone() -> None:
+    story = Story.of(programme(expiry=Expiry(months=6)))
+    story.buy("2024-03-01 00:10", "10")
+    story.buy("2024-03-01 23:50", "5")
+    story.buy("2024-03-02 00:10", "7")
+    assert story.lots == [("2024-03-01", "2024-09-01", 15), ("2024-03-02", "2024-09-02", 7)]
+
+
+def test_the_lot_of_a_backdated_purchase_has_the_age_of_the_purchase() -> None:
+    story = Story.of(programme(expiry=Expiry(months=6)))
+    story.buy("2024-05-01 12:00", "10")
+    story.buy("2024-02-01 12:00", "20", now="2024-05-02 12:00")
+    assert story.lots == [("2024-02-01", "2024-08-01", 20), ("2024-05-01", "2024-11-01", 10)]
+    story.adjust("2024-05-03 12:00", -25)
+    assert story.lots == [("2024-05-01", "2024-11-01", 5)]
+
+
+def test_points_that_expire_together_stay_apart_by_the_day_they_were_earned() -> None:
+    story = Story.of(programme(expiry=Expiry(months=12, end_of=EndOf.YEAR)))
+    story.buy("2024-05-01 12:00", "10")
+    story.buy("2024-06-01 12:00", "10")
+    assert story.lots == [("2024-05-01", "2025-12-31", 10), ("2024-06-01", "2025-12-31", 10)]
+
+
+def test_points_without_expiry_are_one_lot_a_day_for_ever() -> None:
+    story = Story.of(programme(flat("visit", "5", event="visit")))
+    story.happen("visit", "2024-05-01 12:00")
+    assert story.settle("2099-01-01 12:00").__class__.__name__ == "Unchanged"
+    assert story.lots == [("2024-05-01", None, 5)]
