@@ -119,9 +119,9 @@ class Gateway:
                     connections=self.connections,
                 )
                 app.router.routes[:] = [
-                    Route("/graphql", GraphQLHttp(state), methods=["GET", "POST"]),
-                    WebSocketRoute("/graphql", GraphQLWebSocket(state)),
-                    Route("/graphql/stream", GraphQLStream(state), methods=["GET", "POST", "PUT", "DELETE"]),
+                    Route("/graphql", GraphQLHttp(state).handle, methods=["GET", "POST"]),
+                    WebSocketRoute("/graphql", GraphQLWebSocket(state).handle),
+                    Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
                     *playground.routes(PLAYGROUND_DIST),
                 ]

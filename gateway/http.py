@@ -188,7 +188,7 @@ class GraphQLHttp:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    async def __call__(self, request: Request) -> Response:
+    async def handle(self, request: Request) -> Response:
         """Answer one request; whatever goes wrong is answered too."""
         id_ = request_id(request.headers.get("x-request-id"))
         structlog.contextvars.bind_contextvars(request=id_)

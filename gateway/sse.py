@@ -75,7 +75,7 @@ class GraphQLStream:
         self._state = state
         self._reservations: dict[str, _Reservation] = {}
 
-    async def __call__(self, request: Request) -> Response:
+    async def handle(self, request: Request) -> Response:
         """Answer one request of either mode."""
         locale = locale_of_request(request)
         try:

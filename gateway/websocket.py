@@ -225,7 +225,7 @@ class GraphQLWebSocket:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    async def __call__(self, websocket: WebSocket) -> None:
+    async def handle(self, websocket: WebSocket) -> None:
         """Speak with one client until it goes, or has to."""
         if PROTOCOL not in websocket.scope.get("subprotocols", []):
             await websocket.accept()

@@ -388,7 +388,7 @@ def test_qualifying_days_are_kept_for_as_long_as_they_can_matter() -> None:
     now = moment("2024-04-01 12:00")
     assert sorted(keep_days(programme(qualification=APRIL), days, now=now).values()) == [4]
     assert sorted(keep_days(programme(qualification=ROLLING_YEAR), days, now=now).values()) == [2, 3, 4]
-    assert keep_days(programme(qualification=LIFETIME), {date(2022, 1, 22): 5, **days}, now=now) == {
+    assert keep_days(programme(qualification=LIFETIME), {date(2022, 1, 21): 5, **days}, now=now) == {
         LIFETIME_BUCKET: 5,
         **{day: points for day, points in days.items() if points},
     }
