@@ -123,7 +123,7 @@ def up(settings: Settings, limits: Limits, *, households: int | None, fresh: boo
     if fresh and settings.mongodb_url is None:
         forget(directory)
     with _own_database(settings, console) as url:
-        welcome = asyncio.run(_prepare(url, settings, limits, households, key, console))
+        welcome = asyncio.run(_prepare(url, settings, limits, key, households=households, console=console))
         gateway = Gateway(
             url=url, settings=settings, limits=limits, verifier=key, development=Development(key, PROGRAMME)
         )
@@ -150,7 +150,7 @@ def _own_database(settings: Settings, console: Console) -> Iterator[str]:
 
 
 async def _prepare(
-    url: str, settings: Settings, limits: Limits, households: int | None, key: DevelopmentKey, console: Console
+    url: str, settings: Settings, limits: Limits, key: DevelopmentKey, *, households: int | None, console: Console
 ) -> Welcome:
     """Apply the programme and import the data where that is not done yet; return what to print."""
     database = connect(url, name=settings.database)
@@ -179,7 +179,7 @@ async def _prepare(
 
 async def _import(services: Services, households: int | None, console: Console) -> None:
     done = await imported_households(services.database)
-    wanted = households if households is not None else max(done, HOUSEHOLDS_AT_FIRST)
+    wanted = households if households is not None else (done or HOUSEHOLDS_AT_FIRST)
     if wanted <= done:
         return
     with progress_bar(console, f"Importing the baskets of {wanted} households") as on_progress:

@@ -2,9 +2,13 @@
 
 import calendar as month_lengths
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from loyalty.programme import CapPeriod, EndOf, Expiry
+
+# The same few hundred days are asked for again and again: every lot and qualifying day of every member.
+CACHED_DAYS_MAX = 20_000
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
@@ -12,6 +16,7 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
     return moment.astimezone(zone).date()
 
 
+@lru_cache(maxsize=CACHED_DAYS_MAX)
 def start_of(day: date, zone: ZoneInfo) -> datetime:
     """Return the moment in UTC at which `day` begins in `zone`."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
@@ -22,6 +27,7 @@ def end_of(day: date, zone: ZoneInfo) -> datetime:
     return start_of(day + timedelta(days=1), zone)
 
 
+@lru_cache(maxsize=CACHED_DAYS_MAX)
 def months_later(day: date, months: int) -> date:
     """Return the same day so many months later (earlier where negative), or the last day of a shorter month."""
     index = day.year * 12 + day.month - 1 + months

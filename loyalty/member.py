@@ -73,7 +73,8 @@ class Member:
 
 def due_at(member: Member, zone: ZoneInfo) -> datetime | None:
     """Return when time alone changes the member next: a lot expires or a tier's period ends. None: never."""
-    moments = [end_of(lot.key.expires_on, zone) for lot in member.lots if lot.points and lot.key.expires_on is not None]
+    last_days = [lot.key.expires_on for lot in member.lots if lot.points and lot.key.expires_on is not None]
+    moments = [end_of(min(last_days), zone)] if last_days else []
     if member.standing.until is not None:
         moments.append(member.standing.until)
     return min(moments, default=None)

@@ -178,7 +178,7 @@ def restand(
             standing = Standing(due.tier.key, reached, until)
         elif due.tier.rank == current.rank:
             since = standing.since
-            # A backdated event may have reached the tier earlier; a tier that followed a higher one began when that ended.
+            # Backdated events may have reached the tier earlier. One that followed a higher tier began when that ended.
             if _reached_on(programme, days, current, day_of(since, programme.zone)):
                 since = min(since, reached)
             standing = Standing(current.key, since, until)

@@ -1,6 +1,6 @@
 """Domain values to BSON documents and back. Plain dictionaries: on the hot paths a model per document is dear.
 
-Days are ISO strings, moments UTC dates (milliseconds), money Decimal128, shares of a line exact fractions as text.
+Days are ISO strings, moments UTC dates (milliseconds), money and shares of a line exact numbers as text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,8 +8,6 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
-
-from bson.decimal128 import Decimal128
 
 from loyalty.event import Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
 from loyalty.explanation import Explanation, Reason
@@ -193,16 +191,12 @@ def _line_document(line: PurchaseLine) -> Document:
     return without_none(
         {
             "sku": line.sku,
-            "quantity": Decimal128(line.quantity),
-            "amount": Decimal128(line.amount),
+            "quantity": str(line.quantity),
+            "amount": str(line.amount),
             "category": line.category,
             "brand": line.brand,
         }
     )
-
-
-def _decimal(value: Decimal128) -> Decimal:
-    return value.to_decimal()
 
 
 def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
@@ -210,11 +204,11 @@ def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
         return None
     lines = tuple(
         PurchaseLine(
-            row["sku"], _decimal(row["quantity"]), _decimal(row["amount"]), row.get("category"), row.get("brand")
+            row["sku"], Decimal(row["quantity"]), Decimal(row["amount"]), row.get("category"), row.get("brand")
         )
         for row in document["lines"]
     )
-    return Purchase(_decimal(document["total"]), document["currency"], lines)
+    return Purchase(Decimal(document["total"]), document["currency"], lines)
 
 
 def event_fields(counted: CountedEvent) -> Document:
@@ -231,7 +225,7 @@ def event_fields(counted: CountedEvent) -> Document:
             "refund_of": event.refund_of,
             "attributes": dict(event.attributes) or None,
             "purchase": {
-                "total": Decimal128(purchase.total),
+                "total": str(purchase.total),
                 "currency": purchase.currency,
                 "lines": [_line_document(line) for line in purchase.lines],
             }

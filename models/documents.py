@@ -38,7 +38,7 @@ class MemberDocument(Document):
     capped: dict[str, dict[str, int]]
     cards: list[str]
     head: str
-    recent: list[list[Any]]
+    recent: bytes
     entries: int
     due_at: datetime | None
     recorded_at: datetime
@@ -77,7 +77,7 @@ class MemberDocument(Document):
             },
             "lots": ARRAY,
             "head": {**STRING, "minLength": 64, "maxLength": 64},
-            "recent": ARRAY,
+            "recent": {"bsonType": "binData"},
             "entries": {**WHOLE, "minimum": 0},
         }
     )

@@ -9,6 +9,7 @@ import cel
 from loyalty.programme import ExpressionFault
 
 VARIABLES = ("event", "member", "earned")
+LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
 FAULT_LENGTH_MAX = 200
 _BOUND_BY_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter|map)\s*\(\s*(\w+)\s*,")
 _FAULTS = (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError, OverflowError, IndexError)
@@ -21,7 +22,7 @@ class InvalidExpression(ValueError):  # noqa: N818 - told to the author of a pro
 class CelExpression:
     """A compiled CEL expression over `event`, `member` and `earned`."""
 
-    __slots__ = ("_program", "source")
+    __slots__ = ("_program", "names", "source")
 
     def __init__(self, source: str) -> None:
         """Compile `source`.
@@ -34,6 +35,7 @@ class CelExpression:
             self._program = cel.compile(source)
         except _FAULTS as error:
             raise InvalidExpression(str(error).replace("\n", " ")) from error
+        self.names = tuple(self._program.variables())
 
     @classmethod
     def over_event(cls, source: str) -> "CelExpression":
@@ -42,25 +44,50 @@ class CelExpression:
         expression.allow(VARIABLES)
         return expression
 
-    @classmethod
-    def over_lines(cls, source: str) -> "CelExpression":
-        """Compile a condition over `line`, evaluated for all lines of a purchase in one run as a list of booleans."""
-        cls(source).allow((*VARIABLES, "line"))
-        # The line break ends a comment at the end of the source, which would swallow the brackets.
-        return cls(f"event.purchase.lines.map(line, ({source}\n))")
-
     def allow(self, names: tuple[str, ...]) -> None:
         """Refuse any variable but `names` and those that a macro binds, `x` in `.map(x, ...)`."""
         allowed = {*names, *_BOUND_BY_MACRO.findall(self.source)}
-        unknown = sorted(name for name in self._program.variables() if name not in allowed)
+        unknown = sorted(name for name in self.names if name not in allowed)
         if unknown:
             raise InvalidExpression(f"unknown variable {unknown[0]!r}: rules see {', '.join(names)}")
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
         """Return the value; raises ExpressionFault where the expression does not fit the variables."""
+        # Only what is named is handed over: every value costs its way into the evaluator.
+        return self.execute({name: variables[name] for name in self.names if name in variables})
+
+    def execute(self, variables: dict[str, Any]) -> Any:
+        """Return the value for exactly these variables."""
         try:
-            return self._program.execute(dict(variables))
+            return self._program.execute(variables)
         except KeyError as error:
             raise ExpressionFault(f"there is no {error}") from error
         except _FAULTS as error:
             raise ExpressionFault(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
+
+
+class CelLineCondition:
+    """A condition over `line`, evaluated once for each different line of a purchase as far as it looks at them."""
+
+    __slots__ = ("_expression", "_fields", "_outer", "source")
+
+    def __init__(self, source: str) -> None:
+        """Compile `source`; raises InvalidExpression as CelExpression does."""
+        self.source = source
+        self._expression = CelExpression(source)
+        self._expression.allow((*VARIABLES, "line"))
+        named = tuple(name for name in LINE_FIELDS if re.search(rf"\b{name}\b", source))
+        self._fields = named or LINE_FIELDS
+        self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
+
+    def evaluate(self, variables: Mapping[str, Any]) -> list[Any]:
+        """Return the value for each line of `event.purchase`; raises ExpressionFault where it does not fit."""
+        outer = {name: variables[name] for name in self._outer}
+        known: dict[tuple[Any, ...], Any] = {}
+        values: list[Any] = []
+        for line in variables["event"]["purchase"]["lines"]:
+            seen = tuple(line[name] for name in self._fields)
+            if seen not in known:
+                known[seen] = self._expression.execute({**outer, "line": dict(zip(self._fields, seen, strict=True))})
+            values.append(known[seen])
+        return values

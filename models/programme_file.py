@@ -35,9 +35,11 @@ from loyalty.programme import (
     Window,
 )
 from models.attributes import JsonSchemaCheck
-from models.expression import CelExpression, InvalidExpression
+from models.expression import CelExpression, CelLineCondition, InvalidExpression
 
 FILE_BYTES_MAX = 1_000_000
+PLACES_MAX = 200_000
+DEPTH_MAX = 50
 LOCALES = ("fr", "en", "ar")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -105,8 +107,11 @@ class _Qualification(_Section):
     starts: Annotated[str, StringConstraints(pattern=r"^\d\d-\d\d$")] = "01-01"
 
     @model_validator(mode="after")
-    def _starts_on_a_day(self) -> "_Qualification":
+    def _fits_its_period(self) -> "_Qualification":
         month, day = (int(part) for part in self.starts.split("-"))
+        for name, period in (("months", QualificationKind.ROLLING), ("starts", QualificationKind.CALENDAR_YEAR)):
+            if name in self.model_fields_set and self.period is not period:
+                raise ValueError(f"{name} is for period: {period.value}; this one is {self.period.value}, remove it")
         if (month, day) == (2, 29):
             raise ValueError("starts: a period cannot start on 29 February, which most years lack; write 03-01")
         try:
@@ -211,6 +216,17 @@ def _hours(text: str) -> tuple[time, time]:
     return start, end
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads YAML; a value that cannot be made, such as 30 February, is told with its line as other errors are."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of a node."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
 class _Lines:
     """Where each place of a YAML text stands, by its path."""
 
@@ -221,7 +237,12 @@ class _Lines:
             self._walk(root, ())
 
     def _walk(self, node: yaml.Node, path: tuple[str, ...]) -> None:
-        self.by_path.setdefault(path, node.start_mark.line + 1)
+        line = node.start_mark.line + 1
+        if len(path) > DEPTH_MAX:
+            raise InvalidProgramme([Fault(line, ".".join(path[:3]), f"nested more than {DEPTH_MAX} deep; flatten it")])
+        if len(self.by_path) > PLACES_MAX:  # an alias in an alias in an alias: a short file that means a long one
+            raise InvalidProgramme([Fault(line, "", f"more than {PLACES_MAX} places; use fewer aliases")])
+        self.by_path.setdefault(path, line)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 step = (*path, str(key.value))
@@ -255,16 +276,18 @@ def _hint(error: Mapping[str, Any]) -> str:
 
 
 def _parse(source: str) -> tuple[_File, _Lines]:
-    if len(source.encode()) > FILE_BYTES_MAX:
+    if len(source.encode(errors="replace")) > FILE_BYTES_MAX:
         raise InvalidProgramme([Fault(1, "", f"the file is larger than {FILE_BYTES_MAX} bytes; split the programme")])
     try:
         lines = _Lines(source)
-        raw = yaml.safe_load(source)
+        raw = yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise InvalidProgramme([Fault(mark.line + 1 if mark else 1, "", f"not YAML: {error.problem}")]) from error
     except yaml.YAMLError as error:
         raise InvalidProgramme([Fault(1, "", f"not YAML: {error}")]) from error
+    except RecursionError as error:
+        raise InvalidProgramme([Fault(1, "", f"nested more than {DEPTH_MAX} deep; flatten it")]) from error
     if not isinstance(raw, dict):
         raise InvalidProgramme([Fault(1, "", "a programme is a mapping; begin with `programme: KEY`")])
     try:
@@ -375,7 +398,7 @@ class _Builder:
         if source is None:
             return None
         try:
-            return CelExpression.over_lines(source) if lines else CelExpression.over_event(source)
+            return CelLineCondition(source) if lines else CelExpression.over_event(source)
         except InvalidExpression as error:
             self.fault(path, f"not a CEL expression: {error}")
             return None

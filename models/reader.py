@@ -15,7 +15,7 @@ from loyalty.replay import rewind
 from models.codec import record_id, record_of, standing_of
 from models.database import Database
 from models.key import event_key, identity_key
-from models.snapshot import EntryView, Snapshot, entry_views, snapshot_of
+from models.snapshot import EntryView, Snapshot, entry_views, row_of, snapshot_of
 
 BATCH_MAX = 500
 REPLAY_PAGE = 100
@@ -86,10 +86,9 @@ class Reader:
 
         Nothing newer than the snapshot's own version is told. What the snapshot holds needs no query.
         """
-        recent = [view for view in snapshot.recent if after is None or (view.version, view.index) < after]
-        known = len(snapshot.recent) >= snapshot.entries
-        if len(recent) > first or (known and len(recent) <= first):
-            return Page(tuple(recent[:first]), len(recent) > first)
+        recent = snapshot.recent(first=first + 1, after=after)
+        if len(recent) > first or len(snapshot.rows) >= snapshot.entries:
+            return Page(recent[:first], len(recent) > first)
         newest = snapshot.version if after is None else min(after[0], snapshot.version)
         cursor = self._db.entries.find(
             {
@@ -151,13 +150,13 @@ def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Ve
 
     Its newest entries are its own and those of the snapshot that are older; the rest is read where it is asked for.
     """
-    older = tuple(view for view in newest.recent if view.version < record.version)
+    older = tuple(row for row in newest.rows if row[0] < record.version)
     views = entry_views(record)
     return Version(
         replace(
             newest,
             member=member,
-            recent=(*reversed(views), *older),
+            rows=(*(row_of(view) for view in reversed(views)), *older),
             entries=newest.entries - later,
             recorded_at=record.recorded_at,
             as_of=record.recorded_at,

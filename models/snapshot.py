@@ -1,14 +1,18 @@
 """The snapshot: a member's state with what readers need beside it, so that a home screen is one read.
 
 `recent` holds the newest entries, newest first: at least RECENT_ENTRIES where there are so many, and always all of the
-newest version, which is what the live feed tells. `entries` counts all entries there ever were.
+newest version, which is what the live feed tells. `entries` counts all entries there ever were. The rows of `recent`
+are stored as one JSON text: they are copied with every commit, and most readers look at few of them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import orjson
 
 from loyalty.event import Channel
 from loyalty.explanation import Explanation
@@ -37,12 +41,18 @@ class EntryView:
     params: Mapping[str, str | int]
 
 
+Row = list[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now."""
+    """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now.
+
+    `rows` are the newest entries as they are stored; `recent` and `of_version` make views of them.
+    """
 
     member: Member
-    recent: tuple[EntryView, ...]
+    rows: tuple[Row, ...]
     entries: int
     due_at: datetime | None
     recorded_at: datetime
@@ -53,9 +63,15 @@ class Snapshot:
         """The member's version."""
         return self.member.version
 
+    def recent(self, *, first: int, after: tuple[int, int] | None = None) -> tuple[EntryView, ...]:
+        """Return up to `first` of the newest entries, newest first, that are older than `after` (version, index)."""
+        older = (row for row in self.rows if after is None or (row[0], row[1]) < after)
+        return tuple(_view_of(self.member.id, row) for row in islice(older, first))
+
     def of_version(self) -> tuple[EntryView, ...]:
         """Return the entries of the newest version, oldest first."""
-        return tuple(reversed([entry for entry in self.recent if entry.version == self.version]))
+        rows = [row for row in self.rows if row[0] == self.version]
+        return tuple(_view_of(self.member.id, row) for row in reversed(rows))
 
 
 def entry_views(record: Record) -> tuple[EntryView, ...]:
@@ -80,15 +96,16 @@ def _view(record: Record, index: int, entry: Entry) -> EntryView:
     )
 
 
-def _row(view: EntryView) -> list[Any]:
+def row_of(view: EntryView) -> Row:
+    """Return an entry as a snapshot stores it."""
     return [
         view.version,
         view.index,
-        view.recorded_at,
+        view.recorded_at.isoformat(),
         view.kind.value,
         view.points,
         view.balance,
-        view.occurred_at,
+        view.occurred_at.isoformat(),
         view.channel.value,
         [explanation_row(explanation) for explanation in view.why],
         view.label,
@@ -96,17 +113,17 @@ def _row(view: EntryView) -> list[Any]:
     ]
 
 
-def _view_of(member: str, row: list[Any]) -> EntryView:
+def _view_of(member: str, row: Row) -> EntryView:
     version, index, recorded_at, kind, points, balance, occurred_at, channel, why, label, params = row
     return EntryView(
         member=member,
         version=version,
         index=index,
-        recorded_at=recorded_at,
+        recorded_at=datetime.fromisoformat(recorded_at),
         kind=EntryKind(kind),
         points=points,
         balance=balance,
-        occurred_at=occurred_at,
+        occurred_at=datetime.fromisoformat(occurred_at),
         channel=Channel(channel),
         why=tuple(explanation_of(explanation) for explanation in why),
         label=label,
@@ -116,12 +133,12 @@ def _view_of(member: str, row: list[Any]) -> EntryView:
 
 def next_snapshot(before: Snapshot | None, member: Member, record: Record, zone: ZoneInfo) -> Snapshot:
     """Return the snapshot that follows `before` (None: the first) once `record` is committed."""
-    newest = tuple(reversed(entry_views(record)))
-    older = before.recent if before is not None else ()
+    newest = tuple(row_of(view) for view in reversed(entry_views(record)))
+    older = before.rows if before is not None else ()
     keep = max(RECENT_ENTRIES, len(newest))
     return Snapshot(
         member=member,
-        recent=(newest + older)[:keep],
+        rows=(newest + older)[:keep],
         entries=(before.entries if before is not None else 0) + len(newest),
         due_at=due_at(member, zone),
         recorded_at=record.recorded_at,
@@ -132,7 +149,7 @@ def snapshot_document(snapshot: Snapshot) -> Document:
     """Return the snapshot as it is stored."""
     return {
         **member_document(snapshot.member),
-        "recent": [_row(view) for view in snapshot.recent],
+        "recent": orjson.dumps(snapshot.rows),
         "entries": snapshot.entries,
         "due_at": snapshot.due_at,
         "recorded_at": snapshot.recorded_at,
@@ -144,7 +161,7 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
     member = member_of(document)
     return Snapshot(
         member=member,
-        recent=tuple(_view_of(member.id, row) for row in document["recent"]),
+        rows=tuple(orjson.loads(document["recent"])),
         entries=document["entries"],
         due_at=document["due_at"],
         recorded_at=document["recorded_at"],

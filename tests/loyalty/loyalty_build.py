@@ -34,7 +34,7 @@ from loyalty.programme import (
 from loyalty.refusal import Refusal
 from loyalty.replay import Proof
 from models.attributes import JsonSchemaCheck
-from models.expression import CelExpression
+from models.expression import CelExpression, CelLineCondition
 
 PARIS = ZoneInfo("Europe/Paris")
 NEVER = Expiry()
@@ -90,7 +90,7 @@ def _rule(key: str, *, when: str | None = None, lines: str | None = None, **chan
         name=text(key),
         event=changes.pop("event", PURCHASE),
         condition=CelExpression.over_event(when) if when else None,
-        lines=CelExpression.over_lines(lines) if lines else None,
+        lines=CelLineCondition(lines) if lines else None,
         **changes,
     )
 
@@ -191,7 +191,7 @@ class Story:
         return self.now.standing.tier
 
     @property
-    def standing(self) -> tuple[str, datetime, datetime | None]:
+    def standing(self) -> tuple[Any, ...]:
         """The member's tier, since when and until when."""
         return (self.now.standing.tier, self.now.standing.since, self.now.standing.until)
 

@@ -19,7 +19,7 @@ LOTS = (Lot(EARLY, 10), Lot(LATE, 20), Lot(EVER, 30))
 
 
 def test_the_lot_that_expires_first_is_spent_first() -> None:
-    assert sorted(reversed(LOTS), key=spending_order) == list(LOTS)
+    assert sorted((LOTS[2], LOTS[0], LOTS[1]), key=spending_order) == list(LOTS)
     assert spend(reversed(LOTS), 25) == [(EARLY, 10), (LATE, 15)]
 
 

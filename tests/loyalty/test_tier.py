@@ -447,9 +447,9 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
             rank = rules.tier(one.tier).rank
             assert rank >= rules.tier(before.tier).rank
             assert rank >= deserved(rules, one.now.qualifying, now.astimezone(zone).date()).tier.rank
-        spent = min(spent, story.now.available)
-        if spent > 0:
-            story.adjust(now, -spent)
+        there = min(spent, story.now.available)
+        if there > 0:
+            story.adjust(now, -there)
         for one in (story, saver):
             before = one.now.standing
             if refunded:

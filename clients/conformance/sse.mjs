@@ -1,0 +1,75 @@
+/** The unmodified graphql-sse client on /graphql/stream, in both of its modes. Settings: see scenario.mjs. */
+import assert from "node:assert/strict";
+import { createClient, NetworkError } from "graphql-sse";
+import { run, settings, sharedChecks, single } from "./scenario.mjs";
+
+const url = new URL("/graphql/stream", settings.gateway).href;
+
+const connecting =
+  (singleConnection) =>
+  ({ token, whileAway, ...options }) => {
+    const lines = new Set();
+    const client = createClient({
+      url,
+      singleConnection,
+      headers: () => ({ authorization: `Bearer ${token}` }),
+      retry: whileAway,
+      fetchFn: (target, init) => {
+        const line = new AbortController();
+        lines.add(line);
+        return fetch(target, { ...init, signal: AbortSignal.any([init.signal, line.signal]) });
+      },
+      ...options,
+    });
+    return { client, cuts: { "lost line": () => lines.forEach((line) => line.abort()) } };
+  };
+
+async function errorsOf(client, payload) {
+  return (await single(client, payload)).errors;
+}
+
+function modeChecks(name, connect) {
+  return {
+    ...sharedChecks(name, { connect, errorsOf }),
+
+    [`${name}: a bad token is answered with 401`]: async () => {
+      const { client } = connect({ token: "not-a-token", whileAway: async () => {}, retryAttempts: 0 });
+      const failure = await single(client, { query: "{ me { number } }" }).then(
+        () => assert.fail("let in"),
+        (error) => error,
+      );
+      assert.ok(failure instanceof NetworkError, String(failure));
+      assert.equal(failure.response.status, 401);
+      const body = await failure.response.json();
+      assert.equal(body.errors[0].extensions.code, "UNAUTHENTICATED");
+      client.dispose();
+      return body.errors[0].message;
+    },
+
+    [`${name}: a new token after 401 gets in`]: async () => {
+      const tokens = ["not-a-token", settings.member];
+      const { client } = connect({
+        whileAway: async () => {},
+        headers: () => ({ authorization: `Bearer ${tokens.shift()}` }),
+      });
+      const { data } = await single(client, { query: "{ me { number } }" });
+      assert.deepEqual(tokens, []);
+      client.dispose();
+      return data.me;
+    },
+
+    [`${name}: no token, no member`]: async () => {
+      const { client } = connect({ whileAway: async () => {}, headers: () => ({}) });
+      const { data } = await single(client, { query: "{ __typename }" });
+      const [refused] = await errorsOf(client, { query: "subscription { memberChanged { version } }" });
+      assert.equal(refused.extensions.code, "UNAUTHENTICATED");
+      client.dispose();
+      return { data, refused: refused.message };
+    },
+  };
+}
+
+await run({
+  ...modeChecks("graphql-sse, distinct connections", connecting(false)),
+  ...modeChecks("graphql-sse, single connection", connecting(true)),
+});

@@ -1,0 +1,85 @@
+/** The unmodified graphql-ws client on /graphql. Settings: see scenario.mjs. */
+import assert from "node:assert/strict";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+import { run, settings, sharedChecks, single, within } from "./scenario.mjs";
+
+const url = new URL("/graphql", settings.gateway);
+url.protocol = url.protocol.replace("http", "ws");
+
+function connect({ token, whileAway, ...options }) {
+  let socket;
+  const client = createClient({
+    url: url.href,
+    webSocketImpl: WebSocket,
+    connectionParams: { Authorization: `Bearer ${token}` },
+    retryWait: whileAway,
+    on: { opened: (opened) => (socket = opened) },
+    ...options,
+  });
+  return { client, cuts: { "client.terminate()": () => client.terminate(), "lost line": () => socket.terminate() } };
+}
+
+/** What is wrong before an operation runs ends it as an error; what is refused while it runs is in its result. */
+async function errorsOf(client, payload) {
+  try {
+    return (await single(client, payload)).errors;
+  } catch (error) {
+    if (Array.isArray(error)) return error;
+    throw error;
+  }
+}
+
+async function closeOf(options) {
+  const { client } = connect({ whileAway: async () => {}, retryAttempts: 0, ...options });
+  const closed = await single(client, { query: "{ me { number } }" }).then(
+    () => assert.fail("let in"),
+    (event) => event,
+  );
+  assert.equal(typeof closed.code, "number", String(closed));
+  return { code: closed.code, reason: closed.reason };
+}
+
+await run({
+  ...sharedChecks("graphql-ws", { connect, errorsOf }),
+
+  "graphql-ws: a bad token closes with 4403": async () => {
+    const seen = await closeOf({ token: "not-a-token" });
+    assert.equal(seen.code, 4403);
+    assert.match(seen.reason, /^Forbidden/);
+    return seen;
+  },
+
+  // graphql-ws does not take 4403 for the end: who brings a better token gets in.
+  "graphql-ws: a new token after 4403 gets in": async () => {
+    const tokens = ["not-a-token", settings.member];
+    const closes = [];
+    const { client } = connect({
+      whileAway: async () => {},
+      connectionParams: () => ({ Authorization: `Bearer ${tokens.shift()}` }),
+    });
+    client.on("closed", ({ code }) => closes.push(code));
+    const { data } = await single(client, { query: "{ me { number } }" });
+    assert.deepEqual(closes.slice(0, 1), [4403]);
+    assert.deepEqual(tokens, []);
+    client.dispose();
+    return { closes, me: data.me };
+  },
+
+  "graphql-ws: no token, no member": async () => {
+    const { client } = connect({ whileAway: async () => {}, connectionParams: undefined });
+    const { data } = await single(client, { query: "{ __typename }" });
+    const [refused] = await errorsOf(client, { query: "subscription { memberChanged { version } }" });
+    assert.equal(refused.extensions.code, "UNAUTHENTICATED");
+    client.dispose();
+    return { data, refused: refused.message };
+  },
+
+  "graphql-ws: pings are answered": async () => {
+    const { client } = connect({ token: settings.member, whileAway: async () => {}, lazy: false, keepAlive: 50 });
+    const pong = new Promise((resolve) => client.on("pong", (received) => received && resolve()));
+    await within(pong, "the pong");
+    client.dispose();
+    return "pong";
+  },
+});

@@ -1,0 +1,74 @@
+"""A real mongod for the whole run, a database of its own for each test, gateways as processes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from support.gateway import GatewayProcess
+from support.shop import Clock, Shop
+
+from models.committer import Committer
+from models.database import Database, connect
+from models.embedded import EmbeddedServer
+from models.feed import Feed
+from models.hub import Hub
+from models.programme_store import Programmes, apply
+from models.reader import Reader
+from resolvers.context import Services
+
+PROGRAMMES = Path(__file__).parents[1] / "programmes"
+
+
+@pytest.fixture(scope="session")
+def mongod(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """A replica set of one."""
+    with EmbeddedServer.start(tmp_path_factory.mktemp("mongod"), purpose="tests", cache_gib=0.25) as server:
+        yield server
+
+
+@pytest.fixture
+async def database(mongod: EmbeddedServer) -> AsyncIterator[Database]:
+    """An empty, prepared database."""
+    database = connect(mongod.url, name=f"test_{uuid4().hex[:12]}")
+    await database.prepare()
+    yield database
+    await database.client.drop_database(database.db.name)
+    await database.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def services(database: Database, clock: Clock) -> AsyncIterator[Services]:
+    """What a gateway process holds, on the test's clock, with both programmes applied. The sweeper does not run."""
+    for name in ("grocer", "coffee"):
+        source = (PROGRAMMES / f"{name}.yaml").read_text(encoding="utf-8")
+        await apply(database, source, now=clock(), applied_by="tests")
+    programmes, hub = Programmes(database), Hub()
+    await programmes.load()
+    feed = Feed(database, hub, on_programme=programmes.follow)
+    following = asyncio.create_task(feed.run())
+    async with Committer(database) as committer:
+        await asyncio.wait_for(feed.opened.wait(), 10)
+        yield Services(database, committer, Reader(database), hub, feed, programmes, clock)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+@pytest.fixture
+def shop(services: Services, clock: Clock) -> Shop:
+    return Shop(services, clock)
+
+
+@pytest.fixture(scope="session")
+def development_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    """`carillon up` with five households of the real data, for all tests that only need a gateway."""
+    folder = tmp_path_factory.mktemp("gateway")
+    gateway = GatewayProcess.start("up", "--households", "5", data_dir=folder / "data", output=folder / "output.log")
+    yield gateway
+    assert gateway.stop() == 0, gateway.output.read_text(errors="replace")
