@@ -97,7 +97,7 @@ def parameters_of(body: Any) -> GraphQLRequest:
     if not isinstance(body, dict):
         raise BadRequest(400, "The body is a JSON object with query, and optionally operationName and variables.")
     query, name, variables = body.get("query"), body.get("operationName"), body.get("variables")
-    if not isinstance(query, str) or not query:
+    if not isinstance(query, str):
         raise BadRequest(400, "query is missing, or is no string.")
     if name is not None and not isinstance(name, str):
         raise BadRequest(400, "operationName is a string.")

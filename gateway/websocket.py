@@ -5,22 +5,22 @@ is closed with 4403 when the token ends, and with 1012 when the gateway drains: 
 """
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
 import structlog
-from graphql import GraphQLError, OperationType
+from graphql import OperationType
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth import bearer
 from gateway.clock import now
-from gateway.execution import Answer, InvalidOperation, fault_answer
+from gateway.execution import Answer, GraphQLRequest, InvalidOperation, fault_answer
 from gateway.http import BadRequest, parameters_of
 from gateway.state import State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded
-from schema.error import formatted, reported
+from schema.error import reported
 from schema.text import DEFAULT_LOCALE, accepted_locale, sentence
 
 PROTOCOL = "graphql-transport-ws"
@@ -53,7 +53,7 @@ class _Session:
         """Speak the protocol until either side closes."""
         try:
             async with asyncio.timeout(INIT_TIMEOUT_SECONDS):
-                await self._init(await self._receive())
+                await self._init(await self._first())
         except TimeoutError:
             raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
         address = self._socket.client.host if self._socket.client else ""
@@ -106,17 +106,22 @@ class _Session:
         return parsed
 
     async def _send(self, message: dict[str, Any]) -> None:
-        # Text, not bytes: clients of the protocol do not read binary frames.
+        # Whoever is gone gets nothing: the reader learns of it too, and ends the session.
         if self._socket.application_state is WebSocketState.CONNECTED:
-            await self._socket.send_text(orjson.dumps(message).decode())
+            with suppress(WebSocketDisconnect):
+                # Text, not bytes: clients of the protocol do not read binary frames.
+                await self._socket.send_text(orjson.dumps(message).decode())
+
+    async def _first(self) -> dict[str, Any]:
+        """Return connection_init; what may come at any time may come before it."""
+        while (message := await self._receive())["type"] != "connection_init":
+            if message["type"] == "subscribe":
+                raise _Close(UNAUTHORIZED, "Unauthorized: connection_init comes first")
+            await self._answer(message)
+        return message
 
     async def _init(self, message: dict[str, Any]) -> None:
-        if message["type"] != "connection_init":
-            raise _Close(UNAUTHORIZED, "Unauthorized: connection_init comes first")
-        payload = message.get("payload")
-        if payload is not None and not isinstance(payload, dict):
-            raise _Close(BAD_MESSAGE, "The payload of connection_init is an object")
-        told = {str(key).lower(): value for key, value in (payload or {}).items() if isinstance(value, str)}
+        told = {str(key).lower(): value for key, value in self._payload(message).items() if isinstance(value, str)}
         headers = self._socket.headers
         self._locale = accepted_locale(told.get("accept-language") or headers.get("accept-language"))
         try:
@@ -129,18 +134,31 @@ class _Session:
         while True:
             message = await self._receive()
             match message["type"]:
-                case "ping":
-                    await self._send({"type": "pong"})
-                case "pong":
-                    pass
                 case "subscribe":
                     await self._subscribe(message)
-                case "complete":
-                    await self._complete(message)
                 case "connection_init":
                     raise _Close(TOO_MANY, "Too many initialisation requests")
                 case _:
-                    raise _Close(BAD_MESSAGE, "Unknown type of message")
+                    await self._answer(message)
+
+    async def _answer(self, message: dict[str, Any]) -> None:
+        """Answer a message that may come at any time."""
+        match message["type"]:
+            case "ping":
+                payload = self._payload(message)
+                await self._send({"type": "pong", "payload": payload} if payload else {"type": "pong"})
+            case "pong":
+                self._payload(message)
+            case "complete":
+                await self._complete(message)
+            case _:
+                raise _Close(BAD_MESSAGE, "Unknown type of message")
+
+    def _payload(self, message: dict[str, Any]) -> dict[str, Any]:
+        payload = message.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            raise _Close(BAD_MESSAGE, f"The payload of {message['type']} is an object")
+        return payload or {}
 
     def _id(self, message: dict[str, Any]) -> str:
         id_ = message.get("id")
@@ -150,15 +168,17 @@ class _Session:
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         id_ = self._id(message)
+        try:
+            request = parameters_of(message.get("payload"))
+        except BadRequest as error:
+            raise _Close(BAD_MESSAGE, error.message) from None
         if id_ in self._operations:
             raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_} already exists")
         if len(self._operations) >= self._state.limits.operations:
             most = self._state.limits.operations
             await self._refuse(id_, LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS"))
             return
-        if not isinstance(message.get("payload"), dict):
-            raise _Close(BAD_MESSAGE, "The message needs a payload")
-        self._operations[id_] = asyncio.create_task(self._operate(id_, message["payload"]))
+        self._operations[id_] = asyncio.create_task(self._operate(id_, request))
 
     async def _complete(self, message: dict[str, Any]) -> None:
         task = self._operations.pop(self._id(message), None)
@@ -166,15 +186,12 @@ class _Session:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _operate(self, id_: str, payload: dict[str, Any]) -> None:
+    async def _operate(self, id_: str, request: GraphQLRequest) -> None:
         """Run one operation. What is wrong with it ends it alone, never the socket."""
         try:
-            completed = await self._results(id_, payload)
+            completed = await self._results(id_, request)
         except InvalidOperation as error:
             await self._send({"id": id_, "type": "error", "payload": error.answer(self._spoken())["errors"]})
-        except BadRequest as error:
-            wrong = formatted(GraphQLError(error.message), self._spoken())
-            await self._send({"id": id_, "type": "error", "payload": [wrong]})
         except Fault as fault:
             await self._refuse(id_, fault)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
@@ -189,10 +206,10 @@ class _Session:
             if self._operations.get(id_) is asyncio.current_task():
                 del self._operations[id_]
 
-    async def _results(self, id_: str, payload: dict[str, Any]) -> bool:
+    async def _results(self, id_: str, request: GraphQLRequest) -> bool:
         """Send every result; False where the last one was an error, which ends an operation by itself."""
         executor = self._state.executor
-        operation = executor.prepare(parameters_of(payload))
+        operation = executor.prepare(request)
         context = self._state.context(self._actor, self._locale)
         if operation.type is not OperationType.SUBSCRIPTION:
             return await self._next(id_, await executor.execute(operation, context, "websocket"))

@@ -105,6 +105,8 @@ def _enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Re
     )
     draft = Draft(newcomer, programme, now)
     earned = earn(event, newcomer, programme)
+    if earned.points > BALANCE_MAX:
+        return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     if earned.why:
         draft.earn(event, earned)
     return draft.close(command.cause)

@@ -1,12 +1,16 @@
 """Content digests: the same content has the same digest on every machine, for ever."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from hashlib import sha256
 from typing import Any
+
+# How JSON writes a float that is a whole number: rare, and dear to look for in the values themselves.
+_WHOLE_FLOAT = re.compile(r"[:\[,]-?\d+(?:\.0[,\]}]|\.?\d*e\+)")
 
 
 def _plain(value: Any) -> str:
@@ -46,6 +50,6 @@ def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     10:00Z, are the same content. `after` chains the digest to an earlier one.
     """
     text = _canonical(content)
-    if ".0" in text or "e+" in text:  # how a float that is a whole number is written; rare, and dear to look for
+    if _WHOLE_FLOAT.search(text):
         text = _canonical(_with_whole_numbers(content))
     return sha256(f"{after}\n{text}".encode()).hexdigest()

@@ -10,8 +10,11 @@ from typing import Any
 
 from loyalty.event import PurchaseLine
 
-ROWS_IN_BATCH = 50_000
+ROWS_IN_BATCH = 5_000
 LAST_DAY = date(2017, 12, 31)
+
+
+Products = dict[int, tuple[str | None, str | None]]
 
 
 class DataMissing(Exception):  # noqa: N818 - told to whoever imports
@@ -58,19 +61,11 @@ class CompleteJourney:
         table = self._table("transactions", ["household_id"])
         return sorted(set(table.column("household_id").to_pylist()))[:most]
 
-    def baskets(self, households: list[int], *, until: date | None = None) -> Iterator[Basket]:
-        """Tell the baskets of some households in the order of time, up to and including the day `until`."""
+    def baskets(self, households: list[int], *, until: date | None = None) -> "Baskets":
+        """Return the baskets of some households, up to and including the day `until`."""
         import pyarrow as pa  # noqa: PLC0415 - of the demo extra
         from pyarrow import compute  # noqa: PLC0415
 
-        products = self._table("products", ["product_id", "product_category", "brand"])
-        about = dict(
-            zip(
-                products.column("product_id").to_pylist(),
-                zip(products.column("product_category").to_pylist(), products.column("brand").to_pylist(), strict=True),
-                strict=True,
-            )
-        )
         columns = ["household_id", "store_id", "basket_id", "product_id", "quantity", "sales_value"]
         table = self._table("transactions", [*columns, "transaction_timestamp"])
         table = table.filter(compute.is_in(table["household_id"], value_set=pa.array(households)))
@@ -80,30 +75,58 @@ class CompleteJourney:
         table = table.sort_by(
             [("transaction_timestamp", "ascending"), ("basket_id", "ascending"), ("product_id", "ascending")]
         )
+        return Baskets(table, self._products())
+
+    def _products(self) -> Products:
+        products = self._table("products", ["product_id", "product_category", "brand"])
+        names = zip(products.column("product_category").to_pylist(), products.column("brand").to_pylist(), strict=True)
+        return dict(zip(products.column("product_id").to_pylist(), names, strict=True))
+
+
+class Baskets:
+    """Baskets in the order of time, made one by one: the whole year is 155,848 of them, in 1.5 million lines."""
+
+    def __init__(self, lines: Any, products: Products) -> None:
+        self._lines = lines
+        self._products = products
+
+    def __len__(self) -> int:
+        from pyarrow import compute  # noqa: PLC0415 - of the demo extra
+
+        count: int = compute.count_distinct(self._lines["basket_id"]).as_py()
+        return count
+
+    def first_of_each_household(self) -> dict[int, datetime]:
+        """Return when each household bought first, earliest first."""
+        firsts = self._lines.group_by("household_id").aggregate([("transaction_timestamp", "min")])
+        rows = firsts.sort_by([("transaction_timestamp_min", "ascending"), ("household_id", "ascending")]).to_pylist()
+        return {row["household_id"]: row["transaction_timestamp_min"].replace(tzinfo=UTC) for row in rows}
+
+    def __iter__(self) -> Iterator[Basket]:
         rows: list[dict[str, Any]] = []
-        for batch in table.to_batches(max_chunksize=ROWS_IN_BATCH):
+        for batch in self._lines.to_batches(max_chunksize=ROWS_IN_BATCH):
             for row in batch.to_pylist():
                 if rows and rows[0]["basket_id"] != row["basket_id"]:
-                    yield _basket(rows, about)
+                    yield _basket(rows, self._products)
                     rows = []
                 rows.append(row)
         if rows:
-            yield _basket(rows, about)
+            yield _basket(rows, self._products)
 
 
-def _basket(rows: list[dict[str, Any]], about: dict[int, tuple[str | None, str | None]]) -> Basket:
+def _basket(rows: list[dict[str, Any]], products: Products) -> Basket:
     first = rows[0]
     return Basket(
         household=first["household_id"],
         basket=first["basket_id"],
         store=first["store_id"],
         at=first["transaction_timestamp"].replace(tzinfo=UTC),
-        lines=tuple(_line(row, about) for row in rows),
+        lines=tuple(_line(row, products) for row in rows),
     )
 
 
-def _line(row: dict[str, Any], about: dict[int, tuple[str | None, str | None]]) -> PurchaseLine:
-    category, brand = about.get(row["product_id"], (None, None))
+def _line(row: dict[str, Any], products: Products) -> PurchaseLine:
+    category, brand = products.get(row["product_id"], (None, None))
     return PurchaseLine(
         sku=str(row["product_id"]),
         quantity=Decimal(row["quantity"]),

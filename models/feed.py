@@ -44,15 +44,14 @@ class Feed:
         self._on_lag = on_lag
         self._token: Mapping[str, Any] | None = None
         self._opened_before = False
+        self._pause_seconds = RETRY_SECONDS_MIN
         self.opened = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until cancelled; whatever fails is tried again, from where it failed."""
-        pause = RETRY_SECONDS_MIN
         while True:
             try:
                 await self._follow()
-                pause = RETRY_SECONDS_MIN
             except OperationFailure as error:
                 if error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError"):
                     log.warning("feed_token_lost", code=error.code)
@@ -61,8 +60,8 @@ class Feed:
                     log.warning("feed_interrupted", error=type(error).__name__, code=error.code)
             except PyMongoError as error:
                 log.warning("feed_interrupted", error=type(error).__name__)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, RETRY_SECONDS_MAX)
+            await asyncio.sleep(self._pause_seconds)
+            self._pause_seconds = min(self._pause_seconds * 2, RETRY_SECONDS_MAX)
 
     async def _follow(self) -> None:
         names = [self._db.members.name, self._db.programmes.name]
@@ -72,6 +71,7 @@ class Feed:
             # The first answer of the server fixes the place from which nothing is missed.
             self._token = stream.resume_token or self._token
             self._opened_before = True
+            self._pause_seconds = RETRY_SECONDS_MIN
             self.opened.set()
             if missed:
                 self._hub.publish_gap()
@@ -79,7 +79,15 @@ class Feed:
                 change = await stream.try_next()
                 self._token = stream.resume_token
                 if change is not None:
-                    self._tell(change)
+                    self._tell_safely(change)
+
+    def _tell_safely(self, change: Mapping[str, Any]) -> None:
+        """Tell one change. One that cannot be read must not end the feed: its watchers read for themselves."""
+        try:
+            self._tell(change)
+        except Exception:
+            log.exception("change_unreadable", collection=change["ns"]["coll"], document=str(change["documentKey"]))
+            self._hub.publish_gap()
 
     def _tell(self, change: Mapping[str, Any]) -> None:
         document = change["fullDocument"]
@@ -88,5 +96,6 @@ class Feed:
             return
         if not self._hub.watches(document["_id"]):
             return
-        self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))
+        if "wallTime" in change:  # since MongoDB 6.0
+            self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))
         self._hub.publish(snapshot_of(document))

@@ -38,7 +38,7 @@ class LimitExceeded(Fault):
     code = "LIMIT_EXCEEDED"
 
     def __init__(self, limit: str, *, most: float, setting: str) -> None:
-        super().__init__(f"limit_{limit}", limit=limit, most=f"{most:g}", setting=setting)
+        super().__init__(f"limit_{limit}", limit=limit, most=str(most), setting=setting)
         self.limit, self.most, self.setting = limit, most, setting
 
 

@@ -93,8 +93,9 @@ async def import_journey(
     context = importer(services)
     shift = await shift_of(services.database, services.clock())
     numbers = await asyncio.to_thread(journey.households, households)
-    baskets = await asyncio.to_thread(lambda: list(journey.baskets(numbers, until=until)))
-    members = await _enrol_all(context, baskets, shift)
+    baskets = await asyncio.to_thread(lambda: journey.baskets(numbers, until=until))
+    total = len(baskets)
+    members = await _enrol_all(context, baskets.first_of_each_household(), shift)
     tally = Tally()
     waiting: list[asyncio.Future[Outcome]] = []
     for number, basket in enumerate(baskets, start=1):
@@ -102,9 +103,9 @@ async def import_journey(
         if len(waiting) >= IN_FLIGHT_MAX:
             # Half is awaited, so that the committer always has a group to gather.
             await _settle(waiting, IN_FLIGHT_MAX // 2, tally)
-            on_progress(number - len(waiting), len(baskets))
+            on_progress(number - len(waiting), total)
     await _settle(waiting, len(waiting), tally)
-    on_progress(len(baskets), len(baskets))
+    on_progress(total, total)
     if until is None:
         await services.database.marks.update_one({"_id": MARK}, {"$max": {"households": len(numbers)}})
     return tally
@@ -116,16 +117,13 @@ async def _settle(waiting: list[asyncio.Future[Outcome]], count: int, tally: Tal
     del waiting[:count]
 
 
-async def _enrol_all(context: Context, baskets: list[Basket], shift: timedelta) -> dict[int, str]:
+async def _enrol_all(context: Context, first: dict[int, datetime], shift: timedelta) -> dict[int, str]:
     """Enrol each household at its first basket; return its member."""
-    first: dict[int, datetime] = {}
-    for basket in baskets:
-        first.setdefault(basket.household, basket.at + shift)
     households = [*first]
     members: dict[int, str] = {}
     for start in range(0, len(households), ENROLLED_AT_ONCE):
         some = households[start : start + ENROLLED_AT_ONCE]
-        outcomes = await asyncio.gather(*(_enrol(context, household, first[household]) for household in some))
+        outcomes = await asyncio.gather(*(_enrol(context, household, first[household] + shift) for household in some))
         members |= dict(zip(some, outcomes, strict=True))
     return members
 

@@ -60,5 +60,9 @@ async def run_settlement(services: Services) -> None:
         except (PyMongoError, CommitUnavailable, Overloaded) as error:
             log.warning("settlement_interrupted", error=type(error).__name__)
             settled = 0
+        except Exception:
+            # One member that cannot be settled must not stop the clock for all others.
+            log.exception("settlement_failed")
+            settled = 0
         if settled < BATCH_MAX:
             await asyncio.sleep(INTERVAL_SECONDS)

@@ -190,7 +190,6 @@ class Story:
         """The member's tier."""
         return self.now.standing.tier
 
-    @property
     def standing(self) -> tuple[Any, ...]:
         """The member's tier, since when and until when."""
         return (self.now.standing.tier, self.now.standing.since, self.now.standing.until)

@@ -196,6 +196,12 @@ def test_a_member_holds_no_more_than_the_api_can_tell() -> None:
     laws(story)
 
 
+def test_a_welcome_is_no_more_than_the_api_can_tell() -> None:
+    story = Story(programme(*(flat(key, "1000000000", event="enrolment") for key in "abc")))
+    outcome = story.refused(story.enrolment(NOON), NOON)
+    assert refusal(outcome) == (RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
+
+
 # Adjustments
 
 
@@ -346,7 +352,7 @@ def test_a_refund_is_kept_as_an_event_and_amends_its_purchase() -> None:
 
 def test_a_profile_is_complete_by_fifths() -> None:
     assert Profile("en").completion == 0.0
-    assert Profile("en", "Ada", None, "a@example.org", None, date(1990, 1, 1)).completion == 0.6
+    assert Profile("en", email="someone@example.org", birth_date=date(1990, 1, 1)).completion == 0.4
 
 
 # Any sequence

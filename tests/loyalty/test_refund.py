@@ -558,8 +558,9 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
         story.adjust("2024-03-02 10:00", -spent)
     taken = dict.fromkeys(gave, 0)
     for day in range(3, 3 + data.draw(st.integers(0, 8))):
-        back: Purchase | None
-        if lines and data.draw(st.booleans()):
+        by_line: bool = data.draw(st.booleans())
+        back: Purchase
+        if lines and by_line:
             chosen = data.draw(st.sampled_from(lines))
             part = (chosen.amount * data.draw(st.integers(0, 4)) / 4).quantize(Decimal("0.01"))
             back = receipt("0", replace(chosen, amount=part))

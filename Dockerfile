@@ -1,0 +1,28 @@
+# The gateway alone: no embedded MongoDB, no real data. Both belong to development (`make up`).
+FROM node:22-slim AS playground
+WORKDIR /build
+COPY clients/playground/package.json clients/playground/package-lock.json clients/playground/.npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY clients/playground/ ./
+RUN npm run build
+
+FROM python:3.11-slim
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/srv/carillon
+WORKDIR /srv/carillon
+COPY requirements-serve.lock ./
+RUN pip install --no-cache-dir --require-hashes -r requirements-serve.lock
+COPY gateway/ gateway/
+COPY schema/ schema/
+COPY resolvers/ resolvers/
+COPY models/ models/
+COPY loyalty/ loyalty/
+COPY programmes/ programmes/
+COPY --from=playground /build/dist clients/playground/dist
+RUN printf '#!/bin/sh\nexec python -m gateway "$@"\n' > /usr/local/bin/carillon && chmod +x /usr/local/bin/carillon
+RUN useradd --system --home-dir /var/lib/carillon --create-home carillon
+USER carillon
+ENV CARILLON_HOST=0.0.0.0 CARILLON_DATA_DIR=/var/lib/carillon
+EXPOSE 8000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+CMD ["carillon", "serve"]

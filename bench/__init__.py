@@ -1,0 +1,1 @@
+"""What a gateway does in a second: queries, events and deliveries, each answer checked. Run by `make bench`."""

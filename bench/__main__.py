@@ -1,0 +1,115 @@
+"""`python -m bench`: measure a gateway of its own; the table goes to standard output and to bench/results/."""
+
+import argparse
+import asyncio
+import resource
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import uvloop
+
+from bench.gateway import Site, running_gateway
+from bench.http import BenchError
+from bench.live import run_live
+from bench.load import Load, Round, run
+from bench.operations import BatchTill, Till, home, kiosk
+from bench.report import Measured, machine, markdown, write
+
+Measure = Callable[..., Awaitable[Round]]
+
+
+async def _run(
+    make: Callable[[Site, int], Load], site: Site, *, connections: int, seconds: float, sockets: int, seed: int
+) -> Round:
+    del sockets
+    return await run(site, make(site, seed), connections=connections, seconds=seconds)
+
+
+LOADS: dict[str, tuple[str, Measure]] = {
+    "home": ("queries", partial(_run, home)),
+    "kiosk": ("queries", partial(_run, kiosk)),
+    "events": ("events", partial(_run, Till)),
+    "batch": ("events", partial(_run, BatchTill)),
+    "live": ("deliveries", run_live),
+}
+
+
+def _numbers(text: str) -> list[int]:
+    numbers = [int(part) for part in text.split(",")]
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
+def _names(text: str) -> list[str]:
+    names = text.split(",")
+    if not LOADS.keys() >= set(names):
+        raise argparse.ArgumentTypeError(f"choose from {','.join(LOADS)}")
+    return names
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3, help="seconds of each load in a round (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, in each of which every load runs (3)")
+    parser.add_argument("--connections", type=_numbers, default=[1, 16], help="connections at once (1,16)")
+    parser.add_argument("--members", type=int, default=100, help="members with a year of real baskets (100)")
+    parser.add_argument("--sockets", type=int, default=1000, help="sockets of the live load (1000)")
+    parser.add_argument("--only", type=_names, default=[*LOADS], help=f"some of {','.join(LOADS)}")
+    asked = parser.parse_args()
+    if asked.seconds <= 0 or min(asked.rounds, asked.members, asked.sockets) < 1:
+        parser.error("seconds, rounds, members and sockets are greater than nothing")
+    return asked
+
+
+async def measure(site: Site, asked: argparse.Namespace) -> list[Measured]:
+    """Run the rounds, each of them with every load, so that a bad moment of the machine touches all alike."""
+    rounds: dict[tuple[str, int], list[Round]] = {(name, n): [] for name in asked.only for n in asked.connections}
+    for number in range(asked.rounds):
+        for (name, connections), done in rounds.items():
+            unit, run_one = LOADS[name]
+            one = await run_one(
+                site, connections=connections, seconds=asked.seconds, sockets=asked.sockets, seed=number
+            )
+            done.append(one)
+            told = f"{name} on {connections}: {one.per_second:,.0f} {unit}/s"
+            print(f"round {number + 1}/{asked.rounds}  {told}", file=sys.stderr)
+    return [Measured(name, LOADS[name][0], n, done) for (name, n), done in rounds.items()]
+
+
+async def bench(asked: argparse.Namespace) -> None:
+    """Start a gateway, measure it, and report."""
+    task = asyncio.current_task()
+    if task is not None:
+        # The gateway is stopped and its directory removed, whoever ends the bench.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    settings: dict[str, Any] = {name: getattr(asked, name) for name in ("seconds", "rounds", "members", "sockets")}
+    async with running_gateway(asked.members) as site:
+        described = await machine(site)
+        measured = await measure(site, asked)
+    text = markdown(measured, described, settings)
+    write(text, measured, described, settings)
+    print(text, end="")
+
+
+def main() -> int:
+    """Return 0, or 1 where an answer was wrong."""
+    asked = arguments()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        uvloop.run(bench(asked))
+    except (BenchError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

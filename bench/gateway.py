@@ -1,0 +1,135 @@
+"""The gateway that is measured: `carillon up` as its own process, in a directory that is gone afterwards."""
+
+import asyncio
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench.http import BenchError, is_ready
+from gateway.auth import DevelopmentKey
+from models.database import Database, connect
+from models.embedded import find_running
+from resolvers.actor import Role
+from resolvers.import_journey import PROGRAMME
+
+CARILLON = Path(sys.executable).parent / "carillon"
+START_SECONDS_MAX = 300
+STOP_SECONDS_MAX = 60
+TOKEN_TTL = timedelta(hours=6)
+_ADDRESS = re.compile(r"http://(127\.0\.0\.1):(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member to ask for, and the token that stands for it."""
+
+    number: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A running gateway and what a load needs to speak to it."""
+
+    host: str
+    port: int
+    pid: int
+    key: DevelopmentKey
+    database: Database
+    members: tuple[Member, ...]
+
+    def token(self, role: Role, subject: str) -> str:
+        """Return a token of a role that is no member."""
+        return issued(self.key, role, subject)
+
+    def cpu_seconds(self) -> tuple[float, float]:
+        """Return the CPU time that the gateway and this process have taken so far, in seconds."""
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), time.process_time()
+
+
+def issued(key: DevelopmentKey, role: Role, subject: str, member: str | None = None) -> str:
+    """Return a token signed with the gateway's development key."""
+    return key.issue(
+        role=role, programme=PROGRAMME, subject=subject, member=member, ttl=TOKEN_TTL, now=datetime.now(UTC)
+    )
+
+
+@asynccontextmanager
+async def running_gateway(members: int) -> AsyncIterator[Site]:
+    """Start a gateway with so many households of the real data, and stop it afterwards.
+
+    Its settings and limits are the defaults: CARILLON_* of this process is not handed on.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as place:
+        data_dir, output = Path(place) / "data", Path(place) / "output"
+        with output.open("wb") as file:
+            process = await asyncio.create_subprocess_exec(
+                CARILLON,
+                *("up", "--port", "0", "--data-dir", str(data_dir), "--households", str(members)),
+                stdout=file,
+                stderr=file,
+                env={**environment, "CARILLON_DRAIN_SECONDS": "0"},
+                # Ctrl-C ends the bench, and the bench ends the gateway.
+                start_new_session=True,
+            )
+        try:
+            host, port = await _address(process, output)
+            async with _site(process.pid, host, port, data_dir, members) as site:
+                yield site
+        finally:
+            await _stop(process)
+
+
+async def _address(process: asyncio.subprocess.Process, output: Path) -> tuple[str, int]:
+    """Wait until the gateway is ready, and return where."""
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while process.returncode is None and time.monotonic() < deadline:
+        found = _ADDRESS.search(_told(output))
+        if found is not None and await is_ready(found[1], int(found[2])):
+            return found[1], int(found[2])
+        await asyncio.sleep(0.1)
+    raise BenchError(f"the gateway did not start:\n{_told(output)}")
+
+
+def _told(output: Path) -> str:
+    return output.read_text(encoding="utf-8", errors="replace")
+
+
+@asynccontextmanager
+async def _site(pid: int, host: str, port: int, data_dir: Path, members: int) -> AsyncIterator[Site]:
+    running = find_running(data_dir)
+    if running is None:
+        raise BenchError("the gateway's MongoDB does not run")
+    key, database = DevelopmentKey.load(data_dir), connect(running.url)
+    try:
+        found = await database.members.find(
+            {"programme": PROGRAMME}, {"number": 1}, sort=[("_id", 1)], limit=members
+        ).to_list()
+        if len(found) != members:
+            raise BenchError(f"the data has {len(found)} members, not {members}; ask for fewer with --members")
+        known = tuple(Member(one["number"], issued(key, Role.MEMBER, one["_id"], one["_id"])) for one in found)
+        yield Site(host, port, pid, key, database, known)
+    finally:
+        await database.close()
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()

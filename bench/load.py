@@ -1,0 +1,144 @@
+"""A load: requests one after the other on each of some connections for some seconds, every answer checked."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from math import ceil
+from time import perf_counter
+from typing import Any, Protocol, Self
+
+import orjson
+
+from bench.gateway import Site
+from bench.http import BenchError, Connection
+
+WARM_UP_SHARE = 0.2
+"""How much of a round's seconds the same load runs before, unmeasured."""
+
+OK = 200
+SHOWN_LENGTH_MAX = 500
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as it goes over the wire, and what to do with the `data` of its answer: raise where it is wrong."""
+
+    wire: bytes
+    check: Callable[[Data], None]
+
+
+class Load(Protocol):
+    """What is asked, over and over; `items` are what one answer counts for (the events of a batch)."""
+
+    items: int
+
+    def ask(self) -> Ask:
+        """Return the next request."""
+
+    async def verify(self) -> None:
+        """Check, once the load has ended, what it left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds that half, and 99 of 100, took at most."""
+
+    p50_ms: float
+    p99_ms: float
+
+    @classmethod
+    def of(cls, seconds: list[float]) -> Self:
+        """Return the latency of some durations in seconds (nearest rank)."""
+        ranked = sorted(seconds)
+        return cls(*(ranked[ceil(share * len(ranked)) - 1] * 1000 for share in (0.5, 0.99)))
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One measured round. `gateway_cpu` and `load_cpu` are shares of one core, 1 is all of it.
+
+    `after_answer` is told for deliveries only: from the mutation's answer to the arrival, 0 where it arrived before.
+    """
+
+    items: int
+    seconds: float
+    latency: Latency
+    gateway_cpu: float
+    load_cpu: float
+    after_answer: Latency | None = None
+
+    @property
+    def per_second(self) -> float:
+        """Items per second."""
+        return self.items / self.seconds
+
+
+class Stopwatch:
+    """Wall-clock and CPU seconds from its making to its stop."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._cpu = site.cpu_seconds()
+        self._started = perf_counter()
+
+    def stop(self, items: int, latency: Latency, after_answer: Latency | None = None) -> Round:
+        """Return what was measured."""
+        seconds = perf_counter() - self._started
+        gateway, own = (
+            (after - before) / seconds for before, after in zip(self._cpu, self._site.cpu_seconds(), strict=True)
+        )
+        return Round(items, seconds, latency, gateway, own, after_answer)
+
+
+def data_of(status: int, body: bytes) -> Data:
+    """Return the `data` of an answer.
+
+    Raises:
+        BenchError: the status is not 200, there are errors, or there is no data.
+    """
+    answer = orjson.loads(body) if status == OK else {}
+    data = answer.get("data")
+    if not isinstance(data, dict) or not data or "errors" in answer:
+        raise BenchError(f"wrong answer, status {status}: {body[:SHOWN_LENGTH_MAX].decode(errors='replace')}")
+    return data
+
+
+async def together(*work: Coroutine[Any, Any, None]) -> None:
+    """Run coroutines at the same time; the first failure ends all of them and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for coroutine in work:
+                tasks.create_task(coroutine)
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from None
+
+
+async def run(site: Site, load: Load, *, connections: int, seconds: float) -> Round:
+    """Run a load and return its round; latencies are from sending a request to its whole answer."""
+    opened = [await Connection.open(site.host, site.port) for _ in range(connections)]
+    latencies: list[float] = []
+
+    async def drive(connection: Connection, deadline: float) -> None:
+        while (sent := perf_counter()) < deadline:
+            ask = load.ask()
+            status, body = await connection.ask(ask.wire)
+            latencies.append(perf_counter() - sent)
+            ask.check(data_of(status, body))
+
+    async def drive_all(lasting: float) -> None:
+        deadline = perf_counter() + lasting
+        await together(*(drive(connection, deadline) for connection in opened))
+
+    try:
+        await drive_all(seconds * WARM_UP_SHARE)
+        latencies.clear()
+        watch = Stopwatch(site)
+        await drive_all(seconds)
+        measured = watch.stop(len(latencies) * load.items, Latency.of(latencies))
+        await load.verify()
+    finally:
+        for connection in opened:
+            connection.close()
+    return measured

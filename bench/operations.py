@@ -1,0 +1,202 @@
+"""What is asked for: the home screen, the scanned card, the purchase, the batch of purchases, the live member."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import count
+from random import Random
+from typing import Any
+
+import orjson
+
+from bench.gateway import Member, Site
+from bench.http import BenchError, http_request
+from bench.load import Ask, Data
+from models.key import event_key
+from resolvers.actor import Role
+from resolvers.event import OPERATION
+from resolvers.import_journey import PROGRAMME
+
+HOME = """query Home {
+  me {
+    number
+    version
+    status {
+      tier { name rank threshold benefits } since until
+      next { tier { name threshold } qualifying required missing ratio before }
+    }
+    points { available pending held lifetime expiring { points on } }
+    activity(first: 20) {
+      edges { node { id label points balance occurredAt why { rule points applied reason } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}"""
+
+KIOSK = """query Kiosk($number: String!) {
+  member(by: {number: $number}) {
+    number
+    version
+    status { tier { name benefits } next { missing ratio } }
+    points { available pending }
+  }
+}"""
+
+EVENT = """mutation Event($input: RecordEventInput!) {
+  recordEvent(input: $input) {
+    replayed
+    entries { points balance label }
+    member { version points { available } status { tier { name } } }
+    userErrors { code message path }
+  }
+}"""
+
+BATCH = """mutation Batch($input: [RecordEventInput!]!) {
+  recordEvents(input: $input) { replayed member { version } userErrors { code message path } }
+}"""
+
+LIVE = """subscription Live {
+  memberChanged {
+    version
+    member { status { tier { name } } points { available } }
+    entries { label points balance }
+    resync
+  }
+}"""
+
+BATCH_SIZE = 100
+LINES = 5
+ARTICLES = (("BAKERY", "National"), ("DAIRY", "Private"), ("GROCERY", "National"), ("MEAT", "Private"))
+_rounds = count(1)
+
+
+def _expect(holds: bool, what: str, answer: Any) -> None:
+    if not holds:
+        raise BenchError(f"{what}: {orjson.dumps(answer)[:500].decode()}")
+
+
+def _dollars(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02}"
+
+
+def wire(site: Site, token: str, query: str, **variables: Any) -> bytes:
+    """Return an operation as an HTTP request."""
+    body = orjson.dumps({"query": query, "variables": variables})
+    return http_request("POST", "/graphql", site.host, token=token, body=body)
+
+
+class Reads:
+    """The same query for each of the members, one of them at random each time."""
+
+    items = 1
+
+    def __init__(self, asks: list[Ask], seed: int) -> None:
+        self._asks = asks
+        self._random = Random(seed)
+
+    def ask(self) -> Ask:
+        """Return the request for some member."""
+        return self._random.choice(self._asks)
+
+    async def verify(self) -> None:
+        """Nothing is left behind by reading."""
+
+
+def home(site: Site, seed: int) -> Reads:
+    """Return the load of members who look at their home screen, each with its own token."""
+
+    def check_of(member: Member) -> Callable[[Data], None]:
+        def check(data: Data) -> None:
+            me = data["me"]
+            _expect(me is not None and me["number"] == member.number, "not the token's member", data)
+            _expect(bool(me["activity"]["edges"]) and bool(me["status"]["tier"]["name"]), "an empty screen", data)
+
+        return check
+
+    return Reads([Ask(wire(site, one.token, HOME), check_of(one)) for one in site.members], seed)
+
+
+def kiosk(site: Site, seed: int) -> Reads:
+    """Return the load of a kiosk that scans cards."""
+    token = site.token(Role.KIOSK, "bench-kiosk")
+
+    def check_of(member: Member) -> Callable[[Data], None]:
+        def check(data: Data) -> None:
+            found = data["member"]
+            _expect(found is not None and found["number"] == member.number, "not the member asked for", data)
+            _expect(bool(found["status"]["tier"]["name"]) and bool(found["points"]), "an empty screen", data)
+
+        return check
+
+    return Reads([Ask(wire(site, token, KIOSK, number=one.number), check_of(one)) for one in site.members], seed)
+
+
+class Till:
+    """A till of its own, whose purchases nobody has sent before; it counts what was acknowledged."""
+
+    items = 1
+
+    def __init__(self, site: Site, seed: int) -> None:
+        self._site = site
+        self._subject = f"bench-till-{next(_rounds)}"
+        self._token = site.token(Role.TILL, self._subject)
+        self._random = Random(seed)
+        self._receipts = count(1)
+        self._acknowledged = 0
+
+    def purchase(self, member: Member) -> dict[str, Any]:
+        """Return the input of a new purchase of LINES lines."""
+        lines, total = [], 0
+        for _ in range(LINES):
+            article, cents = self._random.randrange(1000), self._random.randrange(100, 2000)
+            category, brand = ARTICLES[article % len(ARTICLES)]
+            lines.append({"sku": f"sku-{article}", "amount": _dollars(cents), "category": category, "brand": brand})
+            total += cents
+        return {
+            "key": f"receipt-{next(self._receipts)}",
+            "type": "purchase",
+            "member": {"number": member.number},
+            "occurredAt": datetime.now(UTC).isoformat(),
+            "channel": "STORE",
+            "store": "330",
+            "purchase": {"total": _dollars(total), "currency": "USD", "lines": lines},
+        }
+
+    def ask(self) -> Ask:
+        """Return a purchase of some member."""
+        return self.ask_for(self._random.choice(self._site.members))
+
+    def ask_for(self, member: Member) -> Ask:
+        """Return a purchase of one member."""
+        request = wire(self._site, self._token, EVENT, input=self.purchase(member))
+        return Ask(request, lambda data: self._count(data["recordEvent"]))
+
+    def _count(self, payload: Data) -> None:
+        """Count an acknowledged event: one that is new, and that made a version of a member."""
+        counted = not payload["userErrors"] and payload["replayed"] is False and payload["member"]["version"] > 0
+        _expect(counted, "an event was not counted", payload)
+        self._acknowledged += 1
+
+    async def verify(self) -> None:
+        """Check that MongoDB holds what was acknowledged: each event, once."""
+        prefix = event_key(PROGRAMME, OPERATION, self._subject, "")
+        stored = await self._site.database.events.count_documents({"_id": {"$regex": f"^{re.escape(prefix)}"}})
+        if stored != self._acknowledged:
+            raise BenchError(f"{self._acknowledged} events were acknowledged, {stored} are stored")
+
+
+class BatchTill(Till):
+    """A till that sends what it has gathered, BATCH_SIZE purchases at a time."""
+
+    items = BATCH_SIZE
+
+    def ask(self) -> Ask:
+        """Return a batch of purchases of some members."""
+        batch = [self.purchase(self._random.choice(self._site.members)) for _ in range(BATCH_SIZE)]
+        return Ask(wire(self._site, self._token, BATCH, input=batch), self._count_all)
+
+    def _count_all(self, data: Data) -> None:
+        payloads = data["recordEvents"]
+        _expect(len(payloads) == BATCH_SIZE, "not an answer for each event", len(payloads))
+        for payload in payloads:
+            self._count(payload)

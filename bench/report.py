@@ -1,0 +1,112 @@
+"""The report: each figure the median of its rounds with the least and the most, and the machine it is of."""
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+
+from bench.gateway import Site
+from bench.load import Round
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = ("graphql-core", "strawberry-graphql", "starlette", "uvicorn", "uvloop", "httptools", "pymongo", "orjson")
+HEAD = (
+    *("load", "connections", "per second", "least to most"),
+    *("p50 ms", "p99 ms", "after the answer, p50 ms", "p99 ms"),
+    *("gateway CPU", "load CPU"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A load on so many connections, and its rounds; `unit` is what is counted per second."""
+
+    load: str
+    unit: str
+    connections: int
+    rounds: Sequence[Round]
+
+
+async def machine(site: Site) -> dict[str, str]:
+    """Return what was measured on, and with."""
+    info = await site.database.client.server_info()
+    load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
+    return {
+        "CPU": f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores",
+        "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
+        "system": f"{platform.system()} {platform.release()}",
+        "load before (1, 5, 15 minutes)": load,
+        "Python": platform.python_version(),
+        "MongoDB": str(info["version"]),
+        "Carillon": version("carillon"),
+        "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+    }
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()
+
+
+def _middle(rounds: Sequence[Round], figure: Callable[[Round], float | None]) -> float | None:
+    """Return the median of a figure; None where the rounds do not have it."""
+    known = [value for value in map(figure, rounds) if value is not None]
+    return median(known) if known else None
+
+
+def _row(measured: Measured) -> list[str]:
+    rounds = measured.rounds
+    rates = [one.per_second for one in rounds]
+    milliseconds = (
+        _middle(rounds, lambda one: one.latency.p50_ms),
+        _middle(rounds, lambda one: one.latency.p99_ms),
+        _middle(rounds, lambda one: one.after_answer.p50_ms if one.after_answer else None),
+        _middle(rounds, lambda one: one.after_answer.p99_ms if one.after_answer else None),
+    )
+    shares = (_middle(rounds, lambda one: one.gateway_cpu), _middle(rounds, lambda one: one.load_cpu))
+    return [
+        measured.load,
+        f"{measured.connections}",
+        f"{median(rates):,.0f} {measured.unit}",
+        f"{min(rates):,.0f} to {max(rates):,.0f}",
+        *("" if value is None else f"{value:.1f}" for value in milliseconds),
+        *("" if value is None else f"{value:.0%}" for value in shares),
+    ]
+
+
+def markdown(measured: Sequence[Measured], described: dict[str, str], settings: dict[str, Any]) -> str:
+    """Return the report as Markdown."""
+    told = ", ".join(f"{name} {value}" for name, value in settings.items())
+    lines = [
+        "| " + " | ".join(HEAD) + " |",
+        "| --- |" + " ---: |" * (len(HEAD) - 1),
+        *("| " + " | ".join(_row(one)) + " |" for one in measured),
+        "",
+        f"Medians of interleaved rounds ({told}), every answer checked; CPU in shares of one core.",
+        "",
+        *(f"- {name}: {value}" for name, value in described.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write(text: str, measured: Sequence[Measured], described: dict[str, str], settings: dict[str, Any]) -> None:
+    """Keep the report in bench/results/, as Markdown and, with every round, as JSON."""
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    figures = [
+        {**asdict(one), "rounds": [{"per_second": each.per_second, **asdict(each)} for each in one.rounds]}
+        for one in measured
+    ]
+    record = {"machine": described, "settings": settings, "measured": figures}
+    file.with_suffix(".md").write_text(text, encoding="utf-8")
+    file.with_suffix(".json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")

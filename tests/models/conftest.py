@@ -1,0 +1,43 @@
+"""Two committers on one database, as two gateway processes have them, and commands for them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from support.command import Commands
+from support.programme import read
+from support.shop import Clock
+
+from loyalty.programme import Programme
+from models.committer import Committer
+from models.database import Database, connect
+from models.embedded import EmbeddedServer
+
+
+@pytest.fixture(scope="session")
+def grocer() -> Programme:
+    return read("grocer")
+
+
+@pytest.fixture(scope="session")
+def coffee() -> Programme:
+    return read("coffee")
+
+
+@pytest.fixture
+def commands(grocer: Programme, clock: Clock) -> Commands:
+    return Commands(grocer, clock)
+
+
+@pytest.fixture
+async def committer(database: Database) -> AsyncIterator[Committer]:
+    async with Committer(database) as committer:
+        yield committer
+
+
+@pytest.fixture
+async def other_committer(mongod: EmbeddedServer, database: Database) -> AsyncIterator[Committer]:
+    """The committer of another process: nothing shared but the database."""
+    other = connect(mongod.url, name=database.db.name)
+    async with Committer(other) as committer:
+        yield committer
+    await other.close()

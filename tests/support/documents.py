@@ -1,0 +1,20 @@
+"""What MongoDB holds, to be compared: after a refusal, nothing may have changed."""
+
+from typing import Any
+
+from models.database import Database
+
+Documents = dict[str, list[dict[str, Any]]]
+
+
+async def documents(database: Database) -> Documents:
+    """Return every document of every collection."""
+    names = sorted(await database.db.list_collection_names())
+    return {name: await database.db[name].find().sort("_id").to_list() for name in names}
+
+
+async def counts(database: Database) -> tuple[int, int, int]:
+    """Return how many members, records and events there are."""
+    collections = (database.members, database.entries, database.events)
+    members, records, events = [await collection.count_documents({}) for collection in collections]
+    return members, records, events

@@ -1,0 +1,19 @@
+"""The programmes that come with the project, as their files say them."""
+
+from pathlib import Path
+
+import models
+from loyalty.programme import Programme
+from models.programme_file import read_programme
+
+PROGRAMMES = Path(models.__file__).parent.parent / "programmes"
+
+
+def source(name: str) -> str:
+    """Return the text of a programme's file."""
+    return (PROGRAMMES / f"{name}.yaml").read_text(encoding="utf-8")
+
+
+def read(name: str) -> Programme:
+    """Return a programme, as its version 1."""
+    return read_programme(source(name), version=1)
