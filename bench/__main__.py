@@ -89,6 +89,7 @@ async def bench(asked: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     settings: dict[str, Any] = {name: getattr(asked, name) for name in ("seconds", "rounds", "members", "sockets")}
     async with running_gateway(asked.members) as site:
+        print(f"gateway with {asked.members} members: process {site.pid}", file=sys.stderr)
         described = await machine(site)
         measured = await measure(site, asked)
     text = markdown(measured, described, settings)

@@ -20,7 +20,8 @@ from resolvers.actor import Role
 from resolvers.import_journey import PROGRAMME
 
 CARILLON = Path(sys.executable).parent / "carillon"
-START_SECONDS_MAX = 300
+START_SECONDS_MAX = 120
+TOLD_LENGTH_MAX = 2000
 STOP_SECONDS_MAX = 60
 TOKEN_TTL = timedelta(hours=6)
 _ADDRESS = re.compile(r"http://(127\.0\.0\.1):(\d+)")
@@ -98,7 +99,7 @@ async def _address(process: asyncio.subprocess.Process, output: Path) -> tuple[s
         if found is not None and await is_ready(found[1], int(found[2])):
             return found[1], int(found[2])
         await asyncio.sleep(0.1)
-    raise BenchError(f"the gateway did not start:\n{_told(output)}")
+    raise BenchError(f"the gateway did not start:\n{_told(output)[-TOLD_LENGTH_MAX:]}")
 
 
 def _told(output: Path) -> str:

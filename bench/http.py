@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from typing import Self
+from typing import Self, cast
 
 HEAD_END = b"\r\n\r\n"
 CONTENT_LENGTH = b"content-length:"
@@ -58,9 +58,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a connection needs a stream")
-        self._transport = transport
+        # uvloop's transports are not of asyncio's class.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Collect an answer; tell it when it is whole."""

@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from random import Random
 from time import perf_counter
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -116,16 +116,15 @@ class Socket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for a WebSocket."""
-        if not isinstance(transport, asyncio.Transport):
-            raise TypeError("a socket needs a stream")
-        self._transport = transport
+        # uvloop's transports are not of asyncio's class.
+        self._transport = cast("asyncio.Transport", transport)
         nonce = base64.b64encode(secrets.token_bytes(16)).decode()
         head = (
             *("GET /graphql HTTP/1.1", f"host: {self._host}", "upgrade: websocket", "connection: upgrade"),
             *("sec-websocket-version: 13", f"sec-websocket-key: {nonce}"),
             *("sec-websocket-protocol: graphql-transport-ws", "", ""),
         )
-        transport.write("\r\n".join(head).encode())
+        self._transport.write("\r\n".join(head).encode())
 
     def close(self) -> None:
         """Close the socket."""
@@ -246,17 +245,14 @@ async def run_live(site: Site, *, connections: int, seconds: float, sockets: int
             from_sending.extend(moment - sent for moment in moments)
             from_answer.extend(max(0.0, moment - answered) for moment in moments)
 
-    async def drive_all(lasting: float) -> None:
-        deadline = perf_counter() + lasting
-        await together(*(drive(connection, deadline) for connection in opened))
-
     try:
         await audience.open(site, sockets)
-        await drive_all(seconds * WARM_UP_SHARE)
+        await drive(opened[0], perf_counter() + seconds * WARM_UP_SHARE)
         from_sending.clear()
         from_answer.clear()
         watch = Stopwatch(site)
-        await drive_all(seconds)
+        deadline = perf_counter() + seconds
+        await together(*(drive(connection, deadline) for connection in opened))
         measured = watch.stop(len(from_sending), Latency.of(from_sending), Latency.of(from_answer))
         audience.check()
         await till.verify()

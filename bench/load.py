@@ -13,7 +13,7 @@ from bench.gateway import Site
 from bench.http import BenchError, Connection
 
 WARM_UP_SHARE = 0.2
-"""How much of a round's seconds the same load runs before, unmeasured."""
+"""How much of a round's seconds the same load runs before, on one connection, unmeasured."""
 
 OK = 200
 SHOWN_LENGTH_MAX = 500
@@ -127,15 +127,12 @@ async def run(site: Site, load: Load, *, connections: int, seconds: float) -> Ro
             latencies.append(perf_counter() - sent)
             ask.check(data_of(status, body))
 
-    async def drive_all(lasting: float) -> None:
-        deadline = perf_counter() + lasting
-        await together(*(drive(connection, deadline) for connection in opened))
-
     try:
-        await drive_all(seconds * WARM_UP_SHARE)
+        await drive(opened[0], perf_counter() + seconds * WARM_UP_SHARE)
         latencies.clear()
         watch = Stopwatch(site)
-        await drive_all(seconds)
+        deadline = perf_counter() + seconds
+        await together(*(drive(connection, deadline) for connection in opened))
         measured = watch.stop(len(latencies) * load.items, Latency.of(latencies))
         await load.verify()
     finally:

@@ -46,8 +46,12 @@ class Development:
 
 
 @asynccontextmanager
-async def running_services(database: Database, limits: Limits, metrics: Metrics) -> AsyncIterator[Services]:
+async def running_services(
+    database: Database, limits: Limits, metrics: Metrics, *, live: bool = True
+) -> AsyncIterator[Services]:
     """Start what a process needs to serve or import, and stop it in order: feeds first, the committer's work last.
+
+    A process that serves nobody (`live` is false) follows no changes and settles no members.
 
     The committer is drained before the connection is closed: what was taken is answered.
     """
@@ -59,10 +63,10 @@ async def running_services(database: Database, limits: Limits, metrics: Metrics)
         services = Services(
             database, committer, Reader(database), hub, feed, programmes, clock=now, bounds=limits.bounds()
         )
-        tasks = [
-            asyncio.create_task(feed.run(), name="feed"),
-            asyncio.create_task(run_settlement(services), name="settlement"),
-        ]
+        tasks = []
+        if live:
+            tasks.append(asyncio.create_task(feed.run(), name="feed"))
+            tasks.append(asyncio.create_task(run_settlement(services), name="settlement"))
         try:
             yield services
         finally:

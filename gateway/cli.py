@@ -126,7 +126,7 @@ def with_services(purpose: str, data_dir: Path | None, work: Callable[[Services]
     async def run(url: str) -> T:
         database = connect(url, name=settings.database)
         try:
-            async with running_services(database, read_limits(), Metrics()) as services:
+            async with running_services(database, read_limits(), Metrics(), live=False) as services:
                 return await work(services)
         finally:
             await database.close()

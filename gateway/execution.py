@@ -6,7 +6,7 @@ and validated once in the life of the process.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from time import perf_counter
@@ -38,6 +38,7 @@ from schema.text import locale_of
 KEPT_DOCUMENTS_MAX = 1000
 KEPT_TEXT_LENGTH_MAX = 16_384
 VALIDATION_ERRORS_MAX = 20
+CANCEL_AGAIN_SECONDS = 0.5
 SUBSCRIPTION_HINT = (
     "A subscription is not answered by plain HTTP. "
     "Use graphql-transport-ws on this path, or graphql-sse on /graphql/stream."
@@ -209,3 +210,18 @@ def _outcome(answer: Answer) -> str:
     """Return `ok`, or the code of the first error: a closed list, as a metric's label has to be."""
     errors = answer.get("errors")
     return str(errors[0]["extensions"]["code"]) if errors else "ok"
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when they are over; how they ended is of no interest.
+
+    A cancellation can be lost: before Python 3.12, asyncio.wait_for drops one that arrives together with its result.
+    So who goes on is cancelled again.
+    """
+    ending = [*tasks]
+    going_on = set(ending)
+    while going_on:
+        for task in going_on:
+            task.cancel()
+        _, going_on = await asyncio.wait(going_on, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*ending, return_exceptions=True)

@@ -163,10 +163,10 @@ def respond(answer: Answer, status: int, kind: str = JSON, **headers: str) -> Re
     )
 
 
-def bad_request(error: BadRequest) -> Response:
+def bad_request(error: BadRequest, kind: str = JSON) -> Response:
     """Return the answer to what is no GraphQL request."""
     body = {"errors": [{"message": error.message, "extensions": {"code": "BAD_USER_INPUT"}}]}
-    return respond(body, error.status, **error.headers)
+    return respond(body, error.status, kind, **error.headers)
 
 
 def fault_status(fault: Fault) -> int:
@@ -193,24 +193,25 @@ class GraphQLHttp:
         id_ = request_id(request.headers.get("x-request-id"))
         structlog.contextvars.bind_contextvars(request=id_)
         locale = locale_of_request(request)
+        kind = JSON
         try:
-            response = await self._answer(request, locale)
+            kind = media_type(request.headers.get("accept"))
+            response = await self._answer(request, locale, kind)
         except BadRequest as error:
-            response = bad_request(error)
+            response = bad_request(error, kind)
         except Fault as fault:
-            response = fault_response(fault, locale)
+            response = fault_response(fault, locale, kind)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
             failure = reported(error)
             message = sentence("faults", "internal", locale or DEFAULT_LOCALE, {"id": failure})
             body = {"errors": [{"message": message, "extensions": {"code": "INTERNAL", "id": failure}}]}
-            response = respond(body, 500)
+            response = respond(body, 500, kind)
         finally:
             structlog.contextvars.unbind_contextvars("request")
         response.headers["x-request-id"] = id_
         return response
 
-    async def _answer(self, request: Request, locale: str | None) -> Response:
-        kind = media_type(request.headers.get("accept"))
+    async def _answer(self, request: Request, locale: str | None, kind: str) -> Response:
         strict = kind == GRAPHQL_RESPONSE
         parameters = await request_parameters(request, self._state.limits.body)
         actor = await actor_of_request(request, self._state)

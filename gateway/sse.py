@@ -8,19 +8,20 @@ Reservations live in the process that made them, so the single mode behind sever
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import ExitStack, aclosing, suppress
 from dataclasses import dataclass, field
-from time import monotonic
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import orjson
 from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.clock import now
-from gateway.execution import Answer, GraphQLRequest, InvalidOperation, Operation, fault_answer
+from gateway.execution import Answer, GraphQLRequest, InvalidOperation, Operation, cancelled, fault_answer
 from gateway.http import (
     BadRequest,
     actor_of_request,
@@ -40,7 +41,6 @@ from schema.text import DEFAULT_LOCALE, sentence
 
 KEEP_ALIVE_SECONDS = 12
 RESERVED_SECONDS = 30
-RESERVATIONS_MAX = 10_000
 QUEUE_MAX = 256
 TOKEN_HEADER = "x-graphql-event-stream-token"  # noqa: S105 - the name of a header
 STREAM_HEADERS = {
@@ -50,19 +50,38 @@ STREAM_HEADERS = {
 }
 KEEP_ALIVE = b":\n\n"
 
+T = TypeVar("T")
+
 
 def _event(name: str, data: Any = None) -> bytes:
     body = orjson.dumps(data) if data is not None else b""
     return b"event: " + name.encode() + b"\ndata: " + body + b"\n\n"
 
 
+class _Stream(StreamingResponse):
+    """A stream that is put in order when it ends, and also where it never begins: its client may be gone by then."""
+
+    def __init__(self, events: AsyncGenerator[bytes, None], ended: Callable[[], None]) -> None:
+        super().__init__(events, headers=STREAM_HEADERS)
+        self._events, self._ended = events, ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events until they or the client end."""
+        try:
+            async with aclosing(self._events):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
+
+
 @dataclass(slots=True)
 class _Reservation:
-    """A stream of the single-connection mode: reserved, then open, then gone."""
+    """A stream of the single-connection mode: reserved, then open, then gone. It counts as a connection throughout."""
 
     actor: Actor | None
     locale: str | None
-    made_at: float
+    counted: ExitStack
+    expiry: asyncio.TimerHandle
     opened: bool = False
     events: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
     operations: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -74,6 +93,7 @@ class GraphQLStream:
     def __init__(self, state: State) -> None:
         self._state = state
         self._reservations: dict[str, _Reservation] = {}
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: Request) -> Response:
         """Answer one request of either mode."""
@@ -88,20 +108,22 @@ class GraphQLStream:
 
     async def _respond(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
         if request.method == "PUT":
-            return self._reserve(actor, locale)
+            return self._reserve(request, actor, locale)
         token = request.headers.get(TOKEN_HEADER) or request.query_params.get("token")
         if token is None:
             if request.method == "DELETE":
                 raise BadRequest(400, f"Send the stream's token in {TOKEN_HEADER}.")
             return self._stream_one(request, await self._parameters(request), actor, locale)
+        # The body first: a stream may end while it arrives.
+        body = await self._body(request) if request.method == "POST" else None
         reservation = self._reservations.get(token)
         if reservation is None or reservation.actor != actor:
             raise BadRequest(404, "There is no such stream; reserve one with PUT.")
         if request.method == "GET":
-            return self._open(request, token, reservation)
+            return self._open(token, reservation)
         if request.method == "DELETE":
             return await self._end(request, reservation)
-        return await self._start(request, reservation)
+        return self._start(request, body, reservation)
 
     async def _body(self, request: Request) -> Any:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
@@ -113,20 +135,40 @@ class GraphQLStream:
             return parameters_of_query(request.query_params)
         return parameters_of(await self._body(request))
 
+    def _counted(self, request: Request, actor: Actor | None) -> ExitStack:
+        """Count a live connection, until what this returns is closed."""
+        counted = ExitStack()
+        address = request.client.host if request.client else ""
+        counted.enter_context(self._state.connections.opened("sse", actor, address))
+        return counted
+
+    def _afterwards(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody waits for."""
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _answers(
+        self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
+    ) -> AsyncGenerator[Answer, None]:
+        """Give the results of an operation; what is wrong with it is its only result."""
+        try:
+            operation = self._state.executor.prepare(parameters)
+        except InvalidOperation as error:
+            return _once(error.answer(locale or DEFAULT_LOCALE))
+        if request.method == "GET" and operation.type is OperationType.MUTATION:
+            raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
+        return self._events(operation, actor, locale)
+
     # Distinct connections
 
     def _stream_one(
         self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
     ) -> Response:
-        try:
-            operation = self._state.executor.prepare(parameters)
-            if request.method == "GET" and operation.type is OperationType.MUTATION:
-                raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
-        except InvalidOperation as error:
-            answer = error.answer(locale or DEFAULT_LOCALE)
-            return self._streaming(request, actor, _once(_event("next", answer), _event("complete")))
-        events = self._events(operation, actor, locale)
-        return self._streaming(request, actor, _completed(_framed(events), _event("complete")))
+        answers = self._answers(request, parameters, actor, locale)
+        expired = fault_answer(Unauthenticated("token_expired"), locale or DEFAULT_LOCALE)
+        farewell = _event("next", expired) + _event("complete")
+        return _Stream(self._bounded(actor, _framed(answers), farewell), self._counted(request, actor).close)
 
     async def _events(
         self, operation: Operation, actor: Actor | None, locale: str | None
@@ -140,28 +182,16 @@ class GraphQLStream:
             async with aclosing(executor.subscribe(operation, context, "sse")) as answers:
                 async for answer in answers:
                     yield answer
+        except Fault as fault:
+            yield fault_answer(fault, locale or DEFAULT_LOCALE)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
             failure = reported(error)
             words = sentence("faults", "internal", locale or DEFAULT_LOCALE, {"id": failure})
             yield {"errors": [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]}
 
-    def _streaming(self, request: Request, actor: Actor | None, events: AsyncGenerator[bytes, None]) -> Response:
-        """Return a response that counts as a live connection, is kept alive, and ends with the token or the drain."""
-        address = request.client.host if request.client else ""
-        opened = self._state.connections.opened("sse", actor, address)
-        opened.__enter__()
-
-        async def body() -> AsyncIterator[bytes]:
-            try:
-                async with aclosing(self._bounded(actor, events)) as bounded:
-                    async for chunk in bounded:
-                        yield chunk
-            finally:
-                opened.__exit__(None, None, None)
-
-        return StreamingResponse(body(), headers=STREAM_HEADERS)
-
-    async def _bounded(self, actor: Actor | None, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async def _bounded(
+        self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""
+    ) -> AsyncGenerator[bytes, None]:
         """Give events, and a comment when there are none for long; stop when the token ends or the gateway drains."""
         draining = asyncio.create_task(self._state.connections.draining.wait())
         upcoming: asyncio.Task[bytes] | None = None
@@ -170,9 +200,7 @@ class GraphQLStream:
             while not draining.done():
                 left = (actor.expires_at - now()).total_seconds() if actor is not None else KEEP_ALIVE_SECONDS
                 if left <= 0:
-                    fault = Unauthenticated("token_expired")
-                    yield _event("next", fault_answer(fault, DEFAULT_LOCALE))
-                    yield _event("complete")
+                    yield farewell
                     return
                 if upcoming is None:
                     upcoming = asyncio.ensure_future(anext(events))
@@ -187,47 +215,36 @@ class GraphQLStream:
                     except StopAsyncIteration:
                         return
                     upcoming = None
-                elif not done and left > KEEP_ALIVE_SECONDS:
+                elif not done:
                     yield KEEP_ALIVE
         finally:
-            tasks = [task for task in (draining, upcoming) if task is not None]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await events.aclose()
+            # Not awaited here: when the client goes, Starlette cancels whatever this waits for.
+            self._afterwards(_closed(events, [task for task in (draining, upcoming) if task is not None]))
 
     # Single connection
 
-    def _reserve(self, actor: Actor | None, locale: str | None) -> Response:
-        oldest = monotonic() - RESERVED_SECONDS
-        for token in [t for t, r in self._reservations.items() if not r.opened and r.made_at < oldest]:
-            del self._reservations[token]
-        if len(self._reservations) >= RESERVATIONS_MAX:
-            raise LimitExceeded("sockets", most=RESERVATIONS_MAX, setting="CARILLON_LIMIT_SOCKETS")
+    def _reserve(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
+        counted = self._counted(request, actor)
         token = secrets.token_urlsafe(24)
-        self._reservations[token] = _Reservation(actor, locale, monotonic())
+        expiry = asyncio.get_running_loop().call_later(RESERVED_SECONDS, self._drop, token)
+        self._reservations[token] = _Reservation(actor, locale, counted, expiry)
         return Response(token, 201, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
 
-    def _open(self, request: Request, token: str, reservation: _Reservation) -> Response:
+    def _drop(self, token: str) -> None:
+        """Forget a reservation and all that runs on it: its stream ended, or was never opened."""
+        reservation = self._reservations.pop(token)
+        reservation.expiry.cancel()
+        reservation.counted.close()
+        self._afterwards(cancelled([*reservation.operations.values()]))
+
+    def _open(self, token: str, reservation: _Reservation) -> Response:
         if reservation.opened:
             raise BadRequest(409, "The stream is open already.")
         reservation.opened = True
+        reservation.expiry.cancel()
+        return _Stream(self._bounded(reservation.actor, _queued(reservation.events)), partial(self._drop, token))
 
-        async def events() -> AsyncGenerator[bytes, None]:
-            try:
-                while True:
-                    yield await reservation.events.get()
-            finally:
-                self._reservations.pop(token, None)
-                tasks = [*reservation.operations.values()]
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
-
-        return self._streaming(request, reservation.actor, events())
-
-    async def _start(self, request: Request, reservation: _Reservation) -> Response:
-        body = await self._body(request)
+    def _start(self, request: Request, body: Any, reservation: _Reservation) -> Response:
         parameters = parameters_of(body)
         id_ = (body.get("extensions") or {}).get("operationId")
         if not isinstance(id_, str) or not id_:
@@ -237,19 +254,13 @@ class GraphQLStream:
         if len(reservation.operations) >= self._state.limits.operations:
             most = self._state.limits.operations
             raise LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS")
-        try:
-            operation = self._state.executor.prepare(parameters)
-        except InvalidOperation as error:
-            answer = error.answer(reservation.locale or DEFAULT_LOCALE)
-            await reservation.events.put(_event("next", {"id": id_, "payload": answer}))
-            await reservation.events.put(_event("complete", {"id": id_}))
-        else:
-            reservation.operations[id_] = asyncio.create_task(self._operate(id_, operation, reservation))
+        answers = self._answers(request, parameters, reservation.actor, reservation.locale)
+        reservation.operations[id_] = asyncio.create_task(self._operate(id_, answers, reservation))
         return Response(status_code=202)
 
-    async def _operate(self, id_: str, operation: Operation, reservation: _Reservation) -> None:
+    async def _operate(self, id_: str, answers: AsyncGenerator[Answer, None], reservation: _Reservation) -> None:
         try:
-            async with aclosing(self._events(operation, reservation.actor, reservation.locale)) as answers:
+            async with aclosing(answers):
                 async for answer in answers:
                     await reservation.events.put(_event("next", {"id": id_, "payload": answer}))
             await reservation.events.put(_event("complete", {"id": id_}))
@@ -262,25 +273,29 @@ class GraphQLStream:
             raise BadRequest(400, "operationId is missing.")
         task = reservation.operations.pop(id_, None)
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            await reservation.events.put(_event("complete", {"id": id_}))
+            await cancelled([task])
+            # Who does not read its stream needs no word of what it ended itself.
+            with suppress(asyncio.QueueFull):
+                reservation.events.put_nowait(_event("complete", {"id": id_}))
         return Response(status_code=200)
 
 
-async def _once(*events: bytes) -> AsyncGenerator[bytes, None]:
-    for event in events:
-        yield event
+async def _closed(events: AsyncGenerator[bytes, None], tasks: Iterable[asyncio.Task[Any]]) -> None:
+    await cancelled(tasks)
+    await events.aclose()
+
+
+async def _once(item: T) -> AsyncGenerator[T, None]:
+    yield item
+
+
+async def _queued(events: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
+    while True:
+        yield await events.get()
 
 
 async def _framed(answers: AsyncGenerator[Answer, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(answers):
         async for answer in answers:
             yield _event("next", answer)
-
-
-async def _completed(events: AsyncGenerator[bytes, None], last: bytes) -> AsyncGenerator[bytes, None]:
-    async with aclosing(events):
-        async for event in events:
-            yield event
-    yield last
+    yield _event("complete")

@@ -155,7 +155,7 @@ async def _prepare(
     """Apply the programme and import the data where that is not done yet; return what to print."""
     database = connect(url, name=settings.database)
     try:
-        async with running_services(database, limits, Metrics()) as services:
+        async with running_services(database, limits, Metrics(), live=False) as services:
             await ensure_programme(services)
             await _import(services, households, console)
             first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=[("_id", 1)])

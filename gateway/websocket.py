@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.auth import bearer
 from gateway.clock import now
-from gateway.execution import Answer, GraphQLRequest, InvalidOperation, fault_answer
+from gateway.execution import Answer, GraphQLRequest, InvalidOperation, cancelled, fault_answer
 from gateway.http import BadRequest, parameters_of
 from gateway.state import State
 from resolvers.actor import Actor
@@ -78,10 +78,7 @@ class _Session:
             else:
                 raise _Close(FORBIDDEN, "Forbidden: the token has expired")
         finally:
-            tasks = [reading, draining, *self._operations.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancelled([reading, draining, *self._operations.values()])
 
     def _seconds_left(self) -> float | None:
         if self._actor is None:
@@ -183,8 +180,7 @@ class _Session:
     async def _complete(self, message: dict[str, Any]) -> None:
         task = self._operations.pop(self._id(message), None)
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await cancelled([task])
 
     async def _operate(self, id_: str, request: GraphQLRequest) -> None:
         """Run one operation. What is wrong with it ends it alone, never the socket."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from loyalty.event import Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
@@ -18,8 +19,12 @@ from loyalty.member import Member, Profile
 Document = dict[str, Any]
 
 
+# The same few hundred days are written again and again: every lot and qualifying day, with every commit.
+_iso = lru_cache(maxsize=20_000)(date.isoformat)
+
+
 def _day(value: date | None) -> str | None:
-    return value.isoformat() if value is not None else None
+    return _iso(value) if value is not None else None
 
 
 def _to_day(value: str | None) -> date | None:
@@ -153,10 +158,8 @@ def member_document(member: Member) -> Document:
         "profile": profile_document(member.profile),
         "standing": standing_document(member.standing),
         "balances": {account.value: points for account, points in member.balances.items()},
-        "lots": [
-            [lot.key.earned_on.isoformat(), _day(lot.key.expires_on), lot.points, lot.expired] for lot in member.lots
-        ],
-        "qualifying": {day.isoformat(): points for day, points in member.qualifying.items()},
+        "lots": [[_iso(lot.key.earned_on), _day(lot.key.expires_on), lot.points, lot.expired] for lot in member.lots],
+        "qualifying": {_iso(day): points for day, points in member.qualifying.items()},
         "counted": dict(member.counted),
         "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
         "cards": list(member.cards),

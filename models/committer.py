@@ -17,9 +17,10 @@ from datetime import datetime
 from time import monotonic
 from typing import Self
 
+import pymongo
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
@@ -37,6 +38,7 @@ GROUP_MAX = 200
 LANE_SHARE_MAX = 64
 GROUPS_IN_FLIGHT = 2
 PENDING_MAX = 20_000
+TRANSACTION_SECONDS_MAX = 8.0  # with all its retries; callers' own time (10 seconds by default) is not up before
 ATTEMPTS_ALONE = 5
 DUPLICATE_KEY = 11000
 
@@ -129,11 +131,18 @@ class Committer:
     """Takes commands from any number of tasks and commits them in groups. One for each process and database."""
 
     def __init__(
-        self, database: Database, *, on_group: Callable[[int, float], None] = lambda _size, _seconds: None
+        self,
+        database: Database,
+        *,
+        on_group: Callable[[int, float], None] = lambda _size, _seconds: None,
+        pending_max: int = PENDING_MAX,
+        transaction_seconds_max: float = TRANSACTION_SECONDS_MAX,
     ) -> None:
         """Make a committer; `on_group` is told the size of each group and how many seconds it took."""
         self._db = database
         self._on_group = on_group
+        self._pending_max = pending_max
+        self._transaction_seconds_max = transaction_seconds_max
         self._lanes: dict[str, deque[_Job]] = {}
         self._ready: deque[str] = deque()
         self._pending = 0
@@ -165,7 +174,7 @@ class Committer:
         Raises:
             Overloaded: too many commands wait already.
         """
-        if self._pending >= PENDING_MAX:
+        if self._pending >= self._pending_max:
             raise Overloaded(f"{self._pending} commands are waiting; try again in a moment with the same key")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         lane = self._lanes.get(request.member)
@@ -191,6 +200,9 @@ class Committer:
             started = monotonic()
             try:
                 await self._commit_jobs(jobs)
+            except Unavailable as error:
+                for job in (*jobs, *self._drop_waiting()):
+                    _fail(job, error)
             except Exception as error:  # noqa: BLE001 - told to each caller; the worker must go on
                 for job in jobs:
                     _fail(job, error)
@@ -221,40 +233,48 @@ class Committer:
         if self._pending == 0:
             self._idle.set()
 
+    def _drop_waiting(self) -> list[_Job]:
+        """Take away all that waits: it would only wait as long again for a MongoDB that does not answer."""
+        waiting = [job for lane in self._lanes.values() for job in lane]
+        for lane in self._lanes.values():
+            lane.clear()
+        for name in self._ready:
+            del self._lanes[name]
+        self._ready.clear()
+        self._pending -= len(waiting)
+        return waiting
+
     async def _commit_jobs(self, jobs: list[_Job]) -> None:
         """Commit the jobs together; where the group cannot be, each on its own, so that only a bad one fails."""
         try:
             outcomes = await self._transact([job.request for job in jobs])
-        except (BulkWriteError, DuplicateKeyError, OperationFailure, _Conflict) as error:
+        except Unavailable:
+            raise
+        except Exception as error:
+            # Not only MongoDB's errors: a member that cannot be read, a value that BSON cannot hold.
             if len(jobs) == 1 and not _retriable(error):
                 raise
             for job in jobs:
                 await self._commit_alone(job)
             return
-        except PyMongoError as error:
-            raise Unavailable(str(error)) from error
         for job, outcome in zip(jobs, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                _fail(job, outcome)
-            elif not job.future.done():
-                job.future.set_result(outcome)
+            _answer(job, outcome)
 
     async def _commit_alone(self, job: _Job) -> None:
         for attempt in range(1, ATTEMPTS_ALONE + 1):
             try:
                 [outcome] = await self._transact([job.request])
-            except (BulkWriteError, DuplicateKeyError, OperationFailure, _Conflict) as error:
-                if attempt == ATTEMPTS_ALONE or not _retriable(error):
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - told to its caller; the others must go on
+                if not _retriable(error):
                     _fail(job, error)
                     return
-            except PyMongoError as error:
-                _fail(job, Unavailable(str(error)))
-                return
+                if attempt == ATTEMPTS_ALONE:
+                    _fail(job, Unavailable(str(error)))
+                    return
             else:
-                if isinstance(outcome, Exception):
-                    _fail(job, outcome)
-                elif not job.future.done():
-                    job.future.set_result(outcome)
+                _answer(job, outcome)
                 return
 
     async def _transact(self, requests: list[Request]) -> list[Outcome | Exception]:
@@ -264,13 +284,20 @@ class Committer:
             await self._write(group, session)
             return outcomes
 
-        async with self._db.client.start_session() as session:
-            return await session.with_transaction(
-                attempt,
-                read_concern=ReadConcern("snapshot"),
-                write_concern=MAJORITY,
-                read_preference=ReadPreference.PRIMARY,
-            )
+        try:
+            # Left to itself, with_transaction() goes on trying for two minutes.
+            with pymongo.timeout(self._transaction_seconds_max):
+                async with self._db.client.start_session() as session:
+                    return await session.with_transaction(
+                        attempt,
+                        read_concern=ReadConcern("snapshot"),
+                        write_concern=MAJORITY,
+                        read_preference=ReadPreference.PRIMARY,
+                    )
+        except PyMongoError as error:
+            if error.timeout or isinstance(error, ConnectionFailure):
+                raise Unavailable(str(error)) from error
+            raise
 
     async def _read(self, requests: list[Request], session: AsyncClientSession) -> _Group:
         """Read all that the commands can depend on, in as many queries as there are collections."""
@@ -411,6 +438,13 @@ def _retriable(error: Exception) -> bool:
         codes = [found.get("code") for found in error.details.get("writeErrors", [])]
         return bool(codes) and all(code == DUPLICATE_KEY for code in codes)
     return isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError")
+
+
+def _answer(job: _Job, outcome: Outcome | Exception) -> None:
+    if isinstance(outcome, Exception):
+        _fail(job, outcome)
+    elif not job.future.done():
+        job.future.set_result(outcome)
 
 
 def _fail(job: _Job, error: Exception) -> None:

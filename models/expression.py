@@ -65,6 +65,21 @@ class CelExpression:
         except _FAULTS as error:
             raise ExpressionFault(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
 
+    def rehearse(self, variables: Mapping[str, Any]) -> None:
+        """Evaluate once over made-up values; what cannot fit any event is told to the author at once.
+
+        Raises:
+            InvalidExpression: a name is misspelt, or types are mixed that CEL does not mix.
+        """
+        try:
+            self._program.execute({name: variables[name] for name in self.names if name in variables})
+        except KeyError as error:
+            raise InvalidExpression(f"there is no {error}") from error
+        except TypeError as error:
+            raise InvalidExpression(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
+        except _FAULTS:
+            return  # depends on the values: a division by zero, an index
+
 
 class CelLineCondition:
     """A condition over `line`, evaluated once for each different line of a purchase as far as it looks at them."""
@@ -79,6 +94,10 @@ class CelLineCondition:
         named = tuple(name for name in LINE_FIELDS if re.search(rf"\b{name}\b", source))
         self._fields = named or LINE_FIELDS
         self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
+
+    def rehearse(self, variables: Mapping[str, Any]) -> None:
+        """Evaluate once over made-up values; raises InvalidExpression as CelExpression does."""
+        self._expression.rehearse({**variables, "line": variables["event"]["purchase"]["lines"][0]})
 
     def evaluate(self, variables: Mapping[str, Any]) -> list[Any]:
         """Return the value for each line of `event.purchase`; raises ExpressionFault where it does not fit."""

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from bson import CodecOptions, decode
+from bson.raw_bson import RawBSONDocument
 from pymongo.errors import OperationFailure, PyMongoError
 
 from models.database import Database
@@ -22,6 +24,9 @@ TOKEN_LOST = frozenset({286, 280, 260, 136})
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
 AWAIT_MS = 1000
+
+DECODED: CodecOptions[Mapping[str, Any]] = CodecOptions(tz_aware=True)
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument, tz_aware=True)
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +72,9 @@ class Feed:
         names = [self._db.members.name, self._db.programmes.name]
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
         missed = self._opened_before and self._token is None
-        async with await self._db.db.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
+        # Raw documents: a change that nobody watches is never decoded.
+        database = self._db.db.with_options(codec_options=RAW)
+        async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
             # The first answer of the server fixes the place from which nothing is missed.
             self._token = stream.resume_token or self._token
             self._opened_before = True
@@ -92,10 +99,10 @@ class Feed:
     def _tell(self, change: Mapping[str, Any]) -> None:
         document = change["fullDocument"]
         if change["ns"]["coll"] == self._db.programmes.name:
-            self._on_programme(document)
+            self._on_programme(decode(document.raw, DECODED))
             return
-        if not self._hub.watches(document["_id"]):
+        if not self._hub.watches(change["documentKey"]["_id"]):
             return
         if "wallTime" in change:  # since MongoDB 6.0
             self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))
-        self._hub.publish(snapshot_of(document))
+        self._hub.publish(snapshot_of(decode(document.raw, DECODED)))

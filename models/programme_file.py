@@ -398,10 +398,42 @@ class _Builder:
         if source is None:
             return None
         try:
-            return CelLineCondition(source) if lines else CelExpression.over_event(source)
+            expression = CelLineCondition(source) if lines else CelExpression.over_event(source)
+            if "attributes" not in source:  # whose shape only their own JSON Schema tells
+                expression.rehearse(self.made_up())
         except InvalidExpression as error:
             self.fault(path, f"not a CEL expression: {error}")
             return None
+        return expression
+
+    def made_up(self) -> dict[str, Any]:
+        """Return variables of the shape that rules see (`loyalty/earning.py`), with values of no meaning."""
+        line = {"sku": "sku", "quantity": 1.0, "amount": 10.0, "category": "category", "brand": "brand"}
+        return {
+            "event": {
+                "type": "purchase",
+                "channel": "STORE",
+                "store": "store",
+                "partner": "",
+                "weekday": 1,
+                "hour": 12,
+                "day": "2026-01-01",
+                "attributes": {},
+                "purchase": {"total": 10.0, "lines": [line]},
+            },
+            "member": {
+                "tier": self.file.tiers[0].key,
+                "rank": 0,
+                "available": 10,
+                "lifetime": 10,
+                "locale": self.file.locale,
+                "completion": 0.5,
+                "birthday": False,
+                "tenure_days": 10,
+                "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, ENROLMENT, *self.file.event_types), 1),
+            },
+            "earned": 10,
+        }
 
     def rule(
         self, index: int, rule: _Rule, event_types: Mapping[str, EventType], tiers: tuple[Tier, ...]

@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 from loyalty.decide import RecordEvent, decide
 from loyalty.decision import Decision, Unchanged
 from loyalty.digest import content_digest
-from loyalty.event import Event, PurchaseLine
+from loyalty.event import Event, Purchase, PurchaseLine
 from loyalty.ledger import Cause
 from loyalty.refusal import Refusal, RefusalCode
 from models.codec import counted_event_of
@@ -25,6 +25,7 @@ from resolvers.member import MemberKey, answered, find, load, load_many
 OPERATION = "event"
 LINES_MAX = 1000
 TEXT_LENGTH_MAX = 200
+ATTRIBUTES_DEPTH_MAX = 20
 MONEY_MAX = 1_000_000_000
 MONEY_DECIMALS_MAX = 6
 
@@ -62,6 +63,14 @@ def _is_reasonable(number: Any) -> bool:
     return isinstance(exponent, int) and exponent >= -MONEY_DECIMALS_MAX and abs(number) <= MONEY_MAX
 
 
+def _is_shallow(value: Any, levels: int) -> bool:
+    """Say whether a JSON value is nested at most so many levels."""
+    if not isinstance(value, Mapping | list):
+        return True
+    below = value.values() if isinstance(value, Mapping) else value
+    return levels > 0 and all(_is_shallow(item, levels - 1) for item in below)
+
+
 def shape_refusal(event: Event) -> Refusal | None:
     """Return what is wrong with the size or form of an event, before anybody is asked about it."""
     refusal = key_refusal(event.key)
@@ -72,9 +81,12 @@ def shape_refusal(event: Event) -> Refusal | None:
             return _too_long((path,))
     if not isinstance(event.attributes, Mapping):
         return Refusal(RefusalCode.INVALID, "attributes_not_object", ("attributes",))
-    purchase = event.purchase
-    if purchase is None:
-        return None
+    if not _is_shallow(event.attributes, ATTRIBUTES_DEPTH_MAX):
+        return Refusal(RefusalCode.INVALID, "attributes_too_deep", ("attributes",), {"max": ATTRIBUTES_DEPTH_MAX})
+    return _purchase_refusal(event.purchase) if event.purchase is not None else None
+
+
+def _purchase_refusal(purchase: Purchase) -> Refusal | None:
     if not _is_reasonable(purchase.total):
         return Refusal(RefusalCode.INVALID, "number_out_of_range", ("purchase", "total"), {"max": MONEY_MAX})
     if len(purchase.lines) > LINES_MAX:

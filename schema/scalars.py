@@ -11,6 +11,7 @@ from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
 BIG_INT_DIGITS_MAX = 40
+YEAR_MIN, YEAR_MAX = 1970, 9998
 DECIMAL_CHARACTERS_MAX = 40
 DECIMAL_EXPONENT_MAX = 30
 
@@ -25,10 +26,9 @@ def parse_date_time(value: Any) -> datetime:
         raise GraphQLError(f'DateTime "{value[:40]}" is not RFC 3339, such as "2026-05-01T12:00:00+02:00".') from None
     if moment.tzinfo is None:
         raise GraphQLError(f'DateTime "{value[:40]}" has no offset; add one, such as "Z" or "+02:00".')
-    try:
-        moment = moment.astimezone(UTC)
-    except OverflowError:
-        raise GraphQLError(f'DateTime "{value[:40]}" is out of range.') from None
+    if not YEAR_MIN <= moment.year <= YEAR_MAX:
+        raise GraphQLError(f'DateTime "{value[:40]}" is not between the years {YEAR_MIN} and {YEAR_MAX}.')
+    moment = moment.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

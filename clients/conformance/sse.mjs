@@ -40,10 +40,8 @@ function modeChecks(name, connect) {
       );
       assert.ok(failure instanceof NetworkError, String(failure));
       assert.equal(failure.response.status, 401);
-      const body = await failure.response.json();
-      assert.equal(body.errors[0].extensions.code, "UNAUTHENTICATED");
       client.dispose();
-      return body.errors[0].message;
+      return failure.message;
     },
 
     [`${name}: a new token after 401 gets in`]: async () => {

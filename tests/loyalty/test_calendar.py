@@ -36,7 +36,7 @@ def test_a_day_lasts_as_long_as_its_zone_says(zone: str, day: date, starts: str,
     zone=st.sampled_from(ZONES),
     when=st.datetimes(min_value=datetime(2005, 1, 1), max_value=datetime(2035, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
 )
-@thorough(300)
+@thorough(150)
 def test_every_moment_lies_inside_its_own_day(zone: str, when: datetime) -> None:
     where = ZoneInfo(zone)
     day = day_of(when, where)

@@ -430,7 +430,7 @@ STEPS = st.lists(
 
 
 @given(qualification=QUALIFICATIONS, zone=ZONES, steps=STEPS)
-@thorough(150)
+@thorough(100)
 def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_looks_at_the_balance(
     qualification: Qualification, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
 ) -> None:
@@ -474,7 +474,7 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
     qualification=QUALIFICATIONS,
     days=st.dictionaries(st.dates(date(2022, 1, 1), date(2024, 6, 1)), st.integers(1, 200), max_size=12),
 )
-@thorough(150)
+@thorough(100)
 def test_what_is_forgotten_never_mattered(qualification: Qualification, days: dict[date, int]) -> None:
     rules = programme(qualification=qualification)
     now = moment("2024-06-01 12:00")

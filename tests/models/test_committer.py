@@ -393,7 +393,7 @@ async def test_without_mongodb_callers_are_told_so_in_time(tmp_path: Path, comma
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url, timeout_ms=500)
     await database.prepare()
-    async with Committer(database, attempt_seconds=1) as committer:
+    async with Committer(database, transaction_seconds_max=1) as committer:
         members = [await commands.member(committer) for _ in range(3)]
         await asyncio.to_thread(server.stop)
         calls = [committer.commit(commands.buy(member, "1.00")) for member in members]

@@ -490,3 +490,13 @@ def test_against_nothing_everything_is_new() -> None:
     told = differences(None, SMALL)
     assert Difference("programme", None, "corner") in told
     assert all(difference.before is None for difference in told)
+
+
+def test_a_misspelt_name_or_mixed_types_in_an_expression_are_told_before_any_event() -> None:
+    one = "rules:\n  - {{key: one, name: One, event: visit, points: '{}'}}\n"
+    [misspelt] = faults(SMALL + one.format("member.tenure_day"))
+    assert misspelt.endswith("rules.0.points: not a CEL expression: there is no 'tenure_day'")
+    [mixed] = faults(SMALL + one.format("earned * 0.5"))
+    assert "rules.0.points: not a CEL expression: " in mixed
+    assert "Convert explicitly" in mixed
+    assert read_programme(SMALL + one.format("event.attributes.minutes / 10")).rules[0].key == "one"

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import models
 from loyalty.programme import Programme
 from models.programme_file import read_programme
 
-PROGRAMMES = Path(models.__file__).parent.parent / "programmes"
+PROGRAMMES = Path(__file__).parents[2] / "programmes"
 
 
 def source(name: str) -> str:

@@ -1,0 +1,24 @@
+"""Members to act on, and gateways of other settings beside the shared one, on the same MongoDB."""
+
+from collections.abc import Iterator
+
+import pytest
+from support.api import Person, enrol
+from support.gateway import GatewayProcess
+
+
+@pytest.fixture
+async def person(development_gateway: GatewayProcess) -> Person:
+    """Somebody who became a member a moment ago."""
+    return await enrol(development_gateway)
+
+
+@pytest.fixture(scope="session")
+def second_gateway(
+    development_gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[GatewayProcess]:
+    """Another process that serves the same MongoDB."""
+    output = tmp_path_factory.mktemp("second") / "output.log"
+    gateway = GatewayProcess.start("serve", data_dir=development_gateway.data_dir, output=output)
+    yield gateway
+    assert gateway.stop() == 0, output.read_text(errors="replace")

@@ -1,0 +1,192 @@
+"""A member and a shop as clients of the API know them: everything goes through a gateway, nothing past it."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from schema.ids import from_global_id
+from support.gateway import GatewayProcess, next_message
+from websockets.asyncio.client import ClientConnection
+
+ENROL = """mutation ($input: EnrolInput!) {
+  enrol(input: $input) { member { id number version points { available } } replayed userErrors { code message path } }
+}"""
+RECORD = """mutation ($input: RecordEventInput!) {
+  recordEvent(input: $input) {
+    entries { id kind points balance version channel label }
+    why { rule points applied reason }
+    member { number version points { available lifetime } status { tier { key } } }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+PREVIEW = RECORD.replace("recordEvent", "previewEvent")
+RECORD_MANY = RECORD.replace("$input: RecordEventInput!", "$input: [RecordEventInput!]!").replace(
+    "recordEvent(", "recordEvents("
+)
+ADJUST = """mutation ($input: AdjustPointsInput!) {
+  adjustPoints(input: $input) {
+    entries { kind points balance version channel label }
+    member { version points { available } }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+STATE = """query ($by: MemberKey!) {
+  member(by: $by) {
+    version
+    points { available pending held lifetime }
+    activity(first: 100) { edges { node { kind points balance version } } pageInfo { hasNextPage } }
+  }
+}"""
+LIVE = """subscription ($by: MemberKey, $after: Int) {
+  memberChanged(by: $by, after: $after) {
+    version
+    member { number version points { available } }
+    entries { points balance version }
+    resync
+  }
+}"""
+
+_subscriptions = count(1)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member: `id` as the API gives it, and the number on the card."""
+
+    gateway: GatewayProcess
+    id: str
+    number: str
+
+    @property
+    def by(self) -> dict[str, str]:
+        """Return the member's key, as a till has it."""
+        return {"number": self.number}
+
+    def token(self, **claims: Any) -> str:
+        """Return a token of the member's own."""
+        return self.gateway.token("member", member=from_global_id(self.id)[1][0], **claims)
+
+    def purchase(self, total: str = "10.00", **about: Any) -> dict[str, Any]:
+        """Return a purchase of the member's, under a key of its own."""
+        told = {
+            "key": uuid4().hex,
+            "type": "purchase",
+            "member": self.by,
+            "occurredAt": datetime.now(UTC).isoformat(),
+            "channel": "STORE",
+            "purchase": {"total": total, "currency": "USD"},
+            **about,
+        }
+        return {name: value for name, value in told.items() if value is not None}
+
+    async def buy(self, total: str = "10.00", *, gateway: GatewayProcess | None = None, **about: Any) -> dict[str, Any]:
+        """Record a purchase at a till, and expect that it is counted."""
+        payload = await record(gateway or self.gateway, self.purchase(total, **about))
+        assert payload["userErrors"] == []
+        return payload
+
+    async def state(self) -> dict[str, Any]:
+        """Return everything that a refusal must leave as it was."""
+        found: dict[str, Any] = data(await self.gateway.ask(self.gateway.token("agent"), STATE, by=self.by))["member"]
+        return found
+
+
+def data(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the data of an answer without errors."""
+    assert "errors" not in answer, answer["errors"]
+    found: dict[str, Any] = answer["data"]
+    return found
+
+
+def only_error(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return the one error of an answer."""
+    [error] = answer["errors"]
+    found: dict[str, Any] = error
+    return found
+
+
+def code_of(answer: dict[str, Any]) -> str:
+    """Return the code of the one error of an answer."""
+    return str(only_error(answer)["extensions"]["code"])
+
+
+async def enrol(gateway: GatewayProcess, **about: Any) -> Person:
+    """Make somebody a member at a till."""
+    told = {"key": uuid4().hex, "channel": "STORE", **about}
+    payload = data(await gateway.ask(gateway.token("till"), ENROL, input=told))["enrol"]
+    assert payload["userErrors"] == []
+    return Person(gateway, payload["member"]["id"], payload["member"]["number"])
+
+
+async def record(gateway: GatewayProcess, event: dict[str, Any], *, token: str | None = None) -> dict[str, Any]:
+    """Send one event and return its payload."""
+    answer = await gateway.ask(token or gateway.token("till"), RECORD, input=event)
+    payload: dict[str, Any] = data(answer)["recordEvent"]
+    return payload
+
+
+async def watch(
+    socket: ClientConnection, by: dict[str, str] | None = None, *, after: int | None = None, query: str = LIVE
+) -> str:
+    """Subscribe to a member on a socket; return the operation's id."""
+    id_ = str(next(_subscriptions))
+    payload = {"query": query, "variables": {"by": by, "after": after}}
+    await socket.send(json.dumps({"type": "subscribe", "id": id_, "payload": payload}))
+    return id_
+
+
+async def next_update(socket: ClientConnection, within_seconds: float = 15) -> dict[str, Any]:
+    """Return the next update of the one subscription on a socket."""
+    message = await next_message(socket, within_seconds)
+    assert message["type"] == "next", message
+    update: dict[str, Any] = data(message["payload"])["memberChanged"]
+    return update
+
+
+class EventStream:
+    """Server-sent events as they come."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> tuple[str, dict[str, Any] | None]:
+        """Return the next event's name and data; comments are passed over."""
+        name = ""
+        async for line in self._lines:
+            if line.startswith("event: "):
+                name = line.removeprefix("event: ")
+            elif line.startswith("data:") and name:
+                body = line.removeprefix("data:").strip()
+                return name, json.loads(body) if body else None
+        raise EOFError("the stream has ended")
+
+    async def next_update(self) -> dict[str, Any]:
+        """Return the next update of the one subscription on the stream."""
+        name, answer = await self.next()
+        assert name == "next", name
+        assert answer is not None
+        update: dict[str, Any] = data(answer)["memberChanged"]
+        return update
+
+
+@asynccontextmanager
+async def event_stream(
+    gateway: GatewayProcess, token: str | None, query: str, **variables: Any
+) -> AsyncIterator[EventStream]:
+    """Run an operation on /graphql/stream, in the protocol's mode of distinct connections."""
+    body = {"query": query, "variables": variables}
+    async with (
+        gateway.client(token, accept="text/event-stream") as client,
+        client.stream("POST", "/graphql/stream", json=body) as answer,
+    ):
+        yield EventStream(answer)
