@@ -1,7 +1,7 @@
 """What the grocer's published rule gives for the whole real data set, computed from the parquet files alone.
 
-Knows nothing of Carillon: one point for every whole dollar of a basket, and one more for every two whole dollars spent on
-Private brands, both rounded down for each basket. `carillon audit` after a whole import must show the same sum as issued.
+Knows nothing of Carillon: one point for every whole dollar of a basket, and one more for every two whole dollars spent
+on Private brands, both rounded down for each basket. `carillon audit` after a whole import must show as much as issued.
 """
 
 from importlib.util import find_spec

@@ -53,14 +53,18 @@ def actor_of(claims: Mapping[str, Any]) -> Actor:
     member = claims.get("member")
     if (role is Role.MEMBER) != isinstance(member, str):
         raise Unauthenticated("token_invalid", why="role member, and only it, carries the claim member")
-    for name in ("sub", "programme"):
+    for name in ("sub", "programme", *(("member",) if role is Role.MEMBER else ())):
         if not isinstance(claims[name], str) or not claims[name]:
             raise Unauthenticated("token_invalid", why=f"the claim {name} is empty")
+    try:
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    except (OSError, OverflowError, TypeError, ValueError):
+        raise Unauthenticated("token_invalid", why="the claim exp is out of range") from None
     return Actor(
         role=role,
         programme=claims["programme"],
         subject=claims["sub"],
-        expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        expires_at=expires_at,
         member=member,
     )
 
@@ -164,10 +168,12 @@ class JwksVerifier:
         audience: str,
         keep_seconds: float,
         fetch: Callable[[str], dict[str, Any]] = fetch_jwks,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
+        """Make a verifier; `fetch` gets the JWKS (and may block), `clock` counts seconds."""
         self._url, self._issuer, self._audience = url, issuer, audience
         self._keep_seconds = keep_seconds
-        self._fetch = fetch
+        self._fetch, self._clock = fetch, clock
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
         self._asked_at = float("-inf")
@@ -189,21 +195,21 @@ class JwksVerifier:
         return _decode(token, key, algorithms=(key.algorithm_name,), issuer=self._issuer, audience=self._audience)
 
     async def _key(self, kid: str) -> PyJWK | None:
-        if kid not in self._keys or monotonic() - self._fetched_at > self._keep_seconds:
+        if kid not in self._keys or self._clock() - self._fetched_at > self._keep_seconds:
             async with self._lock:
                 await self._refresh(kid)
         return self._keys.get(kid)
 
     async def _refresh(self, kid: str) -> None:
         """Ask for the keys, unless somebody just did: unknown key ids must not become a flood of requests."""
-        now = monotonic()
+        now = self._clock()
         fresh = kid in self._keys and now - self._fetched_at <= self._keep_seconds
         if fresh or now - self._asked_at < JWKS_ASK_AGAIN_SECONDS:
             return
         self._asked_at = now
         try:
             keys = PyJWKSet.from_dict(await asyncio.to_thread(self._fetch, self._url)).keys
-        except (OSError, ValueError, jwt.PyJWTError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
             # The keys at hand stay in use: a lost JWKS server must not lock everybody out.
             log.warning("jwks_unavailable", error=type(error).__name__)
             return

@@ -22,6 +22,7 @@ class Limits(BaseSettings):
     depth: int = Field(default=16, ge=3, description="levels of nesting")
     aliases: int = Field(default=50, ge=0, description="aliases in an operation, through its fragments")
     tokens: int = Field(default=4000, ge=50, description="tokens of a document")
+    complexity: int = Field(default=50_000, ge=1000, description="work to validate a document (fields compared)")
     body: int = Field(default=2_097_152, ge=1024, description="bytes of a request or socket message")
     page: int = Field(default=100, ge=1, le=1000, description="items of a page")
     batch: int = Field(default=500, ge=1, le=5000, description="events of one `recordEvents`")

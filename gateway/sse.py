@@ -192,12 +192,12 @@ class GraphQLStream:
     async def _bounded(
         self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""
     ) -> AsyncGenerator[bytes, None]:
-        """Give events, and a comment when there are none for long; stop when the token ends or the gateway drains."""
-        draining = asyncio.create_task(self._state.connections.draining.wait())
+        """Give events, and a comment when there are none for long; stop when the token ends or the gateway goes."""
+        leaving = asyncio.create_task(self._state.connections.leaving.wait())
         upcoming: asyncio.Task[bytes] | None = None
         try:
             yield KEEP_ALIVE
-            while not draining.done():
+            while not leaving.done():
                 left = (actor.expires_at - now()).total_seconds() if actor is not None else KEEP_ALIVE_SECONDS
                 if left <= 0:
                     yield farewell
@@ -205,7 +205,7 @@ class GraphQLStream:
                 if upcoming is None:
                     upcoming = asyncio.ensure_future(anext(events))
                 done, _ = await asyncio.wait(
-                    {upcoming, draining},
+                    {upcoming, leaving},
                     timeout=min(KEEP_ALIVE_SECONDS, left),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
@@ -219,7 +219,7 @@ class GraphQLStream:
                     yield KEEP_ALIVE
         finally:
             # Not awaited here: when the client goes, Starlette cancels whatever this waits for.
-            self._afterwards(_closed(events, [task for task in (draining, upcoming) if task is not None]))
+            self._afterwards(_closed(events, [task for task in (leaving, upcoming) if task is not None]))
 
     # Single connection
 

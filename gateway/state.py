@@ -17,11 +17,15 @@ from resolvers.fault import LimitExceeded
 
 @dataclass(slots=True)
 class Connections:
-    """Live connections, counted for each actor, and told when the gateway drains."""
+    """Live connections, counted for each actor.
+
+    `draining`: no new work should be sent here. `leaving`: those that are still open are told to go elsewhere.
+    """
 
     limits: Limits
     metrics: Metrics
     draining: asyncio.Event = field(default_factory=asyncio.Event)
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
     _by_actor: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     @contextmanager

@@ -1,16 +1,19 @@
 """Starting a gateway: `carillon up` with everything it needs on this machine, and `carillon serve`."""
 
 import asyncio
+import os
 import shlex
 import shutil
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 
 import orjson
 import structlog
@@ -89,8 +92,12 @@ async def _check(url: str, settings: Settings) -> None:
 
 def _run(gateway: Gateway, settings: Settings, limits: Limits, sock: socket.socket) -> None:
     """Serve until a signal. uvicorn raises the signal again when it is done: then leave, in order."""
-    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(0))
+    signal.signal(signal.SIGTERM, _leave)
     Server(gateway, settings, limits).run(sockets=[sock])
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)
 
 
 def serve(url: str, settings: Settings, limits: Limits) -> None:
@@ -115,8 +122,9 @@ def up(settings: Settings, limits: Limits, *, households: int | None, fresh: boo
     Raises:
         DataDirectoryInUse: another `carillon` works on the directory.
         PortTaken: another program listens on the port.
-        EmbeddedServerError: the embedded MongoDB cannot run here; says what to do instead.
+        EmbeddedServerError: the embedded MongoDB cannot run here, or ended by itself; says what to do.
     """
+    signal.signal(signal.SIGTERM, _leave)
     directory = settings.directory()
     sock = listen(settings.host, settings.port)
     key = DevelopmentKey.load(directory)
@@ -146,7 +154,20 @@ def _own_database(settings: Settings, console: Console) -> Iterator[str]:
         return
     console.print(f"Starting MongoDB in {settings.directory()} ...")
     with EmbeddedServer.start(settings.directory(), purpose="up") as server:
-        yield server.url
+        threading.Thread(target=_leave_after, args=(server,), name="mongod-watch", daemon=True).start()
+        try:
+            yield server.url
+        finally:
+            fall = server.fall()
+            if fall is not None:
+                raise fall
+
+
+def _leave_after(server: EmbeddedServer) -> None:
+    """Wait for the end of mongod; where it was not ours, go as at a signal: nothing can be answered any more."""
+    server.wait()
+    if server.fall() is not None:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _prepare(

@@ -66,19 +66,19 @@ class _Session:
 
     async def _serve(self) -> None:
         reading = asyncio.create_task(self._read_all())
-        draining = asyncio.create_task(self._state.connections.draining.wait())
+        leaving = asyncio.create_task(self._state.connections.leaving.wait())
         try:
             done, _ = await asyncio.wait(
-                {reading, draining}, timeout=self._seconds_left(), return_when=asyncio.FIRST_COMPLETED
+                {reading, leaving}, timeout=self._seconds_left(), return_when=asyncio.FIRST_COMPLETED
             )
             if reading in done:
                 await reading
-            elif draining in done:
+            elif leaving in done:
                 raise _Close(RESTART, "Service restart: reconnect, and bring `after`")
             else:
                 raise _Close(FORBIDDEN, "Forbidden: the token has expired")
         finally:
-            await cancelled([reading, draining, *self._operations.values()])
+            await cancelled([reading, leaving, *self._operations.values()])
 
     def _seconds_left(self) -> float | None:
         if self._actor is None:

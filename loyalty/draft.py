@@ -38,7 +38,10 @@ class Draft:
         self._before = member
         self.member = member
         self._expire_overdue()
-        self._restand()
+        # Without new points a tier changes only where its period is over, or where the programme changed.
+        is_over = member.standing.until is not None and member.standing.until <= now
+        if is_over or member.programme_version != programme.version:
+            self._restand()
 
     @property
     def changed(self) -> bool:
@@ -150,6 +153,7 @@ class Draft:
             self.member,
             version=self.version,
             head=record.hash,
+            programme_version=self.programme.version,
             lots=without_forgotten(self.member.lots, self.today),
             qualifying=keep_days(self.programme, self.member.qualifying, now=self.now),
             capped=without_old_spans(self.member.capped, self.programme),

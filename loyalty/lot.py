@@ -1,7 +1,8 @@
 """Lots: points with the day they were earned and the day they expire, spent oldest first."""
 
+from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from loyalty.ledger import LotKey
@@ -23,22 +24,22 @@ def spending_order(lot: Lot) -> tuple[date, date]:
     return (lot.key.expires_on or date.max, lot.key.earned_on)
 
 
-def with_points(lots: Iterable[Lot], key: LotKey, points: int, *, expired: int = 0) -> tuple[Lot, ...]:
-    """Return the lots with so many points more (or fewer) in one of them; an emptied lot is gone."""
-    changed: list[Lot] = []
-    found = False
-    for lot in lots:
-        if lot.key == key:
-            found = True
-            changed.append(replace(lot, points=lot.points + points, expired=lot.expired + expired))
-        else:
-            changed.append(lot)
-    if not found:
-        changed.append(Lot(key, points, expired))
-    kept = [lot for lot in changed if lot.points or lot.expired]
-    if any(lot.points < 0 or lot.expired < 0 for lot in kept):
+def with_points(lots: tuple[Lot, ...], key: LotKey, points: int, *, expired: int = 0) -> tuple[Lot, ...]:
+    """Return the lots, which are in spending order, with so many points more (or fewer) in one of them.
+
+    A lot that is empty is gone. Nothing but this lot is looked at: members have hundreds.
+    """
+    place = next((index for index, lot in enumerate(lots) if lot.key == key), None)
+    if place is None:
+        changed = Lot(key, points, expired)
+        place = bisect_right(lots, spending_order(changed), key=spending_order)
+        before, after = lots[:place], lots[place:]
+    else:
+        changed = Lot(key, lots[place].points + points, lots[place].expired + expired)
+        before, after = lots[:place], lots[place + 1 :]
+    if changed.points < 0 or changed.expired < 0:
         raise ValueError(f"lot {key} would fall below zero")
-    return tuple(sorted(kept, key=spending_order))
+    return (*before, changed, *after) if changed.points or changed.expired else before + after
 
 
 def spend(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> list[tuple[LotKey, int]]:

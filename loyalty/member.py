@@ -33,7 +33,8 @@ class Member:
     """The state of one member at one version.
 
     `qualifying` holds qualifying points by day; `counted` how many events of each type were counted; `capped` what each
-    capped rule gave in each span of its cap; `head` the hash of the record of this version.
+    capped rule gave in each span of its cap; `head` the hash of the record of this version,
+    `programme_version` the programme that decided it.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Member:
     capped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     cards: tuple[str, ...] = ()
     head: str = ""
+    programme_version: int = 0
 
     def balance(self, account: Account) -> int:
         """Return what stands on one account."""

@@ -164,6 +164,7 @@ def member_document(member: Member) -> Document:
         "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
         "cards": list(member.cards),
         "head": member.head,
+        "programme_version": member.programme_version,
     }
 
 
@@ -187,6 +188,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         capped=document["capped"],
         cards=tuple(document["cards"]),
         head=document["head"],
+        programme_version=document["programme_version"],
     )
 
 

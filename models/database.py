@@ -7,7 +7,7 @@ from beanie import init_beanie
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid, ConfigurationError, PyMongoError
+from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -21,6 +21,7 @@ from models.documents import (
 )
 from models.embedded import require_replica_set
 
+NAMESPACE_EXISTS = 48
 MAJORITY = WriteConcern(w="majority", j=True)
 Collection = AsyncCollection[dict[str, Any]]
 
@@ -69,9 +70,10 @@ class Database:
     async def _ensure_collection(self, name: str, validator: Mapping[str, Any], existing: set[str]) -> None:
         if name not in existing:
             try:
-                await self.db.create_collection(name, validator=validator)
-            except CollectionInvalid:
-                pass  # another gateway was first, with the same validator
+                await self.db.create_collection(name, check_exists=False, validator=validator)
+            except OperationFailure as error:
+                if error.code != NAMESPACE_EXISTS:  # another gateway was first, with the same validator
+                    raise
             else:
                 return
         await self.db.command("collMod", name, validator=validator)

@@ -38,6 +38,7 @@ class MemberDocument(Document):
     capped: dict[str, dict[str, int]]
     cards: list[str]
     head: str
+    programme_version: int
     recent: bytes
     entries: int
     due_at: datetime | None

@@ -118,6 +118,18 @@ class StartFailed(EmbeddedServerError):
         )
 
 
+class EndedByItself(EmbeddedServerError):
+    """mongod ended while it was needed, without having been told to; `log_path` is its log."""
+
+    def __init__(self, status: int, log_path: Path) -> None:
+        self.log_path = log_path
+        how = f"signal {-status}" if status < 0 else f"status {status}"
+        super().__init__(
+            f"The embedded MongoDB server ended by itself, with {how}. See its log, {log_path}. Everything that was "
+            "acknowledged is kept in its directory: start again."
+        )
+
+
 class NotAReplicaSet(EmbeddedServerError):
     """The MongoDB server in use is neither a member of a replica set nor a mongos."""
 
@@ -225,6 +237,7 @@ class EmbeddedServer:
         self._claim = claim
         self._process = process
         self._stopping = threading.Lock()
+        self._told_to_stop = False
         self.url = _url(port)
         self.pid = process.pid
         self.log_path = layout.log
@@ -276,12 +289,22 @@ class EmbeddedServer:
         Harmless when done twice, and when mongod has ended by itself.
         """
         with self._stopping:
+            self._told_to_stop = True
             try:
                 with contextlib.suppress(OSError):  # a full disk must not keep mongod running
                     self._claim.tell("stopping")
                 self._process.end()
             finally:
                 self._claim.release()
+
+    def fall(self) -> EndedByItself | None:
+        """Return how mongod ended by itself; None while it runs, and where `stop` ended it."""
+        status = None if self._told_to_stop else self._process.exit_code()
+        return EndedByItself(status, self.log_path) if status is not None else None
+
+    def wait(self) -> None:
+        """Block until mongod has ended, by itself or by `stop`."""
+        self._process.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -306,6 +329,10 @@ class _Mongod:
     def exit_code(self) -> int | None:
         """Return mongod's exit status, negative for a signal's number, or None while it runs."""
         return self._process.poll()
+
+    def wait(self) -> None:
+        """Block until mongod has ended."""
+        self._keeper.join()
 
     def end(self) -> None:
         """Shut down in order, by force after 15 seconds; nothing if it has ended."""

@@ -17,6 +17,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 
 from models.database import Database
 from models.hub import Hub
+from models.programme_store import newest_versions
 from models.snapshot import snapshot_of
 
 # ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost
@@ -71,7 +72,8 @@ class Feed:
     async def _follow(self) -> None:
         names = [self._db.members.name, self._db.programmes.name]
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
-        missed = self._opened_before and self._token is None
+        afresh = self._token is None
+        missed = self._opened_before and afresh
         # Raw documents: a change that nobody watches is never decoded.
         database = self._db.db.with_options(codec_options=RAW)
         async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
@@ -79,6 +81,10 @@ class Feed:
             self._token = stream.resume_token or self._token
             self._opened_before = True
             self._pause_seconds = RETRY_SECONDS_MIN
+            if afresh:
+                # What was applied before the stream was open does not come through it.
+                async for programme in newest_versions(self._db):
+                    self._tell_programme(programme)
             self.opened.set()
             if missed:
                 self._hub.publish_gap()
@@ -96,10 +102,17 @@ class Feed:
             log.exception("change_unreadable", collection=change["ns"]["coll"], document=str(change["documentKey"]))
             self._hub.publish_gap()
 
+    def _tell_programme(self, document: Mapping[str, Any]) -> None:
+        """Tell a stored programme. One that a newer gateway wrote may be unheard of here: what runs goes on."""
+        try:
+            self._on_programme(document)
+        except Exception:
+            log.exception("programme_unreadable", programme=document["_id"])
+
     def _tell(self, change: Mapping[str, Any]) -> None:
         document = change["fullDocument"]
         if change["ns"]["coll"] == self._db.programmes.name:
-            self._on_programme(decode(document.raw, DECODED))
+            self._tell_programme(decode(document.raw, DECODED))
             return
         if not self._hub.watches(change["documentKey"]["_id"]):
             return

@@ -1,6 +1,6 @@
 """Stored programmes: each applied file is a new version for ever; gateways keep the newest of each in memory."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,10 +27,8 @@ class Programmes:
 
     async def load(self) -> None:
         """Read the newest version of every programme."""
-        for key in await self._db.programmes.distinct("programme"):
-            document = await newest_version(self._db, key)
-            if document is not None:
-                self.follow(document)
+        async for document in newest_versions(self._db):
+            self.follow(document)
 
     def follow(self, document: Mapping[str, Any]) -> None:
         """Take a stored version, unless a newer one is here already."""
@@ -62,6 +60,14 @@ class Programmes:
 async def newest_version(database: Database, key: str) -> Document | None:
     """Return the newest stored version of a programme, or None where it was never applied."""
     return await database.programmes.find_one({"programme": key}, sort=[("version", -1)])
+
+
+async def newest_versions(database: Database) -> AsyncIterator[Document]:
+    """Tell the newest stored version of every programme."""
+    for key in await database.programmes.distinct("programme"):
+        document = await newest_version(database, key)
+        if document is not None:
+            yield document
 
 
 async def apply(database: Database, source: str, *, now: datetime, applied_by: str) -> tuple[Document, bool]:

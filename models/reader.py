@@ -86,9 +86,9 @@ class Reader:
 
         Nothing newer than the snapshot's own version is told. What the snapshot holds needs no query.
         """
-        recent = snapshot.recent(first=first + 1, after=after)
-        if len(recent) > first or len(snapshot.rows) >= snapshot.entries:
-            return Page(recent[:first], len(recent) > first)
+        held = snapshot.page(first=first, after=after)
+        if held is not None:
+            return Page(*held)
         newest = snapshot.version if after is None else min(after[0], snapshot.version)
         cursor = self._db.entries.find(
             {
@@ -114,7 +114,7 @@ class Reader:
         if document is None:
             return None
         views = entry_views(record_of(document))
-        return views[index] if index < len(views) else None
+        return views[index] if 0 <= index < len(views) else None
 
     async def versions(self, snapshot: Snapshot, *, after: int) -> AsyncIterator[Version]:
         """Tell every version after `after` up to the snapshot's own, in order, each as the member stood then.

@@ -68,6 +68,20 @@ class Snapshot:
         older = (row for row in self.rows if after is None or (row[0], row[1]) < after)
         return tuple(_view_of(self.member.id, row) for row in islice(older, first))
 
+    def page(self, *, first: int, after: tuple[int, int] | None = None) -> tuple[tuple[EntryView, ...], bool] | None:
+        """Return the `first` newest entries that are older than `after` (version, index), and whether there are more.
+
+        None where the snapshot does not hold so many: the ledger does.
+        """
+        start = next((place for place, row in enumerate(self.rows) if after is None or (row[0], row[1]) < after), None)
+        if start is None:
+            return None if len(self.rows) < self.entries else ((), False)
+        end = start + first
+        if end > len(self.rows) and len(self.rows) < self.entries:
+            return None
+        # The rows are the newest without a gap, so the place of a row is how many entries are newer.
+        return tuple(_view_of(self.member.id, row) for row in self.rows[start:end]), end < self.entries
+
     def of_version(self) -> tuple[EntryView, ...]:
         """Return the entries of the newest version, oldest first."""
         rows = [row for row in self.rows if row[0] == self.version]

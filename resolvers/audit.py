@@ -6,9 +6,10 @@ may go on writing: a member that moved on while its page was read is read again 
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-from loyalty.ledger import Account, Record
+from loyalty.ledger import Account
+from loyalty.member import Member
 from loyalty.replay import Proof
 from models.codec import member_of, record_of
 from models.database import Database
@@ -17,6 +18,8 @@ PAGE = 200
 FAULTS_KEPT_MAX = 100
 SETTLE = "settle"
 _ID_MIN, _ID_MAX = "", "\uffff"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,11 @@ async def audit(
 
 
 async def _programmes(database: Database) -> list[str]:
-    """Return every programme that has a member or a ledger: a lost member must not hide its records."""
-    keys = await database.members.distinct("programme") + await database.entries.distinct("programme")
-    return sorted(set(keys))
+    """Return every programme that has a member, a record or an event: a lost member must not hide what it left."""
+    keys: set[str] = set()
+    for collection in (database.members, database.entries, database.events):
+        keys.update(await collection.distinct("programme"))
+    return sorted(keys)
 
 
 async def _audit_page(
@@ -81,7 +86,7 @@ async def _audit_page(
     found: dict[str, _Ledger] = {}
     async for ledger in _ledgers(database, programme, ids):
         found[ledger.proof.member] = ledger
-        findings.records += ledger.proof.version
+        findings.records += ledger.records
     async for event in _events(database, programme, ids):
         found.setdefault(event["member"], _Ledger(event["member"])).count(event)
     for id_ in sorted(members.keys() | found.keys()):
@@ -91,7 +96,8 @@ async def _audit_page(
             findings.add(Broken(id_, document["number"] if document else "?", tuple(faults)))
         if document is not None:
             findings.members += 1
-            for account, points in member_of(document).balances.items():
+            member = _read(member_of, document)
+            for account, points in member.balances.items() if isinstance(member, Member) else ():
                 findings.balances[account] = findings.balances.get(account, 0) + points
 
 
@@ -100,11 +106,17 @@ class _Ledger:
 
     def __init__(self, member: str) -> None:
         self.proof = Proof(member)
+        self.records = 0
         self.keys: dict[tuple[str, str, str], int] = {}
         self.faults: list[str] = []
 
-    def add(self, record: Record) -> None:
+    def add(self, document: dict[str, Any]) -> None:
         """Add a record."""
+        self.records += 1
+        record = _read(record_of, document)
+        if isinstance(record, _Unreadable):
+            self.faults.append(f"version {document['version']} cannot be read: {record.reason}")
+            return
         self.proof.add(record)
         cause = record.cause
         if cause.operation != SETTLE:
@@ -132,12 +144,11 @@ async def _ledgers(database: Database, programme: str, ids: tuple[str, str]) -> 
     )
     ledger: _Ledger | None = None
     async for document in cursor:
-        record = record_of(document)
-        if ledger is None or ledger.proof.member != record.member:
+        if ledger is None or ledger.proof.member != document["member"]:
             if ledger is not None:
                 yield ledger
-            ledger = _Ledger(record.member)
-        ledger.add(record)
+            ledger = _Ledger(document["member"])
+        ledger.add(document)
     if ledger is not None:
         yield ledger
 
@@ -154,21 +165,19 @@ async def _events(database: Database, programme: str, ids: tuple[str, str]) -> A
 async def _faults(
     database: Database, programme: str, id_: str, document: dict[str, Any] | None, ledger: _Ledger | None
 ) -> list[str]:
-    """Return what does not hold for one member; one that moved on while it was read is read again, on its own."""
+    """Return what does not hold for one member; one that moved on while it was read is read again, at one moment."""
     faults = _compared(document, ledger)
     if not faults:
         return []
-    document = await database.members.find_one({"_id": id_})
-    version = document["version"] if document else 0
     again: _Ledger | None = None
-    cursor = database.entries.find({"programme": programme, "member": id_}, sort=[("version", 1)])
-    async for row in cursor:
-        # Records past the snapshot are a later commit's; without a snapshot, every record is one too many.
-        if row["version"] <= version or document is None:
+    of_member = {"programme": programme, "member": id_}
+    async with database.client.start_session(snapshot=True) as session:
+        document = await database.members.find_one({"_id": id_}, session=session)
+        async for row in database.entries.find(of_member, sort=[("version", 1)], session=session):
             again = again or _Ledger(id_)
-            again.add(record_of(row))
-    if again is not None:
-        async for event in database.events.find({"programme": programme, "member": id_, "version": {"$lte": version}}):
+            again.add(row)
+        async for event in database.events.find(of_member, session=session):
+            again = again or _Ledger(id_)
             again.count(event)
     return _compared(document, again)
 
@@ -178,4 +187,22 @@ def _compared(document: dict[str, Any] | None, ledger: _Ledger | None) -> list[s
         return ["there are records or events of a member that is not there"]
     if ledger is None:
         return ["the member has no ledger"]
-    return ledger.proof.faults(member_of(document)) + ledger.all_faults()
+    member = _read(member_of, document)
+    if isinstance(member, _Unreadable):
+        return [f"the snapshot cannot be read: {member.reason}", *ledger.all_faults()]
+    return ledger.proof.faults(member) + ledger.all_faults()
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """A document that is no longer what the code writes, and why."""
+
+    reason: str
+
+
+def _read(of: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T | _Unreadable:
+    """Return the value of a document. That it has none is a finding like any other, and does not end the audit."""
+    try:
+        return of(document)
+    except Exception as error:  # noqa: BLE001 - whatever was done to the document
+        return _Unreadable(f"{type(error).__name__}: {error}")

@@ -1,6 +1,8 @@
 """Enrolment: somebody becomes a member, in store, online, in the app or through an agent."""
 
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -16,6 +18,7 @@ from loyalty.number import number_from
 from loyalty.refusal import Refusal, RefusalCode
 from models.committer import Outcome, Request
 from resolvers.context import Context
+from resolvers.fault import Unavailable
 from resolvers.keys import key_refusal
 from resolvers.member import commit
 from resolvers.personal_data import is_locale, normal_email, normal_phone
@@ -71,10 +74,16 @@ def profile_from(newcomer: Newcomer, programme_locale: str) -> Profile | Refusal
     return Profile(locale, first_name, last_name, email, phone, newcomer.birth_date)
 
 
-async def enrol(context: Context, newcomer: Newcomer, *, occurred_at: datetime | None = None) -> Outcome:
+async def enrol(
+    context: Context,
+    newcomer: Newcomer,
+    *,
+    occurred_at: datetime | None = None,
+    draw: Callable[[int], int] = secrets.randbelow,
+) -> Outcome:
     """Make somebody a member; the same key makes one member, for ever.
 
-    Returns `ALREADY_EXISTS` where the card, e-mail or phone is a member's already, `INVALID` where a field is wrong.
+    `draw` gives a whole number below its argument, for the membership number. Returns `ALREADY_EXISTS` where the card, e-mail or phone is a member's already, `INVALID` where a field is wrong.
     """
     actor, programme, now = context.require_actor(), context.programme(), context.now()
     refusal = key_refusal(newcomer.key)
@@ -88,11 +97,11 @@ async def enrol(context: Context, newcomer: Newcomer, *, occurred_at: datetime |
         return profile
     content = {name: getattr(profile, name) for name in Profile.__slots__}
     digest = content_digest({**content, "channel": newcomer.channel, "card": card, "store": newcomer.store})
-    for draw in range(1, NUMBER_DRAWS + 1):
+    for _ in range(NUMBER_DRAWS):
         member = str(ObjectId())
         command = Enrol(
             member=member,
-            number=number_from(secrets.randbelow(1_000_000_000)),
+            number=number_from(draw(1_000_000_000)),
             profile=profile,
             card=card,
             channel=newcomer.channel,
@@ -100,9 +109,6 @@ async def enrol(context: Context, newcomer: Newcomer, *, occurred_at: datetime |
             occurred_at=occurred_at or now,
             cause=Cause(OPERATION, actor.role, actor.subject, newcomer.key),
         )
-        try:
+        with suppress(DuplicateKeyError):  # the number is taken
             return await commit(context, Request(command, member, programme, now, digest))
-        except DuplicateKeyError:
-            if draw == NUMBER_DRAWS:
-                raise
-    raise AssertionError("unreachable: the last draw returns or raises")
+    raise Unavailable("commit_unavailable")

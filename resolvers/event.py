@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pymongo.errors import PyMongoError
+import bson
+from bson.errors import BSONError
 
 from loyalty.decide import RecordEvent, decide
 from loyalty.decision import Decision, Unchanged
@@ -71,6 +72,15 @@ def _is_shallow(value: Any, levels: int) -> bool:
     return levels > 0 and all(_is_shallow(item, levels - 1) for item in below)
 
 
+def _is_storable(attributes: Mapping[str, Any]) -> bool:
+    """Say whether BSON can hold the attributes."""
+    try:
+        bson.encode(attributes)
+    except (BSONError, OverflowError, UnicodeError):
+        return False
+    return True
+
+
 def shape_refusal(event: Event) -> Refusal | None:
     """Return what is wrong with the size or form of an event, before anybody is asked about it."""
     refusal = key_refusal(event.key)
@@ -83,6 +93,9 @@ def shape_refusal(event: Event) -> Refusal | None:
         return Refusal(RefusalCode.INVALID, "attributes_not_object", ("attributes",))
     if not _is_shallow(event.attributes, ATTRIBUTES_DEPTH_MAX):
         return Refusal(RefusalCode.INVALID, "attributes_too_deep", ("attributes",), {"max": ATTRIBUTES_DEPTH_MAX})
+    if not _is_storable(event.attributes):
+        fault = "a value cannot be stored (a whole number of more than 64 bits, or a NUL character in a name)"
+        return Refusal(RefusalCode.INVALID, "attributes_invalid", ("attributes",), {"fault": fault})
     return _purchase_refusal(event.purchase) if event.purchase is not None else None
 
 
@@ -183,7 +196,7 @@ async def _outcome(item: asyncio.Future[Outcome] | Refusal | Exception) -> Outco
         return item
     try:
         return await asyncio.shield(item)
-    except (CommitUnavailable, PyMongoError):
+    except CommitUnavailable:
         return Unavailable("commit_unavailable")
     except Exception as error:  # noqa: BLE001 - the fault of one event is the answer to that event alone
         return error

@@ -47,7 +47,7 @@ async def commit(context: Context, request: Request) -> Outcome:
         return await context.services.committer.commit(request)
     except committer.Overloaded as error:
         raise Unavailable("overloaded") from error
-    except (committer.Unavailable, PyMongoError) as error:
+    except committer.Unavailable as error:
         raise Unavailable("commit_unavailable") from error
 
 
@@ -83,7 +83,11 @@ async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
             now=now,
         ),
     )
-    return outcome.snapshot if isinstance(outcome, Committed) else snapshot
+    if isinstance(outcome, Committed):
+        return outcome.snapshot
+    # Somebody else was first, and may have shown what that made of the member already.
+    settled_by_another = await answered(context.services.reader.member(member.programme, member.id))
+    return settled_by_another or snapshot
 
 
 async def load(context: Context, member: str) -> Snapshot | None:

@@ -48,7 +48,9 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
 
 async def _feed_opened(context: Context) -> None:
     try:
-        await asyncio.wait_for(context.services.feed.opened.wait(), FEED_TIMEOUT_SECONDS)
+        # Not wait_for: on Python 3.11 it loses a cancellation that comes together with its result.
+        async with asyncio.timeout(FEED_TIMEOUT_SECONDS):
+            await context.services.feed.opened.wait()
     except TimeoutError as error:
         raise Unavailable("feed_unavailable") from error
 

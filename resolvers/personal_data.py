@@ -1,6 +1,7 @@
 """Personal data: one normal form of what people type, and what a shared screen shows of it."""
 
 import re
+from unicodedata import decimal
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 EMAIL_LENGTH_MAX = 254
@@ -17,8 +18,11 @@ def normal_email(text: str) -> str | None:
 
 
 def normal_phone(text: str) -> str | None:
-    """Return the normal form of a phone number: digits, after a plus where it is international. None if it is none."""
-    phone = _PHONE_PUNCTUATION.sub("", text.strip())
+    """Return the normal form of a phone number: digits, after a plus where it is international. None if it is none.
+
+    Digits of any script are those of ASCII: an Arabic keyboard writes ٠٦ for 06.
+    """
+    phone = "".join(str(decimal(c)) if c.isdecimal() else c for c in _PHONE_PUNCTUATION.sub("", text))
     phone = f"+{phone[2:]}" if phone.startswith("00") else phone
     return phone if PHONE.fullmatch(phone) else None
 

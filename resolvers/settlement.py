@@ -23,9 +23,10 @@ log = structlog.get_logger(__name__)
 
 
 async def settle_due(services: Services) -> int:
-    """Settle up to BATCH_MAX members whom time has changed; return how many there were.
+    """Settle up to BATCH_MAX members whom time has changed; return how many that was possible for.
 
-    Every gateway does this. Where two settle the same member, the second finds nothing due.
+    Every gateway does this. Where two settle the same member, the second finds nothing due. A member that cannot be
+    settled does not keep the others from it.
     """
     now = services.clock()
     documents = await services.database.members.find({"due_at": {"$lte": now}}, limit=BATCH_MAX).to_list()
@@ -37,10 +38,17 @@ async def settle_due(services: Services) -> int:
             continue
         request = Request(Settle(Cause("settle", SYSTEM, SYSTEM, "")), document["_id"], programme, now)
         futures.append((document, services.committer.submit(request)))
-    for document, future in futures:
-        if isinstance(await future, Unchanged):
+    outcomes = await asyncio.gather(*(future for _, future in futures), return_exceptions=True)
+    failed = 0
+    for (document, _), outcome in zip(futures, outcomes, strict=True):
+        if isinstance(outcome, Unchanged):
             await _postpone(services, document)
-    return len(futures)
+        elif isinstance(outcome, CommitUnavailable):
+            raise outcome
+        elif isinstance(outcome, BaseException):
+            failed += 1
+            log.error("settlement_failed", member=document["_id"], error=f"{type(outcome).__name__}: {outcome}")
+    return len(futures) - failed
 
 
 async def _postpone(services: Services, document: dict[str, object]) -> None:

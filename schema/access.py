@@ -110,7 +110,11 @@ def _guarded(access: Access, name: str, resolve: Callable[..., Any]) -> Callable
 
 
 def enforce(schema: GraphQLSchema) -> None:
-    """Put each field's rule in front of its resolver; for a subscription, in front of its source."""
+    """Put each field's rule in front of its resolver; for a subscription, in front of its source.
+
+    Raises:
+        AccessUndeclared: a field has no rule, or nothing to put its rule in front of.
+    """
     for (type_name, field_name), access in rules(schema).items():
         kind = schema.type_map[type_name]
         if access.roles is None or not isinstance(kind, GraphQLObjectType):
@@ -121,6 +125,8 @@ def enforce(schema: GraphQLSchema) -> None:
             definition.subscribe = _guarded(access, name, definition.subscribe)
         elif definition.resolve is not None:
             definition.resolve = _guarded(access, name, definition.resolve)
+        else:
+            raise AccessUndeclared(f"{name} has no resolver to guard; what graphql-core resolves by itself is open")
 
 
 RIGHTS_HEAD = """# Who may use which field

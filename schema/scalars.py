@@ -1,7 +1,8 @@
 """The scalars of the contract: exact in, exact out, and an error that says what is expected."""
 
+import re
 from datetime import UTC, date, datetime
-from decimal import Decimal, DecimalException
+from decimal import Decimal
 from typing import Any, NewType
 
 import strawberry
@@ -11,9 +12,11 @@ from strawberry.types.scalar import ScalarDefinition
 
 BigInt = NewType("BigInt", int)
 BIG_INT_DIGITS_MAX = 40
+DECIMAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,4})?", re.ASCII)
 YEAR_MIN, YEAR_MAX = 1970, 9998
 DECIMAL_CHARACTERS_MAX = 40
 DECIMAL_EXPONENT_MAX = 30
+JSON_INTEGERS = range(-(2**63), 2**63)
 
 
 def parse_date_time(value: Any) -> datetime:
@@ -54,10 +57,8 @@ def parse_decimal(value: Any) -> Decimal:
     text = str(value)
     if len(text) > DECIMAL_CHARACTERS_MAX:
         raise GraphQLError(f"Decimal has more than {DECIMAL_CHARACTERS_MAX} characters.")
-    try:
-        number = Decimal(text)
-    except DecimalException:
-        raise GraphQLError(f'Decimal "{text}" is not a number such as "12.50".') from None
+    # Python itself would take "1_000", " 1" and the digits of every script.
+    number = Decimal(text) if DECIMAL.fullmatch(text) else Decimal("NaN")
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or abs(exponent) > DECIMAL_EXPONENT_MAX:
         raise GraphQLError(f'Decimal "{text}" is not a number such as "12.50".')
@@ -84,12 +85,29 @@ def parse_big_int(value: Any) -> int:
     return int(text)
 
 
-def _as_given(value: Any) -> Any:
+def parse_json(value: Any) -> Any:
+    """Return a JSON value as it was sent, unless MongoDB could not keep it as it is."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if any("\0" in name for name in part):
+                raise GraphQLError("JSON holds a name with a NUL character.")
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
+        elif isinstance(part, int) and part not in JSON_INTEGERS:
+            raise GraphQLError("JSON holds a whole number of more than 64 bits; send it as a string.")
     return value
 
 
-def _json_literal(node: ValueNode, variables: Any = None) -> Any:
-    return value_from_ast_untyped(node, variables)
+def parse_json_literal(node: ValueNode, variables: Any = None) -> Any:
+    """Return the JSON value that a document writes."""
+    return parse_json(value_from_ast_untyped(node, variables))
+
+
+def _as_given(value: Any) -> Any:
+    return value
 
 
 SCALARS: dict[object, ScalarDefinition] = {
@@ -117,7 +135,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="JSON",
         description="any JSON value",
         serialize=_as_given,
-        parse_value=_as_given,
-        parse_literal=_json_literal,
+        parse_value=parse_json,
+        parse_literal=parse_json_literal,
     ),
 }

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 from support.gateway import GatewayProcess
-from support.leftovers import expect_none_connected
+from support.leftovers import expect_none_connected, own_faults
 from support.newcomer import Newcomer
 
 ANSWER_WITHIN_SECONDS = 10
@@ -164,6 +164,7 @@ async def test_stream_ends_with_its_token(development_gateway: GatewayProcess, n
 
 async def test_nothing_stays_of_clients_that_vanish(development_gateway: GatewayProcess, newcomer: Newcomer) -> None:
     """Some are gone before the first byte of the answer, some in the middle of it."""
+    faults = own_faults(development_gateway)
     address = urlsplit(development_gateway.url)
     async with development_gateway.client(newcomer.token) as client:
         for round_ in range(40):
@@ -183,6 +184,7 @@ async def test_nothing_stays_of_clients_that_vanish(development_gateway: Gateway
                 assert answer.status_code in {200, 404, 409}
     await newcomer.purchase()
     await expect_none_connected(development_gateway, "sse")
+    assert own_faults(development_gateway) == faults
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/graphql-response+json"])

@@ -9,7 +9,7 @@ from uuid import uuid4
 import orjson
 import pytest
 from support.gateway import GatewayProcess
-from support.leftovers import expect_none_connected
+from support.leftovers import expect_none_connected, own_faults
 from support.newcomer import Newcomer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -371,6 +371,7 @@ async def test_results_of_one_member_come_in_order_on_every_operation(newcomer: 
 
 async def test_nothing_stays_of_clients_that_vanish(development_gateway: GatewayProcess, newcomer: Newcomer) -> None:
     heavy = "{ __schema { types { name description fields { name description args { name } type { name } } } } }"
+    faults = own_faults(development_gateway)
     for _ in range(5):
         async with opened(development_gateway, PROTOCOL) as socket:
             await socket.init(newcomer.token)
@@ -381,3 +382,4 @@ async def test_nothing_stays_of_clients_that_vanish(development_gateway: Gateway
             socket.connection.transport.abort()
     await newcomer.purchase()
     await expect_none_connected(development_gateway, "websocket")
+    assert own_faults(development_gateway) == faults

@@ -154,6 +154,10 @@ class Story:
     counted: dict[str, CountedEvent] = field(default_factory=dict)
     steps: int = 0
 
+    def adopt(self, programme: Programme) -> None:
+        """Go on under a changed programme, which is always a new version."""
+        self.programme = replace(programme, version=self.programme.version + 1)
+
     @classmethod
     def of(cls, programme: Programme, *, enrolled: str = "2024-01-10 12:00", birth_date: date | None = None) -> "Story":
         """Return the story of somebody who has just enrolled."""

@@ -260,7 +260,7 @@ def test_a_threshold_lowered_below_what_was_added_up_promotes_from_now_on() -> N
     story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
     story.buy("2020-02-01 10:00", "90")
     story.buy("2023-01-01 10:00", "1")
-    story.programme = programme(qualification=LIFETIME, thresholds=(0, 80, 300))
+    story.adopt(programme(qualification=LIFETIME, thresholds=(0, 80, 300)))
     story.settle("2023-02-01 10:00")
     assert story.standing() == standing("silver", "2023-02-01 10:00", None)
     assert isinstance(story.settle("2023-02-02 10:00"), Unchanged)
@@ -299,7 +299,7 @@ def test_a_refund_that_leaves_the_tier_deserved_by_last_year_shortens_it_to_that
 def test_raised_thresholds_take_a_tier_no_sooner_than_at_the_end_of_the_period() -> None:
     story = Story.of(programme())
     story.buy("2024-03-01 10:00", "150")
-    story.programme = programme(thresholds=(0, 200, 300))
+    story.adopt(programme(thresholds=(0, 200, 300)))
     story.settle("2024-04-01 10:00")
     assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
     story.settle("2025-01-01 00:00")
@@ -309,7 +309,7 @@ def test_raised_thresholds_take_a_tier_no_sooner_than_at_the_end_of_the_period()
 def test_a_programme_that_turns_rolling_keeps_a_lifetime_tier_for_one_period() -> None:
     story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
     story.buy("2021-03-01 10:00", "150")
-    story.programme = programme(qualification=ROLLING_YEAR)
+    story.adopt(programme(qualification=ROLLING_YEAR))
     story.settle("2024-04-01 10:00")
     assert story.standing() == standing("silver", "2021-03-01 00:00", "2025-04-01 00:00")
 
@@ -317,7 +317,7 @@ def test_a_programme_that_turns_rolling_keeps_a_lifetime_tier_for_one_period() -
 def test_a_tier_that_a_programme_no_longer_has_counts_as_the_first() -> None:
     story = Story.of(programme())
     story.buy("2024-03-01 10:00", "300")
-    story.programme = replace(programme(), tiers=programme(thresholds=(0, 100)).tiers)
+    story.adopt(replace(programme(), tiers=programme(thresholds=(0, 100)).tiers))
     story.settle("2024-04-01 10:00")
     assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
 

@@ -257,9 +257,7 @@ async def test_sixty_four_commands_on_one_member_through_two_processes_all_count
 ) -> None:
     member = await commands.member(committer)
     totals = [*range(1, 65)]
-    outcomes = await commit_all(
-        [commands.buy(member, f"{total}.00") for total in totals], committer, other_committer
-    )
+    outcomes = await commit_all([commands.buy(member, f"{total}.00") for total in totals], committer, other_committer)
     assert [committed(outcome).replayed for outcome in outcomes] == [False] * 64
     assert sorted(versions(outcomes)) == [*range(2, 66)]
     records = [record_of(row) for row in await database.entries.find({"member": member}).sort("version").to_list()]
@@ -355,9 +353,7 @@ async def test_a_caller_that_stops_waiting_does_not_stop_its_command(
     assert await available(database, member) == 10
 
 
-async def test_more_commands_than_may_wait_are_refused_and_not_counted(
-    database: Database, commands: Commands
-) -> None:
+async def test_more_commands_than_may_wait_are_refused_and_not_counted(database: Database, commands: Commands) -> None:
     async with Committer(database, pending_max=10) as committer:
         member = await commands.member(committer)
         futures = [committer.submit(commands.buy(member, "1.00")) for _ in range(10)]
@@ -403,9 +399,7 @@ async def test_without_mongodb_callers_are_told_so_in_time(tmp_path: Path, comma
     await database.close()
 
 
-async def test_what_was_acknowledged_before_mongod_was_killed_is_there_once(
-    tmp_path: Path, commands: Commands
-) -> None:
+async def test_what_was_acknowledged_before_mongod_was_killed_is_there_once(tmp_path: Path, commands: Commands) -> None:
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url)
     await database.prepare()

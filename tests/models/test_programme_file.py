@@ -498,5 +498,5 @@ def test_a_misspelt_name_or_mixed_types_in_an_expression_are_told_before_any_eve
     assert misspelt.endswith("rules.0.points: not a CEL expression: there is no 'tenure_day'")
     [mixed] = faults(SMALL + one.format("earned * 0.5"))
     assert "rules.0.points: not a CEL expression: " in mixed
-    assert "Convert explicitly" in mixed
+    assert "CEL does not coerce between types" in mixed
     assert read_programme(SMALL + one.format("event.attributes.minutes / 10")).rules[0].key == "one"

@@ -10,10 +10,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from websockets.asyncio.client import ClientConnection
 
 from schema.ids import from_global_id
 from support.gateway import GatewayProcess, next_message
-from websockets.asyncio.client import ClientConnection
 
 ENROL = """mutation ($input: EnrolInput!) {
   enrol(input: $input) { member { id number version points { available } } replayed userErrors { code message path } }

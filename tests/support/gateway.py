@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey
 
 CARILLON = Path(sys.executable).parent / "carillon"
+# Made once: it reads every certificate there is, and httpx would make one for each client.
+TLS = ssl.create_default_context()
 START_SECONDS = 120
 STOP_SECONDS = 40
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
@@ -49,10 +52,10 @@ class GatewayProcess:
         """Start a command that serves, on a free port, and wait until it is ready."""
         with output.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [CARILLON, *arguments, "--port", "0", "--data-dir", str(data_dir)],
+                [CARILLON, *arguments, "--port", "0"],
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=environment(CARILLON_LOG_LEVEL="info", **settings),
+                env=environment(CARILLON_DATA_DIR=str(data_dir), CARILLON_LOG_LEVEL="info", **settings),
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
@@ -74,7 +77,7 @@ class GatewayProcess:
     def is_ready(self) -> bool:
         """Say whether /readyz says so."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/readyz", timeout=5, verify=TLS).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -106,7 +109,7 @@ class GatewayProcess:
     def client(self, token: str | None = None, **headers: str) -> httpx.AsyncClient:
         """Return an HTTP client that speaks as the bearer of `token`."""
         bearer = {"authorization": f"Bearer {token}"} if token else {}
-        return httpx.AsyncClient(base_url=self.url, headers={**bearer, **headers}, timeout=30)
+        return httpx.AsyncClient(base_url=self.url, headers={**bearer, **headers}, timeout=30, verify=TLS)
 
     async def ask(self, token: str | None, query: str, **variables: Any) -> dict[str, Any]:
         """Send one operation and return the whole answer."""

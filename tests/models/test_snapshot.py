@@ -1,0 +1,90 @@
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import bson
+from bson import CodecOptions
+from hypothesis import given
+from hypothesis import strategies as st
+from support.life import Life, lives, thorough
+from support.programme import read
+
+from loyalty.decide import Enrol, RecordEvent
+from loyalty.event import Channel, Event, Purchase
+from loyalty.ledger import Cause
+from loyalty.member import Profile
+from loyalty.number import number_from
+from models.snapshot import RECENT_ENTRIES, Snapshot, entry_views, next_snapshot, snapshot_document, snapshot_of
+
+PROGRAMMES = [read("grocer"), read("coffee")]
+ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(lives)
+
+
+def snapshots(life: Life) -> list[Snapshot]:
+    """Return the snapshot of each version of a life."""
+    told: list[Snapshot] = []
+    for decision in life.decisions:
+        before = told[-1] if told else None
+        told.append(next_snapshot(before, decision.member, decision.record, life.programme.zone))
+    return told
+
+
+def stored(snapshot: Snapshot) -> Snapshot:
+    options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+    return snapshot_of(bson.decode(bson.encode(snapshot_document(snapshot)), options))
+
+
+@thorough(30)
+@given(ANY_LIFE)
+def test_a_snapshot_comes_back_as_it_was(life: Life) -> None:
+    for snapshot in snapshots(life):
+        assert stored(snapshot) == snapshot
+        assert stored(snapshot).recent(first=50) == snapshot.recent(first=50)
+
+
+@thorough(30)
+@given(ANY_LIFE)
+def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version(life: Life) -> None:
+    everything: list[Any] = []
+    for snapshot, record in zip(snapshots(life), life.records, strict=True):
+        views = entry_views(record)
+        everything = [*reversed(views), *everything]
+        assert snapshot.entries == len(everything)
+        assert snapshot.of_version() == views
+        kept = max(RECENT_ENTRIES, len(views))
+        assert snapshot.recent(first=1000) == tuple(everything[:kept])
+        assert snapshot.recent(first=3) == tuple(everything[:3])
+
+
+@thorough(30)
+@given(ANY_LIFE, st.integers(1, 7))
+def test_the_newest_entries_page_by_place(life: Life, size: int) -> None:
+    snapshot = snapshots(life)[-1]
+    told: list[Any] = []
+    after: tuple[int, int] | None = None
+    while page := snapshot.recent(first=size, after=after):
+        told += page
+        after = (page[-1].version, page[-1].index)
+    assert tuple(told) == snapshot.recent(first=1000)
+
+
+def purchase(life: Life, key: str) -> RecordEvent:
+    event = Event(key, "till", "purchase", life.now, Channel.STORE, purchase=Purchase(Decimal(5), "EUR"))
+    return RecordEvent(event, Cause("event", "till", "till", key))
+
+
+def test_a_version_of_more_entries_than_are_kept_is_whole_and_the_next_one_is_bounded_again() -> None:
+    life = Life(read("coffee"))
+    number, cause = number_from(7), Cause("enrol", "till", "till", "form")
+    life.decide(Enrol("member", number, Profile("en"), None, Channel.STORE, None, life.now, cause))
+    for day in range(25):
+        life.now += timedelta(days=1)
+        life.decide(purchase(life, f"day-{day}"))
+    life.now += timedelta(days=400)
+    life.decide(purchase(life, "long after"))
+    newest = snapshots(life)[-1]
+    # The welcome's lot and those of 25 days expired; then the purchase.
+    assert (len(newest.of_version()), len(newest.rows), newest.entries) == (27, 27, 26 + 27)
+    life.decide(purchase(life, "and once more"))
+    newest = snapshots(life)[-1]
+    assert (len(newest.of_version()), len(newest.rows), newest.entries) == (1, 20, 26 + 28)

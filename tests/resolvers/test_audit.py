@@ -1,0 +1,246 @@
+import asyncio
+from typing import Any
+
+import pytest
+from support.shop import Shop
+
+from loyalty.ledger import Account
+from models.database import Collection
+from models.embedded import EmbeddedServer
+from resolvers.audit import Findings, audit
+
+# Corruption goes past MongoDB's own validators, as a hand at the database may.
+
+
+async def lived_in(shop: Shop) -> list[str]:
+    """Return three members who have bought, given back, been corrected, and let points expire."""
+    members = [await shop.member(email=f"member-{number}@example.org") for number in range(3)]
+    for member in members:
+        await shop.buy(member, "50.00")
+        bought = shop.key()
+        await shop.buy(member, "20.00", key=bought)
+        await shop.refund(member, bought)
+        await shop.adjust(member, -10)
+    shop.clock.advance(days=400)
+    for member in members:
+        await shop.buy(member, "30.00")
+    return sorted(members)
+
+
+async def faults_of(shop: Shop) -> dict[str, tuple[str, ...]]:
+    findings = await audit(shop.services.database)
+    assert findings.broken_count == len(findings.broken)
+    return {broken.member: broken.faults for broken in findings.broken}
+
+
+async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str, Any]) -> None:
+    result = await collection.update_one(filter_, change, bypass_document_validation=True)
+    assert result.modified_count == 1
+
+
+async def test_an_empty_database_passes(shop: Shop) -> None:
+    assert await audit(shop.services.database) == Findings()
+
+
+async def test_a_database_that_was_lived_in_passes(shop: Shop) -> None:
+    await lived_in(shop)
+    progress: list[tuple[int, int]] = []
+    findings = await audit(shop.services.database, on_progress=lambda done, total: progress.append((done, total)))
+    assert (findings.members, findings.records, findings.broken) == (3, 18, [])
+    assert {account: points for account, points in findings.balances.items() if points} == {
+        Account.ISSUED: -240,
+        Account.AVAILABLE: 90,
+        Account.EXPIRED: 120,
+        Account.DEDUCTED: 30,
+    }
+    assert progress[-1] == (3, 3)
+
+
+async def test_every_programmes_members_are_audited(shop: Shop) -> None:
+    await shop.member()
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member = await cafe.member()
+    assert (await audit(shop.services.database)).members == 2
+    await edit(shop.services.database.members, {"_id": member}, {"$set": {"balances.available": 11}})
+    assert list(await faults_of(shop)) == [member]
+
+
+async def test_more_members_than_a_page_are_audited(shop: Shop) -> None:
+    await asyncio.gather(*(shop.member() for _ in range(205)))
+    findings = await audit(shop.services.database)
+    assert (findings.members, findings.records, findings.broken_count) == (205, 205, 0)
+    await shop.services.database.entries.delete_many({})
+    findings = await audit(shop.services.database)
+    assert (findings.members, findings.broken_count, len(findings.broken)) == (205, 205, 100)
+    assert {broken.faults[0] for broken in findings.broken} == {"the snapshot is at version 1, the ledger at 0"}
+
+
+SNAPSHOT_EDITS: list[tuple[dict[str, Any], str]] = [
+    ({"$inc": {"balances.available": 1}}, "balances: the snapshot says"),
+    ({"$inc": {"balances.available": 1, "balances.issued": -1}}, "balances: the snapshot says"),
+    ({"$inc": {"lots.0.2": 1}}, "the open lots are not those of the ledger"),
+    ({"$set": {"lots": []}}, "the open lots do not sum to the available balance"),
+    ({"$inc": {"version": 1}}, "the snapshot is at version 7, the ledger at 6"),
+    ({"$inc": {"version": -1}}, "the snapshot is at version 5, the ledger at 6"),
+    ({"$set": {"head": "0" * 64}}, "the snapshot is chained to another record than the last one"),
+    ({"$set": {"standing.tier": "gold"}}, "the snapshot's tier is not the last record's"),
+    ({"$set": {"qualifying": {"2026-06-15": 7000}}}, "the qualifying days are not those of the ledger"),
+    ({"$set": {"balances.secret": 5}}, "cannot be read"),
+    ({"$set": {"lots": [["no day", None, 30, 0]]}}, "cannot be read"),
+    ({"$unset": {"standing": 1}}, "cannot be read"),
+    ({"$set": {"programme": "coffee"}}, "the member has no ledger"),
+]
+RECORD_EDITS: list[tuple[int, dict[str, Any], str]] = [
+    (2, {"$inc": {"entries.0.points": 1}}, "version 2 cannot be read: ValueError: the entry says 51 points"),
+    (2, {"$inc": {"entries.0.postings.0.1": 1}}, "version 2 cannot be read: ValueError: unbalanced entry"),
+    (
+        2,
+        {"$inc": {"entries.0.points": 1, "entries.0.postings.0.1": -1, "entries.0.postings.1.1": 1}},
+        "version 2 does not match its own hash",
+    ),
+    (2, {"$inc": {"entries.0.balance": 1}}, "version 2 says a balance of 51"),
+    (2, {"$set": {"cause.reason": "a favour"}}, "version 2 does not match its own hash"),
+    (2, {"$set": {"cause.whim": "a favour"}}, "version 2 cannot be read"),
+    (2, {"$set": {"hash": "0" * 64}}, "version 3 is not chained to the one before it"),
+    (2, {"$set": {"previous_hash": "0" * 64}}, "version 2 is not chained to the one before it"),
+    (6, {"$set": {"hash": "0" * 64}}, "version 6 does not match its own hash"),
+    (3, {"$set": {"version": 30}}, "version 2 is followed by 4"),
+    (5, {"$set": {"entries": []}}, "version 5 does not match its own hash"),
+]
+
+
+async def expect_found(
+    shop: Shop, collection: Collection, filter_: dict[str, Any], change: dict[str, Any], fault: str
+) -> None:
+    """Edit one document, expect that its member is named with that fault, and mend it again."""
+    document = await collection.find_one(filter_)
+    assert document is not None
+    await edit(collection, {"_id": document["_id"]}, change)
+    faults = await faults_of(shop)
+    await collection.replace_one({"_id": document["_id"]}, document)
+    assert list(faults) == [document.get("member", document["_id"])]
+    [told] = faults.values()
+    assert fault in "; ".join(told)
+
+
+async def test_a_snapshot_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
+    _, broken, _ = await lived_in(shop)
+    for change, fault in SNAPSHOT_EDITS:
+        with subtests.test(str(change)):
+            await expect_found(shop, shop.services.database.members, {"_id": broken}, change, fault)
+    assert await faults_of(shop) == {}
+
+
+async def test_a_record_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
+    _, broken, _ = await lived_in(shop)
+    for version, change, fault in RECORD_EDITS:
+        with subtests.test(str(change)):
+            filter_ = {"member": broken, "version": version}
+            await expect_found(shop, shop.services.database.entries, filter_, change, fault)
+    assert await faults_of(shop) == {}
+
+
+async def test_a_snapshot_that_fell_back_to_an_earlier_version_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    earlier = await shop.services.database.members.find_one({"_id": broken})
+    assert earlier is not None
+    await shop.buy(broken, "5.00")
+    await shop.services.database.members.replace_one({"_id": broken}, earlier)
+    faults = await faults_of(shop)
+    assert faults[broken][0] == "the snapshot is at version 6, the ledger at 7"
+
+
+@pytest.mark.parametrize(
+    ("version", "fault"),
+    [
+        (1, "version 0 is followed by 2"),
+        (3, "version 2 is followed by 4"),
+        (6, "the snapshot is at version 6, the ledger at 5"),
+    ],
+)
+async def test_a_record_that_was_removed_is_found(shop: Shop, version: int, fault: str) -> None:
+    _, broken, _ = await lived_in(shop)
+    await shop.services.database.entries.delete_one({"member": broken, "version": version})
+    faults = await faults_of(shop)
+    assert list(faults) == [broken]
+    assert fault in faults[broken]
+
+
+async def test_an_event_that_was_removed_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    event = await shop.services.database.events.find_one_and_delete({"member": broken, "version": 2})
+    assert event is not None
+    assert await faults_of(shop) == {broken: (f"key {event['key']!r} was counted, and its event is gone",)}
+
+
+async def test_an_event_that_was_duplicated_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    event = await shop.services.database.events.find_one({"member": broken, "version": 2})
+    assert event is not None
+    await shop.services.database.events.insert_one({**event, "_id": "another id"})
+    assert await faults_of(shop) == {broken: (f"event {event['key']!r} is not what version 2 counted",)}
+
+
+async def test_an_event_that_was_moved_to_another_member_or_version_is_found(shop: Shop) -> None:
+    one, two, _ = await lived_in(shop)
+    await edit(shop.services.database.events, {"member": one, "version": 2}, {"$set": {"member": two}})
+    assert list(await faults_of(shop)) == [one, two]
+    await edit(shop.services.database.events, {"member": one, "version": 3}, {"$set": {"version": 4}})
+    assert len((await faults_of(shop))[one]) == 2
+
+
+async def test_a_member_that_was_removed_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    await shop.services.database.members.delete_one({"_id": broken})
+    findings = await audit(shop.services.database)
+    assert [(found.member, found.number, found.faults) for found in findings.broken] == [
+        (broken, "?", ("there are records or events of a member that is not there",))
+    ]
+    assert findings.members == 2
+
+
+async def test_a_member_that_was_removed_with_its_ledger_leaves_its_events(shop: Shop) -> None:
+    member = await shop.member()
+    await shop.services.database.members.delete_one({"_id": member})
+    await shop.services.database.entries.delete_many({"member": member})
+    assert await faults_of(shop) == {member: ("there are records or events of a member that is not there",)}
+
+
+async def test_several_broken_members_are_each_named_by_number(shop: Shop) -> None:
+    one, two, three = await lived_in(shop)
+    await edit(shop.services.database.members, {"_id": one}, {"$inc": {"balances.available": 1}})
+    await shop.services.database.entries.delete_one({"member": three, "version": 3})
+    findings = await audit(shop.services.database)
+    numbers = {row["_id"]: row["number"] async for row in shop.services.database.members.find({})}
+    assert [(found.member, found.number) for found in findings.broken] == [(one, numbers[one]), (three, numbers[three])]
+    assert (findings.members, findings.broken_count) == (3, 2)
+    assert two not in {found.member for found in findings.broken}
+
+
+async def test_it_passes_while_traffic_is_running(shop: Shop, mongod: EmbeddedServer) -> None:
+    members = [await shop.member() for _ in range(10)]
+    stop = asyncio.Event()
+
+    async def till(member: str) -> int:
+        bought = 0
+        while not stop.is_set():
+            key = shop.key()
+            await shop.buy(member, "3.00", key=key)
+            bought += 1
+            if bought % 3 == 0:
+                await shop.refund(member, key)
+            if bought % 10 == 0:
+                await shop.member()
+        return bought
+
+    tills = [asyncio.create_task(till(member)) for member in members]
+    audits = [await audit(shop.services.database) for _ in range(6)]
+    stop.set()
+    assert sum(await asyncio.gather(*tills)) > 50
+    assert [findings.broken for findings in audits] == [[]] * 6
+    last = await audit(shop.services.database)
+    assert (last.broken, last.members, last.records) == (
+        [],
+        await shop.services.database.members.count_documents({}),
+        await shop.services.database.entries.count_documents({}),
+    )

@@ -1,0 +1,136 @@
+"""Lives of members, for property tests: whatever may happen to one, through the real `decide()`."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide
+from loyalty.decision import Decision
+from loyalty.event import Channel, CountedEvent, Event, Purchase, PurchaseLine
+from loyalty.ledger import Cause, Record
+from loyalty.member import Member, Profile
+from loyalty.number import number_from
+from loyalty.programme import Programme
+
+BEGIN = datetime(2026, 1, 5, 9, 30, 15, 123000, tzinfo=UTC)
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12)
+
+
+def thorough(examples: int) -> settings:
+    """Return the settings of a property test: the same examples every time, no clock, nothing kept on disk."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    )
+
+
+@dataclass
+class Life:
+    """One member from its enrolment on: every decision that was made, and every event that was counted."""
+
+    programme: Programme
+    decisions: list[Decision] = field(default_factory=list)
+    counted: dict[str, CountedEvent] = field(default_factory=dict)
+    now: datetime = BEGIN
+
+    @property
+    def member(self) -> Member:
+        return self.decisions[-1].member
+
+    @property
+    def records(self) -> Iterator[Record]:
+        return (decision.record for decision in self.decisions)
+
+    def decide(self, command: Command) -> None:
+        """Let a command take effect, if the rules allow it."""
+        decision = decide(command, self.member if self.decisions else None, self.programme, self.now)
+        if not isinstance(decision, Decision):
+            return
+        self.decisions.append(decision)
+        for counted in (decision.counted, decision.amended):
+            if counted is not None:
+                self.counted[counted.event.key] = counted
+
+
+@st.composite
+def profiles(draw: st.DrawFn) -> Profile:
+    """Return profiles with any of their fields filled in."""
+    text = st.none() | TEXTS
+    birth_date = st.none() | st.dates(date(1900, 1, 1), date(2026, 1, 1))
+    return Profile("en", draw(text), draw(text), draw(text), draw(text), draw(birth_date))
+
+
+@st.composite
+def purchases(draw: st.DrawFn, currency: str) -> Purchase:
+    """Return receipts with or without lines, discounts among them."""
+    money = st.decimals("-5", "300", places=2)
+    quantity = st.decimals("0", "9", places=3)
+    line = st.builds(PurchaseLine, st.sampled_from("abc"), quantity, money, st.none() | TEXTS, st.just("Private"))
+    lines = tuple(draw(st.lists(line, max_size=4)))
+    return Purchase(max(Decimal(0), sum((line.amount for line in lines), draw(money))), currency, lines)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | TEXTS,
+    lambda values: st.lists(values, max_size=3) | st.dictionaries(TEXTS.filter(lambda key: "\0" not in key), values),
+    max_leaves=5,
+)
+
+
+@st.composite
+def lives(draw: st.DrawFn, programme: Programme) -> Life:
+    """Return lives of up to a dozen happenings: purchases, refunds, visits, corrections, time passing."""
+    life = Life(programme)
+    enrolment = Enrol(
+        "member",
+        number_from(7),
+        draw(profiles()),
+        draw(st.none() | TEXTS),
+        Channel.STORE,
+        None,
+        BEGIN,
+        Cause("enrol", "till", "till", "enrolment"),
+    )
+    life.decide(enrolment)
+    for number in range(draw(st.integers(0, 12))):
+        life.now += timedelta(milliseconds=draw(st.integers(0, 90 * 24 * 3600 * 1000)))
+        life.decide(_command(draw, life, f"key-{number}"))
+    return life
+
+
+def _command(draw: st.DrawFn, life: Life, key: str) -> Command:
+    kind = draw(st.sampled_from(["purchase", "purchase", "refund", "visit", "adjust", "settle"]))
+    if kind == "adjust":
+        return AdjustPoints(draw(st.integers(-50, 50)), Cause("adjust", "agent", "agent", key, draw(TEXTS)))
+    if kind == "settle":
+        return Settle(Cause("settle", "system", "system", ""))
+    told: dict[str, Any] = {
+        "key": key,
+        "sender": "till",
+        "type": kind,
+        "occurred_at": life.now - timedelta(hours=draw(st.integers(0, 100))),
+        "channel": draw(st.sampled_from(Channel)),
+        "store": draw(st.none() | TEXTS),
+        "partner": draw(st.none() | TEXTS),
+    }
+    cause = Cause("event", "till", "till", key)
+    if kind == "purchase":
+        return RecordEvent(Event(**told, purchase=draw(purchases(life.programme.currency))), cause)
+    if kind == "visit":
+        attributes = draw(st.dictionaries(TEXTS.filter(lambda name: "\0" not in name), JSON, max_size=3))
+        return RecordEvent(Event(**told, attributes=attributes), cause)
+    bought = draw(st.sampled_from([*life.counted.values()])) if life.counted else None
+    told["refund_of"] = bought.event.key if bought else "nothing"
+    sold = bought.event.purchase if bought else None
+    if sold and draw(st.booleans()):
+        part = draw(st.integers(1, 3))
+        told["purchase"] = replace(sold, total=sold.total / part, lines=sold.lines[: draw(st.integers(0, 1))])
+    return RecordEvent(Event(**told), cause, bought)
