@@ -18,6 +18,7 @@ from gateway.clock import now
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
 from gateway.http import GraphQLHttp
+from gateway.logs import log_lost_exception
 from gateway.metrics import Metrics
 from gateway.sse import GraphQLStream
 from gateway.state import Connections, State
@@ -110,6 +111,7 @@ class Gateway:
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(log_lost_exception)
         database = connect(self._url, name=self._settings.database)
         try:
             async with running_services(database, self._limits, self.metrics) as services:

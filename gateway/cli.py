@@ -168,9 +168,10 @@ def serve(
 ) -> None:
     """Serve the API with the settings of the environment (CARILLON_*)."""
     settings = read_settings(data_dir=data_dir, host=host, port=port)
+    limits = read_limits()
     configure_logs(settings.log_level)
     with database_url(settings, "serve", data_dir=data_dir) as url:
-        starting.serve(url, settings, read_limits())
+        starting.serve(url, settings, limits)
 
 
 @app.command()

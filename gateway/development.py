@@ -1,6 +1,7 @@
 """The local issuer behind the playground: tokens for every role, on this machine and under `carillon up` only."""
 
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 from starlette.requests import Request
@@ -50,9 +51,10 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
     """Return the routes of the playground's issuer."""
 
     def is_local(request: Request) -> bool:
-        # A web page of another name that resolves to this address (DNS rebinding) must not get tokens.
+        # Another machine must not get tokens where CARILLON_HOST lets it in, nor a web page of another name that
+        # resolves to this address (DNS rebinding).
         host = request.headers.get("host", "").rsplit(":", 1)[0]
-        return host in LOCAL_HOSTS
+        return host in LOCAL_HOSTS and request.client is not None and _is_loopback(request.client.host)
 
     async def session(request: Request) -> Response:
         if not is_local(request):
@@ -86,6 +88,13 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
         return JSONResponse({"token": issued, "expiresAt": (now() + TOKEN_TTL).isoformat()})
 
     return [Route("/dev/session", session), Route("/dev/token", token, methods=["POST"])]
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _name(profile: dict[str, Any]) -> str:

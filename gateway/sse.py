@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import orjson
+import structlog
 from graphql import OperationType
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -33,6 +34,7 @@ from gateway.http import (
     parameters_of_query,
     parsed_json,
 )
+from gateway.logs import request_id
 from gateway.state import State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
@@ -97,6 +99,7 @@ class GraphQLStream:
 
     async def handle(self, request: Request) -> Response:
         """Answer one request of either mode."""
+        structlog.contextvars.bind_contextvars(request=request_id(request.headers.get("x-request-id")))
         locale = locale_of_request(request)
         try:
             actor = await actor_of_request(request, self._state)

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shlex
-import shutil
 import signal
 import socket
 import sys
@@ -28,7 +27,7 @@ from gateway.metrics import Metrics
 from gateway.progress import progress_bar
 from gateway.server import Server, listen
 from models.database import connect
-from models.embedded import DataDirectoryInUse, EmbeddedServer, find_running
+from models.embedded import EmbeddedServer
 from models.programme_store import apply
 from resolvers.actor import Role
 from resolvers.context import Services
@@ -128,9 +127,7 @@ def up(settings: Settings, limits: Limits, *, households: int | None, fresh: boo
     directory = settings.directory()
     sock = listen(settings.host, settings.port)
     key = DevelopmentKey.load(directory)
-    if fresh and settings.mongodb_url is None:
-        forget(directory)
-    with _own_database(settings, console) as url:
+    with _own_database(settings, console, fresh=fresh) as url:
         welcome = asyncio.run(_prepare(url, settings, limits, key, households=households, console=console))
         gateway = Gateway(
             url=url, settings=settings, limits=limits, verifier=key, development=Development(key, PROGRAMME)
@@ -139,21 +136,13 @@ def up(settings: Settings, limits: Limits, *, households: int | None, fresh: boo
         _run(gateway, settings, limits, sock)
 
 
-def forget(directory: Path) -> None:
-    """Remove the embedded server's data, unless a server works on it."""
-    running = find_running(directory)
-    if running is not None:
-        raise DataDirectoryInUse(directory, running.pid, "a running server")
-    shutil.rmtree(directory / "db", ignore_errors=True)
-
-
 @contextmanager
-def _own_database(settings: Settings, console: Console) -> Iterator[str]:
+def _own_database(settings: Settings, console: Console, *, fresh: bool) -> Iterator[str]:
     if settings.mongodb_url is not None:
         yield settings.mongodb_url
         return
     console.print(f"Starting MongoDB in {settings.directory()} ...")
-    with EmbeddedServer.start(settings.directory(), purpose="up") as server:
+    with EmbeddedServer.start(settings.directory(), purpose="up", fresh=fresh) as server:
         threading.Thread(target=_leave_after, args=(server,), name="mongod-watch", daemon=True).start()
         try:
             yield server.url

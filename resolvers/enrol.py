@@ -83,7 +83,8 @@ async def enrol(
 ) -> Outcome:
     """Make somebody a member; the same key makes one member, for ever.
 
-    `draw` gives a whole number below its argument, for the membership number. Returns `ALREADY_EXISTS` where the card, e-mail or phone is a member's already, `INVALID` where a field is wrong.
+    Returns `ALREADY_EXISTS` where the card, e-mail or phone is a member's already, `INVALID` where a field is wrong.
+    `draw` gives a whole number below its argument, for the membership number.
     """
     actor, programme, now = context.require_actor(), context.programme(), context.now()
     refusal = key_refusal(newcomer.key)

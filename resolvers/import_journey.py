@@ -80,11 +80,12 @@ async def import_journey(
     *,
     households: int | None = None,
     until: date | None = None,
+    in_flight_max: int = IN_FLIGHT_MAX,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Tally:
     """Import the baskets of the first `households` (None: all) up to and including `until`, in the data's calendar.
 
-    `on_progress` is told how many baskets are done, and of how many.
+    At most `in_flight_max` baskets wait to be committed. `on_progress` is told how many are done, and of how many.
 
     Raises:
         DataMissing: the data set is not installed.
@@ -100,9 +101,9 @@ async def import_journey(
     waiting: list[asyncio.Future[Outcome]] = []
     for number, basket in enumerate(baskets, start=1):
         waiting.append(submit(context, _event(basket, shift), members[basket.household]))
-        if len(waiting) >= IN_FLIGHT_MAX:
+        if len(waiting) >= in_flight_max:
             # Half is awaited, so that the committer always has a group to gather.
-            await _settle(waiting, IN_FLIGHT_MAX // 2, tally)
+            await _settle(waiting, max(1, in_flight_max // 2), tally)
             on_progress(number - len(waiting), total)
     await _settle(waiting, len(waiting), tally)
     on_progress(total, total)

@@ -40,9 +40,10 @@ def accepted_locale(header: str | None) -> str | None:
     """Return the best locale we serve for an Accept-Language header (RFC 9110, 12.5.4), or None."""
     best: tuple[float, str] | None = None
     for part in (header or "").split(",")[:ACCEPTED_LANGUAGES_MAX]:
-        tag, _, weight = part.strip().partition(";q=")
+        tag, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
         try:
-            quality = float(weight) if weight else 1.0
+            quality = float(weight)
         except ValueError:
             continue
         locale = served(tag)

@@ -20,7 +20,11 @@ def second_gateway(
     """Another process that serves the same MongoDB."""
     output = tmp_path_factory.mktemp("second") / "output.log"
     gateway = GatewayProcess.start(
-        "serve", data_dir=development_gateway.data_dir, output=output, CARILLON_DRAIN_SECONDS="0"
+        "serve",
+        data_dir=development_gateway.data_dir,
+        output=output,
+        CARILLON_DRAIN_SECONDS="0",
+        CARILLON_LOG_LEVEL="debug",
     )
     yield gateway
     assert gateway.stop() == 0, output.read_text(errors="replace")

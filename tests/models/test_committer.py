@@ -232,7 +232,7 @@ async def test_a_member_that_cannot_be_read_fails_alone(
 async def test_enrolments_under_identities_that_are_taken_are_refused_alone(
     database: Database, committer: Committer, commands: Commands
 ) -> None:
-    told = {"card": "card-1", "email": "sam@example.org", "phone": "+33612345678"}
+    told: dict[str, Any] = {"card": "card-1", "email": "sam@example.org", "phone": "+33612345678"}
     first = await commands.member(committer, **told)
     before = await documents(database)
     requests = [commands.enrol(**{kind: value}) for kind, value in told.items()]
@@ -310,7 +310,7 @@ async def test_of_many_enrolments_at_once_under_one_identity_one_wins(
     committer: Committer,
     other_committer: Committer,
     commands: Commands,
-    identity: dict[str, str],
+    identity: dict[str, Any],
 ) -> None:
     [kind] = identity
     outcomes = await commit_all([commands.enrol(**identity) for _ in range(20)], committer, other_committer)
@@ -412,12 +412,11 @@ async def test_what_was_acknowledged_before_mongod_was_killed_is_there_once(tmp_
             request = commands.buy(member, "1.00", key=f"{number}/{receipt}")
             while True:
                 try:
-                    outcome = await committer.commit(request)
+                    acknowledged[request.command.cause.key] = committed(await committer.commit(request))
                 except Unavailable:
                     await asyncio.sleep(0.1)
                 else:
                     break
-            acknowledged[request.command.cause.key] = committed(outcome)
             if len(acknowledged) == 100:
                 enough.set()
 

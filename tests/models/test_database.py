@@ -140,13 +140,13 @@ async def standalone(tmp_path: Path) -> AsyncIterator[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the wheel's mongod is Linux's")
 async def test_a_standalone_server_is_refused_with_the_reason(standalone: str) -> None:
     database = connect(standalone, timeout_ms=20_000)
-    with pytest.raises(NotAReplicaSet, match="not a member of a replica set.*transactions and change streams"):
+    with pytest.raises(NotAReplicaSet, match=r"not a member of a replica set.*transactions and change streams"):
         await database.prepare()
     assert await database.db.list_collection_names() == []
     await database.close()
 
 
-async def test_a_server_that_is_away_is_told(tmp_path: Path) -> None:
+async def test_a_server_that_is_away_is_told() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -40,9 +40,7 @@ def reader(database: Database) -> Reader:
 async def watched(mongod: EmbeddedServer, database: Database) -> AsyncIterator[tuple[Reader, Queries]]:
     """A reader on a client of its own, whose queries are noted."""
     queries = Queries()
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
-        mongod.url, tz_aware=True, event_listeners=[queries]
-    )
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
     yield Reader(Database(client, database.db.name)), queries
     await client.close()
 
@@ -181,7 +179,7 @@ async def test_one_entry_by_its_place(
 
 
 async def test_each_version_is_told_as_a_reader_saw_it_then(
-    database: Database, committer: Committer, reader: Reader, commands: Commands
+    committer: Committer, reader: Reader, commands: Commands
 ) -> None:
     seen = [await read(reader, member) async for member in eventful(committer, commands)]
     newest = seen[-1]

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -30,7 +31,7 @@ def snapshots(life: Life) -> list[Snapshot]:
 
 
 def stored(snapshot: Snapshot) -> Snapshot:
-    options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+    options: CodecOptions[Mapping[str, Any]] = CodecOptions(tz_aware=True)
     return snapshot_of(bson.decode(bson.encode(snapshot_document(snapshot)), options))
 
 

@@ -6,7 +6,6 @@ from support.shop import Shop
 
 from loyalty.ledger import Account
 from models.database import Collection
-from models.embedded import EmbeddedServer
 from resolvers.audit import Findings, audit
 
 # Corruption goes past MongoDB's own validators, as a hand at the database may.
@@ -217,7 +216,7 @@ async def test_several_broken_members_are_each_named_by_number(shop: Shop) -> No
     assert two not in {found.member for found in findings.broken}
 
 
-async def test_it_passes_while_traffic_is_running(shop: Shop, mongod: EmbeddedServer) -> None:
+async def test_it_passes_while_traffic_is_running(shop: Shop) -> None:
     members = [await shop.member() for _ in range(10)]
     stop = asyncio.Event()
 

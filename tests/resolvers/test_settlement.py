@@ -150,7 +150,7 @@ async def test_a_member_that_cannot_be_settled_does_not_stop_the_others(shop: Sh
     shop.clock.moment = EXPIRED_AT
     sweeper = asyncio.create_task(run_settlement(shop.services))
     async with asyncio.timeout(10):
-        while {(await seen(shop, member)).version for member in others} != {3}:
+        while {(await seen(shop, member)).version for member in others} != {3}:  # noqa: ASYNC110 - in MongoDB
             await asyncio.sleep(0.02)
     assert not sweeper.done()
     sweeper.cancel()

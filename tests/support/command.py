@@ -7,7 +7,6 @@ from itertools import count
 from typing import Any
 
 from bson import ObjectId
-from support.shop import Clock, committed
 
 from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle
 from loyalty.digest import content_digest
@@ -17,6 +16,7 @@ from loyalty.member import Profile
 from loyalty.number import number_from
 from loyalty.programme import Programme
 from models.committer import Committer, Request
+from support.shop import Clock, committed
 
 
 @dataclass

@@ -55,7 +55,7 @@ class GatewayProcess:
                 [CARILLON, *arguments, "--port", "0"],
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=environment(CARILLON_DATA_DIR=str(data_dir), CARILLON_LOG_LEVEL="info", **settings),
+                env=environment(**{"CARILLON_DATA_DIR": str(data_dir), "CARILLON_LOG_LEVEL": "info", **settings}),
                 start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
