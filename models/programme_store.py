@@ -1,6 +1,6 @@
 """Stored programmes: each applied file is a new version for ever; gateways keep the newest of each in memory."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,9 @@ class ProgrammeNotFound(LookupError):  # noqa: N818 - answered in words
 class Programmes:
     """The newest version of every programme, in memory; `follow` takes what the feed brings."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, known: Iterable[Programme] = ()) -> None:
         self._db = database
-        self._newest: dict[str, Programme] = {}
+        self._newest = {programme.key: programme for programme in known}
 
     async def load(self) -> None:
         """Read the newest version of every programme."""

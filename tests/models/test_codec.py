@@ -33,14 +33,14 @@ def stored(document: Document) -> dict[str, Any]:
     return bson.decode(bson.encode(document), options)
 
 
-@thorough(30)
+@thorough(20)
 @given(ANY_LIFE)
 def test_a_member_comes_back_as_it_was(life: Life) -> None:
     for decision in life.decisions:
         assert member_of(stored(member_document(decision.member))) == decision.member
 
 
-@thorough(30)
+@thorough(20)
 @given(ANY_LIFE)
 def test_a_record_comes_back_as_it_was_and_matches_its_hash(life: Life) -> None:
     for record in life.records:
@@ -51,7 +51,7 @@ def test_a_record_comes_back_as_it_was_and_matches_its_hash(life: Life) -> None:
         assert record_hash(back) == record.hash
 
 
-@thorough(30)
+@thorough(20)
 @given(ANY_LIFE)
 def test_a_counted_event_comes_back_as_it_was(life: Life) -> None:
     for key, counted in life.counted.items():
@@ -59,7 +59,7 @@ def test_a_counted_event_comes_back_as_it_was(life: Life) -> None:
         assert counted_event_of(stored({**about, **event_fields(counted)})) == counted
 
 
-@thorough(30)
+@thorough(20)
 @given(profiles())
 def test_a_profile_comes_back_as_it_was(profile: Profile) -> None:
     assert profile_of(stored(profile_document(profile))) == profile

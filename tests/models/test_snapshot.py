@@ -35,7 +35,7 @@ def stored(snapshot: Snapshot) -> Snapshot:
     return snapshot_of(bson.decode(bson.encode(snapshot_document(snapshot)), options))
 
 
-@thorough(30)
+@thorough(20)
 @given(ANY_LIFE)
 def test_a_snapshot_comes_back_as_it_was(life: Life) -> None:
     for snapshot in snapshots(life):
@@ -43,7 +43,7 @@ def test_a_snapshot_comes_back_as_it_was(life: Life) -> None:
         assert stored(snapshot).recent(first=50) == snapshot.recent(first=50)
 
 
-@thorough(30)
+@thorough(20)
 @given(ANY_LIFE)
 def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version(life: Life) -> None:
     everything: list[Any] = []
@@ -57,7 +57,7 @@ def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version
         assert snapshot.recent(first=3) == tuple(everything[:3])
 
 
-@thorough(30)
+@thorough(20)
 @given(ANY_LIFE, st.integers(1, 7))
 def test_the_newest_entries_page_by_place(life: Life, size: int) -> None:
     snapshot = snapshots(life)[-1]
