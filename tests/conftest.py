@@ -48,7 +48,7 @@ def clock() -> Clock:
 
 @pytest.fixture(scope="session")
 async def applied(mongod: EmbeddedServer) -> Applied:
-    """Both programmes, applied once for the whole run: to read their files for each test takes a quarter of a second."""
+    """Both programmes, applied once for the whole run: to read their files takes a quarter of a second."""
     database = connect(mongod.url, name="applied")
     await database.prepare()
     documents = [(await apply(database, source(name), now=NOON, applied_by="tests"))[0] for name in NAMES]

@@ -385,6 +385,8 @@ async def test_a_member_of_another_programme_is_not_found(
 # MongoDB's own accidents
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("lost_server")
 async def test_without_mongodb_callers_are_told_so_in_time(tmp_path: Path, commands: Commands) -> None:
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url, timeout_ms=500)
@@ -399,6 +401,8 @@ async def test_without_mongodb_callers_are_told_so_in_time(tmp_path: Path, comma
     await database.close()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("lost_server")
 async def test_what_was_acknowledged_before_mongod_was_killed_is_there_once(tmp_path: Path, commands: Commands) -> None:
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url)

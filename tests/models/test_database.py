@@ -137,6 +137,8 @@ async def standalone(tmp_path: Path) -> AsyncIterator[str]:
     await process.wait()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("lost_server")
 @pytest.mark.skipif(sys.platform != "linux", reason="the wheel's mongod is Linux's")
 async def test_a_standalone_server_is_refused_with_the_reason(standalone: str) -> None:
     database = connect(standalone, timeout_ms=20_000)
@@ -146,6 +148,8 @@ async def test_a_standalone_server_is_refused_with_the_reason(standalone: str) -
     await database.close()
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("lost_server")
 async def test_a_server_that_is_away_is_told() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.command import Commands
 from support.programme import source
 from support.shop import Clock, committed
@@ -205,6 +206,8 @@ async def test_a_token_that_is_too_old_is_told_to_watchers_and_followed_afresh(
         await asyncio.gather(again, return_exceptions=True)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("lost_server")
 async def test_nothing_is_missed_when_mongod_is_killed_and_comes_back(tmp_path: Path, commands: Commands) -> None:
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url)
