@@ -33,7 +33,7 @@ from models.programme_store import newest_version
 from resolvers.actor import Role
 from resolvers.audit import audit as run_audit
 from resolvers.context import Services
-from resolvers.import_journey import PROGRAMME, HouseholdRefused, import_journey
+from resolvers.import_journey import PROGRAMME, HouseholdRefused, ImportInterrupted, import_journey
 from schema.access import rights_table
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
 
@@ -64,6 +64,7 @@ TOLD = (
     DatabaseUnavailable,
     EmbeddedServerError,
     HouseholdRefused,
+    ImportInterrupted,
     InvalidProgramme,
     InvalidSettings,
     PortTaken,

@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 
 from loyalty.event import PURCHASE, Channel, Event, Purchase
 from loyalty.refusal import Refusal
-from models.committer import Committed, Outcome
+from models.committer import Committed, Outcome, Overloaded, Unavailable
 from models.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.database import Database
 from resolvers.actor import Actor, Role
@@ -26,10 +26,23 @@ MARK = "complete-journey"
 PROGRAMME = "grocer"
 IN_FLIGHT_MAX = 1000
 ENROLLED_AT_ONCE = 100
+AGAIN_MAX = 30
+AGAIN_AFTER_SECONDS = 2
 
 
 class HouseholdRefused(Exception):  # noqa: N818 - told to whoever imports
     """A household's card is another member's already: this database is not the import's alone."""
+
+
+class ImportInterrupted(Exception):  # noqa: N818 - told to whoever imports
+    """MongoDB stopped answering for long; what was counted stays counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    event: Event
+    member: str
+    outcome: asyncio.Future[Outcome]
 
 
 @dataclass(slots=True)
@@ -98,24 +111,47 @@ async def import_journey(
     total = len(baskets)
     members = await _enrol_all(context, baskets.first_of_each_household(), shift)
     tally = Tally()
-    waiting: list[asyncio.Future[Outcome]] = []
+    waiting: list[_Sent] = []
     for number, basket in enumerate(baskets, start=1):
-        waiting.append(submit(context, _event(basket, shift), members[basket.household]))
+        event, member = _event(basket, shift), members[basket.household]
+        waiting.append(_Sent(event, member, submit(context, event, member)))
         if len(waiting) >= in_flight_max:
             # Half is awaited, so that the committer always has a group to gather.
-            await _settle(waiting, max(1, in_flight_max // 2), tally)
+            await _settle(context, waiting, max(1, in_flight_max // 2), tally)
             on_progress(number - len(waiting), total)
-    await _settle(waiting, len(waiting), tally)
+    await _settle(context, waiting, len(waiting), tally)
     on_progress(total, total)
     if until is None:
         await services.database.marks.update_one({"_id": MARK}, {"$max": {"households": len(numbers)}})
     return tally
 
 
-async def _settle(waiting: list[asyncio.Future[Outcome]], count: int, tally: Tally) -> None:
-    for outcome in await asyncio.gather(*waiting[:count]):
-        tally.add(outcome)
+async def _settle(context: Context, waiting: list[_Sent], count: int, tally: Tally) -> None:
+    """Await the first of what was sent; what MongoDB did not answer in time is sent again, under the same key."""
+    sent = waiting[:count]
     del waiting[:count]
+    unanswered: list[_Sent] = []
+    for one, outcome in zip(
+        sent, await asyncio.gather(*(one.outcome for one in sent), return_exceptions=True), strict=True
+    ):
+        if isinstance(outcome, Unavailable):
+            unanswered.append(one)
+        elif isinstance(outcome, BaseException):
+            raise outcome
+        else:
+            tally.add(outcome)
+    for outcome in await asyncio.gather(*(_again(context, one) for one in unanswered)):
+        tally.add(outcome)
+
+
+async def _again(context: Context, sent: _Sent) -> Outcome:
+    for _ in range(AGAIN_MAX):
+        await asyncio.sleep(AGAIN_AFTER_SECONDS)
+        try:
+            return await submit(context, sent.event, sent.member)
+        except (Unavailable, Overloaded):
+            continue
+    raise ImportInterrupted("MongoDB does not answer; run the import again when it does: nothing counts twice")
 
 
 async def _enrol_all(context: Context, first: dict[int, datetime], shift: timedelta) -> dict[int, str]:

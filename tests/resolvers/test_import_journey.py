@@ -1,4 +1,7 @@
 import asyncio
+import os
+import signal
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,7 +12,9 @@ from support.shop import Shop
 
 from loyalty.event import Channel
 from loyalty.ledger import Account
+from models.committer import Committer
 from models.database import Database
+from models.embedded import EmbeddedServer
 from resolvers.audit import audit
 from resolvers.enrol import Newcomer, enrol
 from resolvers.import_journey import HouseholdRefused, Tally, import_journey, imported_households, shift_of
@@ -123,3 +128,21 @@ async def test_a_database_whose_cards_are_others_is_not_imported_into(shop: Shop
     with pytest.raises(HouseholdRefused, match="household 1 cannot be enrolled: card_taken"):
         await import_journey(shop.services, households=1)
     assert await shop.services.database.events.count_documents({"operation": "event"}) == 0
+
+
+async def test_an_import_goes_on_after_mongodb_has_stalled(shop: Shop, mongod: EmbeddedServer) -> None:
+    stalled: list[int] = []
+
+    def stall(done: int, _total: int) -> None:
+        if not stalled:
+            stalled.append(done)
+            os.kill(mongod.pid, signal.SIGSTOP)
+            asyncio.get_running_loop().call_later(1.5, os.kill, mongod.pid, signal.SIGCONT)
+
+    async with Committer(shop.services.database, transaction_seconds_max=0.5) as impatient:
+        services = replace(shop.services, committer=impatient)
+        tally = await import_journey(services, households=2, in_flight_max=10, on_progress=stall)
+    assert stalled == [5]
+    assert (tally.counted + tally.replayed, tally.refused) == (71, 0)
+    assert await counts(shop.services.database) == (2, 73, 73)
+    assert (await audit(shop.services.database)).broken == []
