@@ -1,10 +1,12 @@
 """The command line as people use it: what it says and how it ends."""
 
 import asyncio
+import gc
 import io
 import logging
 import os
 import sys
+import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from unittest.mock import patch
@@ -62,6 +64,10 @@ def _run_here(arguments: tuple[str, ...], settings: dict[str, str]) -> Ran:
         finally:
             root.handlers[:] = handlers
             root.setLevel(level)
+    with warnings.catch_warnings():
+        # What a command leaves open ends with its process, which this one is not.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     return Ran(code, out.getvalue().strip(), err.getvalue().strip())
 
 
