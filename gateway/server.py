@@ -15,6 +15,7 @@ from gateway.config import Limits, Settings
 log = structlog.get_logger(__name__)
 
 WS_PING_SECONDS = 20.0
+FAREWELL_SECONDS = 0.2
 GC_THRESHOLDS = (50_000, 20, 100)
 
 
@@ -70,6 +71,9 @@ class Server(uvicorn.Server):
     async def _stop_later(self, sig: int, frame: FrameType | None) -> None:
         # A load balancer needs a moment to see that /readyz says no: till then, whoever is sent away comes back here.
         await asyncio.sleep(self._drain_seconds)
+        self._gateway.connections.leaving.set()
+        # And sockets a moment to close with our reason: uvicorn closes what is still open without one.
+        await asyncio.sleep(FAREWELL_SECONDS)
         self._leave(sig, frame)
 
     def _leave(self, sig: int, frame: FrameType | None) -> None:

@@ -439,10 +439,10 @@ async def test_member_sees_itself_only(person: Person) -> None:
         await watch(socket)
         assert (await next_update(socket))["member"]["number"] == person.number
     async with event_stream(gateway, person.token(), LIVE, by=other.by) as stream:
-        name, answer = await stream.next()
+        name, told = await stream.next()
         assert name == "next"
-        assert answer is not None
-        assert code_of(answer) == "FORBIDDEN"
+        assert told is not None
+        assert code_of(told) == "FORBIDDEN"
         assert await stream.next() == ("complete", None)
 
 

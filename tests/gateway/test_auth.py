@@ -163,7 +163,7 @@ async def test_gateway_refuses_a_wrong_token_on_every_transport(
 
 
 async def test_gateway_refuses_an_unsigned_token(development_gateway: GatewayProcess) -> None:
-    unsigned = jwt.encode(claims(role="manager"), None, algorithm="none")
+    unsigned = jwt.encode(claims(role="manager"), "", algorithm="none")
     answer = await development_gateway.ask(unsigned, "{ programme { name } }")
     assert code_of(answer) == "UNAUTHENTICATED"
     assert "algorithm not allowed" in only_error(answer)["message"]
@@ -287,7 +287,7 @@ async def test_only_the_pinned_algorithms_count(rsa_signer: Signer) -> None:
     )
     signature = jwt.get_algorithm_by_name("HS256").sign(head + b"." + body, rsa_signer.pem())
     forged = b".".join((head, body, jwt.utils.base64url_encode(signature))).decode()
-    unsigned = jwt.encode(told, None, algorithm="none", headers=headers)
+    unsigned = jwt.encode(told, "", algorithm="none", headers=headers)
     for wrong in (forged, unsigned, jwt.encode(told, SECRET, algorithm="HS256", headers=headers)):
         assert await why_refused(verify(wrong)) == "algorithm not allowed"
     assert issuer.asked == 0

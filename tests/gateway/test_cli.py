@@ -275,8 +275,13 @@ async def test_mongodb_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> None:
     data_dir, output = tmp_path / "data", tmp_path / "output.log"
-    arguments = {"data_dir": data_dir, "output": output, "CARILLON_DRAIN_SECONDS": "0"}
-    gateway = await asyncio.to_thread(GatewayProcess.start, "up", "--households", "0", **arguments)
+
+    async def up(*arguments: str) -> GatewayProcess:
+        start, settings = GatewayProcess.start, {"CARILLON_DRAIN_SECONDS": "0"}
+        command = ("up", "--households", "0", *arguments)
+        return await asyncio.to_thread(start, *command, data_dir=data_dir, output=output, **settings)
+
+    gateway = await up()
     said = output.read_text(encoding="utf-8")
     assert f"Playground: {gateway.url}/   API: {gateway.url}/graphql" in said
     assert f"Data, development key and MongoDB's log are in {data_dir}." in said
@@ -289,7 +294,7 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
     assert find_running(data_dir) is None
 
     # Started afresh, nothing is there but the key; and when its mongod falls, it says so instead of serving nothing.
-    gateway = await asyncio.to_thread(GatewayProcess.start, "up", "--households", "0", "--fresh", **arguments)
+    gateway = await up("--fresh")
     for _, token in printed:
         query = "query ($by: MemberKey!) { member(by: $by) { number } }"
         assert data(await gateway.ask(token, query, by=person.by)) == {"member": None}

@@ -191,8 +191,8 @@ async def test_document_past_a_limit_is_refused_on_every_transport(person: Perso
         assert answer is not None
         assert_refused(answer, "depth", 16)
     async with gateway.client() as client:
-        answer = await client.get("/graphql", params={"query": nested(17)})
-        assert_refused(answer.json(), "depth", 16)
+        got = await client.get("/graphql", params={"query": nested(17)})
+        assert_refused(got.json(), "depth", 16)
 
 
 # What is sent and asked for
