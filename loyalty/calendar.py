@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from loyalty.programme import CapPeriod, EndOf, Expiry
+from loyalty.period import CapPeriod, EndOf, Expiry
 
 # The same few hundred days are asked for again and again: every lot and qualifying day of every member.
 CACHED_DAYS_MAX = 20_000

@@ -11,7 +11,7 @@ from loyalty.calendar import day_of
 from loyalty.decision import Decision, Unchanged
 from loyalty.draft import BALANCE_MAX, Draft
 from loyalty.earning import earn
-from loyalty.event import ENROLMENT, PURCHASE, REFUND, Channel, CountedEvent, Event
+from loyalty.event import ENROLMENT, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event
 from loyalty.ledger import Cause, Standing
 from loyalty.member import Member, Profile
 from loyalty.programme import Programme
@@ -115,8 +115,8 @@ def _enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Re
 def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
     """Return what is wrong with an event on its own, whoever it is for."""
     event_type = programme.event_types.get(event.type)
-    if event_type is None or event.type == ENROLMENT:
-        known = ", ".join(sorted(key for key in programme.event_types if key != ENROLMENT))
+    if event_type is None or event.type in OWN_EVENT_TYPES:
+        known = ", ".join(sorted(key for key in programme.event_types if key not in OWN_EVENT_TYPES))
         return Refusal(RefusalCode.INVALID, "event_type_unknown", ("type",), {"type": event.type, "known": known})
     if event.occurred_at > now + CLOCK_SKEW_MAX:
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 
 from loyalty.calendar import cap_span, day_of, months_later
 from loyalty.event import Event, Grant
 from loyalty.explanation import Explanation, Reason
+from loyalty.expression import ExpressionFault
 from loyalty.member import Member
-from loyalty.programme import CapPeriod, EarningRule, ExpressionFault, Programme, Rounding, Stacking
+from loyalty.period import CapPeriod
+from loyalty.programme import EarningRule, Programme, Rounding, Stacking
+from loyalty.window import within_hours
 
 POINTS_MAX = 1_000_000_000
 CAPPED_DAYS_KEPT = 400
@@ -104,9 +107,9 @@ def _birthday_in(birth_date: date, year: int) -> date:
     return months_later(birth_date, 12 * (year - birth_date.year))
 
 
-def member_variables(member: Member, programme: Programme, event: Event) -> dict[str, Any]:
-    """Return `member` as the rules' expressions see it, before the event is counted."""
-    today = day_of(event.occurred_at, programme.zone)
+def member_variables(member: Member, programme: Programme, at: datetime) -> dict[str, Any]:
+    """Return `member` as the rules' expressions see it at a moment, before an event of then is counted."""
+    today = day_of(at, programme.zone)
     birth_date = member.profile.birth_date
     return {
         "tier": member.standing.tier,
@@ -138,15 +141,9 @@ def _outside(rule: EarningRule, event: Event, member: Member, local: datetime) -
         return Reason.WINDOW
     if window.weekdays and local.isoweekday() not in window.weekdays:
         return Reason.WEEKDAY
-    if window.hours and not _within(local, window.hours):
+    if window.hours and not within_hours(local, window.hours):
         return Reason.HOURS
     return None
-
-
-def _within(local: datetime, hours: tuple[time, time]) -> bool:
-    start, end = hours
-    moment = local.time()
-    return start <= moment < end if start < end else moment >= start or moment < end
 
 
 @dataclass(slots=True)
@@ -164,7 +161,7 @@ class _Calculation:
         """Return the variables of the rules' expressions, made for the first rule that has one."""
         if not self.variables:
             self.variables["event"] = event_variables(self.event, self.programme)
-            self.variables["member"] = member_variables(self.member, self.programme, self.event)
+            self.variables["member"] = member_variables(self.member, self.programme, self.event.occurred_at)
         self.variables["earned"] = self.earned.points
         return self.variables
 

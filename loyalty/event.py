@@ -11,6 +11,10 @@ from typing import Any
 PURCHASE = "purchase"
 REFUND = "refund"
 ENROLMENT = "enrolment"
+ACTIVATION = "activation"
+REDEMPTION = "redemption"
+# What the programme itself makes happen: nobody sends these, and rules may reward them.
+OWN_EVENT_TYPES = (ENROLMENT, ACTIVATION, REDEMPTION)
 BUILT_IN_EVENT_TYPES = (PURCHASE, REFUND, "visit", "review")
 
 
@@ -85,7 +89,8 @@ class CountedEvent:
     """An event that was counted, as far as a later refund needs it.
 
     `returned` tells for each line (one part where there are none) which share of it was taken back already, 0 to 1,
-    exactly. `earned_on` and `expires_on` name the lot that its points went into.
+    exactly. `earned_on` and `expires_on` name the lot that its points went into. `offers` are those that were used for
+    it, with what each one cost its budget.
     """
 
     event: Event
@@ -95,3 +100,4 @@ class CountedEvent:
     earned_on: date
     expires_on: date | None
     returned: tuple[Fraction, ...]
+    offers: tuple[tuple[str, int], ...] = ()

@@ -27,6 +27,12 @@ class Reason(StrEnum):
     TAKEN_BACK = "taken_back"
     WRITTEN_OFF = "written_off"
     ALREADY_EXPIRED = "already_expired"
+    RECOVERED = "recovered"
+    GRANTED = "granted"
+    BELOW_MINIMUM = "below_minimum"
+    AUDIENCE = "audience"
+    LIMIT = "limit"
+    OUT_OF_STOCK = "out_of_stock"
 
 
 @dataclass(frozen=True, slots=True)

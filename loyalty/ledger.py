@@ -17,6 +17,7 @@ from typing import Any
 from loyalty.digest import content_digest
 from loyalty.event import Channel
 from loyalty.explanation import Explanation
+from loyalty.notice import Notice
 
 
 class Account(StrEnum):
@@ -112,7 +113,10 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that one version of a member changed. `qualified` adds points to days of the qualification."""
+    """All that one version of a member changed. `qualified` adds points to days of the qualification.
+
+    `notices` tell the same in a shopper's terms.
+    """
 
     member: str
     version: int
@@ -123,6 +127,7 @@ class Record:
     standing: Standing
     previous_hash: str
     hash: str
+    notices: tuple[Notice, ...] = ()
 
     @property
     def why(self) -> tuple[Explanation, ...]:
@@ -166,4 +171,6 @@ def record_hash(record: Record) -> str:
         "qualified": [[day, points] for day, points in record.qualified],
         "standing": [record.standing.tier, record.standing.since, record.standing.until],
     }
+    if record.notices:  # records from before there were any keep their hashes
+        content["notices"] = [[notice.kind, dict(notice.params)] for notice in record.notices]
     return content_digest(content, after=record.previous_hash)

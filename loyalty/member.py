@@ -6,8 +6,10 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from loyalty.calendar import end_of
+from loyalty.hold import Hold
 from loyalty.ledger import Account, Standing
 from loyalty.lot import Lot
+from loyalty.offer import UNTOUCHED, OfferUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,9 @@ class Member:
 
     `qualifying` holds qualifying points by day; `counted` how many events of each type were counted; `capped` what each
     capped rule gave in each span of its cap; `head` the hash of the record of this version,
-    `programme_version` the programme that decided it.
+    `programme_version` the programme that decided it. `holds` are kept for checkouts, `lapsed` names the last ones that
+    let go by themselves. `offers` is what the member has done with offers, `bound` which of them wait for which
+    purchase, `ordered` how many orders of limited rewards fell in each span of their limit.
     """
 
     id: str
@@ -50,12 +54,21 @@ class Member:
     counted: Mapping[str, int] = field(default_factory=dict)
     capped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     cards: tuple[str, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    lapsed: tuple[str, ...] = ()
+    offers: Mapping[str, OfferUse] = field(default_factory=dict)
+    bound: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ordered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     head: str = ""
     programme_version: int = 0
 
     def balance(self, account: Account) -> int:
         """Return what stands on one account."""
         return self.balances.get(account, 0)
+
+    def offer_use(self, offer: str) -> OfferUse:
+        """Return what the member has done with an offer."""
+        return self.offers.get(offer, UNTOUCHED)
 
     @property
     def available(self) -> int:
@@ -74,9 +87,10 @@ class Member:
 
 
 def due_at(member: Member, zone: ZoneInfo) -> datetime | None:
-    """Return when time alone changes the member next: a lot expires or a tier's period ends. None: never."""
+    """Return when time alone changes the member next: a lot, a hold or a tier's period ends. None: never."""
     last_days = [lot.key.expires_on for lot in member.lots if lot.points and lot.key.expires_on is not None]
     moments = [end_of(min(last_days), zone)] if last_days else []
+    moments += [hold.expires_at for hold in member.holds]
     if member.standing.until is not None:
         moments.append(member.standing.until)
     return min(moments, default=None)

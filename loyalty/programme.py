@@ -5,39 +5,17 @@ Programmes are written as files (see `models/programme_file.py`); a changed file
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from loyalty.catalogue import Catalogue
 from loyalty.event import Channel
-
-
-class Expression(Protocol):
-    """A compiled expression of the rules' language (CEL)."""
-
-    @property
-    def source(self) -> str:
-        """The text it was compiled from."""
-
-    def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return its value.
-
-        Raises:
-            ExpressionFault: the expression does not fit the event, a missing attribute or a wrong type.
-        """
-
-
-class ExpressionFault(Exception):  # noqa: N818 - a fault in a programme's rule, told to its author
-    """An expression that cannot be evaluated for an event; carries the evaluator's own words."""
-
-
-class AttributesCheck(Protocol):
-    """A compiled JSON Schema of an event type's attributes."""
-
-    def fault(self, attributes: Mapping[str, Any]) -> str | None:
-        """Return the first thing wrong with `attributes`, as a sentence with its path, or None."""
+from loyalty.expression import AttributesCheck, Expression
+from loyalty.offer import Segment
+from loyalty.period import CapPeriod, Expiry
+from loyalty.text import Text
+from loyalty.window import Window
 
 
 class Rounding(StrEnum):
@@ -46,16 +24,6 @@ class Rounding(StrEnum):
     DOWN = "down"
     HALF_UP = "half_up"
     UP = "up"
-
-
-class CapPeriod(StrEnum):
-    """The span of time that a cap looks at, in the brand's zone, around the event's own day."""
-
-    DAY = "day"
-    WEEK = "week"
-    MONTH = "month"
-    YEAR = "year"
-    EVER = "ever"
 
 
 class Stacking(StrEnum):
@@ -91,29 +59,18 @@ class QualificationKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A text for people in each language it was written in; `default` is the programme's own locale."""
-
-    by_locale: Mapping[str, str]
-    default: str
-
-    def in_locale(self, locale: str) -> str:
-        """Return the text in `locale`, else in its language without the region, else in the programme's locale."""
-        for tag in (locale, locale.split("-", maxsplit=1)[0]):
-            if tag in self.by_locale:
-                return self.by_locale[tag]
-        return self.by_locale[self.default]
-
-
-@dataclass(frozen=True, slots=True)
 class Tier:
-    """A status level. `rank` counts from 0, the level everybody has; `threshold` is in qualifying points."""
+    """A status level. `rank` counts from 0, the level everybody has; `threshold` is in qualifying points.
+
+    `relatives` is a benefit: its members may order rewards for a relative.
+    """
 
     key: str
     name: Text
     rank: int
     threshold: int
     benefits: tuple[Text, ...] = ()
+    relatives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,26 +80,6 @@ class Qualification:
     kind: QualificationKind
     months: int = 12
     starts: tuple[int, int] = (1, 1)
-
-
-class EndOf(StrEnum):
-    """Where an expiry day is moved to: the last day of its month, quarter or year."""
-
-    MONTH = "month"
-    QUARTER = "quarter"
-    YEAR = "year"
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """When points expire: so many months and days after they were earned, or at the end of a span of time around that.
-
-    All of it left out means never.
-    """
-
-    months: int = 0
-    days: int = 0
-    end_of: EndOf | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +97,6 @@ class Cap:
 
     points: int
     period: CapPeriod
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """When a rule is in force, in the brand's zone: days (both inclusive), ISO weekdays, and hours [start, end)."""
-
-    first_day: date | None = None
-    last_day: date | None = None
-    weekdays: frozenset[int] = frozenset()
-    hours: tuple[time, time] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +138,10 @@ class EventType:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """One version of a brand's programme. Tiers come by rank, rules by falling priority."""
+    """One version of a brand's programme. Tiers come by rank, rules by falling priority.
+
+    `grace_days` is how long points last that come back from an order when their own time is over.
+    """
 
     key: str
     version: int
@@ -225,6 +155,9 @@ class Programme:
     spent_points: SpentPoints
     rules: tuple[EarningRule, ...]
     event_types: Mapping[str, EventType]
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    segments: Mapping[str, Segment] = field(default_factory=dict)
+    grace_days: int = 0
     rules_by_event: Mapping[str, Sequence[EarningRule]] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import cel
 
-from loyalty.programme import ExpressionFault
+from loyalty.expression import ExpressionFault
 
 VARIABLES = ("event", "member", "earned")
 LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")

@@ -15,14 +15,12 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
-from loyalty.event import BUILT_IN_EVENT_TYPES, ENROLMENT, REFUND, Channel
+from loyalty.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND, Channel
+from loyalty.period import CapPeriod, EndOf, Expiry
 from loyalty.programme import (
     Cap,
-    CapPeriod,
     EarningRule,
-    EndOf,
     EventType,
-    Expiry,
     Programme,
     Qualification,
     QualificationKind,
@@ -30,10 +28,10 @@ from loyalty.programme import (
     Rounding,
     SpentPoints,
     Stacking,
-    Text,
     Tier,
-    Window,
 )
+from loyalty.text import Text
+from loyalty.window import Window
 from models.attributes import JsonSchemaCheck
 from models.expression import CelExpression, CelLineCondition, InvalidExpression
 
@@ -378,10 +376,10 @@ class _Builder:
 
     def event_types(self) -> dict[str, EventType]:
         """Return the built-in event types and the declared ones, by key."""
-        types = {key: EventType(key) for key in (*BUILT_IN_EVENT_TYPES, ENROLMENT)}
+        types = {key: EventType(key) for key in (*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES)}
         for key, declared in self.file.event_types.items():
             path = ("event_types", key)
-            if key in {REFUND, ENROLMENT} and declared.attributes is not None:
+            if key in {REFUND, *OWN_EVENT_TYPES} and declared.attributes is not None:
                 self.fault((*path, "attributes"), f"{key!r} is built in and has no attributes of its own; remove them")
             name = self.text((*path, "name"), declared.name) if declared.name else None
             check = None
@@ -430,7 +428,7 @@ class _Builder:
                 "completion": 0.5,
                 "birthday": False,
                 "tenure_days": 10,
-                "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, ENROLMENT, *self.file.event_types), 1),
+                "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES, *self.file.event_types), 1),
             },
             "earned": 10,
         }

@@ -8,7 +8,8 @@ import yaml
 
 from loyalty.explanation import Explanation
 from loyalty.member import Member
-from loyalty.programme import Programme, Text
+from loyalty.programme import Programme
+from loyalty.text import Text
 from models.programme_file import LOCALES
 from models.snapshot import EntryView
 from resolvers.context import Context

@@ -16,23 +16,22 @@ from loyalty.explanation import Explanation, Reason
 from loyalty.ledger import Account, Cause, Entry, Record, record_hash
 from loyalty.member import Member, Profile
 from loyalty.number import number_from
+from loyalty.period import CapPeriod, Expiry
 from loyalty.programme import (
     Cap,
-    CapPeriod,
     EarningRule,
     EventType,
-    Expiry,
     Programme,
     Qualification,
     QualificationKind,
     Rate,
     Rounding,
     SpentPoints,
-    Text,
     Tier,
 )
 from loyalty.refusal import Refusal
 from loyalty.replay import Proof
+from loyalty.text import Text
 from models.attributes import JsonSchemaCheck
 from models.expression import CelExpression, CelLineCondition
 

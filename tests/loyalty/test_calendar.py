@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from loyalty_build import thorough
 
 from loyalty.calendar import cap_span, day_of, end_of, expiry_day, months_later, start_of
-from loyalty.programme import CapPeriod, EndOf, Expiry
+from loyalty.period import CapPeriod, EndOf, Expiry
 
 # Zones whose clocks change at midnight, by half an hour, or that once left out a whole day.
 ZONES = ("Europe/Paris", "America/New_York", "Africa/Cairo", "America/Havana", "Australia/Lord_Howe", "Pacific/Apia")

@@ -36,7 +36,8 @@ from loyalty.event import PURCHASE, REFUND, Channel, Purchase
 from loyalty.explanation import Reason
 from loyalty.ledger import Account, EntryKind, Record, Standing, record_hash
 from loyalty.member import Member, Profile, due_at
-from loyalty.programme import CapPeriod, EndOf, Expiry, Programme, Rounding, SpentPoints, Stacking
+from loyalty.period import CapPeriod, EndOf, Expiry
+from loyalty.programme import Programme, Rounding, SpentPoints, Stacking
 from loyalty.refusal import Refusal, RefusalCode
 from loyalty.replay import rewind
 

@@ -12,7 +12,10 @@ from loyalty_build import Story, cap, flat, laws, line, per_euro, programme, rec
 from loyalty.earning import POINTS_MAX, spread, whole_points, without_old_spans
 from loyalty.event import Channel
 from loyalty.explanation import Explanation, Reason
-from loyalty.programme import CapPeriod, EarningRule, ExpressionFault, Programme, Rounding, Stacking, Window
+from loyalty.expression import ExpressionFault
+from loyalty.period import CapPeriod
+from loyalty.programme import EarningRule, Programme, Rounding, Stacking
+from loyalty.window import Window
 
 DOWN, HALF_UP, UP = Rounding.DOWN, Rounding.HALF_UP, Rounding.UP
 

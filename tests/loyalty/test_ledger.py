@@ -16,7 +16,7 @@ from loyalty.ledger import (
     balances_after,
     record_hash,
 )
-from loyalty.programme import Expiry
+from loyalty.period import Expiry
 
 NOON = datetime(2024, 3, 1, 12, 0, tzinfo=UTC)
 LOT = LotKey(date(2024, 3, 1), None)

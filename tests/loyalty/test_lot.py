@@ -5,7 +5,7 @@ from loyalty_build import Story, flat, programme
 
 from loyalty.ledger import LotKey
 from loyalty.lot import Lot, overdue, spend, spending_order, with_points, without_forgotten
-from loyalty.programme import EndOf, Expiry
+from loyalty.period import EndOf, Expiry
 
 
 def key(earned: str, expires: str | None = None) -> LotKey:

@@ -26,7 +26,8 @@ from loyalty.decision import Decision
 from loyalty.event import Purchase
 from loyalty.explanation import Reason
 from loyalty.ledger import Account, EntryKind
-from loyalty.programme import EndOf, Expiry, Rounding, SpentPoints
+from loyalty.period import EndOf, Expiry
+from loyalty.programme import Rounding, SpentPoints
 from loyalty.refusal import Refusal, RefusalCode
 
 THIRTY_DAYS = Expiry(days=30)

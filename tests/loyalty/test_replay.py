@@ -8,7 +8,8 @@ from loyalty_build import LIFETIME, Story, per_euro, programme, proof
 from loyalty.ledger import Account, Standing, record_hash
 from loyalty.lot import Lot
 from loyalty.member import Member
-from loyalty.programme import Expiry, SpentPoints
+from loyalty.period import Expiry
+from loyalty.programme import SpentPoints
 from loyalty.replay import Proof, rewind
 from loyalty.tier import LIFETIME_BUCKET
 

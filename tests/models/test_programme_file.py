@@ -6,19 +6,9 @@ import pytest
 
 import models
 from loyalty.event import Channel
-from loyalty.programme import (
-    Cap,
-    CapPeriod,
-    EndOf,
-    Expiry,
-    Qualification,
-    QualificationKind,
-    Rate,
-    Rounding,
-    SpentPoints,
-    Stacking,
-    Window,
-)
+from loyalty.period import CapPeriod, EndOf, Expiry
+from loyalty.programme import Cap, Qualification, QualificationKind, Rate, Rounding, SpentPoints, Stacking
+from loyalty.window import Window
 from models.programme_file import (
     FILE_BYTES_MAX,
     Difference,

@@ -1,0 +1,120 @@
+"""The catalogue: a programme's offers, rewards and contents, found by key and by code, and ranked.
+
+It is kept in memory and changed in place as its documents change; decisions read it and never change it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from loyalty.offer import CodeKind, Offer
+from loyalty.reward import InstantReward, Reward
+from loyalty.text import Text
+
+
+def normal_code(text: str) -> str:
+    """Return the one form of a code that people type: upper case, no spaces."""
+    return "".join(text.split()).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A text for a place of an app, a website or a screen. `version` grows with each change; 0 in a programme file."""
+
+    key: str
+    title: Text
+    body: Text
+    image: str | None = None
+    version: int = 0
+
+
+class Catalogue:
+    """What a programme offers. `version` grows with every change, so that what was worked out from it can be kept."""
+
+    def __init__(
+        self,
+        offers: Iterable[Offer] = (),
+        rewards: Iterable[Reward] = (),
+        contents: Iterable[Content] = (),
+        instant_rewards: Iterable[InstantReward] = (),
+    ) -> None:
+        self._offers: dict[str, Offer] = {}
+        self._rewards = {reward.key: reward for reward in rewards}
+        self._contents = {content.key: content for content in contents}
+        self._by_code: dict[str, str] = {}
+        self.instant_rewards = tuple(instant_rewards)
+        self.version = 0
+        for offer in offers:
+            self.put_offer(offer)
+
+    @property
+    def offers(self) -> Mapping[str, Offer]:
+        """All offers by key, whether they are on or not."""
+        return self._offers
+
+    @property
+    def rewards(self) -> Mapping[str, Reward]:
+        """All rewards by key."""
+        return self._rewards
+
+    @property
+    def contents(self) -> Mapping[str, Content]:
+        """All contents by key."""
+        return self._contents
+
+    def offer_by_code(self, code: str) -> Offer | None:
+        """Return the offer of a code that all members share."""
+        key = self._by_code.get(normal_code(code))
+        return self._offers[key] if key is not None else None
+
+    def offers_by_prefix(self, prefix: str) -> Iterator[Offer]:
+        """Tell the offers whose members' codes begin with `prefix`."""
+        key = self._by_code.get(f"{normal_code(prefix)}-")
+        if key is not None:
+            yield self._offers[key]
+
+    def put_offer(self, offer: Offer) -> None:
+        """Add an offer, or take it in place of the one with its key."""
+        self.drop_offer(offer.key)
+        self._offers[offer.key] = offer
+        name = _code_name(offer)
+        if name is not None:
+            self._by_code[name] = offer.key
+        self.version += 1
+
+    def drop_offer(self, key: str) -> None:
+        """Take an offer away, if it is there."""
+        offer = self._offers.pop(key, None)
+        if offer is None:
+            return
+        name = _code_name(offer)
+        if name is not None and self._by_code.get(name) == key:
+            del self._by_code[name]
+        self.version += 1
+
+    def put_reward(self, reward: Reward) -> None:
+        """Add a reward, or take it in place of the one with its key."""
+        self._rewards[reward.key] = reward
+        self.version += 1
+
+    def drop_reward(self, key: str) -> None:
+        """Take a reward away, if it is there."""
+        if self._rewards.pop(key, None) is not None:
+            self.version += 1
+
+    def put_content(self, content: Content) -> None:
+        """Add a content, or take it in place of the one with its key."""
+        self._contents[content.key] = content
+        self.version += 1
+
+    def drop_content(self, key: str) -> None:
+        """Take a content away, if it is there."""
+        if self._contents.pop(key, None) is not None:
+            self.version += 1
+
+
+def _code_name(offer: Offer) -> str | None:
+    """Return the name an offer's code is found by: the code itself, or the prefix of members' codes and a dash."""
+    if offer.code is None or offer.code.kind is CodeKind.POOL:
+        return None
+    text = normal_code(offer.code.text)
+    return f"{text}-" if offer.code.kind is CodeKind.MEMBER else text

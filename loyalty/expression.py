@@ -1,0 +1,30 @@
+"""What the rules of a programme are made of: compiled expressions and checks, whoever compiles them."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class Expression(Protocol):
+    """A compiled expression of the rules' language (CEL)."""
+
+    @property
+    def source(self) -> str:
+        """The text it was compiled from."""
+
+    def evaluate(self, variables: Mapping[str, Any]) -> Any:
+        """Return its value.
+
+        Raises:
+            ExpressionFault: the expression does not fit the event, a missing attribute or a wrong type.
+        """
+
+
+class ExpressionFault(Exception):  # noqa: N818 - a fault in a programme's rule, told to its author
+    """An expression that cannot be evaluated for an event; carries the evaluator's own words."""
+
+
+class AttributesCheck(Protocol):
+    """A compiled JSON Schema of an event type's attributes."""
+
+    def fault(self, attributes: Mapping[str, Any]) -> str | None:
+        """Return the first thing wrong with `attributes`, as a sentence with its path, or None."""
