@@ -59,7 +59,14 @@ async def running_services(
     await database.prepare()
     hub, programmes = Hub(), Programmes(database)
     await programmes.load()
-    feed = Feed(database, hub, on_programme=programmes.follow, on_lag=metrics.feed_lag.observe)
+    feed = Feed(
+        database,
+        hub,
+        on_programme=programmes.follow,
+        on_item=programmes.follow_item,
+        catch_up=programmes.catch_up,
+        on_lag=metrics.feed_lag.observe,
+    )
     async with Committer(database, on_group=metrics.on_group) as committer:
         services = Services(
             database, committer, Reader(database), hub, feed, programmes, clock=now, bounds=limits.bounds()

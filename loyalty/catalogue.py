@@ -5,8 +5,11 @@ It is kept in memory and changed in place as its documents change; decisions rea
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
 
 from loyalty.offer import CodeKind, Offer
+from loyalty.offer_index import OfferIndex
 from loyalty.reward import InstantReward, Reward
 from loyalty.text import Text
 
@@ -41,10 +44,15 @@ class Catalogue:
         self._rewards = {reward.key: reward for reward in rewards}
         self._contents = {content.key: content for content in contents}
         self._by_code: dict[str, str] = {}
+        self._index: OfferIndex | None = None
         self.instant_rewards = tuple(instant_rewards)
         self.version = 0
         for offer in offers:
             self.put_offer(offer)
+        # What the programme file says itself; the rest comes and goes without a release.
+        self.own_offers = frozenset(self._offers)
+        self.own_rewards = frozenset(self._rewards)
+        self.own_contents = frozenset(self._contents)
 
     @property
     def offers(self) -> Mapping[str, Offer]:
@@ -72,13 +80,21 @@ class Catalogue:
         if key is not None:
             yield self._offers[key]
 
+    def offer_index(self, day: date, zone: ZoneInfo) -> OfferIndex:
+        """Return the offers of a day as ranking wants them: kept, and made anew when another day is asked for."""
+        if self._index is None or (self._index.day, self._index.zone) != (day, zone):
+            self._index = OfferIndex(self._offers.values(), day, zone)
+        return self._index
+
     def put_offer(self, offer: Offer) -> None:
         """Add an offer, or take it in place of the one with its key."""
         self.drop_offer(offer.key)
         self._offers[offer.key] = offer
-        name = _code_name(offer)
+        name = code_name(offer)
         if name is not None:
             self._by_code[name] = offer.key
+        if self._index is not None:
+            self._index.put(offer)
         self.version += 1
 
     def drop_offer(self, key: str) -> None:
@@ -86,9 +102,11 @@ class Catalogue:
         offer = self._offers.pop(key, None)
         if offer is None:
             return
-        name = _code_name(offer)
+        name = code_name(offer)
         if name is not None and self._by_code.get(name) == key:
             del self._by_code[name]
+        if self._index is not None:
+            self._index.drop(offer)
         self.version += 1
 
     def put_reward(self, reward: Reward) -> None:
@@ -112,7 +130,7 @@ class Catalogue:
             self.version += 1
 
 
-def _code_name(offer: Offer) -> str | None:
+def code_name(offer: Offer) -> str | None:
     """Return the name an offer's code is found by: the code itself, or the prefix of members' codes and a dash."""
     if offer.code is None or offer.code.kind is CodeKind.POOL:
         return None

@@ -14,9 +14,36 @@ from loyalty.earning import earn
 from loyalty.event import ENROLMENT, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event
 from loyalty.ledger import Cause, Standing
 from loyalty.member import Member, Profile
+from loyalty.offer import purchase_ref
+from loyalty.ordering import (
+    AdvanceOrder,
+    CancelOrder,
+    HoldPoints,
+    PlaceOrder,
+    ReleaseHold,
+    advance,
+    cancel,
+    grant_instantly,
+    hold,
+    needs_of_rewards,
+    place,
+    release,
+)
 from loyalty.programme import Programme
+from loyalty.redemption import (
+    ActivateOffer,
+    NoteOffers,
+    RedeemOffer,
+    act_in_earning,
+    activate,
+    give_back_uses,
+    needs_of_offers,
+    note,
+    redeem,
+)
 from loyalty.refund import take_back
 from loyalty.refusal import Refusal, RefusalCode
+from loyalty.supply import NO_FACTS, NO_NEEDS, Facts, Needs, joined
 
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 
@@ -59,26 +86,97 @@ class Settle:
     cause: Cause
 
 
-Command = Enrol | RecordEvent | AdjustPoints | Settle
+Command = (
+    Enrol
+    | RecordEvent
+    | AdjustPoints
+    | Settle
+    | ActivateOffer
+    | RedeemOffer
+    | NoteOffers
+    | PlaceOrder
+    | CancelOrder
+    | AdvanceOrder
+    | HoldPoints
+    | ReleaseHold
+)
+
+
+def needs(command: Command, member: Member | None, programme: Programme) -> Needs:
+    """Return what `command` may depend on besides its member, to be read in the same transaction as the member."""
+    if isinstance(command, RecordEvent):
+        return _needs_of_event(command, member, programme)
+    if isinstance(command, ActivateOffer | RedeemOffer):
+        offer = programme.catalogue.offers.get(command.offer)
+        given = (offer.reward,) if offer is not None and offer.reward is not None else ()
+        offers = needs_of_offers((command.offer,), programme, activates=isinstance(command, ActivateOffer))
+        return joined([offers, needs_of_rewards(given, programme)])
+    if isinstance(command, PlaceOrder):
+        return needs_of_rewards((command.reward,), programme, appointment=command.appointment)
+    if isinstance(command, HoldPoints):
+        return needs_of_rewards((command.reward,) if command.reward is not None else (), programme)
+    if isinstance(command, CancelOrder):
+        return Needs(orders=frozenset({command.order}))
+    if isinstance(command, AdvanceOrder):
+        given = (command.exchange_for,) if command.exchange_for is not None else ()
+        return joined([Needs(orders=frozenset({command.order})), needs_of_rewards(given, programme)])
+    return NO_NEEDS
+
+
+def _needs_of_event(command: RecordEvent, member: Member | None, programme: Programme) -> Needs:
+    event, catalogue = command.event, programme.catalogue
+    if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.bound)):
+        return NO_NEEDS
+    bound = member.bound.get(purchase_ref(event.sender, event.key), ()) if member is not None else ()
+    instants = tuple(instant.reward for instant in catalogue.instant_rewards)
+    lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
+    return joined([needs_of_offers(bound, programme), needs_of_rewards(instants, programme), lists])
 
 
 def decide(
-    command: Command, member: Member | None, programme: Programme, now: datetime
+    command: Command, member: Member | None, programme: Programme, now: datetime, facts: Facts = NO_FACTS
 ) -> Decision | Refusal | Unchanged:
-    """Return what `command` does to `member` under `programme` at `now`.
+    """Return what `command` does to `member` under `programme` at `now`; `facts` answer its `needs`.
 
     Returns a `Refusal` where the caller can mend something, `Unchanged` where a `Settle` finds nothing due.
+
+    Raises:
+        NotRead: the facts lack something that the command depends on.
     """
     if isinstance(command, Enrol):
         return _enrol(command, programme, now)
     if member is None:
         return Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
     if isinstance(command, RecordEvent):
-        return _record_event(command, member, programme, now)
+        return _record_event(command, member, programme, now, facts)
     if isinstance(command, AdjustPoints):
         return _adjust_points(command, member, programme, now)
     draft = Draft(member, programme, now)
-    return draft.close(command.cause) if draft.changed else Unchanged()
+    if isinstance(command, Settle):
+        return draft.close(command.cause) if draft.changed else Unchanged()
+    return _serve(command, draft, facts)
+
+
+def _serve(command: Command, draft: Draft, facts: Facts) -> Decision | Refusal:
+    """Return the decision on what a member does with offers, rewards and orders."""
+    match command:
+        case ActivateOffer():
+            return activate(command, draft, facts)
+        case RedeemOffer():
+            return redeem(command, draft, facts)
+        case NoteOffers():
+            return note(command, draft)
+        case PlaceOrder():
+            return place(command, draft, facts)
+        case CancelOrder():
+            return cancel(command, draft, facts)
+        case AdvanceOrder():
+            return advance(command, draft, facts)
+        case HoldPoints():
+            return hold(command, draft, facts)
+        case ReleaseHold():
+            return release(command, draft)
+    raise TypeError(f"no decision is made on {type(command).__name__}")
 
 
 def _enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Refusal:
@@ -156,7 +254,9 @@ def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
     return None
 
 
-def _record_event(command: RecordEvent, member: Member, programme: Programme, now: datetime) -> Decision | Refusal:
+def _record_event(
+    command: RecordEvent, member: Member, programme: Programme, now: datetime, facts: Facts
+) -> Decision | Refusal:
     event = command.event
     refusal = _check_event(event, programme, now)
     if refusal is not None:
@@ -167,7 +267,11 @@ def _record_event(command: RecordEvent, member: Member, programme: Programme, no
     earned = earn(event, draft.member, programme)
     if draft.member.lifetime + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
-    counted = draft.earn(event, earned)
+    used: tuple[tuple[str, int], ...] = ()
+    if event.type == PURCHASE:
+        used = act_in_earning(event, earned, draft, facts)
+        earned.why = [*earned.why, *grant_instantly(event, draft, facts, command.cause)]
+    counted = replace(draft.earn(event, earned), offers=used)
     return draft.close(command.cause, counted=counted)
 
 
@@ -185,6 +289,8 @@ def _refund(command: RecordEvent, draft: Draft) -> Decision | Refusal:
     if isinstance(taken, Refusal):
         return taken
     draft.reverse(event, bought, taken)
+    if all(share == 1 for share in taken.returned):
+        give_back_uses(bought, draft)
     counted = CountedEvent(
         event=event,
         member=draft.member.id,

@@ -1,28 +1,59 @@
 """A decision in the making: the entries and the state that they lead to, kept in step.
 
-A draft begins by doing what time demands (expired lots, the end of a tier's period), so every decision starts from a
-settled member.
+A draft begins by doing what time demands (lapsed holds, expired lots, the end of a tier's period), so every decision
+starts from a settled member.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 
 from loyalty.calendar import cap_span, day_of, end_of, expiry_day
 from loyalty.decision import Decision
-from loyalty.earning import Earned, without_old_spans
-from loyalty.event import Channel, CountedEvent, Event
+from loyalty.earning import Earned, earn, without_old_spans
+from loyalty.event import Channel, CountedEvent, Event, Grant
 from loyalty.explanation import Explanation, Reason
+from loyalty.hold import LAPSED_KEPT_MAX, Hold
 from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, record_hash
 from loyalty.lot import EXPIRED_LOT_KEPT_DAYS, overdue, spend, with_points, without_forgotten
 from loyalty.member import Member
+from loyalty.notice import Notice, NoticeKind
+from loyalty.offer import OfferUse
+from loyalty.order import Order
 from loyalty.programme import Programme, SpentPoints
 from loyalty.refund import TakenBack
+from loyalty.supply import CodeMove, CodeState, CounterKey
 from loyalty.tier import LIFETIME_BUCKET, keep_days, restand
 
 BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
+BOUND_MAX = 50
+ORDER_SPANS_KEPT = 400
+OFFERS_KEPT_DAYS = 400
+
+_NOTICE_OF = {
+    (EntryKind.EARN, True): NoticeKind.POINTS_EARNED,
+    (EntryKind.REVERSE, False): NoticeKind.POINTS_TAKEN_BACK,
+    (EntryKind.REVERSE, True): NoticeKind.POINTS_RELEASED,
+    (EntryKind.EXPIRE, False): NoticeKind.POINTS_EXPIRED,
+    (EntryKind.ADJUST, True): NoticeKind.POINTS_GIVEN,
+    (EntryKind.ADJUST, False): NoticeKind.POINTS_DEDUCTED,
+    (EntryKind.HOLD, False): NoticeKind.POINTS_HELD,
+    (EntryKind.RELEASE, True): NoticeKind.POINTS_RELEASED,
+}
+
+
+def without_forgotten_offers(
+    offers: Mapping[str, OfferUse], programme: Programme, now: datetime
+) -> Mapping[str, OfferUse]:
+    """Return what the member did with offers, without those that ended so long ago that nothing can ask for them."""
+    horizon = now - timedelta(days=OFFERS_KEPT_DAYS)
+    known = programme.catalogue.offers
+    if all(key in known and not known[key].is_over(horizon) for key in offers):
+        return offers
+    return {key: use for key, use in offers.items() if key not in known or not known[key].is_over(horizon)}
 
 
 class Draft:
@@ -37,6 +68,12 @@ class Draft:
         self.version = member.version + 1
         self._before = member
         self.member = member
+        self.notices: list[Notice] = []
+        self.orders: dict[str, Order] = {}
+        self.taken: Counter[CounterKey] = Counter()
+        self.codes: list[CodeMove] = []
+        for hold in [hold for hold in member.holds if hold.expires_at <= now]:
+            self.release(hold, lapsed=True)
         self._expire_overdue()
         # Without new points a tier changes only where its period is over, or where the programme changed.
         is_over = member.standing.until is not None and member.standing.until <= now
@@ -111,6 +148,190 @@ class Draft:
         self._count(event.type, self._uncapped(bought.earned_on, taken.by_rule))
         self._restand()
 
+    def engage(self, event: Event) -> None:
+        """Count something the member did within the programme, and credit what rules give for it."""
+        earned = earn(event, self.member, self.programme)
+        if earned.why:
+            self.earn(event, earned)
+        else:
+            self._count(event.type, earned.capped)
+
+    def add_bonus(self, event: Event, bought: CountedEvent, grant: Grant, why: Explanation) -> None:
+        """Credit what an offer gives for a purchase that was counted before, into that purchase's own lot.
+
+        Of lines that came back meanwhile nothing is given: `grant` is what the whole purchase would have given.
+        """
+        points = grant.points - sum(
+            int(part * share) for part, share in zip(grant.by_line, bought.returned, strict=True)
+        )
+        self._post(
+            EntryKind.EARN,
+            self._credit(points, LotKey(bought.earned_on, bought.expires_on)),
+            occurred_at=event.occurred_at,
+            channel=event.channel,
+            why=(replace(why, points=points),),
+            label="offer",
+            params={"offer": str(event.attributes["offer"])},
+        )
+        self._qualify(bought.earned_on, points if grant.qualifying else 0)
+        self._expire_overdue()
+        self._restand()
+
+    def give_bonus(self, event: Event, points: int, why: Explanation) -> None:
+        """Credit what an offer gives by itself, for no purchase."""
+        day = day_of(event.occurred_at, self.programme.zone)
+        self._post(
+            EntryKind.EARN,
+            self._credit(points, LotKey(day, expiry_day(day, self.programme.expiry))),
+            occurred_at=event.occurred_at,
+            channel=event.channel,
+            why=(why,),
+            label="offer",
+            params={"offer": str(event.attributes["offer"])},
+        )
+        self._expire_overdue()
+
+    def hold(self, hold: Hold, *, channel: Channel) -> None:
+        """Keep points for a checkout, oldest lots first; `hold.lots` is filled in."""
+        parts = spend(self.member.lots, hold.points)
+        postings = [Posting(Account.AVAILABLE, -points, lot) for lot, points in parts]
+        postings.append(Posting(Account.HELD, sum(points for _, points in parts)))
+        self._post(
+            EntryKind.HOLD,
+            postings,
+            occurred_at=self.now,
+            channel=channel,
+            why=(),
+            label="hold",
+            params={"reward": hold.reward} if hold.reward else {},
+        )
+        self.member = replace(self.member, holds=(*self.member.holds, replace(hold, lots=tuple(parts))))
+        self.taken.update(hold.took)
+
+    def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False) -> None:
+        """Let a hold go: its points back to their lots, and what it took back to all.
+
+        With `keeps_supplies` the piece and the code go on to an order, and points that expired while they were held are
+        still there for it.
+        """
+        self._post(
+            EntryKind.RELEASE,
+            self._restored(hold.lots, Account.HELD),
+            occurred_at=hold.expires_at if lapsed else self.now,
+            channel=Channel.SYSTEM,
+            why=(),
+            label="release",
+            params={"reward": hold.reward} if hold.reward else {},
+        )
+        self.member = replace(
+            self.member,
+            holds=tuple(kept for kept in self.member.holds if kept.id != hold.id),
+            lapsed=(*self.member.lapsed, hold.id)[-LAPSED_KEPT_MAX:] if lapsed else self.member.lapsed,
+        )
+        if keeps_supplies:
+            return
+        self.taken.subtract(hold.took)
+        if hold.pool is not None and hold.code is not None:
+            self.codes.append(CodeMove(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
+        self._expire_overdue()
+
+    def burn(self, points: int, *, channel: Channel, reward: str) -> tuple[tuple[LotKey, int], ...]:
+        """Spend points on a reward, oldest lots first; return which lots gave how much."""
+        parts = spend(self.member.lots, points)
+        postings = [Posting(Account.AVAILABLE, -part, lot) for lot, part in parts]
+        postings.append(Posting(Account.REDEEMED, points))
+        self._post(
+            EntryKind.BURN,
+            postings,
+            occurred_at=self.now,
+            channel=channel,
+            why=(),
+            label="order",
+            params={"reward": reward},
+        )
+        self._expire_overdue()
+        return tuple(parts)
+
+    def unburn(self, parts: Sequence[tuple[LotKey, int]], *, recovered: int, channel: Channel, reward: str) -> None:
+        """Give points back that were spent on a reward, to the lots that they came from.
+
+        `recovered` of them make good what was written off since: those points were spent on this very reward. A lot
+        whose time is over comes back for the programme's days of grace.
+        """
+        graced = tuple((self._graced(lot), points) for lot, points in parts)
+        why = [Explanation(REFUND_RULE, -recovered, applied=True, reason=Reason.RECOVERED)] if recovered else []
+        self._post(
+            EntryKind.REVERSE,
+            self._restored(graced, Account.REDEEMED, recovered=recovered),
+            occurred_at=self.now,
+            channel=channel,
+            why=why,
+            label="order_back",
+            params={"reward": reward},
+        )
+        self._expire_overdue()
+
+    def _graced(self, lot: LotKey) -> LotKey:
+        if lot.expires_on is None or lot.expires_on >= self.today or not self.programme.grace_days:
+            return lot
+        return LotKey(lot.earned_on, self.today + timedelta(days=self.programme.grace_days))
+
+    def _restored(self, parts: Sequence[tuple[LotKey, int]], source: Account, *, recovered: int = 0) -> list[Posting]:
+        """Return the postings that bring points back from an account: write-offs and debts are made good first."""
+        total = sum(points for _, points in parts)
+        owed = min(total - recovered, self.member.debt)
+        postings = [
+            Posting(source, -total),
+            Posting(Account.WRITTEN_OFF, recovered),
+            Posting(Account.AVAILABLE, owed),
+        ]
+        gone = recovered + owed
+        for lot, points in parts:
+            kept = max(0, points - gone)
+            gone -= points - kept
+            postings.append(Posting(Account.AVAILABLE, kept, lot))
+        return postings
+
+    def set_offer(self, offer: str, use: OfferUse) -> None:
+        """Note what the member has done with an offer."""
+        self.member = replace(self.member, offers={**self.member.offers, offer: use})
+
+    def bind(self, purchase: str, offer: str) -> None:
+        """Note that an offer waits for a purchase that has not been told yet."""
+        waiting = (*self.member.bound.get(purchase, ()), offer)
+        bound = {**self.member.bound, purchase: waiting}
+        self.member = replace(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
+
+    def unbind(self, purchase: str) -> tuple[str, ...]:
+        """Return the offers that waited for a purchase; they wait no more."""
+        bound = dict(self.member.bound)
+        offers = bound.pop(purchase, ())
+        self.member = replace(self.member, bound=bound)
+        return offers
+
+    def count_order(self, key: str, span: str, orders: int) -> None:
+        """Count orders of a limited reward in a span of its limit; below zero where they came back."""
+        spans = dict(self.member.ordered.get(key, {}))
+        spans[span] = max(0, spans.get(span, 0) + orders)
+        kept = {name: spans[name] for name in sorted(spans)[-ORDER_SPANS_KEPT:] if spans[name]}
+        ordered = {**self.member.ordered, key: kept}
+        self.member = replace(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
+
+    def notice(self, kind: NoticeKind, **params: str | int) -> None:
+        """Note something that happened, for the member to be told."""
+        self.notices.append(Notice(kind, params))
+
+    def _notice_entry(self, kind: EntryKind, points: int, params: Mapping[str, str | int]) -> None:
+        told = _NOTICE_OF.get((kind, points > 0)) if points else None
+        if told is not None:
+            self.notice(told, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
+
+    def _notice_standing(self) -> None:
+        before, after = (self.programme.tier(who.standing.tier) for who in (self._before, self.member))
+        if after.rank != before.rank:
+            risen = after.rank > before.rank
+            self.notice(NoticeKind.TIER_REACHED if risen else NoticeKind.TIER_LOST, tier=after.key)
+
     def adjust(self, points: int) -> None:
         """Give points, or take available ones away, oldest lots first."""
         if points > 0:
@@ -135,8 +356,10 @@ class Draft:
         *,
         counted: CountedEvent | None = None,
         amended: CountedEvent | None = None,
+        hold: Hold | None = None,
     ) -> Decision:
         """Return the decision: the next version, and the ledger's record of it chained to the one before."""
+        self._notice_standing()
         record = Record(
             member=self.member.id,
             version=self.version,
@@ -147,6 +370,7 @@ class Draft:
             standing=self.member.standing,
             previous_hash=self._before.head,
             hash="",
+            notices=tuple(self.notices),
         )
         record = replace(record, hash=record_hash(record))
         member = replace(
@@ -157,8 +381,18 @@ class Draft:
             lots=without_forgotten(self.member.lots, self.today),
             qualifying=keep_days(self.programme, self.member.qualifying, now=self.now),
             capped=without_old_spans(self.member.capped, self.programme),
+            offers=without_forgotten_offers(self.member.offers, self.programme, self.now),
         )
-        return Decision(member, record, counted, amended)
+        return Decision(
+            member,
+            record,
+            counted,
+            amended,
+            orders=tuple(replace(order, version=self.version) for order in self.orders.values()),
+            taken={counter: pieces for counter, pieces in self.taken.items() if pieces},
+            codes=tuple(self.codes),
+            hold=hold,
+        )
 
     def _credit(self, points: int, lot: LotKey) -> list[Posting]:
         """Return the postings that give `points`: a debt is filled first, the rest goes into the lot."""
@@ -201,6 +435,7 @@ class Draft:
         self.entries.append(entry)
         balances = dict(self.member.balances)
         lots = self.member.lots
+        self._notice_entry(kind, points, params)
         for posting in moved:
             balances[posting.account] = balances.get(posting.account, 0) + posting.points
             if posting.lot is not None and posting.account is Account.AVAILABLE:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
+from urllib.parse import quote
 
 from loyalty.event import Channel
-from loyalty.ledger import LotKey
+from loyalty.ledger import Cause, LotKey
 from loyalty.reward import RewardKind
 from loyalty.supply import CounterKey
 from loyalty.text import Text
@@ -141,10 +142,20 @@ class Order:
     version: int = 0
 
     @property
+    def code_is_shown(self) -> bool:
+        """Whether the member has been shown the code: once the order is fulfilled or delivered, and ever after."""
+        return any(step.state in {OrderState.FULFILLED, OrderState.DELIVERED} for step in self.history)
+
+    @property
     def before_request(self) -> OrderState:
         """The state that the order was in before its return was asked for."""
         states = [step.state for step in self.history]
         return OrderState.DELIVERED if OrderState.DELIVERED in states else OrderState.FULFILLED
+
+
+def seed_of(programme: str, cause: Cause, name: str = "") -> str:
+    """Return what tells apart all that is ever made: the caller's key, unique for ever, and `name` within it."""
+    return "/".join(quote(part, safe="") for part in (programme, cause.operation, cause.subject, cause.key, name))
 
 
 def order_number(seed: str) -> str:

@@ -5,7 +5,7 @@ changed figure in the programme needs no migration, and the audit can prove each
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -89,11 +89,11 @@ class Facts:
             raise NotRead(str(counter))
         return self.taken[counter]
 
-    def free_code(self, pool: str) -> str | None:
-        """Return a code that nobody has, None where the pool is empty."""
+    def free_code(self, pool: str, *, but: Collection[str] = ()) -> str | None:
+        """Return a code that nobody has and that is none of `but`; None where the pool is empty."""
         if pool not in self.codes:
             raise NotRead(pool)
-        return next(iter(self.codes[pool]), None)
+        return next((code for code in self.codes[pool] if code not in but), None)
 
     def member_lists(self) -> frozenset[str]:
         """Return the lists that the member is on."""
@@ -102,6 +102,7 @@ class Facts:
         return self.lists
 
 
+NO_NEEDS = Needs()
 NO_FACTS = Facts()
 
 

@@ -12,9 +12,16 @@ from typing import Any
 
 from loyalty.event import Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
 from loyalty.explanation import Explanation, Reason
+from loyalty.hold import Hold
 from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
 from loyalty.lot import Lot
 from loyalty.member import Member, Profile
+from loyalty.notice import Notice, NoticeKind
+from loyalty.offer import OfferUse
+from loyalty.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.reward import RewardKind
+from loyalty.supply import CounterKey, Supply
+from loyalty.text import Text
 
 Document = dict[str, Any]
 
@@ -116,6 +123,7 @@ def record_document(record: Record, programme: str) -> Document:
         "standing": standing_document(record.standing),
         "previous_hash": record.previous_hash,
         "hash": record.hash,
+        "notices": [notice_row(notice) for notice in record.notices],
     }
 
 
@@ -131,6 +139,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
         standing=standing_of(document["standing"]),
         previous_hash=document["previous_hash"],
         hash=document["hash"],
+        notices=tuple(notice_of(row) for row in document.get("notices", ())),
     )
 
 
@@ -165,7 +174,174 @@ def member_document(member: Member) -> Document:
         "cards": list(member.cards),
         "head": member.head,
         "programme_version": member.programme_version,
+        **_shopping_document(member),
     }
+
+
+def _shopping_document(member: Member) -> Document:
+    """Return what a member has to do with offers and rewards; most have little or nothing, and then nothing is kept."""
+    parts = {
+        "holds": [hold_document(hold) for hold in member.holds],
+        "lapsed": list(member.lapsed),
+        "offers": {key: use_document(use) for key, use in member.offers.items()},
+        "bound": [[purchase, list(offers)] for purchase, offers in member.bound.items()],
+        "ordered": [[key, dict(spans)] for key, spans in member.ordered.items()],
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def use_document(use: OfferUse) -> Document:
+    """Return what a member did with an offer as it is stored."""
+    stored = {name: getattr(use, name) for name in OfferUse.__slots__}
+    return {name: value for name, value in {**stored, "purchases": list(use.purchases)}.items() if value}
+
+
+def use_of(document: Mapping[str, Any]) -> OfferUse:
+    """Return what a member did with an offer."""
+    return OfferUse(**{**document, "purchases": tuple(document.get("purchases", ()))})
+
+
+def counter_row(counter: CounterKey) -> list[Any]:
+    """Return which counter, as a compact row."""
+    return [counter.kind.value, counter.key, counter.at]
+
+
+def counter_fields(programme: str, counter: CounterKey) -> Document:
+    """Return what a counter's document says besides how much was taken."""
+    return {"programme": programme, "kind": counter.kind.value, "key": counter.key, "at": counter.at}
+
+
+def counter_of(row: list[Any]) -> CounterKey:
+    """Return the counter of a row."""
+    return CounterKey(Supply(row[0]), row[1], row[2])
+
+
+def _lot_rows(lots: Iterable[tuple[LotKey, int]]) -> list[list[Any]]:
+    return [[_iso(lot.earned_on), _day(lot.expires_on), points] for lot, points in lots]
+
+
+def _lots_of(rows: Iterable[list[Any]]) -> tuple[tuple[LotKey, int], ...]:
+    return tuple(
+        (LotKey(date.fromisoformat(earned_on), _to_day(expires_on)), points) for earned_on, expires_on, points in rows
+    )
+
+
+def hold_document(hold: Hold) -> Document:
+    """Return a hold as it is stored, within its member."""
+    return without_none(
+        {
+            "id": hold.id,
+            "points": hold.points,
+            "expires_at": hold.expires_at,
+            "lots": _lot_rows(hold.lots),
+            "reward": hold.reward,
+            "took": [counter_row(counter) for counter in hold.took],
+            "pool": hold.pool,
+            "code": hold.code,
+        }
+    )
+
+
+def hold_of(document: Mapping[str, Any]) -> Hold:
+    """Return the hold of a document."""
+    return Hold(
+        **{
+            **document,
+            "lots": _lots_of(document["lots"]),
+            "took": tuple(counter_of(row) for row in document["took"]),
+        }
+    )
+
+
+def text_document(text: Text) -> Document:
+    """Return a text as it is stored."""
+    by_channel = {channel.value: dict(wordings) for channel, wordings in text.by_channel.items()}
+    document: Document = {"by_locale": dict(text.by_locale), "default": text.default}
+    return {**document, "by_channel": by_channel} if by_channel else document
+
+
+def text_of(document: Mapping[str, Any]) -> Text:
+    """Return the text of a document."""
+    by_channel = {Channel(channel): wordings for channel, wordings in document.get("by_channel", {}).items()}
+    return Text(document["by_locale"], document["default"], by_channel)
+
+
+def order_document(order: Order, programme: str) -> Document:
+    """Return an order as it is stored."""
+    reward = order.reward
+    return without_none(
+        {
+            "_id": order.id,
+            "programme": programme,
+            "number": order.number,
+            "member": order.member,
+            "reward": without_none(
+                {
+                    **{name: getattr(reward, name) for name in Ordered.__slots__},
+                    "kind": reward.kind.value,
+                    "title": text_document(reward.title),
+                    "description": text_document(reward.description),
+                }
+            ),
+            "quantity": order.quantity,
+            "points": order.points,
+            "state": order.state.value,
+            "placed_at": order.placed_at,
+            "channel": order.channel.value,
+            "history": [[step.state.value, step.at, step.by, step.note] for step in order.history],
+            "lots": _lot_rows(order.lots),
+            "points_returned": order.points_returned,
+            "returned": order.returned,
+            "recipient": _fields(order.recipient) if order.recipient else None,
+            "delivery": _fields(order.delivery) if order.delivery else None,
+            "appointment": order.appointment,
+            "tracking_url": order.tracking_url,
+            "took": [[*counter_row(counter), pieces] for counter, pieces in order.took],
+            "pool": order.pool,
+            "code": order.code,
+            "limit_key": order.limit_key,
+            "limit_span": order.limit_span,
+            "written_off": order.written_off,
+            "origin": order.origin,
+            "exchanged_for": order.exchanged_for,
+            "version": order.version,
+        }
+    )
+
+
+def _fields(value: Recipient | Delivery) -> Document:
+    return without_none({name: getattr(value, name) for name in type(value).__slots__})
+
+
+def order_of(document: Mapping[str, Any]) -> Order:
+    """Return the order of a document."""
+    reward = document["reward"]
+    fields = {name: document[name] for name in Order.__slots__ if name in document}
+    texts = {"title": text_of(reward["title"]), "description": text_of(reward["description"])}
+    return Order(
+        **{
+            **fields,
+            "id": document["_id"],
+            "reward": Ordered(**{**reward, **texts, "kind": RewardKind(reward["kind"])}),
+            "state": OrderState(document["state"]),
+            "channel": Channel(document["channel"]),
+            "history": tuple(OrderStep(OrderState(state), at, by, note) for state, at, by, note in document["history"]),
+            "lots": _lots_of(document["lots"]),
+            "recipient": Recipient(**document["recipient"]) if "recipient" in document else None,
+            "delivery": Delivery(**document["delivery"]) if "delivery" in document else None,
+            "took": tuple((counter_of(row[:3]), row[3]) for row in document["took"]),
+        }
+    )
+
+
+def notice_row(notice: Notice) -> list[Any]:
+    """Return a notice as a compact row."""
+    return [notice.kind.value, dict(notice.params)]
+
+
+def notice_of(row: list[Any]) -> Notice:
+    """Return the notice of a row."""
+    return Notice(NoticeKind(row[0]), row[1])
 
 
 def member_of(document: Mapping[str, Any]) -> Member:
@@ -189,6 +365,11 @@ def member_of(document: Mapping[str, Any]) -> Member:
         cards=tuple(document["cards"]),
         head=document["head"],
         programme_version=document["programme_version"],
+        holds=tuple(hold_of(hold) for hold in document.get("holds", ())),
+        lapsed=tuple(document.get("lapsed", ())),
+        offers={key: use_of(use) for key, use in document.get("offers", {}).items()},
+        bound={purchase: tuple(offers) for purchase, offers in document.get("bound", ())},
+        ordered=dict(document.get("ordered", ())),
     )
 
 
@@ -236,12 +417,27 @@ def event_fields(counted: CountedEvent) -> Document:
             }
             if purchase
             else None,
-            "grants": [[grant.rule, list(grant.by_line), grant.qualifying] for grant in counted.grants],
+            "grants": grant_rows(counted.grants),
             "earned_on": counted.earned_on.isoformat(),
             "expires_on": _day(counted.expires_on),
             "returned": returned_rows(counted.returned),
+            "offers": [list(used) for used in counted.offers] or None,
         }
     )
+
+
+def amended_fields(counted: CountedEvent) -> Document:
+    """Return what a refund or an offer can change of a counted event."""
+    return {
+        "grants": grant_rows(counted.grants),
+        "returned": returned_rows(counted.returned),
+        "offers": [list(used) for used in counted.offers],
+    }
+
+
+def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
+    """Return what rules and offers gave for an event, as compact rows."""
+    return [[grant.rule, list(grant.by_line), grant.qualifying] for grant in grants]
 
 
 def returned_rows(returned: Iterable[Fraction]) -> list[str]:
@@ -271,4 +467,5 @@ def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
         earned_on=date.fromisoformat(document["earned_on"]),
         expires_on=_to_day(document.get("expires_on")),
         returned=tuple(Fraction(share) for share in document["returned"]),
+        offers=tuple((offer, cost) for offer, cost in document.get("offers", ())),
     )

@@ -13,9 +13,14 @@ from pymongo.write_concern import WriteConcern
 
 from models.documents import (
     DOCUMENTS,
+    AudienceDocument,
+    CatalogueDocument,
+    CodeDocument,
+    CounterDocument,
     EventDocument,
     IdentityDocument,
     MemberDocument,
+    OrderDocument,
     ProgrammeDocument,
     RecordDocument,
 )
@@ -46,6 +51,11 @@ class Database:
         self.events = self._collection(EventDocument)
         self.identities = self._collection(IdentityDocument)
         self.programmes = self._collection(ProgrammeDocument)
+        self.catalogue = self._collection(CatalogueDocument)
+        self.orders = self._collection(OrderDocument)
+        self.counters = self._collection(CounterDocument)
+        self.codes = self._collection(CodeDocument)
+        self.audiences = self._collection(AudienceDocument)
         self.marks: Collection = self.db["marks"]
 
     def _collection(self, document: type[Any]) -> Collection:

@@ -157,6 +157,106 @@ class EventDocument(Document):
     )
 
 
+class OrderDocument(Document):
+    """One order of a reward as it stands; what moved with each step is in the ledger."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    number: str
+    member: str
+    state: str
+    placed_at: datetime
+    version: int
+
+    class Settings:
+        name = "orders"
+        indexes: ClassVar = [
+            IndexModel([("programme", ASCENDING), ("number", ASCENDING)], unique=True),
+            IndexModel(
+                [("programme", ASCENDING), ("member", ASCENDING), ("placed_at", DESCENDING), ("_id", DESCENDING)]
+            ),
+        ]
+
+    validator: ClassVar = _schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "number": STRING,
+            "member": STRING,
+            "reward": OBJECT,
+            "quantity": {**WHOLE, "minimum": 1},
+            "points": {**WHOLE, "minimum": 0},
+            "points_returned": {**WHOLE, "minimum": 0},
+            "returned": {**WHOLE, "minimum": 0},
+            "state": STRING,
+            "placed_at": MOMENT,
+            "history": ARRAY,
+            "version": {**WHOLE, "minimum": 1},
+        }
+    )
+
+
+class CounterDocument(Document):
+    """What was taken so far of what members share: stock, an appointment, an offer's uses or its budget."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    kind: str
+    key: str
+    at: datetime | None
+    taken: int
+
+    class Settings:
+        name = "counters"
+        indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("kind", ASCENDING), ("key", ASCENDING)])]
+
+    validator: ClassVar = _schema(
+        {"_id": STRING, "programme": STRING, "kind": STRING, "key": STRING, "taken": {**WHOLE, "minimum": 0}}
+    )
+
+
+class CodeDocument(Document):
+    """One code of a loaded pool, for ever: free, held, given or void. The `_id` makes each one unique in its pool."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    pool: str
+    code: str
+    state: str
+
+    class Settings:
+        name = "codes"
+        indexes: ClassVar = [
+            IndexModel([("programme", ASCENDING), ("pool", ASCENDING), ("state", ASCENDING), ("_id", ASCENDING)]),
+            IndexModel([("programme", ASCENDING), ("code", ASCENDING)]),
+            IndexModel([("member", ASCENDING)], partialFilterExpression={"member": {"$type": "string"}}),
+        ]
+
+    validator: ClassVar = _schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "pool": STRING,
+            "code": STRING,
+            "state": {"enum": ["free", "held", "given", "void"]},
+        }
+    )
+
+
+class AudienceDocument(Document):
+    """The lists that one member is on. Lists are loaded from files, and offers are for some of them."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    lists: list[str]
+
+    class Settings:
+        name = "audiences"
+        indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("lists", ASCENDING)])]
+
+    validator: ClassVar = _schema({"_id": STRING, "programme": STRING, "lists": ARRAY})
+
+
 class IdentityDocument(Document):
     """One way to say which member: a number, card, email or phone. The `_id` makes each one unique in its programme."""
 
@@ -197,4 +297,66 @@ class ProgrammeDocument(Document):
     )
 
 
-DOCUMENTS = (MemberDocument, RecordDocument, EventDocument, IdentityDocument, ProgrammeDocument)
+class CatalogueDocument(Document):
+    """One version, for ever, of an offer, a reward or a content that was made without a release.
+
+    `item` is its programme, kind and key; `turn` grows with every change of the programme's catalogue; `code` is what
+    its offer is found by at the till; `request` is the caller's key, which counts once.
+    """
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    kind: str
+    key: str
+    item: str
+    version: int
+    turn: int
+    definition: dict[str, Any]
+    digest: str
+    code: str | None
+    retired: bool
+    request: str | None
+    changed_at: datetime
+    changed_by: str
+
+    class Settings:
+        name = "catalogue"
+        indexes: ClassVar = [
+            IndexModel([("item", ASCENDING), ("version", DESCENDING)], unique=True),
+            IndexModel([("programme", ASCENDING), ("turn", ASCENDING)]),
+            IndexModel([("request", ASCENDING)], unique=True, partialFilterExpression={"request": {"$type": "string"}}),
+            IndexModel(
+                [("programme", ASCENDING), ("code", ASCENDING)],
+                partialFilterExpression={"code": {"$type": "string"}},
+            ),
+        ]
+
+    validator: ClassVar = _schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "kind": {"enum": ["offer", "reward", "content"]},
+            "key": STRING,
+            "item": STRING,
+            "version": {**WHOLE, "minimum": 1},
+            "turn": {**WHOLE, "minimum": 1},
+            "definition": OBJECT,
+            "digest": {**STRING, "minLength": 64, "maxLength": 64},
+            "retired": {"bsonType": "bool"},
+            "changed_at": MOMENT,
+        }
+    )
+
+
+DOCUMENTS = (
+    MemberDocument,
+    RecordDocument,
+    EventDocument,
+    IdentityDocument,
+    ProgrammeDocument,
+    OrderDocument,
+    CounterDocument,
+    CodeDocument,
+    AudienceDocument,
+    CatalogueDocument,
+)

@@ -6,7 +6,7 @@ The token lives as long as the process: a process that starts has no watchers ye
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +32,10 @@ RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument
 log = structlog.get_logger(__name__)
 
 
+async def _nothing() -> None:
+    """Catch up with nothing."""
+
+
 class Feed:
     """Follows the database and tells the hub; run `run` as one task for the life of the process."""
 
@@ -41,15 +45,25 @@ class Feed:
         hub: Hub,
         *,
         on_programme: Callable[[Mapping[str, Any]], None],
+        on_item: Callable[[Mapping[str, Any]], None] = lambda _document: None,
+        catch_up: Callable[[], Awaitable[None]] = _nothing,
         on_lag: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """Make a feed; `on_programme` gets each stored programme version, `on_lag` seconds from commit to here."""
+        """Make a feed.
+
+        `on_programme` gets each stored programme version, `on_item` each stored version of an offer, reward or content,
+        `on_lag` seconds from commit to here. `catch_up` reads the items that did not come through the stream: before
+        it was open, or for a programme that was not there.
+        """
         self._db = database
         self._hub = hub
         self._on_programme = on_programme
+        self._on_item = on_item
+        self._catch_up = catch_up
         self._on_lag = on_lag
         self._token: Mapping[str, Any] | None = None
         self._opened_before = False
+        self._behind = True
         self._pause_seconds = RETRY_SECONDS_MIN
         self.opened = asyncio.Event()
 
@@ -70,10 +84,11 @@ class Feed:
             self._pause_seconds = min(self._pause_seconds * 2, RETRY_SECONDS_MAX)
 
     async def _follow(self) -> None:
-        names = [self._db.members.name, self._db.programmes.name]
+        names = [self._db.members.name, self._db.programmes.name, self._db.catalogue.name]
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
         afresh = self._token is None
         missed = self._opened_before and afresh
+        self._behind = self._behind or afresh
         # Raw documents: a change that nobody watches is never decoded.
         database = self._db.db.with_options(codec_options=RAW)
         async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
@@ -81,10 +96,7 @@ class Feed:
             self._token = stream.resume_token or self._token
             self._opened_before = True
             self._pause_seconds = RETRY_SECONDS_MIN
-            if afresh:
-                # What was applied before the stream was open does not come through it.
-                async for programme in newest_versions(self._db):
-                    self._tell_programme(programme)
+            await self._come_up()
             self.opened.set()
             if missed:
                 self._hub.publish_gap()
@@ -93,6 +105,15 @@ class Feed:
                 self._token = stream.resume_token
                 if change is not None:
                     self._tell_safely(change)
+                await self._come_up()
+
+    async def _come_up(self) -> None:
+        """Read what the stream does not bring: what was stored before it was open, or for a programme not yet here."""
+        if self._behind:
+            async for programme in newest_versions(self._db):
+                self._tell_programme(programme)
+            await self._catch_up()
+            self._behind = False
 
     def _tell_safely(self, change: Mapping[str, Any]) -> None:
         """Tell one change. One that cannot be read must not end the feed: its watchers read for themselves."""
@@ -113,6 +134,10 @@ class Feed:
         document = change["fullDocument"]
         if change["ns"]["coll"] == self._db.programmes.name:
             self._tell_programme(decode(document.raw, DECODED))
+            self._behind = True  # its catalogue may have to be read
+            return
+        if change["ns"]["coll"] == self._db.catalogue.name:
+            self._on_item(decode(document.raw, DECODED))
             return
         if not self._hub.watches(change["documentKey"]["_id"]):
             return

@@ -2,6 +2,8 @@
 
 from urllib.parse import quote
 
+from loyalty.supply import CounterKey
+
 
 def joined(*parts: str) -> str:
     """Return one `_id` of several parts."""
@@ -11,6 +13,22 @@ def joined(*parts: str) -> str:
 def event_key(programme: str, operation: str, sender: str, key: str) -> str:
     """Return the `_id` under which an operation's key counts, once, for ever."""
     return joined(programme, operation, sender, key)
+
+
+def counter_id(programme: str, counter: CounterKey) -> str:
+    """Return the `_id` of a counter of what is shared."""
+    at = [counter.at.isoformat()] if counter.at is not None else []
+    return joined(programme, counter.kind, counter.key, *at)
+
+
+def code_id(programme: str, pool: str, code: str) -> str:
+    """Return the `_id` of a code of a pool."""
+    return joined(programme, pool, code)
+
+
+def audience_id(programme: str, member: str) -> str:
+    """Return the `_id` of the lists that a member is on."""
+    return joined(programme, member)
 
 
 def identity_key(programme: str, kind: str, value: str) -> str:

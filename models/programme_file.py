@@ -6,16 +6,16 @@ every gateway from the version that is stored.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time
-from decimal import Decimal
+from datetime import date
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from loyalty.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND, Channel
+from loyalty.expression import ExpressionFault
+from loyalty.offer import Segment
 from loyalty.period import CapPeriod, EndOf, Expiry
 from loyalty.programme import (
     Cap,
@@ -31,75 +31,35 @@ from loyalty.programme import (
     Tier,
 )
 from loyalty.text import Text
-from loyalty.window import Window
 from models.attributes import JsonSchemaCheck
+from models.catalogue_file import CatalogueShape, read_catalogue
 from models.expression import CelExpression, CelLineCondition, InvalidExpression
+from models.fault import Fault, InvalidProgramme
+from models.scope import LOCALES, Scope
+from models.shape import Cel, Key, Names, Number, Shape, WindowShape, Words, hint, place
+from models.yaml_lines import FILE_BYTES_MAX, Lines, Path, load
 
-FILE_BYTES_MAX = 1_000_000
-PLACES_MAX = 200_000
-DEPTH_MAX = 50
-LOCALES = ("fr", "en", "ar")
-WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing wrong in a programme file: its line (from 1), the place in the file's own words, and the fix."""
-
-    line: int
-    place: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.place}: {self.message}" if self.place else f"line {self.line}: {self.message}"
+__all__ = [
+    "FILE_BYTES_MAX",
+    "LOCALES",
+    "Difference",
+    "Fault",
+    "InvalidProgramme",
+    "differences",
+    "read_programme",
+    "source_digest",
+]
 
 
-class InvalidProgramme(Exception):  # noqa: N818 - an answer to the author of a file
-    """A programme file that cannot run; `faults` lists everything that is wrong with it."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
-
-
-def _decimal(value: Any) -> Any:
-    """Take a YAML number as it is written: `0.1` is a tenth."""
-    if isinstance(value, bool):
-        return value
-    return str(value) if isinstance(value, int | float) else value
-
-
-def _text(value: Any) -> Any:
-    return {"": value} if isinstance(value, str) else value
-
-
-def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
-def _expression(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Words = Annotated[dict[str, str], BeforeValidator(_text)]
-Number = Annotated[Decimal, BeforeValidator(_decimal)]
-Keys = Annotated[list[str], BeforeValidator(_listed)]
-Cel = Annotated[str, BeforeValidator(_expression), StringConstraints(min_length=1, max_length=2000)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class _Tier(_Section):
+class _Tier(Shape):
     key: Key
     name: Words
     threshold: int = Field(ge=0, le=1_000_000_000)
-    benefits: list[Words] = []
+    benefits: list[Words] = Field(default=[])
+    relatives: bool = False
 
 
-class _Qualification(_Section):
+class _Qualification(Shape):
     period: QualificationKind = QualificationKind.CALENDAR_YEAR
     months: int = Field(default=12, ge=1, le=60)
     starts: Annotated[str, StringConstraints(pattern=r"^\d\d-\d\d$")] = "01-01"
@@ -119,38 +79,23 @@ class _Qualification(_Section):
         return self
 
 
-class _Expiry(_Section):
+class _Expiry(Shape):
     months: int = Field(default=0, ge=0, le=1200)
     days: int = Field(default=0, ge=0, le=36500)
     end_of: EndOf | None = None
 
 
-class _Rate(_Section):
+class _Rate(Shape):
     points: Number = Field(gt=0, le=1_000_000)
     per: Number = Field(gt=0, le=1_000_000)
 
 
-class _Cap(_Section):
+class _Cap(Shape):
     points: int = Field(gt=0, le=1_000_000_000)
     per: CapPeriod
 
 
-class _Window(_Section):
-    first_day: date | None = None
-    last_day: date | None = None
-    weekdays: list[Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]] = []
-    hours: Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d-\d\d:\d\d$")] | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "_Window":
-        if self.first_day and self.last_day and self.last_day < self.first_day:
-            raise ValueError("last_day is before first_day; swap them")
-        if self.hours is not None:
-            _hours(self.hours)
-        return self
-
-
-class _Rule(_Section):
+class _Rule(Shape):
     key: Key
     name: Words
     event: str
@@ -163,11 +108,11 @@ class _Rule(_Section):
     stacking: Stacking = Stacking.ADD
     group: str = ""
     cap: _Cap | None = None
-    window: _Window | None = None
-    channels: list[Channel] = []
-    stores: Keys = []
-    partners: Keys = []
-    tiers: Keys = []
+    window: WindowShape | None = None
+    channels: list[Channel] = Field(default=[])
+    stores: Names = Field(default=[])
+    partners: Names = Field(default=[])
+    tiers: Names = Field(default=[])
     qualifying: bool = True
 
     @model_validator(mode="after")
@@ -183,16 +128,26 @@ class _Rule(_Section):
         return self
 
 
-class _EventType(_Section):
+class _EventType(Shape):
     name: Words | None = None
     attributes: dict[str, Any] | None = None
 
 
-class _Refunds(_Section):
+class _Refunds(Shape):
     spent_points: SpentPoints = SpentPoints.NEGATIVE
 
 
-class _File(_Section):
+class _Orders(Shape):
+    grace_days: int = Field(default=0, ge=0, le=3660)
+
+
+class _Segment(Shape):
+    key: Key
+    name: Words
+    when: Cel
+
+
+class _File(CatalogueShape):
     programme: Key
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -202,124 +157,56 @@ class _File(_Section):
     qualification: _Qualification = _Qualification()
     expiry: _Expiry = _Expiry()
     refunds: _Refunds = _Refunds()
-    event_types: dict[Key, _EventType] = {}
+    orders: _Orders = _Orders()
+    event_types: dict[Key, _EventType] = Field(default={})
     rules: list[_Rule] = Field(default=[], max_length=1000)
+    segments: list[_Segment] = Field(default=[], max_length=200)
 
 
-def _hours(text: str) -> tuple[time, time]:
-    try:
-        start, end = (time.fromisoformat(part) for part in text.split("-"))
-    except ValueError as error:
-        raise ValueError(f"hours: {text!r} are no hours; write for example 18:00-20:00") from error
-    return start, end
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads YAML; a value that cannot be made, such as 30 February, is told with its line as other errors are."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Return the value of a node."""
-        try:
-            return super().construct_object(node, deep)
-        except ValueError as error:
-            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
-
-
-class _Lines:
-    """Where each place of a YAML text stands, by its path."""
-
-    def __init__(self, source: str) -> None:
-        self.by_path: dict[tuple[str, ...], int] = {}
-        root = yaml.compose(source, Loader=yaml.SafeLoader)
-        if root is not None:
-            self._walk(root, ())
-
-    def _walk(self, node: yaml.Node, path: tuple[str, ...]) -> None:
-        line = node.start_mark.line + 1
-        if len(path) > DEPTH_MAX:
-            raise InvalidProgramme([Fault(line, ".".join(path[:3]), f"nested more than {DEPTH_MAX} deep; flatten it")])
-        if len(self.by_path) > PLACES_MAX:  # an alias in an alias in an alias: a short file that means a long one
-            raise InvalidProgramme([Fault(line, "", f"more than {PLACES_MAX} places; use fewer aliases")])
-        self.by_path.setdefault(path, line)
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                step = (*path, str(key.value))
-                if step in self.by_path:
-                    raise InvalidProgramme([Fault(key.start_mark.line + 1, ".".join(step), "written twice; keep one")])
-                self.by_path[step] = key.start_mark.line + 1
-                self._walk(value, step)
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                self._walk(value, (*path, str(index)))
-
-    def fault(self, path: tuple[str | int, ...], message: str) -> Fault:
-        """Return a fault at `path`, or at the nearest place above it that is written."""
-        steps = tuple(str(step) for step in path)
-        known = steps
-        while known not in self.by_path and known:
-            known = known[:-1]
-        return Fault(self.by_path.get(known, 1), ".".join(steps), message)
-
-
-_HINTS = {
-    "missing": "is missing; add it",
-    "extra_forbidden": "is not known here; check the spelling or remove it",
-    "string_pattern_mismatch": "does not have the form {pattern}",
-}
-
-
-def _hint(error: Mapping[str, Any]) -> str:
-    hint = _HINTS.get(error["type"], "{msg}")
-    return hint.format(msg=str(error["msg"]).removeprefix("Value error, "), **error.get("ctx", {}))
-
-
-def _parse(source: str) -> tuple[_File, _Lines]:
-    if len(source.encode(errors="replace")) > FILE_BYTES_MAX:
-        raise InvalidProgramme([Fault(1, "", f"the file is larger than {FILE_BYTES_MAX} bytes; split the programme")])
-    try:
-        lines = _Lines(source)
-        raw = yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise InvalidProgramme([Fault(mark.line + 1 if mark else 1, "", f"not YAML: {error.problem}")]) from error
-    except yaml.YAMLError as error:
-        raise InvalidProgramme([Fault(1, "", f"not YAML: {error}")]) from error
-    except RecursionError as error:
-        raise InvalidProgramme([Fault(1, "", f"nested more than {DEPTH_MAX} deep; flatten it")]) from error
-    if not isinstance(raw, dict):
-        raise InvalidProgramme([Fault(1, "", "a programme is a mapping; begin with `programme: KEY`")])
+def _parse(source: str) -> tuple[_File, Lines]:
+    raw, lines = load(source)
     try:
         return _File.model_validate(raw), lines
     except ValidationError as error:
-        faults = [lines.fault(found["loc"], _hint(dict(found))) for found in error.errors()]
+        faults = [lines.fault(place(dict(found)), hint(dict(found))) for found in error.errors()]
         raise InvalidProgramme(sorted(faults, key=lambda fault: fault.line)) from error
 
 
 class _Builder:
     """Turns a parsed file into a programme, collecting what only makes sense across its parts."""
 
-    def __init__(self, file: _File, lines: _Lines, version: int) -> None:
-        self.file, self.lines, self.version = file, lines, version
-        self.faults: list[Fault] = []
+    def __init__(self, file: _File, lines: Lines, version: int) -> None:
+        self.file, self.version = file, version
+        known = file.time_zone in available_timezones()
+        self.scope = Scope(
+            lines,
+            locale=file.locale,
+            zone=ZoneInfo(file.time_zone if known else "UTC"),
+            tiers=frozenset(tier.key for tier in file.tiers),
+            segments=frozenset(segment.key for segment in file.segments),
+        )
+        if not known:
+            self.fault(("time_zone",), f"{file.time_zone!r} is no IANA time zone; write for example Europe/Paris")
 
     def build(self) -> Programme:
         """Return the programme, or raise InvalidProgramme with every fault found."""
         file = self.file
-        if file.time_zone not in available_timezones():
-            self.fault(("time_zone",), f"{file.time_zone!r} is no IANA time zone; write for example Europe/Paris")
         tiers = self.tiers()
         event_types = self.event_types()
-        rules = [self.rule(index, rule, event_types, tiers) for index, rule in enumerate(file.rules)]
-        self.unique("rules", [rule.key for rule in file.rules])
-        if self.faults:
-            raise InvalidProgramme(sorted(self.faults, key=lambda fault: fault.line))
+        rules = [self.rule(index, rule, event_types) for index, rule in enumerate(file.rules)]
+        self.scope.unique(("rules",), (rule.key for rule in file.rules))
+        self.scope.unique(("segments",), (segment.key for segment in file.segments))
+        segments = [self.segment(("segments", index), segment) for index, segment in enumerate(file.segments)]
+        catalogue = read_catalogue(file, self.scope)
+        if self.scope.faults:
+            raise InvalidProgramme(sorted(self.scope.faults, key=lambda fault: fault.line))
         return Programme(
             key=file.programme,
             version=self.version,
             name=file.name,
             currency=file.currency,
             locale=file.locale,
-            zone=ZoneInfo(file.time_zone),
+            zone=self.scope.zone,
             tiers=tiers,
             qualification=Qualification(
                 file.qualification.period,
@@ -330,32 +217,23 @@ class _Builder:
             spent_points=file.refunds.spent_points,
             rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
             event_types=event_types,
+            catalogue=catalogue,
+            segments={segment.key: segment for segment in segments if segment is not None},
+            grace_days=file.orders.grace_days,
         )
 
-    def fault(self, path: tuple[str | int, ...], message: str) -> None:
+    def fault(self, path: Path, message: str) -> None:
         """Note one fault."""
-        self.faults.append(self.lines.fault(path, message))
+        self.scope.fault(path, message)
 
-    def unique(self, section: str, keys: list[str]) -> None:
-        """Note the second of any two that have the same key."""
-        for index, key in enumerate(keys):
-            if key in keys[:index]:
-                self.fault((section, index, "key"), f"{key!r} is used twice; keys are unique")
-
-    def text(self, path: tuple[str | int, ...], words: Mapping[str, str]) -> Text:
-        """Return a text; a plain string is in the programme's own locale, which every text must have."""
-        by_locale = {locale or self.file.locale: text for locale, text in words.items()}
-        unknown = [locale for locale in by_locale if locale not in LOCALES]
-        if unknown:
-            self.fault(path, f"locale {unknown[0]!r} is not served; use {', '.join(LOCALES)}")
-        if self.file.locale not in by_locale:
-            self.fault(path, f"has no text in the programme's own locale {self.file.locale!r}; add it")
-        return Text(by_locale, self.file.locale)
+    def text(self, path: Path, words: Mapping[str, str | Mapping[str, str]]) -> Text:
+        """Return a text."""
+        return self.scope.text(path, words)
 
     def tiers(self) -> tuple[Tier, ...]:
         """Return the tiers by rank."""
         tiers = self.file.tiers
-        self.unique("tiers", [tier.key for tier in tiers])
+        self.scope.unique(("tiers",), (tier.key for tier in tiers))
         if tiers[0].threshold != 0:
             self.fault(("tiers", 0, "threshold"), "the first tier is everybody's: its threshold is 0")
         for index in range(1, len(tiers)):
@@ -370,6 +248,7 @@ class _Builder:
                 rank,
                 tier.threshold,
                 tuple(self.text(("tiers", rank, "benefits", i), words) for i, words in enumerate(tier.benefits)),
+                tier.relatives,
             )
             for rank, tier in enumerate(tiers)
         )
@@ -391,7 +270,7 @@ class _Builder:
             types[key] = EventType(key, name, check)
         return types
 
-    def expression(self, path: tuple[str | int, ...], source: str | None, *, lines: bool = False) -> Any:
+    def expression(self, path: Path, source: str | None, *, lines: bool = False) -> Any:
         """Return the compiled expression, None where there is none to compile."""
         if source is None:
             return None
@@ -433,18 +312,32 @@ class _Builder:
             "earned": 10,
         }
 
-    def rule(
-        self, index: int, rule: _Rule, event_types: Mapping[str, EventType], tiers: tuple[Tier, ...]
-    ) -> EarningRule:
+    def segment(self, path: Path, segment: _Segment) -> Segment | None:
+        """Return one segment, None where its condition is none."""
+        name = self.text((*path, "name"), segment.name)
+        member = {"member": self.made_up()["member"]}
+        try:
+            condition = CelExpression(segment.when)
+            condition.allow(("member",))
+            condition.rehearse(member)
+        except InvalidExpression as error:
+            self.fault((*path, "when"), f"not a CEL expression: {error}")
+            return None
+        try:
+            told = condition.evaluate(member)
+        except ExpressionFault:
+            return Segment(segment.key, name, condition)  # depends on the member: a division by zero, an index
+        if not isinstance(told, bool):
+            self.fault((*path, "when"), "must be true or false; compare with something, as in member.rank >= 1")
+        return Segment(segment.key, name, condition)
+
+    def rule(self, index: int, rule: _Rule, event_types: Mapping[str, EventType]) -> EarningRule:
         """Return one earning rule."""
         path = ("rules", index)
         if rule.event not in event_types or rule.event == REFUND:
             known = ", ".join(sorted(key for key in event_types if key != REFUND))
             self.fault((*path, "event"), f"{rule.event!r} earns nothing or is not declared; known: {known}")
-        for tier in rule.tiers:
-            if tier not in {known.key for known in tiers}:
-                self.fault((*path, "tiers"), f"there is no tier {tier!r}")
-        window = rule.window
+        self.scope.known_tiers((*path, "tiers"), rule.tiers)
         return EarningRule(
             key=rule.key,
             name=self.text((*path, "name"), rule.name),
@@ -458,14 +351,7 @@ class _Builder:
             stacking=rule.stacking,
             group=rule.group,
             cap=Cap(rule.cap.points, rule.cap.per) if rule.cap else None,
-            window=Window(
-                window.first_day,
-                window.last_day,
-                frozenset(WEEKDAYS.index(day) + 1 for day in window.weekdays),
-                _hours(window.hours) if window.hours else None,
-            )
-            if window
-            else None,
+            window=rule.window.window() if rule.window else None,
             channels=frozenset(rule.channels),
             stores=frozenset(rule.stores),
             partners=frozenset(rule.partners),
@@ -487,7 +373,8 @@ def read_programme(source: str, *, version: int = 0) -> Programme:
 def source_digest(source: str) -> str:
     """Return the digest of what a programme file says: comments and layout do not count."""
     file, _ = _parse(source)
-    return sha256(file.model_dump_json().encode()).hexdigest()
+    # Without what nobody wrote: a place that a later version of Carillon knows changes no file that lacks it.
+    return sha256(file.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """Stored programmes: each applied file is a new version for ever; gateways keep the newest of each in memory."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from loyalty.catalogue import Catalogue
 from loyalty.programme import Programme
+from models.catalogue_store import Overlay
 from models.codec import Document
 from models.database import Database
 from models.programme_file import read_programme, source_digest
@@ -19,23 +23,47 @@ class ProgrammeNotFound(LookupError):  # noqa: N818 - answered in words
 
 
 class Programmes:
-    """The newest version of every programme, in memory; `follow` takes what the feed brings."""
+    """The newest version of every programme, in memory, with all that its catalogue holds beside what the file says.
+
+    `follow` and `follow_item` take what the feed brings, `catch_up` what it did not.
+    """
 
     def __init__(self, database: Database, known: Iterable[Programme] = ()) -> None:
         self._db = database
-        self._newest = {programme.key: programme for programme in known}
+        self._newest: dict[str, Programme] = {}
+        self._overlays: dict[str, Overlay] = {}
+        for programme in known:
+            # A catalogue is changed in place: what others know stays as it is.
+            self._take(replace(programme, catalogue=_own_catalogue(programme.catalogue)))
 
     async def load(self) -> None:
-        """Read the newest version of every programme."""
+        """Read the newest version of every programme, and what is stored for their catalogues."""
         async for document in newest_versions(self._db):
             self.follow(document)
+        await self.catch_up()
 
     def follow(self, document: Mapping[str, Any]) -> None:
         """Take a stored version, unless a newer one is here already."""
         key = document["programme"]
         known = self._newest.get(key)
         if known is None or known.version < document["version"]:
-            self._newest[key] = read_programme(document["source"], version=document["version"])
+            self._take(read_programme(document["source"], version=document["version"]))
+
+    def follow_item(self, document: Mapping[str, Any]) -> None:
+        """Take a stored version of an offer, a reward or a content; the feed brings them in order."""
+        programme = self._newest.get(document["programme"])
+        if programme is not None:  # else it is read with the programme, once that is here
+            self._overlays[programme.key].follow(document, programme)
+
+    async def catch_up(self) -> None:
+        """Read what was stored for the catalogues and not followed yet: at the start, and after a gap."""
+        for key, overlay in list(self._overlays.items()):
+            await overlay.catch_up(self._db, partial(self.get, key))
+
+    def _take(self, programme: Programme) -> None:
+        overlay = self._overlays.setdefault(programme.key, Overlay())
+        overlay.lay(programme, before=self._newest.get(programme.key))
+        self._newest[programme.key] = programme
 
     def get(self, key: str) -> Programme:
         """Return the programme called `key`.
@@ -55,6 +83,16 @@ class Programmes:
     def keys(self) -> list[str]:
         """Return the keys of all programmes."""
         return sorted(self._newest)
+
+
+def _own_catalogue(catalogue: Catalogue) -> Catalogue:
+    """Return what the programme file says itself."""
+    return Catalogue(
+        [catalogue.offers[key] for key in catalogue.offers if key in catalogue.own_offers],
+        [catalogue.rewards[key] for key in catalogue.rewards if key in catalogue.own_rewards],
+        [catalogue.contents[key] for key in catalogue.contents if key in catalogue.own_contents],
+        catalogue.instant_rewards,
+    )
 
 
 async def newest_version(database: Database, key: str) -> Document | None:

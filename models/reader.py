@@ -159,6 +159,7 @@ def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Ve
             rows=(*(row_of(view) for view in reversed(views)), *older),
             entries=newest.entries - later,
             recorded_at=record.recorded_at,
+            notices=record.notices,
             as_of=record.recorded_at,
         ),
         views,

@@ -14,13 +14,25 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from loyalty.event import Channel
+from loyalty.decision import Decision
+from loyalty.event import PURCHASE, Channel
 from loyalty.explanation import Explanation
 from loyalty.ledger import Entry, EntryKind, Record
 from loyalty.member import Member, due_at
-from models.codec import Document, explanation_of, explanation_row, member_document, member_of
+from loyalty.notice import Notice
+from loyalty.taste import NO_TASTE, Taste, learn
+from models.codec import (
+    Document,
+    explanation_of,
+    explanation_row,
+    member_document,
+    member_of,
+    notice_of,
+    notice_row,
+)
 
 RECENT_ENTRIES = 20
+NO_TASTE_TEXT = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,8 @@ Row = list[Any]
 class Snapshot:
     """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now.
 
-    `rows` are the newest entries as they are stored; `recent` and `of_version` make views of them.
+    `rows` are the newest entries as they are stored; `recent` and `of_version` make views of them. `notices` are those
+    of this version.
     """
 
     member: Member
@@ -57,6 +70,13 @@ class Snapshot:
     due_at: datetime | None
     recorded_at: datetime
     as_of: datetime | None = field(default=None)
+    notices: tuple[Notice, ...] = ()
+    taste_text: bytes = NO_TASTE_TEXT
+
+    @property
+    def taste(self) -> Taste:
+        """What the member likes, learned from purchases."""
+        return _taste_of(self.taste_text)
 
     @property
     def version(self) -> int:
@@ -145,8 +165,12 @@ def _view_of(member: str, row: Row) -> EntryView:
     )
 
 
-def next_snapshot(before: Snapshot | None, member: Member, record: Record, zone: ZoneInfo) -> Snapshot:
-    """Return the snapshot that follows `before` (None: the first) once `record` is committed."""
+def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:
+    """Return the snapshot that follows `before` (None: the first) once `decision` is committed."""
+    member, record, counted = decision.member, decision.record, decision.counted
+    taste = before.taste_text if before is not None else NO_TASTE_TEXT
+    if counted is not None and counted.event.purchase is not None and counted.event.type == PURCHASE:
+        taste = _taste_text(learn(_taste_of(taste), counted.event, zone))
     newest = tuple(row_of(view) for view in reversed(entry_views(record)))
     older = before.rows if before is not None else ()
     keep = max(RECENT_ENTRIES, len(newest))
@@ -156,7 +180,17 @@ def next_snapshot(before: Snapshot | None, member: Member, record: Record, zone:
         entries=(before.entries if before is not None else 0) + len(newest),
         due_at=due_at(member, zone),
         recorded_at=record.recorded_at,
+        notices=record.notices,
+        taste_text=taste,
     )
+
+
+def _taste_text(taste: Taste) -> bytes:
+    return orjson.dumps(taste.plain())
+
+
+def _taste_of(text: bytes) -> Taste:
+    return Taste.of_plain(orjson.loads(text)) if text else NO_TASTE
 
 
 def snapshot_document(snapshot: Snapshot) -> Document:
@@ -167,6 +201,8 @@ def snapshot_document(snapshot: Snapshot) -> Document:
         "entries": snapshot.entries,
         "due_at": snapshot.due_at,
         "recorded_at": snapshot.recorded_at,
+        "notices": [notice_row(notice) for notice in snapshot.notices],
+        "taste": snapshot.taste_text,
     }
 
 
@@ -179,4 +215,6 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
         entries=document["entries"],
         due_at=document["due_at"],
         recorded_at=document["recorded_at"],
+        notices=tuple(notice_of(row) for row in document.get("notices", ())),
+        taste_text=document.get("taste", NO_TASTE_TEXT),
     )

@@ -4,7 +4,7 @@ from loyalty.decide import AdjustPoints
 from loyalty.digest import content_digest
 from loyalty.ledger import Cause
 from loyalty.refusal import Refusal, RefusalCode
-from models.committer import Outcome, Request
+from models.request import Outcome, Request
 from resolvers.context import Context
 from resolvers.keys import key_refusal
 from resolvers.member import MemberKey, commit, find

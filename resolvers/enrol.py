@@ -16,7 +16,7 @@ from loyalty.ledger import Cause
 from loyalty.member import Profile
 from loyalty.number import number_from
 from loyalty.refusal import Refusal, RefusalCode
-from models.committer import Outcome, Request
+from models.request import Outcome, Request
 from resolvers.context import Context
 from resolvers.fault import Unavailable
 from resolvers.keys import key_refusal

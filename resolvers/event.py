@@ -15,8 +15,9 @@ from loyalty.event import Event, Purchase, PurchaseLine
 from loyalty.ledger import Cause
 from loyalty.refusal import Refusal, RefusalCode
 from models.codec import counted_event_of
-from models.committer import Committed, Outcome, Overloaded, Request
+from models.committer import Overloaded
 from models.committer import Unavailable as CommitUnavailable
+from models.request import Committed, Outcome, Request
 from models.snapshot import next_snapshot
 from resolvers.context import Context
 from resolvers.fault import LimitExceeded, Unavailable
@@ -230,5 +231,5 @@ async def preview(context: Context, told: Told) -> Outcome:
     decision = decide(command, snapshot.member, request.programme, request.now)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, Unchanged) else decision
-    after = next_snapshot(snapshot, decision.member, decision.record, request.programme.zone)
+    after = next_snapshot(snapshot, decision, request.programme.zone)
     return Committed(after, decision.record)

@@ -14,9 +14,10 @@ from pymongo import ReturnDocument
 
 from loyalty.event import PURCHASE, Channel, Event, Purchase
 from loyalty.refusal import Refusal
-from models.committer import Committed, Outcome, Overloaded, Unavailable
+from models.committer import Overloaded, Unavailable
 from models.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.database import Database
+from models.request import Committed, Outcome
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Services
 from resolvers.enrol import Newcomer, enrol

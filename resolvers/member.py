@@ -11,7 +11,7 @@ from loyalty.decide import Settle
 from loyalty.ledger import Cause
 from loyalty.number import is_number
 from models import committer
-from models.committer import Committed, Outcome, Request
+from models.request import Committed, Outcome, Request
 from models.snapshot import Snapshot
 from resolvers.actor import Actor, Role
 from resolvers.context import Context

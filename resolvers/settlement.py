@@ -10,9 +10,10 @@ from loyalty.decision import Unchanged
 from loyalty.ledger import Cause
 from loyalty.member import due_at
 from models.codec import member_of
-from models.committer import Outcome, Overloaded, Request
+from models.committer import Overloaded
 from models.committer import Unavailable as CommitUnavailable
 from models.programme_store import ProgrammeNotFound
+from models.request import Outcome, Request
 from resolvers.context import Services
 from resolvers.member import SYSTEM
 

@@ -5,7 +5,7 @@ from typing import Self
 import strawberry
 
 from loyalty.refusal import Refusal
-from models.committer import Committed, Outcome
+from models.request import Committed, Outcome
 from models.snapshot import EntryView, entry_views
 from resolvers.context import Context
 from schema.access import REACHED, field

@@ -15,10 +15,11 @@ from loyalty.decision import Unchanged
 from loyalty.programme import EventType, Programme
 from loyalty.refusal import Refusal, RefusalCode
 from models.codec import record_of
-from models.committer import Committed, Committer, Outcome, Overloaded, Request, Unavailable
+from models.committer import Committer, Overloaded, Unavailable
 from models.database import Database, connect
 from models.embedded import EmbeddedServer
 from models.reader import Reader
+from models.request import Committed, Outcome, Request
 
 
 async def commit_all(requests: list[Request], *committers: Committer) -> list[Outcome]:

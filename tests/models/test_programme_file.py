@@ -99,7 +99,15 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert programme.expiry == Expiry()
     assert programme.spent_points is SpentPoints.NEGATIVE
     assert programme.rules == ()
-    assert sorted(programme.event_types) == ["enrolment", "purchase", "refund", "review", "visit"]
+    assert sorted(programme.event_types) == [
+        "activation",
+        "enrolment",
+        "purchase",
+        "redemption",
+        "refund",
+        "review",
+        "visit",
+    ]
 
 
 def test_everything_that_can_be_written_is_read() -> None:
@@ -266,7 +274,7 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
             "    event: park",
             (
                 "line 25: rules.0.event: 'park' earns nothing or is not declared; "
-                "known: enrolment, parking, purchase, review, visit"
+                "known: activation, enrolment, parking, purchase, redemption, review, visit"
             ),
         ),
         (
@@ -274,7 +282,7 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
             "    event: refund",
             (
                 "line 25: rules.0.event: 'refund' earns nothing or is not declared; "
-                "known: enrolment, parking, purchase, review, visit"
+                "known: activation, enrolment, parking, purchase, redemption, review, visit"
             ),
         ),
         (

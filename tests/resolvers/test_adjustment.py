@@ -6,7 +6,7 @@ from support.shop import Shop, committed, refused
 
 from loyalty.ledger import Account, Cause, EntryKind
 from loyalty.refusal import Refusal, RefusalCode
-from models.committer import Committed, Outcome
+from models.request import Committed, Outcome
 from resolvers.actor import Role
 from resolvers.adjustment import adjust
 from resolvers.member import MemberKey

@@ -12,7 +12,7 @@ from loyalty.ledger import Account, Cause
 from loyalty.member import Profile
 from loyalty.number import is_number, number_from
 from loyalty.refusal import Refusal, RefusalCode
-from models.committer import Committed
+from models.request import Committed
 from resolvers.actor import Role
 from resolvers.enrol import NUMBER_DRAWS, Newcomer, enrol
 from resolvers.fault import Unavailable

@@ -13,7 +13,8 @@ from loyalty.explanation import Explanation, Reason
 from loyalty.ledger import Account, Cause, EntryKind, LotKey
 from loyalty.lot import Lot
 from loyalty.refusal import Refusal, RefusalCode
-from models.committer import Committed, Committer, Outcome
+from models.committer import Committer
+from models.request import Committed, Outcome
 from resolvers.actor import Role
 from resolvers.context import Bounds
 from resolvers.event import Told, preview, record, record_many

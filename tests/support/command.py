@@ -15,7 +15,8 @@ from loyalty.ledger import Cause
 from loyalty.member import Profile
 from loyalty.number import number_from
 from loyalty.programme import Programme
-from models.committer import Committer, Request
+from models.committer import Committer
+from models.request import Request
 from support.shop import Clock, committed
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from loyalty.event import Channel, Event, Purchase, PurchaseLine
 from loyalty.refusal import Refusal
-from models.committer import Committed, Outcome
+from models.request import Committed, Outcome
 from resolvers import adjustment
 from resolvers import enrol as enrolment
 from resolvers import event as events

@@ -1,0 +1,508 @@
+"""Offers, rewards and contents that are made and changed without a release, and every version of them, for ever.
+
+Changes of one programme's catalogue take turns: each one writes the programme's mark first, in its transaction, so that
+of two at once one has to begin again from a fresh read. So a code is never given twice, and a process that has seen a
+turn has seen all turns before it. Managers change little; imports write many definitions in one turn.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+import pymongo
+import structlog
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+
+from loyalty.catalogue import Catalogue, code_name
+from loyalty.digest import content_digest
+from loyalty.offer import Offer
+from loyalty.programme import Programme
+from loyalty.refusal import Refusal, RefusalCode
+from loyalty.reward import Reward
+from models.catalogue_file import Definition, Item, Kind, define, revive
+from models.codec import Document
+from models.database import MAJORITY, Database
+from models.fault import Fault, InvalidDefinition
+from models.key import joined
+
+TURN_ATTEMPTS = 5
+TURN_SECONDS_MAX = 8.0
+IMPORT_BATCH = 500
+READ_BATCH = 500
+FAULTS_TOLD_MAX = 100
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored now, at which version; `replayed` where the key had been counted before and nothing changed."""
+
+    kind: Kind
+    item: Item
+    version: int
+    retired: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many definitions of an import made a new version, and how many said what was stored already."""
+
+    new: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A change as its caller sent it: the name under which its key counts, for ever, the key, and the content."""
+
+    id: str
+    key: str
+    digest: str
+
+
+class _Refused(Exception):  # noqa: N818 - caught in this module
+    """A refusal on its way out of a transaction, which is undone by it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+def item_id(programme: str, kind: Kind, key: str) -> str:
+    """Return the name of an offer, a reward or a content, whatever its version."""
+    return joined(programme, kind.value, key)
+
+
+def is_own(catalogue: Catalogue, kind: Kind, key: str) -> bool:
+    """Say whether the programme file says it itself."""
+    own = {Kind.OFFER: catalogue.own_offers, Kind.REWARD: catalogue.own_rewards, Kind.CONTENT: catalogue.own_contents}
+    return key in own[kind]
+
+
+# Writing
+
+
+async def _in_turn(
+    database: Database, programme: str, act: Callable[[AsyncClientSession, int], Awaitable[T]]
+) -> T | Refusal:
+    """Run `act` in a transaction, while nothing else changes the programme's catalogue; it is told its turn."""
+
+    async def attempt(session: AsyncClientSession) -> T:
+        mark: Document = await database.marks.find_one_and_update(
+            {"_id": f"catalogue/{programme}"},
+            {"$inc": {"turn": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+            session=session,
+        )
+        return await act(session, mark["turn"])
+
+    for tried in range(1, TURN_ATTEMPTS + 1):
+        try:
+            # Left to itself, with_transaction() goes on trying for two minutes.
+            with pymongo.timeout(TURN_SECONDS_MAX):
+                async with database.client.start_session() as session:
+                    return await session.with_transaction(
+                        attempt,
+                        read_concern=ReadConcern("snapshot"),
+                        write_concern=MAJORITY,
+                        read_preference=ReadPreference.PRIMARY,
+                    )
+        except _Refused as refused:
+            return refused.refusal
+        except DuplicateKeyError:  # two made the programme's first mark at once
+            if tried == TURN_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def put(
+    database: Database,
+    programme: Programme,
+    kind: Kind,
+    definition: Mapping[str, Any],
+    *,
+    request: str,
+    now: datetime,
+    changed_by: str,
+) -> Stored | Refusal:
+    """Store a definition as the next version of the offer, reward or content that it names.
+
+    `request` is the caller's own key: it counts once, for ever, for each `changed_by` (role and subject). Refused are
+    the key with another content, what the programme file says itself, and a code that another offer has.
+
+    Raises:
+        InvalidDefinition: with every fault found.
+    """
+    defined = define(kind, definition, programme)
+    sent = _Sent(joined(programme.key, changed_by, request), request, defined.digest)
+
+    async def act(session: AsyncClientSession, turn: int) -> Stored:
+        replayed = await _replayed(database, programme, sent, session)
+        if replayed is not None:
+            return replayed
+        if defined.faults:
+            raise InvalidDefinition(list(defined.faults))
+        if is_own(programme.catalogue, kind, defined.item.key):
+            raise _Refused(_in_file(defined.item.key))
+        newest = await _newest_of(database, [item_id(programme.key, kind, defined.item.key)], session)
+        owners = await _code_owners(database, programme, [defined], session)
+        if owners:
+            [(code, owner)] = owners.items()
+            params = {"code": code.rstrip("-"), "offer": owner}
+            raise _Refused(Refusal(RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), params))
+        version = max((found["version"] for found in newest.values()), default=0) + 1
+        document = _document(programme.key, defined, version=version, turn=turn, now=now, changed_by=changed_by)
+        await database.catalogue.insert_one({**document, "request": sent.id}, session=session)
+        item = revive(kind, defined.content, programme, version=version)
+        return Stored(kind, item, version)
+
+    return await _in_turn(database, programme.key, act)
+
+
+async def retire(
+    database: Database,
+    programme: Programme,
+    kind: Kind,
+    key: str,
+    *,
+    request: str,
+    now: datetime,
+    changed_by: str,
+) -> Stored | Refusal:
+    """Take an offer, a reward or a content out of the catalogue: its next version says that it is retired.
+
+    Refused are what the programme file says itself, and what is not stored or is retired already.
+    """
+    digest = content_digest({"kind": kind.value, "retired": key})
+    sent = _Sent(joined(programme.key, changed_by, request), request, digest)
+
+    async def act(session: AsyncClientSession, turn: int) -> Stored:
+        replayed = await _replayed(database, programme, sent, session)
+        if replayed is not None:
+            return replayed
+        if is_own(programme.catalogue, kind, key):
+            raise _Refused(_in_file(key))
+        [before] = (await _newest_of(database, [item_id(programme.key, kind, key)], session)).values() or [None]
+        if before is None or before["retired"]:
+            raise _Refused(Refusal(RefusalCode.NOT_FOUND, "item_unknown", ("key",), {"key": key}))
+        version = before["version"] + 1
+        document = {
+            **before,
+            "_id": joined(before["item"], str(version)),
+            "version": version,
+            "turn": turn,
+            "digest": digest,
+            "code": None,
+            "retired": True,
+            "request": sent.id,
+            "changed_at": now,
+            "changed_by": changed_by,
+        }
+        await database.catalogue.insert_one(document, session=session)
+        return _stored(document, programme)
+
+    return await _in_turn(database, programme.key, act)
+
+
+async def put_many(
+    database: Database,
+    programme: Programme,
+    definitions: Iterable[tuple[Kind, Mapping[str, Any]]],
+    *,
+    now: datetime,
+    changed_by: str,
+) -> Imported:
+    """Store many definitions, IMPORT_BATCH in each turn; one that says what is stored already makes no new version.
+
+    So an import that was interrupted is simply run again. An offer may give a reward that came before it.
+
+    Raises:
+        InvalidDefinition: places begin with the position in `definitions`, from 0; its batch is not stored.
+    """
+    rewards = dict(programme.catalogue.rewards)
+    used: set[tuple[Kind, str]] = set()
+    rest = iter(enumerate(definitions))
+    new = unchanged = 0
+    while batch := list(islice(rest, IMPORT_BATCH)):
+        defined = _defined(batch, programme, rewards, used)
+
+        async def act(
+            session: AsyncClientSession, turn: int, defined: Mapping[str, tuple[int, Definition]] = defined
+        ) -> int:
+            newest = await _newest_of(database, [*defined], session)
+            changed = {
+                item: (position, one)
+                for item, (position, one) in defined.items()
+                if item not in newest or newest[item]["digest"] != one.digest
+            }
+            owners = await _code_owners(database, programme, [one for _, one in changed.values()], session)
+            _refuse_codes(changed.values(), owners)
+            documents = [
+                _document(
+                    programme.key,
+                    one,
+                    version=newest[item]["version"] + 1 if item in newest else 1,
+                    turn=turn,
+                    now=now,
+                    changed_by=changed_by,
+                )
+                for item, (_, one) in changed.items()
+            ]
+            if documents:
+                await database.catalogue.insert_many(documents, ordered=False, session=session)
+            return len(documents)
+
+        stored = await _in_turn(database, programme.key, act)
+        if isinstance(stored, Refusal):
+            raise TypeError(f"an import is not refused but told its faults: {stored}")
+        new += stored
+        unchanged += len(defined) - stored
+    return Imported(new, unchanged)
+
+
+def _defined(
+    batch: Iterable[tuple[int, tuple[Kind, Mapping[str, Any]]]],
+    programme: Programme,
+    rewards: dict[str, Reward],
+    used: set[tuple[Kind, str]],
+) -> dict[str, tuple[int, Definition]]:
+    """Return a batch's definitions by item, with their positions; adds to `rewards` and `used`."""
+    faults: list[Fault] = []
+    defined: dict[str, tuple[int, Definition]] = {}
+    for position, (kind, definition) in batch:
+        try:
+            one = define(kind, definition, programme, path=(position,), rewards=rewards)
+        except InvalidDefinition as invalid:
+            faults += invalid.faults
+            continue
+        key = one.item.key
+        faults += one.faults
+        if is_own(programme.catalogue, kind, key):
+            faults.append(Fault(0, f"{position}.key", f"{key!r} stands in the programme file; change it there"))
+        if (kind, key) in used:
+            faults.append(Fault(0, f"{position}.key", f"{key!r} is used twice; keys are unique"))
+        used.add((kind, key))
+        if isinstance(one.item, Reward):
+            rewards[key] = one.item
+        defined[item_id(programme.key, kind, key)] = position, one
+    if faults:
+        raise InvalidDefinition(faults[:FAULTS_TOLD_MAX])
+    return defined
+
+
+def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str, str]) -> None:
+    """Refuse a batch in which an offer has the code of another, of the batch or of the catalogue."""
+    faults: list[Fault] = []
+    taken = dict(owners)
+    for position, one in changed:
+        name = code_name(one.item) if isinstance(one.item, Offer) else None
+        if name is None:
+            continue
+        if name in taken:
+            message = f"{name.rstrip('-')!r} is the code of {taken[name]!r} already; choose another"
+            faults.append(Fault(0, f"{position}.code", message))
+        taken[name] = one.item.key
+    if faults:
+        raise InvalidDefinition(faults[:FAULTS_TOLD_MAX])
+
+
+def _in_file(key: str) -> Refusal:
+    return Refusal(RefusalCode.CONFLICT, "item_in_file", ("key",), {"key": key})
+
+
+def _document(
+    programme: str, defined: Definition, *, version: int, turn: int, now: datetime, changed_by: str
+) -> Document:
+    item = item_id(programme, defined.kind, defined.item.key)
+    return {
+        "_id": joined(item, str(version)),
+        "programme": programme,
+        "kind": defined.kind.value,
+        "key": defined.item.key,
+        "item": item,
+        "version": version,
+        "turn": turn,
+        "definition": defined.content,
+        "digest": defined.digest,
+        "code": code_name(defined.item) if isinstance(defined.item, Offer) else None,
+        "retired": False,
+        "request": None,
+        "changed_at": now,
+        "changed_by": changed_by,
+    }
+
+
+def _stored(document: Mapping[str, Any], programme: Programme, *, replayed: bool = False) -> Stored:
+    kind, version = Kind(document["kind"]), document["version"]
+    item = revive(kind, document["definition"], programme, version=version)
+    return Stored(kind, item, version, document["retired"], replayed)
+
+
+async def _replayed(
+    database: Database, programme: Programme, sent: _Sent, session: AsyncClientSession
+) -> Stored | None:
+    """Return the first answer to a key that was counted before."""
+    document = await database.catalogue.find_one({"request": sent.id}, session=session)
+    if document is None:
+        return None
+    if document["digest"] != sent.digest:
+        raise _Refused(Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": sent.key}))
+    return _stored(document, programme, replayed=True)
+
+
+async def _newest_of(database: Database, items: list[str], session: AsyncClientSession) -> dict[str, Document]:
+    """Return the newest version of each item that is stored."""
+    pipeline = [{"$match": {"item": {"$in": items}}}, *_NEWEST]
+    cursor = await database.catalogue.aggregate(pipeline, session=session)
+    return {document["item"]: document async for document in cursor}
+
+
+async def _code_owners(
+    database: Database, programme: Programme, defined: Iterable[Definition], session: AsyncClientSession
+) -> dict[str, str]:
+    """Return the codes of these offers that another offer has, and which: one of the file's, or a stored one."""
+    wanted: dict[str, set[str]] = {}
+    for one in defined:
+        name = code_name(one.item) if isinstance(one.item, Offer) else None
+        if name is not None:
+            wanted.setdefault(name, set()).add(one.item.key)
+    if not wanted:
+        return {}
+    changing = {key for keys in wanted.values() for key in keys}
+    catalogue = programme.catalogue
+    own = {code_name(catalogue.offers[key]): key for key in catalogue.own_offers}
+    owners = {name: own[name] for name in wanted if name in own}
+    # Older versions keep the code that they had: only the newest of each offer counts.
+    query = {"programme": programme.key, "code": {"$in": [*wanted]}, "key": {"$nin": [*changing]}}
+    once = {found["item"] async for found in database.catalogue.find(query, {"item": 1}, session=session)}
+    if once:
+        newest = await _newest_of(database, [*once], session)
+        owners |= {found["code"]: found["key"] for found in newest.values() if found["code"] in wanted}
+    return owners
+
+
+# Reading
+
+
+# MongoDB walks the index from item to item, however many versions there are of each (a distinct scan).
+_NEWEST: list[Mapping[str, Any]] = [
+    {"$sort": {"item": 1, "version": -1}},
+    {"$group": {"_id": "$item", "newest": {"$first": "$$ROOT"}}},
+    {"$replaceRoot": {"newRoot": "$newest"}},
+]
+
+
+async def newest_items(database: Database, programme: str) -> AsyncIterator[Document]:
+    """Tell the newest version of everything that is stored for a programme."""
+    first = joined(programme, "")
+    span = {"item": {"$gte": first, "$lt": f"{first[:-1]}0"}}  # "0" comes right after "/"
+    cursor = await database.catalogue.aggregate([{"$match": span}, *_NEWEST], batchSize=READ_BATCH)
+    async for document in cursor:
+        yield document
+
+
+async def items_since(database: Database, programme: str, turn: int) -> AsyncIterator[Document]:
+    """Tell what was stored for a programme in a turn and in all after it, in order."""
+    query = {"programme": programme, "turn": {"$gte": turn}}
+    async for document in database.catalogue.find(query, batch_size=READ_BATCH).sort("turn"):
+        yield document
+
+
+async def newest_turn(database: Database, programme: str) -> int:
+    """Return the programme's last turn, 0 before the first."""
+    mark = await database.marks.find_one({"_id": f"catalogue/{programme}"})
+    return mark["turn"] if mark is not None else 0
+
+
+@dataclass(slots=True)
+class _Newest:
+    """The newest version of one item; its value is None where it is retired."""
+
+    version: int
+    value: Item | None
+
+
+class Overlay:
+    """The newest of all that is stored for one programme, laid over the catalogue of its file."""
+
+    def __init__(self) -> None:
+        self._newest: dict[tuple[Kind, str], _Newest] = {}
+        self._turn: int | None = None
+
+    def take(self, document: Mapping[str, Any], programme: Programme) -> None:
+        """Take a stored version into the catalogue, unless a newer one is here already.
+
+        One that cannot be read, such as a newer gateway's, is left out: what runs goes on.
+        """
+        kind, key, version = Kind(document["kind"]), document["key"], document["version"]
+        known = self._newest.get((kind, key))
+        if known is not None and known.version >= version:
+            return
+        try:
+            definition = document["definition"]
+            value = None if document["retired"] else revive(kind, definition, programme, version=version)
+        except (ValueError, TypeError):
+            log.exception("catalogue_item_unreadable", item=document["_id"])
+            return
+        self._newest[kind, key] = _Newest(version, value)
+        _show(programme.catalogue, kind, key, value)
+
+    def follow(self, document: Mapping[str, Any], programme: Programme) -> None:
+        """Take a stored version that comes in the order of turns."""
+        self.take(document, programme)
+        if self._turn is not None:
+            self._turn = max(self._turn, document["turn"])
+
+    def lay(self, programme: Programme, *, before: Programme | None) -> None:
+        """Lay all that is known over a new version of the programme."""
+        for (kind, key), newest in self._newest.items():
+            _show(programme.catalogue, kind, key, newest.value)
+        if before is not None and (before.locale, before.zone) != (programme.locale, programme.zone):
+            # Days and texts were read in the old ones. They are used until they are read again.
+            self._turn = None
+            for newest in self._newest.values():
+                newest.version = 0
+
+    async def catch_up(self, database: Database, programme: Callable[[], Programme]) -> None:
+        """Read what was stored since the last turn that was followed; everything, at first.
+
+        `programme` returns the newest version, which may become another one in the meantime.
+        """
+        key = programme().key
+        if self._turn is not None:
+            async for document in items_since(database, key, self._turn):
+                self.follow(document, programme())
+            return
+        # Before all is read: what is stored meanwhile may be among it or not, and is read once more.
+        turn = await newest_turn(database, key)
+        async for document in newest_items(database, key):
+            self.take(document, programme())
+        self._turn = turn
+
+
+def _show(catalogue: Catalogue, kind: Kind, key: str, value: Item | None) -> None:
+    """Bring an item into the catalogue or out of it. What the file says itself stays as the file says."""
+    if is_own(catalogue, kind, key):
+        return
+    if isinstance(value, Offer):
+        catalogue.put_offer(value)
+    elif isinstance(value, Reward):
+        catalogue.put_reward(value)
+    elif value is not None:
+        catalogue.put_content(value)
+    elif kind is Kind.OFFER:
+        catalogue.drop_offer(key)
+    elif kind is Kind.REWARD:
+        catalogue.drop_reward(key)
+    else:
+        catalogue.drop_content(key)

@@ -1,0 +1,74 @@
+"""What goes into the committer and what comes out: a command for one member, and what became of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.decide import Command, Enrol, RecordEvent
+from loyalty.decision import Unchanged
+from loyalty.hold import Hold
+from loyalty.ledger import Record
+from loyalty.order import Order
+from loyalty.programme import Programme
+from loyalty.redemption import RedeemOffer
+from loyalty.refusal import Refusal
+from models.key import event_key, identity_key, joined
+from models.snapshot import Snapshot
+
+EVENT_OPERATION = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A command on its way to be committed. `digest` is that of what the caller sent, None for the system's own."""
+
+    command: Command
+    member: str
+    programme: Programme
+    now: datetime
+    digest: str | None = None
+
+    def own_key(self) -> str | None:
+        """Return the `_id` under which the command counts, once, for ever; None for the system's own."""
+        if self.digest is None:
+            return None
+        cause = self.command.cause
+        return event_key(self.programme.key, cause.operation, cause.subject, cause.key)
+
+    def bought_key(self) -> str | None:
+        """Return the `_id` of the purchase that the command is about; None where it is about none."""
+        command = self.command
+        if isinstance(command, RecordEvent) and command.event.refund_of is not None:
+            return event_key(self.programme.key, EVENT_OPERATION, command.event.sender, command.event.refund_of)
+        if isinstance(command, RedeemOffer) and command.purchase is not None:
+            return f"{joined(self.programme.key, EVENT_OPERATION)}/{command.purchase}"
+        return None
+
+    def identities(self) -> dict[str, str]:
+        """Return the identities that an enrolment claims: their `_id`, and which input field each came from."""
+        command = self.command
+        if not isinstance(command, Enrol):
+            return {}
+        claims = {
+            "number": command.number,
+            "card": command.card,
+            "email": command.profile.email,
+            "phone": command.profile.phone,
+        }
+        return {identity_key(self.programme.key, kind, value): kind for kind, value in claims.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What was committed; `replayed` where the key had been counted before and nothing changed.
+
+    `orders` are those that the command made or changed, as they stand now; `hold` is the one that it made or let go.
+    """
+
+    snapshot: Snapshot
+    record: Record
+    replayed: bool = False
+    orders: tuple[Order, ...] = ()
+    hold: Hold | None = None
+
+
+Outcome = Committed | Refusal | Unchanged

@@ -1,0 +1,189 @@
+"""The shapes that the sections of a programme file share: keys, texts, numbers, windows, audiences, limits."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, time
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
+
+from loyalty.offer import EVERYBODY, Audience
+from loyalty.period import CapPeriod
+from loyalty.reward import Limit
+from loyalty.window import Window
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+WORDS_LENGTH_MAX = 20_000
+NAMES_MAX = 10_000
+FIRST_DAY = date(2000, 1, 1)
+LAST_DAY = date(2199, 12, 31)
+
+
+def _decimal(value: Any) -> Any:
+    """Take a YAML number as it is written: `0.1` is a tenth."""
+    if isinstance(value, bool):
+        return value
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _text(value: Any) -> Any:
+    return {"": value} if isinstance(value, str) else value
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _expression(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _wording_kind(value: Any) -> str:
+    return "<channel>" if isinstance(value, dict) else "<text>"
+
+
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
+Wording = Annotated[str, StringConstraints(max_length=WORDS_LENGTH_MAX)]
+# By locale; under a channel's name, that channel's own wordings by locale.
+Words = Annotated[
+    dict[
+        str,
+        Annotated[
+            Annotated[Wording, Tag("<text>")] | Annotated[dict[str, Wording], Tag("<channel>")],
+            Discriminator(_wording_kind),
+        ],
+    ],
+    BeforeValidator(_text),
+]
+Number = Annotated[Decimal, BeforeValidator(_decimal)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Names = Annotated[list[Name], BeforeValidator(_listed), Field(max_length=NAMES_MAX)]
+Cel = Annotated[str, BeforeValidator(_expression), StringConstraints(min_length=1, max_length=2000)]
+Image = Annotated[str, StringConstraints(pattern=r"^(https://|/)\S{1,500}$")]
+Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Hours = Annotated[str, StringConstraints(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]
+Weight = Annotated[int, Field(ge=-1000, le=1000)]
+
+
+class Shape(BaseModel):
+    """A mapping of which every place is known."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ClockShape(Shape):
+    """Weekdays and hours."""
+
+    weekdays: list[Weekday] = Field(default=[])
+    hours: Hours | None = None
+
+    @model_validator(mode="after")
+    def _on_a_clock(self) -> "ClockShape":
+        if self.hours is not None:
+            read_hours(self.hours)
+        return self
+
+    def window(self) -> Window | None:
+        """Return the window; None where it is always open."""
+        if not self.weekdays and self.hours is None:
+            return None
+        return Window(None, None, iso_weekdays(self.weekdays), read_hours(self.hours) if self.hours else None)
+
+
+class WindowShape(Shape):
+    """Days, weekdays and hours."""
+
+    first_day: Day | None = None
+    last_day: Day | None = None
+    weekdays: list[Weekday] = Field(default=[])
+    hours: Hours | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "WindowShape":
+        in_order(self.first_day, self.last_day)
+        if self.hours is not None:
+            read_hours(self.hours)
+        return self
+
+    def window(self) -> Window:
+        """Return the window."""
+        hours = read_hours(self.hours) if self.hours else None
+        return Window(self.first_day, self.last_day, iso_weekdays(self.weekdays), hours)
+
+
+class AudienceShape(Shape):
+    """Whom something is for."""
+
+    tiers: Names = Field(default=[])
+    segments: Names = Field(default=[])
+    lists: Names = Field(default=[])
+
+    def audience(self) -> Audience:
+        """Return the audience."""
+        if not (self.tiers or self.segments or self.lists):
+            return EVERYBODY
+        return Audience(frozenset(self.tiers), frozenset(self.segments), frozenset(self.lists))
+
+
+class LimitShape(Shape):
+    """So many orders of one member in each period."""
+
+    orders: int = Field(ge=1, le=1_000_000)
+    per: CapPeriod
+
+    def limit(self) -> Limit:
+        """Return the limit."""
+        return Limit(self.orders, self.per)
+
+
+def in_order(first_day: date | None, last_day: date | None) -> None:
+    """Refuse a span of days that ends before it begins."""
+    if first_day and last_day and last_day < first_day:
+        raise ValueError("last_day is before first_day; swap them")
+
+
+def read_hours(text: str) -> tuple[time, time]:
+    """Return hours written as `18:00-20:00`."""
+    try:
+        start, end = (time.fromisoformat(part) for part in text.split("-"))
+    except ValueError as error:
+        raise ValueError(f"hours: {text!r} are no hours; write for example 18:00-20:00") from error
+    return start, end
+
+
+def iso_weekdays(names: Iterable[str]) -> frozenset[int]:
+    """Return the numbers of weekdays, 1 for Monday."""
+    return frozenset(WEEKDAYS.index(day) + 1 for day in names)
+
+
+def topics(categories: Iterable[str], brands: Iterable[str]) -> frozenset[str]:
+    """Return what something is about, as the ranking names it."""
+    return frozenset([*(f"category:{name}" for name in categories), *(f"brand:{name}" for name in brands)])
+
+
+_HINTS = {
+    "missing": "is missing; add it",
+    "extra_forbidden": "is not known here; check the spelling or remove it",
+    "string_pattern_mismatch": "does not have the form {pattern}",
+}
+
+
+def hint(error: Mapping[str, Any]) -> str:
+    """Return what to do about one of pydantic's errors."""
+    told = _HINTS.get(error["type"], "{msg}")
+    return told.format(msg=str(error["msg"]).removeprefix("Value error, "), **error.get("ctx", {}))
+
+
+def place(error: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """Return the path of one of pydantic's errors, without the names of our own alternatives, as in `<text>`."""
+    return tuple(step for step in error["loc"] if not str(step).startswith("<"))
