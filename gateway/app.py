@@ -21,7 +21,7 @@ from gateway.http import GraphQLHttp
 from gateway.logs import log_lost_exception
 from gateway.metrics import Metrics
 from gateway.sse import GraphQLStream
-from gateway.state import Connections, State
+from gateway.state import CHANNEL_HEADER, Connections, State
 from gateway.websocket import GraphQLWebSocket
 from models.committer import Committer
 from models.database import Database, connect
@@ -29,6 +29,7 @@ from models.feed import Feed
 from models.hub import Hub
 from models.programme_store import Programmes
 from models.reader import Reader
+from models.secret import code_secret
 from resolvers.context import Services
 from resolvers.settlement import run_settlement
 from schema.build import executable_schema
@@ -69,7 +70,15 @@ async def running_services(
     )
     async with Committer(database, on_group=metrics.on_group) as committer:
         services = Services(
-            database, committer, Reader(database), hub, feed, programmes, clock=now, bounds=limits.bounds()
+            database,
+            committer,
+            Reader(database),
+            hub,
+            feed,
+            programmes,
+            clock=now,
+            code_secret=await code_secret(database),
+            bounds=limits.bounds(),
         )
         tasks = []
         if live:
@@ -109,7 +118,13 @@ class Gateway:
                     CORSMiddleware,
                     allow_origins=self._settings.cors_origins,
                     allow_methods=["GET", "POST", "PUT", "DELETE"],
-                    allow_headers=["authorization", "content-type", "x-request-id", "x-graphql-event-stream-token"],
+                    allow_headers=[
+                        "authorization",
+                        "content-type",
+                        "x-request-id",
+                        "x-graphql-event-stream-token",
+                        CHANNEL_HEADER,
+                    ],
                     expose_headers=["x-request-id"],
                     max_age=600,
                 )

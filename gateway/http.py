@@ -16,7 +16,7 @@ from starlette.responses import Response
 from gateway.auth import bearer
 from gateway.execution import Answer, GraphQLRequest, InvalidOperation, fault_answer
 from gateway.logs import request_id
-from gateway.state import State
+from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
 from schema.error import reported
@@ -223,5 +223,6 @@ class GraphQLHttp:
             return respond(error.answer(locale or DEFAULT_LOCALE), status if strict else 200, kind)
         if request.method == "GET" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
-        answer = await executor.execute(operation, self._state.context(actor, locale), "http")
+        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER))
+        answer = await executor.execute(operation, context, "http")
         return respond(answer, 200 if "data" in answer or not strict else 400, kind)

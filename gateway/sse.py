@@ -35,8 +35,9 @@ from gateway.http import (
     parsed_json,
 )
 from gateway.logs import request_id
-from gateway.state import State
+from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
+from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
 from schema.error import reported
 from schema.text import DEFAULT_LOCALE, sentence
@@ -161,7 +162,8 @@ class GraphQLStream:
             return _once(error.answer(locale or DEFAULT_LOCALE))
         if request.method == "GET" and operation.type is OperationType.MUTATION:
             raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
-        return self._events(operation, actor, locale)
+        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER))
+        return self._events(operation, context)
 
     # Distinct connections
 
@@ -173,11 +175,9 @@ class GraphQLStream:
         farewell = _event("next", expired) + _event("complete")
         return _Stream(self._bounded(actor, _framed(answers), farewell), self._counted(request, actor).close)
 
-    async def _events(
-        self, operation: Operation, actor: Actor | None, locale: str | None
-    ) -> AsyncGenerator[Answer, None]:
+    async def _events(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
         """Give the results of any operation; what goes wrong on our side is a result as well."""
-        context, executor = self._state.context(actor, locale), self._state.executor
+        executor, locale = self._state.executor, context.locale
         try:
             if operation.type is not OperationType.SUBSCRIPTION:
                 yield await executor.execute(operation, context, "sse")

@@ -10,9 +10,13 @@ from gateway.auth import Verifier
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
 from gateway.metrics import Metrics
+from loyalty.event import Channel
 from resolvers.actor import Actor
 from resolvers.context import Context, Services
 from resolvers.fault import LimitExceeded
+
+CHANNEL_HEADER = "x-carillon-channel"
+CHANNELS = {channel.value: channel for channel in Channel}
 
 
 @dataclass(slots=True)
@@ -62,6 +66,6 @@ class State:
     executor: Executor
     connections: Connections
 
-    def context(self, actor: Actor | None, locale: str | None) -> Context:
-        """Return the context of one operation."""
-        return Context(self.services, actor, locale)
+    def context(self, actor: Actor | None, locale: str | None, channel: str | None = None) -> Context:
+        """Return the context of one operation; a channel that is none is as if nothing was said."""
+        return Context(self.services, actor, locale, CHANNELS.get(channel or ""))

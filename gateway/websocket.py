@@ -18,7 +18,7 @@ from gateway.clock import now
 from gateway.execution import Answer, GraphQLRequest, InvalidOperation, cancelled, fault_answer
 from gateway.http import BadRequest, parameters_of
 from gateway.logs import request_id
-from gateway.state import State
+from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded
 from schema.error import reported
@@ -48,6 +48,7 @@ class _Session:
         self._state = state
         self._actor: Actor | None = None
         self._locale: str | None = None
+        self._channel: str | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -122,6 +123,7 @@ class _Session:
         told = {str(key).lower(): value for key, value in self._payload(message).items() if isinstance(value, str)}
         headers = self._socket.headers
         self._locale = accepted_locale(told.get("accept-language") or headers.get("accept-language"))
+        self._channel = told.get(CHANNEL_HEADER) or headers.get(CHANNEL_HEADER)
         try:
             token = bearer(told.get("authorization") or headers.get("authorization"))
             self._actor = await self._state.verifier.verify(token) if token is not None else None
@@ -207,7 +209,7 @@ class _Session:
         """Send every result; False where the last one was an error, which ends an operation by itself."""
         executor = self._state.executor
         operation = executor.prepare(request)
-        context = self._state.context(self._actor, self._locale)
+        context = self._state.context(self._actor, self._locale, self._channel)
         if operation.type is not OperationType.SUBSCRIPTION:
             return await self._next(id_, await executor.execute(operation, context, "websocket"))
         async with aclosing(executor.subscribe(operation, context, "websocket")) as answers:

@@ -45,6 +45,7 @@ class Catalogue:
         self._contents = {content.key: content for content in contents}
         self._by_code: dict[str, str] = {}
         self._index: OfferIndex | None = None
+        self._listed: set[str] = set()
         self.instant_rewards = tuple(instant_rewards)
         self.version = 0
         for offer in offers:
@@ -69,6 +70,11 @@ class Catalogue:
         """All contents by key."""
         return self._contents
 
+    @property
+    def has_lists(self) -> bool:
+        """Whether anything is for members of a list, so that it matters who is on one."""
+        return bool(self._listed) or any(reward.audience.lists for reward in self._rewards.values())
+
     def offer_by_code(self, code: str) -> Offer | None:
         """Return the offer of a code that all members share."""
         key = self._by_code.get(normal_code(code))
@@ -90,6 +96,8 @@ class Catalogue:
         """Add an offer, or take it in place of the one with its key."""
         self.drop_offer(offer.key)
         self._offers[offer.key] = offer
+        if offer.audience.lists:
+            self._listed.add(offer.key)
         name = code_name(offer)
         if name is not None:
             self._by_code[name] = offer.key
@@ -100,6 +108,7 @@ class Catalogue:
     def drop_offer(self, key: str) -> None:
         """Take an offer away, if it is there."""
         offer = self._offers.pop(key, None)
+        self._listed.discard(key)
         if offer is None:
             return
         name = code_name(offer)

@@ -20,6 +20,7 @@ from loyalty.window import is_open
 WEIGHT = 10
 # What ends within so many days comes a little earlier, by so much; the first that fits.
 ENDS_SOON = ((1, 60), (3, 40), (7, 20))
+SOON = timedelta(days=max(days for days, _ in ENDS_SOON))
 # The bucket of all offers of an audience, whatever they are about.
 ANY_TOPIC = ""
 
@@ -76,7 +77,10 @@ def urgency(days: int | None) -> int:
 def static_score(offer: Offer, day: date, zone: ZoneInfo) -> int:
     """Return the part of an offer's score that is the same for all it is for, on one day."""
     kind, _ = audience_of(offer.audience)
-    return WEIGHT * offer.weight + FOR_FEW[kind] + urgency(days_left(offer, day, zone))
+    score = WEIGHT * offer.weight + FOR_FEW[kind]
+    if offer.window is None and (offer.ends_at is None or offer.ends_at > start_of(day + SOON, zone)):
+        return score  # most offers, and days are dear to work out
+    return score + urgency(days_left(offer, day, zone))
 
 
 class Bucket:
@@ -184,7 +188,10 @@ class OfferIndex:
         """Say whether an offer is on at some moment of the day, if perhaps not at all hours."""
         if offer.starts_at >= self._ends_at or offer.is_over(self._starts_at) or offer.uses_per_member == 0:
             return False
-        return offer.window is None or is_open(replace(offer.window, hours=None), self._starts_at, self.zone)
+        if offer.window is None:
+            return True
+        days = offer.window if offer.window.hours is None else replace(offer.window, hours=None)
+        return is_open(days, self._starts_at, self.zone)
 
     def _entry(self, offer: Offer) -> Entry:
         audience = offer.audience

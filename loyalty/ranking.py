@@ -5,12 +5,14 @@ likes best of what it is about, and what the member did with it. Equal scores go
 same order on every machine.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
-from heapq import heapify, heappop, heapreplace, merge
-from itertools import islice
+from heapq import heappop, heappush, merge, nsmallest
+from itertools import count, islice
 from math import isqrt
 from zoneinfo import ZoneInfo
 
@@ -24,8 +26,9 @@ from loyalty.offer_index import (
     FOR_FEW,
     WEIGHT,
     AudienceKind,
+    Bucket,
+    Entry,
     OfferIndex,
-    Topics,
     audience_of,
     days_left,
     static_score,
@@ -153,9 +156,9 @@ def rank_offers(
     channel: Channel | None,
     now: datetime,
     zone: ZoneInfo,
-    states: Set[OfferState] | None = None,
+    states: AbstractSet[OfferState] | None = None,
     preferences: frozenset[str] = frozenset(),
-    used_up: Set[str] = frozenset(),
+    used_up: AbstractSet[str] = frozenset(),
     first: int,
     after: tuple[int, str] | None = None,
 ) -> tuple[list[RankedOffer], bool]:
@@ -207,12 +210,151 @@ def rank_offers(
     return page[:first], len(page) > first
 
 
-def _streams(found: Sequence[Topics], likes: Liking) -> Iterator[tuple[int, Sequence[tuple[int, str, Offer, bool, bool]]]]:
-    """Tell the buckets to look at, each with what its topic adds to the scores in it."""
-    worth = likes.worth
-    for topics in found:
-        yield 0, topics[ANY_TOPIC].entries
-        if len(worth) < len(topics):
-            yield from ((points, topics[topic].entries) for topic, points in worth.items() if topic in topics)
-        else:
-            yield from ((worth[topic], bucket.entries) for topic, bucket in topics.items() if topic in worth)
+def _merged(
+    index: OfferIndex, shopper: Shopper, likes: Liking, after: tuple[int, str] | None
+) -> Iterator[Entry]:
+    """Tell the entries of all buckets of a shopper, each once, in order; minus its score stands first in each.
+
+    Of each audience, the bucket of all topics is opened at once, and that of a topic only when its best could be next.
+    """
+    by_worth = sorted(likes.worth.items(), key=lambda item: -item[1])
+    # (minus the score, key, number, place, what the topic adds, entries). An unopened bucket stands where its best
+    # entry would at most be, before all entries there: its key is empty. Numbers differ: nothing after is compared.
+    heap: list[tuple[int, str, int, int, int, Bucket]] = []
+    audiences = []
+    numbers = count()
+
+    def open_bucket(points: int, bucket: Bucket) -> None:
+        entries = bucket.entries
+        # The next key after a key is the same with the least character added.
+        start = 0 if after is None else bisect_left(entries, (points - after[0], f"{after[1]}\0"))
+        if start < len(entries):
+            heappush(heap, (entries[start][0] - points, entries[start][1], next(numbers), start, points, bucket))
+
+    def announce(number: int) -> None:
+        best, unopened = audiences[number]
+        for points, bucket in islice(unopened, 1):
+            heappush(heap, (best - points, "", next(numbers), number, points, bucket))
+
+    for number, topics in enumerate(index.of_shopper(shopper)):
+        open_bucket(0, topics[ANY_TOPIC])
+        liked = ((points, topics[topic]) for topic, points in by_worth if topic in topics)
+        audiences.append((topics[ANY_TOPIC].entries[0][0], liked))
+        announce(number)
+    told = None
+    while heap:
+        negative, key, number, place, points, bucket = heappop(heap)
+        if not key:
+            open_bucket(points, bucket)
+            announce(place)
+            continue
+        entries = bucket.entries
+        if place + 1 < len(entries):
+            entry = entries[place + 1]
+            heappush(heap, (entry[0] - points, entry[1], number, place + 1, points, bucket))
+        # An offer is told by the bucket of its best topic, where its score is right. Where several buckets are as
+        # good, it comes out of them in a row.
+        _, _, offer, must_fit, must_be_on = entries[place]
+        if key != told and likes.best(offer.topics) == points:
+            told = key
+            yield negative, key, offer, must_fit, must_be_on
+
+
+def _told(
+    offer: Offer, use: OfferUse, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
+) -> RankedOffer:
+    state = state_of(offer, use, now)
+    if state is OfferState.AVAILABLE:
+        days = days_left(offer, day_of(now, zone), zone)
+        motive, params = _motive(offer.topics, offer.audience, days, likes, shopper)
+    else:
+        motive, params = Motive(state.value.lower()), {}
+    return RankedOffer(offer, use, state, score, motive, params)
+
+
+def _motive(
+    topics: Iterable[str], audience: Audience, days: int | None, likes: Liking, shopper: Shopper
+) -> tuple[Motive, Params]:
+    """Return what counts most for something, and its params: the topic, the list, segment or tier, the days left."""
+    reasons: list[tuple[int, Motive, Params]] = []
+    topic = likes.favourite(topics)
+    if topic is not None:
+        worth = likes.worth[topic]
+        said = topic in likes.declared and worth <= 2 * PREFERENCE
+        reasons.append((worth, Motive.PREFERENCE if said else Motive.FAVOURITE, {"topic": topic}))
+    kind, keys = audience_of(audience)
+    if kind is AudienceKind.LIST:
+        reasons += [(FOR_FEW[kind], Motive.FOR_LIST, {"list": key}) for key in sorted(keys & shopper.lists)]
+    elif kind is AudienceKind.SEGMENT:
+        fitting = (key for key in sorted(keys) if shopper.in_segment(key))
+        reasons += [(FOR_FEW[kind], Motive.FOR_SEGMENT, {"segment": key}) for key in islice(fitting, 1)]
+    elif kind is AudienceKind.TIER and shopper.tier in keys:
+        reasons.append((FOR_FEW[kind], Motive.FOR_TIER, {"tier": shopper.tier}))
+    if days is not None and urgency(days):
+        reasons.append((urgency(days), Motive.ENDS_SOON, {"days": days}))
+    # The first of those that count as much.
+    _, motive, params = max(reasons, key=lambda reason: reason[0], default=(0, Motive.FOR_EVERYBODY, {}))
+    return motive, params
+
+
+def rank_rewards(
+    catalogue: Catalogue,
+    member: Member,
+    shopper: Shopper,
+    taste: Taste,
+    *,
+    channel: Channel | None,
+    now: datetime,
+    zone: ZoneInfo,
+    category: str | None = None,
+    eligible: bool | None = None,
+    eligible_of: Callable[[Reward], bool | None] = lambda _: None,
+    preferences: frozenset[str] = frozenset(),
+    first: int,
+    after: tuple[int, str] | None = None,
+) -> tuple[list[RankedReward], bool]:
+    """Return the `first` rewards that follow `after` (the score and key of one), and whether there are more.
+
+    First what the member can have now, then what points are missing for, the nearest first, then what is for others or
+    not now. `eligible_of` tells what is not seen here (stock, limits, appointments; None: nothing is against it); it is
+    asked only about rewards that the member could have otherwise. `category` and `eligible` narrow the answer.
+    """
+    likes = liking(taste, preferences, now)
+    found: list[tuple[int, str, Reward, bool]] = []
+    for key, reward in catalogue.rewards.items():
+        if (category is not None and reward.category != category) or (
+            reward.channels and channel is not None and channel not in reward.channels
+        ):
+            continue
+        missing = max(0, reward.points - member.available)
+        is_for_member = reward.audience.fits(shopper)
+        is_closed = not is_for_member or (reward.window is not None and not is_open(reward.window, now, zone))
+        is_eligible = not is_closed and not missing and eligible_of(reward) is not False
+        if eligible is not None and is_eligible is not eligible:
+            continue
+        score = WEIGHT * reward.weight + likes.best(reward.topics)
+        if is_for_member:
+            score += FOR_FEW[audience_of(reward.audience)[0]]
+        if is_closed or not (is_eligible or missing):
+            score += CLOSED
+        if missing:
+            score += REACHABLE + MISSING * missing // reward.points
+        place = -score, key
+        if after is None or place > (-after[0], after[1]):
+            found.append((*place, reward, is_eligible))
+    # The keys differ: nothing after them is compared.
+    page = nsmallest(first + 1, found)
+    today = day_of(now, zone)
+    told = []
+    for negative, _, reward, is_eligible in page[:first]:
+        missing = max(0, reward.points - member.available)
+        motive, params = _motive(reward.topics, reward.audience, _days_open(reward, today), likes, shopper)
+        if missing:
+            motive, params = Motive.POINTS_MISSING, {"points": missing}
+        told.append(RankedReward(reward, is_eligible, missing, -negative, motive, params))
+    return told, len(page) > first
+
+
+def _days_open(reward: Reward, today: date) -> int | None:
+    last = reward.window.last_day if reward.window is not None else None
+    return (last - today).days + 1 if last is not None else None

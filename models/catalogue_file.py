@@ -177,7 +177,7 @@ def revive(kind: Kind, content: Mapping[str, Any], programme: Programme, *, vers
         ValueError: it does not have the shape of its kind, or a text lacks the programme's own locale.
     """
     shape = _SHAPES[kind].model_validate(content)
-    scope = _scope(programme, {})
+    scope = Scope(NoLines(), locale=programme.locale, zone=programme.zone, tiers=(), segments=())
     item = _read((), shape, scope)
     texts = [item.title, item.body] if isinstance(item, Content) else [item.title, item.description]
     if any(programme.locale not in text.by_locale for text in texts):

@@ -1,7 +1,7 @@
 """Offers, rewards and contents that are made and changed without a release, and every version of them, for ever.
 
-Changes of one programme's catalogue take turns: each one writes the programme's mark first, in its transaction, so that
-of two at once one has to begin again from a fresh read. So a code is never given twice, and a process that has seen a
+Changes of one programme's catalogue take turns: each one moves the programme's mark on, in its transaction, so that of
+two at once one has to begin again from a fresh read. So a code is never given twice, and a process that has seen a
 turn has seen all turns before it. Managers change little; imports write many definitions in one turn.
 """
 
@@ -91,28 +91,27 @@ def is_own(catalogue: Catalogue, kind: Kind, key: str) -> bool:
 # Writing
 
 
-async def _in_turn(
-    database: Database, programme: str, act: Callable[[AsyncClientSession, int], Awaitable[T]]
-) -> T | Refusal:
-    """Run `act` in a transaction, while nothing else changes the programme's catalogue; it is told its turn."""
+async def _next_turn(database: Database, programme: str, session: AsyncClientSession) -> int:
+    """Take the next turn of a programme. Whoever has read before another one's turn conflicts here and reads again."""
+    mark: Document | None = await database.marks.find_one_and_update(
+        {"_id": f"catalogue/{programme}"},
+        {"$inc": {"turn": 1}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return mark["turn"] if mark else 1
 
-    async def attempt(session: AsyncClientSession) -> T:
-        mark: Document = await database.marks.find_one_and_update(
-            {"_id": f"catalogue/{programme}"},
-            {"$inc": {"turn": 1}},
-            upsert=True,
-            return_document=ReturnDocument.AFTER,
-            session=session,
-        )
-        return await act(session, mark["turn"])
 
+async def _transact(database: Database, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T | Refusal:
+    """Run `act` in a transaction; a refusal out of it undoes it."""
     for tried in range(1, TURN_ATTEMPTS + 1):
         try:
             # Left to itself, with_transaction() goes on trying for two minutes.
             with pymongo.timeout(TURN_SECONDS_MAX):
                 async with database.client.start_session() as session:
                     return await session.with_transaction(
-                        attempt,
+                        act,
                         read_concern=ReadConcern("snapshot"),
                         write_concern=MAJORITY,
                         read_preference=ReadPreference.PRIMARY,
@@ -146,7 +145,7 @@ async def put(
     defined = define(kind, definition, programme)
     sent = _Sent(joined(programme.key, changed_by, request), request, defined.digest)
 
-    async def act(session: AsyncClientSession, turn: int) -> Stored:
+    async def act(session: AsyncClientSession) -> Stored:
         replayed = await _replayed(database, programme, sent, session)
         if replayed is not None:
             return replayed
@@ -161,12 +160,13 @@ async def put(
             params = {"code": code.rstrip("-"), "offer": owner}
             raise _Refused(Refusal(RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), params))
         version = max((found["version"] for found in newest.values()), default=0) + 1
+        turn = await _next_turn(database, programme.key, session)
         document = _document(programme.key, defined, version=version, turn=turn, now=now, changed_by=changed_by)
         await database.catalogue.insert_one({**document, "request": sent.id}, session=session)
         item = revive(kind, defined.content, programme, version=version)
         return Stored(kind, item, version)
 
-    return await _in_turn(database, programme.key, act)
+    return await _transact(database, act)
 
 
 async def retire(
@@ -186,7 +186,7 @@ async def retire(
     digest = content_digest({"kind": kind.value, "retired": key})
     sent = _Sent(joined(programme.key, changed_by, request), request, digest)
 
-    async def act(session: AsyncClientSession, turn: int) -> Stored:
+    async def act(session: AsyncClientSession) -> Stored:
         replayed = await _replayed(database, programme, sent, session)
         if replayed is not None:
             return replayed
@@ -196,6 +196,7 @@ async def retire(
         if before is None or before["retired"]:
             raise _Refused(Refusal(RefusalCode.NOT_FOUND, "item_unknown", ("key",), {"key": key}))
         version = before["version"] + 1
+        turn = await _next_turn(database, programme.key, session)
         document = {
             **before,
             "_id": joined(before["item"], str(version)),
@@ -211,7 +212,7 @@ async def retire(
         await database.catalogue.insert_one(document, session=session)
         return _stored(document, programme)
 
-    return await _in_turn(database, programme.key, act)
+    return await _transact(database, act)
 
 
 async def put_many(
@@ -236,9 +237,7 @@ async def put_many(
     while batch := list(islice(rest, IMPORT_BATCH)):
         defined = _defined(batch, programme, rewards, used)
 
-        async def act(
-            session: AsyncClientSession, turn: int, defined: Mapping[str, tuple[int, Definition]] = defined
-        ) -> int:
+        async def act(session: AsyncClientSession, defined: Mapping[str, tuple[int, Definition]] = defined) -> int:
             newest = await _newest_of(database, [*defined], session)
             changed = {
                 item: (position, one)
@@ -247,6 +246,9 @@ async def put_many(
             }
             owners = await _code_owners(database, programme, [one for _, one in changed.values()], session)
             _refuse_codes(changed.values(), owners)
+            if not changed:
+                return 0
+            turn = await _next_turn(database, programme.key, session)
             documents = [
                 _document(
                     programme.key,
@@ -258,11 +260,10 @@ async def put_many(
                 )
                 for item, (_, one) in changed.items()
             ]
-            if documents:
-                await database.catalogue.insert_many(documents, ordered=False, session=session)
+            await database.catalogue.insert_many(documents, ordered=False, session=session)
             return len(documents)
 
-        stored = await _in_turn(database, programme.key, act)
+        stored = await _transact(database, act)
         if isinstance(stored, Refusal):
             raise TypeError(f"an import is not refused but told its faults: {stored}")
         new += stored

@@ -1,5 +1,6 @@
 """The real data: a year of a retailer's loyalty programme (84.51°'s Complete Journey), read from its parquet files."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -35,6 +36,47 @@ class Basket:
     def total(self) -> Decimal:
         """What was paid for all lines."""
         return sum((line.amount for line in self.lines), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A mailing of coupons, to the households it names. `kind` is A, B or C; both days are within it."""
+
+    number: int
+    kind: str
+    first_day: date
+    last_day: date
+    households: frozenset[int]
+
+    def is_on(self, day: date) -> bool:
+        """Say whether its coupons can be used on a day."""
+        return self.first_day <= day <= self.last_day
+
+
+@dataclass(frozen=True, slots=True)
+class Coupon:
+    """A coupon of one campaign (the same one comes back in others), good for any of so many `products`.
+
+    `categories`, `brands` and `departments` are those of the products that have one, with how many of them do, the
+    most frequent first.
+    """
+
+    campaign: int
+    upc: int
+    products: int
+    categories: tuple[tuple[str, int], ...]
+    brands: tuple[tuple[str, int], ...]
+    departments: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CouponUse:
+    """A coupon that a household used on a day. One is used at most twice, never twice on a day."""
+
+    day: date
+    household: int
+    campaign: int
+    upc: int
 
 
 class CompleteJourney:
@@ -77,6 +119,66 @@ class CompleteJourney:
         )
         return Baskets(table, self._products())
 
+    def campaigns(self) -> list[Campaign]:
+        """Return the 27 campaigns by number, with the households that received them."""
+        households: dict[int, set[int]] = {}
+        for row in self._rows("campaigns", ["campaign_id", "household_id"]):
+            households.setdefault(row["campaign_id"], set()).add(row["household_id"])
+        columns = ["campaign_id", "campaign_type", "start_date", "end_date"]
+        return sorted(
+            (
+                Campaign(
+                    number=row["campaign_id"],
+                    kind=row["campaign_type"].removeprefix("Type "),
+                    first_day=row["start_date"].date(),
+                    last_day=row["end_date"].date(),
+                    households=frozenset(households.get(row["campaign_id"], ())),
+                )
+                for row in self._rows("campaign_descriptions", columns)
+            ),
+            key=lambda campaign: campaign.number,
+        )
+
+    def products_by_category(self) -> Counter[str]:
+        """Return how many products each category has."""
+        return Counter(category for category, _ in self._products().values() if category is not None)
+
+    def coupons(self) -> list[Coupon]:
+        """Return the 1,197 coupons by campaign and number, each with what its products are."""
+        described = self._described()
+        counted: dict[tuple[int, int], tuple[Counter[str], ...]] = {}
+        products: Counter[tuple[int, int]] = Counter()
+        for row in self._rows("coupons", ["campaign_id", "coupon_upc", "product_id"]):
+            key = row["campaign_id"], row["coupon_upc"]
+            counters = counted.setdefault(key, (Counter(), Counter(), Counter()))
+            products[key] += 1
+            for counter, name in zip(counters, described.get(row["product_id"], ()), strict=False):
+                if name is not None:
+                    counter[name] += 1
+        return [
+            Coupon(*key, products[key], *(_by_count(counter) for counter in counters))
+            for key, counters in sorted(counted.items())
+        ]
+
+    def coupon_uses(self) -> list[CouponUse]:
+        """Return the 2,102 uses of coupons, in the order of time."""
+        columns = ["household_id", "coupon_upc", "campaign_id", "redemption_date"]
+        return sorted(
+            CouponUse(row["redemption_date"].date(), row["household_id"], row["campaign_id"], row["coupon_upc"])
+            for row in self._rows("coupon_redemptions", columns)
+        )
+
+    def _rows(self, name: str, columns: list[str]) -> Iterator[dict[str, Any]]:
+        """Tell the rows of a table, so many of them at a time in memory."""
+        for batch in self._table(name, columns).to_batches(max_chunksize=ROWS_IN_BATCH):
+            yield from batch.to_pylist()
+
+    def _described(self) -> dict[int, tuple[str | None, ...]]:
+        columns = ["product_category", "brand", "department"]
+        table = self._table("products", ["product_id", *columns])
+        names = zip(*(table.column(column).to_pylist() for column in columns), strict=True)
+        return dict(zip(table.column("product_id").to_pylist(), names, strict=True))
+
     def _products(self) -> Products:
         products = self._table("products", ["product_id", "product_category", "brand"])
         names = zip(products.column("product_category").to_pylist(), products.column("brand").to_pylist(), strict=True)
@@ -112,6 +214,10 @@ class Baskets:
                 rows.append(row)
         if rows:
             yield _basket(rows, self._products)
+
+
+def _by_count(counter: Counter[str]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _basket(rows: list[dict[str, Any]], products: Products) -> Basket:

@@ -324,11 +324,9 @@ class CatalogueDocument(Document):
         indexes: ClassVar = [
             IndexModel([("item", ASCENDING), ("version", DESCENDING)], unique=True),
             IndexModel([("programme", ASCENDING), ("turn", ASCENDING)]),
-            IndexModel([("request", ASCENDING)], unique=True, partialFilterExpression={"request": {"$type": "string"}}),
-            IndexModel(
-                [("programme", ASCENDING), ("code", ASCENDING)],
-                partialFilterExpression={"code": {"$type": "string"}},
-            ),
+            # Every string is above "". With `$type` here, MongoDB would not use the index to find one.
+            IndexModel([("request", ASCENDING)], unique=True, partialFilterExpression={"request": {"$gt": ""}}),
+            IndexModel([("programme", ASCENDING), ("code", ASCENDING)], partialFilterExpression={"code": {"$gt": ""}}),
         ]
 
     validator: ClassVar = _schema(

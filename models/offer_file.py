@@ -84,13 +84,13 @@ class OfferShape(Shape):
     image: Image | None = None
     first_day: Day
     last_day: Day | None = None
-    window: ClockShape = ClockShape()
-    channels: list[Channel] = Field(default=[])
-    stores: Names = Field(default=[])
-    partners: Names = Field(default=[])
-    audience: AudienceShape = AudienceShape()
+    window: ClockShape | None = None
+    channels: tuple[Channel, ...] = ()
+    stores: Names = ()
+    partners: Names = ()
+    audience: AudienceShape | None = None
     activation: bool = False
-    uses: UsesShape = UsesShape()
+    uses: UsesShape | None = None
     budget: Number | None = Field(default=None, gt=0, le=1_000_000_000)
     returnable: bool = False
     code: CodeShape | None = None
@@ -100,8 +100,8 @@ class OfferShape(Shape):
     points: int | None = Field(default=None, ge=1, le=1_000_000)
     reward: Key | None = None
     qualifying: bool = False
-    categories: Names = Field(default=[])
-    brands: Names = Field(default=[])
+    categories: Names = ()
+    brands: Names = ()
     weight: Weight = 0
 
     @model_validator(mode="after")
@@ -130,7 +130,6 @@ class OfferShape(Shape):
 
 def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
     """Return the offer at `path`; what it names and there is not becomes faults of the scope."""
-    scope.audience((*path, "audience"), shape.audience)
     if shape.reward is not None:
         scope.given_reward((*path, "reward"), shape.reward)
     return Offer(
@@ -142,14 +141,14 @@ def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
         starts_at=start_of(shape.first_day, scope.zone),
         ends_at=end_of(shape.last_day, scope.zone) if shape.last_day else None,
         image=shape.image,
-        window=shape.window.window(),
+        window=shape.window.window() if shape.window else None,
         channels=frozenset(shape.channels),
         stores=frozenset(shape.stores),
         partners=frozenset(shape.partners),
-        audience=shape.audience.audience(),
+        audience=scope.audience((*path, "audience"), shape.audience),
         needs_activation=shape.activation,
-        uses_per_member=shape.uses.per_member,
-        uses_in_all=shape.uses.in_all,
+        uses_per_member=shape.uses.per_member if shape.uses else 1,
+        uses_in_all=shape.uses.in_all if shape.uses else None,
         budget=int(shape.budget_counted) if shape.budget is not None else None,
         returnable=shape.returnable,
         code=shape.code.code() if shape.code else None,

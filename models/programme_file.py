@@ -109,10 +109,10 @@ class _Rule(Shape):
     group: str = ""
     cap: _Cap | None = None
     window: WindowShape | None = None
-    channels: list[Channel] = Field(default=[])
-    stores: Names = Field(default=[])
-    partners: Names = Field(default=[])
-    tiers: Names = Field(default=[])
+    channels: tuple[Channel, ...] = ()
+    stores: Names = ()
+    partners: Names = ()
+    tiers: Names = ()
     qualifying: bool = True
 
     @model_validator(mode="after")

@@ -3,18 +3,21 @@
 A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from aiodataloader import DataLoader
 
 from loyalty.ledger import Record
 from loyalty.member import Member
+from loyalty.order import Order
 from loyalty.replay import rewind
-from models.codec import record_id, record_of, standing_of
+from loyalty.supply import CounterKey
+from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Database
-from models.key import event_key, identity_key
+from models.key import audience_id, counter_id, event_key, identity_key
 from models.snapshot import EntryView, Snapshot, entry_views, row_of, snapshot_of
 
 BATCH_MAX = 500
@@ -37,6 +40,10 @@ class Version:
     entries: tuple[EntryView, ...]
 
 
+def _among(ids: list[str]) -> Document:
+    return {"_id": {"$in": [*set(ids)]}}
+
+
 class Reader:
     """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
 
@@ -48,6 +55,28 @@ class Reader:
         self._identities: DataLoader[str, str | None] = DataLoader(
             self._load_identities, cache=False, max_batch_size=BATCH_MAX
         )
+
+        self._counters: DataLoader[str, int] = DataLoader(self._load_counters, cache=False, max_batch_size=BATCH_MAX)
+        self._lists: DataLoader[str, frozenset[str]] = DataLoader(
+            self._load_lists, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._orders: DataLoader[str, Document | None] = DataLoader(
+            self._load_orders, cache=False, max_batch_size=BATCH_MAX
+        )
+
+    async def _load_counters(self, ids: list[str]) -> list[int]:
+        found = {document["_id"]: document["taken"] async for document in self._db.counters.find(_among(ids))}
+        return [found.get(id_, 0) for id_ in ids]
+
+    async def _load_lists(self, ids: list[str]) -> list[frozenset[str]]:
+        found = {
+            document["_id"]: frozenset(document["lists"]) async for document in self._db.audiences.find(_among(ids))
+        }
+        return [found.get(id_, frozenset()) for id_ in ids]
+
+    async def _load_orders(self, ids: list[str]) -> list[Document | None]:
+        found = {document["_id"]: document async for document in self._db.orders.find(_among(ids))}
+        return [found.get(id_) for id_ in ids]
 
     async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
         found = {
@@ -80,6 +109,39 @@ class Reader:
         """Return the ledger's record of one version."""
         document = await self._db.entries.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
+
+    async def taken(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
+        """Return what each of some counters of what members share stands at."""
+        keys = [*counters]
+        found = await self._counters.load_many([counter_id(programme, counter) for counter in keys])
+        return dict(zip(keys, found, strict=True))
+
+    async def lists(self, programme: str, member: str) -> frozenset[str]:
+        """Return the lists that a member is on."""
+        return await self._lists.load(audience_id(programme, member))
+
+    async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
+        """Return the member whom an offer's code was given, and the offer; None where nobody has it for an offer."""
+        document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
+        kind, _, key = str(document["holder"]).partition("/") if document is not None else ("", "", "")
+        return (document["member"], key) if document is not None and kind == "offer" else None
+
+    async def order(self, programme: str, order: str) -> Order | None:
+        """Return an order, or None where `programme` has no such order."""
+        document = await self._orders.load(order)
+        return order_of(document) if document is not None and document["programme"] == programme else None
+
+    async def orders(
+        self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
+    ) -> tuple[list[Order], bool]:
+        """Return up to `first` orders of a member, newest first, placed before `after`; and whether there are more."""
+        query: dict[str, Any] = {"programme": programme, "member": member}
+        if after is not None:
+            moment, last = after
+            query["$or"] = [{"placed_at": {"$lt": moment}}, {"placed_at": moment, "_id": {"$lt": last}}]
+        cursor = self._db.orders.find(query, sort=[("placed_at", -1), ("_id", -1)], limit=first + 1)
+        found = [order_of(document) async for document in cursor]
+        return found[:first], len(found) > first
 
     async def entries(self, snapshot: Snapshot, *, first: int, after: tuple[int, int] | None) -> Page:
         """Return up to `first` entries, newest first, that are older than `after` (version, index).

@@ -33,7 +33,7 @@ POOLED = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.PAR
 class AppointmentsShape(Shape):
     """The calendar of a service."""
 
-    weekdays: list[Weekday] = Field(default=[])
+    weekdays: tuple[Weekday, ...] = ()
     hours: Hours
     minutes: int = Field(ge=5, le=1440)
     capacity: int = Field(default=1, ge=1, le=10_000)
@@ -65,13 +65,13 @@ class RewardShape(Shape):
     partner: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
     stock: int | None = Field(default=None, ge=0, le=1_000_000_000)
     pool: Key | None = None
-    audience: AudienceShape = AudienceShape()
-    channels: list[Channel] = Field(default=[])
+    audience: AudienceShape | None = None
+    channels: tuple[Channel, ...] = ()
     window: WindowShape | None = None
     limit: LimitShape | None = None
     appointments: AppointmentsShape | None = None
-    categories: Names = Field(default=[])
-    brands: Names = Field(default=[])
+    categories: Names = ()
+    brands: Names = ()
     weight: Weight = 0
 
     @model_validator(mode="after")
@@ -98,14 +98,13 @@ class InstantRewardShape(Shape):
     minimum: Number = Field(ge=0, le=1_000_000)
     limit: LimitShape | None = None
     window: WindowShape | None = None
-    audience: AudienceShape = AudienceShape()
-    channels: list[Channel] = Field(default=[])
-    stores: Names = Field(default=[])
+    audience: AudienceShape | None = None
+    channels: tuple[Channel, ...] = ()
+    stores: Names = ()
 
 
 def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
     """Return the reward at `path`; what it names and there is not becomes faults of the scope."""
-    scope.audience((*path, "audience"), shape.audience)
     return Reward(
         key=shape.key,
         kind=shape.kind,
@@ -117,7 +116,7 @@ def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
         partner=shape.partner,
         stock=shape.stock,
         pool=shape.pool,
-        audience=shape.audience.audience(),
+        audience=scope.audience((*path, "audience"), shape.audience),
         channels=frozenset(shape.channels),
         window=shape.window.window() if shape.window else None,
         limit=shape.limit.limit() if shape.limit else None,
@@ -129,7 +128,6 @@ def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
 
 def read_instant_reward(path: Path, shape: InstantRewardShape, scope: Scope) -> InstantReward:
     """Return the instant reward at `path`; what it names and there is not becomes faults of the scope."""
-    scope.audience((*path, "audience"), shape.audience)
     scope.given_reward((*path, "reward"), shape.reward)
     return InstantReward(
         key=shape.key,
@@ -138,7 +136,7 @@ def read_instant_reward(path: Path, shape: InstantRewardShape, scope: Scope) -> 
         minimum=shape.minimum,
         limit=shape.limit.limit() if shape.limit else None,
         window=shape.window.window() if shape.window else None,
-        audience=shape.audience.audience(),
+        audience=scope.audience((*path, "audience"), shape.audience),
         channels=frozenset(shape.channels),
         stores=frozenset(shape.stores),
     )

@@ -1,20 +1,33 @@
 """What a part of a programme is read against: its locale and zone, what it may name; and the faults found so far."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from loyalty.event import Channel
+from loyalty.offer import EVERYBODY, Audience
 from loyalty.reward import Reward
 from loyalty.text import Text
 from models.fault import Fault
-from models.shape import AudienceShape
+from models.shape import SHARED_MAX, AudienceShape
 from models.yaml_lines import Path
 
 LOCALES = ("fr", "en", "ar")
+_SERVED = frozenset(LOCALES)
 # One for all texts that no channel words differently: there are three of them in each of many thousand offers.
 _NO_WORDINGS: Mapping[Channel, Mapping[str, str]] = {}
 _CHANNELS = {channel.value: channel for channel in Channel}
+
+
+@lru_cache(maxsize=SHARED_MAX)
+def _text(by_locale: tuple[tuple[str, str], ...], default: str) -> Text:
+    return Text(dict(by_locale), default, _NO_WORDINGS)
+
+
+@lru_cache(maxsize=SHARED_MAX)
+def _audience(tiers: tuple[str, ...], segments: tuple[str, ...], lists: tuple[str, ...]) -> Audience:
+    return Audience(frozenset(tiers), frozenset(segments), frozenset(lists))
 
 
 class Places(Protocol):
@@ -67,19 +80,14 @@ class Scope:
 
     def text(self, path: Path, words: Mapping[str, str | Mapping[str, str]]) -> Text:
         """Return a text; a plain string is in the programme's own locale, which every text must have."""
-        by_locale: dict[str, str] = {}
-        by_channel: dict[Channel, Mapping[str, str]] = {}
-        for name, wording in words.items():
-            if name in _CHANNELS:
-                wordings = {"": wording} if isinstance(wording, str) else wording
-                by_channel[_CHANNELS[name]] = self._by_locale(path, wordings)
-            elif isinstance(wording, str):
-                by_locale |= self._by_locale(path, {name: wording})
-            else:
-                self.fault(path, f"{name!r} is no channel; use {', '.join(_CHANNELS)}")
+        plain = {name: told for name, told in words.items() if isinstance(told, str) and name not in _CHANNELS}
+        by_locale = self._by_locale(path, plain)
+        by_channel = _NO_WORDINGS
+        if len(plain) < len(words):
+            by_channel = self._by_channel(path, {name: words[name] for name in words if name not in plain})
         if self.locale not in by_locale:
             self.fault(path, f"has no text in the programme's own locale {self.locale!r}; add it")
-        return Text(by_locale, self.locale, by_channel or _NO_WORDINGS)
+        return Text(by_locale, self.locale, by_channel) if by_channel else _text(tuple(by_locale.items()), self.locale)
 
     def optional_text(self, path: Path, words: Mapping[str, str | Mapping[str, str]] | None) -> Text:
         """Return a text, an empty one where there is none."""
@@ -87,10 +95,21 @@ class Scope:
 
     def _by_locale(self, path: Path, wordings: Mapping[str, str]) -> dict[str, str]:
         by_locale = {locale or self.locale: text for locale, text in wordings.items()}
-        unknown = [locale for locale in by_locale if locale not in LOCALES]
-        if unknown:
-            self.fault(path, f"locale {unknown[0]!r} is not served; use {', '.join(LOCALES)}")
+        if not by_locale.keys() <= _SERVED:
+            unknown = next(locale for locale in by_locale if locale not in _SERVED)
+            self.fault(path, f"locale {unknown!r} is not served; use {', '.join(LOCALES)}")
         return by_locale
+
+    def _by_channel(
+        self, path: Path, wordings: Mapping[str, str | Mapping[str, str]]
+    ) -> Mapping[Channel, Mapping[str, str]]:
+        by_channel: dict[Channel, Mapping[str, str]] = {}
+        for name, told in wordings.items():
+            if name not in _CHANNELS:
+                self.fault(path, f"{name!r} is no channel; use {', '.join(_CHANNELS)}")
+                continue
+            by_channel[_CHANNELS[name]] = self._by_locale(path, {"": told} if isinstance(told, str) else told)
+        return by_channel
 
     def known_tiers(self, path: Path, tiers: Sequence[str]) -> None:
         """Note each tier that there is not."""
@@ -98,13 +117,16 @@ class Scope:
             if tier not in self.tiers:
                 self.fault(path, f"there is no tier {tier!r}")
 
-    def audience(self, path: Path, audience: AudienceShape) -> None:
-        """Note what an audience names and there is not."""
-        self.known_tiers((*path, "tiers"), audience.tiers)
-        for segment in audience.segments:
+    def audience(self, path: Path, shape: AudienceShape | None) -> Audience:
+        """Return an audience; note what it names and there is not."""
+        if shape is None:
+            return EVERYBODY
+        self.known_tiers((*path, "tiers"), shape.tiers)
+        for segment in shape.segments:
             if segment not in self.segments:
                 known = ", ".join(sorted(self.segments)) or "none"
                 self.fault((*path, "segments"), f"there is no segment {segment!r}; known: {known}")
+        return _audience(shape.tiers, shape.segments, shape.lists)
 
     def given_reward(self, path: Path, key: str) -> None:
         """Note a reward that cannot be given on the spot, or that there is not."""

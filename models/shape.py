@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import date, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -11,12 +12,12 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PlainSerializer,
     StringConstraints,
     Tag,
     model_validator,
 )
 
-from loyalty.offer import EVERYBODY, Audience
 from loyalty.period import CapPeriod
 from loyalty.reward import Limit
 from loyalty.window import Window
@@ -24,6 +25,8 @@ from loyalty.window import Window
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORDS_LENGTH_MAX = 20_000
 NAMES_MAX = 10_000
+# Many thousand offers say the same: the same texts, audiences and topics are kept once.
+SHARED_MAX = 10_000
 FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = date(2199, 12, 31)
 
@@ -33,6 +36,12 @@ def _decimal(value: Any) -> Any:
     if isinstance(value, bool):
         return value
     return str(value) if isinstance(value, int | float) else value
+
+
+def _plain(value: Decimal) -> str:
+    """Write a number in one form, however it was written: 5.00 as 5."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _text(value: Any) -> Any:
@@ -64,9 +73,10 @@ Words = Annotated[
     ],
     BeforeValidator(_text),
 ]
-Number = Annotated[Decimal, BeforeValidator(_decimal)]
+Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, return_type=str, when_used="json")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Names = Annotated[list[Name], BeforeValidator(_listed), Field(max_length=NAMES_MAX)]
+# Tuples: a default that cannot change is not copied for each of many thousand offers.
+Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(max_length=NAMES_MAX)]
 Cel = Annotated[str, BeforeValidator(_expression), StringConstraints(min_length=1, max_length=2000)]
 Image = Annotated[str, StringConstraints(pattern=r"^(https://|/)\S{1,500}$")]
 Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]
@@ -84,7 +94,7 @@ class Shape(BaseModel):
 class ClockShape(Shape):
     """Weekdays and hours."""
 
-    weekdays: list[Weekday] = Field(default=[])
+    weekdays: tuple[Weekday, ...] = ()
     hours: Hours | None = None
 
     @model_validator(mode="after")
@@ -105,7 +115,7 @@ class WindowShape(Shape):
 
     first_day: Day | None = None
     last_day: Day | None = None
-    weekdays: list[Weekday] = Field(default=[])
+    weekdays: tuple[Weekday, ...] = ()
     hours: Hours | None = None
 
     @model_validator(mode="after")
@@ -124,15 +134,9 @@ class WindowShape(Shape):
 class AudienceShape(Shape):
     """Whom something is for."""
 
-    tiers: Names = Field(default=[])
-    segments: Names = Field(default=[])
-    lists: Names = Field(default=[])
-
-    def audience(self) -> Audience:
-        """Return the audience."""
-        if not (self.tiers or self.segments or self.lists):
-            return EVERYBODY
-        return Audience(frozenset(self.tiers), frozenset(self.segments), frozenset(self.lists))
+    tiers: Names = ()
+    segments: Names = ()
+    lists: Names = ()
 
 
 class LimitShape(Shape):
@@ -166,7 +170,8 @@ def iso_weekdays(names: Iterable[str]) -> frozenset[int]:
     return frozenset(WEEKDAYS.index(day) + 1 for day in names)
 
 
-def topics(categories: Iterable[str], brands: Iterable[str]) -> frozenset[str]:
+@lru_cache(maxsize=SHARED_MAX)
+def topics(categories: tuple[str, ...], brands: tuple[str, ...]) -> frozenset[str]:
     """Return what something is about, as the ranking names it."""
     return frozenset([*(f"category:{name}" for name in categories), *(f"brand:{name}" for name in brands)])
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from loyalty.event import Channel
 from loyalty.programme import Programme
 from models.committer import Committer
 from models.database import Database
@@ -11,7 +12,7 @@ from models.feed import Feed
 from models.hub import Hub
 from models.programme_store import ProgrammeNotFound, Programmes
 from models.reader import Reader
-from resolvers.actor import Actor
+from resolvers.actor import Actor, Role
 from resolvers.fault import BadInput, Unauthenticated
 
 
@@ -26,7 +27,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One for each process. `clock` gives the present moment in UTC, in whole milliseconds."""
+    """One for each process. `clock` gives the present moment in UTC, in whole milliseconds.
+
+    `code_secret` proves members' codes of offers.
+    """
 
     database: Database
     committer: Committer
@@ -35,16 +39,29 @@ class Services:
     feed: Feed
     programmes: Programmes
     clock: Callable[[], datetime]
+    code_secret: bytes
     bounds: Bounds = field(default_factory=Bounds)
+
+
+# Where a role's requests come from, where they do not say; staff and services look from no channel in particular.
+CHANNELS = {Role.MEMBER: Channel.APP, Role.KIOSK: Channel.KIOSK, Role.TILL: Channel.STORE, Role.AGENT: Channel.AGENT}
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One for each operation. `locale` is what the request asked for, None where it did not say."""
+    """One for each operation. `locale` and `told_channel` are what the request said, None where it did not say."""
 
     services: Services
     actor: Actor | None
     locale: str | None = None
+    told_channel: Channel | None = None
+
+    @property
+    def channel(self) -> Channel | None:
+        """The channel of the request: what it says, else what its role is on; None for no channel in particular."""
+        if self.told_channel is not None or self.actor is None:
+            return self.told_channel
+        return CHANNELS.get(self.actor.role)
 
     def require_actor(self) -> Actor:
         """Return who asks, or refuse an operation that nobody is known to ask for."""

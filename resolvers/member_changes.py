@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
+from loyalty.notice import Notice
 from models.snapshot import EntryView, Snapshot
 from resolvers.context import Context
 from resolvers.fault import BadInput, Unavailable
@@ -14,11 +15,12 @@ FEED_TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One version of a member and its entries. With `resync`, versions before it were not told."""
+    """One version of a member, its entries and notices. With `resync`, versions before it were not told."""
 
     snapshot: Snapshot
     entries: tuple[EntryView, ...] = ()
     resync: bool = False
+    notices: tuple[Notice, ...] = ()
 
 
 async def member_changes(context: Context, member: str, *, after: int | None) -> AsyncGenerator[Update, None]:
@@ -69,7 +71,7 @@ async def _following(context: Context, newest: Snapshot, last: int, *, resync: b
     if resync:
         yield Update(newest, resync=True)
     elif newest.version == last + 1:
-        yield Update(newest, newest.of_version())
+        yield Update(newest, newest.of_version(), notices=newest.notices)
     else:
         async for update in _missed(context, newest, last):
             yield update
@@ -92,4 +94,4 @@ async def _missed(context: Context, snapshot: Snapshot, after: int) -> AsyncIter
     if missed == 0:
         return
     async for version in context.services.reader.versions(snapshot, after=after):
-        yield Update(version.snapshot, version.entries)
+        yield Update(version.snapshot, version.entries, notices=version.snapshot.notices)

@@ -39,6 +39,8 @@ def only(*roles: Role) -> Access:
 
 
 REACHED = Access(None)
+# Of the root types: open to anybody who reaches the API, a token or not.
+PUBLIC = REACHED
 EVERY_ROLE = only(*Role)
 STAFF = only(Role.AGENT, Role.MANAGER)
 

@@ -10,8 +10,10 @@ from strawberry.schema.config import StrawberryConfig
 from schema.access import enforce
 from schema.member import LedgerEntry, Member
 from schema.mutation import Mutation
-from schema.programme import Money
+from schema.offer import Offer
+from schema.order import Order
 from schema.query import Query
+from schema.reward import Reward
 from schema.scalars import SCALARS, BigInt
 from schema.subscription import Subscription
 
@@ -26,8 +28,8 @@ def strawberry_schema() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        # Money and BigInt are in the contract, and no field of its core has them yet.
-        types=[Member, LedgerEntry, Money, BigInt],
+        # BigInt is in the contract, and no field of its core has it yet.
+        types=[Member, LedgerEntry, Offer, Reward, Order, BigInt],
         config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=False),
     )
 

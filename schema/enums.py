@@ -1,13 +1,43 @@
 """Enumerations of the API; their values are the domain's own."""
 
+from enum import StrEnum
+
 import strawberry
 
 from loyalty.event import Channel
 from loyalty.ledger import EntryKind
+from loyalty.notice import NoticeKind
+from loyalty.offer import OfferKind, OfferState
+from loyalty.order import OrderState
 from loyalty.refusal import RefusalCode
+from loyalty.reward import RewardKind
+
+
+class TextDirection(StrEnum):
+    """How the words of a text run; LTR or RTL, as HTML's `dir` says it."""
+
+    LTR = "LTR"
+    RTL = "RTL"
+
 
 strawberry.enum(Channel, description="Where something was said or done.")
 strawberry.enum(EntryKind, description="What a ledger entry does.")
+strawberry.enum(NoticeKind, description="What can have happened to a member.")
+strawberry.enum(OfferKind, description="What an offer gives.")
+strawberry.enum(OfferState, description="Where an offer stands for a member.")
+strawberry.enum(OrderState, description="Where an order stands.")
 strawberry.enum(RefusalCode, name="UserErrorCode", description="Why a caller was refused.")
+strawberry.enum(RewardKind, description="What a reward is.")
+strawberry.enum(TextDirection, description="How the words of a text run, for the `dir` of HTML.")
 
-__all__ = ["Channel", "EntryKind", "RefusalCode"]
+__all__ = [
+    "Channel",
+    "EntryKind",
+    "NoticeKind",
+    "OfferKind",
+    "OfferState",
+    "OrderState",
+    "RefusalCode",
+    "RewardKind",
+    "TextDirection",
+]

@@ -13,6 +13,7 @@ from resolvers.fault import Fault, LimitExceeded
 from schema.access import REACHED, field
 from schema.enums import RefusalCode
 from schema.text import locale_of, sentence
+from schema.text import refused as words_of
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,8 @@ class UserError:
     @classmethod
     def of(cls, refused: refusal.Refusal, context: Context, *place: str) -> Self:
         """Return a refusal in words; `place` is that of the input within a batch."""
-        message = sentence("refusals", refused.reason, locale_of(context), refused.params)
+        programme = context.programme() if context.actor is not None else None
+        message = words_of(refused.reason, refused.params, programme, locale_of(context))
         return cls(code=refused.code, message=message, path=["input", *place, *refused.path])
 
 

@@ -1,10 +1,13 @@
 """Relay ids and cursors: opaque outside, checked when they come back."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
 
 from resolvers.fault import BadInput
 
 ID_LENGTH_MAX = 200
+MILLISECONDS_DIGITS = 14
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _encode(text: str) -> str:
@@ -33,6 +36,53 @@ def from_global_id(text: str) -> tuple[str, list[str]]:
     """Return the type and the parts of an id; raises BadInput for what is no id of ours."""
     kind, *parts = _decode(text, "id_invalid")
     return kind, parts
+
+
+def key_of(kind: str, text: str | None, programme: str) -> str:
+    """Return the key that an id of a programme's offer or reward stands for; empty where it is none of them."""
+    match _decode_or_nothing(text):
+        case [found, brand, key] if (found, brand) == (kind, programme):
+            return key
+    return ""
+
+
+def parts_of(kind: str, text: str, count: int) -> list[str]:
+    """Return the parts of an id of one kind; as many empty ones where it is no such id."""
+    found, *parts = _decode_or_nothing(text) or [""]
+    return parts if found == kind and len(parts) == count else [""] * count
+
+
+def _decode_or_nothing(text: str | None) -> list[str]:
+    try:
+        return _decode(text, "id_invalid") if text is not None else []
+    except BadInput:
+        return []
+
+
+def ranked_cursor(score: int, key: str) -> str:
+    """Return the cursor of an item in an order by score and key."""
+    return _encode(f"{score}:{key}")
+
+
+def from_ranked_cursor(text: str) -> tuple[int, str]:
+    """Return the score and key of a cursor; raises BadInput for what is no cursor of ours."""
+    match _decode(text, "cursor_invalid"):
+        case [score, key] if score.removeprefix("-").isdecimal() and key:
+            return int(score), key
+    raise BadInput("cursor_invalid")
+
+
+def order_cursor(placed_at: datetime, key: str) -> str:
+    """Return the cursor of an order: when it was placed, in milliseconds, and its id."""
+    return _encode(f"{round(placed_at.timestamp() * 1000)}:{key}")
+
+
+def from_order_cursor(text: str) -> tuple[datetime, str]:
+    """Return the moment and id of an order's cursor; raises BadInput for what is no cursor of ours."""
+    match _decode(text, "cursor_invalid"):
+        case [moment, key] if moment.isdecimal() and len(moment) <= MILLISECONDS_DIGITS and key:
+            return EPOCH + timedelta(milliseconds=int(moment)), key
+    raise BadInput("cursor_invalid")
 
 
 def cursor(version: int, index: int) -> str:

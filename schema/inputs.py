@@ -8,12 +8,15 @@ import strawberry
 from strawberry.scalars import JSON
 
 from loyalty import event as domain
+from loyalty.order import Delivery, Recipient
 from resolvers.enrol import Newcomer
 from resolvers.event import Told
 from resolvers.fault import BadInput
 from resolvers.member import MemberKey as Key
-from schema.enums import Channel
-from schema.ids import from_global_id
+from resolvers.offer import Redeemed
+from resolvers.order import Checkout, Step
+from schema.enums import Channel, OrderState
+from schema.ids import from_global_id, key_of, parts_of
 
 NOBODY = ""
 
@@ -44,6 +47,12 @@ class MemberKey:
             if _given(value) is not None:
                 return Key(kind, member_id(value) if kind == "id" else value)
         raise BadInput("no_such_member")
+
+
+def key_or_none(member: MemberKey | None) -> Key | None:
+    """Return which member is named, None where none is."""
+    named = _given(member)
+    return named.to_key() if named is not None else None
 
 
 def member_id(text: str) -> str:
@@ -138,6 +147,179 @@ class RecordEventInput:
             attributes=attributes if attributes is not None else {},
         )
         return Told(event, self.member.to_key())
+
+
+@strawberry.input
+class ActivateOfferInput:
+    """A member takes an offer up."""
+
+    key: str
+    offer: strawberry.ID
+    member: MemberKey | None = strawberry.UNSET
+
+
+@strawberry.input
+class RedeemOfferInput:
+    """A member uses an offer at the till: by its id or its code, bound to its purchase."""
+
+    key: str
+    channel: Channel
+    member: MemberKey | None = strawberry.UNSET
+    offer: strawberry.ID | None = strawberry.UNSET
+    code: str | None = strawberry.UNSET
+    purchase_key: str | None = strawberry.field(
+        default=strawberry.UNSET,
+        description="The key of the purchase it is used for, from the same sender: recorded already, or still to be.",
+    )
+    store: str | None = strawberry.UNSET
+    occurred_at: datetime | None = strawberry.field(
+        default=strawberry.UNSET, description="When it was used, for a till that was offline; now where it is left out."
+    )
+
+    def to_redeemed(self, programme: str) -> Redeemed:
+        """Return what a till says of a use."""
+        offer = _given(self.offer)
+        return Redeemed(
+            key=self.key,
+            channel=self.channel,
+            member=key_or_none(self.member),
+            offer=key_of("Offer", offer, programme) if offer is not None else None,
+            code=_given(self.code),
+            purchase_key=_given(self.purchase_key),
+            store=_given(self.store),
+            occurred_at=_given(self.occurred_at),
+        )
+
+
+@strawberry.input
+class NoteOffersInput:
+    """Offers that a member has seen, and those that the member wants no more of."""
+
+    key: str
+    member: MemberKey | None = strawberry.UNSET
+    seen: list[strawberry.ID] = strawberry.field(default_factory=list)
+    refused: list[strawberry.ID] = strawberry.field(default_factory=list)
+
+
+@strawberry.input
+class RecipientInput:
+    """A relative whom the reward is for."""
+
+    name: str
+    email: str | None = strawberry.UNSET
+    phone: str | None = strawberry.UNSET
+    message: str | None = strawberry.UNSET
+
+    def to_recipient(self) -> Recipient:
+        """Return the domain's recipient."""
+        return Recipient(**{name: _given(value) for name, value in vars(self).items()})
+
+
+@strawberry.input
+class DeliveryInput:
+    """Where a reward is sent, or the store that it is kept in; `country` is a code such as FR (ISO 3166-1)."""
+
+    name: str
+    line1: str
+    postal_code: str
+    city: str
+    country: str
+    line2: str | None = strawberry.UNSET
+    store: str | None = strawberry.UNSET
+
+    def to_delivery(self) -> Delivery:
+        """Return the domain's delivery."""
+        return Delivery(**{name: _given(value) for name, value in vars(self).items()})
+
+
+@strawberry.input
+class PlaceOrderInput:
+    """A reward to order."""
+
+    key: str
+    reward: strawberry.ID
+    channel: Channel
+    quantity: int = 1
+    member: MemberKey | None = strawberry.UNSET
+    hold: strawberry.ID | None = strawberry.UNSET
+    recipient: RecipientInput | None = strawberry.UNSET
+    appointment: datetime | None = strawberry.UNSET
+    delivery: DeliveryInput | None = strawberry.UNSET
+
+    def to_checkout(self, programme: str) -> Checkout:
+        """Return the order as it was sent."""
+        hold, recipient, delivery = _given(self.hold), _given(self.recipient), _given(self.delivery)
+        return Checkout(
+            key=self.key,
+            reward=key_of("Reward", self.reward, programme),
+            channel=self.channel,
+            quantity=self.quantity,
+            member=key_or_none(self.member),
+            hold=parts_of("Hold", hold, 2)[1] if hold is not None else None,
+            recipient=recipient.to_recipient() if recipient is not None else None,
+            appointment=_given(self.appointment),
+            delivery=delivery.to_delivery() if delivery is not None else None,
+        )
+
+
+@strawberry.input
+class CancelOrderInput:
+    """An order to take back."""
+
+    key: str
+    order: strawberry.ID
+    reason: str | None = strawberry.UNSET
+
+
+@strawberry.input
+class AdvanceOrderInput:
+    """The next step of an order."""
+
+    key: str
+    order: strawberry.ID
+    state: OrderState
+    note: str | None = strawberry.field(default=strawberry.UNSET, description="For the member to read.")
+    tracking_url: str | None = strawberry.UNSET
+    quantity: int | None = strawberry.field(
+        default=strawberry.UNSET, description="With RETURNED: how many pieces came back; all that are out if left out."
+    )
+    exchange_for: strawberry.ID | None = strawberry.field(
+        default=strawberry.UNSET, description="With EXCHANGED: the reward given instead; the same again if left out."
+    )
+
+    def to_step(self, programme: str) -> Step:
+        """Return the step as it was sent."""
+        exchange_for = _given(self.exchange_for)
+        return Step(
+            key=self.key,
+            order=parts_of("Order", self.order, 1)[0],
+            state=self.state,
+            note=_given(self.note),
+            tracking_url=_given(self.tracking_url),
+            quantity=_given(self.quantity),
+            exchange_for=key_of("Reward", exchange_for, programme) if exchange_for is not None else None,
+        )
+
+
+@strawberry.input
+class HoldInput:
+    """What to keep for a checkout: points, or all that a reward takes."""
+
+    key: str
+    member: MemberKey | None = strawberry.UNSET
+    reward: strawberry.ID | None = strawberry.UNSET
+    points: int | None = strawberry.field(
+        default=strawberry.UNSET, description="What the reward costs, where it is left out."
+    )
+    ttl_seconds: int = 300
+
+
+@strawberry.input
+class ReleaseInput:
+    """A hold to let go."""
+
+    key: str
+    hold: strawberry.ID
 
 
 @strawberry.input

@@ -10,21 +10,34 @@ from loyalty import tier as tiers
 from loyalty.ledger import Account
 from loyalty.programme import Programme as ProgrammeRules
 from models.snapshot import EntryView, Snapshot
+from resolvers import offer as offers
+from resolvers import order as orders
+from resolvers import reward as rewards
 from resolvers.actor import Role
 from resolvers.context import Context
-from resolvers.fault import BadInput, LimitExceeded
 from resolvers.member import answered
 from resolvers.personal_data import masked_email, masked_name, masked_phone
 from schema.access import REACHED, field, only, resolver
-from schema.enums import Channel, EntryKind
-from schema.ids import cursor, from_cursor, global_id
+from schema.enums import Channel, EntryKind, OfferState
+from schema.ids import (
+    cursor,
+    from_cursor,
+    from_order_cursor,
+    from_ranked_cursor,
+    global_id,
+    order_cursor,
+    ranked_cursor,
+)
 from schema.node import Node, PageInfo
+from schema.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge
+from schema.order import Order, OrderConnection, OrderEdge
+from schema.page import page_info, page_size
 from schema.programme import Tier
+from schema.reward import MemberReward, MemberRewardConnection, MemberRewardEdge
 from schema.text import explained, labelled, locale_of
 
 Info = strawberry.Info[Context, None]
 
-FIRST_DEFAULT = 20
 PERSONAL = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 
@@ -249,28 +262,91 @@ class Member(Node):
     ) -> LedgerEntryConnection:
         """Return a page of the ledger."""
         context = info.context
-        most = context.services.bounds.page_max
-        first = FIRST_DEFAULT if first is None else first
-        if first < 0:
-            raise BadInput("first_negative")
-        if first > most:
-            raise LimitExceeded("page", most=most, setting="CARILLON_LIMIT_PAGE")
+        size = page_size(context, first)
         place = from_cursor(after) if after else None
-        page = await answered(context.services.reader.entries(self.snapshot, first=first, after=place))
+        page = await answered(context.services.reader.entries(self.snapshot, first=size, after=place))
         programme, locale = context.programme(), locale_of(context, self.snapshot.member)
         edges = [
             LedgerEntryEdge(node=LedgerEntry.of(view, programme, locale), cursor=cursor(view.version, view.index))
             for view in page.entries
         ]
-        return LedgerEntryConnection(
-            edges=edges,
-            page_info=PageInfo(
-                has_next_page=page.has_more,
-                has_previous_page=place is not None,
-                start_cursor=edges[0].cursor if edges else None,
-                end_cursor=edges[-1].cursor if edges else None,
-            ),
+        return LedgerEntryConnection(edges=edges, page_info=page_info(edges, has_more=page.has_more, after=place))
+
+    @resolver(REACHED, description="Best first for this member, on the channel of the request, now.")
+    async def offers(
+        self,
+        info: Info,
+        first: int | None = 20,
+        after: str | None = strawberry.UNSET,
+        states: list[OfferState] | None = strawberry.UNSET,
+        channel: Channel | None = strawberry.UNSET,
+    ) -> MemberOfferConnection:
+        """Return a page of offers as they stand for the member."""
+        context, place = info.context, from_ranked_cursor(after) if after else None
+        on = channel or context.channel
+        page, has_more = await offers.ranked(
+            context,
+            self.snapshot,
+            channel=on,
+            states=frozenset(states) if states else None,
+            first=page_size(context, first),
+            after=place,
         )
+        member = self.snapshot.member
+        locale = locale_of(context, member)
+        edges = [
+            MemberOfferEdge(
+                node=MemberOffer.of(found, member, context, locale, on),
+                cursor=ranked_cursor(found.score, found.offer.key),
+            )
+            for found in page
+        ]
+        return MemberOfferConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+
+    @resolver(REACHED, description="Best first for this member: what can be had now, then what is nearly reached.")
+    async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
+        self,
+        info: Info,
+        first: int | None = 20,
+        after: str | None = strawberry.UNSET,
+        category: str | None = strawberry.UNSET,
+        eligible: bool | None = strawberry.UNSET,
+        channel: Channel | None = strawberry.UNSET,
+    ) -> MemberRewardConnection:
+        """Return a page of rewards as they stand for the member."""
+        context, place = info.context, from_ranked_cursor(after) if after else None
+        on = channel or context.channel
+        page, has_more = await rewards.ranked(
+            context,
+            self.snapshot,
+            channel=on,
+            category=category or None,
+            eligible=eligible if isinstance(eligible, bool) else None,
+            first=page_size(context, first),
+            after=place,
+        )
+        locale = locale_of(context, self.snapshot.member)
+        edges = [
+            MemberRewardEdge(
+                node=MemberReward.of(standing, context, locale, on),
+                cursor=ranked_cursor(found.score, found.reward.key),
+            )
+            for found, standing in page
+        ]
+        return MemberRewardConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+
+    @resolver(PERSONAL, description="The newest first, as they stand now.")
+    async def orders(self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET) -> OrderConnection:
+        """Return a page of the member's orders."""
+        context, place = info.context, from_order_cursor(after) if after else None
+        member = self.snapshot.member
+        page, has_more = await orders.page(context, member.id, first=page_size(context, first), after=place)
+        locale = locale_of(context, member)
+        edges = [
+            OrderEdge(node=Order.of(order, context, locale), cursor=order_cursor(order.placed_at, order.id))
+            for order in page
+        ]
+        return OrderConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:

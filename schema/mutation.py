@@ -4,15 +4,39 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import adjustment, enrol, event
+from resolvers import adjustment, enrol, event, offer, order
 from resolvers.actor import Role
-from schema.access import STAFF, mutation, only
-from schema.inputs import AdjustPointsInput, EnrolInput, RecordEventInput
+from schema.access import EVERY_ROLE, STAFF, mutation, only
+from schema.ids import key_of, parts_of
+from schema.inputs import (
+    ActivateOfferInput,
+    AdjustPointsInput,
+    AdvanceOrderInput,
+    CancelOrderInput,
+    EnrolInput,
+    HoldInput,
+    NoteOffersInput,
+    PlaceOrderInput,
+    RecordEventInput,
+    RedeemOfferInput,
+    ReleaseInput,
+    key_or_none,
+)
 from schema.member import Info
-from schema.payloads import AdjustPointsPayload, EnrolPayload, RecordEventPayload
+from schema.payloads import (
+    AdjustPointsPayload,
+    EnrolPayload,
+    HoldPayload,
+    OfferPayload,
+    OrderPayload,
+    RecordEventPayload,
+)
 
 ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 RECORDERS = ENROLLERS
+REDEEMERS = ENROLLERS
+CANCELLERS = only(Role.MEMBER, Role.AGENT, Role.MANAGER, Role.SERVICE)
+ADVANCERS = only(Role.MEMBER, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 
 @strawberry.type
@@ -50,6 +74,77 @@ class Mutation:
     async def preview_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
         """Show what an event would give."""
         return RecordEventPayload.of(await event.preview(info.context, input.to_told()), info.context)
+
+    @mutation(EVERY_ROLE, description="Take an offer up that has to be activated before it can be used.")
+    async def activate_offer(self, info: Info, input: ActivateOfferInput) -> OfferPayload:  # noqa: A002
+        """Activate an offer."""
+        context = info.context
+        offer_key = key_of("Offer", input.offer, context.programme().key)
+        outcome = await offer.activate(context, key=input.key, member=key_or_none(input.member), offer=offer_key)
+        return OfferPayload.of(outcome, context)
+
+    @mutation(REDEEMERS, description="At the till: once per use, bound to the purchase.")
+    async def redeem_offer(self, info: Info, input: RedeemOfferInput) -> OfferPayload:  # noqa: A002
+        """Use an offer."""
+        context = info.context
+        return OfferPayload.of(await offer.redeem(context, input.to_redeemed(context.programme().key)), context)
+
+    @mutation(EVERY_ROLE, description="Which offers the member has seen, and which it wants no more of.")
+    async def note_offers(self, info: Info, input: NoteOffersInput) -> OfferPayload:  # noqa: A002
+        """Note what was seen and refused."""
+        context = info.context
+        programme = context.programme().key
+        outcome = await offer.note(
+            context,
+            key=input.key,
+            member=key_or_none(input.member),
+            seen=tuple(key_of("Offer", text, programme) for text in input.seen),
+            refused=tuple(key_of("Offer", text, programme) for text in input.refused),
+        )
+        return OfferPayload.of(outcome, context)
+
+    @mutation(EVERY_ROLE, description="Points, a piece, a code and an appointment are taken together, or nothing is.")
+    async def place_order(self, info: Info, input: PlaceOrderInput) -> OrderPayload:  # noqa: A002
+        """Order a reward."""
+        context = info.context
+        return OrderPayload.of(await order.place(context, input.to_checkout(context.programme().key)), context)
+
+    @mutation(CANCELLERS, description="Before it is on its way: points, piece, code and appointment go back.")
+    async def cancel_order(self, info: Info, input: CancelOrderInput) -> OrderPayload:  # noqa: A002
+        """Cancel an order."""
+        [order_id] = parts_of("Order", input.order, 1)
+        reason = input.reason if isinstance(input.reason, str) else None
+        return OrderPayload.of(
+            await order.cancel(info.context, key=input.key, order=order_id, reason=reason), info.context
+        )
+
+    @mutation(ADVANCERS, description="Logistics and agents: the next state, with a note and a tracking address.")
+    async def advance_order(self, info: Info, input: AdvanceOrderInput) -> OrderPayload:  # noqa: A002
+        """Move an order on."""
+        context = info.context
+        return OrderPayload.of(await order.advance(context, input.to_step(context.programme().key)), context)
+
+    @mutation(EVERY_ROLE, description="Keeps points, stock and code for a checkout; lets go by itself.")
+    async def hold(self, info: Info, input: HoldInput) -> HoldPayload:  # noqa: A002
+        """Keep something for a checkout."""
+        context = info.context
+        reward = input.reward if isinstance(input.reward, str) else None
+        outcome = await order.hold(
+            context,
+            key=input.key,
+            member=key_or_none(input.member),
+            reward=key_of("Reward", reward, context.programme().key) if reward is not None else None,
+            points=input.points if isinstance(input.points, int) else None,
+            ttl_seconds=input.ttl_seconds,
+        )
+        return HoldPayload.of(outcome, context)
+
+    @mutation(EVERY_ROLE, description="Lets a hold go before its time.")
+    async def release(self, info: Info, input: ReleaseInput) -> HoldPayload:  # noqa: A002
+        """Let a hold go."""
+        member, hold = parts_of("Hold", input.hold, 2)
+        outcome = await order.release(info.context, key=input.key, member=member, hold=hold)
+        return HoldPayload.of(outcome, info.context)
 
     @mutation(STAFF)
     async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsPayload:  # noqa: A002

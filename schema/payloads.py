@@ -11,6 +11,8 @@ from resolvers.context import Context
 from schema.access import REACHED, field
 from schema.error import UserError, as_refusal
 from schema.member import Explanation, LedgerEntry, Member, explanations
+from schema.offer import MemberOffer
+from schema.order import Hold, Order
 from schema.text import locale_of
 
 
@@ -49,6 +51,7 @@ class RecordEventPayload:
 
     entries: list[LedgerEntry] = field(REACHED)
     why: list[Explanation] = field(REACHED)
+    orders: list[Order] = field(REACHED, description="The instant rewards that the purchase was given.")
     member: Member | None = field(REACHED)
     replayed: bool = field(
         REACHED,
@@ -62,12 +65,106 @@ class RecordEventPayload:
         result = as_refusal(outcome) if isinstance(outcome, Exception) else _committed(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result, context, *place)]
-            return cls(entries=[], why=[], member=None, replayed=False, user_errors=errors)
+            return cls(entries=[], why=[], orders=[], member=None, replayed=False, user_errors=errors)
         views, entries = _entries(result, context)
         locale = locale_of(context, result.snapshot.member)
         return cls(
             entries=entries,
             why=explanations(views, context.programme(), locale),
+            orders=_orders(result, context),
+            member=Member.of(result.snapshot),
+            replayed=result.replayed,
+            user_errors=[],
+        )
+
+
+def _orders(outcome: Committed, context: Context) -> list[Order]:
+    locale = locale_of(context, outcome.snapshot.member)
+    return [Order.of(order, context, locale) for order in outcome.orders]
+
+
+@strawberry.type
+class OfferPayload:
+    """The offer as it stands for the member now."""
+
+    member_offer: MemberOffer | None = field(REACHED)
+    entries: list[LedgerEntry] = field(REACHED, description="The points that it gave at once.")
+    orders: list[Order] = field(REACHED, description="The gift that it gave.")
+    member: Member | None = field(REACHED)
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: Outcome, context: Context) -> Self:
+        """Return the answer to an activation, a redemption or a note."""
+        result = _committed(outcome)
+        if isinstance(result, Refusal):
+            errors = [UserError.of(result, context)]
+            return cls(member_offer=None, entries=[], orders=[], member=None, replayed=False, user_errors=errors)
+        programme, member = context.programme(), result.snapshot.member
+        keys = (str(notice.params["offer"]) for notice in result.record.notices if "offer" in notice.params)
+        offer = programme.catalogue.offers.get(next(keys, ""))
+        locale = locale_of(context, member)
+        _, entries = _entries(result, context)
+        return cls(
+            member_offer=MemberOffer.after_use(offer, member, context, locale) if offer is not None else None,
+            entries=entries,
+            orders=_orders(result, context),
+            member=Member.of(result.snapshot),
+            replayed=result.replayed,
+            user_errors=[],
+        )
+
+
+@strawberry.type
+class OrderPayload:
+    """The order as it stands now."""
+
+    order: Order | None = field(REACHED)
+    replacement: Order | None = field(REACHED, description="With EXCHANGED: the order placed in its stead.")
+    member: Member | None = field(REACHED)
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: Outcome, context: Context) -> Self:
+        """Return the answer to an order, or to a step of one."""
+        result = _committed(outcome)
+        if isinstance(result, Refusal):
+            errors = [UserError.of(result, context)]
+            return cls(order=None, replacement=None, member=None, replayed=False, user_errors=errors)
+        told = _orders(result, context)
+        exchanged = {order.exchanged_for for order in result.orders}
+        replacements = [order for order, known in zip(told, result.orders, strict=True) if known.id in exchanged]
+        own = [order for order in told if order not in replacements]
+        return cls(
+            order=own[0] if own else None,
+            replacement=replacements[0] if replacements else None,
+            member=Member.of(result.snapshot),
+            replayed=result.replayed,
+            user_errors=[],
+        )
+
+
+@strawberry.type
+class HoldPayload:
+    """The hold that was made, or let go."""
+
+    hold: Hold | None = field(REACHED)
+    member: Member | None = field(REACHED)
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: Outcome, context: Context) -> Self:
+        """Return the answer to a hold or its release."""
+        result = _committed(outcome)
+        if isinstance(result, Refusal):
+            return cls(hold=None, member=None, replayed=False, user_errors=[UserError.of(result, context)])
+        member = result.snapshot.member
+        locale = locale_of(context, member)
+        return cls(
+            hold=Hold.of(result.hold, member.id, context, locale) if result.hold is not None else None,
             member=Member.of(result.snapshot),
             replayed=result.replayed,
             user_errors=[],

@@ -1,19 +1,28 @@
 """Queries: each finds the object, the resolvers say whether the actor may see it."""
 
+from typing import Annotated
+
 import strawberry
 
 from resolvers import member as members
+from resolvers import order as orders
+from resolvers import reward as rewards
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import BadInput, Forbidden
 from resolvers.member import MemberKey as Key
 from resolvers.member import answered
-from schema.access import EVERY_ROLE, only, resolver
-from schema.ids import from_global_id
+from schema.access import EVERY_ROLE, PUBLIC, only, resolver
+from schema.enums import Channel
+from schema.ids import from_global_id, from_ranked_cursor, ranked_cursor
 from schema.inputs import MemberKey
 from schema.member import Info, LedgerEntry, Member
 from schema.node import Node
+from schema.offer import Offer
+from schema.order import Order
+from schema.page import page_info, page_size
 from schema.programme import Programme
+from schema.reward import Reward, RewardConnection, RewardEdge
 from schema.text import locale_of
 
 LOOKUP = only(*members.LOOKUP_ROLES)
@@ -32,6 +41,12 @@ class Query:
                 return Member.of(snapshot) if snapshot is not None else None
             case "LedgerEntry", [member, version, index] if version.isdecimal() and index.isdecimal():
                 return await _entry(info.context, member, int(version), int(index))
+            case "Offer", [brand, key]:
+                return _offer(info.context, brand, key)
+            case "Reward", [brand, key]:
+                return _reward(info.context, brand, key)
+            case "Order", [order]:
+                return await _order(info.context, order)
         raise BadInput("id_invalid")
 
     @resolver(EVERY_ROLE, description="The programme of the actor's brand: its name, tiers and units.")
@@ -51,6 +66,61 @@ class Query:
         """Return a member."""
         snapshot = await members.look_up(info.context, by.to_key())
         return Member.of(snapshot) if snapshot is not None else None
+
+    @resolver(PUBLIC, description="The catalogue, the cheapest first; open to everybody.")
+    async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
+        self,
+        info: Info,
+        first: int | None = 20,
+        after: str | None = strawberry.UNSET,
+        category: str | None = strawberry.UNSET,
+        points_max: int | None = strawberry.UNSET,
+        programme: Annotated[
+            str | None,
+            strawberry.argument(description="Whose catalogue, for who has no token; needed where several brands run."),
+        ] = strawberry.UNSET,
+        channel: Channel | None = strawberry.UNSET,
+    ) -> RewardConnection:
+        """Return a page of the catalogue."""
+        context, place = info.context, from_ranked_cursor(after) if after else None
+        brand = rewards.public_programme(context, programme or None)
+        page, has_more = rewards.listed(
+            brand,
+            category=category or None,
+            points_max=points_max if isinstance(points_max, int) else None,
+            first=page_size(context, first),
+            after=place,
+        )
+        locale, on = context.locale or brand.locale, channel or context.channel
+        edges = [
+            RewardEdge(
+                node=Reward.of(found, brand, locale, on, context.now()), cursor=ranked_cursor(found.points, found.key)
+            )
+            for found in page
+        ]
+        return RewardConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+
+
+def _offer(context: Context, brand: str, key: str) -> Offer | None:
+    programme = context.programme()
+    found = programme.catalogue.offers.get(key) if brand == programme.key else None
+    return Offer.of(found, programme, locale_of(context), context.channel) if found is not None else None
+
+
+def _reward(context: Context, brand: str, key: str) -> Reward | None:
+    programme = context.programme()
+    found = programme.catalogue.rewards.get(key) if brand == programme.key else None
+    if found is None:
+        return None
+    return Reward.of(found, programme, locale_of(context), context.channel, context.now())
+
+
+async def _order(context: Context, order: str) -> Order | None:
+    actor = context.require_actor()
+    if actor.role is Role.TILL:
+        raise Forbidden("field_forbidden", role=actor.role, field="Order")
+    found = await orders.find(context, order)
+    return Order.of(found, context, locale_of(context)) if found is not None else None
 
 
 async def _entry(context: Context, member: str, version: int, index: int) -> LedgerEntry | None:

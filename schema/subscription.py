@@ -10,6 +10,7 @@ from resolvers.member_changes import member_changes
 from schema.access import REACHED, field, subscription
 from schema.inputs import MemberKey
 from schema.member import Info, LedgerEntry, Member
+from schema.notice import Notice
 from schema.query import LOOKUP
 from schema.text import locale_of
 
@@ -24,6 +25,9 @@ class MemberUpdate:
         REACHED, description="The entries of this version; none in a first or resync state."
     )
     resync: bool = field(REACHED, description="True where versions before this one could not be told one by one.")
+    notices: list[Notice] = field(
+        REACHED, description="What happened in this version, in the member's language; none in a first or resync state."
+    )
 
 
 @strawberry.type
@@ -51,4 +55,5 @@ class Subscription:
                     member=Member.of(update.snapshot),
                     entries=[LedgerEntry.of(view, programme, locale) for view in update.entries],
                     resync=update.resync,
+                    notices=[Notice.of(notice, programme, locale) for notice in update.notices],
                 )

@@ -8,11 +8,14 @@ import yaml
 
 from loyalty.explanation import Explanation
 from loyalty.member import Member
+from loyalty.notice import Notice
 from loyalty.programme import Programme
-from loyalty.text import Text
+from loyalty.ranking import Motive
+from loyalty.text import Text, is_right_to_left
 from models.programme_file import LOCALES
 from models.snapshot import EntryView
 from resolvers.context import Context
+from schema.enums import TextDirection
 
 DEFAULT_LOCALE = "en"
 _TEXTS = Path(__file__).parent / "texts"
@@ -69,14 +72,71 @@ def told(text: Text, locale: str) -> str:
     return text.in_locale(locale)
 
 
+def running(locale: str) -> TextDirection:
+    """Return how the words of a locale run."""
+    return TextDirection.RTL if is_right_to_left(locale) else TextDirection.LTR
+
+
+def direction_of(text: Text, locale: str) -> TextDirection:
+    """Return how the words of a text run, in the language that it is told in."""
+    return running(text.locale_told(locale))
+
+
+def _named(params: Mapping[str, str | int], programme: Programme, locale: str) -> dict[str, str | int]:
+    """Return parameters with the keys of tiers, offers and rewards in words."""
+    catalogue_, named = programme.catalogue, dict(params)
+    for name, known in (("offer", catalogue_.offers), ("reward", catalogue_.rewards)):
+        if name in named:
+            item = known.get(str(named[name]))
+            named[name] = item.title.in_locale(locale) if item is not None else named[name]
+    if "tier" in named:
+        named["tier"] = programme.tier(str(named["tier"])).name.in_locale(locale)
+    if "period" in named:
+        named["period"] = catalogue(locale)["periods"][str(named["period"])]
+    for name in ("state", "asked", "following"):
+        if name in named:
+            states = catalogue(locale)["states"]
+            named[name] = ", ".join(states.get(state, state) for state in str(named[name]).split(", "))
+    return named
+
+
+def refused(reason: str, params: Mapping[str, str | int], programme: Programme | None, locale: str) -> str:
+    """Return why something is refused, and what to do."""
+    named = _named(params, programme, locale) if programme is not None else params
+    return sentence("refusals", reason, locale, named)
+
+
+def motivated(motive: Motive, params: Mapping[str, str | int], programme: Programme, locale: str) -> str:
+    """Return why a member is shown something."""
+    named = _named(params, programme, locale)
+    if "topic" in named:
+        named["topic"] = str(named["topic"]).partition(":")[2].capitalize()
+    if "segment" in named:
+        segment = programme.segments.get(str(named["segment"]))
+        named["segment"] = segment.name.in_locale(locale) if segment is not None else named["segment"]
+    return sentence("motives", motive.value, locale, named)
+
+
+def noticed(notice: Notice, programme: Programme, locale: str) -> str:
+    """Return what happened, in one sentence."""
+    return sentence("notices", notice.kind.value, locale, _named(notice.params, programme, locale))
+
+
 def _rule_name(programme: Programme, key: str, locale: str) -> str:
+    """Return the name of a rule, or of the offer or instant reward that gave something."""
+    kind, _, name = key.partition("/")
+    if kind == "offer" and name in programme.catalogue.offers:
+        return programme.catalogue.offers[name].title.in_locale(locale)
+    if kind == "instant":
+        instant = next((one for one in programme.catalogue.instant_rewards if one.key == name), None)
+        return instant.name.in_locale(locale) if instant is not None else name
     rule = programme.rule(key)
     return rule.name.in_locale(locale) if rule is not None else key
 
 
 def explained(explanation: Explanation, programme: Programme, locale: str) -> str:
     """Return why a rule gave what it gave, in one sentence."""
-    params = dict(explanation.params)
+    params = _named(explanation.params, programme, locale)
     if "by" in params:
         params["by"] = _rule_name(programme, str(params["by"]), locale)
     params["rule"] = _rule_name(programme, explanation.rule, locale)
@@ -87,7 +147,8 @@ def explained(explanation: Explanation, programme: Programme, locale: str) -> st
 def labelled(entry: EntryView, programme: Programme, locale: str) -> str:
     """Return the one line that a shopper reads for a ledger entry."""
     if entry.label != "event":
-        return catalogue(locale)["labels"][entry.label]
+        name = f"{entry.label}_for" if "reward" in entry.params else entry.label
+        return sentence("labels", name, locale, _named(entry.params, programme, locale))
     key = str(entry.params["type"])
     declared = programme.event_types.get(key)
     if declared is not None and declared.name is not None:

@@ -68,7 +68,7 @@ async def services(database: Database, clock: Clock, applied: Applied) -> AsyncI
     following = asyncio.create_task(feed.run())
     async with Committer(database) as committer:
         await asyncio.wait_for(feed.opened.wait(), 10)
-        yield Services(database, committer, Reader(database), hub, feed, programmes, clock)
+        yield Services(database, committer, Reader(database), hub, feed, programmes, clock, b"a secret")
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
 

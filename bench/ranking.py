@@ -1,0 +1,272 @@
+"""`python -m bench.ranking`: of the coupons really redeemed, how many stand in the member's first ten.
+
+Each of the 2,102 redemptions of the Complete Journey is looked at on its day: the coupons of all campaigns that the
+household had received and that were on are ranked by what was known before that day, and it counts whether the coupon
+that was used is among the first ten. The constants of `loyalty/ranking.py` and `loyalty/taste.py`, and how a coupon is
+described here, were chosen on the redemptions before CHOSEN_BEFORE alone; the later ones were only measured. The table
+goes to standard output and to bench/results/ranking.md.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import groupby
+from math import log2
+from pathlib import Path
+from statistics import median
+from zoneinfo import ZoneInfo
+
+from loyalty.catalogue import Catalogue
+from loyalty.event import PURCHASE, Channel, Event, Purchase
+from loyalty.ledger import Standing
+from loyalty.member import Member, Profile
+from loyalty.offer import Audience, Offer, OfferKind, OfferUse
+from loyalty.ranking import rank_offers
+from loyalty.taste import CATEGORY, NO_TASTE, Taste, learn
+from loyalty.text import Text
+from models.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
+
+RESULTS = Path(__file__).parent / "results"
+FIRST = 10
+CHOSEN_BEFORE = date(2017, 7, 1)
+# The data's own time is taken as UTC.
+ZONE = ZoneInfo("UTC")
+NOTHING = Text({"en": ""}, "en")
+# A coupon is about the categories of which it covers at least so large a share of what it covers of the best.
+ABOUT = 1 / 4
+# Half as much of a category is half as likely to hold what the member buys: so much weight for each doubling of the
+# share that is covered, and of the uses by anybody so far.
+WEIGHT_OF_BREADTH = 2
+WEIGHT_OF_USES = 6
+USES_PER_MEMBER = 2
+
+
+def key_of(campaign: int, upc: int) -> str:
+    """Return the key of a coupon's offer."""
+    return f"{campaign}/{upc}"
+
+
+def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) -> Offer:
+    """Return the offer that a coupon is, for those who received its campaign; `products` are those of each category."""
+    covered = {name: count / products[name] for name, count in coupon.categories}
+    most = max(covered.values(), default=1.0)
+    return Offer(
+        key=key_of(coupon.campaign, coupon.upc),
+        kind=OfferKind.AMOUNT_OFF,
+        title=NOTHING,
+        description=NOTHING,
+        terms=NOTHING,
+        starts_at=datetime.combine(campaign.first_day, time(), UTC),
+        ends_at=datetime.combine(campaign.last_day + timedelta(days=1), time(), UTC),
+        audience=Audience(lists=frozenset({f"campaign-{campaign.number}"})),
+        uses_per_member=USES_PER_MEMBER,
+        topics=frozenset(CATEGORY + name for name, share in covered.items() if share >= ABOUT * most),
+        weight=round(WEIGHT_OF_BREADTH * log2(most)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """A household as audiences see it."""
+
+    lists: frozenset[str]
+    tier: str = "member"
+
+    def in_segment(self, key: str) -> bool:
+        """Say that it is in none."""
+        del key
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A household that used coupons on a day: what could be known before, what it had received, and what it used."""
+
+    household: int
+    day: date
+    taste: Taste
+    touched: Mapping[str, OfferUse]
+    campaigns: tuple[Campaign, ...]
+    used: tuple[CouponUse, ...]
+
+
+def event_of(basket: Basket) -> Event:
+    """Return the event that the till tells of a basket."""
+    purchase = Purchase(basket.total, "USD", basket.lines)
+    return Event(str(basket.basket), "till", PURCHASE, basket.at, Channel.STORE, purchase=purchase)
+
+
+def visits(journey: CompleteJourney) -> Iterator[Visit]:
+    """Tell every visit in the order of time."""
+    campaigns, uses = journey.campaigns(), journey.coupon_uses()
+    households = sorted({use.household for use in uses})
+    baskets = iter(journey.baskets(households, until=uses[-1].day))
+    tastes = dict.fromkeys(households, NO_TASTE)
+    touched: dict[int, dict[str, OfferUse]] = {household: {} for household in households}
+    basket = next(baskets, None)
+    for day, of_day in groupby(uses, key=lambda use: use.day):
+        while basket is not None and basket.at.date() < day:
+            tastes[basket.household] = learn(tastes[basket.household], event_of(basket), ZONE)
+            basket = next(baskets, None)
+        for household, used in groupby(of_day, key=lambda use: use.household):
+            own = touched[household]
+            on = tuple(one for one in campaigns if one.is_on(day) and household in one.households)
+            visit = Visit(household, day, tastes[household], dict(own), on, tuple(used))
+            yield visit
+            for use in visit.used:
+                key = key_of(use.campaign, use.upc)
+                own[key] = own.get(key, OfferUse()).used(datetime.combine(day, time(12), UTC), None)
+
+
+Order = Callable[[Visit, list[str]], Iterable[str]]
+
+
+class Ranked:
+    """The order of `loyalty/ranking.py`."""
+
+    def __init__(self, offers: Iterable[Offer]) -> None:
+        self.catalogue = Catalogue(offers)
+
+    def __call__(self, visit: Visit, candidates: list[str]) -> list[str]:
+        """Return the first ten of a visit."""
+        del candidates
+        now = datetime.combine(visit.day, time(9), UTC)
+        number = str(visit.household)
+        member = Member(number, "grocer", number, 1, now, Profile("en"), Standing("member", now, None))
+        page, _ = rank_offers(
+            self.catalogue,
+            replace(member, offers=visit.touched),
+            Household(frozenset(f"campaign-{campaign.number}" for campaign in visit.campaigns)),
+            visit.taste,
+            channel=None,
+            now=now,
+            zone=ZONE,
+            first=FIRST,
+        )
+        return [ranked.offer.key for ranked in page]
+
+
+class Uses:
+    """How often each coupon was used by anybody before a day; days are asked for in order."""
+
+    def __init__(self, uses: Iterable[CouponUse]) -> None:
+        self._uses = sorted(uses)
+        self._counted = 0
+        self.by_key: Counter[str] = Counter()
+
+    def until(self, day: date) -> set[str]:
+        """Count the uses before a day, and return the coupons that were used since the day before that was asked."""
+        used = set()
+        while self._counted < len(self._uses) and self._uses[self._counted].day < day:
+            use = self._uses[self._counted]
+            used.add(key_of(use.campaign, use.upc))
+            self.by_key[key_of(use.campaign, use.upc)] += 1
+            self._counted += 1
+        return used
+
+
+class Popular:
+    """What anybody used most before that day comes first."""
+
+    def __init__(self, uses: Uses) -> None:
+        self._uses = uses
+
+    def __call__(self, visit: Visit, candidates: list[str]) -> list[str]:
+        """Return the first ten of a visit."""
+        self._uses.until(visit.day)
+        return sorted(candidates, key=lambda key: (-self._uses.by_key[key], key))[:FIRST]
+
+
+class Renewed(Ranked):
+    """The order of `loyalty/ranking.py`, with the weights of offers renewed every day by their uses so far."""
+
+    def __init__(self, offers: Sequence[Offer], uses: Uses) -> None:
+        super().__init__(offers)
+        self._weights = {offer.key: offer.weight for offer in offers}
+        self._uses = uses
+
+    def __call__(self, visit: Visit, candidates: list[str]) -> list[str]:
+        """Return the first ten of a visit."""
+        for key in self._uses.until(visit.day):
+            more = round(WEIGHT_OF_USES * log2(1 + self._uses.by_key[key]))
+            self.catalogue.put_offer(replace(self.catalogue.offers[key], weight=self._weights[key] + more))
+        return super().__call__(visit, candidates)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Redemptions of a part of the data: how many, among how many candidates, and how many of them each order had."""
+
+    redeemed: int = 0
+    candidates: list[int] = field(default_factory=list)
+    random: float = 0.0
+    first: Counter[str] = field(default_factory=Counter)
+
+
+def measure(journey: CompleteJourney, orders: Mapping[str, Order]) -> dict[str, Tally]:
+    """Return the tallies by part: all, each half, each type of campaign."""
+    by_campaign: dict[int, list[str]] = {}
+    for coupon in journey.coupons():
+        by_campaign.setdefault(coupon.campaign, []).append(key_of(coupon.campaign, coupon.upc))
+    kinds = {campaign.number: campaign.kind for campaign in journey.campaigns()}
+    halves = f"before {CHOSEN_BEFORE}", f"from {CHOSEN_BEFORE}"
+    parts = ["all", *halves, *(f"type {kind}" for kind in sorted(set(kinds.values())))]
+    tallies = {part: Tally() for part in parts}
+    for visit in visits(journey):
+        candidates = [key for campaign in visit.campaigns for key in by_campaign[campaign.number]]
+        firsts = {name: set(order(visit, candidates)) for name, order in orders.items()}
+        for use in visit.used:
+            half = halves[visit.day >= CHOSEN_BEFORE]
+            for part in ("all", half, f"type {kinds[use.campaign]}"):
+                tally = tallies[part]
+                tally.redeemed += 1
+                tally.candidates.append(len(candidates))
+                # The expected value: in a random order, any one is among the first ten in so many cases.
+                tally.random += min(1.0, FIRST / len(candidates))
+                tally.first.update(name for name, keys in firsts.items() if key_of(use.campaign, use.upc) in keys)
+    return tallies
+
+
+def markdown(tallies: Mapping[str, Tally], names: Iterable[str]) -> str:
+    """Return the table."""
+    names = list(names)
+    lines = [
+        "| redemptions | of | candidates, median | random | " + " | ".join(names) + " |",
+        "| --- |" + " ---: |" * (3 + len(names)),
+    ]
+    for part, tally in tallies.items():
+        counts = [f"{tally.first[name]:,} ({tally.first[name] / tally.redeemed:.1%})" for name in names]
+        random = f"{tally.random:,.1f} ({tally.random / tally.redeemed:.1%})"
+        cells = [part, f"{tally.redeemed:,}", f"{median(tally.candidates):g}", random, *counts]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Print the table and keep it; 1 where the data is not installed."""
+    try:
+        journey = CompleteJourney()
+    except DataMissing as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    campaigns = {campaign.number: campaign for campaign in journey.campaigns()}
+    products, uses = journey.products_by_category(), journey.coupon_uses()
+    offers = [offer_of(coupon, campaigns[coupon.campaign], products) for coupon in journey.coupons()]
+    orders: dict[str, Order] = {
+        "most popular": Popular(Uses(uses)),
+        "ranked by likes alone": Ranked(replace(offer, weight=0) for offer in offers),
+        "with weights by breadth": Ranked(offers),
+        "with weights by breadth and uses": Renewed(offers, Uses(uses)),
+    }
+    text = markdown(measure(journey, orders), orders)
+    told = (__doc__ or "").split("\n\n", maxsplit=1)[1].strip()
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "ranking.md").write_text(f"{text}\n{told}\n", encoding="utf-8")
+    print(text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,215 @@
+"""Offers of a member: shown best first, activated, redeemed at the till, seen and refused."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.catalogue import normal_code
+from loyalty.event import Channel
+from loyalty.member import Member
+from loyalty.member_code import is_genuine, member_code, parts_of
+from loyalty.offer import CodeKind, Offer, OfferState, OfferUse, purchase_ref
+from loyalty.programme import Programme
+from loyalty.ranking import RankedOffer, rank_offers
+from loyalty.redemption import ActivateOffer, NoteOffers, RedeemOffer, unusable
+from loyalty.refusal import Refusal, RefusalCode
+from loyalty.shopper import MemberShopper
+from loyalty.supply import CounterKey
+from models.request import Outcome
+from models.snapshot import Snapshot
+from resolvers.acting import act, cause_of, subject, text_refusal
+from resolvers.context import Context
+from resolvers.keys import key_refusal
+from resolvers.member import MemberKey, answered
+
+ACTIVATE, REDEEM, NOTE = "activate", "redeem", "note-offers"
+TEXT_LENGTH_MAX = 200
+OPEN = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """What a till says of a use: the offer or its code, its purchase, where and when."""
+
+    key: str
+    channel: Channel
+    member: MemberKey | None = None
+    offer: str | None = None
+    code: str | None = None
+    purchase_key: str | None = None
+    store: str | None = None
+    occurred_at: datetime | None = None
+
+
+async def shopper_of(context: Context, snapshot: Snapshot) -> MemberShopper:
+    """Return a member as audiences see it; the lists are read only where something is for a list."""
+    programme, member = context.programme(), snapshot.member
+    lists: frozenset[str] = frozenset()
+    if programme.catalogue.has_lists:
+        lists = await answered(context.services.reader.lists(programme.key, member.id))
+    return MemberShopper(member, programme, lists, context.now())
+
+
+async def ranked(
+    context: Context,
+    snapshot: Snapshot,
+    *,
+    channel: Channel | None,
+    states: AbstractSet[OfferState] | None,
+    first: int,
+    after: tuple[int, str] | None,
+) -> tuple[list[RankedOffer], bool]:
+    """Return a page of a member's offers, best first, and whether there are more.
+
+    What all members together have used up is left out; its counters are read for the offers of the page alone.
+    """
+    programme = context.programme()
+    shopper, taste = await shopper_of(context, snapshot), snapshot.taste
+
+    def page_without(used_up: AbstractSet[str]) -> tuple[list[RankedOffer], bool]:
+        return rank_offers(
+            programme.catalogue,
+            snapshot.member,
+            shopper,
+            taste,
+            channel=channel,
+            now=context.now(),
+            zone=programme.zone,
+            states=states,
+            used_up=used_up,
+            first=first,
+            after=after,
+        )
+
+    known: set[str] = set()
+    used_up: frozenset[str] = frozenset()
+    page, more = page_without(used_up)
+    while limited := [found.offer for found in page if found.offer.counters() and found.offer.key not in known]:
+        known.update(offer.key for offer in limited)
+        gone = await _used_up(context, programme, limited)
+        if not gone:
+            break
+        used_up |= gone
+        page, more = page_without(used_up)
+    return page, more
+
+
+async def _used_up(context: Context, programme: Programme, offers: list[Offer]) -> frozenset[str]:
+    limits: dict[CounterKey, tuple[str, int]] = {}
+    for offer in offers:
+        for counter, most in ((offer.uses_counter, offer.uses_in_all), (offer.budget_counter, offer.budget)):
+            if most is not None:
+                limits[counter] = (offer.key, most)
+    taken = await answered(context.services.reader.taken(programme.key, limits))
+    return frozenset(limits[counter][0] for counter, count in taken.items() if count >= limits[counter][1])
+
+
+def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, state: OfferState) -> str | None:
+    """Return what the till scans for a member's offer; None while it may not be redeemed, or has no code."""
+    programme, code = context.programme(), offer.code
+    if code is None or state not in OPEN or (offer.needs_activation and use.activated_at is None):
+        return None
+    if unusable(offer, context.now(), programme, None) is not None:
+        return None
+    if code.kind is CodeKind.SHARED:
+        return code.text
+    if code.kind is CodeKind.POOL:
+        return use.code
+    return member_code(
+        normal_code(code.text),
+        programme=programme.key,
+        offer=offer.key,
+        number=member.number,
+        secret=context.services.code_secret,
+    )
+
+
+async def activate(context: Context, *, key: str, member: MemberKey | None, offer: str) -> Outcome:
+    """Let a member take an offer up."""
+    found = await subject(context, member)
+    if isinstance(found, Refusal):
+        return found
+    command = ActivateOffer(offer, context.channel, cause_of(context, ACTIVATE, key))
+    return await act(context, command, found, {"offer": offer})
+
+
+async def note(
+    context: Context, *, key: str, member: MemberKey | None, seen: tuple[str, ...], refused: tuple[str, ...]
+) -> Outcome:
+    """Note which offers a member has seen, and which the member wants no more of."""
+    found = await subject(context, member)
+    if isinstance(found, Refusal):
+        return found
+    command = NoteOffers(seen, refused, cause_of(context, NOTE, key))
+    return await act(context, command, found, {"seen": [*seen], "refused": [*refused]})
+
+
+async def redeem(context: Context, told: Redeemed) -> Outcome:
+    """Use an offer at the till, by its id or its code; once per use, bound to its purchase."""
+    refusal = (
+        key_refusal(told.key)
+        or text_refusal(told.code, TEXT_LENGTH_MAX, "code")
+        or text_refusal(told.purchase_key, TEXT_LENGTH_MAX, "purchaseKey")
+        or text_refusal(told.store, TEXT_LENGTH_MAX, "store")
+    )
+    if refusal is not None:
+        return refusal
+    meant = await _meant(context, told)
+    if isinstance(meant, Refusal):
+        return meant
+    member, offer = meant
+    actor = context.require_actor()
+    purchase = purchase_ref(actor.subject, told.purchase_key) if told.purchase_key is not None else None
+    command = RedeemOffer(
+        offer=offer,
+        purchase=purchase,
+        channel=told.channel,
+        store=told.store,
+        occurred_at=told.occurred_at or context.now(),
+        cause=cause_of(context, REDEEM, told.key),
+    )
+    content = {"offer": offer, "purchase": purchase, "channel": told.channel, "store": told.store}
+    return await act(context, command, member, {**content, "occurred_at": told.occurred_at})
+
+
+async def _meant(context: Context, told: Redeemed) -> tuple[str, str] | Refusal:
+    """Return the member and the offer that are meant, or why they cannot be told."""
+    named: str | None = None
+    if told.member is not None or context.require_actor().member is not None:
+        found = await subject(context, told.member)
+        if isinstance(found, Refusal):
+            return found
+        named = found
+    if told.code is None:
+        if told.offer is None:
+            return Refusal(RefusalCode.INVALID, "offer_or_code", ("offer",))
+        if named is None:
+            return Refusal(RefusalCode.INVALID, "member_missing", ("member",))
+        return named, told.offer
+    by_code = await _by_code(context, told.code)
+    if by_code is None:
+        return Refusal(RefusalCode.NOT_FOUND, "code_not_found", ("code",))
+    owner, offer = by_code
+    if told.offer is not None and told.offer != offer:
+        return Refusal(RefusalCode.CONFLICT, "code_of_another_offer", ("code",))
+    if owner is not None and named is not None and owner != named:
+        return Refusal(RefusalCode.CONFLICT, "code_of_another_member", ("code",))
+    member = owner or named
+    return (member, offer) if member is not None else Refusal(RefusalCode.INVALID, "member_missing", ("member",))
+
+
+async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None:
+    """Return whose code it is (None: everybody's) and of which offer; None where it is no code of ours."""
+    programme, code, reader = context.programme(), normal_code(text), context.services.reader
+    shared = programme.catalogue.offer_by_code(code)
+    if shared is not None:
+        return None, shared.key
+    parts = parts_of(code)
+    if parts is not None:
+        prefix, number, proof = parts
+        for offer in programme.catalogue.offers_by_prefix(prefix):
+            secret = context.services.code_secret
+            if is_genuine(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
+                member = await answered(reader.member_by(programme.key, "number", number))
+                return (member, offer.key) if member is not None else None
+    return await answered(reader.code_holder(programme.key, text.strip()))

@@ -1,0 +1,161 @@
+"""Rewards: the public catalogue, and each one as it stands for a member."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.calendar import end_of
+from loyalty.event import Channel
+from loyalty.ordering import Missing, missing
+from loyalty.programme import Programme
+from loyalty.ranking import RankedReward, rank_rewards
+from loyalty.refusal import RefusalCode
+from loyalty.reward import Reward
+from loyalty.shopper import MemberShopper
+from loyalty.supply import CounterKey
+from loyalty.window import next_span
+from models.snapshot import Snapshot
+from resolvers.context import Context
+from resolvers.fault import BadInput
+from resolvers.member import answered
+from resolvers.offer import shopper_of
+
+APPOINTMENTS_SEARCHED_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A reward as it stands for a member: what keeps the member from it, and the points to save."""
+
+    reward: Reward
+    missing_points: int
+    reasons: tuple[Missing, ...]
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the member could order it now."""
+        return not self.missing_points and not self.reasons
+
+
+def public_programme(context: Context, key: str | None) -> Programme:
+    """Return the programme whose catalogue anybody may look at: the actor's, the one named, or the only one.
+
+    Raises:
+        BadInput: it is not said which, and there are several; or there is no such programme.
+    """
+    if context.actor is not None:
+        return context.programme()
+    programmes = context.services.programmes
+    keys = programmes.keys()
+    wanted = key if key is not None else (keys[0] if len(keys) == 1 else None)
+    if wanted is None:
+        raise BadInput("programme_missing")
+    found = programmes.find(wanted)
+    if found is None:
+        raise BadInput("programme_unknown", programme=wanted)
+    return found
+
+
+def listed(
+    programme: Programme, *, category: str | None, points_max: int | None, first: int, after: tuple[int, str] | None
+) -> tuple[list[Reward], bool]:
+    """Return a page of the catalogue by points and key, and whether there are more."""
+    rewards = sorted(
+        (
+            reward
+            for reward in programme.catalogue.rewards.values()
+            if (category is None or reward.category == category)
+            and (points_max is None or reward.points <= points_max)
+            and (after is None or (reward.points, reward.key) > after)
+        ),
+        key=lambda reward: (reward.points, reward.key),
+    )
+    return rewards[:first], len(rewards) > first
+
+
+async def stock_left(context: Context, programme: Programme, rewards: Iterable[Reward]) -> dict[str, int]:
+    """Return how many pieces are left of each reward that has a stock."""
+    limited = {reward.stock_counter: reward for reward in rewards if reward.stock is not None}
+    if not limited:
+        return {}
+    taken = await answered(context.services.reader.taken(programme.key, limited))
+    return {limited[key].key: max(0, (limited[key].stock or 0) - count) for key, count in taken.items()}
+
+
+def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """Return from when and until when a reward can be ordered, now or next; None for always."""
+    if reward.window is None:
+        return None, None
+    span = next_span(reward.window, now, programme.zone)
+    if span is None:
+        last = reward.window.last_day
+        return None, end_of(last, programme.zone) if last is not None else None
+    opens, closes = span
+    return (opens if opens > now else None), closes
+
+
+async def ranked(
+    context: Context,
+    snapshot: Snapshot,
+    *,
+    channel: Channel | None,
+    category: str | None,
+    eligible: bool | None,
+    first: int,
+    after: tuple[int, str] | None,
+) -> tuple[list[tuple[RankedReward, Standing]], bool]:
+    """Return a page of the rewards of a member, best first, and whether there are more."""
+    programme, now = context.programme(), context.now()
+    shopper = await shopper_of(context, snapshot)
+    left = await stock_left(context, programme, programme.catalogue.rewards.values())
+
+    def standing(reward: Reward) -> Standing:
+        return _standing(reward, snapshot, programme, shopper, now=now, left=left.get(reward.key))
+
+    page, more = rank_rewards(
+        programme.catalogue,
+        snapshot.member,
+        shopper,
+        snapshot.taste,
+        channel=channel,
+        now=now,
+        zone=programme.zone,
+        category=category,
+        eligible=eligible,
+        eligible_of=lambda reward: not standing(reward).reasons,
+        first=first,
+        after=after,
+    )
+    return [(found, standing(found.reward)) for found in page], more
+
+
+def _standing(
+    reward: Reward,
+    snapshot: Snapshot,
+    programme: Programme,
+    shopper: MemberShopper,
+    *,
+    now: datetime,
+    left: int | None,
+) -> Standing:
+    reasons = missing(reward, snapshot.member, programme, shopper, now)
+    if left == 0:
+        reasons.append(Missing(RefusalCode.OUT_OF_STOCK, "out_of_stock", {"left": 0}))
+    return Standing(reward, max(0, reward.points - snapshot.member.available), tuple(reasons))
+
+
+async def appointments(
+    context: Context, programme: Programme, reward: Reward, *, first: int
+) -> list[tuple[datetime, int]]:
+    """Return the next `first` appointments of a service that still have room, each with how many places are left."""
+    if reward.appointments is None:
+        return []
+    upcoming: dict[CounterKey, datetime] = {}
+    for at in reward.appointments.upcoming(context.now(), programme.zone):
+        upcoming[reward.slot_counter(at)] = at
+        if len(upcoming) >= APPOINTMENTS_SEARCHED_MAX:
+            break
+    taken = await answered(context.services.reader.taken(programme.key, upcoming))
+    capacity = reward.appointments.capacity
+    free = [(upcoming[counter], capacity - count) for counter, count in taken.items() if count < capacity]
+    return sorted(free)[:first]

@@ -1,0 +1,107 @@
+"""Orders of rewards, and holds."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from loyalty import hold as domain_hold
+from loyalty import order as domain
+from loyalty.programme import Programme
+from resolvers.actor import Role
+from resolvers.context import Context
+from schema.access import REACHED, field
+from schema.enums import OrderState
+from schema.ids import global_id
+from schema.node import Node, PageInfo
+from schema.reward import Reward
+
+
+@strawberry.type
+class OrderStep:
+    """One step of an order's history."""
+
+    state: OrderState = field(REACHED)
+    at: datetime = field(REACHED)
+    note: str | None = field(REACHED)
+
+
+@strawberry.type
+class Order(Node):
+    """A reward that a member ordered."""
+
+    id: strawberry.ID = field(REACHED)
+    number: str = field(REACHED, description="For people: three groups of four characters.")
+    state: OrderState = field(REACHED)
+    reward: Reward = field(REACHED)
+    quantity: int = field(REACHED)
+    returned: int = field(REACHED, description="How many pieces came back.")
+    points: int = field(REACHED)
+    placed_at: datetime = field(REACHED)
+    recipient: str | None = field(REACHED, description="A relative who receives it, where the member gives it away.")
+    code: str | None = field(
+        REACHED, description="The voucher, for the member alone; present once the order is fulfilled. Null to others."
+    )
+    appointment: datetime | None = field(REACHED)
+    tracking_url: str | None = field(REACHED)
+    history: list[OrderStep] = field(REACHED)
+
+    @classmethod
+    def of(cls, order: domain.Order, context: Context, locale: str) -> Self:
+        """Return an order in one language."""
+        programme, actor = context.programme(), context.require_actor()
+        is_own = actor.role is Role.MEMBER and actor.member == order.member
+        return cls(
+            id=strawberry.ID(global_id("Order", order.id)),
+            number=order.number,
+            state=order.state,
+            reward=Reward.of(order.reward, programme, locale, context.channel, context.now()),
+            quantity=order.quantity,
+            returned=order.returned,
+            points=order.points,
+            placed_at=order.placed_at,
+            recipient=order.recipient.name if order.recipient is not None else None,
+            code=order.code if is_own and order.code_is_shown else None,
+            appointment=order.appointment,
+            tracking_url=order.tracking_url,
+            history=[OrderStep(state=step.state, at=step.at, note=step.note) for step in order.history],
+        )
+
+
+@strawberry.type
+class OrderEdge:
+    """An order and its place in the list."""
+
+    node: Order = field(REACHED)
+    cursor: str = field(REACHED)
+
+
+@strawberry.type
+class OrderConnection:
+    """A page of orders, newest first."""
+
+    edges: list[OrderEdge] = field(REACHED)
+    page_info: PageInfo = field(REACHED)
+
+
+@strawberry.type
+class Hold:
+    """Points, and what a reward takes besides, kept for a checkout."""
+
+    id: strawberry.ID = field(REACHED)
+    points: int = field(REACHED)
+    expires_at: datetime = field(REACHED, description="When it lets go by itself.")
+    reward: Reward | None = field(REACHED)
+
+    @classmethod
+    def of(cls, hold: domain_hold.Hold, member: str, context: Context, locale: str) -> Self:
+        """Return a hold of a member."""
+        programme: Programme = context.programme()
+        reward = programme.catalogue.rewards.get(hold.reward) if hold.reward is not None else None
+        told = Reward.of(reward, programme, locale, context.channel, context.now()) if reward is not None else None
+        return cls(
+            id=strawberry.ID(global_id("Hold", member, hold.id)),
+            points=hold.points,
+            expires_at=hold.expires_at,
+            reward=told,
+        )

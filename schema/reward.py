@@ -1,0 +1,150 @@
+"""Rewards: the catalogue that anybody may look at, and each one as it stands for a member."""
+
+from datetime import datetime
+from typing import Self
+
+import strawberry
+
+from loyalty import reward as domain
+from loyalty.event import Channel
+from loyalty.order import Ordered
+from loyalty.programme import Programme
+from resolvers import reward as rewards
+from resolvers.context import Context
+from schema.access import REACHED, field, resolver
+from schema.enums import RewardKind, TextDirection
+from schema.ids import global_id
+from schema.node import Node, PageInfo
+from schema.page import page_size
+from schema.text import direction_of, refused
+
+Info = strawberry.Info[Context, None]
+
+
+@strawberry.type
+class Appointment:
+    """A time at which a service can be had."""
+
+    at: datetime = field(REACHED)
+    left: int = field(REACHED, description="How many members it still has room for.")
+
+
+@strawberry.type
+class Reward(Node):
+    """Something that points buy."""
+
+    id: strawberry.ID = field(REACHED)
+    key: str = field(REACHED)
+    kind: RewardKind = field(REACHED)
+    title: str = field(REACHED)
+    description: str = field(REACHED)
+    direction: TextDirection = field(REACHED, description="How the words of its texts run.")
+    image: str | None = field(REACHED)
+    category: str = field(REACHED)
+    points: int = field(REACHED)
+    partner: str | None = field(REACHED)
+    available_from: datetime | None = field(
+        REACHED, description="When it can be ordered next, where it cannot be ordered now; null for now."
+    )
+    available_until: datetime | None = field(REACHED, description="Until when it can be ordered; null for always.")
+    current: strawberry.Private[domain.Reward | None]
+    programme: strawberry.Private[Programme]
+
+    @resolver(REACHED, description="What is left; null where there is no limit.")
+    async def stock(self, info: Info) -> int | None:
+        """Return how many pieces are left."""
+        if self.current is None or self.current.stock is None:
+            return None
+        left = await rewards.stock_left(info.context, self.programme, [self.current])
+        return left[self.current.key]
+
+    @resolver(REACHED, description="For a service by appointment: the next ones that have room, the earliest first.")
+    async def appointments(self, info: Info, first: int | None = 20) -> list[Appointment]:
+        """Return the next appointments."""
+        if self.current is None:
+            return []
+        size = page_size(info.context, first)
+        free = await rewards.appointments(info.context, self.programme, self.current, first=size)
+        return [Appointment(at=at, left=left) for at, left in free]
+
+    @classmethod
+    def of(
+        cls,
+        reward: domain.Reward | Ordered,
+        programme: Programme,
+        locale: str,
+        channel: Channel | None,
+        now: datetime,
+    ) -> Self:
+        """Return a reward in one language; of one that was ordered, what can be had now is told of its successor."""
+        current = programme.catalogue.rewards.get(reward.key)
+        opens, closes = rewards.open_span(current, programme, now) if current is not None else (None, None)
+        return cls(
+            id=strawberry.ID(global_id("Reward", programme.key, reward.key)),
+            key=reward.key,
+            kind=reward.kind,
+            title=reward.title.in_locale(locale, channel),
+            description=reward.description.in_locale(locale, channel),
+            direction=direction_of(reward.title, locale),
+            image=reward.image,
+            category=reward.category,
+            points=reward.points,
+            partner=reward.partner,
+            available_from=opens,
+            available_until=closes,
+            current=current,
+            programme=programme,
+        )
+
+
+@strawberry.type
+class RewardEdge:
+    """A reward and its place in the list."""
+
+    node: Reward = field(REACHED)
+    cursor: str = field(REACHED)
+
+
+@strawberry.type
+class RewardConnection:
+    """A page of the catalogue, the cheapest first."""
+
+    edges: list[RewardEdge] = field(REACHED)
+    page_info: PageInfo = field(REACHED)
+
+
+@strawberry.type(description="A reward as it stands for one member.")
+class MemberReward:
+    """A reward as it stands for one member."""
+
+    reward: Reward = field(REACHED)
+    eligible: bool = field(REACHED, description="Whether the member could order it now.")
+    missing_points: int = field(REACHED)
+    reasons: list[str] = field(REACHED, description="What keeps the member from it, besides the points.")
+
+    @classmethod
+    def of(cls, standing: rewards.Standing, context: Context, locale: str, channel: Channel | None) -> Self:
+        """Return a reward as it stands for a member."""
+        programme = context.programme()
+        return cls(
+            reward=Reward.of(standing.reward, programme, locale, channel, context.now()),
+            eligible=standing.eligible,
+            missing_points=standing.missing_points,
+            reasons=[refused(missing.reason, missing.params, programme, locale) for missing in standing.reasons],
+        )
+
+
+@strawberry.type
+class MemberRewardEdge:
+    """A reward and its place in the list."""
+
+    node: MemberReward = field(REACHED)
+    cursor: str = field(REACHED)
+
+
+@strawberry.type
+class MemberRewardConnection:
+    """A page of a member's rewards, best first."""
+
+    edges: list[MemberRewardEdge] = field(REACHED)
+    page_info: PageInfo = field(REACHED)
