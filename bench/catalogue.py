@@ -49,7 +49,9 @@ def _audience(chance: random.Random) -> Audience:
         return Audience(tiers=tiers)
     if kind < 0.9:  # noqa: PLR2004
         # Every other one has to fit in two ways.
-        return Audience(tiers=tiers if chance.random() < 1 / 2 else frozenset(), segments=frozenset({chance.choice(SEGMENTS)}))
+        return Audience(
+            tiers=tiers if chance.random() < 1 / 2 else frozenset(), segments=frozenset({chance.choice(SEGMENTS)})
+        )
     return Audience(lists=frozenset({chance.choice(LISTS)}))
 
 
@@ -169,7 +171,8 @@ def main() -> int:
         # The first look at each bucket puts it in order: once a day.
         started = perf_counter_ns()
         offers_us(catalogue, people)
-        print(f"{offers:>9,} offers: the day's index {made:,.1f} ms, first looks {(perf_counter_ns() - started) / 1e6:,.1f} ms")
+        looked = (perf_counter_ns() - started) / 1e6
+        print(f"{offers:>9,} offers: the day's index {made:,.1f} ms, first looks {looked:,.1f} ms")
     rounds = [{offers: offers_us(catalogue, people) for offers, catalogue in catalogues.items()} for _ in range(ROUNDS)]
     few, many = (median(one[offers] for one in rounds) for offers in (FEW, MANY))
     print(f"{FEW:>9,} offers: {few:,.0f} us for a member's first {FIRST}")

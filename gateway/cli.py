@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -22,17 +22,20 @@ from gateway.config import InvalidSettings, Settings, read_limits, read_settings
 from gateway.development import UnknownMember, issue
 from gateway.logs import configure_logs
 from gateway.metrics import Metrics
-from gateway.progress import progress_bar
+from gateway.progress import count_bar, progress_bar
 from gateway.server import PortTaken
+from models.audience_list import LoadOvertaken, audience_list, load_list
+from models.code_pool import InvalidLoad, Line, checked_name, load_codes, pool_counts
 from models.complete_journey import DataMissing
 from models.database import Database, DatabaseUnavailable, connect
 from models.embedded import EmbeddedServerError, attach_or_start
 from models.programme_file import InvalidProgramme, differences, read_programme
+from models.programme_store import ProgrammeNotFound, newest_version
 from models.programme_store import apply as apply_programme
-from models.programme_store import newest_version
 from resolvers.actor import Role
 from resolvers.audit import audit as run_audit
 from resolvers.context import Services
+from resolvers.import_campaigns import replay_campaigns
 from resolvers.import_journey import PROGRAMME, HouseholdRefused, ImportInterrupted, import_journey
 from schema.access import rights_table
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
@@ -53,8 +56,12 @@ app = typer.Typer(
 )
 programme_app = typer.Typer(help="Programmes as files: check, plan, apply.", no_args_is_help=True)
 import_app = typer.Typer(help="Bring data in.", no_args_is_help=True)
+codes_app = typer.Typer(help="Pools of codes that rewards and offers give: load, show.", no_args_is_help=True)
+audience_app = typer.Typer(help="Lists of members that offers and rewards are for: load, show.", no_args_is_help=True)
 app.add_typer(programme_app, name="programme")
 app.add_typer(import_app, name="import")
+app.add_typer(codes_app, name="codes")
+app.add_typer(audience_app, name="audience")
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -65,9 +72,12 @@ TOLD = (
     EmbeddedServerError,
     HouseholdRefused,
     ImportInterrupted,
+    InvalidLoad,
     InvalidProgramme,
     InvalidSettings,
+    LoadOvertaken,
     PortTaken,
+    ProgrammeNotFound,
     UnknownMember,
 )
 _TTL = re.compile(r"(\d{1,6})([smhd])")
@@ -279,18 +289,134 @@ def import_complete_journey(
         with progress_bar(err, "Importing baskets") as on_progress:
             tally = await import_journey(services, households=households, until=last_day, on_progress=on_progress)
         seconds = monotonic() - started
+        with progress_bar(err, "Replaying coupons") as on_progress:
+            coupons = await replay_campaigns(services, households=households, until=last_day, on_progress=on_progress)
         done = tally.counted + tally.replayed
         return (
             f"{tally.counted:,} events counted ({tally.points:,} points), {tally.replayed:,} counted before, "
-            f"{tally.refused:,} refused, in {seconds:.1f} s: {done / seconds:,.0f} events/s."
+            f"{tally.refused:,} refused, in {seconds:.1f} s: {done / seconds:,.0f} events/s.\n"
+            f"{coupons.redeemed.total():,} coupons redeemed in {len(coupons.redeemed)} campaigns "
+            f"({coupons.replayed:,} of them before), {coupons.refused.total():,} refused; {coupons.offers:,} offers."
         )
 
     out.print(with_services("import", data_dir, run))
 
 
+ProgrammeKey = Annotated[str, typer.Option("--programme", help="The programme it is for.")]
+Pool = Annotated[str, typer.Argument(metavar="POOL", help="The pool, as rewards and offers name it.")]
+ListName = Annotated[str, typer.Argument(metavar="LIST", help="The list, as audiences name it.")]
+
+
+@contextmanager
+def file_lines(file: Path) -> Iterator[Iterable[str]]:
+    """Give the lines of a file, one after the other."""
+    try:
+        with file.open(encoding="utf-8-sig") as lines:
+            yield lines
+    except (OSError, UnicodeDecodeError) as error:
+        stop(f"{file} cannot be read: {error}")
+
+
+async def require_programme(database: Database, programme: str) -> None:
+    """Refuse a programme that was never applied: nothing would ever look at what is loaded for it.
+
+    Raises:
+        ProgrammeNotFound: it says what to do.
+    """
+    if await newest_version(database, programme) is None:
+        raise ProgrammeNotFound(f"no programme {programme!r} was applied; run `carillon programme apply FILE`")
+
+
+def tell_lines(told: list[Line], count: int) -> None:
+    """Say which lines of a file were left out, as far as they were kept."""
+    for number, text in told:
+        err.print(f"line {number}: {text}", style="red", markup=False)
+    if count > len(told):
+        err.print(f"and {count - len(told):,} lines more", style="red")
+
+
+@codes_app.command("load")
+def load_pool(
+    pool: Pool,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The codes, one a line.")],
+    programme: ProgrammeKey = PROGRAMME,
+    data_dir: DataDir = None,
+) -> None:
+    """Add codes to a pool. A code that is in it already stays as it is: each is given once, ever."""
+    with file_lines(file) as lines:
+
+        async def load(database: Database, _settings: Settings) -> str:
+            await require_programme(database, programme)
+            started = monotonic()
+            with count_bar(err, "Loading codes") as on_progress:
+                tally = await load_codes(database, programme, pool, lines, on_progress=on_progress)
+            tell_lines(tally.told, tally.refused)
+            return (
+                f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} were there already, "
+                f"{tally.refused:,} lines refused, in {monotonic() - started:.1f} s."
+            )
+
+        out.print(with_database("codes", data_dir, load))
+
+
+@codes_app.command("show")
+def show_pool(pool: Pool, programme: ProgrammeKey = PROGRAMME, data_dir: DataDir = None) -> None:
+    """Show how many codes of a pool are free, held, given and void."""
+    checked_name(pool, "pool")
+
+    async def count(database: Database, _settings: Settings) -> None:
+        await require_programme(database, programme)
+        for state, codes in (await pool_counts(database, programme, pool)).items():
+            out.print(f"  {state.value:<12} {codes:>15,}")
+
+    with_database("codes", data_dir, count)
+
+
+@audience_app.command("load")
+def load_audience(
+    name: ListName,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The members: a membership number, card or e-mail a line.")
+    ],
+    programme: ProgrammeKey = PROGRAMME,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a list what a file says: members that are not in the file are taken off it."""
+    with file_lines(file) as lines:
+
+        async def load(database: Database, _settings: Settings) -> str:
+            await require_programme(database, programme)
+            started = monotonic()
+            with count_bar(err, "Loading members") as on_progress:
+                tally = await load_list(database, programme, name, lines, now=now(), on_progress=on_progress)
+            tell_lines([(number, f"nobody has {text!r}") for number, text in tally.told], tally.unknown)
+            return (
+                f"{tally.members:,} members are on list {name!r} now, {tally.removed:,} were taken off it; "
+                f"{tally.unknown:,} lines name nobody, {tally.repeated:,} somebody named before, "
+                f"in {monotonic() - started:.1f} s."
+            )
+
+        out.print(with_database("audience", data_dir, load))
+
+
+@audience_app.command("show")
+def show_audience(name: ListName, programme: ProgrammeKey = PROGRAMME, data_dir: DataDir = None) -> None:
+    """Show how many members are on a list, and when it was loaded."""
+    checked_name(name, "list")
+
+    async def count(database: Database, _settings: Settings) -> str:
+        await require_programme(database, programme)
+        found = await audience_list(database, programme, name)
+        if found.loaded_at is None:
+            return f"List {name!r} was never loaded."
+        return f"List {name!r}: {found.members:,} members; loaded at {found.loaded_at.isoformat(timespec='seconds')}."
+
+    out.print(with_database("audience", data_dir, count))
+
+
 @app.command()
 def audit(data_dir: DataDir = None) -> None:
-    """Prove that every point is accounted for, for all members. Exit 1 where something does not hold."""
+    """Prove that every point, order, hold, piece and code is accounted for. Exit 1 where something does not hold."""
 
     async def run(database: Database, _settings: Settings) -> int:
         with progress_bar(err, "Auditing members") as on_progress:
@@ -300,18 +426,33 @@ def audit(data_dir: DataDir = None) -> None:
         for broken in findings.broken:
             for fault in broken.faults:
                 out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
+        for supply in findings.broken_supplies:
+            for fault in supply.faults:
+                out.print(f"{supply.name}: {fault}", style="red", markup=False)
+        looked_at = (
+            f"{findings.members:,} members, {findings.records:,} versions, {findings.orders:,} orders, "
+            f"{findings.holds:,} holds, {findings.codes:,} codes, {findings.counters:,} counters"
+        )
+        if findings.all_holds:
+            out.print(
+                f"Everything holds: {looked_at}; points conserved, lots = balance, a record for each version, "
+                "hash chains whole, each event counted once, orders and holds = points spent and held, "
+                "each code in one place, counters = what was taken."
+            )
+            return 0
         if findings.broken_count:
             out.print(
                 f"{findings.broken_count:,} of {findings.members:,} members do not hold; "
                 f"the first {len(findings.broken)} are named above.",
                 style="red",
             )
-            return 1
-        out.print(
-            f"Everything holds: {findings.members:,} members, {findings.records:,} versions; "
-            "points conserved, lots = balance, a record for each version, hash chains whole, each event counted once."
-        )
-        return 0
+        if findings.broken_supply_count:
+            out.print(
+                f"{findings.broken_supply_count:,} counters and codes do not hold; "
+                f"the first {len(findings.broken_supplies)} are named above.",
+                style="red",
+            )
+        return 1
 
     raise typer.Exit(with_database("audit", data_dir, run))
 

@@ -31,6 +31,7 @@ from models.embedded import EmbeddedServer
 from models.programme_store import apply
 from resolvers.actor import Role
 from resolvers.context import Services
+from resolvers.import_campaigns import replay_campaigns
 from resolvers.import_journey import PROGRAMME, import_journey, imported_households
 
 PROGRAMMES = Path(__file__).parents[1] / "programmes"
@@ -194,7 +195,12 @@ async def _import(services: Services, households: int | None, console: Console) 
         return
     with progress_bar(console, f"Importing the baskets of {wanted} households") as on_progress:
         tally = await import_journey(services, households=wanted, on_progress=on_progress)
-    console.print(f"{tally.counted:,} baskets counted, {tally.points:,} points given.")
+    with progress_bar(console, "Replaying their coupons") as on_progress:
+        coupons = await replay_campaigns(services, households=wanted, on_progress=on_progress)
+    console.print(
+        f"{tally.counted:,} baskets counted, {tally.points:,} points given, "
+        f"{coupons.redeemed.total():,} coupons redeemed."
+    )
 
 
 def greet(console: Console, address: str, welcome: Welcome, directory: Path) -> None:

@@ -425,8 +425,9 @@ def _step_refusal(order: Order, state: OrderState, role: str) -> Refusal | None:
     if state is OrderState.CANCELLED:
         return Refusal(RefusalCode.CONFLICT, "order_not_cancellable", ("order",), params)
     following = ", ".join(step.value for step, roles in STEPS[order.state].items() if role in roles)
-    reason = "order_step" if following else "order_over"
-    return Refusal(RefusalCode.CONFLICT, reason, ("state",), {**params, "following": following})
+    return Refusal(
+        RefusalCode.CONFLICT, "order_step" if following else "order_over", ("state",), {**params, "following": following}
+    )
 
 
 def _stepped(order: Order, state: OrderState, draft: Draft, role: str, note: str | None = None) -> Order:
@@ -538,7 +539,7 @@ def _returned(command: AdvanceOrder, order: Order, draft: Draft) -> Order:
     """Take pieces back. While some are still out, the order stays in the state that it was in before."""
     out = order.quantity - order.returned
     pieces = command.quantity if command.quantity is not None else out
-    stays = order.before_request
+    stays = order.before_request if order.state is OrderState.RETURN_REQUESTED else order.state
     order = _stepped(order, OrderState.RETURNED, draft, command.cause.role, command.note)
     order = _back(order, pieces, draft)
     return order if pieces == out else replace(order, state=stays)

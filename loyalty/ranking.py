@@ -6,7 +6,7 @@ same order on every machine.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -29,6 +29,7 @@ from loyalty.offer_index import (
     Bucket,
     Entry,
     OfferIndex,
+    Topics,
     audience_of,
     days_left,
     static_score,
@@ -210,9 +211,12 @@ def rank_offers(
     return page[:first], len(page) > first
 
 
-def _merged(
-    index: OfferIndex, shopper: Shopper, likes: Liking, after: tuple[int, str] | None
-) -> Iterator[Entry]:
+def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
+    """Tell the buckets of the topics that are liked, the most liked first, with what each topic adds to scores."""
+    return ((points, topics[topic]) for topic, points in by_worth if topic in topics)
+
+
+def _merged(index: OfferIndex, shopper: Shopper, likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
     """Tell the entries of all buckets of a shopper, each once, in order; minus its score stands first in each.
 
     Of each audience, the bucket of all topics is opened at once, and that of a topic only when its best could be next.
@@ -221,7 +225,7 @@ def _merged(
     # (minus the score, key, number, place, what the topic adds, entries). An unopened bucket stands where its best
     # entry would at most be, before all entries there: its key is empty. Numbers differ: nothing after is compared.
     heap: list[tuple[int, str, int, int, int, Bucket]] = []
-    audiences = []
+    audiences: list[tuple[int, Iterator[tuple[int, Bucket]]]] = []
     numbers = count()
 
     def open_bucket(points: int, bucket: Bucket) -> None:
@@ -238,8 +242,7 @@ def _merged(
 
     for number, topics in enumerate(index.of_shopper(shopper)):
         open_bucket(0, topics[ANY_TOPIC])
-        liked = ((points, topics[topic]) for topic, points in by_worth if topic in topics)
-        audiences.append((topics[ANY_TOPIC].entries[0][0], liked))
+        audiences.append((topics[ANY_TOPIC].entries[0][0], _liked(topics, by_worth)))
         announce(number)
     told = None
     while heap:

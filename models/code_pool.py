@@ -87,7 +87,7 @@ async def load_codes(
     *,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> LoadedCodes:
-    """Add the codes of a file, one a line, to a pool. A code that is in the pool already stays as it is, whoever has it.
+    """Add the codes of a file, one a line, to a pool. A code that is there already stays as it is, whoever has it.
 
     It can be interrupted anywhere and run again. `on_progress` is told how many lines are done.
 
@@ -130,7 +130,10 @@ async def _insert(database: Database, documents: list[Document]) -> int:
 async def pool_counts(database: Database, programme: str, pool: str) -> dict[CodeState, int]:
     """Return how many codes of a pool are in each state."""
     counts = dict.fromkeys(CodeState, 0)
-    stages = [{"$match": {"programme": programme, "pool": pool}}, {"$group": {"_id": "$state", "codes": {"$sum": 1}}}]
+    stages: list[Document] = [
+        {"$match": {"programme": programme, "pool": pool}},
+        {"$group": {"_id": "$state", "codes": {"$sum": 1}}},
+    ]
     async for found in await database.codes.aggregate(stages):
         counts[CodeState(found["_id"])] = found["codes"]
     return counts

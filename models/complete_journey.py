@@ -1,7 +1,7 @@
 """The real data: a year of a retailer's loyalty programme (84.51°'s Complete Journey), read from its parquet files."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -146,19 +146,15 @@ class CompleteJourney:
     def coupons(self) -> list[Coupon]:
         """Return the 1,197 coupons by campaign and number, each with what its products are."""
         described = self._described()
-        counted: dict[tuple[int, int], tuple[Counter[str], ...]] = {}
-        products: Counter[tuple[int, int]] = Counter()
+        # The file names some products of a coupon twice.
+        products: dict[tuple[int, int], set[int]] = {}
         for row in self._rows("coupons", ["campaign_id", "coupon_upc", "product_id"]):
-            key = row["campaign_id"], row["coupon_upc"]
-            counters = counted.setdefault(key, (Counter(), Counter(), Counter()))
-            products[key] += 1
-            for counter, name in zip(counters, described.get(row["product_id"], ()), strict=False):
-                if name is not None:
-                    counter[name] += 1
-        return [
-            Coupon(*key, products[key], *(_by_count(counter) for counter in counters))
-            for key, counters in sorted(counted.items())
-        ]
+            products.setdefault((row["campaign_id"], row["coupon_upc"]), set()).add(row["product_id"])
+        coupons = []
+        for key, numbers in sorted(products.items()):
+            names = zip(*(described.get(number, (None, None, None)) for number in numbers), strict=True)
+            coupons.append(Coupon(*key, len(numbers), *map(_by_count, names)))
+        return coupons
 
     def coupon_uses(self) -> list[CouponUse]:
         """Return the 2,102 uses of coupons, in the order of time."""
@@ -216,7 +212,9 @@ class Baskets:
             yield _basket(rows, self._products)
 
 
-def _by_count(counter: Counter[str]) -> tuple[tuple[str, int], ...]:
+def _by_count(names: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
+    """Return how often each name is there, the most frequent first."""
+    counter = Counter(name for name in names if name is not None)
     return tuple(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 
 

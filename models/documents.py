@@ -229,7 +229,7 @@ class CodeDocument(Document):
         indexes: ClassVar = [
             IndexModel([("programme", ASCENDING), ("pool", ASCENDING), ("state", ASCENDING), ("_id", ASCENDING)]),
             IndexModel([("programme", ASCENDING), ("code", ASCENDING)]),
-            IndexModel([("member", ASCENDING)], partialFilterExpression={"member": {"$type": "string"}}),
+            IndexModel([("member", ASCENDING)], partialFilterExpression={"member": {"$gt": ""}}),
         ]
 
     validator: ClassVar = _schema(

@@ -1,6 +1,8 @@
 """Stored programmes: each applied file is a new version for ever; gateways keep the newest of each in memory."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -10,9 +12,9 @@ from pymongo.errors import DuplicateKeyError
 
 from loyalty.catalogue import Catalogue
 from loyalty.programme import Programme
-from models.catalogue_store import Overlay
 from models.codec import Document
 from models.database import Database
+from models.overlay import Overlay
 from models.programme_file import read_programme, source_digest
 
 APPLY_ATTEMPTS = 5
@@ -32,6 +34,7 @@ class Programmes:
         self._db = database
         self._newest: dict[str, Programme] = {}
         self._overlays: dict[str, Overlay] = {}
+        self._watchers: dict[str, set[asyncio.Event]] = {}
         for programme in known:
             # A catalogue is changed in place: what others know stays as it is.
             self._take(replace(programme, catalogue=_own_catalogue(programme.catalogue)))
@@ -54,16 +57,36 @@ class Programmes:
         programme = self._newest.get(document["programme"])
         if programme is not None:  # else it is read with the programme, once that is here
             self._overlays[programme.key].follow(document, programme)
+            self._tell(programme.key)
 
     async def catch_up(self) -> None:
         """Read what was stored for the catalogues and not followed yet: at the start, and after a gap."""
         for key, overlay in list(self._overlays.items()):
             await overlay.catch_up(self._db, partial(self.get, key))
+            self._tell(key)
+
+    @contextmanager
+    def watch(self, key: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever the programme called `key`, or its catalogue, may have changed."""
+        changed = asyncio.Event()
+        self._watchers.setdefault(key, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            watchers = self._watchers[key]
+            watchers.remove(changed)
+            if not watchers:
+                del self._watchers[key]
+
+    def _tell(self, key: str) -> None:
+        for changed in self._watchers.get(key, ()):
+            changed.set()
 
     def _take(self, programme: Programme) -> None:
         overlay = self._overlays.setdefault(programme.key, Overlay())
         overlay.lay(programme, before=self._newest.get(programme.key))
         self._newest[programme.key] = programme
+        self._tell(programme.key)
 
     def get(self, key: str) -> Programme:
         """Return the programme called `key`.

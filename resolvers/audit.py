@@ -1,25 +1,28 @@
 """The audit: proves on the live database that every point is accounted for. A stream, in bounded memory.
 
-Members are read in pages by id; the ledger and the events of the same range of ids are streamed beside them. Gateways
-may go on writing: a member that moved on while its page was read is read again before anything is said about it.
+Members are read in pages by id; the ledger, the events, the orders and the codes of the same range of ids are streamed
+beside them. Gateways may go on writing: a member that moved on while its page was read is read again before anything is
+said about it, and so is what members share, where it does not stand at what they, their orders and purchases say.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 from loyalty.ledger import Account
 from loyalty.member import Member
-from loyalty.replay import Proof
-from models.codec import member_of, record_of
+from models.catalogue_file import Kind
+from models.codec import member_of
 from models.database import Database
+from models.past_catalogue import PastCatalogue
+from resolvers.audit_member import MemberProof, read_proofs
+from resolvers.audit_supply import BrokenSupply, Reckoning, broken_codes, is_forgettable, reckoned_again, stands
+from resolvers.unreadable import read
 
 PAGE = 200
 FAULTS_KEPT_MAX = 100
-SETTLE = "settle"
 _ID_MIN, _ID_MAX = "", "\uffff"
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,27 @@ class Broken:
 
 @dataclass(slots=True)
 class Findings:
-    """What an audit found. `broken` keeps the first FAULTS_KEPT_MAX members, `broken_count` counts all."""
+    """What an audit found. `broken` keeps the first FAULTS_KEPT_MAX members, `broken_count` counts all.
+
+    `broken_supplies` are as many counters and codes that do not hold, `broken_supply_count` counts all of them.
+    """
 
     members: int = 0
     records: int = 0
+    orders: int = 0
+    holds: int = 0
+    codes: int = 0
+    counters: int = 0
     balances: dict[Account, int] = field(default_factory=dict)
     broken: list[Broken] = field(default_factory=list)
     broken_count: int = 0
+    broken_supplies: list[BrokenSupply] = field(default_factory=list)
+    broken_supply_count: int = 0
+
+    @property
+    def all_holds(self) -> bool:
+        """Whether nothing was found that does not hold."""
+        return not (self.broken_count or self.broken_supply_count)
 
     def add(self, broken: Broken) -> None:
         """Note a broken member."""
@@ -47,162 +64,126 @@ class Findings:
         if len(self.broken) < FAULTS_KEPT_MAX:
             self.broken.append(broken)
 
+    def add_supply(self, broken: BrokenSupply) -> None:
+        """Note a counter or a code that does not hold."""
+        self.broken_supply_count += 1
+        if len(self.broken_supplies) < FAULTS_KEPT_MAX:
+            self.broken_supplies.append(broken)
+
 
 async def audit(
     database: Database, *, on_progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> Findings:
-    """Prove, for every member: conservation, lots = balance, a record for each version, the hash chain, events once.
+    """Prove that every point is accounted for, and all that points and offers gave.
 
-    `on_progress` is told how many members are done, and of about how many.
+    For every member: conservation, lots = balance, a record for each version, the hash chain, events once; holds = held
+    and orders = redeemed; each order made by a counted event, in a state that its pieces and points bear out; each code
+    in one place. For what members share: what is counted = what orders, holds, offers and purchases say, as far as
+    `resolvers/audit_supply.py` can prove it. `on_progress` is told how many members are done, and of about how many.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()
     for programme in await _programmes(database):
+        one = _Audit(database, programme, findings)
         last = _ID_MIN
         while True:
             page = await database.members.find(
                 {"programme": programme, "_id": {"$gt": last}}, sort=[("_id", 1)], limit=PAGE
             ).to_list()
             first, last = last, page[-1]["_id"] if page else _ID_MAX
-            await _audit_page(database, programme, page, (first, last), findings)
+            await one.audit_page(page, {"$gt": first, "$lte": last})
             on_progress(findings.members, max(total, findings.members))
             if not page:
                 break
+        await one.audit_counters()
+        await one.audit_codes()
     return findings
 
 
 async def _programmes(database: Database) -> list[str]:
-    """Return every programme that has a member, a record or an event: a lost member must not hide what it left."""
+    """Return every programme that anything is there of: a lost member must not hide what it left."""
+    left = (database.members, database.entries, database.events, database.orders, database.codes, database.counters)
     keys: set[str] = set()
-    for collection in (database.members, database.entries, database.events):
+    for collection in left:
         keys.update(await collection.distinct("programme"))
     return sorted(keys)
 
 
-async def _audit_page(
-    database: Database, programme: str, page: list[dict[str, Any]], ids: tuple[str, str], findings: Findings
-) -> None:
-    members = {document["_id"]: document for document in page}
-    found: dict[str, _Ledger] = {}
-    async for ledger in _ledgers(database, programme, ids):
-        found[ledger.proof.member] = ledger
-        findings.records += ledger.records
-    async for event in _events(database, programme, ids):
-        found.setdefault(event["member"], _Ledger(event["member"])).count(event)
-    for id_ in sorted(members.keys() | found.keys()):
-        faults = await _faults(database, programme, id_, members.get(id_), found.get(id_))
-        document = members.get(id_)
-        if faults:
-            findings.add(Broken(id_, document["number"] if document else "?", tuple(faults)))
-        if document is not None:
-            findings.members += 1
-            member = _read(member_of, document)
-            for account, points in member.balances.items() if isinstance(member, Member) else ():
+class _Audit:
+    """The audit of one programme: adds to the findings, and adds up what its shared counters should be."""
+
+    def __init__(self, database: Database, programme: str, findings: Findings) -> None:
+        self._db, self._programme, self._findings = database, programme, findings
+        self._past = PastCatalogue(database, programme)
+        self._reckoning = Reckoning()
+
+    async def audit_page(self, page: list[dict[str, Any]], ids: dict[str, str]) -> None:
+        """Audit the members of a page, and whatever else there is of members in that range of ids."""
+        members = {document["_id"]: document for document in page}
+        found = await read_proofs(self._db, self._programme, ids, reckoning=self._reckoning)
+        for id_ in sorted(members.keys() | found.keys()):
+            document, proof = members.get(id_), found.get(id_)
+            if proof is not None:
+                self._findings.records += proof.records
+                self._findings.orders += proof.shopping.orders
+            faults = await self._faults(id_, document, proof)
+            if faults:
+                self._findings.add(Broken(id_, document["number"] if document else "?", tuple(faults)))
+            if document is not None:
+                self._count(document)
+
+    def _count(self, document: dict[str, Any]) -> None:
+        findings = self._findings
+        findings.members += 1
+        self._reckoning.add_member(document)
+        member = read(member_of, document)
+        if isinstance(member, Member):
+            findings.holds += len(member.holds)
+            for account, points in member.balances.items():
                 findings.balances[account] = findings.balances.get(account, 0) + points
 
+    async def _faults(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
+        """Return what does not hold for a member; one that moved on while it was read is read again, at one moment."""
+        if not await self._compared(id_, document, proof):
+            return []
+        async with self._db.client.start_session(snapshot=True) as session:
+            document = await self._db.members.find_one({"_id": id_}, session=session)
+            again = await read_proofs(self._db, self._programme, {"$eq": id_}, session=session)
+        return await self._compared(id_, document, again.get(id_))
 
-class _Ledger:
-    """The ledger of one member as the audit streams by: its proof, and which keys its records say were counted."""
+    async def _compared(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
+        proof = proof or MemberProof(id_)
+        if document is None:
+            return proof.faults(None, frozenset())
+        # What a member did with an offer is forgotten when the member changes, not before.
+        changed_at = document.get("recorded_at")
+        offers = {*proof.shopping.offers_with_codes()} if isinstance(changed_at, datetime) else set()
+        definitions = await self._past.definitions(Kind.OFFER, offers) if offers else {}
+        moment = changed_at if isinstance(changed_at, datetime) else datetime.max.replace(tzinfo=UTC)
+        return proof.faults(
+            document, frozenset(key for key, said in definitions.items() if is_forgettable(said, moment))
+        )
 
-    def __init__(self, member: str) -> None:
-        self.proof = Proof(member)
-        self.records = 0
-        self.keys: dict[tuple[str, str, str], int] = {}
-        self.faults: list[str] = []
-
-    def add(self, document: dict[str, Any]) -> None:
-        """Add a record."""
-        self.records += 1
-        record = _read(record_of, document)
-        if isinstance(record, _Unreadable):
-            self.faults.append(f"version {document['version']} cannot be read: {record.reason}")
+    async def audit_counters(self) -> None:
+        """Audit the counters. Those that other processes moved meanwhile are reckoned again, at one moment."""
+        suspects: set[str] = set()
+        async for stand in stands(self._db, self._past, self._programme, self._reckoning):
+            self._findings.counters += 1
+            if stand.broken is not None and stand.counter is not None:
+                suspects.add(stand.counter.key)
+            elif stand.broken is not None:
+                self._findings.add_supply(stand.broken)
+        if not suspects:
             return
-        self.proof.add(record)
-        cause = record.cause
-        if cause.operation != SETTLE:
-            key = (cause.operation, cause.subject, cause.key)
-            if key in self.keys:
-                self.faults.append(f"key {cause.key!r} was counted twice")
-            self.keys[key] = record.version
+        async with self._db.client.start_session(snapshot=True) as session:
+            again = await reckoned_again(self._db, self._programme, suspects, session)
+            found = stands(self._db, self._past, self._programme, again, session=session, only=suspects)
+            async for stand in found:
+                if stand.broken is not None and stand.counter is not None:
+                    self._findings.add_supply(stand.broken)
 
-    def count(self, event: dict[str, Any]) -> None:
-        """Hold an event against the record that counted it."""
-        version = self.keys.pop((event["operation"], event["sender"], event["key"]), None)
-        if version != event["version"]:
-            self.faults.append(f"event {event['key']!r} is not what version {event['version']} counted")
-
-    def all_faults(self) -> list[str]:
-        """Return what is wrong between records and events."""
-        return self.faults + [f"key {key[2]!r} was counted, and its event is gone" for key in self.keys]
-
-
-async def _ledgers(database: Database, programme: str, ids: tuple[str, str]) -> AsyncIterator[_Ledger]:
-    """Tell the ledger of each member of a range, record by record."""
-    cursor = database.entries.find(
-        {"programme": programme, "member": {"$gt": ids[0], "$lte": ids[1]}},
-        sort=[("programme", 1), ("member", 1), ("version", 1)],
-    )
-    ledger: _Ledger | None = None
-    async for document in cursor:
-        if ledger is None or ledger.proof.member != document["member"]:
-            if ledger is not None:
-                yield ledger
-            ledger = _Ledger(document["member"])
-        ledger.add(document)
-    if ledger is not None:
-        yield ledger
-
-
-async def _events(database: Database, programme: str, ids: tuple[str, str]) -> AsyncIterator[dict[str, Any]]:
-    cursor = database.events.find(
-        {"programme": programme, "member": {"$gt": ids[0], "$lte": ids[1]}},
-        {"member": 1, "version": 1, "operation": 1, "sender": 1, "key": 1},
-    )
-    async for document in cursor:
-        yield document
-
-
-async def _faults(
-    database: Database, programme: str, id_: str, document: dict[str, Any] | None, ledger: _Ledger | None
-) -> list[str]:
-    """Return what does not hold for one member; one that moved on while it was read is read again, at one moment."""
-    faults = _compared(document, ledger)
-    if not faults:
-        return []
-    again: _Ledger | None = None
-    of_member = {"programme": programme, "member": id_}
-    async with database.client.start_session(snapshot=True) as session:
-        document = await database.members.find_one({"_id": id_}, session=session)
-        async for row in database.entries.find(of_member, sort=[("version", 1)], session=session):
-            again = again or _Ledger(id_)
-            again.add(row)
-        async for event in database.events.find(of_member, session=session):
-            again = again or _Ledger(id_)
-            again.count(event)
-    return _compared(document, again)
-
-
-def _compared(document: dict[str, Any] | None, ledger: _Ledger | None) -> list[str]:
-    if document is None:
-        return ["there are records or events of a member that is not there"]
-    if ledger is None:
-        return ["the member has no ledger"]
-    member = _read(member_of, document)
-    if isinstance(member, _Unreadable):
-        return [f"the snapshot cannot be read: {member.reason}", *ledger.all_faults()]
-    return ledger.proof.faults(member) + ledger.all_faults()
-
-
-@dataclass(frozen=True, slots=True)
-class _Unreadable:
-    """A document that is no longer what the code writes, and why."""
-
-    reason: str
-
-
-def _read(of: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T | _Unreadable:
-    """Return the value of a document. That it has none is a finding like any other, and does not end the audit."""
-    try:
-        return of(document)
-    except Exception as error:  # noqa: BLE001 - whatever was done to the document
-        return _Unreadable(f"{type(error).__name__}: {error}")
+    async def audit_codes(self) -> None:
+        """Audit the codes of all pools, beside what the audit of each member says of the member's own."""
+        self._findings.codes += await self._db.codes.count_documents({"programme": self._programme})
+        async for broken in broken_codes(self._db, self._programme):
+            self._findings.add_supply(broken)

@@ -132,8 +132,8 @@ class Shopping:
         if len({hold.id for hold in member.holds}) != len(member.holds):
             yield "a hold is kept twice"
 
-    def _limit_faults(self, member: Member) -> Iterable[str]:
-        """Tell limits that count fewer orders than are out. Of a limit with very many spans the oldest are forgotten."""
+    def _limit_faults(self, member: Member) -> list[str]:
+        """Return limits that count fewer orders than are out. Of a limit with many spans the oldest are forgotten."""
         out: dict[str, dict[str, int]] = {}
         for order in self._seen.values():
             if order.limit is not None:
@@ -184,10 +184,11 @@ def _own_faults(order: Order) -> list[str]:
         found.append(f"{name} gave {order.points_returned} points back, the pieces that came back are worth {worth}")
     if (order.state in OVER) != (out == 0):
         found.append(f"{name} is {order.state}, and {out} of its {order.quantity} pieces are out")
-    last = order.history[-1].state if order.history else None
+    steps = [step.state for step in order.history]
     # Where only some pieces came back, the order stays in the state that it was in before.
-    if last != order.state and not (last is OrderState.RETURNED and order.returned > 0 and out):
-        found.append(f"{name} is {order.state}, its history ends with {last}")
+    stays = order.returned > 0 and out > 0 and steps[-1:] == [OrderState.RETURNED] and order.state in steps[:-1]
+    if steps[-1:] != [order.state] and not stays:
+        found.append(f"{name} is {order.state}, its history ends with {steps[-1] if steps else 'nothing'}")
     if any(pieces != out for _, pieces in order.took):
         found.append(f"{name} takes other pieces than the {out} that are out")
     if order.pool is not None and order.code is None and out:

@@ -11,6 +11,7 @@ from loyalty.offer import OfferKind, OfferState
 from loyalty.order import OrderState
 from loyalty.refusal import RefusalCode
 from loyalty.reward import RewardKind
+from models.catalogue_file import Kind
 
 
 class TextDirection(StrEnum):
@@ -20,6 +21,7 @@ class TextDirection(StrEnum):
     RTL = "RTL"
 
 
+strawberry.enum(Kind, name="CatalogueKind", description="What a manager can change without a release.")
 strawberry.enum(Channel, description="Where something was said or done.")
 strawberry.enum(EntryKind, description="What a ledger entry does.")
 strawberry.enum(NoticeKind, description="What can have happened to a member.")
@@ -33,6 +35,7 @@ strawberry.enum(TextDirection, description="How the words of a text run, for the
 __all__ = [
     "Channel",
     "EntryKind",
+    "Kind",
     "NoticeKind",
     "OfferKind",
     "OfferState",

@@ -15,7 +15,7 @@ from resolvers.fault import BadInput
 from resolvers.member import MemberKey as Key
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
-from schema.enums import Channel, OrderState
+from schema.enums import Channel, Kind, OrderState
 from schema.ids import from_global_id, key_of, parts_of
 
 NOBODY = ""
@@ -320,6 +320,24 @@ class ReleaseInput:
 
     key: str
     hold: strawberry.ID
+
+
+@strawberry.input
+class SaveCatalogueItemInput:
+    """An offer, a reward or a content, in the shape that the programme file's sections have."""
+
+    key: str
+    kind: Kind
+    definition: JSON = strawberry.field(description='Such as {"key": "spring", "kind": "PERCENT_OFF", ...}.')
+
+
+@strawberry.input
+class RetireCatalogueItemInput:
+    """What to take out of the catalogue: `item` is its key there."""
+
+    key: str
+    kind: Kind
+    item: str
 
 
 @strawberry.input

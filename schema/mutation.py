@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import adjustment, enrol, event, offer, order
+from resolvers import adjustment, catalogue, enrol, event, offer, order
 from resolvers.actor import Role
 from schema.access import EVERY_ROLE, STAFF, mutation, only
 from schema.ids import key_of, parts_of
@@ -20,11 +20,14 @@ from schema.inputs import (
     RecordEventInput,
     RedeemOfferInput,
     ReleaseInput,
+    RetireCatalogueItemInput,
+    SaveCatalogueItemInput,
     key_or_none,
 )
 from schema.member import Info
 from schema.payloads import (
     AdjustPointsPayload,
+    CatalogueItemPayload,
     EnrolPayload,
     HoldPayload,
     OfferPayload,
@@ -35,6 +38,7 @@ from schema.payloads import (
 ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 RECORDERS = ENROLLERS
 REDEEMERS = ENROLLERS
+MANAGERS = only(Role.MANAGER)
 CANCELLERS = only(Role.MEMBER, Role.AGENT, Role.MANAGER, Role.SERVICE)
 ADVANCERS = only(Role.MEMBER, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
@@ -145,6 +149,20 @@ class Mutation:
         member, hold = parts_of("Hold", input.hold, 2)
         outcome = await order.release(info.context, key=input.key, member=member, hold=hold)
         return HoldPayload.of(outcome, info.context)
+
+    @mutation(MANAGERS, description="Adds or changes an offer, a reward or a content, without a release.")
+    async def save_catalogue_item(self, info: Info, input: SaveCatalogueItemInput) -> CatalogueItemPayload:  # noqa: A002
+        """Store an offer, a reward or a content."""
+        context = info.context
+        stored = await catalogue.save(context, key=input.key, kind=input.kind, definition=input.definition)
+        return CatalogueItemPayload.of(stored, context)
+
+    @mutation(MANAGERS, description="Takes an offer, a reward or a content out of the catalogue.")
+    async def retire_catalogue_item(self, info: Info, input: RetireCatalogueItemInput) -> CatalogueItemPayload:  # noqa: A002
+        """Retire an offer, a reward or a content."""
+        context = info.context
+        stored = await catalogue.retire(context, key=input.key, kind=input.kind, item=input.item)
+        return CatalogueItemPayload.of(stored, context)
 
     @mutation(STAFF)
     async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsPayload:  # noqa: A002

@@ -4,15 +4,21 @@ from typing import Self
 
 import strawberry
 
+from loyalty import catalogue as domain_catalogue
+from loyalty import offer as domain_offer
+from loyalty import reward as domain_reward
 from loyalty.refusal import Refusal
+from models.catalogue_store import Stored
 from models.request import Committed, Outcome
 from models.snapshot import EntryView, entry_views
 from resolvers.context import Context
 from schema.access import REACHED, field
+from schema.content import Content
 from schema.error import UserError, as_refusal
 from schema.member import Explanation, LedgerEntry, Member, explanations
-from schema.offer import MemberOffer
+from schema.offer import MemberOffer, Offer
 from schema.order import Hold, Order
+from schema.reward import Reward
 from schema.text import locale_of
 
 
@@ -167,6 +173,38 @@ class HoldPayload:
             hold=Hold.of(result.hold, member.id, context, locale) if result.hold is not None else None,
             member=Member.of(result.snapshot),
             replayed=result.replayed,
+            user_errors=[],
+        )
+
+
+@strawberry.type
+class CatalogueItemPayload:
+    """What was stored, in its new version; none of the three for what was retired."""
+
+    offer: Offer | None = field(REACHED)
+    reward: Reward | None = field(REACHED)
+    content: Content | None = field(REACHED)
+    version: int | None = field(REACHED, description="Counts the changes of this offer, reward or content.")
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, stored: Stored | Refusal, context: Context) -> Self:
+        """Return the answer to a change of the catalogue."""
+        if isinstance(stored, Refusal):
+            errors = [UserError.of(stored, context)]
+            return cls(offer=None, reward=None, content=None, version=None, replayed=False, user_errors=errors)
+        programme, locale, channel, item = context.programme(), locale_of(context), context.channel, stored.item
+        return cls(
+            offer=Offer.of(item, programme, locale, channel) if isinstance(item, domain_offer.Offer) else None,
+            reward=Reward.of(item, programme, locale, channel, context.now())
+            if isinstance(item, domain_reward.Reward)
+            else None,
+            content=Content.of(item, programme, locale, channel)
+            if isinstance(item, domain_catalogue.Content)
+            else None,
+            version=stored.version,
+            replayed=stored.replayed,
             user_errors=[],
         )
 

@@ -13,6 +13,7 @@ from resolvers.fault import BadInput, Forbidden
 from resolvers.member import MemberKey as Key
 from resolvers.member import answered
 from schema.access import EVERY_ROLE, PUBLIC, only, resolver
+from schema.content import Content
 from schema.enums import Channel
 from schema.ids import from_global_id, from_ranked_cursor, ranked_cursor
 from schema.inputs import MemberKey
@@ -99,6 +100,21 @@ class Query:
             for found in page
         ]
         return RewardConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+
+    @resolver(PUBLIC, description="A text for a place of an app, a website or a screen; null where there is none.")
+    def content(
+        self,
+        info: Info,
+        key: str,
+        programme: str | None = strawberry.UNSET,
+        channel: Channel | None = strawberry.UNSET,
+    ) -> Content | None:
+        """Return a content."""
+        context = info.context
+        brand = rewards.public_programme(context, programme or None)
+        found = brand.catalogue.contents.get(key)
+        locale = context.locale or brand.locale
+        return Content.of(found, brand, locale, channel or context.channel) if found is not None else None
 
 
 def _offer(context: Context, brand: str, key: str) -> Offer | None:

@@ -5,9 +5,12 @@ from contextlib import aclosing
 
 import strawberry
 
+from resolvers.catalogue import content_changes
 from resolvers.member import subject_of_watch
 from resolvers.member_changes import member_changes
-from schema.access import REACHED, field, subscription
+from schema.access import EVERY_ROLE, REACHED, field, subscription
+from schema.content import Content
+from schema.enums import Channel
 from schema.inputs import MemberKey
 from schema.member import Info, LedgerEntry, Member
 from schema.notice import Notice
@@ -33,6 +36,20 @@ class MemberUpdate:
 @strawberry.type
 class Subscription:
     """Everything that can be watched."""
+
+    @subscription(
+        EVERY_ROLE, description="A content as it is now, then each time it changes; null while there is none."
+    )
+    async def content_changed(
+        self, info: Info, key: str, channel: Channel | None = strawberry.UNSET
+    ) -> AsyncGenerator[Content | None, None]:
+        """Tell a content whenever it changes."""
+        context = info.context
+        async with aclosing(content_changes(context, context.programme(), key)) as contents:
+            async for found in contents:
+                programme, locale = context.programme(), locale_of(context)
+                on = channel or context.channel
+                yield Content.of(found, programme, locale, on) if found is not None else None
 
     @subscription(
         LOOKUP,

@@ -64,7 +64,13 @@ async def services(database: Database, clock: Clock, applied: Applied) -> AsyncI
     documents, known = applied
     await database.programmes.insert_many(documents)
     programmes, hub = Programmes(database, known), Hub()
-    feed = Feed(database, hub, on_programme=programmes.follow)
+    feed = Feed(
+        database,
+        hub,
+        on_programme=programmes.follow,
+        on_item=programmes.follow_item,
+        catch_up=programmes.catch_up,
+    )
     following = asyncio.create_task(feed.run())
     async with Committer(database) as committer:
         await asyncio.wait_for(feed.opened.wait(), 10)

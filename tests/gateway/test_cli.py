@@ -15,6 +15,7 @@ import jwt
 import pytest
 from support.api import Person, data, enrol
 from support.gateway import GatewayProcess
+from support.market import Market
 from support.programme import PROGRAMMES, source
 from support.shop import Shop
 from support.terminal import carillon, carillon_process, helps
@@ -148,8 +149,9 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     ran = await carillon("audit", **settings)
     assert ran.code == 0
     assert ran.out.endswith(
-        "Everything holds: 2 members, 4 versions; points conserved, lots = balance, a record for each version, "
-        "hash chains whole, each event counted once."
+        "Everything holds: 2 members, 4 versions, 0 orders, 0 holds, 0 codes, 0 counters; points conserved, "
+        "lots = balance, a record for each version, hash chains whole, each event counted once, "
+        "orders and holds = points spent and held, each code in one place, counters = what was taken."
     )
     member = broken.snapshot.member
     await database.entries.delete_one({"member": member.id, "version": 2})
@@ -158,6 +160,82 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     assert f"member {member.number} ({member.id}): " in ran.out
     assert sound.snapshot.member.number not in ran.out
     assert ran.out.endswith("1 of 2 members do not hold; the first 1 are named above.")
+
+
+async def test_audit_names_counters_and_codes_that_are_broken(
+    mongod: EmbeddedServer, database: Database, shop: Shop
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    market = await Market.opened(shop)
+    member = await market.member()
+    await market.buy(member, "50.00")
+    await market.order(member, "bread")
+    ran = await carillon("audit", **settings)
+    assert ran.code == 0
+    assert "1 members, 3 versions, 1 orders, 0 holds, 90 codes, 1 counters; " in ran.out
+    await database.counters.update_one({"key": "bread"}, {"$inc": {"taken": 1}})
+    await database.codes.update_one({"code": "films-7"}, {"$set": {"state": "given"}})
+    ran = await carillon("audit", **settings)
+    assert ran.code == 1
+    assert ran.out.splitlines()[-3:] == [
+        "counter stock/bread: 2 are counted, orders and holds say 1",
+        "code 'films-7' of pool 'films': it is given, and belongs to nobody",
+        "2 counters and codes do not hold; the first 2 are named above.",
+    ]
+
+
+# Pools of codes and lists of members
+
+
+async def test_codes_are_loaded_once_and_shown(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    file = tmp_path / "codes.txt"
+    file.write_text("\ufeffAAA\n\n  BBB \n" + "C" * 65 + "\nDDD\nAAA\n", encoding="utf-8")
+    ran = await carillon("codes", "load", "cinema", str(file), **settings)
+    assert ran.code == 0
+    assert ran.out.startswith("3 codes loaded into pool 'cinema', 1 were there already, 1 lines refused, in ")
+    assert "line 4: 65 characters; a code has 64 at most" in ran.err
+    again = await carillon("codes", "load", "cinema", str(file), **settings)
+    assert again.out.startswith("0 codes loaded into pool 'cinema', 4 were there already, 1 lines refused, in ")
+    shown = await carillon("codes", "show", "cinema", **settings)
+    assert shown.out.split() == ["free", "3", "held", "0", "given", "0", "void", "0"]
+
+
+async def test_lists_are_loaded_and_shown(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    member = (await shop.enrol(card="card-1")).snapshot.member
+    file = tmp_path / "members.txt"
+    file.write_text(f"{member.number}\ncard-1\n" + "nobody\n" * 12, encoding="utf-8")
+    before = await carillon("audience", "show", "vip", **settings)
+    assert before.out == "List 'vip' was never loaded."
+    ran = await carillon("audience", "load", "vip", str(file), **settings)
+    assert ran.code == 0
+    assert ran.out.startswith(
+        "1 members are on list 'vip' now, 0 were taken off it; 12 lines name nobody, 1 somebody named before, in "
+    )
+    assert "line 12: nobody has 'nobody'\nand 2 lines more" in ran.err
+    shown = await carillon("audience", "show", "vip", **settings)
+    assert shown.out.startswith("List 'vip': 1 members; loaded at ")
+
+
+@pytest.mark.parametrize("command", ["codes", "audience"])
+async def test_what_cannot_be_loaded_is_told(mongod: EmbeddedServer, shop: Shop, tmp_path: Path, command: str) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    file, binary = tmp_path / "lines.txt", tmp_path / "binary"
+    file.write_text("A\n", encoding="utf-8")
+    binary.write_bytes(b"A\n\xff\xfe\n")
+    for arguments, message in (
+        (("load", "Upper", str(file)), "'Upper' is no name of a "),
+        (("show", "Upper"), "'Upper' is no name of a "),
+        (("load", "some", str(tmp_path / "nowhere")), "nowhere cannot be read: "),
+        (("load", "some", str(binary)), "binary cannot be read: "),
+        (("load", "some", str(file), "--programme", "bakery"), "no programme 'bakery' was applied; run "),
+        (("show", "some", "--programme", "bakery"), "no programme 'bakery' was applied; run "),
+    ):
+        ran = await carillon(command, *arguments, **settings)
+        assert (ran.code, ran.out) == (1, "")
+        assert message in ran.err
+        assert "Traceback" not in ran.err
 
 
 async def test_import_counts_nothing_twice(development_gateway: GatewayProcess) -> None:

@@ -60,3 +60,43 @@ def test_it_knows_when_each_household_bought_first(journey: CompleteJourney) -> 
     told = baskets.first_of_each_household()
     assert told == firsts
     assert list(told.values()) == sorted(told.values())
+
+
+def test_campaigns_come_with_the_households_that_received_them(journey: CompleteJourney) -> None:
+    campaigns = journey.campaigns()
+    assert [campaign.number for campaign in campaigns] == list(range(1, 28))
+    assert sum(len(campaign.households) for campaign in campaigns) == 6589
+    eighth = campaigns[7]
+    assert (eighth.kind, eighth.first_day, eighth.last_day) == ("A", date(2017, 5, 8), date(2017, 6, 25))
+    assert len(eighth.households) == 1076
+    assert eighth.is_on(date(2017, 6, 25))
+    assert not eighth.is_on(date(2017, 6, 26))
+
+
+def test_coupons_tell_what_their_products_are(journey: CompleteJourney) -> None:
+    coupons = journey.coupons()
+    assert len(coupons) == len({(coupon.campaign, coupon.upc) for coupon in coupons}) == 1197
+    assert sum(coupon.products for coupon in coupons) == 111_332
+    pickles = next(coupon for coupon in coupons if (coupon.campaign, coupon.upc) == (13, 10000089091))
+    assert pickles.products == 46
+    assert pickles.categories == (("PICKLE/RELISH/PKLD VEG", 46),)
+    assert pickles.brands == (("Private", 46),)
+    assert all(0 < count <= coupon.products for coupon in coupons for _, count in coupon.categories)
+
+
+def test_every_use_of_a_coupon_is_within_its_campaign(journey: CompleteJourney) -> None:
+    uses = journey.coupon_uses()
+    campaigns = {campaign.number: campaign for campaign in journey.campaigns()}
+    coupons = {(coupon.campaign, coupon.upc) for coupon in journey.coupons()}
+    assert len(uses) == len(set(uses)) == 2102
+    assert uses == sorted(uses)
+    for use in uses:
+        assert campaigns[use.campaign].is_on(use.day)
+        assert use.household in campaigns[use.campaign].households
+        assert (use.campaign, use.upc) in coupons
+
+
+def test_a_category_has_all_products_that_coupons_name_of_it(journey: CompleteJourney) -> None:
+    products = journey.products_by_category()
+    assert len(products) == 303
+    assert all(count <= products[name] for coupon in journey.coupons() for name, count in coupon.categories)

@@ -147,7 +147,15 @@ def test_the_programmes_of_the_project_are_valid_in_three_languages(name: str) -
     assert programme.key == name
     texts = [tier.name for tier in programme.tiers] + [rule.name for rule in programme.rules]
     texts += [benefit for tier in programme.tiers for benefit in tier.benefits]
+    catalogue = programme.catalogue
+    texts += [segment.name for segment in programme.segments.values()]
+    for item in (*catalogue.offers.values(), *catalogue.rewards.values()):
+        texts += [item.title, item.description]
+    texts += [text for content in catalogue.contents.values() for text in (content.title, content.body)]
+    texts += [instant.name for instant in catalogue.instant_rewards]
+    texts += [offer.terms for offer in catalogue.offers.values() if offer.terms.in_locale(programme.locale)]
     assert all(set(text.by_locale) == {"fr", "en", "ar"} for text in texts)
+    assert all(set(own) == {"fr", "en", "ar"} for text in texts for own in text.by_channel.values())
 
 
 def test_a_number_is_taken_as_it_is_written() -> None:

@@ -3,12 +3,18 @@
 import ast
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from string import Formatter
 
 import pytest
 
 from loyalty.explanation import Reason
+from loyalty.notice import NoticeKind
+from loyalty.order import OrderState
+from loyalty.ordering import Missing
+from loyalty.period import CapPeriod
+from loyalty.ranking import Motive
 from loyalty.refusal import Refusal
 from models.programme_file import LOCALES
 from resolvers import fault
@@ -39,7 +45,9 @@ def name_of(call: ast.Call) -> str:
 
 
 def reasons_in(node: ast.expr, known: set[str]) -> set[str]:
-    """Return the reasons that an expression stands for: itself, or all that an f-string fits."""
+    """Return the reasons that an expression stands for: itself, either of two, or all that an f-string fits."""
+    if isinstance(node, ast.IfExp):
+        return reasons_in(node.body, known) | reasons_in(node.orelse, known)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return {node.value}
     if isinstance(node, ast.JoinedStr):
@@ -51,10 +59,11 @@ def reasons_in(node: ast.expr, known: set[str]) -> set[str]:
 
 def given_to(call: ast.Call) -> set[str] | None:
     """Return the parameters that a call gives with its reason; None where only running it would tell."""
-    params = call.args[3] if len(call.args) > 3 else None
+    place = 2 if name_of(call) == Missing.__name__ else 3
+    params = call.args[place] if len(call.args) > place and name_of(call) != "_missing" else None
     if params is None:
         return {keyword.arg for keyword in call.keywords if keyword.arg is not None}
-    if isinstance(params, ast.Dict):
+    if isinstance(params, ast.Dict) and None not in params.keys:
         return {str(key.value) for key in params.keys if isinstance(key, ast.Constant)}
     return None
 
@@ -63,9 +72,9 @@ def refusals() -> Iterator[tuple[str, set[str] | None]]:
     """Give every reason of a refusal in the code, with the parameters it comes with."""
     known = set(catalogue("en")["refusals"])
     for call in calls("loyalty", "models", "resolvers", "schema"):
-        if name_of(call) == Refusal.__name__ and len(call.args) > 1:
+        if name_of(call) in {Refusal.__name__, Missing.__name__, "_missing"} and len(call.args) > 1:
             yield from ((reason, given_to(call)) for reason in reasons_in(call.args[1], known))
-        elif name_of(call) in {"_refused", "_invalid"}:
+        elif name_of(call) in {"_refused", "_invalid", "_not_eligible"}:
             named = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
             yield from ((reason, named) for reason in reasons_in(call.args[0], known))
 
@@ -118,8 +127,18 @@ def test_sentences_are_given_the_parameters_that_they_need(section: str, found: 
     assert missing == []
 
 
-def test_every_reason_of_a_rule_has_its_sentence() -> None:
-    assert {reason.value for reason in Reason} == set(catalogue("en")["reasons"])
+@pytest.mark.parametrize(
+    ("section", "kinds"),
+    [
+        ("reasons", Reason),
+        ("motives", Motive),
+        ("notices", NoticeKind),
+        ("states", OrderState),
+        ("periods", CapPeriod),
+    ],
+)
+def test_every_reason_motive_notice_state_and_period_has_its_words(section: str, kinds: type[StrEnum]) -> None:
+    assert {kind.value for kind in kinds} == set(catalogue("en")[section])
 
 
 def test_sentence_is_filled_in() -> None:

@@ -29,6 +29,12 @@ COMMANDS = (
     ("programme", "apply"),
     ("import",),
     ("import", "complete-journey"),
+    ("codes",),
+    ("codes", "load"),
+    ("codes", "show"),
+    ("audience",),
+    ("audience", "load"),
+    ("audience", "show"),
     ("audit",),
     ("schema",),
 )

@@ -1,0 +1,91 @@
+"""What a manager changes without a release: offers, rewards and contents, beside those of the programme file."""
+
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from typing import TypeVar
+
+from pymongo.errors import PyMongoError
+
+from loyalty.catalogue import Content
+from loyalty.programme import Programme
+from loyalty.refusal import Refusal, RefusalCode
+from models import catalogue_store
+from models.catalogue_file import Kind
+from models.catalogue_store import Stored
+from models.fault import InvalidDefinition
+from resolvers.context import Context
+from resolvers.fault import Unavailable
+from resolvers.keys import key_refusal
+
+T = TypeVar("T")
+
+
+def _changed_by(context: Context) -> str:
+    actor = context.require_actor()
+    return f"{actor.role}/{actor.subject}"
+
+
+async def _written(write: Awaitable[T]) -> T:
+    try:
+        return await write
+    except PyMongoError as error:
+        raise Unavailable("commit_unavailable") from error
+
+
+async def save(context: Context, *, key: str, kind: Kind, definition: object) -> Stored | Refusal:
+    """Store a definition, in the shape of a programme file's section, as the next version of what it names."""
+    refusal = key_refusal(key)
+    if refusal is not None:
+        return refusal
+    if not isinstance(definition, Mapping):
+        return _unusable("it is no object")
+    try:
+        return await _written(
+            catalogue_store.put(
+                context.services.database,
+                context.programme(),
+                kind,
+                definition,
+                request=key,
+                now=context.now(),
+                changed_by=_changed_by(context),
+            )
+        )
+    except InvalidDefinition as error:
+        return _unusable("; ".join(str(fault) for fault in error.faults))
+
+
+def _unusable(fault: str) -> Refusal:
+    return Refusal(RefusalCode.INVALID, "definition_invalid", ("definition",), {"fault": fault})
+
+
+async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored | Refusal:
+    """Take an offer, a reward or a content out of the catalogue."""
+    refusal = key_refusal(key)
+    if refusal is not None:
+        return refusal
+    return await _written(
+        catalogue_store.retire(
+            context.services.database,
+            context.programme(),
+            kind,
+            item,
+            request=key,
+            now=context.now(),
+            changed_by=_changed_by(context),
+        )
+    )
+
+
+async def content_changes(context: Context, programme: Programme, key: str) -> AsyncGenerator[Content | None, None]:
+    """Tell a content as it is now, then each time it changes; None while there is none. Of quick changes the last."""
+    programmes = context.services.programmes
+    with programmes.watch(programme.key) as changed:
+        last: Content | None = None
+        is_first = True
+        while True:
+            changed.clear()
+            content = programmes.get(programme.key).catalogue.contents.get(key)
+            if is_first or content != last:
+                yield content
+            last, is_first = content, False
+            await changed.wait()

@@ -1,0 +1,196 @@
+"""The real data's campaigns: its 27 mailings become lists, its coupons offers, and its redemptions are replayed.
+
+Every redemption goes through the same `redeem` as a till's, under a key of its own, on the day it was made (moved as
+the baskets are). The data does not say what a coupon took off: each takes off COUPON_AMOUNT, the median of what coupons
+took off a line of its receipts.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from math import log2
+from typing import Any
+
+from loyalty.event import Channel
+from models.audience_list import load_list
+from models.catalogue_file import Kind
+from models.catalogue_store import put_many
+from models.complete_journey import Campaign, CompleteJourney, Coupon, CouponUse
+from models.request import Committed, Outcome
+from resolvers.context import Context, Services
+from resolvers.fault import Unavailable
+from resolvers.import_journey import importer, shift_of
+from resolvers.member import MemberKey
+from resolvers.offer import Redeemed, redeem
+
+COUPON_AMOUNT = "1.00"
+USES_PER_MEMBER = 2
+# A coupon is about the categories of which it covers at least so large a share of what it covers of the best.
+ABOUT = 1 / 4
+# Half as much of a category is half as likely to hold what the member buys.
+WEIGHT_OF_BREADTH = 2
+CATEGORIES_MAX = 20
+REDEEMED_AT_ONCE = 100
+AGAIN_MAX = 30
+AGAIN_AFTER_SECONDS = 2
+
+
+@dataclass(slots=True)
+class CampaignTally:
+    """What an import of the campaigns did: offers there are, and redemptions counted by campaign."""
+
+    offers: int = 0
+    listed: int = 0
+    redeemed: Counter[int] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    replayed: int = 0
+
+    def add(self, use: CouponUse, outcome: Outcome) -> None:
+        """Count one redemption."""
+        if isinstance(outcome, Committed):
+            self.redeemed[use.campaign] += 1
+            self.replayed += outcome.replayed
+        else:
+            self.refused[getattr(outcome, "reason", "unchanged")] += 1
+
+
+def card_of(household: int) -> str:
+    """Return the card that a household is enrolled with."""
+    return f"household-{household}"
+
+
+def list_of(campaign: int) -> str:
+    """Return the list of those who received a campaign."""
+    return f"campaign-{campaign}"
+
+
+def offer_key(campaign: int, upc: int) -> str:
+    """Return the key of a coupon's offer."""
+    return f"c{campaign}-{upc}"
+
+
+def about(coupon: Coupon, products: Mapping[str, int]) -> tuple[list[str], float]:
+    """Return the categories that a coupon is about, the most covered first, and the share of the first that it covers.
+
+    `products` are how many products each category has.
+    """
+    covered = {name: count / products[name] for name, count in coupon.categories}
+    most = max(covered.values(), default=1.0)
+    names = [name for name, share in covered.items() if share >= ABOUT * most]
+    return sorted(names, key=lambda name: (-covered[name], name))[:CATEGORIES_MAX], most
+
+
+def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int], shift: timedelta) -> dict[str, Any]:
+    """Return the offer of a coupon, in the shape of a programme file's section."""
+    categories, covered = about(coupon, products)
+    named = ", ".join(name.capitalize() for name in categories[:2])
+    first_day, last_day = campaign.first_day + shift, campaign.last_day + shift
+    return {
+        "key": offer_key(coupon.campaign, coupon.upc),
+        "kind": "AMOUNT_OFF",
+        "title": {
+            "en": f"{COUPON_AMOUNT} off: {named}" if named else f"{COUPON_AMOUNT} off",
+            "fr": f"{COUPON_AMOUNT} de moins : {named}" if named else f"{COUPON_AMOUNT} de moins",
+            "ar": f"خصم {COUPON_AMOUNT}: {named}" if named else f"خصم {COUPON_AMOUNT}",
+        },
+        "description": {
+            "en": f"On any of {coupon.products} products.",
+            "fr": f"Sur l'un de {coupon.products} produits.",
+            "ar": f"على أحد {coupon.products} من المنتجات.",
+        },
+        "terms": {"en": "Twice for each member.", "fr": "Deux fois par membre.", "ar": "مرتان لكل عضو."},
+        "first_day": first_day.isoformat(),
+        "last_day": last_day.isoformat(),
+        "audience": {"lists": [list_of(campaign.number)]},
+        "uses": {"per_member": USES_PER_MEMBER},
+        "amount": COUPON_AMOUNT,
+        "categories": categories,
+        "weight": round(WEIGHT_OF_BREADTH * log2(covered)),
+    }
+
+
+def _definitions(
+    coupons: Iterable[Coupon], campaigns: Mapping[int, Campaign], products: Mapping[str, int], shift: timedelta
+) -> Iterator[tuple[Kind, dict[str, Any]]]:
+    for coupon in coupons:
+        yield Kind.OFFER, definition_of(coupon, campaigns[coupon.campaign], products, shift)
+
+
+async def replay_campaigns(
+    services: Services,
+    *,
+    households: int | None = None,
+    until: date | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> CampaignTally:
+    """Import the campaigns for the first `households` (None: all), whose baskets were imported before."""
+    journey = await asyncio.to_thread(CompleteJourney)
+    numbers = await asyncio.to_thread(journey.households, households)
+    shift = await shift_of(services.database, services.clock())
+    return await import_campaigns(importer(services), numbers, shift=shift, until=until, on_progress=on_progress)
+
+
+async def import_campaigns(
+    context: Context,
+    households: Iterable[int],
+    *,
+    shift: timedelta,
+    until: date | None = None,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> CampaignTally:
+    """Make the campaigns' lists and offers, and replay the redemptions of `households`, all enrolled already.
+
+    `shift` moves every day by whole weeks; redemptions after the day `until` are left out. What was imported before
+    changes nothing.
+    """
+    services, programme, imported = context.services, context.programme(), frozenset(households)
+    journey = await asyncio.to_thread(CompleteJourney)
+    campaigns = {one.number: one for one in await asyncio.to_thread(journey.campaigns)}
+    coupons = await asyncio.to_thread(journey.coupons)
+    products = await asyncio.to_thread(journey.products_by_category)
+    tally = CampaignTally(offers=len(coupons))
+    for campaign in campaigns.values():
+        cards = (card_of(household) for household in sorted(campaign.households & imported))
+        loaded = await load_list(
+            services.database, programme.key, list_of(campaign.number), cards, now=services.clock()
+        )
+        tally.listed += loaded.members
+    await put_many(
+        services.database,
+        programme,
+        _definitions(coupons, campaigns, products, shift),
+        now=services.clock(),
+        changed_by=context.require_actor().subject,
+    )
+    await services.programmes.catch_up()
+    uses = [
+        use
+        for use in await asyncio.to_thread(journey.coupon_uses)
+        if use.household in imported and (until is None or use.day <= until)
+    ]
+    for start in range(0, len(uses), REDEEMED_AT_ONCE):
+        some = uses[start : start + REDEEMED_AT_ONCE]
+        outcomes = await asyncio.gather(*(_redeem(context, use, shift) for use in some))
+        for use, outcome in zip(some, outcomes, strict=True):
+            tally.add(use, outcome)
+        on_progress(start + len(some), len(uses))
+    return tally
+
+
+async def _redeem(context: Context, use: CouponUse, shift: timedelta) -> Outcome:
+    """Replay one redemption; a MongoDB that does not answer in time is asked again, under the same key."""
+    told = Redeemed(
+        key=f"coupon-{use.household}-{use.campaign}-{use.upc}-{use.day.isoformat()}",
+        channel=Channel.STORE,
+        member=MemberKey("card", card_of(use.household)),
+        offer=offer_key(use.campaign, use.upc),
+        occurred_at=datetime.combine(use.day, time(12), UTC) + shift,
+    )
+    for _ in range(AGAIN_MAX):
+        try:
+            return await redeem(context, told)
+        except Unavailable:
+            await asyncio.sleep(AGAIN_AFTER_SECONDS)
+    return await redeem(context, told)

@@ -1,0 +1,197 @@
+"""A market: a programme with every kind of thing that members share, and whatever can be done with it."""
+
+from datetime import datetime
+from typing import Any
+
+from loyalty.decide import Command
+from loyalty.digest import content_digest
+from loyalty.event import Channel
+from loyalty.hold import Hold
+from loyalty.ledger import Cause
+from loyalty.offer import purchase_ref
+from loyalty.order import Order, OrderState, Recipient
+from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
+from loyalty.redemption import ActivateOffer, RedeemOffer
+from models.code_pool import load_codes
+from models.programme_store import apply
+from models.request import Committed, Outcome, Request
+from support.shop import Shop, committed
+
+MARKET = """
+programme: market
+name: The Market
+currency: USD
+locale: en
+time_zone: UTC
+tiers:
+  - key: guest
+    name: {en: Guest}
+    threshold: 0
+    relatives: true
+qualification: {period: lifetime}
+expiry: {months: 3, end_of: month}
+refunds: {spent_points: write_off}
+orders: {grace_days: 30}
+rules:
+  - key: basket
+    name: {en: A point per dollar}
+    event: purchase
+    rate: {points: 1, per: "1.00"}
+offers:
+  - key: double
+    kind: MULTIPLIER
+    title: {en: Double points}
+    description: {en: On one basket.}
+    first_day: 2026-01-01
+    uses: {per_member: unlimited, in_all: 40}
+    budget: 5000
+    factor: 2
+    returnable: true
+  - key: five-off
+    kind: AMOUNT_OFF
+    title: {en: Five dollars off}
+    description: {en: On one basket.}
+    first_day: 2026-01-01
+    uses: {per_member: unlimited}
+    budget: "900.00"
+    amount: "5.00"
+  - key: tenth-off
+    kind: PERCENT_OFF
+    title: {en: Ten percent off}
+    description: {en: On one basket.}
+    first_day: 2026-01-01
+    last_day: 2026-07-01
+    uses: {per_member: unlimited}
+    percent: 10
+  - key: voucher
+    kind: SERVICE
+    title: {en: A car wash}
+    description: {en: With a code of your own.}
+    first_day: 2026-01-01
+    last_day: 2026-07-01
+    activation: true
+    code: {pool: washes}
+  - key: loaf
+    kind: GIFT
+    title: {en: A loaf}
+    description: {en: On the house.}
+    first_day: 2026-01-01
+    uses: {per_member: unlimited}
+    reward: bread
+rewards:
+  - key: bread
+    kind: PHYSICAL
+    title: {en: Bread}
+    description: {en: A loaf.}
+    category: food
+    points: 10
+    stock: 40
+    limit: {orders: 30, per: month}
+  - key: film
+    kind: DIGITAL_CODE
+    title: {en: A film}
+    description: {en: A code.}
+    category: leisure
+    points: 20
+    pool: films
+  - key: bouquet
+    kind: PARTNER
+    title: {en: A bouquet}
+    description: {en: A code for a florist.}
+    category: leisure
+    points: 20
+    partner: Rosewood
+    pool: flowers
+  - key: massage
+    kind: SERVICE
+    title: {en: A massage}
+    description: {en: Half an hour.}
+    category: care
+    points: 15
+    appointments: {hours: 10:00-18:00, minutes: 30, capacity: 2}
+instant_rewards:
+  - key: hundred
+    name: {en: A loaf for a hundred}
+    reward: bread
+    minimum: 100
+    limit: {orders: 2, per: day}
+"""
+
+
+class Market(Shop):
+    """Acts on the market of one set of services."""
+
+    @classmethod
+    async def opened(cls, shop: Shop) -> "Market":
+        """Apply the programme, and load its codes."""
+        market = cls(shop.services, shop.clock, programme="market", keys=shop.keys)
+        await market.apply(MARKET)
+        for pool in ("films", "flowers", "washes"):
+            await load_codes(shop.services.database, "market", pool, [f"{pool}-{number}" for number in range(30)])
+        return market
+
+    async def apply(self, source: str) -> None:
+        """Make a file the newest version of the programme."""
+        document, _ = await apply(self.services.database, source, now=self.clock(), applied_by="tests")
+        self.services.programmes.follow(document)
+
+    async def send(self, operation: str, member: str, command: Any, *, role: str = "agent", **fields: Any) -> Outcome:
+        """Commit a command for a member under a key of its own."""
+        cause = Cause(operation, role, role, self.key(), "a reason")
+        asked: Command = command(**fields, cause=cause)
+        digest = content_digest({"key": cause.key})
+        programme = self.services.programmes.get(self.programme)
+        return await self.services.committer.commit(Request(asked, member, programme, self.clock(), digest))
+
+    async def place(self, member: str, reward: str, quantity: int = 1, **about: Any) -> Outcome:
+        """Order a reward, or be refused."""
+        told = {"reward": reward, "quantity": quantity, "channel": Channel.APP, **about}
+        return await self.send("place-order", member, PlaceOrder, **told)
+
+    async def order(self, member: str, reward: str, quantity: int = 1, **about: Any) -> Order:
+        """Order a reward, and expect that it works."""
+        return committed(await self.place(member, reward, quantity, **about)).orders[0]
+
+    async def cancel(self, order: Order) -> Outcome:
+        """Cancel an order."""
+        return await self.send("cancel-order", order.member, CancelOrder, order=order.id)
+
+    async def advance(self, order: Order, *states: OrderState, **about: Any) -> Committed:
+        """Move an order on, and expect that it works; `about` is told with the last step."""
+        for state in states[:-1]:
+            committed(await self.send("advance-order", order.member, AdvanceOrder, order=order.id, state=state))
+        told = {"order": order.id, "state": states[-1], **about}
+        return committed(await self.send("advance-order", order.member, AdvanceOrder, **told))
+
+    async def hold(self, member: str, reward: str | None, points: int | None = None, seconds: int = 600) -> Hold:
+        """Keep points or a reward, and expect that it works."""
+        told = {"reward": reward, "points": points, "ttl_seconds": seconds, "channel": Channel.APP}
+        kept = committed(await self.send("hold", member, HoldPoints, **told)).hold
+        assert kept is not None
+        return kept
+
+    async def release(self, member: str, hold: Hold) -> Outcome:
+        """Let a hold go."""
+        return await self.send("release-hold", member, ReleaseHold, hold=hold.id)
+
+    async def activate(self, member: str, offer: str) -> Outcome:
+        """Take an offer up."""
+        return await self.send("activate", member, ActivateOffer, offer=offer, channel=Channel.APP)
+
+    async def redeem(self, member: str, offer: str, purchase: str | None = None) -> Outcome:
+        """Use an offer at the till, for the purchase of this key."""
+        told = {
+            "offer": offer,
+            "purchase": purchase_ref("till", purchase) if purchase is not None else None,
+            "channel": Channel.STORE,
+            "store": None,
+            "occurred_at": self.clock(),
+        }
+        return await self.send("redeem", member, RedeemOffer, role="till", **told)
+
+    def appointment(self, hour: int) -> datetime:
+        """Return an appointment of tomorrow."""
+        return self.clock().replace(day=self.clock().day + 1, hour=hour, minute=0, second=0, microsecond=0)
+
+
+RELATIVE = Recipient("Amina")
