@@ -17,7 +17,7 @@ from loyalty.event import Channel, CountedEvent, Event, Grant
 from loyalty.explanation import Explanation, Reason
 from loyalty.hold import LAPSED_KEPT_MAX, Hold
 from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, record_hash
-from loyalty.lot import EXPIRED_LOT_KEPT_DAYS, overdue, spend, with_points, without_forgotten
+from loyalty.lot import EXPIRED_LOT_KEPT_DAYS, Lot, overdue, spend, spending_order, with_points, without_forgotten
 from loyalty.member import Member
 from loyalty.notice import Notice, NoticeKind
 from loyalty.offer import OfferUse
@@ -31,6 +31,7 @@ BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
 BOUND_MAX = 50
 ORDER_SPANS_KEPT = 400
+WRITE_OFFS_KEPT_MAX = 100
 OFFERS_KEPT_DAYS = 400
 
 _NOTICE_OF = {
@@ -54,6 +55,11 @@ def without_forgotten_offers(
     if all(key in known and not known[key].is_over(horizon) for key in offers):
         return offers
     return {key: use for key, use in offers.items() if key not in known or not known[key].is_over(horizon)}
+
+
+def _recovery(points: int) -> list[Explanation]:
+    """Return what is told of points that came back and made good what was written off."""
+    return [Explanation(REFUND_RULE, -points, applied=True, reason=Reason.RECOVERED)] if points else []
 
 
 class Draft:
@@ -120,10 +126,12 @@ class Draft:
         programme's policy: the balance goes below zero, or the brand writes it off.
         """
         lot = LotKey(bought.earned_on, bought.expires_on)
-        absorbed = self._expired_of(lot, taken.points)
+        gone = self._expired_of(lot, taken.points)
+        absorbed = sum(points for _, points in gone)
         parts = spend(self.member.lots, taken.points - absorbed, first=lot)
         short = taken.points - absorbed - sum(points for _, points in parts)
-        postings = [Posting(Account.ISSUED, taken.points), Posting(Account.EXPIRED, -absorbed, lot)]
+        postings = [Posting(Account.ISSUED, taken.points)]
+        postings += [Posting(Account.EXPIRED, -points, key) for key, points in gone]
         postings += [Posting(Account.AVAILABLE, -points, key) for key, points in parts]
         written_off = self.programme.spent_points is SpentPoints.WRITE_OFF
         postings.append(Posting(Account.WRITTEN_OFF if written_off else Account.AVAILABLE, -short))
@@ -144,6 +152,8 @@ class Draft:
             label="event",
             params={"type": event.type},
         )
+        if written_off:
+            self._note_write_off(short)
         self._qualify(bought.earned_on, -taken.qualifying)
         self._count(event.type, self._uncapped(bought.earned_on, taken.by_rule))
         self._restand()
@@ -177,7 +187,7 @@ class Draft:
         self._expire_overdue()
         self._restand()
 
-    def give_bonus(self, event: Event, points: int, why: Explanation) -> None:
+    def give_bonus(self, event: Event, points: int, why: Explanation, *, qualifying: bool) -> None:
         """Credit what an offer gives by itself, for no purchase."""
         day = day_of(event.occurred_at, self.programme.zone)
         self._post(
@@ -189,7 +199,9 @@ class Draft:
             label="offer",
             params={"offer": str(event.attributes["offer"])},
         )
+        self._qualify(day, points if qualifying else 0)
         self._expire_overdue()
+        self._restand()
 
     def hold(self, hold: Hold, *, channel: Channel) -> None:
         """Keep points for a checkout, oldest lots first; `hold.lots` is filled in."""
@@ -205,21 +217,23 @@ class Draft:
             label="hold",
             params={"reward": hold.reward} if hold.reward else {},
         )
-        self.member = replace(self.member, holds=(*self.member.holds, replace(hold, lots=tuple(parts))))
+        kept = replace(hold, lots=tuple(parts), version=self.version)
+        self.member = replace(self.member, holds=(*self.member.holds, kept))
         self.taken.update(hold.took)
 
-    def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False) -> None:
+    def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
         """Let a hold go: its points back to their lots, and what it took back to all.
 
-        With `keeps_supplies` the piece and the code go on to an order, and points that expired while they were held are
-        still there for it.
+        With `keeps_supplies` the piece and the code go on to an order; with `pays` points that expired while they were
+        held are still there for one, until it is paid.
         """
+        recovered = self._made_good(hold.points, since=hold.version)
         self._post(
             EntryKind.RELEASE,
-            self._restored(hold.lots, Account.HELD),
+            self._restored(hold.lots, Account.HELD, recovered=recovered),
             occurred_at=hold.expires_at if lapsed else self.now,
             channel=Channel.SYSTEM,
-            why=(),
+            why=_recovery(recovered),
             label="release",
             params={"reward": hold.reward} if hold.reward else {},
         )
@@ -228,12 +242,12 @@ class Draft:
             holds=tuple(kept for kept in self.member.holds if kept.id != hold.id),
             lapsed=(*self.member.lapsed, hold.id)[-LAPSED_KEPT_MAX:] if lapsed else self.member.lapsed,
         )
-        if keeps_supplies:
-            return
-        self.taken.subtract(hold.took)
-        if hold.pool is not None and hold.code is not None:
-            self.codes.append(CodeMove(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
-        self._expire_overdue()
+        if not keeps_supplies:
+            self.taken.subtract(hold.took)
+            if hold.pool is not None and hold.code is not None:
+                self.codes.append(CodeMove(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
+        if not pays:
+            self._expire_overdue()
 
     def burn(self, points: int, *, channel: Channel, reward: str) -> tuple[tuple[LotKey, int], ...]:
         """Spend points on a reward, oldest lots first; return which lots gave how much."""
@@ -252,24 +266,54 @@ class Draft:
         self._expire_overdue()
         return tuple(parts)
 
-    def unburn(self, parts: Sequence[tuple[LotKey, int]], *, recovered: int, channel: Channel, reward: str) -> None:
-        """Give points back that were spent on a reward, to the lots that they came from.
+    def unburn(
+        self, parts: Sequence[tuple[LotKey, int]], *, since: int, channel: Channel, reward: str, pays: bool = False
+    ) -> None:
+        """Give points back that were spent on a reward in version `since`, to the lots that they came from.
 
-        `recovered` of them make good what was written off since: those points were spent on this very reward. A lot
-        whose time is over comes back for the programme's days of grace.
+        They make good first what was written off since: those points were spent on this very reward. A lot whose time
+        is over comes back for the programme's days of grace; where there are none, it still `pays` for what is
+        ordered instead.
         """
+        recovered = self._made_good(sum(points for _, points in parts), since=since)
         graced = tuple((self._graced(lot), points) for lot, points in parts)
-        why = [Explanation(REFUND_RULE, -recovered, applied=True, reason=Reason.RECOVERED)] if recovered else []
         self._post(
             EntryKind.REVERSE,
             self._restored(graced, Account.REDEEMED, recovered=recovered),
             occurred_at=self.now,
             channel=channel,
-            why=why,
+            why=_recovery(recovered),
             label="order_back",
             params={"reward": reward},
         )
-        self._expire_overdue()
+        if not pays:
+            self._expire_overdue()
+
+    def _note_write_off(self, points: int) -> None:
+        """Note points that were written off in this version, until orders and holds of before make them good."""
+        if not points:
+            return
+        kept = (*self.member.write_offs, (self.version, points))
+        if len(kept) > WRITE_OFFS_KEPT_MAX:
+            # In the member's favour: fewer orders are older than the older of the two.
+            (version, oldest), (_, older), *rest = kept
+            kept = ((version, oldest + older), *rest)
+        self.member = replace(self.member, write_offs=kept)
+
+    def _made_good(self, points: int, *, since: int) -> int:
+        """Return how many of the points that come back make good what was written off after version `since`.
+
+        The oldest write-offs first: whoever spent points earlier could make good all that those who came later can.
+        """
+        rest = points
+        kept: list[tuple[int, int]] = []
+        for version, written_off in self.member.write_offs:
+            part = min(rest, written_off) if version > since else 0
+            rest -= part
+            if written_off > part:
+                kept.append((version, written_off - part))
+        self.member = replace(self.member, write_offs=tuple(kept))
+        return points - rest
 
     def _graced(self, lot: LotKey) -> LotKey:
         if lot.expires_on is None or lot.expires_on >= self.today or not self.programme.grace_days:
@@ -277,7 +321,10 @@ class Draft:
         return LotKey(lot.earned_on, self.today + timedelta(days=self.programme.grace_days))
 
     def _restored(self, parts: Sequence[tuple[LotKey, int]], source: Account, *, recovered: int = 0) -> list[Posting]:
-        """Return the postings that bring points back from an account: write-offs and debts are made good first."""
+        """Return the postings that bring points back from an account: write-offs and debts are made good first.
+
+        What makes them good is what would expire first.
+        """
         total = sum(points for _, points in parts)
         owed = min(total - recovered, self.member.debt)
         postings = [
@@ -286,7 +333,7 @@ class Draft:
             Posting(Account.AVAILABLE, owed),
         ]
         gone = recovered + owed
-        for lot, points in parts:
+        for lot, points in sorted(parts, key=lambda part: spending_order(Lot(*part))):
             kept = max(0, points - gone)
             gone -= points - kept
             postings.append(Posting(Account.AVAILABLE, kept, lot))
@@ -403,18 +450,30 @@ class Draft:
             Posting(Account.AVAILABLE, points - owed, lot),
         ]
 
-    def _expired_of(self, lot: LotKey, points: int) -> int:
-        """Return how many of a purchase's points have expired already."""
+    def _expired_of(self, lot: LotKey, points: int) -> list[tuple[LotKey, int]]:
+        """Return how many of a purchase's points have expired already, and in which lots.
+
+        That is its own lot, and those that its points came back to from orders for some days of grace.
+        """
         if lot.expires_on is None or lot.expires_on >= self.today:
-            return 0
-        kept = next((kept.expired for kept in self.member.lots if kept.key == lot), None)
-        if kept is not None:
-            return min(points, kept)
+            return []
+        kept = [
+            kept
+            for kept in self.member.lots
+            if kept.key.earned_on == lot.earned_on and (kept.key.expires_on or date.max) >= lot.expires_on
+        ]
+        if kept:
+            parts: list[tuple[LotKey, int]] = []
+            for one in sorted(kept, key=lambda kept: (kept.key != lot, *spending_order(kept))):
+                part = min(points, one.expired)
+                parts.append((one.key, part))
+                points -= part
+            return parts
         if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
-            return 0
+            return []
         # So long ago that the lot is forgotten: in the member's favour, all that expired of forgotten lots may be it.
         forgotten = self.member.balance(Account.EXPIRED) - sum(kept.expired for kept in self.member.lots)
-        return min(points, max(0, forgotten))
+        return [(lot, min(points, max(0, forgotten)))]
 
     def _post(
         self,

@@ -15,7 +15,7 @@ LAPSED_KEPT_MAX = 20
 class Hold:
     """What one member keeps until `expires_at`: points out of lots, and what it took of what is shared.
 
-    `code` is the code of `pool` that is kept; nobody has seen it.
+    `code` is the code of `pool` that is kept; nobody has seen it. `version` is the member's that made it.
     """
 
     id: str
@@ -26,3 +26,4 @@ class Hold:
     took: tuple[CounterKey, ...] = ()
     pool: str | None = None
     code: str | None = None
+    version: int = 0

@@ -109,9 +109,9 @@ class Order:
 
     `lots` is where the points came from, as far as they have not gone back; `points_returned` and `returned` are the
     points and pieces that have. `took` is what it holds of what is shared, `pool` and `code` its code.
-    `limit_key` and `limit_span` say what it counts against. `written_off` is how many of the member's points had been
-    written off when it was placed: see `loyalty/ordering.py`. `origin` names the offer or instant reward that gave it,
-    the order it was exchanged for, or None where the member chose it. `version` is the member's at its last change.
+    `limit_key` and `limit_span` say what it counts against. `placed_version` is the member's in which its points were
+    spent: see `loyalty/ordering.py`. `origin` names the offer or instant reward that gave it, the order it was
+    exchanged for, or None where the member chose it. `version` is the member's at its last change.
     """
 
     id: str
@@ -136,7 +136,7 @@ class Order:
     code: str | None = None
     limit_key: str = ""
     limit_span: str = ""
-    written_off: int = 0
+    placed_version: int = 0
     origin: str | None = None
     exchanged_for: str | None = None
     version: int = 0

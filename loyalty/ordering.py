@@ -1,8 +1,8 @@
 """Ordering rewards: points, a piece, a code and an appointment are taken together, or none of them is.
 
 What comes back goes to the lots it came from. Two policies meet there: points that a refund asks back may be spent
-already, and then the balance goes below zero or the brand writes them off. An order placed before that write-off makes
-it good first when its points come back: so buying, ordering, refunding and cancelling end alike in any order.
+already, and then the balance goes below zero or the brand writes them off. What an order or a hold of before such a
+write-off gives back makes it good first: so buying, ordering, refunding and cancelling end alike in any order.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from loyalty.draft import Draft
 from loyalty.event import Channel, Event
 from loyalty.explanation import Explanation, Reason
 from loyalty.hold import HOLDS_MAX, TTL_SECONDS_MAX, Hold
-from loyalty.ledger import Account, Cause, LotKey
+from loyalty.ledger import Cause, LotKey
 from loyalty.member import Member
 from loyalty.notice import NoticeKind
 from loyalty.order import (
@@ -178,10 +178,17 @@ def _take(reward: Reward, quantity: int, appointment: datetime | None, draft: Dr
             return Refusal(RefusalCode.OUT_OF_STOCK, "appointment_taken", ("appointment",))
         counters += (slot,)
     if reward.pool is not None:
-        code = facts.free_code(reward.pool, but={move.code for move in draft.codes})
+        code = _free_code(reward.pool, draft, facts)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "codes_gone", ("reward",))
     return _Taken(counters, code)
+
+
+def _free_code(pool: str, draft: Draft, facts: Facts) -> str | None:
+    """Return a code of a pool that nobody has: first what the draft itself has let go, for it may be the last one."""
+    moved = {move.code: move.after for move in draft.codes if move.pool == pool}
+    freed = next((code for code, after in moved.items() if after is CodeState.FREE), None)
+    return freed if freed is not None else facts.free_code(pool, but=moved)
 
 
 def _appointment_refusal(reward: Reward, at: datetime | None, now: datetime, programme: Programme) -> Refusal | None:
@@ -240,7 +247,8 @@ def place(command: PlaceOrder, draft: Draft, facts: Facts) -> Decision | Refusal
 def _unplaceable(reward: Reward, command: PlaceOrder, draft: Draft, facts: Facts) -> Refusal | None:
     if not 1 <= command.quantity <= QUANTITY_MAX:
         return Refusal(RefusalCode.INVALID, "quantity_range", ("quantity",), {"max": QUANTITY_MAX})
-    if command.quantity > 1 and (reward.pool is not None or reward.appointments is not None):
+    # Under a limit so many orders are so many pieces: nobody gets around it by ordering several at once.
+    if command.quantity > 1 and (reward.pool or reward.appointments or reward.limit):
         return Refusal(RefusalCode.INVALID, "quantity_one", ("quantity",))
     shopper, relative = _shopper(draft, reward, facts), command.recipient is not None
     found = missing(
@@ -261,7 +269,7 @@ def _ordered(draft: Draft, facts: Facts, reward: Reward, command: PlaceOrder, he
         and (command.quantity, command.appointment, held.pool) == (1, None, reward.pool)
     )
     if held is not None:
-        draft.release(held, keeps_supplies=keeps)
+        draft.release(held, keeps_supplies=keeps, pays=True)
     if keeps and held is not None:
         taken: _Taken | Refusal = _Taken(held.took, held.code)
     else:
@@ -332,7 +340,7 @@ def _new_order(
         code=taken.code,
         limit_key=reward.limit_key(for_relative=relative) if span else "",
         limit_span=span,
-        written_off=-draft.member.balance(Account.WRITTEN_OFF),
+        placed_version=draft.version,
         origin=origin,
     )
     kind = NoticeKind.ORDER_PLACED if origin is None else NoticeKind.REWARD_GRANTED
@@ -426,7 +434,10 @@ def _step_refusal(order: Order, state: OrderState, role: str) -> Refusal | None:
         return Refusal(RefusalCode.CONFLICT, "order_not_cancellable", ("order",), params)
     following = ", ".join(step.value for step, roles in STEPS[order.state].items() if role in roles)
     return Refusal(
-        RefusalCode.CONFLICT, "order_step" if following else "order_over", ("state",), {**params, "following": following}
+        RefusalCode.CONFLICT,
+        "order_step" if following else "order_over",
+        ("state",),
+        {**params, "following": following},
     )
 
 
@@ -450,15 +461,19 @@ def cancel(command: CancelOrder, draft: Draft, facts: Facts) -> Decision | Refus
     return draft.close(command.cause)
 
 
-def _back(order: Order, pieces: int, draft: Draft) -> Order:
-    """Give back what so many pieces of an order took. A code that was shown goes to nobody else."""
+def _back(order: Order, pieces: int, draft: Draft, *, pays: bool = False) -> Order:
+    """Give back what so many pieces of an order took; with `pays` their points pay for another one next."""
     returned = order.returned + pieces
     points = points_for(order, returned) - order.points_returned
     parts, left = _last_parts(order.lots, points)
-    # What was written off after this order was placed had been spent on orders such as this one.
-    written_off = -draft.member.balance(Account.WRITTEN_OFF)
-    recovered = min(points, max(0, written_off - order.written_off))
-    draft.unburn(parts, recovered=recovered, channel=Channel.SYSTEM, reward=order.reward.key)
+    draft.unburn(parts, since=order.placed_version, channel=Channel.SYSTEM, reward=order.reward.key, pays=pays)
+    if returned == order.quantity and order.limit_span:
+        draft.count_order(order.limit_key, order.limit_span, -1)
+    return replace(_supplies_back(order, pieces, draft), points_returned=order.points_returned + points, lots=left)
+
+
+def _supplies_back(order: Order, pieces: int, draft: Draft) -> Order:
+    """Give back what so many pieces of an order took of what is shared. A code that was shown goes to nobody else."""
     kept: list[tuple[CounterKey, int]] = []
     for counter, taken in order.took:
         back = min(pieces, taken)
@@ -468,14 +483,9 @@ def _back(order: Order, pieces: int, draft: Draft) -> Order:
     if order.pool is not None and order.code is not None:
         after = CodeState.VOID if order.code_is_shown else CodeState.FREE
         draft.codes.append(CodeMove(order.pool, order.code, CodeState.GIVEN, after, None))
-    whole = returned == order.quantity
-    if whole and order.limit_span:
-        draft.count_order(order.limit_key, order.limit_span, -1)
     return replace(
         order,
-        returned=returned,
-        points_returned=order.points_returned + points,
-        lots=left,
+        returned=order.returned + pieces,
         took=tuple(kept),
         code=order.code if order.code_is_shown else None,
     )
@@ -551,33 +561,66 @@ def _exchanged(command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) 
     if isinstance(reward, Refusal):
         return replace(reward, path=("exchangeFor",))
     out = order.quantity - order.returned
-    given = order.origin is not None
-    order = _stepped(order, OrderState.EXCHANGED, draft, command.cause.role, command.note)
-    order = _back(order, out, draft)
-    again = PlaceOrder(
-        reward.key, out, order.channel, command.cause, recipient=order.recipient, delivery=order.delivery
-    )
-    if reward.appointments is not None or (reward.pool is not None and out > 1):
+    same = reward.key == order.reward.key
+    one_each = reward.pool is not None or (reward.limit is not None and not same)
+    if reward.appointments is not None or (one_each and out > 1):
         return Refusal(RefusalCode.INVALID, "exchange_impossible", ("exchangeFor",))
+    order = _stepped(order, OrderState.EXCHANGED, draft, command.cause.role, command.note)
+    if same:
+        back = replace(_supplies_back(order, out, draft), points_returned=order.points, lots=())
+        following = _same_again(reward, command, order, draft, facts)
+    else:
+        back = _back(order, out, draft, pays=True)
+        following = _another(reward, command, order, draft, facts)
+    if isinstance(following, Refusal):
+        return replace(following, path=("exchangeFor",))
+    draft.orders[following.id] = following
+    return replace(back, exchanged_for=following.id)
+
+
+def _instead(reward: Reward, command: AdvanceOrder, order: Order) -> PlaceOrder:
+    """Return what is ordered in the stead of the pieces of an order that are out."""
+    out = order.quantity - order.returned
+    return PlaceOrder(reward.key, out, order.channel, command.cause, recipient=order.recipient, delivery=order.delivery)
+
+
+def _same_again(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
+    """Place an order anew that the member had a right to once: its points stay spent, whatever its price is by now.
+
+    It counts where the first one counted: no debt, expired lot or limit of since then stands in its way.
+    """
+    again, unlimited = _instead(reward, command, order), replace(reward, limit=None)
+    taken = _take(reward, again.quantity, None, draft, facts)
+    if isinstance(taken, Refusal):
+        return taken
+    points = order.points - order.points_returned
+    origin = f"order/{order.id}"
+    following = _new_order(draft, unlimited, again, taken, points=points, lots=order.lots, origin=origin)
+    return replace(
+        following,
+        limit_key=order.limit_key,
+        limit_span=order.limit_span,
+        placed_version=order.placed_version,
+    )
+
+
+def _another(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
+    """Place an order of another reward; the points that came back for the first one are there to pay for it."""
     shopper = _shopper(draft, reward, facts)
     relative = order.recipient is not None
     found = missing(reward, draft.member, draft.programme, shopper, draft.now, for_relative=relative)
-    same = reward.key == order.reward.key
-    if found and not same:  # the same again is what the member had a right to once
-        return replace(found[0].refusal(), path=("exchangeFor",))
-    taken = _take(reward, out, None, draft, facts)
+    if found:
+        return found[0].refusal()
+    again = _instead(reward, command, order)
+    taken = _take(reward, again.quantity, None, draft, facts)
     if isinstance(taken, Refusal):
-        return replace(taken, path=("exchangeFor",))
-    points = 0 if given and same else reward.points * out
-    if same and not given:
-        points = points_for(order, order.quantity) - points_for(order, order.quantity - out)
+        return taken
+    points = reward.points * again.quantity
     refusal = _insufficient(draft, points, "exchangeFor")
     if refusal is not None:
         return refusal
     lots = draft.burn(points, channel=order.channel, reward=reward.key)
-    following = _new_order(draft, reward, again, taken, points=points, lots=lots, origin=f"order/{order.id}")
-    draft.orders[following.id] = following
-    return replace(order, exchanged_for=following.id)
+    return _new_order(draft, reward, again, taken, points=points, lots=lots, origin=f"order/{order.id}")
 
 
 def _hold_of(member: Member, hold: str, path: str) -> Hold | Refusal:

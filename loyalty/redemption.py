@@ -173,7 +173,7 @@ def redeem(command: RedeemOffer, draft: Draft, facts: Facts) -> Decision | Refus
         draft.bind(command.purchase, offer.key)
     elif offer.kind is OfferKind.BONUS_POINTS:
         points = _within_budget(offer, offer.points or 0, facts)
-        draft.give_bonus(event, points, _given(offer, points))
+        draft.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
         _cost(offer, points, draft)
     else:
         _cost(offer, _money_off(offer, None), draft)
@@ -235,9 +235,12 @@ def _within_budget(offer: Offer, points: int, facts: Facts) -> int:
     return points if offer.budget is None else max(0, min(points, offer.budget - facts.taken_of(offer.budget_counter)))
 
 
-def _cost(offer: Offer, cost: int, draft: Draft) -> None:
-    if offer.budget is not None:
-        draft.taken[offer.budget_counter] += cost
+def _cost(offer: Offer, cost: int, draft: Draft) -> int:
+    """Count what an offer costs against its budget, if it has one; return what was counted, to be given back later."""
+    if offer.budget is None:
+        return 0
+    draft.taken[offer.budget_counter] += cost
+    return cost
 
 
 def _given(offer: Offer, points: int) -> Explanation:
@@ -279,12 +282,11 @@ def _act_in_counted(offer: Offer, bought: CountedEvent, event: Event, draft: Dra
         draft.add_bonus(event, bought, bonus, why)
         bought = replace(bought, grants=(*bought.grants, bonus))
         cost = bonus.points
-    _cost(offer, cost, draft)
-    return replace(bought, offers=(*bought.offers, (offer.key, cost)))
+    return replace(bought, offers=(*bought.offers, (offer.key, _cost(offer, cost, draft))))
 
 
 def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> tuple[tuple[str, int], ...]:
-    """Let the offers that waited for a purchase act in its earning; return them with what each one cost.
+    """Let the offers that waited for a purchase act in its earning; return them with what was counted for each.
 
     A multiplier multiplies what the rules gave, never what another offer did, so that their order does not matter.
     """
@@ -303,8 +305,7 @@ def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> 
             earned.grants = [*earned.grants, bonus]
             earned.why = [*earned.why, why]
             cost = bonus.points
-        _cost(offer, cost, draft)
-        used.append((key, cost))
+        used.append((key, _cost(offer, cost, draft)))
     return tuple(used)
 
 

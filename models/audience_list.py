@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
@@ -95,7 +96,7 @@ async def load_list(
         done += len(batch)
         on_progress(done)
     await _require_newest(database, programme, name, stamp)
-    tally.removed = await _take_off(database, programme, name, stamp)
+    tally.removed = await _take_off(database, programme, name, {"$not": {"$gte": stamp}})
     tally.members = await database.audiences.count_documents({"programme": programme, "lists": name})
     tally.repeated = done - tally.unknown - tally.members
     return tally
@@ -104,6 +105,8 @@ async def load_list(
 async def _require_newest(database: Database, programme: str, name: str, stamp: int) -> None:
     mark = await database.marks.find_one({"_id": _mark_id(programme, name)})
     if mark is None or mark["stamp"] != stamp:
+        # The other load may have taken off already whoever is not in its file: nobody may come after that.
+        await _take_off(database, programme, name, {"$eq": stamp})
         raise LoadOvertaken(f"another load of list {name!r} has begun; let it end, or load this file again after it")
 
 
@@ -135,10 +138,10 @@ async def _put(database: Database, programme: str, name: str, members: list[str]
         await database.audiences.bulk_write(writes, ordered=False)
 
 
-async def _take_off(database: Database, programme: str, name: str, stamp: int) -> int:
-    """Take those off the list who were not put on it by this load; return how many."""
-    older = {"programme": programme, "lists": name, f"stamps.{name}": {"$not": {"$gte": stamp}}}
-    result = await database.audiences.update_many(older, {"$pull": {"lists": name}, "$unset": {f"stamps.{name}": ""}})
+async def _take_off(database: Database, programme: str, name: str, stamps: dict[str, Any]) -> int:
+    """Take those off the list whose stamp `stamps` (a filter) allows; return how many."""
+    query = {"programme": programme, "lists": name, f"stamps.{name}": stamps}
+    result = await database.audiences.update_many(query, {"$pull": {"lists": name}, "$unset": {f"stamps.{name}": ""}})
     await database.audiences.delete_many({"programme": programme, "lists": []})
     return result.modified_count
 

@@ -186,6 +186,7 @@ def _shopping_document(member: Member) -> Document:
         "offers": {key: use_document(use) for key, use in member.offers.items()},
         "bound": [[purchase, list(offers)] for purchase, offers in member.bound.items()],
         "ordered": [[key, dict(spans)] for key, spans in member.ordered.items()],
+        "write_offs": [list(write_off) for write_off in member.write_offs],
     }
     return {name: part for name, part in parts.items() if part}
 
@@ -238,6 +239,7 @@ def hold_document(hold: Hold) -> Document:
             "took": [counter_row(counter) for counter in hold.took],
             "pool": hold.pool,
             "code": hold.code,
+            "version": hold.version,
         }
     )
 
@@ -301,7 +303,7 @@ def order_document(order: Order, programme: str) -> Document:
             "code": order.code,
             "limit_key": order.limit_key,
             "limit_span": order.limit_span,
-            "written_off": order.written_off,
+            "placed_version": order.placed_version,
             "origin": order.origin,
             "exchanged_for": order.exchanged_for,
             "version": order.version,
@@ -370,6 +372,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         offers={key: use_of(use) for key, use in document.get("offers", {}).items()},
         bound={purchase: tuple(offers) for purchase, offers in document.get("bound", ())},
         ordered=dict(document.get("ordered", ())),
+        write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
     )
 
 

@@ -98,8 +98,6 @@ async def read_proofs(
         proof(document).add_event(document, programme)
         if reckoning is not None:
             reckoning.add_event(document)
-    # MongoDB takes the index of codes that are somebody's only where the type is asked for.
-    of_members = {**here, "member": {**members, "$type": "string"}}
-    async for document in database.codes.find(of_members, session=session):
+    async for document in database.codes.find(here, session=session):
         proof(document).shopping.add_code(document)
     return found

@@ -4,10 +4,9 @@ Stock and appointments are what orders and holds took; uses are what members kee
 than any version of the catalogue ever allowed. Three things cannot be proved, and nothing is said of them:
 
 - A member forgets an offer OFFERS_KEPT_DAYS after its end, so that more uses may be counted than members keep.
-- A budget is what purchases say their offers cost. It is proved only for offers that had one in every version. What an
-  offer cost without a purchase is told nowhere: where there may have been such a use, the counter may say more. Where
-  an offer was taken out of the catalogue for a time, or was returnable in some versions only, costs of purchases that
-  came back may be in it or not.
+- A budget is what purchases say was counted for their offers. What an offer cost without a purchase is told nowhere:
+  where there may have been such a use, the counter may say more. Where an offer was out of the catalogue for a time, or
+  had a budget or was returnable in some versions only, costs of purchases that came back may be in it or not.
 - A counter at nothing: all that it counted may have come back.
 """
 
@@ -230,12 +229,12 @@ def _bounds(counter: CounterKey, reckoning: Reckoning, definitions: Past) -> tup
 
 def _budget_bounds(key: str, reckoning: Reckoning, definitions: Past) -> tuple[int, int | None]:
     known = [said for said in definitions if said is not None]
-    if not known or any(said.get("budget") is None for said in known):
-        return 0, None
     costs = reckoning.costs.get(key, _Costs())
+    if not known:
+        return costs.kept, None
     returnable = {bool(said.get("returnable")) for said in known}
     low, high, uses = costs.kept, costs.kept + costs.back, costs.kept_uses
-    if returnable == {True} and None not in definitions:
+    if returnable == {True} and None not in definitions and all(said.get("budget") is not None for said in known):
         high = low
     elif returnable == {False}:
         low, uses = high, uses + costs.back_uses

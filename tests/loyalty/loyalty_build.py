@@ -8,10 +8,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import HealthCheck, settings
+from support.shared import Shared
 
-from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide
+from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide, needs
 from loyalty.decision import Decision, Unchanged
-from loyalty.event import PURCHASE, REFUND, Channel, CountedEvent, Event, Purchase, PurchaseLine
+from loyalty.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event, Purchase, PurchaseLine
 from loyalty.explanation import Explanation, Reason
 from loyalty.ledger import Account, Cause, Entry, Record, record_hash
 from loyalty.member import Member, Profile
@@ -108,12 +109,13 @@ def programme(
     zone: ZoneInfo = PARIS,
     currency: str = "EUR",
     attributes: Mapping[str, Mapping[str, Any]] | None = None,
+    **more: Any,
 ) -> Programme:
     """Return a programme; without rules, one that gives a point per euro."""
     declared = attributes or {}
     types = {
         key: EventType(key, None, JsonSchemaCheck(declared[key]) if key in declared else None)
-        for key in {PURCHASE: 0, REFUND: 0, "visit": 0, "review": 0, "enrolment": 0, **dict.fromkeys(declared, 0)}
+        for key in (*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES, *declared)
     }
     return Programme(
         key="test",
@@ -128,6 +130,7 @@ def programme(
         spent_points=spent_points,
         rules=tuple(sorted(rules or (per_euro(),), key=lambda rule: -rule.priority)),
         event_types=types,
+        **more,
     )
 
 
@@ -152,6 +155,7 @@ class Story:
     records: list[Record] = field(default_factory=list)
     counted: dict[str, CountedEvent] = field(default_factory=dict)
     steps: int = 0
+    shared: Shared = field(default_factory=Shared)
 
     def adopt(self, programme: Programme) -> None:
         """Go on under a changed programme, which is always a new version."""
@@ -241,10 +245,13 @@ class Story:
 
     def do(self, command: Command, now: str | datetime) -> Decision | Refusal | Unchanged:
         """Decide, and let a decision become the member's state."""
-        before = repr((self.member, self.programme.rules, self.counted))
-        outcome = decide(command, self.member, self.programme, self.at(now))
-        assert repr((self.member, self.programme.rules, self.counted)) == before, "decide() changed what it was given"
+        before = repr((self.member, self.programme.rules, self.counted, self.shared))
+        facts = self.shared.facts(needs(command, self.member, self.programme), self.member.id if self.member else "")
+        outcome = decide(command, self.member, self.programme, self.at(now), facts)
+        after = repr((self.member, self.programme.rules, self.counted, self.shared))
+        assert after == before, "decide() changed what it was given"
         if isinstance(outcome, Decision):
+            self.shared.adopt(outcome)
             self.member = outcome.member
             self.states.append(outcome.member)
             self.records.append(outcome.record)

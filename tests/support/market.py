@@ -86,7 +86,13 @@ rewards:
     category: food
     points: 10
     stock: 40
-    limit: {orders: 30, per: month}
+  - key: cake
+    kind: PHYSICAL
+    title: {en: Cake}
+    description: {en: One a month.}
+    category: food
+    points: 10
+    limit: {orders: 1, per: month}
   - key: film
     kind: DIGITAL_CODE
     title: {en: A film}
