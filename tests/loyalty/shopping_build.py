@@ -1,50 +1,25 @@
-"""Rewards, offers and customers for the tests of the domain: a story that also orders, holds and uses offers."""
+"""Shops and their customers for the tests of the domain: stories of members who also order, hold and use offers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
-from loyalty_build import Story, programme, text, tiers
+from loyalty_build import Story, programme, tiers
 
 from loyalty.catalogue import Catalogue
-from loyalty.decide import Command
 from loyalty.decision import Decision
-from loyalty.event import PURCHASE, Channel
+from loyalty.event import Channel
 from loyalty.ledger import Account, Cause
-from loyalty.offer import Offer, OfferKind, Segment, purchase_ref
+from loyalty.offer import Offer, purchase_ref
 from loyalty.order import Order, OrderState
 from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
 from loyalty.programme import Programme
 from loyalty.redemption import ActivateOffer, RedeemOffer
-from loyalty.reward import InstantReward, Reward, RewardKind
+from loyalty.reward import InstantReward, Reward
 from loyalty.supply import Supply
-from models.expression import CelExpression
 
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 BALANCES = ("available", "held", "redeemed", "expired", "deducted", "written_off")
-
-
-def reward(key: str = "mug", points: int = 100, kind: RewardKind = RewardKind.PHYSICAL, **about: Any) -> Reward:
-    """Return a reward."""
-    return Reward(key, kind, text(key), text(key), "things", points, **about)
-
-
-def offer(key: str, kind: OfferKind = OfferKind.PERCENT_OFF, **about: Any) -> Offer:
-    """Return an offer that has been on for years."""
-    told: dict[str, Any] = {"starts_at": LONG_AGO, **about}
-    return Offer(key, kind, text(key), text(key), text(key), **told)
-
-
-def instant(key: str, gives: str, minimum: str, **about: Any) -> InstantReward:
-    """Return an instant reward."""
-    return InstantReward(key, text(key), gives, Decimal(minimum), **about)
-
-
-def segment(key: str, when: str) -> Segment:
-    """Return a segment of members."""
-    return Segment(key, text(key), CelExpression.over_member(when))
 
 
 def shop(
@@ -183,4 +158,3 @@ def shopping_laws(customer: Customer) -> None:
     assert sum(points for _, points in member.write_offs) <= -member.balance(Account.WRITTEN_OFF)
 
 
-__all__ = ["PURCHASE", "Command"]

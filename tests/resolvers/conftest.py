@@ -1,0 +1,66 @@
+"""A shop with a catalogue of its own, served by two processes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import time
+from decimal import Decimal
+
+import pytest
+from support.catalogue import instant, offer, reward, segment
+from support.shop import Clock, Shop
+
+from loyalty.catalogue import Catalogue
+from loyalty.offer import Audience, CodeKind, OfferCode, OfferKind
+from loyalty.period import CapPeriod
+from loyalty.reward import Appointments, Limit, RewardKind
+from models.code_pool import load_codes
+from models.committer import Committer
+from models.database import Database, connect
+from models.embedded import EmbeddedServer
+from models.programme_store import Programmes
+from models.reader import Reader
+from resolvers.context import Services
+
+TALKS = Appointments(frozenset(), (time(10), time(18)), 30, 1, 30)
+REWARDS = (
+    reward("mug", 100, stock=5),
+    reward("bowl", 60),
+    reward("film", 100, RewardKind.DIGITAL_CODE, pool="films"),
+    reward("boxed-film", 100, pool="films", stock=3),
+    reward("talk", 100, RewardKind.SERVICE, appointments=TALKS),
+    reward("meal", 30, RewardKind.DONATION),
+    reward("once", 10, limit=Limit(1, CapPeriod.EVER)),
+    reward("gold-only", 10, audience=Audience(frozenset({"gold"}))),
+)
+OFFERS = (
+    offer("ten", percent=Decimal(10)),
+    offer("five", OfferKind.AMOUNT_OFF, amount=Decimal(5), code=OfferCode(CodeKind.SHARED, "FIVE"), uses_in_all=3),
+    offer("own", percent=Decimal(15), code=OfferCode(CodeKind.MEMBER, "OWN"), uses_per_member=3),
+    offer("pooled", percent=Decimal(20), needs_activation=True, code=OfferCode(CodeKind.POOL, "coupons")),
+    offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), returnable=True, budget=1000),
+    offer("bonus", OfferKind.BONUS_POINTS, points=20, budget=50, uses_per_member=None),
+    offer("gift", OfferKind.GIFT, reward="mug"),
+    offer("never", audience=Audience(segments=frozenset({"nobody"}))),
+)
+
+
+@pytest.fixture
+async def corner(shop: Shop, database: Database) -> Shop:
+    """The shop on the corner: the grocer with a catalogue of few things."""
+    grocer = shop.services.programmes.get("grocer")
+    catalogue = Catalogue(OFFERS, REWARDS, (), [instant("big", "bowl", "500.00")])
+    nobody = {"nobody": segment("nobody", "false")}
+    programme = replace(grocer, catalogue=catalogue, segments=nobody)
+    for pool, codes in {"films": 5, "coupons": 2}.items():
+        await load_codes(database, "grocer", pool, [f"{pool}-{n}" for n in range(codes)])
+    return Shop(replace(shop.services, programmes=Programmes(database, [programme])), shop.clock)
+
+
+@pytest.fixture
+async def other_corner(corner: Shop, clock: Clock, mongod: EmbeddedServer, database: Database) -> AsyncIterator[Shop]:
+    """The same shop through another process: nothing shared but the database. Its keys are its own."""
+    other = connect(mongod.url, name=database.db.name)
+    async with Committer(other) as committer:
+        services: Services = replace(corner.services, database=other, committer=committer, reader=Reader(other))
+        yield Shop(services, clock, keys=(f"other-{n}" for n in range(10_000)))
+    await other.close()
