@@ -42,10 +42,14 @@ schema: install ## Write schema/schema.graphql and docs/rights.md from the code
 bench: install ## Measure: queries, events and deliveries per second
 	$(BIN)/python -m bench $(ARGS)
 
+bench-offers: install ## Measure: the ranking on real redemptions, and a catalogue of 100,000 offers against 100
+	$(BIN)/python -m bench.ranking
+	$(BIN)/python -m bench.catalogue
+
 lock: install ## Write the lock files: exact versions and hashes, no index named
 	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --generate-hashes \
 		--python-version 3.11 --universal --extra demo --extra dev -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --generate-hashes \
 		--python-version 3.11 --universal -o requirements-serve.lock pyproject.toml
 
-.PHONY: help install playground up test check format schema bench lock
+.PHONY: help install playground up test check format schema bench bench-offers lock

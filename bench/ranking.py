@@ -31,6 +31,7 @@ from loyalty.ranking import rank_offers
 from loyalty.taste import CATEGORY, NO_TASTE, Taste, learn
 from loyalty.text import Text
 from models.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
+from resolvers.import_campaigns import USES_PER_MEMBER, about, list_of, offer_key, weight_of
 
 RESULTS = Path(__file__).parent / "results"
 FIRST = 10
@@ -38,36 +39,25 @@ CHOSEN_BEFORE = date(2017, 7, 1)
 # The data's own time is taken as UTC.
 ZONE = ZoneInfo("UTC")
 NOTHING = Text({"en": ""}, "en")
-# A coupon is about the categories of which it covers at least so large a share of what it covers of the best.
-ABOUT = 1 / 4
-# Half as much of a category is half as likely to hold what the member buys: so much weight for each doubling of the
-# share that is covered, and of the uses by anybody so far.
-WEIGHT_OF_BREADTH = 2
+# So much weight for each doubling of the uses by anybody so far.
 WEIGHT_OF_USES = 6
-USES_PER_MEMBER = 2
-
-
-def key_of(campaign: int, upc: int) -> str:
-    """Return the key of a coupon's offer."""
-    return f"{campaign}/{upc}"
 
 
 def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) -> Offer:
-    """Return the offer that a coupon is, for those who received its campaign; `products` are those of each category."""
-    covered = {name: count / products[name] for name, count in coupon.categories}
-    most = max(covered.values(), default=1.0)
+    """Return the offer that a coupon is, for those who received its campaign, as the import makes it."""
+    categories, covered = about(coupon, products)
     return Offer(
-        key=key_of(coupon.campaign, coupon.upc),
+        key=offer_key(coupon.campaign, coupon.upc),
         kind=OfferKind.AMOUNT_OFF,
         title=NOTHING,
         description=NOTHING,
         terms=NOTHING,
         starts_at=datetime.combine(campaign.first_day, time(), UTC),
         ends_at=datetime.combine(campaign.last_day + timedelta(days=1), time(), UTC),
-        audience=Audience(lists=frozenset({f"campaign-{campaign.number}"})),
+        audience=Audience(lists=frozenset({list_of(campaign.number)})),
         uses_per_member=USES_PER_MEMBER,
-        topics=frozenset(CATEGORY + name for name, share in covered.items() if share >= ABOUT * most),
-        weight=round(WEIGHT_OF_BREADTH * log2(most)),
+        topics=frozenset(CATEGORY + name for name in categories),
+        weight=weight_of(covered),
     )
 
 
@@ -120,7 +110,7 @@ def visits(journey: CompleteJourney) -> Iterator[Visit]:
             visit = Visit(household, day, tastes[household], dict(own), on, tuple(used))
             yield visit
             for use in visit.used:
-                key = key_of(use.campaign, use.upc)
+                key = offer_key(use.campaign, use.upc)
                 own[key] = own.get(key, OfferUse()).used(datetime.combine(day, time(12), UTC), None)
 
 
@@ -165,8 +155,8 @@ class Uses:
         used = set()
         while self._counted < len(self._uses) and self._uses[self._counted].day < day:
             use = self._uses[self._counted]
-            used.add(key_of(use.campaign, use.upc))
-            self.by_key[key_of(use.campaign, use.upc)] += 1
+            used.add(offer_key(use.campaign, use.upc))
+            self.by_key[offer_key(use.campaign, use.upc)] += 1
             self._counted += 1
         return used
 
@@ -213,7 +203,7 @@ def measure(journey: CompleteJourney, orders: Mapping[str, Order]) -> dict[str, 
     """Return the tallies by part: all, each half, each type of campaign."""
     by_campaign: dict[int, list[str]] = {}
     for coupon in journey.coupons():
-        by_campaign.setdefault(coupon.campaign, []).append(key_of(coupon.campaign, coupon.upc))
+        by_campaign.setdefault(coupon.campaign, []).append(offer_key(coupon.campaign, coupon.upc))
     kinds = {campaign.number: campaign.kind for campaign in journey.campaigns()}
     halves = f"before {CHOSEN_BEFORE}", f"from {CHOSEN_BEFORE}"
     parts = ["all", *halves, *(f"type {kind}" for kind in sorted(set(kinds.values())))]
@@ -229,7 +219,7 @@ def measure(journey: CompleteJourney, orders: Mapping[str, Order]) -> dict[str, 
                 tally.candidates.append(len(candidates))
                 # The expected value: in a random order, any one is among the first ten in so many cases.
                 tally.random += min(1.0, FIRST / len(candidates))
-                tally.first.update(name for name, keys in firsts.items() if key_of(use.campaign, use.upc) in keys)
+                tally.first.update(name for name, keys in firsts.items() if offer_key(use.campaign, use.upc) in keys)
     return tallies
 
 

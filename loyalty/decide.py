@@ -130,7 +130,8 @@ def _needs_of_event(command: RecordEvent, member: Member | None, programme: Prog
     bound = member.bound.get(purchase_ref(event.sender, event.key), ()) if member is not None else ()
     instants = tuple(instant.reward for instant in catalogue.instant_rewards)
     lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
-    return joined([needs_of_offers(bound, programme), needs_of_rewards(instants, programme), lists])
+    offers = needs_of_offers([offer for offer, _ in bound], programme)
+    return joined([offers, needs_of_rewards(instants, programme), lists])
 
 
 def decide(
@@ -265,12 +266,12 @@ def _record_event(
     if event.type == REFUND:
         return _refund(command, draft)
     earned = earn(event, draft.member, programme)
-    if draft.member.lifetime + earned.points > BALANCE_MAX:
-        return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     used: tuple[tuple[str, int], ...] = ()
     if event.type == PURCHASE:
         used = act_in_earning(event, earned, draft, facts)
         earned.why = [*earned.why, *grant_instantly(event, draft, facts, command.cause)]
+    if draft.member.lifetime + earned.points > BALANCE_MAX:
+        return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     counted = replace(draft.earn(event, earned), offers=used)
     return draft.close(command.cause, counted=counted)
 

@@ -343,14 +343,14 @@ class Draft:
         """Note what the member has done with an offer."""
         self.member = replace(self.member, offers={**self.member.offers, offer: use})
 
-    def bind(self, purchase: str, offer: str) -> None:
-        """Note that an offer waits for a purchase that has not been told yet."""
-        waiting = (*self.member.bound.get(purchase, ()), offer)
+    def bind(self, purchase: str, offer: str, cost: int) -> None:
+        """Note that an offer waits for a purchase that has not been told yet, and what it has cost its budget."""
+        waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
         bound = {**self.member.bound, purchase: waiting}
         self.member = replace(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
 
-    def unbind(self, purchase: str) -> tuple[str, ...]:
-        """Return the offers that waited for a purchase; they wait no more."""
+    def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
+        """Return the offers that waited for a purchase, each with what it has cost; they wait no more."""
         bound = dict(self.member.bound)
         offers = bound.pop(purchase, ())
         self.member = replace(self.member, bound=bound)

@@ -38,8 +38,9 @@ class Member:
     capped rule gave in each span of its cap; `head` the hash of the record of this version,
     `programme_version` the programme that decided it. `holds` are kept for checkouts, `lapsed` names the last ones that
     let go by themselves. `offers` is what the member has done with offers, `bound` which of them wait for which
-    purchase, `ordered` how many orders of limited rewards fell in each span of their limit. `write_offs` are the points
-    that were written off and not made good since, with the version of each, oldest first: see `loyalty/ordering.py`.
+    purchase and what each has cost its budget, `ordered` how many orders of limited rewards fell in each span of their
+    limit. `write_offs` are the points that were written off and not made good since, with the version of each, oldest
+    first: see `loyalty/ordering.py`.
     """
 
     id: str
@@ -58,7 +59,7 @@ class Member:
     holds: tuple[Hold, ...] = ()
     lapsed: tuple[str, ...] = ()
     offers: Mapping[str, OfferUse] = field(default_factory=dict)
-    bound: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bound: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     ordered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     write_offs: tuple[tuple[int, int], ...] = ()
     head: str = ""

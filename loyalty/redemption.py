@@ -170,7 +170,8 @@ def redeem(command: RedeemOffer, draft: Draft, facts: Facts) -> Decision | Refus
     if command.bought is not None:
         amended = _act_in_counted(offer, command.bought, event, draft, facts)
     elif command.purchase is not None:
-        draft.bind(command.purchase, offer.key)
+        # What it costs for certain is counted now: purchases that are still to come must not outrun the budget.
+        draft.bind(command.purchase, offer.key, _cost(offer, _money_off(offer, None), draft))
     elif offer.kind is OfferKind.BONUS_POINTS:
         points = _within_budget(offer, offer.points or 0, facts)
         draft.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
@@ -292,11 +293,11 @@ def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> 
     """
     used: list[tuple[str, int]] = []
     by_rules = list(earned.grants)
-    for key in draft.unbind(purchase_ref(event.sender, event.key)):
+    for key, counted in draft.unbind(purchase_ref(event.sender, event.key)):
         offer = draft.programme.catalogue.offers.get(key)
         if offer is None:
             continue
-        cost = _money_off(offer, event.purchase)
+        cost = 0 if offer.kind is OfferKind.AMOUNT_OFF else _money_off(offer, event.purchase)
         if offer.kind in EARNING_KINDS:
             bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), facts)
             if offer.partners and event.partner not in offer.partners:
@@ -305,7 +306,7 @@ def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> 
             earned.grants = [*earned.grants, bonus]
             earned.why = [*earned.why, why]
             cost = bonus.points
-        used.append((key, _cost(offer, cost, draft)))
+        used.append((key, counted + _cost(offer, cost, draft)))
     return tuple(used)
 
 

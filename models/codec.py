@@ -184,7 +184,7 @@ def _shopping_document(member: Member) -> Document:
         "holds": [hold_document(hold) for hold in member.holds],
         "lapsed": list(member.lapsed),
         "offers": {key: use_document(use) for key, use in member.offers.items()},
-        "bound": [[purchase, list(offers)] for purchase, offers in member.bound.items()],
+        "bound": [[purchase, [list(offer) for offer in offers]] for purchase, offers in member.bound.items()],
         "ordered": [[key, dict(spans)] for key, spans in member.ordered.items()],
         "write_offs": [list(write_off) for write_off in member.write_offs],
     }
@@ -370,7 +370,9 @@ def member_of(document: Mapping[str, Any]) -> Member:
         holds=tuple(hold_of(hold) for hold in document.get("holds", ())),
         lapsed=tuple(document.get("lapsed", ())),
         offers={key: use_of(use) for key, use in document.get("offers", {}).items()},
-        bound={purchase: tuple(offers) for purchase, offers in document.get("bound", ())},
+        bound={
+            purchase: tuple((offer, cost) for offer, cost in offers) for purchase, offers in document.get("bound", ())
+        },
         ordered=dict(document.get("ordered", ())),
         write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
     )

@@ -12,7 +12,7 @@ than any version of the catalogue ever allowed. Three things cannot be proved, a
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from typing import Any
@@ -80,13 +80,15 @@ class Reckoning:
     """What should stand on the counters of one programme, added up from what members, orders and purchases say.
 
     `only` are the keys of rewards and offers that it is about, None for all. A document that cannot be read is left
-    out: it is a finding of its member. `latest` is the newest moment at which any member was changed.
+    out: it is a finding of its member. `waiting` counts the uses whose purchase is still to come, `ahead` what they
+    cost. `latest` is the newest moment at which any member was changed.
     """
 
     def __init__(self, only: Collection[str] | None = None) -> None:
         self.taken: Counter[CounterKey] = Counter()
         self.costs: dict[str, _Costs] = {}
         self.waiting: Counter[str] = Counter()
+        self.ahead: Counter[str] = Counter()
         self.latest = datetime.min.replace(tzinfo=UTC)
         self._only = only
 
@@ -104,7 +106,10 @@ class Reckoning:
         taken, waiting, changed_at = told
         for counter, pieces in taken:
             self._take(counter, pieces)
-        self.waiting.update(key for key in waiting if self._counts(key))
+        for key, cost in waiting:
+            if self._counts(key):
+                self.waiting[key] += 1
+                self.ahead[key] += cost
         self.latest = max(self.latest, changed_at)
 
     def add_event(self, document: dict[str, Any]) -> None:
@@ -120,6 +125,7 @@ class Reckoning:
     def counters(self) -> set[CounterKey]:
         """Return the counters that should stand at something, as far as it is known."""
         spent = {CounterKey(Supply.BUDGET, key) for key, costs in self.costs.items() if costs.kept or costs.back}
+        spent |= {CounterKey(Supply.BUDGET, key) for key, cost in self.ahead.items() if cost}
         return {counter for counter, pieces in self.taken.items() if pieces} | spent
 
     def _counts(self, key: str) -> bool:
@@ -130,11 +136,12 @@ class Reckoning:
             self.taken[counter] += pieces
 
 
-def _kept_by(member: dict[str, Any]) -> tuple[list[tuple[CounterKey, int]], list[str], datetime]:
+def _kept_by(member: dict[str, Any]) -> tuple[list[tuple[CounterKey, int]], list[tuple[str, int]], datetime]:
     taken = [(counter_of(row), 1) for hold in member.get("holds", ()) for row in hold["took"]]
     uses = member.get("offers", {}).items()
     taken += [(CounterKey(Supply.USES, key), int(use.get("uses", 0))) for key, use in uses]
-    return taken, [key for _, keys in member.get("bound", ()) for key in keys], member["recorded_at"]
+    waiting = [(key, int(cost)) for _, offers in member.get("bound", ()) for key, cost in offers]
+    return taken, waiting, member["recorded_at"]
 
 
 def _costs_of(event: dict[str, Any]) -> tuple[list[tuple[str, int]], bool]:
@@ -230,6 +237,7 @@ def _bounds(counter: CounterKey, reckoning: Reckoning, definitions: Past) -> tup
 def _budget_bounds(key: str, reckoning: Reckoning, definitions: Past) -> tuple[int, int | None]:
     known = [said for said in definitions if said is not None]
     costs = reckoning.costs.get(key, _Costs())
+    costs = replace(costs, kept=costs.kept + reckoning.ahead[key])
     if not known:
         return costs.kept, None
     returnable = {bool(said.get("returnable")) for said in known}

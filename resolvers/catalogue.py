@@ -1,6 +1,7 @@
 """What a manager changes without a release: offers, rewards and contents, beside those of the programme file."""
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 from pymongo.errors import PyMongoError
@@ -39,7 +40,7 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
     if not isinstance(definition, Mapping):
         return _unusable("it is no object")
     try:
-        return await _written(
+        stored = await _written(
             catalogue_store.put(
                 context.services.database,
                 context.programme(),
@@ -52,6 +53,7 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
         )
     except InvalidDefinition as error:
         return _unusable("; ".join(str(fault) for fault in error.faults))
+    return _placed(stored, "definition", "key")
 
 
 def _unusable(fault: str) -> Refusal:
@@ -63,7 +65,7 @@ async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    return await _written(
+    stored = await _written(
         catalogue_store.retire(
             context.services.database,
             context.programme(),
@@ -74,6 +76,14 @@ async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored
             changed_by=_changed_by(context),
         )
     )
+    return _placed(stored, "item")
+
+
+def _placed(stored: Stored | Refusal, *path: str) -> Stored | Refusal:
+    """Return a refusal of the item itself with the place of its name in the arguments; `key` there is the caller's."""
+    if isinstance(stored, Refusal) and stored.reason in {"item_in_file", "item_unknown"}:
+        return replace(stored, path=path)
+    return stored
 
 
 async def content_changes(context: Context, programme: Programme, key: str) -> AsyncGenerator[Content | None, None]:

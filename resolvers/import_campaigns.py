@@ -27,7 +27,8 @@ from resolvers.offer import Redeemed, redeem
 
 COUPON_AMOUNT = "1.00"
 USES_PER_MEMBER = 2
-# A coupon is about the categories of which it covers at least so large a share of what it covers of the best.
+# Chosen on the redemptions before July (bench/ranking.py): a coupon is about the categories of which it covers at least
+# so large a share of what it covers of the best.
 ABOUT = 1 / 4
 # Half as much of a category is half as likely to hold what the member buys.
 WEIGHT_OF_BREADTH = 2
@@ -82,6 +83,11 @@ def about(coupon: Coupon, products: Mapping[str, int]) -> tuple[list[str], float
     return sorted(names, key=lambda name: (-covered[name], name))[:CATEGORIES_MAX], most
 
 
+def weight_of(covered: float) -> int:
+    """Return the weight of a coupon that covers such a share of the category that it covers best."""
+    return round(WEIGHT_OF_BREADTH * log2(covered))
+
+
 def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int], shift: timedelta) -> dict[str, Any]:
     """Return the offer of a coupon, in the shape of a programme file's section."""
     categories, covered = about(coupon, products)
@@ -107,7 +113,7 @@ def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int
         "uses": {"per_member": USES_PER_MEMBER},
         "amount": COUPON_AMOUNT,
         "categories": categories,
-        "weight": round(WEIGHT_OF_BREADTH * log2(covered)),
+        "weight": weight_of(covered),
     }
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import strawberry
 
+from loyalty.programme import Programme as ProgrammeRules
 from resolvers import member as members
 from resolvers import order as orders
 from resolvers import reward as rewards
@@ -24,7 +25,7 @@ from schema.order import Order
 from schema.page import page_info, page_size
 from schema.programme import Programme
 from schema.reward import Reward, RewardConnection, RewardEdge
-from schema.text import locale_of
+from schema.text import locale_asked
 
 LOOKUP = only(*members.LOOKUP_ROLES)
 
@@ -43,18 +44,18 @@ class Query:
             case "LedgerEntry", [member, version, index] if version.isdecimal() and index.isdecimal():
                 return await _entry(info.context, member, int(version), int(index))
             case "Offer", [brand, key]:
-                return _offer(info.context, brand, key)
+                return await _offer(info.context, brand, key)
             case "Reward", [brand, key]:
-                return _reward(info.context, brand, key)
+                return await _reward(info.context, brand, key)
             case "Order", [order]:
                 return await _order(info.context, order)
         raise BadInput("id_invalid")
 
     @resolver(EVERY_ROLE, description="The programme of the actor's brand: its name, tiers and units.")
-    def programme(self, info: Info) -> Programme:
+    async def programme(self, info: Info) -> Programme:
         """Return the programme that runs."""
         context = info.context
-        return Programme.of(context.programme(), locale_of(context))
+        return Programme.of(context.programme(), await locale_asked(context))
 
     @resolver(EVERY_ROLE, description="The member the token stands for; null for an actor that is not a member.")
     async def me(self, info: Info) -> Member | None:
@@ -92,7 +93,7 @@ class Query:
             first=page_size(context, first),
             after=place,
         )
-        locale, on = context.locale or brand.locale, channel or context.channel
+        locale, on = await _public_locale(context, brand), channel or context.channel
         edges = [
             RewardEdge(
                 node=Reward.of(found, brand, locale, on, context.now()), cursor=ranked_cursor(found.points, found.key)
@@ -102,7 +103,7 @@ class Query:
         return RewardConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
 
     @resolver(PUBLIC, description="A text for a place of an app, a website or a screen; null where there is none.")
-    def content(
+    async def content(
         self,
         info: Info,
         key: str,
@@ -113,22 +114,27 @@ class Query:
         context = info.context
         brand = rewards.public_programme(context, programme or None)
         found = brand.catalogue.contents.get(key)
-        locale = context.locale or brand.locale
+        locale = await _public_locale(context, brand)
         return Content.of(found, brand, locale, channel or context.channel) if found is not None else None
 
 
-def _offer(context: Context, brand: str, key: str) -> Offer | None:
+async def _public_locale(context: Context, brand: ProgrammeRules) -> str:
+    """Return the locale to answer in: the request's, else that of a member that asks, else the programme's."""
+    return await locale_asked(context) if context.actor is not None else context.locale or brand.locale
+
+
+async def _offer(context: Context, brand: str, key: str) -> Offer | None:
     programme = context.programme()
     found = programme.catalogue.offers.get(key) if brand == programme.key else None
-    return Offer.of(found, programme, locale_of(context), context.channel) if found is not None else None
+    return Offer.of(found, programme, await locale_asked(context), context.channel) if found is not None else None
 
 
-def _reward(context: Context, brand: str, key: str) -> Reward | None:
+async def _reward(context: Context, brand: str, key: str) -> Reward | None:
     programme = context.programme()
     found = programme.catalogue.rewards.get(key) if brand == programme.key else None
     if found is None:
         return None
-    return Reward.of(found, programme, locale_of(context), context.channel, context.now())
+    return Reward.of(found, programme, await locale_asked(context), context.channel, context.now())
 
 
 async def _order(context: Context, order: str) -> Order | None:
@@ -136,7 +142,7 @@ async def _order(context: Context, order: str) -> Order | None:
     if actor.role is Role.TILL:
         raise Forbidden("field_forbidden", role=actor.role, field="Order")
     found = await orders.find(context, order)
-    return Order.of(found, context, locale_of(context)) if found is not None else None
+    return Order.of(found, context, await locale_asked(context, found.member)) if found is not None else None
 
 
 async def _entry(context: Context, member: str, version: int, index: int) -> LedgerEntry | None:
@@ -147,4 +153,6 @@ async def _entry(context: Context, member: str, version: int, index: int) -> Led
     if permitted is None:
         return None
     view = await answered(context.services.reader.entry(actor.programme, permitted, version, index))
-    return LedgerEntry.of(view, context.programme(), locale_of(context)) if view is not None else None
+    if view is None:
+        return None
+    return LedgerEntry.of(view, context.programme(), await locale_asked(context, permitted))

@@ -15,7 +15,7 @@ from schema.inputs import MemberKey
 from schema.member import Info, LedgerEntry, Member
 from schema.notice import Notice
 from schema.query import LOOKUP
-from schema.text import locale_of
+from schema.text import locale_asked, locale_of
 
 
 @strawberry.type
@@ -47,7 +47,7 @@ class Subscription:
         context = info.context
         async with aclosing(content_changes(context, context.programme(), key)) as contents:
             async for found in contents:
-                programme, locale = context.programme(), locale_of(context)
+                programme, locale = context.programme(), await locale_asked(context)
                 on = channel or context.channel
                 yield Content.of(found, programme, locale, on) if found is not None else None
 

@@ -15,6 +15,7 @@ from loyalty.text import Text, is_right_to_left
 from models.programme_file import LOCALES
 from models.snapshot import EntryView
 from resolvers.context import Context
+from resolvers.member import answered
 from schema.enums import TextDirection
 
 DEFAULT_LOCALE = "en"
@@ -65,6 +66,15 @@ def locale_of(context: Context, member: Member | None = None) -> str:
         return own
     programme = context.services.programmes.find(context.actor.programme) if context.actor is not None else None
     return programme.locale if programme is not None else DEFAULT_LOCALE
+
+
+async def locale_asked(context: Context, member: str | None = None) -> str:
+    """Return the locale to answer in where no member is at hand: that of `member`, or of the actor itself, is read."""
+    who = member or (context.actor.member if context.actor is not None else None)
+    if context.locale is not None or context.actor is None or who is None:
+        return locale_of(context)
+    snapshot = await answered(context.services.reader.member(context.actor.programme, who))
+    return locale_of(context, snapshot.member if snapshot is not None else None)
 
 
 def told(text: Text, locale: str) -> str:

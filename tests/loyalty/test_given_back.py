@@ -9,6 +9,7 @@ from support.market import MARKET
 
 from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, decide
 from loyalty.decision import Decision
+from loyalty.draft import BALANCE_MAX
 from loyalty.event import Channel, CountedEvent, Event, Purchase
 from loyalty.ledger import Account, Cause
 from loyalty.member import Member, Profile
@@ -18,6 +19,7 @@ from loyalty.order import Order, OrderState
 from loyalty.ordering import AdvanceOrder, PlaceOrder
 from loyalty.programme import Programme
 from loyalty.redemption import RedeemOffer
+from loyalty.refusal import Refusal, RefusalCode
 from loyalty.supply import CounterKey, Facts, Supply
 from models.programme_file import read_programme
 
@@ -126,3 +128,34 @@ def test_a_budget_is_given_back_only_what_it_was_asked_for() -> None:
         desk.programme = desk.with_offer(budget=after)
         desk.refund(bought)
         assert desk.taken == {STOCK: 0, USES: 0, BUDGET: counted if after is None else 0}
+
+
+def test_what_an_offer_takes_off_counts_before_its_purchase_is_told() -> None:
+    desk = Desk()
+    five_off = CounterKey(Supply.BUDGET, "five-off")
+    desk.taken |= {five_off: 0, CounterKey(Supply.USES, "five-off"): 0}
+    told = {"offer": "five-off", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+    desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
+    assert desk.taken[five_off] == 500
+    bought = desk.buy()
+    assert (bought.offers, desk.taken[five_off]) == ((("five-off", 500),), 500)
+    # The budget is spent by who uses the offer first, whether or not their purchases are here.
+    desk.taken[five_off] = 90_000
+    asked = RedeemOffer(**told, purchase="till/other", cause=Cause("act", "till", "till", "late"))
+    refused = decide(asked, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.reason) == (RefusalCode.LIMIT_REACHED, "offer_used_up")
+
+
+def test_a_bonus_never_lifts_a_member_past_the_limit_of_points() -> None:
+    desk = Desk()
+    told = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+    desk.programme = desk.with_offer(budget=None)
+    desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
+    assert desk.member is not None
+    desk.act(AdjustPoints, points=BALANCE_MAX - desk.member.lifetime - 50)
+    event = Event("basket", "till", "purchase", NOW, Channel.STORE, purchase=Purchase(Decimal(50), "USD", ()))
+    asked = RecordEvent(event, Cause("event", "till", "till", "basket"))
+    refused = decide(asked, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
+    assert isinstance(refused, Refusal)
+    assert (refused.code, refused.reason) == (RefusalCode.LIMIT_REACHED, "balance_limit")
