@@ -29,6 +29,7 @@ from loyalty.ordering import (
     place,
     release,
 )
+from loyalty.preference import SetPreferences, set_preferences
 from loyalty.programme import Programme
 from loyalty.redemption import (
     ActivateOffer,
@@ -99,6 +100,7 @@ Command = (
     | AdvanceOrder
     | HoldPoints
     | ReleaseHold
+    | SetPreferences
 )
 
 
@@ -177,6 +179,8 @@ def _serve(command: Command, draft: Draft, facts: Facts) -> Decision | Refusal:
             return hold(command, draft, facts)
         case ReleaseHold():
             return release(command, draft)
+        case SetPreferences():
+            return set_preferences(command, draft)
     raise TypeError(f"no decision is made on {type(command).__name__}")
 
 

@@ -14,7 +14,10 @@ from loyalty.offer import UNTOUCHED, OfferUse
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who a member is. Every field may be missing but the locale that messages are written in."""
+    """Who a member is. Every field may be missing but the locale that messages are written in.
+
+    `preferences` are the topics (`category:COFFEE`) that the member says to like.
+    """
 
     locale: str
     first_name: str | None = None
@@ -22,6 +25,7 @@ class Profile:
     email: str | None = None
     phone: str | None = None
     birth_date: date | None = None
+    preferences: tuple[str, ...] = ()
 
     @property
     def completion(self) -> float:

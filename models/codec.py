@@ -145,7 +145,9 @@ def record_of(document: Mapping[str, Any]) -> Record:
 
 def profile_document(profile: Profile) -> Document:
     """Return a profile as it is stored: only what is filled in."""
-    document = without_none({name: getattr(profile, name) for name in Profile.__slots__})
+    document = without_none({name: getattr(profile, name) or None for name in Profile.__slots__})
+    if profile.preferences:
+        document["preferences"] = list(profile.preferences)
     if profile.birth_date is not None:
         document["birth_date"] = profile.birth_date.isoformat()
     return document
@@ -153,7 +155,8 @@ def profile_document(profile: Profile) -> Document:
 
 def profile_of(document: Mapping[str, Any]) -> Profile:
     """Return the profile of a document."""
-    return Profile(**{**document, "birth_date": _to_day(document.get("birth_date"))})
+    preferences = tuple(document.get("preferences", ()))
+    return Profile(**{**document, "birth_date": _to_day(document.get("birth_date")), "preferences": preferences})
 
 
 def member_document(member: Member) -> Document:

@@ -75,6 +75,7 @@ async def ranked(
             channel=channel,
             now=context.now(),
             zone=programme.zone,
+            preferences=frozenset(snapshot.member.profile.preferences),
             states=states,
             used_up=used_up,
             first=first,

@@ -120,6 +120,7 @@ async def ranked(
         channel=channel,
         now=now,
         zone=programme.zone,
+        preferences=frozenset(snapshot.member.profile.preferences),
         category=category,
         eligible=eligible,
         eligible_of=lambda reward: not standing(reward).reasons,

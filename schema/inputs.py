@@ -202,6 +202,15 @@ class NoteOffersInput:
 
 
 @strawberry.input
+class SetPreferencesInput:
+    """What a member says to like, in place of what it said before."""
+
+    key: str
+    topics: list[str] = strawberry.field(description="Categories and brands: `category:COFFEE`, `brand:Private`.")
+    member: MemberKey | None = strawberry.UNSET
+
+
+@strawberry.input
 class RecipientInput:
     """A relative whom the reward is for."""
 

@@ -51,6 +51,7 @@ class Profile:
     phone: str | None = field(PERSONAL)
     birth_date: date | None = field(PERSONAL)
     locale: str = field(PERSONAL)
+    preferences: list[str] = field(PERSONAL, description="What the member says to like: `category:COFFEE`.")
     completion: float = field(PERSONAL, description="The share of the personal fields that are filled in, 0 to 1.")
 
     @classmethod
@@ -63,6 +64,7 @@ class Profile:
             phone=masked_phone(profile.phone) if masked else profile.phone,
             birth_date=None if masked else profile.birth_date,
             locale=profile.locale,
+            preferences=list(profile.preferences),
             completion=profile.completion,
         )
 

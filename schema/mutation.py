@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import adjustment, catalogue, enrol, event, offer, order
+from resolvers import adjustment, catalogue, enrol, event, offer, order, preference
 from resolvers.actor import Role
 from schema.access import EVERY_ROLE, STAFF, mutation, only
 from schema.ids import key_of, parts_of
@@ -22,6 +22,7 @@ from schema.inputs import (
     ReleaseInput,
     RetireCatalogueItemInput,
     SaveCatalogueItemInput,
+    SetPreferencesInput,
     key_or_none,
 )
 from schema.member import Info
@@ -32,6 +33,7 @@ from schema.payloads import (
     HoldPayload,
     OfferPayload,
     OrderPayload,
+    PreferencesPayload,
     RecordEventPayload,
 )
 
@@ -106,6 +108,15 @@ class Mutation:
             refused=tuple(key_of("Offer", text, programme) for text in input.refused),
         )
         return OfferPayload.of(outcome, context)
+
+    @mutation(EVERY_ROLE, description="What the member says to like; offers and rewards about it move up.")
+    async def set_preferences(self, info: Info, input: SetPreferencesInput) -> PreferencesPayload:  # noqa: A002
+        """Keep what a member likes."""
+        context = info.context
+        outcome = await preference.set_preferences(
+            context, key=input.key, member=key_or_none(input.member), topics=tuple(input.topics)
+        )
+        return PreferencesPayload.of(outcome, context)
 
     @mutation(EVERY_ROLE, description="Points, a piece, a code and an appointment are taken together, or nothing is.")
     async def place_order(self, info: Info, input: PlaceOrderInput) -> OrderPayload:  # noqa: A002

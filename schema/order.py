@@ -10,6 +10,7 @@ from loyalty import order as domain
 from loyalty.programme import Programme
 from resolvers.actor import Role
 from resolvers.context import Context
+from resolvers.personal_data import masked_name
 from schema.access import REACHED, field
 from schema.enums import OrderState
 from schema.ids import global_id
@@ -51,6 +52,9 @@ class Order(Node):
         """Return an order in one language."""
         programme, actor = context.programme(), context.require_actor()
         is_own = actor.role is Role.MEMBER and actor.member == order.member
+        recipient = order.recipient.name if order.recipient is not None else None
+        if actor.role is Role.KIOSK:
+            recipient = masked_name(recipient)
         return cls(
             id=strawberry.ID(global_id("Order", order.id)),
             number=order.number,
@@ -60,7 +64,7 @@ class Order(Node):
             returned=order.returned,
             points=order.points,
             placed_at=order.placed_at,
-            recipient=order.recipient.name if order.recipient is not None else None,
+            recipient=recipient,
             code=order.code if is_own and order.code_is_shown else None,
             appointment=order.appointment,
             tracking_url=order.tracking_url,

@@ -52,6 +52,23 @@ class EnrolPayload:
 
 
 @strawberry.type
+class PreferencesPayload:
+    """The member with what it likes."""
+
+    member: Member | None = field(REACHED)
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: Outcome, context: Context) -> Self:
+        """Return the answer to a member's preferences."""
+        result = _committed(outcome)
+        if isinstance(result, Refusal):
+            return cls(member=None, replayed=False, user_errors=[UserError.of(result, context)])
+        return cls(member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])
+
+
+@strawberry.type
 class RecordEventPayload:
     """What an event gave."""
 

@@ -45,7 +45,7 @@ async def test_a_use_counts_for_the_member_and_for_all(corner: Shop) -> None:
     outcome = committed(await corner.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     use = outcome.snapshot.member.offer_use("five")
     assert (use.uses, use.redeemed_at, use.purchases) == (1, corner.clock(), ("till/basket-1",))
-    assert outcome.snapshot.member.bound == {"till/basket-1": ("five",)}
+    assert outcome.snapshot.member.bound == {"till/basket-1": (("five", 0),)}
     assert await taken(corner, "grocer/uses/five") == 1
     again = committed(await corner.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     assert (again.replayed, again.record) == (True, outcome.record)

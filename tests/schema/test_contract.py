@@ -51,6 +51,7 @@ ARGUMENTS = {
     "Mutation.activateOffer": "(input: {key: $key, member: $by, offer: $id})",
     "Mutation.redeemOffer": "(input: {key: $key, member: $by, offer: $id, channel: STORE})",
     "Mutation.noteOffers": "(input: {key: $key, member: $by, seen: [$id]})",
+    "Mutation.setPreferences": '(input: {key: $key, member: $by, topics: ["category:COFFEE"]})',
     "Mutation.placeOrder": "(input: {key: $key, member: $by, reward: $id, channel: STORE})",
     "Mutation.cancelOrder": "(input: {key: $key, order: $id})",
     "Mutation.advanceOrder": "(input: {key: $key, order: $id, state: CONFIRMED})",

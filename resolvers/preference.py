@@ -1,0 +1,19 @@
+"""Preferences: a member says what it likes."""
+
+from loyalty.preference import SetPreferences
+from loyalty.refusal import Refusal
+from models.request import Outcome
+from resolvers.acting import act, cause_of, subject
+from resolvers.context import Context
+from resolvers.member import MemberKey
+
+OPERATION = "set-preferences"
+
+
+async def set_preferences(context: Context, *, key: str, member: MemberKey | None, topics: tuple[str, ...]) -> Outcome:
+    """Keep which categories and brands a member likes, in place of what was said before."""
+    found = await subject(context, member)
+    if isinstance(found, Refusal):
+        return found
+    command = SetPreferences(topics, cause_of(context, OPERATION, key))
+    return await act(context, command, found, {"topics": [*topics]})
