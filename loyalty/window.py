@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from loyalty.calendar import end_of, start_of
@@ -55,8 +56,11 @@ def at_clock(day: date, clock: time, zone: ZoneInfo) -> datetime:
     if first.astimezone(zone).time() == clock:
         return first
     # Skipped: the change lies between the two readings of the clock, where the offset from UTC is another one.
-    early = datetime.combine(day, clock, zone).replace(fold=1).astimezone(UTC)
-    late = first
+    return _change(datetime.combine(day, clock, zone).replace(fold=1).astimezone(UTC), first, zone)
+
+
+def _change(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
+    """Return the moment of the change of clocks between two moments, to the second."""
     offset = early.astimezone(zone).utcoffset()
     while late - early > timedelta(seconds=1):
         middle = (early + (late - early) / 2).replace(microsecond=0)
@@ -68,16 +72,19 @@ def at_clock(day: date, clock: time, zone: ZoneInfo) -> datetime:
 
 
 def _spans(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Tell when the window is open on one day, in order."""
+    """Tell when the window is open on one day, in order; spans may follow one another without a gap."""
+    begin, end = start_of(day, zone), end_of(day, zone)
     if window.hours is None:
-        yield start_of(day, zone), end_of(day, zone)
+        yield begin, end
         return
-    start, end = (at_clock(day, clock, zone) for clock in window.hours)
-    if window.hours[0] < window.hours[1]:
-        spans = [(start, end)]
-    else:
-        spans = [(start_of(day, zone), end), (start, end_of(day, zone))]
-    yield from ((opens, closes) for opens, closes in spans if opens < closes)
+    # Where clocks go back, hours may come twice; between two of these moments clocks show one run of times.
+    readings = (datetime.combine(day, clock.replace(fold=fold), zone) for clock in window.hours for fold in (0, 1))
+    edges = {begin, end, *(reading.astimezone(UTC) for reading in readings)}
+    if begin.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
+        edges.add(_change(begin, end, zone))
+    for opens, closes in pairwise(sorted(edge for edge in edges if begin <= edge <= end)):
+        if within_hours(opens.astimezone(zone), window.hours):
+            yield opens, closes
 
 
 def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None] | None:
@@ -106,5 +113,7 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
         day += timedelta(days=1)
     if found is None:
         return None
+    if found[1] < end_of(last, zone):
+        return found
     # Open on every day that was looked at: it goes on so.
-    return (found[0], None) if found[1] >= end_of(last, zone) else found
+    return found[0], end_of(window.last_day, zone) if window.last_day else None

@@ -14,7 +14,7 @@ from loyalty.ledger import Record
 from loyalty.member import Member
 from loyalty.order import Order
 from loyalty.replay import rewind
-from loyalty.supply import CounterKey
+from loyalty.supply import CodeState, CounterKey, Facts, Needs
 from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Database
 from models.key import audience_id, counter_id, event_key, identity_key
@@ -115,6 +115,20 @@ class Reader:
         keys = [*counters]
         found = await self._counters.load_many([counter_id(programme, counter) for counter in keys])
         return dict(zip(keys, found, strict=True))
+
+    async def facts(self, programme: str, member: str, need: Needs) -> Facts:
+        """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
+        codes = {
+            pool: [
+                document["code"]
+                async for document in self._db.codes.find(
+                    {"programme": programme, "pool": pool, "state": CodeState.FREE.value}, limit=most
+                )
+            ]
+            for pool, most in need.codes.items()
+        }
+        lists = await self.lists(programme, member) if need.lists else None
+        return Facts(await self.taken(programme, need.counters), codes, {}, lists)
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:
         """Return the lists that a member is on."""

@@ -8,7 +8,7 @@ from typing import Any
 import bson
 from bson.errors import BSONError
 
-from loyalty.decide import RecordEvent, decide
+from loyalty.decide import RecordEvent, decide, needs
 from loyalty.decision import Decision, Unchanged
 from loyalty.digest import content_digest
 from loyalty.event import Event, Purchase, PurchaseLine
@@ -228,8 +228,10 @@ async def preview(context: Context, told: Told) -> Outcome:
     if command.event.refund_of is not None:
         bought = await answered(reader.event(actor.programme, OPERATION, actor.subject, command.event.refund_of))
         command = replace(command, bought=counted_event_of(bought) if bought else None)
-    decision = decide(command, snapshot.member, request.programme, request.now)
+    need = needs(command, snapshot.member, request.programme)
+    facts = await answered(reader.facts(actor.programme, member, need))
+    decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, Unchanged) else decision
     after = next_snapshot(snapshot, decision, request.programme.zone)
-    return Committed(after, decision.record)
+    return Committed(after, decision.record, orders=decision.orders)

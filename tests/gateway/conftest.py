@@ -1,10 +1,14 @@
 """Members to act on, and gateways of other settings beside the shared one, on the same MongoDB."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from support.api import Person, enrol
+from support.bazaar import Bazaar
 from support.gateway import GatewayProcess
+from support.programme import PROGRAMMES
+from support.terminal import carillon
 
 
 @pytest.fixture
@@ -28,6 +32,27 @@ def second_gateway(
     )
     yield gateway
     assert gateway.stop() == 0, output.read_text(errors="replace")
+
+
+@pytest.fixture
+async def bazaar(development_gateway: GatewayProcess, second_gateway: GatewayProcess) -> AsyncIterator[Bazaar]:
+    """Two gateways, and a manager who puts things on offer."""
+    async with Bazaar.opened(development_gateway, second_gateway) as bazaar:
+        yield bazaar
+
+
+@pytest.fixture
+async def coffee(bazaar: Bazaar) -> str:
+    """The coffee house's programme, which both gateways run beside the grocer's."""
+    file = str(PROGRAMMES / "coffee.yaml")
+    ran = await carillon("programme", "apply", file, "--data-dir", bazaar.data_dir())
+    assert ran.code == 0, ran.err
+    async with asyncio.timeout(15):
+        for gateway in bazaar.gateways:
+            till = gateway.token("till", programme="coffee")
+            while not (await gateway.ask(till, "{ programme { name } }"))["data"]:
+                await asyncio.sleep(0.05)
+    return "coffee"
 
 
 @pytest.fixture(scope="session")

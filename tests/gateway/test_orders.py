@@ -2,28 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from support.api import LIVE, next_update, watch
 from support.bazaar import ACTIVATE, ADVANCE, CANCEL, HOLD, PLACE, REDEEM, RELEASE, Bazaar
-from support.gateway import GatewayProcess
 from support.terminal import carillon
 
 SHOPPERS = 200
 FEW = 10
 PRICE = 100
-
-
-@pytest.fixture
-async def bazaar(development_gateway: GatewayProcess, second_gateway: GatewayProcess) -> AsyncIterator[Bazaar]:
-    """Two gateways, and a manager who puts things on offer."""
-    async with Bazaar.opened(development_gateway, second_gateway) as bazaar:
-        yield bazaar
 
 
 def codes_of(payloads: list[dict[str, Any]]) -> Counter[str]:

@@ -12,7 +12,17 @@ from support.shared import Shared
 
 from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide, needs
 from loyalty.decision import Decision, Unchanged
-from loyalty.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event, Purchase, PurchaseLine
+from loyalty.event import (
+    BUILT_IN_EVENT_TYPES,
+    OWN_EVENT_TYPES,
+    PURCHASE,
+    REFUND,
+    Channel,
+    CountedEvent,
+    Event,
+    Purchase,
+    PurchaseLine,
+)
 from loyalty.explanation import Explanation, Reason
 from loyalty.ledger import Account, Cause, Entry, Record, record_hash
 from loyalty.member import Member, Profile

@@ -153,8 +153,8 @@ def shopping_laws(customer: Customer) -> None:
         assert sum(points for _, points in hold.lots) == hold.points
         for counter in hold.took:
             taken[f"{counter.kind}/{counter.key}"] = taken.get(f"{counter.kind}/{counter.key}", 0) + 1
-    shared = {name: pieces for name, pieces in customer.shelf.items() if name.split("/")[0] in {Supply.STOCK, Supply.SLOT}}
+    shared = {
+        name: pieces for name, pieces in customer.shelf.items() if name.split("/")[0] in {Supply.STOCK, Supply.SLOT}
+    }
     assert shared == {name: pieces for name, pieces in taken.items() if pieces}
     assert sum(points for _, points in member.write_offs) <= -member.balance(Account.WRITTEN_OFF)
-
-

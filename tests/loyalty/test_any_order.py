@@ -190,9 +190,7 @@ def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept
 
 @given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False), last=st.randoms(use_true_random=False))
 @thorough(100)
-def test_orders_may_be_taken_back_in_any_order(
-    policy: SpentPoints, told: list[tuple[Any, ...]], last: Any
-) -> None:
+def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[tuple[Any, ...]], last: Any) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     for hold in customer.now.holds:
         customer.do(customer.releasing(hold.id), now)
@@ -200,7 +198,9 @@ def test_orders_may_be_taken_back_in_any_order(
     back = [order for order in customer.orders() if order.state not in OVER]
     ends = []
     for _ in range(2):
-        other = Customer(customer.programme, customer.now, [*customer.states], [*customer.records], dict(customer.counted))
+        other = Customer(
+            customer.programme, customer.now, [*customer.states], [*customer.records], dict(customer.counted)
+        )
         other.shared = replace(
             customer.shared,
             taken=customer.shared.taken.copy(),

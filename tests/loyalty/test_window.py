@@ -30,7 +30,9 @@ def minutes_from(begin: datetime, days: int) -> Iterator[datetime]:
     return (begin + place * MINUTE for place in range(days * 24 * 60))
 
 
-def opens_and_closes(window: Window, begin: datetime, zone: ZoneInfo, days: int) -> tuple[datetime | None, datetime | None]:
+def opens_and_closes(
+    window: Window, begin: datetime, zone: ZoneInfo, days: int
+) -> tuple[datetime | None, datetime | None]:
     """Find the next span minute by minute."""
     opens = next((at for at in minutes_from(begin, days) if is_open(window, at, zone)), None)
     closes = next((at for at in minutes_from(opens, days) if not is_open(window, at, zone)), None) if opens else None
@@ -81,7 +83,11 @@ def test_a_time_that_comes_twice_is_taken_at_its_first_and_one_that_is_skipped_a
     assert at_clock(date(2026, 6, 17), time(9, 0), PARIS) == datetime(2026, 6, 17, 7, 0, tzinfo=UTC)
 
 
-@given(change=st.sampled_from(CHANGES), off=st.integers(-1, 1), clock=st.builds(time, st.integers(0, 23), st.integers(0, 59)))
+@given(
+    change=st.sampled_from(CHANGES),
+    off=st.integers(-1, 1),
+    clock=st.builds(time, st.integers(0, 23), st.integers(0, 59)),
+)
 @thorough(150)
 def test_the_moment_of_a_clock_is_the_first_that_shows_it_or_more(
     change: tuple[ZoneInfo, date], off: int, clock: time
@@ -89,7 +95,9 @@ def test_the_moment_of_a_clock_is_the_first_that_shows_it_or_more(
     zone, day = change[0], change[1] + timedelta(days=off)
     found = at_clock(day, clock, zone)
     begin = datetime.combine(day, time(), zone).astimezone(UTC) - timedelta(hours=3)
-    wanted = next(at for at in minutes_from(begin, 2) if (at.astimezone(zone).date(), at.astimezone(zone).time()) >= (day, clock))
+    wanted = next(
+        at for at in minutes_from(begin, 2) if (at.astimezone(zone).date(), at.astimezone(zone).time()) >= (day, clock)
+    )
     assert found == wanted
 
 
@@ -130,11 +138,37 @@ def test_the_next_span_is_what_is_found_minute_by_minute(
     assert is_open(window, begin, zone) == (span[0] <= begin)
 
 
+@pytest.mark.parametrize(("zone", "day"), CHANGES)
+def test_hours_around_a_change_of_clocks_are_what_clocks_show(zone: ZoneInfo, day: date) -> None:
+    begin, quarter = at_clock(day, time(), zone) - timedelta(hours=3), timedelta(minutes=15)
+    moments = [begin + place * quarter for place in range(4 * 60)]
+    local = [at.astimezone(zone).time() for at in moments]
+    clocks = [time(hour, minute) for hour in range(4) for minute in (0, 30)]
+    for start in clocks:
+        for end in clocks:
+            hours = Window(hours=(start, end))
+            opened = [start <= clock < end if start < end else clock >= start or clock < end for clock in local]
+            assert [is_open(hours, at, zone) for at in moments] == opened
+            for place in range(4 * 30):
+                if start == end:
+                    continue
+                opens = next(later for later in range(place, len(moments)) if opened[later])
+                closes = next(later for later in range(opens, len(moments)) if not opened[later])
+                span = next_span(hours, moments[place], zone)
+                assert span is not None
+                assert span[1] == moments[closes], (start, end, moments[place])
+                assert span[0] == moments[opens] if opens > place else span[0] <= moments[place]
+
+
 def test_a_window_that_is_always_open_never_closes_unless_it_has_a_last_day() -> None:
     now = moment("2026-06-15 12:00")
     assert next_span(Window(), now, PARIS) == (now, None)
     every = frozenset(range(1, 8))
-    for window in (Window(weekdays=every), Window(hours=(time(), time())), Window(weekdays=every, hours=(time(9), time(9)))):
+    for window in (
+        Window(weekdays=every),
+        Window(hours=(time(), time())),
+        Window(weekdays=every, hours=(time(9), time(9))),
+    ):
         span = next_span(window, now, PARIS)
         assert span is not None
         assert (span[0] <= now, span[1]) == (True, None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from support.documents import counts, documents
+from support.market import Market
 from support.shop import Shop, committed, refused
 
 from loyalty.event import Channel, Event, Purchase, PurchaseLine
@@ -438,3 +439,19 @@ async def test_who_asks_is_in_the_ledger(shop: Shop) -> None:
     context = shop.context(Role.SERVICE, subject="web-shop")
     outcome = committed(await record(context, told(member, shop.purchase_event("5.00", key="order-1"))))
     assert outcome.record.cause == Cause("event", "service", "web-shop", "order-1")
+
+
+async def test_preview_tells_the_gift_and_the_bonus_that_the_purchase_would_be_given(shop: Shop) -> None:
+    market = await Market.opened(shop)
+    member = await market.member()
+    event = market.purchase_event("100.00")
+    committed(await market.redeem(member, "double", event.key))
+    shown = committed(await preview(market.context(), told(member, event)))
+    assert [order.reward.key for order in shown.orders] == ["bread"]
+    assert points(shown) == [200]
+    database = market.services.database
+    assert await database.orders.count_documents({}) == 0
+    assert await database.counters.count_documents({"kind": "stock"}) == 0
+    counted = committed(await market.record(member, event))
+    assert (counted.record.entries, counted.orders) == (shown.record.entries, shown.orders)
+    assert [order["_id"] async for order in database.orders.find({})] == [counted.orders[0].id]

@@ -178,7 +178,10 @@ async def test_the_code_is_shown_while_it_may_be_redeemed(corner: Shop) -> None:
 async def test_of_many_uses_of_a_single_use_offer_at_once_there_is_one(corner: Shop, other_corner: Shop) -> None:
     member = await corner.member()
     outcomes = await asyncio.gather(
-        *((corner, other_corner)[place % 2].redeem(member, offer="ten", purchase_key=f"b-{place}") for place in range(64))
+        *(
+            (corner, other_corner)[place % 2].redeem(member, offer="ten", purchase_key=f"b-{place}")
+            for place in range(64)
+        )
     )
     done = [outcome for outcome in outcomes if isinstance(outcome, Committed)]
     assert len(done) == 1
@@ -188,9 +191,7 @@ async def test_of_many_uses_of_a_single_use_offer_at_once_there_is_one(corner: S
     await all_holds(corner)
 
 
-async def test_the_uses_of_all_members_together_are_never_more_than_there_are(
-    corner: Shop, other_corner: Shop
-) -> None:
+async def test_the_uses_of_all_members_together_are_never_more_than_there_are(corner: Shop, other_corner: Shop) -> None:
     members = await asyncio.gather(*(corner.member() for _ in range(30)))
     outcomes = await asyncio.gather(
         *((corner, other_corner)[place % 2].redeem(member, code="FIVE") for place, member in enumerate(members))

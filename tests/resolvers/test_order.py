@@ -262,7 +262,11 @@ async def test_a_step_has_a_note_and_a_tracking_address(corner: Shop, subtests: 
     address = "https://parcels.example/1"
     outcome = committed(await corner.advance(order.id, OrderState.SHIPPED, note="left today", tracking_url=address))
     [shipped] = outcome.orders
-    assert (shipped.state, shipped.tracking_url, shipped.history[-1].note) == (OrderState.SHIPPED, address, "left today")
+    assert (shipped.state, shipped.tracking_url, shipped.history[-1].note) == (
+        OrderState.SHIPPED,
+        address,
+        "left today",
+    )
 
 
 async def test_an_exchange_answers_with_both_orders(corner: Shop) -> None:

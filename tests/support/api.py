@@ -100,6 +100,40 @@ class Person:
         return found
 
 
+async def ask_as(
+    gateway: GatewayProcess,
+    token: str | None,
+    query: str,
+    *,
+    locale: str | None = None,
+    channel: str | None = None,
+    **variables: Any,
+) -> dict[str, Any]:
+    """Send one operation that says its language and its channel; return the whole answer."""
+    told = {"accept-language": locale, "x-carillon-channel": channel}
+    headers = {name: value for name, value in told.items() if value is not None}
+    async with gateway.client(token, **headers) as client:
+        answer = await client.post("/graphql", json={"query": query, "variables": variables})
+    result: dict[str, Any] = answer.json()
+    return result
+
+
+def mutation(name: str, selection: str = "") -> str:
+    """Return a mutation that asks for `selection`, and for what every payload has."""
+    input_type = f"{name[0].upper()}{name[1:]}Input"
+    return f"""mutation ($input: {input_type}!) {{
+  {name}(input: $input) {{ {selection} replayed userErrors {{ code message path }} }}
+}}"""
+
+
+def refusal_of(payload: dict[str, Any]) -> tuple[str, str]:
+    """Return code and path of the one refusal of a payload."""
+    [error] = payload["userErrors"]
+    assert error["message"]
+    assert payload["replayed"] is False
+    return error["code"], ".".join(error["path"])
+
+
 def data(answer: dict[str, Any]) -> dict[str, Any]:
     """Return the data of an answer without errors."""
     assert "errors" not in answer, answer["errors"]

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 
 from schema.ids import from_global_id
-from support.api import ADJUST, ENROL, Person, data
+from support.api import ADJUST, ENROL, Person, data, mutation
 from support.gateway import GatewayProcess
 
 AT_ONCE = 64
@@ -83,6 +83,18 @@ class Bazaar:
         async with self.few:
             answer = await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
         return data(answer.json())
+
+    async def act(self, token: str, name: str, selection: str = "", **told: Any) -> dict[str, Any]:
+        """Send one mutation, under a key of its own where none is told; return its payload."""
+        query = mutation(name, selection)
+        payload: dict[str, Any] = (await self.ask(token, query, input={"key": uuid4().hex, **told}))[name]
+        return payload
+
+    async def done(self, token: str, name: str, selection: str = "", **told: Any) -> dict[str, Any]:
+        """Send one mutation, and expect that it is done."""
+        payload = await self.act(token, name, selection, **told)
+        assert payload["userErrors"] == []
+        return payload
 
     def token(self, role: str) -> str:
         """Return a token of staff."""
