@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from schema.ids import global_id
+
 HOME = """query Home {
   me {
     number
@@ -57,6 +59,74 @@ ENROL = """mutation Enrol($input: EnrolInput!) {
   }
 }"""
 
+OFFERS = """query Offers {
+  me {
+    offers(first: 5) {
+      edges { node { state why code usesLeft expiresAt offer { id kind title description direction } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}"""
+
+REWARDS = """query Rewards {
+  me {
+    points { available }
+    rewards(first: 5) {
+      edges { node { eligible missingPoints reasons reward { id kind title points stock direction } } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}"""
+
+CATALOGUE = """query Catalogue($pointsMax: Int) {
+  rewards(first: 20, pointsMax: $pointsMax, programme: "grocer") {
+    edges { node { id title category points availableFrom availableUntil } }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+
+ORDER = """mutation Order($input: PlaceOrderInput!) {
+  placeOrder(input: $input) {
+    order { id number state points code history { state at note } }
+    member { version points { available } }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
+ORDERS = """query Orders {
+  me { orders(first: 5) { edges { node { id number state reward { title } code history { state at note } } } } }
+}"""
+
+NEWS = """subscription News {
+  memberChanged {
+    version
+    notices { kind text direction }
+    resync
+  }
+}"""
+
+REDEEM = """mutation Redeem($input: RedeemOfferInput!) {
+  redeemOffer(input: $input) {
+    memberOffer { state usesLeft offer { title } }
+    entries { label points }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
+CONTENT = """mutation Content($input: SaveCatalogueItemInput!) {
+  saveCatalogueItem(input: $input) {
+    content { key title body version }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
+CONTENT_LIVE = """subscription ContentLive {
+  contentChanged(key: "banner") { title body locale direction version }
+}"""
+
 PROGRAMME = """query Programme {
   programme { name version currency tiers { name threshold benefits } }
 }"""
@@ -88,6 +158,28 @@ def examples(number: str, now: datetime) -> list[dict[str, Any]]:
     return [
         {"title": "My status, points and history", "role": "member", "query": HOME, "variables": {}},
         {"title": "My status, live", "role": "member", "query": LIVE, "variables": {}},
+        {"title": "My offers, best first", "role": "member", "query": OFFERS, "variables": {}},
+        {"title": "Rewards for my points", "role": "member", "query": REWARDS, "variables": {}},
+        {
+            "title": "Order a reward",
+            "role": "member",
+            "query": ORDER,
+            "variables": {
+                "input": {
+                    "key": f"order-{now:%Y%m%d-%H%M%S}",
+                    "reward": global_id("Reward", "grocer", "bread"),
+                    "channel": "APP",
+                }
+            },
+        },
+        {"title": "My orders", "role": "member", "query": ORDERS, "variables": {}},
+        {"title": "My news, live", "role": "member", "query": NEWS, "variables": {}},
+        {
+            "title": "The catalogue, open to everybody",
+            "role": "member",
+            "query": CATALOGUE,
+            "variables": {"pointsMax": 500},
+        },
         {"title": "Scan a card", "role": "kiosk", "query": SCAN, "variables": {"number": number}},
         {"title": "Record a purchase", "role": "till", "query": PURCHASE, "variables": {"input": purchase}},
         {
@@ -95,6 +187,20 @@ def examples(number: str, now: datetime) -> list[dict[str, Any]]:
             "role": "till",
             "query": PREVIEW,
             "variables": {"input": {**purchase, "key": f"preview-{purchase['key']}"}},
+        },
+        {
+            "title": "Use a code at the till",
+            "role": "till",
+            "query": REDEEM,
+            "variables": {
+                "input": {
+                    "key": f"redeem-{now:%Y%m%d-%H%M%S}",
+                    "member": {"number": number},
+                    "code": "FRESH5",
+                    "purchaseKey": purchase["key"],
+                    "channel": "STORE",
+                }
+            },
         },
         {
             "title": "Give points as a goodwill",
@@ -115,5 +221,26 @@ def examples(number: str, now: datetime) -> list[dict[str, Any]]:
             "query": ENROL,
             "variables": {"input": {"key": f"enrol-{now:%Y%m%d-%H%M%S}", "channel": "KIOSK", "locale": "fr"}},
         },
+        {
+            "title": "Change a text without a release",
+            "role": "manager",
+            "query": CONTENT,
+            "variables": {
+                "input": {
+                    "key": f"banner-{now:%Y%m%d-%H%M%S}",
+                    "kind": "CONTENT",
+                    "definition": {
+                        "key": "banner",
+                        "title": {"en": "This week", "fr": "Cette semaine", "ar": "هذا الأسبوع"},
+                        "body": {
+                            "en": "Double points on Saturday and Sunday.",
+                            "fr": "Points doublés samedi et dimanche.",
+                            "ar": "نقاط مضاعفة يومي السبت والأحد.",
+                        },
+                    },
+                }
+            },
+        },
+        {"title": "Follow that text, live", "role": "manager", "query": CONTENT_LIVE, "variables": {}},
         {"title": "The programme and its tiers", "role": "manager", "query": PROGRAMME, "variables": {}},
     ]

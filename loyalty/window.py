@@ -87,6 +87,11 @@ def _spans(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime
             yield opens, closes
 
 
+def _end(window: Window, zone: ZoneInfo) -> datetime | None:
+    """Return when the window's last day is over; None where it has none."""
+    return end_of(window.last_day, zone) if window.last_day else None
+
+
 def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None] | None:
     """Return the span of time in which the window is open now or next, as (opens, closes); None where it never is.
 
@@ -96,10 +101,8 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
     if window.first_day and day < window.first_day:
         day = window.first_day
     if not window.weekdays and window.hours is None:
-        if is_over(window, moment, zone):
-            return None
         opens = start_of(window.first_day, zone) if window.first_day else moment
-        return opens, end_of(window.last_day, zone) if window.last_day else None
+        return None if is_over(window, moment, zone) else (opens, _end(window, zone))
     last = day + timedelta(days=SEARCH_DAYS_MAX)
     found: tuple[datetime, datetime] | None = None
     while day <= last:
@@ -116,4 +119,4 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
     if found[1] < end_of(last, zone):
         return found
     # Open on every day that was looked at: it goes on so.
-    return found[0], end_of(window.last_day, zone) if window.last_day else None
+    return found[0], _end(window, zone)

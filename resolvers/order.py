@@ -9,6 +9,7 @@ from loyalty.order import Delivery, Order, OrderState, Recipient
 from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
 from loyalty.refusal import Refusal, RefusalCode
 from models.request import Outcome
+from resolvers.acting import NOT_FOUND as NO_SUCH_MEMBER
 from resolvers.acting import act, cause_of, may_act_for, subject, text_refusal
 from resolvers.context import Context
 from resolvers.member import MemberKey, answered
@@ -171,7 +172,7 @@ async def advance(context: Context, told: Step) -> Outcome:
         note=told.note,
         tracking_url=told.tracking_url,
         quantity=told.quantity,
-        exchange_for=told.exchange_for or again,
+        exchange_for=told.exchange_for if told.exchange_for is not None else again,
     )
     content: dict[str, object] = {
         "order": told.order,
@@ -198,10 +199,13 @@ async def hold(
 
 async def release(context: Context, *, key: str, member: str, hold: str) -> Outcome:
     """Let a hold of a member go."""
+    not_found = Refusal(RefusalCode.NOT_FOUND, "hold_not_found", ("hold",))
     if not may_act_for(context, member):
-        return Refusal(RefusalCode.NOT_FOUND, "hold_not_found", ("hold",))
+        return not_found
     command = ReleaseHold(hold, cause_of(context, RELEASE, key))
-    return await act(context, command, member, {"hold": hold})
+    outcome = await act(context, command, member, {"hold": hold})
+    # Nobody said which member: the id of the hold did.
+    return not_found if outcome == NO_SUCH_MEMBER else outcome
 
 
 async def page(

@@ -10,12 +10,13 @@ from graphql import GraphQLError
 from loyalty import refusal
 from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded
-from schema.access import REACHED, field
+from schema.access import REACHED, field, resolver
 from schema.enums import RefusalCode
-from schema.text import locale_of, sentence
+from schema.text import locale_asked, sentence
 from schema.text import refused as words_of
 
 log = structlog.get_logger(__name__)
+Info = strawberry.Info[Context, None]
 
 
 @strawberry.type(description="A refusal that the caller can act on; nothing was written.")
@@ -23,15 +24,23 @@ class UserError:
     """One reason why nothing was written."""
 
     code: RefusalCode = field(REACHED)
-    message: str = field(REACHED, description="What is wrong and what to do, in the language of the request.")
     path: list[str] = field(REACHED, description="Where in the arguments.")
+    refused: strawberry.Private[refusal.Refusal]
+
+    @resolver(REACHED, description="What is wrong and what to do, in the language of the request, else of the member.")
+    async def message(self, info: Info) -> str:
+        """Return the refusal in words."""
+        return await self.words(info.context)
 
     @classmethod
-    def of(cls, refused: refusal.Refusal, context: Context, *place: str) -> Self:
-        """Return a refusal in words; `place` is that of the input within a batch."""
+    def of(cls, refused: refusal.Refusal, *place: str) -> Self:
+        """Return a refusal; `place` is that of the input within a batch."""
+        return cls(code=refused.code, path=["input", *place, *refused.path], refused=refused)
+
+    async def words(self, context: Context) -> str:
+        """Return it in words; a member is told in its own language where the request names none."""
         programme = context.programme() if context.actor is not None else None
-        message = words_of(refused.reason, refused.params, programme, locale_of(context))
-        return cls(code=refused.code, message=message, path=["input", *place, *refused.path])
+        return words_of(self.refused.reason, self.refused.params, programme, await locale_asked(context))
 
 
 def as_refusal(error: Exception) -> refusal.Refusal:

@@ -52,7 +52,7 @@ class Mutation:
     @mutation(ENROLLERS)
     async def enrol(self, info: Info, input: EnrolInput) -> EnrolPayload:  # noqa: A002 - Relay's name
         """Make somebody a member."""
-        return EnrolPayload.of(await enrol.enrol(info.context, input.to_newcomer()), info.context)
+        return EnrolPayload.of(await enrol.enrol(info.context, input.to_newcomer()))
 
     @mutation(
         RECORDERS,
@@ -116,7 +116,7 @@ class Mutation:
         outcome = await preference.set_preferences(
             context, key=input.key, member=key_or_none(input.member), topics=tuple(input.topics)
         )
-        return PreferencesPayload.of(outcome, context)
+        return PreferencesPayload.of(outcome)
 
     @mutation(EVERY_ROLE, description="Points, a piece, a code and an appointment are taken together, or nothing is.")
     async def place_order(self, info: Info, input: PlaceOrderInput) -> OrderPayload:  # noqa: A002

@@ -43,11 +43,11 @@ class EnrolPayload:
     user_errors: list[UserError] = field(REACHED)
 
     @classmethod
-    def of(cls, outcome: Outcome, context: Context) -> Self:
+    def of(cls, outcome: Outcome) -> Self:
         """Return the answer to an enrolment."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
-            return cls(member=None, replayed=False, user_errors=[UserError.of(result, context)])
+            return cls(member=None, replayed=False, user_errors=[UserError.of(result)])
         return cls(member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])
 
 
@@ -60,11 +60,11 @@ class PreferencesPayload:
     user_errors: list[UserError] = field(REACHED)
 
     @classmethod
-    def of(cls, outcome: Outcome, context: Context) -> Self:
+    def of(cls, outcome: Outcome) -> Self:
         """Return the answer to a member's preferences."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
-            return cls(member=None, replayed=False, user_errors=[UserError.of(result, context)])
+            return cls(member=None, replayed=False, user_errors=[UserError.of(result)])
         return cls(member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])
 
 
@@ -87,7 +87,7 @@ class RecordEventPayload:
         """Return the answer to an event; `place` is its place within a batch."""
         result = as_refusal(outcome) if isinstance(outcome, Exception) else _committed(outcome)
         if isinstance(result, Refusal):
-            errors = [UserError.of(result, context, *place)]
+            errors = [UserError.of(result, *place)]
             return cls(entries=[], why=[], orders=[], member=None, replayed=False, user_errors=errors)
         views, entries = _entries(result, context)
         locale = locale_of(context, result.snapshot.member)
@@ -122,7 +122,7 @@ class OfferPayload:
         """Return the answer to an activation, a redemption or a note."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
-            errors = [UserError.of(result, context)]
+            errors = [UserError.of(result)]
             return cls(member_offer=None, entries=[], orders=[], member=None, replayed=False, user_errors=errors)
         programme, member = context.programme(), result.snapshot.member
         keys = (str(notice.params["offer"]) for notice in result.record.notices if "offer" in notice.params)
@@ -154,7 +154,7 @@ class OrderPayload:
         """Return the answer to an order, or to a step of one."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
-            errors = [UserError.of(result, context)]
+            errors = [UserError.of(result)]
             return cls(order=None, replacement=None, member=None, replayed=False, user_errors=errors)
         told = _orders(result, context)
         exchanged = {order.exchanged_for for order in result.orders}
@@ -183,7 +183,7 @@ class HoldPayload:
         """Return the answer to a hold or its release."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
-            return cls(hold=None, member=None, replayed=False, user_errors=[UserError.of(result, context)])
+            return cls(hold=None, member=None, replayed=False, user_errors=[UserError.of(result)])
         member = result.snapshot.member
         locale = locale_of(context, member)
         return cls(
@@ -209,9 +209,10 @@ class CatalogueItemPayload:
     def of(cls, stored: Stored | Refusal, context: Context) -> Self:
         """Return the answer to a change of the catalogue."""
         if isinstance(stored, Refusal):
-            errors = [UserError.of(stored, context)]
+            errors = [UserError.of(stored)]
             return cls(offer=None, reward=None, content=None, version=None, replayed=False, user_errors=errors)
-        programme, locale, channel, item = context.programme(), locale_of(context), context.channel, stored.item
+        programme, locale, channel = context.programme(), locale_of(context), context.channel
+        item = stored.item if not stored.retired else None
         return cls(
             offer=Offer.of(item, programme, locale, channel) if isinstance(item, domain_offer.Offer) else None,
             reward=Reward.of(item, programme, locale, channel, context.now())
@@ -240,6 +241,6 @@ class AdjustPointsPayload:
         """Return the answer to an adjustment."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
-            return cls(entries=[], member=None, replayed=False, user_errors=[UserError.of(result, context)])
+            return cls(entries=[], member=None, replayed=False, user_errors=[UserError.of(result)])
         _, entries = _entries(result, context)
         return cls(entries=entries, member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])

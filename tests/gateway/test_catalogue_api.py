@@ -176,9 +176,9 @@ async def test_only_programme_need_not_be_named(shop: Shop) -> None:
     assert fault.value.reason == "programme_missing"
     grocer = services.programmes.get("grocer")
     alone = replace(services, programmes=Programmes(services.database, [grocer]))
-    assert public_programme(Context(alone, None), None) is grocer
-    assert public_programme(Context(alone, None), "grocer") is grocer
-    assert public_programme(shop.context(Role.TILL), "coffee") is grocer
+    assert public_programme(Context(alone, None), None).key == "grocer"
+    assert public_programme(Context(alone, None), "grocer").key == "grocer"
+    assert public_programme(shop.context(Role.TILL), "coffee").key == "grocer"
     with pytest.raises(BadInput) as fault:
         public_programme(Context(alone, None), "coffee")
     assert (fault.value.reason, fault.value.params) == ("programme_unknown", {"programme": "coffee"})
@@ -431,24 +431,60 @@ REWARD = {"key": "mug", "kind": "PHYSICAL", "title": TEXTS, "description": TEXTS
 @pytest.mark.parametrize(
     ("kind", "definition", "fault"),
     [
-        ("CONTENT", [], ""),
-        ("CONTENT", "words", ""),
-        ("CONTENT", {}, ""),
-        ("CONTENT", {"key": "Upper", "title": "a", "body": "b"}, ""),
-        ("CONTENT", {"key": "a", "title": "a"}, ""),
-        ("CONTENT", {"key": "a", "title": {"de": "a", "en": "a"}, "body": "b"}, ""),
-        ("CONTENT", {"key": "a", "title": {"fr": "a"}, "body": "b"}, ""),
-        ("CONTENT", {"key": "a", "title": "a", "body": {"en": "b", "MOON": "c"}}, ""),
-        ("CONTENT", {"key": "a", "title": "a", "body": "b", "image": "ftp://c"}, ""),
-        ("CONTENT", {"key": "a", "title": "a", "body": "b", "footer": "c"}, ""),
-        ("OFFER", {**OFFER, "kind": "PERCENT_OFF"}, ""),
-        ("OFFER", {**OFFER, "audience": {"tiers": ["platinum"]}}, ""),
-        ("OFFER", {**OFFER, "audience": {"segments": ["nobody"]}}, ""),
-        ("OFFER", {**OFFER, "kind": "GIFT", "reward": "unicorn"}, ""),
-        ("OFFER", {**OFFER, "code": {"pool": "codes"}}, ""),
-        ("REWARD", {**REWARD, "points": -1}, ""),
-        ("REWARD", {**REWARD, "kind": "DIGITAL_CODE"}, ""),
-        ("REWARD", {**REWARD, "kind": "PARTNER"}, ""),
+        ("CONTENT", [], "it is no object"),
+        ("CONTENT", "words", "it is no object"),
+        ("CONTENT", {}, "key: is missing; add it; title: is missing; add it; body: is missing; add it"),
+        ("CONTENT", {"key": "Upper", "title": "a", "body": "b"}, "key: does not have the form ^[a-z][a-z0-9-]{0,39}$"),
+        ("CONTENT", {"key": "a", "title": "a"}, "body: is missing; add it"),
+        (
+            "CONTENT",
+            {"key": "a", "title": {"de": "a", "en": "a"}, "body": "b"},
+            "title: locale 'de' is not served; use fr, en, ar",
+        ),
+        (
+            "CONTENT",
+            {"key": "a", "title": {"fr": "a"}, "body": "b"},
+            "title: has no text in the programme's own locale 'en'; add it",
+        ),
+        (
+            "CONTENT",
+            {"key": "a", "title": "a", "body": {"en": "b", "MOON": "c"}},
+            "body: locale 'MOON' is not served; use fr, en, ar",
+        ),
+        (
+            "CONTENT",
+            {"key": "a", "title": "a", "body": "b", "image": "ftp://c"},
+            "image: does not have the form ^(https://|/)\\S{1,500}$",
+        ),
+        (
+            "CONTENT",
+            {"key": "a", "title": "a", "body": "b", "footer": "c"},
+            "footer: is not known here; check the spelling or remove it",
+        ),
+        ("OFFER", {**OFFER, "kind": "PERCENT_OFF"}, "PERCENT_OFF needs percent; add it"),
+        ("OFFER", {**OFFER, "audience": {"tiers": ["platinum"]}}, "audience.tiers: there is no tier 'platinum'"),
+        (
+            "OFFER",
+            {**OFFER, "audience": {"segments": ["nobody"]}},
+            "audience.segments: there is no segment 'nobody'; known: newcomers, regulars",
+        ),
+        (
+            "OFFER",
+            {**OFFER, "kind": "GIFT", "reward": "unicorn"},
+            "reward: there is no reward 'unicorn'; add it to rewards",
+        ),
+        (
+            "OFFER",
+            {**OFFER, "code": {"pool": "codes"}},
+            "a member gets a code of a pool by activating the offer; write activation: true",
+        ),
+        ("REWARD", {**REWARD, "points": -1}, "points: Input should be greater than or equal to 0"),
+        (
+            "REWARD",
+            {**REWARD, "kind": "DIGITAL_CODE"},
+            "DIGITAL_CODE needs pool, the name of the codes that it gives; add it",
+        ),
+        ("REWARD", {**REWARD, "kind": "PARTNER"}, "PARTNER needs partner, who gives it; add it"),
     ],
 )
 async def test_definition_that_cannot_be_used_is_refused_with_place_and_fix(

@@ -1,3 +1,4 @@
+from datetime import UTC, date, datetime
 from typing import Any
 
 import bson
@@ -7,19 +8,32 @@ from hypothesis import strategies as st
 from support.life import Life, lives, profiles, thorough
 from support.programme import read
 
-from loyalty.ledger import Record, record_hash
+from loyalty.event import Channel
+from loyalty.hold import Hold
+from loyalty.ledger import LotKey, Record, record_hash
 from loyalty.member import Profile
+from loyalty.offer import OfferUse
+from loyalty.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.reward import RewardKind
+from loyalty.supply import CounterKey, Supply
+from loyalty.text import Text
 from models.codec import (
     Document,
     counted_event_of,
     event_fields,
+    hold_document,
+    hold_of,
     member_document,
     member_of,
+    order_document,
+    order_of,
     profile_document,
     profile_of,
     record_document,
     record_id,
     record_of,
+    use_document,
+    use_of,
     without_none,
 )
 
@@ -57,6 +71,70 @@ def test_a_counted_event_comes_back_as_it_was(life: Life) -> None:
     for key, counted in life.counted.items():
         about = {"key": key, "sender": "till", "member": "member", "version": counted.version}
         assert counted_event_of(stored({**about, **event_fields(counted)})) == counted
+
+
+@thorough(40)
+@given(ANY_LIFE)
+def test_an_order_comes_back_as_it_was(life: Life) -> None:
+    for decision in life.decisions:
+        for order in decision.orders:
+            document = stored(order_document(order, life.programme.key))
+            assert (document["_id"], document["programme"]) == (order.id, life.programme.key)
+            assert order_of(document) == order
+
+
+@thorough(40)
+@given(ANY_LIFE)
+def test_a_hold_and_a_use_of_an_offer_come_back_as_they_were(life: Life) -> None:
+    for decision in life.decisions:
+        for hold in (*decision.member.holds, decision.hold):
+            assert hold is None or hold_of(stored(hold_document(hold))) == hold
+        for use in decision.member.offers.values():
+            assert use_of(stored(use_document(use))) == use
+
+
+def test_all_that_an_order_and_a_hold_may_say_comes_back() -> None:
+    text = Text({"en": "A film", "fr": "Un film"}, "en", {Channel.KIOSK: {"en": "Film"}})
+    lots = ((LotKey(date(2026, 1, 5), date(2027, 1, 31)), 60), (LotKey(date(2026, 1, 6), None), 40))
+    at = datetime(2026, 6, 15, 16, 0, 0, 123000, tzinfo=UTC)
+    took = (CounterKey(Supply.STOCK, "film"), CounterKey(Supply.SLOT, "film", at))
+    order = Order(
+        id="o",
+        number="AAAA-BBBB-CCCC",
+        member="m",
+        reward=Ordered("film", RewardKind.PARTNER, text, text, "leisure", 50, "/film.jpg", "Cinemas"),
+        quantity=2,
+        points=100,
+        state=OrderState.SHIPPED,
+        placed_at=at,
+        channel=Channel.KIOSK,
+        history=(OrderStep(OrderState.PLACED, at, "till"), OrderStep(OrderState.SHIPPED, at, "agent", "a note")),
+        lots=lots,
+        points_returned=50,
+        returned=1,
+        recipient=Recipient("Ann", "ann@example.org", "+33600000000", "Enjoy"),
+        delivery=Delivery("Ann", "1 Way", "1", "Here", "FR", "Left door", "s-1"),
+        appointment=at,
+        tracking_url="https://parcels.example/1",
+        took=((took[0], 2), (took[1], 1)),
+        pool="films",
+        code="f-1",
+        limit_key="film/relative",
+        limit_span="2026-W25",
+        placed_version=7,
+        origin="order/p",
+        exchanged_for="q",
+        version=9,
+    )
+    assert order_of(stored(order_document(order, "grocer"))) == order
+    assert stored(order_document(order, "grocer"))["programme"] == "grocer"
+    hold = Hold("h", 100, at, lots, "film", took, "films", "f-1", 7)
+    assert hold_of(stored(hold_document(hold))) == hold
+    bare = Hold("h", 0, at, ())
+    assert hold_of(stored(hold_document(bare))) == bare
+    use = OfferUse(at, "c-1", 2, at, 3, at, ("till/a", "till/b"))
+    assert use_of(stored(use_document(use))) == use
+    assert (use_document(OfferUse()), use_of({})) == ({}, OfferUse())
 
 
 @thorough(20)

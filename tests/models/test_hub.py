@@ -20,7 +20,7 @@ def first() -> Snapshot:
     life = Life(read("grocer"))
     cause = Cause("enrol", "till", "till", "form")
     life.decide(Enrol("sam", number_from(7), Profile("en"), None, Channel.STORE, None, BEGIN, cause))
-    return next_snapshot(None, life.member, life.decisions[0].record, life.programme.zone)
+    return next_snapshot(None, life.decisions[0], life.programme.zone)
 
 
 def version(first: Snapshot, number: int, member: str = "sam") -> Snapshot:

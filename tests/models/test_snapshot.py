@@ -26,7 +26,7 @@ def snapshots(life: Life) -> list[Snapshot]:
     told: list[Snapshot] = []
     for decision in life.decisions:
         before = told[-1] if told else None
-        told.append(next_snapshot(before, decision.member, decision.record, life.programme.zone))
+        told.append(next_snapshot(before, decision, life.programme.zone))
     return told
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 from support.catalogue import instant, offer, reward, segment
+from support.corner import Corner
 from support.shop import Clock, Shop
 
 from loyalty.catalogue import Catalogue
@@ -45,7 +46,7 @@ OFFERS = (
 
 
 @pytest.fixture
-async def corner(shop: Shop, database: Database) -> Shop:
+async def corner(shop: Shop, database: Database) -> Corner:
     """The shop on the corner: the grocer with a catalogue of few things."""
     grocer = shop.services.programmes.get("grocer")
     catalogue = Catalogue(OFFERS, REWARDS, (), [instant("big", "bowl", "500.00")])
@@ -53,14 +54,16 @@ async def corner(shop: Shop, database: Database) -> Shop:
     programme = replace(grocer, catalogue=catalogue, segments=nobody)
     for pool, codes in {"films": 5, "coupons": 2}.items():
         await load_codes(database, "grocer", pool, [f"{pool}-{n}" for n in range(codes)])
-    return Shop(replace(shop.services, programmes=Programmes(database, [programme])), shop.clock)
+    return Corner(replace(shop.services, programmes=Programmes(database, [programme])), shop.clock)
 
 
 @pytest.fixture
-async def other_corner(corner: Shop, clock: Clock, mongod: EmbeddedServer, database: Database) -> AsyncIterator[Shop]:
+async def other_corner(
+    corner: Corner, clock: Clock, mongod: EmbeddedServer, database: Database
+) -> AsyncIterator[Corner]:
     """The same shop through another process: nothing shared but the database. Its keys are its own."""
     other = connect(mongod.url, name=database.db.name)
     async with Committer(other) as committer:
         services: Services = replace(corner.services, database=other, committer=committer, reader=Reader(other))
-        yield Shop(services, clock, keys=(f"other-{n}" for n in range(10_000)))
+        yield Corner(services, clock, keys=(f"other-{n}" for n in range(10_000)))
     await other.close()

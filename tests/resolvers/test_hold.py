@@ -2,6 +2,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from support.corner import Corner
 from support.documents import documents
 from support.shop import Shop, committed, refused
 
@@ -13,12 +14,12 @@ from resolvers.audit import audit
 from resolvers.settlement import settle_due
 
 
-async def taken(shop: Shop, counter: str) -> int:
+async def taken(shop: Corner, counter: str) -> int:
     document = await shop.services.database.counters.find_one({"_id": counter})
     return document["taken"] if document is not None else 0
 
 
-async def code_states(shop: Shop, pool: str) -> list[str]:
+async def code_states(shop: Corner, pool: str) -> list[str]:
     return [document["state"] async for document in shop.services.database.codes.find({"pool": pool}).sort("_id")]
 
 
@@ -28,7 +29,7 @@ async def all_holds(shop: Shop) -> None:
     assert findings.broken_supplies == []
 
 
-async def test_a_hold_keeps_points_a_piece_and_a_code_that_its_order_gets(corner: Shop) -> None:
+async def test_a_hold_keeps_points_a_piece_and_a_code_that_its_order_gets(corner: Corner) -> None:
     member = await corner.earn(100)
     outcome = committed(await corner.hold(member, "boxed-film", key="cart-1"))
     hold = outcome.hold
@@ -49,7 +50,7 @@ async def test_a_hold_keeps_points_a_piece_and_a_code_that_its_order_gets(corner
     await all_holds(corner)
 
 
-async def test_a_hold_lets_go_by_itself_and_is_over_afterwards(corner: Shop) -> None:
+async def test_a_hold_lets_go_by_itself_and_is_over_afterwards(corner: Corner) -> None:
     member = await corner.earn(100)
     hold = committed(await corner.hold(member, "boxed-film", ttl_seconds=60)).hold
     assert hold is not None
@@ -72,7 +73,7 @@ async def test_a_hold_lets_go_by_itself_and_is_over_afterwards(corner: Shop) -> 
     await all_holds(corner)
 
 
-async def test_the_last_code_of_a_lapsed_hold_can_be_ordered_before_anybody_settles(corner: Shop) -> None:
+async def test_the_last_code_of_a_lapsed_hold_can_be_ordered_before_anybody_settles(corner: Corner) -> None:
     member = await corner.earn(700)
     for _ in range(4):
         await corner.place(member, "film")
@@ -83,7 +84,7 @@ async def test_the_last_code_of_a_lapsed_hold_can_be_ordered_before_anybody_sett
     await all_holds(corner)
 
 
-async def test_a_hold_is_released_by_its_member_or_staff_and_by_nobody_else(corner: Shop) -> None:
+async def test_a_hold_is_released_by_its_member_or_staff_and_by_nobody_else(corner: Corner) -> None:
     ann, bob = await corner.earn(100), await corner.earn(100)
     hold = committed(await corner.hold(ann, "mug")).hold
     assert hold is not None
@@ -103,7 +104,7 @@ async def test_a_hold_is_released_by_its_member_or_staff_and_by_nobody_else(corn
     await all_holds(corner)
 
 
-async def test_what_cannot_be_held_is_refused_and_changes_nothing(corner: Shop, subtests: pytest.Subtests) -> None:
+async def test_what_cannot_be_held_is_refused_and_changes_nothing(corner: Corner, subtests: pytest.Subtests) -> None:
     member, poor = await corner.earn(150), await corner.earn(20)
     first = committed(await corner.hold(member, "bowl", key="cart-1"))
     assert first.hold is not None
@@ -140,7 +141,7 @@ async def test_what_cannot_be_held_is_refused_and_changes_nothing(corner: Shop, 
 
 
 async def test_the_last_pieces_are_held_by_so_many_of_all_who_want_them_at_once(
-    corner: Shop, other_corner: Shop
+    corner: Corner, other_corner: Corner
 ) -> None:
     members = await asyncio.gather(*(corner.earn(100) for _ in range(30)))
     outcomes = await asyncio.gather(
@@ -155,7 +156,7 @@ async def test_the_last_pieces_are_held_by_so_many_of_all_who_want_them_at_once(
     await all_holds(corner)
 
 
-async def test_a_hold_that_is_ordered_and_released_at_once_is_one_of_both(corner: Shop, other_corner: Shop) -> None:
+async def test_a_hold_that_is_ordered_and_released_at_once_is_one_of_both(corner: Corner, other_corner: Corner) -> None:
     member = await corner.earn(100)
     for _ in range(5):
         hold = committed(await corner.hold(member, "mug")).hold

@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.corner import Corner
 from support.documents import documents
 from support.shop import Shop, committed, refused
 
@@ -17,12 +18,12 @@ from resolvers.fault import Forbidden
 from resolvers.offer import code_for
 
 
-async def taken(shop: Shop, counter: str) -> int:
+async def taken(shop: Corner, counter: str) -> int:
     document = await shop.services.database.counters.find_one({"_id": counter})
     return document["taken"] if document is not None else 0
 
 
-async def use_of(shop: Shop, member: str, offer: str) -> OfferUse:
+async def use_of(shop: Corner, member: str, offer: str) -> OfferUse:
     snapshot = await shop.services.reader.member("grocer", member)
     assert snapshot is not None
     return snapshot.member.offer_use(offer)
@@ -34,13 +35,13 @@ async def all_holds(shop: Shop) -> None:
     assert findings.broken_supplies == []
 
 
-async def own_code(shop: Shop, member: str, *, secret: bytes = b"a secret") -> str:
+async def own_code(shop: Corner, member: str, *, secret: bytes = b"a secret") -> str:
     snapshot = await shop.services.reader.member("grocer", member)
     assert snapshot is not None
     return member_code("OWN", programme="grocer", offer="own", number=snapshot.member.number, secret=secret)
 
 
-async def test_a_use_counts_for_the_member_and_for_all(corner: Shop) -> None:
+async def test_a_use_counts_for_the_member_and_for_all(corner: Corner) -> None:
     member = await corner.member()
     outcome = committed(await corner.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     use = outcome.snapshot.member.offer_use("five")
@@ -50,13 +51,16 @@ async def test_a_use_counts_for_the_member_and_for_all(corner: Shop) -> None:
     again = committed(await corner.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     assert (again.replayed, again.record) == (True, outcome.record)
     before = await documents(corner.services.database)
-    for about in ({"offer": "ten"}, {"offer": "five", "purchase_key": "basket-2"}):
+    other: list[dict[str, Any]] = [{"offer": "ten"}, {"offer": "five", "purchase_key": "basket-2"}]
+    for about in other:
         assert refused(await corner.redeem(member, key="till-1", **about)).code is RefusalCode.KEY_REUSED
     assert await documents(corner.services.database) == before
     await all_holds(corner)
 
 
-async def test_what_cannot_be_redeemed_is_refused_and_changes_nothing(corner: Shop, subtests: pytest.Subtests) -> None:
+async def test_what_cannot_be_redeemed_is_refused_and_changes_nothing(
+    corner: Corner, subtests: pytest.Subtests
+) -> None:
     member, other = await corner.member(), await corner.member()
     committed(await corner.redeem(member, offer="five"))
     bought = (await corner.buy(other, "5.00", key="others")).record.cause.key
@@ -122,13 +126,13 @@ async def test_what_cannot_be_redeemed_is_refused_and_changes_nothing(corner: Sh
     assert await documents(corner.services.database) == before
 
 
-async def test_a_shared_code_is_typed_as_people_type(corner: Shop) -> None:
+async def test_a_shared_code_is_typed_as_people_type(corner: Corner) -> None:
     member = await corner.member()
     outcome = committed(await corner.redeem(member, code=" fi ve "))
     assert outcome.snapshot.member.offer_use("five").uses == 1
 
 
-async def test_a_members_own_code_says_who_it_is(corner: Shop) -> None:
+async def test_a_members_own_code_says_who_it_is(corner: Corner) -> None:
     member = await corner.member()
     code = await own_code(corner, member)
     outcome = committed(await corner.redeem(code=code.lower()))
@@ -136,7 +140,7 @@ async def test_a_members_own_code_says_who_it_is(corner: Shop) -> None:
     assert committed(await corner.redeem(member, code=code)).snapshot.member.offer_use("own").uses == 2
 
 
-async def test_a_code_of_a_pool_is_given_at_activation_and_says_who_it_is(corner: Shop) -> None:
+async def test_a_code_of_a_pool_is_given_at_activation_and_says_who_it_is(corner: Corner) -> None:
     ann, bob, cat = await corner.member(), await corner.member(), await corner.member()
     given = committed(await corner.activate(ann, "pooled", key="tap-1"))
     assert given.snapshot.member.offer_use("pooled").code == "coupons-0"
@@ -156,7 +160,7 @@ async def test_a_code_of_a_pool_is_given_at_activation_and_says_who_it_is(corner
     await all_holds(corner)
 
 
-async def test_the_code_is_shown_while_it_may_be_redeemed(corner: Shop) -> None:
+async def test_the_code_is_shown_while_it_may_be_redeemed(corner: Corner) -> None:
     member = await corner.member()
     snapshot = await corner.services.reader.member("grocer", member)
     assert snapshot is not None
@@ -175,7 +179,7 @@ async def test_the_code_is_shown_while_it_may_be_redeemed(corner: Shop) -> None:
     assert shown("pooled", activated, OfferState.ACTIVATED) == "coupons-7"
 
 
-async def test_of_many_uses_of_a_single_use_offer_at_once_there_is_one(corner: Shop, other_corner: Shop) -> None:
+async def test_of_many_uses_of_a_single_use_offer_at_once_there_is_one(corner: Corner, other_corner: Corner) -> None:
     member = await corner.member()
     outcomes = await asyncio.gather(
         *(
@@ -191,7 +195,9 @@ async def test_of_many_uses_of_a_single_use_offer_at_once_there_is_one(corner: S
     await all_holds(corner)
 
 
-async def test_the_uses_of_all_members_together_are_never_more_than_there_are(corner: Shop, other_corner: Shop) -> None:
+async def test_the_uses_of_all_members_together_are_never_more_than_there_are(
+    corner: Corner, other_corner: Corner
+) -> None:
     members = await asyncio.gather(*(corner.member() for _ in range(30)))
     outcomes = await asyncio.gather(
         *((corner, other_corner)[place % 2].redeem(member, code="FIVE") for place, member in enumerate(members))
@@ -202,7 +208,7 @@ async def test_the_uses_of_all_members_together_are_never_more_than_there_are(co
     await all_holds(corner)
 
 
-async def test_a_budget_is_never_exceeded_and_the_last_gets_what_is_left(corner: Shop, other_corner: Shop) -> None:
+async def test_a_budget_is_never_exceeded_and_the_last_gets_what_is_left(corner: Corner, other_corner: Corner) -> None:
     members = await asyncio.gather(*(corner.member() for _ in range(12)))
     outcomes = await asyncio.gather(
         *((corner, other_corner)[place % 2].redeem(member, offer="bonus") for place, member in enumerate(members))
@@ -214,7 +220,7 @@ async def test_a_budget_is_never_exceeded_and_the_last_gets_what_is_left(corner:
 
 
 @pytest.mark.parametrize("redeemed_first", [True, False])
-async def test_a_multiplier_acts_in_its_purchase_whichever_is_told_first(corner: Shop, redeemed_first: bool) -> None:
+async def test_a_multiplier_acts_in_its_purchase_whichever_is_told_first(corner: Corner, redeemed_first: bool) -> None:
     member = await corner.member()
 
     async def redeem() -> None:
@@ -238,7 +244,7 @@ async def test_a_multiplier_acts_in_its_purchase_whichever_is_told_first(corner:
     await all_holds(corner)
 
 
-async def test_a_redemption_and_its_purchase_may_come_in_the_same_moment(corner: Shop, other_corner: Shop) -> None:
+async def test_a_redemption_and_its_purchase_may_come_in_the_same_moment(corner: Corner, other_corner: Corner) -> None:
     members = await asyncio.gather(*(corner.member() for _ in range(10)))
     calls: list[Any] = []
     for place, member in enumerate(members):
@@ -258,7 +264,7 @@ async def test_a_redemption_and_its_purchase_may_come_in_the_same_moment(corner:
     await all_holds(corner)
 
 
-async def test_a_gift_is_an_order_of_its_own(corner: Shop) -> None:
+async def test_a_gift_is_an_order_of_its_own(corner: Corner) -> None:
     members = await asyncio.gather(*(corner.member() for _ in range(6)))
     for member in members[:5]:
         [order] = committed(await corner.redeem(member, offer="gift")).orders
@@ -270,7 +276,7 @@ async def test_a_gift_is_an_order_of_its_own(corner: Shop) -> None:
     await all_holds(corner)
 
 
-async def test_a_member_acts_for_itself_alone(corner: Shop) -> None:
+async def test_a_member_acts_for_itself_alone(corner: Corner) -> None:
     ann, bob = await corner.member(), await corner.member()
     before = await documents(corner.services.database)
     with pytest.raises(Forbidden):

@@ -81,12 +81,12 @@ def context() -> Any:
     return Context(services=None, actor=None, locale="fr")  # type: ignore[arg-type]
 
 
-def test_refusal_is_told_with_its_place_in_the_input() -> None:
+async def test_refusal_is_told_with_its_place_in_the_input() -> None:
     refused = Refusal(RefusalCode.INVALID, "sku_missing", ("purchase", "lines", "2", "sku"))
-    error = UserError.of(refused, context())
+    error = UserError.of(refused)
     assert (error.code, error.path) == (RefusalCode.INVALID, ["input", "purchase", "lines", "2", "sku"])
-    assert error.message == "Le sku est vide. Dites ce qui a été vendu."
-    assert UserError.of(refused, context(), "7").path == ["input", "7", "purchase", "lines", "2", "sku"]
+    assert await error.words(context()) == "Le sku est vide. Dites ce qui a été vendu."
+    assert UserError.of(refused, "7").path == ["input", "7", "purchase", "lines", "2", "sku"]
 
 
 def test_fault_of_one_event_of_a_batch_is_its_refusal() -> None:

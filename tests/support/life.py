@@ -9,13 +9,18 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide
+from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide, needs
 from loyalty.decision import Decision
 from loyalty.event import Channel, CountedEvent, Event, Purchase, PurchaseLine
 from loyalty.ledger import Cause, Record
 from loyalty.member import Member, Profile
 from loyalty.number import number_from
+from loyalty.offer import purchase_ref
+from loyalty.order import Delivery, OrderState, Recipient
+from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
 from loyalty.programme import Programme
+from loyalty.redemption import ActivateOffer, NoteOffers, RedeemOffer
+from support.shared import Shared
 
 BEGIN = datetime(2026, 1, 5, 9, 30, 15, 123000, tzinfo=UTC)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -39,6 +44,7 @@ class Life:
     programme: Programme
     decisions: list[Decision] = field(default_factory=list)
     counted: dict[str, CountedEvent] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
     now: datetime = BEGIN
 
     @property
@@ -51,9 +57,12 @@ class Life:
 
     def decide(self, command: Command) -> None:
         """Let a command take effect, if the rules allow it."""
-        decision = decide(command, self.member if self.decisions else None, self.programme, self.now)
+        member = self.member if self.decisions else None
+        facts = self.shared.facts(needs(command, member, self.programme), "member")
+        decision = decide(command, member, self.programme, self.now, facts)
         if not isinstance(decision, Decision):
             return
+        self.shared.adopt(decision)
         self.decisions.append(decision)
         for counted in (decision.counted, decision.amended):
             if counted is not None:
@@ -87,8 +96,11 @@ JSON = st.recursive(
 
 @st.composite
 def lives(draw: st.DrawFn, programme: Programme) -> Life:
-    """Return lives of up to a dozen happenings: purchases, refunds, visits, corrections, time passing."""
+    """Return lives of up to 16 happenings: purchases, refunds, corrections, offers, orders, holds, time passing."""
     life = Life(programme)
+    for reward in programme.catalogue.rewards.values():
+        if reward.pool is not None:
+            life.shared.load(reward.pool, *(f"{reward.pool}-{number}" for number in range(3)))
     enrolment = Enrol(
         "member",
         number_from(7),
@@ -100,10 +112,48 @@ def lives(draw: st.DrawFn, programme: Programme) -> Life:
         Cause("enrol", "till", "till", "enrolment"),
     )
     life.decide(enrolment)
-    for number in range(draw(st.integers(0, 12))):
-        life.now += timedelta(milliseconds=draw(st.integers(0, 90 * 24 * 3600 * 1000)))
-        life.decide(_command(draw, life, f"key-{number}"))
+    rich = draw(st.booleans())
+    if rich:
+        life.decide(AdjustPoints(3000, Cause("adjust", "agent", "agent", "to begin with", "a gift")))
+    for number in range(draw(st.integers(0, 16) | st.integers(8, 16))):
+        life.now += timedelta(milliseconds=draw(st.integers(0, 600_000) | st.integers(0, 90 * 24 * 3600 * 1000)))
+        shops = draw(st.booleans()) or (rich and draw(st.booleans()))
+        life.decide((_shopping if shops else _command)(draw, life, f"key-{number}"))
     return life
+
+
+def _shopping(draw: st.DrawFn, life: Life, key: str) -> Command:
+    """Return what a member does with offers, rewards, orders and holds."""
+    kind = draw(st.sampled_from(["order", "order", "step", "step", "hold", "release", "activate", "redeem", "note"]))
+    catalogue, cause = life.programme.catalogue, Cause(kind, draw(st.sampled_from(["member", "agent"])), "till", key)
+    channel = draw(st.sampled_from(Channel))
+    offer = draw(st.sampled_from([*catalogue.offers]))
+    reward = draw(st.sampled_from(sorted(catalogue.rewards.values(), key=lambda reward: reward.points)[:6])).key
+    orders, holds = [*life.shared.orders], [hold.id for hold in life.member.holds]
+    match kind:
+        case "step" if orders:
+            order, state = draw(st.sampled_from(orders)), draw(st.sampled_from(OrderState))
+            if state is OrderState.CANCELLED:
+                return CancelOrder(order, replace(cause, reason=draw(st.none() | TEXTS)))
+            swap = reward if state is OrderState.EXCHANGED else None
+            return AdvanceOrder(order, state, replace(cause, role="agent"), draw(st.none() | TEXTS), exchange_for=swap)
+        case "release" if holds:
+            return ReleaseHold(draw(st.sampled_from(holds)), cause)
+        case "hold":
+            kept = draw(st.none() | st.just(reward))
+            return HoldPoints(kept, draw(st.none() | st.integers(0, 50)), draw(st.integers(1, 3600)), channel, cause)
+        case "activate":
+            return ActivateOffer(offer, channel, cause)
+        case "redeem":
+            bought = draw(st.none() | st.sampled_from([*life.counted.values()])) if life.counted else None
+            purchase = purchase_ref("till", bought.event.key if bought else draw(TEXTS))
+            return RedeemOffer(offer, purchase, channel, draw(st.none() | TEXTS), life.now, cause, bought)
+        case "note":
+            return NoteOffers((offer,), draw(st.sampled_from([(), (offer,)])), cause)
+    hold = draw(st.none() | st.sampled_from(holds)) if holds else None
+    recipient = draw(st.none() | st.builds(Recipient, TEXTS, st.none() | TEXTS, st.none() | TEXTS, st.none() | TEXTS))
+    delivery = draw(st.none() | st.builds(Delivery, TEXTS, TEXTS, TEXTS, TEXTS, st.just("FR"), st.none() | TEXTS))
+    return PlaceOrder(reward, draw(st.sampled_from([1, 1, 2])), channel, cause, hold, recipient, None, delivery)
 
 
 def _command(draw: st.DrawFn, life: Life, key: str) -> Command:

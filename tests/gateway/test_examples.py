@@ -1,0 +1,56 @@
+"""The playground's examples: every one runs as it stands, for the role that it is for."""
+
+import json
+from typing import Any
+
+import pytest
+from support.api import data
+from support.gateway import GatewayProcess, next_message
+
+SUBSCRIPTIONS = {"My status, live", "My news, live", "Follow that text, live"}
+
+
+async def session(gateway: GatewayProcess) -> dict[str, Any]:
+    """Return what the playground starts with."""
+    async with gateway.client() as client:
+        found: dict[str, Any] = (await client.get("/dev/session")).json()
+        return found
+
+
+async def token_for(gateway: GatewayProcess, role: str, number: str) -> str:
+    """Return a token as the playground gets it."""
+    async with gateway.client() as client:
+        member = number if role == "member" else None
+        answer = await client.post("/dev/token", json={"role": role, "member": member})
+        return str(answer.json()["token"])
+
+
+async def test_every_example_runs_as_it_stands(development_gateway: GatewayProcess) -> None:
+    gateway = development_gateway
+    started = await session(gateway)
+    number = started["members"][0]["number"]
+    titles = [example["title"] for example in started["examples"]]
+    assert len(set(titles)) == len(titles)
+    assert {*titles} >= SUBSCRIPTIONS
+    for example in started["examples"]:
+        if example["title"] in SUBSCRIPTIONS:
+            continue
+        token = await token_for(gateway, example["role"], number)
+        answer = data(await gateway.ask(token, example["query"], **example["variables"]))
+        for found in answer.values():
+            assert found is not None, example["title"]
+            assert found.get("userErrors", []) == [], example["title"]
+
+
+@pytest.mark.parametrize("title", sorted(SUBSCRIPTIONS))
+async def test_every_live_example_tells_something_at_once(development_gateway: GatewayProcess, title: str) -> None:
+    gateway = development_gateway
+    started = await session(gateway)
+    [example] = [example for example in started["examples"] if example["title"] == title]
+    token = await token_for(gateway, example["role"], started["members"][0]["number"])
+    async with gateway.socket(token) as socket:
+        payload = {"query": example["query"], "variables": example["variables"]}
+        await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": payload}))
+        message = await next_message(socket)
+    assert message["type"] == "next"
+    assert len(data(message["payload"])) == 1

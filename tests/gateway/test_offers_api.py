@@ -1,0 +1,448 @@
+"""Offers and rewards as they stand for a member: best first, why, what may be done with them, and who may look."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.api import Person, ask_as, code_of, data, enrol, refusal_of
+from support.bazaar import Bazaar
+from support.terminal import carillon
+
+from schema.ids import from_global_id, global_id
+
+OFFERS = """query ($first: Int, $after: String, $states: [OfferState!], $channel: Channel) {
+  me {
+    offers(first: $first, after: $after, states: $states, channel: $channel) {
+      edges { cursor node { offer { id key title direction } state code usesLeft expiresAt why } }
+      pageInfo { hasNextPage hasPreviousPage endCursor }
+    }
+  }
+}"""
+REWARDS = """query ($first: Int, $after: String, $category: String, $eligible: Boolean) {
+  me {
+    rewards(first: $first, after: $after, category: $category, eligible: $eligible) {
+      edges { cursor node { reward { id key title } eligible missingPoints reasons } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+}"""
+USED = "memberOffer { state usesLeft code why offer { id } } member { version }"
+ON = {"first_day": "2026-01-01", "kind": "SERVICE"}
+# Before all that other tests have put on.
+FIRST = {**ON, "weight": 900}
+
+
+async def offers_of(person: Person, **about: Any) -> list[dict[str, Any]]:
+    """Return a page of a member's offers."""
+    answer = data(await ask_as(person.gateway, person.token(), OFFERS, **{"first": 100, **about}))
+    return [edge["node"] for edge in answer["me"]["offers"]["edges"]]
+
+
+async def offer_of(person: Person, id_: str, **about: Any) -> dict[str, Any] | None:
+    """Return one of a member's offers as it stands, None where it is not shown."""
+    found = [node for node in await offers_of(person, **about) if node["offer"]["id"] == id_]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+async def rewards_of(person: Person, **about: Any) -> list[dict[str, Any]]:
+    """Return a page of a member's rewards."""
+    answer = data(await ask_as(person.gateway, person.token(), REWARDS, **{"first": 100, **about}))
+    return [edge["node"] for edge in answer["me"]["rewards"]["edges"]]
+
+
+async def in_pages(person: Person, query: str, field: str, size: int, **about: Any) -> list[str]:
+    """Return the keys of a whole list, read page by page."""
+    keys: list[str] = []
+    after: str | None = None
+    while True:
+        answer = await person.gateway.ask(person.token(), query, first=size, after=after, **about)
+        page = data(answer)["me"][f"{field}s"]
+        keys += [edge["node"][field]["key"] for edge in page["edges"]]
+        assert page["pageInfo"]["endCursor"] == page["edges"][-1]["cursor"]
+        if not page["pageInfo"]["hasNextPage"]:
+            return keys
+        after = page["pageInfo"]["endCursor"]
+
+
+# Offers, best first
+
+
+async def test_offers_come_best_first_the_same_each_time_and_on_both_gateways(bazaar: Bazaar, person: Person) -> None:
+    heavy = await bazaar.put("OFFER", **{**FIRST, "weight": 950})
+    alike = sorted([await bazaar.put("OFFER", **FIRST) for _ in range(3)], key=lambda id_: from_global_id(id_)[1])
+    light = await bazaar.put("OFFER", **{**FIRST, "weight": 890})
+    whole = await offers_of(person)
+    assert [node["offer"]["id"] for node in whole if node["offer"]["id"] in {heavy, *alike, light}] == [
+        heavy,
+        *alike,
+        light,
+    ]
+    assert await offers_of(person) == whole
+    other = Person(bazaar.gateways[1], person.id, person.number)
+    assert await offers_of(other) == whole
+    keys = [node["offer"]["key"] for node in whole]
+    assert len(set(keys)) == len(keys) < 100
+    for size in (3, 7, 100):
+        assert await in_pages(person, OFFERS, "offer", size) == keys
+
+
+async def test_offer_says_why_it_is_shown_in_three_languages(bazaar: Bazaar) -> None:
+    topic = f"T{uuid4().hex[:8].upper()}"
+    today = datetime.now(ZoneInfo("America/New_York")).date()
+    ids = {
+        "favourite": await bazaar.put("OFFER", **FIRST, categories=[topic]),
+        "everybody": await bazaar.put("OFFER", **FIRST),
+        "newcomers": await bazaar.put("OFFER", **FIRST, audience={"segments": ["newcomers"]}),
+        "green": await bazaar.put("OFFER", **FIRST, audience={"tiers": ["green"]}),
+        "ends": await bazaar.put("OFFER", **FIRST, last_day=(today + timedelta(days=2)).isoformat()),
+    }
+    person = await enrol(bazaar.gateways[0], locale="fr")
+    line = {"sku": "milk", "amount": "9.00", "category": topic}
+    await person.buy(purchase={"total": "9.00", "currency": "USD", "lines": [line]})
+    name = topic.capitalize()
+    whys = {
+        "en": [f"Because you often choose {name}", "For all members", "For you: Members of the last 90 days"],
+        "fr": [
+            f"Parce que vous choisissez souvent {name}",
+            "Pour tous les membres",
+            "Pour vous : Membres depuis moins de 90 jours",
+        ],
+        "ar": [f"لأنك تختار {name} كثيرا", "لكل الأعضاء", "لك: أعضاء آخر 90 يوما"],
+    }
+    tiers = {"en": "For your status: Green", "fr": "Pour votre statut : Vert", "ar": "لفئتك: أخضر"}
+    ends = {
+        "en": "Ends soon: 3 days left",
+        "fr": "Bientôt terminée : plus que 3 jours",
+        "ar": "ينتهي قريبا: بقي 3 أيام",
+    }
+    for asked in ("en", "fr", "ar", None):
+        shown = {node["offer"]["id"]: node for node in await offers_of(person, locale=asked)}
+        told = asked or "fr"
+        assert [shown[ids[name]]["why"] for name in ("favourite", "everybody", "newcomers")] == whys[told]
+        assert shown[ids["green"]]["why"] == tiers[told]
+        assert shown[ids["ends"]]["why"] == ends[told]
+        assert shown[ids["green"]]["offer"]["direction"] == ("RTL" if told == "ar" else "LTR")
+    # What is bought comes before what is not; nobody else sees it there.
+    order = [node["offer"]["id"] for node in await offers_of(person)]
+    assert order.index(ids["favourite"]) < order.index(ids["newcomers"]) < order.index(ids["everybody"])
+    stranger = await enrol(bazaar.gateways[0])
+    order = [node["offer"]["id"] for node in await offers_of(stranger)]
+    assert order.index(ids["newcomers"]) < order.index(ids["favourite"])
+
+
+async def test_offer_for_others_or_elsewhere_is_not_shown(bazaar: Bazaar, person: Person) -> None:
+    gold = await bazaar.put("OFFER", **FIRST, audience={"tiers": ["gold"]})
+    at_kiosk = await bazaar.put("OFFER", **FIRST, channels=["KIOSK"])
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    coming = await bazaar.put("OFFER", **{**FIRST, "first_day": tomorrow})
+    over = await bazaar.put("OFFER", **FIRST, last_day="2026-01-02")
+    shown = {node["offer"]["id"] for node in await offers_of(person)}
+    assert shown.isdisjoint({gold, at_kiosk, coming, over})
+    assert await offer_of(person, at_kiosk, channel="KIOSK") is not None
+    query = OFFERS.replace(", $channel: Channel", "").replace(", channel: $channel", "")
+    by_header = data(await ask_as(person.gateway, person.token(), query, channel="KIOSK", first=100))
+    assert at_kiosk in {edge["node"]["offer"]["id"] for edge in by_header["me"]["offers"]["edges"]}
+    await person.buy("2500.00")
+    assert await offer_of(person, gold) is not None
+
+
+async def test_states_narrow_the_offers(bazaar: Bazaar, person: Person) -> None:
+    fresh = await bazaar.put("OFFER", **FIRST)
+    taken = await bazaar.put("OFFER", **FIRST, activation=True)
+    used = await bazaar.put("OFFER", **FIRST)
+    await bazaar.done(person.token(), "activateOffer", USED, offer=taken)
+    at_till = {"member": person.by, "channel": "STORE"}
+    await bazaar.done(bazaar.token("till"), "redeemOffer", USED, offer=used, **at_till)
+    by_state = {fresh: "AVAILABLE", taken: "ACTIVATED", used: "REDEEMED"}
+    for states in (["AVAILABLE"], ["ACTIVATED"], ["REDEEMED"], ["EXPIRED"], ["ACTIVATED", "REDEEMED"]):
+        shown = await offers_of(person, states=states)
+        assert {node["offer"]["id"] for node in shown} & by_state.keys() == {
+            id_ for id_, state in by_state.items() if state in states
+        }
+        assert {node["state"] for node in shown} <= {*states}
+    whole = await offers_of(person)
+    assert whole[0]["offer"]["id"] == taken
+    assert whole[-1]["offer"]["id"] == used
+    assert (whole[0]["why"], whole[-1]["why"]) == ("You activated it", "You have used it")
+    assert await in_pages(person, OFFERS, "offer", 1, states=["ACTIVATED", "REDEEMED"]) == [
+        whole[0]["offer"]["key"],
+        whole[-1]["offer"]["key"],
+    ]
+
+
+async def test_code_is_there_as_long_as_it_may_be_redeemed(bazaar: Bazaar, person: Person, tmp_path: Path) -> None:
+    shared = f"S{uuid4().hex[:8].upper()}"
+    prefix = f"M{uuid4().hex[:8].upper()}"
+    pool = f"pool-{uuid4().hex[:8]}"
+    file = tmp_path / "codes.txt"
+    file.write_text(f"{pool}-1\n", encoding="utf-8")
+    assert (await carillon("codes", "load", pool, str(file), "--data-dir", bazaar.data_dir())).code == 0
+    for_all = await bazaar.put("OFFER", **FIRST, code={"shared": shared})
+    own = await bazaar.put("OFFER", **FIRST, code={"member": prefix}, activation=True, uses={"per_member": 2})
+    pooled = await bazaar.put("OFFER", **FIRST, code={"pool": pool}, activation=True)
+    plain = await bazaar.put("OFFER", **FIRST)
+
+    async def codes() -> list[str | None]:
+        shown = {node["offer"]["id"]: node for node in await offers_of(person)}
+        return [shown[id_]["code"] for id_ in (for_all, own, pooled, plain)]
+
+    assert await codes() == [shared, None, None, None]
+    activated = await bazaar.done(person.token(), "activateOffer", USED, offer=own)
+    own_code = activated["memberOffer"]["code"]
+    assert own_code.startswith(f"{prefix}-{person.number}-")
+    assert (await bazaar.done(person.token(), "activateOffer", USED, offer=pooled))["memberOffer"]["code"] == (
+        f"{pool}-1"
+    )
+    assert await codes() == [shared, own_code, f"{pool}-1", None]
+    till = bazaar.token("till")
+    for left, state in ((1, "ACTIVATED"), (0, "REDEEMED")):
+        used = await bazaar.done(till, "redeemOffer", USED, code=own_code, channel="STORE")
+        assert used["memberOffer"] == {
+            "state": state,
+            "usesLeft": left,
+            "code": own_code if left else None,
+            "why": "You activated it" if left else "You have used it",
+            "offer": {"id": own},
+        }
+    await bazaar.done(till, "redeemOffer", USED, code=f" {shared.lower()} ", member=person.by, channel="STORE")
+    await bazaar.done(till, "redeemOffer", USED, code=f"{pool}-1", channel="STORE")
+    assert await codes() == [None, None, None, None]
+    # The pool is empty, and somebody else's or a made-up code is none.
+    late = await enrol(person.gateway)
+    gone = await bazaar.act(late.token(), "activateOffer", USED, offer=pooled)
+    assert refusal_of(gone) == ("OUT_OF_STOCK", "input.offer")
+    made_up = await bazaar.act(till, "redeemOffer", USED, code=f"{own_code[:-8]}AAAAAAAA", channel="STORE")
+    assert refusal_of(made_up) == ("NOT_FOUND", "input.code")
+    of_another = await bazaar.act(till, "redeemOffer", USED, code=own_code, member=late.by, channel="STORE")
+    assert refusal_of(of_another) == ("CONFLICT", "input.code")
+
+
+async def test_offer_that_was_seen_or_refused_moves_down(bazaar: Bazaar, person: Person) -> None:
+    keys = [f"offer-{uuid4().hex[:12]}" for _ in range(3)]
+    ids = [await bazaar.put("OFFER", **{**FIRST, "key": key}) for key in sorted(keys)]
+
+    async def order() -> list[str]:
+        return [node["offer"]["id"] for node in await offers_of(person) if node["offer"]["id"] in ids]
+
+    first, second, third = ids
+    assert await order() == [first, second, third]
+    told = {"key": uuid4().hex, "seen": [first]}
+    noted = await bazaar.done(person.token(), "noteOffers", USED, **told)
+    assert noted["memberOffer"] is None
+    assert await order() == [second, third, first]
+    again = await bazaar.done(person.token(), "noteOffers", USED, **told)
+    assert (again["replayed"], again["member"]) == (True, noted["member"])
+    await bazaar.done(bazaar.token("kiosk"), "noteOffers", member=person.by, seen=[first], refused=[second])
+    assert await order() == [third, first, second]
+    whole = [node["offer"]["id"] for node in await offers_of(person)]
+    assert whole[-1] == second
+    # Who activates it after all has it first.
+    before = await person.state()
+    stranger = global_id("Offer", "coffee", "pastry-1")
+    for wrong in (third[:-4], stranger, "nothing", global_id("Reward", "grocer", "bread")):
+        payload = await bazaar.act(person.token(), "noteOffers", seen=[third], refused=[first, wrong])
+        assert refusal_of(payload) == ("NOT_FOUND", "input.refused.1")
+    many = await bazaar.act(person.token(), "noteOffers", seen=[third] * 101)
+    assert refusal_of(many) == ("LIMIT_REACHED", "input.seen")
+    assert await person.state() == before
+    assert await order() == [third, first, second]
+
+
+# Rewards, best first
+
+
+async def test_rewards_that_can_be_had_come_before_those_to_save_for(bazaar: Bazaar) -> None:
+    category = f"shelf-{uuid4().hex[:8]}"
+    shelf = {"kind": "PHYSICAL", "category": category}
+    dear = await bazaar.put("REWARD", **shelf, points=1000)
+    near = await bazaar.put("REWARD", **shelf, points=120)
+    cheap = await bazaar.put("REWARD", **shelf, points=50)
+    gold = await bazaar.put("REWARD", **shelf, points=10, audience={"tiers": ["gold"]})
+    gone = await bazaar.put("REWARD", **shelf, points=10, stock=0)
+    once = await bazaar.put("REWARD", **shelf, points=0, limit={"orders": 1, "per": "ever"})
+    closed = await bazaar.put("REWARD", **shelf, points=10, window={"first_day": "2090-01-01"})
+    over = await bazaar.put("REWARD", **shelf, points=10, window={"last_day": "2026-01-02"})
+    [person] = await bazaar.newcomers(1, points=100)
+    await bazaar.done(person.token(), "placeOrder", reward=once, channel="APP")
+
+    shown = await rewards_of(person, category=category)
+    standing = {node["reward"]["id"]: (node["eligible"], node["missingPoints"], node["reasons"]) for node in shown}
+    assert standing == {
+        cheap: (True, 0, []),
+        near: (False, 20, []),
+        dear: (False, 900, []),
+        gold: (False, 0, ["This reward is for members from the status Gold. Choose another one."]),
+        gone: (False, 0, ["Nothing is left of this reward. Choose another one."]),
+        once: (
+            False,
+            0,
+            ["This reward can be ordered 1 times (in all). Come back later, or choose another one."],
+        ),
+        closed: (
+            False,
+            0,
+            ["This reward can be ordered again from 2090-01-01T00:00-05:00. Come back then."],
+        ),
+        over: (False, 0, ["This reward can no longer be ordered. Choose another one."]),
+    }
+    ids = [node["reward"]["id"] for node in shown]
+    assert ids[:3] == [cheap, near, dear]
+    assert await rewards_of(person, category=category) == shown
+    assert [node["reward"]["id"] for node in await rewards_of(person, category=category, eligible=True)] == [cheap]
+    assert [node["reward"]["id"] for node in await rewards_of(person, category=category, eligible=False)] == ids[1:]
+    keys = [node["reward"]["key"] for node in shown]
+    for size in (1, 3):
+        assert await in_pages(person, REWARDS, "reward", size, category=category) == keys
+    assert await rewards_of(person, category="no-such-shelf") == []
+    # In the member's words; and what is told is what an order is refused with.
+    for locale, words in (
+        ("fr", "Cette récompense est épuisée. Choisissez-en une autre."),
+        ("ar", "نفدت هذه المكافأة. اختر غيرها."),
+    ):
+        node = next(
+            node for node in await rewards_of(person, category=category, locale=locale) if node["reward"]["id"] == gone
+        )
+        assert node["reasons"] == [words]
+    for id_, code in (
+        (gold, "NOT_ELIGIBLE"),
+        (gone, "OUT_OF_STOCK"),
+        (once, "LIMIT_REACHED"),
+        (closed, "NOT_ELIGIBLE"),
+    ):
+        refused = await bazaar.act(person.token(), "placeOrder", reward=id_, channel="APP")
+        assert refusal_of(refused) == (code, "input.reward")
+    assert refusal_of(await bazaar.act(person.token(), "placeOrder", reward=over, channel="APP")) == (
+        "EXPIRED",
+        "input.reward",
+    )
+    assert refusal_of(await bazaar.act(person.token(), "placeOrder", reward=near, channel="APP")) == (
+        "INSUFFICIENT_POINTS",
+        "input.reward",
+    )
+
+
+# Who may look
+
+
+async def test_member_sees_and_acts_for_itself_alone(bazaar: Bazaar, person: Person) -> None:
+    other = await enrol(person.gateway)
+    offer = await bazaar.put("OFFER", **FIRST, activation=True)
+    before = await other.state()
+    query = "query ($by: MemberKey!) { member(by: $by) { offers { edges { cursor } } } }"
+    assert code_of(await person.gateway.ask(person.token(), query, by=other.by)) == "FORBIDDEN"
+    assert data(await person.gateway.ask(person.token(), query, by=person.by))["member"]["offers"]["edges"]
+    for name, told in (
+        ("activateOffer", {"offer": offer}),
+        ("noteOffers", {"refused": [offer]}),
+        ("placeOrder", {"reward": global_id("Reward", "grocer", "bread"), "channel": "APP"}),
+        ("hold", {"points": 1}),
+    ):
+        type_name = f"{name[0].upper()}{name[1:]}Input"
+        sent = f"mutation ($input: {type_name}!) {{ {name}(input: $input) {{ replayed }} }}"
+        for by in (other.by, {"id": other.id}, {"number": "4000000000"}):
+            answer = await person.gateway.ask(person.token(), sent, input={"key": uuid4().hex, "member": by, **told})
+            assert code_of(answer) == "FORBIDDEN"
+    assert await other.state() == before
+    assert (await offer_of(other, offer) or {})["state"] == "AVAILABLE"
+
+
+async def test_kiosk_shows_offers_and_rewards_of_a_scanned_card(bazaar: Bazaar) -> None:
+    card = uuid4().hex
+    gateway = bazaar.gateways[0]
+    person = await enrol(gateway, card=card, email=f"{card}@example.org")
+    offer = await bazaar.put(
+        "OFFER", **FIRST, activation=True, title={"en": "Hello", "KIOSK": {"en": "Hello, tap here"}}
+    )
+    query = """query ($by: MemberKey!) {
+      member(by: $by) {
+        number
+        offers(first: 100) { edges { node { offer { id title } } } }
+        rewards(first: 1, eligible: false) { edges { node { eligible } } }
+        orders { edges { cursor } }
+      }
+    }"""
+    kiosk = gateway.token("kiosk")
+    shown = data(await gateway.ask(kiosk, query, by={"card": card}))["member"]
+    assert shown["number"] == person.number
+    assert {"node": {"offer": {"id": offer, "title": "Hello, tap here"}}} in shown["offers"]["edges"]
+    assert (shown["rewards"]["edges"], shown["orders"]["edges"]) == ([{"node": {"eligible": False}}], [])
+    by_email = await gateway.ask(kiosk, query, by={"email": f"{card}@example.org"})
+    assert code_of(by_email) == "FORBIDDEN"
+    assert data(await gateway.ask(kiosk, query, by={"card": "unknown"}))["member"] is None
+    activated = await bazaar.done(kiosk, "activateOffer", USED, member={"card": card}, offer=offer)
+    assert activated["memberOffer"]["state"] == "ACTIVATED"
+    assert (await offer_of(person, offer) or {})["state"] == "ACTIVATED"
+
+
+@pytest.mark.parametrize("role", ["member", "kiosk", "till", "agent", "manager", "service"])
+async def test_everybody_at_work_sees_offers_but_the_till_no_orders(person: Person, role: str) -> None:
+    gateway = person.gateway
+    token = person.token() if role == "member" else gateway.token(role)
+    query = """query ($by: MemberKey!) {
+      member(by: $by) { offers(first: 1) { edges { cursor } } rewards { edges { cursor } } }
+    }"""
+    found = data(await gateway.ask(token, query, by=person.by))["member"]
+    assert (len(found["offers"]["edges"]), bool(found["rewards"]["edges"])) == (1, True)
+    orders = "query ($by: MemberKey!) { member(by: $by) { orders { edges { cursor } } } }"
+    answer = await gateway.ask(token, orders, by=person.by)
+    if role == "till":
+        assert code_of(answer) == "FORBIDDEN"
+    else:
+        assert data(answer)["member"]["orders"]["edges"] == []
+
+
+# Refusals leave everything as it was
+
+
+async def test_offer_that_cannot_be_used_is_refused_and_nothing_changes(bazaar: Bazaar, person: Person) -> None:
+    needs = await bazaar.put("OFFER", **FIRST, activation=True)
+    plain = await bazaar.put("OFFER", **FIRST)
+    gold = await bazaar.put("OFFER", **FIRST, activation=True, audience={"tiers": ["gold"]})
+    over = await bazaar.put("OFFER", **FIRST, activation=True, last_day="2026-01-02")
+    online = await bazaar.put("OFFER", **FIRST, channels=["WEB"])
+    doubled = await bazaar.put("OFFER", **{**FIRST, "kind": "MULTIPLIER"}, factor=2)
+    wrong = global_id("Offer", "coffee", "pastry-1")
+    before = await person.state()
+    for offer, refusal in (
+        (plain, ("INVALID", "input.offer")),
+        (gold, ("NOT_ELIGIBLE", "input.offer")),
+        (over, ("EXPIRED", "input.offer")),
+        (wrong, ("NOT_FOUND", "input.offer")),
+        (person.id, ("NOT_FOUND", "input.offer")),
+        ("nothing", ("NOT_FOUND", "input.offer")),
+    ):
+        payload = await bazaar.act(person.token(), "activateOffer", USED, offer=offer)
+        assert refusal_of(payload) == refusal
+        assert (payload["memberOffer"], payload["member"]) == (None, None)
+    till = bazaar.token("till")
+    for told, refusal in (
+        ({"offer": needs}, ("NOT_ELIGIBLE", "input.offer")),
+        ({"offer": online}, ("NOT_ELIGIBLE", "input.offer")),
+        ({"offer": gold}, ("NOT_ELIGIBLE", "input.offer")),
+        ({"offer": over}, ("EXPIRED", "input.offer")),
+        ({"offer": doubled}, ("INVALID", "input.purchaseKey")),
+        ({"offer": wrong}, ("NOT_FOUND", "input.offer")),
+        ({}, ("INVALID", "input.offer")),
+        ({"code": "NO-SUCH-CODE"}, ("NOT_FOUND", "input.code")),
+        ({"code": "x" * 201}, ("INVALID", "input.code")),
+        ({"offer": plain, "purchaseKey": "x" * 201}, ("INVALID", "input.purchaseKey")),
+        ({"offer": plain, "store": "x" * 201}, ("INVALID", "input.store")),
+        ({"offer": plain, "code": "FRESH5"}, ("CONFLICT", "input.code")),
+        ({"offer": plain, "member": {"number": "4000000000"}}, ("NOT_FOUND", "input.member")),
+        ({"offer": plain, "occurredAt": "2090-01-01T00:00:00Z"}, ("INVALID", "input.occurredAt")),
+    ):
+        payload = await bazaar.act(till, "redeemOffer", USED, **{"member": person.by, "channel": "STORE", **told})
+        assert refusal_of(payload) == refusal, told
+    unnamed = await bazaar.act(till, "redeemOffer", USED, offer=plain, channel="STORE")
+    assert refusal_of(unnamed) == ("INVALID", "input.member")
+    assert await person.state() == before
+
+
+async def test_member_redeems_nothing_itself(person: Person) -> None:
+    query = "mutation ($input: RedeemOfferInput!) { redeemOffer(input: $input) { replayed } }"
+    told = {"key": uuid4().hex, "code": "FRESH5", "channel": "APP"}
+    assert code_of(await person.gateway.ask(person.token(), query, input=told)) == "FORBIDDEN"
