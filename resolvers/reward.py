@@ -1,7 +1,7 @@
 """Rewards: the public catalogue, and each one as it stands for a member."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loyalty.calendar import end_of
@@ -12,7 +12,7 @@ from loyalty.ranking import RankedReward, rank_rewards
 from loyalty.refusal import RefusalCode
 from loyalty.reward import Reward
 from loyalty.shopper import MemberShopper
-from loyalty.supply import CounterKey
+from loyalty.supply import CounterKey, Needs
 from loyalty.window import next_span
 from models.snapshot import Snapshot
 from resolvers.context import Context
@@ -82,6 +82,15 @@ async def stock_left(context: Context, programme: Programme, rewards: Iterable[R
     return {limited[key].key: max(0, (limited[key].stock or 0) - count) for key, count in taken.items()}
 
 
+async def empty_pools(context: Context, programme: Programme, member: str) -> frozenset[str]:
+    """Return the pools of rewards' codes that have no code to give."""
+    pools = {reward.pool: 1 for reward in programme.catalogue.rewards.values() if reward.pool is not None}
+    if not pools:
+        return frozenset()
+    facts = await answered(context.services.reader.facts(programme.key, member, Needs(codes=pools)))
+    return frozenset(pool for pool in pools if facts.free_code(pool) is None)
+
+
 def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[datetime | None, datetime | None]:
     """Return from when and until when a reward can be ordered, now or next; None for always."""
     if reward.window is None:
@@ -108,9 +117,13 @@ async def ranked(
     programme, now = context.programme(), context.now()
     shopper = await shopper_of(context, snapshot)
     left = await stock_left(context, programme, programme.catalogue.rewards.values())
+    empty = await empty_pools(context, programme, snapshot.member.id)
 
     def standing(reward: Reward) -> Standing:
-        return _standing(reward, snapshot, programme, shopper, now=now, left=left.get(reward.key))
+        found = _standing(reward, snapshot, programme, shopper, now=now, left=left.get(reward.key))
+        if reward.pool not in empty:
+            return found
+        return replace(found, reasons=(*found.reasons, Missing(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
 
     page, more = rank_rewards(
         programme.catalogue,

@@ -266,6 +266,8 @@ async def test_rewards_that_can_be_had_come_before_those_to_save_for(bazaar: Baz
     once = await bazaar.put("REWARD", **shelf, points=0, limit={"orders": 1, "per": "ever"})
     closed = await bazaar.put("REWARD", **shelf, points=10, window={"first_day": "2090-01-01"})
     over = await bazaar.put("REWARD", **shelf, points=10, window={"last_day": "2026-01-02"})
+    pool = {"kind": "DIGITAL_CODE", "category": category, "pool": f"pool-{uuid4().hex[:8]}"}
+    codeless = await bazaar.put("REWARD", **pool, points=10)
     [person] = await bazaar.newcomers(1, points=100)
     await bazaar.done(person.token(), "placeOrder", reward=once, channel="APP")
 
@@ -288,6 +290,7 @@ async def test_rewards_that_can_be_had_come_before_those_to_save_for(bazaar: Baz
             ["This reward can be ordered again from 2090-01-01T00:00-05:00. Come back then."],
         ),
         over: (False, 0, ["This reward can no longer be ordered. Choose another one."]),
+        codeless: (False, 0, ["All codes of this reward are given. Choose another one."]),
     }
     ids = [node["reward"]["id"] for node in shown]
     assert ids[:3] == [cheap, near, dear]
@@ -310,6 +313,7 @@ async def test_rewards_that_can_be_had_come_before_those_to_save_for(bazaar: Baz
     for id_, code in (
         (gold, "NOT_ELIGIBLE"),
         (gone, "OUT_OF_STOCK"),
+        (codeless, "OUT_OF_STOCK"),
         (once, "LIMIT_REACHED"),
         (closed, "NOT_ELIGIBLE"),
     ):

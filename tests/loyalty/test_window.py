@@ -126,7 +126,7 @@ def test_the_next_span_is_what_is_found_minute_by_minute(
     assume(first is None or last is None or first <= last)
     window = Window(first, last, weekdays, hours)
     begin = at_clock(day, time(), zone) + minutes * MINUTE
-    opens, closes = opens_and_closes(window, begin, zone, 9)
+    opens, closes = opens_and_closes(window, begin, zone, 13)
     span = next_span(window, begin, zone)
     if opens is None:
         assert span is None
