@@ -34,13 +34,14 @@ class Text:
 
         A channel's own wording is taken in the first of these that it is written in.
         """
-        own = self.by_channel.get(channel, {}) if channel is not None else {}
-        for tag in (locale, language_of(locale)):
-            for wordings in (own, self.by_locale):
-                if tag in wordings:
-                    return wordings[tag]
-        return own.get(self.default) or self.by_locale[self.default]
+        tag, own = self.locale_told(locale, channel), self._own(channel)
+        return own[tag] if tag in own else self.by_locale[tag]
 
-    def locale_told(self, locale: str) -> str:
+    def locale_told(self, locale: str, channel: Channel | None = None) -> str:
         """Return the locale that `in_locale` answers in."""
-        return next((tag for tag in (locale, language_of(locale)) if tag in self.by_locale), self.default)
+        own = self._own(channel)
+        tags = (locale, language_of(locale))
+        return next((tag for tag in tags if tag in own or tag in self.by_locale), self.default)
+
+    def _own(self, channel: Channel | None) -> Mapping[str, str]:
+        return self.by_channel.get(channel, {}) if channel is not None else {}

@@ -57,6 +57,9 @@ class Reader:
         )
 
         self._counters: DataLoader[str, int] = DataLoader(self._load_counters, cache=False, max_batch_size=BATCH_MAX)
+        self._pools: DataLoader[tuple[str, str], int] = DataLoader(
+            self._load_pools, cache=False, max_batch_size=BATCH_MAX
+        )
         self._lists: DataLoader[str, frozenset[str]] = DataLoader(
             self._load_lists, cache=False, max_batch_size=BATCH_MAX
         )
@@ -67,6 +70,15 @@ class Reader:
     async def _load_counters(self, ids: list[str]) -> list[int]:
         found = {document["_id"]: document["taken"] async for document in self._db.counters.find(_among(ids))}
         return [found.get(id_, 0) for id_ in ids]
+
+    async def _load_pools(self, pools: list[tuple[str, str]]) -> list[int]:
+        wanted = [
+            {"programme": programme, "pool": pool, "state": CodeState.FREE.value} for programme, pool in set(pools)
+        ]
+        by_pool = {"_id": {"programme": "$programme", "pool": "$pool"}, "codes": {"$sum": 1}}
+        cursor = await self._db.codes.aggregate([{"$match": {"$or": wanted}}, {"$group": by_pool}])
+        found = {(row["_id"]["programme"], row["_id"]["pool"]): row["codes"] async for row in cursor}
+        return [found.get(pool, 0) for pool in pools]
 
     async def _load_lists(self, ids: list[str]) -> list[frozenset[str]]:
         found = {
@@ -115,6 +127,11 @@ class Reader:
         keys = [*counters]
         found = await self._counters.load_many([counter_id(programme, counter) for counter in keys])
         return dict(zip(keys, found, strict=True))
+
+    async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
+        """Return how many codes of each of some pools nobody has."""
+        keys = [*dict.fromkeys(pools)]
+        return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
     async def facts(self, programme: str, member: str, need: Needs) -> Facts:
         """Return what a command would depend on, as it is now: for a preview, which takes nothing."""

@@ -74,12 +74,14 @@ def listed(
 
 
 async def stock_left(context: Context, programme: Programme, rewards: Iterable[Reward]) -> dict[str, int]:
-    """Return how many pieces are left of each reward that has a stock."""
-    limited = {reward.stock_counter: reward for reward in rewards if reward.stock is not None}
-    if not limited:
-        return {}
-    taken = await answered(context.services.reader.taken(programme.key, limited))
-    return {limited[key].key: max(0, (limited[key].stock or 0) - count) for key, count in taken.items()}
+    """Return how many pieces, or codes, are left of each reward that has a stock or a pool."""
+    reader, limited = context.services.reader, [*rewards]
+    stocks = {reward.stock_counter: reward for reward in limited if reward.stock is not None}
+    pools = {reward.key: reward.pool for reward in limited if reward.pool is not None}
+    taken = await answered(reader.taken(programme.key, stocks))
+    left = {stocks[key].key: max(0, (stocks[key].stock or 0) - count) for key, count in taken.items()}
+    free = await answered(reader.free_codes(programme.key, pools.values()))
+    return left | {key: min(free[pool], left.get(key, free[pool])) for key, pool in pools.items()}
 
 
 async def empty_pools(context: Context, programme: Programme, member: str) -> frozenset[str]:
@@ -116,7 +118,8 @@ async def ranked(
     """Return a page of the rewards of a member, best first, and whether there are more."""
     programme, now = context.programme(), context.now()
     shopper = await shopper_of(context, snapshot)
-    left = await stock_left(context, programme, programme.catalogue.rewards.values())
+    stocked = (reward for reward in programme.catalogue.rewards.values() if reward.stock is not None)
+    left = await stock_left(context, programme, stocked)
     empty = await empty_pools(context, programme, snapshot.member.id)
 
     def standing(reward: Reward) -> Standing:

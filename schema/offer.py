@@ -53,7 +53,7 @@ class Offer(Node):
             title=offer.title.in_locale(locale, channel),
             description=offer.description.in_locale(locale, channel),
             terms=offer.terms.in_locale(locale, channel),
-            direction=direction_of(offer.title, locale),
+            direction=direction_of(offer.title, locale, channel),
             image=offer.image,
             starts_at=offer.starts_at,
             ends_at=offer.ends_at,

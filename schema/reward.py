@@ -53,10 +53,10 @@ class Reward(Node):
     @resolver(REACHED, description="What is left; null where there is no limit.")
     async def stock(self, info: Info) -> int | None:
         """Return how many pieces are left."""
-        if self.current is None or self.current.stock is None:
+        if self.current is None:
             return None
         left = await rewards.stock_left(info.context, self.programme, [self.current])
-        return left[self.current.key]
+        return left.get(self.current.key)
 
     @resolver(REACHED, description="For a service by appointment: the next ones that have room, the earliest first.")
     async def appointments(self, info: Info, first: int | None = 20) -> list[Appointment]:
@@ -85,7 +85,7 @@ class Reward(Node):
             kind=reward.kind,
             title=reward.title.in_locale(locale, channel),
             description=reward.description.in_locale(locale, channel),
-            direction=direction_of(reward.title, locale),
+            direction=direction_of(reward.title, locale, channel),
             image=reward.image,
             category=reward.category,
             points=reward.points,

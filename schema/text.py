@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from loyalty.event import Channel
 from loyalty.explanation import Explanation
 from loyalty.member import Member
 from loyalty.notice import Notice
@@ -87,9 +88,9 @@ def running(locale: str) -> TextDirection:
     return TextDirection.RTL if is_right_to_left(locale) else TextDirection.LTR
 
 
-def direction_of(text: Text, locale: str) -> TextDirection:
+def direction_of(text: Text, locale: str, channel: Channel | None) -> TextDirection:
     """Return how the words of a text run, in the language that it is told in."""
-    return running(text.locale_told(locale))
+    return running(text.locale_told(locale, channel))
 
 
 def _named(params: Mapping[str, str | int], programme: Programme, locale: str) -> dict[str, str | int]:

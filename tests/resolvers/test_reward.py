@@ -60,7 +60,11 @@ async def test_what_is_gone_is_shown_as_gone(corner: Corner) -> None:
     assert [why.reason for why in (await standings(corner, member))["mug"].reasons] == ["out_of_stock"]
     programme = corner.services.programmes.get("grocer")
     context = corner.context(Role.TILL)
-    assert await stock_left(context, programme, programme.catalogue.rewards.values()) == {"mug": 0, "boxed-film": 3}
+    assert await stock_left(context, programme, programme.catalogue.rewards.values()) == {
+        "mug": 0,
+        "boxed-film": 3,
+        "film": 5,
+    }
     assert await stock_left(context, programme, [one(corner, "bowl")]) == {}
 
 
