@@ -7,28 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from loyalty.after_sale import AdvanceOrder, CancelOrder, advance, cancel
 from loyalty.calendar import day_of
 from loyalty.decision import Decision, Unchanged
 from loyalty.draft import BALANCE_MAX, Draft
 from loyalty.earning import earn
 from loyalty.event import ENROLMENT, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event
+from loyalty.holding import HoldPoints, ReleaseHold, hold, release
 from loyalty.ledger import Cause, Standing
 from loyalty.member import Member, Profile
 from loyalty.offer import purchase_ref
-from loyalty.ordering import (
-    AdvanceOrder,
-    CancelOrder,
-    HoldPoints,
-    PlaceOrder,
-    ReleaseHold,
-    advance,
-    cancel,
-    grant_instantly,
-    hold,
-    needs_of_rewards,
-    place,
-    release,
-)
+from loyalty.ordering import PlaceOrder, grant_instantly, place
 from loyalty.preference import SetPreferences, set_preferences
 from loyalty.programme import Programme
 from loyalty.redemption import (
@@ -45,6 +34,7 @@ from loyalty.redemption import (
 from loyalty.refund import take_back
 from loyalty.refusal import Refusal, RefusalCode
 from loyalty.supply import NO_FACTS, NO_NEEDS, Facts, Needs, joined
+from loyalty.taking import needs_of_rewards
 
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 

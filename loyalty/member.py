@@ -44,7 +44,7 @@ class Member:
     let go by themselves. `offers` is what the member has done with offers, `bound` which of them wait for which
     purchase and what each has cost its budget, `ordered` how many orders of limited rewards fell in each span of their
     limit. `write_offs` are the points that were written off and not made good since, with the version of each, oldest
-    first: see `loyalty/ordering.py`.
+    first: see `loyalty/after_sale.py`.
     """
 
     id: str

@@ -110,7 +110,7 @@ class Order:
     `lots` is where the points came from, as far as they have not gone back; `points_returned` and `returned` are the
     points and pieces that have. `took` is what it holds of what is shared, `pool` and `code` its code.
     `limit_key` and `limit_span` say what it counts against. `placed_version` is the member's in which its points were
-    spent: see `loyalty/ordering.py`. `origin` names the offer or instant reward that gave it, the order it was
+    spent: see `loyalty/after_sale.py`. `origin` names the offer or instant reward that gave it, the order it was
     exchanged for, or None where the member chose it. `version` is the member's at its last change.
     """
 

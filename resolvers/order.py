@@ -4,9 +4,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from loyalty.after_sale import AdvanceOrder, CancelOrder
 from loyalty.event import Channel
+from loyalty.holding import HoldPoints, ReleaseHold
 from loyalty.order import Delivery, Order, OrderState, Recipient
-from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
+from loyalty.ordering import PlaceOrder
 from loyalty.refusal import Refusal, RefusalCode
 from models.request import Outcome
 from resolvers.acting import NOT_FOUND as NO_SUCH_MEMBER

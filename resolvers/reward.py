@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from loyalty.calendar import end_of
+from loyalty.eligibility import Missing, missing
 from loyalty.event import Channel
-from loyalty.ordering import Missing, missing
 from loyalty.programme import Programme
 from loyalty.ranking import RankedReward, rank_rewards
 from loyalty.refusal import RefusalCode

@@ -7,13 +7,15 @@ from typing import Any
 
 from loyalty_build import Story, programme, tiers
 
+from loyalty.after_sale import AdvanceOrder, CancelOrder
 from loyalty.catalogue import Catalogue
 from loyalty.decision import Decision
 from loyalty.event import Channel
+from loyalty.holding import HoldPoints, ReleaseHold
 from loyalty.ledger import Account, Cause
 from loyalty.offer import Offer, purchase_ref
 from loyalty.order import Order, OrderState
-from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
+from loyalty.ordering import PlaceOrder
 from loyalty.programme import Programme
 from loyalty.redemption import ActivateOffer, RedeemOffer
 from loyalty.reward import InstantReward, Reward

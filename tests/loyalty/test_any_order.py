@@ -11,12 +11,12 @@ from loyalty_build import NEVER, laws, moment, receipt, thorough
 from shopping_build import Customer, shop, shopping_laws
 from support.catalogue import reward
 
+from loyalty.after_sale import AdvanceOrder
 from loyalty.decide import AdjustPoints, Command, Settle
 from loyalty.decision import Decision, Unchanged
 from loyalty.event import PURCHASE, REFUND
 from loyalty.ledger import Account, EntryKind
 from loyalty.order import OVER, STEPS, OrderState
-from loyalty.ordering import AdvanceOrder
 from loyalty.period import CapPeriod, Expiry
 from loyalty.programme import Programme, SpentPoints
 from loyalty.refusal import Refusal

@@ -7,6 +7,7 @@ from typing import Any
 
 from support.market import MARKET
 
+from loyalty.after_sale import AdvanceOrder
 from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, decide
 from loyalty.decision import Decision
 from loyalty.draft import BALANCE_MAX
@@ -16,7 +17,7 @@ from loyalty.member import Member, Profile
 from loyalty.number import number_from
 from loyalty.offer import Offer, purchase_ref
 from loyalty.order import Order, OrderState
-from loyalty.ordering import AdvanceOrder, PlaceOrder
+from loyalty.ordering import PlaceOrder
 from loyalty.programme import Programme
 from loyalty.redemption import RedeemOffer
 from loyalty.refusal import Refusal, RefusalCode

@@ -11,13 +11,15 @@ from support.command import Commands
 from support.documents import documents
 from support.shop import Clock, committed, refused
 
+from loyalty.after_sale import CancelOrder
 from loyalty.catalogue import Catalogue
 from loyalty.decide import Command
 from loyalty.digest import content_digest
 from loyalty.event import Channel
+from loyalty.holding import HoldPoints
 from loyalty.ledger import Account, Cause
 from loyalty.offer import OfferKind, purchase_ref
-from loyalty.ordering import CancelOrder, HoldPoints, PlaceOrder
+from loyalty.ordering import PlaceOrder
 from loyalty.programme import Programme
 from loyalty.redemption import RedeemOffer
 from loyalty.refusal import Refusal, RefusalCode

@@ -9,10 +9,10 @@ from string import Formatter
 
 import pytest
 
+from loyalty.eligibility import Missing
 from loyalty.explanation import Reason
 from loyalty.notice import NoticeKind
 from loyalty.order import OrderState
-from loyalty.ordering import Missing
 from loyalty.period import CapPeriod
 from loyalty.ranking import Motive
 from loyalty.refusal import Refusal

@@ -9,15 +9,17 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from loyalty.after_sale import AdvanceOrder, CancelOrder
 from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide, needs
 from loyalty.decision import Decision
 from loyalty.event import Channel, CountedEvent, Event, Purchase, PurchaseLine
+from loyalty.holding import HoldPoints, ReleaseHold
 from loyalty.ledger import Cause, Record
 from loyalty.member import Member, Profile
 from loyalty.number import number_from
 from loyalty.offer import purchase_ref
 from loyalty.order import Delivery, OrderState, Recipient
-from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
+from loyalty.ordering import PlaceOrder
 from loyalty.programme import Programme
 from loyalty.redemption import ActivateOffer, NoteOffers, RedeemOffer
 from support.shared import Shared

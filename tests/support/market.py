@@ -3,14 +3,16 @@
 from datetime import datetime
 from typing import Any
 
+from loyalty.after_sale import AdvanceOrder, CancelOrder
 from loyalty.decide import Command
 from loyalty.digest import content_digest
 from loyalty.event import Channel
 from loyalty.hold import Hold
+from loyalty.holding import HoldPoints, ReleaseHold
 from loyalty.ledger import Cause
 from loyalty.offer import purchase_ref
 from loyalty.order import Order, OrderState, Recipient
-from loyalty.ordering import AdvanceOrder, CancelOrder, HoldPoints, PlaceOrder, ReleaseHold
+from loyalty.ordering import PlaceOrder
 from loyalty.redemption import ActivateOffer, RedeemOffer
 from models.code_pool import load_codes
 from models.programme_store import apply
