@@ -117,8 +117,21 @@ def test_a_coffee_in_the_morning_gives_two_stars_per_euro() -> None:
         ("stars", 9, Reason.GIVEN),
         ("birthday", 0, Reason.CONDITION),
         ("happy-hour", 0, Reason.HOURS),
+        ("instant/refill", 0, Reason.BELOW_MINIMUM),
     ]
     assert story.now.available == 19
+
+
+def test_fifteen_euros_give_a_refill_on_the_spot_once_a_day() -> None:
+    story = coffee()
+    for at, total, reason in (
+        ("2024-01-09 08:15", "14.99", Reason.BELOW_MINIMUM),
+        ("2024-01-09 08:16", "15.00", Reason.GRANTED),
+        ("2024-01-09 23:59", "40.00", Reason.LIMIT),
+        ("2024-01-10 00:00", "15.00", Reason.GRANTED),
+    ):
+        story.buy(at, total)
+        assert why(story)[-1] == ("instant/refill", 0, reason)
 
 
 def test_the_late_afternoon_gives_half_as_much_again() -> None:
@@ -138,6 +151,7 @@ def test_a_birthday_in_the_late_afternoon_doubles_and_no_more() -> None:
         ("stars", 9, Reason.GIVEN),
         ("birthday", 9, Reason.GIVEN),
         ("happy-hour", 0, Reason.OUTDONE),
+        ("instant/refill", 0, Reason.BELOW_MINIMUM),
     ]
     assert story.now.available == 28
     assert story.now.qualifying == {date(2024, 1, 9): 9}
