@@ -26,6 +26,7 @@ from gateway.development import issue
 from gateway.metrics import Metrics
 from gateway.progress import progress_bar
 from gateway.server import Server, listen
+from models.code_pool import load_codes
 from models.database import connect
 from models.embedded import EmbeddedServer
 from models.programme_store import apply
@@ -36,6 +37,9 @@ from resolvers.import_journey import PROGRAMME, import_journey, imported_househo
 
 PROGRAMMES = Path(__file__).parents[1] / "programmes"
 HOUSEHOLDS_AT_FIRST = 100
+# Codes of no worth for the reward of the grocer that gives codes.
+DEMO_POOL = "cinema"
+DEMO_CODES = 500
 TOKEN_TTL = timedelta(hours=12)
 READY_QUERY = "{ me { number status { tier { name } next { missing } } points { available } } }"
 
@@ -169,7 +173,10 @@ async def _prepare(
         async with running_services(database, limits, Metrics(), live=False) as services:
             await ensure_programme(services)
             await _import(services, households, console)
-            first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=[("_id", 1)])
+            await load_codes(database, PROGRAMME, DEMO_POOL, (f"DEMO-{number:04d}" for number in range(DEMO_CODES)))
+            # Whoever has most to spend has most to see: offers, rewards within reach, a history.
+            richest = [("balances.available", -1), ("_id", 1)]
+            first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=richest)
             number = first["number"] if first else None
             tokens = {
                 role: await issue(
