@@ -165,7 +165,7 @@ def _same_again(reward: Reward, command: AdvanceOrder, order: Order, draft: Draf
 
 def _another(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
     """Place an order of another reward; the points that came back for the first one are there to pay for it."""
-    shopper = shopper_for(draft, reward, facts)
+    shopper = shopper_for(draft, reward.audience, facts)
     relative = order.recipient is not None
     found = missing(reward, draft.member, draft.programme, shopper, draft.now, for_relative=relative)
     if found:

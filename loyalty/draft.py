@@ -174,32 +174,26 @@ class Draft:
         points = grant.points - sum(
             int(part * share) for part, share in zip(grant.by_line, bought.returned, strict=True)
         )
-        self._post(
-            EntryKind.EARN,
-            self._credit(points, LotKey(bought.earned_on, bought.expires_on)),
-            occurred_at=event.occurred_at,
-            channel=event.channel,
-            why=(replace(why, points=points),),
-            label="offer",
-            params={"offer": str(event.attributes["offer"])},
-        )
-        self._qualify(bought.earned_on, points if grant.qualifying else 0)
-        self._expire_overdue()
-        self._restand()
+        lot = LotKey(bought.earned_on, bought.expires_on)
+        self._give(event, points, lot, replace(why, points=points), qualifying=grant.qualifying)
 
     def give_bonus(self, event: Event, points: int, why: Explanation, *, qualifying: bool) -> None:
         """Credit what an offer gives by itself, for no purchase."""
         day = day_of(event.occurred_at, self.programme.zone)
+        self._give(event, points, LotKey(day, expiry_day(day, self.programme.expiry)), why, qualifying=qualifying)
+
+    def _give(self, event: Event, points: int, lot: LotKey, why: Explanation, *, qualifying: bool) -> None:
+        """Credit the points of an offer to a lot; `event` is what was done with the offer."""
         self._post(
             EntryKind.EARN,
-            self._credit(points, LotKey(day, expiry_day(day, self.programme.expiry))),
+            self._credit(points, lot),
             occurred_at=event.occurred_at,
             channel=event.channel,
             why=(why,),
             label="offer",
             params={"offer": str(event.attributes["offer"])},
         )
-        self._qualify(day, points if qualifying else 0)
+        self._qualify(lot.earned_on, points if qualifying else 0)
         self._expire_overdue()
         self._restand()
 

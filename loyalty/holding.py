@@ -89,7 +89,7 @@ def _hold_input_refusal(command: HoldPoints, member: Member) -> Refusal | None:
 
 def _keep(reward: Reward, command: HoldPoints, draft: Draft, facts: Facts) -> Taken | Refusal:
     """Return what a hold takes of a reward, or why the member cannot have it."""
-    shopper = shopper_for(draft, reward, facts)
+    shopper = shopper_for(draft, reward.audience, facts)
     found = missing(reward, draft.member, draft.programme, shopper, draft.now, channel=command.channel)
     return found[0].refusal() if found else take(reward, 1, None, draft, facts)
 

@@ -28,7 +28,6 @@ from loyalty.order import (
 from loyalty.programme import Programme
 from loyalty.refusal import Refusal, RefusalCode
 from loyalty.reward import FULFILLED_AT_ONCE, InstantReward, Reward
-from loyalty.shopper import MemberShopper
 from loyalty.supply import CodeMove, CodeState, CounterKey, Facts
 from loyalty.taking import Taken, insufficient, reward_of, shopper_for, take
 from loyalty.window import is_open
@@ -79,7 +78,7 @@ def _unplaceable(reward: Reward, command: PlaceOrder, draft: Draft, facts: Facts
     # Under a limit so many orders are so many pieces: nobody gets around it by ordering several at once.
     if command.quantity > 1 and (reward.pool or reward.appointments or reward.limit):
         return Refusal(RefusalCode.INVALID, "quantity_one", ("quantity",))
-    shopper, relative = shopper_for(draft, reward, facts), command.recipient is not None
+    shopper, relative = shopper_for(draft, reward.audience, facts), command.recipient is not None
     found = missing(
         reward, draft.member, draft.programme, shopper, draft.now, channel=command.channel, for_relative=relative
     )
@@ -246,8 +245,7 @@ def _ungranted(instant: InstantReward, event: Event, draft: Draft, facts: Facts)
         return Reason.STORE
     if instant.window is not None and not is_open(instant.window, event.occurred_at, programme.zone):
         return Reason.WINDOW
-    lists = facts.member_lists() if instant.audience.lists else frozenset[str]()
-    if not instant.audience.fits(MemberShopper(draft.member, programme, lists, draft.now)):
+    if not instant.audience.fits(shopper_for(draft, instant.audience, facts)):
         return Reason.AUDIENCE
     if instant.limit is not None:
         counted = draft.member.ordered.get(f"{INSTANT_RULE}{instant.key}", {})

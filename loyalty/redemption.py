@@ -16,8 +16,8 @@ from loyalty.offer import EARNING_KINDS, CodeKind, Offer, OfferKind, OfferUse, p
 from loyalty.ordering import grant
 from loyalty.programme import Programme
 from loyalty.refusal import Refusal, RefusalCode
-from loyalty.shopper import MemberShopper
 from loyalty.supply import CodeMove, CodeState, Facts, Needs
+from loyalty.taking import shopper_for
 from loyalty.window import is_open
 
 CLOCK_SKEW_MAX = timedelta(minutes=5)
@@ -89,13 +89,8 @@ def _used_up(offer: Offer, use: OfferUse, facts: Facts) -> Refusal | None:
     return None
 
 
-def _member_lists(offer: Offer, facts: Facts) -> frozenset[str]:
-    return facts.member_lists() if offer.audience.lists else frozenset()
-
-
 def _outside(offer: Offer, draft: Draft, facts: Facts) -> Refusal | None:
-    shopper = MemberShopper(draft.member, draft.programme, _member_lists(offer, facts), draft.now)
-    return None if offer.audience.fits(shopper) else _not_eligible("offer_audience")
+    return None if offer.audience.fits(shopper_for(draft, offer.audience, facts)) else _not_eligible("offer_audience")
 
 
 def _engagement(kind: str, offer: Offer, cause: Cause, at: datetime, channel: Channel) -> Event:

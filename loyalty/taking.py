@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from loyalty.draft import Draft
+from loyalty.offer import Audience
 from loyalty.programme import Programme
 from loyalty.refusal import Refusal, RefusalCode
 from loyalty.reward import Reward
@@ -48,9 +49,9 @@ def _free_code(pool: str, draft: Draft, facts: Facts) -> str | None:
     return freed if freed is not None else facts.free_code(pool, but=moved)
 
 
-def shopper_for(draft: Draft, reward: Reward, facts: Facts) -> MemberShopper:
-    """Return the member as a reward's audience sees it."""
-    lists = facts.member_lists() if reward.audience.lists else frozenset[str]()
+def shopper_for(draft: Draft, audience: Audience, facts: Facts) -> MemberShopper:
+    """Return the member as an audience sees it; the lists are asked for only where the audience names some."""
+    lists = facts.member_lists() if audience.lists else frozenset[str]()
     return MemberShopper(draft.member, draft.programme, lists, draft.now)
 
 

@@ -55,7 +55,6 @@ class Reader:
         self._identities: DataLoader[str, str | None] = DataLoader(
             self._load_identities, cache=False, max_batch_size=BATCH_MAX
         )
-
         self._counters: DataLoader[str, int] = DataLoader(self._load_counters, cache=False, max_batch_size=BATCH_MAX)
         self._pools: DataLoader[tuple[str, str], int] = DataLoader(
             self._load_pools, cache=False, max_batch_size=BATCH_MAX
@@ -91,17 +90,11 @@ class Reader:
         return [found.get(id_) for id_ in ids]
 
     async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
-        found = {
-            document["_id"]: snapshot_of(document)
-            async for document in self._db.members.find({"_id": {"$in": list(set(ids))}})
-        }
+        found = {document["_id"]: snapshot_of(document) async for document in self._db.members.find(_among(ids))}
         return [found.get(id_) for id_ in ids]
 
     async def _load_identities(self, keys: list[str]) -> list[str | None]:
-        found = {
-            document["_id"]: document["member"]
-            async for document in self._db.identities.find({"_id": {"$in": list(set(keys))}})
-        }
+        found = {document["_id"]: document["member"] async for document in self._db.identities.find(_among(keys))}
         return [found.get(key) for key in keys]
 
     async def member(self, programme: str, member: str) -> Snapshot | None:

@@ -5,7 +5,6 @@ from loyalty.digest import content_digest
 from loyalty.ledger import Cause
 from loyalty.refusal import Refusal, RefusalCode
 from models.request import Outcome, Request
-from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.keys import key_refusal
 from resolvers.member import MemberKey, commit, permitted
@@ -26,12 +25,6 @@ async def subject(context: Context, key: MemberKey | None) -> str | Refusal:
         return Refusal(RefusalCode.INVALID, "member_missing", ("member",))
     found = await permitted(context, key)
     return found if found is not None else NOT_FOUND
-
-
-def may_act_for(context: Context, member: str) -> bool:
-    """Say whether the actor may act for a member: a member for itself only."""
-    actor = context.require_actor()
-    return actor.role is not Role.MEMBER or actor.member == member
 
 
 def cause_of(context: Context, operation: str, key: str, reason: str | None = None) -> Cause:

@@ -12,9 +12,9 @@ from loyalty.ordering import PlaceOrder
 from loyalty.refusal import Refusal, RefusalCode
 from models.request import Outcome
 from resolvers.acting import NOT_FOUND as NO_SUCH_MEMBER
-from resolvers.acting import act, cause_of, may_act_for, subject, text_refusal
+from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context
-from resolvers.member import MemberKey, answered
+from resolvers.member import MemberKey, answered, may_see
 from resolvers.personal_data import normal_email, normal_phone
 
 PLACE, CANCEL, ADVANCE, HOLD, RELEASE = "place-order", "cancel-order", "advance-order", "hold", "release-hold"
@@ -114,7 +114,7 @@ async def place(context: Context, told: Checkout) -> Outcome:
 async def find(context: Context, order: str) -> Order | None:
     """Return an order that the actor may look at, or None."""
     found = await answered(context.services.reader.order(context.require_actor().programme, order))
-    return found if found is not None and may_act_for(context, found.member) else None
+    return found if found is not None and may_see(context.require_actor(), found.member) else None
 
 
 def _order_not_found() -> Refusal:
@@ -202,7 +202,7 @@ async def hold(
 async def release(context: Context, *, key: str, member: str, hold: str) -> Outcome:
     """Let a hold of a member go."""
     not_found = Refusal(RefusalCode.NOT_FOUND, "hold_not_found", ("hold",))
-    if not may_act_for(context, member):
+    if not may_see(context.require_actor(), member):
         return not_found
     command = ReleaseHold(hold, cause_of(context, RELEASE, key))
     outcome = await act(context, command, member, {"hold": hold})
