@@ -20,10 +20,11 @@ from graphql import (
     GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
+    create_source_event_stream,
     execute,
     get_operation_ast,
-    subscribe,
 )
+from graphql import Executor as GraphQLExecutor
 
 from gateway.config import Limits
 from gateway.kept import Kept
@@ -182,26 +183,56 @@ class Executor:
 
     async def subscribe(self, operation: Operation, context: Context, transport: str) -> AsyncGenerator[Answer, None]:
         """Give the results of a subscription until it or the caller ends; a refusal is its only result."""
-        source = subscribe(
+        values = await self.source(operation, context)
+        self.count_begun(values, transport)
+        if isinstance(values, dict):
+            yield values
+            return
+        deliveries = self._metrics.deliveries.labels(transport)
+        async with aclosing(values):
+            async for value in values:
+                yield await self.told(operation, value, context)
+                deliveries.inc()
+
+    async def source(self, operation: Operation, context: Context) -> AsyncGenerator[Any, None] | Answer:
+        """Return the events of a subscription, each of which `told` makes an answer of; or the answer that refuses it.
+
+        What goes wrong between two events is raised as it is.
+        """
+        built = GraphQLExecutor.build(
             self._schema,
             operation.document,
+            context_value=context,
+            raw_variable_values=dict(operation.request.variables or {}),
+            operation_name=operation.request.operation_name,
+        )
+        if isinstance(built, list):
+            return {"errors": self._answer(ExecutionResult(None, built), context)["errors"]}
+        stream = create_source_event_stream(built)
+        if not isinstance(stream, ExecutionResult | AsyncGenerator):
+            stream = await cast("Any", stream)
+        if isinstance(stream, ExecutionResult):
+            return {"errors": self._answer(stream, context)["errors"]}
+        return cast("AsyncGenerator[Any, None]", stream)
+
+    def count_begun(self, values: AsyncGenerator[Any, None] | Answer, transport: str) -> None:
+        """Count a subscription by what its source came to."""
+        outcome = _outcome(values) if isinstance(values, dict) else "ok"
+        self._metrics.requests.labels(transport, outcome).inc()
+
+    async def told(self, operation: Operation, value: Any, context: Context) -> Answer:
+        """Return what a subscription answers for one event of its source."""
+        result = execute(
+            self._schema,
+            operation.document,
+            root_value=value,
             context_value=context,
             variable_values=dict(operation.request.variables or {}),
             operation_name=operation.request.operation_name,
         )
-        if not isinstance(source, ExecutionResult | AsyncGenerator):
-            source = await cast("Any", source)
-        if isinstance(source, ExecutionResult):
-            answer = self._answer(source, context)
-            self._metrics.requests.labels(transport, _outcome(answer)).inc()
-            yield {"errors": answer["errors"]}
-            return
-        self._metrics.requests.labels(transport, "ok").inc()
-        deliveries = self._metrics.deliveries.labels(transport)
-        async with aclosing(cast("AsyncGenerator[ExecutionResult, None]", source)) as results:
-            async for result in results:
-                yield self._answer(result, context)
-                deliveries.inc()
+        if not isinstance(result, ExecutionResult):
+            result = await result
+        return self._answer(result, context)
 
 
 def _outcome(answer: Answer) -> str:
