@@ -18,6 +18,7 @@ from gateway.clock import now
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
 from gateway.http import GraphQLHttp
+from gateway.live import Live
 from gateway.logs import log_lost_exception
 from gateway.metrics import Metrics
 from gateway.sse import GraphQLStream
@@ -137,18 +138,20 @@ class Gateway:
         database = connect(self._url, name=self._settings.database)
         try:
             async with running_services(database, self._limits, self.metrics) as services:
+                executor = Executor(executable_schema(), self._limits, self.metrics)
                 state = State(
                     settings=self._settings,
                     limits=self._limits,
                     metrics=self.metrics,
                     verifier=self._verifier,
                     services=services,
-                    executor=Executor(executable_schema(), self._limits, self.metrics),
+                    executor=executor,
                     connections=self.connections,
+                    live=Live(executor, self.metrics),
                 )
                 app.router.routes[:] = [
                     Route("/graphql", GraphQLHttp(state).handle, methods=["GET", "POST"]),
-                    WebSocketRoute("/graphql", GraphQLWebSocket(state).handle),
+                    WebSocketRoute("/graphql", GraphQLWebSocket(state)),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
                     *playground.routes(PLAYGROUND_DIST),

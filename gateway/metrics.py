@@ -44,6 +44,11 @@ class Metrics:
         self.deliveries = Counter(
             "carillon_deliveries", "Updates sent to subscribers", ["transport"], registry=self.registry
         )
+        self.executed_updates = Counter(
+            "carillon_executed_updates",
+            "Updates executed, each once for all who are told the same",
+            registry=self.registry,
+        )
         self._names: set[str] = set()
 
     def operation_label(self, name: str | None) -> str:

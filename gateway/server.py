@@ -11,6 +11,7 @@ import uvicorn
 
 from gateway.app import Gateway
 from gateway.config import Limits, Settings
+from gateway.frames import websocket_protocol
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ class Server(uvicorn.Server):
                 gateway.app,
                 loop="uvloop",
                 http="httptools",
-                ws="websockets-sansio",
+                ws=websocket_protocol(),
                 # Small messages: compression costs memory for each socket and gains nothing.
                 ws_per_message_deflate=False,
                 ws_max_size=limits.body,

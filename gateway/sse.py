@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.clock import now
-from gateway.execution import Answer, GraphQLRequest, InvalidOperation, Operation, cancelled, fault_answer
+from gateway.execution import GraphQLRequest, InvalidOperation, Operation, cancelled, fault_answer
 from gateway.http import (
     BadRequest,
     actor_of_request,
@@ -34,6 +34,7 @@ from gateway.http import (
     parameters_of_query,
     parsed_json,
 )
+from gateway.live import Failure
 from gateway.logs import request_id
 from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
@@ -56,8 +57,7 @@ KEEP_ALIVE = b":\n\n"
 T = TypeVar("T")
 
 
-def _event(name: str, data: Any = None) -> bytes:
-    body = orjson.dumps(data) if data is not None else b""
+def _event(name: str, body: bytes = b"") -> bytes:
     return b"event: " + name.encode() + b"\ndata: " + body + b"\n\n"
 
 
@@ -154,12 +154,12 @@ class GraphQLStream:
 
     def _answers(
         self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
-    ) -> AsyncGenerator[Answer, None]:
-        """Give the results of an operation; what is wrong with it is its only result."""
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the results of an operation as JSON; what is wrong with it is its only result."""
         try:
             operation = self._state.executor.prepare(parameters)
         except InvalidOperation as error:
-            return _once(error.answer(locale or DEFAULT_LOCALE))
+            return _once(orjson.dumps(error.answer(locale or DEFAULT_LOCALE)))
         if request.method == "GET" and operation.type is OperationType.MUTATION:
             raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
         context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER))
@@ -172,25 +172,25 @@ class GraphQLStream:
     ) -> Response:
         answers = self._answers(request, parameters, actor, locale)
         expired = fault_answer(Unauthenticated("token_expired"), locale or DEFAULT_LOCALE)
-        farewell = _event("next", expired) + _event("complete")
+        farewell = _event("next", orjson.dumps(expired)) + _event("complete")
         return _Stream(self._bounded(actor, _framed(answers), farewell), self._counted(request, actor).close)
 
-    async def _events(self, operation: Operation, context: Context) -> AsyncGenerator[Answer, None]:
-        """Give the results of any operation; what goes wrong on our side is a result as well."""
-        executor, locale = self._state.executor, context.locale
+    async def _events(self, operation: Operation, context: Context) -> AsyncGenerator[bytes, None]:
+        """Give the results of any operation as JSON; what goes wrong on our side is a result as well."""
+        locale = context.locale or DEFAULT_LOCALE
         try:
             if operation.type is not OperationType.SUBSCRIPTION:
-                yield await executor.execute(operation, context, "sse")
+                yield orjson.dumps(await self._state.executor.execute(operation, context, "sse"))
                 return
-            async with aclosing(executor.subscribe(operation, context, "sse")) as answers:
-                async for answer in answers:
-                    yield answer
+            async with aclosing(self._state.live.stream(operation, context, "sse")) as stream:
+                async for told in stream:
+                    yield told.payload
         except Fault as fault:
-            yield fault_answer(fault, locale or DEFAULT_LOCALE)
+            yield orjson.dumps(fault_answer(fault, locale))
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            failure = reported(error)
-            words = sentence("faults", "internal", locale or DEFAULT_LOCALE, {"id": failure})
-            yield {"errors": [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]}
+            failure = error.id if isinstance(error, Failure) else reported(error)
+            words = sentence("faults", "internal", locale, {"id": failure})
+            yield orjson.dumps({"errors": [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]})
 
     async def _bounded(
         self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""
@@ -261,12 +261,13 @@ class GraphQLStream:
         reservation.operations[id_] = asyncio.create_task(self._operate(id_, answers, reservation))
         return Response(status_code=202)
 
-    async def _operate(self, id_: str, answers: AsyncGenerator[Answer, None], reservation: _Reservation) -> None:
+    async def _operate(self, id_: str, answers: AsyncGenerator[bytes, None], reservation: _Reservation) -> None:
+        head = b'{"id":' + orjson.dumps(id_) + b',"payload":'
         try:
             async with aclosing(answers):
                 async for answer in answers:
-                    await reservation.events.put(_event("next", {"id": id_, "payload": answer}))
-            await reservation.events.put(_event("complete", {"id": id_}))
+                    await reservation.events.put(_event("next", head + answer + b"}"))
+            await reservation.events.put(_event("complete", orjson.dumps({"id": id_})))
         finally:
             reservation.operations.pop(id_, None)
 
@@ -279,7 +280,7 @@ class GraphQLStream:
             await cancelled([task])
             # Who does not read its stream needs no word of what it ended itself.
             with suppress(asyncio.QueueFull):
-                reservation.events.put_nowait(_event("complete", {"id": id_}))
+                reservation.events.put_nowait(_event("complete", orjson.dumps({"id": id_})))
         return Response(status_code=200)
 
 
@@ -297,7 +298,7 @@ async def _queued(events: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
         yield await events.get()
 
 
-async def _framed(answers: AsyncGenerator[Answer, None]) -> AsyncGenerator[bytes, None]:
+async def _framed(answers: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     async with aclosing(answers):
         async for answer in answers:
             yield _event("next", answer)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from gateway.auth import Verifier
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
+from gateway.live import Live
 from gateway.metrics import Metrics
 from loyalty.event import Channel
 from resolvers.actor import Actor
@@ -65,6 +66,7 @@ class State:
     services: Services
     executor: Executor
     connections: Connections
+    live: Live
 
     def context(self, actor: Actor | None, locale: str | None, channel: str | None = None) -> Context:
         """Return the context of one operation; a channel that is none is as if nothing was said."""

@@ -2,21 +2,28 @@
 
 The token comes in `connection_init` as `{"Authorization": "Bearer TOKEN"}` (or in the handshake's header). The socket
 is closed with 4403 when the token ends, and with 1012 when the gateway drains: clients reconnect with `after`.
+
+A socket that only follows has one task, which reads. What it is told is written by whoever tells it, as a ready frame,
+where the server can (`gateway/frames.py`) and the socket takes it; else a task sends what waits, at the socket's pace.
 """
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import aclosing, suppress
 from typing import Any
 
 import orjson
 import structlog
 from graphql import OperationType
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
 
 from gateway.auth import bearer
 from gateway.clock import now
-from gateway.execution import Answer, GraphQLRequest, InvalidOperation, cancelled, fault_answer
+from gateway.execution import GraphQLRequest, InvalidOperation, cancelled, fault_answer
+from gateway.frames import text_frame, write_frame_of
 from gateway.http import BadRequest, parameters_of
+from gateway.live import Failure, Follower, Told
 from gateway.logs import request_id
 from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
@@ -40,57 +47,176 @@ class _Close(Exception):  # noqa: N818 - ends one socket
         self.code, self.reason = code, reason
 
 
+class _Gone(Exception):  # noqa: N818 - the client has closed, or vanished
+    pass
+
+
+class _Operation:
+    """One operation of a socket: a task while there is something to do, and a follower while it is live."""
+
+    __slots__ = ("_head", "_session", "follower", "id", "task")
+
+    def __init__(self, session: "_Session", id_: str) -> None:
+        self._session, self.id = session, id_
+        self._head = b'{"id":' + orjson.dumps(id_) + b',"type":"next","payload":'
+        self.follower: Follower | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def follow(self) -> Follower:
+        """Return what a line tells this operation by."""
+        self.follower = Follower("websocket", self._push, self._wake)
+        return self.follower
+
+    def run(self, work: Coroutine[Any, Any, bool | None]) -> None:
+        """Do what the operation has to do now; that says whether it completed, or None where it goes on."""
+        self.task = asyncio.create_task(self._run(work))
+
+    async def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
+        if await self._session.finished(self, work):
+            return
+        self.task = None
+        if self.follower is not None and self.follower.is_awaited:
+            self._wake()
+
+    async def stop(self) -> None:
+        """End without a word."""
+        if self.follower is not None:
+            self.follower.leave()
+        if self.task is not None:
+            await cancelled([self.task])
+
+    async def next(self, told: Told) -> bool:
+        """Send a result; False where it is an error, which ends an operation by itself."""
+        if not told.ran:
+            await self._session.send({"id": self.id, "type": "error", "payload": told.errors})
+            return False
+        await self._session.send_text((self._head + told.payload + b"}").decode())
+        return True
+
+    def _push(self, told: Told) -> bool:
+        write = self._session.write_frame
+        if write is None or not told.ran:
+            return False
+        if told.framed is None or told.framed[0] != self._head:
+            # Where clients number their operations, the same frame goes to all of them.
+            told.framed = self._head, text_frame(self._head, told.payload, b"}")
+        return write(told.framed[1])
+
+    def _wake(self) -> None:
+        if self.task is None:
+            self.run(self._drain())
+
+    async def _drain(self) -> bool | None:
+        """Send what waits."""
+        follower = self.follower
+        if follower is None:
+            return None
+        while (told := await follower.take()) is not None:
+            if not await self.next(told):
+                return False
+            self._session.delivered()
+        if follower.ended and follower.end is not None:
+            raise follower.end
+        return True if follower.ended else None
+
+
 class _Session:
     """One socket from its first message to its last."""
 
-    def __init__(self, websocket: WebSocket, state: State) -> None:
-        self._socket = websocket
+    __slots__ = (
+        *("_actor", "_channel", "_ending", "_is_closing", "_locale", "_operations"),
+        *("_receive_message", "_scope", "_send_message", "_state", "write_frame"),
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, state: State) -> None:
+        self._scope, self._receive_message, self._send_message = scope, receive, send
         self._state = state
         self._actor: Actor | None = None
         self._locale: str | None = None
         self._channel: str | None = None
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._operations: dict[str, _Operation] = {}
+        self._ending: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self.write_frame = write_frame_of(scope)
 
-    async def run(self) -> None:
+    async def run(self, endpoint: "GraphQLWebSocket") -> None:
         """Speak the protocol until either side closes."""
+        try:
+            await self._speak(endpoint)
+        except _Gone:
+            pass
+        except _Close as close:
+            await self._close(close.code, close.reason)
+        except Exception as error:  # noqa: BLE001 - the log gets what it was
+            await self._close(INTERNAL, f"INTERNAL: {reported(error)}")
+
+    async def _speak(self, endpoint: "GraphQLWebSocket") -> None:
         try:
             async with asyncio.timeout(INIT_TIMEOUT_SECONDS):
                 await self._init(await self._first())
         except TimeoutError:
             raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
-        address = self._socket.client.host if self._socket.client else ""
+        client = self._scope.get("client")
         try:
-            with self._state.connections.opened("websocket", self._actor, address):
-                await self._send({"type": "connection_ack"})
-                await self._serve()
+            with self._state.connections.opened("websocket", self._actor, client[0] if client else ""):
+                await self.send({"type": "connection_ack"})
+                await self._serve(endpoint)
         except LimitExceeded as fault:
             raise _Close(TOO_MANY, f"{fault.code}: {self._words(fault)}") from None
 
-    async def _serve(self) -> None:
-        reading = asyncio.create_task(self._read_all())
-        leaving = asyncio.create_task(self._state.connections.leaving.wait())
+    async def _serve(self, endpoint: "GraphQLWebSocket") -> None:
+        expiry = None
+        if self._actor is not None:
+            left = max(0.0, (self._actor.expires_at - now()).total_seconds())
+            expiry = asyncio.get_running_loop().call_later(left, self._expire)
+        endpoint.opened(self)
         try:
-            done, _ = await asyncio.wait(
-                {reading, leaving}, timeout=self._seconds_left(), return_when=asyncio.FIRST_COMPLETED
-            )
-            if reading in done:
-                await reading
-            elif leaving in done:
-                raise _Close(RESTART, "Service restart: reconnect, and bring `after`")
-            else:
-                raise _Close(FORBIDDEN, "Forbidden: the token has expired")
+            await self._read_all()
         finally:
-            await cancelled([reading, leaving, *self._operations.values()])
+            endpoint.closed(self)
+            if expiry is not None:
+                expiry.cancel()
+            await self._stop_all()
+            if self._ending is not None:
+                await cancelled([self._ending])
 
-    def _seconds_left(self) -> float | None:
-        if self._actor is None:
-            return None
-        return max(0.0, (self._actor.expires_at - now()).total_seconds())
+    def _expire(self) -> None:
+        self.end(FORBIDDEN, "Forbidden: the token has expired")
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the socket, whatever it is doing. That ends the reading as well."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end(code, reason))
+
+    async def _end(self, code: int, reason: str) -> None:
+        await self._stop_all()
+        await self._close(code, reason)
+
+    async def _stop_all(self) -> None:
+        operations = [*self._operations.values()]
+        self._operations.clear()
+        for operation in operations:
+            if operation.follower is not None:
+                operation.follower.leave()
+        await cancelled([operation.task for operation in operations if operation.task is not None])
+
+    async def _close(self, code: int, reason: str) -> None:
+        """Close a socket that may be closed already. A reason has at most 123 bytes (RFC 6455)."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        short = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
+        try:
+            await self._send_message({"type": "websocket.close", "code": code, "reason": short})
+        except (OSError, RuntimeError):
+            log.debug("socket_gone", code=code)
 
     async def _receive(self) -> dict[str, Any]:
-        message = await self._socket.receive()
+        message = await self._receive_message()
+        while self._ending is not None and message["type"] == "websocket.receive":
+            message = await self._receive_message()
         if message["type"] == "websocket.disconnect":
-            raise WebSocketDisconnect(message["code"])
+            raise _Gone
         text = message.get("text")
         if text is None:
             raise _Close(BAD_MESSAGE, "Send messages as text")
@@ -104,12 +230,21 @@ class _Session:
             raise _Close(BAD_MESSAGE, "Messages are objects with a type")
         return parsed
 
-    async def _send(self, message: dict[str, Any]) -> None:
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        await self.send_text(orjson.dumps(message).decode())
+
+    async def send_text(self, text: str) -> None:
+        """Send a message as it is, once the socket takes it."""
         # Whoever is gone gets nothing: the reader learns of it too, and ends the session.
-        if self._socket.application_state is WebSocketState.CONNECTED:
-            with suppress(WebSocketDisconnect):
+        if not self._is_closing:
+            with suppress(OSError):
                 # Text, not bytes: clients of the protocol do not read binary frames.
-                await self._socket.send_text(orjson.dumps(message).decode())
+                await self._send_message({"type": "websocket.send", "text": text})
+
+    def delivered(self) -> None:
+        """Count an update that waited before it was sent."""
+        self._state.live.delivered("websocket", 1)
 
     async def _first(self) -> dict[str, Any]:
         """Return connection_init; what may come at any time may come before it."""
@@ -121,7 +256,7 @@ class _Session:
 
     async def _init(self, message: dict[str, Any]) -> None:
         told = {str(key).lower(): value for key, value in self._payload(message).items() if isinstance(value, str)}
-        headers = self._socket.headers
+        headers = Headers(scope=self._scope)
         self._locale = accepted_locale(told.get("accept-language") or headers.get("accept-language"))
         self._channel = told.get(CHANNEL_HEADER) or headers.get(CHANNEL_HEADER)
         try:
@@ -146,7 +281,7 @@ class _Session:
         match message["type"]:
             case "ping":
                 payload = self._payload(message)
-                await self._send({"type": "pong", "payload": payload} if payload else {"type": "pong"})
+                await self.send({"type": "pong", "payload": payload} if payload else {"type": "pong"})
             case "pong":
                 self._payload(message)
             case "complete":
@@ -178,55 +313,55 @@ class _Session:
             most = self._state.limits.operations
             await self._refuse(id_, LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS"))
             return
-        self._operations[id_] = asyncio.create_task(self._operate(id_, request))
+        operation = self._operations[id_] = _Operation(self, id_)
+        operation.run(self._results(operation, request))
 
     async def _complete(self, message: dict[str, Any]) -> None:
-        task = self._operations.pop(self._id(message), None)
-        if task is not None:
-            await cancelled([task])
+        operation = self._operations.pop(self._id(message), None)
+        if operation is not None:
+            await operation.stop()
 
-    async def _operate(self, id_: str, request: GraphQLRequest) -> None:
-        """Run one operation. What is wrong with it ends it alone, never the socket."""
+    async def finished(self, operation: _Operation, work: Coroutine[Any, Any, bool | None]) -> bool:
+        """Do some of an operation's work; False where the operation goes on. What is wrong with it ends it alone."""
+        id_ = operation.id
         try:
-            completed = await self._results(id_, request)
+            completed = await work
+            if completed is None:
+                return False
+            if completed:
+                await self.send({"id": id_, "type": "complete"})
         except InvalidOperation as error:
-            await self._send({"id": id_, "type": "error", "payload": error.answer(self._spoken())["errors"]})
+            await self.send({"id": id_, "type": "error", "payload": error.answer(self._spoken())["errors"]})
         except Fault as fault:
             await self._refuse(id_, fault)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            failure = reported(error)
+            failure = error.id if isinstance(error, Failure) else reported(error)
             words = sentence("faults", "internal", self._spoken(), {"id": failure})
             body = [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]
-            await self._send({"id": id_, "type": "error", "payload": body})
-        else:
-            if completed:
-                await self._send({"id": id_, "type": "complete"})
-        finally:
-            if self._operations.get(id_) is asyncio.current_task():
-                del self._operations[id_]
+            await self.send({"id": id_, "type": "error", "payload": body})
+        if operation.follower is not None:
+            operation.follower.leave()
+        if self._operations.get(id_) is operation:
+            del self._operations[id_]
+        return True
 
-    async def _results(self, id_: str, request: GraphQLRequest) -> bool:
-        """Send every result; False where the last one was an error, which ends an operation by itself."""
+    async def _results(self, running: _Operation, request: GraphQLRequest) -> bool | None:
+        """Send results; False where the last one was an error, None where more come through the follower."""
         executor = self._state.executor
         operation = executor.prepare(request)
         context = self._state.context(self._actor, self._locale, self._channel)
         if operation.type is not OperationType.SUBSCRIPTION:
-            return await self._next(id_, await executor.execute(operation, context, "websocket"))
-        async with aclosing(executor.subscribe(operation, context, "websocket")) as answers:
-            async for answer in answers:
-                if not await self._next(id_, answer):
+            return await running.next(Told(await executor.execute(operation, context, "websocket")))
+        follower = running.follow()
+        async with aclosing(self._state.live.begin(operation, context, follower)) as begun:
+            async for told in begun:
+                if not await running.next(told):
                     return False
-        return True
-
-    async def _next(self, id_: str, answer: Answer) -> bool:
-        ran = "data" in answer
-        kind, payload = ("next", answer) if ran else ("error", answer["errors"])
-        await self._send({"id": id_, "type": kind, "payload": payload})
-        return ran
+        return None if follower.follows else True
 
     async def _refuse(self, id_: str, fault: Fault) -> None:
         payload = fault_answer(fault, self._spoken())["errors"]
-        await self._send({"id": id_, "type": "error", "payload": payload})
+        await self.send({"id": id_, "type": "error", "payload": payload})
 
     def _words(self, fault: Fault) -> str:
         return str(fault_answer(fault, self._spoken())["errors"][0]["message"])
@@ -236,33 +371,44 @@ class _Session:
 
 
 class GraphQLWebSocket:
-    """The endpoint of live operations."""
+    """The endpoint of live operations, an ASGI application: every layer between costs each message."""
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._sessions: set[_Session] = set()
+        self._watching: asyncio.Task[None] | None = None
 
-    async def handle(self, websocket: WebSocket) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak with one client until it goes, or has to."""
-        if PROTOCOL not in websocket.scope.get("subprotocols", []):
-            await websocket.accept()
-            await websocket.close(NO_PROTOCOL, f"Subprotocol not acceptable: use {PROTOCOL}")
+        if (await receive())["type"] != "websocket.connect":
             return
-        await websocket.accept(PROTOCOL)
-        structlog.contextvars.bind_contextvars(request=request_id(websocket.headers.get("x-request-id")))
         try:
-            await _Session(websocket, self._state).run()
-        except WebSocketDisconnect:
-            pass
-        except _Close as close:
-            await _closed(websocket, close.code, close.reason)
-        except Exception as error:  # noqa: BLE001 - the log gets what it was
-            await _closed(websocket, INTERNAL, f"INTERNAL: {reported(error)}")
+            if PROTOCOL not in scope.get("subprotocols", []):
+                await send({"type": "websocket.accept"})
+                reason = f"Subprotocol not acceptable: use {PROTOCOL}"
+                await send({"type": "websocket.close", "code": NO_PROTOCOL, "reason": reason})
+                return
+            await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        except OSError:
+            return
+        structlog.contextvars.bind_contextvars(request=request_id(Headers(scope=scope).get("x-request-id")))
+        await _Session(scope, receive, send, self._state).run(self)
 
+    def opened(self, session: _Session) -> None:
+        """Tell a session when the gateway leaves: one task waits for all of them."""
+        self._sessions.add(session)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._leave())
 
-async def _closed(websocket: WebSocket, code: int, reason: str) -> None:
-    """Close a socket that may be closed already. A reason has at most 123 bytes (RFC 6455)."""
-    short = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
-    try:
-        await websocket.close(code, short)
-    except (RuntimeError, WebSocketDisconnect):
-        log.debug("socket_gone", code=code)
+    def closed(self, session: _Session) -> None:
+        """Forget a session."""
+        self._sessions.discard(session)
+        if not self._sessions and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+
+    async def _leave(self) -> None:
+        await self._state.connections.leaving.wait()
+        for session in [*self._sessions]:
+            session.end(RESTART, "Service restart: reconnect, and bring `after`")
+        self._watching = None

@@ -1,0 +1,69 @@
+"""Ready WebSocket frames, written past what one message goes through: an update for many sockets is framed once.
+
+uvicorn encodes, frames and copies a text for each send, which costs as much again as handing it to the kernel. Its
+protocol class may be replaced by a subclass (`uvicorn.Config(ws=...)`); ours offers the application a function that
+writes a frame as it is. What it relies on is checked when the server starts: where uvicorn is not what it was written
+against, and on any other server, the extension is absent, and messages go the usual way.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from uvicorn.protocols.websockets import websockets_sansio_impl
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+from websockets.protocol import State
+
+EXTENSION = "carillon.frames"
+FINAL_TEXT = b"\x81"
+SHORT_MAX, MEDIUM_MAX = 125, 0xFFFF
+MEDIUM, LONG = b"\x7e", b"\x7f"
+PLAIN = "websockets-sansio"
+
+_RELIED_ON = frozenset({"transport", "conn", "writable", "close_sent", "disconnected"})
+
+WriteFrame = Callable[[bytes], bool]
+"""Writes a frame at once; False where the socket takes none now: it is slow, or going."""
+
+
+def text_frame(*parts: bytes) -> bytes:
+    """Return the parts of a message as one unmasked text frame (RFC 6455, 5.2)."""
+    size = sum(map(len, parts))
+    if size <= SHORT_MAX:
+        return b"".join((FINAL_TEXT, size.to_bytes(1), *parts))
+    if size <= MEDIUM_MAX:
+        return b"".join((FINAL_TEXT, MEDIUM, size.to_bytes(2), *parts))
+    return b"".join((FINAL_TEXT, LONG, size.to_bytes(8), *parts))
+
+
+def write_frame_of(scope: Mapping[str, Any]) -> WriteFrame | None:
+    """Return what writes ready frames to a socket; None where its server has no such thing."""
+    return cast("WriteFrame | None", scope.get("extensions", {}).get(EXTENSION))
+
+
+class FramesProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, with an extension that writes ready frames."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Offer the extension, where frames go out as they are: compression would change them."""
+        super().handle_connect(event)
+        scope = getattr(self, "scope", None)
+        if scope is not None and not self.conn.extensions:
+            scope["extensions"][EXTENSION] = self.write_frame
+
+    def write_frame(self, frame: bytes) -> bool:
+        """Write a frame; False where the socket takes none now, so that nothing piles up behind a slow one."""
+        if not self.writable.is_set() or self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
+            return False
+        if self.transport.is_closing() or self.conn.writes:
+            return False
+        self.transport.write(frame)
+        return True
+
+
+def websocket_protocol() -> Any:
+    """Return what uvicorn serves WebSockets with: ours, where its own is as ours relies on; else its own."""
+    named = set(WebSocketsSansIOProtocol.__init__.__code__.co_names)
+    sends = set(WebSocketsSansIOProtocol.send.__code__.co_names)
+    known = named >= _RELIED_ON and sends >= {"writable", "disconnected", "close_sent", "conn", "transport", "write"}
+    return FramesProtocol if known and hasattr(websockets_sansio_impl, "ServerProtocol") else PLAIN
