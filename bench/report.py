@@ -14,6 +14,7 @@ import orjson
 
 from bench.gateway import Site
 from bench.load import Round
+from models.database import Database
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("graphql-core", "strawberry-graphql", "starlette", "uvicorn", "uvloop", "httptools", "pymongo", "orjson")
@@ -36,7 +37,12 @@ class Measured:
 
 async def machine(site: Site) -> dict[str, str]:
     """Return what was measured on, and with."""
-    info = await site.database.client.server_info()
+    return await machine_of(site.database)
+
+
+async def machine_of(database: Database) -> dict[str, str]:
+    """Return what was measured on, and with, of the machine that a database runs on."""
+    info = await database.client.server_info()
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     return {
         "CPU": f"{_cpu_model()}, {len(os.sched_getaffinity(0))} cores",

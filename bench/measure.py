@@ -1,0 +1,200 @@
+"""Rounds: each load on each server in turn, so that a bad moment of the machine touches all alike."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from random import Random
+from statistics import median
+from typing import Any
+
+import orjson
+
+from bench.http import BenchError, Connection, http_request
+from bench.load import data_of
+from bench.members import Known
+from bench.processes import Usage, usage
+from bench.reads import READS, Read, Truth
+from bench.servers import KINDS, Server
+from bench.snapshot_views import catalogues
+from bench.world import World
+from bench.wrk import Driven, Prepared, drive, prepare
+
+WARM_MEMBERS, SAMPLE = 100, 50
+WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 1, 16
+WARM, COLD = "warm", "cold"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is asked: a read, of which members (`choice`), on how many connections."""
+
+    read: str
+    choice: str
+    connections: int
+
+    @property
+    def name(self) -> str:
+        """The load in words."""
+        return f"{self.read}, {self.choice}"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One measured round of one server. CPU is in shares of one core, 1 is all of it; memory in MiB."""
+
+    answered: int
+    seconds: float
+    p50_ms: float
+    p99_ms: float
+    server_cpu: float
+    mongod_cpu: float
+    load_cpu: float
+    server_rss_mib: float
+
+    @property
+    def per_second(self) -> float:
+        """Answers per second."""
+        return self.answered / self.seconds
+
+    @property
+    def server_us(self) -> float:
+        """The server's CPU time for an answer, in microseconds."""
+        return self.server_cpu * self.seconds / self.answered * 1e6
+
+    @classmethod
+    def of(cls, driven: Driven, server: tuple[Usage, Usage], mongod: tuple[Usage, Usage]) -> "Round":
+        """Return a round of what wrk saw, and what the processes had taken before and after."""
+        shares = [(after.cpu_seconds - before.cpu_seconds) / driven.seconds for before, after in (server, mongod)]
+        return cls(
+            driven.answered,
+            driven.seconds,
+            driven.p50_ms,
+            driven.p99_ms,
+            *shares,
+            driven.cpu_seconds / driven.seconds,
+            server[1].rss_mib,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A load on a server, and its rounds."""
+
+    load: Load
+    server: str
+    rounds: list[Round]
+
+    @property
+    def per_second(self) -> float:
+        """The median of the rounds."""
+        return median(one.per_second for one in self.rounds)
+
+    def record(self) -> dict[str, Any]:
+        """Return every round, to be kept as JSON."""
+        rounds = [{"per_second": one.per_second, "server_us": one.server_us, **asdict(one)} for one in self.rounds]
+        return {**asdict(self.load), "server": self.server, "per_second": self.per_second, "rounds": rounds}
+
+
+async def truth(world: World, member: Known) -> Truth:
+    """Return what a right answer says of a member now."""
+    document = await world.database.members.find_one({"_id": member.id})
+    if document is None:
+        raise BenchError(f"there is no member {member.id}")
+    records = {record["version"]: record async for record in world.database.entries.find({"member": member.id})}
+    words = catalogues(world.programme_file)[document["profile"]["locale"]]
+    return Truth(document, records, words)
+
+
+async def check(world: World, server: Server, read: Read, members: Sequence[Known]) -> None:
+    """Ask for some members, one after the other, and compare every field.
+
+    Raises:
+        BenchError: an answer is wrong.
+    """
+    connection = await Connection.open("127.0.0.1", server.port)
+    try:
+        for member in members:
+            token, body = read.request(world, member)
+            wire = http_request("POST", "/graphql", f"127.0.0.1:{server.port}", token=token or None, body=body)
+            status, answer = await connection.ask(wire)
+            try:
+                read.check(await truth(world, member), data_of(status, answer))
+            except (KeyError, TypeError, ValueError) as error:
+                raise BenchError(f"{server.key}: {error!r} in {answer[:500].decode(errors='replace')}") from error
+            except BenchError as error:
+                raise BenchError(f"{KINDS[server.key].title}: {error}") from error
+            if len(answer) < read.least:
+                raise BenchError(f"{server.key}: a right answer has only {len(answer)} bytes")
+    finally:
+        connection.close()
+
+
+class Bench:
+    """Some reads on some running servers."""
+
+    def __init__(self, world: World, servers: Mapping[str, Server], *, seconds: int, cold_max: int) -> None:
+        self._world, self._servers = world, servers
+        self._seconds, self._cold_max = seconds, cold_max
+        self._prepared: dict[tuple[str, str], Prepared] = {}
+        # How far each server has walked through the members: a cold one is not asked for twice.
+        self._places: dict[tuple[str, str], int] = {}
+
+    def members(self, load: Load) -> Sequence[Known]:
+        """Return whom a load asks for."""
+        everybody = self._world.deep if load.read == "deep" else self._world.members
+        if load.choice == COLD:
+            return everybody[: self._cold_max]
+        return Random(0).sample(everybody, min(WARM_MEMBERS, len(everybody)))
+
+    def _requests(self, load: Load) -> Prepared:
+        key = (load.read, load.choice)
+        if key not in self._prepared:
+            read = READS[load.read]
+            requests = [read.request(self._world, member) for member in self.members(load)]
+            file = self._world.place / f"{load.read}-{load.choice}.requests"
+            self._prepared[key] = prepare(file, requests, least=read.least, pick=load.choice == WARM)
+        return self._prepared[key]
+
+    async def _drive(self, server: Server, load: Load, *, connections: int, seconds: int) -> Round:
+        prepared, key = self._requests(load), (load.read, server.key)
+        before = server.usage(), usage(self._world.mongod_pid)
+        place = self._places.get(key, 0)
+        driven = await drive(server.port, prepared, connections=connections, seconds=seconds, place=place)
+        self._places[key] = place + driven.asked
+        after = server.usage(), usage(self._world.mongod_pid)
+        return Round.of(driven, (before[0], after[0]), (before[1], after[1]))
+
+    def _answering(self, load: Load) -> list[Server]:
+        return [one for key, one in self._servers.items() if not KINDS[key].loads or load.read in KINDS[key].loads]
+
+    async def _check(self, load: Load, seed: int) -> None:
+        members = self.members(load)
+        for server in self._answering(load):
+            sample = Random(seed).sample(members, min(SAMPLE, len(members)))
+            await check(self._world, server, READS[load.read], sample)
+
+    async def run(self, loads: Sequence[Load], rounds: int) -> list[Measured]:
+        """Measure each load in so many rounds, in each of which every server has its turn."""
+        measured: list[Measured] = []
+        for place, load in enumerate(loads):
+            if not place or loads[place - 1].read != load.read:
+                await self._check(load, 1)
+                for server in self._answering(load):
+                    await self._drive(server, load, connections=WARM_UP_CONNECTIONS, seconds=WARM_UP_SECONDS)
+            done = {server.key: Measured(load, server.key, []) for server in self._answering(load)}
+            for number in range(rounds):
+                for server in self._answering(load):
+                    one = await self._drive(server, load, connections=load.connections, seconds=self._seconds)
+                    done[server.key].rounds.append(one)
+                    told = (
+                        f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, {one.server_us:,.0f} us CPU"
+                    )
+                    print(f"{load.name} on {load.connections}, round {number + 1}/{rounds}, {told}", file=sys.stderr)
+            await self._check(load, 2)
+            measured += done.values()
+        return measured
+
+
+def records(measured: Sequence[Measured]) -> bytes:
+    """Return everything that was measured as JSON."""
+    return orjson.dumps([one.record() for one in measured], option=orjson.OPT_INDENT_2)

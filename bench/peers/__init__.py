@@ -1,0 +1,1 @@
+"""Other GraphQL servers, each in one process, written the way their documentation recommends."""

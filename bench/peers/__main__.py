@@ -1,0 +1,98 @@
+"""`python -m bench.peers`: Carillon and its peers on the same members; table, JSON and plots go to bench/results/."""
+
+import argparse
+import asyncio
+import resource
+import sys
+from contextlib import AsyncExitStack
+
+import uvloop
+
+from bench.comparison import markdown, write
+from bench.http import BenchError
+from bench.measure import COLD, WARM, Bench, Load
+from bench.members import PROTOTYPES
+from bench.reads import READS
+from bench.report import machine_of
+from bench.servers import KINDS, running
+from bench.world import running_world, write_peers_collections
+from bench.wrk import require_wrk
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _some_of(*known: str):  # noqa: ANN202 - argparse's own kind of callable
+    def names(text: str) -> list[str]:
+        asked = text.split(",")
+        if not set(known) >= set(asked):
+            raise argparse.ArgumentTypeError(f"choose from {','.join(known)}")
+        return asked
+
+    return names
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="seconds of each load on each server in a round (5)")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
+    parser.add_argument("--members", type=int, default=20_000, help="members (20,000)")
+    parser.add_argument("--prototypes", type=int, default=PROTOTYPES, help="members made by the real code (200)")
+    parser.add_argument("--connections", type=_numbers, default=[1, 16, 128], help="connections at once (1,16,128)")
+    parser.add_argument("--only", type=_some_of(*READS), default=[*READS], help=f"some of {','.join(READS)}")
+    parser.add_argument("--choices", type=_some_of(WARM, COLD), default=[WARM, COLD], help="some of warm,cold")
+    parser.add_argument("--servers", type=_some_of(*KINDS), default=[*KINDS], help=f"some of {','.join(KINDS)}")
+    parser.add_argument("--gateway-args", default="", help="added to Carillon's command line, such as '--workers 2'")
+    return parser.parse_args()
+
+
+def loads(asked: argparse.Namespace) -> list[Load]:
+    """Return the loads that are asked for; the catalogue is the same for everybody, so never cold."""
+    return [
+        Load(read, choice, connections)
+        for read in asked.only
+        for choice in asked.choices
+        for connections in asked.connections
+        if not (read == "catalogue" and choice == COLD)
+    ]
+
+
+async def bench(asked: argparse.Namespace) -> None:
+    """Start everything, measure, and report."""
+    require_wrk()
+    async with running_world(asked.members, usual=asked.prototypes) as world, AsyncExitStack() as stack:
+        await write_peers_collections(world)
+        print(f"{len(world.members)} members are there", file=sys.stderr)
+        servers = {
+            key: await stack.enter_async_context(running(world, key, gateway_args=asked.gateway_args.split()))
+            for key in asked.servers
+        }
+        described = await machine_of(world.database)
+        measured = await Bench(world, servers, seconds=asked.seconds, cold_max=asked.members).run(
+            loads(asked), asked.rounds
+        )
+    settings = {name: getattr(asked, name) for name in ("seconds", "rounds", "members")}
+    text = markdown(measured, described, settings)
+    write(text, measured, described, settings)
+    print(text, end="")
+
+
+def main() -> int:
+    """Return 0, or 1 where an answer was wrong."""
+    asked = arguments()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        uvloop.run(bench(asked))
+    except (BenchError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+// The resolvers, the same ones for every library: each type's fields are read from plain objects.
+
+import { require } from './actor.mjs'
+import { entries, offers, rewards } from './database.mjs'
+import { recordEvent } from './events.mjs'
+import { programme, worded } from './programme.mjs'
+import {
+  ledgerPage,
+  memberId,
+  offerEdge,
+  offersOf,
+  placeOf,
+  pointsOf,
+  profileOf,
+  recentOf,
+  rewardEdge,
+  rewardsOf,
+  statusOf,
+} from './views.mjs'
+
+const PAGE_MAX = 100
+const RECENT = 20
+const bounded = (first) => {
+  if (first < 0 || first > PAGE_MAX) throw new Error(`first is 0 to ${PAGE_MAX}`)
+  return first
+}
+
+export async function ledger(member, first, after) {
+  const place = after ? placeOf(after) : null
+  const found = await entries
+    .find({ programme: programme.key, member: member._id, ...(place && { version: { $lte: place.version } }) })
+    .sort({ version: -1 })
+    .limit(first + 2)
+    .toArray()
+  if (place) {
+    for (const record of found) {
+      if (record.version === place.version) record.entries = record.entries.slice(0, place.index)
+    }
+  }
+  return ledgerPage(member, found, first)
+}
+
+// A page from the snapshot where it holds it, else from the ledger.
+function activity(member, { first, after }) {
+  const size = bounded(first)
+  if (!after && size <= RECENT) return recentOf(member, size)
+  return ledger(member, size, after)
+}
+
+export const resolvers = {
+  Query: {
+    me: (_root, _args, { actor, loaders }) =>
+      require(actor, 'member', 'kiosk', 'till', 'agent', 'manager', 'service').member
+        ? loaders.member.load(actor.member)
+        : null,
+    async member(_root, { by }, { actor, loaders }) {
+      require(actor, 'kiosk', 'till', 'agent', 'manager', 'service')
+      const id = by.id ?? (await loaders.identity.load(`${programme.key}/number/${by.number}`))
+      return id === null ? null : loaders.member.load(id)
+    },
+    rewards: (_root, { first }) => ({
+      edges: worded(programme.locale)
+        .rewards.slice(0, bounded(first))
+        .map((node) => ({ node })),
+    }),
+  },
+  Mutation: {
+    recordEvent: (_root, { input }, { actor }) =>
+      recordEvent(input, require(actor, 'kiosk', 'till', 'agent', 'manager', 'service')),
+  },
+  Member: {
+    id: (member) => memberId(member._id),
+    profile: profileOf,
+    status: statusOf,
+    points: pointsOf,
+    activity,
+    offers: (member, { first }) => offersOf(member, bounded(first)),
+    rewards: (member, { first }) => rewardsOf(member, bounded(first)),
+  },
+}
+
+// The usual form: a collection for each kind of thing, read by Mercurius' own loaders.
+const listed = (collection, first) => collection.find({ programme: programme.key }).sort({ rank: 1 }).limit(first).toArray()
+const inWords = (item, locale) => ({ ...item, title: item.title[locale], description: item.description[locale], terms: item.terms?.[locale] })
+const each = (read) => (queries) => Promise.all(queries.map(({ obj, params }) => read(obj, params)))
+
+export const collectionLoaders = {
+  Member: {
+    activity: each((member, { first, after }) => ledger(member, bounded(first), after)),
+    offers: each(async (member, { first }) => {
+      const found = await listed(offers, bounded(first))
+      return { edges: found.map((offer) => offerEdge(member, inWords(offer, member.profile.locale))) }
+    }),
+    rewards: each(async (member, { first }) => {
+      const found = await listed(rewards, bounded(first))
+      return { edges: found.map((reward) => rewardEdge(member, inWords(reward, member.profile.locale))) }
+    }),
+  },
+}
+
+export function collectionResolvers() {
+  const { activity: _activity, offers: _offers, rewards: _rewards, ...rest } = resolvers.Member
+  return { ...resolvers, Member: rest }
+}

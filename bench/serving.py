@@ -1,0 +1,18 @@
+"""How a Python peer is served: uvicorn with uvloop and httptools, one process, on a free port that it tells."""
+
+import socket
+
+import uvicorn
+from starlette.applications import Starlette
+
+BACKLOG = 2048
+
+
+def serve(app: Starlette) -> None:
+    """Serve until a signal."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(BACKLOG)
+        print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
+        config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+        uvicorn.Server(config).run(sockets=[sock])

@@ -1,0 +1,124 @@
+"""What a stored snapshot says on a home screen, by hand, as plain dictionaries: what the Python peers answer from.
+
+The offers and rewards are the first ones of the catalogue, as they stand for the member, made ready in each language
+when a process starts; nothing is ranked.
+"""
+
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Document = Mapping[str, Any]
+Answer = dict[str, Any]
+FIRST, RECENT = 10, 20
+
+
+def encoded(text: str) -> str:
+    """Return a node's id or a cursor."""
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+class Catalogue:
+    """Programme data in one language."""
+
+    def __init__(self, told: Document, locale: str) -> None:
+        self.locale = locale
+        self.months: int = told["months"]
+        self.tiers = [_worded(tier, locale) for tier in told["tiers"]]
+        self.tier = {tier["key"]: tier for tier in self.tiers}
+        self.offers = [_worded(offer, locale) for offer in told["offers"]]
+        self.every_offer = [_worded(offer, locale) for offer in told["every_offer"]]
+        self.rewards = [_worded(reward, locale) for reward in told["rewards"]]
+        self.labels: dict[str, str] = told["labels"][locale]
+
+
+def _worded(item: Document, locale: str) -> Answer:
+    texts = ("name", "title", "description", "terms")
+    worded = {name: value[locale] if name in texts else value for name, value in item.items()}
+    if "benefits" in item:
+        worded["benefits"] = [benefit[locale] for benefit in item["benefits"]]
+    return worded
+
+
+def catalogues(file: Path) -> dict[str, Catalogue]:
+    """Return the programme data of a file in each of its languages."""
+    told = orjson.loads(file.read_bytes())
+    return {locale: Catalogue(told, locale) for locale in told["labels"]}
+
+
+def _since(months: int) -> str:
+    today = datetime.now(UTC).date()
+    month = today.year * 12 + today.month - 1 - months
+    return f"{month // 12:04}-{month % 12 + 1:02}-{today.day:02}"
+
+
+def status_of(member: Document, catalogue: Catalogue) -> Answer:
+    """Return a member's status with the way to the next tier."""
+    standing = member["standing"]
+    own = catalogue.tier[standing["tier"]]
+    answer = {"tier": own, "since": standing["since"].isoformat(), "next": None}
+    if own["rank"] + 1 < len(catalogue.tiers):
+        tier = catalogue.tiers[own["rank"] + 1]
+        first = _since(catalogue.months)
+        qualifying = sum(points for day, points in member["qualifying"].items() if day > first)
+        required = tier["threshold"]
+        missing, ratio = max(0, required - qualifying), min(1.0, max(0.0, qualifying / required))
+        answer["next"] = {"tier": tier, "missing": missing, "ratio": ratio}
+    return answer
+
+
+def points_of(member: Document) -> Answer:
+    """Return a member's balances."""
+    by_day: dict[str, int] = {}
+    for _, on, points, _ in member["lots"]:
+        if points and on:
+            by_day[on] = by_day.get(on, 0) + points
+    balances = member["balances"]
+    return {
+        "available": balances.get("available", 0),
+        "pending": balances.get("pending", 0),
+        "expiring": [{"points": points, "on": on} for on, points in sorted(by_day.items())],
+    }
+
+
+def entries_of(member: Document, catalogue: Catalogue, first: int = RECENT) -> list[Answer]:
+    """Return the newest entries of the ledger that the snapshot holds."""
+    id_, labels = member["_id"], catalogue.labels
+    return [
+        {
+            "id": encoded(f"LedgerEntry:{id_}:{row[0]}:{row[1]}"),
+            "kind": row[3],
+            "points": row[4],
+            "balance": row[5],
+            "occurredAt": row[6],
+            "channel": row[7],
+            "label": labels[row[10]["type"] if row[9] == "event" else row[9]],
+        }
+        for row in orjson.loads(member["recent"])[:first]
+    ]
+
+
+def offers_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> list[Answer]:
+    """Return the first offers as they stand for the member, each offer whole."""
+    used = member.get("offers", {})
+    standing = []
+    for offer in catalogue.offers[:first]:
+        uses, limit = used.get(offer["key"], {}).get("uses", 0), offer["usesPerMember"]
+        state = "REDEEMED" if limit is not None and uses >= limit else "AVAILABLE"
+        left = None if limit is None else limit - uses
+        standing.append({"state": state, "usesLeft": left, "expiresAt": offer["endsAt"], "offer": offer})
+    return standing
+
+
+def rewards_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> list[Answer]:
+    """Return the first rewards as they stand for the member, each reward whole."""
+    available = member["balances"].get("available", 0)
+    standing = []
+    for reward in catalogue.rewards[:first]:
+        missing = max(0, reward["points"] - available)
+        standing.append({"eligible": not missing, "missingPoints": missing, "reward": reward})
+    return standing

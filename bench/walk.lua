@@ -1,0 +1,56 @@
+-- Sends prepared requests: in turn from a place on ("walk"), or any of them at random ("pick").
+-- Arguments: the file, the mode, the place (from 0), how many bytes an answer has at least.
+-- The file has a request on each line: token, TAB, body (JSON has no raw newlines). An empty token is none.
+
+local threads = {}
+
+function setup(thread)
+  table.insert(threads, thread)
+end
+
+function init(args)
+  local file, mode = args[1], args[2]
+  place, least = tonumber(args[3]), tonumber(args[4])
+  asked, wrong, sample = 0, 0, ""
+  pick = mode == "pick"
+  requests = {}
+  local head = "POST /graphql HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
+    .. "\r\nAccept: application/json\r\nContent-Type: application/json\r\n"
+  for line in io.lines(file) do
+    local tab = line:find("\t", 1, true)
+    local token, body = line:sub(1, tab - 1), line:sub(tab + 1)
+    if token ~= "" then token = "Authorization: Bearer " .. token .. "\r\n" end
+    requests[#requests + 1] = head .. token .. "Content-Length: " .. #body .. "\r\n\r\n" .. body
+  end
+  math.randomseed(place + 1)
+end
+
+function request()
+  asked = asked + 1
+  if pick then return requests[math.random(#requests)] end
+  return requests[(place + asked - 1) % #requests + 1]
+end
+
+-- Errors stand at the end of an answer, or at its beginning where there is nothing else: the whole is not searched,
+-- so that the load generator stays cheap. Every field is compared before and after, apart from this.
+function response(status, headers, body)
+  if status ~= 200 or #body < least or body:sub(1, 12):find('"errors"', 1, true)
+    or body:sub(-400):find('"errors":[', 1, true) then
+    wrong = wrong + 1
+    if sample == "" then sample = status .. " " .. body:sub(1, 300) end
+  end
+end
+
+function done(summary, latency, each)
+  local all, bad, told = 0, 0, ""
+  for _, thread in ipairs(threads) do
+    all, bad = all + thread:get("asked"), bad + thread:get("wrong")
+    if told == "" then told = thread:get("sample") end
+  end
+  local errors = summary.errors
+  local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
+  -- One figure on each line, so that no JSON library is needed.
+  io.write(string.format("\nasked %d\nanswered %d\nmicroseconds %d\nbytes %d\nfailed %d\nwrong %d\np50 %d\np99 %d\nsample %s\n",
+    all, summary.requests, summary.duration, summary.bytes, failed, bad,
+    latency:percentile(50), latency:percentile(99), (told:gsub("%s", " "))))
+end

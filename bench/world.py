@@ -1,0 +1,122 @@
+"""What all servers are measured on: one mongod, one programme, the same members, a development key and tokens.
+
+Everything lives in a directory that is gone afterwards.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from bench.gateway import issued
+from bench.members import FIRST_DEEP, PROTOTYPES, PURCHASES, PURCHASES_DEEP, Known, Prototype, copy, prototypes
+from bench.programme import for_peers, source
+from gateway.auth import DevelopmentKey
+from models.database import Database, connect
+from models.embedded import EmbeddedServer
+from models.programme_file import read_programme
+from models.programme_store import apply
+from resolvers.actor import Role
+from resolvers.import_journey import PROGRAMME
+
+DATABASE = "carillon"
+DEEP_PROTOTYPES, DEEP = 10, 1_000
+PEERS_MEMBERS = "bench_members"
+"""The copy of the members that peers write to, so that Carillon's own stay as they were written."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A database to measure on. `place` is its directory, `url` and `mongod_pid` are those of its mongod.
+
+    `deep` are members with a ledger far longer than what a snapshot holds, besides the `members`.
+    """
+
+    place: Path
+    url: str
+    mongod_pid: int
+    database: Database
+    key: DevelopmentKey
+    made: Sequence[Prototype]
+    members: list[Known]
+    deep: Sequence[Known]
+    kiosk_token: str
+
+    @property
+    def programme_file(self) -> Path:
+        """The programme as peers read it."""
+        return self.place / "programme.json"
+
+    def token(self, role: Role, subject: str) -> str:
+        """Return a token of a role that is no member."""
+        return issued(self.key, role, subject)
+
+    def member_token(self, member: Known) -> str:
+        """Return a member's own token."""
+        return issued(self.key, Role.MEMBER, member.id, member.id)
+
+    async def grow(self, members: int, *, with_ledger: int) -> float:
+        """Add members until there are so many; return how many seconds that took."""
+        added, seconds = await copy(
+            self.database, self.made, places=range(len(self.members), members), with_ledger=with_ledger
+        )
+        self.members.extend(added)
+        return seconds
+
+
+@asynccontextmanager
+async def running_world(
+    members: int, *, usual: int = PROTOTYPES, with_ledger: int | None = None, cache_gib: float = 1.0
+) -> AsyncIterator[World]:
+    """Start a mongod, make members in it, and stop it afterwards.
+
+    `usual` is how many prototypes there are, `with_ledger` how many members have their whole ledger (None: all),
+    `cache_gib` the size of mongod's own cache.
+    """
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as directory:
+        place = Path(directory)
+        server = await asyncio.to_thread(EmbeddedServer.start, place / "data", purpose="bench", cache_gib=cache_gib)
+        try:
+            database = connect(server.url, name=DATABASE)
+            try:
+                await database.prepare()
+                text = source()
+                await apply(database, text, now=datetime.now(UTC), applied_by="bench")
+                (place / "programme.json").write_bytes(orjson.dumps(for_peers(read_programme(text, version=1))))
+                made = await prototypes(database, [PURCHASES] * usual + [PURCHASES_DEEP] * DEEP_PROTOTYPES)
+                made, deep_made = made[:usual], made[usual:]
+                places = range(FIRST_DEEP, FIRST_DEEP + DEEP)
+                deep, _ = await copy(database, deep_made, places=places, with_ledger=places.stop)
+                key = DevelopmentKey.load(place / "data")
+                kiosk_token = issued(key, Role.KIOSK, "bench-kiosk")
+                world = World(place, server.url, server.pid, database, key, made, [], deep, kiosk_token)
+                await world.grow(members, with_ledger=members if with_ledger is None else with_ledger)
+                yield world
+            finally:
+                await database.close()
+        finally:
+            await asyncio.to_thread(server.stop)
+
+
+async def write_peers_collections(world: World) -> None:
+    """Write what only peers read: members that they may write to, and offers and rewards as collections."""
+    database = world.database
+    # `$out` copies within mongod.
+    await (await database.members.aggregate([{"$out": PEERS_MEMBERS}])).to_list()
+    told: dict[str, Any] = orjson.loads(world.programme_file.read_bytes())
+    for name in ("offers", "rewards"):
+        collection = database.db[f"bench_{name}"]
+        await collection.drop()
+        await collection.insert_many(
+            [
+                {**item, "_id": item["key"], "programme": PROGRAMME, "rank": place}
+                for place, item in enumerate(told[name])
+            ]
+        )
+        await collection.create_index([("programme", 1), ("rank", 1)])
