@@ -1,0 +1,48 @@
+"""What a schema can tell the compiler about its fields and types."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+KNOWN = "compiled"
+"""Under this name in `extensions`."""
+
+Guard = Callable[[Any], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A field that reads the attribute `name` of its source.
+
+    `guard`, here and below, gets the context, and raises where the actor may not use the field. What it says depends on
+    the context alone: it is asked once for each execution, and again only where it said no.
+    """
+
+    name: str
+    guard: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A field that calls `function(source, **arguments)`, or `function(source, execution, **arguments)`.
+
+    `takes_execution`: the function wants the second argument, of which only `context` may be used.
+    `maybe_awaitable`: it is no coroutine function, and may return an awaitable all the same.
+    """
+
+    function: Callable[..., Any]
+    takes_execution: bool = False
+    maybe_awaitable: bool = False
+    guard: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """An object type whose values of exactly this class need no `is_type_of`.
+
+    `kept_in` names an attribute that holds a dictionary, empty at first, in objects that never change and are shared by
+    many answers: what a selection of plain attributes comes to is kept in it.
+    """
+
+    python_class: type
+    kept_in: str | None = None
