@@ -17,6 +17,7 @@ from gateway.auth import DevelopmentKey, Verifier
 from gateway.clock import now
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
+from gateway.fields import compilable_schema
 from gateway.http import GraphQLHttp
 from gateway.live import Live
 from gateway.logs import log_lost_exception
@@ -33,7 +34,6 @@ from models.reader import Reader
 from models.secret import code_secret
 from resolvers.context import Services
 from resolvers.settlement import run_settlement
-from schema.build import executable_schema
 
 PLAYGROUND_DIST = Path(__file__).parents[1] / "clients" / "playground" / "dist"
 
@@ -138,7 +138,7 @@ class Gateway:
         database = connect(self._url, name=self._settings.database)
         try:
             async with running_services(database, self._limits, self.metrics) as services:
-                executor = Executor(executable_schema(), self._limits, self.metrics)
+                executor = Executor(compilable_schema(), self._limits, self.metrics)
                 state = State(
                     settings=self._settings,
                     limits=self._limits,

@@ -1,13 +1,13 @@
-"""Operations from text to result, the same on every transport: parse, limit and validate once, then execute.
+"""Operations from text to result, the same on every transport: parse, limit, validate and compile once, then execute.
 
-What a text comes to is kept by the text itself, bounded in number and size, so that a client's operations are parsed
-and validated once in the life of the process.
+What a text comes to is kept by the text itself, bounded in number and size, so that a client's operations are parsed,
+validated and compiled once in the life of the process.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
 
@@ -21,11 +21,11 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
-    execute,
     get_operation_ast,
 )
 from graphql import Executor as GraphQLExecutor
 
+from gateway.compiled import CompiledOperation
 from gateway.config import Limits
 from gateway.kept import Kept
 from gateway.limits import check_document, parse_limited, too_deep, validate_limited
@@ -64,13 +64,31 @@ class Operation:
     """A valid operation, ready to execute."""
 
     document: DocumentNode
-    node: OperationDefinitionNode
+    compiled: CompiledOperation
     request: GraphQLRequest
+
+    @property
+    def node(self) -> OperationDefinitionNode:
+        """The operation's definition in its document."""
+        return self.compiled.node
 
     @property
     def type(self) -> OperationType:
         """Query, mutation or subscription."""
-        return self.node.operation
+        return self.compiled.node.operation
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables as they were sent."""
+        return dict(self.request.variables or {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A document that is valid and within the limits, and those of its operations that were asked for."""
+
+    document: DocumentNode
+    operations: dict[str | None, CompiledOperation] = field(default_factory=dict)
 
 
 class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
@@ -99,7 +117,7 @@ class Executor:
         self._schema = schema
         self.limits = limits
         self._metrics = metrics
-        self._documents = Kept[DocumentNode | InvalidOperation](
+        self._documents = Kept[_Checked | InvalidOperation](
             count_max=KEPT_DOCUMENTS_MAX, characters_max=KEPT_CHARACTERS_MAX
         )
 
@@ -109,19 +127,25 @@ class Executor:
         Raises:
             InvalidOperation: it does not parse, is past a limit, is not valid, or does not say which operation.
         """
-        document = self._document(request.query)
-        node = get_operation_ast(document, request.operation_name)
-        if node is None:
-            if request.operation_name is None:
-                error = GraphQLError("The document has several operations: say which with operationName.")
-            else:
-                error = GraphQLError(f"The document has no operation named {request.operation_name[:100]!r}.")
-            raise InvalidOperation([error])
-        if node.operation is OperationType.SUBSCRIPTION and not streamed:
+        checked = self._document(request.query)
+        compiled = checked.operations.get(request.operation_name)
+        if compiled is None:
+            compiled = self._operation(checked.document, request.operation_name)
+            checked.operations[request.operation_name] = compiled
+        if compiled.node.operation is OperationType.SUBSCRIPTION and not streamed:
             raise InvalidOperation([GraphQLError(SUBSCRIPTION_HINT)])
-        return Operation(document, node, request)
+        return Operation(checked.document, compiled, request)
 
-    def _document(self, text: str) -> DocumentNode:
+    def _operation(self, document: DocumentNode, name: str | None) -> CompiledOperation:
+        if get_operation_ast(document, name) is not None:
+            return CompiledOperation(self._schema, document, name)
+        if name is None:
+            error = GraphQLError("The document has several operations: say which with operationName.")
+        else:
+            error = GraphQLError(f"The document has no operation named {name[:100]!r}.")
+        raise InvalidOperation([error])
+
+    def _document(self, text: str) -> _Checked:
         kept = self._documents.get(text)
         if kept is None:
             kept = self._checked(text)
@@ -131,7 +155,7 @@ class Executor:
             raise InvalidOperation(kept.errors)
         return kept
 
-    def _checked(self, text: str) -> DocumentNode | InvalidOperation:
+    def _checked(self, text: str) -> _Checked | InvalidOperation:
         try:
             document = parse_limited(text, self.limits)
             check_document(document, self.limits)
@@ -142,21 +166,15 @@ class Executor:
             return InvalidOperation(fault)
         except RecursionError:
             return InvalidOperation(too_deep(self.limits))
-        return InvalidOperation(errors) if errors else document
+        return InvalidOperation(errors) if errors else _Checked(document)
 
     async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
         """Return the result of a query or mutation, within the limit of time."""
         started = perf_counter()
         try:
-            async with asyncio.timeout(self.limits.time):
-                result = execute(
-                    self._schema,
-                    operation.document,
-                    context_value=context,
-                    variable_values=dict(operation.request.variables or {}),
-                    operation_name=operation.request.operation_name,
-                )
-                if not isinstance(result, ExecutionResult):
+            result = operation.compiled.execute(None, context, operation.variables)
+            if not isinstance(result, ExecutionResult):
+                async with asyncio.timeout(self.limits.time):
                     result = await result
         except TimeoutError:
             fault = LimitExceeded("time", most=self.limits.time, setting="CARILLON_LIMIT_TIME")
@@ -203,7 +221,7 @@ class Executor:
             self._schema,
             operation.document,
             context_value=context,
-            raw_variable_values=dict(operation.request.variables or {}),
+            raw_variable_values=operation.variables,
             operation_name=operation.request.operation_name,
         )
         if isinstance(built, list):
@@ -222,14 +240,7 @@ class Executor:
 
     async def told(self, operation: Operation, value: Any, context: Context) -> Answer:
         """Return what a subscription answers for one event of its source."""
-        result = execute(
-            self._schema,
-            operation.document,
-            root_value=value,
-            context_value=context,
-            variable_values=dict(operation.request.variables or {}),
-            operation_name=operation.request.operation_name,
-        )
+        result = operation.compiled.execute(value, context, operation.variables)
         if not isinstance(result, ExecutionResult):
             result = await result
         return self._answer(result, context)

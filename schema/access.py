@@ -7,12 +7,10 @@ all fields and roles is generated from here (`carillon schema --rights`) and com
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import wraps
-from inspect import iscoroutinefunction
 from typing import Any, TypeVar, cast
 
 import strawberry
-from graphql import GraphQLField, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
 
 from resolvers.actor import Role
 from resolvers.context import Context
@@ -87,48 +85,17 @@ def rules(schema: GraphQLSchema) -> dict[tuple[str, str], Access]:
     }
 
 
-def _check(access: Access, context: Context, name: str) -> None:
-    actor = context.require_actor()
-    if not access.allows(actor.role):
-        raise Forbidden("field_forbidden", role=actor.role, field=name)
+def guard_of(access: Access, name: str) -> Callable[[Context], None] | None:
+    """Return what refuses a field to whom its rule does not name; None where everybody may who reached its object."""
+    if access.roles is None:
+        return None
 
+    def guard(context: Context) -> None:
+        actor = context.require_actor()
+        if not access.allows(actor.role):
+            raise Forbidden("field_forbidden", role=actor.role, field=name)
 
-def _guarded(access: Access, name: str, resolve: Callable[..., Any]) -> Callable[..., Any]:
-    if iscoroutinefunction(resolve):
-
-        @wraps(resolve)
-        async def guarded_async(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-            _check(access, info.context, name)
-            return await resolve(source, info, **arguments)
-
-        return guarded_async
-
-    @wraps(resolve)
-    def guarded(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        _check(access, info.context, name)
-        return resolve(source, info, **arguments)
-
-    return guarded
-
-
-def enforce(schema: GraphQLSchema) -> None:
-    """Put each field's rule in front of its resolver; for a subscription, in front of its source.
-
-    Raises:
-        AccessUndeclared: a field has no rule, or nothing to put its rule in front of.
-    """
-    for (type_name, field_name), access in rules(schema).items():
-        kind = schema.type_map[type_name]
-        if access.roles is None or not isinstance(kind, GraphQLObjectType):
-            continue
-        definition = kind.fields[field_name]
-        name = f"{type_name}.{field_name}"
-        if kind is schema.subscription_type and definition.subscribe is not None:
-            definition.subscribe = _guarded(access, name, definition.subscribe)
-        elif definition.resolve is not None:
-            definition.resolve = _guarded(access, name, definition.resolve)
-        else:
-            raise AccessUndeclared(f"{name} has no resolver to guard; what graphql-core resolves by itself is open")
+    return guard
 
 
 RIGHTS_HEAD = """# Who may use which field

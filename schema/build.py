@@ -7,7 +7,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from schema.access import enforce
+from schema.direct import resolve_directly
 from schema.member import LedgerEntry, Member
 from schema.mutation import Mutation
 from schema.offer import Offer
@@ -40,9 +40,10 @@ def executable_schema() -> GraphQLSchema:
 
     Raises:
         AccessUndeclared: a field has no access rule.
+        NotDirect: a resolver cannot be called as they all are.
     """
     schema: GraphQLSchema = strawberry_schema()._schema  # noqa: SLF001 - Strawberry keeps graphql-core's schema there
-    enforce(schema)
+    resolve_directly(schema)
     return schema
 
 

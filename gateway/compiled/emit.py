@@ -214,7 +214,14 @@ class Compiler:
     # Values
 
     def completion(
-        self, lines: Lines, kind: GraphQLOutputType, place: str, path: str, details: list[FieldDetails], *, trusted: bool
+        self,
+        lines: Lines,
+        kind: GraphQLOutputType,
+        place: str,
+        path: str,
+        details: list[FieldDetails],
+        *,
+        trusted: bool,
     ) -> "Completion":
         """Write how `b` is completed as `kind`, `path` being the expression of its path; return what that may be."""
         nullable = not isinstance(kind, GraphQLNonNull)
@@ -299,13 +306,22 @@ class Compiler:
             told = _told_of(inner)
             if told is not None:
                 selection = self._selection(inner, details)
-                shortcut = f"{selection.name}(e, (q, i), x) if e.__class__ is {self._bind('Class', told.python_class)} else "
+                shortcut = (
+                    f"{selection.name}(e, (q, i), x) if e.__class__ is {self._bind('Class', told.python_class)} else "
+                )
         elif inner in _TEXTS:
             shortcut = "e if e.__class__ is str else "
         return name, Completion(awaits=completion.awaits, shortcut=shortcut)
 
     def _object(
-        self, lines: Lines, kind: GraphQLObjectType, place: str, path: str, details: list[FieldDetails], *, nullable: bool
+        self,
+        lines: Lines,
+        kind: GraphQLObjectType,
+        place: str,
+        path: str,
+        details: list[FieldDetails],
+        *,
+        nullable: bool,
     ) -> "Completion":
         selection = self._selection(kind, details)
         checked = self._checked(kind, selection, place, nullable=nullable)
@@ -470,7 +486,10 @@ class _Field:
         self._below = not self.constant and compiler.can_await(self._kind, details)
         self.awaits = self._async or self._maybe or self._below
         self.plain = self.constant is not None or (
-            isinstance(self._read, Attribute) and self._guard is None and not definition.args and compiler.is_plain(self._kind, details)
+            isinstance(self._read, Attribute)
+            and self._guard is None
+            and not definition.args
+            and compiler.is_plain(self._kind, details)
         )
 
     def write(self, lines: Lines, *, serial: bool) -> None:
@@ -511,9 +530,7 @@ class _Field:
 
     def _awaited(self, place: str) -> str:
         trusted = self._read is not None
-        return self._compiler.awaited(
-            self._kind, place, self._details, nullable=self.nullable, trusted=trusted
-        )
+        return self._compiler.awaited(self._kind, place, self._details, nullable=self.nullable, trusted=trusted)
 
     def _complete(self, lines: Lines, place: str, *, serial: bool) -> None:
         trusted = self._read is not None

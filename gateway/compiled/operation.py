@@ -76,9 +76,7 @@ class CompiledOperation:
         self.left_to_core = False
         """Whether graphql-core executes it from now on."""
 
-    def execute(
-        self, root: Any, context: Any, raw: dict[str, Any]
-    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+    def execute(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
         """Execute the operation, or one event of it where it is a subscription, whose payload is the root then."""
         if self.left_to_core:
             return self._by_core(root, context, raw)

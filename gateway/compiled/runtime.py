@@ -26,7 +26,9 @@ class Place:
 
     __slots__ = ("definition", "details", "key", "name", "nodes", "parent", "null_message")
 
-    def __init__(self, key: str, details: list[FieldDetails], parent: GraphQLObjectType, definition: GraphQLField) -> None:
+    def __init__(
+        self, key: str, details: list[FieldDetails], parent: GraphQLObjectType, definition: GraphQLField
+    ) -> None:
         self.key, self.details, self.parent, self.definition = key, details, parent, definition
         self.nodes: list[FieldNode] = [detail.node for detail in details]
         self.name = self.nodes[0].name.value
@@ -75,7 +77,9 @@ class Execution:
 
     def add(self, error: GraphQLError, keys: tuple[str | int, ...] | None) -> None:
         """Note an error at a place, None for all of `data`."""
-        if self._nulled and (() in self._nulled or any(keys[:n] in self._nulled for n in range(1, len(keys or ()) + 1))):
+        if self._nulled and (
+            () in self._nulled or any(keys[:n] in self._nulled for n in range(1, len(keys or ()) + 1))
+        ):
             return
         self._nulled.add(keys or ())
         self.errors.append(error)
@@ -135,7 +139,9 @@ class Execution:
 
     # Awaitables
 
-    async def guarded(self, guard: Callable[[Any], None], function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+    async def guarded(
+        self, guard: Callable[[Any], None], function: Callable[..., Any], *args: Any, **named: Any
+    ) -> Any:
         """Ask the guard when the field's turn comes, as a coroutine function of its own would."""
         guard(self.context)
         return await function(*args, **named)

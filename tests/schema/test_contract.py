@@ -23,8 +23,9 @@ from loyalty.event import Channel
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import Forbidden, Unauthenticated
-from schema.access import AccessUndeclared, enforce, field, only, rights_table, rules
+from schema.access import AccessUndeclared, field, only, resolver, rights_table, rules
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
+from schema.direct import NotDirect, resolve_directly
 
 CONTRACTS = [Path(__file__).with_name(name) for name in ("contract.graphql", "contract-offers.graphql")]
 # What is more than the contracts ask for: arguments and input fields that may be left out.
@@ -143,19 +144,19 @@ def test_field_without_a_rule_keeps_the_schema_from_being_built() -> None:
 
     schema = strawberry.Schema(query=Query)._schema  # noqa: SLF001 - as schema.build does
     with pytest.raises(AccessUndeclared, match=r"Query\.forgotten has no access rule"):
-        enforce(schema)
+        resolve_directly(schema)
 
 
-def test_rule_that_cannot_be_put_in_front_keeps_the_schema_from_being_built() -> None:
+def test_resolver_that_wants_more_than_its_arguments_keeps_the_schema_from_being_built() -> None:
     @strawberry.type
     class Query:
-        told: str = field(only(Role.AGENT))
+        @resolver(only(Role.AGENT))
+        def told(self, root: strawberry.Parent[object], times: int) -> str:
+            return str(root) * times
 
     schema = strawberry.Schema(query=Query)._schema  # noqa: SLF001 - as schema.build does
-    assert schema.query_type is not None
-    schema.query_type.fields["told"].resolve = None
-    with pytest.raises(AccessUndeclared, match=r"Query\.told has no resolver to guard"):
-        enforce(schema)
+    with pytest.raises(NotDirect, match=r"told takes self, info where it wants it, and its arguments"):
+        resolve_directly(schema)
 
 
 async def test_rights_are_enforced_as_the_table_says(shop: Shop) -> None:
