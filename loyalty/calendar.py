@@ -10,6 +10,9 @@ from loyalty.period import CapPeriod, EndOf, Expiry
 # The same few hundred days are asked for again and again: every lot and qualifying day of every member.
 CACHED_DAYS_MAX = 20_000
 
+day_from = lru_cache(maxsize=CACHED_DAYS_MAX)(date.fromordinal)
+"""Return the day of an ordinal, as `date.toordinal()` counts."""
+
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
     """Return the day that `moment` falls on in `zone`."""
@@ -22,6 +25,7 @@ def start_of(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+@lru_cache(maxsize=CACHED_DAYS_MAX)
 def end_of(day: date, zone: ZoneInfo) -> datetime:
     """Return the moment in UTC at which `day` is over in `zone`."""
     return start_of(day + timedelta(days=1), zone)
@@ -35,12 +39,22 @@ def months_later(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, month_lengths.monthrange(year, month + 1)[1]))
 
 
+@lru_cache(maxsize=CACHED_DAYS_MAX)
+def first_within(day: date, months: int) -> date:
+    """Return the first of the days whose so many months are not over on `day`: they last until `months_later()`."""
+    first = months_later(day, -months)
+    while months_later(first, months) <= day:
+        first += timedelta(days=1)
+    return first
+
+
 def _last_day_of(day: date, span: EndOf) -> date:
     months = {EndOf.MONTH: 1, EndOf.QUARTER: 3, EndOf.YEAR: 12}[span]
     last_month = (day.month - 1) // months * months + months
     return date(day.year, last_month, month_lengths.monthrange(day.year, last_month)[1])
 
 
+@lru_cache(maxsize=CACHED_DAYS_MAX)
 def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
     """Return the last day on which points earned on a day may be spent; None where they never expire."""
     if not (expiry.months or expiry.days or expiry.end_of):

@@ -9,6 +9,8 @@ from fractions import Fraction
 from hashlib import sha256
 from typing import Any
 
+import orjson
+
 # How JSON writes a float that is a whole number: rare, and dear to look for in the values themselves.
 _WHOLE_FLOAT = re.compile(r"[:\[,]-?\d+(?:\.0[,\]}]|\.?\d*e\+)")
 
@@ -17,10 +19,12 @@ def _plain(value: Any) -> str:
     """Write a value that JSON has no word for: equal values, however written, give one text."""
     if isinstance(value, Decimal):
         # Not normalize(), which rounds to 28 digits and would make two long numbers one.
-        text = format(value, "f") if value else "0"
+        text = str(value) if value else "0"
+        if "E" in text:
+            text = format(value, "f")
         return text.rstrip("0").rstrip(".") if "." in text else text
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Fraction):
@@ -53,3 +57,15 @@ def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     if _WHOLE_FLOAT.search(text):
         text = _canonical(_with_whole_numbers(content))
     return sha256(f"{after}\n{text}".encode()).hexdigest()
+
+
+def exact_digest(content: Mapping[str, Any], *, after: str = "") -> str:
+    """Return what `content_digest()` does, several times faster, for content without floats.
+
+    Two writers of JSON agree on all but these: how many digits they have, and whether one is a whole number.
+    """
+    try:
+        text = orjson.dumps(content, _plain, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
+    except orjson.JSONEncodeError:  # a whole number of more than 64 bits
+        return content_digest(content, after=after)
+    return sha256(b"%b\n%b" % (after.encode(), text)).hexdigest()

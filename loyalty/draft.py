@@ -16,16 +16,16 @@ from loyalty.earning import Earned, earn, without_old_spans
 from loyalty.event import Channel, CountedEvent, Event, Grant
 from loyalty.explanation import Explanation, Reason
 from loyalty.hold import LAPSED_KEPT_MAX, Hold
-from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, record_hash
+from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, sealed
 from loyalty.lot import EXPIRED_LOT_KEPT_DAYS, Lot, overdue, spend, spending_order, with_points, without_forgotten
-from loyalty.member import Member
+from loyalty.member import Member, change, working_copy
 from loyalty.notice import Notice, NoticeKind
 from loyalty.offer import OfferUse
 from loyalty.order import Order
 from loyalty.programme import Programme, SpentPoints
 from loyalty.refund import TakenBack
 from loyalty.supply import CodeMove, CodeState, CounterKey
-from loyalty.tier import LIFETIME_BUCKET, keep_days, restand
+from loyalty.tier import LIFETIME_BUCKET, keep_days, restand, restand_after_gain
 
 BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
@@ -63,7 +63,10 @@ def _recovery(points: int) -> list[Explanation]:
 
 
 class Draft:
-    """The next version of one member. Not shared, not kept: made, filled and closed within one decision."""
+    """The next version of one member. Not shared, not kept: made, filled and closed within one decision.
+
+    `member` is the draft's own copy, changed in place, which `close()` hands on.
+    """
 
     def __init__(self, member: Member, programme: Programme, now: datetime) -> None:
         self.programme = programme
@@ -73,7 +76,7 @@ class Draft:
         self.qualified: dict[date, int] = {}
         self.version = member.version + 1
         self._before = member
-        self.member = member
+        self.member = working_copy(member)
         self.notices: list[Notice] = []
         self.orders: dict[str, Order] = {}
         self.taken: Counter[CounterKey] = Counter()
@@ -107,7 +110,7 @@ class Draft:
         self._qualify(day, earned.qualifying)
         self._count(event.type, earned.capped)
         self._expire_overdue()
-        self._restand()
+        self._restand(gained_on=day)
         lines = len(event.purchase.lines) if event.purchase else 0
         return CountedEvent(
             event=event,
@@ -195,7 +198,7 @@ class Draft:
         )
         self._qualify(lot.earned_on, points if qualifying else 0)
         self._expire_overdue()
-        self._restand()
+        self._restand(gained_on=lot.earned_on)
 
     def hold(self, hold: Hold, *, channel: Channel) -> None:
         """Keep points for a checkout, oldest lots first; `hold.lots` is filled in."""
@@ -212,7 +215,7 @@ class Draft:
             params={"reward": hold.reward} if hold.reward else {},
         )
         kept = replace(hold, lots=tuple(parts), version=self.version)
-        self.member = replace(self.member, holds=(*self.member.holds, kept))
+        change(self.member, holds=(*self.member.holds, kept))
         self.taken.update(hold.took)
 
     def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
@@ -231,7 +234,7 @@ class Draft:
             label="release",
             params={"reward": hold.reward} if hold.reward else {},
         )
-        self.member = replace(
+        change(
             self.member,
             holds=tuple(kept for kept in self.member.holds if kept.id != hold.id),
             lapsed=(*self.member.lapsed, hold.id)[-LAPSED_KEPT_MAX:] if lapsed else self.member.lapsed,
@@ -292,7 +295,7 @@ class Draft:
             # In the member's favour: fewer orders are older than the older of the two.
             (version, oldest), (_, older), *rest = kept
             kept = ((version, oldest + older), *rest)
-        self.member = replace(self.member, write_offs=kept)
+        change(self.member, write_offs=kept)
 
     def _made_good(self, points: int, *, since: int) -> int:
         """Return how many of the points that come back make good what was written off after version `since`.
@@ -306,7 +309,7 @@ class Draft:
             rest -= part
             if written_off > part:
                 kept.append((version, written_off - part))
-        self.member = replace(self.member, write_offs=tuple(kept))
+        change(self.member, write_offs=tuple(kept))
         return points - rest
 
     def _graced(self, lot: LotKey) -> LotKey:
@@ -335,19 +338,19 @@ class Draft:
 
     def set_offer(self, offer: str, use: OfferUse) -> None:
         """Note what the member has done with an offer."""
-        self.member = replace(self.member, offers={**self.member.offers, offer: use})
+        change(self.member, offers={**self.member.offers, offer: use})
 
     def bind(self, purchase: str, offer: str, cost: int) -> None:
         """Note that an offer waits for a purchase that has not been told yet, and what it has cost its budget."""
         waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
         bound = {**self.member.bound, purchase: waiting}
-        self.member = replace(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
+        change(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
 
     def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
         """Return the offers that waited for a purchase, each with what it has cost; they wait no more."""
         bound = dict(self.member.bound)
         offers = bound.pop(purchase, ())
-        self.member = replace(self.member, bound=bound)
+        change(self.member, bound=bound)
         return offers
 
     def count_order(self, key: str, span: str, orders: int) -> None:
@@ -356,7 +359,7 @@ class Draft:
         spans[span] = max(0, spans.get(span, 0) + orders)
         kept = {name: spans[name] for name in sorted(spans)[-ORDER_SPANS_KEPT:] if spans[name]}
         ordered = {**self.member.ordered, key: kept}
-        self.member = replace(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
+        change(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
 
     def notice(self, kind: NoticeKind, **params: str | int) -> None:
         """Note something that happened, for the member to be told."""
@@ -413,9 +416,10 @@ class Draft:
             hash="",
             notices=tuple(self.notices),
         )
-        record = replace(record, hash=record_hash(record))
-        member = replace(
-            self.member,
+        record = sealed(record)
+        member = self.member
+        change(
+            member,
             version=self.version,
             head=record.hash,
             programme_version=self.programme.version,
@@ -493,9 +497,9 @@ class Draft:
             balances[posting.account] = balances.get(posting.account, 0) + posting.points
             if posting.lot is not None and posting.account is Account.AVAILABLE:
                 lots = with_points(lots, posting.lot, posting.points)
-            elif posting.lot is not None and (posting.points > 0 or any(kept.key == posting.lot for kept in lots)):
+            elif posting.lot is not None and (posting.points > 0 or lots.has(posting.lot)):
                 lots = with_points(lots, posting.lot, 0, expired=posting.points)
-        self.member = replace(self.member, balances=balances, lots=lots)
+        change(self.member, balances=balances, lots=lots)
 
     def _expire_overdue(self) -> None:
         for lot in overdue(self.member.lots, self.today):
@@ -515,16 +519,15 @@ class Draft:
 
     def _qualify(self, day: date, points: int) -> None:
         self.qualified[day] = self.qualified.get(day, 0) + points
-        days = dict(self.member.qualifying)
+        days = self.member.qualifying
         if points < 0 and day not in days and LIFETIME_BUCKET in days:
             day = LIFETIME_BUCKET  # what a refund takes back of a day that was added to the sum of the old ones
-        days[day] = days.get(day, 0) + points
-        self.member = replace(self.member, qualifying={day: sum_ for day, sum_ in days.items() if sum_ > 0})
+        change(self.member, qualifying=days.with_points(day, points))
 
     def _count(self, event_type: str, capped: Mapping[str, Mapping[str, int]]) -> None:
         counted = dict(self.member.counted)
         counted[event_type] = counted.get(event_type, 0) + 1
-        self.member = replace(self.member, counted=counted, capped=capped)
+        change(self.member, counted=counted, capped=capped)
 
     def _uncapped(self, day: date, by_rule: Mapping[str, int]) -> dict[str, dict[str, int]]:
         """Return what capped rules gave once a refund has made room again in the purchase's own spans."""
@@ -536,12 +539,10 @@ class Draft:
                 capped[key][span] = max(0, capped[key].get(span, 0) - points)
         return capped
 
-    def _restand(self) -> None:
-        standing = restand(
-            self.programme,
-            self.member.standing,
-            self.member.qualifying,
-            enrolled_at=self.member.enrolled_at,
-            now=self.now,
-        )
-        self.member = replace(self.member, standing=standing)
+    def _restand(self, *, gained_on: date | None = None) -> None:
+        """Find the tier anew; `gained_on` is the day that got points, where nothing else changed since it was found."""
+        member, days = self.member, self.member.qualifying
+        last = days.last()
+        find = restand_after_gain if gained_on is not None and (last is None or gained_on >= last) else restand
+        standing = find(self.programme, member.standing, days, enrolled_at=member.enrolled_at, now=self.now)
+        change(member, standing=standing)

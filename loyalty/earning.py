@@ -1,6 +1,6 @@
 """What an event earns: the programme's rules, one after the other, each with its explanation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
@@ -18,6 +18,7 @@ from loyalty.window import within_hours
 POINTS_MAX = 1_000_000_000
 CAPPED_DAYS_KEPT = 400
 DAY_LENGTH = len("2024-12-31")
+_SCOPE = ("event", "member", "earned")
 
 _ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Rounding.UP: ROUND_UP}
 
@@ -56,20 +57,33 @@ def whole_points(value: Any, rounding: Rounding) -> int:
     return int(number.quantize(Decimal(1), rounding=_ROUNDING[rounding]))
 
 
+def in_whole_numbers(weights: Sequence[Decimal]) -> list[int]:
+    """Return weights as whole numbers in the same proportion, those below zero as 0; equal ones where all are 0."""
+    digits: list[tuple[str, str]] = []
+    decimals = 0
+    for weight in weights:
+        # Text, and not a quotient of decimals, which would be cut off: exact whatever the number of digits.
+        text = str(weight) if weight > 0 else "0"
+        whole, _, part = (text if "E" not in text else format(weight, "f")).partition(".")
+        decimals = max(decimals, len(part))
+        digits.append((whole, part))
+    numbers = [int(whole + part.ljust(decimals, "0")) for whole, part in digits]
+    return numbers if any(numbers) else [1] * len(numbers)
+
+
 def spread(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
     """Return `points` in whole parts in proportion to `weights`, summing exactly to `points` (largest remainder)."""
-    shares = [max(weight, Decimal(0)) for weight in weights]
-    total = sum(shares, Decimal(0))
-    if not total:
-        shares, total = [Decimal(1)] * len(weights), Decimal(len(weights))
-    # Scaled integers: exact whatever the number of decimals, where a quotient of decimals would be cut off.
-    scale = max((-int(share.as_tuple().exponent) for share in shares), default=0)
-    numerators = [int(share.scaleb(max(scale, 0))) for share in shares]
-    denominator = sum(numerators)
-    parts = [points * numerator // denominator for numerator in numerators]
-    by_remainder = sorted(range(len(parts)), key=lambda i: (-(points * numerators[i] % denominator), i))
-    for index in by_remainder[: points - sum(parts)]:
-        parts[index] += 1
+    return _spread(points, in_whole_numbers(weights))
+
+
+def _spread(points: int, weights: Sequence[int]) -> tuple[int, ...]:
+    whole = sum(weights)
+    parts = [points * weight // whole for weight in weights]
+    rest = points - sum(parts)
+    if rest:
+        by_remainder = sorted(range(len(parts)), key=lambda i: (-(points * weights[i] % whole), i))
+        for index in by_remainder[:rest]:
+            parts[index] += 1
     return tuple(parts)
 
 
@@ -146,54 +160,87 @@ def _outside(rule: EarningRule, event: Event, member: Member, local: datetime) -
     return None
 
 
+class _Scope(Mapping[str, Any]):
+    """The variables of the rules' expressions, each made for the first expression that names it."""
+
+    def __init__(self, event: Event, member: Member, programme: Programme, earned: Earned) -> None:
+        self._event, self._member, self._programme, self._earned = event, member, programme, earned
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "earned":
+            return self._earned.points
+        if name not in self._made:
+            if name == "event":
+                self._made[name] = event_variables(self._event, self._programme)
+            elif name == "member":
+                self._made[name] = member_variables(self._member, self._programme, self._event.occurred_at)
+            else:
+                raise KeyError(name)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in _SCOPE
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_SCOPE)
+
+    def __len__(self) -> int:
+        return len(_SCOPE)
+
+
 @dataclass(slots=True)
 class _Calculation:
-    """One event on its way through the rules."""
+    """One event on its way through the rules; `parts` is the money of each line, or of the whole without any."""
 
     event: Event
     member: Member
     programme: Programme
     local: datetime
-    earned: Earned
-    variables: dict[str, Any] = field(default_factory=dict)
+    scope: _Scope
+    parts: tuple[Decimal, ...]
+    whole: list[int] = field(default_factory=list)
 
-    def scope(self) -> Mapping[str, Any]:
-        """Return the variables of the rules' expressions, made for the first rule that has one."""
-        if not self.variables:
-            self.variables["event"] = event_variables(self.event, self.programme)
-            self.variables["member"] = member_variables(self.member, self.programme, self.event.occurred_at)
-        self.variables["earned"] = self.earned.points
-        return self.variables
-
-    def parts(self) -> tuple[Decimal, ...]:
-        """Return the money of each line, or of the whole where there are none: what grants are spread over."""
-        purchase = self.event.purchase
-        if purchase is None:
-            return (Decimal(0),)
-        return tuple(line.amount for line in purchase.lines) or (purchase.total,)
-
-    def matching(self, rule: EarningRule) -> tuple[Decimal, ...]:
-        """Return the money that counts for `rule` on each line: 0 where the line does not match."""
-        parts = self.parts()
+    def matching(self, rule: EarningRule) -> list[bool] | None:
+        """Return which lines count for `rule`; None for all."""
         if rule.lines is None:
-            return parts
+            return None
         if self.event.purchase is None or not self.event.purchase.lines:
-            return tuple(Decimal(0) for _ in parts)
-        hits = rule.lines.evaluate(self.scope())
-        return tuple(amount if hit is True else Decimal(0) for amount, hit in zip(parts, hits, strict=True))
+            return [False] * len(self.parts)
+        return rule.lines.matches(self.event.purchase.lines, self.scope)
 
     def points_of(self, rule: EarningRule) -> tuple[int, ...]:
         """Return what `rule` gives on each line before its cap."""
-        weights = self.matching(rule)
+        hits = self.matching(rule)
         if rule.rate is None:
             if rule.points is None:
                 raise ExpressionFault("the rule has neither a rate nor points")
-            return spread(whole_points(rule.points.evaluate(self.scope()), rule.rounding), weights)
+            return self._spread(whole_points(rule.points.evaluate(self.scope), rule.rounding), hits)
         purchase = self.event.purchase
-        whole = rule.lines is None and purchase is not None
-        money = purchase.total if whole and purchase else sum(weights, Decimal(0))
+        if hits is not None:
+            money = sum((part for part, hit in zip(self.parts, hits, strict=True) if hit), Decimal(0))
+        else:
+            money = purchase.total if purchase is not None else Decimal(0)
         points = max(money, Decimal(0)) * rule.rate.points / rule.rate.per
-        return spread(whole_points(points, rule.rate.rounding), weights)
+        return self._spread(whole_points(points, rule.rate.rounding), hits)
+
+    def _spread(self, points: int, hits: list[bool] | None) -> tuple[int, ...]:
+        """Spread points over the lines that count, by the money of each."""
+        if not points:
+            return (0,) * len(self.parts)
+        if hits is not None:
+            return spread(points, [part if hit else Decimal(0) for part, hit in zip(self.parts, hits, strict=True)])
+        if not self.whole:
+            self.whole = in_whole_numbers(self.parts)
+        return _spread(points, self.whole)
+
+
+def _money_by_line(event: Event) -> tuple[Decimal, ...]:
+    """Return the money of each line, or of the whole where there are none: what grants are spread over."""
+    purchase = event.purchase
+    if purchase is None:
+        return (Decimal(0),)
+    return tuple(line.amount for line in purchase.lines) or (purchase.total,)
 
 
 def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
@@ -226,7 +273,7 @@ def _try_rule(calculation: _Calculation, rule: EarningRule) -> tuple[Grant, Expl
     if outside:
         return _unapplied(rule.key, outside)
     try:
-        if rule.condition is not None and rule.condition.evaluate(calculation.scope()) is not True:
+        if rule.condition is not None and rule.condition.evaluate(calculation.scope) is not True:
             return _unapplied(rule.key, Reason.CONDITION)
         by_line = calculation.points_of(rule)
     except ExpressionFault as fault:
@@ -256,7 +303,9 @@ def earn(event: Event, member: Member, programme: Programme) -> Earned:
     """
     rules = programme.rules_by_event.get(event.type, ())
     earned = Earned(capped={rule: dict(spans) for rule, spans in member.capped.items()})
-    calculation = _Calculation(event, member, programme, event.occurred_at.astimezone(programme.zone), earned)
+    local = event.occurred_at.astimezone(programme.zone)
+    scope = _Scope(event, member, programme, earned)
+    calculation = _Calculation(event, member, programme, local, scope, _money_by_line(event))
     given: dict[str, tuple[Grant, Explanation, str]] = {}
     told: dict[str, Explanation] = {}
     leaders: dict[str, str] = {}

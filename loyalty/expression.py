@@ -1,7 +1,9 @@
 """What the rules of a programme are made of: compiled expressions and checks, whoever compiles them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+
+from loyalty.event import PurchaseLine
 
 
 class Expression(Protocol):
@@ -16,6 +18,21 @@ class Expression(Protocol):
 
         Raises:
             ExpressionFault: the expression does not fit the event, a missing attribute or a wrong type.
+        """
+
+
+class LineCondition(Protocol):
+    """A compiled condition on the lines of a purchase."""
+
+    @property
+    def source(self) -> str:
+        """The text it was compiled from."""
+
+    def matches(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
+        """Return which of the lines it is true of; `variables` are those of the rules' other expressions.
+
+        Raises:
+            ExpressionFault: the condition does not fit the event.
         """
 
 

@@ -3,13 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.calendar import end_of
+from loyalty.days import NO_DAYS, Days
 from loyalty.hold import Hold
 from loyalty.ledger import Account, Standing
-from loyalty.lot import Lot
+from loyalty.lot import NO_LOTS, Lots
 from loyalty.offer import UNTOUCHED, OfferUse
+
+# What a frozen dataclass itself uses.
+_set = object.__setattr__
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,8 @@ class Member:
     profile: Profile
     standing: Standing
     balances: Mapping[Account, int] = field(default_factory=dict)
-    lots: tuple[Lot, ...] = ()
-    qualifying: Mapping[date, int] = field(default_factory=dict)
+    lots: Lots = NO_LOTS
+    qualifying: Days = NO_DAYS
     counted: Mapping[str, int] = field(default_factory=dict)
     capped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     cards: tuple[str, ...] = ()
@@ -93,10 +98,27 @@ class Member:
         return max(0, -self.available)
 
 
+_SLOTS = tuple(Member.__slots__)
+
+
+def working_copy(member: Member) -> Member:
+    """Return a copy to be changed with `change()` by whoever made it, until it is handed on."""
+    copy = object.__new__(Member)
+    for name in _SLOTS:
+        _set(copy, name, getattr(member, name))
+    return copy
+
+
+def change(member: Member, **fields: Any) -> None:
+    """Change a working copy. One made anew for each change, with `replace()`, costs half of a decision."""
+    for name, value in fields.items():
+        _set(member, name, value)
+
+
 def due_at(member: Member, zone: ZoneInfo) -> datetime | None:
     """Return when time alone changes the member next: a lot, a hold or a tier's period ends. None: never."""
-    last_days = [lot.key.expires_on for lot in member.lots if lot.points and lot.key.expires_on is not None]
-    moments = [end_of(min(last_days), zone)] if last_days else []
+    last_day = member.lots.first_end()
+    moments = [end_of(last_day, zone)] if last_day is not None else []
     moments += [hold.expires_at for hold in member.holds]
     if member.standing.until is not None:
         moments.append(member.standing.until)

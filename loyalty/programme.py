@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.catalogue import Catalogue
 from loyalty.event import Channel
-from loyalty.expression import AttributesCheck, Expression
+from loyalty.expression import AttributesCheck, Expression, LineCondition
 from loyalty.offer import Segment
 from loyalty.period import CapPeriod, Expiry
 from loyalty.text import Text
@@ -114,7 +114,7 @@ class EarningRule:
     points: Expression | None = None
     rounding: Rounding = Rounding.DOWN
     condition: Expression | None = None
-    lines: Expression | None = None
+    lines: LineCondition | None = None
     priority: int = 0
     stacking: Stacking = Stacking.ADD
     group: str = ""
@@ -159,18 +159,23 @@ class Programme:
     segments: Mapping[str, Segment] = field(default_factory=dict)
     grace_days: int = 0
     rules_by_event: Mapping[str, Sequence[EarningRule]] = field(init=False)
+    _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
+    _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the rules by the event they are for, so that an event walks only its own."""
+        """Index tiers and rules, the latter also by the event they are for, so that an event walks only its own."""
         by_event: dict[str, list[EarningRule]] = {}
         for rule in self.rules:
             by_event.setdefault(rule.event, []).append(rule)
         object.__setattr__(self, "rules_by_event", by_event)
+        # Of two with the same key the first counts.
+        object.__setattr__(self, "_tiers_by_key", {tier.key: tier for tier in reversed(self.tiers)})
+        object.__setattr__(self, "_rules_by_key", {rule.key: rule for rule in reversed(self.rules)})
 
     def tier(self, key: str) -> Tier:
         """Return the tier called `key`; the first one where a programme no longer has it."""
-        return next((tier for tier in self.tiers if tier.key == key), self.tiers[0])
+        return self._tiers_by_key.get(key) or self.tiers[0]
 
     def rule(self, key: str) -> EarningRule | None:
         """Return the rule called `key`, or None where a programme no longer has it."""
-        return next((rule for rule in self.rules if rule.key == key), None)
+        return self._rules_by_key.get(key)

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field, replace
 from datetime import date
 
+from loyalty.days import Days
 from loyalty.ledger import Account, Entry, LotKey, Record, Standing, record_hash
-from loyalty.lot import Lot, spending_order
+from loyalty.lot import Lot, Lots
 from loyalty.member import Member
 from loyalty.tier import LIFETIME_BUCKET
 
@@ -38,8 +39,8 @@ def rewind(member: Member, record: Record, before: Standing) -> Member:
         head=record.previous_hash,
         standing=before,
         balances=balances,
-        lots=tuple(sorted((lot for lot in lots if lot.points or lot.expired), key=spending_order)),
-        qualifying={day: total for day, total in qualifying.items() if total},
+        lots=Lots.of(lot for lot in lots if lot.points or lot.expired),
+        qualifying=Days.of(qualifying),
     )
 
 

@@ -70,11 +70,36 @@ NO_TASTE = Taste()
 
 def learn(taste: Taste, event: Event, zone: ZoneInfo) -> Taste:
     """Return the taste after one more event; only what was paid on the lines of a purchase tells something."""
-    if event.type != PURCHASE or event.purchase is None or not event.purchase.lines:
+    if not _tells(event):
         return taste
-    scale = _scale(day_of(event.occurred_at, zone).toordinal())
-    total, topics = taste.total, dict(taste.topics)
-    for line in event.purchase.lines:
+    return Taste(*_learned(taste.total, taste.topics, event, _scale_of(event, zone)))
+
+
+def learn_plain(plain: Sequence[Any], event: Event, zone: ZoneInfo) -> Sequence[Any]:
+    """Return the compact form of what `learn()` returns: the same to the bit, for its scale is a power of two."""
+    if not _tells(event):
+        return plain
+    exponent, total, topics = plain
+    if not total:
+        return learn(Taste.of_plain(plain), event, zone).plain()
+    total, topics = _learned(total, topics, event, ldexp(_scale_of(event, zone), -exponent))
+    more = frexp(total)[1] - _BITS
+    if more:
+        total, topics = ldexp(total, -more), {topic: ldexp(weight, -more) for topic, weight in topics.items()}
+    return [exponent + more, total, topics]
+
+
+def _tells(event: Event) -> bool:
+    return event.type == PURCHASE and event.purchase is not None and bool(event.purchase.lines)
+
+
+def _scale_of(event: Event, zone: ZoneInfo) -> float:
+    return _scale(day_of(event.occurred_at, zone).toordinal())
+
+
+def _learned(total: float, known: Mapping[str, float], event: Event, scale: float) -> tuple[float, Mapping[str, float]]:
+    topics = dict(known)
+    for line in event.purchase.lines if event.purchase is not None else ():
         hundredths = int(line.amount * 100)
         if hundredths <= 0:
             continue
@@ -89,7 +114,7 @@ def learn(taste: Taste, event: Event, zone: ZoneInfo) -> Taste:
     if len(topics) > TOPICS_MAX:
         heaviest = sorted(topics.items(), key=lambda item: (-item[1], item[0]))
         topics = dict(heaviest[:TOPICS_KEPT])
-    return Taste(total, topics)
+    return total, topics
 
 
 def affinity(taste: Taste, topic: str, now: datetime) -> float:

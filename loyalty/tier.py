@@ -5,10 +5,11 @@ promised already: a tier is given at once, and taken away no sooner than at the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from loyalty.calendar import day_of, end_of, months_later, start_of
+from loyalty.calendar import day_of, end_of, first_within, months_later, start_of
+from loyalty.days import Days
 from loyalty.ledger import Standing
 from loyalty.programme import Programme, QualificationKind, Tier
 
@@ -67,17 +68,17 @@ def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
     return reached
 
 
-def _still_counting(days: Mapping[date, int], months: int, today: date) -> list[tuple[date, int]]:
-    """Return the days that count on `today` in a rolling period."""
-    return [(day, points) for day, points in days.items() if day <= today < months_later(day, months)]
+def _rolling_sum(days: Days, months: int, today: date) -> int:
+    """Return the points of the days that count on `today` in a rolling period."""
+    return days.total(first_within(today, months), today + timedelta(days=1))
 
 
-def _between(days: Mapping[date, int], first: date, end: date) -> list[tuple[date, int]]:
+def _between(days: Days, first: date, end: date) -> list[tuple[date, int]]:
     """Return the days in [first, end), in order."""
-    return sorted((day, points) for day, points in days.items() if first <= day < end)
+    return [(day, points) for day, points in days.rows() if first <= day < end]
 
 
-def _by_calendar_year(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+def _by_calendar_year(programme: Programme, days: Days, today: date) -> Deserved:
     starts = programme.qualification.starts
     this = _year_start(today, starts)
     previous, following = months_later(this, -12), months_later(this, 12)
@@ -91,9 +92,9 @@ def _by_calendar_year(programme: Programme, days: Mapping[date, int], today: dat
     return Deserved(programme.tiers[0], None, None)
 
 
-def _by_rolling_months(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+def _by_rolling_months(programme: Programme, days: Days, today: date) -> Deserved:
     months = programme.qualification.months
-    recent = sorted((day, points) for day, points in days.items() if day <= today)
+    recent = [(day, points) for day, points in days.rows() if day <= today]
     sums: list[tuple[date, int]] = []
     total = first = 0
     for day, points in recent:
@@ -109,8 +110,8 @@ def _by_rolling_months(programme: Programme, days: Mapping[date, int], today: da
     return Deserved(programme.tiers[0], None, None)
 
 
-def _by_lifetime(programme: Programme, days: Mapping[date, int]) -> Deserved:
-    ordered = sorted(days.items())
+def _by_lifetime(programme: Programme, days: Days) -> Deserved:
+    ordered = days.rows()
     for tier in reversed(programme.tiers[1:]):
         reached = _crossing(ordered, tier.threshold)
         if reached:
@@ -120,26 +121,28 @@ def _by_lifetime(programme: Programme, days: Mapping[date, int]) -> Deserved:
 
 def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
     """Return the tier that the qualifying points of `days` give on `today`, and for how long."""
-    kind = programme.qualification.kind
+    kind, packed = programme.qualification.kind, Days.of(days)
     if kind is QualificationKind.CALENDAR_YEAR:
-        return _by_calendar_year(programme, days, today)
+        return _by_calendar_year(programme, packed, today)
     if kind is QualificationKind.ROLLING:
-        return _by_rolling_months(programme, days, today)
-    return _by_lifetime(programme, days)
+        return _by_rolling_months(programme, packed, today)
+    return _by_lifetime(programme, packed)
 
 
-def _reached_on(programme: Programme, days: Mapping[date, int], tier: Tier, day: date) -> bool:
+def _reached_on(programme: Programme, days: Days, tier: Tier, day: date) -> bool:
     """Say whether the points of `day` were among those that gave `tier` on that very day."""
     if day not in days:
         return False
+    return _counted_on(programme, days, day) >= tier.threshold
+
+
+def _counted_on(programme: Programme, days: Days, day: date) -> int:
+    """Return the points that counted towards a tier at the end of `day`."""
     kind = programme.qualification.kind
-    first = date.min
-    if kind is QualificationKind.CALENDAR_YEAR:
-        first = _year_start(day, programme.qualification.starts)
-    counting = _between(days, first, day + timedelta(days=1))
     if kind is QualificationKind.ROLLING:
-        counting = _still_counting(days, programme.qualification.months, day)
-    return sum(points for _, points in counting) >= tier.threshold
+        return _rolling_sum(days, programme.qualification.months, day)
+    first = _year_start(day, programme.qualification.starts) if kind is QualificationKind.CALENDAR_YEAR else None
+    return days.total(first, day + timedelta(days=1))
 
 
 def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
@@ -167,6 +170,7 @@ def restand(
     A member who deserves less than the tier it has (a refund, a changed programme) keeps it to the end of the period.
     A demotion takes effect at the very moment the old tier ended, however late it is noticed.
     """
+    days = Days.of(days)
     while True:
         over = standing.until is not None and standing.until <= now
         moment = standing.until if over and standing.until else now
@@ -190,41 +194,83 @@ def restand(
             return standing
 
 
+def restand_after_gain(
+    programme: Programme,
+    standing: Standing,
+    days: Days,
+    *,
+    enrolled_at: datetime,
+    now: datetime,
+) -> Standing:
+    """Return what `restand()` does, where all that changed since `standing` was found is more points on the last day.
+
+    What gave or kept a tier before does so still, so that day alone can give more: a higher tier, or a longer one.
+    """
+    steady = _steady(programme, standing, days, now)
+    return steady or restand(programme, standing, days, enrolled_at=enrolled_at, now=now)
+
+
+def _steady(programme: Programme, standing: Standing, days: Days, now: datetime) -> Standing | None:
+    """Return the standing where the last day keeps or prolongs it; None where more than that has to be looked at."""
+    tier, until, last = programme.tier(standing.tier), standing.until, days.last()
+    if last is None or tier.key != standing.tier or standing.since > now or (until is not None and until <= now):
+        return None
+    qualification, today = programme.qualification, day_of(now, programme.zone)
+    lasting = not tier.rank or qualification.kind is QualificationKind.LIFETIME
+    if last > today or lasting is not (until is None):
+        return None
+    if tier.rank and last <= day_of(standing.since, programme.zone):
+        return None
+    # The day before the last, too: what was told of it ahead of its time, by a till whose clock is fast, counts by now.
+    newest = [day for day in (last, days.before(last)) if day is not None]
+    counted = [_counted_on(programme, days, day) for day in newest]
+    following = programme.tiers[tier.rank + 1 : tier.rank + 2]
+    if following and max(counted) >= following[0].threshold:
+        return None
+    met = next((day for day, points in zip(newest, counted, strict=True) if points >= tier.threshold), None)
+    if lasting or met is None:
+        return standing
+    if qualification.kind is QualificationKind.CALENDAR_YEAR:
+        this = _year_start(today, qualification.starts)
+        end = months_later(this, 24) if met >= this else today
+    else:
+        end = months_later(met, qualification.months)
+    # A day whose time is over keeps nothing.
+    return replace(standing, until=end_of(end - timedelta(days=1), programme.zone)) if end > today else standing
+
+
 def progress(programme: Programme, standing: Standing, days: Mapping[date, int], *, now: datetime) -> Progress | None:
     """Return the way to the tier above the member's own, or None at the top."""
     rank = programme.tier(standing.tier).rank
     if rank + 1 >= len(programme.tiers):
         return None
     following = programme.tiers[rank + 1]
-    today = day_of(now, programme.zone)
+    today, packed = day_of(now, programme.zone), Days.of(days)
     before: datetime | None = None
     kind = programme.qualification.kind
     if kind is QualificationKind.CALENDAR_YEAR:
         first = _year_start(today, programme.qualification.starts)
         end = months_later(first, 12)
         before = start_of(end, programme.zone)
-        counting = _between(days, first, end)
+        earned = packed.total(first, end)
     elif kind is QualificationKind.ROLLING:
-        counting = _still_counting(days, programme.qualification.months, today)
+        earned = _rolling_sum(packed, programme.qualification.months, today)
     else:
-        counting = list(days.items())
-    earned = sum(points for _, points in counting)
+        earned = packed.total()
     return Progress(following, earned, following.threshold, before)
 
 
-def keep_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> dict[date, int]:
+def keep_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> Days:
     """Return the days that can still matter: two periods; for `lifetime`, all, the old ones in one sum."""
     today = day_of(now, programme.zone)
-    kept = {day: points for day, points in days.items() if points}
+    kept = Days.of(days)
     kind = programme.qualification.kind
     if kind is QualificationKind.LIFETIME:
         horizon = today - timedelta(days=LIFETIME_DAYS_KEPT)
-        old = sum(points for day, points in kept.items() if day < horizon)
-        kept = {day: points for day, points in kept.items() if day >= horizon}
-        return {LIFETIME_BUCKET: old, **kept} if old else kept
+        old = kept.total(None, horizon)
+        kept = kept.since(horizon)
+        return kept.with_points(LIFETIME_BUCKET, old) if old else kept
     months = 12 if kind is QualificationKind.CALENDAR_YEAR else programme.qualification.months
     if kind is QualificationKind.CALENDAR_YEAR:
-        horizon = months_later(_year_start(today, programme.qualification.starts), -12)
-    else:
-        horizon = months_later(today, -2 * months)
-    return {day: points for day, points in kept.items() if day >= horizon}
+        return kept.since(months_later(_year_start(today, programme.qualification.starts), -12))
+    return kept.since(months_later(today, -2 * months))

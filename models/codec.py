@@ -3,6 +3,8 @@
 Days are ISO strings, moments UTC dates (milliseconds), money and shares of a line exact numbers as text.
 """
 
+import sys
+from array import array
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -10,11 +12,12 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from loyalty.days import Days
 from loyalty.event import Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
 from loyalty.explanation import Explanation, Reason
 from loyalty.hold import Hold
 from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
-from loyalty.lot import Lot
+from loyalty.lot import Lot, Lots
 from loyalty.member import Member, Profile
 from loyalty.notice import Notice, NoticeKind
 from loyalty.offer import OfferUse
@@ -28,6 +31,7 @@ Document = dict[str, Any]
 
 # The same few hundred days are written again and again: every lot and qualifying day, with every commit.
 _iso = lru_cache(maxsize=20_000)(date.isoformat)
+_from_iso = lru_cache(maxsize=20_000)(date.fromisoformat)
 
 
 def _day(value: date | None) -> str | None:
@@ -35,7 +39,7 @@ def _day(value: date | None) -> str | None:
 
 
 def _to_day(value: str | None) -> date | None:
-    return date.fromisoformat(value) if value is not None else None
+    return _from_iso(value) if value is not None else None
 
 
 def without_none(document: Mapping[str, Any]) -> Document:
@@ -85,7 +89,7 @@ def entry_document(entry: Entry) -> Document:
 def _posting_of(row: list[Any]) -> Posting:
     lot = None
     if len(row) > 2:  # noqa: PLR2004 - account, points, and then the lot's two days
-        lot = LotKey(date.fromisoformat(row[2]), _to_day(row[3]))
+        lot = LotKey(_from_iso(row[2]), _to_day(row[3]))
     return Posting(Account(row[0]), row[1], lot)
 
 
@@ -135,7 +139,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
         recorded_at=document["recorded_at"],
         cause=Cause(**document["cause"]),
         entries=tuple(entry_of(entry) for entry in document["entries"]),
-        qualified=tuple((date.fromisoformat(day), points) for day, points in document["qualified"]),
+        qualified=tuple((_from_iso(day), points) for day, points in document["qualified"]),
         standing=standing_of(document["standing"]),
         previous_hash=document["previous_hash"],
         hash=document["hash"],
@@ -170,8 +174,8 @@ def member_document(member: Member) -> Document:
         "profile": profile_document(member.profile),
         "standing": standing_document(member.standing),
         "balances": {account.value: points for account, points in member.balances.items()},
-        "lots": [[_iso(lot.key.earned_on), _day(lot.key.expires_on), lot.points, lot.expired] for lot in member.lots],
-        "qualifying": {_iso(day): points for day, points in member.qualifying.items()},
+        "lots": _stored(Lots.of(member.lots).packed),
+        "qualifying": _stored(Days.of(member.qualifying).packed),
         "counted": dict(member.counted),
         "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
         "cards": list(member.cards),
@@ -225,9 +229,7 @@ def _lot_rows(lots: Iterable[tuple[LotKey, int]]) -> list[list[Any]]:
 
 
 def _lots_of(rows: Iterable[list[Any]]) -> tuple[tuple[LotKey, int], ...]:
-    return tuple(
-        (LotKey(date.fromisoformat(earned_on), _to_day(expires_on)), points) for earned_on, expires_on, points in rows
-    )
+    return tuple((LotKey(_from_iso(earned_on), _to_day(expires_on)), points) for earned_on, expires_on, points in rows)
 
 
 def hold_document(hold: Hold) -> Document:
@@ -349,6 +351,31 @@ def notice_of(row: list[Any]) -> Notice:
     return Notice(NoticeKind(row[0]), row[1])
 
 
+def _stored(packed: bytes) -> bytes:
+    """Return packed whole numbers as they are stored, little end first, or what was stored as this machine packs it."""
+    if sys.byteorder == "little":
+        return packed
+    cells = array("q", packed)
+    cells.byteswap()
+    return cells.tobytes()
+
+
+def _member_lots(stored: bytes | list[list[Any]]) -> Lots:
+    if isinstance(stored, bytes):
+        return Lots(_stored(stored))
+    # As snapshots were stored before lots were packed.
+    return Lots.of(
+        Lot(LotKey(_from_iso(earned_on), _to_day(expires_on)), points, expired)
+        for earned_on, expires_on, points, expired in stored
+    )
+
+
+def _member_days(stored: bytes | dict[str, int]) -> Days:
+    if isinstance(stored, bytes):
+        return Days(_stored(stored))
+    return Days.of({_from_iso(day): points for day, points in stored.items()})
+
+
 def member_of(document: Mapping[str, Any]) -> Member:
     """Return the member's state of a document."""
     return Member(
@@ -360,11 +387,8 @@ def member_of(document: Mapping[str, Any]) -> Member:
         profile=profile_of(document["profile"]),
         standing=standing_of(document["standing"]),
         balances={Account(account): points for account, points in document["balances"].items()},
-        lots=tuple(
-            Lot(LotKey(date.fromisoformat(earned_on), _to_day(expires_on)), points, expired)
-            for earned_on, expires_on, points, expired in document["lots"]
-        ),
-        qualifying={date.fromisoformat(day): points for day, points in document["qualifying"].items()},
+        lots=_member_lots(document["lots"]),
+        qualifying=_member_days(document["qualifying"]),
         counted=document["counted"],
         capped=document["capped"],
         cards=tuple(document["cards"]),
@@ -472,7 +496,7 @@ def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
         member=document["member"],
         version=document["version"],
         grants=tuple(Grant(rule, tuple(by_line), qualifying) for rule, by_line, qualifying in document["grants"]),
-        earned_on=date.fromisoformat(document["earned_on"]),
+        earned_on=_from_iso(document["earned_on"]),
         expires_on=_to_day(document.get("expires_on")),
         returned=tuple(Fraction(share) for share in document["returned"]),
         offers=tuple((offer, cost) for offer, cost in document.get("offers", ())),

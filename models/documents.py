@@ -32,8 +32,8 @@ class MemberDocument(Document):
     profile: dict[str, Any]
     standing: dict[str, Any]
     balances: dict[str, int]
-    lots: list[list[Any]]
-    qualifying: dict[str, int]
+    lots: bytes | list[list[Any]]
+    qualifying: bytes | dict[str, int]
     counted: dict[str, int]
     capped: dict[str, dict[str, int]]
     cards: list[str]
@@ -76,7 +76,9 @@ class MemberDocument(Document):
                 },
                 "additionalProperties": False,
             },
-            "lots": ARRAY,
+            # Packed; an array and an object in snapshots from before they were.
+            "lots": {"bsonType": ["binData", "array"]},
+            "qualifying": {"bsonType": ["binData", "object"]},
             "head": {**STRING, "minLength": 64, "maxLength": 64},
             "recent": {"bsonType": "binData"},
             "entries": {**WHOLE, "minimum": 0},

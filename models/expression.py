@@ -1,16 +1,27 @@
 """The rules' language: the Common Expression Language (CEL), compiled once, evaluated by Rust."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import cel
 
+from loyalty.event import PurchaseLine
 from loyalty.expression import ExpressionFault
 
 VARIABLES = ("event", "member", "earned")
 LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
+WORDS = frozenset({"sku", "category", "brand"})
+KEPT_MAX = 10_000
 FAULT_LENGTH_MAX = 200
+# A line as conditions see it, as `event_variables()` of loyalty/earning.py does.
+_READ: dict[str, Callable[[PurchaseLine], Any]] = {
+    "sku": lambda line: line.sku,
+    "quantity": lambda line: float(line.quantity),
+    "amount": lambda line: float(line.amount),
+    "category": lambda line: line.category or "",
+    "brand": lambda line: line.brand or "",
+}
 _BOUND_BY_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter|map)\s*\(\s*(\w+)\s*,")
 _FAULTS = (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError, OverflowError, IndexError)
 
@@ -82,9 +93,12 @@ class CelExpression:
 
 
 class CelLineCondition:
-    """A condition over `line`, evaluated once for each different line of a purchase as far as it looks at them."""
+    """A condition over `line`, evaluated once for each different line of a purchase as far as it looks at them.
 
-    __slots__ = ("_expression", "_fields", "_outer", "source")
+    Where it looks at nothing but a line's words, what it said of them is kept: products are bought again and again.
+    """
+
+    __slots__ = ("_expression", "_fields", "_kept", "_outer", "source")
 
     def __init__(self, source: str) -> None:
         """Compile `source`; raises InvalidExpression as CelExpression does."""
@@ -94,6 +108,9 @@ class CelLineCondition:
         named = tuple(name for name in LINE_FIELDS if re.search(rf"\b{name}\b", source))
         self._fields = named or LINE_FIELDS
         self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
+        self._kept: dict[tuple[Any, ...], Any] | None = (
+            {} if not self._outer and WORDS.issuperset(self._fields) else None
+        )
 
     def rehearse(self, variables: Mapping[str, Any]) -> None:
         """Evaluate once over made-up values; raises InvalidExpression as CelExpression does."""
@@ -101,12 +118,24 @@ class CelLineCondition:
 
     def evaluate(self, variables: Mapping[str, Any]) -> list[Any]:
         """Return the value for each line of `event.purchase`; raises ExpressionFault where it does not fit."""
+        lines = variables["event"]["purchase"]["lines"]
+        return self._values([tuple(line[name] for name in self._fields) for line in lines], variables)
+
+    def matches(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
+        """Return which of the lines it is true of; raises ExpressionFault where it does not fit."""
+        read = [_READ[name] for name in self._fields]
+        values = self._values([tuple(value(line) for value in read) for line in lines], variables)
+        return [value is True for value in values]
+
+    def _values(self, rows: list[tuple[Any, ...]], variables: Mapping[str, Any]) -> list[Any]:
+        """Return the value for each row of `_fields`."""
+        known = self._kept
+        if known is None:
+            known = {}
+        elif len(known) > KEPT_MAX:
+            known.clear()
         outer = {name: variables[name] for name in self._outer}
-        known: dict[tuple[Any, ...], Any] = {}
-        values: list[Any] = []
-        for line in variables["event"]["purchase"]["lines"]:
-            seen = tuple(line[name] for name in self._fields)
-            if seen not in known:
-                known[seen] = self._expression.execute({**outer, "line": dict(zip(self._fields, seen, strict=True))})
-            values.append(known[seen])
-        return values
+        for row in rows:
+            if row not in known:
+                known[row] = self._expression.execute({**outer, "line": dict(zip(self._fields, row, strict=True))})
+        return [known[row] for row in rows]

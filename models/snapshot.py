@@ -5,22 +5,22 @@ newest version, which is what the live feed tells. `entries` counts all entries 
 are stored as one JSON text: they are copied with every commit, and most readers look at few of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, overload
 from zoneinfo import ZoneInfo
 
 import orjson
 
 from loyalty.decision import Decision
-from loyalty.event import PURCHASE, Channel
+from loyalty.event import PURCHASE, Channel, Event
 from loyalty.explanation import Explanation
 from loyalty.ledger import Entry, EntryKind, Record
 from loyalty.member import Member, due_at
 from loyalty.notice import Notice
-from loyalty.taste import NO_TASTE, Taste, learn
+from loyalty.taste import NO_TASTE, Taste, learn_plain
 from models.codec import (
     Document,
     explanation_of,
@@ -54,6 +54,56 @@ class EntryView:
 
 
 Row = list[Any]
+# Between two rows of the stored text. JSON allows the line's end here, and never within a row.
+BETWEEN_ROWS = b",\n"
+
+
+class Rows(Sequence[Row]):
+    """The newest entries as they are stored, newest first; made of their text when somebody looks at them."""
+
+    __slots__ = ("_rows", "text")
+
+    def __init__(self, text: bytes = b"[]") -> None:
+        self.text = text
+        self._rows: tuple[Row, ...] | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> "Rows":
+        """Return some rows, newest first."""
+        return cls(b"[" + BETWEEN_ROWS.join(map(orjson.dumps, rows)) + b"]")
+
+    def _all(self) -> tuple[Row, ...]:
+        if self._rows is None:
+            self._rows = tuple(orjson.loads(self.text))
+        return self._rows
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
+        return self._all()[index]
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == tuple(other) if isinstance(other, Rows | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Rows.of({self._all()!r})"
+
+    def after(self, newer: Iterable[Row], keep: int) -> "Rows":
+        """Return newer rows followed by these, as many as are kept; the text of those that stay is not read."""
+        texts = [orjson.dumps(row) for row in newer]
+        if BETWEEN_ROWS in self.text:
+            texts += self.text[1:-1].split(BETWEEN_ROWS, keep)[: keep - len(texts)]
+        else:  # one row or none, or those of a text from before rows had lines of their own
+            texts += [orjson.dumps(row) for row in self._all()[: keep - len(texts)]]
+        return Rows(b"[" + BETWEEN_ROWS.join(texts) + b"]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +115,7 @@ class Snapshot:
     """
 
     member: Member
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     entries: int
     due_at: datetime | None
     recorded_at: datetime
@@ -132,18 +182,22 @@ def _view(record: Record, index: int, entry: Entry) -> EntryView:
 
 def row_of(view: EntryView) -> Row:
     """Return an entry as a snapshot stores it."""
+    return _row(view.version, view.index, view.recorded_at.isoformat(), view)
+
+
+def _row(version: int, index: int, recorded_at: str, entry: Entry | EntryView) -> Row:
     return [
-        view.version,
-        view.index,
-        view.recorded_at.isoformat(),
-        view.kind.value,
-        view.points,
-        view.balance,
-        view.occurred_at.isoformat(),
-        view.channel.value,
-        [explanation_row(explanation) for explanation in view.why],
-        view.label,
-        dict(view.params),
+        version,
+        index,
+        recorded_at,
+        entry.kind.value,
+        entry.points,
+        entry.balance,
+        entry.occurred_at.isoformat(),
+        entry.channel.value,
+        [explanation_row(explanation) for explanation in entry.why],
+        entry.label,
+        dict(entry.params),
     ]
 
 
@@ -169,14 +223,16 @@ def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -
     """Return the snapshot that follows `before` (None: the first) once `decision` is committed."""
     member, record, counted = decision.member, decision.record, decision.counted
     taste = before.taste_text if before is not None else NO_TASTE_TEXT
-    if counted is not None and counted.event.purchase is not None and counted.event.type == PURCHASE:
-        taste = _taste_text(learn(_taste_of(taste), counted.event, zone))
-    newest = tuple(row_of(view) for view in reversed(entry_views(record)))
-    older = before.rows if before is not None else ()
-    keep = max(RECENT_ENTRIES, len(newest))
+    if counted is not None and counted.event.type == PURCHASE:
+        taste = _taste_after(taste, counted.event, zone)
+    recorded_at = record.recorded_at.isoformat()
+    newest = [_row(record.version, index, recorded_at, entry) for index, entry in enumerate(record.entries)]
+    older = before.rows if before is not None else Rows()
+    if not isinstance(older, Rows):
+        older = Rows.of(older)
     return Snapshot(
         member=member,
-        rows=(newest + older)[:keep],
+        rows=older.after(reversed(newest), max(RECENT_ENTRIES, len(newest))),
         entries=(before.entries if before is not None else 0) + len(newest),
         due_at=due_at(member, zone),
         recorded_at=record.recorded_at,
@@ -185,8 +241,10 @@ def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -
     )
 
 
-def _taste_text(taste: Taste) -> bytes:
-    return orjson.dumps(taste.plain())
+def _taste_after(text: bytes, event: Event, zone: ZoneInfo) -> bytes:
+    known = orjson.loads(text) if text else NO_TASTE.plain()
+    learned = learn_plain(known, event, zone)
+    return orjson.dumps(learned) if learned is not known else text
 
 
 def _taste_of(text: bytes) -> Taste:
@@ -197,7 +255,7 @@ def snapshot_document(snapshot: Snapshot) -> Document:
     """Return the snapshot as it is stored."""
     return {
         **member_document(snapshot.member),
-        "recent": orjson.dumps(snapshot.rows),
+        "recent": (snapshot.rows if isinstance(snapshot.rows, Rows) else Rows.of(snapshot.rows)).text,
         "entries": snapshot.entries,
         "due_at": snapshot.due_at,
         "recorded_at": snapshot.recorded_at,
@@ -211,7 +269,7 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
     member = member_of(document)
     return Snapshot(
         member=member,
-        rows=tuple(orjson.loads(document["recent"])),
+        rows=Rows(document["recent"]),
         entries=document["entries"],
         due_at=document["due_at"],
         recorded_at=document["recorded_at"],
