@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any, overload
+from typing import Any, cast, overload
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -201,22 +201,88 @@ def _row(version: int, index: int, recorded_at: str, entry: Entry | EntryView) -
     ]
 
 
+class RowView:
+    """An entry as a snapshot stores it, read as an EntryView is; nothing is made of the row but what is asked for."""
+
+    __slots__ = ("_row", "member")
+
+    def __init__(self, member: str, row: Row) -> None:
+        self.member, self._row = member, row
+
+    @property
+    def version(self) -> int:
+        """The member's version."""
+        return cast("int", self._row[0])
+
+    @property
+    def index(self) -> int:
+        """Its place within its version."""
+        return cast("int", self._row[1])
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was committed."""
+        return datetime.fromisoformat(self._row[2])
+
+    @property
+    def kind(self) -> EntryKind:
+        """What kind of movement it was."""
+        return EntryKind(self._row[3])
+
+    @property
+    def points(self) -> int:
+        """The signed change of the available balance."""
+        return cast("int", self._row[4])
+
+    @property
+    def balance(self) -> int:
+        """The available balance after it."""
+        return cast("int", self._row[5])
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened."""
+        return datetime.fromisoformat(self._row[6])
+
+    @property
+    def channel(self) -> Channel:
+        """Where it happened."""
+        return Channel(self._row[7])
+
+    @property
+    def why(self) -> tuple[Explanation, ...]:
+        """What each rule gave."""
+        return tuple(explanation_of(explanation) for explanation in self._row[8])
+
+    @property
+    def label(self) -> str:
+        """What it is called in the catalogue of texts."""
+        return cast("str", self._row[9])
+
+    @property
+    def params(self) -> Mapping[str, str | int]:
+        """What the label is about."""
+        return cast("Mapping[str, str | int]", self._row[10])
+
+    def whole(self) -> EntryView:
+        """Return all of it."""
+        return EntryView(**{name: getattr(self, name) for name in EntryView.__slots__})
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, RowView):
+            return self.member == other.member and self._row == other._row
+        return self.whole() == other
+
+    def __hash__(self) -> int:
+        return hash((self.member, self.version, self.index))
+
+    def __repr__(self) -> str:
+        return repr(self.whole())
+
+
 def _view_of(member: str, row: Row) -> EntryView:
-    version, index, recorded_at, kind, points, balance, occurred_at, channel, why, label, params = row
-    return EntryView(
-        member=member,
-        version=version,
-        index=index,
-        recorded_at=datetime.fromisoformat(recorded_at),
-        kind=EntryKind(kind),
-        points=points,
-        balance=balance,
-        occurred_at=datetime.fromisoformat(occurred_at),
-        channel=Channel(channel),
-        why=tuple(explanation_of(explanation) for explanation in why),
-        label=label,
-        params=params,
-    )
+    # It is read as one, attribute by attribute; a protocol of all of these would say so a third time.
+    return cast("EntryView", RowView(member, row))
 
 
 def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:

@@ -25,8 +25,6 @@ from schema.ids import (
     from_order_cursor,
     from_ranked_cursor,
     global_id,
-    order_cursor,
-    ranked_cursor,
 )
 from schema.node import Node, PageInfo
 from schema.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge
@@ -172,43 +170,61 @@ def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, loca
 
 @strawberry.type
 class LedgerEntry(Node):
-    """One movement of points."""
+    """One movement of points. Nothing is made of an entry but what is asked for."""
 
-    id: strawberry.ID = field(REACHED)
-    kind: EntryKind = field(REACHED)
-    points: int = field(REACHED, description="Signed change of the available balance.")
-    balance: int = field(REACHED, description="Available balance after this entry.")
-    version: int = field(REACHED, description="The member's version that this entry belongs to.")
-    occurred_at: datetime = field(REACHED)
-    recorded_at: datetime = field(REACHED)
-    channel: Channel = field(REACHED)
-    label: str = field(REACHED, description="One line for the shopper, in the locale of the request.")
     view: strawberry.Private[EntryView]
     programme: strawberry.Private[ProgrammeRules]
     locale: strawberry.Private[str]
+
+    @resolver(REACHED)  # type: ignore[misc]  # made when it is asked for; other nodes keep theirs
+    def id(self) -> strawberry.ID:  # type: ignore[override]
+        """Return the entry's place in the ledger as an id."""
+        return strawberry.ID(global_id("LedgerEntry", self.view.member, self.view.version, self.view.index))
+
+    @resolver(REACHED)
+    def kind(self) -> EntryKind:
+        """Return what kind of movement it was."""
+        return self.view.kind
+
+    @resolver(REACHED, description="Signed change of the available balance.")
+    def points(self) -> int:
+        """Return the points that it moved."""
+        return self.view.points
+
+    @resolver(REACHED, description="Available balance after this entry.")
+    def balance(self) -> int:
+        """Return the balance that it left."""
+        return self.view.balance
+
+    @resolver(REACHED, description="The member's version that this entry belongs to.")
+    def version(self) -> int:
+        """Return the version."""
+        return self.view.version
+
+    @resolver(REACHED)
+    def occurred_at(self) -> datetime:
+        """Return when it happened."""
+        return self.view.occurred_at
+
+    @resolver(REACHED)
+    def recorded_at(self) -> datetime:
+        """Return when it was committed."""
+        return self.view.recorded_at
+
+    @resolver(REACHED)
+    def channel(self) -> Channel:
+        """Return where it happened."""
+        return self.view.channel
+
+    @resolver(REACHED, description="One line for the shopper, in the locale of the request.")
+    def label(self) -> str:
+        """Return what it was, in words."""
+        return labelled(self.view, self.programme, self.locale)
 
     @resolver(REACHED, description="Which rules gave how much, and why others gave nothing.")
     def why(self) -> list[Explanation]:
         """Return the explanations of this entry."""
         return explanations((self.view,), self.programme, self.locale)
-
-    @classmethod
-    def of(cls, view: EntryView, programme: ProgrammeRules, locale: str) -> Self:
-        """Return an entry in one language."""
-        return cls(
-            id=strawberry.ID(global_id("LedgerEntry", view.member, view.version, view.index)),
-            kind=view.kind,
-            points=view.points,
-            balance=view.balance,
-            version=view.version,
-            occurred_at=view.occurred_at,
-            recorded_at=view.recorded_at,
-            channel=view.channel,
-            label=labelled(view, programme, locale),
-            view=view,
-            programme=programme,
-            locale=locale,
-        )
 
 
 @strawberry.type
@@ -216,7 +232,11 @@ class LedgerEntryEdge:
     """An entry and its place in the list."""
 
     node: LedgerEntry = field(REACHED)
-    cursor: str = field(REACHED)
+
+    @resolver(REACHED)
+    def cursor(self) -> str:
+        """Return the place."""
+        return cursor(self.node.view.version, self.node.view.index)
 
 
 @strawberry.type
@@ -224,7 +244,13 @@ class LedgerEntryConnection:
     """A page of the ledger."""
 
     edges: list[LedgerEntryEdge] = field(REACHED)
-    page_info: PageInfo = field(REACHED)
+    has_more: strawberry.Private[bool]
+    is_first: strawberry.Private[bool]
+
+    @resolver(REACHED)
+    def page_info(self) -> PageInfo:
+        """Return where the page stands in its list."""
+        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
 
 
 @strawberry.type
@@ -269,10 +295,9 @@ class Member(Node):
         page = await answered(context.services.reader.entries(self.snapshot, first=size, after=place))
         programme, locale = context.programme(), locale_of(context, self.snapshot.member)
         edges = [
-            LedgerEntryEdge(node=LedgerEntry.of(view, programme, locale), cursor=cursor(view.version, view.index))
-            for view in page.entries
+            LedgerEntryEdge(node=LedgerEntry(view=view, programme=programme, locale=locale)) for view in page.entries
         ]
-        return LedgerEntryConnection(edges=edges, page_info=page_info(edges, has_more=page.has_more, after=place))
+        return LedgerEntryConnection(edges=edges, has_more=page.has_more, is_first=place is None)
 
     @resolver(REACHED, description="Best first for this member, on the channel of the request, now.")
     async def offers(
@@ -297,13 +322,10 @@ class Member(Node):
         member = self.snapshot.member
         locale = locale_of(context, member)
         edges = [
-            MemberOfferEdge(
-                node=MemberOffer.of(found, member, context, locale, on),
-                cursor=ranked_cursor(found.score, found.offer.key),
-            )
+            MemberOfferEdge(node=MemberOffer.of(found, member, context, locale, on), score=found.score)
             for found in page
         ]
-        return MemberOfferConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+        return MemberOfferConnection(edges=edges, has_more=has_more, is_first=place is None)
 
     @resolver(REACHED, description="Best first for this member: what can be had now, then what is nearly reached.")
     async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
@@ -329,13 +351,10 @@ class Member(Node):
         )
         locale = locale_of(context, self.snapshot.member)
         edges = [
-            MemberRewardEdge(
-                node=MemberReward.of(standing, context, locale, on),
-                cursor=ranked_cursor(found.score, found.reward.key),
-            )
+            MemberRewardEdge(node=MemberReward.of(standing, context, locale, on), score=found.score)
             for found, standing in page
         ]
-        return MemberRewardConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+        return MemberRewardConnection(edges=edges, has_more=has_more, is_first=place is None)
 
     @resolver(PERSONAL, description="The newest first, as they stand now.")
     async def orders(self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET) -> OrderConnection:
@@ -344,11 +363,8 @@ class Member(Node):
         member = self.snapshot.member
         page, has_more = await orders.page(context, member.id, first=page_size(context, first), after=place)
         locale = locale_of(context, member)
-        edges = [
-            OrderEdge(node=Order.of(order, context, locale), cursor=order_cursor(order.placed_at, order.id))
-            for order in page
-        ]
-        return OrderConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+        edges = [OrderEdge(node=Order.of(order, context, locale), key=order.id) for order in page]
+        return OrderConnection(edges=edges, has_more=has_more, is_first=place is None)
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> Self:

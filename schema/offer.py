@@ -1,5 +1,6 @@
 """Offers, and each one as it stands for a member."""
 
+import dataclasses
 from datetime import datetime
 from decimal import Decimal
 from typing import Self
@@ -13,12 +14,16 @@ from loyalty.programme import Programme
 from loyalty.ranking import Motive, RankedOffer
 from resolvers.context import Context
 from resolvers.offer import code_for
-from schema.access import REACHED, field
+from schema.access import REACHED, field, resolver
 from schema.enums import Channel, OfferKind, OfferState, TextDirection
-from schema.ids import global_id
+from schema.ids import global_id, ranked_cursor
+from schema.made import Made
 from schema.node import Node, PageInfo
+from schema.page import page_info
 from schema.programme import Money
 from schema.text import direction_of, motivated
+
+Info = strawberry.Info[Context, None]
 
 
 @strawberry.type
@@ -41,10 +46,15 @@ class Offer(Node):
     amount: Money | None = field(REACHED, description="For AMOUNT_OFF: what is taken off.")
     factor: Decimal | None = field(REACHED, description="For MULTIPLIER: the purchase's points times this.")
     points: int | None = field(REACHED, description="For BONUS_POINTS: what is given besides.")
+    kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
-        """Return an offer in one language, as one channel words it."""
+        """Return an offer in one language, as one channel words it; made once, for an offer never changes."""
+        return _OFFERS.of(cls._made, offer, programme, locale, channel)
+
+    @classmethod
+    def _made(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
         amount = offer.amount
         return cls(
             id=strawberry.ID(global_id("Offer", programme.key, offer.key)),
@@ -66,29 +76,45 @@ class Offer(Node):
         )
 
 
+_OFFERS = Made()
+
+
 @strawberry.type(description="An offer as it stands for one member.")
 class MemberOffer:
     """An offer as it stands for one member."""
 
     offer: Offer = field(REACHED)
     state: OfferState = field(REACHED)
-    code: str | None = field(REACHED, description="What the till scans; present once it may be redeemed.")
-    uses_left: int | None = field(REACHED, description="Null where there is no limit.")
-    expires_at: datetime | None = field(REACHED)
-    why: str = field(REACHED, description="Why this member is shown this offer here.")
+    ranked: strawberry.Private[RankedOffer]
+    member: strawberry.Private[Member]
+    locale: strawberry.Private[str]
+
+    @resolver(REACHED, description="What the till scans; present once it may be redeemed.")
+    def code(self, info: Info) -> str | None:
+        """Return the code."""
+        ranked = self.ranked
+        return code_for(info.context, ranked.offer, ranked.use, self.member, ranked.state)
+
+    @resolver(REACHED, description="Null where there is no limit.")
+    def uses_left(self) -> int | None:
+        """Return how often the member may still use it."""
+        return uses_left(self.ranked.offer, self.ranked.use)
+
+    @resolver(REACHED)
+    def expires_at(self) -> datetime | None:
+        """Return when it ends."""
+        return self.ranked.offer.ends_at
+
+    @resolver(REACHED, description="Why this member is shown this offer here.")
+    def why(self, info: Info) -> str:
+        """Return what counted most."""
+        return motivated(self.ranked.motive, self.ranked.params, info.context.programme(), self.locale)
 
     @classmethod
     def of(cls, ranked: RankedOffer, member: Member, context: Context, locale: str, channel: Channel | None) -> Self:
         """Return an offer in its place, in one language, as one channel words it."""
-        offer, programme = ranked.offer, context.programme()
-        return cls(
-            offer=Offer.of(offer, programme, locale, channel),
-            state=ranked.state,
-            code=code_for(context, offer, ranked.use, member, ranked.state),
-            uses_left=uses_left(offer, ranked.use),
-            expires_at=offer.ends_at,
-            why=motivated(ranked.motive, ranked.params, programme, locale),
-        )
+        offer = Offer.of(ranked.offer, context.programme(), locale, channel)
+        return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale)
 
     @classmethod
     def after_use(cls, offer: domain.Offer, member: Member, context: Context, locale: str) -> Self:
@@ -104,7 +130,12 @@ class MemberOfferEdge:
     """An offer and its place in the list."""
 
     node: MemberOffer = field(REACHED)
-    cursor: str = field(REACHED)
+    score: strawberry.Private[int]
+
+    @resolver(REACHED)
+    def cursor(self) -> str:
+        """Return the place."""
+        return ranked_cursor(self.score, self.node.offer.key)
 
 
 @strawberry.type
@@ -112,4 +143,10 @@ class MemberOfferConnection:
     """A page of a member's offers."""
 
     edges: list[MemberOfferEdge] = field(REACHED)
-    page_info: PageInfo = field(REACHED)
+    has_more: strawberry.Private[bool]
+    is_first: strawberry.Private[bool]
+
+    @resolver(REACHED)
+    def page_info(self) -> PageInfo:
+        """Return where the page stands in its list."""
+        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)

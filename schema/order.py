@@ -11,10 +11,11 @@ from loyalty.programme import Programme
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.personal_data import masked_name
-from schema.access import REACHED, field
+from schema.access import REACHED, field, resolver
 from schema.enums import OrderState
-from schema.ids import global_id
+from schema.ids import global_id, order_cursor
 from schema.node import Node, PageInfo
+from schema.page import page_info
 from schema.reward import Reward
 
 
@@ -77,7 +78,12 @@ class OrderEdge:
     """An order and its place in the list."""
 
     node: Order = field(REACHED)
-    cursor: str = field(REACHED)
+    key: strawberry.Private[str]
+
+    @resolver(REACHED)
+    def cursor(self) -> str:
+        """Return the place."""
+        return order_cursor(self.node.placed_at, self.key)
 
 
 @strawberry.type
@@ -85,7 +91,13 @@ class OrderConnection:
     """A page of orders, newest first."""
 
     edges: list[OrderEdge] = field(REACHED)
-    page_info: PageInfo = field(REACHED)
+    has_more: strawberry.Private[bool]
+    is_first: strawberry.Private[bool]
+
+    @resolver(REACHED)
+    def page_info(self) -> PageInfo:
+        """Return where the page stands in its list."""
+        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
 
 
 @strawberry.type

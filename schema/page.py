@@ -13,7 +13,8 @@ FIRST_DEFAULT = 20
 class Edge(Protocol):
     """An item and its place in the list."""
 
-    cursor: str
+    def cursor(self) -> str:
+        """Return the place."""
 
 
 def page_size(context: Context, first: int | None) -> int:
@@ -32,11 +33,11 @@ def page_size(context: Context, first: int | None) -> int:
     return first
 
 
-def page_info(edges: Sequence[Edge], *, has_more: bool, after: object) -> PageInfo:
-    """Return where a page stands in its list; `after` is None for the first."""
+def page_info(edges: Sequence[Edge], *, has_more: bool, is_first: bool) -> PageInfo:
+    """Return where a page stands in its list."""
     return PageInfo(
         has_next_page=has_more,
-        has_previous_page=after is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
+        has_previous_page=not is_first,
+        start_cursor=edges[0].cursor() if edges else None,
+        end_cursor=edges[-1].cursor() if edges else None,
     )

@@ -1,5 +1,6 @@
 """Programmes and their tiers."""
 
+import dataclasses
 from decimal import Decimal
 from typing import Self
 
@@ -8,6 +9,7 @@ import strawberry
 from loyalty import programme as domain
 from schema.access import REACHED, field
 from schema.ids import global_id
+from schema.made import Made
 
 
 @strawberry.type
@@ -19,10 +21,15 @@ class Tier:
     rank: int = field(REACHED)
     threshold: int = field(REACHED, description="Qualifying points that reach it within the qualification period.")
     benefits: list[str] = field(REACHED)
+    kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, tier: domain.Tier, locale: str) -> Self:
-        """Return a tier in one language."""
+        """Return a tier in one language; made once, for a tier never changes."""
+        return _TIERS.of(cls._made, tier, None, locale)
+
+    @classmethod
+    def _made(cls, tier: domain.Tier, _whole: None, locale: str) -> Self:
         return cls(
             key=tier.key,
             name=tier.name.in_locale(locale),
@@ -30,6 +37,9 @@ class Tier:
             threshold=tier.threshold,
             benefits=[benefit.in_locale(locale) for benefit in tier.benefits],
         )
+
+
+_TIERS = Made()
 
 
 @strawberry.type

@@ -16,13 +16,13 @@ from resolvers.member import answered
 from schema.access import EVERY_ROLE, PUBLIC, only, resolver
 from schema.content import Content
 from schema.enums import Channel
-from schema.ids import from_global_id, from_ranked_cursor, ranked_cursor
+from schema.ids import from_global_id, from_ranked_cursor
 from schema.inputs import MemberKey
 from schema.member import Info, LedgerEntry, Member
 from schema.node import Node
 from schema.offer import Offer
 from schema.order import Order
-from schema.page import page_info, page_size
+from schema.page import page_size
 from schema.programme import Programme
 from schema.reward import Reward, RewardConnection, RewardEdge
 from schema.text import locale_asked
@@ -94,13 +94,8 @@ class Query:
             after=place,
         )
         locale, on = await _public_locale(context, brand), channel or context.channel
-        edges = [
-            RewardEdge(
-                node=Reward.of(found, brand, locale, on, context.now()), cursor=ranked_cursor(found.points, found.key)
-            )
-            for found in page
-        ]
-        return RewardConnection(edges=edges, page_info=page_info(edges, has_more=has_more, after=place))
+        edges = [RewardEdge(node=Reward.of(found, brand, locale, on, context.now())) for found in page]
+        return RewardConnection(edges=edges, has_more=has_more, is_first=place is None)
 
     @resolver(PUBLIC, description="A text for a place of an app, a website or a screen; null where there is none.")
     async def content(
@@ -155,4 +150,5 @@ async def _entry(context: Context, member: str, version: int, index: int) -> Led
     view = await answered(context.services.reader.entry(actor.programme, permitted, version, index))
     if view is None:
         return None
-    return LedgerEntry.of(view, context.programme(), await locale_asked(context, permitted))
+    locale = await locale_asked(context, permitted)
+    return LedgerEntry(view=view, programme=context.programme(), locale=locale)

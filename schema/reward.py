@@ -1,5 +1,6 @@
 """Rewards: the catalogue that anybody may look at, and each one as it stands for a member."""
 
+import dataclasses
 from datetime import datetime
 from typing import Self
 
@@ -13,9 +14,10 @@ from resolvers import reward as rewards
 from resolvers.context import Context
 from schema.access import REACHED, field, resolver
 from schema.enums import RewardKind, TextDirection
-from schema.ids import global_id
+from schema.ids import global_id, ranked_cursor
+from schema.made import Made
 from schema.node import Node, PageInfo
-from schema.page import page_size
+from schema.page import page_info, page_size
 from schema.text import direction_of, refused
 
 Info = strawberry.Info[Context, None]
@@ -49,6 +51,7 @@ class Reward(Node):
     available_until: datetime | None = field(REACHED, description="Until when it can be ordered; null for always.")
     current: strawberry.Private[domain.Reward | None]
     programme: strawberry.Private[Programme]
+    kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @resolver(REACHED, description="What is left; null where there is no limit.")
     async def stock(self, info: Info) -> int | None:
@@ -78,7 +81,29 @@ class Reward(Node):
     ) -> Self:
         """Return a reward in one language; of one that was ordered, what can be had now is told of its successor."""
         current = programme.catalogue.rewards.get(reward.key)
-        opens, closes = rewards.open_span(current, programme, now) if current is not None else (None, None)
+        if current is None or current is not reward or current.window is not None:
+            return cls._made(reward, programme, locale, channel, current=current, now=now)
+        # Nothing of it depends on the time: made once.
+        return _REWARDS.of(cls._always_open, current, programme, locale, channel)
+
+    @classmethod
+    def _always_open(cls, reward: domain.Reward, programme: Programme, locale: str, channel: Channel | None) -> Self:
+        return cls._made(reward, programme, locale, channel, current=reward)
+
+    @classmethod
+    def _made(
+        cls,
+        reward: domain.Reward | Ordered,
+        programme: Programme,
+        locale: str,
+        channel: Channel | None,
+        *,
+        current: domain.Reward | None,
+        now: datetime | None = None,
+    ) -> Self:
+        opens, closes = None, None
+        if current is not None and now is not None:
+            opens, closes = rewards.open_span(current, programme, now)
         return cls(
             id=strawberry.ID(global_id("Reward", programme.key, reward.key)),
             key=reward.key,
@@ -97,12 +122,19 @@ class Reward(Node):
         )
 
 
+_REWARDS = Made()
+
+
 @strawberry.type
 class RewardEdge:
     """A reward and its place in the list."""
 
     node: Reward = field(REACHED)
-    cursor: str = field(REACHED)
+
+    @resolver(REACHED)
+    def cursor(self) -> str:
+        """Return the place."""
+        return ranked_cursor(self.node.points, self.node.key)
 
 
 @strawberry.type
@@ -110,7 +142,13 @@ class RewardConnection:
     """A page of the catalogue, the cheapest first."""
 
     edges: list[RewardEdge] = field(REACHED)
-    page_info: PageInfo = field(REACHED)
+    has_more: strawberry.Private[bool]
+    is_first: strawberry.Private[bool]
+
+    @resolver(REACHED)
+    def page_info(self) -> PageInfo:
+        """Return where the page stands in its list."""
+        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
 
 
 @strawberry.type(description="A reward as it stands for one member.")
@@ -118,20 +156,30 @@ class MemberReward:
     """A reward as it stands for one member."""
 
     reward: Reward = field(REACHED)
-    eligible: bool = field(REACHED, description="Whether the member could order it now.")
-    missing_points: int = field(REACHED)
-    reasons: list[str] = field(REACHED, description="What keeps the member from it, besides the points.")
+    standing: strawberry.Private[rewards.Standing]
+    locale: strawberry.Private[str]
+
+    @resolver(REACHED, description="Whether the member could order it now.")
+    def eligible(self) -> bool:
+        """Say whether nothing keeps the member from it."""
+        return self.standing.eligible
+
+    @resolver(REACHED)
+    def missing_points(self) -> int:
+        """Return the points to save."""
+        return self.standing.missing_points
+
+    @resolver(REACHED, description="What keeps the member from it, besides the points.")
+    def reasons(self, info: Info) -> list[str]:
+        """Return what keeps the member from it, in words."""
+        programme = info.context.programme()
+        return [refused(one.reason, one.params, programme, self.locale) for one in self.standing.reasons]
 
     @classmethod
     def of(cls, standing: rewards.Standing, context: Context, locale: str, channel: Channel | None) -> Self:
         """Return a reward as it stands for a member."""
-        programme = context.programme()
-        return cls(
-            reward=Reward.of(standing.reward, programme, locale, channel, context.now()),
-            eligible=standing.eligible,
-            missing_points=standing.missing_points,
-            reasons=[refused(missing.reason, missing.params, programme, locale) for missing in standing.reasons],
-        )
+        reward = Reward.of(standing.reward, context.programme(), locale, channel, context.now())
+        return cls(reward=reward, standing=standing, locale=locale)
 
 
 @strawberry.type
@@ -139,7 +187,12 @@ class MemberRewardEdge:
     """A reward and its place in the list."""
 
     node: MemberReward = field(REACHED)
-    cursor: str = field(REACHED)
+    score: strawberry.Private[int]
+
+    @resolver(REACHED)
+    def cursor(self) -> str:
+        """Return the place."""
+        return ranked_cursor(self.score, self.node.reward.key)
 
 
 @strawberry.type
@@ -147,4 +200,10 @@ class MemberRewardConnection:
     """A page of a member's rewards, best first."""
 
     edges: list[MemberRewardEdge] = field(REACHED)
-    page_info: PageInfo = field(REACHED)
+    has_more: strawberry.Private[bool]
+    is_first: strawberry.Private[bool]
+
+    @resolver(REACHED)
+    def page_info(self) -> PageInfo:
+        """Return where the page stands in its list."""
+        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)

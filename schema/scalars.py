@@ -37,7 +37,7 @@ def parse_date_time(value: Any) -> datetime:
 
 def serialize_date_time(value: datetime) -> str:
     """Write a moment in UTC, with its offset."""
-    return value.astimezone(UTC).isoformat()
+    return value.isoformat() if value.tzinfo is UTC else value.astimezone(UTC).isoformat()
 
 
 def parse_date(value: Any) -> date:

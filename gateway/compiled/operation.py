@@ -16,6 +16,7 @@ from graphql import (
     execute,
     get_operation_ast,
 )
+from graphql.execution import execute_subscription_event
 from graphql.execution.executor import Executor
 from graphql.language import Visitor, visit
 
@@ -103,7 +104,7 @@ class CompiledOperation:
         try:
             data = variant.run(root, None, execution)
         except GraphQLError as error:
-            execution.add(error, None)
+            execution.add(error, ())
             data = None
         except Unforeseen:
             return self._again(root, context, raw)
@@ -115,7 +116,7 @@ class CompiledOperation:
         try:
             return ExecutionResult(await data, execution.errors or None)
         except GraphQLError as error:
-            execution.add(error, None)
+            execution.add(error, ())
             return ExecutionResult(None, execution.errors)
         except Unforeseen:
             again = self._again(execution.root, execution.context, execution.raw)
@@ -148,7 +149,7 @@ class CompiledOperation:
     def _by_core(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
         if self.node.operation is OperationType.SUBSCRIPTION:
             core = self._core(root, context, raw)
-            return ExecutionResult(None, core) if isinstance(core, list) else core.execute_operation(serially=False)
+            return ExecutionResult(None, core) if isinstance(core, list) else execute_subscription_event(core)
         return execute(self._schema, self._document, root, context, raw, self._name)
 
     def _core(self, root: Any, context: Any, raw: dict[str, Any]) -> Executor[Any] | list[GraphQLError]:

@@ -75,7 +75,7 @@ class Execution:
         keys = keys_of(path)
         self.add(located_error(error, place.nodes, keys), tuple(keys))
 
-    def add(self, error: GraphQLError, keys: tuple[str | int, ...] | None) -> None:
+    def add(self, error: GraphQLError, keys: tuple[str | int, ...]) -> None:
         """Note an error at a place, None for all of `data`."""
         if self._nulled and (
             () in self._nulled or any(keys[:n] in self._nulled for n in range(1, len(keys or ()) + 1))
