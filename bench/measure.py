@@ -18,9 +18,10 @@ from bench.servers import KINDS, Server
 from bench.snapshot_views import catalogues
 from bench.world import World
 from bench.wrk import Driven, Prepared, drive, prepare
+from resolvers.import_journey import PROGRAMME
 
 WARM_MEMBERS, SAMPLE = 100, 50
-WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 1, 16
+WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 3, 16
 WARM, COLD = "warm", "cold"
 
 
@@ -95,17 +96,20 @@ class Measured:
         return {**asdict(self.load), "server": self.server, "per_second": self.per_second, "rounds": rounds}
 
 
-async def truth(world: World, member: Known) -> Truth:
-    """Return what a right answer says of a member now."""
-    document = await world.database.members.find_one({"_id": member.id})
-    if document is None:
-        raise BenchError(f"there is no member {member.id}")
-    records = {record["version"]: record async for record in world.database.entries.find({"member": member.id})}
-    words = catalogues(world.programme_file)[document["profile"]["locale"]]
-    return Truth(document, records, words)
+async def truths(world: World, members: Sequence[Known], *, collection: str = "members") -> list[tuple[Known, Truth]]:
+    """Return what right answers say of some members now."""
+    among, words = {"$in": [member.id for member in members]}, catalogues(world.programme_file)
+    documents = {one["_id"]: one async for one in world.database.db[collection].find({"_id": among})}
+    records: dict[str, dict[int, Mapping[str, Any]]] = {member.id: {} for member in members}
+    async for record in world.database.entries.find({"programme": PROGRAMME, "member": among}):
+        records[record["member"]][record["version"]] = record
+    return [
+        (member, Truth(documents[member.id], records[member.id], words[documents[member.id]["profile"]["locale"]]))
+        for member in members
+    ]
 
 
-async def check(world: World, server: Server, read: Read, members: Sequence[Known]) -> None:
+async def check(world: World, server: Server, read: Read, known: Sequence[tuple[Known, Truth]]) -> None:
     """Ask for some members, one after the other, and compare every field.
 
     Raises:
@@ -113,12 +117,12 @@ async def check(world: World, server: Server, read: Read, members: Sequence[Know
     """
     connection = await Connection.open("127.0.0.1", server.port)
     try:
-        for member in members:
+        for member, truth in known:
             token, body = read.request(world, member)
             wire = http_request("POST", "/graphql", f"127.0.0.1:{server.port}", token=token or None, body=body)
             status, answer = await connection.ask(wire)
             try:
-                read.check(await truth(world, member), data_of(status, answer))
+                read.check(truth, data_of(status, answer))
             except (KeyError, TypeError, ValueError) as error:
                 raise BenchError(f"{server.key}: {error!r} in {answer[:500].decode(errors='replace')}") from error
             except BenchError as error:
@@ -169,9 +173,9 @@ class Bench:
 
     async def _check(self, load: Load, seed: int) -> None:
         members = self.members(load)
+        known = await truths(self._world, Random(seed).sample(members, min(SAMPLE, len(members))))
         for server in self._answering(load):
-            sample = Random(seed).sample(members, min(SAMPLE, len(members)))
-            await check(self._world, server, READS[load.read], sample)
+            await check(self._world, server, READS[load.read], known)
 
     async def run(self, loads: Sequence[Load], rounds: int) -> list[Measured]:
         """Measure each load in so many rounds, in each of which every server has its turn."""

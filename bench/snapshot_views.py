@@ -6,8 +6,10 @@ when a process starts; nothing is ranked.
 
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
+from struct import Struct
 from typing import Any
 
 import orjson
@@ -15,6 +17,9 @@ import orjson
 Document = Mapping[str, Any]
 Answer = dict[str, Any]
 FIRST, RECENT = 10, 20
+# How a snapshot packs the points of qualifying days, and its lots: the ordinals of days, little end first.
+_DAY, _LOT = Struct("<2q"), Struct("<2I2q")
+_NEVER = (1 << 31) - 1
 
 
 def encoded(text: str) -> str:
@@ -50,10 +55,16 @@ def catalogues(file: Path) -> dict[str, Catalogue]:
     return {locale: Catalogue(told, locale) for locale in told["labels"]}
 
 
-def _since(months: int) -> str:
+def _since(months: int) -> int:
+    """Return the ordinal of the last day that no longer counts: a year ago, for a year."""
     today = datetime.now(UTC).date()
     month = today.year * 12 + today.month - 1 - months
-    return f"{month // 12:04}-{month % 12 + 1:02}-{today.day:02}"
+    return date(month // 12, month % 12 + 1, min(today.day, 28)).toordinal() + max(0, today.day - 28)
+
+
+@lru_cache(maxsize=4096)
+def _day(ordinal: int) -> str:
+    return date.fromordinal(ordinal).isoformat()
 
 
 def status_of(member: Document, catalogue: Catalogue) -> Answer:
@@ -64,7 +75,7 @@ def status_of(member: Document, catalogue: Catalogue) -> Answer:
     if own["rank"] + 1 < len(catalogue.tiers):
         tier = catalogue.tiers[own["rank"] + 1]
         first = _since(catalogue.months)
-        qualifying = sum(points for day, points in member["qualifying"].items() if day > first)
+        qualifying = sum(points for day, points in _DAY.iter_unpack(member["qualifying"]) if day > first)
         required = tier["threshold"]
         missing, ratio = max(0, required - qualifying), min(1.0, max(0.0, qualifying / required))
         answer["next"] = {"tier": tier, "missing": missing, "ratio": ratio}
@@ -73,15 +84,15 @@ def status_of(member: Document, catalogue: Catalogue) -> Answer:
 
 def points_of(member: Document) -> Answer:
     """Return a member's balances."""
-    by_day: dict[str, int] = {}
-    for _, on, points, _ in member["lots"]:
-        if points and on:
+    by_day: dict[int, int] = {}
+    for _, on, points, _ in _LOT.iter_unpack(member["lots"]):
+        if points and on != _NEVER:
             by_day[on] = by_day.get(on, 0) + points
     balances = member["balances"]
     return {
         "available": balances.get("available", 0),
         "pending": balances.get("pending", 0),
-        "expiring": [{"points": points, "on": on} for on, points in sorted(by_day.items())],
+        "expiring": [{"points": points, "on": _day(on)} for on, points in sorted(by_day.items())],
     }
 
 

@@ -20,10 +20,26 @@ export function profileOf(member) {
   return { firstName, lastName, locale }
 }
 
+// A snapshot packs days and points as numbers of 64 bits, little end first; a day is its ordinal, 1 for 0001-01-01.
+const EPOCH = 719163
+const DAY_MS = 86_400_000
+const NEVER = 0x7fffffff
+const points64 = (bytes, at) => bytes.readUInt32LE(at) + bytes.readInt32LE(at + 4) * 0x100000000
+const named = new Map()
+
+function dayNamed(ordinal) {
+  let name = named.get(ordinal)
+  if (name === undefined) {
+    name = new Date((ordinal - EPOCH) * DAY_MS).toISOString().slice(0, 10)
+    named.set(ordinal, name)
+  }
+  return name
+}
+
 function monthsAgo(months) {
   const day = new Date()
   day.setUTCMonth(day.getUTCMonth() - months)
-  return day.toISOString().slice(0, 10)
+  return Math.floor(day.getTime() / DAY_MS) + EPOCH
 }
 
 export function statusOf(member) {
@@ -35,7 +51,8 @@ export function statusOf(member) {
   if (following !== undefined) {
     const first = monthsAgo(programme.months)
     let qualifying = 0
-    for (const day in member.qualifying) if (day > first) qualifying += member.qualifying[day]
+    const days = member.qualifying.buffer
+    for (let at = 0; at < days.length; at += 16) if (days.readInt32LE(at) > first) qualifying += points64(days, at + 8)
     const required = following.threshold
     next = {
       tier: following,
@@ -51,8 +68,13 @@ export function statusOf(member) {
 export function pointsOf(member) {
   const { available = 0, pending = 0, held = 0 } = member.balances
   const byDay = new Map()
-  for (const [, on, points] of member.lots) if (points && on) byDay.set(on, (byDay.get(on) ?? 0) + points)
-  const expiring = [...byDay.keys()].sort().map((on) => ({ on, points: byDay.get(on) }))
+  const lots = member.lots.buffer
+  for (let at = 0; at < lots.length; at += 24) {
+    const on = lots.readInt32LE(at + 4)
+    const left = points64(lots, at + 8)
+    if (left && on !== NEVER) byDay.set(on, (byDay.get(on) ?? 0) + left)
+  }
+  const expiring = [...byDay.keys()].sort((one, other) => one - other).map((on) => ({ on: dayNamed(on), points: byDay.get(on) }))
   return { available, pending, held, expiring }
 }
 

@@ -1,0 +1,368 @@
+"""Strawberry as it comes: its own ASGI view, its depth limiter, typed objects, a DataLoader for each request."""
+
+from base64 import urlsafe_b64decode
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+import strawberry
+from starlette.applications import Starlette
+from starlette.routing import Route
+from strawberry.asgi import GraphQL
+from strawberry.extensions import QueryDepthLimiter
+
+from bench.peers.python_peer import STORE, Asker, bounded, older_entries, words_of
+from bench.serving import serve
+from bench.snapshot_views import (
+    Document,
+    encoded,
+    entries_of,
+    offers_of,
+    points_of,
+    rewards_of,
+    status_of,
+)
+
+DEPTH_MAX = 16
+
+
+def _names(name: str, *values: str) -> Any:
+    return strawberry.enum(Enum(name, {value: value for value in values}))
+
+
+Channel = _names("Channel", "APP", "WEB", "STORE", "KIOSK", "AGENT", "SOCIAL", "PARTNER", "SYSTEM")
+EntryKind = _names("EntryKind", "EARN", "CONFIRM", "BURN", "HOLD", "RELEASE", "EXPIRE", "ADJUST", "REVERSE", "TRANSFER")
+OfferKind = _names(
+    "OfferKind",
+    *("PERCENT_OFF", "AMOUNT_OFF", "FREE_DELIVERY", "MULTIPLIER", "BONUS_POINTS"),
+    *("GIFT", "EARLY_ACCESS", "INVITATION", "SERVICE"),
+)
+OfferState = _names("OfferState", "AVAILABLE", "ACTIVATED", "REDEEMED", "EXPIRED")
+RewardKind = _names("RewardKind", "PHYSICAL", "DIGITAL_CODE", "DISCOUNT", "SERVICE", "DONATION", "PARTNER")
+
+
+@strawberry.type
+class Profile:
+    """Who a member is."""
+
+    first_name: str | None
+
+
+@strawberry.type
+class Tier:
+    """A status level."""
+
+    key: str
+    name: str
+    rank: int
+    benefits: list[str]
+
+    @classmethod
+    def of(cls, tier: Document) -> "Tier":
+        """Return a tier in words."""
+        return cls(key=tier["key"], name=tier["name"], rank=tier["rank"], benefits=tier["benefits"])
+
+
+@strawberry.type
+class TierProgress:
+    """The way to the next tier."""
+
+    tier: Tier
+    missing: int
+    ratio: float
+
+
+@strawberry.type
+class Status:
+    """A member's tier."""
+
+    tier: Tier
+    since: str
+    next: TierProgress | None
+
+
+@strawberry.type
+class ExpiringPoints:
+    """Points with their last day."""
+
+    points: int
+    on: str
+
+
+@strawberry.type
+class Points:
+    """A member's balances."""
+
+    available: int
+    pending: int
+    expiring: list[ExpiringPoints]
+
+
+@strawberry.type
+class LedgerEntry:
+    """One movement of points."""
+
+    id: strawberry.ID
+    kind: EntryKind
+    points: int
+    balance: int
+    occurred_at: str
+    channel: Channel
+    label: str
+
+
+@strawberry.type
+class LedgerEntryEdge:
+    """An entry in its list."""
+
+    node: LedgerEntry
+
+
+@strawberry.type
+class LedgerEntryConnection:
+    """A page of the ledger."""
+
+    edges: list[LedgerEntryEdge]
+
+
+@strawberry.type
+class Offer:
+    """Something a member may use."""
+
+    key: str
+    kind: OfferKind
+    title: str
+    description: str
+    ends_at: str | None
+
+
+@strawberry.type
+class MemberOffer:
+    """An offer as it stands for a member."""
+
+    offer: Offer
+    state: OfferState
+    uses_left: int | None
+    expires_at: str | None
+
+
+@strawberry.type
+class MemberOfferEdge:
+    """An offer in its list."""
+
+    node: MemberOffer
+
+
+@strawberry.type
+class MemberOfferConnection:
+    """A page of offers."""
+
+    edges: list[MemberOfferEdge]
+
+
+@strawberry.type
+class Reward:
+    """Something that points buy."""
+
+    id: strawberry.ID
+    key: str
+    kind: RewardKind
+    title: str
+    description: str
+    image: str | None
+    category: str
+    points: int
+
+    @classmethod
+    def of(cls, reward: Document) -> "Reward":
+        """Return a reward in words."""
+        names = ("id", "key", "title", "description", "image", "category", "points")
+        return cls(kind=RewardKind(reward["kind"]), **{name: reward[name] for name in names})
+
+
+@strawberry.type
+class RewardEdge:
+    """A reward in its list."""
+
+    node: Reward
+
+
+@strawberry.type
+class RewardConnection:
+    """A page of the catalogue."""
+
+    edges: list[RewardEdge]
+
+
+@strawberry.type
+class MemberReward:
+    """A reward as it stands for a member."""
+
+    reward: Reward
+    eligible: bool
+    missing_points: int
+
+
+@strawberry.type
+class MemberRewardEdge:
+    """A reward in its list."""
+
+    node: MemberReward
+
+
+@strawberry.type
+class MemberRewardConnection:
+    """A page of rewards."""
+
+    edges: list[MemberRewardEdge]
+
+
+def _page(nodes: Sequence[Document]) -> LedgerEntryConnection:
+    return LedgerEntryConnection(
+        edges=[
+            LedgerEntryEdge(
+                node=LedgerEntry(
+                    id=strawberry.ID(node["id"]),
+                    kind=EntryKind(node["kind"]),
+                    points=node["points"],
+                    balance=node["balance"],
+                    occurred_at=node["occurredAt"],
+                    channel=Channel(node["channel"]),
+                    label=node["label"],
+                )
+            )
+            for node in nodes
+        ]
+    )
+
+
+def _offer(standing: Document) -> MemberOffer:
+    offer = standing["offer"]
+    return MemberOffer(
+        offer=Offer(
+            key=offer["key"],
+            kind=OfferKind(offer["kind"]),
+            title=offer["title"],
+            description=offer["description"],
+            ends_at=offer["endsAt"],
+        ),
+        state=OfferState(standing["state"]),
+        uses_left=standing["usesLeft"],
+        expires_at=standing["expiresAt"],
+    )
+
+
+@strawberry.type
+class Member:
+    """A member."""
+
+    number: str
+    version: int
+    document: strawberry.Private[Document]
+
+    @strawberry.field
+    def profile(self) -> Profile:
+        """Return who the member is."""
+        return Profile(first_name=self.document["profile"].get("first_name"))
+
+    @strawberry.field
+    def status(self) -> Status:
+        """Return the member's tier."""
+        status = status_of(self.document, words_of(self.document))
+        following = status["next"]
+        way = following and TierProgress(
+            tier=Tier.of(following["tier"]), missing=following["missing"], ratio=following["ratio"]
+        )
+        return Status(tier=Tier.of(status["tier"]), since=status["since"], next=way)
+
+    @strawberry.field
+    def points(self) -> Points:
+        """Return the member's balances."""
+        points = points_of(self.document)
+        expiring = [ExpiringPoints(**one) for one in points["expiring"]]
+        return Points(available=points["available"], pending=points["pending"], expiring=expiring)
+
+    @strawberry.field
+    async def activity(self, first: int = 20, after: str | None = None) -> LedgerEntryConnection:
+        """Return a page of the ledger."""
+        if after is None:
+            return _page(entries_of(self.document, words_of(self.document), bounded(first)))
+        version, index = map(int, urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(":"))
+        nodes = await older_entries(self.document, bounded(first), (version, index))
+        for node in nodes:
+            node["id"] = encoded("LedgerEntry:{}:{}:{}".format(self.document["_id"], *node["place"]))
+        return _page(nodes)
+
+    @strawberry.field
+    def offers(self, first: int = 20) -> MemberOfferConnection:
+        """Return the first offers."""
+        standing = offers_of(self.document, words_of(self.document), bounded(first))
+        return MemberOfferConnection(edges=[MemberOfferEdge(node=_offer(one)) for one in standing])
+
+    @strawberry.field
+    def rewards(self, first: int = 20) -> MemberRewardConnection:
+        """Return the first rewards."""
+        standing = rewards_of(self.document, words_of(self.document), bounded(first))
+        return MemberRewardConnection(
+            edges=[
+                MemberRewardEdge(
+                    node=MemberReward(
+                        reward=Reward.of(one["reward"]), eligible=one["eligible"], missing_points=one["missingPoints"]
+                    )
+                )
+                for one in standing
+            ]
+        )
+
+
+def _member(document: Document | None) -> Member | None:
+    return document and Member(number=document["number"], version=document["version"], document=document)
+
+
+@strawberry.input
+class MemberKey:
+    """Which member."""
+
+    id: strawberry.ID | None = None
+    number: str | None = None
+
+
+@strawberry.type
+class Query:
+    """What can be read."""
+
+    @strawberry.field
+    async def me(self, info: strawberry.Info) -> Member | None:
+        """Return the member that the token stands for."""
+        return _member(await info.context["asker"].me())
+
+    @strawberry.field
+    async def member(self, info: strawberry.Info, by: MemberKey) -> Member | None:
+        """Return any member."""
+        return _member(await info.context["asker"].member(by.id, by.number))
+
+    @strawberry.field
+    def rewards(self, first: int = 20) -> RewardConnection:
+        """Return the catalogue."""
+        return RewardConnection(
+            edges=[RewardEdge(node=Reward.of(reward)) for reward in words_of().rewards[: bounded(first)]]
+        )
+
+
+class View(GraphQL[Any, None]):
+    """Strawberry's own view, with a context of ours."""
+
+    async def get_context(self, request: Any, response: Any) -> Any:
+        """Return the context of a request."""
+        return {"request": request, "response": response, "asker": Asker(request.headers.get("authorization"))}
+
+
+def application() -> Starlette:
+    """Return the application."""
+    # The limiter as a factory: an instance would be shared by all requests.
+    schema = strawberry.Schema(Query, extensions=[lambda: QueryDepthLimiter(max_depth=DEPTH_MAX)])
+    return Starlette(routes=[Route("/graphql", View(schema, graphql_ide=None))], lifespan=STORE.lifespan)
+
+
+if __name__ == "__main__":
+    serve(application())
