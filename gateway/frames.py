@@ -9,10 +9,8 @@ against, and on any other server, the extension is absent, and messages go the u
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from uvicorn.protocols.websockets import websockets_sansio_impl
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
-from websockets.protocol import State
 
 EXTENSION = "carillon.frames"
 FINAL_TEXT = b"\x81"
@@ -20,10 +18,10 @@ SHORT_MAX, MEDIUM_MAX = 125, 0xFFFF
 MEDIUM, LONG = b"\x7e", b"\x7f"
 PLAIN = "websockets-sansio"
 
-_RELIED_ON = frozenset({"transport", "conn", "writable", "close_sent", "disconnected"})
+_RELIED_ON = frozenset({"transport", "conn", "writable", "close_sent"})
 
-WriteFrame = Callable[[bytes], bool]
-"""Writes a frame at once; False where the socket takes none now: it is slow, or going."""
+WriteFrames = Callable[[bytes], bool]
+"""Writes whole frames at once; False where the socket takes none now: it is slow, or going."""
 
 
 def text_frame(*parts: bytes) -> bytes:
@@ -36,9 +34,9 @@ def text_frame(*parts: bytes) -> bytes:
     return b"".join((FINAL_TEXT, LONG, size.to_bytes(8), *parts))
 
 
-def write_frame_of(scope: Mapping[str, Any]) -> WriteFrame | None:
+def write_frames_of(scope: Mapping[str, Any]) -> WriteFrames | None:
     """Return what writes ready frames to a socket; None where its server has no such thing."""
-    return cast("WriteFrame | None", scope.get("extensions", {}).get(EXTENSION))
+    return cast("WriteFrames | None", scope.get("extensions", {}).get(EXTENSION))
 
 
 class FramesProtocol(WebSocketsSansIOProtocol):
@@ -49,15 +47,14 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         scope = getattr(self, "scope", None)
         if scope is not None and not self.conn.extensions:
-            scope["extensions"][EXTENSION] = self.write_frame
+            scope["extensions"][EXTENSION] = self.write_frames
 
-    def write_frame(self, frame: bytes) -> bool:
-        """Write a frame; False where the socket takes none now, so that nothing piles up behind a slow one."""
-        if not self.writable.is_set() or self.close_sent or self.disconnected or self.conn.state is not State.OPEN:
+    def write_frames(self, frames: bytes) -> bool:
+        """Write whole frames; False where the socket takes none now, so that nothing piles up behind a slow one."""
+        # A transport is closing, too, once the other side has closed, a ping got no answer, or the server shuts down.
+        if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
             return False
-        if self.transport.is_closing() or self.conn.writes:
-            return False
-        self.transport.write(frame)
+        self.transport.write(frames)
         return True
 
 
@@ -65,5 +62,5 @@ def websocket_protocol() -> Any:
     """Return what uvicorn serves WebSockets with: ours, where its own is as ours relies on; else its own."""
     named = set(WebSocketsSansIOProtocol.__init__.__code__.co_names)
     sends = set(WebSocketsSansIOProtocol.send.__code__.co_names)
-    known = named >= _RELIED_ON and sends >= {"writable", "disconnected", "close_sent", "conn", "transport", "write"}
-    return FramesProtocol if known and hasattr(websockets_sansio_impl, "ServerProtocol") else PLAIN
+    known = named >= _RELIED_ON and sends >= _RELIED_ON | {"write"}
+    return FramesProtocol if known else PLAIN

@@ -12,9 +12,8 @@ so (`resync`).
 """
 
 import asyncio
-from collections import Counter as Count
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from contextvars import Context as Variables
 from dataclasses import dataclass, field, replace
@@ -37,6 +36,9 @@ from schema.subscription import MemberUpdate
 RECENT_MAX = 4
 """How many of its last updates a line keeps for those who join: they are behind by what is on its way just now."""
 
+BATCH_MAX = 16
+"""How many updates a line executes before it tells them: others have their turn as well."""
+
 KEPT_DOCUMENTS_MAX = 1000
 KEPT_CHARACTERS_MAX = 400_000
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -58,16 +60,36 @@ class Told:
     `ran` is false for what is no result but a refusal: `payload` is an answer all the same.
     """
 
-    __slots__ = ("errors", "framed", "merged", "payload", "ran", "value", "version")
+    __slots__ = ("errors", "merged", "payload", "ran", "value", "version")
 
     def __init__(self, answer: Answer, value: Any = None) -> None:
         self.ran: Final = "data" in answer
         self.errors: Final[list[Any]] = answer.get("errors", [])
-        self.framed: tuple[bytes, bytes] | None = None
         self.payload: Final = orjson.dumps(answer)
         self.value: Final = value
         self.version: Final[int] = value.version if isinstance(value, MemberUpdate) else 0
         self.merged: asyncio.Task[Told] | None = None
+
+
+class Batch:
+    """Answers that are told together, oldest first: what came while others were being told is one write for a socket.
+
+    `frames` is a transport's own, for what stands before each payload (`head`).
+    """
+
+    __slots__ = ("frames", "head", "ran", "tolds")
+
+    def __init__(self, tolds: Sequence[Told]) -> None:
+        self.tolds: Final = tolds
+        self.ran: Final = all(told.ran for told in tolds)
+        self.head = self.frames = b""
+
+    def after(self, version: int) -> "Batch | None":
+        """Return what is newer than a version."""
+        if self.tolds[0].version > version:
+            return self
+        newer = [told for told in self.tolds if told.version > version]
+        return Batch(newer) if newer else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +111,13 @@ class _Key:
 class Follower:
     """One subscription: hands on what it is told, or keeps it while its transport takes nothing.
 
-    `push` hands an answer to the transport at once, or says no. `wake` is called when there is something to `take`,
+    `push` hands answers to the transport at once, or says no. `wake` is called when there is something to `take`,
     and when the end has come.
     """
 
     __slots__ = ("_line", "_merging", "_push", "_taking", "_waiting", "_wake", "end", "ended", "transport", "version")
 
-    def __init__(self, transport: str, push: Callable[[Told], bool], wake: Callable[[], None]) -> None:
+    def __init__(self, transport: str, push: Callable[[Batch], bool], wake: Callable[[], None]) -> None:
         self.transport, self._push, self._wake = transport, push, wake
         self.version = 0
         self.ended = False
@@ -114,24 +136,28 @@ class Follower:
         """Say whether there is something to take, or the end to be told."""
         return bool(self._waiting) or self.ended
 
-    def put(self, told: Told) -> bool:
-        """Take over an update, unless it is known; say whether it is on its way already."""
-        if told.version <= self.version:
-            return False
-        self.version = told.version
-        if not self._taking and not self._waiting and self._push(told):
-            return True
+    def put(self, batch: Batch) -> int:
+        """Take over updates that are not known yet; return how many are on their way already."""
+        newer = batch.after(self.version)
+        if newer is None:
+            return 0
+        self.version = newer.tolds[-1].version
+        if not self._taking and not self._waiting and self._push(newer):
+            return len(newer.tolds)
+        for told in newer.tolds:
+            self._keep(told)
+        self._wake()
+        return 0
+
+    def _keep(self, told: Told) -> None:
         if self._waiting is None:
             self._waiting = deque()
         if len(self._waiting) >= BACKLOG_MAX:
-            self._waiting.clear()
             self._merging = True
         if self._merging:
             # Whatever comes until it is taken is part of the same merged state.
             self._waiting.clear()
         self._waiting.append(told)
-        self._wake()
-        return False
 
     async def take(self) -> Told | None:
         """Return the next update to send, None where none waits; the one before has been sent by then."""
@@ -168,8 +194,9 @@ class _Line:
     def __init__(self, live: "Live", key: _Key, operation: Operation, context: Context, begin: Told) -> None:
         self._live, self._key, self._operation, self._context = live, key, operation, context
         self._position = begin.version
-        self._followers: dict[Follower, None] = {}
+        self._followers: dict[str, set[Follower]] = {}
         self._recent: deque[Told] = deque([begin], RECENT_MAX)
+        self._upcoming: list[Told] = []
         self._task: asyncio.Task[None] | None = None
 
     def start(self, values: Values) -> None:
@@ -184,15 +211,15 @@ class _Line:
             return False
         follower.version = version
         follower.join(self)
-        self._followers[follower] = None
-        for told in behind:
-            follower.put(told)
+        self._followers.setdefault(follower.transport, set()).add(follower)
+        if behind:
+            follower.put(Batch(behind))
         return True
 
     def leave(self, follower: Follower) -> None:
         """Let a follower go; the last one ends the line."""
-        self._followers.pop(follower, None)
-        if not self._followers:
+        self._followers[follower.transport].discard(follower)
+        if not any(self._followers.values()):
             self._live.forget(self._key, self)
             if self._task is not None:
                 self._live.end(self._task)
@@ -218,24 +245,42 @@ class _Line:
         try:
             async with aclosing(values):
                 async for value in values:
-                    self._tell(await self._live.make(self._operation, value, self._context))
-                    # Everybody else's turn, and the time to write what was just handed out.
-                    await asyncio.sleep(0)
+                    self._tell_soon(await self._live.make(self._operation, value, self._context))
+                    if len(self._upcoming) >= BATCH_MAX:
+                        await asyncio.sleep(0)
         except Fault as fault:
             end = fault
         except Exception as error:  # noqa: BLE001 - the callers get an id, the log gets the rest
             end = Failure(reported(error))
         finally:
             self._live.forget(self._key, self)
-        for follower in [*self._followers]:
-            follower.finish(end)
+        self._tell()
+        for followers in self._followers.values():
+            for follower in followers:
+                follower.finish(end)
 
-    def _tell(self, told: Told) -> None:
-        self._position = told.version
-        self._recent.append(told)
-        count = Count(follower.transport for follower in [*self._followers] if follower.put(told))
-        for transport, deliveries in count.items():
-            self._live.delivered(transport, deliveries)
+    def _tell_soon(self, told: Told) -> None:
+        """Tell an update once nothing more waits to be executed."""
+        if not self._upcoming:
+            asyncio.get_running_loop().call_soon(self._tell)
+        self._upcoming.append(told)
+
+    def _tell(self) -> None:
+        if not self._upcoming:
+            return
+        batch = Batch(self._upcoming)
+        self._upcoming = []
+        self._position = batch.tolds[-1].version
+        self._recent.extend(batch.tolds)
+        for transport, followers in self._followers.items():
+            sent = 0
+            for follower in followers:
+                try:
+                    sent += follower.put(batch)
+                except Exception as error:  # noqa: BLE001 - what is wrong with one socket is nobody else's
+                    follower.finish(Failure(reported(error)))
+            if sent:
+                self._live.delivered(transport, sent)
 
 
 @dataclass(slots=True)
@@ -296,7 +341,7 @@ class Live:
             Failure: it ended for a reason that was logged.
         """
         arrived = asyncio.Event()
-        follower = Follower(transport, lambda _told: False, arrived.set)
+        follower = Follower(transport, lambda _batch: False, arrived.set)
         try:
             async with aclosing(self.begin(operation, context, follower)) as begun:
                 async for told in begun:

@@ -21,9 +21,9 @@ from starlette.types import Receive, Scope, Send
 from gateway.auth import bearer
 from gateway.clock import now
 from gateway.execution import GraphQLRequest, InvalidOperation, cancelled, fault_answer
-from gateway.frames import text_frame, write_frame_of
+from gateway.frames import text_frame, write_frames_of
 from gateway.http import BadRequest, parameters_of
-from gateway.live import Failure, Follower, Told
+from gateway.live import Batch, Failure, Follower, Told
 from gateway.logs import request_id
 from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
@@ -54,10 +54,11 @@ class _Gone(Exception):  # noqa: N818 - the client has closed, or vanished
 class _Operation:
     """One operation of a socket: a task while there is something to do, and a follower while it is live."""
 
-    __slots__ = ("_head", "_session", "follower", "id", "task")
+    __slots__ = ("_head", "_session", "_write", "follower", "id", "task")
 
     def __init__(self, session: "_Session", id_: str) -> None:
         self._session, self.id = session, id_
+        self._write = session.write_frames
         self._head = b'{"id":' + orjson.dumps(id_) + b',"type":"next","payload":'
         self.follower: Follower | None = None
         self.task: asyncio.Task[None] | None = None
@@ -93,14 +94,14 @@ class _Operation:
         await self._session.send_text((self._head + told.payload + b"}").decode())
         return True
 
-    def _push(self, told: Told) -> bool:
-        write = self._session.write_frame
-        if write is None or not told.ran:
+    def _push(self, batch: Batch) -> bool:
+        if self._write is None or not batch.ran:
             return False
-        if told.framed is None or told.framed[0] != self._head:
-            # Where clients number their operations, the same frame goes to all of them.
-            told.framed = self._head, text_frame(self._head, told.payload, b"}")
-        return write(told.framed[1])
+        if batch.head != self._head:
+            # Where clients number their operations, the same frames go to all of them.
+            batch.head = self._head
+            batch.frames = b"".join([text_frame(self._head, told.payload, b"}") for told in batch.tolds])
+        return self._write(batch.frames)
 
     def _wake(self) -> None:
         if self.task is None:
@@ -125,7 +126,7 @@ class _Session:
 
     __slots__ = (
         *("_actor", "_channel", "_ending", "_is_closing", "_locale", "_operations"),
-        *("_receive_message", "_scope", "_send_message", "_state", "write_frame"),
+        *("_receive_message", "_scope", "_send_message", "_state", "write_frames"),
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, state: State) -> None:
@@ -137,7 +138,7 @@ class _Session:
         self._operations: dict[str, _Operation] = {}
         self._ending: asyncio.Task[None] | None = None
         self._is_closing = False
-        self.write_frame = write_frame_of(scope)
+        self.write_frames = write_frames_of(scope)
 
     async def run(self, endpoint: "GraphQLWebSocket") -> None:
         """Speak the protocol until either side closes."""

@@ -96,16 +96,20 @@ class Feed:
             self._token = stream.resume_token or self._token
             self._opened_before = True
             self._pause_seconds = RETRY_SECONDS_MIN
-            await self._come_up()
-            self.opened.set()
-            if missed:
-                self._hub.publish_gap()
-            while stream.alive:
-                change = await stream.try_next()
-                self._token = stream.resume_token
-                if change is not None:
-                    self._tell_safely(change)
+            try:
                 await self._come_up()
+                self.opened.set()
+                if missed:
+                    self._hub.publish_gap()
+                while stream.alive:
+                    change = await stream.try_next()
+                    if change is not None:
+                        self._tell_safely(change)
+                    if self._behind:
+                        await self._come_up()
+            finally:
+                # Asked for once, at the end: each time it is copied, and what was told before it is never told again.
+                self._token = stream.resume_token or self._token
 
     async def _come_up(self) -> None:
         """Read what the stream does not bring: what was stored before it was open, or for a programme not yet here."""
