@@ -266,7 +266,9 @@ def _record_event(
         earned.why = [*earned.why, *grant_instantly(event, draft, facts, command.cause)]
     if draft.member.lifetime + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
-    counted = replace(draft.earn(event, earned), offers=used)
+    counted = draft.earn(event, earned)
+    if used:
+        counted = replace(counted, offers=used)
     return draft.close(command.cause, counted=counted)
 
 

@@ -15,16 +15,26 @@ import orjson
 _WHOLE_FLOAT = re.compile(r"[:\[,]-?\d+(?:\.0[,\]}]|\.?\d*e\+)")
 
 
+def plain_number(value: Decimal) -> str:
+    """Return how a digest writes a decimal: equal ones, however written, alike."""
+    # Not normalize(), which rounds to 28 digits and would make two long numbers one.
+    text = str(value) if value else "0"
+    if "E" in text:
+        text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plain_moment(value: datetime) -> str:
+    """Return how a digest writes a moment."""
+    return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
+
+
 def _plain(value: Any) -> str:
     """Write a value that JSON has no word for: equal values, however written, give one text."""
     if isinstance(value, Decimal):
-        # Not normalize(), which rounds to 28 digits and would make two long numbers one.
-        text = str(value) if value else "0"
-        if "E" in text:
-            text = format(value, "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        return plain_number(value)
     if isinstance(value, datetime):
-        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
+        return plain_moment(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Fraction):

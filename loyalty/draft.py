@@ -8,12 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from fractions import Fraction
 
 from loyalty.calendar import cap_span, day_of, end_of, expiry_day
 from loyalty.decision import Decision
 from loyalty.earning import Earned, earn, without_old_spans
-from loyalty.event import Channel, CountedEvent, Event, Grant
+from loyalty.event import NOTHING, Channel, CountedEvent, Event, Grant
 from loyalty.explanation import Explanation, Reason
 from loyalty.hold import LAPSED_KEPT_MAX, Hold
 from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, sealed
@@ -119,7 +118,7 @@ class Draft:
             grants=tuple(earned.grants),
             earned_on=lot.earned_on,
             expires_on=lot.expires_on,
-            returned=(Fraction(0),) * max(1, lines),
+            returned=(NOTHING,) * max(1, lines),
         )
 
     def reverse(self, event: Event, bought: CountedEvent, taken: TakenBack) -> None:

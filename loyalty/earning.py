@@ -57,8 +57,8 @@ def whole_points(value: Any, rounding: Rounding) -> int:
     return int(number.quantize(Decimal(1), rounding=_ROUNDING[rounding]))
 
 
-def in_whole_numbers(weights: Sequence[Decimal]) -> list[int]:
-    """Return weights as whole numbers in the same proportion, those below zero as 0; equal ones where all are 0."""
+def _whole_numbers(weights: Sequence[Decimal]) -> list[int]:
+    """Return weights as whole numbers in the same proportion, those below zero as 0."""
     digits: list[tuple[str, str]] = []
     decimals = 0
     for weight in weights:
@@ -67,17 +67,18 @@ def in_whole_numbers(weights: Sequence[Decimal]) -> list[int]:
         whole, _, part = (text if "E" not in text else format(weight, "f")).partition(".")
         decimals = max(decimals, len(part))
         digits.append((whole, part))
-    numbers = [int(whole + part.ljust(decimals, "0")) for whole, part in digits]
-    return numbers if any(numbers) else [1] * len(numbers)
+    return [int(whole + part.ljust(decimals, "0")) for whole, part in digits]
 
 
 def spread(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
     """Return `points` in whole parts in proportion to `weights`, summing exactly to `points` (largest remainder)."""
-    return _spread(points, in_whole_numbers(weights))
+    return _spread(points, _whole_numbers(weights))
 
 
 def _spread(points: int, weights: Sequence[int]) -> tuple[int, ...]:
     whole = sum(weights)
+    if not whole:
+        weights, whole = [1] * len(weights), len(weights)
     parts = [points * weight // whole for weight in weights]
     rest = points - sum(parts)
     if rest:
@@ -199,7 +200,7 @@ class _Calculation:
     local: datetime
     scope: _Scope
     parts: tuple[Decimal, ...]
-    whole: list[int] = field(default_factory=list)
+    whole: Sequence[int] = ()
 
     def matching(self, rule: EarningRule) -> list[bool] | None:
         """Return which lines count for `rule`; None for all."""
@@ -228,11 +229,11 @@ class _Calculation:
         """Spread points over the lines that count, by the money of each."""
         if not points:
             return (0,) * len(self.parts)
-        if hits is not None:
-            return spread(points, [part if hit else Decimal(0) for part, hit in zip(self.parts, hits, strict=True)])
         if not self.whole:
-            self.whole = in_whole_numbers(self.parts)
-        return _spread(points, self.whole)
+            self.whole = _whole_numbers(self.parts)
+        if hits is None:
+            return _spread(points, self.whole)
+        return _spread(points, [part if hit else 0 for part, hit in zip(self.whole, hits, strict=True)])
 
 
 def _money_by_line(event: Event) -> tuple[Decimal, ...]:

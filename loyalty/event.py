@@ -84,6 +84,10 @@ class Grant:
         return sum(self.by_line)
 
 
+# What has come back of a line that nothing has come back of.
+NOTHING = Fraction(0)
+
+
 @dataclass(frozen=True, slots=True)
 class CountedEvent:
     """An event that was counted, as far as a later refund needs it.

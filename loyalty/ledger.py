@@ -14,7 +14,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from loyalty.digest import exact_digest
+from loyalty.digest import exact_digest, plain_moment
 from loyalty.event import Channel
 from loyalty.explanation import Explanation
 from loyalty.notice import Notice
@@ -152,16 +152,18 @@ def balances_after(balances: Mapping[Account, int], entries: Iterable[Entry]) ->
     return result
 
 
+def _lot_content(lot: LotKey) -> list[str | None]:
+    return [lot.earned_on.isoformat(), lot.expires_on.isoformat() if lot.expires_on is not None else None]
+
+
 def _entry_content(entry: Entry) -> dict[str, Any]:
     return {
         "kind": entry.kind,
         "points": entry.points,
         "balance": entry.balance,
-        "occurred_at": entry.occurred_at,
+        "occurred_at": plain_moment(entry.occurred_at),
         "channel": entry.channel,
-        "postings": [
-            [p.account, p.points, [p.lot.earned_on, p.lot.expires_on] if p.lot else None] for p in entry.postings
-        ],
+        "postings": [[p.account, p.points, _lot_content(p.lot) if p.lot else None] for p in entry.postings],
         "why": [[w.rule, w.points, w.applied, w.reason, dict(w.params)] for w in entry.why],
         "label": entry.label,
         "params": dict(entry.params),
@@ -176,14 +178,16 @@ def sealed(record: Record) -> Record:
 
 def record_hash(record: Record) -> str:
     """Return the hash that a record must carry: over its content, chained to the record before it."""
+    cause, standing = record.cause, record.standing
+    until = standing.until
     content = {
         "member": record.member,
         "version": record.version,
-        "recorded_at": record.recorded_at,
-        "cause": [getattr(record.cause, name) for name in Cause.__slots__],
+        "recorded_at": plain_moment(record.recorded_at),
+        "cause": [cause.operation, cause.role, cause.subject, cause.key, cause.reason],
         "entries": [_entry_content(entry) for entry in record.entries],
-        "qualified": [[day, points] for day, points in record.qualified],
-        "standing": [record.standing.tier, record.standing.since, record.standing.until],
+        "qualified": [[day.isoformat(), points] for day, points in record.qualified],
+        "standing": [standing.tier, plain_moment(standing.since), plain_moment(until) if until is not None else None],
     }
     if record.notices:  # records from before there were any keep their hashes
         content["notices"] = [[notice.kind, dict(notice.params)] for notice in record.notices]

@@ -286,6 +286,8 @@ def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> 
 
     A multiplier multiplies what the rules gave, never what another offer did, so that their order does not matter.
     """
+    if not draft.member.bound:
+        return ()
     used: list[tuple[str, int]] = []
     by_rules = list(earned.grants)
     for key, counted in draft.unbind(purchase_ref(event.sender, event.key)):

@@ -6,14 +6,14 @@ Days are ISO strings, moments UTC dates (milliseconds), money and shares of a li
 import sys
 from array import array
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from loyalty.days import Days
-from loyalty.event import Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
+from loyalty.event import NOTHING, Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
 from loyalty.explanation import Explanation, Reason
 from loyalty.hold import Hold
 from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
@@ -42,6 +42,11 @@ def _to_day(value: str | None) -> date | None:
     return _from_iso(value) if value is not None else None
 
 
+def moment_of(value: datetime) -> datetime:
+    """Return a moment that was read, in Python's own UTC: PyMongo's is written in Python, and asked at every turn."""
+    return value.replace(tzinfo=UTC)
+
+
 def without_none(document: Mapping[str, Any]) -> Document:
     """Return the document without fields that are None."""
     return {key: value for key, value in document.items() if value is not None}
@@ -54,7 +59,8 @@ def standing_document(standing: Standing) -> Document:
 
 def standing_of(document: Mapping[str, Any]) -> Standing:
     """Return the standing of a document."""
-    return Standing(document["tier"], document["since"], document["until"])
+    until = document["until"]
+    return Standing(document["tier"], moment_of(document["since"]), moment_of(until) if until is not None else None)
 
 
 def explanation_row(explanation: Explanation) -> list[Any]:
@@ -136,7 +142,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
     return Record(
         member=document["member"],
         version=document["version"],
-        recorded_at=document["recorded_at"],
+        recorded_at=moment_of(document["recorded_at"]),
         cause=Cause(**document["cause"]),
         entries=tuple(entry_of(entry) for entry in document["entries"]),
         qualified=tuple((_from_iso(day), points) for day, points in document["qualified"]),
@@ -383,7 +389,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         programme=document["programme"],
         number=document["number"],
         version=document["version"],
-        enrolled_at=document["enrolled_at"],
+        enrolled_at=moment_of(document["enrolled_at"]),
         profile=profile_of(document["profile"]),
         standing=standing_of(document["standing"]),
         balances={Account(account): points for account, points in document["balances"].items()},
@@ -474,7 +480,7 @@ def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
 
 def returned_rows(returned: Iterable[Fraction]) -> list[str]:
     """Return the shares of lines returned, exactly."""
-    return [str(share) for share in returned]
+    return ["0" if share is NOTHING else str(share) for share in returned]
 
 
 def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:

@@ -1,5 +1,6 @@
 """Keys of documents that are found by what people and machines send: quoted, so that no two can be confused."""
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from loyalty.supply import CounterKey
@@ -10,9 +11,13 @@ def joined(*parts: str) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
+# A till sends thousands of events.
+_sender = lru_cache(maxsize=10_000)(joined)
+
+
 def event_key(programme: str, operation: str, sender: str, key: str) -> str:
     """Return the `_id` under which an operation's key counts, once, for ever."""
-    return joined(programme, operation, sender, key)
+    return f"{_sender(programme, operation, sender)}/{quote(key, safe='')}"
 
 
 def counter_id(programme: str, counter: CounterKey) -> str:

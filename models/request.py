@@ -1,6 +1,6 @@
 """What goes into the committer and what comes out: a command for one member, and what became of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from loyalty.decide import Command, Enrol, RecordEvent
@@ -19,7 +19,11 @@ EVENT_OPERATION = "event"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command on its way to be committed. `digest` is that of what the caller sent, None for the system's own."""
+    """A command on its way to be committed. `digest` is that of what the caller sent, None for the system's own.
+
+    `own_key` is the `_id` under which the command counts, once, for ever; None for the system's own. `bought_key` is
+    that of the purchase that the command is about; None where it is about none.
+    """
 
     command: Command
     member: str
@@ -27,18 +31,27 @@ class Request:
     now: datetime
     digest: str | None = None
 
-    def own_key(self) -> str | None:
-        """Return the `_id` under which the command counts, once, for ever; None for the system's own."""
+    own_key: str | None = field(init=False)
+    bought_key: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Work out the keys, which are asked for again and again on the way."""
+        object.__setattr__(self, "own_key", self._own_key())
+        object.__setattr__(self, "bought_key", self._bought_key())
+
+    def _own_key(self) -> str | None:
         if self.digest is None:
             return None
         cause = self.command.cause
         return event_key(self.programme.key, cause.operation, cause.subject, cause.key)
 
-    def bought_key(self) -> str | None:
-        """Return the `_id` of the purchase that the command is about; None where it is about none."""
+    def _bought_key(self) -> str | None:
         command = self.command
-        if isinstance(command, RecordEvent) and command.event.refund_of is not None:
-            return event_key(self.programme.key, EVENT_OPERATION, command.event.sender, command.event.refund_of)
+        if isinstance(command, RecordEvent):
+            refunded = command.event.refund_of
+            if refunded is None:
+                return None
+            return event_key(self.programme.key, EVENT_OPERATION, command.event.sender, refunded)
         if isinstance(command, RedeemOffer) and command.purchase is not None:
             return f"{joined(self.programme.key, EVENT_OPERATION)}/{command.purchase}"
         return None

@@ -27,6 +27,7 @@ from models.codec import (
     explanation_row,
     member_document,
     member_of,
+    moment_of,
     notice_of,
     notice_row,
 )
@@ -332,13 +333,13 @@ def snapshot_document(snapshot: Snapshot) -> Document:
 
 def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
     """Return the snapshot of a document."""
-    member = member_of(document)
+    member, due = member_of(document), document["due_at"]
     return Snapshot(
         member=member,
         rows=Rows(document["recent"]),
         entries=document["entries"],
-        due_at=document["due_at"],
-        recorded_at=document["recorded_at"],
+        due_at=moment_of(due) if due is not None else None,
+        recorded_at=moment_of(document["recorded_at"]),
         notices=tuple(notice_of(row) for row in document.get("notices", ())),
         taste_text=document.get("taste", NO_TASTE_TEXT),
     )

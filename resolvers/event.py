@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import bson
@@ -10,7 +11,7 @@ from bson.errors import BSONError
 
 from loyalty.decide import RecordEvent, decide, needs
 from loyalty.decision import Decision, Unchanged
-from loyalty.digest import content_digest
+from loyalty.digest import content_digest, exact_digest, plain_moment, plain_number
 from loyalty.event import Event, Purchase, PurchaseLine
 from loyalty.ledger import Cause
 from loyalty.refusal import Refusal, RefusalCode
@@ -51,18 +52,22 @@ def _too_long(path: tuple[str, ...]) -> Refusal:
 def _line_refusal(line: PurchaseLine, path: tuple[str, ...]) -> Refusal | None:
     if not line.sku.strip():
         return Refusal(RefusalCode.INVALID, "sku_missing", (*path, "sku"))
-    for name in ("sku", "category", "brand"):
-        if len(getattr(line, name) or "") > TEXT_LENGTH_MAX:
+    for name, text in (("sku", line.sku), ("category", line.category), ("brand", line.brand)):
+        if text is not None and len(text) > TEXT_LENGTH_MAX:
             return _too_long((*path, name))
-    for name in ("amount", "quantity"):
-        if not _is_reasonable(getattr(line, name)):
+    for name, number in (("amount", line.amount), ("quantity", line.quantity)):
+        if not _is_reasonable(number):
             return Refusal(RefusalCode.INVALID, "number_out_of_range", (*path, name), {"max": MONEY_MAX})
     return None
 
 
-def _is_reasonable(number: Any) -> bool:
-    exponent = number.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -MONEY_DECIMALS_MAX and abs(number) <= MONEY_MAX
+def _is_reasonable(number: Decimal) -> bool:
+    if not number.is_finite() or not -MONEY_MAX <= number <= MONEY_MAX:
+        return False
+    whole, _, decimals = str(number).partition(".")
+    if len(decimals) <= MONEY_DECIMALS_MAX and "E" not in decimals and "E" not in whole:
+        return True
+    return int(number.as_tuple().exponent) >= -MONEY_DECIMALS_MAX
 
 
 def _is_shallow(value: Any, levels: int) -> bool:
@@ -92,9 +97,9 @@ def shape_refusal(event: Event) -> Refusal | None:
             return _too_long((path,))
     if not isinstance(event.attributes, Mapping):
         return Refusal(RefusalCode.INVALID, "attributes_not_object", ("attributes",))
-    if not _is_shallow(event.attributes, ATTRIBUTES_DEPTH_MAX):
+    if event.attributes and not _is_shallow(event.attributes, ATTRIBUTES_DEPTH_MAX):
         return Refusal(RefusalCode.INVALID, "attributes_too_deep", ("attributes",), {"max": ATTRIBUTES_DEPTH_MAX})
-    if not _is_storable(event.attributes):
+    if event.attributes and not _is_storable(event.attributes):
         fault = "a value cannot be stored (a whole number of more than 64 bits, or a NUL character in a name)"
         return Refusal(RefusalCode.INVALID, "attributes_invalid", ("attributes",), {"fault": fault})
     return _purchase_refusal(event.purchase) if event.purchase is not None else None
@@ -115,20 +120,25 @@ def _purchase_refusal(purchase: Purchase) -> Refusal | None:
 def event_digest(event: Event, member: str) -> str:
     """Return the digest of what was sent: the same key with another digest is another event, and refused."""
     purchase = event.purchase
-    return content_digest(
+    # Only attributes can have floats in them.
+    digest = content_digest if event.attributes else exact_digest
+    return digest(
         {
             "member": member,
             "type": event.type,
-            "occurred_at": event.occurred_at,
+            "occurred_at": plain_moment(event.occurred_at),
             "channel": event.channel,
             "store": event.store,
             "partner": event.partner,
             "refund_of": event.refund_of,
             "attributes": dict(event.attributes),
             "purchase": [
-                purchase.total,
+                plain_number(purchase.total),
                 purchase.currency,
-                [[line.sku, line.quantity, line.amount, line.category, line.brand] for line in purchase.lines],
+                [
+                    [line.sku, plain_number(line.quantity), plain_number(line.amount), line.category, line.brand]
+                    for line in purchase.lines
+                ],
             ]
             if purchase
             else None,
@@ -138,7 +148,18 @@ def event_digest(event: Event, member: str) -> str:
 
 def _request(context: Context, event: Event, member: str) -> Request:
     actor = context.require_actor()
-    event = replace(event, sender=actor.subject)
+    event = Event(
+        event.key,
+        actor.subject,
+        event.type,
+        event.occurred_at,
+        event.channel,
+        event.store,
+        event.partner,
+        event.purchase,
+        event.refund_of,
+        event.attributes,
+    )
     return Request(
         command=RecordEvent(event, Cause(OPERATION, actor.role, actor.subject, event.key)),
         member=member,
@@ -189,18 +210,22 @@ async def record_all(context: Context, batch: list[Told]) -> list[Outcome | Exce
                 waiting.append(submit(context, told.event, member))
             except Overloaded:
                 waiting.append(Unavailable("overloaded"))
-    return [await _outcome(item) for item in waiting]
+    futures = [item for item in waiting if isinstance(item, asyncio.Future)]
+    if futures:
+        # Whoever stops waiting for these does not cancel them.
+        await asyncio.wait(futures)
+    return [_outcome(item) if isinstance(item, asyncio.Future) else item for item in waiting]
 
 
-async def _outcome(item: asyncio.Future[Outcome] | Refusal | Exception) -> Outcome | Exception:
-    if isinstance(item, Refusal | Exception):
-        return item
-    try:
-        return await asyncio.shield(item)
-    except CommitUnavailable:
+def _outcome(future: asyncio.Future[Outcome]) -> Outcome | Exception:
+    error = future.exception()
+    if error is None:
+        return future.result()
+    if isinstance(error, CommitUnavailable):
         return Unavailable("commit_unavailable")
-    except Exception as error:  # noqa: BLE001 - the fault of one event is the answer to that event alone
+    if isinstance(error, Exception):  # the fault of one event is the answer to that event alone
         return error
+    raise error
 
 
 async def preview(context: Context, told: Told) -> Outcome:

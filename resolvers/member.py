@@ -1,6 +1,5 @@
 """Which member is meant, who may look at it, and the member as it is now."""
 
-import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +10,7 @@ from loyalty.decide import Settle
 from loyalty.ledger import Cause
 from loyalty.number import is_number
 from models import committer
+from models.key import identity_key
 from models.request import Committed, Outcome, Request
 from models.snapshot import Snapshot
 from resolvers.actor import Actor, Role
@@ -56,16 +56,18 @@ async def find(context: Context, key: MemberKey) -> str | None:
     programme = context.require_actor().programme
     if key.kind == "id":
         return key.value
-    value: str | None = key.value.strip()
-    if key.kind == "number" and not is_number(key.value.strip()):
-        return None
+    value = _normal(key)
+    return await answered(context.services.reader.member_by(programme, key.kind, value)) if value else None
+
+
+def _normal(key: MemberKey) -> str | None:
+    """Return what a key says as it is kept; nothing where it can be nobody's."""
     if key.kind == "email":
-        value = normal_email(key.value)
-    elif key.kind == "phone":
-        value = normal_phone(key.value)
-    if not value:
-        return None
-    return await answered(context.services.reader.member_by(programme, key.kind, value))
+        return normal_email(key.value)
+    if key.kind == "phone":
+        return normal_phone(key.value)
+    value = key.value.strip()
+    return value if key.kind != "number" or is_number(value) else None
 
 
 async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
@@ -145,5 +147,16 @@ async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
 
 
 async def load_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
-    """Return the ids of many members; the look-ups share their queries."""
-    return list(await asyncio.gather(*(find(context, key) for key in keys)))
+    """Return the ids of many members, looked up at once."""
+    if len(keys) == 1:
+        return [await find(context, keys[0])]
+    programme = context.require_actor().programme
+    said = [_normal(key) if key.kind != "id" else None for key in keys]
+    ids = [identity_key(programme, key.kind, value) if value else "" for key, value in zip(keys, said, strict=True)]
+    known: dict[str, str] = {}
+    wanted = {id_ for id_ in ids if id_}
+    if wanted:
+        query = {"_id": {"$in": [*wanted]}}
+        found = await answered(context.services.database.identities.find(query, {"member": 1}).to_list())
+        known = {document["_id"]: document["member"] for document in found}
+    return [key.value if key.kind == "id" else known.get(id_) for key, id_ in zip(keys, ids, strict=True)]
