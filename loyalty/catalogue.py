@@ -46,6 +46,7 @@ class Catalogue:
         self._by_code: dict[str, str] = {}
         self._index: OfferIndex | None = None
         self._listed: set[str] = set()
+        self._limits: tuple[tuple[Reward, ...], tuple[str, ...]] | None = None
         self.instant_rewards = tuple(instant_rewards)
         self.version = 0
         for offer in offers:
@@ -74,6 +75,23 @@ class Catalogue:
     def has_lists(self) -> bool:
         """Whether anything is for members of a list, so that it matters who is on one."""
         return bool(self._listed) or any(reward.audience.lists for reward in self._rewards.values())
+
+    @property
+    def stocked(self) -> tuple[Reward, ...]:
+        """The rewards of which there are so many pieces."""
+        return self._limited()[0]
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The pools of codes that rewards are filled from, each once."""
+        return self._limited()[1]
+
+    def _limited(self) -> tuple[tuple[Reward, ...], tuple[str, ...]]:
+        if self._limits is None:
+            rewards = self._rewards.values()
+            pools = dict.fromkeys(reward.pool for reward in rewards if reward.pool is not None)
+            self._limits = tuple(reward for reward in rewards if reward.stock is not None), tuple(pools)
+        return self._limits
 
     def offer_by_code(self, code: str) -> Offer | None:
         """Return the offer of a code that all members share."""
@@ -121,11 +139,13 @@ class Catalogue:
     def put_reward(self, reward: Reward) -> None:
         """Add a reward, or take it in place of the one with its key."""
         self._rewards[reward.key] = reward
+        self._limits = None
         self.version += 1
 
     def drop_reward(self, key: str) -> None:
         """Take a reward away, if it is there."""
         if self._rewards.pop(key, None) is not None:
+            self._limits = None
             self.version += 1
 
     def put_content(self, content: Content) -> None:

@@ -21,6 +21,8 @@ WEIGHT = 10
 # What ends within so many days comes a little earlier, by so much; the first that fits.
 ENDS_SOON = ((1, 60), (3, 40), (7, 20))
 SOON = timedelta(days=max(days for days, _ in ENDS_SOON))
+# Up to so many entries are looked at one by one.
+FEW = 200
 # The bucket of all offers of an audience, whatever they are about.
 ANY_TOPIC = ""
 
@@ -174,6 +176,10 @@ class OfferIndex:
         if lists:
             found += [lists[key] for key in shopper.lists if key in lists]
         return found
+
+    def few(self, audiences: Sequence[Topics]) -> bool:
+        """Say whether there is so little in some audiences that looking at all of it is the quickest."""
+        return sum(len(topics[ANY_TOPIC]) for topics in audiences) <= FEW
 
     def layout(self) -> Mapping[tuple[AudienceKind, str, str], Sequence[str]]:
         """Return the keys of every bucket in order, by audience and topic."""

@@ -8,19 +8,19 @@ same order on every machine.
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from heapq import heappop, heappush, merge, nsmallest
 from itertools import count, islice
 from math import isqrt
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.calendar import day_of
 from loyalty.catalogue import Catalogue
 from loyalty.event import Channel
 from loyalty.member import Member
-from loyalty.offer import UNTOUCHED, Audience, Offer, OfferState, OfferUse, Shopper, state_of
+from loyalty.offer import EVERYBODY, UNTOUCHED, Audience, Offer, OfferState, OfferUse, Shopper, state_of
 from loyalty.offer_index import (
     ANY_TOPIC,
     FOR_FEW,
@@ -28,7 +28,6 @@ from loyalty.offer_index import (
     AudienceKind,
     Bucket,
     Entry,
-    OfferIndex,
     Topics,
     audience_of,
     days_left,
@@ -36,7 +35,7 @@ from loyalty.offer_index import (
     urgency,
 )
 from loyalty.reward import Reward
-from loyalty.taste import Taste, affinities
+from loyalty.taste import Shares, Taste
 from loyalty.window import is_open
 
 # A topic that takes all of a member's money would be worth so much. Worth grows as the root of the share: that a
@@ -83,53 +82,109 @@ class Motive(StrEnum):
 Params = Mapping[str, str | int]
 
 
-@dataclass(frozen=True, slots=True)
-class RankedOffer:
+Reason = tuple[Motive, Params]
+
+
+class _Ranked:
+    """Something in its place. Why it stands there is worked out for who asks."""
+
+    __slots__ = ("_reason", "_why", "score")
+
+    def __init__(self, score: int, why: Callable[[], Reason]) -> None:
+        self.score, self._why = score, why
+        self._reason: Reason | None = None
+
+    def __eq__(self, other: object) -> bool:
+        return self.__class__ is other.__class__ and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash((self.__class__, self.score))
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}{self._all()!r}"
+
+    def _all(self) -> tuple[Any, ...]:
+        own = (getattr(self, name) for name in self.__class__.__slots__)
+        return (*own, self.score, self.reason)
+
+    @property
+    def reason(self) -> Reason:
+        """What counted most, and its params."""
+        if self._reason is None:
+            self._reason = self._why()
+        return self._reason
+
+    @property
+    def motive(self) -> Motive:
+        """What counted most."""
+        return self.reason[0]
+
+    @property
+    def params(self) -> Params:
+        """What the motive is about."""
+        return self.reason[1]
+
+
+class RankedOffer(_Ranked):
     """An offer in its place, as it stands for the member. `(score, offer.key)` is where the next page goes on."""
 
-    offer: Offer
-    use: OfferUse
-    state: OfferState
-    score: int
-    motive: Motive
-    params: Params = field(default_factory=dict)
+    __slots__ = ("offer", "state", "use")
+
+    def __init__(
+        self, offer: Offer, use: OfferUse, state: OfferState, *, score: int = 0, why: Callable[[], Reason]
+    ) -> None:
+        super().__init__(score, why)
+        self.offer, self.use, self.state = offer, use, state
 
 
-@dataclass(frozen=True, slots=True)
-class RankedReward:
+class RankedReward(_Ranked):
     """A reward in its place. `eligible`: it can be ordered now; `missing` are the points to save for it."""
 
-    reward: Reward
-    eligible: bool
-    missing: int
-    score: int
-    motive: Motive
-    params: Params = field(default_factory=dict)
+    __slots__ = ("eligible", "missing", "reward")
+
+    def __init__(self, reward: Reward, *, eligible: bool, missing: int, score: int, why: Callable[[], Reason]) -> None:
+        super().__init__(score, why)
+        self.reward, self.eligible, self.missing = reward, eligible, missing
 
 
-@dataclass(frozen=True, slots=True)
 class Liking:
-    """What topics are worth to a member: `worth` by topic, and which of them it was the member that named."""
+    """What topics are worth to a member now, and which of them it was the member that named.
 
-    worth: Mapping[str, int]
-    declared: frozenset[str]
+    A member's taste knows dozens of topics, and a page is about a few: each is worked out when it is asked for.
+    """
 
-    def best(self, topics: Iterable[str]) -> int:
+    __slots__ = ("_best", "_now", "_shares", "declared")
+
+    def __init__(self, taste: Taste, preferences: frozenset[str], now: datetime) -> None:
+        self._shares, self.declared, self._now = Shares(taste, now), preferences, now
+        self._best: dict[frozenset[str], int] = {NO_TOPICS: 0}
+
+    def worth(self, topic: str) -> int:
+        """Return what a topic is worth; nothing where the member is not known to like it."""
+        # The root of a whole number, which is exact.
+        worth = isqrt(int(AFFINITY * AFFINITY * self._shares.of(topic)))
+        return worth + PREFERENCE if topic in self.declared else worth
+
+    def best(self, topics: frozenset[str]) -> int:
         """Return what the topic is worth that the member likes best; nothing where none is known."""
-        return max((self.worth[topic] for topic in topics if topic in self.worth), default=0)
+        best = self._best.get(topics)
+        if best is None:
+            best = self._best[topics] = max(map(self.worth, topics))
+        return best
 
     def favourite(self, topics: Iterable[str]) -> str | None:
         """Return the topic that the member likes best."""
-        return min((topic for topic in topics if topic in self.worth), key=lambda t: (-self.worth[t], t), default=None)
+        worth = {topic: self.worth(topic) for topic in topics}
+        return min((topic for topic in worth if worth[topic]), key=lambda t: (-worth[t], t), default=None)
+
+    def by_worth(self) -> list[tuple[str, int]]:
+        """Return every topic that is worth something, the best first."""
+        topics = dict.fromkeys((*self._shares.topics, *self.declared))
+        worth = [(topic, self.worth(topic)) for topic in topics]
+        return sorted((item for item in worth if item[1]), key=lambda item: -item[1])
 
 
-def liking(taste: Taste, preferences: frozenset[str], now: datetime) -> Liking:
-    """Return what topics are worth to a member now."""
-    # The root of a whole number, which is exact.
-    worth = {topic: isqrt(int(AFFINITY * AFFINITY * share)) for topic, share in affinities(taste, now)}
-    for topic in preferences:
-        worth[topic] = worth.get(topic, 0) + PREFERENCE
-    return Liking({topic: points for topic, points in worth.items() if points}, preferences)
+NO_TOPICS: frozenset[str] = frozenset()
 
 
 def offer_score(offer: Offer, use: OfferUse, likes: Liking, *, now: datetime, zone: ZoneInfo) -> int:
@@ -170,7 +225,7 @@ def rank_offers(
     activated it; what was used or has ended is shown to those who have touched it.
     """
     wanted = ALL_STATES if states is None else states
-    likes = liking(taste, preferences, now)
+    likes = Liking(taste, preferences, now)
 
     def may_see(offer: Offer, state: OfferState, *, fits: bool) -> bool:
         if state not in wanted or (offer.channels and channel is not None and channel not in offer.channels):
@@ -193,7 +248,9 @@ def rank_offers(
 
     def untouched() -> Iterator[tuple[int, str, Offer]]:
         index = catalogue.offer_index(day_of(now, zone), zone)
-        for negative, key, offer, must_fit, must_be_on in _merged(index, shopper, likes, after):
+        audiences = index.of_shopper(shopper)
+        ordered = _scanned if index.few(audiences) else _merged
+        for negative, key, offer, must_fit, must_be_on in ordered(audiences, likes, after):
             if (
                 key not in member.offers
                 and (not offer.channels or channel is None or channel in offer.channels)
@@ -216,16 +273,28 @@ def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tupl
     return ((points, topics[topic]) for topic, points in by_worth if topic in topics)
 
 
-def _merged(index: OfferIndex, shopper: Shopper, likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
+def _scanned(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
+    """Tell what `_merged` tells, by looking at every entry."""
+    found: dict[str, Entry] = {}
+    for topics in audiences:
+        for negative, key, offer, must_fit, must_be_on in topics[ANY_TOPIC].entries:
+            place = negative - likes.best(offer.topics)
+            if after is None or (place, key) > (-after[0], after[1]):
+                found[key] = place, key, offer, must_fit, must_be_on
+    # The keys differ: nothing after them is compared.
+    return iter(sorted(found.values()))
+
+
+def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
     """Tell the entries of all buckets of a shopper, each once, in order; minus its score stands first in each.
 
     Of each audience, the bucket of all topics is opened at once, and that of a topic only when its best could be next.
     """
-    by_worth = sorted(likes.worth.items(), key=lambda item: -item[1])
+    by_worth = likes.by_worth()
     # (minus the score, key, number, place, what the topic adds, entries). An unopened bucket stands where its best
     # entry would at most be, before all entries there: its key is empty. Numbers differ: nothing after is compared.
     heap: list[tuple[int, str, int, int, int, Bucket]] = []
-    audiences: list[tuple[int, Iterator[tuple[int, Bucket]]]] = []
+    unopened_of: list[tuple[int, Iterator[tuple[int, Bucket]]]] = []
     numbers = count()
 
     def open_bucket(points: int, bucket: Bucket) -> None:
@@ -236,13 +305,13 @@ def _merged(index: OfferIndex, shopper: Shopper, likes: Liking, after: tuple[int
             heappush(heap, (entries[start][0] - points, entries[start][1], next(numbers), start, points, bucket))
 
     def announce(number: int) -> None:
-        best, unopened = audiences[number]
+        best, unopened = unopened_of[number]
         for points, bucket in islice(unopened, 1):
             heappush(heap, (best - points, "", next(numbers), number, points, bucket))
 
-    for number, topics in enumerate(index.of_shopper(shopper)):
+    for number, topics in enumerate(audiences):
         open_bucket(0, topics[ANY_TOPIC])
-        audiences.append((topics[ANY_TOPIC].entries[0][0], _liked(topics, by_worth)))
+        unopened_of.append((topics[ANY_TOPIC].entries[0][0], _liked(topics, by_worth)))
         announce(number)
     told = None
     while heap:
@@ -267,12 +336,14 @@ def _told(
     offer: Offer, use: OfferUse, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
 ) -> RankedOffer:
     state = state_of(offer, use, now)
-    if state is OfferState.AVAILABLE:
+
+    def why() -> Reason:
+        if state is not OfferState.AVAILABLE:
+            return Motive(state.value.lower()), {}
         days = days_left(offer, day_of(now, zone), zone)
-        motive, params = _motive(offer.topics, offer.audience, days, likes, shopper)
-    else:
-        motive, params = Motive(state.value.lower()), {}
-    return RankedOffer(offer, use, state, score, motive, params)
+        return _motive(offer.topics, offer.audience, days, likes, shopper)
+
+    return RankedOffer(offer, use, state, score=score, why=why)
 
 
 def _motive(
@@ -282,7 +353,7 @@ def _motive(
     reasons: list[tuple[int, Motive, Params]] = []
     topic = likes.favourite(topics)
     if topic is not None:
-        worth = likes.worth[topic]
+        worth = likes.worth(topic)
         said = topic in likes.declared and worth <= 2 * PREFERENCE
         reasons.append((worth, Motive.PREFERENCE if said else Motive.FAVOURITE, {"topic": topic}))
     kind, keys = audience_of(audience)
@@ -322,40 +393,49 @@ def rank_rewards(
     not now. `eligible_of` tells what is not seen here (stock, limits, appointments; None: nothing is against it); it is
     asked only about rewards that the member could have otherwise. `category` and `eligible` narrow the answer.
     """
-    likes = liking(taste, preferences, now)
-    found: list[tuple[int, str, Reward, bool]] = []
+    likes = Liking(taste, preferences, now)
+    available = member.available
+    found: list[tuple[int, str, Reward, int, bool]] = []
     for key, reward in catalogue.rewards.items():
-        if (category is not None and reward.category != category) or (
-            reward.channels and channel is not None and channel not in reward.channels
-        ):
+        if not _is_asked_for(reward, category, channel):
             continue
-        missing = max(0, reward.points - member.available)
-        is_for_member = reward.audience.fits(shopper)
+        missing = reward.points - available if reward.points > available else 0
+        is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
         is_closed = not is_for_member or (reward.window is not None and not is_open(reward.window, now, zone))
         is_eligible = not is_closed and not missing and eligible_of(reward) is not False
         if eligible is not None and is_eligible is not eligible:
             continue
-        score = WEIGHT * reward.weight + likes.best(reward.topics)
-        if is_for_member:
+        score = WEIGHT * reward.weight + likes.best(reward.topics) + _nearness(reward, missing)
+        if is_for_member and reward.audience is not EVERYBODY:
             score += FOR_FEW[audience_of(reward.audience)[0]]
         if is_closed or not (is_eligible or missing):
             score += CLOSED
-        if missing:
-            score += REACHABLE + MISSING * missing // reward.points
-        place = -score, key
-        if after is None or place > (-after[0], after[1]):
-            found.append((*place, reward, is_eligible))
+        if after is None or (-score, key) > (-after[0], after[1]):
+            found.append((-score, key, reward, missing, is_eligible))
     # The keys differ: nothing after them is compared.
     page = nsmallest(first + 1, found)
-    today = day_of(now, zone)
-    told = []
-    for negative, _, reward, is_eligible in page[:first]:
-        missing = max(0, reward.points - member.available)
-        motive, params = _motive(reward.topics, reward.audience, _days_open(reward, today), likes, shopper)
-        if missing:
-            motive, params = Motive.POINTS_MISSING, {"points": missing}
-        told.append(RankedReward(reward, is_eligible, missing, -negative, motive, params))
-    return told, len(page) > first
+
+    def told(place: tuple[int, str, Reward, int, bool]) -> RankedReward:
+        negative, _, reward, missing, is_eligible = place
+
+        def why() -> Reason:
+            if missing:
+                return Motive.POINTS_MISSING, {"points": missing}
+            return _motive(reward.topics, reward.audience, _days_open(reward, day_of(now, zone)), likes, shopper)
+
+        return RankedReward(reward, eligible=is_eligible, missing=missing, score=-negative, why=why)
+
+    return [told(place) for place in page[:first]], len(page) > first
+
+
+def _nearness(reward: Reward, missing: int) -> int:
+    return REACHABLE + MISSING * missing // reward.points if missing else 0
+
+
+def _is_asked_for(reward: Reward, category: str | None, channel: Channel | None) -> bool:
+    if category is not None and reward.category != category:
+        return False
+    return not reward.channels or channel is None or channel in reward.channels
 
 
 def _days_open(reward: Reward, today: date) -> int | None:

@@ -107,6 +107,18 @@ class Reward:
     weight: int = 0
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is seen at once that nothing but its price can keep a member from it."""
+        return (
+            self.stock is None
+            and self.pool is None
+            and self.window is None
+            and self.limit is None
+            and not self.channels
+            and self.audience is EVERYBODY
+        )
+
+    @property
     def stock_counter(self) -> CounterKey:
         """The counter of the pieces that were taken."""
         return CounterKey(Supply.STOCK, self.key)

@@ -5,7 +5,7 @@ that starts on one day for everybody, and nothing that was counted before is tou
 depend on the order in which purchases arrive, and costs nothing while nobody buys.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -123,10 +123,19 @@ def affinity(taste: Taste, topic: str, now: datetime) -> float:
     return weight / (taste.total + _unknown(now)) if weight is not None else 0.0
 
 
-def affinities(taste: Taste, now: datetime) -> Iterator[tuple[str, float]]:
-    """Tell every topic that the member is known to like, with its affinity."""
-    whole = taste.total + _unknown(now)
-    return ((topic, weight / whole) for topic, weight in taste.topics.items())
+class Shares:
+    """The shares of all topics in what a member spends, at one moment."""
+
+    __slots__ = ("_whole", "topics")
+
+    def __init__(self, taste: Taste, now: datetime) -> None:
+        self.topics = taste.topics
+        self._whole = taste.total + _unknown(now)
+
+    def of(self, topic: str) -> float:
+        """Return the share of a topic, 0 to 1; 0 where nothing is known."""
+        weight = self.topics.get(topic)
+        return weight / self._whole if weight is not None else 0.0
 
 
 def _unknown(now: datetime) -> float:

@@ -22,6 +22,10 @@ _READ: dict[str, Callable[[PurchaseLine], Any]] = {
     "category": lambda line: line.category or "",
     "brand": lambda line: line.brand or "",
 }
+_MISSING = object()
+_MEMBER = re.compile(r"\bmember\b")
+# Not followed by a call, an index or more of a path, nor by what would make it longer.
+_MEMBER_PATH = re.compile(r"\bmember\.(\w+(?:\.\w+)?)\b(?!\s*[.(\[])")
 _BOUND_BY_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter|map)\s*\(\s*(\w+)\s*,")
 _FAULTS = (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError, OverflowError, IndexError)
 
@@ -90,6 +94,44 @@ class CelExpression:
             raise InvalidExpression(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
         except _FAULTS:
             return  # depends on the values: a division by zero, an index
+
+
+class CelMemberCondition(CelExpression):
+    """A condition over `member`. Members are alike in what it looks at: what it said of such values is kept."""
+
+    __slots__ = ("_kept", "_paths")
+
+    def __init__(self, source: str) -> None:
+        """Compile `source`; raises InvalidExpression as CelExpression does."""
+        super().__init__(source)
+        paths = {tuple(path.split(".")) for path in _MEMBER_PATH.findall(source)}
+        # Whatever is not read as member.name, or member.name.name, may look at all of it.
+        plain = self.names == ("member",) and len(_MEMBER.findall(source)) == len(_MEMBER_PATH.findall(source))
+        self._paths = tuple(sorted(paths)) if plain else None
+        self._kept: dict[tuple[Any, ...], Any] = {}
+
+    def evaluate(self, variables: Mapping[str, Any]) -> Any:
+        """Return the value; raises ExpressionFault where the expression does not fit the variables."""
+        if self._paths is None:
+            return super().evaluate(variables)
+        try:
+            seen = tuple([_at(variables["member"], path) for path in self._paths])
+            known = self._kept.get(seen, _MISSING)
+        except (KeyError, TypeError):
+            return super().evaluate(variables)  # says what there is not
+        if known is _MISSING:
+            known = super().evaluate(variables)
+            if len(self._kept) >= KEPT_MAX:
+                self._kept.clear()
+            self._kept[seen] = known
+        return known
+
+
+def _at(value: Any, path: tuple[str, ...]) -> tuple[type, Any]:
+    """Return the type and value at a path: 1 and 1.0 are one key, and not one value."""
+    for name in path:
+        value = value[name]
+    return type(value), value
 
 
 class CelLineCondition:

@@ -33,7 +33,7 @@ from loyalty.programme import (
 from loyalty.text import Text
 from models.attributes import JsonSchemaCheck
 from models.catalogue_file import CatalogueShape, read_catalogue
-from models.expression import CelExpression, CelLineCondition, InvalidExpression
+from models.expression import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
 from models.fault import Fault, InvalidProgramme
 from models.scope import LOCALES, Scope
 from models.shape import Cel, Key, Names, Number, Shape, WindowShape, Words, hint, place
@@ -317,7 +317,7 @@ class _Builder:
         name = self.text((*path, "name"), segment.name)
         member = {"member": self.made_up()["member"]}
         try:
-            condition = CelExpression(segment.when)
+            condition = CelMemberCondition(segment.when)
             condition.allow(("member",))
             condition.rehearse(member)
         except InvalidExpression as error:

@@ -3,7 +3,8 @@
 A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before.
 """
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -55,7 +56,12 @@ class Reader:
         self._identities: DataLoader[str, str | None] = DataLoader(
             self._load_identities, cache=False, max_batch_size=BATCH_MAX
         )
-        self._counters: DataLoader[str, int] = DataLoader(self._load_counters, cache=False, max_batch_size=BATCH_MAX)
+        self._counters: DataLoader[tuple[str, ...], Mapping[str, int]] = DataLoader(
+            self._load_counters, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._empty_pools: DataLoader[tuple[str, tuple[str, ...]], frozenset[str]] = DataLoader(
+            self._load_empty_pools, cache=False, max_batch_size=BATCH_MAX
+        )
         self._pools: DataLoader[tuple[str, str], int] = DataLoader(
             self._load_pools, cache=False, max_batch_size=BATCH_MAX
         )
@@ -66,9 +72,25 @@ class Reader:
             self._load_orders, cache=False, max_batch_size=BATCH_MAX
         )
 
-    async def _load_counters(self, ids: list[str]) -> list[int]:
+    async def _load_counters(self, asked: list[tuple[str, ...]]) -> list[Mapping[str, int]]:
+        """Return, for each that asked, the counters there are: who asks for stocks asks for the same ones as others."""
+        ids = [*{id_ for ids in set(asked) for id_ in ids}]
         found = {document["_id"]: document["taken"] async for document in self._db.counters.find(_among(ids))}
-        return [found.get(id_, 0) for id_ in ids]
+        return [found] * len(asked)
+
+    async def _load_empty_pools(self, asked: list[tuple[str, tuple[str, ...]]]) -> list[frozenset[str]]:
+        """Return, for each that asked, which pools of a programme have no code to give."""
+        pools = [*{(programme, pool) for programme, pools in set(asked) for pool in pools}]
+        free = await asyncio.gather(
+            *(
+                self._db.codes.find_one(
+                    {"programme": programme, "pool": pool, "state": CodeState.FREE.value}, {"_id": 1}
+                )
+                for programme, pool in pools
+            )
+        )
+        empty = {pool for pool, code in zip(pools, free, strict=True) if code is None}
+        return [frozenset(pool for pool in pools if (programme, pool) in empty) for programme, pools in asked]
 
     async def _load_pools(self, pools: list[tuple[str, str]]) -> list[int]:
         wanted = [
@@ -117,9 +139,21 @@ class Reader:
 
     async def taken(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
         """Return what each of some counters of what members share stands at."""
-        keys = [*counters]
-        found = await self._counters.load_many([counter_id(programme, counter) for counter in keys])
-        return dict(zip(keys, found, strict=True))
+        ids = {counter: counter_id(programme, counter) for counter in counters}
+        if not ids:
+            return {}
+        found = await self._counters.load(tuple(ids.values()))
+        return {counter: found.get(id_, 0) for counter, id_ in ids.items()}
+
+    async def supply(
+        self, programme: str, counters: tuple[CounterKey, ...], pools: tuple[str, ...]
+    ) -> tuple[list[int], frozenset[str]]:
+        """Return what each of some counters stands at, and which of some pools have no code to give; read at once."""
+        ids = tuple([counter_id(programme, counter) for counter in counters])
+        counted = self._counters.load(ids) if ids else None
+        empty = self._empty_pools.load((programme, pools)) if pools else None
+        found = await counted if counted is not None else {}
+        return [found.get(id_, 0) for id_ in ids], await empty if empty is not None else frozenset()
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return how many codes of each of some pools nobody has."""

@@ -12,7 +12,7 @@ from loyalty.ranking import RankedReward, rank_rewards
 from loyalty.refusal import RefusalCode
 from loyalty.reward import Reward
 from loyalty.shopper import MemberShopper
-from loyalty.supply import CounterKey, Needs
+from loyalty.supply import CounterKey
 from loyalty.window import next_span
 from models.snapshot import Snapshot
 from resolvers.context import Context
@@ -84,15 +84,6 @@ async def stock_left(context: Context, programme: Programme, rewards: Iterable[R
     return left | {key: min(free[pool], left.get(key, free[pool])) for key, pool in pools.items()}
 
 
-async def empty_pools(context: Context, programme: Programme, member: str) -> frozenset[str]:
-    """Return the pools of rewards' codes that have no code to give."""
-    pools = {reward.pool: 1 for reward in programme.catalogue.rewards.values() if reward.pool is not None}
-    if not pools:
-        return frozenset()
-    facts = await answered(context.services.reader.facts(programme.key, member, Needs(codes=pools)))
-    return frozenset(pool for pool in pools if facts.free_code(pool) is None)
-
-
 def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[datetime | None, datetime | None]:
     """Return from when and until when a reward can be ordered, now or next; None for always."""
     if reward.window is None:
@@ -118,11 +109,16 @@ async def ranked(
     """Return a page of the rewards of a member, best first, and whether there are more."""
     programme, now = context.programme(), context.now()
     shopper = await shopper_of(context, snapshot)
-    stocked = (reward for reward in programme.catalogue.rewards.values() if reward.stock is not None)
-    left = await stock_left(context, programme, stocked)
-    empty = await empty_pools(context, programme, snapshot.member.id)
+    catalogue = programme.catalogue
+    counters = tuple([reward.stock_counter for reward in catalogue.stocked])
+    taken, empty = await answered(context.services.reader.supply(programme.key, counters, catalogue.pools))
+    left = {
+        reward.key: max(0, (reward.stock or 0) - count) for reward, count in zip(catalogue.stocked, taken, strict=True)
+    }
 
     def standing(reward: Reward) -> Standing:
+        if reward.is_plain:
+            return Standing(reward, max(0, reward.points - snapshot.member.available), ())
         found = _standing(reward, snapshot, programme, shopper, now=now, left=left.get(reward.key))
         if reward.pool not in empty:
             return found

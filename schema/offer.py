@@ -122,7 +122,9 @@ class MemberOffer:
         use = member.offer_use(offer.key)
         state = state_of(offer, use, context.now())
         motive = Motive.FOR_EVERYBODY if state is OfferState.AVAILABLE else Motive(state.value.lower())
-        return cls.of(RankedOffer(offer, use, state, 0, motive), member, context, locale, context.channel)
+        return cls.of(
+            RankedOffer(offer, use, state, why=lambda: (motive, {})), member, context, locale, context.channel
+        )
 
 
 @strawberry.type

@@ -334,7 +334,9 @@ async def both(
             result: Any = compiled.execute(root(), context, variables)
         elif compiled.node.operation is OperationType.SUBSCRIPTION:
             core = Executor.build(schema, document, root(), context, variables)
-            result = core.execute_operation(serially=False) if isinstance(core, Executor) else ExecutionResult(None, core)
+            result = (
+                core.execute_operation(serially=False) if isinstance(core, Executor) else ExecutionResult(None, core)
+            )
         else:
             result = execute(schema, document, root(), context, variables)
         if isawaitable(result):
@@ -362,7 +364,12 @@ async def test_compiled_operations_answer_as_graphql_core_does(kind: OperationTy
             denied = random.sample([*FIELDS], 3) if random.random() < 0.3 else []
             for turn in range(2):
                 core, ours = await both(
-                    schema, compiled, document, lambda: Box(f"{seed}.{turn}", faults, "Box"), variables, denied  # noqa: B023
+                    schema,
+                    compiled,
+                    document,
+                    lambda: Box(f"{seed}.{turn}", faults, "Box"),
+                    variables,
+                    denied,  # noqa: B023
                 )
                 assert ours == core, f"{document.loc.source.body}\n{variables}"
             assert not compiled.left_to_core

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from loyalty_build import line, receipt
 
 from loyalty.event import PURCHASE, REFUND, Channel, Event, Purchase
-from loyalty.taste import HALF_LIFE_DAYS, NO_TASTE, TOPICS_MAX, UNKNOWN, Taste, affinities, affinity, learn
+from loyalty.taste import HALF_LIFE_DAYS, NO_TASTE, TOPICS_MAX, UNKNOWN, Shares, Taste, affinity, learn
 
 ZONE = ZoneInfo("Europe/Paris")
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -38,7 +38,7 @@ def test_a_topic_is_liked_by_its_share_of_the_money() -> None:
     assert affinity(taste, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
     assert affinity(taste, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
     assert affinity(taste, "category:WINE", NOW) == 0
-    assert dict(affinities(taste, NOW)) == {topic: affinity(taste, topic, NOW) for topic in taste.topics}
+    assert all(Shares(taste, NOW).of(topic) == affinity(taste, topic, NOW) for topic in (*taste.topics, "none"))
 
 
 def test_little_bought_long_ago_says_little() -> None:

@@ -34,7 +34,9 @@ class Operations:
         self._schema, self._random, self._value = schema, random, value
         self._depth, self._width = depth, width
 
-    def valid(self, kind: OperationType, *, without: frozenset[str] = frozenset()) -> Iterator[tuple[DocumentNode, dict[str, Any]]]:
+    def valid(
+        self, kind: OperationType, *, without: frozenset[str] = frozenset()
+    ) -> Iterator[tuple[DocumentNode, dict[str, Any]]]:
         """Tell valid operations for ever; root fields in `without` are not asked for."""
         while True:
             text, variables = self.make(kind, without)
@@ -50,7 +52,9 @@ class Operations:
         self._fragments: dict[str, tuple[str, str]] = {}
         root = self._schema.get_root_type(kind)
         body = self._selection(root, self._depth, without)
-        declared = f"({', '.join(f'${name}: {told}' for name, told in self._variables.items())})" if self._variables else ""
+        declared = (
+            f"({', '.join(f'${name}: {told}' for name, told in self._variables.items())})" if self._variables else ""
+        )
         fragments = "".join(f"\nfragment {name} on {on} {text}" for name, (on, text) in self._fragments.items())
         return f"{kind.value} Made{declared} {body}{fragments}", self._values
 
@@ -66,7 +70,11 @@ class Operations:
             if choice < 0.08:
                 parts.append("__typename" if random.random() < 0.7 else f"{self._next('t')}: __typename")
             elif choice < 0.18 and depth > 0:
-                parts.append(f"... on {self._condition(kind)}{self._directive()} {{ __typename }}" if depth < 1 else self._inline(kind, depth))
+                parts.append(
+                    f"... on {self._condition(kind)}{self._directive()} {{ __typename }}"
+                    if depth < 1
+                    else self._inline(kind, depth)
+                )
             elif choice < 0.24 and depth > 0 and not without:
                 parts.append(f"...{self._fragment(kind, depth)}{self._directive()}")
             elif (field := self._field(kind, depth, without)) is not None:
