@@ -8,12 +8,12 @@ from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import development, health, playground
-from gateway.auth import DevelopmentKey, Verifier
+from gateway.auth import DevelopmentKey, RememberingVerifier, Verifier
 from gateway.clock import now
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
@@ -93,6 +93,19 @@ async def running_services(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
+class _Front:
+    """Takes queries and mutations straight to their endpoint; everything else goes through Starlette's routes."""
+
+    def __init__(self, routed: Starlette) -> None:
+        self._routed = routed
+        self.graphql: ASGIApp = routed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        straight = scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] in GraphQLHttp.METHODS
+        await (self.graphql if straight else self._routed)(scope, receive, send)
+
+
 class Gateway:
     """One gateway process as an ASGI application. `connections` tells it to drain."""
 
@@ -111,26 +124,25 @@ class Gateway:
         self.connections = Connections(limits, self.metrics)
         self.app = self._application()
 
-    def _application(self) -> Starlette:
-        middleware = []
-        if self._settings.cors_origins:
-            middleware.append(
-                Middleware(
-                    CORSMiddleware,
-                    allow_origins=self._settings.cors_origins,
-                    allow_methods=["GET", "POST", "PUT", "DELETE"],
-                    allow_headers=[
-                        "authorization",
-                        "content-type",
-                        "x-request-id",
-                        "x-graphql-event-stream-token",
-                        CHANNEL_HEADER,
-                    ],
-                    expose_headers=["x-request-id"],
-                    max_age=600,
-                )
-            )
-        return Starlette(lifespan=self._lifespan, middleware=middleware)
+    def _application(self) -> ASGIApp:
+        self._front = _Front(Starlette(lifespan=self._lifespan))
+        if not self._settings.cors_origins:
+            return self._front
+        return CORSMiddleware(
+            self._front,
+            allow_origins=self._settings.cors_origins,
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=[
+                "authorization",
+                "content-type",
+                "if-none-match",
+                "x-request-id",
+                "x-graphql-event-stream-token",
+                CHANNEL_HEADER,
+            ],
+            expose_headers=["etag", "x-request-id"],
+            max_age=600,
+        )
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -143,14 +155,15 @@ class Gateway:
                     settings=self._settings,
                     limits=self._limits,
                     metrics=self.metrics,
-                    verifier=self._verifier,
+                    verifier=RememberingVerifier(self._verifier),
                     services=services,
                     executor=executor,
                     connections=self.connections,
                     live=Live(executor, self.metrics),
                 )
+                self._front.graphql = GraphQLHttp(state)
                 app.router.routes[:] = [
-                    Route("/graphql", GraphQLHttp(state).handle, methods=["GET", "POST"]),
+                    Route("/graphql", self._front.graphql, methods=GraphQLHttp.METHODS),
                     WebSocketRoute("/graphql", GraphQLWebSocket(state)),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),

@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ JWKS_BYTES_MAX = 1_000_000
 JWKS_ASK_AGAIN_SECONDS = 10
 KEY_FILE = "development.key"
 TOKEN_LENGTH_MAX = 8192
+REMEMBERED_SECONDS = 60
+REMEMBERED_MAX = 10_000
 REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
 
 log = structlog.get_logger(__name__)
@@ -42,6 +45,35 @@ class Verifier(Protocol):
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
+
+
+class RememberingVerifier:
+    """Knows a token again that it has verified a moment ago: a client sends the same one with every request.
+
+    A token is forgotten after REMEMBERED_SECONDS, so that a key which its issuer withdraws is not trusted for longer,
+    and refused from its own end on, whatever is remembered.
+    """
+
+    def __init__(self, verifier: Verifier, *, clock: Callable[[], float] = monotonic) -> None:
+        """Make a verifier in front of another one; `clock` counts seconds."""
+        self._verifier, self._clock = verifier, clock
+        self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
+
+    async def verify(self, token: str) -> Actor:
+        """Return the actor; raises Unauthenticated for a token that is not valid now."""
+        known = self._known.get(token)
+        if known is not None:
+            actor, until = known
+            if self._clock() < until:
+                if actor.expires_at <= datetime.now(UTC):
+                    raise Unauthenticated("token_expired")
+                return actor
+            del self._known[token]
+        actor = await self._verifier.verify(token)
+        self._known[token] = actor, self._clock() + REMEMBERED_SECONDS
+        if len(self._known) > REMEMBERED_MAX:
+            self._known.popitem(last=False)
+        return actor
 
 
 def actor_of(claims: Mapping[str, Any]) -> Actor:

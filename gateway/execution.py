@@ -183,9 +183,8 @@ class Executor:
             answer = self._answer(result, context)
         name = operation.node.name.value if operation.node.name else None
         seconds = perf_counter() - started
-        self._metrics.execution.labels(self._metrics.operation_label(name)).observe(seconds)
         outcome = _outcome(answer)
-        self._metrics.requests.labels(transport, outcome).inc()
+        self._metrics.count_operation(name, transport, outcome, seconds)
         log.debug("operation", name=name, type=operation.type.value, outcome=outcome, ms=round(seconds * 1000, 2))
         return answer
 

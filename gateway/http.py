@@ -1,17 +1,22 @@
 """GraphQL over HTTP: POST and GET on /graphql, as the specification's working draft says it.
 
-GET runs queries only. The answer is `application/graphql-response+json` for who accepts it (with status codes that mean
-something), else `application/json`.
+GET runs queries only, and its answers carry an ETag: who sends it back is told 304 while nothing has changed. The
+answer is `application/graphql-response+json` for who accepts it (with status codes that mean something), else
+`application/json`.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Self
 
 import orjson
 import structlog
 from graphql import OperationType
 from starlette.datastructures import QueryParams
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from gateway.auth import bearer
 from gateway.execution import Answer, GraphQLRequest, InvalidOperation, fault_answer
@@ -25,6 +30,7 @@ from schema.text import DEFAULT_LOCALE, accepted_locale, sentence
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 ACCEPT_LENGTH_MAX = 1000
+VARY = f"accept, accept-language, authorization, {CHANNEL_HEADER}"
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +43,7 @@ class BadRequest(Exception):  # noqa: N818 - answered with its status
         self.status, self.message, self.headers = status, message, headers
 
 
+@lru_cache(maxsize=256)  # a few clients send the same few headers
 def media_type(accept: str | None) -> str:
     """Return what to answer with: the better of the two types we serve that the client accepts.
 
@@ -67,23 +74,12 @@ def _quality(text: str) -> float:
 
 
 async def limited_body(request: Request, most: int) -> bytes:
-    """Return the body; stops reading past the limit.
+    """Return the body of a request, as `_body` does."""
+    return await _body(request.receive, request.headers.get("content-length", ""), most)
 
-    Raises:
-        LimitExceeded: it is larger.
-    """
-    fault = LimitExceeded("body", most=most, setting="CARILLON_LIMIT_BODY")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > most:
-        raise fault
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > most:
-            raise fault
-        chunks.append(chunk)
-    return b"".join(chunks)
+
+def _too_large(most: int) -> LimitExceeded:
+    return LimitExceeded("body", most=most, setting="CARILLON_LIMIT_BODY")
 
 
 def parameters_of(body: Any) -> GraphQLRequest:
@@ -128,16 +124,6 @@ def parsed_json(text: bytes | str, name: str) -> Any:
         raise BadRequest(400, f"{name} is not JSON: {error}.") from None
 
 
-async def request_parameters(request: Request, body_max: int) -> GraphQLRequest:
-    """Return what a GET or POST asks for."""
-    if request.method == "GET":
-        return parameters_of_query(request.query_params)
-    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if content_type != JSON:
-        raise BadRequest(415, f"Send the body with Content-Type: {JSON}.")
-    return parameters_of(parsed_json(await limited_body(request, body_max), "The body"))
-
-
 async def actor_of_request(request: Request, state: State) -> Actor | None:
     """Return who asks; None where no token is sent. Raises Unauthenticated for a token that is not valid."""
     token = bearer(request.headers.get("authorization"))
@@ -157,7 +143,7 @@ def respond(answer: Answer, status: int, kind: str = JSON, **headers: str) -> Re
         {
             "content-type": f"{kind}; charset=utf-8",
             "cache-control": "no-store",
-            "vary": "accept, accept-language, authorization",
+            "vary": VARY,
             **headers,
         },
     )
@@ -182,47 +168,137 @@ def fault_response(fault: Fault, locale: str | None, kind: str = JSON) -> Respon
     return respond(fault_answer(fault, locale or DEFAULT_LOCALE), fault_status(fault), kind, **headers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the headers of a request say."""
+
+    method: str
+    query: bytes
+    content_type: str
+    content_length: str
+    accept: str | None
+    locale: str | None
+    authorization: str | None
+    channel: str | None
+    request_id: str | None
+    none_match: str | None
+
+    @classmethod
+    def of(cls, scope: Scope) -> Self:
+        """Return what a scope says; of a header that is sent twice, the first."""
+        told = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        get = told.get
+        return cls(
+            scope["method"],
+            scope["query_string"],
+            get(b"content-type", ""),
+            get(b"content-length", ""),
+            get(b"accept"),
+            accepted_locale(get(b"accept-language")),
+            get(b"authorization"),
+            get(_CHANNEL),
+            get(b"x-request-id"),
+            get(b"if-none-match"),
+        )
+
+
+_CHANNEL = CHANNEL_HEADER.encode()
+
+
 class GraphQLHttp:
-    """The endpoint of queries and mutations."""
+    """The endpoint of queries and mutations: a bare ASGI application, for each request pays for every layer between."""
+
+    METHODS = ("GET", "HEAD", "POST")
 
     def __init__(self, state: State) -> None:
         self._state = state
 
-    async def handle(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong is answered too."""
-        id_ = request_id(request.headers.get("x-request-id"))
+        asked = _Asked.of(scope)
+        id_ = request_id(asked.request_id)
         structlog.contextvars.bind_contextvars(request=id_)
-        locale = locale_of_request(request)
         kind = JSON
         try:
-            kind = media_type(request.headers.get("accept"))
-            response = await self._answer(request, locale, kind)
+            kind = media_type(asked.accept)
+            response = await self._answer(asked, kind, receive)
+        except ClientDisconnect:
+            return
         except BadRequest as error:
             response = bad_request(error, kind)
         except Fault as fault:
-            response = fault_response(fault, locale, kind)
+            response = fault_response(fault, asked.locale, kind)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
             failure = reported(error)
-            message = sentence("faults", "internal", locale or DEFAULT_LOCALE, {"id": failure})
+            message = sentence("faults", "internal", asked.locale or DEFAULT_LOCALE, {"id": failure})
             body = {"errors": [{"message": message, "extensions": {"code": "INTERNAL", "id": failure}}]}
             response = respond(body, 500, kind)
-        finally:
-            structlog.contextvars.unbind_contextvars("request")
-        response.headers["x-request-id"] = id_
-        return response
+        response.raw_headers.append((b"x-request-id", id_.encode("latin-1")))
+        await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
+        await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(self, request: Request, locale: str | None, kind: str) -> Response:
-        strict = kind == GRAPHQL_RESPONSE
-        parameters = await request_parameters(request, self._state.limits.body)
-        actor = await actor_of_request(request, self._state)
-        executor = self._state.executor
+    async def _answer(self, asked: _Asked, kind: str, receive: Receive) -> Response:
+        state, strict = self._state, kind == GRAPHQL_RESPONSE
+        parameters = await self._parameters(asked, receive)
+        token = bearer(asked.authorization)
+        actor = await state.verifier.verify(token) if token is not None else None
         try:
-            operation = executor.prepare(parameters, streamed=False)
+            operation = state.executor.prepare(parameters, streamed=False)
         except InvalidOperation as error:
             status = fault_status(error.errors) if isinstance(error.errors, Fault) else 400
-            return respond(error.answer(locale or DEFAULT_LOCALE), status if strict else 200, kind)
-        if request.method == "GET" and operation.type is not OperationType.QUERY:
+            return respond(error.answer(asked.locale or DEFAULT_LOCALE), status if strict else 200, kind)
+        if asked.method != "POST" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
-        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER))
-        answer = await executor.execute(operation, context, "http")
+        context = state.context(actor, asked.locale, asked.channel)
+        answer = await state.executor.execute(operation, context, "http")
+        if asked.method != "POST" and "errors" not in answer:
+            return _validated(answer, kind, asked.none_match)
         return respond(answer, 200 if "data" in answer or not strict else 400, kind)
+
+    async def _parameters(self, asked: _Asked, receive: Receive) -> GraphQLRequest:
+        if asked.method != "POST":
+            return parameters_of_query(QueryParams(asked.query))
+        if asked.content_type != JSON and asked.content_type.split(";")[0].strip().lower() != JSON:
+            raise BadRequest(415, f"Send the body with Content-Type: {JSON}.")
+        body = await _body(receive, asked.content_length, self._state.limits.body)
+        return parameters_of(parsed_json(body, "The body"))
+
+
+async def _body(receive: Receive, declared: str, most: int) -> bytes:
+    """Return the body; stops reading past the limit.
+
+    Raises:
+        LimitExceeded: it is larger.
+        ClientDisconnect: the client went before it was whole.
+    """
+    if declared.isdecimal() and int(declared) > most:
+        raise _too_large(most)
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > most:
+            raise _too_large(most)
+        chunks.append(chunk)
+        more = message.get("more_body", False)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _validated(answer: Answer, kind: str, none_match: str | None) -> Response:
+    """Return an answer to GET with what it can be known again by; 304 where the client has the same already."""
+    response = respond(answer, 200, kind)
+    tag = f'"{blake2b(bytes(response.body), digest_size=16, person=kind[-16:].encode()).hexdigest()}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
+    if none_match is not None and (none_match.strip() == "*" or tag in _tags(none_match)):
+        return Response(None, 304, headers)
+    response.headers.update(headers)
+    return response
+
+
+def _tags(none_match: str) -> list[str]:
+    """Return the tags of an If-None-Match header; they are compared weakly (RFC 9110, 13.1.2)."""
+    return [tag.strip().removeprefix("W/") for tag in none_match.split(",")]

@@ -50,6 +50,8 @@ class Metrics:
             registry=self.registry,
         )
         self._names: set[str] = set()
+        self._observed: dict[str, Histogram] = {}
+        self._counted: dict[tuple[str, str], Counter] = {}
 
     def operation_label(self, name: str | None) -> str:
         """Return the label of an operation; past OPERATION_NAMES_MAX different names, the rest is `other`."""
@@ -60,6 +62,18 @@ class Metrics:
                 return "other"
             self._names.add(name)
         return name
+
+    def count_operation(self, name: str | None, transport: str, outcome: str, seconds: float) -> None:
+        """Count an operation that was answered. What a label leads to is kept: finding it is dearer than counting."""
+        label = self.operation_label(name)
+        observed = self._observed.get(label)
+        if observed is None:
+            observed = self._observed[label] = self.execution.labels(label)
+        observed.observe(seconds)
+        counted = self._counted.get((transport, outcome))
+        if counted is None:
+            counted = self._counted[transport, outcome] = self.requests.labels(transport, outcome)
+        counted.inc()
 
     def on_group(self, size: int, seconds: float) -> None:
         """Count a committed group."""

@@ -1,6 +1,5 @@
 """Keys of documents that are found by what people and machines send: quoted, so that no two can be confused."""
 
-from functools import lru_cache
 from urllib.parse import quote
 
 from loyalty.supply import CounterKey
@@ -20,7 +19,6 @@ def event_key(programme: str, operation: str, sender: str, key: str) -> str:
     return f"{_sender(programme, operation, sender)}/{quote(key, safe='')}"
 
 
-@lru_cache(maxsize=10_000)  # the same stocks, for every page of rewards
 def counter_id(programme: str, counter: CounterKey) -> str:
     """Return the `_id` of a counter of what is shared."""
     at = [counter.at.isoformat()] if counter.at is not None else []

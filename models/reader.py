@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from aiodataloader import DataLoader
@@ -22,6 +23,8 @@ from models.key import audience_id, counter_id, event_key, identity_key
 from models.snapshot import EntryView, Snapshot, entry_views, row_of, snapshot_of
 
 BATCH_MAX = 500
+# The same stocks, for every page of rewards.
+_counter_id = lru_cache(maxsize=10_000)(counter_id)
 REPLAY_PAGE = 100
 
 
@@ -139,7 +142,7 @@ class Reader:
 
     async def taken(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
         """Return what each of some counters of what members share stands at."""
-        ids = {counter: counter_id(programme, counter) for counter in counters}
+        ids = {counter: _counter_id(programme, counter) for counter in counters}
         if not ids:
             return {}
         found = await self._counters.load(tuple(ids.values()))
@@ -149,7 +152,7 @@ class Reader:
         self, programme: str, counters: tuple[CounterKey, ...], pools: tuple[str, ...]
     ) -> tuple[list[int], frozenset[str]]:
         """Return what each of some counters stands at, and which of some pools have no code to give; read at once."""
-        ids = tuple([counter_id(programme, counter) for counter in counters])
+        ids = tuple([_counter_id(programme, counter) for counter in counters])
         counted = self._counters.load(ids) if ids else None
         empty = self._empty_pools.load((programme, pools)) if pools else None
         found = await counted if counted is not None else {}

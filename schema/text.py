@@ -1,7 +1,7 @@
 """Words for people: every sentence comes from the catalogue in fr, en or ar, here and nowhere else."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import yaml
@@ -42,6 +42,7 @@ def served(tag: str | None) -> str | None:
     return language if language in LOCALES else None
 
 
+@lru_cache(maxsize=256)  # a few clients send the same few headers
 def accepted_locale(header: str | None) -> str | None:
     """Return the best locale we serve for an Accept-Language header (RFC 9110, 12.5.4), or None."""
     best: tuple[float, str] | None = None

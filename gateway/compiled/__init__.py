@@ -11,8 +11,8 @@ becomes, in essence,
     def items(v, p, x):  return {"price": decimal(v.price)}
     def shop(v, p, x):   return {"name": v.name, "items": [items(e, ((p, ITEMS), i), x) for i, e in enumerate(v.items)]}
 
-with the checks of GraphQL's types between, and a handler around them that costs nothing until something goes wrong: only
-then is a path put together, an error located, and null passed on to where it may stand.
+with the checks of GraphQL's types between, and a handler around them that costs nothing until something goes wrong:
+only then is a path put together, an error located, and null passed on to where it may stand.
 
 What comes out is what graphql-core gives: data in the same order, the same errors in the same order, with the same
 messages, locations and paths. Fragments, `@skip` and `@include`, aliases, arguments, variables, lists, enums, scalars,
@@ -26,17 +26,17 @@ An operation is compiled anew for each combination of the variables that its `@s
 VARIANTS_MAX of them came: then graphql-core executes it. It also executes what is NotCompilable: introspection,
 fragments with arguments, `@defer` and `@stream`, operations with directives of their own.
 
-A schema as it is works, and is faster. It is fastest where the schema tells, in the `extensions` of its fields and types
-under the name KNOWN, what cannot be seen from outside:
+A schema as it is works, and is faster. It is fastest where the schema tells, in the `extensions` of its fields and
+types under the name KNOWN, what cannot be seen from outside:
 
     field.extensions[KNOWN] = Attribute("points")       # it reads an attribute, nothing more
     field.extensions[KNOWN] = Method(function, ...)     # it calls function(source, [execution], **arguments)
     type.extensions[KNOWN]  = Instances(cls)            # its objects are instances of this class
 
-What is told is trusted: such a value is no awaitable, unless the function is a coroutine function or is told to be able
-to return awaitables. Where something unforeseen turns up all the same (an awaitable in a list, an asynchronous iterable,
-a type that resolves asynchronously), a query is executed again by graphql-core, which needs no more than what GraphQL
-demands of queries: that they change nothing. In a mutation it is an error.
+What is told is trusted: such a value is no awaitable, unless the function is a coroutine function or is told to be
+able to return awaitables. Where something unforeseen turns up all the same (an awaitable in a list, an asynchronous
+iterable, a type that resolves asynchronously), a query is executed again by graphql-core, which needs no more than
+what GraphQL demands of queries: that they change nothing. In a mutation it is an error.
 """
 
 from gateway.compiled.known import KNOWN, Attribute, Instances, Method

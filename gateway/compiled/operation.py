@@ -94,20 +94,22 @@ class CompiledOperation:
             variant = self._compiled(values, root, context, raw)
             if variant is None:
                 return self._by_core(root, context, raw)
-        execution = Execution(context, root, raw, values, self._core_of)
+        return self._run(variant, Execution(context, root, raw, values, self._core_of))
+
+    def _run(self, variant: _Variant, execution: Execution) -> ExecutionResult | Awaitable[ExecutionResult]:
         for guard in variant.guards:
             try:
-                guard(context)
+                guard(execution.context)
             except Exception:  # noqa: BLE001 - it is asked again at its field, where its error has a place
                 execution.denied = True
                 break
         try:
-            data = variant.run(root, None, execution)
+            data = variant.run(execution.root, None, execution)
         except GraphQLError as error:
             execution.add(error, ())
             data = None
         except Unforeseen:
-            return self._again(root, context, raw)
+            return self._again(execution.root, execution.context, execution.raw)
         if data.__class__ is CoroutineType:
             return self._awaited(data, execution)
         return ExecutionResult(data, execution.errors or None)

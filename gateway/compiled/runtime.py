@@ -24,7 +24,7 @@ class Unforeseen(BaseException):
 class Place:
     """A field in an operation: what locating an error or building an info object needs."""
 
-    __slots__ = ("definition", "details", "key", "name", "nodes", "parent", "null_message")
+    __slots__ = ("definition", "details", "key", "name", "nodes", "null_message", "parent")
 
     def __init__(
         self, key: str, details: list[FieldDetails], parent: GraphQLObjectType, definition: GraphQLField

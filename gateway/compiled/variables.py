@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     GraphQLEnumType,
     GraphQLFloat,
     GraphQLID,
@@ -118,7 +120,7 @@ def _string(value: Any) -> Any:
 
 
 def _int(value: Any) -> Any:
-    if value.__class__ is not int or not -2147483648 <= value <= 2147483647:
+    if value.__class__ is not int or not GRAPHQL_MIN_INT <= value <= GRAPHQL_MAX_INT:
         raise Misfit
     return value
 
