@@ -1,5 +1,6 @@
 """Keys of documents that are found by what people and machines send: quoted, so that no two can be confused."""
 
+from functools import lru_cache
 from urllib.parse import quote
 
 from loyalty.supply import CounterKey
