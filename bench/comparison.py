@@ -1,6 +1,6 @@
 """The table of Carillon beside its peers: medians, the least and the most, how many times as much Carillon does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from statistics import median
@@ -65,11 +65,25 @@ def markdown(measured: Sequence[Measured], described: dict[str, str], settings: 
     return "\n".join(lines) + "\n"
 
 
-def write(text: str, measured: Sequence[Measured], described: dict[str, str], settings: dict[str, Any]) -> None:
-    """Keep the comparison in bench/results/: as Markdown, with every round as JSON, and a plot of each load."""
+def write(
+    text: str,
+    measured: Sequence[Measured],
+    described: dict[str, str],
+    settings: dict[str, Any],
+    events: Mapping[str, Any],
+) -> None:
+    """Keep the comparison in bench/results/: as Markdown, with every round as JSON, and a plot of each load.
+
+    `events` are the rounds of what only Carillon does, as they are to be kept.
+    """
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"peers-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    record = {"machine": described, "settings": settings, "measured": [one.record() for one in measured]}
+    record = {
+        "machine": described,
+        "settings": settings,
+        "measured": [one.record() for one in measured],
+        "events": events,
+    }
     file.with_suffix(".md").write_text(text, encoding="utf-8")
     file.with_suffix(".json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
     for group in _by_load(measured):

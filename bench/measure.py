@@ -9,20 +9,23 @@ from typing import Any
 
 import orjson
 
+from bench import mixed
 from bench.http import BenchError, Connection, http_request
 from bench.load import data_of
 from bench.members import Known
+from bench.mixed import MIXED
 from bench.processes import Usage, usage
 from bench.reads import READS, Read, Truth
-from bench.servers import KINDS, Server
+from bench.servers import CARILLON_KEY, KINDS, Server
 from bench.snapshot_views import catalogues
-from bench.world import World
+from bench.world import MEMBERS, PEERS_MEMBERS, World
 from bench.wrk import Driven, Prepared, drive, prepare
 from resolvers.import_journey import PROGRAMME
 
 WARM_MEMBERS, SAMPLE = 100, 50
 WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 3, 16
 WARM, COLD = "warm", "cold"
+TURNS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ class Measured:
         return {**asdict(self.load), "server": self.server, "per_second": self.per_second, "rounds": rounds}
 
 
-async def truths(world: World, members: Sequence[Known], *, collection: str = "members") -> list[tuple[Known, Truth]]:
+async def truths(world: World, members: Sequence[Known], *, collection: str = MEMBERS) -> list[tuple[Known, Truth]]:
     """Return what right answers say of some members now."""
     among, words = {"$in": [member.id for member in members]}, catalogues(world.programme_file)
     documents = {one["_id"]: one async for one in world.database.db[collection].find({"_id": among})}
@@ -134,14 +137,17 @@ async def check(world: World, server: Server, read: Read, known: Sequence[tuple[
 
 
 class Bench:
-    """Some reads on some running servers."""
+    """Some loads on some running servers. `turns` is how many requests a mixed load has written down for each."""
 
-    def __init__(self, world: World, servers: Mapping[str, Server], *, seconds: int, cold_max: int) -> None:
-        self._world, self._servers = world, servers
+    def __init__(
+        self, world: World, servers: Mapping[str, Server], *, seconds: int, cold_max: int, turns: int = TURNS
+    ) -> None:
+        self._world, self._servers, self._turns = world, servers, turns
         self._seconds, self._cold_max = seconds, cold_max
-        self._prepared: dict[tuple[str, str], Prepared] = {}
+        self._prepared: dict[tuple[str, ...], Prepared] = {}
         # How far each server has walked through the members: a cold one is not asked for twice.
         self._places: dict[tuple[str, str], int] = {}
+        self._in_flight: dict[tuple[str, str], int] = {}
 
     def members(self, load: Load) -> Sequence[Known]:
         """Return whom a load asks for."""
@@ -150,7 +156,9 @@ class Bench:
             return everybody[: self._cold_max]
         return Random(0).sample(everybody, min(WARM_MEMBERS, len(everybody)))
 
-    def _requests(self, load: Load) -> Prepared:
+    def _requests(self, load: Load, server: Server) -> Prepared:
+        if load.read == MIXED:
+            return self._mixed(server.key)
         key = (load.read, load.choice)
         if key not in self._prepared:
             read = READS[load.read]
@@ -159,12 +167,24 @@ class Bench:
             self._prepared[key] = prepare(file, requests, least=read.least, pick=load.choice == WARM)
         return self._prepared[key]
 
+    def _mixed(self, server: str) -> Prepared:
+        if (MIXED, server) not in self._prepared:
+            file = self._world.place / f"{MIXED}-{server}.requests"
+            told = mixed.requests(self._world, server, self._turns)
+            self._prepared[MIXED, server] = prepare(file, told, least=mixed.LEAST, pick=False)
+        return self._prepared[MIXED, server]
+
     async def _drive(self, server: Server, load: Load, *, connections: int, seconds: int) -> Round:
-        prepared, key = self._requests(load), (load.read, server.key)
+        prepared, key = self._requests(load, server), (load.read, server.key)
         before = server.usage(), usage(self._world.mongod_pid)
         place = self._places.get(key, 0)
         driven = await drive(server.port, prepared, connections=connections, seconds=seconds, place=place)
         self._places[key] = place + driven.asked
+        self._in_flight[key] = self._in_flight.get(key, 0) + connections
+        if load.read == MIXED and self._places[key] > prepared.count:
+            raise BenchError(
+                f"{server.key} was sent all {prepared.count} requests of the mixed load; give --turns more"
+            )
         after = server.usage(), usage(self._world.mongod_pid)
         return Round.of(driven, (before[0], after[0]), (before[1], after[1]))
 
@@ -173,9 +193,15 @@ class Bench:
 
     async def _check(self, load: Load, seed: int) -> None:
         members = self.members(load)
-        known = await truths(self._world, Random(seed).sample(members, min(SAMPLE, len(members))))
+        sample = Random(seed).sample(members, min(SAMPLE, len(members)))
         for server in self._answering(load):
-            await check(self._world, server, READS[load.read], known)
+            collection = PEERS_MEMBERS if load.read == MIXED and server.key != CARILLON_KEY else MEMBERS
+            known = await truths(self._world, sample, collection=collection)
+            await check(self._world, server, READS["home" if load.read == MIXED else load.read], known)
+            if load.read == MIXED:
+                key = (load.read, server.key)
+                asked, in_flight = self._places.get(key, 0), self._in_flight.get(key, 0)
+                await mixed.verify(self._world, server.key, asked=asked, in_flight=in_flight)
 
     async def run(self, loads: Sequence[Load], rounds: int) -> list[Measured]:
         """Measure each load in so many rounds, in each of which every server has its turn."""

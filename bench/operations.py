@@ -79,6 +79,19 @@ def _dollars(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02}"
 
 
+def purchase_lines(chance: Random) -> tuple[list[dict[str, str]], str]:
+    """Return LINES lines of a purchase, and their total."""
+    lines, total = [], 0
+    for _ in range(LINES):
+        article, cents = chance.randrange(1000), chance.randrange(100, 2000)
+        category, brand = ARTICLES[article % len(ARTICLES)]
+        line = {"sku": f"sku-{article}", "amount": _dollars(cents), "category": category, "brand": brand}
+        # Said though it is the default: graphql-jit refuses an input object of a list that leaves a default out.
+        lines.append({**line, "quantity": "1"})
+        total += cents
+    return lines, _dollars(total)
+
+
 def wire(site: Site, token: str, query: str, **variables: Any) -> bytes:
     """Return an operation as an HTTP request."""
     body = orjson.dumps({"query": query, "variables": variables})
@@ -146,12 +159,7 @@ class Till:
 
     def purchase(self, member: Member) -> dict[str, Any]:
         """Return the input of a new purchase of LINES lines."""
-        lines, total = [], 0
-        for _ in range(LINES):
-            article, cents = self._random.randrange(1000), self._random.randrange(100, 2000)
-            category, brand = ARTICLES[article % len(ARTICLES)]
-            lines.append({"sku": f"sku-{article}", "amount": _dollars(cents), "category": category, "brand": brand})
-            total += cents
+        lines, total = purchase_lines(self._random)
         return {
             "key": f"receipt-{next(self._receipts)}",
             "type": "purchase",
@@ -159,7 +167,7 @@ class Till:
             "occurredAt": datetime.now(UTC).isoformat(),
             "channel": "STORE",
             "store": "330",
-            "purchase": {"total": _dollars(total), "currency": "USD", "lines": lines},
+            "purchase": {"total": total, "currency": "USD", "lines": lines},
         }
 
     def ask(self) -> Ask:

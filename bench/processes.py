@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+_STEAL = 7
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -40,3 +41,21 @@ def usage(pid: int) -> Usage:
         seconds += (int(stat[11]) + int(stat[12])) / _TICKS
         mib += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
     return Usage(seconds, mib)
+
+
+class Stolen:
+    """How much of this machine's CPU time its host has given to others, since this was made."""
+
+    def __init__(self) -> None:
+        self._before = _cpu_times()
+
+    def share(self) -> float:
+        """Return the share of all CPU time, 0 to 1."""
+        since = [after - before for before, after in zip(self._before, _cpu_times(), strict=True)]
+        return since[_STEAL] / sum(since) if sum(since) else 0.0
+
+
+def _cpu_times() -> list[int]:
+    """Return the ticks of user, nice, system, idle, iowait, irq, softirq and steal (proc(5))."""
+    first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+    return [int(ticks) for ticks in first.split()[1 : _STEAL + 2]]

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.gateway import CARILLON
 from bench.http import BenchError
 from bench.processes import Usage, usage
-from bench.world import DATABASE, World
+from bench.world import DATABASE, MEMBERS, World
 from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def _environment(world: World, members: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(
-    world: World, key: str, *, members: str = "members", gateway_args: Sequence[str] = ()
+    world: World, key: str, *, members: str = MEMBERS, gateway_args: Sequence[str] = ()
 ) -> AsyncIterator[Server]:
     """Start a server, and stop it afterwards.
 

@@ -34,7 +34,7 @@ end
 -- Errors stand at the end of an answer, or at its beginning where there is nothing else: the whole is not searched,
 -- so that the load generator stays cheap. Every field is compared before and after, apart from this.
 function response(status, headers, body)
-  if status ~= 200 or #body < least or body:sub(1, 12):find('"errors"', 1, true)
+  if status ~= 200 or #body < least or body:sub(1, 40):find('"errors"', 1, true)
     or body:sub(-400):find('"errors":[', 1, true) then
     wrong = wrong + 1
     if sample == "" then sample = status .. " " .. body:sub(1, 300) end

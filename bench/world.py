@@ -27,8 +27,8 @@ from resolvers.import_journey import PROGRAMME
 
 DATABASE = "carillon"
 DEEP_PROTOTYPES, DEEP = 10, 1_000
-PEERS_MEMBERS = "bench_members"
-"""The copy of the members that peers write to, so that Carillon's own stay as they were written."""
+MEMBERS, PEERS_MEMBERS = "members", "bench_members"
+"""The second is the copy of the members that peers write to, so that Carillon's own stay as they were written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,26 @@ import asyncio
 import resource
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import asdict
+from typing import Any
 
 import uvloop
 
+from bench import events
 from bench.comparison import markdown, write
 from bench.http import BenchError
-from bench.measure import COLD, WARM, Bench, Load
+from bench.measure import COLD, TURNS, WARM, Bench, Load, Measured
 from bench.members import PROTOTYPES
+from bench.mixed import MIXED, ZIPF
+from bench.processes import Stolen
 from bench.reads import READS
 from bench.report import machine_of
-from bench.servers import KINDS, running
-from bench.world import running_world, write_peers_collections
+from bench.servers import CARILLON_KEY, KINDS, running
+from bench.world import MEMBERS, PEERS_MEMBERS, World, running_world, write_peers_collections
 from bench.wrk import require_wrk
+
+EVENTS = "events"
+PARTS = (*READS, MIXED, EVENTS)
 
 
 def _numbers(text: str) -> list[int]:
@@ -41,9 +49,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--members", type=int, default=20_000, help="members (20,000)")
     parser.add_argument("--prototypes", type=int, default=PROTOTYPES, help="members made by the real code (200)")
     parser.add_argument("--connections", type=_numbers, default=[1, 16, 128], help="connections at once (1,16,128)")
-    parser.add_argument("--only", type=_some_of(*READS), default=[*READS], help=f"some of {','.join(READS)}")
+    parser.add_argument("--only", type=_some_of(*PARTS), default=[*PARTS], help=f"some of {','.join(PARTS)}")
     parser.add_argument("--choices", type=_some_of(WARM, COLD), default=[WARM, COLD], help="some of warm,cold")
     parser.add_argument("--servers", type=_some_of(*KINDS), default=[*KINDS], help=f"some of {','.join(KINDS)}")
+    parser.add_argument("--turns", type=int, default=TURNS, help="requests of the mixed load for each server (60,000)")
     parser.add_argument("--gateway-args", default="", help="added to Carillon's command line, such as '--workers 2'")
     return parser.parse_args()
 
@@ -53,29 +62,50 @@ def loads(asked: argparse.Namespace) -> list[Load]:
     return [
         Load(read, choice, connections)
         for read in asked.only
+        if read in READS
         for choice in asked.choices
         for connections in asked.connections
         if not (read == "catalogue" and choice == COLD)
     ]
 
 
+async def _compare(world: World, asked: argparse.Namespace, some: list[Load], *, members: str) -> list[Measured]:
+    """Measure some loads on the servers that can answer any of them."""
+    keys = [key for key in asked.servers if not KINDS[key].loads or KINDS[key].loads & {load.read for load in some}]
+    async with AsyncExitStack() as stack:
+        args = asked.gateway_args.split()
+        servers = {
+            key: await stack.enter_async_context(running(world, key, members=members, gateway_args=args))
+            for key in keys
+        }
+        bench = Bench(world, servers, seconds=asked.seconds, cold_max=asked.members, turns=asked.turns)
+        return await bench.run(some, asked.rounds)
+
+
 async def bench(asked: argparse.Namespace) -> None:
     """Start everything, measure, and report."""
     require_wrk()
-    async with running_world(asked.members, usual=asked.prototypes) as world, AsyncExitStack() as stack:
-        await write_peers_collections(world)
+    measured: list[Measured] = []
+    told, counted = "", dict[str, Any]()
+    async with running_world(asked.members, usual=asked.prototypes) as world:
         print(f"{len(world.members)} members are there", file=sys.stderr)
-        servers = {
-            key: await stack.enter_async_context(running(world, key, gateway_args=asked.gateway_args.split()))
-            for key in asked.servers
-        }
-        described = await machine_of(world.database)
-        measured = await Bench(world, servers, seconds=asked.seconds, cold_max=asked.members).run(
-            loads(asked), asked.rounds
-        )
-    settings = {name: getattr(asked, name) for name in ("seconds", "rounds", "members")}
-    text = markdown(measured, described, settings)
-    write(text, measured, described, settings)
+        await write_peers_collections(world)
+        watch, described = Stolen(), await machine_of(world.database)
+        if some := loads(asked):
+            measured += await _compare(world, asked, some, members=MEMBERS)
+        if MIXED in asked.only:
+            some = [Load(MIXED, ZIPF, connections) for connections in asked.connections]
+            measured += await _compare(world, asked, some, members=PEERS_MEMBERS)
+        if EVENTS in asked.only:
+            async with running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()) as server:
+                done = await events.measure(world, server, rounds=asked.rounds, seconds=asked.seconds)
+            bare = await events.bare_inserts(world, asked.seconds)
+            told = events.markdown(done, bare)
+            counted = {**{name: [asdict(one) for one in rounds] for name, rounds in done.items()}, "bare": bare}
+        described["CPU time that the host took away"] = f"{watch.share():.0%}"
+    settings = {name: getattr(asked, name) for name in ("seconds", "rounds", "members", "prototypes")}
+    text = (told if not measured else markdown(measured, described, settings) + "\n" + told).rstrip() + "\n"
+    write(text, measured, described, settings, counted)
     print(text, end="")
 
 

@@ -1,0 +1,166 @@
+"""`python -m bench.growth`: what a request and an event cost with 1,000 members, and with a thousand times as many.
+
+One mongod with a cache of its own bounded size; the gateway is started anew at each size. Members beyond LEDGERS have
+their snapshot and their number, but no ledger: nothing that is measured reads it, and a million ledgers are 26 GB.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import orjson
+import uvloop
+
+from bench.events import SINGLE_CONNECTIONS, whole
+from bench.http import BenchError
+from bench.measure import COLD, WARM, Bench, Load
+from bench.members import PROTOTYPES
+from bench.operations import BatchTill, Till
+from bench.processes import Stolen, usage
+from bench.report import RESULTS, machine_of
+from bench.servers import CARILLON_KEY, running
+from bench.world import World, running_world
+from bench.wrk import require_wrk
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+LEDGERS = 20_000
+COLD_MAX = 50_000
+CONNECTIONS, BATCH_CONNECTIONS = 16, 4
+LOADS = (Load("home", WARM, CONNECTIONS), Load("home", COLD, CONNECTIONS), Load("kiosk", COLD, CONNECTIONS))
+MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What is counted per second, p99 in milliseconds, and the gateway's CPU time for one in microseconds."""
+
+    per_second: float
+    p99_ms: float
+    server_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What was measured with so many members; memory and disk in MiB, `made_seconds` is how long inserting took."""
+
+    members: int
+    made_seconds: float
+    disk_mib: float
+    gateway_mib: float
+    mongod_mib: float
+    figures: dict[str, Figure]
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__)
+    parser.add_argument("--most", type=int, default=SIZES[-1], help="the greatest number of members (1,000,000)")
+    parser.add_argument("--seconds", type=int, default=5, help="seconds of each load in a round (5)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds (3)")
+    parser.add_argument("--prototypes", type=int, default=PROTOTYPES, help="members made by the real code (200)")
+    parser.add_argument("--cache-gib", type=float, default=1.0, help="mongod's own cache in GiB (1)")
+    parser.add_argument("--gateway-args", default="", help="added to Carillon's command line")
+    return parser.parse_args()
+
+
+async def _events(world: World, server: Any, asked: argparse.Namespace) -> dict[str, Figure]:
+    figures: dict[str, Figure] = {}
+    for name, make, connections in (
+        ("single events", Till, SINGLE_CONNECTIONS),
+        ("events in batches", BatchTill, BATCH_CONNECTIONS),
+    ):
+        rounds = [
+            await whole(world, server, make, connections=connections, seconds=asked.seconds, seed=seed)
+            for seed in range(asked.rounds)
+        ]
+        figures[name] = Figure(
+            median(one.per_second for one in rounds),
+            median(one.latency.p99_ms for one in rounds),
+            median(one.server_us for one in rounds),
+        )
+    return figures
+
+
+async def _size(world: World, members: int, asked: argparse.Namespace) -> Size:
+    made_seconds = await world.grow(members, with_ledger=LEDGERS)
+    async with running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()) as server:
+        bench = Bench(world, {CARILLON_KEY: server}, seconds=asked.seconds, cold_max=COLD_MAX)
+        figures = {
+            one.load.name: Figure(
+                one.per_second,
+                median(each.p99_ms for each in one.rounds),
+                median(each.server_us for each in one.rounds),
+            )
+            for one in await bench.run(LOADS, asked.rounds)
+        }
+        figures |= await _events(world, server, asked)
+        gateway_mib, mongod_mib = server.usage().rss_mib, usage(world.mongod_pid).rss_mib
+    disk = await asyncio.to_thread(_disk_mib, world.place)
+    return Size(members, made_seconds, disk, gateway_mib, mongod_mib, figures)
+
+
+def _disk_mib(place: Path) -> float:
+    return sum(file.stat().st_blocks * 512 for file in place.rglob("*") if file.is_file()) / MIB
+
+
+def markdown(sizes: Sequence[Size], described: dict[str, str]) -> str:
+    """Return the growth as Markdown: each figure, and in brackets how many times that of the first size it is."""
+    names, first = [*sizes[0].figures], sizes[0]
+    head = ["members", *(f"{name}, per second" for name in names), *(f"{name}, us CPU" for name in names)]
+    head += ["gateway MiB", "mongod MiB", "disk MiB", "made in s"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " ---: |" * len(head)]
+    for size in sizes:
+        cells = [f"{size.members:,}"]
+        for figure in ("per_second", "server_us"):
+            for name in names:
+                value, base = getattr(size.figures[name], figure), getattr(first.figures[name], figure)
+                cells.append(f"{value:,.0f}" + (f" ({value / base:.2f})" if size is not first else ""))
+        cells += [f"{value:,.0f}" for value in (size.gateway_mib, size.mongod_mib, size.disk_mib, size.made_seconds)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *(f"- {name}: {value}" for name, value in described.items())]) + "\n"
+
+
+async def growth(asked: argparse.Namespace) -> None:
+    """Measure at each size, and report."""
+    require_wrk()
+    sizes: list[Size] = []
+    async with running_world(0, usual=asked.prototypes, cache_gib=asked.cache_gib) as world:
+        watch, described = Stolen(), await machine_of(world.database)
+        for members in (size for size in SIZES if size <= asked.most):
+            sizes.append(await _size(world, members, asked))
+            print(f"{members:,} members: {orjson.dumps(asdict(sizes[-1])).decode()}", file=sys.stderr)
+        described["mongod's cache"] = f"{asked.cache_gib} GiB"
+        described["CPU time that the host took away"] = f"{watch.share():.0%}"
+    text = markdown(sizes, described)
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"growth-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    record = {"machine": described, "sizes": [asdict(size) for size in sizes]}
+    file.with_suffix(".md").write_text(text, encoding="utf-8")
+    file.with_suffix(".json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
+    print(text, end="")
+
+
+def main() -> int:
+    """Return 0, or 1 where an answer was wrong."""
+    asked = arguments()
+    if asked.most < SIZES[0]:
+        print(f"bench: --most is at least {SIZES[0]}", file=sys.stderr)
+        return 2
+    try:
+        uvloop.run(growth(asked))
+    except (BenchError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
