@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.bench-installed
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,8 +40,19 @@ schema: install ## Write schema/schema.graphql and docs/rights.md from the code
 	$(BIN)/carillon schema > schema/schema.graphql
 	$(BIN)/carillon schema --rights > docs/rights.md
 
-bench: install ## Measure: queries, events and deliveries per second
-	$(BIN)/python -m bench $(ARGS)
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock bench/peers/package-lock.json
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	cd bench/peers && npm ci --silent --ignore-scripts
+	touch $@
+
+bench-install: $(BENCH_STAMP) ## Install the peers that are measured beside Carillon (needs Node 20.19 and wrk)
+
+bench: bench-install ## Measure: reads and events beside the peers, then live updates
+	$(BIN)/python -m bench.peers $(ARGS)
+	$(BIN)/python -m bench.live
+
+bench-growth: install ## Measure: the cost of a request and an event with 1,000 to 1,000,000 members
+	$(BIN)/python -m bench.growth $(ARGS)
 
 bench-offers: install ## Measure: the ranking on real redemptions, and a catalogue of 100,000 offers against 100
 	$(BIN)/python -m bench.ranking
@@ -51,5 +63,8 @@ lock: install ## Write the lock files: exact versions and hashes, no index named
 		--python-version 3.11 --universal --extra demo --extra dev -o requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --generate-hashes \
 		--python-version 3.11 --universal -o requirements-serve.lock pyproject.toml
+	$(BIN)/uv pip compile --quiet --no-header --no-emit-index-url --no-annotate --generate-hashes \
+		--python-version 3.11 --universal --extra bench --constraint requirements.lock \
+		-o requirements-bench.lock pyproject.toml
 
-.PHONY: help install playground up test check format schema bench bench-offers lock
+.PHONY: help install playground up test check format schema bench bench-install bench-growth bench-offers lock
