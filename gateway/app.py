@@ -13,6 +13,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import development, health, playground
+from gateway.answers import Answers
 from gateway.auth import DevelopmentKey, RememberingVerifier, Verifier
 from gateway.clock import now
 from gateway.config import Limits, Settings
@@ -160,6 +161,7 @@ class Gateway:
                     executor=executor,
                     connections=self.connections,
                     live=Live(executor, self.metrics),
+                    answers=Answers(services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes),
                 )
                 self._front.graphql = GraphQLHttp(state)
                 app.router.routes[:] = [

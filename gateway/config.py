@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default=[], description="web origins that browsers may call from, separated by commas"
     )
+    answers_bytes: int = Field(
+        default=67_108_864, ge=0, description="memory for answers that are proved and given again"
+    )
     drain_seconds: float = Field(default=1.0, ge=0, description="unready but serving, before connections are closed")
     stop_seconds: int = Field(default=20, ge=1, description="then so long for requests to finish")
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")

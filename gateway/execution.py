@@ -78,6 +78,11 @@ class Operation:
         return self.compiled.node.operation
 
     @property
+    def name(self) -> str | None:
+        """What the operation is called in its document."""
+        return self.compiled.node.name.value if self.compiled.node.name else None
+
+    @property
     def variables(self) -> dict[str, Any]:
         """The variables as they were sent."""
         return dict(self.request.variables or {})
@@ -181,7 +186,7 @@ class Executor:
             answer = {"data": None, **fault_answer(fault, locale_of(context))}
         else:
             answer = self._answer(result, context)
-        name = operation.node.name.value if operation.node.name else None
+        name = operation.name
         seconds = perf_counter() - started
         outcome = _outcome(answer)
         self._metrics.count_operation(name, transport, outcome, seconds)

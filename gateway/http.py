@@ -8,6 +8,7 @@ answer is `application/graphql-response+json` for who accepts it (with status co
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from time import perf_counter
 from typing import Any, Self
 
 import orjson
@@ -22,6 +23,7 @@ from gateway.auth import bearer
 from gateway.execution import Answer, GraphQLRequest, InvalidOperation, fault_answer
 from gateway.logs import request_id
 from gateway.state import CHANNEL_HEADER, State
+from models.proof import proving
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
 from schema.error import reported
@@ -137,16 +139,12 @@ def locale_of_request(request: Request) -> str | None:
 
 def respond(answer: Answer, status: int, kind: str = JSON, **headers: str) -> Response:
     """Return an answer as JSON."""
-    return Response(
-        orjson.dumps(answer),
-        status,
-        {
-            "content-type": f"{kind}; charset=utf-8",
-            "cache-control": "no-store",
-            "vary": VARY,
-            **headers,
-        },
-    )
+    return _response(orjson.dumps(answer), status, kind, **headers)
+
+
+def _response(body: bytes, status: int, kind: str, **headers: str) -> Response:
+    told = {"content-type": f"{kind}; charset=utf-8", "cache-control": "no-store", "vary": VARY, **headers}
+    return Response(body, status, told)
 
 
 def bad_request(error: BadRequest, kind: str = JSON) -> Response:
@@ -226,6 +224,9 @@ class GraphQLHttp:
             return
         except BadRequest as error:
             response = bad_request(error, kind)
+        except InvalidOperation as error:
+            status = fault_status(error.errors) if isinstance(error.errors, Fault) else 400
+            response = respond(error.answer(asked.locale or DEFAULT_LOCALE), status if kind != JSON else 200, kind)
         except Fault as fault:
             response = fault_response(fault, asked.locale, kind)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
@@ -238,30 +239,42 @@ class GraphQLHttp:
         await send({"type": "http.response.body", "body": response.body})
 
     async def _answer(self, asked: _Asked, kind: str, receive: Receive) -> Response:
-        state, strict = self._state, kind == GRAPHQL_RESPONSE
-        parameters = await self._parameters(asked, receive)
+        state, started = self._state, perf_counter()
+        text = await self._text(asked, receive)
         token = bearer(asked.authorization)
         actor = await state.verifier.verify(token) if token is not None else None
-        try:
-            operation = state.executor.prepare(parameters, streamed=False)
-        except InvalidOperation as error:
-            status = fault_status(error.errors) if isinstance(error.errors, Fault) else 400
-            return respond(error.answer(asked.locale or DEFAULT_LOCALE), status if strict else 200, kind)
+        # All that an answer can depend on, besides what it is proved by.
+        who = (actor.role, actor.programme, actor.subject, actor.member) if actor is not None else None
+        key = (text, asked.method, who, asked.locale, asked.channel)
+        known = await state.answers.current(key)
+        if known is not None:
+            state.metrics.count_kept(known.name, "http", perf_counter() - started)
+            return _sent(known.body, asked, kind)
+        operation = state.executor.prepare(_parameters(asked, text), streamed=False)
         if asked.method != "POST" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
-        context = state.context(actor, asked.locale, asked.channel)
-        answer = await state.executor.execute(operation, context, "http")
-        if asked.method != "POST" and "errors" not in answer:
-            return _validated(answer, kind, asked.none_match)
-        return respond(answer, 200 if "data" in answer or not strict else 400, kind)
+        context, turn = state.context(actor, asked.locale, asked.channel), state.answers.turn
+        with proving() as proof:
+            answer = await state.executor.execute(operation, context, "http")
+        if "errors" in answer:
+            return respond(answer, 200 if "data" in answer or kind == JSON else 400, kind)
+        body = orjson.dumps(answer)
+        if operation.type is OperationType.QUERY:
+            state.answers.keep(key, body, operation.name, turn=turn, proof=proof, context=context)
+        return _sent(body, asked, kind)
 
-    async def _parameters(self, asked: _Asked, receive: Receive) -> GraphQLRequest:
+    async def _text(self, asked: _Asked, receive: Receive) -> bytes:
         if asked.method != "POST":
-            return parameters_of_query(QueryParams(asked.query))
+            return asked.query
         if asked.content_type != JSON and asked.content_type.split(";")[0].strip().lower() != JSON:
             raise BadRequest(415, f"Send the body with Content-Type: {JSON}.")
-        body = await _body(receive, asked.content_length, self._state.limits.body)
-        return parameters_of(parsed_json(body, "The body"))
+        return await _body(receive, asked.content_length, self._state.limits.body)
+
+
+def _parameters(asked: _Asked, text: bytes) -> GraphQLRequest:
+    if asked.method != "POST":
+        return parameters_of_query(QueryParams(text))
+    return parameters_of(parsed_json(text, "The body"))
 
 
 async def _body(receive: Receive, declared: str, most: int) -> bytes:
@@ -288,15 +301,15 @@ async def _body(receive: Receive, declared: str, most: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _validated(answer: Answer, kind: str, none_match: str | None) -> Response:
-    """Return an answer to GET with what it can be known again by; 304 where the client has the same already."""
-    response = respond(answer, 200, kind)
-    tag = f'"{blake2b(bytes(response.body), digest_size=16, person=kind[-16:].encode()).hexdigest()}"'
+def _sent(body: bytes, asked: _Asked, kind: str) -> Response:
+    """Return an answer without errors: to GET with what it can be known again by, or 304 where the client has it."""
+    if asked.method == "POST":
+        return _response(body, 200, kind)
+    tag = f'"{blake2b(body, digest_size=16, person=kind[-16:].encode()).hexdigest()}"'
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
-    if none_match is not None and (none_match.strip() == "*" or tag in _tags(none_match)):
+    if asked.none_match is not None and (asked.none_match.strip() == "*" or tag in _tags(asked.none_match)):
         return Response(None, 304, headers)
-    response.headers.update(headers)
-    return response
+    return _response(body, 200, kind, **headers)
 
 
 def _tags(none_match: str) -> list[str]:

@@ -17,6 +17,9 @@ class Metrics:
         self.requests = Counter(
             "carillon_requests", "Operations answered", ["transport", "outcome"], registry=self.registry
         )
+        self.kept = Counter(
+            "carillon_answers_kept", "Operations answered from memory, proved by a read", registry=self.registry
+        )
         self.execution = Histogram(
             "carillon_execution_seconds",
             "Seconds from a parsed operation to its result",
@@ -74,6 +77,11 @@ class Metrics:
         if counted is None:
             counted = self._counted[transport, outcome] = self.requests.labels(transport, outcome)
         counted.inc()
+
+    def count_kept(self, name: str | None, transport: str, seconds: float) -> None:
+        """Count an operation whose answer was kept and still held."""
+        self.kept.inc()
+        self.count_operation(name, transport, "ok", seconds)
 
     def on_group(self, size: int, seconds: float) -> None:
         """Count a committed group."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from gateway.answers import Answers
 from gateway.auth import Verifier
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
@@ -67,6 +68,7 @@ class State:
     executor: Executor
     connections: Connections
     live: Live
+    answers: Answers
 
     def context(self, actor: Actor | None, locale: str | None, channel: str | None = None) -> Context:
         """Return the context of one operation; a channel that is none is as if nothing was said."""

@@ -3,15 +3,20 @@
 It is kept in memory and changed in place as its documents change; decisions read it and never change it.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from loyalty.calendar import day_of, end_of, start_of
 from loyalty.offer import CodeKind, Offer
 from loyalty.offer_index import OfferIndex
 from loyalty.reward import InstantReward, Reward
 from loyalty.text import Text
+from loyalty.window import spans_of_day
+
+EDGES_ITEMS_MAX = 5_000
 
 
 def normal_code(text: str) -> str:
@@ -46,7 +51,8 @@ class Catalogue:
         self._by_code: dict[str, str] = {}
         self._index: OfferIndex | None = None
         self._listed: set[str] = set()
-        self._limits: tuple[tuple[Reward, ...], tuple[str, ...]] | None = None
+        self._limits: tuple[tuple[Reward, ...], tuple[str, ...], bool] | None = None
+        self._edges: tuple[int, date, ZoneInfo, list[datetime]] | None = None
         self.instant_rewards = tuple(instant_rewards)
         self.version = 0
         for offer in offers:
@@ -74,7 +80,7 @@ class Catalogue:
     @property
     def has_lists(self) -> bool:
         """Whether anything is for members of a list, so that it matters who is on one."""
-        return bool(self._listed) or any(reward.audience.lists for reward in self._rewards.values())
+        return bool(self._listed) or self._limited()[2]
 
     @property
     def stocked(self) -> tuple[Reward, ...]:
@@ -86,12 +92,38 @@ class Catalogue:
         """The pools of codes that rewards are filled from, each once."""
         return self._limited()[1]
 
-    def _limited(self) -> tuple[tuple[Reward, ...], tuple[str, ...]]:
+    def _limited(self) -> tuple[tuple[Reward, ...], tuple[str, ...], bool]:
         if self._limits is None:
             rewards = self._rewards.values()
             pools = dict.fromkeys(reward.pool for reward in rewards if reward.pool is not None)
-            self._limits = tuple(reward for reward in rewards if reward.stock is not None), tuple(pools)
+            stocked = tuple(reward for reward in rewards if reward.stock is not None)
+            self._limits = stocked, tuple(pools), any(reward.audience.lists for reward in rewards)
         return self._limits
+
+    def next_edge(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the first moment after `now` at which time alone may put something on or take it off.
+
+        It is the end of the day at the latest, for windows go by days; `now` itself where there is too much to look at.
+        """
+        if len(self._offers) + len(self._rewards) > EDGES_ITEMS_MAX:
+            return now
+        day = day_of(now, zone)
+        if self._edges is None or self._edges[:3] != (self.version, day, zone):
+            self._edges = (self.version, day, zone, sorted(self._edges_of(day, zone)))
+        edges = self._edges[3]
+        return edges[bisect_right(edges, now)]
+
+    def _edges_of(self, day: date, zone: ZoneInfo) -> set[datetime]:
+        first, last = start_of(day, zone), end_of(day, zone)
+        found = {last}
+        for offer in self._offers.values():
+            found.update(moment for moment in (offer.starts_at, offer.ends_at) if moment is not None)
+        windows = {offer.window for offer in self._offers.values()}
+        windows |= {reward.window for reward in self._rewards.values()}
+        for window in windows:
+            if window is not None and window.hours is not None:
+                found.update(moment for span in spans_of_day(window, day, zone) for moment in span)
+        return {moment for moment in found if first < moment <= last}
 
     def offer_by_code(self, code: str) -> Offer | None:
         """Return the offer of a code that all members share."""

@@ -71,7 +71,7 @@ def _change(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
     return late
 
 
-def _spans(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+def spans_of_day(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
     """Tell when the window is open on one day, in order; spans may follow one another without a gap."""
     begin, end = start_of(day, zone), end_of(day, zone)
     if window.hours is None:
@@ -106,7 +106,7 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
     last = day + timedelta(days=SEARCH_DAYS_MAX)
     found: tuple[datetime, datetime] | None = None
     while day <= last:
-        for opens, closes in _spans(window, day, zone) if _on_day(window, day) else ():
+        for opens, closes in spans_of_day(window, day, zone) if _on_day(window, day) else ():
             if found is not None and opens <= found[1]:
                 found = found[0], max(found[1], closes)  # days that follow one another are one span
             elif found is not None:

@@ -34,6 +34,7 @@ class Programmes:
         self._db = database
         self._newest: dict[str, Programme] = {}
         self._overlays: dict[str, Overlay] = {}
+        self.turn = 0
         self._watchers: dict[str, set[asyncio.Event]] = {}
         for programme in known:
             # A catalogue is changed in place: what others know stays as it is.
@@ -79,6 +80,7 @@ class Programmes:
                 del self._watchers[key]
 
     def _tell(self, key: str) -> None:
+        self.turn += 1
         for changed in self._watchers.get(key, ()):
             changed.set()
 

@@ -1,6 +1,7 @@
 """Reads of members and their ledgers, batched: requests in flight at the same time share one query.
 
-A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before.
+A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before. What an answer
+was made of is noted (`models/proof.py`), and whether it holds is asked in the same way.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from loyalty.supply import CodeState, CounterKey, Facts, Needs
 from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Database
 from models.key import audience_id, counter_id, event_key, identity_key
+from models.proof import Ids, Rests, note_once, noted
 from models.snapshot import EntryView, Snapshot, entry_views, row_of, snapshot_of
 
 BATCH_MAX = 500
@@ -55,6 +57,9 @@ class Reader:
         self._db = database
         self._members: DataLoader[str, Snapshot | None] = DataLoader(
             self._load_members, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._versions: DataLoader[str, int | None] = DataLoader(
+            self._load_versions, cache=False, max_batch_size=BATCH_MAX
         )
         self._identities: DataLoader[str, str | None] = DataLoader(
             self._load_identities, cache=False, max_batch_size=BATCH_MAX
@@ -118,6 +123,11 @@ class Reader:
         found = {document["_id"]: snapshot_of(document) async for document in self._db.members.find(_among(ids))}
         return [found.get(id_) for id_ in ids]
 
+    async def _load_versions(self, ids: list[str]) -> list[int | None]:
+        cursor = self._db.members.find(_among(ids), {"version": 1})
+        found = {document["_id"]: document["version"] for document in await cursor.to_list()}
+        return [found.get(id_) for id_ in ids]
+
     async def _load_identities(self, keys: list[str]) -> list[str | None]:
         found = {document["_id"]: document["member"] async for document in self._db.identities.find(_among(keys))}
         return [found.get(key) for key in keys]
@@ -125,18 +135,26 @@ class Reader:
     async def member(self, programme: str, member: str) -> Snapshot | None:
         """Return the member, or None where `programme` has no such member."""
         snapshot = await self._members.load(member)
+        if (proof := noted()) is not None:
+            proof.member(snapshot)
         return snapshot if snapshot is not None and snapshot.member.programme == programme else None
 
     async def member_by(self, programme: str, kind: str, value: str) -> str | None:
         """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""
-        return await self._identities.load(identity_key(programme, kind, value))
+        member = await self._identities.load(identity_key(programme, kind, value))
+        if member is None:
+            note_once()
+        # Whom an identity stands for changes, if ever, together with that member: its version proves both.
+        return member
 
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
         """Return what is kept under a key that was counted, as it is stored; None where it never was."""
+        note_once()
         return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
 
     async def record(self, member: str, version: int) -> Record | None:
         """Return the ledger's record of one version."""
+        note_once()
         document = await self._db.entries.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
 
@@ -145,26 +163,54 @@ class Reader:
         ids = {counter: _counter_id(programme, counter) for counter in counters}
         if not ids:
             return {}
-        found = await self._counters.load(tuple(ids.values()))
-        return {counter: found.get(id_, 0) for counter, id_ in ids.items()}
+        counts = await self._counted(tuple(ids.values()))
+        return dict(zip(ids, counts, strict=True))
+
+    async def _counted(self, ids: Ids) -> tuple[int, ...]:
+        return self._counts(ids, await self._counters.load(ids))
+
+    @staticmethod
+    def _counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:
+        counts = tuple([found.get(id_, 0) for id_ in ids])
+        if (proof := noted()) is not None:
+            proof.counted(ids, counts)
+        return counts
 
     async def supply(
-        self, programme: str, counters: tuple[CounterKey, ...], pools: tuple[str, ...]
-    ) -> tuple[list[int], frozenset[str]]:
+        self, programme: str, counters: Iterable[CounterKey], pools: tuple[str, ...]
+    ) -> tuple[tuple[int, ...], frozenset[str]]:
         """Return what each of some counters stands at, and which of some pools have no code to give; read at once."""
         ids = tuple([_counter_id(programme, counter) for counter in counters])
         counted = self._counters.load(ids) if ids else None
-        empty = self._empty_pools.load((programme, pools)) if pools else None
-        found = await counted if counted is not None else {}
-        return [found.get(id_, 0) for id_ in ids], await empty if empty is not None else frozenset()
+        emptied = self._empty_pools.load((programme, pools)) if pools else None
+        counts = self._counts(ids, await counted) if counted is not None else ()
+        empty = await emptied if emptied is not None else frozenset[str]()
+        if emptied is not None and (proof := noted()) is not None:
+            proof.emptied((programme, pools), empty)
+        return counts, empty
+
+    async def holds(self, rests: Rests) -> bool:
+        """Say whether all that an answer rests on is as it was; read now, together with what others ask."""
+        # All of them are asked for before any is waited for: they go out together.
+        versions = [(self._versions.load(member), version) for member, version in rests.versions.items()]
+        pools = [(self._empty_pools.load(pools), empty) for pools, empty in rests.pools.items()]
+        lists = [(self._lists.load(audience), known) for audience, known in rests.lists.items()]
+        counters = [(self._counters.load(ids), ids, counts) for ids, counts in rests.counters.items()]
+        same = [await found == version for found, version in versions]
+        same += [await found == empty for found, empty in pools]
+        same += [await found == known for found, known in lists]
+        same += [self._counts(ids, await found) == counts for found, ids, counts in counters]
+        return all(same)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return how many codes of each of some pools nobody has."""
+        note_once()
         keys = [*dict.fromkeys(pools)]
         return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
     async def facts(self, programme: str, member: str, need: Needs) -> Facts:
         """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
+        note_once()
         codes = {
             pool: [
                 document["code"]
@@ -179,16 +225,22 @@ class Reader:
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:
         """Return the lists that a member is on."""
-        return await self._lists.load(audience_id(programme, member))
+        audience = audience_id(programme, member)
+        lists = await self._lists.load(audience)
+        if (proof := noted()) is not None:
+            proof.listed(audience, lists)
+        return lists
 
     async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
         """Return the member whom an offer's code was given, and the offer; None where nobody has it for an offer."""
+        note_once()
         document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
         kind, _, key = str(document["holder"]).partition("/") if document is not None else ("", "", "")
         return (document["member"], key) if document is not None and kind == "offer" else None
 
     async def order(self, programme: str, order: str) -> Order | None:
         """Return an order, or None where `programme` has no such order."""
+        note_once()
         document = await self._orders.load(order)
         return order_of(document) if document is not None and document["programme"] == programme else None
 
@@ -196,6 +248,7 @@ class Reader:
         self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
     ) -> tuple[list[Order], bool]:
         """Return up to `first` orders of a member, newest first, placed before `after`; and whether there are more."""
+        note_once()
         query: dict[str, Any] = {"programme": programme, "member": member}
         if after is not None:
             moment, last = after
@@ -233,6 +286,7 @@ class Reader:
 
     async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
         """Return one entry by its place, or None where there is none."""
+        note_once()
         document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
         if document is None:
             return None

@@ -11,6 +11,7 @@ from models.database import Database
 from models.feed import Feed
 from models.hub import Hub
 from models.programme_store import ProgrammeNotFound, Programmes
+from models.proof import note_time
 from models.reader import Reader
 from resolvers.actor import Actor, Role
 from resolvers.fault import BadInput, Unauthenticated
@@ -79,4 +80,5 @@ class Context:
 
     def now(self) -> datetime:
         """Return the present moment."""
+        note_time()
         return self.services.clock()

@@ -11,6 +11,7 @@ from loyalty.ledger import Cause
 from loyalty.number import is_number
 from models import committer
 from models.key import identity_key
+from models.proof import note_once
 from models.request import Committed, Outcome, Request
 from models.snapshot import Snapshot
 from resolvers.actor import Actor, Role
@@ -43,6 +44,7 @@ async def answered(read: Awaitable[T]) -> T:
 
 async def commit(context: Context, request: Request) -> Outcome:
     """Commit one command; what keeps it from being durable becomes a fault that says to send it again."""
+    note_once()
     try:
         return await context.services.committer.commit(request)
     except committer.Overloaded as error:

@@ -14,6 +14,7 @@ from loyalty.reward import Reward
 from loyalty.shopper import MemberShopper
 from loyalty.supply import CounterKey
 from loyalty.window import next_span
+from models.proof import note_once
 from models.snapshot import Snapshot
 from resolvers.context import Context
 from resolvers.fault import BadInput
@@ -110,7 +111,7 @@ async def ranked(
     programme, now = context.programme(), context.now()
     shopper = await shopper_of(context, snapshot)
     catalogue = programme.catalogue
-    counters = tuple([reward.stock_counter for reward in catalogue.stocked])
+    counters = [reward.stock_counter for reward in catalogue.stocked]
     taken, empty = await answered(context.services.reader.supply(programme.key, counters, catalogue.pools))
     left = {
         reward.key: max(0, (reward.stock or 0) - count) for reward, count in zip(catalogue.stocked, taken, strict=True)
@@ -163,6 +164,7 @@ async def appointments(
     """Return the next `first` appointments of a service that still have room, each with how many places are left."""
     if reward.appointments is None:
         return []
+    note_once()  # each of them passes by
     upcoming: dict[CounterKey, datetime] = {}
     for at in reward.appointments.upcoming(context.now(), programme.zone):
         upcoming[reward.slot_counter(at)] = at

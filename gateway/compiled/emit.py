@@ -84,7 +84,7 @@ class Lines:
 
 
 class Compiler:
-    """Writes the functions of an operation; `core` is graphql-core's executor of it, with the variables of a variant."""
+    """Writes the functions of an operation; `core` is graphql-core's executor, with the variables of one variant."""
 
     def __init__(self, core: Executor[Any]) -> None:
         self._core = core

@@ -1,0 +1,90 @@
+"""Whole answers, kept in memory, and given again only when a read has just proved that all they rest on is the same.
+
+An answer is kept by what was asked, word for word, and by all about who asked that an answer can depend on. Before it
+is given, the versions of its members and the counters that it shows are read, in one batch with those of all requests
+in flight: so it is as fresh as an answer that is made anew, and costs a twentieth.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from models.programme_store import Programmes
+from models.proof import Proof, Rests
+from models.reader import Reader
+from resolvers.context import Context
+from resolvers.validity import valid_until
+
+Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]
+"""What was asked, by which method, by whom, in which language and on which channel."""
+
+OVERHEAD_BYTES = 1000
+"""What an answer takes besides its own bytes and those of what was asked, about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer in bytes, with the name of its operation; `until` when time alone may make another of it."""
+
+    body: bytes
+    name: str | None
+    rests: Rests
+    turn: int
+    until: datetime | None
+    size: int
+
+
+class Answers:
+    """The answers of one process, at most `bytes_max` in all; those that were not asked for longest go first."""
+
+    def __init__(
+        self, reader: Reader, programmes: Programmes, clock: Callable[[], datetime], *, bytes_max: int
+    ) -> None:
+        self._reader, self._programmes, self._clock = reader, programmes, clock
+        self._bytes_max = bytes_max
+        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._bytes = 0
+
+    @property
+    def turn(self) -> int:
+        """What programmes and catalogues are at; an answer is of one turn."""
+        return self._programmes.turn
+
+    async def current(self, key: Key) -> Answer | None:
+        """Return the answer to what was asked before, if it still holds."""
+        answer = self._answers.get(key)
+        if answer is None:
+            return None
+        over = answer.until is not None and self._clock() >= answer.until
+        if over or answer.turn != self.turn or not await self._reader.holds(answer.rests):
+            self._drop(key, answer)
+            return None
+        if answer.turn != self.turn:  # it was another one while the read was under way
+            return None
+        if key in self._answers:
+            self._answers.move_to_end(key)
+        return answer
+
+    def keep(self, key: Key, body: bytes, name: str | None, *, turn: int, proof: Proof, context: Context) -> None:
+        """Keep an answer, unless it is for this once; `turn` is what it was when the answer was begun."""
+        if not proof.lasts or turn != self.turn or context.actor is None:
+            return
+        now = self._clock()
+        until = valid_until(proof, context.programme(), now)
+        size = len(key[0]) + len(body) + OVERHEAD_BYTES
+        if (until is not None and until <= now) or size > self._bytes_max:
+            return
+        if key in self._answers:
+            self._drop(key, self._answers[key])
+        self._answers[key] = Answer(body, name, proof.rests(), turn, until, size)
+        self._bytes += size
+        while self._bytes > self._bytes_max:
+            oldest, answer = next(iter(self._answers.items()))
+            self._drop(oldest, answer)
+
+    def _drop(self, key: Key, answer: Answer) -> None:
+        if self._answers.get(key) is answer:
+            del self._answers[key]
+            self._bytes -= answer.size

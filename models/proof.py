@@ -1,0 +1,96 @@
+"""What an answer rests on, noted while it is made: so that it can be told later, by a read of little, that it holds.
+
+A reader notes what it read. What it does not know how to prove makes the answer one for this once: an answer that can
+be kept is the exception, and a read that is forgotten here errs on the safe side.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from models.snapshot import Snapshot
+
+Ids = tuple[str, ...]
+Pools = tuple[str, tuple[str, ...]]
+
+_current: ContextVar["Proof | None"] = ContextVar("proof", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rests:
+    """What has to be the same still: members' versions, counters, which pools are empty, members' lists."""
+
+    versions: Mapping[str, int]
+    counters: Mapping[Ids, tuple[int, ...]]
+    pools: Mapping[Pools, frozenset[str]]
+    lists: Mapping[str, frozenset[str]]
+
+
+class Proof:
+    """The reads of one answer. `lasts` is false once there was one that is not proved again by reading little.
+
+    `timed`: the answer depends on the moment, too.
+    """
+
+    __slots__ = ("_counters", "_lists", "_pools", "lasts", "snapshots", "timed")
+
+    def __init__(self) -> None:
+        self.lasts = True
+        self.timed = False
+        self.snapshots: dict[str, Snapshot] = {}
+        self._counters: dict[Ids, tuple[int, ...]] = {}
+        self._pools: dict[Pools, frozenset[str]] = {}
+        self._lists: dict[str, frozenset[str]] = {}
+
+    def member(self, snapshot: Snapshot | None) -> None:
+        """Note a member that was read; where there is none, or another version of it was read before, nothing lasts."""
+        if snapshot is None or self.snapshots.setdefault(snapshot.member.id, snapshot).version != snapshot.version:
+            self.lasts = False
+
+    def counted(self, ids: Ids, counts: tuple[int, ...]) -> None:
+        """Note what counters stood at."""
+        self.lasts = self.lasts and self._counters.setdefault(ids, counts) == counts
+
+    def emptied(self, pools: Pools, empty: frozenset[str]) -> None:
+        """Note which of a programme's pools had no code to give."""
+        self.lasts = self.lasts and self._pools.setdefault(pools, empty) == empty
+
+    def listed(self, audience: str, lists: frozenset[str]) -> None:
+        """Note the lists that a member was on."""
+        self.lasts = self.lasts and self._lists.setdefault(audience, lists) == lists
+
+    def rests(self) -> Rests:
+        """Return what the answer rests on."""
+        versions = {member: snapshot.version for member, snapshot in self.snapshots.items()}
+        return Rests(versions, self._counters, self._pools, self._lists)
+
+
+@contextmanager
+def proving() -> Iterator[Proof]:
+    """Note what is read within the block, and in the tasks that it starts."""
+    proof = Proof()
+    token = _current.set(proof)
+    try:
+        yield proof
+    finally:
+        _current.reset(token)
+
+
+def noted() -> Proof | None:
+    """Return where to note what is read now; None where nobody wants to know."""
+    return _current.get()
+
+
+def note_once() -> None:
+    """Note a read that is not proved again: the answer is for this once."""
+    proof = _current.get()
+    if proof is not None:
+        proof.lasts = False
+
+
+def note_time() -> None:
+    """Note that the answer depends on the moment."""
+    proof = _current.get()
+    if proof is not None:
+        proof.timed = True
