@@ -35,6 +35,7 @@ from loyalty.refund import take_back
 from loyalty.refusal import Refusal, RefusalCode
 from loyalty.supply import NO_FACTS, NO_NEEDS, Facts, Needs, joined
 from loyalty.taking import needs_of_rewards
+from loyalty.value import quick
 
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 
@@ -53,6 +54,7 @@ class Enrol:
     cause: Cause
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
     """Count an event. For a refund, `bought` is the purchase that it takes back, None where there is no such."""

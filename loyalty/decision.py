@@ -9,8 +9,10 @@ from loyalty.ledger import Record
 from loyalty.member import Member
 from loyalty.order import Order
 from loyalty.supply import CodeMove, CounterKey
+from loyalty.value import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The member's next version with its record.

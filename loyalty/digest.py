@@ -78,4 +78,4 @@ def exact_digest(content: Mapping[str, Any], *, after: str = "") -> str:
         text = orjson.dumps(content, _plain, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
     except orjson.JSONEncodeError:  # a whole number of more than 64 bits
         return content_digest(content, after=after)
-    return sha256(b"%b\n%b" % (after.encode(), text)).hexdigest()
+    return sha256(f"{after}\n".encode() + text).hexdigest()

@@ -370,6 +370,8 @@ class Draft:
             self.notice(told, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
 
     def _notice_standing(self) -> None:
+        if self.member.standing.tier == self._before.standing.tier:
+            return
         before, after = (self.programme.tier(who.standing.tier) for who in (self._before, self.member))
         if after.rank != before.rank:
             risen = after.rank > before.rank
@@ -501,6 +503,9 @@ class Draft:
         change(self.member, balances=balances, lots=lots)
 
     def _expire_overdue(self) -> None:
+        first = self.member.lots.first_end()
+        if first is None or first >= self.today:
+            return
         for lot in overdue(self.member.lots, self.today):
             last_day = lot.key.expires_on or self.today
             self._post(

@@ -8,6 +8,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from loyalty.value import quick
+
 PURCHASE = "purchase"
 REFUND = "refund"
 ENROLMENT = "enrolment"
@@ -31,6 +33,7 @@ class Channel(StrEnum):
     SYSTEM = "SYSTEM"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
     """One line of a receipt; `amount` is what was paid for all of its `quantity`."""
@@ -42,6 +45,7 @@ class PurchaseLine:
     brand: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Purchase:
     """A receipt. `total` is what was paid; lines may be missing, or differ from it by a basket discount."""
@@ -51,6 +55,7 @@ class Purchase:
     lines: tuple[PurchaseLine, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Event:
     """One engaging event as a sender told it. `key` is unique per sender."""
@@ -67,6 +72,7 @@ class Event:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Grant:
     """What one rule gave for one event, spread over its lines (one part where it has none).
@@ -88,6 +94,7 @@ class Grant:
 NOTHING = Fraction(0)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CountedEvent:
     """An event that was counted, as far as a later refund needs it.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from loyalty.value import quick
+
 
 class Reason(StrEnum):
     """What decided over one rule for one event."""
@@ -35,6 +37,7 @@ class Reason(StrEnum):
     OUT_OF_STOCK = "out_of_stock"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What one rule gave for one event, and why.

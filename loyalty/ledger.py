@@ -18,6 +18,7 @@ from loyalty.digest import exact_digest, plain_moment
 from loyalty.event import Channel
 from loyalty.explanation import Explanation
 from loyalty.notice import Notice
+from loyalty.value import quick
 
 
 class Account(StrEnum):
@@ -52,6 +53,7 @@ class EntryKind(StrEnum):
     __hash__ = str.__hash__  # see Account
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class LotKey:
     """Which lot: the day its points were earned, and the last day they may be spent (None: for ever)."""
@@ -60,6 +62,7 @@ class LotKey:
     expires_on: date | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Posting:
     """`points` more (or fewer) on one account; on `available` and `expired`, of one lot.
@@ -72,6 +75,7 @@ class Posting:
     lot: LotKey | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One movement, as a shopper sees it. `points` is the change of the available balance, `balance` what it became."""
@@ -99,6 +103,7 @@ class Entry:
             raise ValueError(f"the entry says {self.points} points, its postings move {moved}")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A member's tier: since when, and until when at the least (None: without end)."""
@@ -108,6 +113,7 @@ class Standing:
     until: datetime | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Who asked for a change: the operation, the actor's role and subject, the caller's key, and a reason if due."""
@@ -119,6 +125,7 @@ class Cause:
     reason: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Record:
     """All that one version of a member changed. `qualified` adds points to days of the qualification.

@@ -13,6 +13,7 @@ from typing import overload
 
 from loyalty.calendar import day_from
 from loyalty.ledger import LotKey
+from loyalty.value import quick
 
 EXPIRED_LOT_KEPT_DAYS = 400
 
@@ -24,6 +25,7 @@ _DAY_MASK = (1 << _DAY_BITS) - 1
 _NEVER = (1 << 31) - 1
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Lot:
     """Points earned on one day with one expiry. `expired` is how many of them lapsed, told to later refunds."""

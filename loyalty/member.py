@@ -12,11 +12,13 @@ from loyalty.hold import Hold
 from loyalty.ledger import Account, Standing
 from loyalty.lot import NO_LOTS, Lots
 from loyalty.offer import UNTOUCHED, OfferUse
+from loyalty.value import quick
 
 # What a frozen dataclass itself uses.
 _set = object.__setattr__
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Profile:
     """Who a member is. Every field may be missing but the locale that messages are written in.
@@ -39,6 +41,7 @@ class Profile:
         return sum(value is not None for value in fields) / len(fields)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Member:
     """The state of one member at one version.

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from loyalty.value import quick
+
 
 class NoticeKind(StrEnum):
     """What can have happened."""
@@ -34,6 +36,7 @@ class NoticeKind(StrEnum):
     REWARD_GRANTED = "reward_granted"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One thing that happened. `params` name what it happened to: `points`, `tier`, `offer`, `reward`, `order`."""

@@ -136,13 +136,16 @@ def _reached_on(programme: Programme, days: Days, tier: Tier, day: date) -> bool
     return _counted_on(programme, days, day) >= tier.threshold
 
 
-def _counted_on(programme: Programme, days: Days, day: date) -> int:
-    """Return the points that counted towards a tier at the end of `day`."""
-    kind = programme.qualification.kind
+def _counted_on(programme: Programme, days: Days, day: date, *, since: date | None = None) -> int:
+    """Return the points that counted towards a tier at the end of `day`: at most so many did on each day from `since`.
+
+    Without `since`, exactly so many did on `day`.
+    """
+    kind, first = programme.qualification.kind, since or day
     if kind is QualificationKind.ROLLING:
-        return _rolling_sum(days, programme.qualification.months, day)
-    first = _year_start(day, programme.qualification.starts) if kind is QualificationKind.CALENDAR_YEAR else None
-    return days.total(first, day + timedelta(days=1))
+        return days.total(first_within(first, programme.qualification.months), day + timedelta(days=1))
+    start = _year_start(first, programme.qualification.starts) if kind is QualificationKind.CALENDAR_YEAR else None
+    return days.total(start, day + timedelta(days=1))
 
 
 def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
@@ -222,13 +225,15 @@ def _steady(programme: Programme, standing: Standing, days: Days, now: datetime)
     if tier.rank and last <= day_of(standing.since, programme.zone):
         return None
     # The day before the last, too: what was told of it ahead of its time, by a till whose clock is fast, counts by now.
-    newest = [day for day in (last, days.before(last)) if day is not None]
-    counted = [_counted_on(programme, days, day) for day in newest]
+    previous = days.before(last)
     following = programme.tiers[tier.rank + 1 : tier.rank + 2]
-    if following and max(counted) >= following[0].threshold:
+    if following and _counted_on(programme, days, last, since=previous) >= following[0].threshold:
         return None
-    met = next((day for day, points in zip(newest, counted, strict=True) if points >= tier.threshold), None)
-    if lasting or met is None:
+    if lasting:
+        return standing
+    newest = (last, previous) if previous is not None else (last,)
+    met = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
+    if met is None:
         return standing
     if qualification.kind is QualificationKind.CALENDAR_YEAR:
         this = _year_start(today, qualification.starts)

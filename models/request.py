@@ -11,12 +11,14 @@ from loyalty.order import Order
 from loyalty.programme import Programme
 from loyalty.redemption import RedeemOffer
 from loyalty.refusal import Refusal
+from loyalty.value import quick
 from models.key import event_key, identity_key, joined
 from models.snapshot import Snapshot
 
 EVENT_OPERATION = "event"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Request:
     """A command on its way to be committed. `digest` is that of what the caller sent, None for the system's own.
@@ -70,6 +72,7 @@ class Request:
         return {identity_key(self.programme.key, kind, value): kind for kind, value in claims.items() if value}
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What was committed; `replayed` where the key had been counted before and nothing changed.

@@ -21,6 +21,7 @@ from loyalty.ledger import Entry, EntryKind, Record
 from loyalty.member import Member, due_at
 from loyalty.notice import Notice
 from loyalty.taste import NO_TASTE, Taste, learn_plain
+from loyalty.value import quick
 from models.codec import (
     Document,
     explanation_of,
@@ -36,6 +37,7 @@ RECENT_ENTRIES = 20
 NO_TASTE_TEXT = b""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EntryView:
     """An entry as readers see it, with its place in the ledger: `index` is its place within its version."""
@@ -107,6 +109,7 @@ class Rows(Sequence[Row]):
         return Rows(b"[" + BETWEEN_ROWS.join(texts) + b"]")
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now.
