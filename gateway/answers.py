@@ -69,10 +69,11 @@ class Answers:
 
     def keep(self, key: Key, body: bytes, name: str | None, *, turn: int, proof: Proof, context: Context) -> None:
         """Keep an answer, unless it is for this once; `turn` is what it was when the answer was begun."""
-        if not proof.lasts or turn != self.turn or context.actor is None:
+        programme = self._programmes.find(context.actor.programme) if context.actor is not None else None
+        if not proof.lasts or turn != self.turn or programme is None:
             return
         now = self._clock()
-        until = valid_until(proof, context.programme(), now)
+        until = valid_until(proof, programme, now)
         size = len(key[0]) + len(body) + OVERHEAD_BYTES
         if (until is not None and until <= now) or size > self._bytes_max:
             return
