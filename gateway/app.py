@@ -95,16 +95,21 @@ async def running_services(
 
 
 class _Front:
-    """Takes queries and mutations straight to their endpoint; everything else goes through Starlette's routes."""
+    """Takes queries, mutations and sockets straight to their endpoints; all else goes through Starlette's routes."""
 
     def __init__(self, routed: Starlette) -> None:
         self._routed = routed
         self.graphql: ASGIApp = routed
+        self.live: ASGIApp = routed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        straight = scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] in GraphQLHttp.METHODS
-        await (self.graphql if straight else self._routed)(scope, receive, send)
+        """Serve one connection. What is between is kept in memory for as long as a socket is open."""
+        endpoint: ASGIApp = self._routed
+        if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] in GraphQLHttp.METHODS:
+            endpoint = self.graphql
+        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
+            endpoint = self.live
+        await endpoint(scope, receive, send)
 
 
 class Gateway:
@@ -163,10 +168,10 @@ class Gateway:
                     live=Live(executor, self.metrics),
                     answers=Answers(services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes),
                 )
-                self._front.graphql = GraphQLHttp(state)
+                self._front.graphql, self._front.live = GraphQLHttp(state), GraphQLWebSocket(state)
                 app.router.routes[:] = [
                     Route("/graphql", self._front.graphql, methods=GraphQLHttp.METHODS),
-                    WebSocketRoute("/graphql", GraphQLWebSocket(state)),
+                    WebSocketRoute("/graphql", self._front.live),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
                     *playground.routes(PLAYGROUND_DIST),
