@@ -51,6 +51,7 @@ class Catalogue:
         self._by_code: dict[str, str] = {}
         self._index: OfferIndex | None = None
         self._listed: set[str] = set()
+        self._limited_offers: dict[str, Offer] = {}
         self._limits: tuple[tuple[Reward, ...], tuple[str, ...], bool] | None = None
         self._edges: tuple[int, date, ZoneInfo, list[datetime]] | None = None
         self.instant_rewards = tuple(instant_rewards)
@@ -81,6 +82,11 @@ class Catalogue:
     def has_lists(self) -> bool:
         """Whether anything is for members of a list, so that it matters who is on one."""
         return bool(self._listed) or self._limited()[2]
+
+    @property
+    def limited_offers(self) -> Mapping[str, Offer]:
+        """The offers that all members together can use up, by key."""
+        return self._limited_offers
 
     @property
     def stocked(self) -> tuple[Reward, ...]:
@@ -148,6 +154,8 @@ class Catalogue:
         self._offers[offer.key] = offer
         if offer.audience.lists:
             self._listed.add(offer.key)
+        if offer.is_limited:
+            self._limited_offers[offer.key] = offer
         name = code_name(offer)
         if name is not None:
             self._by_code[name] = offer.key
@@ -159,6 +167,7 @@ class Catalogue:
         """Take an offer away, if it is there."""
         offer = self._offers.pop(key, None)
         self._listed.discard(key)
+        self._limited_offers.pop(key, None)
         if offer is None:
             return
         name = code_name(offer)

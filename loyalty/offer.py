@@ -142,6 +142,11 @@ class Offer:
         """The counter of what it has cost."""
         return CounterKey(Supply.BUDGET, self.key)
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether all members together can use it up."""
+        return self.uses_in_all is not None or self.budget is not None
+
     def counters(self) -> frozenset[CounterKey]:
         """Return the counters that limit it."""
         limited = {self.uses_counter: self.uses_in_all, self.budget_counter: self.budget}

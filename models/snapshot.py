@@ -55,6 +55,23 @@ class EntryView:
     label: str
     params: Mapping[str, str | int]
 
+    # As they are told, which is how rows store them: names and RFC 3339.
+
+    @property
+    def kind_told(self) -> EntryKind:
+        """The kind of movement."""
+        return self.kind
+
+    @property
+    def occurred_at_told(self) -> datetime:
+        """When it happened."""
+        return self.occurred_at
+
+    @property
+    def channel_told(self) -> Channel:
+        """Where it happened."""
+        return self.channel
+
 
 Row = list[Any]
 # Between two rows of the stored text. JSON allows the line's end here, and never within a row.
@@ -267,6 +284,23 @@ class RowView:
     def params(self) -> Mapping[str, str | int]:
         """What the label is about."""
         return cast("Mapping[str, str | int]", self._row[10])
+
+    # Stored as they are told: what would be made of them would only be turned back.
+
+    @property
+    def kind_told(self) -> str:
+        """The name of the kind of movement."""
+        return cast("str", self._row[3])
+
+    @property
+    def occurred_at_told(self) -> str:
+        """When it happened, in RFC 3339."""
+        return cast("str", self._row[6])
+
+    @property
+    def channel_told(self) -> str:
+        """The name of where it happened."""
+        return cast("str", self._row[7])
 
     def whole(self) -> EntryView:
         """Return all of it."""

@@ -9,18 +9,15 @@ from loyalty.event import Channel
 from loyalty.member import Member
 from loyalty.member_code import is_genuine, member_code, parts_of
 from loyalty.offer import CodeKind, Offer, OfferState, OfferUse, purchase_ref
-from loyalty.programme import Programme
 from loyalty.ranking import RankedOffer, rank_offers
 from loyalty.redemption import ActivateOffer, NoteOffers, RedeemOffer, unusable
 from loyalty.refusal import Refusal, RefusalCode
-from loyalty.shopper import MemberShopper
-from loyalty.supply import CounterKey
 from models.request import Outcome
-from models.snapshot import Snapshot
 from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context
 from resolvers.keys import key_refusal
 from resolvers.member import MemberKey, answered
+from resolvers.outlook import Outlook, limits_of, used_up_of
 
 ACTIVATE, REDEEM, NOTE = "activate", "redeem", "note-offers"
 TEXT_LENGTH_MAX = 200
@@ -41,18 +38,9 @@ class Redeemed:
     occurred_at: datetime | None = None
 
 
-async def shopper_of(context: Context, snapshot: Snapshot) -> MemberShopper:
-    """Return a member as audiences see it; the lists are read only where something is for a list."""
-    programme, member = context.programme(), snapshot.member
-    lists: frozenset[str] = frozenset()
-    if programme.catalogue.has_lists:
-        lists = await answered(context.services.reader.lists(programme.key, member.id))
-    return MemberShopper(member, programme, lists, context.now())
-
-
 async def ranked(
     context: Context,
-    snapshot: Snapshot,
+    outlook: Outlook,
     *,
     channel: Channel | None,
     states: AbstractSet[OfferState] | None,
@@ -61,48 +49,47 @@ async def ranked(
 ) -> tuple[list[RankedOffer], bool]:
     """Return a page of a member's offers, best first, and whether there are more.
 
-    What all members together have used up is left out; its counters are read for the offers of the page alone.
+    What all members together have used up is left out. Where a programme limits many offers, the counters are read for
+    the offers of the page alone.
     """
-    programme = context.programme()
-    shopper, taste = await shopper_of(context, snapshot), snapshot.taste
+    programme, member = context.programme(), outlook.snapshot.member
+    shopper, taste = await outlook.shopper(), outlook.taste
 
     def page_without(used_up: AbstractSet[str]) -> tuple[list[RankedOffer], bool]:
         return rank_offers(
             programme.catalogue,
-            snapshot.member,
+            member,
             shopper,
             taste,
             channel=channel,
             now=context.now(),
             zone=programme.zone,
-            preferences=frozenset(snapshot.member.profile.preferences),
+            preferences=frozenset(member.profile.preferences),
             states=states,
             used_up=used_up,
             first=first,
             after=after,
         )
 
+    used_up: frozenset[str] | None = frozenset()
+    if programme.catalogue.limited_offers:
+        used_up = (await outlook.left()).used_up
+    if used_up is not None:
+        return page_without(used_up)
     known: set[str] = set()
-    used_up: frozenset[str] = frozenset()
+    used_up = frozenset()
     page, more = page_without(used_up)
-    while limited := [found.offer for found in page if found.offer.counters() and found.offer.key not in known]:
-        known.update(offer.key for offer in limited)
-        gone = await _used_up(context, programme, limited)
+    while limited := {
+        found.offer.key: found.offer for found in page if found.offer.is_limited and found.offer.key not in known
+    }:
+        known.update(limited)
+        limits = limits_of(limited)
+        gone = used_up_of(limits, await answered(context.services.reader.taken(programme.key, limits)))
         if not gone:
             break
         used_up |= gone
         page, more = page_without(used_up)
     return page, more
-
-
-async def _used_up(context: Context, programme: Programme, offers: list[Offer]) -> frozenset[str]:
-    limits: dict[CounterKey, tuple[str, int]] = {}
-    for offer in offers:
-        for counter, most in ((offer.uses_counter, offer.uses_in_all), (offer.budget_counter, offer.budget)):
-            if most is not None:
-                limits[counter] = (offer.key, most)
-    taken = await answered(context.services.reader.taken(programme.key, limits))
-    return frozenset(limits[counter][0] for counter, count in taken.items() if count >= limits[counter][1])
 
 
 def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, state: OfferState) -> str | None:

@@ -19,7 +19,7 @@ from models.snapshot import Snapshot
 from resolvers.context import Context
 from resolvers.fault import BadInput
 from resolvers.member import answered
-from resolvers.offer import shopper_of
+from resolvers.outlook import Outlook
 
 APPOINTMENTS_SEARCHED_MAX = 500
 
@@ -99,7 +99,7 @@ def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[date
 
 async def ranked(
     context: Context,
-    snapshot: Snapshot,
+    outlook: Outlook,
     *,
     channel: Channel | None,
     category: str | None,
@@ -108,20 +108,14 @@ async def ranked(
     after: tuple[int, str] | None,
 ) -> tuple[list[tuple[RankedReward, Standing]], bool]:
     """Return a page of the rewards of a member, best first, and whether there are more."""
-    programme, now = context.programme(), context.now()
-    shopper = await shopper_of(context, snapshot)
-    catalogue = programme.catalogue
-    counters = [reward.stock_counter for reward in catalogue.stocked]
-    taken, empty = await answered(context.services.reader.supply(programme.key, counters, catalogue.pools))
-    left = {
-        reward.key: max(0, (reward.stock or 0) - count) for reward, count in zip(catalogue.stocked, taken, strict=True)
-    }
+    programme, now, snapshot = context.programme(), context.now(), outlook.snapshot
+    shopper, left = await outlook.shopper(), await outlook.left()
 
     def standing(reward: Reward) -> Standing:
         if reward.is_plain:
             return Standing(reward, max(0, reward.points - snapshot.member.available), ())
-        found = _standing(reward, snapshot, programme, shopper, now=now, left=left.get(reward.key))
-        if reward.pool not in empty:
+        found = _standing(reward, snapshot, programme, shopper, now=now, left=left.pieces.get(reward.key))
+        if reward.pool not in left.empty_pools:
             return found
         return replace(found, reasons=(*found.reasons, Missing(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
 
@@ -129,7 +123,7 @@ async def ranked(
         programme.catalogue,
         snapshot.member,
         shopper,
-        snapshot.taste,
+        outlook.taste,
         channel=channel,
         now=now,
         zone=programme.zone,

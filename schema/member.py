@@ -16,6 +16,7 @@ from resolvers import reward as rewards
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.member import answered
+from resolvers.outlook import Outlook
 from resolvers.personal_data import masked_email, masked_name, masked_phone
 from schema.access import REACHED, field, only, resolver
 from schema.enums import Channel, EntryKind, OfferState
@@ -184,7 +185,7 @@ class LedgerEntry(Node):
     @resolver(REACHED)
     def kind(self) -> EntryKind:
         """Return what kind of movement it was."""
-        return self.view.kind
+        return self.view.kind_told
 
     @resolver(REACHED, description="Signed change of the available balance.")
     def points(self) -> int:
@@ -204,7 +205,7 @@ class LedgerEntry(Node):
     @resolver(REACHED)
     def occurred_at(self) -> datetime:
         """Return when it happened."""
-        return self.view.occurred_at
+        return self.view.occurred_at_told
 
     @resolver(REACHED)
     def recorded_at(self) -> datetime:
@@ -214,7 +215,7 @@ class LedgerEntry(Node):
     @resolver(REACHED)
     def channel(self) -> Channel:
         """Return where it happened."""
-        return self.view.channel
+        return self.view.channel_told
 
     @resolver(REACHED, description="One line for the shopper, in the locale of the request.")
     def label(self) -> str:
@@ -266,6 +267,13 @@ class Member(Node):
         description="Grows by exactly one with every committed change of this member; the same on every channel.",
     )
     snapshot: strawberry.Private[Snapshot]
+    known_outlook: strawberry.Private[Outlook | None] = None
+
+    def outlook(self, context: Context) -> Outlook:
+        """Return what offers and rewards are worked out from: once for both."""
+        if self.known_outlook is None:
+            self.known_outlook = Outlook(context, self.snapshot)
+        return self.known_outlook
 
     @resolver(PERSONAL)
     def profile(self, info: Info) -> Profile:
@@ -313,7 +321,7 @@ class Member(Node):
         on = channel or context.channel
         page, has_more = await offers.ranked(
             context,
-            self.snapshot,
+            self.outlook(context),
             channel=on,
             states=frozenset(states) if states else None,
             first=page_size(context, first),
@@ -342,7 +350,7 @@ class Member(Node):
         on = channel or context.channel
         page, has_more = await rewards.ranked(
             context,
-            self.snapshot,
+            self.outlook(context),
             channel=on,
             category=category or None,
             eligible=eligible if isinstance(eligible, bool) else None,

@@ -35,8 +35,10 @@ def parse_date_time(value: Any) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def serialize_date_time(value: datetime) -> str:
-    """Write a moment in UTC, with its offset."""
+def serialize_date_time(value: datetime | str) -> str:
+    """Write a moment in UTC, with its offset; what is stored as it is told is told as it is stored."""
+    if isinstance(value, str):
+        return value
     return value.isoformat() if value.tzinfo is UTC else value.astimezone(UTC).isoformat()
 
 

@@ -23,7 +23,7 @@ class EnumFunction:
     def __call__(self, value: Any) -> Any:
         """Return the name of a value."""
         name = self._complete(value)
-        if isinstance(value, Enum) and name is not None:
+        if isinstance(value, Enum | str) and name is not None:
             self.known.setdefault(value.__class__, {})[value] = name
         return name
 

@@ -1,6 +1,5 @@
 """Compiled operations beside graphql-core's, on a schema whose values fail in every way that values can fail."""
 
-import asyncio
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -32,8 +31,6 @@ from graphql import (
     GraphQLUnionType,
     OperationType,
     execute,
-    parse,
-    validate,
 )
 from graphql.execution.executor import Executor
 from support.operations import Operations
@@ -369,7 +366,7 @@ async def test_compiled_operations_answer_as_graphql_core_does(kind: OperationTy
                     document,
                     lambda: Box(f"{seed}.{turn}", faults, "Box"),
                     variables,
-                    denied,  # noqa: B023
+                    denied,
                 )
                 assert ours == core, f"{document.loc.source.body}\n{variables}"
             assert not compiled.left_to_core

@@ -15,7 +15,7 @@ from loyalty.ledger import Account, Standing
 from loyalty.member import Member, Profile
 from loyalty.offer import Audience, Offer, OfferKind, OfferState, OfferUse, state_of
 from loyalty.offer_index import OfferIndex
-from loyalty.ranking import Motive, RankedOffer, Liking, offer_score, rank_offers, rank_rewards
+from loyalty.ranking import Liking, Motive, RankedOffer, offer_score, rank_offers, rank_rewards
 from loyalty.reward import Reward, RewardKind
 from loyalty.taste import NO_TASTE, Taste
 from loyalty.text import Text

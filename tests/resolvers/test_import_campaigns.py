@@ -14,6 +14,7 @@ from resolvers.enrol import Newcomer, enrol
 from resolvers.import_campaigns import card_of, import_campaigns, offer_key
 from resolvers.import_journey import importer, shift_of
 from resolvers.offer import ranked
+from resolvers.outlook import Outlook
 
 
 async def enrolled(context: Context, households: list[int]) -> dict[int, str]:
@@ -53,7 +54,9 @@ async def test_all_redemptions_are_replayed_campaign_by_campaign(shop: Shop) -> 
     )
     snapshot = await shop.services.reader.member("grocer", members[twice[0]])
     assert snapshot is not None
-    page, _ = await ranked(context, snapshot, channel=None, states={OfferState.REDEEMED}, first=100, after=None)
+    page, _ = await ranked(
+        context, Outlook(context, snapshot), channel=None, states={OfferState.REDEEMED}, first=100, after=None
+    )
     assert offer_key(twice[1], twice[2]) in {found.offer.key for found in page}
 
 

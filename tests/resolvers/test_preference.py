@@ -11,6 +11,7 @@ from models.request import Committed, Outcome
 from resolvers.actor import Role
 from resolvers.member import MemberKey
 from resolvers.offer import ranked
+from resolvers.outlook import Outlook
 from resolvers.preference import set_preferences
 
 
@@ -23,7 +24,7 @@ async def say(shop: Shop, member: str, *topics: str, **about: Any) -> Outcome:
 async def first_offer(shop: Shop, told: Committed) -> tuple[str, Motive]:
     """Return the member's first offer, and why it is first."""
     context = shop.context(Role.MEMBER, member=told.snapshot.member.id)
-    page, _ = await ranked(context, told.snapshot, channel=None, states=None, first=1, after=None)
+    page, _ = await ranked(context, Outlook(context, told.snapshot), channel=None, states=None, first=1, after=None)
     return page[0].offer.key, page[0].motive
 
 

@@ -12,6 +12,7 @@ from models.snapshot import Snapshot
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import BadInput
+from resolvers.outlook import Outlook
 from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
@@ -20,7 +21,7 @@ TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 async def standings(shop: Corner, member: str, **about: Any) -> dict[str, Standing]:
     context = shop.context(Role.MEMBER, member=member)
     told: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
-    page, more = await ranked(context, await seen(shop, member), **told)
+    page, more = await ranked(context, Outlook(context, await seen(shop, member)), **told)
     assert not more
     return {found.reward.key: standing for found, standing in page}
 
