@@ -40,9 +40,10 @@ schema: install ## Write schema/schema.graphql and docs/rights.md from the code
 	$(BIN)/carillon schema > schema/schema.graphql
 	$(BIN)/carillon schema --rights > docs/rights.md
 
-$(BENCH_STAMP): $(STAMP) requirements-bench.lock bench/peers/package-lock.json
+$(BENCH_STAMP): $(STAMP) requirements-bench.lock bench/peers/package-lock.json bench/peers/live-node/package-lock.json
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	cd bench/peers && npm ci --silent --ignore-scripts
+	cd bench/peers/live-node && npm ci --silent --ignore-scripts
 	touch $@
 
 bench-install: $(BENCH_STAMP) ## Install the peers that are measured beside Carillon (needs Node 20.19 and wrk)

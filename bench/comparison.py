@@ -31,7 +31,7 @@ def _row(one: Measured, own: float | None) -> list[str]:
         KINDS[one.server].title,
         f"{one.per_second:,.0f}",
         f"{min(rates):,.0f} to {max(rates):,.0f}",
-        f"{own / one.per_second:.2f} x" if own is not None and one.server != CARILLON_KEY else "",
+        f"{own / one.per_second:.2f} x" if own is not None and one.per_second and one.server != CARILLON_KEY else "",
         f"{middle['p50_ms']:.1f}",
         f"{middle['p99_ms']:.1f}",
         f"{middle['server_cpu']:.0%}",

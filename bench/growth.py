@@ -1,31 +1,32 @@
 """`python -m bench.growth`: what a request and an event cost with 1,000 members, and with a thousand times as many.
 
-One mongod with a cache of its own bounded size; the gateway is started anew at each size. Members beyond LEDGERS have
-their snapshot and their number, but no ledger: nothing that is measured reads it, and a million ledgers are 26 GB.
+Each size has a database of its own on one mongod, and a gateway of its own; the sizes are measured in turn, round by
+round. Members beyond LEDGERS have their snapshot and their number, but no ledger: nothing that is measured reads it,
+and a million ledgers are 26 GB.
 """
 
 import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 import orjson
 import uvloop
 
-from bench.events import SINGLE_CONNECTIONS, whole
+from bench.events import SINGLE_CONNECTIONS, EventRound, whole
 from bench.http import BenchError
-from bench.measure import COLD, WARM, Bench, Load
+from bench.measure import COLD, WARM, Bench, Load, Round
 from bench.members import PROTOTYPES
 from bench.operations import BatchTill, Till
-from bench.processes import Stolen, usage
+from bench.processes import Stolen, leave_in_order, usage
 from bench.report import RESULTS, machine_of
-from bench.servers import CARILLON_KEY, running
-from bench.world import World, running_world
+from bench.servers import CARILLON_KEY, Server, running
+from bench.world import World, another, running_world
 from bench.wrk import require_wrk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -34,6 +35,7 @@ COLD_MAX = 50_000
 CONNECTIONS, BATCH_CONNECTIONS = 16, 4
 LOADS = (Load("home", WARM, CONNECTIONS), Load("home", COLD, CONNECTIONS), Load("kiosk", COLD, CONNECTIONS))
 MIB = 2**20
+EVENTS = (("single events", Till, SINGLE_CONNECTIONS), ("events in batches", BatchTill, BATCH_CONNECTIONS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,24 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """So many members in a database of their own, and the gateway that serves them. Memory and disk in MiB.
+
+    `made_seconds` is how long inserting took; `mongod_mib` and `disk_mib` are of all databases up to this one.
+    """
+
+    members: int
+    world: World
+    server: Server
+    bench: Bench
+    made_seconds: float
+    mongod_mib: float
+    disk_mib: float
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
-    """What was measured with so many members; memory and disk in MiB, `made_seconds` is how long inserting took."""
+    """What was measured with so many members; memory and disk in MiB."""
 
     members: int
     made_seconds: float
@@ -69,40 +87,71 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _events(world: World, server: Any, asked: argparse.Namespace) -> dict[str, Figure]:
-    figures: dict[str, Figure] = {}
-    for name, make, connections in (
-        ("single events", Till, SINGLE_CONNECTIONS),
-        ("events in batches", BatchTill, BATCH_CONNECTIONS),
-    ):
-        rounds = [
-            await whole(world, server, make, connections=connections, seconds=asked.seconds, seed=seed)
-            for seed in range(asked.rounds)
-        ]
-        figures[name] = Figure(
-            median(one.per_second for one in rounds),
-            median(one.latency.p99_ms for one in rounds),
-            median(one.server_us for one in rounds),
-        )
+async def _site(base: World, members: int, asked: argparse.Namespace, stack: AsyncExitStack) -> Site:
+    """Make so many members, and start a gateway for them."""
+    world = await stack.enter_async_context(another(base, f"carillon_{members}"))
+    made_seconds = await world.grow(members, with_ledger=LEDGERS)
+    mongod_mib, disk_mib = usage(world.mongod_pid).rss_mib, await asyncio.to_thread(_disk_mib, world.place)
+    server = await stack.enter_async_context(running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()))
+    bench = Bench(world, {CARILLON_KEY: server}, seconds=asked.seconds, cold_max=COLD_MAX)
+    print(f"{members:,} members made in {made_seconds:.0f} s", file=sys.stderr)
+    return Site(members, world, server, bench, made_seconds, mongod_mib, disk_mib)
+
+
+async def _reads(sites: Sequence[Site], rounds: int) -> dict[int, dict[str, Figure]]:
+    """Measure the reads, size by size in each round, so that a bad moment touches all sizes alike."""
+    figures: dict[int, dict[str, Figure]] = {site.members: {} for site in sites}
+    for load in LOADS:
+        for site in sites:
+            await site.bench.begin(load)
+        done: dict[int, list[Round]] = {site.members: [] for site in sites}
+        for number in range(rounds):
+            for site in sites:
+                which = f"{number + 1}/{rounds} with {site.members:,} members"
+                done[site.members].append(await site.bench.round(load, site.server, which))
+        for members, each in done.items():
+            figures[members][load.name] = Figure(
+                median(one.per_second for one in each),
+                median(one.p99_ms for one in each),
+                median(one.server_us for one in each),
+            )
     return figures
 
 
-async def _size(world: World, members: int, asked: argparse.Namespace) -> Size:
-    made_seconds = await world.grow(members, with_ledger=LEDGERS)
-    async with running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()) as server:
-        bench = Bench(world, {CARILLON_KEY: server}, seconds=asked.seconds, cold_max=COLD_MAX)
-        figures = {
-            one.load.name: Figure(
-                one.per_second,
-                median(each.p99_ms for each in one.rounds),
-                median(each.server_us for each in one.rounds),
+async def _events(sites: Sequence[Site], rounds: int, seconds: float) -> dict[int, dict[str, Figure]]:
+    figures: dict[int, dict[str, Figure]] = {site.members: {} for site in sites}
+    for name, make, connections in EVENTS:
+        done: dict[int, list[EventRound]] = {site.members: [] for site in sites}
+        for seed in range(rounds):
+            for site in sites:
+                one = await whole(site.world, site.server, make, connections=connections, seconds=seconds, seed=seed)
+                print(f"{name} with {site.members:,} members: {one.per_second:,.0f}/s", file=sys.stderr)
+                done[site.members].append(one)
+        for members, each in done.items():
+            figures[members][name] = Figure(
+                median(one.per_second for one in each),
+                median(one.latency.p99_ms for one in each),
+                median(one.server_us for one in each),
             )
-            for one in await bench.run(LOADS, asked.rounds)
-        }
-        figures |= await _events(world, server, asked)
-        gateway_mib, mongod_mib = server.usage().rss_mib, usage(world.mongod_pid).rss_mib
-    disk = await asyncio.to_thread(_disk_mib, world.place)
-    return Size(members, made_seconds, disk, gateway_mib, mongod_mib, figures)
+    return figures
+
+
+async def _measure(base: World, asked: argparse.Namespace) -> list[Size]:
+    async with AsyncExitStack() as stack:
+        sites = [await _site(base, size, asked, stack) for size in SIZES if size <= asked.most]
+        reads = await _reads(sites, asked.rounds)
+        events = await _events(sites, asked.rounds, asked.seconds)
+        return [
+            Size(
+                site.members,
+                site.made_seconds,
+                site.disk_mib,
+                site.server.usage().rss_mib,
+                site.mongod_mib,
+                {**reads[site.members], **events[site.members]},
+            )
+            for site in sites
+        ]
 
 
 def _disk_mib(place: Path) -> float:
@@ -113,7 +162,7 @@ def markdown(sizes: Sequence[Size], described: dict[str, str]) -> str:
     """Return the growth as Markdown: each figure, and in brackets how many times that of the first size it is."""
     names, first = [*sizes[0].figures], sizes[0]
     head = ["members", *(f"{name}, per second" for name in names), *(f"{name}, us CPU" for name in names)]
-    head += ["gateway MiB", "mongod MiB", "disk MiB", "made in s"]
+    head += ["gateway MiB", "mongod so far MiB", "disk so far MiB", "made in s"]
     lines = ["| " + " | ".join(head) + " |", "|" + " ---: |" * len(head)]
     for size in sizes:
         cells = [f"{size.members:,}"]
@@ -129,12 +178,10 @@ def markdown(sizes: Sequence[Size], described: dict[str, str]) -> str:
 async def growth(asked: argparse.Namespace) -> None:
     """Measure at each size, and report."""
     require_wrk()
-    sizes: list[Size] = []
+    leave_in_order()
     async with running_world(0, usual=asked.prototypes, cache_gib=asked.cache_gib) as world:
         watch, described = Stolen(), await machine_of(world.database)
-        for members in (size for size in SIZES if size <= asked.most):
-            sizes.append(await _size(world, members, asked))
-            print(f"{members:,} members: {orjson.dumps(asdict(sizes[-1])).decode()}", file=sys.stderr)
+        sizes = await _measure(world, asked)
         described["mongod's cache"] = f"{asked.cache_gib} GiB"
         described["CPU time that the host took away"] = f"{watch.share():.0%}"
     text = markdown(sizes, described)

@@ -1,263 +1,381 @@
-"""Live deliveries: members' sockets on one side, a till on the other, and every update expected on every socket.
+"""Live updates: `python -m bench.live` compares Carillon with graphql-ws on Node, Strawberry as it comes, bare sends.
 
-Each of the till's connections records an event, waits until it has reached every socket of its member, and records the
-next: one connection shows how long an update takes on its way, several show how many are delivered in a second.
+All are told the same changes by the same writer on the same mongod, with the same sockets (graphql-transport-ws, a
+valid token on each, the same query), and what they send is compared. The rate of changes rises until updates are late
+(p99 over LATE_MS, from the moment before the write to the arrival on the socket) or missing; the highest rate that was
+sustained counts. Rounds are interleaved, each figure is the median.
 """
 
+import argparse
 import asyncio
-import base64
-import secrets
-import struct
-from collections import defaultdict
-from dataclasses import dataclass, field
-from random import Random
-from time import perf_counter
-from typing import Any, cast
+import os
+import platform
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from math import ceil
+from pathlib import Path
+from statistics import median
+from typing import Any
 
 import orjson
+import uvloop
 
-from bench.gateway import Member, Site
-from bench.http import HEAD_END, BenchError, Connection
-from bench.load import WARM_UP_SHARE, Latency, Round, Stopwatch, data_of, together
-from bench.operations import LIVE, Till
+from bench.http import BenchError
+from bench.live_servers import SERVERS, Helper, Server, helping, running, usage
+from bench.live_till import run_live
+from bench.live_world import DATABASE, World, running_world
+from bench.operations import LIVE
 
-OPENED_AT_ONCE = 50
-ARRIVAL_SECONDS_MAX = 30
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-WHOLE = 0x80
-SHORT_MAX, MEDIUM = 125, 126
+__all__ = ["run_live"]
+
+LATE_MS = 50.0
+KEPT_UP_SHARE = 0.95
+ARRIVAL_SECONDS_MAX = 8
+FAILED_MAX = 2
+FEW, MANY = 10, 500
+VERSIONS_FEW, VERSIONS_MANY = 600, 60
+STEPS = {
+    # Changes a second. Each goes to 100 sockets of 1,000 where there are few members, to 2 where there are many.
+    FEW: (25, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 800, 900),
+    MANY: (125, 250, 500, 750, 1000, 1500, 2000, 2500, 3000, 3500),
+}
+BEGIN = {
+    FEW: {"carillon": 300, "graphql-ws": 50, "strawberry": 25, "bare": 300},
+    MANY: {"carillon": 250, "graphql-ws": 250, "strawberry": 125, "bare": 250},
+}
+QUIET_RATE = 20
+HELD_SECONDS = 5.0
+WARM_UP_RATE, WARM_UP_SECONDS = 50, 2
+RESULTS = Path(__file__).parent / "results"
+HEAD = (
+    *("sockets", "members", "server", "deliveries/s sustained", "least to most", "ratio to graphql-ws"),
+    *("p50 ms", "p99 ms", "server CPU", "CPU µs a delivery"),
+    *("write to device when quiet: p50, p99 ms", "commit to device when quiet: p50, p99 ms", "KiB a socket"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What happened at one rate of changes; milliseconds, deliveries a second, CPU in shares of one core."""
+
+    rate: int
+    deliveries: int
+    missing: int
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    after_commit_p50_ms: float
+    after_commit_p99_ms: float
+    kept_up: float
+    server_cpu: float
+    client_cpu: float
+    mongod_cpu: float
+
+    @property
+    def is_sustained(self) -> bool:
+        """Say whether everything arrived, in time, at the rate that was asked for."""
+        return not self.missing and self.p99_ms <= LATE_MS and self.kept_up >= KEPT_UP_SHARE
 
 
 @dataclass(slots=True)
-class _Delivery:
-    """One version of one member on its way to the member's sockets: the moments at which it arrived."""
+class Turn:
+    """One server's turn in a round: its steps, and its memory."""
 
-    moments: list[float] = field(default_factory=list)
-    complete: asyncio.Event = field(default_factory=asyncio.Event)
+    server: str
+    members: int
+    sockets: int
+    steps: list[Step] = field(default_factory=list)
+    base_kib: float = 0
+    socket_kib: float = 0
+    open_seconds: float = 0
 
+    @property
+    def best(self) -> Step | None:
+        """The highest rate that was sustained."""
+        return max((one for one in self.steps if one.is_sustained), key=lambda one: one.per_second, default=None)
 
-class Audience:
-    """All sockets, and what has arrived on them."""
-
-    def __init__(self) -> None:
-        self.sockets: list[Socket] = []
-        self.watchers: defaultdict[Member, int] = defaultdict(int)
-        self.failure: BenchError | None = None
-        self._deliveries: defaultdict[tuple[Member, int], _Delivery] = defaultdict(_Delivery)
-
-    async def open(self, site: Site, sockets: int) -> None:
-        """Open so many sockets, the members in turn; each is subscribed and has its first state."""
-        for first in range(0, sockets, OPENED_AT_ONCE):
-            members = [site.members[n % len(site.members)] for n in range(first, min(first + OPENED_AT_ONCE, sockets))]
-            await together(*(self._open(site, member) for member in members))
-
-    async def _open(self, site: Site, member: Member) -> None:
-        socket = Socket(self, member, f"{site.host}:{site.port}")
-        await asyncio.get_running_loop().create_connection(lambda: socket, site.host, site.port)
-        self.sockets.append(socket)
-        self.watchers[member] += 1
-        await _within(socket.subscribed, "a socket had no first state")
-        self.check()
-
-    def close(self) -> None:
-        """Close all sockets."""
-        for socket in self.sockets:
-            socket.close()
-
-    def fail(self, why: str) -> None:
-        """End the measuring: something arrived that should not have, or the other way round."""
-        if self.failure is None:
-            self.failure = BenchError(why)
-        for delivery in self._deliveries.values():
-            delivery.complete.set()
-
-    def check(self) -> None:
-        """Raise what went wrong on any socket."""
-        if self.failure is not None:
-            raise self.failure
-
-    def arrived(self, member: Member, version: int, moment: float) -> None:
-        """Take note of an update on one socket."""
-        delivery = self._deliveries[member, version]
-        delivery.moments.append(moment)
-        if len(delivery.moments) == self.watchers[member]:
-            delivery.complete.set()
-
-    async def received(self, member: Member, version: int) -> list[float]:
-        """Wait until a version is on every socket of its member; return the moments at which it arrived."""
-        self.check()
-        delivery = self._deliveries[member, version]
-        await _within(delivery.complete, f"version {version} did not reach all {self.watchers[member]} sockets")
-        self.check()
-        del self._deliveries[member, version]
-        return delivery.moments
+    @property
+    def quiet(self) -> Step | None:
+        """The step at a rate that nobody has to hurry for."""
+        return next((one for one in self.steps if one.rate == QUIET_RATE), None)
 
 
-async def _within(event: asyncio.Event, missing: str) -> None:
-    if event.is_set():
-        return
-    try:
-        async with asyncio.timeout(ARRIVAL_SECONDS_MAX):
-            await event.wait()
-    except TimeoutError:
-        raise BenchError(f"{missing} within {ARRIVAL_SECONDS_MAX} s") from None
+def _read(file: Path) -> Any:
+    return orjson.loads(file.read_bytes())
 
 
-class Socket(asyncio.Protocol):
-    """A member's socket (graphql-transport-ws) that accepts each version once, in order, and nothing else."""
+def _rank(ranked: Sequence[float], share: float) -> float:
+    return ranked[ceil(share * len(ranked)) - 1] * 1000 if ranked else 0.0
 
-    def __init__(self, audience: Audience, member: Member, host: str) -> None:
-        self.subscribed = asyncio.Event()
-        self._audience, self._member, self._host = audience, member, host
-        self._buffer = bytearray()
-        self._upgraded = self._closing = False
-        self._version: int | None = None
-        self._transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a WebSocket."""
-        # uvloop's transports are not of asyncio's class.
-        self._transport = cast("asyncio.Transport", transport)
-        nonce = base64.b64encode(secrets.token_bytes(16)).decode()
-        head = (
-            *("GET /graphql HTTP/1.1", f"host: {self._host}", "upgrade: websocket", "connection: upgrade"),
-            *("sec-websocket-version: 13", f"sec-websocket-key: {nonce}"),
-            *("sec-websocket-protocol: graphql-transport-ws", "", ""),
+class Bench:
+    """Turns of servers in one world, with one writer."""
+
+    def __init__(self, world: World, writer: Helper, *, seconds: float) -> None:
+        self._world, self._writer, self.seconds = world, writer, seconds
+        self._versions: list[int] = []
+        self.samples: dict[str, dict[str, Any]] = {}
+
+    async def turn(self, key: str, members: int, sockets: int, rates: Sequence[int]) -> Turn:
+        """Start a server, open sockets on it, and let the rate rise until it does not keep up."""
+        await self._writer.ask(reset=True)
+        self._versions = [1] * len(self._world.members)
+        turn = Turn(key, members, sockets)
+        wanted, query = self._world.place / "sockets.json", self._world.place / "query.graphql"
+        tokens = [[n % members, self._world.token(n % members, n)] for n in range(sockets)]
+        wanted.write_bytes(orjson.dumps(tokens))
+        query.write_text(LIVE)
+        async with running(self._world, key) as server:
+            await asyncio.sleep(1)
+            base = usage(server.pid).rss_kib
+            async with helping("bench.live_client", (str(server.port), str(wanted), str(query))) as client:
+                opened = orjson.loads(await client.told())
+                if opened["faults"]:
+                    raise BenchError(f"{SERVERS[key][0]}: {opened['faults']}")
+                await asyncio.sleep(0.5)
+                turn.base_kib, turn.open_seconds = base, opened["seconds"]
+                turn.socket_kib = (usage(server.pid).rss_kib - base) / sockets
+                failed = 0
+                for rate in rates:
+                    step = await self._step(server, client, members, rate, len(turn.steps) == 0)
+                    turn.steps.append(step)
+                    print(_said(key, members, step), file=sys.stderr)
+                    failed = 0 if step.is_sustained else failed + 1
+                    if failed == FAILED_MAX or step.missing:
+                        break
+                file = self._world.place / "samples.json"
+                await client.ask(samples=str(file))
+                self.samples[key] = orjson.loads(file.read_bytes())
+        return turn
+
+    async def _step(self, server: Server, client: Helper, members: int, rate: int, warm: bool) -> Step:
+        file, report = self._world.place / "written.json", self._world.place / "report.json"
+        if warm:
+            # The first changes find everything cold: code that is compiled as it runs, connections, caches.
+            await self._write(client, members, WARM_UP_RATE, WARM_UP_SECONDS, file)
+            await client.ask(report=str(report))
+        pids = (server.pid, client.pid, self._world.mongod_pid)
+        before = [usage(pid).cpu_seconds for pid in pids]
+        left = await self._write(client, members, rate, self.seconds, file)
+        cpu = [usage(pid).cpu_seconds - b for pid, b in zip(pids, before, strict=True)]
+        await client.ask(report=str(report))
+        told = orjson.loads(report.read_bytes())
+        if told["faults"]:
+            raise BenchError(f"{SERVERS[server.key][0]}: {told['faults']}")
+        sent: dict[tuple[int, int], tuple[float, float]] = {}
+        bulks = _read(file)
+        for begun, acknowledged, replaced in bulks:
+            for member, version in replaced:
+                sent[member, version] = begun, acknowledged
+        late: list[float] = []
+        after: list[float] = []
+        last = 0.0
+        for member, first, moments in told["sockets"]:
+            for place, moment in enumerate(moments):
+                begun, acknowledged = sent[member, first + place]
+                late.append(moment - begun)
+                after.append(max(0.0, moment - acknowledged))
+            last = max(last, moments[-1]) if moments else last
+        late.sort()
+        after.sort()
+        took = max(last - bulks[0][0], self.seconds)
+        watching = [0] * members
+        for member, _, _ in told["sockets"]:
+            watching[member] += 1
+        expected = sum(watching[member] for member, _ in sent)
+        return Step(
+            rate=rate,
+            deliveries=len(late),
+            missing=expected - len(late) if left or len(late) != expected else 0,
+            per_second=len(late) / took,
+            p50_ms=_rank(late, 0.5),
+            p99_ms=_rank(late, 0.99),
+            after_commit_p50_ms=_rank(after, 0.5),
+            after_commit_p99_ms=_rank(after, 0.99),
+            kept_up=self.seconds / max(self.seconds, bulks[-1][1] - bulks[0][0]),
+            server_cpu=cpu[0] / took,
+            client_cpu=cpu[1] / took,
+            mongod_cpu=cpu[2] / took,
         )
-        self._transport.write("\r\n".join(head).encode())
 
-    def close(self) -> None:
-        """Close the socket."""
-        self._closing = True
-        if self._transport is not None:
-            self._frame(CLOSE, struct.pack("!H", 1000))
-            self._transport.close()
+    async def _write(self, client: Helper, members: int, rate: float, seconds: float, file: Path) -> int:
+        if await self._writer.ask(members=members, rate=rate, seconds=seconds, file=str(file)) != "done":
+            raise BenchError("the writer has no more versions: ask for fewer seconds or rates")
+        for _, _, replaced in _read(file):
+            for member, version in replaced:
+                self._versions[member] = version
+        answer = orjson.loads(await client.ask(until=self._versions, seconds=ARRIVAL_SECONDS_MAX))
+        return int(answer["left"])
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """A socket that the gateway drops loses updates."""
-        if not self._closing:
-            self._fail(f"a socket was lost ({exc or 'end of stream'})")
+    def compare(self) -> None:
+        """Compare what the servers sent, but for the bare one.
 
-    def _fail(self, why: str) -> None:
-        self._audience.fail(why)
-        self.subscribed.set()
-
-    def _frame(self, opcode: int, payload: bytes) -> None:
-        """Send a frame. Clients must mask theirs; a mask of zeros leaves the payload as it is."""
-        if self._transport is None:
+        Raises:
+            BenchError: one of them told something else.
+        """
+        known = {key: told for key, told in self.samples.items() if key != "bare"}
+        if len(known) < 2:  # noqa: PLR2004 - nothing to compare
             return
-        size = len(payload)
-        length = struct.pack("!B", WHOLE | size) if size <= SHORT_MAX else struct.pack("!BH", WHOLE | MEDIUM, size)
-        self._transport.write(bytes([WHOLE | opcode]) + length + bytes(4) + payload)
-
-    def _say(self, message: dict[str, Any]) -> None:
-        self._frame(TEXT, orjson.dumps(message))
-
-    def data_received(self, data: bytes) -> None:
-        """Take frames as they come."""
-        moment = perf_counter()
-        self._buffer += data
-        if not self._upgraded and not self._upgrade():
-            return
-        place = 0
-        while (frame := self._next_frame(place)) is not None:
-            first, start, place = frame
-            self._take(first, bytes(self._buffer[start:place]), moment)
-        del self._buffer[:place]
-
-    def _upgrade(self) -> bool:
-        end = self._buffer.find(HEAD_END)
-        if end < 0:
-            return False
-        if not self._buffer.startswith(b"HTTP/1.1 101"):
-            self._fail(f"no WebSocket: {bytes(self._buffer[:end]).decode(errors='replace')}")
-            return False
-        del self._buffer[: end + len(HEAD_END)]
-        self._upgraded = True
-        self._say({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._member.token}"}})
-        return True
-
-    def _next_frame(self, place: int) -> tuple[int, int, int] | None:
-        """Return the first byte of the frame at `place`, where its payload starts and ends; None until it is whole."""
-        buffer = self._buffer
-        start = place + 2
-        if len(buffer) < start:
-            return None
-        size = buffer[place + 1]
-        if size > SHORT_MAX:
-            width = 2 if size == MEDIUM else 8
-            start += width
-            size = int.from_bytes(buffer[start - width : start], "big")
-        return (buffer[place], start, start + size) if len(buffer) >= start + size else None
-
-    def _take(self, first: int, payload: bytes, moment: float) -> None:
-        if first == WHOLE | TEXT:
-            self._hear(orjson.loads(payload), moment)
-        elif first == WHOLE | PING:
-            self._frame(PONG, payload)
-        elif first == WHOLE | CLOSE:
-            code, reason = int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
-            if not self._closing:
-                self._fail(f"a socket was closed with {code} {reason}")
-        else:
-            self._fail(f"a frame that is not expected: {first:#x}")
-
-    def _hear(self, message: dict[str, Any], moment: float) -> None:
-        match message:
-            case {"type": "next", "payload": {"data": {"memberChanged": update}, **rest}} if "errors" not in rest:
-                self._update(update, moment)
-            case {"type": "connection_ack"}:
-                self._say({"type": "subscribe", "id": "1", "payload": {"query": LIVE}})
-            case _:
-                self._fail(f"not an update: {orjson.dumps(message)[:500].decode()}")
-
-    def _update(self, update: dict[str, Any], moment: float) -> None:
-        version = update["version"]
-        if self._version is None:
-            self.subscribed.set()
-        elif version != self._version + 1 or update["resync"] or not update["entries"]:
-            self._fail(f"after version {self._version} came {orjson.dumps(update)[:500].decode()}")
-        else:
-            self._audience.arrived(self._member, version, moment)
-        self._version = version
+        (first, expected), *others = known.items()
+        for key, told in others:
+            compared = 0
+            for member, messages in told.items():
+                by_version = {_version(one): orjson.loads(one)["payload"] for one in expected.get(member, ())}
+                for one in messages:
+                    version = _version(one)
+                    if version in by_version:
+                        compared += 1
+                        if orjson.loads(one)["payload"] != by_version[version]:
+                            raise BenchError(f"{key} and {first} tell version {version} of a member differently: {one}")
+            if not compared:
+                raise BenchError(f"nothing that {key} and {first} told could be compared")
 
 
-async def run_live(site: Site, *, connections: int, seconds: float, sockets: int, seed: int) -> Round:
-    """Measure deliveries to so many sockets; `connections` are those of the till.
+def _version(message: str) -> int:
+    return int(orjson.loads(message)["payload"]["data"]["memberChanged"]["version"])
 
-    Latencies are from sending a mutation (`latency`) and from its answer (`after_answer`) to each arrival.
-    """
-    audience, till, random = Audience(), Till(site, seed), Random(seed)
-    opened = [await Connection.open(site.host, site.port) for _ in range(connections)]
-    from_sending: list[float] = []
-    from_answer: list[float] = []
 
-    async def drive(connection: Connection, deadline: float) -> None:
-        watched = [*audience.watchers]
-        while (sent := perf_counter()) < deadline:
-            member = random.choice(watched)
-            ask = till.ask_for(member)
-            status, body = await connection.ask(ask.wire)
-            answered = perf_counter()
-            data = data_of(status, body)
-            ask.check(data)
-            moments = await audience.received(member, data["recordEvent"]["member"]["version"])
-            from_sending.extend(moment - sent for moment in moments)
-            from_answer.extend(max(0.0, moment - answered) for moment in moments)
+def _said(key: str, members: int, step: Step) -> str:
+    return (
+        f"{key}, {members} members, {step.rate} changes/s: {step.per_second:,.0f} deliveries/s, "
+        f"p50 {step.p50_ms:.1f} p99 {step.p99_ms:.1f} ms, after the commit p50 {step.after_commit_p50_ms:.1f} "
+        f"p99 {step.after_commit_p99_ms:.1f} ms, missing {step.missing}, kept up {step.kept_up:.0%}, CPU server "
+        f"{step.server_cpu:.0%} client {step.client_cpu:.0%} mongod {step.mongod_cpu:.0%}"
+    )
 
+
+def _rates(key: str, members: int) -> list[int]:
+    begin = BEGIN[members][key]
+    return [QUIET_RATE, *(rate for rate in STEPS[members] if rate >= begin)]
+
+
+def _median(turns: Sequence[Turn], figure: Any) -> float:
+    values = [figure(turn) for turn in turns]
+    return float(median(values)) if values else 0.0
+
+
+def _pair(turns: Sequence[Turn], first: Any, second: Any) -> str:
+    return f"{_median(turns, first):.1f}, {_median(turns, second):.1f}"
+
+
+def table(turns: Sequence[Turn], keys: Sequence[str]) -> str:
+    """Return the medians as Markdown."""
+    lines = ["| " + " | ".join(HEAD) + " |", "| ---: | ---: | --- |" + " ---: |" * (len(HEAD) - 3)]
+    for sockets, members in dict.fromkeys((one.sockets, one.members) for one in turns):
+        shape = [one for one in turns if (one.sockets, one.members) == (sockets, members)]
+        medians = {
+            key: _median([t for t in shape if t.server == key], lambda t: t.best.per_second if t.best else 0.0)
+            for key in keys
+        }
+        peer = medians.get("graphql-ws", 0.0)
+        for key in keys:
+            own = [one for one in shape if one.server == key]
+            if not own:
+                continue
+            rates = [one.best.per_second if one.best else 0.0 for one in own]
+            best = [one for one in own if one.best]
+            quiet = [one for one in own if one.quiet]
+            cells = [
+                f"{sockets:,}",
+                f"{members}",
+                SERVERS[key][0],
+                f"{medians[key]:,.0f}",
+                f"{min(rates):,.0f} to {max(rates):,.0f}",
+                f"{medians[key] / peer:.2f}" if peer else "",
+                f"{_median(best, lambda t: t.best.p50_ms):.1f}",
+                f"{_median(best, lambda t: t.best.p99_ms):.1f}",
+                f"{_median(best, lambda t: t.best.server_cpu):.0%}",
+                f"{_median(best, lambda t: t.best.server_cpu / t.best.per_second * 1e6):.1f}",
+                _pair(quiet, lambda t: t.quiet.p50_ms, lambda t: t.quiet.p99_ms),
+                _pair(quiet, lambda t: t.quiet.after_commit_p50_ms, lambda t: t.quiet.after_commit_p99_ms),
+                f"{_median(own, lambda t: t.socket_kib):.1f}",
+            ]
+            lines.append("| " + " | ".join(cells) + " |")
+    missing = sum(step.missing for turn in turns for step in turn.steps if step.is_sustained)
+    told = (
+        f"Sustained: every update on every socket (missing {missing}), p99 at most {LATE_MS:.0f} ms from the moment "
+        "before the write to the arrival, at the rate asked for. Medians of interleaved rounds; CPU in shares of one "
+        "core."
+    )
+    return "\n".join([*lines, "", told]) + "\n"
+
+
+def held(turns: Sequence[Turn]) -> str:
+    """Return what many idle sockets took, and how long one change to each member took to reach all."""
+    return "\n".join(
+        f"{SERVERS[turn.server][0]}: {turn.sockets:,} sockets on {turn.members} members opened in "
+        f"{turn.open_seconds:.1f} s, {turn.socket_kib:.1f} KiB a socket over {turn.base_kib / 1024:.0f} MiB; "
+        f"{step.deliveries:,} deliveries, missing {step.missing}, p50 {step.p50_ms:.1f} ms, p99 {step.p99_ms:.1f} ms.\n"
+        for turn in turns
+        for step in turn.steps[-1:]
+    )
+
+
+def arguments() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m bench.live", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2, help="seconds of each rate (2)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, in each of which every server has its turn (3)")
+    parser.add_argument("--sockets", type=int, default=1000, help="sockets (1000)")
+    parser.add_argument("--held", type=int, default=5000, help="sockets that are only held; 0 for none (5000)")
+    parser.add_argument("--servers", default=",".join(SERVERS), help=f"some of {','.join(SERVERS)}")
+    parser.add_argument("--members", default=f"{FEW},{MANY}", help=f"members that the sockets are of ({FEW},{MANY})")
+    parser.add_argument("--rates", default="", help="changes a second, instead of the ladder")
+    parser.add_argument("--keep", action="store_true", help="write the figures to bench/results/live.{md,json}")
+    return parser.parse_args()
+
+
+async def bench(asked: argparse.Namespace) -> None:
+    """Measure and report."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    keys = asked.servers.split(",")
+    shapes = [int(part) for part in asked.members.split(",")]
+    most = max(shapes)
+    counts = [VERSIONS_FEW if number < FEW and FEW in shapes else VERSIONS_MANY for number in range(most)]
+    own_rates = [int(part) for part in asked.rates.split(",") if part]
+    turns: list[Turn] = []
+    async with running_world(counts) as world:
+        print(f"{sum(counts):,} versions of {most} members made", file=sys.stderr)
+        parameters = (world.url, DATABASE, str(world.place), str(most))
+        async with helping("bench.live_writer", parameters) as writer:
+            await writer.told()
+            measuring = Bench(world, writer, seconds=asked.seconds)
+            for _ in range(asked.rounds):
+                for members in shapes:
+                    for key in keys:
+                        rates = own_rates or _rates(key, members)
+                        turns.append(await measuring.turn(key, members, asked.sockets, rates))
+                    measuring.compare()
+            kept: list[Turn] = []
+            if asked.held:
+                # One change to each member.
+                measuring.seconds = HELD_SECONDS
+                kept.append(await measuring.turn("carillon", most, asked.held, [round(most / HELD_SECONDS)]))
+    described = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+    text = (table(turns, keys) if turns else "") + (f"\n{held(kept)}" if kept else "") + f"\n{described}\n"
+    if asked.keep:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "live.md").write_text(text, encoding="utf-8")
+        record = [asdict(one) for one in (*turns, *kept)]
+        (RESULTS / "live.json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")
+    print(text, end="")
+
+
+def main() -> int:
+    """Return 0, or 1 where something was wrong."""
     try:
-        await audience.open(site, sockets)
-        await drive(opened[0], perf_counter() + seconds * WARM_UP_SHARE)
-        from_sending.clear()
-        from_answer.clear()
-        watch = Stopwatch(site)
-        deadline = perf_counter() + seconds
-        await together(*(drive(connection, deadline) for connection in opened))
-        measured = watch.stop(len(from_sending), Latency.of(from_sending), Latency.of(from_answer))
-        audience.check()
-        await till.verify()
-    finally:
-        audience.close()
-        for connection in opened:
-            connection.close()
-    return measured
+        uvloop.run(bench(arguments()))
+    except (BenchError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,8 +7,6 @@ from random import Random
 from statistics import median
 from typing import Any
 
-import orjson
-
 from bench import mixed
 from bench.http import BenchError, Connection, http_request
 from bench.load import data_of
@@ -16,7 +14,7 @@ from bench.members import Known
 from bench.mixed import MIXED
 from bench.processes import Usage, usage
 from bench.reads import READS, Read, Truth
-from bench.servers import CARILLON_KEY, KINDS, Server
+from bench.servers import CARILLON_KEY, KINDS, Kind, Server
 from bench.snapshot_views import catalogues
 from bench.world import MEMBERS, PEERS_MEMBERS, World
 from bench.wrk import Driven, Prepared, drive, prepare
@@ -63,7 +61,7 @@ class Round:
     @property
     def server_us(self) -> float:
         """The server's CPU time for an answer, in microseconds."""
-        return self.server_cpu * self.seconds / self.answered * 1e6
+        return self.server_cpu * self.seconds / max(1, self.answered) * 1e6
 
     @classmethod
     def of(cls, driven: Driven, server: tuple[Usage, Usage], mongod: tuple[Usage, Usage]) -> "Round":
@@ -163,13 +161,13 @@ class Bench:
         if key not in self._prepared:
             read = READS[load.read]
             requests = [read.request(self._world, member) for member in self.members(load)]
-            file = self._world.place / f"{load.read}-{load.choice}.requests"
+            file = self._world.file(f"{load.read}-{load.choice}.requests")
             self._prepared[key] = prepare(file, requests, least=read.least, pick=load.choice == WARM)
         return self._prepared[key]
 
     def _mixed(self, server: str) -> Prepared:
         if (MIXED, server) not in self._prepared:
-            file = self._world.place / f"{MIXED}-{server}.requests"
+            file = self._world.file(f"{MIXED}-{server}.requests")
             told = mixed.requests(self._world, server, self._turns)
             self._prepared[MIXED, server] = prepare(file, told, least=mixed.LEAST, pick=False)
         return self._prepared[MIXED, server]
@@ -189,7 +187,10 @@ class Bench:
         return Round.of(driven, (before[0], after[0]), (before[1], after[1]))
 
     def _answering(self, load: Load) -> list[Server]:
-        return [one for key, one in self._servers.items() if not KINDS[key].loads or load.read in KINDS[key].loads]
+        def answers(kind: Kind) -> bool:
+            return (not kind.loads or load.read in kind.loads) and not (kind.is_warm_only and load.choice == COLD)
+
+        return [one for key, one in self._servers.items() if answers(KINDS[key])]
 
     async def _check(self, load: Load, seed: int) -> None:
         members = self.members(load)
@@ -207,24 +208,26 @@ class Bench:
         """Measure each load in so many rounds, in each of which every server has its turn."""
         measured: list[Measured] = []
         for place, load in enumerate(loads):
-            if not place or loads[place - 1].read != load.read:
-                await self._check(load, 1)
-                for server in self._answering(load):
-                    await self._drive(server, load, connections=WARM_UP_CONNECTIONS, seconds=WARM_UP_SECONDS)
+            before = loads[place - 1] if place else None
+            if before is None or (before.read, before.choice) != (load.read, load.choice):
+                await self.begin(load)
             done = {server.key: Measured(load, server.key, []) for server in self._answering(load)}
             for number in range(rounds):
                 for server in self._answering(load):
-                    one = await self._drive(server, load, connections=load.connections, seconds=self._seconds)
-                    done[server.key].rounds.append(one)
-                    told = (
-                        f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, {one.server_us:,.0f} us CPU"
-                    )
-                    print(f"{load.name} on {load.connections}, round {number + 1}/{rounds}, {told}", file=sys.stderr)
+                    done[server.key].rounds.append(await self.round(load, server, f"{number + 1}/{rounds}"))
             await self._check(load, 2)
             measured += done.values()
         return measured
 
+    async def begin(self, load: Load) -> None:
+        """Check what the servers answer to a load, and give them time to become as fast as they get."""
+        await self._check(load, 1)
+        for server in self._answering(load):
+            await self._drive(server, load, connections=WARM_UP_CONNECTIONS, seconds=WARM_UP_SECONDS)
 
-def records(measured: Sequence[Measured]) -> bytes:
-    """Return everything that was measured as JSON."""
-    return orjson.dumps([one.record() for one in measured], option=orjson.OPT_INDENT_2)
+    async def round(self, load: Load, server: Server, which: str) -> Round:
+        """Measure one round of a load on a server; `which` is how the round is called."""
+        one = await self._drive(server, load, connections=load.connections, seconds=self._seconds)
+        told = f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, {one.server_us:,.0f} us CPU"
+        print(f"{load.name} on {load.connections}, round {which}, {told}", file=sys.stderr)
+        return one

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.gateway import CARILLON
 from bench.http import BenchError
 from bench.processes import Usage, usage
-from bench.world import DATABASE, MEMBERS, World
+from bench.world import MEMBERS, World
 from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 
 ROOT = Path(__file__).parents[1]
@@ -28,11 +28,15 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A server that can be measured. `loads` names what it can answer; empty is everything."""
+    """A server that can be measured. `loads` names what it can answer; empty is everything.
+
+    `is_warm_only` is one that has to have been asked for a member before, to be what it is measured for.
+    """
 
     title: str
     command: tuple[str, ...]
     loads: frozenset[str] = frozenset()
+    is_warm_only: bool = False
 
 
 def _node(peer: str) -> tuple[str, ...]:
@@ -57,7 +61,9 @@ KINDS: dict[str, Kind] = {
     "ariadne": Kind("Ariadne", _python("bench.peers.ariadne_peer"), _READS),
     "limit-one": Kind("no GraphQL, one find_one", _python("bench.limits", "one"), _WITHOUT_GRAPHQL),
     "limit-batched": Kind("no GraphQL, a batched read", _python("bench.limits", "batched"), _WITHOUT_GRAPHQL),
-    "limit-memory": Kind("no GraphQL, no database", _python("bench.limits", "memory"), _WITHOUT_GRAPHQL),
+    "limit-memory": Kind(
+        "no GraphQL, no database", _python("bench.limits", "memory"), _WITHOUT_GRAPHQL, is_warm_only=True
+    ),
 }
 
 
@@ -80,12 +86,12 @@ def _environment(world: World, members: str) -> dict[str, str]:
     return {
         **kept,
         "CARILLON_MONGODB_URL": world.url,
-        "CARILLON_DATABASE": DATABASE,
+        "CARILLON_DATABASE": world.database.db.name,
         "CARILLON_DATA_DIR": str(world.place / "data"),
         "CARILLON_PORT": "0",
         "CARILLON_DRAIN_SECONDS": "0",
         "MONGODB_URL": world.url,
-        "DATABASE": DATABASE,
+        "DATABASE": world.database.db.name,
         "MEMBERS": members,
         "PROGRAMME_FILE": str(world.programme_file),
         "JWT_KEY": world.key.secret,
@@ -104,7 +110,7 @@ async def running(
     `members` is the collection that peers read, `gateway_args` are added to Carillon's command line.
     """
     command = [*KINDS[key].command, *(gateway_args if key == CARILLON_KEY else ())]
-    output = world.place / f"{key}-{members}.log"
+    output = world.file(f"{key}-{members}.log")
     with output.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *command,

@@ -7,7 +7,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,10 @@ class World:
         """The programme as peers read it."""
         return self.place / "programme.json"
 
+    def file(self, name: str) -> Path:
+        """Return where a file of this database's measuring is."""
+        return self.place / f"{self.database.db.name}-{name}"
+
     def token(self, role: Role, subject: str) -> str:
         """Return a token of a role that is no member."""
         return issued(self.key, role, subject)
@@ -68,6 +72,18 @@ class World:
         )
         self.members.extend(added)
         return seconds
+
+
+@asynccontextmanager
+async def another(world: World, name: str) -> AsyncIterator[World]:
+    """Give another database on the same mongod, with the same programme and no members yet."""
+    database = connect(world.url, name=name)
+    try:
+        await database.prepare()
+        await apply(database, source(), now=datetime.now(UTC), applied_by="bench")
+        yield replace(world, database=database, members=[], deep=())
+    finally:
+        await database.close()
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from pathlib import Path
 from bench.http import BenchError
 
 SCRIPT = Path(__file__).with_name("walk.lua")
-TIMEOUT_SECONDS = 10
+TIMEOUT_SECONDS = 60
+"""Long: a slow peer on many connections is to be told as slow, not as failing."""
 GRACE_SECONDS = 60
 MICROSECONDS = 1_000_000
 
@@ -64,7 +65,7 @@ async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int
     """Send prepared requests for some whole seconds; `place` is where to begin, or the seed of a random choice.
 
     Raises:
-        BenchError: an answer was wrong, or none came.
+        BenchError: an answer was wrong, or a connection failed.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = await asyncio.create_subprocess_exec(
@@ -91,7 +92,7 @@ async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int
         )
     except (KeyError, ValueError):
         raise BenchError(f"wrk said: {text[-1000:]}") from None
-    if failed or wrong or not answered:
+    if failed or wrong:
         raise BenchError(f"of {answered} answers {failed} failed and {wrong} were wrong, such as {told.get('sample')}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Driven(asked, answered, micros / MICROSECONDS, size, p50 / 1_000, p99 / 1_000, cpu)

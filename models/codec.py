@@ -180,8 +180,8 @@ def member_document(member: Member) -> Document:
         "profile": profile_document(member.profile),
         "standing": standing_document(member.standing),
         "balances": {account.value: points for account, points in member.balances.items()},
-        "lots": _stored(Lots.of(member.lots).packed),
-        "qualifying": _stored(Days.of(member.qualifying).packed),
+        "lots": packed_bytes(Lots.of(member.lots).packed),
+        "qualifying": packed_bytes(Days.of(member.qualifying).packed),
         "counted": dict(member.counted),
         "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
         "cards": list(member.cards),
@@ -357,7 +357,7 @@ def notice_of(row: list[Any]) -> Notice:
     return Notice(NoticeKind(row[0]), row[1])
 
 
-def _stored(packed: bytes) -> bytes:
+def packed_bytes(packed: bytes) -> bytes:
     """Return packed whole numbers as they are stored, little end first, or what was stored as this machine packs it."""
     if sys.byteorder == "little":
         return packed
@@ -368,7 +368,7 @@ def _stored(packed: bytes) -> bytes:
 
 def _member_lots(stored: bytes | list[list[Any]]) -> Lots:
     if isinstance(stored, bytes):
-        return Lots(_stored(stored))
+        return Lots(packed_bytes(stored))
     # As snapshots were stored before lots were packed.
     return Lots.of(
         Lot(LotKey(_from_iso(earned_on), _to_day(expires_on)), points, expired)
@@ -378,7 +378,7 @@ def _member_lots(stored: bytes | list[list[Any]]) -> Lots:
 
 def _member_days(stored: bytes | dict[str, int]) -> Days:
     if isinstance(stored, bytes):
-        return Days(_stored(stored))
+        return Days(packed_bytes(stored))
     return Days.of({_from_iso(day): points for day, points in stored.items()})
 
 

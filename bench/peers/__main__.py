@@ -16,7 +16,7 @@ from bench.http import BenchError
 from bench.measure import COLD, TURNS, WARM, Bench, Load, Measured
 from bench.members import PROTOTYPES
 from bench.mixed import MIXED, ZIPF
-from bench.processes import Stolen
+from bench.processes import Stolen, leave_in_order
 from bench.reads import READS
 from bench.report import machine_of
 from bench.servers import CARILLON_KEY, KINDS, running
@@ -85,6 +85,7 @@ async def _compare(world: World, asked: argparse.Namespace, some: list[Load], *,
 async def bench(asked: argparse.Namespace) -> None:
     """Start everything, measure, and report."""
     require_wrk()
+    leave_in_order()
     measured: list[Measured] = []
     told, counted = "", dict[str, Any]()
     async with running_world(asked.members, usual=asked.prototypes) as world:

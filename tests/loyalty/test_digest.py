@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loyalty_build import thorough
 
-from loyalty.digest import content_digest
+from loyalty.digest import content_digest, exact_digest, plain_moment, plain_number
 from loyalty.event import Channel
 
 MONEY = st.decimals(min_value=-(10**9), max_value=10**9, places=6)
@@ -92,3 +92,32 @@ def test_zeros_zones_and_the_order_of_keys_never_count(
     one = content_digest({"total": money, "at": when, "attributes": extra})
     assert content_digest({"attributes": extra, "at": there, "total": rewritten}) == one
     assert content_digest({"attributes": extra, "at": there, "total": rewritten}, after=one) != one
+
+
+@given(
+    words=st.text(),
+    extra=st.dictionaries(st.text(max_size=3), JSON, max_size=3),
+    big=st.integers(),
+    money=st.decimals(allow_nan=False, allow_infinity=False),
+    when=MOMENTS,
+    share=st.fractions(),
+)
+@thorough(500)
+def test_content_without_floats_has_the_same_digest_whoever_writes_it(
+    *, words: str, extra: Any, big: int, money: Decimal, when: datetime, share: Fraction
+) -> None:
+    content = {
+        "words": [words, Channel.APP, None, True],
+        "controls": "".join(map(chr, range(0x20))) + "\x7f\u2028\U0001f514",
+        "extra": extra,
+        "big": big,
+        "money": money,
+        "when": when,
+        "day": when.date(),
+        "share": share,
+        words: (1, 2),
+    }
+    assert exact_digest(content) == content_digest(content)
+    assert exact_digest(content, after="head") == content_digest(content, after="head")
+    written = {**content, "money": plain_number(money), "when": plain_moment(when)}
+    assert exact_digest(written) == content_digest(content)

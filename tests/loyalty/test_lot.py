@@ -1,10 +1,12 @@
 from datetime import date
 
 import pytest
-from loyalty_build import Story, flat, programme
+from hypothesis import given
+from hypothesis import strategies as st
+from loyalty_build import Story, flat, programme, thorough
 
 from loyalty.ledger import LotKey
-from loyalty.lot import Lot, overdue, spend, spending_order, with_points, without_forgotten
+from loyalty.lot import Lot, Lots, overdue, spend, spending_order, with_points, without_forgotten
 from loyalty.period import EndOf, Expiry
 
 
@@ -104,3 +106,39 @@ def test_points_without_expiry_are_one_lot_a_day_for_ever() -> None:
     story.happen("visit", "2024-05-01 12:00")
     assert story.settle("2099-01-01 12:00").__class__.__name__ == "Unchanged"
     assert story.lots == [("2024-05-01", None, 5)]
+
+
+KEYS = st.builds(
+    LotKey,
+    st.dates(date(2024, 1, 1), date(2024, 1, 20)),
+    st.none() | st.dates(date(2024, 1, 25), date(2024, 2, 10)),
+)
+ANY_LOTS = st.dictionaries(KEYS, st.tuples(st.integers(0, 2**40), st.integers(0, 2**40)), max_size=12).map(
+    lambda found: [Lot(key, points, expired) for key, (points, expired) in found.items() if points or expired]
+)
+
+
+@given(lots=ANY_LOTS, key=KEYS, points=st.integers(-50, 50), expired=st.integers(0, 50))
+@thorough(300)
+def test_packed_lots_are_a_sequence_of_lots_in_spending_order(
+    lots: list[Lot], key: LotKey, points: int, expired: int
+) -> None:
+    packed, ordered = Lots.of(lots), sorted(lots, key=spending_order)
+    assert packed == tuple(ordered)
+    assert packed == ordered
+    assert (len(packed), [*packed], packed[:3]) == (len(lots), ordered, tuple(ordered[:3]))
+    assert Lots(packed.packed) == packed
+    assert hash(packed) == hash(tuple(ordered))
+    assert packed.has(key) is any(lot.key == key for lot in lots)
+    open_ends = [lot.key.expires_on for lot in lots if lot.points and lot.key.expires_on is not None]
+    assert packed.first_end() == min(open_ends, default=None)
+    for today in (date(2024, 1, 24), date(2024, 2, 1), date(2024, 2, 11)):
+        lapsed = [lot for lot in ordered if (lot.key.expires_on or date.max) < today]
+        assert overdue(packed, today) == [lot for lot in lapsed if lot.points]
+        assert packed.without_forgotten(today) == [lot for lot in ordered if lot.points or lot not in lapsed]
+    was = next((lot for lot in lots if lot.key == key), Lot(key, 0))
+    if was.points + points >= 0:
+        changed = Lot(key, was.points + points, was.expired + expired)
+        others = [lot for lot in lots if lot.key != key]
+        kept = [*others, changed] if changed.points or changed.expired else others
+        assert with_points(packed, key, points, expired=expired) == sorted(kept, key=spending_order)

@@ -20,11 +20,12 @@ from loyalty_build import (
     thorough,
 )
 
+from loyalty.days import NO_DAYS
 from loyalty.decision import Unchanged
 from loyalty.ledger import Standing
 from loyalty.member import due_at
 from loyalty.programme import Programme, Qualification, QualificationKind
-from loyalty.tier import LIFETIME_BUCKET, Progress, deserved, keep_days, progress, restand
+from loyalty.tier import LIFETIME_BUCKET, Progress, deserved, keep_days, progress, restand, restand_after_gain
 
 APRIL = Qualification(QualificationKind.CALENDAR_YEAR, starts=(4, 1))
 ENROLLED = "2024-01-10 12:00"
@@ -485,3 +486,91 @@ def test_what_is_forgotten_never_mattered(qualification: Qualification, days: di
             restand(rules, newcomer, one, enrolled_at=newcomer.since, now=later).tier for one in (kept, days)
         )
         assert ours == theirs
+
+
+# Drawn from what is just before, at and after what matters: midnights, months, thresholds.
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 1, 1, 2, 27, 28, 29, 30, 31, 32, 60, 365, 366]) | st.integers(0, 500),  # days that pass
+        st.sampled_from([-3, -1, 0, 1, 3, 720]) | st.integers(0, 24 * 60),  # and minutes of the day
+        st.sampled_from([-5, -4, -2, 0, 0, 0, 2, 5]) | st.integers(0, 60 * 24 * 40),  # backdated; or a till is ahead
+        st.sampled_from([0, 20, 40, 60, 80, 99, 100, 101, 200, 299, 300]),  # points gained
+        st.sampled_from([False, False, False, False, True]),  # whether all of the day is taken back
+    ),
+    max_size=25,
+)
+
+
+@given(qualification=QUALIFICATIONS, zone=ZONES, happenings=HAPPENINGS)
+@thorough(1000)
+def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
+    qualification: Qualification, zone: ZoneInfo, happenings: list[tuple[int, int, int, int, bool]]
+) -> None:
+    rules = programme(qualification=qualification, zone=zone)
+    enrolled_at = START
+    standing, days = Standing("base", enrolled_at, None), NO_DAYS
+    midnight = START.astimezone(zone).replace(hour=0, minute=0)
+    latest = START
+    for passed, minutes, back, points, taken in happenings:
+        midnight += timedelta(days=passed)
+        now = latest = max(latest, (midnight + timedelta(minutes=minutes)).astimezone(UTC))
+        if standing.until is not None and standing.until <= now:
+            standing = restand(rules, standing, days, enrolled_at=enrolled_at, now=now)
+        day = max(enrolled_at, now - timedelta(minutes=back)).astimezone(zone).date()
+        last = days.last()
+        days = days.with_points(day, points)
+        told = {"enrolled_at": enrolled_at, "now": now}
+        if not points or last is None or day >= last:
+            assert restand_after_gain(rules, standing, days, **told) == restand(rules, standing, days, **told)
+        standing = restand(rules, standing, days, **told)
+        if taken:
+            days = days.with_points(day, -days.get(day, 0))
+            standing = restand(rules, standing, days, **told)
+        days = keep_days(rules, days, now=now)
+
+
+MONTH = Qualification(QualificationKind.ROLLING, months=1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "standing"),
+    [
+        # A till that is ahead tells of 1 April on 31 March; what that gives is found with the next event.
+        (
+            [("2024-03-02 12:00", "2024-03-02", 50), ("2024-03-31 23:58", "2024-04-01", 50)],
+            ("2024-04-02 12:00", "2024-04-02", 10, "silver", "2024-04-01 00:00", "2024-05-01 00:00"),
+        ),
+        # What it prolongs, too.
+        (
+            [
+                ("2024-03-01 12:00", "2024-03-01", 60),
+                ("2024-03-10 12:00", "2024-03-10", 40),
+                ("2024-03-30 23:58", "2024-03-31", 10),
+            ],
+            ("2024-04-02 12:00", "2024-04-02", 5, "silver", "2024-03-10 00:00", "2024-04-30 00:00"),
+        ),
+        # On the day that a higher tier has ended on, the one below it goes back to when it was reached.
+        (
+            [
+                ("2024-03-01 12:00", "2024-03-01", 250),
+                ("2024-03-10 12:00", "2024-03-10", 60),
+                ("2024-04-03 12:00", "2024-04-03", 60),
+            ],
+            ("2024-04-10 12:00", "2024-04-10", 100, "silver", "2024-04-03 00:00", "2024-05-10 00:00"),
+        ),
+    ],
+)
+def test_a_tier_is_found_from_more_than_the_last_day_where_that_is_not_enough(
+    steps: list[tuple[str, str, int]], standing: tuple[str, str, int, str, str, str]
+) -> None:
+    rules, days = programme(qualification=MONTH), NO_DAYS
+    enrolled_at = moment("2024-01-10 12:00")
+    now_told, day_told, points_told, tier, since, until = standing
+    found = Standing("base", enrolled_at, None)
+    for now, day, points in [*steps, (now_told, day_told, points_told)]:
+        at = moment(now)
+        if found.until is not None and found.until <= at:
+            found = restand(rules, found, days, enrolled_at=enrolled_at, now=at)
+        days = days.with_points(date.fromisoformat(day), points)
+        found = restand_after_gain(rules, found, days, enrolled_at=enrolled_at, now=at)
+    assert found == Standing(tier, moment(since), moment(until))

@@ -2,12 +2,14 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import bson
+import pytest
 from bson import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
 from support.life import Life, lives, profiles, thorough
 from support.programme import read
 
+from loyalty.days import Days
 from loyalty.event import Channel
 from loyalty.hold import Hold
 from loyalty.ledger import LotKey, Record, record_hash
@@ -27,6 +29,7 @@ from models.codec import (
     member_of,
     order_document,
     order_of,
+    packed_bytes,
     profile_document,
     profile_of,
     record_document,
@@ -52,6 +55,36 @@ def stored(document: Document) -> dict[str, Any]:
 def test_a_member_comes_back_as_it_was(life: Life) -> None:
     for decision in life.decisions:
         assert member_of(stored(member_document(decision.member))) == decision.member
+
+
+@thorough(20)
+@given(ANY_LIFE)
+def test_a_member_that_was_stored_before_lots_and_days_were_packed_comes_back_as_it_was(life: Life) -> None:
+    for decision in life.decisions:
+        member = decision.member
+        before = {
+            **member_document(member),
+            "lots": [
+                [
+                    lot.key.earned_on.isoformat(),
+                    lot.key.expires_on.isoformat() if lot.key.expires_on else None,
+                    lot.points,
+                    lot.expired,
+                ]
+                for lot in member.lots
+            ],
+            "qualifying": {day.isoformat(): points for day, points in member.qualifying.items()},
+        }
+        assert member_of(stored(before)) == member
+
+
+def test_what_is_packed_is_stored_little_end_first_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = Days.of({date(2026, 1, 5): 60})
+    told = b"".join(number.to_bytes(8, "little") for number in (date(2026, 1, 5).toordinal(), 60))
+    assert packed_bytes(days.packed) == told
+    monkeypatch.setattr("sys.byteorder", "big")
+    assert packed_bytes(days.packed) == b"".join(told[at : at + 8][::-1] for at in (0, 8))
+    assert packed_bytes(packed_bytes(days.packed)) == days.packed
 
 
 @thorough(20)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import bson
+import orjson
 from bson import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from loyalty.event import Channel, Event, Purchase
 from loyalty.ledger import Cause
 from loyalty.member import Profile
 from loyalty.number import number_from
-from models.snapshot import RECENT_ENTRIES, Snapshot, entry_views, next_snapshot, snapshot_document, snapshot_of
+from models.snapshot import RECENT_ENTRIES, Rows, Snapshot, entry_views, next_snapshot, snapshot_document, snapshot_of
 
 PROGRAMMES = [read("grocer"), read("coffee")]
 ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(lives)
@@ -89,3 +90,20 @@ def test_a_version_of_more_entries_than_are_kept_is_whole_and_the_next_one_is_bo
     life.decide(purchase(life, "and once more"))
     newest = snapshots(life)[-1]
     assert (len(newest.of_version()), len(newest.rows), newest.entries) == (1, 20, 26 + 28)
+
+
+ANY_ROWS = st.lists(st.lists(st.text() | st.integers(-(2**53), 2**53) | st.none(), min_size=1), max_size=8)
+
+
+@thorough(200)
+@given(ANY_ROWS, ANY_ROWS, st.integers(1, 12), st.booleans())
+def test_newer_rows_go_before_older_ones_of_which_as_many_are_kept_as_there_is_room_for(
+    newer: list[list[Any]], older: list[list[Any]], room: int, stored_on_one_line: bool
+) -> None:
+    keep = max(room, len(newer))
+    rows = Rows(orjson.dumps(older)) if stored_on_one_line else Rows.of(older)
+    after = rows.after(newer, keep)
+    assert after == tuple([*newer, *older][:keep])
+    assert orjson.loads(after.text) == [*after]
+    assert (len(after), after[:2]) == (min(keep, len(newer) + len(older)), tuple([*newer, *older][:keep][:2]))
+    assert after.after([], keep) == after

@@ -1,0 +1,140 @@
+"""What live updates are measured on: one mongod, one programme, and versions of members that were made beforehand.
+
+Every version is decided and put into a snapshot by the real code, in a database that is dropped afterwards; what is
+kept of it are the encoded documents. A writer then replaces member documents with them, so that all servers are told
+the same changes at the same rate, whatever they can write themselves.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+
+import bson
+
+from bench.gateway import issued
+from bench.http import BenchError
+from gateway.app import running_services
+from gateway.auth import DevelopmentKey
+from gateway.config import Limits
+from gateway.metrics import Metrics
+from loyalty.event import PURCHASE, Channel, Event, Purchase, PurchaseLine
+from models.database import Database, connect
+from models.embedded import EmbeddedServer
+from models.programme_store import apply
+from models.request import Committed
+from models.snapshot import snapshot_document
+from resolvers.actor import Actor, Role
+from resolvers.context import Context
+from resolvers.enrol import Newcomer, enrol
+from resolvers.event import submit
+from resolvers.import_journey import PROGRAMME
+
+DATABASE, MAKER = "carillon", "carillon_maker"
+PROGRAMME_FILE = Path(__file__).parents[1] / "programmes" / "grocer.yaml"
+IN_FLIGHT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A mongod with members. `place` has a file of each member's versions; `members` are their ids, in that order."""
+
+    place: Path
+    url: str
+    mongod_pid: int
+    database: Database
+    key: DevelopmentKey
+    members: Sequence[str]
+
+    def token(self, member: int, device: int) -> str:
+        """Return a member's token on one of its devices: each is a sender of its own, as apps issue them."""
+        return issued(self.key, Role.MEMBER, f"device-{device}", self.members[member])
+
+
+def versions_file(place: Path, member: int) -> Path:
+    """Return where the versions of a member are, oldest first."""
+    return place / f"member-{member}.bson"
+
+
+def versions_of(place: Path, member: int) -> list[bytes]:
+    """Return the encoded versions of a member, oldest first: a document begins with its own length."""
+    data = versions_file(place, member).read_bytes()
+    found, start = [], 0
+    while start < len(data):
+        end = start + int.from_bytes(data[start : start + 4], "little")
+        found.append(data[start:end])
+        start = end
+    return found
+
+
+@asynccontextmanager
+async def running_world(versions: Sequence[int]) -> AsyncIterator[World]:
+    """Start a mongod with a member for each of `versions`, so many of which are prepared; stop it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as directory:
+        place = Path(directory)
+        server = await asyncio.to_thread(EmbeddedServer.start, place / "data", purpose="bench", cache_gib=0.5)
+        try:
+            database, maker = connect(server.url, name=DATABASE), connect(server.url, name=MAKER)
+            try:
+                text = PROGRAMME_FILE.read_text(encoding="utf-8")
+                for one in (database, maker):
+                    await one.prepare()
+                    await apply(one, text, now=datetime.now(UTC), applied_by="bench")
+                members = await _make(maker, place, versions)
+                await maker.client.drop_database(MAKER)
+                yield World(place, server.url, server.pid, database, DevelopmentKey.load(place / "data"), members)
+            finally:
+                await database.close()
+                await maker.close()
+        finally:
+            await asyncio.to_thread(server.stop)
+
+
+def _purchase(chance: Random, at: datetime, key: str) -> Event:
+    cents = [chance.randint(100, 2_000) for _ in range(3)]
+    lines = tuple(
+        PurchaseLine(f"sku-{place}", Decimal(1), Decimal(amount) / 100, "BAKERY", "National")
+        for place, amount in enumerate(cents)
+    )
+    purchase = Purchase(Decimal(sum(cents)) / 100, "USD", lines)
+    return Event(key, "bench", PURCHASE, at, Channel.STORE, store="330", purchase=purchase)
+
+
+async def _make(database: Database, place: Path, versions: Sequence[int]) -> list[str]:
+    chance, ids = Random(0), []
+    async with running_services(database, Limits(), Metrics(), live=False) as services:
+        actor = Actor(Role.SERVICE, PROGRAMME, "bench", datetime.max.replace(tzinfo=UTC))
+        context = Context(services, actor)
+        begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
+        room = asyncio.Semaphore(IN_FLIGHT)
+
+        async def bought(member: str, key: str) -> bytes:
+            async with room:
+                return _document(await submit(context, _purchase(chance, begin, key), member))
+
+        async def make(number: int, count: int) -> str:
+            newcomer = Newcomer(key=f"member-{number}", channel=Channel.STORE, first_name="Bench", locale="en")
+            outcome = await enrol(context, newcomer, occurred_at=begin)
+            documents = [_document(outcome)]
+            member = str(bson.decode(documents[0])["_id"])
+            documents += await asyncio.gather(*(bought(member, f"{number}-{n}") for n in range(count - 1)))
+            # Whichever was decided first has the lower version.
+            documents.sort(key=lambda document: int(bson.decode(document)["version"]))
+            versions_file(place, number).write_bytes(b"".join(documents))
+            return member
+
+        for first in range(0, len(versions), 50):
+            some = range(first, min(first + 50, len(versions)))
+            ids += await asyncio.gather(*(make(number, versions[number]) for number in some))
+    return ids
+
+
+def _document(outcome: object) -> bytes:
+    if not isinstance(outcome, Committed):
+        raise BenchError(f"a version could not be made: {outcome}")
+    return bson.encode(snapshot_document(outcome.snapshot))

@@ -1,0 +1,73 @@
+"""What the machine allows: a bare ASGI application that sends one text to every socket of a member when it changes.
+
+No GraphQL, no rights, no order, no bound: the change stream gives the version, which is put into a text that is as long
+as an update. `python -m bench.peers.live_bare`.
+"""
+
+import asyncio
+import base64
+import os
+import socket
+from collections import defaultdict
+from typing import Any
+
+import orjson
+import uvicorn
+from bson.raw_bson import RawBSONDocument
+from pymongo import AsyncMongoClient
+
+UPDATE = (
+    '{"id":"1","type":"next","payload":{"data":{"memberChanged":{"version":%d,"member":{"status":{"tier":{"name":"Member"}},'
+    '"points":{"available":12345}},"entries":[{"label":"Purchase","points":12,"balance":12345}],"resync":false}}}}'
+)
+_sends: defaultdict[str, list[Any]] = defaultdict(list)
+
+
+async def _follow() -> None:
+    client: AsyncMongoClient[Any] = AsyncMongoClient(os.environ["MONGODB_URL"], document_class=RawBSONDocument)
+    members = client[os.environ["DATABASE"]]["members"]
+    async with await members.watch([{"$match": {"operationType": {"$in": ["insert", "replace"]}}}]) as stream:
+        async for change in stream:
+            message = {"type": "websocket.send", "text": UPDATE % change["fullDocument"]["version"]}
+            for send in _sends.get(change["documentKey"]["_id"], ()):
+                await send(message)
+
+
+async def app(scope: Any, receive: Any, send: Any) -> None:
+    """Speak as much of graphql-transport-ws as the measuring client does."""
+    if scope["type"] == "lifespan":
+        await receive()
+        following = asyncio.create_task(_follow())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        following.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    await receive()
+    await send({"type": "websocket.accept", "subprotocol": "graphql-transport-ws"})
+    token = orjson.loads((await receive())["text"])["payload"]["Authorization"]
+    body = token.split(".")[1]
+    member = orjson.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))["member"]
+    await send({"type": "websocket.send", "text": '{"type":"connection_ack"}'})
+    await receive()
+    _sends[member].append(send)
+    await send({"type": "websocket.send", "text": UPDATE % 1})
+    while (await receive())["type"] != "websocket.disconnect":
+        pass
+    _sends[member].remove(send)
+
+
+def main() -> None:
+    """Serve until a signal."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(4096)
+        print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
+        config = uvicorn.Config(
+            app, loop="uvloop", ws="websockets-sansio", ws_per_message_deflate=False, log_level="warning"
+        )
+        uvicorn.Server(config).run(sockets=[sock])
+
+
+if __name__ == "__main__":
+    main()
