@@ -51,7 +51,8 @@ class Operations:
         self._values: dict[str, Any] = {}
         self._fragments: dict[str, tuple[str, str]] = {}
         root = self._schema.get_root_type(kind)
-        body = self._selection(root, self._depth, without)
+        self._root, self._without = root, without
+        body = self._selection(root, self._depth)
         declared = (
             f"({', '.join(f'${name}: {told}' for name, told in self._variables.items())})" if self._variables else ""
         )
@@ -62,7 +63,7 @@ class Operations:
         self._names += 1
         return f"{prefix}{self._names}"
 
-    def _selection(self, kind: Any, depth: int, without: frozenset[str] = frozenset()) -> str:
+    def _selection(self, kind: Any, depth: int) -> str:
         random = self._random
         parts = []
         for _ in range(random.randint(1, self._width)):
@@ -75,9 +76,9 @@ class Operations:
                     if depth < 1
                     else self._inline(kind, depth)
                 )
-            elif choice < 0.24 and depth > 0 and not without:
+            elif choice < 0.24 and depth > 0:
                 parts.append(f"...{self._fragment(kind, depth)}{self._directive()}")
-            elif (field := self._field(kind, depth, without)) is not None:
+            elif (field := self._field(kind, depth)) is not None:
                 parts.append(field)
         return "{ " + (" ".join(parts) or "__typename") + " }"
 
@@ -106,7 +107,8 @@ class Operations:
         self._fragments[name] = (on, text)
         return name
 
-    def _field(self, kind: Any, depth: int, without: frozenset[str]) -> str | None:
+    def _field(self, kind: Any, depth: int) -> str | None:
+        without = self._without if kind is self._root else frozenset()
         fields = {name: field for name, field in getattr(kind, "fields", {}).items() if name not in without}
         if depth <= 0:
             fields = {name: field for name, field in fields.items() if is_leaf_type(get_named_type(field.type))}
@@ -206,6 +208,8 @@ class Operations:
                 for field, one in value.items()
             )
             return "{" + ", ".join(parts) + "}"
+        if isinstance(value, dict):
+            return "{" + ", ".join(f"{field}: {json.dumps(one)}" for field, one in value.items()) + "}"
         return json.dumps(value, ensure_ascii=False)
 
     def _part(self, kind: Any, value: Any, name: str, *, constant: bool) -> str:
