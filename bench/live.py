@@ -12,7 +12,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
 from math import ceil
 from pathlib import Path
@@ -35,11 +35,11 @@ KEPT_UP_SHARE = 0.95
 ARRIVAL_SECONDS_MAX = 8
 FAILED_MAX = 2
 FEW, MANY = 10, 500
-VERSIONS_FEW, VERSIONS_MANY = 600, 60
+VERSIONS_FEW, VERSIONS_MANY = 1400, 40
 STEPS = {
     # Changes a second. Each goes to 100 sockets of 1,000 where there are few members, to 2 where there are many.
     FEW: (25, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 800, 900),
-    MANY: (125, 250, 500, 750, 1000, 1500, 2000, 2500, 3000, 3500),
+    MANY: (125, 250, 500, 750, 1000, 1500, 2000, 2500),
 }
 BEGIN = {
     FEW: {"carillon": 300, "graphql-ws": 50, "strawberry": 25, "bare": 300},
@@ -137,20 +137,34 @@ class Bench:
                 await asyncio.sleep(0.5)
                 turn.base_kib, turn.open_seconds = base, opened["seconds"]
                 turn.socket_kib = (usage(server.pid).rss_kib - base) / sockets
-                failed = 0
-                for rate in rates:
-                    step = await self._step(server, client, members, rate, len(turn.steps) == 0)
+                async for step in self._steps(server, client, members, rates):
                     turn.steps.append(step)
                     print(_said(key, members, step), file=sys.stderr)
-                    failed = 0 if step.is_sustained else failed + 1
-                    if failed == FAILED_MAX or step.missing:
-                        break
                 file = self._world.place / "samples.json"
                 await client.ask(samples=str(file))
                 self.samples[key] = orjson.loads(file.read_bytes())
         return turn
 
-    async def _step(self, server: Server, client: Helper, members: int, rate: int, warm: bool) -> Step:
+    async def _steps(self, server: Server, client: Helper, members: int, rates: Sequence[int]) -> AsyncIterator[Step]:
+        """Let the rate rise from the first until it is not sustained; where it never was, let it fall until it is."""
+        yield await self._step(server, client, members, QUIET_RATE, warm=True)
+        begin, failed = rates[0], 0
+        ladder = [*STEPS[members]] if len(rates) > 1 and members in STEPS else [*rates]
+        for rate in rates:
+            step = await self._step(server, client, members, rate)
+            yield step
+            failed = 0 if step.is_sustained else failed + 1
+            if step.missing or failed == FAILED_MAX or (failed and rate == begin):
+                break
+        if not failed or rate != begin:
+            return
+        for lower in reversed([one for one in ladder if one < begin]):
+            step = await self._step(server, client, members, lower)
+            yield step
+            if step.is_sustained:
+                return
+
+    async def _step(self, server: Server, client: Helper, members: int, rate: int, *, warm: bool = False) -> Step:
         file, report = self._world.place / "written.json", self._world.place / "report.json"
         if warm:
             # The first changes find everything cold: code that is compiled as it runs, connections, caches.
@@ -248,7 +262,7 @@ def _said(key: str, members: int, step: Step) -> str:
 
 def _rates(key: str, members: int) -> list[int]:
     begin = BEGIN[members][key]
-    return [QUIET_RATE, *(rate for rate in STEPS[members] if rate >= begin)]
+    return [rate for rate in STEPS[members] if rate >= begin]
 
 
 def _median(turns: Sequence[Turn], figure: Any) -> float:

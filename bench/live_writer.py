@@ -78,7 +78,11 @@ async def main() -> None:
         if asked.get("reset"):
             await writer.reset()
         else:
-            written = await writer.run(asked["members"], asked["rate"], asked["seconds"])
+            try:
+                written = await writer.run(asked["members"], asked["rate"], asked["seconds"])
+            except IndexError:
+                print("there are no more versions", flush=True)
+                continue
             Path(asked["file"]).write_bytes(orjson.dumps(written))  # noqa: ASYNC240 - nothing else runs
         print("done", flush=True)
     await database.close()

@@ -12,7 +12,7 @@ from bench.http import BenchError, Connection, http_request
 from bench.load import data_of
 from bench.members import Known
 from bench.mixed import MIXED
-from bench.processes import Usage, usage
+from bench.processes import Usage, quiet, usage
 from bench.reads import READS, Read, Truth
 from bench.servers import CARILLON_KEY, KINDS, Kind, Server
 from bench.snapshot_views import catalogues
@@ -184,6 +184,7 @@ class Bench:
                 f"{server.key} was sent all {prepared.count} requests of the mixed load; give --turns more"
             )
         after = server.usage(), usage(self._world.mongod_pid)
+        await quiet(server.pid)
         return Round.of(driven, (before[0], after[0]), (before[1], after[1]))
 
     def _answering(self, load: Load) -> list[Server]:

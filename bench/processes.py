@@ -3,10 +3,12 @@
 import asyncio
 import os
 import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 _STEAL = 7
+QUIET_SECONDS_MAX, QUIET_LOOK_SECONDS, QUIET_SHARE = 60, 0.2, 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,6 +45,18 @@ def usage(pid: int) -> Usage:
         seconds += (int(stat[11]) + int(stat[12])) / _TICKS
         mib += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
     return Usage(seconds, mib)
+
+
+async def quiet(pid: int) -> None:
+    """Wait until a server has done what it was sent last: a slow one answers for seconds after its load has gone."""
+    deadline = time.monotonic() + QUIET_SECONDS_MAX
+    before = usage(pid).cpu_seconds
+    while time.monotonic() < deadline:
+        await asyncio.sleep(QUIET_LOOK_SECONDS)
+        now = usage(pid).cpu_seconds
+        if now - before < QUIET_SHARE * QUIET_LOOK_SECONDS:
+            return
+        before = now
 
 
 class Stolen:

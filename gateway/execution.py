@@ -6,7 +6,6 @@ validated and compiled once in the life of the process.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
@@ -202,19 +201,6 @@ class Executor:
         if result.data is None and all(error.path is None for error in result.errors):
             return {"errors": errors}
         return {"data": result.data, "errors": errors}
-
-    async def subscribe(self, operation: Operation, context: Context, transport: str) -> AsyncGenerator[Answer, None]:
-        """Give the results of a subscription until it or the caller ends; a refusal is its only result."""
-        values = await self.source(operation, context)
-        self.count_begun(values, transport)
-        if isinstance(values, dict):
-            yield values
-            return
-        deliveries = self._metrics.deliveries.labels(transport)
-        async with aclosing(values):
-            async for value in values:
-                yield await self.told(operation, value, context)
-                deliveries.inc()
 
     async def source(self, operation: Operation, context: Context) -> AsyncGenerator[Any, None] | Answer:
         """Return the events of a subscription, each of which `told` makes an answer of; or the answer that refuses it.

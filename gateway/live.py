@@ -225,11 +225,15 @@ class _Line:
                 self._live.end(self._task)
 
     def known(self, value: MemberUpdate) -> Told | None:
-        """Return the answer for what was told already: the same snapshot, told the same way."""
+        """Return the answer for a change that was told just now: the very same, as the feed brought it to both.
+
+        A first state is never among them: it is told for its own moment.
+        """
+        if not value.entries and not value.notices:
+            return None
         for told in self._recent:
-            same = told.value.member.snapshot is value.member.snapshot and told.value.resync == value.resync
-            if same and bool(told.value.entries) == bool(value.entries):
-                return told
+            if told.value.member.snapshot is value.member.snapshot and told.value.resync == value.resync:
+                return told if told.value.entries or told.value.notices else None
         return None
 
     async def merged(self, told: Told) -> Told:
