@@ -33,12 +33,12 @@ __all__ = ["run_live"]
 LATE_MS = 50.0
 KEPT_UP_SHARE = 0.95
 ARRIVAL_SECONDS_MAX = 30
-FAILED_MAX = 2
+ATTEMPTS_MAX = 2
 FEW, MANY = 10, 500
-VERSIONS_FEW, VERSIONS_MANY = 1400, 40
+VERSIONS_FEW, VERSIONS_MANY = 1600, 40
 STEPS = {
     # Changes a second. Each goes to 100 sockets of 1,000 where there are few members, to 2 where there are many.
-    FEW: (25, 50, 100, 150, 200, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 800, 900),
+    FEW: (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900),
     MANY: (125, 250, 500, 750, 1000, 1500, 2000, 2500),
 }
 BEGIN = {
@@ -163,17 +163,22 @@ class Bench:
     async def _steps(self, server: Server, client: Helper, members: int, rates: Sequence[int]) -> AsyncIterator[Step]:
         """Let the rate rise from the first until it is not sustained; where it never was, let it fall until it is."""
         yield await self._step(server, client, members, QUIET_RATE, warm=True)
-        begin, failed = rates[0], 0
         ladder = [*STEPS[members]] if len(rates) > 1 and members in STEPS else [*rates]
+        is_sustained = was_sustained = False
         for rate in rates:
-            step = await self._step(server, client, members, rate)
-            yield step
-            failed = 0 if step.is_sustained else failed + 1
-            if step.missing or failed == FAILED_MAX or (failed and rate == begin):
+            was_sustained, is_sustained = is_sustained, False
+            # Whatever else the machine does touches one attempt more easily than two.
+            for _ in range(ATTEMPTS_MAX):
+                step = await self._step(server, client, members, rate)
+                yield step
+                is_sustained = step.is_sustained
+                if is_sustained or step.missing:
+                    break
+            if not is_sustained:
                 break
-        if not failed or rate != begin:
+        if is_sustained or was_sustained:
             return
-        for lower in reversed([one for one in ladder if one < begin]):
+        for lower in reversed([one for one in ladder if one < rates[0]]):
             step = await self._step(server, client, members, lower)
             yield step
             if step.is_sustained:
