@@ -69,11 +69,15 @@ class Answers:
 
     def keep(self, key: Key, body: bytes, name: str | None, *, turn: int, proof: Proof, context: Context) -> None:
         """Keep an answer, unless it is for this once; `turn` is what it was when the answer was begun."""
-        programme = self._programmes.find(context.actor.programme) if context.actor is not None else None
-        if not proof.lasts or turn != self.turn or programme is None:
+        if not proof.lasts or turn != self.turn:
             return
         now = self._clock()
-        until = valid_until(proof, programme, now)
+        # Who is nobody may ask for any programme's catalogue.
+        about = [context.actor.programme] if context.actor is not None else self._programmes.keys()
+        programmes = [programme for brand in about if (programme := self._programmes.find(brand)) is not None]
+        if not programmes:
+            return
+        until = valid_until(proof, programmes, now)
         size = len(key[0]) + len(body) + OVERHEAD_BYTES
         if (until is not None and until <= now) or size > self._bytes_max:
             return

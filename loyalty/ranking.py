@@ -260,7 +260,8 @@ def rank_offers(
             ):
                 yield negative, key, offer
 
-    found = merge(touched, untouched() if OfferState.AVAILABLE in wanted else ())
+    fresh = untouched() if OfferState.AVAILABLE in wanted else iter(())
+    found = merge(touched, fresh) if touched else fresh
     page = [
         _told(offer, member.offers.get(key, UNTOUCHED), -negative, likes, shopper, now=now, zone=zone)
         for negative, key, offer in islice(found, first + 1)

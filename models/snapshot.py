@@ -55,22 +55,17 @@ class EntryView:
     label: str
     params: Mapping[str, str | int]
 
-    # As they are told, which is how rows store them: names and RFC 3339.
-
-    @property
-    def kind_told(self) -> EntryKind:
-        """The kind of movement."""
-        return self.kind
-
-    @property
-    def occurred_at_told(self) -> datetime:
-        """When it happened."""
-        return self.occurred_at
-
-    @property
-    def channel_told(self) -> Channel:
-        """Where it happened."""
-        return self.channel
+    def told(self) -> tuple[Any, ...]:
+        """Return kind, points, balance, version, when it happened and was recorded, and the channel, to be told."""
+        return (
+            self.kind,
+            self.points,
+            self.balance,
+            self.version,
+            self.occurred_at,
+            self.recorded_at,
+            self.channel,
+        )
 
 
 Row = list[Any]
@@ -285,22 +280,10 @@ class RowView:
         """What the label is about."""
         return cast("Mapping[str, str | int]", self._row[10])
 
-    # Stored as they are told: what would be made of them would only be turned back.
-
-    @property
-    def kind_told(self) -> str:
-        """The name of the kind of movement."""
-        return cast("str", self._row[3])
-
-    @property
-    def occurred_at_told(self) -> str:
-        """When it happened, in RFC 3339."""
-        return cast("str", self._row[6])
-
-    @property
-    def channel_told(self) -> str:
-        """The name of where it happened."""
-        return cast("str", self._row[7])
+    def told(self) -> tuple[Any, ...]:
+        """Return what EntryView.told() does, as it is stored: what would be made of it would only be turned back."""
+        version, _, recorded_at, kind, points, balance, occurred_at, channel, _, _, _ = self._row
+        return kind, points, balance, version, occurred_at, recorded_at, channel
 
     def whole(self) -> EntryView:
         """Return all of it."""

@@ -111,9 +111,17 @@ async def ranked(
     programme, now, snapshot = context.programme(), context.now(), outlook.snapshot
     shopper, left = await outlook.shopper(), await outlook.left()
 
+    available, known = snapshot.member.available, dict[str, Standing]()
+
     def standing(reward: Reward) -> Standing:
+        found = known.get(reward.key)
+        if found is None:
+            found = known[reward.key] = worked_out(reward)
+        return found
+
+    def worked_out(reward: Reward) -> Standing:
         if reward.is_plain:
-            return Standing(reward, max(0, reward.points - snapshot.member.available), ())
+            return Standing(reward, max(0, reward.points - available), ())
         found = _standing(reward, snapshot, programme, shopper, now=now, left=left.pieces.get(reward.key))
         if reward.pool not in left.empty_pools:
             return found

@@ -173,6 +173,13 @@ def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, loca
 class LedgerEntry(Node):
     """One movement of points. Nothing is made of an entry but what is asked for."""
 
+    kind: EntryKind = field(REACHED)
+    points: int = field(REACHED, description="Signed change of the available balance.")
+    balance: int = field(REACHED, description="Available balance after this entry.")
+    version: int = field(REACHED, description="The member's version that this entry belongs to.")
+    occurred_at: datetime = field(REACHED)
+    recorded_at: datetime = field(REACHED)
+    channel: Channel = field(REACHED)
     view: strawberry.Private[EntryView]
     programme: strawberry.Private[ProgrammeRules]
     locale: strawberry.Private[str]
@@ -180,42 +187,7 @@ class LedgerEntry(Node):
     @resolver(REACHED)  # type: ignore[misc]  # made when it is asked for; other nodes keep theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]
         """Return the entry's place in the ledger as an id."""
-        return strawberry.ID(global_id("LedgerEntry", self.view.member, self.view.version, self.view.index))
-
-    @resolver(REACHED)
-    def kind(self) -> EntryKind:
-        """Return what kind of movement it was."""
-        return self.view.kind_told
-
-    @resolver(REACHED, description="Signed change of the available balance.")
-    def points(self) -> int:
-        """Return the points that it moved."""
-        return self.view.points
-
-    @resolver(REACHED, description="Available balance after this entry.")
-    def balance(self) -> int:
-        """Return the balance that it left."""
-        return self.view.balance
-
-    @resolver(REACHED, description="The member's version that this entry belongs to.")
-    def version(self) -> int:
-        """Return the version."""
-        return self.view.version
-
-    @resolver(REACHED)
-    def occurred_at(self) -> datetime:
-        """Return when it happened."""
-        return self.view.occurred_at_told
-
-    @resolver(REACHED)
-    def recorded_at(self) -> datetime:
-        """Return when it was committed."""
-        return self.view.recorded_at
-
-    @resolver(REACHED)
-    def channel(self) -> Channel:
-        """Return where it happened."""
-        return self.view.channel_told
+        return strawberry.ID(global_id("LedgerEntry", self.view.member, self.version, self.view.index))
 
     @resolver(REACHED, description="One line for the shopper, in the locale of the request.")
     def label(self) -> str:
@@ -227,6 +199,24 @@ class LedgerEntry(Node):
         """Return the explanations of this entry."""
         return explanations((self.view,), self.programme, self.locale)
 
+    @classmethod
+    def of(cls, view: EntryView, programme: ProgrammeRules, locale: str) -> Self:
+        """Return an entry in one language."""
+        # Told as they are stored where they are stored as they are told: names, and moments in RFC 3339.
+        kind, points, balance, version, occurred_at, recorded_at, channel = view.told()
+        return cls(
+            kind=kind,
+            points=points,
+            balance=balance,
+            version=version,
+            occurred_at=occurred_at,
+            recorded_at=recorded_at,
+            channel=channel,
+            view=view,
+            programme=programme,
+            locale=locale,
+        )
+
 
 @strawberry.type
 class LedgerEntryEdge:
@@ -237,7 +227,7 @@ class LedgerEntryEdge:
     @resolver(REACHED)
     def cursor(self) -> str:
         """Return the place."""
-        return cursor(self.node.view.version, self.node.view.index)
+        return cursor(self.node.version, self.node.view.index)
 
 
 @strawberry.type
@@ -302,9 +292,7 @@ class Member(Node):
         place = from_cursor(after) if after else None
         page = await answered(context.services.reader.entries(self.snapshot, first=size, after=place))
         programme, locale = context.programme(), locale_of(context, self.snapshot.member)
-        edges = [
-            LedgerEntryEdge(node=LedgerEntry(view=view, programme=programme, locale=locale)) for view in page.entries
-        ]
+        edges = [LedgerEntryEdge(node=LedgerEntry.of(view, programme, locale)) for view in page.entries]
         return LedgerEntryConnection(edges=edges, has_more=page.has_more, is_first=place is None)
 
     @resolver(REACHED, description="Best first for this member, on the channel of the request, now.")
@@ -327,10 +315,10 @@ class Member(Node):
             first=page_size(context, first),
             after=place,
         )
-        member = self.snapshot.member
+        member, programme = self.snapshot.member, context.programme()
         locale = locale_of(context, member)
         edges = [
-            MemberOfferEdge(node=MemberOffer.of(found, member, context, locale, on), score=found.score)
+            MemberOfferEdge(node=MemberOffer.of(found, member, programme, locale, on), score=found.score)
             for found in page
         ]
         return MemberOfferConnection(edges=edges, has_more=has_more, is_first=place is None)
@@ -357,9 +345,9 @@ class Member(Node):
             first=page_size(context, first),
             after=place,
         )
-        locale = locale_of(context, self.snapshot.member)
+        locale, programme, now = locale_of(context, self.snapshot.member), context.programme(), context.now()
         edges = [
-            MemberRewardEdge(node=MemberReward.of(standing, context, locale, on), score=found.score)
+            MemberRewardEdge(node=MemberReward.of(standing, programme, locale, on, now), score=found.score)
             for found, standing in page
         ]
         return MemberRewardConnection(edges=edges, has_more=has_more, is_first=place is None)

@@ -111,9 +111,11 @@ class MemberOffer:
         return motivated(self.ranked.motive, self.ranked.params, info.context.programme(), self.locale)
 
     @classmethod
-    def of(cls, ranked: RankedOffer, member: Member, context: Context, locale: str, channel: Channel | None) -> Self:
+    def of(
+        cls, ranked: RankedOffer, member: Member, programme: Programme, locale: str, channel: Channel | None
+    ) -> Self:
         """Return an offer in its place, in one language, as one channel words it."""
-        offer = Offer.of(ranked.offer, context.programme(), locale, channel)
+        offer = Offer.of(ranked.offer, programme, locale, channel)
         return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale)
 
     @classmethod
@@ -123,7 +125,7 @@ class MemberOffer:
         state = state_of(offer, use, context.now())
         motive = Motive.FOR_EVERYBODY if state is OfferState.AVAILABLE else Motive(state.value.lower())
         return cls.of(
-            RankedOffer(offer, use, state, why=lambda: (motive, {})), member, context, locale, context.channel
+            RankedOffer(offer, use, state, why=lambda: (motive, {})), member, context.programme(), locale, context.channel
         )
 
 

@@ -31,7 +31,7 @@ def _committed(outcome: Outcome) -> Committed | Refusal:
 def _entries(outcome: Committed, context: Context) -> tuple[tuple[EntryView, ...], list[LedgerEntry]]:
     programme, locale = context.programme(), locale_of(context, outcome.snapshot.member)
     views = entry_views(outcome.record)
-    return views, [LedgerEntry(view=view, programme=programme, locale=locale) for view in views]
+    return views, [LedgerEntry.of(view, programme, locale) for view in views]
 
 
 @strawberry.type

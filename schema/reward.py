@@ -176,9 +176,11 @@ class MemberReward:
         return [refused(one.reason, one.params, programme, self.locale) for one in self.standing.reasons]
 
     @classmethod
-    def of(cls, standing: rewards.Standing, context: Context, locale: str, channel: Channel | None) -> Self:
+    def of(
+        cls, standing: rewards.Standing, programme: Programme, locale: str, channel: Channel | None, now: datetime
+    ) -> Self:
         """Return a reward as it stands for a member."""
-        reward = Reward.of(standing.reward, context.programme(), locale, channel, context.now())
+        reward = Reward.of(standing.reward, programme, locale, channel, now)
         return cls(reward=reward, standing=standing, locale=locale)
 
 

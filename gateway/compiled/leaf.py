@@ -30,6 +30,7 @@ class EnumFunction:
 
 def leaf_function(kind: GraphQLLeafType, null_message: str | None, *, trusted: bool) -> Callable[[Any], Any]:
     """Return the function that completes a leaf as graphql-core does; `null_message` where null may not stand."""
+    coerce = kind.coerce_output_value
 
     def complete(value: Any) -> Any:
         if isinstance(value, Exception):
@@ -38,6 +39,8 @@ def leaf_function(kind: GraphQLLeafType, null_message: str | None, *, trusted: b
             return None if null_message is None else not_null(null_message)
         if not trusted:
             refused_awaitable(value)
-        return _complete(kind, value)
+        coerced = coerce(value)
+        # graphql-core says what is wrong with a value that comes to nothing.
+        return coerced if coerced is not None and coerced is not Undefined else _complete(kind, value)
 
     return EnumFunction(complete) if isinstance(kind, GraphQLEnumType) else complete

@@ -161,7 +161,7 @@ async def test_answer_that_is_told_to_hold_for_a_time_is_the_same_throughout(sho
         context = shop.context(Role.MEMBER, member=member)
         with proving() as proof:
             answer = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
-        until = valid_until(proof, context.programme(), shop.clock.moment)
+        until = valid_until(proof, [context.programme()], shop.clock.moment)
         assert until is not None
         if not proof.lasts:
             continue  # something fell due meanwhile, and was committed
