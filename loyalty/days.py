@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import pairwise
 from struct import Struct
 
 from loyalty.calendar import day_from
@@ -20,6 +21,8 @@ class Days(Mapping[date, int]):
     __slots__ = ("_cells", "packed")
 
     def __init__(self, packed: bytes = b"") -> None:
+        if len(packed) % _ROW.size:
+            raise ValueError(f"packed days of {len(packed)} bytes: each takes {_ROW.size}")
         self.packed = packed
         self._cells = memoryview(packed).cast("q")
 
@@ -30,6 +33,15 @@ class Days(Mapping[date, int]):
             return days
         rows = sorted((day.toordinal(), points) for day, points in days.items() if points)
         return cls(b"".join(_ROW.pack(*row) for row in rows))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the days are in order, and are days: what others have packed may be otherwise."""
+        try:
+            self.rows()
+        except (ValueError, OverflowError):
+            return False
+        return all(one < following for one, following in pairwise(self._cells[::_CELLS]))
 
     def __len__(self) -> int:
         return len(self._cells) // _CELLS

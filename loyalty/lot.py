@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from struct import Struct
 from typing import overload
 
@@ -61,6 +62,8 @@ class Lots(Sequence[Lot]):
     __slots__ = ("_cells", "packed")
 
     def __init__(self, packed: bytes = b"") -> None:
+        if len(packed) % _ROW.size:
+            raise ValueError(f"packed lots of {len(packed)} bytes: each takes {_ROW.size}")
         self.packed = packed
         self._cells = memoryview(packed).cast("q")
 
@@ -71,6 +74,15 @@ class Lots(Sequence[Lot]):
             return lots
         rows = sorted((_packed(lot.key), lot.points, lot.expired) for lot in lots)
         return cls(b"".join(_ROW.pack(*row) for row in rows))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the lots are in spending order, and their days are days: what others have packed may be otherwise."""
+        try:
+            tuple(self)
+        except (ValueError, OverflowError):
+            return False
+        return all(one < following for one, following in pairwise(self._cells[::_CELLS]))
 
     def __len__(self) -> int:
         return len(self._cells) // _CELLS

@@ -1,5 +1,6 @@
 """Time travel over the ledger: a member one version ago, and the proof that a snapshot is its ledger's sum."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -99,17 +100,26 @@ class Proof:
             found.append(f"balances: the snapshot says {_told(theirs)}, the ledger {_told(ours)}")
         if sum(theirs.values()) != 0:
             found.append(f"points are not conserved: the accounts sum to {sum(theirs.values())}")
+        return [*found, *self._lot_faults(member), *self._day_faults(member)]
+
+    def _lot_faults(self, member: Member) -> Iterator[str]:
+        lots = Lots.of(member.lots)
+        if not lots.is_sound:
+            yield "the lots are not in spending order"
+            return
         if {key: points for key, points in self.lots.items() if points} != {
-            lot.key: lot.points for lot in member.lots if lot.points
+            lot.key: lot.points for lot in lots if lot.points
         }:
-            found.append("the open lots are not those of the ledger")
-        if sum(lot.points for lot in member.lots) != max(0, member.available):
-            found.append("the open lots do not sum to the available balance")
-        if any(
-            self.qualifying.get(day, 0) != points for day, points in member.qualifying.items() if day != LIFETIME_BUCKET
-        ):
-            found.append("the qualifying days are not those of the ledger")
-        return found
+            yield "the open lots are not those of the ledger"
+        if sum(lot.points for lot in lots) != max(0, member.available):
+            yield "the open lots do not sum to the available balance"
+
+    def _day_faults(self, member: Member) -> Iterator[str]:
+        days = Days.of(member.qualifying)
+        if not days.is_sound:
+            yield "the qualifying days are not in order"
+        elif any(self.qualifying.get(day, 0) != points for day, points in days.rows() if day != LIFETIME_BUCKET):
+            yield "the qualifying days are not those of the ledger"
 
 
 def _told(balances: dict[Account, int]) -> str:

@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import Callable
+from struct import iter_unpack, pack
 from typing import Any
 
 import pytest
@@ -74,16 +76,36 @@ async def test_more_members_than_a_page_are_audited(shop: Shop) -> None:
     assert {broken.faults[0] for broken in findings.broken} == {"the snapshot is at version 1, the ledger at 0"}
 
 
-SNAPSHOT_EDITS: list[tuple[dict[str, Any], str]] = [
+Change = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def lots_edited(edit_cells: Callable[[list[int]], list[int]]) -> Change:
+    """Return the edit of a member's packed lots: three numbers for each, the second is its points."""
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        cells = edit_cells([cell for (cell,) in iter_unpack("<q", document["lots"])])
+        return {"$set": {"lots": pack(f"<{len(cells)}q", *cells)}}
+
+    return change
+
+
+SNAPSHOT_EDITS: list[tuple[Change, str]] = [
     ({"$inc": {"balances.available": 1}}, "balances: the snapshot says"),
     ({"$inc": {"balances.available": 1, "balances.issued": -1}}, "balances: the snapshot says"),
-    ({"$inc": {"lots.0.2": 1}}, "the open lots are not those of the ledger"),
+    (lots_edited(lambda cells: [cells[0], cells[1] + 1, *cells[2:]]), "the open lots are not those of the ledger"),
+    (lots_edited(lambda cells: [*cells[3:], *cells[:3]]), "the lots are not in spending order"),
+    (lots_edited(lambda cells: cells[:-1]), "cannot be read: ValueError: packed lots of"),
+    ({"$set": {"lots": b"\0"}}, "cannot be read"),
     ({"$set": {"lots": []}}, "the open lots do not sum to the available balance"),
+    ({"$set": {"lots": b""}}, "the open lots do not sum to the available balance"),
     ({"$inc": {"version": 1}}, "the snapshot is at version 7, the ledger at 6"),
     ({"$inc": {"version": -1}}, "the snapshot is at version 5, the ledger at 6"),
     ({"$set": {"head": "0" * 64}}, "the snapshot is chained to another record than the last one"),
     ({"$set": {"standing.tier": "gold"}}, "the snapshot's tier is not the last record's"),
     ({"$set": {"qualifying": {"2026-06-15": 7000}}}, "the qualifying days are not those of the ledger"),
+    ({"$set": {"qualifying": pack("<4q", 739_700, 5, 739_600, 5)}}, "the qualifying days are not in order"),
+    ({"$set": {"qualifying": bytes(16)}}, "the qualifying days are not in order"),
+    ({"$set": {"qualifying": bytes(8)}}, "cannot be read: ValueError: packed days of"),
     ({"$set": {"balances.secret": 5}}, "cannot be read"),
     ({"$set": {"lots": [["no day", None, 30, 0]]}}, "cannot be read"),
     ({"$unset": {"standing": 1}}, "cannot be read"),
@@ -108,13 +130,11 @@ RECORD_EDITS: list[tuple[int, dict[str, Any], str]] = [
 ]
 
 
-async def expect_found(
-    shop: Shop, collection: Collection, filter_: dict[str, Any], change: dict[str, Any], fault: str
-) -> None:
+async def expect_found(shop: Shop, collection: Collection, filter_: dict[str, Any], change: Change, fault: str) -> None:
     """Edit one document, expect that its member is named with that fault, and mend it again."""
     document = await collection.find_one(filter_)
     assert document is not None
-    await edit(collection, {"_id": document["_id"]}, change)
+    await edit(collection, {"_id": document["_id"]}, change(document) if callable(change) else change)
     faults = await faults_of(shop)
     await collection.replace_one({"_id": document["_id"]}, document)
     assert list(faults) == [document.get("member", document["_id"])]
@@ -125,7 +145,7 @@ async def expect_found(
 async def test_a_snapshot_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
     _, broken, _ = await lived_in(shop)
     for change, fault in SNAPSHOT_EDITS:
-        with subtests.test(str(change)):
+        with subtests.test(f"{change} {fault}"):
             await expect_found(shop, shop.services.database.members, {"_id": broken}, change, fault)
     assert await faults_of(shop) == {}
 
