@@ -123,10 +123,11 @@ class Gateway:
         limits: Limits,
         verifier: Verifier,
         development: Development | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
         self._url, self._settings, self._limits = url, settings, limits
         self._verifier, self._development = verifier, development
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self.connections = Connections(limits, self.metrics)
         self.app = self._application()
 

@@ -24,6 +24,7 @@ from gateway.logs import configure_logs
 from gateway.metrics import Metrics
 from gateway.progress import count_bar, progress_bar
 from gateway.server import PortTaken
+from gateway.workers import WorkersFell
 from models.audience_list import LoadOvertaken, audience_list, load_list
 from models.code_pool import InvalidLoad, Line, checked_name, load_codes, pool_counts
 from models.complete_journey import DataMissing
@@ -79,6 +80,7 @@ TOLD = (
     PortTaken,
     ProgrammeNotFound,
     UnknownMember,
+    WorkersFell,
 )
 _TTL = re.compile(r"(\d{1,6})([smhd])")
 _TTL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -175,10 +177,11 @@ def up(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on (CARILLON_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (CARILLON_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve (CARILLON_WORKERS).", min=1)] = None,
     data_dir: DataDir = None,
 ) -> None:
     """Serve the API with the settings of the environment (CARILLON_*)."""
-    settings = read_settings(data_dir=data_dir, host=host, port=port)
+    settings = read_settings(data_dir=data_dir, host=host, port=port, workers=workers)
     limits = read_limits()
     configure_logs(settings.log_level)
     with database_url(settings, "serve", data_dir=data_dir) as url:

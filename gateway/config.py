@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     data_dir: Path | None = Field(default=None, description="the embedded server's directory and the development key")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(default=1, ge=1, le=64, description="processes that serve, on one address; one for each core")
     jwks_url: str | None = Field(default=None, description="where the token issuer publishes its keys (RS256, ES256)")
     jwt_issuer: str = Field(default="carillon-development", description="`iss` that tokens must carry")
     jwt_audience: str = Field(default="carillon", description="`aud` that tokens must carry")

@@ -1,18 +1,22 @@
-"""Metrics for Prometheus: one registry for each gateway, labels of bounded number."""
+"""Metrics for Prometheus: one registry for each gateway, labels of bounded number; workers' are told in one sum."""
+
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 
 OPERATION_NAMES_MAX = 200
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
-    """What a gateway counts."""
+    """What a gateway counts; with `shared_dir`, as one of several workers that count into it."""
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared_dir: Path | None = None) -> None:
+        self._shared_dir = shared_dir
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "carillon_requests", "Operations answered", ["transport", "outcome"], registry=self.registry
@@ -43,7 +47,13 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.sockets = Gauge("carillon_sockets", "Live connections", ["transport"], registry=self.registry)
+        self.sockets = Gauge(
+            "carillon_sockets",
+            "Live connections",
+            ["transport"],
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
         self.deliveries = Counter(
             "carillon_deliveries", "Updates sent to subscribers", ["transport"], registry=self.registry
         )
@@ -91,4 +101,8 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self.registry)
+        if self._shared_dir is None:
+            return generate_latest(self.registry)
+        everybody = CollectorRegistry()
+        MultiProcessCollector(everybody, path=str(self._shared_dir))  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -23,9 +24,11 @@ from gateway.auth import KEY_FILE, DevelopmentKey, JwksVerifier, Verifier
 from gateway.clock import now
 from gateway.config import InvalidSettings, Limits, Settings
 from gateway.development import issue
+from gateway.logs import configure_logs
 from gateway.metrics import Metrics
 from gateway.progress import progress_bar
 from gateway.server import Server, listen
+from gateway.workers import run_workers
 from models.code_pool import load_codes
 from models.database import connect
 from models.embedded import EmbeddedServer
@@ -112,12 +115,28 @@ def serve(url: str, settings: Settings, limits: Limits) -> None:
         PortTaken: another program listens there.
         DatabaseUnavailable: MongoDB cannot be reached.
         NotAReplicaSet: it can, and is no replica set.
+        WorkersFell: there are to be several workers, and they end as soon as they are started.
     """
-    verifier = verifier_of(settings)
+    verifier_of(settings)
     asyncio.run(_check(url, settings))
     sock = listen(settings.host, settings.port)
-    log.info("listening", address="{}:{}".format(*sock.getsockname()[:2]))
-    _run(Gateway(url=url, settings=settings, limits=limits, verifier=verifier), settings, limits, sock)
+    log.info("listening", address="{}:{}".format(*sock.getsockname()[:2]), workers=settings.workers)
+    if settings.workers > 1:
+        run_workers(partial(_work, url, settings, limits), settings.workers, sock)
+    else:
+        _serve(url, settings, limits, sock, Metrics())
+
+
+def _work(url: str, settings: Settings, limits: Limits, sock: socket.socket, metrics_dir: Path) -> None:
+    """Serve as one of several workers."""
+    configure_logs(settings.log_level)
+    _serve(url, settings, limits, sock, Metrics(shared_dir=metrics_dir))
+
+
+def _serve(url: str, settings: Settings, limits: Limits, sock: socket.socket, metrics: Metrics) -> None:
+    verifier = verifier_of(settings)
+    gateway = Gateway(url=url, settings=settings, limits=limits, verifier=verifier, metrics=metrics)
+    _run(gateway, settings, limits, sock)
 
 
 def up(settings: Settings, limits: Limits, *, households: int | None, fresh: bool, console: Console) -> None:

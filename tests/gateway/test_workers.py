@@ -1,0 +1,101 @@
+"""`carillon serve --workers 2`: two gateways on one address."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.api import enrol, next_update, watch
+from support.gateway import GatewayProcess
+
+QUERY = "{ me { version } }"
+
+
+def workers_of(gateway: GatewayProcess) -> set[int]:
+    """Return the processes that serve: the children that have children's command lines of multiprocessing."""
+    pid = gateway.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+
+def alive(workers: set[int]) -> set[int]:
+    """Return those that have not ended."""
+    return {worker for worker in workers if Path(f"/proc/{worker}").exists()}
+
+
+@pytest.fixture
+def working(development_gateway: GatewayProcess, tmp_path: Path) -> Iterator[GatewayProcess]:
+    gateway = GatewayProcess.start(
+        "serve",
+        "--workers",
+        "2",
+        data_dir=development_gateway.data_dir,
+        output=tmp_path / "output.log",
+        CARILLON_DRAIN_SECONDS="0",
+    )
+    yield gateway
+    if gateway.process.poll() is None:
+        gateway.stop()
+
+
+async def _counted(gateway: GatewayProcess) -> float:
+    async with gateway.client() as client:
+        text = (await client.get("/metrics")).text
+    return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("carillon_requests_total"))
+
+
+async def test_workers_serve_one_address_and_their_counts_are_one_sum(working: GatewayProcess) -> None:
+    assert len(workers_of(working)) == 2
+    person = await enrol(working)
+    before = await _counted(working)
+    answers = await asyncio.gather(*(working.ask(person.token(), QUERY) for _ in range(40)))
+    assert answers == [{"data": {"me": {"version": 1}}}] * 40
+    assert await _counted(working) == before + 40
+
+
+async def test_socket_of_one_worker_is_told_what_another_commits(working: GatewayProcess) -> None:
+    person = await enrol(working)
+    # Several sockets and purchases, each on a connection of its own: some meet in one worker, some do not.
+    async with (
+        working.socket(person.token()) as first,
+        working.socket(person.token()) as second,
+        working.socket(person.token()) as third,
+    ):
+        watching = (first, second, third)
+        for socket in watching:
+            await watch(socket)
+        assert [(await next_update(socket))["version"] for socket in watching] == [1, 1, 1]
+        for version in range(2, 6):
+            await person.buy("10.00", gateway=working)
+            assert [(await next_update(socket))["version"] for socket in watching] == [version] * 3
+
+
+async def test_worker_that_falls_is_replaced_while_the_other_serves(working: GatewayProcess) -> None:
+    person = await enrol(working)
+    fallen, staying = workers_of(working)
+    os.kill(fallen, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while len(workers_of(working)) < 2 or fallen in workers_of(working):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    assert staying in workers_of(working)
+    async with asyncio.timeout(30):
+        while not working.is_ready():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+    assert (await working.ask(person.token(), QUERY))["data"] == {"me": {"version": 1}}
+    assert "worker_fell" in working.output.read_text(encoding="utf-8")
+
+
+async def test_all_workers_drain_at_the_first_signal(working: GatewayProcess) -> None:
+    workers = workers_of(working)
+    assert working.stop() == 0
+    assert alive(workers) == set()
+
+
+async def test_workers_leave_when_the_process_that_started_them_is_gone(working: GatewayProcess) -> None:
+    workers = workers_of(working)
+    working.kill()
+    async with asyncio.timeout(30):
+        while alive(workers):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
