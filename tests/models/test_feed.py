@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from support.command import Commands
 from support.programme import source
 from support.shop import Clock, committed
@@ -110,6 +111,21 @@ async def test_a_change_that_cannot_be_read_is_a_gap_and_not_the_end(
             await database.members.replace_one({"_id": member}, document)
             await committer.commit(commands.buy(member, "2.00"))
             assert await versions(watch, 2) == [1, 2]
+
+
+async def test_what_python_cannot_hold_is_not_the_end(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    member = await commands.member(committer)
+    async with following(database, hub):
+        document = await database.members.find_one({"_id": member})
+        assert document is not None
+        await database.members.replace_one({"_id": member}, {**document, "enrolled_at": DatetimeMS(2**60)})
+        await database.members.replace_one({"_id": member}, document)
+        with hub.watch(member) as watch:
+            await committer.commit(commands.buy(member, "2.00"))
+            await caught_up(watch, 2)
 
 
 async def test_programme_versions_reach_the_registry(database: Database, clock: Clock) -> None:
