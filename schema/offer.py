@@ -124,9 +124,8 @@ class MemberOffer:
         use = member.offer_use(offer.key)
         state = state_of(offer, use, context.now())
         motive = Motive.FOR_EVERYBODY if state is OfferState.AVAILABLE else Motive(state.value.lower())
-        return cls.of(
-            RankedOffer(offer, use, state, why=lambda: (motive, {})), member, context.programme(), locale, context.channel
-        )
+        ranked = RankedOffer(offer, use, state, why=lambda: (motive, {}))
+        return cls.of(ranked, member, context.programme(), locale, context.channel)
 
 
 @strawberry.type
