@@ -24,7 +24,7 @@ from graphql import (
 )
 from graphql import Executor as GraphQLExecutor
 
-from gateway.compiled import CompiledOperation
+from gateway.compiled import CHARACTERS_MAX, CompiledOperation, Room
 from gateway.config import Limits
 from gateway.kept import Kept
 from gateway.limits import check_document, parse_limited, too_deep, validate_limited
@@ -121,6 +121,7 @@ class Executor:
         self._schema = schema
         self.limits = limits
         self._metrics = metrics
+        self._room = Room(CHARACTERS_MAX)
         self._documents = Kept[_Checked | InvalidOperation](
             count_max=KEPT_DOCUMENTS_MAX, characters_max=KEPT_CHARACTERS_MAX
         )
@@ -142,7 +143,7 @@ class Executor:
 
     def _operation(self, document: DocumentNode, name: str | None) -> CompiledOperation:
         if get_operation_ast(document, name) is not None:
-            return CompiledOperation(self._schema, document, name)
+            return CompiledOperation(self._schema, document, name, room=self._room)
         if name is None:
             error = GraphQLError("The document has several operations: say which with operationName.")
         else:

@@ -22,9 +22,10 @@ covered. graphql-core itself collects the fields (at compile time), coerces what
     compiled = CompiledOperation(schema, document, operation_name)     # raises NotCompilable
     result = compiled.execute(root, context, variables)                # an ExecutionResult, or awaitable
 
-An operation is compiled anew for each combination of the variables that its `@skip` and `@include` use, and again when
-VARIANTS_MAX of them came: then graphql-core executes it. It also executes what is NotCompilable: introspection,
-fragments with arguments, `@defer` and `@stream`, operations with directives of their own.
+An operation is compiled anew for each combination of the variables that its `@skip` and `@include` use, up to
+VARIANTS_MAX of them; past that, graphql-core executes it. It also executes what is NotCompilable: introspection, fragments
+with arguments, `@defer` and `@stream`, operations with directives of their own. Memory is bounded by a Room that operations
+share.
 
 A schema as it is works, and is faster. It is fastest where the schema tells, in the `extensions` of its fields and
 types under the name KNOWN, what cannot be seen from outside:
@@ -40,6 +41,6 @@ what GraphQL demands of queries: that they change nothing. In a mutation it is a
 """
 
 from gateway.compiled.known import KNOWN, Attribute, Instances, Method
-from gateway.compiled.operation import CompiledOperation, NotCompilable
+from gateway.compiled.operation import CHARACTERS_MAX, CompiledOperation, NotCompilable, Room
 
-__all__ = ["KNOWN", "Attribute", "CompiledOperation", "Instances", "Method", "NotCompilable"]
+__all__ = ["CHARACTERS_MAX", "KNOWN", "Attribute", "CompiledOperation", "Instances", "Method", "NotCompilable", "Room"]

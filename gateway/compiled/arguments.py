@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 from enum import Enum
+from keyword import iskeyword
 from typing import Any
 
 from graphql import (
@@ -53,6 +54,9 @@ def call_arguments(
         return ""
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     used = {name: value for name, value in given.items() if any(variables_in(value))}
+    if any(iskeyword(argument.out_name or name) for name, argument in definition.args.items()):
+        add(f"g = x.arguments({place_name})")
+        return ", **g"
     constants = _constants(place, frozenset(used))
     types = {one.variable.name.value: one for one in variables}
     if constants is None or not all(_is_direct(value, definition.args[name], types) for name, value in used.items()):

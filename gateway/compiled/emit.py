@@ -99,6 +99,7 @@ class Compiler:
             "settle": settle,
         }
         self._selections: dict[tuple[str, tuple[int, ...]], Selection] = {}
+        self.size = 0
         self.guards: dict[Any, None] = {}
         """The guards of all fields, each once."""
 
@@ -118,6 +119,7 @@ class Compiler:
         serial = operation.operation is OperationType.MUTATION
         name = self._function(root, collected.grouped_field_set, serial=serial).name
         source = "\n".join(self._text)
+        self.size = len(source)
         exec(compile(source, f"<operation {operation.name.value if operation.name else ''}>", "exec"), self._names)  # noqa: S102 - names in the text are the schema's and Python's own; values are bound
         return self._names[name]
 

@@ -1,5 +1,6 @@
 """An operation: compiled for the variants of it that are asked for, and executed."""
 
+from collections import deque
 from collections.abc import Awaitable, Coroutine
 from types import CoroutineType
 from typing import Any
@@ -25,8 +26,9 @@ from gateway.compiled.runtime import Execution, Unforeseen
 from gateway.compiled.variables import Misfit, Variables
 
 VARIANTS_MAX = 16
+CHARACTERS_MAX = 5_000_000
 
-__all__ = ["CompiledOperation", "NotCompilable"]
+__all__ = ["CHARACTERS_MAX", "CompiledOperation", "NotCompilable", "Room"]
 
 
 class _Conditions(Visitor):
@@ -45,21 +47,50 @@ class _Conditions(Visitor):
 
 
 class _Variant:
-    """The functions for one combination of the variables that decide what is asked for."""
+    """The functions for one combination of the variables that decide what is asked for, and the size of their text."""
 
-    __slots__ = ("guards", "run")
+    __slots__ = ("guards", "run", "size")
 
     def __init__(self, core: Executor[Any]) -> None:
         compiler = Compiler(core)
         self.run = compiler.compile()
         self.guards = tuple(compiler.guards)
+        self.size = compiler.size
+
+
+class Room:
+    """How much compiled code there is in all, in characters of its text; each takes some 7 bytes of memory.
+
+    Where there is no more room, what was compiled longest ago is forgotten, and compiled again if it is asked for.
+    """
+
+    def __init__(self, characters_max: int) -> None:
+        self._characters_max = characters_max
+        self._characters = 0
+        self._kept: deque[tuple[dict[tuple[Any, ...], _Variant], tuple[Any, ...]]] = deque()
+
+    def take(self, variants: dict[tuple[Any, ...], _Variant], key: tuple[Any, ...], variant: _Variant) -> None:
+        """Add a variant to its operation's, and forget the oldest of all operations where that is too much."""
+        variants[key] = variant
+        self._kept.append((variants, key))
+        self._characters += variant.size
+        while self._characters > self._characters_max and len(self._kept) > 1:
+            oldest, forgotten = self._kept.popleft()
+            self._characters -= oldest.pop(forgotten).size
 
 
 class CompiledOperation:
     """A valid operation of a valid document; see the package for what it is."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation_name: str | None = None) -> None:
-        """Prepare an operation; it is compiled when it is first executed.
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation_name: str | None = None,
+        *,
+        room: Room | None = None,
+    ) -> None:
+        """Prepare an operation; it is compiled when it is first executed. `room` is shared with other operations.
 
         Raises:
             NotCompilable: the document has no such operation.
@@ -74,6 +105,7 @@ class CompiledOperation:
         visit(document, conditions)
         self._conditions = tuple(conditions.found)
         self._variants: dict[tuple[Any, ...], _Variant] = {}
+        self._room = room or Room(CHARACTERS_MAX)
         self.left_to_core = False
         """Whether graphql-core executes it from now on."""
 
@@ -145,7 +177,7 @@ class CompiledOperation:
         except (NotCompilable, RecursionError):
             self.left_to_core = True
             return None
-        self._variants[tuple([values.get(name) for name in self._conditions])] = variant
+        self._room.take(self._variants, tuple([values.get(name) for name in self._conditions]), variant)
         return variant
 
     def _by_core(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:

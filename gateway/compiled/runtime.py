@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from types import CoroutineType
 from typing import Any
 
-from graphql import ExecutionResult, FieldNode, GraphQLError, GraphQLField, GraphQLObjectType, located_error
+from graphql import FieldNode, GraphQLError, GraphQLField, GraphQLObjectType, located_error
 from graphql.execution.collect_fields import FieldDetails
-from graphql.execution.executor import Executor
+from graphql.execution.executor import Executor, invalid_return_type_error
 from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import Path, Undefined, gather_with_cancel
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
@@ -76,12 +76,10 @@ class Execution:
         self.add(located_error(error, place.nodes, keys), tuple(keys))
 
     def add(self, error: GraphQLError, keys: tuple[str | int, ...]) -> None:
-        """Note an error at a place, None for all of `data`."""
-        if self._nulled and (
-            () in self._nulled or any(keys[:n] in self._nulled for n in range(1, len(keys or ()) + 1))
-        ):
+        """Note an error at a place, () for all of `data`, unless that is null by another one already."""
+        if self._nulled and any(keys[:n] in self._nulled for n in range(len(keys) + 1)):
             return
-        self._nulled.add(keys or ())
+        self._nulled.add(keys)
         self.errors.append(error)
 
     # What graphql-core has for it
@@ -133,8 +131,6 @@ class Execution:
             _closed(holds)
             raise Unforeseen
         if not holds:
-            from graphql.execution.executor import invalid_return_type_error  # noqa: PLC0415 - seldom needed
-
             raise invalid_return_type_error(kind, value, place.details)
 
     # Awaitables
@@ -182,6 +178,9 @@ class Execution:
         return self.gathered(out, waiting) if waiting else out
 
 
+_unheeded: set[asyncio.Future[Any]] = set()
+
+
 def settle(waiting: list[tuple[Any, Any]]) -> None:
     """Let run, unheeded, what was begun beside a field that failed."""
     if not waiting:
@@ -189,9 +188,6 @@ def settle(waiting: list[tuple[Any, Any]]) -> None:
     future = asyncio.gather(*(awaitable for _, awaitable in waiting), return_exceptions=True)
     _unheeded.add(future)
     future.add_done_callback(_unheeded.discard)
-
-
-_unheeded: set[asyncio.Future[Any]] = set()
 
 
 def _closed(awaitable: Any) -> None:
@@ -232,8 +228,3 @@ def list_function(place: Place, *, nullable: bool) -> Callable[[Any], Any]:
 def not_null(message: str) -> None:
     """Refuse null where it may not stand."""
     raise TypeError(message)
-
-
-def result_of(data: Any, execution: Execution) -> ExecutionResult:
-    """Return what an execution came to."""
-    return ExecutionResult(data, execution.errors or None)

@@ -39,7 +39,7 @@ from graphql.execution import execute_subscription_event
 from graphql.execution.executor import Executor
 from support.operations import Operations
 
-from gateway.compiled import KNOWN, Attribute, CompiledOperation, Instances, Method
+from gateway.compiled import KNOWN, Attribute, CompiledOperation, Instances, Method, Room
 
 # How many different operations are compared in all; a long run takes 20000.
 OPERATIONS = int(os.environ.get("OPERATIONS", "1200"))
@@ -375,6 +375,33 @@ async def test_operation_of_many_variants_is_left_to_graphql_core_past_their_lim
         root = Box("0", 0, "Box")
         ours = await answered(compiled.execute(root, {}, variables))
         assert ours == await answered(by_core(schema, document, root, {}, variables))
+
+
+async def test_what_was_compiled_longest_ago_makes_room_and_is_compiled_again() -> None:
+    schema, room, root = _schema(0, known=True), Room(1), Box("0", 0, "Box")
+    texts = [
+        "{ strict { seed } }",
+        "{ strict { __typename } }",
+        "query ($v: Boolean!) { strict { seed @skip(if: $v) __typename } }",
+    ]
+    compiled = [(parse(text), CompiledOperation(schema, parse(text), room=room)) for text in texts]
+    for turn in range(4):
+        for document, operation in compiled:
+            variables = {"v": turn % 2 == 0}
+            ours = await answered(operation.execute(root, {}, variables))
+            assert ours == await answered(by_core(schema, document, root, {}, variables))
+    assert not any(operation.left_to_core for _, operation in compiled)
+
+
+async def test_argument_with_a_name_that_python_keeps_for_itself_is_handed_over() -> None:
+    field = GraphQLField(
+        GraphQLString, {"from": GraphQLArgument(GraphQLString)}, resolve=lambda *_, **given: given.get("from")
+    )
+    compiled = CompiledOperation(
+        GraphQLSchema(GraphQLObjectType("Query", {"told": field})), parse('{ told(from: "x") }')
+    )
+    assert (await answered(compiled.execute(None, None, {})))[0] == "{'told': 'x'}"
+    assert not compiled.left_to_core
 
 
 @pytest.mark.parametrize("query", ["{ __schema { queryType { name } } }", '{ __type(name: "Box") { name } }'])
