@@ -5,11 +5,11 @@ was made of is noted (`models/proof.py`), and whether it holds is asked in the s
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
-from typing import Any
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 from aiodataloader import DataLoader
 
@@ -23,6 +23,9 @@ from models.database import Database
 from models.key import audience_id, counter_id, event_key, identity_key
 from models.proof import Ids, Rests, note_once, noted
 from models.snapshot import EntryView, Snapshot, entry_views, row_of, snapshot_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 BATCH_MAX = 500
 # The same stocks, for every page of rewards.
@@ -44,6 +47,32 @@ class Version:
 
     snapshot: Snapshot
     entries: tuple[EntryView, ...]
+
+
+def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Finish a read though nobody may wait for it any more: PyMongo closes the connection of a task that is cancelled.
+
+    What goes through a loader is finished anyway: a batch is a task of its own.
+    """
+
+    @wraps(read)
+    async def whole(*args: P.args, **named: P.kwargs) -> T:
+        reading = asyncio.ensure_future(read(*args, **named))
+        _reading.add(reading)
+        reading.add_done_callback(_done)
+        return await asyncio.shield(reading)
+
+    return whole
+
+
+_reading: set[asyncio.Future[Any]] = set()
+
+
+def _done(reading: asyncio.Future[Any]) -> None:
+    _reading.discard(reading)
+    # Whoever waited is told; where nobody does, that it failed is nobody's business.
+    if not reading.cancelled():
+        reading.exception()
 
 
 def _among(ids: list[str]) -> Document:
@@ -147,11 +176,13 @@ class Reader:
         # Whom an identity stands for changes, if ever, together with that member: its version proves both.
         return member
 
+    @finished
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
         """Return what is kept under a key that was counted, as it is stored; None where it never was."""
         note_once()
         return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
 
+    @finished
     async def record(self, member: str, version: int) -> Record | None:
         """Return the ledger's record of one version."""
         note_once()
@@ -208,6 +239,7 @@ class Reader:
         keys = [*dict.fromkeys(pools)]
         return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
+    @finished
     async def facts(self, programme: str, member: str, need: Needs) -> Facts:
         """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
         note_once()
@@ -231,6 +263,7 @@ class Reader:
             proof.listed(audience, lists)
         return lists
 
+    @finished
     async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
         """Return the member whom an offer's code was given, and the offer; None where nobody has it for an offer."""
         note_once()
@@ -244,6 +277,7 @@ class Reader:
         document = await self._orders.load(order)
         return order_of(document) if document is not None and document["programme"] == programme else None
 
+    @finished
     async def orders(
         self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
     ) -> tuple[list[Order], bool]:
@@ -257,6 +291,7 @@ class Reader:
         found = [order_of(document) async for document in cursor]
         return found[:first], len(found) > first
 
+    @finished
     async def entries(self, snapshot: Snapshot, *, first: int, after: tuple[int, int] | None) -> Page:
         """Return up to `first` entries, newest first, that are older than `after` (version, index).
 
@@ -284,6 +319,7 @@ class Reader:
                 break
         return Page(tuple(found[:first]), len(found) > first)
 
+    @finished
     async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
         """Return one entry by its place, or None where there is none."""
         note_once()
@@ -293,13 +329,9 @@ class Reader:
         views = entry_views(record_of(document))
         return views[index] if 0 <= index < len(views) else None
 
-    async def versions(self, snapshot: Snapshot, *, after: int) -> AsyncIterator[Version]:
-        """Tell every version after `after` up to the snapshot's own, in order, each as the member stood then.
-
-        The states are told backwards from the snapshot, for the ledger keeps changes, and then turned round: the
-        caller bounds how many versions that is.
-        """
-        documents = await self._db.entries.find(
+    @finished
+    async def _since(self, snapshot: Snapshot, after: int) -> list[Document]:
+        cursor = self._db.entries.find(
             {
                 "programme": snapshot.member.programme,
                 "member": snapshot.member.id,
@@ -307,7 +339,16 @@ class Reader:
             },
             sort=[("version", -1)],
             batch_size=REPLAY_PAGE,
-        ).to_list()
+        )
+        return await cursor.to_list()
+
+    async def versions(self, snapshot: Snapshot, *, after: int) -> AsyncIterator[Version]:
+        """Tell every version after `after` up to the snapshot's own, in order, each as the member stood then.
+
+        The states are told backwards from the snapshot, for the ledger keeps changes, and then turned round: the
+        caller bounds how many versions that is.
+        """
+        documents = await self._since(snapshot, after)
         records = [record_of(document) for document in documents if document["version"] > after]
         standings = [standing_of(document["standing"]) for document in documents]
         versions: list[Version] = []

@@ -23,9 +23,9 @@ covered. graphql-core itself collects the fields (at compile time), coerces what
     result = compiled.execute(root, context, variables)                # an ExecutionResult, or awaitable
 
 An operation is compiled anew for each combination of the variables that its `@skip` and `@include` use, up to
-VARIANTS_MAX of them; past that, graphql-core executes it. It also executes what is NotCompilable: introspection, fragments
-with arguments, `@defer` and `@stream`, operations with directives of their own. Memory is bounded by a Room that operations
-share.
+VARIANTS_MAX of them; past that, graphql-core executes it. It also executes what is NotCompilable: introspection,
+fragments with arguments, `@defer` and `@stream`, operations with directives of their own. Memory is bounded by a Room
+that operations share.
 
 A schema as it is works, and is faster. It is fastest where the schema tells, in the `extensions` of its fields and
 types under the name KNOWN, what cannot be seen from outside:

@@ -1,11 +1,12 @@
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from support.command import Commands
-from support.shop import committed
+from support.shop import Shop, committed
 
 from loyalty.ledger import Account
 from models.codec import record_of
@@ -263,3 +264,36 @@ async def test_what_is_not_there_is_none(committer: Committer, reader: Reader, c
     record = await reader.record(member, 2)
     assert record is not None
     assert [entry.points for entry in record.entries] == [1]
+
+
+async def test_read_that_nobody_waits_for_any_more_costs_the_pool_no_connection(shop: Shop) -> None:
+    member = await shop.member()
+    for _ in range(25):
+        await shop.buy(member, "1.00")
+    reader = shop.services.reader
+    snapshot = await reader.member("grocer", member)
+    assert snapshot is not None
+    reads: list[Callable[[], Coroutine[Any, Any, Any]]] = [
+        lambda: reader.member("grocer", member),
+        lambda: reader.member_by("grocer", "number", snapshot.member.number),
+        lambda: reader.orders("grocer", member, first=5, after=None),
+        lambda: reader.entries(snapshot, first=5, after=(5, 0)),
+        lambda: reader.entry("grocer", member, 1, 0),
+        lambda: reader.record(member, 1),
+    ]
+
+    async def opened() -> int:
+        status = await shop.services.database.client.admin.command("serverStatus")
+        return int(status["connections"]["totalCreated"])
+
+    await asyncio.gather(*(read() for read in (*reads, *reads, *reads)))  # as many connections as they need at once
+    before = await opened()
+    for turn in range(30):
+        tasks = [asyncio.create_task(read()) for read in reads]
+        await asyncio.sleep(0.0005 * (turn % 5))
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(read() for read in reads))  # what goes on is done by then, and as many are in use
+    assert await reader.member("grocer", member) == snapshot
+    assert await opened() - before < 10, "cancelled reads closed their connections"
