@@ -241,8 +241,12 @@ class GraphQLHttp:
     async def _answer(self, asked: _Asked, kind: str, receive: Receive) -> Response:
         state, started = self._state, perf_counter()
         text = await self._text(asked, receive)
-        token = bearer(asked.authorization)
-        actor = await state.verifier.verify(token) if token is not None else None
+        try:
+            token = bearer(asked.authorization)
+            actor = await state.verifier.verify(token) if token is not None else None
+        except Fault:
+            _parameters(asked, text)  # what is no GraphQL request is told as such, whoever sends it
+            raise
         # All that an answer can depend on, besides what it is proved by.
         who = (actor.role, actor.programme, actor.subject, actor.member) if actor is not None else None
         key = (text, asked.method, who, asked.locale, asked.channel)

@@ -48,6 +48,8 @@ class MemberDocument(Document):
         name = "members"
         indexes: ClassVar = [
             IndexModel([("programme", ASCENDING), ("_id", ASCENDING)], unique=True),
+            # A scanned card is one read: the number is in the member, and found by it.
+            IndexModel([("programme", ASCENDING), ("number", ASCENDING)], unique=True),
             # The sweeper's: only members whom time will change.
             IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
         ]

@@ -87,6 +87,9 @@ class Reader:
         self._members: DataLoader[str, Snapshot | None] = DataLoader(
             self._load_members, cache=False, max_batch_size=BATCH_MAX
         )
+        self._numbers: DataLoader[tuple[str, str], Snapshot | None] = DataLoader(
+            self._load_numbers, cache=False, max_batch_size=BATCH_MAX
+        )
         self._versions: DataLoader[str, int | None] = DataLoader(
             self._load_versions, cache=False, max_batch_size=BATCH_MAX
         )
@@ -152,6 +155,18 @@ class Reader:
         found = {document["_id"]: snapshot_of(document) async for document in self._db.members.find(_among(ids))}
         return [found.get(id_) for id_ in ids]
 
+    async def _load_numbers(self, asked: list[tuple[str, str]]) -> list[Snapshot | None]:
+        by_programme: dict[str, list[str]] = {}
+        for programme, number in set(asked):
+            by_programme.setdefault(programme, []).append(number)
+        either = [{"programme": programme, "number": {"$in": numbers}} for programme, numbers in by_programme.items()]
+        cursor = self._db.members.find(either[0] if len(either) == 1 else {"$or": either})
+        found = {
+            (snapshot.member.programme, snapshot.member.number): snapshot
+            for snapshot in map(snapshot_of, await cursor.to_list())
+        }
+        return [found.get(one) for one in asked]
+
     async def _load_versions(self, ids: list[str]) -> list[int | None]:
         cursor = self._db.members.find(_among(ids), {"version": 1})
         found = {document["_id"]: document["version"] for document in await cursor.to_list()}
@@ -167,6 +182,13 @@ class Reader:
         if (proof := noted()) is not None:
             proof.member(snapshot)
         return snapshot if snapshot is not None and snapshot.member.programme == programme else None
+
+    async def member_numbered(self, programme: str, number: str) -> Snapshot | None:
+        """Return the member with a membership number, or None where there is none."""
+        snapshot = await self._numbers.load((programme, number))
+        if (proof := noted()) is not None:
+            proof.member(snapshot)
+        return snapshot
 
     async def member_by(self, programme: str, kind: str, value: str) -> str | None:
         """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""

@@ -114,8 +114,14 @@ async def me(context: Context) -> Snapshot | None:
 
 async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
     """Return any member, for an actor that may look members up; None where there is none."""
-    member = await permitted(context, key)
-    return await load(context, member) if member is not None else None
+    if key.kind != "number":
+        member = await permitted(context, key)
+        return await load(context, member) if member is not None else None
+    # The number is in the member itself: looking it up and reading the member is one.
+    actor, number = _looking_up(context, key), _normal(key)
+    found = await answered(context.services.reader.member_numbered(actor.programme, number)) if number else None
+    _may_be(actor, found.member.id if found is not None else None)
+    return await settled(context, found) if found is not None else None
 
 
 async def permitted(context: Context, key: MemberKey) -> str | None:
@@ -124,15 +130,26 @@ async def permitted(context: Context, key: MemberKey) -> str | None:
     Raises:
         Forbidden: a member asked for somebody else (there or not), or a shared screen by other than card or number.
     """
+    actor = _looking_up(context, key)
+    member = await find(context, key)
+    _may_be(actor, member)
+    return member
+
+
+def _looking_up(context: Context, key: MemberKey) -> Actor:
+    """Return the actor, if its role may look members up in this way."""
     actor = context.require_actor()
     if actor.role not in LOOKUP_ROLES:
         raise Forbidden("lookup_forbidden", role=actor.role)
     if actor.role in {Role.KIOSK, Role.TILL} and key.kind not in SHARED_SCREEN_KINDS:
         raise Forbidden("lookup_by_forbidden", role=actor.role, kind=key.kind)
-    member = await find(context, key)
+    return actor
+
+
+def _may_be(actor: Actor, member: str | None) -> None:
+    """Refuse a member who asked for somebody else, there or not."""
     if actor.role is Role.MEMBER and member != actor.member:
         raise Forbidden("other_member")
-    return member
 
 
 async def subject_of_watch(context: Context, key: MemberKey | None) -> str:

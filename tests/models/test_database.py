@@ -26,7 +26,7 @@ async def test_an_empty_server_gets_its_collections_indexes_and_validators(datab
         for name in ("members", "entries", "events", "identities", "programmes")
     }
     assert indexes == {
-        "members": ["due_at_1", "programme_1__id_1"],
+        "members": ["due_at_1", "programme_1__id_1", "programme_1_number_1"],
         "entries": ["programme_1_member_1_version_1"],
         "events": ["programme_1_member_1_occurred_at_-1"],
         "identities": ["member_1"],
