@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 from support.api import Person, enrol
 from support.bazaar import Bazaar
 from support.gateway import GatewayProcess
@@ -15,7 +16,8 @@ from gateway.config import Limits
 from gateway.execution import Executor, GraphQLRequest
 from gateway.fields import compilable_schema
 from gateway.metrics import Metrics
-from models.proof import proving
+from models.proof import Rests, proving
+from models.reader import Reader
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.validity import valid_until
@@ -129,6 +131,21 @@ async def test_answer_is_made_anew_when_a_counter_or_a_pool_changed(asking: Aski
     await counters.insert_one({"_id": f"grocer/stock/{key.key}", **fields, "taken": 1})
     await asking.ask(context, query)
     assert asking.kept == 0
+
+
+class Unreachable(Reader):
+    """Reads, and cannot prove."""
+
+    async def holds(self, rests: Rests) -> bool:
+        raise AutoReconnect(f"nobody says whether {rests} holds")
+
+
+async def test_answer_that_cannot_be_proved_is_made_anew(asking: Asking, shop: Shop) -> None:
+    services = shop.services
+    reader = Unreachable(services.database)
+    asking.answers = Answers(reader, services.programmes, shop.clock, bytes_max=10_000_000)
+    member = await shop.member()
+    assert not await asking.asked_twice(shop.context(Role.MEMBER, member=member))
 
 
 async def test_no_more_than_so_many_bytes_are_kept(shop: Shop) -> None:

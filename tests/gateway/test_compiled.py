@@ -42,7 +42,7 @@ from support.operations import Operations
 from gateway.compiled import KNOWN, Attribute, CompiledOperation, Instances, Method, Room
 
 # How many different operations are compared in all; a long run takes 20000.
-OPERATIONS = int(os.environ.get("OPERATIONS", "1200"))
+OPERATIONS = int(os.environ.get("OPERATIONS", "600"))
 SCHEMAS = 5
 
 
