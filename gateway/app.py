@@ -22,7 +22,9 @@ from gateway.fields import compilable_schema
 from gateway.http import GraphQLHttp
 from gateway.live import Live
 from gateway.logs import log_lost_exception
+from gateway.manifest import Manifest
 from gateway.metrics import Metrics
+from gateway.operations import Operations
 from gateway.sse import GraphQLStream
 from gateway.state import CHANNEL_HEADER, Connections, State
 from gateway.websocket import GraphQLWebSocket
@@ -122,11 +124,12 @@ class Gateway:
         settings: Settings,
         limits: Limits,
         verifier: Verifier,
+        manifest: Manifest,
         development: Development | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._url, self._settings, self._limits = url, settings, limits
-        self._verifier, self._development = verifier, development
+        self._verifier, self._manifest, self._development = verifier, manifest, development
         self.metrics = metrics or Metrics()
         self.connections = Connections(limits, self.metrics)
         self.app = self._application()
@@ -165,6 +168,9 @@ class Gateway:
                     verifier=RememberingVerifier(self._verifier),
                     services=services,
                     executor=executor,
+                    operations=Operations(
+                        executor, self._manifest, self.metrics, only_registered=self._settings.operations_only
+                    ),
                     connections=self.connections,
                     live=Live(executor, self.metrics),
                     answers=Answers(services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes),
@@ -180,7 +186,7 @@ class Gateway:
                 if self._development is not None:
                     issuer = self._development
                     app.router.routes += development.routes(state, issuer.key, issuer.programme)
-                log.info("gateway_started", programmes=services.programmes.keys())
+                log.info("gateway_started", programmes=services.programmes.keys(), operations=len(self._manifest))
                 yield
                 log.info("gateway_stopping")
         finally:

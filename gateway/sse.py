@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.clock import now
-from gateway.execution import GraphQLRequest, InvalidOperation, Operation, cancelled, fault_answer
+from gateway.execution import InvalidOperation, Operation, cancelled, fault_answer
 from gateway.http import (
     BadRequest,
     actor_of_request,
@@ -36,6 +36,7 @@ from gateway.http import (
 )
 from gateway.live import Failure
 from gateway.logs import request_id
+from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
 from resolvers.context import Context
@@ -134,7 +135,7 @@ class GraphQLStream:
             raise BadRequest(415, "Send the body with Content-Type: application/json.")
         return parsed_json(await limited_body(request, self._state.limits.body), "The body")
 
-    async def _parameters(self, request: Request) -> GraphQLRequest:
+    async def _parameters(self, request: Request) -> RequestParameters:
         if request.method == "GET":
             return parameters_of_query(request.query_params)
         return parameters_of(await self._body(request))
@@ -153,11 +154,11 @@ class GraphQLStream:
         task.add_done_callback(self._ending.discard)
 
     def _answers(
-        self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
+        self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
     ) -> AsyncGenerator[bytes, None]:
         """Give the results of an operation as JSON; what is wrong with it is its only result."""
         try:
-            operation = self._state.executor.prepare(parameters)
+            operation = self._state.operations.prepare(parameters, actor)
         except InvalidOperation as error:
             return _once(orjson.dumps(error.answer(locale or DEFAULT_LOCALE)))
         if request.method == "GET" and operation.type is OperationType.MUTATION:
@@ -168,7 +169,7 @@ class GraphQLStream:
     # Distinct connections
 
     def _stream_one(
-        self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
+        self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
     ) -> Response:
         answers = self._answers(request, parameters, actor, locale)
         expired = fault_answer(Unauthenticated("token_expired"), locale or DEFAULT_LOCALE)

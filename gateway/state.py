@@ -12,6 +12,7 @@ from gateway.config import Limits, Settings
 from gateway.execution import Executor
 from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.operations import Operations
 from loyalty.event import Channel
 from resolvers.actor import Actor
 from resolvers.context import Context, Services
@@ -66,6 +67,7 @@ class State:
     verifier: Verifier
     services: Services
     executor: Executor
+    operations: Operations
     connections: Connections
     live: Live
     answers: Answers

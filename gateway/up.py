@@ -24,7 +24,9 @@ from gateway.auth import KEY_FILE, DevelopmentKey, JwksVerifier, Verifier
 from gateway.clock import now
 from gateway.config import InvalidSettings, Limits, Settings
 from gateway.development import issue
+from gateway.fields import compilable_schema
 from gateway.logs import configure_logs
+from gateway.manifest import read_manifest
 from gateway.metrics import Metrics
 from gateway.progress import progress_bar
 from gateway.server import Server, listen
@@ -111,13 +113,14 @@ def serve(url: str, settings: Settings, limits: Limits) -> None:
     """Serve the API until a signal.
 
     Raises:
-        InvalidSettings: tokens could not be verified.
+        InvalidSettings: tokens could not be verified, or registered operations not be executed.
         PortTaken: another program listens there.
         DatabaseUnavailable: MongoDB cannot be reached.
         NotAReplicaSet: it can, and is no replica set.
         WorkersFell: there are to be several workers, and they end as soon as they are started.
     """
     verifier_of(settings)
+    read_manifest(settings, limits, compilable_schema())
     asyncio.run(_check(url, settings))
     sock = listen(settings.host, settings.port)
     log.info("listening", address="{}:{}".format(*sock.getsockname()[:2]), workers=settings.workers)
@@ -134,8 +137,14 @@ def _work(url: str, settings: Settings, limits: Limits, sock: socket.socket, met
 
 
 def _serve(url: str, settings: Settings, limits: Limits, sock: socket.socket, metrics: Metrics) -> None:
-    verifier = verifier_of(settings)
-    gateway = Gateway(url=url, settings=settings, limits=limits, verifier=verifier, metrics=metrics)
+    gateway = Gateway(
+        url=url,
+        settings=settings,
+        limits=limits,
+        verifier=verifier_of(settings),
+        manifest=read_manifest(settings, limits, compilable_schema()),
+        metrics=metrics,
+    )
     _run(gateway, settings, limits, sock)
 
 
@@ -143,18 +152,25 @@ def up(settings: Settings, limits: Limits, *, households: int | None, fresh: boo
     """Start everything on this machine and serve until a signal.
 
     Raises:
+        InvalidSettings: registered operations could not be executed.
         DataDirectoryInUse: another `carillon` works on the directory.
         PortTaken: another program listens on the port.
         EmbeddedServerError: the embedded MongoDB cannot run here, or ended by itself; says what to do.
     """
     signal.signal(signal.SIGTERM, _leave)
     directory = settings.directory()
+    manifest = read_manifest(settings, limits, compilable_schema())
     sock = listen(settings.host, settings.port)
     key = DevelopmentKey.load(directory)
     with _own_database(settings, console, fresh=fresh) as url:
         welcome = asyncio.run(_prepare(url, settings, limits, key, households=households, console=console))
         gateway = Gateway(
-            url=url, settings=settings, limits=limits, verifier=key, development=Development(key, PROGRAMME)
+            url=url,
+            settings=settings,
+            limits=limits,
+            verifier=key,
+            manifest=manifest,
+            development=Development(key, PROGRAMME),
         )
         greet(console, "http://{}:{}".format(*sock.getsockname()[:2]), welcome, directory)
         _run(gateway, settings, limits, sock)

@@ -1,0 +1,115 @@
+"""From what a client sends to the operation that it stands for, on every transport: a text, or the name of one.
+
+An operation is named by `documentId` (the draft of GraphQL over HTTP) or by the hash in `extensions.persistedQuery`
+(Apollo's clients). It is found among the registered ones, then among texts that were sent together with their hash.
+Where only registered operations may run, back ends and staff tools of the brand may still send texts of their own; to
+everybody else, what others have sent is unknown.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import GraphQLError
+
+from gateway.execution import Executor, GraphQLRequest, InvalidOperation, Operation
+from gateway.manifest import SHA256_PREFIX, Manifest, hash_of
+from gateway.metrics import Metrics
+from resolvers.actor import Actor, Role
+from resolvers.fault import BadInput, DocumentUnknown, Forbidden
+
+TRUSTED_ROLES = frozenset({Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
+REMEMBERED_MAX = 1000
+REMEMBERED_CHARACTERS_MAX = 1_000_000
+TOLD_ID_LENGTH_MAX = 100
+# Apollo's clients know it by this very message, and send the text then.
+APOLLO_NOT_FOUND = "PersistedQueryNotFound"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestParameters:
+    """What a request says, whatever the transport: a text, a documentId, or a hash with or without its text."""
+
+    query: str | None
+    document_id: str | None = None
+    sha256: str | None = None
+    operation_name: str | None = None
+    variables: Mapping[str, Any] | None = None
+
+
+class _Remembered:
+    """Texts that were sent with their hash, bounded: those that were not asked for longest go first."""
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[str, str] = OrderedDict()
+        self._characters = 0
+
+    def get(self, hash_: str) -> str | None:
+        """Return the text of a hash, or None."""
+        text = self._texts.get(hash_)
+        if text is not None:
+            self._texts.move_to_end(hash_)
+        return text
+
+    def put(self, hash_: str, text: str) -> None:
+        """Remember a text by its hash, which was checked."""
+        if hash_ in self._texts or len(text) > REMEMBERED_CHARACTERS_MAX:
+            return
+        self._texts[hash_] = text
+        self._characters += len(text)
+        while len(self._texts) > REMEMBERED_MAX or self._characters > REMEMBERED_CHARACTERS_MAX:
+            _, oldest = self._texts.popitem(last=False)
+            self._characters -= len(oldest)
+
+
+class Operations:
+    """The operations of one process: which may run, and what they are called."""
+
+    def __init__(self, executor: Executor, manifest: Manifest, metrics: Metrics, *, only_registered: bool) -> None:
+        self._executor: Final = executor
+        self._manifest: Final = manifest
+        self._only_registered: Final = only_registered
+        self._remembered: Final = _Remembered()
+        self._metrics: Final = metrics
+
+    def prepare(self, parameters: RequestParameters, actor: Actor | None, *, streamed: bool = True) -> Operation:
+        """Return the operation that somebody asks for; `streamed` where the transport can answer more than once.
+
+        Raises:
+            InvalidOperation: it is not known, not allowed, or cannot be executed.
+        """
+        text = self._text(parameters, actor)
+        request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
+        operation = self._executor.prepare(request, streamed=streamed)
+        if parameters.sha256 is not None and parameters.query is not None:
+            self._remembered.put(parameters.sha256, text)
+        return operation
+
+    def _text(self, parameters: RequestParameters, actor: Actor | None) -> str:
+        may_send_texts = not self._only_registered or (actor is not None and actor.role in TRUSTED_ROLES)
+        if parameters.query is not None:
+            return self._sent(parameters.query, parameters.sha256, may_send_texts=may_send_texts)
+        id_ = parameters.document_id or parameters.sha256 or ""
+        registered = self._manifest.find(id_)
+        if registered is not None:
+            self._metrics.count_document("registered")
+            return registered
+        # Who may not send texts must not run what somebody else has sent.
+        remembered = self._remembered.get(id_.removeprefix(SHA256_PREFIX)) if may_send_texts else None
+        if remembered is not None:
+            self._metrics.count_document("remembered")
+            return remembered
+        self._metrics.count_document("unknown")
+        if parameters.document_id is None:
+            raise InvalidOperation([GraphQLError(APOLLO_NOT_FOUND, extensions={"code": DocumentUnknown.code})])
+        raise InvalidOperation(DocumentUnknown("document_unknown", id=id_[:TOLD_ID_LENGTH_MAX]))
+
+    def _sent(self, text: str, sha256: str | None, *, may_send_texts: bool) -> str:
+        if not may_send_texts and not self._manifest.lists(text):
+            self._metrics.count_document("refused")
+            raise InvalidOperation(Forbidden("operation_unregistered"))
+        if sha256 is not None and hash_of(text) != sha256:
+            raise InvalidOperation(BadInput("document_hash_wrong"))
+        self._metrics.count_document("text")
+        return text
