@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
@@ -12,11 +11,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import development, health, playground
+from gateway import development, health, pages
 from gateway.answers import Answers
 from gateway.auth import DevelopmentKey, RememberingVerifier, Verifier
 from gateway.clock import now
-from gateway.config import Limits, Settings
+from gateway.config import CLIENTS_DIST, Limits, Settings
 from gateway.execution import Executor
 from gateway.fields import compilable_schema
 from gateway.http import GraphQLHttp
@@ -37,8 +36,6 @@ from models.reader import Reader
 from models.secret import code_secret
 from resolvers.context import Services
 from resolvers.settlement import run_settlement
-
-PLAYGROUND_DIST = Path(__file__).parents[1] / "clients" / "playground" / "dist"
 
 log = structlog.get_logger(__name__)
 
@@ -181,7 +178,7 @@ class Gateway:
                     WebSocketRoute("/graphql", self._front.live),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
-                    *playground.routes(PLAYGROUND_DIST),
+                    *pages.routes(CLIENTS_DIST),
                 ]
                 if self._development is not None:
                     issuer = self._development

@@ -23,7 +23,7 @@ from gateway.app import Development, Gateway, running_services
 from gateway.auth import KEY_FILE, DevelopmentKey, JwksVerifier, Verifier
 from gateway.clock import now
 from gateway.config import InvalidSettings, Limits, Settings
-from gateway.development import issue
+from gateway.development import RICHEST_FIRST, issue
 from gateway.fields import compilable_schema
 from gateway.logs import configure_logs
 from gateway.manifest import read_manifest
@@ -47,6 +47,14 @@ DEMO_POOL = "cinema"
 DEMO_CODES = 500
 TOKEN_TTL = timedelta(hours=12)
 READY_QUERY = "{ me { number status { tier { name } next { missing } } points { available } } }"
+
+WHERE = (
+    ("Website", "/site/"),
+    ("App", "/app/"),
+    ("Tablet", "/kiosk/"),
+    ("Playground", "/playground/"),
+    ("API", "/graphql"),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -209,9 +217,7 @@ async def _prepare(
             await ensure_programme(services)
             await _import(services, households, console)
             await load_codes(database, PROGRAMME, DEMO_POOL, (f"DEMO-{number:04d}" for number in range(DEMO_CODES)))
-            # Whoever has most to spend has most to see: offers, rewards within reach, a history.
-            richest = [("balances.available", -1), ("_id", 1)]
-            first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=richest)
+            first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=RICHEST_FIRST)
             number = first["number"] if first else None
             tokens = {
                 role: await issue(
@@ -247,7 +253,9 @@ async def _import(services: Services, households: int | None, console: Console) 
 
 def greet(console: Console, address: str, welcome: Welcome, directory: Path) -> None:
     """Print where everything is, a token for each role, and a query that is ready to send."""
-    console.print(f"\n[bold]Carillon is up.[/bold]  Playground: [bold]{address}/[/bold]   API: {address}/graphql")
+    console.print(f"\n[bold]Carillon is up.[/bold]  See it all at [bold]{address}/[/bold]")
+    for what, path in WHERE:
+        console.print(f"{what:<12}{address}{path}")
     console.print(f"Data, development key and MongoDB's log are in {directory}.\n", style="dim")
     for role, token in welcome.tokens.items():
         whose = f" (member {welcome.number})" if role is Role.MEMBER else ""
