@@ -101,7 +101,7 @@ class Metrics:
         self.count_operation(name, transport, "ok", seconds)
 
     def count_document(self, how: str) -> None:
-        """Count an operation by what stood for it: registered, remembered, text; unknown or refused."""
+        """Count an operation by what stood for it: registered, remembered, text, own_text; unknown or refused."""
         counted = self._documents.get(how)
         if counted is None:
             counted = self._documents[how] = self.documents.labels(how)

@@ -87,9 +87,19 @@ class Operations:
         return operation
 
     def _text(self, parameters: RequestParameters, actor: Actor | None) -> str:
-        may_send_texts = not self._only_registered or (actor is not None and actor.role in TRUSTED_ROLES)
-        if parameters.query is not None:
-            return self._sent(parameters.query, parameters.sha256, may_send_texts=may_send_texts)
+        is_trusted = actor is not None and actor.role in TRUSTED_ROLES
+        may_send_texts = is_trusted or not self._only_registered
+        if parameters.query is None:
+            return self._named(parameters, may_send_texts=may_send_texts)
+        if not may_send_texts and not self._manifest.lists(parameters.query):
+            self._metrics.count_document("refused")
+            raise InvalidOperation(Forbidden("operation_unregistered"))
+        if parameters.sha256 is not None and hash_of(parameters.query) != parameters.sha256:
+            raise InvalidOperation(BadInput("document_hash_wrong"))
+        self._metrics.count_document("own_text" if is_trusted else "text")
+        return parameters.query
+
+    def _named(self, parameters: RequestParameters, *, may_send_texts: bool) -> str:
         id_ = parameters.document_id or parameters.sha256 or ""
         registered = self._manifest.find(id_)
         if registered is not None:
@@ -104,12 +114,3 @@ class Operations:
         if parameters.document_id is None:
             raise InvalidOperation([GraphQLError(APOLLO_NOT_FOUND, extensions={"code": DocumentUnknown.code})])
         raise InvalidOperation(DocumentUnknown("document_unknown", id=id_[:TOLD_ID_LENGTH_MAX]))
-
-    def _sent(self, text: str, sha256: str | None, *, may_send_texts: bool) -> str:
-        if not may_send_texts and not self._manifest.lists(text):
-            self._metrics.count_document("refused")
-            raise InvalidOperation(Forbidden("operation_unregistered"))
-        if sha256 is not None and hash_of(text) != sha256:
-            raise InvalidOperation(BadInput("document_hash_wrong"))
-        self._metrics.count_document("text")
-        return text

@@ -339,6 +339,22 @@ async def test_token_that_is_not_valid_is_told_before_what_is_asked_for(closed_g
     assert (answer.status_code, code_of(answer.json())) == (401, "UNAUTHENTICATED")
 
 
+async def test_what_stood_for_an_operation_is_counted(closed_gateway: GatewayProcess, somebody: Person) -> None:
+    till, text = closed_gateway.token("till"), unique()
+    sent: list[tuple[str | None, dict[str, Any], str]] = [
+        (somebody.token(), {"documentId": OWN_ID, "variables": {"n": 1}}, "registered"),
+        (somebody.token(), {"query": NAME_ONLY, "variables": {"n": 1}}, "text"),
+        (till, {"query": text, "extensions": apollo(text)}, "own_text"),
+        (till, {"extensions": apollo(text)}, "remembered"),
+        (somebody.token(), {"extensions": apollo(text)}, "unknown"),
+        (None, {"query": text}, "refused"),
+    ]
+    for token, parameters, how in sent:
+        before = await documents(closed_gateway, how)
+        await by_post(closed_gateway, token, parameters)
+        assert await documents(closed_gateway, how) == before + 1, how
+
+
 async def test_open_gateway_takes_texts_and_names_alike(development_gateway: GatewayProcess, somebody: Person) -> None:
     text = unique()
     plain = await by_get(development_gateway, somebody.token(), {"query": text})
