@@ -53,7 +53,7 @@ _NOTICE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; 
 
 # What a page could ask a device for, and none of ours does, but the kiosk for the camera that reads cards.
 _DEVICES = (
-    *("accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
     *("microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
 )
 

@@ -15,7 +15,7 @@ NAMES = [page.name for page in PAGES]
 HOMES = {name: "/" if name == "demo" else f"/{name}/" for name in NAMES}
 SCRIPT = "console.log(1);" * 100
 DEVICES = {
-    *("accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
+    *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
     *("microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
 }
 
