@@ -9,13 +9,14 @@ from strawberry.scalars import JSON
 
 from loyalty import event as domain
 from loyalty.order import Delivery, Recipient
+from resolvers.consent import Said
 from resolvers.enrol import Newcomer
 from resolvers.event import Told
 from resolvers.fault import BadInput
 from resolvers.member import MemberKey as Key
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
-from schema.enums import Channel, Kind, OrderState
+from schema.enums import Channel, ConsentPurpose, ContactChannel, Kind, OrderState
 from schema.ids import from_global_id, key_of, parts_of
 
 NOBODY = ""
@@ -208,6 +209,30 @@ class SetPreferencesInput:
     key: str
     topics: list[str] = strawberry.field(description="Categories and brands: `category:COFFEE`, `brand:Private`.")
     member: MemberKey | None = strawberry.UNSET
+
+
+@strawberry.input
+class ConsentInput:
+    """What a member says of one purpose."""
+
+    purpose: ConsentPurpose
+    granted: bool
+    channel: ContactChannel | None = strawberry.field(
+        default=strawberry.UNSET, description="Left out: of the purpose as such."
+    )
+
+
+@strawberry.input
+class SetConsentsInput:
+    """What a member agrees to and refuses; what is not named stays as it is."""
+
+    key: str
+    consents: list[ConsentInput]
+    member: MemberKey | None = strawberry.UNSET
+
+    def said(self) -> tuple[Said, ...]:
+        """Return what is said, in order."""
+        return tuple((one.purpose, _given(one.channel), one.granted) for one in self.consents)
 
 
 @strawberry.input

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import adjustment, catalogue, enrol, event, offer, order, preference
+from resolvers import adjustment, catalogue, consent, enrol, event, offer, order, preference
 from resolvers.actor import Role
 from schema.access import EVERY_ROLE, STAFF, mutation, only
 from schema.ids import key_of, parts_of
@@ -22,6 +22,7 @@ from schema.inputs import (
     ReleaseInput,
     RetireCatalogueItemInput,
     SaveCatalogueItemInput,
+    SetConsentsInput,
     SetPreferencesInput,
     key_or_none,
 )
@@ -29,6 +30,7 @@ from schema.member import Info
 from schema.payloads import (
     AdjustPointsPayload,
     CatalogueItemPayload,
+    ConsentsPayload,
     EnrolPayload,
     HoldPayload,
     OfferPayload,
@@ -40,6 +42,7 @@ from schema.payloads import (
 ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 RECORDERS = ENROLLERS
 REDEEMERS = ENROLLERS
+CONSENTERS = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVICE)
 MANAGERS = only(Role.MANAGER)
 CANCELLERS = only(Role.MEMBER, Role.AGENT, Role.MANAGER, Role.SERVICE)
 ADVANCERS = only(Role.MEMBER, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
@@ -117,6 +120,14 @@ class Mutation:
             context, key=input.key, member=key_or_none(input.member), topics=tuple(input.topics)
         )
         return PreferencesPayload.of(outcome)
+
+    @mutation(CONSENTERS, description="What the member agrees to, by purpose and channel of contact.")
+    async def set_consents(self, info: Info, input: SetConsentsInput) -> ConsentsPayload:  # noqa: A002
+        """Keep what a member agrees to."""
+        outcome = await consent.set_consents(
+            info.context, key=input.key, member=key_or_none(input.member), consents=input.said()
+        )
+        return ConsentsPayload.of(outcome)
 
     @mutation(EVERY_ROLE, description="Points, a piece, a code and an appointment are taken together, or nothing is.")
     async def place_order(self, info: Info, input: PlaceOrderInput) -> OrderPayload:  # noqa: A002

@@ -35,8 +35,8 @@ def _entries(outcome: Committed, context: Context) -> tuple[tuple[EntryView, ...
 
 
 @strawberry.type
-class EnrolPayload:
-    """The new member."""
+class _MemberPayload:
+    """A member as it is after a change of itself."""
 
     member: Member | None = field(REACHED)
     replayed: bool = field(REACHED)
@@ -44,7 +44,7 @@ class EnrolPayload:
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        """Return the answer to an enrolment."""
+        """Return the answer to a change."""
         result = _committed(outcome)
         if isinstance(result, Refusal):
             return cls(member=None, replayed=False, user_errors=[UserError.of(result)])
@@ -52,20 +52,18 @@ class EnrolPayload:
 
 
 @strawberry.type
-class PreferencesPayload:
+class EnrolPayload(_MemberPayload):
+    """The new member."""
+
+
+@strawberry.type
+class PreferencesPayload(_MemberPayload):
     """The member with what it likes."""
 
-    member: Member | None = field(REACHED)
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
 
-    @classmethod
-    def of(cls, outcome: Outcome) -> Self:
-        """Return the answer to a member's preferences."""
-        result = _committed(outcome)
-        if isinstance(result, Refusal):
-            return cls(member=None, replayed=False, user_errors=[UserError.of(result)])
-        return cls(member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])
+@strawberry.type
+class ConsentsPayload(_MemberPayload):
+    """The member with what it agreed to."""
 
 
 @strawberry.type

@@ -52,6 +52,7 @@ ARGUMENTS = {
     "Mutation.activateOffer": "(input: {key: $key, member: $by, offer: $id})",
     "Mutation.redeemOffer": "(input: {key: $key, member: $by, offer: $id, channel: STORE})",
     "Mutation.noteOffers": "(input: {key: $key, member: $by, seen: [$id]})",
+    "Mutation.setConsents": "(input: {key: $key, member: $by, consents: [{purpose: MARKETING, granted: true}]})",
     "Mutation.setPreferences": '(input: {key: $key, member: $by, topics: ["category:COFFEE"]})',
     "Mutation.placeOrder": "(input: {key: $key, member: $by, reward: $id, channel: STORE})",
     "Mutation.cancelOrder": "(input: {key: $key, order: $id})",
