@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import development, health, pages
 from gateway.answers import Answers
-from gateway.auth import DevelopmentKey, RememberingVerifier, Verifier
+from gateway.auth import DevelopmentKey, OwnTokensVerifier, RememberingVerifier, Verifier
 from gateway.clock import now
 from gateway.config import CLIENTS_DIST, Limits, Settings
 from gateway.execution import Executor
@@ -26,6 +26,7 @@ from gateway.metrics import Metrics
 from gateway.operations import Operations
 from gateway.sse import GraphQLStream
 from gateway.state import CHANNEL_HEADER, Connections, State
+from gateway.token_watch import TokenWatch
 from gateway.websocket import GraphQLWebSocket
 from models.committer import Committer
 from models.database import Database, connect
@@ -162,7 +163,8 @@ class Gateway:
                     settings=self._settings,
                     limits=self._limits,
                     metrics=self.metrics,
-                    verifier=RememberingVerifier(self._verifier),
+                    verifier=OwnTokensVerifier(services, RememberingVerifier(self._verifier)),
+                    tokens=TokenWatch(services),
                     services=services,
                     executor=executor,
                     operations=Operations(

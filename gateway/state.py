@@ -13,6 +13,7 @@ from gateway.execution import Executor
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.operations import Operations
+from gateway.token_watch import TokenWatch
 from loyalty.event import Channel
 from resolvers.actor import Actor
 from resolvers.context import Context, Services
@@ -65,6 +66,7 @@ class State:
     limits: Limits
     metrics: Metrics
     verifier: Verifier
+    tokens: TokenWatch
     services: Services
     executor: Executor
     operations: Operations
@@ -72,6 +74,8 @@ class State:
     live: Live
     answers: Answers
 
-    def context(self, actor: Actor | None, locale: str | None, channel: str | None = None) -> Context:
+    def context(
+        self, actor: Actor | None, locale: str | None, channel: str | None = None, address: str | None = None
+    ) -> Context:
         """Return the context of one operation; a channel that is none is as if nothing was said."""
-        return Context(self.services, actor, locale, CHANNELS.get(channel or ""))
+        return Context(self.services, actor, locale, CHANNELS.get(channel or ""), address)

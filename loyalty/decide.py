@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from loyalty.after_sale import AdvanceOrder, CancelOrder, advance, cancel
 from loyalty.calendar import day_of
+from loyalty.consenting import SetConsents, set_consents
 from loyalty.decision import Decision, Unchanged
 from loyalty.draft import BALANCE_MAX, Draft
 from loyalty.earning import earn
@@ -93,6 +94,7 @@ Command = (
     | HoldPoints
     | ReleaseHold
     | SetPreferences
+    | SetConsents
 )
 
 
@@ -171,8 +173,16 @@ def _serve(command: Command, draft: Draft, facts: Facts) -> Decision | Refusal:
             return hold(command, draft, facts)
         case ReleaseHold():
             return release(command, draft)
+    return _say(command, draft)
+
+
+def _say(command: Command, draft: Draft) -> Decision | Refusal:
+    """Return the decision on what a member says of itself."""
+    match command:
         case SetPreferences():
             return set_preferences(command, draft)
+        case SetConsents():
+            return set_consents(command, draft)
     raise TypeError(f"no decision is made on {type(command).__name__}")
 
 

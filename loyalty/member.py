@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.calendar import end_of
+from loyalty.consent import Consent
 from loyalty.days import NO_DAYS, Days
 from loyalty.hold import Hold
 from loyalty.ledger import Account, Standing
@@ -23,7 +24,8 @@ _set = object.__setattr__
 class Profile:
     """Who a member is. Every field may be missing but the locale that messages are written in.
 
-    `preferences` are the topics (`category:COFFEE`) that the member says to like.
+    `preferences` are the topics (`category:COFFEE`) that the member says to like, `consents` what it agreed to or
+    refused.
     """
 
     locale: str
@@ -33,6 +35,7 @@ class Profile:
     phone: str | None = None
     birth_date: date | None = None
     preferences: tuple[str, ...] = ()
+    consents: tuple[Consent, ...] = ()
 
     @property
     def completion(self) -> float:

@@ -34,12 +34,17 @@ class NoticeKind(StrEnum):
     ORDER_RETURNED = "order_returned"
     ORDER_EXCHANGED = "order_exchanged"
     REWARD_GRANTED = "reward_granted"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened. `params` name what it happened to: `points`, `tier`, `offer`, `reward`, `order`."""
+    """One thing that happened.
+
+    `params` name what it happened to: `points`, `tier`, `offer`, `reward`, `order`, `purpose`.
+    """
 
     kind: NoticeKind
     params: Mapping[str, str | int] = field(default_factory=dict)

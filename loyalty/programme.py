@@ -137,6 +137,17 @@ class EventType:
 
 
 @dataclass(frozen=True, slots=True)
+class Brand:
+    """What a brand looks like: CSS colours, such as #0B3D2E. White text can be read on both."""
+
+    colour: str = "#1F3A5F"
+    accent: str = "#8A5A00"
+
+
+PLAIN = Brand()
+
+
+@dataclass(frozen=True, slots=True)
 class Programme:
     """One version of a brand's programme. Tiers come by rank, rules by falling priority.
 
@@ -158,6 +169,7 @@ class Programme:
     catalogue: Catalogue = field(default_factory=Catalogue)
     segments: Mapping[str, Segment] = field(default_factory=dict)
     grace_days: int = 0
+    brand: Brand = PLAIN
     rules_by_event: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from loyalty.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.days import Days
 from loyalty.event import NOTHING, Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
 from loyalty.explanation import Explanation, Reason
@@ -158,6 +159,8 @@ def profile_document(profile: Profile) -> Document:
     document = without_none({name: getattr(profile, name) or None for name in Profile.__slots__})
     if profile.preferences:
         document["preferences"] = list(profile.preferences)
+    if profile.consents:
+        document["consents"] = [_consent_row(consent) for consent in profile.consents]
     if profile.birth_date is not None:
         document["birth_date"] = profile.birth_date.isoformat()
     return document
@@ -165,8 +168,23 @@ def profile_document(profile: Profile) -> Document:
 
 def profile_of(document: Mapping[str, Any]) -> Profile:
     """Return the profile of a document."""
-    preferences = tuple(document.get("preferences", ()))
-    return Profile(**{**document, "birth_date": _to_day(document.get("birth_date")), "preferences": preferences})
+    kept = {
+        "birth_date": _to_day(document.get("birth_date")),
+        "preferences": tuple(document.get("preferences", ())),
+        "consents": tuple(_consent_of(row) for row in document.get("consents", ())),
+    }
+    return Profile(**{**document, **kept})
+
+
+def _consent_row(consent: Consent) -> list[Any]:
+    channel = consent.channel.value if consent.channel is not None else None
+    return [consent.purpose.value, channel, consent.granted, consent.changed_at, consent.via.value]
+
+
+def _consent_of(row: list[Any]) -> Consent:
+    purpose, channel, granted, changed_at, via = row
+    on = ContactChannel(channel) if channel is not None else None
+    return Consent(ConsentPurpose(purpose), on, granted, moment_of(changed_at), Channel(via))
 
 
 def member_document(member: Member) -> Document:

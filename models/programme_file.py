@@ -11,13 +11,15 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from loyalty.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND, Channel
 from loyalty.expression import ExpressionFault
 from loyalty.offer import Segment
 from loyalty.period import CapPeriod, EndOf, Expiry
 from loyalty.programme import (
+    PLAIN,
+    Brand,
     Cap,
     EarningRule,
     EventType,
@@ -147,6 +149,34 @@ class _Segment(Shape):
     when: Cel
 
 
+def _legible(colour: str) -> str:
+    """Refuse a colour on which white text cannot be read."""
+    contrast = 1.05 / (_luminance(colour) + 0.05)
+    if contrast < TEXT_CONTRAST_MIN:
+        raise ValueError(f"white text on {colour} has a contrast of {contrast:.2f}; take a darker one (4.5 or more)")
+    return colour
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    red, green, blue = (_linear(int(colour[place : place + 2], 16) / 255) for place in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 - WCAG's constants
+
+
+# What WCAG 2.2 asks of text (1.4.3, level AA).
+TEXT_CONTRAST_MIN = 4.5
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_legible)]
+
+
+class _Brand(Shape):
+    colour: Colour = PLAIN.colour
+    accent: Colour = PLAIN.accent
+
+
 class _File(CatalogueShape):
     programme: Key
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
@@ -158,6 +188,7 @@ class _File(CatalogueShape):
     expiry: _Expiry = _Expiry()
     refunds: _Refunds = _Refunds()
     orders: _Orders = _Orders()
+    brand: _Brand = _Brand()
     event_types: dict[Key, _EventType] = Field(default={})
     rules: list[_Rule] = Field(default=[], max_length=1000)
     segments: list[_Segment] = Field(default=[], max_length=200)
@@ -220,6 +251,7 @@ class _Builder:
             catalogue=catalogue,
             segments={segment.key: segment for segment in segments if segment is not None},
             grace_days=file.orders.grace_days,
+            brand=Brand(file.brand.colour, file.brand.accent),
         )
 
     def fault(self, path: Path, message: str) -> None:

@@ -12,6 +12,7 @@ from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
 from aiodataloader import DataLoader
+from pymongo import DESCENDING
 
 from loyalty.ledger import Record
 from loyalty.member import Member
@@ -210,6 +211,14 @@ class Reader:
         note_once()
         document = await self._db.entries.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
+
+    @finished
+    async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
+        """Return the ledger's records of what one operation did to a member, the newest first."""
+        note_once()
+        query = {"programme": programme, "member": member, "cause.operation": operation}
+        found = await self._db.entries.find(query, sort=[("version", DESCENDING)]).to_list()
+        return [record_of(document) for document in found]
 
     async def taken(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
         """Return what each of some counters of what members share stands at."""

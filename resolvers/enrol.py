@@ -96,7 +96,7 @@ async def enrol(
     profile = profile_from(newcomer, programme.locale)
     if isinstance(profile, Refusal):
         return profile
-    content = {name: getattr(profile, name) for name in Profile.__slots__ if name != "preferences"}
+    content = {name: getattr(profile, name) for name in Profile.__slots__ if name not in {"preferences", "consents"}}
     digest = content_digest({**content, "channel": newcomer.channel, "card": card, "store": newcomer.store})
     for _ in range(NUMBER_DRAWS):
         member = str(ObjectId())

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 import strawberry
 
+from loyalty.consent import ConsentPurpose, ContactChannel
 from loyalty.event import Channel
 from loyalty.ledger import EntryKind
 from loyalty.notice import NoticeKind
@@ -12,6 +13,7 @@ from loyalty.order import OrderState
 from loyalty.refusal import RefusalCode
 from loyalty.reward import RewardKind
 from models.catalogue_file import Kind
+from models.device_store import DeviceState
 
 
 class TextDirection(StrEnum):
@@ -23,6 +25,11 @@ class TextDirection(StrEnum):
 
 strawberry.enum(Kind, name="CatalogueKind", description="What a manager can change without a release.")
 strawberry.enum(Channel, description="Where something was said or done.")
+strawberry.enum(ConsentPurpose, description="What personal data may be used for, besides the programme itself.")
+strawberry.enum(ContactChannel, description="How a member is written to.")
+strawberry.enum(
+    DeviceState, description="Where a tablet stands: its code was told, it has its token, its token was taken."
+)
 strawberry.enum(EntryKind, description="What a ledger entry does.")
 strawberry.enum(NoticeKind, description="What can have happened to a member.")
 strawberry.enum(OfferKind, description="What an offer gives.")
@@ -34,6 +41,9 @@ strawberry.enum(TextDirection, description="How the words of a text run, for the
 
 __all__ = [
     "Channel",
+    "ConsentPurpose",
+    "ContactChannel",
+    "DeviceState",
     "EntryKind",
     "Kind",
     "NoticeKind",

@@ -9,13 +9,15 @@ from strawberry.scalars import JSON
 
 from loyalty import event as domain
 from loyalty.order import Delivery, Recipient
+from resolvers.consent import Said
 from resolvers.enrol import Newcomer
 from resolvers.event import Told
 from resolvers.fault import BadInput
+from resolvers.kiosk_session import PASS
 from resolvers.member import MemberKey as Key
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
-from schema.enums import Channel, Kind, OrderState
+from schema.enums import Channel, ConsentPurpose, ContactChannel, Kind, OrderState
 from schema.ids import from_global_id, key_of, parts_of
 
 NOBODY = ""
@@ -208,6 +210,103 @@ class SetPreferencesInput:
     key: str
     topics: list[str] = strawberry.field(description="Categories and brands: `category:COFFEE`, `brand:Private`.")
     member: MemberKey | None = strawberry.UNSET
+
+
+@strawberry.input
+class ConsentInput:
+    """What a member says of one purpose."""
+
+    purpose: ConsentPurpose
+    granted: bool
+    channel: ContactChannel | None = strawberry.field(
+        default=strawberry.UNSET, description="Left out: of the purpose as such."
+    )
+
+
+@strawberry.input
+class SetConsentsInput:
+    """What a member agrees to and refuses; what is not named stays as it is."""
+
+    key: str
+    consents: list[ConsentInput]
+    member: MemberKey | None = strawberry.UNSET
+
+    def said(self) -> tuple[Said, ...]:
+        """Return what is said, in order."""
+        return tuple((one.purpose, _given(one.channel), one.granted) for one in self.consents)
+
+
+@strawberry.input
+class InviteDeviceInput:
+    """A tablet that is to be enrolled."""
+
+    key: str
+    name: str
+    store: str | None = strawberry.UNSET
+
+    def given_store(self) -> str | None:
+        """Return the store, if one is named."""
+        return self.store or None
+
+
+@strawberry.input
+class EnrolDeviceInput:
+    """The short code that a manager told."""
+
+    key: str
+    code: str
+
+
+@strawberry.input
+class RevokeDeviceInput:
+    """A tablet whose token is taken away."""
+
+    key: str
+    device: strawberry.ID
+
+
+@strawberry.input(one_of=True, description="Exactly one way to say who stands at the tablet.")
+class SessionKey:
+    """Who stands at the tablet."""
+
+    pass_: str | None = strawberry.field(
+        name="pass", default=strawberry.UNSET, description="What the QR code of the member's app says."
+    )
+    card: str | None = strawberry.UNSET
+    number: str | None = strawberry.UNSET
+    phone: str | None = strawberry.UNSET
+    email: str | None = strawberry.UNSET
+
+    def to_key(self) -> Key:
+        """Return the one key that is given; GraphQL has seen to it that it is one."""
+        for kind in (PASS, "card", "number", "phone", "email"):
+            value = _given(self.pass_ if kind == PASS else getattr(self, kind))
+            if value is not None:
+                return Key(kind, value)
+        raise BadInput("no_such_member")
+
+
+@strawberry.input
+class OpenSessionInput:
+    """A shopper begins."""
+
+    key: str
+    by: SessionKey
+
+
+@strawberry.input
+class ConfirmSessionInput:
+    """The six digits that the member's app shows."""
+
+    key: str
+    digits: str
+
+
+@strawberry.input
+class EndSessionInput:
+    """The shopper leaves."""
+
+    key: str
 
 
 @strawberry.input

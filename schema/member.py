@@ -10,6 +10,7 @@ from loyalty import tier as tiers
 from loyalty.ledger import Account
 from loyalty.programme import Programme as ProgrammeRules
 from models.snapshot import EntryView, Snapshot
+from resolvers import consent as consents
 from resolvers import offer as offers
 from resolvers import order as orders
 from resolvers import reward as rewards
@@ -19,6 +20,7 @@ from resolvers.member import answered
 from resolvers.outlook import Outlook
 from resolvers.personal_data import masked_email, masked_name, masked_phone
 from schema.access import REACHED, field, only, resolver
+from schema.consent import Consent
 from schema.enums import Channel, EntryKind, OfferState
 from schema.ids import (
     cursor,
@@ -52,11 +54,24 @@ class Profile:
     locale: str = field(PERSONAL)
     preferences: list[str] = field(PERSONAL, description="What the member says to like: `category:COFFEE`.")
     completion: float = field(PERSONAL, description="The share of the personal fields that are filled in, 0 to 1.")
+    member: strawberry.Private[domain.Member]
+
+    @resolver(PERSONAL, description="What the member agreed to or refused; what it was never asked is not there.")
+    def consents(self) -> list[Consent]:
+        """Return what holds now."""
+        return [Consent.of(consent) for consent in self.member.profile.consents]
+
+    @resolver(PERSONAL, description="Every change of the member's consents, the newest first.")
+    async def consent_history(self, info: Info) -> list[Consent]:
+        """Return what the ledger tells."""
+        return [Consent.of(consent) for consent in await consents.history(info.context, self.member.id)]
 
     @classmethod
-    def of(cls, profile: domain.Profile, *, masked: bool) -> Self:
-        """Return a profile; `masked` for a screen that others can see."""
+    def of(cls, member: domain.Member, *, masked: bool) -> Self:
+        """Return a member's profile; `masked` for a screen that others can see."""
+        profile = member.profile
         return cls(
+            member=member,
             first_name=masked_name(profile.first_name) if masked else profile.first_name,
             last_name=masked_name(profile.last_name) if masked else profile.last_name,
             email=masked_email(profile.email) if masked else profile.email,
@@ -268,7 +283,7 @@ class Member(Node):
     @resolver(PERSONAL)
     def profile(self, info: Info) -> Profile:
         """Return who the member is, masked on a shared screen."""
-        return Profile.of(self.snapshot.member.profile, masked=info.context.require_actor().role is Role.KIOSK)
+        return Profile.of(self.snapshot.member, masked=info.context.require_actor().role is Role.KIOSK)
 
     @resolver(REACHED)
     def status(self, info: Info) -> Status:

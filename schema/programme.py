@@ -50,6 +50,14 @@ class Money:
     currency: str = field(REACHED)
 
 
+@strawberry.type(description="What a brand looks like. White text can be read on both colours.")
+class Brand:
+    """The colours of a brand, as CSS takes them."""
+
+    colour: str = field(REACHED, description="Of buttons and marks, such as #0B3D2E.")
+    accent: str = field(REACHED, description="What goes with it.")
+
+
 @strawberry.type
 class Programme:
     """A brand's loyalty programme, in the version that runs."""
@@ -59,6 +67,7 @@ class Programme:
     version: int = field(REACHED)
     currency: str = field(REACHED)
     tiers: list[Tier] = field(REACHED)
+    brand: Brand = field(REACHED)
 
     @classmethod
     def of(cls, programme: domain.Programme, locale: str) -> Self:
@@ -69,4 +78,5 @@ class Programme:
             version=programme.version,
             currency=programme.currency,
             tiers=[Tier.of(tier, locale) for tier in programme.tiers],
+            brand=Brand(colour=programme.brand.colour, accent=programme.brand.accent),
         )

@@ -105,6 +105,10 @@ def _named(params: Mapping[str, str | int], programme: Programme, locale: str) -
         named["tier"] = programme.tier(str(named["tier"])).name.in_locale(locale)
     if "period" in named:
         named["period"] = catalogue(locale)["periods"][str(named["period"])]
+    if "purpose" in named:
+        purpose = catalogue(locale)["purposes"][str(named["purpose"])]
+        on = catalogue(locale)["contacts"].get(str(named.get("contact")))
+        named["purpose"] = f"{purpose} ({on})" if on is not None else purpose
     for name in ("state", "asked", "following"):
         if name in named:
             states = catalogue(locale)["states"]

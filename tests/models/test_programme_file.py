@@ -7,7 +7,7 @@ import pytest
 import models
 from loyalty.event import Channel
 from loyalty.period import CapPeriod, EndOf, Expiry
-from loyalty.programme import Cap, Qualification, QualificationKind, Rate, Rounding, SpentPoints, Stacking
+from loyalty.programme import PLAIN, Brand, Cap, Qualification, QualificationKind, Rate, Rounding, SpentPoints, Stacking
 from loyalty.window import Window
 from models.programme_file import (
     FILE_BYTES_MAX,
@@ -98,6 +98,7 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert programme.qualification == Qualification(QualificationKind.CALENDAR_YEAR, 12, (1, 1))
     assert programme.expiry == Expiry()
     assert programme.spent_points is SpentPoints.NEGATIVE
+    assert programme.brand == PLAIN
     assert programme.rules == ()
     assert sorted(programme.event_types) == [
         "activation",
@@ -156,6 +157,23 @@ def test_the_programmes_of_the_project_are_valid_in_three_languages(name: str) -
     texts += [offer.terms for offer in catalogue.offers.values() if offer.terms.in_locale(programme.locale)]
     assert all(set(text.by_locale) == {"fr", "en", "ar"} for text in texts)
     assert all(set(own) == {"fr", "en", "ar"} for text in texts for own in text.by_channel.values())
+
+
+def test_a_brand_has_its_colours() -> None:
+    programme = read_programme(f'{SMALL}brand: {{colour: "#0b5D3b"}}\n')
+    assert programme.brand == Brand("#0b5D3b", PLAIN.accent)
+
+
+@pytest.mark.parametrize(
+    ("colour", "fault"),
+    [
+        ("#FFCC00", "white text on #FFCC00 has a contrast of 1.51; take a darker one (4.5 or more)"),
+        ("#777777", "white text on #777777 has a contrast of 4.48; take a darker one (4.5 or more)"),
+        ("green", "does not have the form ^#[0-9A-Fa-f]{6}$"),
+    ],
+)
+def test_a_colour_that_white_text_cannot_be_read_on_is_refused(colour: str, fault: str) -> None:
+    assert faults(f'{SMALL}brand:\n  accent: "{colour}"\n') == [f"line 9: brand.accent: {fault}"]
 
 
 def test_a_number_is_taken_as_it_is_written() -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from loyalty.after_sale import AdvanceOrder, CancelOrder
+from loyalty.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide, needs
 from loyalty.decision import Decision
 from loyalty.event import Channel, CountedEvent, Event, Purchase, PurchaseLine
@@ -26,6 +27,15 @@ from support.shared import Shared
 
 BEGIN = datetime(2026, 1, 5, 9, 30, 15, 123000, tzinfo=UTC)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
+
+_CONSENTS = st.builds(
+    Consent,
+    st.sampled_from(ConsentPurpose),
+    st.none() | st.sampled_from(ContactChannel),
+    st.booleans(),
+    st.integers(0, 10**9).map(lambda seconds: BEGIN + timedelta(seconds=seconds)),
+    st.sampled_from(Channel),
+)
 
 
 def thorough(examples: int) -> settings:
@@ -76,7 +86,9 @@ def profiles(draw: st.DrawFn) -> Profile:
     """Return profiles with any of their fields filled in."""
     text = st.none() | TEXTS
     birth_date = st.none() | st.dates(date(1900, 1, 1), date(2026, 1, 1))
-    return Profile("en", draw(text), draw(text), draw(text), draw(text), draw(birth_date))
+    consents = draw(st.lists(_CONSENTS, max_size=4, unique_by=lambda consent: consent.about))
+    named = [draw(text), draw(text), draw(text), draw(text)]
+    return Profile("en", *named, draw(birth_date), consents=tuple(consents))
 
 
 @st.composite

@@ -1,0 +1,30 @@
+"""Consents: a member agrees to something or withdraws it, and can be shown every time that it did."""
+
+from loyalty.consent import Consent, ConsentPurpose, ContactChannel
+from loyalty.consenting import SetConsents, consents_of
+from loyalty.event import Channel
+from loyalty.refusal import Refusal
+from models.request import Outcome
+from resolvers.acting import act, cause_of, subject
+from resolvers.context import Context
+from resolvers.member import MemberKey, answered
+
+OPERATION = "set-consents"
+
+Said = tuple[ConsentPurpose, ContactChannel | None, bool]
+
+
+async def set_consents(context: Context, *, key: str, member: MemberKey | None, consents: tuple[Said, ...]) -> Outcome:
+    """Keep what a member agrees to and refuses; what is not named stays as it was."""
+    found = await subject(context, member)
+    if isinstance(found, Refusal):
+        return found
+    command = SetConsents(consents, context.channel or Channel.SYSTEM, cause_of(context, OPERATION, key))
+    return await act(context, command, found, {"consents": [[*said] for said in consents]})
+
+
+async def history(context: Context, member: str) -> list[Consent]:
+    """Return every change of a member's consents, the newest first."""
+    programme = context.require_actor().programme
+    records = await answered(context.services.reader.records_of(programme, member, OPERATION))
+    return [consent for record in records for consent in reversed(consents_of(record))]
