@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, Route, WebSocket, expect
+from playwright.async_api import ConsoleMessage, Locator, Page, Request, Route, WebSocket, expect
 from support.browser import expect_browser, opened_browser
 
 ANSWER_WITHIN_MS = 15_000
@@ -54,10 +54,19 @@ class Visit:
         if message.type == "error" or (message.type == "warning" and "worker" in message.text.lower()):
             self.complaints.append(f"{message.type}: {message.text}")
 
-    async def open_example(self, title: str) -> None:
+    async def open_example(self, example: dict[str, Any]) -> None:
+        """Open an example in a tab of its own, and wait until the editor shows it: what it shows is what is run."""
         await self.page.get_by_role("button", name="Examples").click()
-        item = self.page.get_by_role("menuitem").filter(has=self.page.get_by_text(title, exact=True))
+        item = self.page.get_by_role("menuitem").filter(has=self.page.get_by_text(example["title"], exact=True))
         await item.click()
+        # Monaco's lines have spaces that do not break.
+        first_line = re.compile(r"\s+".join(map(re.escape, example["query"].splitlines()[0].split())))
+        await expect(self.editor).to_contain_text(first_line)
+
+    @property
+    def editor(self) -> Locator:
+        """The lines of the operation that is edited."""
+        return self.page.locator(".graphiql-query-editor .view-lines")
 
 
 @pytest.fixture
@@ -98,13 +107,14 @@ async def test_queries_and_subscriptions_work_with_every_other_host_out_of_reach
     await page.get_by_label("Member", exact=True).select_option(number)
     await expect(page.get_by_role("status").filter(has_text="Token valid until")).to_be_visible()
 
+    await expect(visit.editor).to_contain_text("Hello", timeout=ANSWER_WITHIN_MS)
     answer = page.locator(".result-window .view-lines")
-    await visit.open_example(query["title"])
+    await visit.open_example(query)
     await page.get_by_role("button", name="Execute query").click()
     await expect(answer).to_contain_text(number, timeout=ANSWER_WITHIN_MS)
     await expect(answer).not_to_contain_text('"errors"')
 
-    await visit.open_example(subscription["title"])
+    await visit.open_example(subscription)
     await expect(answer).not_to_contain_text('"data"')
     await page.get_by_role("button", name="Execute query").click()
     await expect(answer).to_contain_text('"data"', timeout=ANSWER_WITHIN_MS)
