@@ -26,12 +26,12 @@ from graphql import Executor as GraphQLExecutor
 
 from gateway.compiled import CHARACTERS_MAX, CompiledOperation, Room
 from gateway.config import Limits
-from gateway.kept import Kept
+from gateway.kept import Kept, characters
 from gateway.limits import check_document, parse_limited, too_deep, validate_limited
 from gateway.metrics import Metrics
 from resolvers.context import Context
 from resolvers.fault import BadInput, Fault, LimitExceeded
-from schema.error import fault_extensions, fault_message, formatted
+from schema.error import failure, fault_extensions, fault_message, formatted
 from schema.text import locale_of
 
 KEPT_DOCUMENTS_MAX = 1000
@@ -121,6 +121,11 @@ def fault_answer(fault: Fault, locale: str) -> Answer:
     return {"errors": [{"message": fault_message(fault, locale), "extensions": fault_extensions(fault)}]}
 
 
+def failure_answer(id_: str, locale: str) -> Answer:
+    """Return what went wrong on our side, by the id under which it was logged, as an answer of its own."""
+    return {"errors": [failure(id_, locale)]}
+
+
 def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> DocumentNode:
     """Return a text as a document that is valid and within the limits.
 
@@ -150,8 +155,8 @@ class Executor:
         self.limits = limits
         self._metrics = metrics
         self._room = Room(CHARACTERS_MAX)
-        self._documents = Kept[_Checked | InvalidOperation](
-            count_max=KEPT_DOCUMENTS_MAX, characters_max=KEPT_CHARACTERS_MAX
+        self._documents = Kept[str, _Checked | InvalidOperation](
+            count_max=KEPT_DOCUMENTS_MAX, size_max=KEPT_CHARACTERS_MAX, size_of=characters
         )
 
     def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import bearer
-from gateway.execution import Answer, InvalidOperation, fault_answer
+from gateway.execution import Answer, InvalidOperation, failure_answer, fault_answer
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State
@@ -28,7 +28,7 @@ from models.proof import proving
 from resolvers.actor import Actor
 from resolvers.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
 from schema.error import reported
-from schema.text import DEFAULT_LOCALE, accepted_locale, sentence
+from schema.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -270,10 +270,7 @@ class GraphQLHttp:
         except Fault as fault:
             response = fault_response(fault, asked.locale, kind)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            failure = reported(error)
-            message = sentence("faults", "internal", asked.locale or DEFAULT_LOCALE, {"id": failure})
-            body = {"errors": [{"message": message, "extensions": {"code": "INTERNAL", "id": failure}}]}
-            response = respond(body, 500, kind)
+            response = respond(failure_answer(reported(error), asked.locale or DEFAULT_LOCALE), 500, kind)
         response.raw_headers.append((b"x-request-id", id_.encode("latin-1")))
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -356,11 +353,11 @@ def _sent(body: bytes, asked: _Asked, kind: str) -> Response:
         return _response(body, 200, kind)
     tag = f'"{blake2b(body, digest_size=16, person=kind[-16:].encode()).hexdigest()}"'
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
-    if asked.none_match is not None and (asked.none_match.strip() == "*" or tag in _tags(asked.none_match)):
+    if asked.none_match is not None and (asked.none_match.strip() == "*" or tag in tags(asked.none_match)):
         return Response(None, 304, headers)
     return _response(body, 200, kind, **headers)
 
 
-def _tags(none_match: str) -> list[str]:
+def tags(none_match: str) -> list[str]:
     """Return the tags of an If-None-Match header; they are compared weakly (RFC 9110, 13.1.2)."""
     return [tag.strip().removeprefix("W/") for tag in none_match.split(",")]

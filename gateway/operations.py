@@ -6,7 +6,6 @@ Where only registered operations may run, back ends and staff tools of the brand
 everybody else, what others have sent is unknown.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 from graphql import GraphQLError
 
 from gateway.execution import Executor, GraphQLRequest, InvalidOperation, Operation
+from gateway.kept import Kept
 from gateway.manifest import SHA256_PREFIX, Manifest, hash_of
 from gateway.metrics import Metrics
 from resolvers.actor import Actor, Role
@@ -38,29 +38,9 @@ class RequestParameters:
     variables: Mapping[str, Any] | None = None
 
 
-class _Remembered:
-    """Texts that were sent with their hash, bounded: those that were not asked for longest go first."""
-
-    def __init__(self) -> None:
-        self._texts: OrderedDict[str, str] = OrderedDict()
-        self._characters = 0
-
-    def get(self, hash_: str) -> str | None:
-        """Return the text of a hash, or None."""
-        text = self._texts.get(hash_)
-        if text is not None:
-            self._texts.move_to_end(hash_)
-        return text
-
-    def put(self, hash_: str, text: str) -> None:
-        """Remember a text by its hash, which was checked."""
-        if hash_ in self._texts or len(text) > REMEMBERED_CHARACTERS_MAX:
-            return
-        self._texts[hash_] = text
-        self._characters += len(text)
-        while len(self._texts) > REMEMBERED_MAX or self._characters > REMEMBERED_CHARACTERS_MAX:
-            _, oldest = self._texts.popitem(last=False)
-            self._characters -= len(oldest)
+def texts_by_hash() -> Kept[str, str]:
+    """Return room for texts that are sent with their hash."""
+    return Kept(count_max=REMEMBERED_MAX, size_max=REMEMBERED_CHARACTERS_MAX, size_of=lambda _, text: len(text))
 
 
 class Operations:
@@ -70,7 +50,7 @@ class Operations:
         self._executor: Final = executor
         self._manifest: Final = manifest
         self._only_registered: Final = only_registered
-        self._remembered: Final = _Remembered()
+        self._remembered: Final = texts_by_hash()
         self._metrics: Final = metrics
 
     def prepare(self, parameters: RequestParameters, actor: Actor | None, *, streamed: bool = True) -> Operation:
@@ -82,7 +62,7 @@ class Operations:
         text = self._text(parameters, actor)
         request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
         operation = self._executor.prepare(request, streamed=streamed)
-        if parameters.sha256 is not None and parameters.query is not None:
+        if parameters.sha256 is not None and parameters.query is not None and parameters.sha256 not in self._remembered:
             self._remembered.put(parameters.sha256, text)
         return operation
 

@@ -6,7 +6,6 @@ gateway works without its pages: one that is not built says what is missing.
 
 import gzip
 import re
-from collections import OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+
+from gateway.http import tags
+from gateway.kept import Kept
 
 _COMMON_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -51,7 +53,7 @@ _PLAYGROUND = (
 )
 _NOTICE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'self'"
 
-# What a page could ask a device for, and none of ours does, but the kiosk for the camera that reads cards.
+# What a page could ask a device for. None of ours does, but the kiosk, framed too, for the camera that reads cards.
 _DEVICES = (
     *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
     *("microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
@@ -77,7 +79,7 @@ class Page:
         }
 
 
-DEMO = Page("demo", "The demonstration", (*_STRICT, "frame-src 'self'"))
+DEMO = Page("demo", "The demonstration", (*_STRICT, "frame-src 'self'"), devices=frozenset({"camera"}))
 PAGES = (
     DEMO,
     Page("site", "The website"),
@@ -149,9 +151,7 @@ class Files:
     """Files on disk, read and compressed once, in memory of `bytes_max`; used by several threads."""
 
     def __init__(self, *, bytes_max: int = KEPT_BYTES_MAX) -> None:
-        self._bytes_max = bytes_max
-        self._files: OrderedDict[Path, _File] = OrderedDict()
-        self._bytes = 0
+        self._files = Kept[Path, _File](size_max=bytes_max, size_of=lambda _, file: file.size)
         self._lock = Lock()
 
     def response(self, file: Path, request: Request, headers: dict[str, str]) -> Response:
@@ -165,8 +165,7 @@ class Files:
         told = {**headers, "ETag": f'"{known.tag}-gzip"' if packed is not None else f'"{known.tag}"'}
         if file.suffix in _COMPRESSIBLE:
             told["Vary"] = "Accept-Encoding"
-        has = request.headers.get("if-none-match", "").split(",")
-        if told["ETag"] in [tag.strip().removeprefix("W/") for tag in has]:
+        if told["ETag"] in tags(request.headers.get("if-none-match", "")):
             return Response(None, 304, told)
         if packed is not None:
             return Response(packed, headers={**told, "Content-Encoding": "gzip"})
@@ -182,19 +181,11 @@ class Files:
         stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
         with self._lock:
             known = self._files.get(file)
-            if known is not None and known.stamp == stamp:
-                self._files.move_to_end(file)
-                return known
-        return self._keep(file, _made(file, stamp))
-
-    def _keep(self, file: Path, made: _File) -> _File:
+        if known is not None and known.stamp == stamp:
+            return known
+        made = _made(file, stamp)
         with self._lock:
-            before = self._files.pop(file, None)
-            self._files[file] = made
-            self._bytes += made.size - (before.size if before is not None else 0)
-            while self._bytes > self._bytes_max:
-                _, oldest = self._files.popitem(last=False)
-                self._bytes -= oldest.size
+            self._files.put(file, made)
         return made
 
 

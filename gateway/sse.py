@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.clock import now
-from gateway.execution import InvalidOperation, Operation, cancelled, fault_answer
+from gateway.execution import InvalidOperation, Operation, cancelled, failure_answer, fault_answer
 from gateway.http import (
     BadRequest,
     actor_of_request,
@@ -42,7 +42,7 @@ from resolvers.actor import Actor
 from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
 from schema.error import reported
-from schema.text import DEFAULT_LOCALE, sentence
+from schema.text import DEFAULT_LOCALE
 
 KEEP_ALIVE_SECONDS = 12
 RESERVED_SECONDS = 30
@@ -190,9 +190,8 @@ class GraphQLStream:
         except Fault as fault:
             yield orjson.dumps(fault_answer(fault, locale))
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            failure = error.id if isinstance(error, Failure) else reported(error)
-            words = sentence("faults", "internal", locale, {"id": failure})
-            yield orjson.dumps({"errors": [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]})
+            id_ = error.id if isinstance(error, Failure) else reported(error)
+            yield orjson.dumps(failure_answer(id_, locale))
 
     async def _bounded(
         self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""

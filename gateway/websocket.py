@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.auth import bearer
 from gateway.clock import now
-from gateway.execution import InvalidOperation, cancelled, fault_answer
+from gateway.execution import InvalidOperation, cancelled, failure_answer, fault_answer
 from gateway.frames import text_frame, write_frames_of
 from gateway.http import BadRequest, parameters_of
 from gateway.live import Batch, Failure, Follower, Told
@@ -30,7 +30,7 @@ from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded
 from schema.error import reported
-from schema.text import DEFAULT_LOCALE, accepted_locale, sentence
+from schema.text import DEFAULT_LOCALE, accepted_locale
 
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS = 5
@@ -339,9 +339,8 @@ class _Session:
             await self._refuse(id_, fault)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
             failure = error.id if isinstance(error, Failure) else reported(error)
-            words = sentence("faults", "internal", self._spoken(), {"id": failure})
-            body = [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]
-            await self.send({"id": id_, "type": "error", "payload": body})
+            payload = failure_answer(failure, self._spoken())["errors"]
+            await self.send({"id": id_, "type": "error", "payload": payload})
         if operation.follower is not None:
             operation.follower.leave()
         if self._operations.get(id_) is operation:

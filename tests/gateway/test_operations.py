@@ -25,7 +25,7 @@ from support.registered import (
     write_manifest,
 )
 
-from gateway.operations import REMEMBERED_CHARACTERS_MAX, REMEMBERED_MAX, TRUSTED_ROLES, _Remembered
+from gateway.operations import REMEMBERED_CHARACTERS_MAX, REMEMBERED_MAX, TRUSTED_ROLES, texts_by_hash
 from resolvers.actor import Role
 
 NOT_FOUND = {"message": "PersistedQueryNotFound", "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}
@@ -222,7 +222,7 @@ async def test_text_that_cannot_run_is_not_remembered(development_gateway: Gatew
 
 
 def test_texts_that_are_remembered_are_bounded() -> None:
-    remembered = _Remembered()
+    remembered = texts_by_hash()
     for n in range(REMEMBERED_MAX + 2):
         remembered.put(str(n), "text")
         assert remembered.get("0") == "text"
