@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import development, health, playground
 from gateway.answers import Answers
-from gateway.auth import DevelopmentKey, RememberingVerifier, Verifier
+from gateway.auth import DevelopmentKey, OwnTokensVerifier, RememberingVerifier, Verifier
 from gateway.clock import now
 from gateway.config import Limits, Settings
 from gateway.execution import Executor
@@ -25,6 +25,7 @@ from gateway.logs import log_lost_exception
 from gateway.metrics import Metrics
 from gateway.sse import GraphQLStream
 from gateway.state import CHANNEL_HEADER, Connections, State
+from gateway.token_watch import TokenWatch
 from gateway.websocket import GraphQLWebSocket
 from models.committer import Committer
 from models.database import Database, connect
@@ -162,7 +163,8 @@ class Gateway:
                     settings=self._settings,
                     limits=self._limits,
                     metrics=self.metrics,
-                    verifier=RememberingVerifier(self._verifier),
+                    verifier=OwnTokensVerifier(services, RememberingVerifier(self._verifier)),
+                    tokens=TokenWatch(services),
                     services=services,
                     executor=executor,
                     connections=self.connections,

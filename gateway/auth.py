@@ -22,7 +22,10 @@ import structlog
 from jwt import PyJWK, PyJWKSet
 
 from resolvers.actor import Actor, Role
+from resolvers.bearer import is_own
+from resolvers.context import Services
 from resolvers.fault import Unauthenticated
+from resolvers.kiosk_session import actor_of_token
 
 DEVELOPMENT_ISSUER = "carillon-development"
 DEVELOPMENT_AUDIENCE = "carillon"
@@ -74,6 +77,22 @@ class RememberingVerifier:
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)
         return actor
+
+
+class OwnTokensVerifier:
+    """Knows the tokens that the installation issued itself, of tablets and their sessions; leaves others to others.
+
+    Nothing of them is remembered: a tablet that is revoked, or a session that has ended, is refused at once.
+    """
+
+    def __init__(self, services: Services, others: Verifier) -> None:
+        self._services, self._others = services, others
+
+    async def verify(self, token: str) -> Actor:
+        """Return the actor; raises Unauthenticated for a token that is not valid now."""
+        if is_own(token):
+            return await actor_of_token(self._services, token)
+        return await self._others.verify(token)
 
 
 def actor_of(claims: Mapping[str, Any]) -> Actor:

@@ -180,12 +180,13 @@ class _Asked:
     channel: str | None
     request_id: str | None
     none_match: str | None
+    address: str | None
 
     @classmethod
     def of(cls, scope: Scope) -> Self:
         """Return what a scope says; of a header that is sent twice, the first."""
         told = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        get = told.get
+        get, client = told.get, scope.get("client")
         return cls(
             scope["method"],
             scope["query_string"],
@@ -197,6 +198,7 @@ class _Asked:
             get(_CHANNEL),
             get(b"x-request-id"),
             get(b"if-none-match"),
+            client[0] if client is not None else None,
         )
 
 
@@ -248,7 +250,7 @@ class GraphQLHttp:
             _parameters(asked, text)  # what is no GraphQL request is told as such, whoever sends it
             raise
         # All that an answer can depend on, besides what it is proved by.
-        who = (actor.role, actor.programme, actor.subject, actor.member) if actor is not None else None
+        who = _who(actor) if actor is not None else None
         key = (text, asked.method, who, asked.locale, asked.channel)
         known = await state.answers.current(key)
         if known is not None:
@@ -257,7 +259,7 @@ class GraphQLHttp:
         operation = state.executor.prepare(_parameters(asked, text), streamed=False)
         if asked.method != "POST" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
-        context, turn = state.context(actor, asked.locale, asked.channel), state.answers.turn
+        context, turn = state.context(actor, asked.locale, asked.channel, asked.address), state.answers.turn
         with proving() as proof:
             answer = await state.executor.execute(operation, context, "http")
         if "errors" in answer:
@@ -273,6 +275,11 @@ class GraphQLHttp:
         if asked.content_type != JSON and asked.content_type.split(";")[0].strip().lower() != JSON:
             raise BadRequest(415, f"Send the body with Content-Type: {JSON}.")
         return await _body(receive, asked.content_length, self._state.limits.body)
+
+
+def _who(actor: Actor) -> tuple[str | None, ...]:
+    """Return all of an actor that an answer can depend on."""
+    return actor.role, actor.programme, actor.subject, actor.member, actor.session
 
 
 def _parameters(asked: _Asked, text: bytes) -> GraphQLRequest:

@@ -162,7 +162,8 @@ class GraphQLStream:
             return _once(orjson.dumps(error.answer(locale or DEFAULT_LOCALE)))
         if request.method == "GET" and operation.type is OperationType.MUTATION:
             raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
-        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER))
+        address = request.client.host if request.client else None
+        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER), address)
         return self._events(operation, context)
 
     # Distinct connections
@@ -197,18 +198,22 @@ class GraphQLStream:
     ) -> AsyncGenerator[bytes, None]:
         """Give events, and a comment when there are none for long; stop when the token ends or the gateway goes."""
         leaving = asyncio.create_task(self._state.connections.leaving.wait())
+        over = asyncio.Event()
+        ending = asyncio.create_task(over.wait())
         upcoming: asyncio.Task[bytes] | None = None
+        watched = ExitStack()
+        watched.enter_context(self._state.tokens.watching(actor, over.set))
         try:
             yield KEEP_ALIVE
             while not leaving.done():
                 left = (actor.expires_at - now()).total_seconds() if actor is not None else KEEP_ALIVE_SECONDS
-                if left <= 0:
+                if left <= 0 or over.is_set():
                     yield farewell
                     return
                 if upcoming is None:
                     upcoming = asyncio.ensure_future(anext(events))
                 done, _ = await asyncio.wait(
-                    {upcoming, leaving},
+                    {upcoming, leaving, ending},
                     timeout=min(KEEP_ALIVE_SECONDS, left),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
@@ -221,8 +226,9 @@ class GraphQLStream:
                 elif not done:
                     yield KEEP_ALIVE
         finally:
+            watched.close()
             # Not awaited here: when the client goes, Starlette cancels whatever this waits for.
-            self._afterwards(_closed(events, [task for task in (leaving, upcoming) if task is not None]))
+            self._afterwards(_closed(events, [task for task in (leaving, ending, upcoming) if task is not None]))
 
     # Single connection
 

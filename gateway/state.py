@@ -12,6 +12,7 @@ from gateway.config import Limits, Settings
 from gateway.execution import Executor
 from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.token_watch import TokenWatch
 from loyalty.event import Channel
 from resolvers.actor import Actor
 from resolvers.context import Context, Services
@@ -64,12 +65,15 @@ class State:
     limits: Limits
     metrics: Metrics
     verifier: Verifier
+    tokens: TokenWatch
     services: Services
     executor: Executor
     connections: Connections
     live: Live
     answers: Answers
 
-    def context(self, actor: Actor | None, locale: str | None, channel: str | None = None) -> Context:
+    def context(
+        self, actor: Actor | None, locale: str | None, channel: str | None = None, address: str | None = None
+    ) -> Context:
         """Return the context of one operation; a channel that is none is as if nothing was said."""
-        return Context(self.services, actor, locale, CHANNELS.get(channel or ""))
+        return Context(self.services, actor, locale, CHANNELS.get(channel or ""), address)

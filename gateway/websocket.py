@@ -172,7 +172,8 @@ class _Session:
             expiry = asyncio.get_running_loop().call_later(left, self._expire)
         endpoint.opened(self)
         try:
-            await self._read_all()
+            with self._state.tokens.watching(self._actor, self._expire):
+                await self._read_all()
         finally:
             endpoint.closed(self)
             if expiry is not None:
@@ -350,7 +351,8 @@ class _Session:
         """Send results; False where the last one was an error, None where more come through the follower."""
         executor = self._state.executor
         operation = executor.prepare(request)
-        context = self._state.context(self._actor, self._locale, self._channel)
+        client = self._scope.get("client")
+        context = self._state.context(self._actor, self._locale, self._channel, client[0] if client else None)
         if operation.type is not OperationType.SUBSCRIPTION:
             return await running.next(Told(await executor.execute(operation, context, "websocket")))
         follower = running.follow()

@@ -17,12 +17,15 @@ from models.documents import (
     CatalogueDocument,
     CodeDocument,
     CounterDocument,
+    DeviceDocument,
     EventDocument,
     IdentityDocument,
     MemberDocument,
     OrderDocument,
     ProgrammeDocument,
     RecordDocument,
+    SessionDocument,
+    SpentDocument,
 )
 from models.embedded import require_replica_set
 
@@ -56,6 +59,9 @@ class Database:
         self.counters = self._collection(CounterDocument)
         self.codes = self._collection(CodeDocument)
         self.audiences = self._collection(AudienceDocument)
+        self.devices = self._collection(DeviceDocument)
+        self.sessions = self._collection(SessionDocument)
+        self.spent = self._collection(SpentDocument)
         self.marks: Collection = self.db["marks"]
 
     def _collection(self, document: type[Any]) -> Collection:

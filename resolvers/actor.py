@@ -18,10 +18,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`subject` is the sender that keys are unique for; `member` is set for role member; `expires_at` ends sockets."""
+    """`subject` is the sender that keys are unique for; `expires_at` ends sockets.
+
+    `member` is whom the token stands for: set for role member, and for a tablet while a shopper's session is confirmed.
+    `device` is an enrolled tablet, `session` the shopper's session there. A brand's own kiosk back end has neither.
+    """
 
     role: Role
     programme: str
     subject: str
     expires_at: datetime
     member: str | None = None
+    device: str | None = None
+    session: str | None = None

@@ -50,12 +50,16 @@ CHANNELS = {Role.MEMBER: Channel.APP, Role.KIOSK: Channel.KIOSK, Role.TILL: Chan
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One for each operation. `locale` and `told_channel` are what the request said, None where it did not say."""
+    """One for each operation. `locale` and `told_channel` are what the request said, None where it did not say.
+
+    `address` is where the request came from, None where that is not known.
+    """
 
     services: Services
     actor: Actor | None
     locale: str | None = None
     told_channel: Channel | None = None
+    address: str | None = None
 
     @property
     def channel(self) -> Channel | None:

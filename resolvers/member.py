@@ -101,9 +101,10 @@ async def load(context: Context, member: str) -> Snapshot | None:
     return await settled(context, snapshot) if snapshot is not None else None
 
 
-def may_see(actor: Actor, member: str) -> bool:
-    """Say whether an actor may look at a member: a member sees itself only."""
-    return actor.role is not Role.MEMBER or actor.member == member
+def may_see(actor: Actor, member: str | None) -> bool:
+    """Say whether an actor may look at a member: a member sees itself only, a tablet whose session it is."""
+    sees_one = actor.role is Role.MEMBER or actor.device is not None
+    return not sees_one or (member is not None and actor.member == member)
 
 
 async def me(context: Context) -> Snapshot | None:
@@ -120,7 +121,7 @@ async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
     # The number is in the member itself: looking it up and reading the member is one.
     actor, number = _looking_up(context, key), _normal(key)
     found = await answered(context.services.reader.member_numbered(actor.programme, number)) if number else None
-    _may_be(actor, found.member.id if found is not None else None)
+    require_may_see(actor, found.member.id if found is not None else None)
     return await settled(context, found) if found is not None else None
 
 
@@ -128,11 +129,12 @@ async def permitted(context: Context, key: MemberKey) -> str | None:
     """Return the id of a member whom the actor may look at, or None where there is none.
 
     Raises:
-        Forbidden: a member asked for somebody else (there or not), or a shared screen by other than card or number.
+        Forbidden: a member or a shopper's session asked for somebody else (there or not), a tablet for anybody, or a
+            shared screen by other than card or number.
     """
     actor = _looking_up(context, key)
     member = await find(context, key)
-    _may_be(actor, member)
+    require_may_see(actor, member)
     return member
 
 
@@ -146,10 +148,10 @@ def _looking_up(context: Context, key: MemberKey) -> Actor:
     return actor
 
 
-def _may_be(actor: Actor, member: str | None) -> None:
-    """Refuse a member who asked for somebody else, there or not."""
-    if actor.role is Role.MEMBER and member != actor.member:
-        raise Forbidden("other_member")
+def require_may_see(actor: Actor, member: str | None) -> None:
+    """Refuse who acts for, or asks for, somebody else, there or not."""
+    if not may_see(actor, member):
+        raise Forbidden("session_needed" if actor.device is not None else "other_member")
 
 
 async def subject_of_watch(context: Context, key: MemberKey | None) -> str:

@@ -16,7 +16,7 @@ from models.request import Outcome
 from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context
 from resolvers.keys import key_refusal
-from resolvers.member import MemberKey, answered
+from resolvers.member import MemberKey, answered, require_may_see
 from resolvers.outlook import Outlook, limits_of, used_up_of
 
 ACTIVATE, REDEEM, NOTE = "activate", "redeem", "note-offers"
@@ -147,6 +147,7 @@ async def redeem(context: Context, told: Redeemed) -> Outcome:
         return meant
     member, offer = meant
     actor = context.require_actor()
+    require_may_see(actor, member)
     purchase = purchase_ref(actor.subject, told.purchase_key) if told.purchase_key is not None else None
     command = RedeemOffer(
         offer=offer,

@@ -48,9 +48,9 @@ def field(access: Access, *, description: str | None = None) -> Any:
     return strawberry.field(metadata={ACCESS: access}, description=description)
 
 
-def resolver(access: Access, *, description: str | None = None) -> Callable[[F], F]:
-    """Declare a method as a field, together with who may use it."""
-    return cast("Callable[[F], F]", strawberry.field(metadata={ACCESS: access}, description=description))
+def resolver(access: Access, *, name: str | None = None, description: str | None = None) -> Callable[[F], F]:
+    """Declare a method as a field, together with who may use it; `name` where Python cannot call it so."""
+    return cast("Callable[[F], F]", strawberry.field(metadata={ACCESS: access}, name=name, description=description))
 
 
 def mutation(access: Access, *, description: str | None = None) -> Callable[[F], F]:

@@ -13,6 +13,7 @@ from loyalty.order import OrderState
 from loyalty.refusal import RefusalCode
 from loyalty.reward import RewardKind
 from models.catalogue_file import Kind
+from models.device_store import DeviceState
 
 
 class TextDirection(StrEnum):
@@ -26,6 +27,9 @@ strawberry.enum(Kind, name="CatalogueKind", description="What a manager can chan
 strawberry.enum(Channel, description="Where something was said or done.")
 strawberry.enum(ConsentPurpose, description="What personal data may be used for, besides the programme itself.")
 strawberry.enum(ContactChannel, description="How a member is written to.")
+strawberry.enum(
+    DeviceState, description="Where a tablet stands: its code was told, it has its token, its token was taken."
+)
 strawberry.enum(EntryKind, description="What a ledger entry does.")
 strawberry.enum(NoticeKind, description="What can have happened to a member.")
 strawberry.enum(OfferKind, description="What an offer gives.")
@@ -39,6 +43,7 @@ __all__ = [
     "Channel",
     "ConsentPurpose",
     "ContactChannel",
+    "DeviceState",
     "EntryKind",
     "Kind",
     "NoticeKind",

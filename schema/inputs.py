@@ -13,6 +13,7 @@ from resolvers.consent import Said
 from resolvers.enrol import Newcomer
 from resolvers.event import Told
 from resolvers.fault import BadInput
+from resolvers.kiosk_session import PASS
 from resolvers.member import MemberKey as Key
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
@@ -233,6 +234,79 @@ class SetConsentsInput:
     def said(self) -> tuple[Said, ...]:
         """Return what is said, in order."""
         return tuple((one.purpose, _given(one.channel), one.granted) for one in self.consents)
+
+
+@strawberry.input
+class InviteDeviceInput:
+    """A tablet that is to be enrolled."""
+
+    key: str
+    name: str
+    store: str | None = strawberry.UNSET
+
+    def given_store(self) -> str | None:
+        """Return the store, if one is named."""
+        return self.store or None
+
+
+@strawberry.input
+class EnrolDeviceInput:
+    """The short code that a manager told."""
+
+    key: str
+    code: str
+
+
+@strawberry.input
+class RevokeDeviceInput:
+    """A tablet whose token is taken away."""
+
+    key: str
+    device: strawberry.ID
+
+
+@strawberry.input(one_of=True, description="Exactly one way to say who stands at the tablet.")
+class SessionKey:
+    """Who stands at the tablet."""
+
+    pass_: str | None = strawberry.field(
+        name="pass", default=strawberry.UNSET, description="What the QR code of the member's app says."
+    )
+    card: str | None = strawberry.UNSET
+    number: str | None = strawberry.UNSET
+    phone: str | None = strawberry.UNSET
+    email: str | None = strawberry.UNSET
+
+    def to_key(self) -> Key:
+        """Return the one key that is given; GraphQL has seen to it that it is one."""
+        for kind in (PASS, "card", "number", "phone", "email"):
+            value = _given(self.pass_ if kind == PASS else getattr(self, kind))
+            if value is not None:
+                return Key(kind, value)
+        raise BadInput("no_such_member")
+
+
+@strawberry.input
+class OpenSessionInput:
+    """A shopper begins."""
+
+    key: str
+    by: SessionKey
+
+
+@strawberry.input
+class ConfirmSessionInput:
+    """The six digits that the member's app shows."""
+
+    key: str
+    digits: str
+
+
+@strawberry.input
+class EndSessionInput:
+    """The shopper leaves."""
+
+    key: str
 
 
 @strawberry.input

@@ -4,23 +4,30 @@ from typing import Annotated
 
 import strawberry
 
-from resolvers import adjustment, catalogue, consent, enrol, event, offer, order, preference
+from loyalty.refusal import Refusal
+from resolvers import adjustment, catalogue, consent, device, enrol, event, kiosk_session, offer, order, preference
 from resolvers.actor import Role
-from schema.access import EVERY_ROLE, STAFF, mutation, only
+from schema.access import EVERY_ROLE, PUBLIC, STAFF, mutation, only
 from schema.ids import key_of, parts_of
 from schema.inputs import (
     ActivateOfferInput,
     AdjustPointsInput,
     AdvanceOrderInput,
     CancelOrderInput,
+    ConfirmSessionInput,
+    EndSessionInput,
+    EnrolDeviceInput,
     EnrolInput,
     HoldInput,
+    InviteDeviceInput,
     NoteOffersInput,
+    OpenSessionInput,
     PlaceOrderInput,
     RecordEventInput,
     RedeemOfferInput,
     ReleaseInput,
     RetireCatalogueItemInput,
+    RevokeDeviceInput,
     SaveCatalogueItemInput,
     SetConsentsInput,
     SetPreferencesInput,
@@ -31,12 +38,15 @@ from schema.payloads import (
     AdjustPointsPayload,
     CatalogueItemPayload,
     ConsentsPayload,
+    DevicePayload,
+    EnrolDevicePayload,
     EnrolPayload,
     HoldPayload,
     OfferPayload,
     OrderPayload,
     PreferencesPayload,
     RecordEventPayload,
+    SessionPayload,
 )
 
 ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
@@ -44,6 +54,7 @@ RECORDERS = ENROLLERS
 REDEEMERS = ENROLLERS
 CONSENTERS = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVICE)
 MANAGERS = only(Role.MANAGER)
+KIOSKS = only(Role.KIOSK)
 CANCELLERS = only(Role.MEMBER, Role.AGENT, Role.MANAGER, Role.SERVICE)
 ADVANCERS = only(Role.MEMBER, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
@@ -185,6 +196,43 @@ class Mutation:
         context = info.context
         stored = await catalogue.retire(context, key=input.key, kind=input.kind, item=input.item)
         return CatalogueItemPayload.of(stored, context)
+
+    @mutation(MANAGERS, description="A short code by which one tablet is enrolled.")
+    async def invite_device(self, info: Info, input: InviteDeviceInput) -> DevicePayload:  # noqa: A002
+        """Invite a tablet."""
+        outcome = await device.invite(info.context, key=input.key, name=input.name, store=input.given_store())
+        if isinstance(outcome, Refusal):
+            return DevicePayload.of(outcome)
+        invited, code, replayed = outcome
+        return DevicePayload.of((invited, replayed), code)
+
+    @mutation(PUBLIC, description="Turns a short code into a tablet's token; needs no token itself.")
+    async def enrol_device(self, info: Info, input: EnrolDeviceInput) -> EnrolDevicePayload:  # noqa: A002
+        """Enrol a tablet."""
+        return EnrolDevicePayload.of(await device.enrol(info.context, key=input.key, code=input.code), info.context)
+
+    @mutation(MANAGERS, description="Takes a tablet's token away, at once.")
+    async def revoke_device(self, info: Info, input: RevokeDeviceInput) -> DevicePayload:  # noqa: A002
+        """Revoke a tablet."""
+        [id_] = parts_of("Device", input.device, 1)
+        return DevicePayload.of(await device.revoke(info.context, key=input.key, device=id_))
+
+    @mutation(KIOSKS, description="A shopper begins at a tablet. By the tablet's own token; ends the session before.")
+    async def open_session(self, info: Info, input: OpenSessionInput) -> SessionPayload:  # noqa: A002
+        """Begin a session."""
+        opened = await kiosk_session.open_session(info.context, key=input.key, by=input.by.to_key())
+        return SessionPayload.of(opened)
+
+    @mutation(KIOSKS, description="With the digits that the app shows, for a session by phone or e-mail.")
+    async def confirm_session(self, info: Info, input: ConfirmSessionInput) -> SessionPayload:  # noqa: A002
+        """Confirm a session."""
+        confirmed = await kiosk_session.confirm_session(info.context, key=input.key, digits=input.digits)
+        return SessionPayload.of(confirmed)
+
+    @mutation(KIOSKS, description="The shopper leaves; the session's token is worth nothing from then on.")
+    async def end_session(self, info: Info, input: EndSessionInput) -> SessionPayload:  # noqa: A002
+        """End a session."""
+        return SessionPayload.of(await kiosk_session.end_session(info.context, key=input.key))
 
     @mutation(STAFF)
     async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsPayload:  # noqa: A002

@@ -1,5 +1,6 @@
 """What mutations answer: the object, or the refusals that the caller can act on."""
 
+from datetime import datetime
 from typing import Self
 
 import strawberry
@@ -9,12 +10,18 @@ from loyalty import offer as domain_offer
 from loyalty import reward as domain_reward
 from loyalty.refusal import Refusal
 from models.catalogue_store import Stored
+from models.device_store import Device as StoredDevice
 from models.request import Committed, Outcome
 from models.snapshot import EntryView, entry_views
 from resolvers.context import Context
+from resolvers.device import device_token
+from resolvers.kiosk_session import Opened
+from resolvers.member import may_see
 from schema.access import REACHED, field
 from schema.content import Content
+from schema.device import Device
 from schema.error import UserError, as_refusal
+from schema.kiosk_session import KioskSession
 from schema.member import Explanation, LedgerEntry, Member, explanations
 from schema.offer import MemberOffer, Offer
 from schema.order import Hold, Order
@@ -89,11 +96,13 @@ class RecordEventPayload:
             return cls(entries=[], why=[], orders=[], member=None, replayed=False, user_errors=errors)
         views, entries = _entries(result, context)
         locale = locale_of(context, result.snapshot.member)
+        is_seen = may_see(context.require_actor(), result.snapshot.member.id)
         return cls(
-            entries=entries,
+            # A tablet that nobody is known at counts what is bought there, and is told no balance.
+            entries=entries if is_seen else [],
             why=explanations(views, context.programme(), locale),
             orders=_orders(result, context),
-            member=Member.of(result.snapshot),
+            member=Member.of(result.snapshot) if is_seen else None,
             replayed=result.replayed,
             user_errors=[],
         )
@@ -242,3 +251,72 @@ class AdjustPointsPayload:
             return cls(entries=[], member=None, replayed=False, user_errors=[UserError.of(result)])
         _, entries = _entries(result, context)
         return cls(entries=entries, member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])
+
+
+@strawberry.type
+class DevicePayload:
+    """The tablet as it stands now."""
+
+    device: Device | None = field(REACHED)
+    code: str | None = field(
+        REACHED, description="The short code of an invitation, to be typed at the tablet: once, within 15 minutes."
+    )
+    code_expires_at: datetime | None = field(REACHED)
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: tuple[StoredDevice, bool] | Refusal, code: str | None = None) -> Self:
+        """Return the answer to an invitation, which has a code, or to its end."""
+        if isinstance(outcome, Refusal):
+            errors = [UserError.of(outcome)]
+            return cls(device=None, code=None, code_expires_at=None, replayed=False, user_errors=errors)
+        device, replayed = outcome
+        return cls(
+            device=Device.of(device),
+            code=code,
+            code_expires_at=device.code_expires_at if code is not None else None,
+            replayed=replayed,
+            user_errors=[],
+        )
+
+
+@strawberry.type
+class EnrolDevicePayload:
+    """The tablet with its token."""
+
+    device: Device | None = field(REACHED)
+    token: str | None = field(
+        REACHED, description="The bearer token of the tablet: kept by it alone, valid until it is revoked."
+    )
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: tuple[StoredDevice, bool] | Refusal, context: Context) -> Self:
+        """Return the answer to a short code."""
+        if isinstance(outcome, Refusal):
+            return cls(device=None, token=None, replayed=False, user_errors=[UserError.of(outcome)])
+        device, replayed = outcome
+        return cls(device=Device.of(device), token=device_token(context, device), replayed=replayed, user_errors=[])
+
+
+@strawberry.type
+class SessionPayload:
+    """The session as it stands now."""
+
+    session: KioskSession | None = field(REACHED)
+    token: str | None = field(
+        REACHED,
+        description="With openSession: the bearer token for all that the shopper sees and does here.",
+    )
+    replayed: bool = field(REACHED)
+    user_errors: list[UserError] = field(REACHED)
+
+    @classmethod
+    def of(cls, outcome: Opened | Refusal) -> Self:
+        """Return the answer to a change of a session."""
+        if isinstance(outcome, Refusal):
+            return cls(session=None, token=None, replayed=False, user_errors=[UserError.of(outcome)])
+        session = KioskSession.of(outcome)
+        return cls(session=session, token=outcome.token, replayed=outcome.replayed, user_errors=[])

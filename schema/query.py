@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 
 from loyalty.programme import Programme as ProgrammeRules
+from resolvers import device, kiosk_session
 from resolvers import member as members
 from resolvers import order as orders
 from resolvers import reward as rewards
@@ -15,9 +16,11 @@ from resolvers.member import MemberKey as Key
 from resolvers.member import answered
 from schema.access import EVERY_ROLE, PUBLIC, only, resolver
 from schema.content import Content
+from schema.device import Device, DeviceConnection, DeviceEdge, Pass
 from schema.enums import Channel
-from schema.ids import from_global_id, from_ranked_cursor
+from schema.ids import from_global_id, from_order_cursor, from_ranked_cursor
 from schema.inputs import MemberKey
+from schema.kiosk_session import KioskSession
 from schema.member import Info, LedgerEntry, Member
 from schema.node import Node
 from schema.offer import Offer
@@ -68,6 +71,27 @@ class Query:
         """Return a member."""
         snapshot = await members.look_up(info.context, by.to_key())
         return Member.of(snapshot) if snapshot is not None else None
+
+    @resolver(only(Role.MEMBER), name="pass", description="What a member shows at a tablet: fresh each time.")
+    async def member_pass(self, info: Info) -> Pass:
+        """Return a pass of the actor."""
+        return Pass.of(kiosk_session.issue_pass(info.context))
+
+    @resolver(only(Role.KIOSK), description="The session that the token stands for; null for a token that is none.")
+    async def kiosk_session(self, info: Info) -> KioskSession | None:
+        """Return the shopper's session."""
+        opened = await kiosk_session.shown(info.context)
+        return KioskSession.of(opened) if opened is not None else None
+
+    @resolver(only(Role.MANAGER), description="The brand's tablets, the newest first.")
+    async def devices(
+        self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET
+    ) -> DeviceConnection:
+        """Return a page of tablets."""
+        context, place = info.context, from_order_cursor(after) if after else None
+        page, has_more = await device.page(context, first=page_size(context, first), after=place)
+        edges = [DeviceEdge(node=Device.of(found)) for found in page]
+        return DeviceConnection(edges=edges, has_more=has_more, is_first=place is None)
 
     @resolver(PUBLIC, description="The catalogue, the cheapest first; open to everybody.")
     async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name

@@ -1,0 +1,55 @@
+"""Ends live connections whose tablet was revoked, or whose session is over: a token is looked at once otherwise."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from resolvers.actor import Actor
+from resolvers.context import Services
+from resolvers.fault import Unavailable
+from resolvers.kiosk_session import ended
+
+CHECK_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class TokenWatch:
+    """Asks MongoDB about all tablets and sessions that are connected, at once, every few seconds."""
+
+    def __init__(self, services: Services, *, check_seconds: float = CHECK_SECONDS) -> None:
+        self._services, self._check_seconds = services, check_seconds
+        self._watched: dict[object, tuple[Actor, Callable[[], None]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def watching(self, actor: Actor | None, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` when the actor's token is worth nothing any more. Of others than tablets, nothing is asked."""
+        if actor is None or actor.device is None:
+            yield
+            return
+        connection = object()
+        self._watched[connection] = actor, end
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="token-watch")
+        try:
+            yield
+        finally:
+            del self._watched[connection]
+            if not self._watched and self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._check_seconds)
+            try:
+                over = await ended(self._services, {actor for actor, _ in self._watched.values()})
+            except Unavailable:
+                log.warning("tokens_unchecked", connections=len(self._watched))
+                continue
+            for actor, end in [*self._watched.values()]:
+                if actor in over:
+                    end()

@@ -1,0 +1,39 @@
+"""Attempts: who guesses cards, phone numbers and codes is stopped after a few; who is right is not counted."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from loyalty.refusal import Refusal, RefusalCode
+from models import session_store
+from models.key import joined
+from resolvers.context import Context
+from resolvers.member import answered
+
+SPAN = timedelta(minutes=15)
+
+
+class Attempt:
+    """One attempt. It counts, unless it turns out to be `right`."""
+
+    def __init__(self) -> None:
+        self.right = False
+
+
+@asynccontextmanager
+async def attempting(context: Context, *who: str, most: int) -> AsyncIterator[Attempt | Refusal]:
+    """Count an attempt of somebody before it is made; the refusal where `most` were wrong within SPAN already.
+
+    It is counted first, so that many attempts at once are as many; a right one is taken back afterwards.
+    """
+    database, now = context.services.database, context.now()
+    span = int(now.timestamp()) // int(SPAN.total_seconds())
+    ends_at = datetime.fromtimestamp((span + 1) * SPAN.total_seconds(), UTC)
+    id_ = joined("attempt", *who, str(span))
+    if await answered(session_store.attempt(database, id_, forget_at=ends_at)) > most:
+        yield Refusal(RefusalCode.LIMIT_REACHED, "attempts", (), {"minutes": int(SPAN.total_seconds()) // 60})
+        return
+    attempt = Attempt()
+    yield attempt
+    if attempt.right:
+        await answered(session_store.forgive(database, id_))

@@ -1,0 +1,138 @@
+"""Tablets: a manager invites one with a short code, the tablet turns it into its token, a manager takes that away."""
+
+import hmac
+from base64 import b32encode
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from pymongo.errors import DuplicateKeyError
+
+from loyalty.digest import content_digest
+from loyalty.refusal import Refusal, RefusalCode
+from models import device_store
+from models.device_store import Device, DeviceState
+from models.key import joined
+from resolvers.acting import text_refusal
+from resolvers.attempt import attempting
+from resolvers.bearer import TokenKind, token_of
+from resolvers.context import Context
+from resolvers.fault import Unavailable
+from resolvers.keys import key_refusal
+from resolvers.member import answered
+
+CODE_TTL = timedelta(minutes=15)
+NAME_LENGTH_MAX = 100
+WRONG_CODES_MAX = 20
+_CODE_LENGTH = 8
+_HALF = 4
+# Crockford's alphabet has no letters that are taken for digits; RFC 4648's is what Python writes.
+_CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+_MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+
+
+def short_code(device: str, secret: bytes) -> str:
+    """Return the code by which a tablet is enrolled: of its id, so that it is not stored and can be told again."""
+    digest = hmac.new(secret, f"device-code\0{device}".encode(), sha256).digest()
+    text = b32encode(digest).translate(_CROCKFORD)[:_CODE_LENGTH].decode("ascii")
+    return f"{text[:_HALF]}-{text[_HALF:]}"
+
+
+def _code_digest(code: str) -> str:
+    return sha256(code.upper().translate(_MISREAD).encode()).hexdigest()
+
+
+def device_token(context: Context, device: Device) -> str:
+    """Return the token of an enrolled tablet."""
+    return token_of(TokenKind.DEVICE, device.id, secret=context.services.code_secret)
+
+
+async def invite(context: Context, *, key: str, name: str, store: str | None) -> tuple[Device, str, bool] | Refusal:
+    """Return a tablet that may be enrolled, its short code, and whether the key was used for it before."""
+    refusal = (
+        key_refusal(key)
+        or (Refusal(RefusalCode.INVALID, "device_name_missing", ("name",)) if not name.strip() else None)
+        or text_refusal(name, NAME_LENGTH_MAX, "name")
+        or text_refusal(store, NAME_LENGTH_MAX, "store")
+    )
+    if refusal is not None:
+        return refusal
+    actor, now = context.require_actor(), context.now()
+    id_ = sha256(joined(actor.programme, actor.role, actor.subject, key).encode()).hexdigest()[:32]
+    code = short_code(id_, context.services.code_secret)
+    device = Device(
+        id=id_,
+        programme=actor.programme,
+        name=name.strip(),
+        store=store,
+        state=DeviceState.INVITED,
+        digest=content_digest({"name": name.strip(), "store": store}),
+        invited_at=now,
+        invited_by=f"{actor.role}/{actor.subject}",
+        code_digest=_code_digest(code),
+        code_expires_at=now + CODE_TTL,
+    )
+    try:
+        stored, known = await answered(device_store.invite(context.services.database, device))
+    except DuplicateKeyError:
+        raise Unavailable("commit_unavailable") from None
+    if stored.digest != device.digest:
+        return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
+    return stored, code, known
+
+
+async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool] | Refusal:
+    """Return the tablet that a code enrols, and whether the same request did so before.
+
+    Nobody is known to ask, so wrong codes are counted by where they come from.
+    """
+    refusal = key_refusal(key)
+    if refusal is not None:
+        return refusal
+    async with attempting(context, "device-code", context.address or "unknown", most=WRONG_CODES_MAX) as attempt:
+        if isinstance(attempt, Refusal):
+            return attempt
+        found = await _enrolled(context, key=key, code=code)
+        attempt.right = not isinstance(found, Refusal)
+    return found
+
+
+async def _enrolled(context: Context, *, key: str, code: str) -> tuple[Device, bool] | Refusal:
+    database, now, by = context.services.database, context.now(), sha256(key.encode()).hexdigest()
+    device = await answered(device_store.find_by_code(database, _code_digest(code)))
+    if device is None or device.state is DeviceState.REVOKED:
+        return Refusal(RefusalCode.NOT_FOUND, "device_code_unknown", ("code",))
+    if now >= device.code_expires_at:
+        return Refusal(RefusalCode.EXPIRED, "device_code_expired", ("code",))
+    enrolled = await answered(device_store.enrol(database, device.id, by=by, now=now))
+    if enrolled is not None:
+        return enrolled, False
+    before = await answered(device_store.find(database, device.id))
+    if before is not None and before.state is DeviceState.ENROLLED and before.enrolled_by == by:
+        return before, True
+    return Refusal(RefusalCode.CONFLICT, "device_code_used", ("code",))
+
+
+async def revoke(context: Context, *, key: str, device: str) -> tuple[Device, bool] | Refusal:
+    """Take a tablet's token away, and with it that of the session there; whether this key did so before."""
+    refusal = key_refusal(key)
+    if refusal is not None:
+        return refusal
+    actor, now, database = context.require_actor(), context.now(), context.services.database
+    found = await answered(device_store.find(database, device))
+    if found is None or found.programme != actor.programme:
+        return Refusal(RefusalCode.NOT_FOUND, "device_not_found", ("device",))
+    by = f"{actor.role}/{actor.subject}"
+    revoked = await answered(device_store.revoke(database, found, key=key, by=by, now=now))
+    if revoked is not None:
+        return revoked, False
+    stored = await answered(device_store.find(database, device))
+    if stored is not None and (stored.revoked_key, stored.revoked_by) == (key, by):
+        return stored, True
+    return Refusal(RefusalCode.CONFLICT, "device_revoked", ("device",))
+
+
+async def page(context: Context, *, first: int, after: tuple[datetime, str] | None) -> tuple[list[Device], bool]:
+    """Return the brand's tablets, the newest first, and whether there are more."""
+    return await answered(
+        device_store.page(context.services.database, context.require_actor().programme, first=first, after=after)
+    )
