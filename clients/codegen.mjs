@@ -7,19 +7,14 @@ import { dirname, join } from "node:path";
 
 import { preset } from "@graphql-codegen/client-preset";
 import { codegen } from "@graphql-codegen/core";
-import { buildASTSchema, extendSchema, parse, printSchema, validate } from "graphql";
+import { buildASTSchema, parse, printSchema, validate } from "graphql";
 
 const here = import.meta.dirname;
 const OPERATIONS = join(here, "shared/src/operations");
 const GENERATED = join(here, "shared/src/generated/");
 const MANIFEST = join(here, "dist/operations.json");
 
-const read = (path) => readFile(join(here, path), "utf8");
-
-const schema = extendSchema(
-  buildASTSchema(parse(await read("../schema/schema.graphql"))),
-  parse(await read("extension.graphql")), // what the gateway is about to add: this line goes with the file
-);
+const schema = buildASTSchema(parse(await readFile(join(here, "../schema/schema.graphql"), "utf8")));
 
 const files = (await readdir(OPERATIONS)).filter((name) => name.endsWith(".graphql")).sort();
 const documents = await Promise.all(

@@ -6,7 +6,7 @@ import { type Client as SocketClient, createClient as createSocketClient } from 
 
 import type { Channel } from "../generated/graphql";
 import type { Credentials } from "./credentials";
-import { byHash } from "./documents";
+import { byHash, documentIdOf } from "./documents";
 import { failureOf, isWorthRepeating, OperationFailed } from "./failure";
 
 const URL = "/graphql";
@@ -44,6 +44,15 @@ export class Api {
     variables: Variables,
   ): Promise<Data> {
     return answer(await this.client.mutation(byHash(document), variables).toPromise());
+  }
+
+  /** Runs until the socket is gone; rejects with the close event, or with the operation's errors. */
+  follow<Data extends Record<string, unknown>, Variables extends Record<string, unknown>>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ) {
+    const named = { query: "", documentId: documentIdOf(document), variables };
+    return this.socket.iterate<Data>(named);
   }
 
   close(): void {
@@ -96,6 +105,7 @@ function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketCl
   return createSocketClient({
     url: `${protocol === "https:" ? "wss" : "ws"}://${host}${URL}`,
     retryAttempts: 0,
+    jsonMessageReplacer: withoutText,
     keepAlive: KEEP_ALIVE_MS,
     connectionParams: async () => {
       const token = await credentials.bearer();
@@ -104,6 +114,11 @@ function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketCl
     },
     on: { opened: watchForSilence },
   });
+}
+
+/** graphql-ws insists on a text, be it empty; an operation that is sent by its hash has none. */
+function withoutText(this: unknown, name: string, value: unknown): unknown {
+  return name === "query" && value === "" ? undefined : value;
 }
 
 /** A network that vanishes closes nothing: without an answer to a ping, the socket is taken for gone. */

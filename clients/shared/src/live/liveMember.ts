@@ -1,7 +1,4 @@
-import type { Client as SocketClient } from "graphql-ws";
-
 import type { Api } from "../api/api";
-import { documentIdOf } from "../api/documents";
 import { type Failure, failureOf, failureOfFaults, OperationFailed } from "../api/failure";
 import {
   type EntryFragment,
@@ -152,10 +149,7 @@ export class LiveMember {
   async #follow(signal: AbortSignal, isLive: () => void): Promise<void> {
     const { api, by } = this.#options;
     const after = this.#state.member?.version ?? null;
-    const updates = api.socket.iterate<{ memberChanged: Update }>({
-      documentId: documentIdOf(MemberChangedDocument),
-      variables: { ...(by !== undefined && { by }), after },
-    } as unknown as Parameters<SocketClient["iterate"]>[0]);
+    const updates = api.follow(MemberChangedDocument, { by: by ?? null, after });
     const stop = () => void updates.return?.();
     signal.addEventListener("abort", stop);
     const unhook = api.socket.on("connected", () => {
