@@ -34,21 +34,20 @@ function serviceWorker(root: string): Plugin {
   return {
     name: "carillon-service-worker",
     apply: "build",
-    async generateBundle(_options, bundle) {
-      const source = join(here, "shared/worker/sw.ts");
-      const files = [...Object.keys(bundle), ...publicFiles(join(root, "public"))]
-        .filter((file) => !file.endsWith(".map"))
-        .sort();
-      const digest = createHash("sha256");
-      for (const file of Object.values(bundle)) digest.update(file.type === "chunk" ? file.code : file.source);
-      for (const file of publicFiles(join(root, "public"))) digest.update(readFileSync(join(root, "public", file)));
-      const { code } = await transformWithOxc(readFileSync(source, "utf8"), source, {
-        define: {
-          FILES: JSON.stringify(files),
-          BUILD: JSON.stringify(digest.digest("hex").slice(0, 16)),
-        },
-      });
-      this.emitFile({ type: "asset", fileName: "sw.js", source: code });
+    generateBundle: {
+      order: "post", // index.html has to be there already
+      async handler(_options, bundle) {
+        const source = join(here, "shared/worker/sw.ts");
+        const folder = join(root, "public");
+        const files = [...Object.keys(bundle), ...publicFiles(folder)].sort();
+        const digest = createHash("sha256");
+        for (const file of Object.values(bundle)) digest.update(file.type === "chunk" ? file.code : file.source);
+        for (const file of publicFiles(folder)) digest.update(readFileSync(join(folder, file)));
+        const { code } = await transformWithOxc(readFileSync(source, "utf8"), source, {
+          define: { FILES: JSON.stringify(files), BUILD: JSON.stringify(digest.digest("hex").slice(0, 16)) },
+        });
+        this.emitFile({ type: "asset", fileName: "sw.js", source: code });
+      },
     },
   };
 }

@@ -2,25 +2,25 @@
  * Keeps the files of one build, and nothing else: what the API answers is never kept here.
  * A new build has a new name, is fetched whole before it takes over, and then the old one is dropped.
  */
-declare const self: ServiceWorkerGlobalScope;
 declare const FILES: readonly string[];
 declare const BUILD: string;
 
-const scope = new URL(self.registration.scope);
+const worker = self as unknown as ServiceWorkerGlobalScope;
+const scope = new URL(worker.registration.scope);
 const prefix = `carillon:${scope.pathname}:`;
-const name = prefix + BUILD;
+const cacheName = prefix + BUILD;
 const index = new URL("index.html", scope).href;
 const kept = new Set(FILES.map((file) => new URL(file, scope).href));
 
-self.addEventListener("install", (event) => {
+worker.addEventListener("install", (event) => {
   event.waitUntil(keep());
 });
 
-self.addEventListener("activate", (event) => {
+worker.addEventListener("activate", (event) => {
   event.waitUntil(takeOver());
 });
 
-self.addEventListener("fetch", (event) => {
+worker.addEventListener("fetch", (event) => {
   const { request } = event;
   if (request.method !== "GET") return;
   const url = new URL(request.url);
@@ -34,22 +34,22 @@ self.addEventListener("fetch", (event) => {
 });
 
 async function keep(): Promise<void> {
-  const cache = await caches.open(name);
+  const cache = await caches.open(cacheName);
   // Past the browser's own cache: an old index.html there would name scripts that are gone.
   await cache.addAll([...kept].map((url) => new Request(url === index ? scope.href : url, { cache: "reload" })));
   const page = await cache.match(scope.href);
   if (page !== undefined) await cache.put(index, page);
-  await self.skipWaiting();
+  await worker.skipWaiting();
 }
 
 async function takeOver(): Promise<void> {
   for (const other of await caches.keys()) {
-    if (other.startsWith(prefix) && other !== name) await caches.delete(other);
+    if (other.startsWith(prefix) && other !== cacheName) await caches.delete(other);
   }
-  await self.clients.claim();
+  await worker.clients.claim();
 }
 
 async function answer(url: string, request: Request): Promise<Response> {
-  const cache = await caches.open(name);
+  const cache = await caches.open(cacheName);
   return (await cache.match(url)) ?? fetch(request);
 }

@@ -58,7 +58,7 @@ export class TokenSource implements Credentials {
       }
     }
     this.#member = member ?? this.#shelf.read("member");
-    await this.#ask();
+    await this.#renew();
   }
 
   /** Be whom this token stands for. */
@@ -73,12 +73,12 @@ export class TokenSource implements Credentials {
   async choose(number: string): Promise<void> {
     this.#shelf.write("token", null);
     this.#member = number;
-    await this.#ask();
+    await this.#renew();
   }
 
   signOut(): void {
     this.#forget(false);
-    if (this.#issuer === null) void this.#ask();
+    if (this.#issuer === null) void this.#renew();
   }
 
   present(): string | null {
