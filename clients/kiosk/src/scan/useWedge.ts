@@ -1,9 +1,8 @@
 import { useEffect, useRef } from "react";
 
-import { Wedge } from "./wedge";
+import { SCAN_MESSAGE } from "@carillon/shared/screen/scanMessage";
 
-/** What another page of ours tells a tablet to have scanned, such as the demonstration's button. */
-export const SCAN_MESSAGE = "carillon:scan";
+import { Wedge } from "./wedge";
 
 /** Listens on the whole page; a field that happens to have the focus gets back what it had before the scanner typed. */
 export function useWedge(onScan: (text: string) => void): void {

@@ -3,8 +3,11 @@ const NAMES = ["token", "member", "lang", "theme", "code"] as const;
 
 export type Brought = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
-/** Takes it, and strips it from the address and from the history: a token is not for whoever looks at the screen. */
-export function takeFromAddress(): Brought {
+/**
+ * Takes it, and strips it from the address and from the history: a token is not for whoever looks at the screen. Where
+ * a route was left for it, the address is the route's again.
+ */
+export function takeFromAddress(left = ""): Brought {
   const { hash, pathname, search } = window.location;
   if (hash.length < 2 || hash.startsWith("#/")) return {};
   const parameters = new URLSearchParams(hash.slice(1));
@@ -13,17 +16,21 @@ export function takeFromAddress(): Brought {
     const value = parameters.get(name);
     if (value !== null && value !== "") brought[name] = value;
   }
-  if (Object.keys(brought).length > 0) window.history.replaceState(window.history.state, "", pathname + search);
+  if (Object.keys(brought).length > 0) {
+    const route = left.startsWith("#/") ? left : "";
+    window.history.replaceState(window.history.state, "", pathname + search + route);
+  }
   return brought;
 }
 
 /** Calls with what the address brings now, and whenever another fragment is put into it. */
 export function followAddress(use: (brought: Brought) => void): () => void {
-  const look = () => {
-    const brought = takeFromAddress();
+  const look = (left?: string) => {
+    const brought = takeFromAddress(left);
     if (Object.keys(brought).length > 0) use(brought);
   };
+  const change = ({ oldURL }: HashChangeEvent) => look(new URL(oldURL).hash);
   look();
-  window.addEventListener("hashchange", look);
-  return () => window.removeEventListener("hashchange", look);
+  window.addEventListener("hashchange", change);
+  return () => window.removeEventListener("hashchange", change);
 }
