@@ -21,6 +21,6 @@ followAddress((brought) => {
   if (brought.code !== undefined) shortCode.set(brought.code);
 });
 
-mount(<Kiosk settings={settings} shortCode={shortCode} outbox={new Outbox(new OutboxStore())} />);
+mount(<Kiosk settings={settings} shortCode={shortCode} outbox={new Outbox(new OutboxStore(), navigator.locks)} />);
 
 openOffline();

@@ -20,6 +20,11 @@ export interface OutboxState {
   readonly refused: readonly Refused[];
 }
 
+/** What Web Locks do: one piece of work at a time under a name, in all pages of the tablet. */
+export interface Locks {
+  request(name: string, work: () => Promise<void>): Promise<void>;
+}
+
 export type Settled = (input: RecordEventInput, answer: EventAnswer) => void;
 
 const BATCH_MAX = 100;
@@ -41,7 +46,10 @@ export class Outbox {
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(private readonly store: OutboxStore) {
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly locks: Locks,
+  ) {
     this.#news.addEventListener("message", () => void this.#look());
     void this.#look();
   }
@@ -87,15 +95,12 @@ export class Outbox {
       return;
     }
     this.#isSending = true;
-    void navigator.locks
-      .request(LOCK, () => this.#sendAll())
-      .finally(() => {
-        this.#isSending = false;
-        if (this.#isAskedAgain) {
-          this.#isAskedAgain = false;
-          this.poke();
-        }
-      });
+    void this.locks.request(LOCK, () => this.#sendAll()).finally(() => {
+      this.#isSending = false;
+      if (!this.#isAskedAgain) return;
+      this.#isAskedAgain = false;
+      this.poke();
+    });
   }
 
   async #sendAll(): Promise<void> {
