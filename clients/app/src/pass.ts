@@ -1,0 +1,93 @@
+import { useEffect, useState } from "react";
+
+import type { Api } from "@carillon/shared/api/api";
+import { PassDocument } from "@carillon/shared/generated/graphql";
+import { backoff } from "@carillon/shared/live/pause";
+
+export interface Pass {
+  readonly code: string;
+  readonly digits: string;
+  /** When it is over, by this phone's own clock. */
+  readonly until: number;
+}
+
+const RENEW_BEFORE_MS = 10_000;
+const LIFE_MAX_MS = 120_000;
+const LIFE_ASSUMED_MS = 50_000;
+
+/**
+ * How long a pass that has just come may be shown. A phone whose clock is wrong would take a good pass for one that is
+ * over, or keep one too long: where the end is not within reason, a little less than a pass's life is assumed.
+ */
+export function endOf(expiresAt: string, now: number): number {
+  const left = Date.parse(expiresAt) - now;
+  return now + (left > 0 && left <= LIFE_MAX_MS ? left : LIFE_ASSUMED_MS);
+}
+
+/** A pass that is always good: renewed before its end and when the page is looked at again; null while there is none. */
+export function usePass(api: Api): Pass | null {
+  const [pass, setPass] = useState<Pass | null>(null);
+
+  useEffect(() => {
+    let timer: number | undefined;
+    let isOver = false;
+    let attempt = 0;
+    let asked = 0;
+
+    const renew = async () => {
+      window.clearTimeout(timer);
+      asked += 1;
+      const turn = asked;
+      try {
+        const sent = Date.now();
+        const { pass: told } = await api.query(PassDocument, {});
+        if (isOver || turn !== asked) return;
+        attempt = 0;
+        const until = endOf(told.expiresAt, sent);
+        setPass({ code: told.code, digits: told.digits, until });
+        plan(Math.max(until - Date.now() - RENEW_BEFORE_MS, 1_000));
+      } catch {
+        if (isOver || turn !== asked) return;
+        plan(backoff(attempt));
+        attempt += 1;
+      }
+    };
+    // In the background nobody looks at it: a pass is made when it is looked at.
+    const plan = (delay: number) => {
+      timer = window.setTimeout(() => {
+        if (document.visibilityState === "visible") void renew();
+      }, delay);
+    };
+    const look = () => {
+      if (document.visibilityState === "visible") void renew();
+    };
+
+    void renew();
+    document.addEventListener("visibilitychange", look);
+    window.addEventListener("online", look);
+    return () => {
+      isOver = true;
+      window.clearTimeout(timer);
+      document.removeEventListener("visibilitychange", look);
+      window.removeEventListener("online", look);
+    };
+  }, [api]);
+
+  useEffect(() => {
+    if (pass === null) return undefined;
+    const timer = window.setTimeout(() => setPass((shown) => (shown === pass ? null : shown)), pass.until - Date.now());
+    return () => window.clearTimeout(timer);
+  }, [pass]);
+
+  return pass;
+}
+
+/** Whole seconds until then, told each second. */
+export function useSecondsLeft(until: number): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = window.setInterval(() => setNow(Date.now()), 1_000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return Math.max(0, Math.ceil((until - now) / 1_000));
+}

@@ -1,0 +1,46 @@
+import { useEffect, useMemo, useState } from "react";
+
+import { Api } from "@carillon/shared/api/api";
+import { findIssuer, type Issuer } from "@carillon/shared/identity/issuer";
+import { LanguageProvider } from "@carillon/shared/language/Language";
+import { type Settings, useSettings } from "@carillon/shared/screen/settings";
+
+import { Header } from "./Header";
+import { NoIssuer } from "./NoIssuer";
+import { RoleCredentials } from "./roleCredentials";
+import { Stage } from "./Stage";
+
+type Finding = { readonly kind: "looking" } | { readonly kind: "none" } | { readonly kind: "found"; readonly issuer: Issuer };
+
+/** The whole at once: three screens of one member, and a till. */
+export function Demo({ settings }: { settings: Settings }) {
+  const { locale, theme } = useSettings(settings);
+  const [finding, setFinding] = useState<Finding>({ kind: "looking" });
+  const [member, setMember] = useState<string | null>(null);
+  const till = useRoleApi("till", locale);
+  const manager = useRoleApi("manager", locale);
+  useEffect(() => {
+    findIssuer().then(
+      (issuer) => {
+        setFinding(issuer === null ? { kind: "none" } : { kind: "found", issuer });
+        setMember(issuer?.members[0]?.number ?? null);
+      },
+      () => setFinding({ kind: "none" }),
+    );
+  }, []);
+  const members = finding.kind === "found" ? finding.issuer.members : [];
+  return (
+    <LanguageProvider locale={locale}>
+      <Header settings={settings} members={members} member={member} onMember={setMember} />
+      {finding.kind === "none" && <NoIssuer />}
+      {member !== null && <Stage till={till} manager={manager} member={member} locale={locale} theme={theme} />}
+    </LanguageProvider>
+  );
+}
+
+function useRoleApi(role: string, locale: string): Api {
+  const credentials = useMemo(() => new RoleCredentials(role), [role]);
+  const api = useMemo(() => new Api({ credentials, locale, channel: "STORE" }), [credentials, locale]);
+  useEffect(() => () => api.close(), [api]);
+  return api;
+}

@@ -1,0 +1,43 @@
+import { useState, useSyncExternalStore } from "react";
+
+import { useFormat } from "@carillon/shared/language/Language";
+
+import type { Frame, ScreenName } from "./frames";
+import { useDemoWords } from "./words";
+
+/** The fragment is for the first document only: later ones are told by their address. */
+export function FramedScreen({ name, frame, fragment }: { name: ScreenName; frame: Frame; fragment: string }) {
+  const words = useDemoWords();
+  const format = useFormat();
+  const version = useSyncExternalStore(frame.subscribe, frame.snapshot);
+  return (
+    <figure className="framed" data-frame={name}>
+      <figcaption className="framed-head">
+        <h2>{words.screens[name]}</h2>
+        <span className="tag tabular">{version === null ? words.nobody : words.version(format.number(version))}</span>
+        <a className="small" href={`/${name}/`} target="_blank" rel="noopener">
+          {words.open}
+        </a>
+      </figcaption>
+      <div className="device" data-device={name}>
+        <div className="glass">
+          <Page name={name} frame={frame} fragment={fragment} title={words.screens[name]} />
+        </div>
+      </div>
+    </figure>
+  );
+}
+
+interface PageProps {
+  readonly name: ScreenName;
+  readonly frame: Frame;
+  readonly fragment: string;
+  readonly title: string;
+}
+
+function Page({ name, frame, fragment, title }: PageProps) {
+  const [address] = useState(`/${name}/#${fragment}`);
+  return (
+    <iframe title={title} src={address} allow="camera" onLoad={(event) => frame.watch(event.currentTarget)} />
+  );
+}

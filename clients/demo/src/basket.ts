@@ -1,0 +1,34 @@
+import type { PurchaseInput } from "@carillon/shared/generated/graphql";
+
+/** A basket of the real data set, as the development interface gives it; numbers are decimals in strings. */
+export interface Basket {
+  readonly lines: readonly BasketLine[];
+  readonly total: string;
+  readonly currency: string;
+}
+
+export interface BasketLine {
+  readonly sku: string;
+  readonly name: string;
+  readonly category: string | null;
+  readonly brand: string | null;
+  readonly quantity: string;
+  readonly amount: string;
+}
+
+/** Rejects where there are none, with the gateway's sentence. */
+export async function fetchBaskets(): Promise<readonly Basket[]> {
+  const response = await fetch("/dev/baskets");
+  const answer: unknown = await response.json();
+  if (response.ok) return answer as Basket[];
+  const told = typeof answer === "object" && answer !== null && "error" in answer ? String(answer.error) : "";
+  throw new Error(told);
+}
+
+export function purchaseOf({ lines, total, currency }: Basket): PurchaseInput {
+  return {
+    total,
+    currency,
+    lines: lines.map(({ sku, amount, quantity, category, brand }) => ({ sku, amount, quantity, category, brand })),
+  };
+}

@@ -1,0 +1,80 @@
+import { useState } from "react";
+
+import type { Api } from "@carillon/shared/api/api";
+import { RecordEventDocument, type RecordEventInput, type RecordEventMutation } from "@carillon/shared/generated/graphql";
+
+import { type Basket, purchaseOf } from "./basket";
+import { type Frame, SCREENS, type ScreenName } from "./frames";
+
+type Answer = RecordEventMutation["recordEvent"];
+
+export type TillState =
+  | { readonly kind: "idle" }
+  | { readonly kind: "sent" }
+  | { readonly kind: "counted"; readonly isRefund: boolean; readonly answer: Answer; readonly screens: number; readonly tookMs: number | null }
+  | { readonly kind: "refused"; readonly message: string };
+
+const STORE = "12";
+const WATCHED_MS = 5_000;
+const LOOK_EVERY_MS = 10;
+
+/** A till as a back end: it sends events, and here also looks how long the screens take to show them. */
+export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, member: string) {
+  const [state, setState] = useState<TillState>({ kind: "idle" });
+  const [lastPurchase, setLastPurchase] = useState<string | null>(null);
+
+  const send = async (input: Pick<RecordEventInput, "type" | "purchase" | "refundOf">): Promise<string | null> => {
+    const key = crypto.randomUUID();
+    const occurredAt = new Date().toISOString();
+    setState({ kind: "sent" });
+    // Only who is looked at: a tablet where nobody stands has nothing to show.
+    const watched = SCREENS.map((name) => frames[name]).filter((frame) => frame.snapshot() !== null);
+    const sentAt = performance.now();
+    try {
+      const event = { ...input, key, member: { number: member }, occurredAt, channel: "STORE", store: STORE } as const;
+      const { recordEvent: answer } = await api.mutate(RecordEventDocument, { input: event });
+      const [refusal] = answer.userErrors;
+      if (refusal !== undefined || answer.member === null) {
+        setState({ kind: "refused", message: refusal?.message ?? "" });
+        return null;
+      }
+      const isRefund = input.type === "refund";
+      setState({ kind: "counted", isRefund, answer, screens: watched.length, tookMs: null });
+      const tookMs = await allShow(watched, answer.member.version, sentAt);
+      setState((now) => (now.kind === "counted" && now.answer === answer ? { ...now, tookMs } : now));
+      return key;
+    } catch {
+      setState({ kind: "refused", message: "" });
+      return null;
+    }
+  };
+
+  return {
+    state,
+    canRefund: lastPurchase !== null,
+    pay: async (basket: Basket) => {
+      const key = await send({ type: "purchase", purchase: purchaseOf(basket) });
+      if (key !== null) setLastPurchase(key);
+    },
+    refund: async () => {
+      if (lastPurchase === null) return;
+      setLastPurchase(null);
+      await send({ type: "refund", refundOf: lastPurchase });
+    },
+    forget: () => {
+      setLastPurchase(null);
+      setState({ kind: "idle" });
+    },
+  };
+}
+
+/** Milliseconds from `since` until the last of the screens showed the version; null where one did not in time. */
+async function allShow(frames: readonly Frame[], version: number, since: number): Promise<number | null> {
+  const end = performance.now() + WATCHED_MS;
+  while (performance.now() < end) {
+    const moments = frames.map((frame) => frame.sawAt(version));
+    if (moments.every((moment) => moment !== null)) return Math.max(0, ...moments) - since;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return null;
+}

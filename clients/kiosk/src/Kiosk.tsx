@@ -1,0 +1,81 @@
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { Provider } from "urql";
+
+import { Api } from "@carillon/shared/api/api";
+import { RecordEventsDocument } from "@carillon/shared/generated/graphql";
+import { LanguageProvider } from "@carillon/shared/language/Language";
+import type { Locale } from "@carillon/shared/language/locale";
+import { type Settings, useSettings } from "@carillon/shared/screen/settings";
+
+import { FixedCredentials } from "./device/credentials";
+import { type Device, keepDevice, readDevice } from "./device/device";
+import { EnrolDevice } from "./device/EnrolDevice";
+import type { ShortCode } from "./device/shortCode";
+import type { Outbox } from "./outbox/outbox";
+import { Tablet } from "./Tablet";
+
+interface KioskProps {
+  readonly settings: Settings;
+  readonly shortCode: ShortCode;
+  readonly outbox: Outbox;
+}
+
+/** The page of a tablet: enrolled or not. What waits to be sent outlives both. */
+export function Kiosk({ settings, shortCode, outbox }: KioskProps) {
+  const { locale } = useSettings(settings);
+  const [device, setDevice] = useState(readDevice);
+  const code = useSyncExternalStore(shortCode.subscribe, shortCode.snapshot);
+  const { waiting } = useSyncExternalStore(outbox.subscribe, outbox.snapshot);
+  const change = (next: Device | null) => {
+    keepDevice(next);
+    shortCode.set(null);
+    setDevice(next);
+  };
+  const api = useDeviceApi(device, locale, () => change(null));
+  useSending(outbox, device, api);
+  // A code in the address is for a tablet that is to begin anew.
+  const isEnrolled = device !== null && code === null;
+  return (
+    <LanguageProvider locale={locale}>
+      <Provider value={api.client}>
+        {isEnrolled ? (
+          <Tablet api={api} device={device} settings={settings} outbox={outbox} />
+        ) : (
+          <div className="kiosk" data-screen="enrol-device" data-outbox={waiting}>
+            <EnrolDevice code={code} onEnrolled={change} />
+          </div>
+        )}
+      </Provider>
+    </LanguageProvider>
+  );
+}
+
+function useDeviceApi(device: Device | null, locale: Locale, onRefused: () => void): Api {
+  const token = device?.token ?? null;
+  const api = useMemo(
+    () => new Api({ credentials: new FixedCredentials(token, onRefused), locale, channel: "KIOSK" }),
+    [token, locale],
+  );
+  useEffect(() => () => api.close(), [api]);
+  return api;
+}
+
+/** Events go out in the tablet's own name, whoever stands before it by then. */
+function useSending(outbox: Outbox, device: Device | null, api: Api): void {
+  const id = device?.id ?? null;
+  useEffect(() => {
+    outbox.sendAs(
+      id === null
+        ? null
+        : {
+            device: id,
+            send: async (input) => (await api.mutate(RecordEventsDocument, { input: [...input] })).recordEvents,
+          },
+    );
+  }, [outbox, id, api]);
+  useEffect(() => {
+    const poke = () => outbox.poke();
+    window.addEventListener("online", poke);
+    return () => window.removeEventListener("online", poke);
+  }, [outbox]);
+}

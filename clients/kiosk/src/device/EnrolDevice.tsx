@@ -1,0 +1,71 @@
+import { type FormEvent, useEffect, useState } from "react";
+
+import { useAction } from "@carillon/shared/api/useAction";
+import { EnrolDeviceDocument } from "@carillon/shared/generated/graphql";
+import { Bell } from "@carillon/shared/parts/Bell";
+import { Button } from "@carillon/shared/parts/Button";
+import { Outcome, refusalOf } from "@carillon/shared/parts/Fault";
+import { Field } from "@carillon/shared/parts/Field";
+
+import { useKioskWords } from "../words";
+import type { Device } from "./device";
+
+interface EnrolDeviceProps {
+  /** A code that came with the address; it is sent by itself. */
+  readonly code: string | null;
+  readonly onEnrolled: (device: Device) => void;
+}
+
+/** A tablet begins: the short code of its manager makes it one of the brand's. */
+export function EnrolDevice({ code, onEnrolled }: EnrolDeviceProps) {
+  const words = useKioskWords();
+  const [text, setText] = useState(code ?? "");
+  const { run, isBusy, outcome } = useAction(EnrolDeviceDocument, ({ enrolDevice }) => enrolDevice);
+
+  const enrol = async (short: string) => {
+    const reached = await run({ code: short.trim() });
+    if (reached.kind !== "done") return;
+    const { device, token } = reached.answer;
+    if (device !== null && token !== null) onEnrolled({ id: device.id, name: device.name, store: device.store, token });
+  };
+
+  useEffect(() => {
+    if (code === null) return;
+    setText(code);
+    void enrol(code);
+  }, [code]); // only another code is an occasion
+
+  return (
+    <main className="sheet">
+      <Bell className="sheet-mark" />
+      <h1>{words.device.title}</h1>
+      <p className="quiet">{words.device.lead}</p>
+      <form
+        className="stack"
+        noValidate
+        onSubmit={(event: FormEvent) => {
+          event.preventDefault();
+          if (!isBusy) void enrol(text);
+        }}
+      >
+        <Field
+          label={words.device.code}
+          className="input-code"
+          autoComplete="off"
+          autoCapitalize="characters"
+          spellCheck={false}
+          dir="ltr"
+          maxLength={12}
+          placeholder="XXXX-XXXX"
+          value={text}
+          fault={refusalOf(outcome, "code")}
+          onChange={(event) => setText(event.target.value)}
+        />
+        <Outcome outcome={outcome} except={["code"]} />
+        <Button type="submit" isBusy={isBusy}>
+          {words.device.enrol}
+        </Button>
+      </form>
+    </main>
+  );
+}

@@ -1,0 +1,173 @@
+import type { MemberKey, RecordEventInput, RecordEventsMutation } from "@carillon/shared/generated/graphql";
+import { type Failure, failureOf } from "@carillon/shared/api/failure";
+import { backoff } from "@carillon/shared/live/pause";
+
+import type { OutboxStore, Refused, Waiting } from "./store";
+
+export type EventAnswer = RecordEventsMutation["recordEvents"][number];
+
+/** Sends events in order, and gives an answer for each; rejects where there is none. */
+export type Send = (input: readonly RecordEventInput[]) => Promise<readonly EventAnswer[]>;
+
+/** The tablet in whose name events are sent. */
+export interface Sender {
+  readonly device: string;
+  readonly send: Send;
+}
+
+export interface OutboxState {
+  readonly waiting: number;
+  readonly refused: readonly Refused[];
+}
+
+/** What Web Locks do: one piece of work at a time under a name, in all pages of the tablet. */
+export interface Locks {
+  request(name: string, work: () => Promise<void>): Promise<void>;
+}
+
+export type Settled = (input: RecordEventInput, answer: EventAnswer) => void;
+
+const BATCH_MAX = 100;
+const LOCK = "carillon:kiosk:outbox";
+const NEWS = "carillon:kiosk:outbox";
+
+/**
+ * Every event goes here first, and from here to the gateway: in order, by one page at a time, until an answer has
+ * come. What is sent twice has the same key, and counts once.
+ */
+export class Outbox {
+  readonly #listeners = new Set<() => void>();
+  readonly #settled = new Set<Settled>();
+  readonly #news = new BroadcastChannel(NEWS);
+  #state: OutboxState = { waiting: 0, refused: [] };
+  #sender: Sender | null = null;
+  #isSending = false;
+  #isAskedAgain = false;
+  #attempt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly locks: Locks,
+  ) {
+    this.#news.addEventListener("message", () => void this.#look());
+    void this.#look();
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly snapshot = (): OutboxState => this.#state;
+
+  /** Calls with each event that was counted, and what it gave. */
+  onSettled(listener: Settled): () => void {
+    this.#settled.add(listener);
+    return () => this.#settled.delete(listener);
+  }
+
+  /** From now on events go out in this name; null: none do. */
+  sendAs(sender: Sender | null): void {
+    this.#sender = sender;
+    this.poke();
+  }
+
+  /** Resolves once the event is safe; sending it goes on by itself. */
+  async add(input: RecordEventInput): Promise<void> {
+    await this.store.add(input);
+    await this.#look();
+    this.#news.postMessage(null);
+    this.poke();
+  }
+
+  async settle(key: string): Promise<void> {
+    await this.store.settle(key);
+    await this.#look();
+    this.#news.postMessage(null);
+  }
+
+  /** Now may be a good moment: the network is back, somebody touched the screen. */
+  poke(): void {
+    clearTimeout(this.#timer);
+    if (this.#isSending) {
+      this.#isAskedAgain = true;
+      return;
+    }
+    this.#isSending = true;
+    void this.locks.request(LOCK, () => this.#sendAll()).finally(() => {
+      this.#isSending = false;
+      if (!this.#isAskedAgain) return;
+      this.#isAskedAgain = false;
+      this.poke();
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    let most = BATCH_MAX;
+    for (let sender = this.#sender; sender !== null; sender = this.#sender) {
+      const batch = await this.#due(sender.device, most);
+      if (batch.length === 0) return;
+      try {
+        const answers = await sender.send(batch.map(({ input }) => input));
+        if (answers.length < batch.length) return this.#later(); // no answer for some is no answer
+        this.#attempt = 0;
+        for (const [place, waiting] of batch.entries()) await this.#take(waiting, answers[place]);
+      } catch (error) {
+        const failure = failureOf(error);
+        if (failure.kind === "unauthenticated") return; // the tablet has to be enrolled again first
+        const isTheirFault = failure.kind === "other" || failure.kind === "forbidden";
+        if (!isTheirFault) return this.#later();
+        // One of them cannot even be read: alone, it is found.
+        if (batch.length === 1) await this.#refuse(batch[0], failure);
+        else most = 1;
+      }
+      await this.#look();
+      this.#news.postMessage(null);
+    }
+  }
+
+  /** Those that may be sent in this name. What another name may have counted already is for a person to decide. */
+  async #due(device: string, most: number): Promise<readonly Waiting[]> {
+    const batch = await this.store.first(most);
+    const others = batch.filter(({ sentBy }) => sentBy !== null && sentBy !== device);
+    for (const waiting of others) await this.store.refuse(waiting, null);
+    if (others.length > 0) return this.#due(device, most);
+    const due = batch.map((waiting) => ({ ...waiting, sentBy: device }));
+    await this.store.put(due);
+    return due;
+  }
+
+  async #take(waiting: Waiting, answer: EventAnswer | undefined): Promise<void> {
+    if (answer === undefined) return; // nothing was said of it: it is sent again
+    const [refusal] = answer.userErrors;
+    if (refusal === undefined) {
+      await this.store.done(waiting);
+      for (const listener of this.#settled) listener(waiting.input, answer);
+      return;
+    }
+    const number = refusal.code === "NOT_FOUND" ? asNumber(waiting.input.member) : null;
+    if (number !== null) await this.store.put([{ ...waiting, input: { ...waiting.input, member: number } }]);
+    else await this.store.refuse(waiting, refusal.message);
+  }
+
+  async #refuse(waiting: Waiting | undefined, { message, kind }: Failure): Promise<void> {
+    if (waiting !== undefined) await this.store.refuse(waiting, message ?? kind);
+  }
+
+  #later(): void {
+    this.#timer = setTimeout(() => this.poke(), backoff(this.#attempt));
+    this.#attempt += 1;
+  }
+
+  async #look(): Promise<void> {
+    const [waiting, refused] = await Promise.all([this.store.count(), this.store.refused()]);
+    this.#state = { waiting, refused };
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** What was scanned without a network may have been the number printed on the card. */
+function asNumber({ card }: MemberKey): MemberKey | null {
+  return card != null && /^\d{6,}$/.test(card) ? { number: card } : null;
+}

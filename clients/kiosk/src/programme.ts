@@ -1,0 +1,18 @@
+import { useEffect, useState } from "react";
+
+import { machineShelf } from "@carillon/shared/identity/storage";
+import type { Programme } from "@carillon/shared/screen/useProgramme";
+
+const shelf = machineShelf("kiosk");
+
+/** The programme's currency; the last known one where there is no network, null where it was never known. */
+export function useCurrency(programme: Programme | null): string | null {
+  const [kept, setKept] = useState(() => shelf.read("currency"));
+  const currency = programme?.currency ?? null;
+  useEffect(() => {
+    if (currency === null) return;
+    shelf.write("currency", currency);
+    setKept(currency);
+  }, [currency]);
+  return currency ?? kept;
+}

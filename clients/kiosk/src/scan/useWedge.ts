@@ -1,0 +1,49 @@
+import { useEffect, useRef } from "react";
+
+import { SCAN_MESSAGE } from "@carillon/shared/screen/scanMessage";
+
+import { Wedge } from "./wedge";
+
+/** Listens on the whole page; a field that happens to have the focus gets back what it had before the scanner typed. */
+export function useWedge(onScan: (text: string) => void): void {
+  const use = useRef(onScan);
+  use.current = onScan;
+  useEffect(() => {
+    const wedge = new Wedge();
+    let before: { readonly field: HTMLInputElement; readonly value: string } | null = null;
+
+    const press = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.altKey || event.metaKey) return;
+      const step = wedge.take(event.key, event.timeStamp);
+      if (step.kind === "first") {
+        const { target } = event;
+        before = target instanceof HTMLInputElement ? { field: target, value: target.value } : null;
+      }
+      if (step.kind !== "scanned") return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (before !== null) write(before.field, before.value);
+      use.current(step.text);
+    };
+
+    const hear = (event: MessageEvent<unknown>) => {
+      if (event.origin !== window.location.origin) return;
+      const { data } = event;
+      if (typeof data !== "object" || data === null || !("type" in data) || data.type !== SCAN_MESSAGE) return;
+      if ("text" in data && typeof data.text === "string") use.current(data.text);
+    };
+
+    document.addEventListener("keydown", press, { capture: true });
+    window.addEventListener("message", hear);
+    return () => {
+      document.removeEventListener("keydown", press, { capture: true });
+      window.removeEventListener("message", hear);
+    };
+  }, []);
+}
+
+/** Past React's own bookkeeping of values, so that it takes notice. */
+function write(field: HTMLInputElement, value: string): void {
+  Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, value);
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}

@@ -1,0 +1,50 @@
+import { memberKeyOf, type Who } from "../scan/who";
+import type { Device } from "../device/device";
+import type { Outbox } from "../outbox/outbox";
+import { Button } from "@carillon/shared/parts/Button";
+import { useKioskWords } from "../words";
+import { Earn } from "./Earn";
+import { useIdle } from "./useIdle";
+
+const IDLE_SECONDS = 60;
+
+interface AwayProps {
+  readonly who: Who;
+  readonly device: Device;
+  readonly currency: string | null;
+  readonly outbox: Outbox;
+  readonly onEnd: () => void;
+}
+
+/** A card was scanned while there is no network: nothing can be shown, and nothing that is done is lost. */
+export function Away({ who, device, currency, outbox, onEnd }: AwayProps) {
+  const words = useKioskWords();
+  const left = useIdle({ seconds: IDLE_SECONDS, onOver: onEnd });
+  const memberKey = memberKeyOf(who);
+  return (
+    <>
+      <header className="kiosk-head">
+        <h1>{words.greet.away}</h1>
+        <div className="row">
+          {left !== null && (
+            <p className="idle" role="timer" data-idle={left}>
+              {words.session.idle(left)}
+            </p>
+          )}
+          <Button look="plain" onClick={onEnd}>
+            {words.session.leave}
+          </Button>
+        </div>
+      </header>
+      <main className="columns">
+        <div className="panel stack">
+          <p>{words.greet.awayLead}</p>
+          <p className="quiet">
+            {words.greet.known[who.kind]} <bdi>•••{who.text.slice(-3)}</bdi>
+          </p>
+        </div>
+        {memberKey !== null && <Earn memberKey={memberKey} device={device} currency={currency} outbox={outbox} />}
+      </main>
+    </>
+  );
+}

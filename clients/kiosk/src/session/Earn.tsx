@@ -1,0 +1,113 @@
+import { useEffect, useRef, useState } from "react";
+
+import type { MemberKey, RecordEventInput } from "@carillon/shared/generated/graphql";
+import { useFormat } from "@carillon/shared/language/Language";
+import { Button } from "@carillon/shared/parts/Button";
+import { Dialog } from "@carillon/shared/parts/Dialog";
+
+import type { Device } from "../device/device";
+import type { EventAnswer, Outbox } from "../outbox/outbox";
+import { useKioskWords } from "../words";
+import { AmountPad } from "./AmountPad";
+
+interface EarnProps {
+  readonly memberKey: MemberKey;
+  readonly device: Device;
+  readonly currency: string | null;
+  readonly outbox: Outbox;
+  readonly onPurchase?: (key: string) => void;
+}
+
+type Told =
+  | { readonly kind: "noted"; readonly key: string }
+  | { readonly kind: "counted"; readonly answer: EventAnswer }
+  | { readonly kind: "lost" };
+
+/** Collecting: a visit, or a purchase that a clerk records. It is safe on this tablet before anything is said of it. */
+export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnProps) {
+  const words = useKioskWords();
+  const [hasVisited, setVisited] = useState(false);
+  const [isPadOpen, setPadOpen] = useState(false);
+  const { told, earn } = useEarning(outbox, memberKey, device);
+  return (
+    <section className="panel stack earn" aria-label={words.earn.title}>
+      <h2>{words.earn.title}</h2>
+      <div className="row">
+        <Button
+          disabled={hasVisited}
+          onClick={() => {
+            setVisited(true);
+            void earn({ type: "visit" });
+          }}
+        >
+          {hasVisited ? words.earn.visited : words.earn.visit}
+        </Button>
+        <Button look="plain" disabled={currency === null} onClick={() => setPadOpen(true)}>
+          {words.earn.purchase}
+        </Button>
+      </div>
+      <Said told={told} />
+      {isPadOpen && currency !== null && (
+        <Dialog title={words.earn.amount} onClose={() => setPadOpen(false)}>
+          <AmountPad
+            currency={currency}
+            onAmount={(total) => {
+              setPadOpen(false);
+              void earn({ type: "purchase", purchase: { total, currency, lines: [] } }).then(onPurchase);
+            }}
+          />
+        </Dialog>
+      )}
+    </section>
+  );
+}
+
+function useEarning(outbox: Outbox, member: MemberKey, { store }: Device) {
+  const [told, setTold] = useState<Told | null>(null);
+  const mine = useRef(new Set<string>());
+  useEffect(
+    () =>
+      outbox.onSettled(({ key }, answer) => {
+        if (mine.current.delete(key)) setTold({ kind: "counted", answer });
+      }),
+    [outbox],
+  );
+  const earn = async (what: Pick<RecordEventInput, "type" | "purchase">): Promise<string> => {
+    const key = crypto.randomUUID();
+    mine.current.add(key);
+    try {
+      const occurredAt = new Date().toISOString();
+      await outbox.add({ ...what, key, member, occurredAt, channel: "KIOSK", ...(store !== null && { store }) });
+      setTold((now) => (mine.current.has(key) ? { kind: "noted", key } : now));
+    } catch {
+      setTold({ kind: "lost" });
+    }
+    return key;
+  };
+  return { told, earn };
+}
+
+function Said({ told }: { told: Told | null }) {
+  const words = useKioskWords();
+  const format = useFormat();
+  if (told === null) return <p role="status" />;
+  if (told.kind === "lost") {
+    return (
+      <p className="fault" role="alert">
+        {words.outbox.kept}
+      </p>
+    );
+  }
+  if (told.kind === "noted") return <p role="status">{navigator.onLine ? words.earn.noted : words.earn.notedAway}</p>;
+  const points = told.answer.entries.reduce((sum, entry) => sum + entry.points, 0);
+  return (
+    <div className="stack" role="status">
+      <p>{points > 0 ? words.earn.countedPoints(format.signed(points)) : words.earn.counted}</p>
+      {told.answer.orders.map(({ id, reward }) => (
+        <p key={id} className="gift" data-gift={reward.id} dir={reward.direction.toLowerCase()}>
+          {words.earn.gift(reward.title)}
+        </p>
+      ))}
+    </div>
+  );
+}

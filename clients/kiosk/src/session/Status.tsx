@@ -1,0 +1,72 @@
+import { useEffect, useState } from "react";
+
+import { useAction } from "@carillon/shared/api/useAction";
+import type { Api } from "@carillon/shared/api/api";
+import { OperationFailed } from "@carillon/shared/api/failure";
+import {
+  type ConsentInput,
+  KioskSessionDocument,
+  type MemberStateFragment,
+  SetConsentsDocument,
+} from "@carillon/shared/generated/graphql";
+import type { Start } from "@carillon/shared/live/liveMember";
+import { useLiveMember } from "@carillon/shared/live/useLiveMember";
+import { Outcome } from "@carillon/shared/parts/Fault";
+import { StatusCard } from "@carillon/shared/parts/StatusCard";
+import { Toasts } from "@carillon/shared/parts/Toasts";
+
+import type { Device } from "../device/device";
+import { Welcome } from "../enrol/Welcome";
+import type { Outbox } from "../outbox/outbox";
+import { Earn } from "./Earn";
+import { SessionOffers } from "./SessionOffers";
+
+interface StatusProps {
+  readonly api: Api;
+  readonly initial: MemberStateFragment;
+  readonly agreed: readonly ConsentInput[] | null;
+  readonly device: Device;
+  readonly currency: string | null;
+  readonly outbox: Outbox;
+}
+
+/** How the session's member stands, read by the session's own token. */
+async function load(api: Api): Promise<Start> {
+  const { kioskSession } = await api.query(KioskSessionDocument, {});
+  if (kioskSession?.member == null) throw new OperationFailed({ kind: "unauthenticated", message: null });
+  return { member: kioskSession.member };
+}
+
+/** A member who is known: how they stand, live, and what they can do here. */
+export function Status({ api, initial, agreed, device, currency, outbox }: StatusProps) {
+  const { live, state } = useLiveMember(api, { load, initial: { member: initial, asOf: Date.now() } });
+  const [isWelcomed, setWelcomed] = useState(agreed === null);
+  const [purchase, setPurchase] = useState<string | null>(null);
+  const consents = useAction(SetConsentsDocument, ({ setConsents }) => setConsents);
+  useEffect(() => {
+    if (agreed !== null && agreed.length > 0) void consents.run({ consents: [...agreed] });
+  }, []); // once, as the first thing that a new member says
+  // A socket that is back says that the network is: what waits can go.
+  useEffect(() => {
+    if (state.connection === "live") outbox.poke();
+  }, [state.connection, outbox]);
+  const member = state.member ?? initial;
+  return (
+    <main className="columns">
+      <div className="stack">
+        <StatusCard member={member} connection={state.connection} asOf={state.asOf} />
+        <Earn
+          memberKey={{ number: member.number }}
+          device={device}
+          currency={currency}
+          outbox={outbox}
+          onPurchase={setPurchase}
+        />
+        <Outcome outcome={consents.outcome} />
+      </div>
+      <SessionOffers version={member.version} live={live} device={device} purchase={purchase} />
+      {!isWelcomed && <Welcome number={member.number} onClose={() => setWelcomed(true)} />}
+      <Toasts notices={state.notices} />
+    </main>
+  );
+}

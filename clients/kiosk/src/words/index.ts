@@ -1,0 +1,81 @@
+import { catalogue } from "@carillon/shared/language/Language";
+
+import type { Who } from "../scan/who";
+import { ar } from "./ar";
+import { en } from "./en";
+import { fr } from "./fr";
+
+export interface KioskWords {
+  device: { title: string; lead: string; code: string; enrol: string };
+  attract: {
+    lead: string;
+    scan: string;
+    type: string;
+    camera: string;
+    join: string;
+    ways: Record<"number" | "phone" | "email", string>;
+    whichWay: string;
+    begin: string;
+    opening: string;
+    passAway: string;
+  };
+  camera: { title: string; starting: string; missing: string; refused: string };
+  greet: {
+    hello(name: string): string;
+    digits: string;
+    digitsNote: string;
+    confirm: string;
+    away: string;
+    awayLead: string;
+    known: Record<Who["kind"], string>;
+  };
+  session: {
+    hello(name: string): string;
+    leave: string;
+    idle(seconds: number): string;
+    stay: string;
+    offers: string;
+    use: string;
+    used: string;
+  };
+  earn: {
+    title: string;
+    visit: string;
+    visited: string;
+    purchase: string;
+    amount: string;
+    record: string;
+    erase: string;
+    noted: string;
+    notedAway: string;
+    counted: string;
+    countedPoints(points: string): string;
+    gift(title: string): string;
+  };
+  enrol: {
+    title: string;
+    firstName: string;
+    contact: string;
+    language: string;
+    marketing: Record<"phone" | "email", string>;
+    personalisation: string;
+    join: string;
+    back: string;
+    welcome: string;
+    number: string;
+    photo: string;
+    toStatus: string;
+  };
+  outbox: {
+    waiting(count: number): string;
+    clerk(count: number): string;
+    title: string;
+    lead: string;
+    settled: string;
+    types: Record<string, string>;
+    otherTablet: string;
+    kept: string;
+  };
+}
+
+export const useKioskWords = catalogue<KioskWords>({ en, fr, ar });

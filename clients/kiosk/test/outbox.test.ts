@@ -1,0 +1,152 @@
+import "fake-indexeddb/auto";
+
+import { beforeEach, expect, test, vi } from "vitest";
+
+import { OperationFailed } from "@carillon/shared/api/failure";
+import type { MemberKey, RecordEventInput, UserErrorCode } from "@carillon/shared/generated/graphql";
+
+import { type EventAnswer, type Locks, Outbox, type Send } from "../src/outbox/outbox";
+import { OutboxStore } from "../src/outbox/store";
+
+let name = "";
+let store: OutboxStore;
+let outbox: Outbox;
+
+/** The browser's locks, for pages that share one of these. */
+class OneAtATime implements Locks {
+  #last: Promise<void> = Promise.resolve();
+
+  request(_name: string, work: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.then(work);
+    return this.#last;
+  }
+}
+
+beforeEach(() => {
+  name = crypto.randomUUID();
+  store = new OutboxStore(name);
+  outbox = new Outbox(store, new OneAtATime());
+});
+
+const event = (key: string, member: MemberKey = { number: "1" }): RecordEventInput => ({
+  key,
+  type: "visit",
+  member,
+  occurredAt: "2026-01-01T10:00:00Z",
+  channel: "KIOSK",
+});
+
+const YES = { userErrors: [], entries: [], orders: [], member: null, replayed: false } as unknown as EventAnswer;
+const no = (code: UserErrorCode, message: string): EventAnswer => ({ ...YES, userErrors: [{ code, message, path: [] }] });
+
+/** A gateway that answers each batch as told, and remembers what it was sent. */
+function gateway(answer: (input: RecordEventInput) => EventAnswer = () => YES) {
+  const sent: string[][] = [];
+  const send: Send = async (input) => {
+    sent.push(input.map(({ key }) => key));
+    return input.map(answer);
+  };
+  return { sent, send };
+}
+
+const failing = (kind: "offline" | "unavailable" | "unauthenticated" | "other"): Send => async () => {
+  throw new OperationFailed({ kind, message: "told" });
+};
+
+const settled = (count: number) => vi.waitFor(() => expect(outbox.snapshot().waiting).toBe(count), { timeout: 4_000 });
+
+test("events wait while nobody sends them, then go in order, and are gone once they counted", async () => {
+  await outbox.add(event("a"));
+  await outbox.add(event("b"));
+  expect(outbox.snapshot().waiting).toBe(2);
+  const { sent, send } = gateway();
+  outbox.sendAs({ device: "d", send });
+  await settled(0);
+  expect(sent).toEqual([["a", "b"]]);
+});
+
+test("a failing network keeps them, and they are sent again under the same keys", async () => {
+  outbox.sendAs({ device: "d", send: failing("unavailable") });
+  await outbox.add(event("a"));
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(await store.count()).toBe(1);
+  const { sent, send } = gateway();
+  outbox.sendAs({ device: "d", send });
+  await settled(0);
+  expect(sent).toEqual([["a"]]);
+});
+
+test("what is refused goes to the clerk with its sentence, and the rest counts", async () => {
+  const { send } = gateway(({ key }) => (key === "bad" ? no("INVALID", "Say what was bought.") : YES));
+  await outbox.add(event("bad"));
+  await outbox.add(event("good"));
+  outbox.sendAs({ device: "d", send });
+  await settled(0);
+  expect(outbox.snapshot().refused.map(({ key, message }) => [key, message])).toEqual([["bad", "Say what was bought."]]);
+  await outbox.settle("bad");
+  expect(outbox.snapshot().refused).toEqual([]);
+});
+
+test("a card that is none may be the number printed on it", async () => {
+  const { sent, send } = gateway(({ member }) => (member.card != null ? no("NOT_FOUND", "No such member.") : YES));
+  await outbox.add(event("a", { card: "5408716941" }));
+  outbox.sendAs({ device: "d", send });
+  await settled(0);
+  expect(sent).toEqual([["a"], ["a"]]);
+  expect(outbox.snapshot().refused).toEqual([]);
+});
+
+test("one event that cannot be read does not hold up the others", async () => {
+  const { sent, send } = gateway();
+  await outbox.add(event("a"));
+  await outbox.add(event("bad"));
+  await outbox.add(event("c"));
+  outbox.sendAs({
+    device: "d",
+    send: async (input) => (input.some(({ key }) => key === "bad") ? failing("other")(input) : send(input)),
+  });
+  await settled(0);
+  expect(sent).toEqual([["a"], ["c"]]);
+  expect(outbox.snapshot().refused.map(({ key }) => key)).toEqual(["bad"]);
+});
+
+test("a tablet that is no longer enrolled keeps its events", async () => {
+  await outbox.add(event("a"));
+  outbox.sendAs({ device: "d", send: failing("unauthenticated") });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await store.count()).toBe(1);
+});
+
+test("what another tablet's name may have counted is for a person, not for a second count", async () => {
+  outbox.sendAs({ device: "old", send: failing("offline") });
+  await outbox.add(event("sent"));
+  await vi.waitFor(async () => expect((await store.first(1))[0]?.sentBy).toBe("old"));
+  outbox.sendAs(null);
+  await outbox.add(event("fresh"));
+  const { sent, send } = gateway();
+  outbox.sendAs({ device: "new", send });
+  await settled(0);
+  expect(sent).toEqual([["fresh"]]);
+  expect(outbox.snapshot().refused.map(({ key, message }) => [key, message])).toEqual([["sent", null]]);
+});
+
+test("two pages of one tablet do not send the same event at once", async () => {
+  const locks = new OneAtATime();
+  const one = new Outbox(store, locks);
+  const other = new Outbox(new OutboxStore(name), locks);
+  for (const key of ["a", "b", "c"]) await outbox.add(event(key));
+  const { sent, send } = gateway();
+  one.sendAs({ device: "d", send });
+  other.sendAs({ device: "d", send });
+  await vi.waitFor(async () => expect(await store.count()).toBe(0));
+  expect(sent.flat()).toEqual(["a", "b", "c"]);
+});
+
+test("who waits for an answer is told what it gave", async () => {
+  const told: string[] = [];
+  outbox.onSettled(({ key }) => told.push(key));
+  outbox.sendAs({ device: "d", send: gateway().send });
+  await outbox.add(event("a"));
+  await settled(0);
+  expect(told).toEqual(["a"]);
+});

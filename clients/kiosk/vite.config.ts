@@ -1,0 +1,5 @@
+import { defineConfig } from "vite";
+
+import { screen } from "../vite.screen.ts";
+
+export default defineConfig(screen("kiosk", { worksOffline: true }));

@@ -1,0 +1,135 @@
+import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
+import { type AnyVariables, Client, cacheExchange, fetchExchange } from "@urql/core";
+import { authExchange } from "@urql/exchange-auth";
+import { retryExchange } from "@urql/exchange-retry";
+import { type Client as SocketClient, createClient as createSocketClient } from "graphql-ws";
+
+import type { Channel } from "../generated/graphql";
+import type { Credentials } from "./credentials";
+import { byHash, documentIdOf } from "./documents";
+import { failureOf, isWorthRepeating, OperationFailed } from "./failure";
+
+const URL = "/graphql";
+const ATTEMPTS_MAX = 3;
+const KEEP_ALIVE_MS = 10_000;
+const PONG_WITHIN_MS = 5_000;
+
+export interface ApiOptions {
+  readonly credentials: Credentials;
+  readonly locale: string;
+  readonly channel: Channel;
+}
+
+/** The gateway as one person, in one language, on one channel. Another of these is another `Api`, with nothing kept. */
+export class Api {
+  readonly client: Client;
+  readonly socket: SocketClient;
+  readonly locale: string;
+
+  constructor(readonly options: ApiOptions) {
+    this.locale = options.locale;
+    this.client = newClient(options);
+    this.socket = newSocketClient(options);
+  }
+
+  async query<Data, Variables extends AnyVariables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data> {
+    return answer(await this.client.query(byHash(document), variables, { requestPolicy: "network-only" }).toPromise());
+  }
+
+  async mutate<Data, Variables extends AnyVariables>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ): Promise<Data> {
+    return answer(await this.client.mutation(byHash(document), variables).toPromise());
+  }
+
+  /** Runs until the socket is gone; rejects with the close event, or with the operation's errors. */
+  follow<Data extends Record<string, unknown>, Variables extends Record<string, unknown>>(
+    document: TypedDocumentNode<Data, Variables>,
+    variables: Variables,
+  ) {
+    const named = { query: "", documentId: documentIdOf(document), variables };
+    return this.socket.iterate<Data>(named);
+  }
+
+  close(): void {
+    void this.socket.dispose();
+  }
+}
+
+function answer<Data>({ data, error }: { data?: Data | undefined; error?: unknown }): Data {
+  if (error !== undefined) throw new OperationFailed(failureOf(error));
+  if (data === undefined) throw new OperationFailed({ kind: "other", message: null });
+  return data;
+}
+
+function newClient({ credentials, locale, channel }: ApiOptions): Client {
+  return new Client({
+    url: URL,
+    preferGetMethod: false,
+    fetchOptions: { headers: { "accept-language": locale, "x-carillon-channel": channel } },
+    exchanges: [
+      cacheExchange,
+      // The variables of a mutation carry its key: sent again, it still counts once.
+      retryExchange({
+        initialDelayMs: 300,
+        maxDelayMs: 2_000,
+        randomDelay: true,
+        maxNumberAttempts: ATTEMPTS_MAX,
+        retryIf: (error) => isWorthRepeating(failureOf(error)),
+      }),
+      authExchange(async (utils) => ({
+        addAuthToOperation(operation) {
+          const token = credentials.present();
+          return token === null ? operation : utils.appendHeaders(operation, { Authorization: `Bearer ${token}` });
+        },
+        willAuthError: () => credentials.present() === null,
+        didAuthError: (error) => failureOf(error).kind === "unauthenticated",
+        async refreshAuth() {
+          const token = credentials.present();
+          if (token === null) await credentials.bearer().catch(() => null);
+          else await credentials.refused(token);
+        },
+      })),
+      fetchExchange,
+    ],
+  });
+}
+
+/** One try a socket: who follows decides when to come back, and from which version. */
+function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketClient {
+  const { protocol, host } = window.location;
+  return createSocketClient({
+    url: `${protocol === "https:" ? "wss" : "ws"}://${host}${URL}`,
+    retryAttempts: 0,
+    jsonMessageReplacer: withoutText,
+    keepAlive: KEEP_ALIVE_MS,
+    connectionParams: async () => {
+      const token = await credentials.bearer();
+      if (token === null) throw new OperationFailed({ kind: "unauthenticated", message: null });
+      return { Authorization: `Bearer ${token}`, "Accept-Language": locale, "x-carillon-channel": channel };
+    },
+    on: { opened: watchForSilence },
+  });
+}
+
+/** graphql-ws insists on a text, be it empty; an operation that is sent by its hash has none. */
+function withoutText(this: unknown, name: string, value: unknown): unknown {
+  return name === "query" && value === "" ? undefined : value;
+}
+
+/** A network that vanishes closes nothing: without an answer to a ping, the socket is taken for gone. */
+function watchForSilence(opened: unknown): void {
+  const socket = opened as WebSocket;
+  let last = Date.now();
+  socket.addEventListener("message", () => {
+    last = Date.now();
+  });
+  const timer = window.setInterval(() => {
+    if (Date.now() - last > KEEP_ALIVE_MS + PONG_WITHIN_MS) socket.close(4499, "silent");
+  }, PONG_WITHIN_MS);
+  socket.addEventListener("close", () => window.clearInterval(timer));
+}

@@ -1,0 +1,52 @@
+import { CombinedError } from "@urql/core";
+
+export type FailureKind = "offline" | "unavailable" | "unauthenticated" | "forbidden" | "limit" | "other";
+
+/** Why an operation has no answer. A refusal is an answer, and none of these. */
+export interface Failure {
+  readonly kind: FailureKind;
+  /** The gateway's own sentence, in the language of the request; null where the network failed. */
+  readonly message: string | null;
+}
+
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  UNAUTHENTICATED: "unauthenticated",
+  FORBIDDEN: "forbidden",
+  UNAVAILABLE: "unavailable",
+  LIMIT_EXCEEDED: "limit",
+};
+
+interface GraphQLFault {
+  readonly message: string;
+  readonly extensions?: Readonly<Record<string, unknown>> | undefined;
+}
+
+export class OperationFailed extends Error {
+  constructor(readonly failure: Failure) {
+    super(failure.message ?? failure.kind);
+    this.name = "OperationFailed";
+  }
+}
+
+/** What a list of GraphQL errors comes down to: the first one decides. */
+export function failureOfFaults(faults: readonly GraphQLFault[]): Failure {
+  const first = faults[0];
+  const code = first?.extensions?.["code"];
+  return { kind: (typeof code === "string" ? KINDS[code] : undefined) ?? "other", message: first?.message ?? null };
+}
+
+export function failureOf(error: unknown): Failure {
+  if (error instanceof OperationFailed) return error.failure;
+  if (error instanceof CombinedError) {
+    if (error.graphQLErrors.length > 0) return failureOfFaults(error.graphQLErrors);
+    const status = (error.response as Response | undefined)?.status;
+    // A proxy in between may answer for a gateway that is restarting.
+    if (status !== undefined && status >= 500) return { kind: "unavailable", message: null };
+  }
+  return { kind: "offline", message: null };
+}
+
+/** Whether the same operation, with the same key, may be sent again. */
+export function isWorthRepeating({ kind }: Failure): boolean {
+  return kind === "offline" || kind === "unavailable";
+}

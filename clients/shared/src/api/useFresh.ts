@@ -1,0 +1,34 @@
+import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
+import { type AnyVariables, useQuery } from "urql";
+import { useMemo } from "react";
+
+import { byHash } from "./documents";
+import { type Failure, failureOf } from "./failure";
+
+export interface Fresh<Data> {
+  readonly data: Data | undefined;
+  readonly failure: Failure | null;
+  /** There is nothing to show yet. */
+  readonly isLoading: boolean;
+  readonly again: () => void;
+}
+
+/** What a query answers, asked again with every new `version` of the member; until then the last answer is shown. */
+export function useFresh<Data, Variables extends AnyVariables>(
+  document: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  version: number | null,
+): Fresh<Data> {
+  const context = useMemo(() => ({ requestPolicy: "cache-and-network" as const, version }), [version]);
+  const [{ data, error, fetching }, again] = useQuery<Data, Variables>({
+    query: byHash(document),
+    variables,
+    context,
+  } as Parameters<typeof useQuery<Data, Variables>>[0]);
+  return {
+    data,
+    failure: error === undefined ? null : failureOf(error),
+    isLoading: fetching && data === undefined,
+    again: () => again(context),
+  };
+}

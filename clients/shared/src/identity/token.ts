@@ -1,0 +1,32 @@
+export interface Token {
+  readonly value: string;
+  /** Milliseconds since the epoch; null where the token does not say. */
+  readonly expiresAt: number | null;
+}
+
+const RENEW_BEFORE_MS = 30_000;
+
+/** A token from elsewhere. Its end is read from it, not verified: the gateway does that. */
+export function readToken(text: string): Token | null {
+  const value = text.trim().replace(/^bearer\s+/i, "");
+  if (value === "") return null;
+  try {
+    const payload = (value.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const claims: unknown = JSON.parse(atob(payload));
+    const end = typeof claims === "object" && claims !== null && "exp" in claims ? claims.exp : undefined;
+    return { value, expiresAt: typeof end === "number" ? end * 1000 : null };
+  } catch {
+    return { value, expiresAt: null };
+  }
+}
+
+export function isOver({ expiresAt }: Token, now = Date.now()): boolean {
+  return expiresAt !== null && expiresAt - now < 1_000;
+}
+
+/** How long to wait before a token is renewed: half a minute before its end, a fifth of a short life. */
+export function renewalDelay({ expiresAt }: Token, now = Date.now()): number | null {
+  if (expiresAt === null) return null;
+  const left = expiresAt - now;
+  return Math.max(0, left - Math.min(RENEW_BEFORE_MS, left / 5));
+}

@@ -1,0 +1,161 @@
+import type { Credentials } from "../api/credentials";
+import type { Brought } from "./address";
+import { findIssuer, type Issuer, issue, IssuerUnreachable, type ShownMember } from "./issuer";
+import { type Shelf, tabShelf } from "./storage";
+import { isOver, readToken, renewalDelay, type Token } from "./token";
+
+const RETRY_MS = 2_000;
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Where somebody stands who uses a screen. `unreachable`: who they are is known, or not; the network has to say. */
+export type Standing =
+  | { readonly kind: "starting" }
+  | { readonly kind: "unreachable" }
+  | { readonly kind: "signedIn"; readonly identity: string; readonly isIssued: boolean }
+  | { readonly kind: "signedOut"; readonly members: readonly ShownMember[]; readonly ended: boolean };
+
+/**
+ * One source of tokens for a screen: brought in the address by the brand's identity provider, else from the
+ * development issuer, else typed in. Renewed before they end, where somebody renews them.
+ */
+export class TokenSource implements Credentials {
+  readonly #shelf: Shelf;
+  readonly #listeners = new Set<() => void>();
+  #standing: Standing = { kind: "starting" };
+  #token: Token | null = null;
+  #issuer: Issuer | null = null;
+  #member: string | null = null;
+  #renewing: Promise<void> | null = null;
+  #timer: number | undefined;
+
+  constructor(client: string) {
+    this.#shelf = tabShelf(client);
+    window.addEventListener("online", () => this.#wake());
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible") this.#wake();
+    });
+  }
+
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  readonly snapshot = (): Standing => this.#standing;
+
+  /** Begin, or begin anew as somebody else, with what the address brought. */
+  async start({ token, member }: Brought): Promise<void> {
+    const brought = token === undefined ? null : readToken(token);
+    if (brought !== null) {
+      this.use(brought);
+      return;
+    }
+    if (member === undefined) {
+      const kept = readToken(this.#shelf.read("token") ?? "");
+      if (kept !== null && !isOver(kept)) {
+        this.use(kept);
+        return;
+      }
+    }
+    this.#member = member ?? this.#shelf.read("member");
+    await this.#renew();
+  }
+
+  /** Be whom this token stands for. */
+  use(token: Token): void {
+    this.#member = null;
+    this.#shelf.write("token", token.value);
+    this.#shelf.write("member", null);
+    this.#accept(token, token.value, false);
+  }
+
+  /** Be one of the members that the development issuer shows. */
+  async choose(number: string): Promise<void> {
+    this.#shelf.write("token", null);
+    this.#member = number;
+    await this.#renew();
+  }
+
+  signOut(): void {
+    this.#forget(false);
+    if (this.#issuer === null) void this.#renew();
+  }
+
+  present(): string | null {
+    return this.#token !== null && !isOver(this.#token) ? this.#token.value : null;
+  }
+
+  async bearer(): Promise<string | null> {
+    if (this.present() === null) await this.#renew();
+    return this.present();
+  }
+
+  async refused(token: string): Promise<void> {
+    if (this.#token?.value !== token) return; // another one came meanwhile
+    if (this.#member === null) {
+      this.#forget(true);
+      return;
+    }
+    await this.#renew();
+  }
+
+  /** Find the issuer, then the member's token. Never rejects: it tries again until the network is back. */
+  async #ask(): Promise<void> {
+    window.clearTimeout(this.#timer);
+    try {
+      this.#issuer ??= await findIssuer();
+      if (this.#issuer === null || this.#member === null) {
+        this.#set({ kind: "signedOut", members: this.#issuer?.members ?? [], ended: false });
+        return;
+      }
+      const token = await issue("member", this.#member);
+      if (token === null) {
+        this.#forget(false);
+        return;
+      }
+      this.#shelf.write("member", this.#member);
+      this.#accept(token, this.#member, true);
+    } catch (error) {
+      if (!(error instanceof IssuerUnreachable)) throw error;
+      if (this.#token === null || isOver(this.#token)) this.#set({ kind: "unreachable" });
+      this.#timer = window.setTimeout(() => void this.#renew(), RETRY_MS);
+    }
+  }
+
+  #renew(): Promise<void> {
+    this.#renewing ??= this.#ask().finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  #wake(): void {
+    const isStale = this.#token !== null && this.#member !== null && (renewalDelay(this.#token) ?? 1) <= 0;
+    if (isStale || this.#standing.kind === "unreachable") void this.#renew();
+  }
+
+  #accept(token: Token, identity: string, isIssued: boolean): void {
+    this.#token = token;
+    window.clearTimeout(this.#timer);
+    const delay = isIssued ? renewalDelay(token) : null;
+    if (delay !== null) {
+      this.#timer = window.setTimeout(() => void this.#renew(), Math.min(Math.max(delay, RETRY_MS), LONGEST_TIMER_MS));
+    }
+    const { kind } = this.#standing;
+    if (kind !== "signedIn" || this.#standing.identity !== identity) this.#set({ kind: "signedIn", identity, isIssued });
+  }
+
+  #forget(ended: boolean): void {
+    window.clearTimeout(this.#timer);
+    this.#token = null;
+    this.#member = null;
+    this.#shelf.write("token", null);
+    this.#shelf.write("member", null);
+    this.#set({ kind: "signedOut", members: this.#issuer?.members ?? [], ended });
+  }
+
+  #set(standing: Standing): void {
+    this.#standing = standing;
+    for (const listener of this.#listeners) listener();
+  }
+}

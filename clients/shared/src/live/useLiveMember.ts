@@ -1,0 +1,42 @@
+import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+
+import type { Api } from "../api/api";
+import type { MemberKey } from "../generated/graphql";
+import { LiveMember, type LiveOptions, type LiveState, type Start } from "./liveMember";
+
+export interface Following {
+  readonly live: LiveMember;
+  readonly state: LiveState;
+}
+
+interface FollowOptions {
+  readonly by?: MemberKey;
+  /** Has to stay the same function for as long as the same member is meant. */
+  readonly load: (api: Api) => Promise<Start>;
+  readonly initial?: LiveOptions["initial"];
+}
+
+/**
+ * The member as it stands, live. With another `api` (another language, another person) it follows anew; of the same
+ * member, what is shown is kept until then.
+ */
+export function useLiveMember(api: Api, { by, load, initial }: FollowOptions): Following {
+  const last = useRef<LiveOptions["initial"]>(initial);
+  const live = useMemo(
+    () =>
+      new LiveMember({
+        api,
+        load: () => load(api),
+        ...(by !== undefined && { by }),
+        ...(last.current !== undefined && { initial: last.current }),
+      }),
+    [api, load],
+  );
+  useEffect(() => live.start(), [live]);
+  const state = useSyncExternalStore(live.subscribe, live.snapshot);
+  const { member, entries, older, asOf } = state;
+  useEffect(() => {
+    last.current = { member, entries, older, asOf };
+  }, [member, entries, older, asOf]);
+  return { live, state };
+}

@@ -1,0 +1,24 @@
+import { useState } from "react";
+
+import type { Api } from "../api/api";
+import { type Failure, failureOf } from "../api/failure";
+import type { LiveMember } from "./liveMember";
+import { loadOwn } from "./ownMember";
+
+/** Reads the page of entries before those shown. */
+export function useOlder(api: Api, live: LiveMember, older: string | null) {
+  const [isBusy, setBusy] = useState(false);
+  const [failure, setFailure] = useState<Failure | null>(null);
+  const more = async () => {
+    setBusy(true);
+    setFailure(null);
+    try {
+      const page = await loadOwn(api, older);
+      live.addOlder(page.entries, page.older);
+    } catch (error) {
+      setFailure(failureOf(error));
+    }
+    setBusy(false);
+  };
+  return { isBusy, failure, more: () => void more() };
+}

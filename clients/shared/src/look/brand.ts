@@ -1,0 +1,36 @@
+import type { Shelf } from "../identity/storage";
+import { formatColour, inkOn, parseColour, readableOn } from "./colour";
+
+export interface Brand {
+  readonly colour: string;
+  readonly accent: string;
+}
+
+/** The surfaces of tokens.css that words in the brand's colours stand on. */
+const PAPER = [244, 241, 235] as const;
+const NIGHT = [33, 38, 36] as const;
+
+/** Puts the brand's colours on the page, with ink that can be read on them and shades of them that can be read. */
+export function wearBrand(brand: Brand): void {
+  const colour = parseColour(brand.colour);
+  const accent = parseColour(brand.accent);
+  if (colour === null || accent === null) return;
+  const { style } = document.documentElement;
+  style.setProperty("--brand", formatColour(colour));
+  style.setProperty("--brand-ink", formatColour(inkOn(colour)));
+  style.setProperty("--brand-on-paper", formatColour(readableOn(colour, PAPER)));
+  style.setProperty("--brand-on-night", formatColour(readableOn(colour, NIGHT)));
+  style.setProperty("--accent", formatColour(accent));
+  style.setProperty("--accent-ink", formatColour(inkOn(accent)));
+  style.setProperty("--accent-on-brand", formatColour(readableOn(accent, colour)));
+}
+
+/** The colours of the last visit: the page does not change its clothes before one's eyes. */
+export function wearKeptBrand(shelf: Shelf): void {
+  const [colour, accent] = (shelf.read("brand") ?? "").split(" ");
+  if (colour !== undefined && accent !== undefined) wearBrand({ colour, accent });
+}
+
+export function keepBrand(shelf: Shelf, { colour, accent }: Brand): void {
+  shelf.write("brand", `${colour} ${accent}`);
+}

@@ -1,0 +1,62 @@
+import type { Refusal } from "../api/useAction";
+import type { Failure } from "../api/failure";
+import { type Words, useWords } from "../language/words";
+import { Button } from "./Button";
+
+/** Why something did not come about, and, where that makes sense, the way to try again. */
+export function Fault({ failure, onAgain }: { failure: Failure; onAgain?: () => void }) {
+  const words = useWords();
+  return (
+    <div className="fault row spread" role="alert">
+      <p>{sentenceOf(failure, words)}</p>
+      {onAgain !== undefined && (
+        <Button look="plain" onClick={onAgain}>
+          {words.again}
+        </Button>
+      )}
+    </div>
+  );
+}
+
+/** The gateway's own sentence where it said one that is meant for people. */
+export function sentenceOf({ kind, message }: Failure, words: Words): string {
+  return kind === "other" || kind === "limit" || kind === "forbidden"
+    ? (message ?? words.failure[kind])
+    : words.failure[kind];
+}
+
+interface Refused {
+  readonly outcome:
+    | { readonly kind: "refused"; readonly refusals: readonly Refusal[] }
+    | { readonly kind: "failed"; readonly failure: Failure }
+    | { readonly kind: "done" }
+    | null;
+  /** Fields that tell their own refusals, by the end of the path, such as `recipient.name`. */
+  readonly except?: readonly string[];
+}
+
+/** What an attempt was refused for, apart from what is told beside its own field. */
+export function Outcome({ outcome, except = [] }: Refused) {
+  const words = useWords();
+  if (outcome === null || outcome.kind === "done") return null;
+  if (outcome.kind === "failed") return <Fault failure={outcome.failure} />;
+  const left = outcome.refusals.filter(({ path }) => !except.some((field) => isAbout(path, field)));
+  if (left.length === 0) return null;
+  return (
+    <div className="fault stack" role="alert" aria-label={words.failure.other}>
+      {left.map(({ message }) => (
+        <p key={message}>{message}</p>
+      ))}
+    </div>
+  );
+}
+
+/** The refusal that belongs beside one field. */
+export function refusalOf(outcome: Refused["outcome"], field: string): string | undefined {
+  if (outcome === null || outcome.kind !== "refused") return undefined;
+  return outcome.refusals.find(({ path }) => isAbout(path, field))?.message;
+}
+
+function isAbout(path: readonly string[], field: string): boolean {
+  return `.${path.join(".")}`.endsWith(`.${field}`);
+}

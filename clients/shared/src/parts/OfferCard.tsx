@@ -1,0 +1,66 @@
+import "./OfferCard.css";
+
+import type { ReactNode } from "react";
+
+import { type Format } from "../language/format";
+import { useFormat } from "../language/Language";
+import { type Words, useWords } from "../language/words";
+import type { OfferCardFragment } from "../generated/graphql";
+
+/** An offer as it stands for a member; what can be done with it is put below it. */
+export function OfferCard({ held, children }: { held: OfferCardFragment; children?: ReactNode }) {
+  const words = useWords();
+  const format = useFormat();
+  const { offer, state, code, usesLeft, expiresAt, why } = held;
+  const isOver = state === "REDEEMED" || state === "EXPIRED";
+  return (
+    <article className="offer" data-offer={offer.key} data-state={state} data-over={isOver}>
+      <div className="offer-head">
+        <p className="offer-gain">
+          <bdi>{gainOf(offer, words, format)}</bdi>
+        </p>
+        {state !== "AVAILABLE" && (
+          <span className="tag" data-tone={state === "ACTIVATED" ? "good" : undefined}>
+            {words.offer.states[state]}
+          </span>
+        )}
+      </div>
+      <div className="stack">
+        <div dir={offer.direction.toLowerCase()}>
+          <h3>{offer.title}</h3>
+          <p>{offer.description}</p>
+        </div>
+        {offer.terms !== "" && (
+          <p className="offer-terms small quiet" dir={offer.direction.toLowerCase()}>
+            {offer.terms}
+          </p>
+        )}
+        <p className="small quiet">
+          {[
+            expiresAt !== null && words.offer.until(format.day(expiresAt)),
+            usesLeft !== null && usesLeft > 0 && words.offer.usesLeft(usesLeft),
+            why,
+          ]
+            .filter(Boolean)
+            .join(" · ")}
+        </p>
+        {code !== null && (
+          <p className="offer-code">
+            <span className="small quiet">{words.offer.code}</span>
+            <code dir="ltr">{code}</code>
+          </p>
+        )}
+      </div>
+      {children !== undefined && <div className="row">{children}</div>}
+    </article>
+  );
+}
+
+/** What it gives, as short as can be: a number where there is one. */
+function gainOf({ kind, percent, amount, factor, points }: OfferCardFragment["offer"], words: Words, format: Format) {
+  if (percent !== null) return words.offer.off(format.percent(Number(percent) / 100));
+  if (amount !== null) return words.offer.off(format.money(amount.amount, amount.currency));
+  if (factor !== null) return words.offer.factor(format.number(Number(factor)));
+  if (points !== null) return words.offer.bonus(format.number(points));
+  return words.offer.kinds[kind];
+}

@@ -1,0 +1,61 @@
+import "./OrderCard.css";
+import "./OfferCard.css";
+
+import type { ReactNode } from "react";
+
+import type { OrderCardFragment } from "../generated/graphql";
+import { useFormat } from "../language/Language";
+import { useWords } from "../language/words";
+
+const OVER: readonly string[] = ["CANCELLED", "RETURNED", "EXCHANGED"];
+const ARRIVED: readonly string[] = ["DELIVERED", "FULFILLED"];
+
+/** An order with every step it took. */
+export function OrderCard({ order, children }: { order: OrderCardFragment; children?: ReactNode }) {
+  const words = useWords();
+  const format = useFormat();
+  const { reward, state, quantity, recipient, appointment, code, trackingUrl } = order;
+  const tone = ARRIVED.includes(state) ? "good" : OVER.includes(state) ? undefined : "warn";
+  const facts = [
+    words.order.number(order.number),
+    quantity > 1 && words.order.quantity(quantity),
+    recipient !== null && words.order.for(recipient),
+    appointment !== null && words.order.appointment(format.moment(appointment)),
+  ];
+  return (
+    <article className="panel order" data-order={order.number} data-state={state}>
+      <div className="row spread">
+        <h3 dir={reward.direction.toLowerCase()}>{reward.title}</h3>
+        <span className="tag" data-tone={tone}>
+          {words.order.states[state]}
+        </span>
+      </div>
+      <p className="small quiet tabular">
+        {facts.filter(Boolean).join(" · ")} · {format.number(order.points)} {words.points(order.points)}
+      </p>
+      {code !== null && (
+        <p className="offer-code">
+          <span className="small quiet">{words.order.code}</span>
+          <code dir="ltr">{code}</code>
+        </p>
+      )}
+      <ol className="order-steps">
+        {order.history.map((step) => (
+          <li key={`${step.state} ${step.at}`}>
+            <p>{words.order.states[step.state]}</p>
+            <p className="quiet">
+              <time dateTime={step.at}>{format.moment(step.at)}</time>
+            </p>
+            {step.note !== null && <p dir="auto">{step.note}</p>}
+          </li>
+        ))}
+      </ol>
+      {trackingUrl !== null && (
+        <a href={trackingUrl} rel="noreferrer noopener" target="_blank">
+          {words.order.track}
+        </a>
+      )}
+      {children}
+    </article>
+  );
+}

@@ -1,0 +1,26 @@
+import type { Api } from "../api/api";
+import { useWords } from "../language/words";
+import type { LiveMember, LiveState } from "../live/liveMember";
+import { useOlder } from "../live/useOlder";
+import { Activity } from "./Activity";
+import { Button } from "./Button";
+import { Fault } from "./Fault";
+
+/** All of the member's entries, page after page; new ones come on top by themselves. */
+export function PagedActivity({ api, live, state }: { api: Api; live: LiveMember; state: LiveState }) {
+  const words = useWords();
+  const { isBusy, failure, more } = useOlder(api, live, state.older);
+  return (
+    <>
+      <div className="panel panel-list">
+        <Activity entries={state.entries ?? []} />
+      </div>
+      {failure !== null && <Fault failure={failure} />}
+      {state.older !== null && (
+        <Button look="plain" className="more" isBusy={isBusy} onClick={more}>
+          {words.activity.more}
+        </Button>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,96 @@
+import "./StatusCard.css";
+
+import { useFormat } from "../language/Language";
+import { useWords } from "../language/words";
+import type { MemberStateFragment } from "../generated/graphql";
+import type { Connection } from "../live/liveMember";
+import { Bell } from "./Bell";
+import { ConnectionMark } from "./ConnectionMark";
+
+interface StatusCardProps {
+  readonly member: MemberStateFragment;
+  readonly connection: Connection;
+  readonly asOf: number | null;
+}
+
+/** How a member stands, at one glance: the same on every screen. */
+export function StatusCard({ member, connection, asOf }: StatusCardProps) {
+  const words = useWords();
+  const format = useFormat();
+  const { status, points, version } = member;
+  return (
+    <section
+      className="status-frame"
+      aria-label={words.status.title}
+      data-version={version}
+      data-points={points.available}
+      data-tier={status.tier.key}
+    >
+      <div className="status">
+        <Waves key={version} />
+        <div className="status-head">
+          <p className="status-tier">
+            <Bell />
+            {status.tier.name}
+          </p>
+          <ConnectionMark connection={connection} asOf={asOf} />
+        </div>
+        <p className="status-points">
+          <span className="status-number">{format.number(points.available)}</span>
+          <span className="status-unit">{words.points(points.available)}</span>
+        </p>
+        <Way member={member} />
+        <p className="hidden-visually" aria-live="polite" aria-atomic="true">
+          {words.status.changed(format.number(points.available), status.tier.name)}
+        </p>
+      </div>
+    </section>
+  );
+}
+
+function Way({ member: { status, points } }: { member: MemberStateFragment }) {
+  const words = useWords();
+  const format = useFormat();
+  const [soonest] = points.expiring;
+  const { next } = status;
+  return (
+    <div className="status-way">
+      {next !== null && (
+        <div
+          className="status-bar"
+          role="progressbar"
+          aria-label={words.status.progress(next.tier.name)}
+          aria-valuemin={0}
+          aria-valuemax={next.required}
+          aria-valuenow={Math.min(next.qualifying, next.required)}
+          aria-valuetext={words.status.missing(format.number(next.missing), next.tier.name)}
+        >
+          <span style={{ inlineSize: `${Math.round(next.ratio * 100)}%` }} />
+        </div>
+      )}
+      <div className="status-foot tabular">
+        <p>
+          {next === null ? words.status.top : words.status.missing(format.number(next.missing), next.tier.name)}
+          {next?.before != null && ` ${words.status.before(format.day(next.before))}`}
+        </p>
+        {points.pending > 0 && <p>{words.status.pending(format.number(points.pending))}</p>}
+        {points.held > 0 && <p>{words.status.held(format.number(points.held))}</p>}
+        {soonest !== undefined && (
+          <p>{words.status.expiring(format.number(soonest.points), format.day(soonest.on))}</p>
+        )}
+      </div>
+    </div>
+  );
+}
+
+/** Sound waves of a bell; drawn anew, they ring. */
+function Waves() {
+  return (
+    <svg className="status-waves" viewBox="0 0 200 200" aria-hidden="true" fill="none" stroke="currentColor">
+      <circle cx="100" cy="100" r="34" strokeWidth="7" />
+      <circle cx="100" cy="100" r="54" strokeWidth="6" />
+      <circle cx="100" cy="100" r="75" strokeWidth="5" />
+      <circle cx="100" cy="100" r="96" strokeWidth="4" />
+    </svg>
+  );
+}

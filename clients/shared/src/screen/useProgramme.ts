@@ -1,0 +1,20 @@
+import { useEffect } from "react";
+
+import { useFresh } from "../api/useFresh";
+import { ProgrammeDocument, type ProgrammeQuery } from "../generated/graphql";
+import type { Shelf } from "../identity/storage";
+import { keepBrand, wearBrand } from "../look/brand";
+
+export type Programme = ProgrammeQuery["programme"];
+
+/** The programme, whose colours the page takes on. */
+export function useProgramme(shelf: Shelf): Programme | null {
+  const { data } = useFresh(ProgrammeDocument, {}, null);
+  const brand = data?.programme.brand;
+  useEffect(() => {
+    if (brand === undefined) return;
+    wearBrand(brand);
+    keepBrand(shelf, brand);
+  }, [brand?.colour, brand?.accent]);
+  return data?.programme ?? null;
+}

@@ -1,0 +1,55 @@
+/**
+ * Keeps the files of one build, and nothing else: what the API answers is never kept here.
+ * A new build has a new name, is fetched whole before it takes over, and then the old one is dropped.
+ */
+declare const FILES: readonly string[];
+declare const BUILD: string;
+
+const worker = self as unknown as ServiceWorkerGlobalScope;
+const scope = new URL(worker.registration.scope);
+const prefix = `carillon:${scope.pathname}:`;
+const cacheName = prefix + BUILD;
+const index = new URL("index.html", scope).href;
+const kept = new Set(FILES.map((file) => new URL(file, scope).href));
+
+worker.addEventListener("install", (event) => {
+  event.waitUntil(keep());
+});
+
+worker.addEventListener("activate", (event) => {
+  event.waitUntil(takeOver());
+});
+
+worker.addEventListener("fetch", (event) => {
+  const { request } = event;
+  if (request.method !== "GET") return;
+  const url = new URL(request.url);
+  url.hash = "";
+  url.search = "";
+  if (request.mode === "navigate" && url.href.startsWith(scope.href)) {
+    event.respondWith(answer(index, request));
+  } else if (kept.has(url.href)) {
+    event.respondWith(answer(url.href, request));
+  }
+});
+
+async function keep(): Promise<void> {
+  const cache = await caches.open(cacheName);
+  // Past the browser's own cache: an old index.html there would name scripts that are gone.
+  await cache.addAll([...kept].map((url) => new Request(url === index ? scope.href : url, { cache: "reload" })));
+  const page = await cache.match(scope.href);
+  if (page !== undefined) await cache.put(index, page);
+  await worker.skipWaiting();
+}
+
+async function takeOver(): Promise<void> {
+  for (const other of await caches.keys()) {
+    if (other.startsWith(prefix) && other !== cacheName) await caches.delete(other);
+  }
+  await worker.clients.claim();
+}
+
+async function answer(url: string, request: Request): Promise<Response> {
+  const cache = await caches.open(cacheName);
+  return (await cache.match(url)) ?? fetch(request);
+}

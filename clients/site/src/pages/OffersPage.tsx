@@ -1,0 +1,93 @@
+import { useEffect } from "react";
+
+import { useAction } from "@carillon/shared/api/useAction";
+import { useFresh } from "@carillon/shared/api/useFresh";
+import {
+  ActivateOfferDocument,
+  NoteOffersDocument,
+  type OfferCardFragment,
+  OffersDocument,
+} from "@carillon/shared/generated/graphql";
+import { useWords } from "@carillon/shared/language/words";
+import type { LiveMember } from "@carillon/shared/live/liveMember";
+import { Button } from "@carillon/shared/parts/Button";
+import { Fault, Outcome } from "@carillon/shared/parts/Fault";
+import { OfferCard } from "@carillon/shared/parts/OfferCard";
+
+import type { PageProps } from "../Site";
+import { useSiteWords } from "../words";
+
+const PAGE = 50;
+const SEEN_AFTER_MS = 2_000;
+
+/** What was told to have been seen from this tab: once is enough. */
+const told = new Set<string>();
+
+export function OffersPage({ live, member }: PageProps) {
+  const words = useWords();
+  const siteWords = useSiteWords();
+  const { data, failure, isLoading, again } = useFresh(OffersDocument, { first: PAGE, after: null }, member.version);
+  const offers = (data?.me?.offers.edges ?? []).map(({ node }) => node);
+  useSeen(offers);
+  return (
+    <>
+      <h1>{siteWords.routes.offers}</h1>
+      {failure !== null && <Fault failure={failure} onAgain={again} />}
+      {!isLoading && failure === null && offers.length === 0 && <p className="empty">{words.offer.empty}</p>}
+      <ul className="cards" aria-busy={isLoading}>
+        {offers.map((held) => (
+          <li key={held.offer.id}>
+            <OwnOffer held={held} live={live} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function OwnOffer({ held, live }: { held: OfferCardFragment; live: LiveMember }) {
+  const words = useWords();
+  const activate = useAction(ActivateOfferDocument, ({ activateOffer }) => activateOffer);
+  const note = useAction(NoteOffersDocument, ({ noteOffers }) => noteOffers);
+  const { offer, state } = held;
+  const takeUp = async () => {
+    const outcome = await activate.run({ offer: offer.id });
+    if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
+  };
+  if (state !== "AVAILABLE") return <OfferCard held={held} />;
+  return (
+    <OfferCard held={held}>
+      {offer.needsActivation && (
+        <Button isBusy={activate.isBusy} onClick={() => void takeUp()}>
+          {words.offer.activate}
+        </Button>
+      )}
+      {note.outcome?.kind === "done" ? (
+        <p className="small quiet" role="status">
+          {words.offer.refused}
+        </p>
+      ) : (
+        <Button look="text" isBusy={note.isBusy} onClick={() => void note.run({ refused: [offer.id], seen: [] })}>
+          {words.offer.refuse}
+        </Button>
+      )}
+      <Outcome outcome={activate.outcome} />
+      <Outcome outcome={note.outcome} />
+    </OfferCard>
+  );
+}
+
+/** Tells which offers were before the member's eyes for a moment. It is asked for nothing, so it is silent when refused. */
+function useSeen(offers: readonly OfferCardFragment[]): void {
+  const { run } = useAction(NoteOffersDocument, ({ noteOffers }) => noteOffers);
+  const unseen = offers.map(({ offer }) => offer.id).filter((id) => !told.has(id));
+  useEffect(() => {
+    if (unseen.length === 0) return undefined;
+    const timer = window.setTimeout(() => {
+      if (document.visibilityState !== "visible") return;
+      for (const id of unseen) told.add(id);
+      void run({ seen: unseen, refused: [] });
+    }, SEEN_AFTER_MS);
+    return () => window.clearTimeout(timer);
+  }, [unseen.join(" ")]); // the same offers, told anew, are no occasion
+}

@@ -1,0 +1,61 @@
+import { useFresh } from "@carillon/shared/api/useFresh";
+import { ProfileDocument, type ProfileQuery } from "@carillon/shared/generated/graphql";
+import { useFormat } from "@carillon/shared/language/Language";
+import { Fault } from "@carillon/shared/parts/Fault";
+
+import { ConsentPanel } from "../parts/ConsentPanel";
+import { PreferencePanel } from "../parts/PreferencePanel";
+import type { PageProps } from "../Site";
+import { useSiteWords } from "../words";
+
+type Profile = NonNullable<ProfileQuery["me"]>["profile"];
+
+export function ProfilePage({ member }: PageProps) {
+  const words = useSiteWords();
+  const { data, failure, isLoading, again } = useFresh(ProfileDocument, {}, member.version);
+  const profile = data?.me?.profile;
+  return (
+    <>
+      <h1>{words.routes.profile}</h1>
+      {failure !== null && <Fault failure={failure} onAgain={again} />}
+      <div className="profile" aria-busy={isLoading}>
+        {profile !== undefined && (
+          <>
+            <Details profile={profile} number={member.number} />
+            <PreferencePanel preferences={profile.preferences} />
+            <ConsentPanel consents={profile.consents} history={profile.consentHistory} />
+          </>
+        )}
+      </div>
+    </>
+  );
+}
+
+function Details({ profile, number }: { profile: Profile; number: string }) {
+  const words = useSiteWords();
+  const format = useFormat();
+  const { firstName, lastName, email, phone, birthDate, completion } = profile;
+  const rows = [
+    [words.profile.number, number],
+    [words.profile.name, [firstName, lastName].filter(Boolean).join(" ")],
+    [words.profile.email, email],
+    [words.profile.phone, phone],
+    [words.profile.birthDate, birthDate === null ? null : format.day(birthDate)],
+  ] as const;
+  return (
+    <section className="panel stack">
+      <div className="row spread">
+        <h2>{words.profile.details}</h2>
+        <p className="small quiet">{words.profile.completion(format.percent(completion))}</p>
+      </div>
+      <dl className="figures">
+        {rows.map(([label, value]) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>{value ? <bdi>{value}</bdi> : <span className="quiet">{words.profile.none}</span>}</dd>
+          </div>
+        ))}
+      </dl>
+    </section>
+  );
+}

@@ -1,0 +1,127 @@
+import { type FormEvent, useState } from "react";
+
+import { useAction } from "@carillon/shared/api/useAction";
+import { type OrderCardFragment, PlaceOrderDocument } from "@carillon/shared/generated/graphql";
+import { useFormat } from "@carillon/shared/language/Language";
+import type { LiveMember } from "@carillon/shared/live/liveMember";
+import { Button } from "@carillon/shared/parts/Button";
+import { Dialog } from "@carillon/shared/parts/Dialog";
+import { Outcome, refusalOf } from "@carillon/shared/parts/Fault";
+import { Check, Field } from "@carillon/shared/parts/Field";
+
+import type { HeldReward } from "../pages/RewardsPage";
+import { addressOf } from "../routes";
+import { useSiteWords } from "../words";
+import { AppointmentField } from "./AppointmentField";
+import { EMPTY_ADDRESS, EMPTY_RECIPIENT, FIELDS_TOLD, inputOf } from "./orderInput";
+import { DeliveryFields, RecipientFields } from "./OrderFields";
+
+interface OrderDialogProps {
+  readonly held: HeldReward;
+  readonly live: LiveMember;
+  readonly onClose: () => void;
+}
+
+/** Ordering a reward: everything that is asked stands on one sheet, and each refusal beside what it is about. */
+export function OrderDialog({ held, live, onClose }: OrderDialogProps) {
+  const { reward } = held;
+  const [placed, setPlaced] = useState<OrderCardFragment | null>(null);
+  return (
+    <Dialog title={<bdi>{reward.title}</bdi>} onClose={onClose}>
+      {placed === null ? (
+        <OrderForm held={held} live={live} onPlaced={setPlaced} />
+      ) : (
+        <Placed order={placed} onClose={onClose} />
+      )}
+    </Dialog>
+  );
+}
+
+interface OrderFormProps {
+  readonly held: HeldReward;
+  readonly live: LiveMember;
+  readonly onPlaced: (order: OrderCardFragment) => void;
+}
+
+function OrderForm({ held: { reward }, live, onPlaced }: OrderFormProps) {
+  const words = useSiteWords();
+  const format = useFormat();
+  const place = useAction(PlaceOrderDocument, ({ placeOrder }) => placeOrder);
+  const [quantity, setQuantity] = useState(1);
+  const [appointment, setAppointment] = useState<string | null>(null);
+  const [recipient, setRecipient] = useState<typeof EMPTY_RECIPIENT | null>(null);
+  const [delivery, setDelivery] = useState<typeof EMPTY_ADDRESS | null>(null);
+  const isService = reward.kind === "SERVICE";
+  const isThing = reward.kind === "PHYSICAL" || reward.kind === "PARTNER";
+  const send = async (event: FormEvent) => {
+    event.preventDefault();
+    if (place.isBusy) return;
+    const outcome = await place.run(inputOf({ reward: reward.id, quantity, appointment, recipient, delivery }));
+    if (outcome.kind !== "done") return;
+    const { member, order } = outcome.answer;
+    if (member !== null) live.tell(member);
+    if (order !== null) onPlaced(order);
+  };
+  return (
+    <form className="stack" onSubmit={(event) => void send(event)} noValidate>
+      {isService ? (
+        <AppointmentField
+          reward={reward.id}
+          chosen={appointment}
+          fault={refusalOf(place.outcome, "appointment")}
+          onChoose={setAppointment}
+        />
+      ) : (
+        <Field
+          label={words.order.quantity}
+          type="number"
+          inputMode="numeric"
+          min={1}
+          value={quantity}
+          fault={refusalOf(place.outcome, "quantity")}
+          onChange={(event) => setQuantity(Math.max(1, event.target.valueAsNumber || 1))}
+        />
+      )}
+      <Check
+        label={words.order.gift}
+        checked={recipient !== null}
+        onChange={(event) => setRecipient(event.target.checked ? EMPTY_RECIPIENT : null)}
+      />
+      {recipient !== null && <RecipientFields value={recipient} outcome={place.outcome} onChange={setRecipient} />}
+      {isThing && (
+        <Check
+          label={words.order.delivery}
+          checked={delivery !== null}
+          onChange={(event) => setDelivery(event.target.checked ? EMPTY_ADDRESS : null)}
+        />
+      )}
+      {isThing && delivery === null && <p className="small quiet">{words.order.store}</p>}
+      {delivery !== null && <DeliveryFields value={delivery} outcome={place.outcome} onChange={setDelivery} />}
+      <Outcome outcome={place.outcome} except={FIELDS_TOLD} />
+      <div className="row spread">
+        <p className="tabular">{words.order.cost(format.number(reward.points * quantity))}</p>
+        <Button type="submit" isBusy={place.isBusy}>
+          {words.order.place}
+        </Button>
+      </div>
+    </form>
+  );
+}
+
+function Placed({ order, onClose }: { order: OrderCardFragment; onClose: () => void }) {
+  const words = useSiteWords();
+  return (
+    <div className="stack" role="status">
+      <h3>{words.order.placed}</h3>
+      <p>{words.order.placedNumber(order.number)}</p>
+      {order.code !== null && (
+        <p className="offer-code">
+          <code dir="ltr">{order.code}</code>
+        </p>
+      )}
+      <a className="button" data-look="plain" href={addressOf("orders")} onClick={onClose}>
+        {words.order.toOrders}
+      </a>
+    </div>
+  );
+}

@@ -1,0 +1,57 @@
+import { type FormEvent, useEffect, useState } from "react";
+
+import { useAction } from "@carillon/shared/api/useAction";
+import { SetPreferencesDocument } from "@carillon/shared/generated/graphql";
+import { Button } from "@carillon/shared/parts/Button";
+import { Outcome } from "@carillon/shared/parts/Fault";
+import { Check, Field } from "@carillon/shared/parts/Field";
+
+import { useSiteWords } from "../words";
+
+/** What the member says to like. Another channel may change it meanwhile: then that is shown. */
+export function PreferencePanel({ preferences }: { preferences: readonly string[] }) {
+  const words = useSiteWords();
+  const [chosen, setChosen] = useState(preferences);
+  const [other, setOther] = useState("");
+  const set = useAction(SetPreferencesDocument, ({ setPreferences }) => setPreferences);
+  useEffect(() => setChosen(preferences), [preferences.join(" ")]);
+  const topics = [...new Set([...Object.keys(words.profile.topics), ...chosen])];
+  const save = (event: FormEvent) => {
+    event.preventDefault();
+    const added = other.trim();
+    const wanted = added === "" ? [...chosen] : [...chosen, added];
+    void set.run({ topics: wanted }).then(({ kind }) => {
+      if (kind === "done") setOther("");
+    });
+  };
+  return (
+    <section className="panel">
+      <form className="stack" onSubmit={save} noValidate>
+        <div>
+          <h2>{words.profile.preferences}</h2>
+          <p className="quiet">{words.profile.preferencesLead}</p>
+        </div>
+        <div className="topics">
+          {topics.map((topic) => (
+            <Check
+              key={topic}
+              label={words.profile.topics[topic] ?? <bdi>{topic}</bdi>}
+              checked={chosen.includes(topic)}
+              onChange={({ target }) =>
+                setChosen(target.checked ? [...chosen, topic] : chosen.filter((each) => each !== topic))
+              }
+            />
+          ))}
+        </div>
+        <Field label={words.profile.add} dir="auto" value={other} onChange={(event) => setOther(event.target.value)} />
+        <Outcome outcome={set.outcome} />
+        <div className="row">
+          <Button type="submit" isBusy={set.isBusy}>
+            {words.profile.save}
+          </Button>
+          {set.outcome?.kind === "done" && <p role="status">{words.profile.saved}</p>}
+        </div>
+      </form>
+    </section>
+  );
+}

@@ -1,0 +1,45 @@
+import type { MemberStateFragment } from "@carillon/shared/generated/graphql";
+import { useFormat } from "@carillon/shared/language/Language";
+import { Bell } from "@carillon/shared/parts/Bell";
+import { useWords } from "@carillon/shared/language/words";
+import type { Programme } from "@carillon/shared/screen/useProgramme";
+
+import { useSiteWords } from "../words";
+
+/** All there is to reach, with what it brings. */
+export function Tiers({ tiers, present }: { tiers: Programme["tiers"]; present: MemberStateFragment["status"] }) {
+  const words = useSiteWords();
+  const shared = useWords();
+  const format = useFormat();
+  return (
+    <section className="section">
+      <h2>{words.home.tiers}</h2>
+      <ol className="tiers">
+        {tiers.map((tier) => {
+          const isPresent = tier.key === present.tier.key;
+          return (
+            <li key={tier.key} className="panel stack" data-present={isPresent} aria-current={isPresent || undefined}>
+              <p className="row spread">
+                <span className="tier-name">
+                  <Bell />
+                  {tier.name}
+                </span>
+                {isPresent && <span className="tag">{words.home.yours}</span>}
+              </p>
+              <p className="small quiet tabular">
+                {isPresent && present.until !== null
+                  ? shared.status.until(format.day(present.until))
+                  : words.home.from(format.number(tier.threshold))}
+              </p>
+              <ul className="benefits">
+                {tier.benefits.map((benefit) => (
+                  <li key={benefit}>{benefit}</li>
+                ))}
+              </ul>
+            </li>
+          );
+        })}
+      </ol>
+    </section>
+  );
+}
