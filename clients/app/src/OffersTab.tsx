@@ -37,13 +37,13 @@ export function OffersTab({ member, live }: { member: MemberStateFragment; live:
 function Offer({ held, live }: { held: OfferCardFragment; live: LiveMember }) {
   const words = useWords();
   const activate = useAction(ActivateOfferDocument, ({ activateOffer }) => activateOffer);
-  if (held.state !== "AVAILABLE" || !held.offer.needsActivation) return <OfferCard held={held} />;
+  if (held.state !== "AVAILABLE" || !held.offer.needsActivation) return <OfferCard held={held} heading="h2" />;
   const takeUp = async () => {
     const outcome = await activate.run({ offer: held.offer.id });
     if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
   };
   return (
-    <OfferCard held={held}>
+    <OfferCard held={held} heading="h2">
       <Button isBusy={activate.isBusy} onClick={() => void takeUp()}>
         {words.offer.activate}
       </Button>

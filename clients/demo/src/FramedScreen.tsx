@@ -15,8 +15,10 @@ export function FramedScreen({ name, frame, fragment }: { name: ScreenName; fram
       <figcaption className="framed-head">
         <h2>{words.screens[name]}</h2>
         <span className="tag tabular">{version === null ? words.nobody : words.version(format.number(version))}</span>
-        <a className="small" href={`/${name}/`} target="_blank" rel="noopener">
-          {words.open}
+        <a className="framed-open" href={`/${name}/`} target="_blank" rel="noopener" aria-label={`${words.open}: ${words.screens[name]}`}>
+          <svg viewBox="0 0 16 16" width="16" height="16" fill="none" stroke="currentColor" strokeWidth="1.5" aria-hidden="true">
+            <path d="M6 3H3v10h10v-3M9 3h4v4M13 3 7 9" strokeLinecap="round" strokeLinejoin="round" />
+          </svg>
         </a>
       </figcaption>
       <div className="device" data-device={name}>

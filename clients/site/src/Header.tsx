@@ -13,14 +13,18 @@ interface HeaderProps {
   readonly session: MemberSession;
   readonly route: Route;
   readonly programme: Programme | null;
+  readonly onSkip: () => void;
 }
 
-export function Header({ session: { settings, tokens }, route, programme }: HeaderProps) {
+export function Header({ session: { settings, tokens }, route, programme, onSkip }: HeaderProps) {
   const words = useWords();
   const siteWords = useSiteWords();
   const { theme } = useSettings(settings);
   return (
     <header className="header">
+      <button type="button" className="skip" onClick={onSkip}>
+        {words.skip}
+      </button>
       <div className="header-top">
         <a className="header-brand" href="#/">
           <Bell />

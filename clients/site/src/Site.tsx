@@ -54,10 +54,7 @@ export function Site({ session }: { session: MemberSession }) {
   const { member, entries, problem } = state;
   return (
     <>
-      <a className="skip" href={window.location.hash || "#/"} onClick={() => main.current?.focus()}>
-        {words.skip}
-      </a>
-      <Header session={session} route={route} programme={programme} />
+      <Header session={session} route={route} programme={programme} onSkip={() => main.current?.focus()} />
       <main className="page" ref={main} tabIndex={-1}>
         {member !== null && entries !== null ? (
           <Page api={api} live={live} state={state} member={member} entries={entries} programme={programme} />

@@ -7,7 +7,7 @@ export const en: AppWords = {
     title: "Your pass",
     show: "Show this at the tablet or the till",
     digits: "Or type these digits",
-    seconds: (count) => `New in ${count} s`,
+    seconds: (count) => `Good for ${count} s`,
     away: "The pass needs a connection. Your card number works as well.",
     waiting: "Your pass is on its way",
     number: "Card",

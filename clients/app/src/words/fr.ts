@@ -7,7 +7,7 @@ export const fr: AppWords = {
     title: "Votre passe",
     show: "Montrez-le à la tablette ou en caisse",
     digits: "Ou saisissez ces chiffres",
-    seconds: (count) => `Nouveau dans ${count} s`,
+    seconds: (count) => `Valable ${count} s`,
     away: "Le passe a besoin d’une connexion. Votre numéro de carte convient aussi.",
     waiting: "Votre passe arrive",
     number: "Carte",

@@ -11,8 +11,8 @@ import { failureOf, isWorthRepeating, OperationFailed } from "./failure";
 
 const URL = "/graphql";
 const ATTEMPTS_MAX = 3;
-const KEEP_ALIVE_MS = 10_000;
-const PONG_WITHIN_MS = 5_000;
+const KEEP_ALIVE_MS = 5_000;
+const PONG_WITHIN_MS = 3_000;
 
 export interface ApiOptions {
   readonly credentials: Credentials;
@@ -79,7 +79,7 @@ function newClient({ credentials, locale, channel }: ApiOptions): Client {
         maxDelayMs: 2_000,
         randomDelay: true,
         maxNumberAttempts: ATTEMPTS_MAX,
-        retryIf: (error) => isWorthRepeating(failureOf(error)),
+        retryIf: (error) => navigator.onLine && isWorthRepeating(failureOf(error)),
       }),
       authExchange(async (utils) => ({
         addAuthToOperation(operation) {
@@ -102,7 +102,7 @@ function newClient({ credentials, locale, channel }: ApiOptions): Client {
 /** One try a socket: who follows decides when to come back, and from which version. */
 function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketClient {
   const { protocol, host } = window.location;
-  return createSocketClient({
+  const client = createSocketClient({
     url: `${protocol === "https:" ? "wss" : "ws"}://${host}${URL}`,
     retryAttempts: 0,
     jsonMessageReplacer: withoutText,
@@ -112,8 +112,9 @@ function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketCl
       if (token === null) throw new OperationFailed({ kind: "unauthenticated", message: null });
       return { Authorization: `Bearer ${token}`, "Accept-Language": locale, "x-carillon-channel": channel };
     },
-    on: { opened: watchForSilence },
+    on: { opened: (socket) => watch(socket as WebSocket, () => client.terminate()) },
   });
+  return client;
 }
 
 /** graphql-ws insists on a text, be it empty; an operation that is sent by its hash has none. */
@@ -121,15 +122,18 @@ function withoutText(this: unknown, name: string, value: unknown): unknown {
   return name === "query" && value === "" ? undefined : value;
 }
 
-/** A network that vanishes closes nothing: without an answer to a ping, the socket is taken for gone. */
-function watchForSilence(opened: unknown): void {
-  const socket = opened as WebSocket;
+/** A network that vanishes closes nothing: without an answer to a ping, or once the device says so, it is gone. */
+function watch(socket: WebSocket, giveUp: () => void): void {
   let last = Date.now();
   socket.addEventListener("message", () => {
     last = Date.now();
   });
   const timer = window.setInterval(() => {
-    if (Date.now() - last > KEEP_ALIVE_MS + PONG_WITHIN_MS) socket.close(4499, "silent");
-  }, PONG_WITHIN_MS);
-  socket.addEventListener("close", () => window.clearInterval(timer));
+    if (Date.now() - last > KEEP_ALIVE_MS + PONG_WITHIN_MS) giveUp();
+  }, 1_000);
+  window.addEventListener("offline", giveUp);
+  socket.addEventListener("close", () => {
+    window.clearInterval(timer);
+    window.removeEventListener("offline", giveUp);
+  });
 }

@@ -37,16 +37,34 @@ export function inkOn(colour: Rgb): Rgb {
   return contrast(colour, WHITE) >= contrast(colour, BLACK) ? WHITE : BLACK;
 }
 
-/** The colour itself where it can be read on the background, else the nearest one towards black or white that can. */
+/** The colour itself where it can be read on the background, else the nearest lighter or darker shade that can. */
 export function readableOn(colour: Rgb, background: Rgb): Rgb {
-  const end = luminance(background) > 0.18 ? BLACK : WHITE;
+  const [hue, saturation, lightness] = toHsl(colour);
+  const end = luminance(background) > 0.18 ? 0 : 1;
   for (let step = 0; step <= STEPS; step += 1) {
-    const mixed = mix(colour, end, step / STEPS);
-    if (contrast(mixed, background) >= AA) return mixed;
+    const shade = fromHsl([hue, saturation, lightness + (end - lightness) * (step / STEPS)]);
+    if (contrast(shade, background) >= AA) return step === 0 ? colour : shade;
   }
-  return end;
+  return end === 0 ? BLACK : WHITE;
 }
 
-function mix(from: Rgb, to: Rgb, share: number): Rgb {
-  return [0, 1, 2].map((part) => from[part as 0] + (to[part as 0] - from[part as 0]) * share) as unknown as Rgb;
+/** Hue in degrees, saturation and lightness from 0 to 1. */
+function toHsl(colour: Rgb): Rgb {
+  const [red, green, blue] = [colour[0] / 255, colour[1] / 255, colour[2] / 255];
+  const most = Math.max(red, green, blue);
+  const span = most - Math.min(red, green, blue);
+  const lightness = most - span / 2;
+  if (span === 0) return [0, 0, lightness];
+  const saturation = (most - lightness) / Math.min(lightness, 1 - lightness);
+  const sixth = most === red ? (green - blue) / span : most === green ? 2 + (blue - red) / span : 4 + (red - green) / span;
+  return [(sixth * 60 + 360) % 360, saturation, lightness];
+}
+
+function fromHsl([hue, saturation, lightness]: Rgb): Rgb {
+  const swing = saturation * Math.min(lightness, 1 - lightness);
+  const part = (offset: number) => {
+    const turn = (offset + hue / 30) % 12;
+    return 255 * (lightness - swing * Math.max(-1, Math.min(turn - 3, 9 - turn, 1)));
+  };
+  return [part(0), part(8), part(4)];
 }

@@ -7,8 +7,16 @@ import { useFormat } from "../language/Language";
 import { type Words, useWords } from "../language/words";
 import type { OfferCardFragment } from "../generated/graphql";
 
-/** An offer as it stands for a member; what can be done with it is put below it. */
-export function OfferCard({ held, children }: { held: OfferCardFragment; children?: ReactNode }) {
+interface OfferCardProps {
+  readonly held: OfferCardFragment;
+  /** The level of its title, below that of the page or section that it stands in. */
+  readonly heading?: "h2" | "h3";
+  /** What can be done with it. */
+  readonly children?: ReactNode;
+}
+
+/** An offer as it stands for a member. */
+export function OfferCard({ held, heading: Heading = "h3", children }: OfferCardProps) {
   const words = useWords();
   const format = useFormat();
   const { offer, state, code, usesLeft, expiresAt, why } = held;
@@ -27,7 +35,7 @@ export function OfferCard({ held, children }: { held: OfferCardFragment; childre
       </div>
       <div className="stack">
         <div dir={offer.direction.toLowerCase()}>
-          <h3>{offer.title}</h3>
+          <Heading className="card-title">{offer.title}</Heading>
           <p>{offer.description}</p>
         </div>
         {offer.terms !== "" && (

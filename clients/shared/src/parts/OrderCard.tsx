@@ -25,7 +25,9 @@ export function OrderCard({ order, children }: { order: OrderCardFragment; child
   return (
     <article className="panel order" data-order={order.number} data-state={state}>
       <div className="row spread">
-        <h3 dir={reward.direction.toLowerCase()}>{reward.title}</h3>
+        <h2 className="card-title" dir={reward.direction.toLowerCase()}>
+          {reward.title}
+        </h2>
         <span className="tag" data-tone={tone}>
           {words.order.states[state]}
         </span>

@@ -3,6 +3,8 @@ import { useLocale } from "../language/Language";
 import { useWords } from "../language/words";
 import { THEMES, type Theme } from "../look/theme";
 
+const MARKS_OF: Readonly<Record<Locale, string>> = { en: "EN", fr: "FR", ar: "ع" };
+
 export function LanguageSwitch({ onChoose }: { onChoose: (locale: Locale) => void }) {
   const words = useWords();
   const present = useLocale();
@@ -13,11 +15,11 @@ export function LanguageSwitch({ onChoose }: { onChoose: (locale: Locale) => voi
           key={locale}
           type="button"
           lang={locale}
-          aria-label={LOCALE_NAMES[locale]}
+          aria-label={`${MARKS_OF[locale]} ${LOCALE_NAMES[locale]}`}
           aria-pressed={locale === present}
           onClick={() => onChoose(locale)}
         >
-          {locale === "ar" ? "ع" : locale.toUpperCase()}
+          {MARKS_OF[locale]}
         </button>
       ))}
     </div>

@@ -54,9 +54,9 @@ function OwnOffer({ held, live }: { held: OfferCardFragment; live: LiveMember })
     const outcome = await activate.run({ offer: offer.id });
     if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
   };
-  if (state !== "AVAILABLE") return <OfferCard held={held} />;
+  if (state !== "AVAILABLE") return <OfferCard held={held} heading="h2" />;
   return (
-    <OfferCard held={held}>
+    <OfferCard held={held} heading="h2">
       {offer.needsActivation && (
         <Button isBusy={activate.isBusy} onClick={() => void takeUp()}>
           {words.offer.activate}

@@ -102,7 +102,7 @@ function RewardCard({ held, onChoose }: { held: HeldReward; onChoose: () => void
       </p>
       <div className="stack">
         <div dir={reward.direction.toLowerCase()}>
-          <h2 className="reward-title">{reward.title}</h2>
+          <h2 className="card-title">{reward.title}</h2>
           <p>{reward.description}</p>
         </div>
         <p className="small quiet">{facts.filter(Boolean).join(" · ")}</p>
