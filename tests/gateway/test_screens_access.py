@@ -1,0 +1,100 @@
+"""What every screen owes its users: no serious finding of axe, in fr and ar, light and dark, with a picture of each."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page
+from support.api import enrol
+from support.browser import expect_browser, opened_browser
+from support.gateway import GatewayProcess
+from support.screens import ARTEFACTS, CARD, Screens, at, scan, until
+
+from gateway.config import CLIENTS_DIST
+
+AXE = CLIENTS_DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
+SERIOUS = {"serious", "critical"}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOOKS = [("fr", "light"), ("fr", "dark"), ("ar", "light"), ("ar", "dark")]
+SITE_PAGES = ("", "offers", "rewards", "orders", "history", "profile")
+STILL = """document.querySelector("[aria-busy=true]") === null && document.getAnimations().every(
+  (one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity)"""
+FRAMED = """[...document.querySelectorAll("iframe")].filter(
+  (frame) => frame.contentDocument?.querySelector("[data-version]")).length === 3"""
+
+
+@pytest.fixture
+async def browser(development_gateway: GatewayProcess) -> AsyncIterator[Browser]:
+    expect_browser("demo", "site", "app", "kiosk")
+    async with opened_browser(development_gateway.url) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def screens(development_gateway: GatewayProcess, browser: Browser) -> AsyncIterator[Screens]:
+    person = await enrol(development_gateway, firstName="Lucy", lastName="Lee", email=None)
+    for total in ("400.00", "250.00", "80.00"):
+        await person.buy(total)
+    opened = Screens(development_gateway, browser, person)
+    yield opened
+    assert opened.complaints == []
+
+
+async def findings(page: Page) -> list[str]:
+    """Return what axe finds serious, each with where."""
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text(encoding="utf-8"))
+    options = {"runOnly": RULES, "resultTypes": ["violations"]}
+    found: dict[str, Any] = await page.evaluate("(options) => axe.run(document, options)", options)
+    return [
+        f"{one['id']} ({one['impact']}): {node['target']} {node['failureSummary']}"
+        for one in found["violations"]
+        if one["impact"] in SERIOUS
+        for node in one["nodes"]
+    ]
+
+
+async def settled(page: Page) -> None:
+    """Wait until nothing loads or moves any more."""
+    await until(page, STILL, within_seconds=30)
+
+
+async def looked_at(page: Page, name: str, *, locale: str) -> list[str]:
+    """Keep a picture of a page, and return what is wrong with it."""
+    await settled(page)
+    assert await page.evaluate("[document.documentElement.lang, document.documentElement.dir || 'ltr']") == [
+        locale,
+        "rtl" if locale == "ar" else "ltr",
+    ]
+    ARTEFACTS.mkdir(exist_ok=True)
+    await page.screenshot(path=ARTEFACTS / f"{name}.png", full_page=True)
+    return [f"{name}: {finding}" for finding in await findings(page)]
+
+
+@pytest.mark.parametrize(("locale", "theme"), LOOKS)
+async def test_screens_have_no_serious_finding(screens: Screens, locale: str, theme: str) -> None:
+    fragment, wrong = f"&lang={locale}&theme={theme}", list[str]()
+    site = await screens.site(fragment)
+    for path in SITE_PAGES:
+        await site.evaluate(f"location.hash = '#/{path}'")
+        wrong += await looked_at(site, f"site-{path or 'home'}-{locale}-{theme}", locale=locale)
+    app = await screens.app(fragment)
+    for place in range(await app.locator("nav.tabs button").count()):
+        await app.locator("nav.tabs button").nth(place).click()
+        wrong += await looked_at(app, f"app-{place}-{locale}-{theme}", locale=locale)
+    kiosk = await screens.kiosk(fragment)
+    wrong += await looked_at(kiosk, f"kiosk-attract-{locale}-{theme}", locale=locale)
+    await scan(kiosk, screens.person.number)
+    await at(kiosk, "session")
+    await kiosk.wait_for_selector(CARD)
+    wrong += await looked_at(kiosk, f"kiosk-session-{locale}-{theme}", locale=locale)
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("locale", "theme"), LOOKS)
+async def test_demonstration_has_no_serious_finding(screens: Screens, locale: str, theme: str) -> None:
+    page = await screens.browser.new_page(viewport={"width": 1440, "height": 900})
+    await page.goto(f"{screens.gateway.url}/#lang={locale}&theme={theme}")
+    await until(page, FRAMED, within_seconds=30)
+    assert await looked_at(page, f"demo-{locale}-{theme}", locale=locale) == []
+    await page.close()
