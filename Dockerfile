@@ -1,10 +1,10 @@
 # The gateway alone: no embedded MongoDB, no real data. Both belong to development (`make up`).
-FROM node:22-slim AS playground
-WORKDIR /build
-COPY clients/playground/package.json clients/playground/package-lock.json clients/playground/.npmrc ./
-RUN npm ci --no-audit --no-fund
-COPY clients/playground/ ./
-RUN npm run build
+FROM node:22-slim AS clients
+WORKDIR /build/clients
+# The clients' operations are typed by the committed schema, and checked against it.
+COPY schema/schema.graphql /build/schema/
+COPY clients/ ./
+RUN npm ci --no-audit --no-fund && npm run build
 
 FROM python:3.11-slim
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/srv/carillon
@@ -17,7 +17,7 @@ COPY resolvers/ resolvers/
 COPY models/ models/
 COPY loyalty/ loyalty/
 COPY programmes/ programmes/
-COPY --from=playground /build/dist clients/playground/dist
+COPY --from=clients /build/clients/dist clients/dist
 RUN printf '#!/bin/sh\nexec python -m gateway "$@"\n' > /usr/local/bin/carillon && chmod +x /usr/local/bin/carillon
 RUN useradd --system --home-dir /var/lib/carillon --create-home carillon
 USER carillon

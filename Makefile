@@ -16,13 +16,13 @@ $(STAMP): pyproject.toml requirements.lock
 
 install: $(STAMP) ## Make .venv with the carillon command in it
 
-playground: $(STAMP) ## Build the playground (needs Node 20; fetched from PyPI where the machine has none)
+clients: $(STAMP) ## Build the screens and the playground (needs Node 20; fetched from PyPI where the machine has none)
 	VENV=$(VENV) sh clients/build.sh
 
-up: install playground ## Start everything: embedded MongoDB, real data, API and playground
+up: install clients ## Start everything: embedded MongoDB, real data, API, screens and playground
 	$(BIN)/carillon up $(ARGS)
 
-test: install playground ## Run the tests on a real mongod
+test: install clients ## Run the tests on a real mongod
 	$(BIN)/python -m pytest $(ARGS)
 
 check: install ## Lint, types, floors, committed schema
@@ -68,4 +68,4 @@ lock: install ## Write the lock files: exact versions and hashes, no index named
 		--python-version 3.11 --universal --extra bench --constraint requirements.lock \
 		-o requirements-bench.lock pyproject.toml
 
-.PHONY: help install playground up test check format schema bench bench-install bench-growth bench-offers lock
+.PHONY: help install clients up test check format schema bench bench-install bench-growth bench-offers lock

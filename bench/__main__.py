@@ -1,22 +1,17 @@
 """`python -m bench`: measure a gateway of its own; the table goes to standard output and to bench/results/."""
 
 import argparse
-import asyncio
-import resource
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import uvloop
-
 from bench.gateway import Site, running_gateway
-from bench.http import BenchError
 from bench.live import run_live
 from bench.load import Load, Round, run
 from bench.operations import BatchTill, Till, home, kiosk
+from bench.processes import run_bench
 from bench.report import Measured, machine, markdown, write
 
 Measure = Callable[..., Awaitable[Round]]
@@ -95,10 +90,6 @@ async def measure(site: Site, asked: argparse.Namespace) -> list[Measured]:
 
 async def bench(asked: argparse.Namespace) -> None:
     """Start a gateway, measure it, and report."""
-    task = asyncio.current_task()
-    if task is not None:
-        # The gateway is stopped and its directory removed, whoever ends the bench.
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     settings: dict[str, Any] = {name: getattr(asked, name) for name in ("seconds", "rounds", "members", "sockets")}
     async with running_gateway(asked.members) as site:
         print(f"gateway with {asked.members} members: process {site.pid}", file=sys.stderr)
@@ -111,17 +102,7 @@ async def bench(asked: argparse.Namespace) -> None:
 
 def main() -> int:
     """Return 0, or 1 where an answer was wrong."""
-    asked = arguments()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    try:
-        uvloop.run(bench(asked))
-    except (BenchError, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-    return 0
+    return run_bench(bench(arguments()))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.http import BenchError, is_ready
+from bench.processes import TOLD_LENGTH_MAX, own_environment, started, told
 from gateway.auth import DevelopmentKey
 from models.database import Database, connect
 from models.embedded import find_running
@@ -21,8 +22,6 @@ from resolvers.import_journey import PROGRAMME
 
 CARILLON = Path(sys.executable).parent / "carillon"
 START_SECONDS_MAX = 120
-TOLD_LENGTH_MAX = 2000
-STOP_SECONDS_MAX = 60
 TOKEN_TTL = timedelta(hours=6)
 _ADDRESS = re.compile(r"http://(127\.0\.0\.1):(\d+)")
 
@@ -68,42 +67,26 @@ def issued(key: DevelopmentKey, role: Role, subject: str, member: str | None = N
 async def running_gateway(members: int) -> AsyncIterator[Site]:
     """Start a gateway with so many households of the real data, and stop it afterwards.
 
-    Its settings and limits are the defaults: CARILLON_* of this process is not handed on.
+    Its settings and limits are the defaults.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as place:
         data_dir, output = Path(place) / "data", Path(place) / "output"
-        with output.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                CARILLON,
-                *("up", "--port", "0", "--data-dir", str(data_dir), "--households", str(members)),
-                stdout=file,
-                stderr=file,
-                env={**environment, "CARILLON_DRAIN_SECONDS": "0"},
-                # Ctrl-C ends the bench, and the bench ends the gateway.
-                start_new_session=True,
-            )
-        try:
+        command = (str(CARILLON), "up", "--port", "0", "--data-dir", str(data_dir), "--households", str(members))
+        async with started(command, output, own_environment(CARILLON_DRAIN_SECONDS="0")) as process:
             host, port = await _address(process, output)
             async with _site(process.pid, host, port, data_dir, members) as site:
                 yield site
-        finally:
-            await _stop(process)
 
 
 async def _address(process: asyncio.subprocess.Process, output: Path) -> tuple[str, int]:
     """Wait until the gateway is ready, and return where."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while process.returncode is None and time.monotonic() < deadline:
-        found = _ADDRESS.search(_told(output))
+        found = _ADDRESS.search(told(output))
         if found is not None and await is_ready(found[1], int(found[2])):
             return found[1], int(found[2])
         await asyncio.sleep(0.1)
-    raise BenchError(f"the gateway did not start:\n{_told(output)[-TOLD_LENGTH_MAX:]}")
-
-
-def _told(output: Path) -> str:
-    return output.read_text(encoding="utf-8", errors="replace")
+    raise BenchError(f"the gateway did not start:\n{told(output)[-TOLD_LENGTH_MAX:]}")
 
 
 @asynccontextmanager
@@ -122,15 +105,3 @@ async def _site(pid: int, host: str, port: int, data_dir: Path, members: int) ->
         yield Site(host, port, pid, key, database, known)
     finally:
         await database.close()
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

@@ -16,14 +16,12 @@ from pathlib import Path
 from statistics import median
 
 import orjson
-import uvloop
 
 from bench.events import SINGLE_CONNECTIONS, EventRound, whole
-from bench.http import BenchError
 from bench.measure import COLD, WARM, Bench, Load, Round
 from bench.members import PROTOTYPES
 from bench.operations import BatchTill, Till
-from bench.processes import Stolen, leave_in_order, usage
+from bench.processes import Stolen, run_bench, usage
 from bench.report import RESULTS, machine_of
 from bench.servers import CARILLON_KEY, Server, running
 from bench.world import World, another, running_world
@@ -35,6 +33,7 @@ COLD_MAX = 50_000
 CONNECTIONS, BATCH_CONNECTIONS = 16, 4
 LOADS = (Load("home", WARM, CONNECTIONS), Load("home", COLD, CONNECTIONS), Load("kiosk", COLD, CONNECTIONS))
 MIB = 2**20
+NOTHING_KEPT = {"CARILLON_ANSWERS_BYTES": "0"}
 EVENTS = (("single events", Till, SINGLE_CONNECTIONS), ("events in batches", BatchTill, BATCH_CONNECTIONS))
 
 
@@ -49,8 +48,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """So many members in a database of their own, and the gateway that serves them. Memory and disk in MiB.
+    """So many members in a database of their own, and the gateways that serve them. Memory and disk in MiB.
 
+    `cold` keeps no answers: a thousand members are asked for again before a round is over, a million are not.
     `made_seconds` is how long inserting took; `mongod_mib` and `disk_mib` are of all databases up to this one.
     """
 
@@ -58,6 +58,8 @@ class Site:
     world: World
     server: Server
     bench: Bench
+    cold: Bench
+    cold_server: Server
     made_seconds: float
     mongod_mib: float
     disk_mib: float
@@ -92,23 +94,33 @@ async def _site(base: World, members: int, asked: argparse.Namespace, stack: Asy
     world = await stack.enter_async_context(another(base, f"carillon_{members}"))
     made_seconds = await world.grow(members, with_ledger=LEDGERS)
     mongod_mib, disk_mib = usage(world.mongod_pid).rss_mib, await asyncio.to_thread(_disk_mib, world.place)
-    server = await stack.enter_async_context(running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()))
-    bench = Bench(world, {CARILLON_KEY: server}, seconds=asked.seconds, cold_max=COLD_MAX)
+    servers = [
+        await stack.enter_async_context(
+            running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split(), settings=settings)
+        )
+        for settings in ({}, NOTHING_KEPT)
+    ]
+    bench, cold = (Bench(world, {CARILLON_KEY: server}, seconds=asked.seconds, cold_max=COLD_MAX) for server in servers)
     print(f"{members:,} members made in {made_seconds:.0f} s", file=sys.stderr)
-    return Site(members, world, server, bench, made_seconds, mongod_mib, disk_mib)
+    return Site(members, world, servers[0], bench, cold, servers[1], made_seconds, mongod_mib, disk_mib)
 
 
 async def _reads(sites: Sequence[Site], rounds: int) -> dict[int, dict[str, Figure]]:
     """Measure the reads, size by size in each round, so that a bad moment touches all sizes alike."""
     figures: dict[int, dict[str, Figure]] = {site.members: {} for site in sites}
     for load in LOADS:
-        for site in sites:
-            await site.bench.begin(load)
+        of = {
+            site.members: (site.cold, site.cold_server) if load.choice == COLD else (site.bench, site.server)
+            for site in sites
+        }
+        for bench, _ in of.values():
+            await bench.begin(load)
         done: dict[int, list[Round]] = {site.members: [] for site in sites}
         for number in range(rounds):
             for site in sites:
                 which = f"{number + 1}/{rounds} with {site.members:,} members"
-                done[site.members].append(await site.bench.round(load, site.server, which))
+                bench, server = of[site.members]
+                done[site.members].append(await bench.round(load, server, which))
         for members, each in done.items():
             figures[members][load.name] = Figure(
                 median(one.per_second for one in each),
@@ -178,7 +190,6 @@ def markdown(sizes: Sequence[Size], described: dict[str, str]) -> str:
 async def growth(asked: argparse.Namespace) -> None:
     """Measure at each size, and report."""
     require_wrk()
-    leave_in_order()
     async with running_world(0, usual=asked.prototypes, cache_gib=asked.cache_gib) as world:
         watch, described = Stolen(), await machine_of(world.database)
         sizes = await _measure(world, asked)
@@ -199,14 +210,7 @@ def main() -> int:
     if asked.most < SIZES[0]:
         print(f"bench: --most is at least {SIZES[0]}", file=sys.stderr)
         return 2
-    try:
-        uvloop.run(growth(asked))
-    except (BenchError, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-    return 0
+    return run_bench(growth(asked))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import argparse
 import asyncio
 import os
 import platform
-import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,17 +19,18 @@ from statistics import median
 from typing import Any
 
 import orjson
-import uvloop
 
 from bench.http import BenchError
-from bench.live_servers import SERVERS, Helper, Server, helping, running, usage
+from bench.live_servers import SERVERS, Helper, Server, helping, running
 from bench.live_till import run_live
 from bench.live_world import DATABASE, World, running_world
 from bench.operations import LIVE
+from bench.processes import run_bench, usage
 
 __all__ = ["run_live"]
 
 LATE_MS = 50.0
+KIB_IN_MIB = 1024
 KEPT_UP_SHARE = 0.95
 ARRIVAL_SECONDS_MAX = 30
 ATTEMPTS_MAX = 2
@@ -140,14 +140,14 @@ class Bench:
         query.write_text(LIVE)
         async with running(self._world, key) as server:
             await asyncio.sleep(1)
-            base = usage(server.pid).rss_kib
+            base = usage(server.pid).rss_mib * KIB_IN_MIB
             async with helping("bench.live_client", (str(server.port), str(wanted), str(query))) as client:
                 opened = orjson.loads(await client.told())
                 if opened["faults"]:
                     raise BenchError(f"{SERVERS[key][0]}: {opened['faults']}")
                 await asyncio.sleep(0.5)
                 turn.base_kib, turn.open_seconds = base, opened["seconds"]
-                turn.socket_kib = (usage(server.pid).rss_kib - base) / sockets
+                turn.socket_kib = (usage(server.pid).rss_mib * KIB_IN_MIB - base) / sockets
                 async for step in self._steps(server, client, members, rates):
                     turn.steps.append(step)
                     print(_said(key, members, step), file=sys.stderr)
@@ -372,9 +372,6 @@ def arguments() -> argparse.Namespace:
 
 async def bench(asked: argparse.Namespace) -> None:
     """Measure and report."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     keys = asked.servers.split(",")
     shapes = [int(part) for part in asked.members.split(",")]
     most = max(shapes)
@@ -410,14 +407,7 @@ async def bench(asked: argparse.Namespace) -> None:
 
 def main() -> int:
     """Return 0, or 1 where something was wrong."""
-    try:
-        uvloop.run(bench(arguments()))
-    except (BenchError, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-    return 0
+    return run_bench(bench(arguments()))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,28 @@
-"""What processes take: CPU time and memory, of a server with all that it started."""
+"""The processes of a bench: started, heard and stopped, and what they take of CPU time and memory."""
 
 import asyncio
 import os
+import re
+import resource
+import shlex
 import signal
+import sys
 import time
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import uvloop
+
+from bench.http import BenchError
+
+START_SECONDS_MAX, STOP_SECONDS_MAX = 60, 60
+TOLD_LENGTH_MAX = 2_000
+INTERRUPTED = 130
+# The line may tell it before or after its port.
+_ADDRESS = re.compile(r"^(?=.*listening).*127\.0\.0\.1:(\d+)", re.MULTILINE)
 _STEAL = 7
 QUIET_SECONDS_MAX, QUIET_LOOK_SECONDS, QUIET_SHARE = 60, 0.2, 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -77,8 +93,86 @@ def _cpu_times() -> list[int]:
     return [int(ticks) for ticks in first.split()[1 : _STEAL + 2]]
 
 
-def leave_in_order() -> None:
-    """Have SIGTERM cancel the running task: servers are stopped and directories removed, whoever ends the bench."""
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+def own_environment(**settings: str) -> dict[str, str]:
+    """Return the environment of a server that is measured: CARILLON_* of this process is not handed on."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
+    return {**kept, **settings}
+
+
+@asynccontextmanager
+async def started(
+    command: Sequence[str], output: Path, environment: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a server that writes to a file, with as many open files as it may have, and stop it afterwards."""
+    with output.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdout=file,
+            stderr=file,
+            cwd=Path(__file__).parents[1],
+            env=environment,
+            # Ctrl-C ends the bench, and the bench ends the servers.
+            start_new_session=True,
+            preexec_fn=allow_many_files,
+        )
+    try:
+        yield process
+    finally:
+        await stop(process)
+
+
+async def port_of(process: asyncio.subprocess.Process, output: Path, command: Sequence[str]) -> int:
+    """Wait until a server has said where it listens."""
+    deadline = time.monotonic() + START_SECONDS_MAX
+    while process.returncode is None and time.monotonic() < deadline:
+        if found := _ADDRESS.search(told(output)):
+            return int(found[1])
+        await asyncio.sleep(0.05)
+    raise BenchError(f"{shlex.join(command)} did not start:\n{told(output)[-TOLD_LENGTH_MAX:]}")
+
+
+def told(output: Path) -> str:
+    """Return what a server has written so far."""
+    return output.read_text(encoding="utf-8", errors="replace")
+
+
+async def stop(process: asyncio.subprocess.Process) -> None:
+    """End a process: at a word where it listens, else at once."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def allow_many_files() -> None:
+    """Let this process open as many files, and sockets, as the system lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def run_bench(bench: Coroutine[Any, Any, None]) -> int:
+    """Run a bench; return 0, or 1 where something was wrong.
+
+    SIGTERM cancels it: servers are stopped and directories removed, whoever ends it.
+    """
+
+    async def whole() -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        await bench
+
+    allow_many_files()
+    try:
+        uvloop.run(whole())
+    except (BenchError, OSError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return INTERRUPTED
+    return 0

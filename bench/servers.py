@@ -1,29 +1,17 @@
 """The servers that are measured, each a process of its own: Carillon, its peers, and what the machine allows."""
 
-import asyncio
-import os
-import re
-import shlex
-import signal
 import sys
-import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.gateway import CARILLON
-from bench.http import BenchError
-from bench.processes import Usage, usage
+from bench.processes import Usage, own_environment, port_of, started, usage
 from bench.world import MEMBERS, World
 from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 
-ROOT = Path(__file__).parents[1]
 NODE_PEERS = Path(__file__).parent / "peers"
-START_SECONDS_MAX = 60
-STOP_SECONDS_MAX = 20
-TOLD_LENGTH_MAX = 2_000
-_ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,74 +70,38 @@ class Server:
 
 def _environment(world: World, members: str) -> dict[str, str]:
     """Return what servers are told: Carillon by its settings, with limits as they are by default, peers by theirs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
-    return {
-        **kept,
-        "CARILLON_MONGODB_URL": world.url,
-        "CARILLON_DATABASE": world.database.db.name,
-        "CARILLON_DATA_DIR": str(world.place / "data"),
-        "CARILLON_PORT": "0",
-        "CARILLON_DRAIN_SECONDS": "0",
-        "MONGODB_URL": world.url,
-        "DATABASE": world.database.db.name,
-        "MEMBERS": members,
-        "PROGRAMME_FILE": str(world.programme_file),
-        "JWT_KEY": world.key.secret,
-        "JWT_ISSUER": DEVELOPMENT_ISSUER,
-        "JWT_AUDIENCE": DEVELOPMENT_AUDIENCE,
-        "NODE_ENV": "production",
-    }
+    return own_environment(
+        CARILLON_MONGODB_URL=world.url,
+        CARILLON_DATABASE=world.database.db.name,
+        CARILLON_DATA_DIR=str(world.place / "data"),
+        CARILLON_PORT="0",
+        CARILLON_DRAIN_SECONDS="0",
+        MONGODB_URL=world.url,
+        DATABASE=world.database.db.name,
+        MEMBERS=members,
+        PROGRAMME_FILE=str(world.programme_file),
+        JWT_KEY=world.key.secret,
+        JWT_ISSUER=DEVELOPMENT_ISSUER,
+        JWT_AUDIENCE=DEVELOPMENT_AUDIENCE,
+        NODE_ENV="production",
+    )
 
 
 @asynccontextmanager
 async def running(
-    world: World, key: str, *, members: str = MEMBERS, gateway_args: Sequence[str] = ()
+    world: World,
+    key: str,
+    *,
+    members: str = MEMBERS,
+    gateway_args: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """Start a server, and stop it afterwards.
 
-    `members` is the collection that peers read, `gateway_args` are added to Carillon's command line.
+    `members` is the collection that peers read, `gateway_args` are added to Carillon's command line, `settings` to its
+    environment.
     """
     command = [*KINDS[key].command, *(gateway_args if key == CARILLON_KEY else ())]
     output = world.file(f"{key}-{members}.log")
-    with output.open("wb") as file:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdout=file,
-            stderr=file,
-            cwd=ROOT,
-            env=_environment(world, members),
-            # Ctrl-C ends the bench, and the bench ends the servers.
-            start_new_session=True,
-        )
-    try:
-        yield Server(key, await _port(process, output, command), process.pid)
-    finally:
-        await _stop(process)
-
-
-async def _port(process: asyncio.subprocess.Process, output: Path, command: Sequence[str]) -> int:
-    """Wait until the server has said where it listens and takes connections there."""
-    deadline = time.monotonic() + START_SECONDS_MAX
-    while process.returncode is None and time.monotonic() < deadline:
-        for line in _told(output).splitlines():
-            found = _ADDRESS.search(line) if "listening" in line else None
-            if found is not None:
-                return int(found[1])
-        await asyncio.sleep(0.05)
-    raise BenchError(f"{shlex.join(command)} did not start:\n{_told(output)[-TOLD_LENGTH_MAX:]}")
-
-
-def _told(output: Path) -> str:
-    return output.read_text(encoding="utf-8", errors="replace")
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+    async with started(command, output, _environment(world, members) | (settings or {})) as process:
+        yield Server(key, await port_of(process, output, command), process.pid)

@@ -3,16 +3,24 @@
 import socket
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-BACKLOG = 2048
+BACKLOG = 4096
 
 
-def serve(app: Starlette) -> None:
+def serve(app: ASGIApp) -> None:
     """Serve until a signal."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen(BACKLOG)
         print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(app, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            access_log=False,
+            log_level="warning",
+        )
         uvicorn.Server(config).run(sockets=[sock])

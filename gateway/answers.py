@@ -6,12 +6,12 @@ in flight: so it is as fresh as an answer that is made anew, and costs an eighth
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.kept import Kept
 from models.programme_store import Programmes
 from models.proof import Proof, Rests
 from models.reader import Reader
@@ -29,7 +29,7 @@ OVERHEAD_BYTES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeptAnswer:
     """An answer in bytes, with the name of its operation; `until` when time alone may make another of it."""
 
     body: bytes
@@ -54,30 +54,27 @@ class Answers:
     ) -> None:
         self._reader, self._programmes, self._clock = reader, programmes, clock
         self._bytes_max, self._seconds_max = bytes_max, seconds_max
-        self._answers: OrderedDict[Key, Answer] = OrderedDict()
-        self._bytes = 0
+        self._answers = Kept[Key, KeptAnswer](size_max=bytes_max, size_of=lambda _, answer: answer.size)
 
     @property
     def turn(self) -> int:
         """What programmes and catalogues are at; an answer is of one turn."""
         return self._programmes.turn
 
-    async def current(self, key: Key) -> Answer | None:
+    async def current(self, key: Key) -> KeptAnswer | None:
         """Return the answer to what was asked before, if it still holds."""
         answer = self._answers.get(key)
         if answer is None:
             return None
         over = answer.until is not None and self._clock() >= answer.until
         if over or answer.turn != self.turn or not await self._holds(answer):
-            self._drop(key, answer)
+            self._answers.drop(key, answer)
             return None
         if answer.turn != self.turn:  # it was another one while the read was under way
             return None
-        if key in self._answers:
-            self._answers.move_to_end(key)
         return answer
 
-    async def _holds(self, answer: Answer) -> bool:
+    async def _holds(self, answer: KeptAnswer) -> bool:
         try:
             async with asyncio.timeout(self._seconds_max):
                 return await answered(self._reader.holds(answer.rests))
@@ -98,15 +95,4 @@ class Answers:
         size = len(key[0]) + len(body) + OVERHEAD_BYTES
         if (until is not None and until <= now) or size > self._bytes_max:
             return
-        if key in self._answers:
-            self._drop(key, self._answers[key])
-        self._answers[key] = Answer(body, name, proof.rests(), turn, until, size)
-        self._bytes += size
-        while self._bytes > self._bytes_max:
-            oldest, answer = next(iter(self._answers.items()))
-            self._drop(oldest, answer)
-
-    def _drop(self, key: Key, answer: Answer) -> None:
-        if self._answers.get(key) is answer:
-            del self._answers[key]
-            self._bytes -= answer.size
+        self._answers.put(key, KeptAnswer(body, name, proof.rests(), turn, until, size))

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import structlog
 from starlette.applications import Starlette
@@ -12,17 +11,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import development, health, playground
+from gateway import development, health, pages
 from gateway.answers import Answers
 from gateway.auth import DevelopmentKey, OwnTokensVerifier, RememberingVerifier, Verifier
 from gateway.clock import now
-from gateway.config import Limits, Settings
+from gateway.config import CLIENTS_DIST, Limits, Settings
 from gateway.execution import Executor
 from gateway.fields import compilable_schema
 from gateway.http import GraphQLHttp
 from gateway.live import Live
 from gateway.logs import log_lost_exception
+from gateway.manifest import Manifest
 from gateway.metrics import Metrics
+from gateway.operations import Operations
 from gateway.sse import GraphQLStream
 from gateway.state import CHANNEL_HEADER, Connections, State
 from gateway.token_watch import TokenWatch
@@ -36,8 +37,6 @@ from models.reader import Reader
 from models.secret import code_secret
 from resolvers.context import Services
 from resolvers.settlement import run_settlement
-
-PLAYGROUND_DIST = Path(__file__).parents[1] / "clients" / "playground" / "dist"
 
 log = structlog.get_logger(__name__)
 
@@ -123,11 +122,12 @@ class Gateway:
         settings: Settings,
         limits: Limits,
         verifier: Verifier,
+        manifest: Manifest,
         development: Development | None = None,
         metrics: Metrics | None = None,
     ) -> None:
         self._url, self._settings, self._limits = url, settings, limits
-        self._verifier, self._development = verifier, development
+        self._verifier, self._manifest, self._development = verifier, manifest, development
         self.metrics = metrics or Metrics()
         self.connections = Connections(limits, self.metrics)
         self.app = self._application()
@@ -167,6 +167,9 @@ class Gateway:
                     tokens=TokenWatch(services),
                     services=services,
                     executor=executor,
+                    operations=Operations(
+                        executor, self._manifest, self.metrics, only_registered=self._settings.operations_only
+                    ),
                     connections=self.connections,
                     live=Live(executor, self.metrics),
                     answers=Answers(services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes),
@@ -177,12 +180,12 @@ class Gateway:
                     WebSocketRoute("/graphql", self._front.live),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
-                    *playground.routes(PLAYGROUND_DIST),
+                    *pages.routes(CLIENTS_DIST),
                 ]
                 if self._development is not None:
                     issuer = self._development
                     app.router.routes += development.routes(state, issuer.key, issuer.programme)
-                log.info("gateway_started", programmes=services.programmes.keys())
+                log.info("gateway_started", programmes=services.programmes.keys(), operations=len(self._manifest))
                 yield
                 log.info("gateway_stopping")
         finally:

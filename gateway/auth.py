@@ -8,7 +8,6 @@ import asyncio
 import json
 import os
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ import jwt
 import structlog
 from jwt import PyJWK, PyJWKSet
 
+from gateway.kept import Kept
 from resolvers.actor import Actor, Role
 from resolvers.bearer import is_own
 from resolvers.context import Services
@@ -60,7 +60,7 @@ class RememberingVerifier:
     def __init__(self, verifier: Verifier, *, clock: Callable[[], float] = monotonic) -> None:
         """Make a verifier in front of another one; `clock` counts seconds."""
         self._verifier, self._clock = verifier, clock
-        self._known: OrderedDict[str, tuple[Actor, float]] = OrderedDict()
+        self._known = Kept[str, tuple[Actor, float]](count_max=REMEMBERED_MAX)
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
@@ -71,11 +71,9 @@ class RememberingVerifier:
                 if actor.expires_at <= datetime.now(UTC):
                     raise Unauthenticated("token_expired")
                 return actor
-            del self._known[token]
+            self._known.drop(token)
         actor = await self._verifier.verify(token)
-        self._known[token] = actor, self._clock() + REMEMBERED_SECONDS
-        if len(self._known) > REMEMBERED_MAX:
-            self._known.popitem(last=False)
+        self._known.put(token, (actor, self._clock() + REMEMBERED_SECONDS))
         return actor
 
 

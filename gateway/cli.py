@@ -159,7 +159,7 @@ def parsed_ttl(text: str) -> timedelta:
 
 @app.command()
 def up(
-    port: Annotated[int, typer.Option(help="Port of the playground and the API.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port of the pages and the API.")] = 8000,
     data_dir: DataDir = None,
     households: Annotated[
         int | None, typer.Option(min=0, help="Households of the real data to import (100 at the first start).")
@@ -167,7 +167,7 @@ def up(
     *,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget the directory's data first.")] = False,
 ) -> None:
-    """Start everything on this machine: embedded MongoDB, real data, API, playground, tokens."""
+    """Start everything on this machine: embedded MongoDB, real data, API, pages, tokens."""
     settings = read_settings(data_dir=data_dir, port=port)
     configure_logs("warning")
     starting.up(settings, read_limits(), households=households, fresh=fresh, console=out)

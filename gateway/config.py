@@ -9,6 +9,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from resolvers.context import Bounds
 
+CLIENTS_DIST = Path(__file__).parents[1] / "clients" / "dist"
+"""Where `make clients` puts what it builds."""
+
 
 class InvalidSettings(Exception):  # noqa: N818 - told to operators
     """Settings that cannot work; says which, and what they should be."""
@@ -56,6 +59,12 @@ class Settings(BaseSettings):
     )
     answers_bytes: int = Field(
         default=67_108_864, ge=0, description="memory for answers that are proved and given again"
+    )
+    operations: Path | None = Field(
+        default=None, description="manifest of registered operations; where it is not set, that of `make clients`"
+    )
+    operations_only: bool = Field(
+        default=False, description="run registered operations only, but for roles till, agent, manager and service"
     )
     drain_seconds: float = Field(default=1.0, ge=0, description="unready but serving, before connections are closed")
     stop_seconds: int = Field(default=20, ge=1, description="then so long for requests to finish")

@@ -1,5 +1,7 @@
-"""The local issuer behind the playground: tokens for every role, on this machine and under `carillon up` only."""
+"""For trying things out, on this machine and under `carillon up` only: tokens for every role, real baskets to scan."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -9,15 +11,19 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.auth import DevelopmentKey
+from gateway.baskets import real_baskets
 from gateway.clock import now
 from gateway.examples import examples
 from gateway.http import BadRequest, limited_body, parsed_json
 from gateway.state import State
+from models.complete_journey import DataMissing
 from models.key import identity_key
 from resolvers.actor import Role
 
 TOKEN_TTL = timedelta(hours=1)
 MEMBERS_SHOWN = 10
+# Whoever has most to spend has most to see: offers, rewards within reach, a history.
+RICHEST_FIRST = [("balances.available", -1), ("_id", 1)]
 BODY_MAX = 4096
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
@@ -47,20 +53,50 @@ async def issue(
     return key.issue(role=role, programme=programme, subject=member or role.value, member=member, ttl=ttl, now=now())
 
 
-def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]:
-    """Return the routes of the playground's issuer."""
+Endpoint = Callable[[Request], Awaitable[Response]]
 
-    def is_local(request: Request) -> bool:
-        # Another machine must not get tokens where CARILLON_HOST lets it in, nor a web page of another name that
-        # resolves to this address (DNS rebinding).
+
+def _local(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint that answers this machine only.
+
+    Another machine must not get tokens where CARILLON_HOST lets it in, nor a web page of another name that resolves to
+    this address (DNS rebinding).
+    """
+
+    async def guarded(request: Request) -> Response:
         host = request.headers.get("host", "").rsplit(":", 1)[0]
-        return host in LOCAL_HOSTS and request.client is not None and _is_loopback(request.client.host)
-
-    async def session(request: Request) -> Response:
-        if not is_local(request):
+        if host not in LOCAL_HOSTS or request.client is None or not _is_loopback(request.client.host):
             return JSONResponse({"error": "The development issuer answers on this machine only."}, 403)
+        return await endpoint(request)
+
+    return guarded
+
+
+class _Baskets:
+    """Baskets of the real data, read when somebody asks first, once whoever asks meanwhile."""
+
+    def __init__(self) -> None:
+        self._reading: asyncio.Task[list[dict[str, Any]]] | None = None
+
+    async def response(self, currency: str) -> Response:
+        """Return them, or what is missing."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(real_baskets, currency))
+        try:
+            # Who goes away ends its own waiting only.
+            return JSONResponse(await asyncio.shield(self._reading))
+        except DataMissing as error:
+            self._reading = None
+            return JSONResponse({"error": f"There are no baskets to scan: {error}."}, 503)
+
+
+def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]:
+    """Return the routes of the issuer and of what goes with it."""
+    baskets = _Baskets()
+
+    async def session(_request: Request) -> Response:
         members = state.services.database.members.find(
-            {"programme": programme}, {"number": 1, "profile": 1}, sort=[("_id", 1)], limit=MEMBERS_SHOWN
+            {"programme": programme}, {"number": 1, "profile": 1}, sort=RICHEST_FIRST, limit=MEMBERS_SHOWN
         )
         shown = [{"number": found["number"], "name": _name(found["profile"])} async for found in members]
         return JSONResponse(
@@ -73,8 +109,6 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
         )
 
     async def token(request: Request) -> Response:
-        if not is_local(request):
-            return JSONResponse({"error": "The development issuer answers on this machine only."}, 403)
         try:
             body = parsed_json(await limited_body(request, BODY_MAX), "The body")
             role, number = Role(body["role"]), body.get("member")
@@ -87,7 +121,14 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
             return JSONResponse({"error": 'Send {"role": ROLE, "member": NUMBER or null}.'}, 400)
         return JSONResponse({"token": issued, "expiresAt": (now() + TOKEN_TTL).isoformat()})
 
-    return [Route("/dev/session", session), Route("/dev/token", token, methods=["POST"])]
+    async def scanned(_request: Request) -> Response:
+        return await baskets.response(state.services.programmes.get(programme).currency)
+
+    return [
+        Route("/dev/session", _local(session)),
+        Route("/dev/token", _local(token), methods=["POST"]),
+        Route("/dev/baskets", _local(scanned)),
+    ]
 
 
 def _is_loopback(address: str) -> bool:

@@ -26,12 +26,12 @@ from graphql import Executor as GraphQLExecutor
 
 from gateway.compiled import CHARACTERS_MAX, CompiledOperation, Room
 from gateway.config import Limits
-from gateway.kept import Kept
+from gateway.kept import Kept, characters
 from gateway.limits import check_document, parse_limited, too_deep, validate_limited
 from gateway.metrics import Metrics
 from resolvers.context import Context
-from resolvers.fault import Fault, LimitExceeded
-from schema.error import fault_extensions, fault_message, formatted
+from resolvers.fault import BadInput, Fault, LimitExceeded
+from schema.error import failure, fault_extensions, fault_message, formatted
 from schema.text import locale_of
 
 KEPT_DOCUMENTS_MAX = 1000
@@ -51,7 +51,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What a client asks, whatever the transport."""
+    """What is to be executed: a text, with what goes with it."""
 
     query: str
     operation_name: str | None = None
@@ -102,6 +102,13 @@ class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
         super().__init__("the operation is not valid")
         self.errors = errors
 
+    @property
+    def code(self) -> str:
+        """The code of the first error."""
+        if isinstance(self.errors, Fault):
+            return self.errors.code
+        return str((self.errors[0].extensions or {}).get("code", BadInput.code))
+
     def answer(self, locale: str) -> Answer:
         """Return the errors as they are sent; there is no `data`, for nothing ran."""
         if isinstance(self.errors, Fault):
@@ -114,6 +121,32 @@ def fault_answer(fault: Fault, locale: str) -> Answer:
     return {"errors": [{"message": fault_message(fault, locale), "extensions": fault_extensions(fault)}]}
 
 
+def failure_answer(id_: str, locale: str) -> Answer:
+    """Return what went wrong on our side, by the id under which it was logged, as an answer of its own."""
+    return {"errors": [failure(id_, locale)]}
+
+
+def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> DocumentNode:
+    """Return a text as a document that is valid and within the limits.
+
+    Raises:
+        InvalidOperation: it is not.
+    """
+    try:
+        document = parse_limited(text, limits)
+        check_document(document, limits)
+        errors = validate_limited(schema, document, limits, VALIDATION_ERRORS_MAX)
+    except GraphQLSyntaxError as error:
+        raise InvalidOperation([error]) from None
+    except LimitExceeded as fault:
+        raise InvalidOperation(fault) from None
+    except RecursionError:
+        raise InvalidOperation(too_deep(limits)) from None
+    if errors:
+        raise InvalidOperation(errors)
+    return document
+
+
 class Executor:
     """Executes operations on one schema under the limits."""
 
@@ -122,8 +155,8 @@ class Executor:
         self.limits = limits
         self._metrics = metrics
         self._room = Room(CHARACTERS_MAX)
-        self._documents = Kept[_Checked | InvalidOperation](
-            count_max=KEPT_DOCUMENTS_MAX, characters_max=KEPT_CHARACTERS_MAX
+        self._documents = Kept[str, _Checked | InvalidOperation](
+            count_max=KEPT_DOCUMENTS_MAX, size_max=KEPT_CHARACTERS_MAX, size_of=characters
         )
 
     def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:
@@ -162,16 +195,9 @@ class Executor:
 
     def _checked(self, text: str) -> _Checked | InvalidOperation:
         try:
-            document = parse_limited(text, self.limits)
-            check_document(document, self.limits)
-            errors = validate_limited(self._schema, document, self.limits, VALIDATION_ERRORS_MAX)
-        except GraphQLSyntaxError as error:
-            return InvalidOperation([error])
-        except LimitExceeded as fault:
-            return InvalidOperation(fault)
-        except RecursionError:
-            return InvalidOperation(too_deep(self.limits))
-        return InvalidOperation(errors) if errors else _Checked(document)
+            return _Checked(checked_document(self._schema, text, self.limits))
+        except InvalidOperation as invalid:
+            return InvalidOperation(invalid.errors)  # without its traceback, which would be kept with it
 
     async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
         """Return the result of a query or mutation, within the limit of time."""

@@ -20,14 +20,15 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth import bearer
-from gateway.execution import Answer, GraphQLRequest, InvalidOperation, fault_answer
+from gateway.execution import Answer, InvalidOperation, failure_answer, fault_answer
 from gateway.logs import request_id
+from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State
 from models.proof import proving
 from resolvers.actor import Actor
-from resolvers.fault import Fault, LimitExceeded, Unauthenticated
+from resolvers.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
 from schema.error import reported
-from schema.text import DEFAULT_LOCALE, accepted_locale, sentence
+from schema.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -84,8 +85,8 @@ def _too_large(most: int) -> LimitExceeded:
     return LimitExceeded("body", most=most, setting="CARILLON_LIMIT_BODY")
 
 
-def parameters_of(body: Any) -> GraphQLRequest:
-    """Return the request that a JSON body or the query string describes.
+def parameters_of(body: Any) -> RequestParameters:
+    """Return what a JSON body or the query string asks for.
 
     Raises:
         BadRequest: a parameter is missing or has the wrong type.
@@ -93,21 +94,45 @@ def parameters_of(body: Any) -> GraphQLRequest:
     if isinstance(body, list):
         raise BadRequest(400, "Send one operation at a time; many events go into one recordEvents.")
     if not isinstance(body, dict):
-        raise BadRequest(400, "The body is a JSON object with query, and optionally operationName and variables.")
-    query, name, variables = body.get("query"), body.get("operationName"), body.get("variables")
-    if not isinstance(query, str):
-        raise BadRequest(400, "query is missing, or is no string.")
+        raise BadRequest(400, "The body is a JSON object with query or documentId, and perhaps variables.")
+    name, variables, extensions = body.get("operationName"), body.get("variables"), body.get("extensions")
     if name is not None and not isinstance(name, str):
         raise BadRequest(400, "operationName is a string.")
     if variables is not None and not isinstance(variables, dict):
         raise BadRequest(400, "variables is an object.")
-    extensions = body.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise BadRequest(400, "extensions is an object.")
-    return GraphQLRequest(query, name or None, variables)
+    query, document_id, sha256 = _named(body, (extensions or {}).get("persistedQuery"))
+    return RequestParameters(query, document_id, sha256, name or None, variables)
 
 
-def parameters_of_query(params: QueryParams) -> GraphQLRequest:
+def _named(body: dict[str, Any], persisted: Any) -> tuple[str | None, str | None, str | None]:
+    """Return the text, the documentId and Apollo's hash of a request: a text may come with its hash, no more."""
+    query, document_id, sha256 = body.get("query"), body.get("documentId"), _apollo_hash(persisted)
+    if document_id is not None and (not isinstance(document_id, str) or not document_id):
+        raise BadRequest(400, "documentId is a string, and not empty.")
+    if query == "" and (document_id or sha256):
+        query = None  # clients of graphql-transport-ws cannot leave it out
+    if query is not None and not isinstance(query, str):
+        raise BadRequest(400, "query is no string.")
+    if document_id is not None and (query is not None or sha256 is not None):
+        raise BadRequest(400, "documentId stands for the operation by itself. Leave out query and persistedQuery.")
+    if query is None and document_id is None and sha256 is None:
+        raise BadRequest(400, "query is missing. Send query, or documentId.")
+    return query, document_id, sha256
+
+
+def _apollo_hash(persisted: Any) -> str | None:
+    """Return the hash of Apollo's extension, where there is one."""
+    if persisted is None:
+        return None
+    hash_ = persisted.get("sha256Hash") if isinstance(persisted, dict) and persisted.get("version") == 1 else None
+    if not isinstance(hash_, str) or not hash_:
+        raise BadRequest(400, 'extensions.persistedQuery is {"version": 1, "sha256Hash": "HASH"}.')
+    return hash_
+
+
+def parameters_of_query(params: QueryParams) -> RequestParameters:
     """Return the request of a query string; variables and extensions are JSON in it."""
     body: dict[str, Any] = dict(params)
     for name in ("variables", "extensions"):
@@ -153,11 +178,24 @@ def bad_request(error: BadRequest, kind: str = JSON) -> Response:
     return respond(body, error.status, kind, **error.headers)
 
 
+_STATUS = {
+    Unauthenticated.code: 401,
+    Forbidden.code: 403,
+    DocumentUnknown.code: 404,
+    Unavailable.code: 503,
+}
+
+
 def fault_status(fault: Fault) -> int:
     """Return the status of a request that a fault kept from running at all."""
     if isinstance(fault, LimitExceeded):
         return {"body": 413, "sockets": 429}.get(fault.limit, 400)
-    return {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "UNAVAILABLE": 503}.get(fault.code, 400)
+    return _STATUS.get(fault.code, 400)
+
+
+def invalid_status(invalid: InvalidOperation) -> int:
+    """Return the status of a request whose operation cannot be executed."""
+    return fault_status(invalid.errors) if isinstance(invalid.errors, Fault) else _STATUS.get(invalid.code, 400)
 
 
 def fault_response(fault: Fault, locale: str | None, kind: str = JSON) -> Response:
@@ -227,15 +265,12 @@ class GraphQLHttp:
         except BadRequest as error:
             response = bad_request(error, kind)
         except InvalidOperation as error:
-            status = fault_status(error.errors) if isinstance(error.errors, Fault) else 400
-            response = respond(error.answer(asked.locale or DEFAULT_LOCALE), status if kind != JSON else 200, kind)
+            status = invalid_status(error) if kind != JSON else 200
+            response = respond(error.answer(asked.locale or DEFAULT_LOCALE), status, kind)
         except Fault as fault:
             response = fault_response(fault, asked.locale, kind)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            failure = reported(error)
-            message = sentence("faults", "internal", asked.locale or DEFAULT_LOCALE, {"id": failure})
-            body = {"errors": [{"message": message, "extensions": {"code": "INTERNAL", "id": failure}}]}
-            response = respond(body, 500, kind)
+            response = respond(failure_answer(reported(error), asked.locale or DEFAULT_LOCALE), 500, kind)
         response.raw_headers.append((b"x-request-id", id_.encode("latin-1")))
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body", "body": response.body})
@@ -256,7 +291,7 @@ class GraphQLHttp:
         if known is not None:
             state.metrics.count_kept(known.name, "http", perf_counter() - started)
             return _sent(known.body, asked, kind)
-        operation = state.executor.prepare(_parameters(asked, text), streamed=False)
+        operation = state.operations.prepare(_parameters(asked, text), actor, streamed=False)
         if asked.method != "POST" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
         context, turn = state.context(actor, asked.locale, asked.channel, asked.address), state.answers.turn
@@ -282,7 +317,7 @@ def _who(actor: Actor) -> tuple[str | None, ...]:
     return actor.role, actor.programme, actor.subject, actor.member, actor.session
 
 
-def _parameters(asked: _Asked, text: bytes) -> GraphQLRequest:
+def _parameters(asked: _Asked, text: bytes) -> RequestParameters:
     if asked.method != "POST":
         return parameters_of_query(QueryParams(text))
     return parameters_of(parsed_json(text, "The body"))
@@ -318,11 +353,11 @@ def _sent(body: bytes, asked: _Asked, kind: str) -> Response:
         return _response(body, 200, kind)
     tag = f'"{blake2b(body, digest_size=16, person=kind[-16:].encode()).hexdigest()}"'
     headers = {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
-    if asked.none_match is not None and (asked.none_match.strip() == "*" or tag in _tags(asked.none_match)):
+    if asked.none_match is not None and (asked.none_match.strip() == "*" or tag in tags(asked.none_match)):
         return Response(None, 304, headers)
     return _response(body, 200, kind, **headers)
 
 
-def _tags(none_match: str) -> list[str]:
+def tags(none_match: str) -> list[str]:
     """Return the tags of an If-None-Match header; they are compared weakly (RFC 9110, 13.1.2)."""
     return [tag.strip().removeprefix("W/") for tag in none_match.split(",")]

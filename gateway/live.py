@@ -25,7 +25,7 @@ from graphql import FieldNode, FragmentDefinitionNode, Node, Visitor, visit
 from graphql.language import VariableNode
 
 from gateway.execution import Answer, Executor, Operation, cancelled
-from gateway.kept import Kept
+from gateway.kept import Kept, characters
 from gateway.metrics import Metrics
 from models.hub import BACKLOG_MAX
 from resolvers.context import Context
@@ -295,8 +295,8 @@ class Live:
     metrics: Metrics
     _lines: dict[_Key, _Line] = field(default_factory=dict)
     _ending: set[asyncio.Task[None]] = field(default_factory=set)
-    _reaching: Kept[frozenset[str]] = field(
-        default_factory=lambda: Kept(count_max=KEPT_DOCUMENTS_MAX, characters_max=KEPT_CHARACTERS_MAX)
+    _reaching: Kept[str, frozenset[str]] = field(
+        default_factory=lambda: Kept(count_max=KEPT_DOCUMENTS_MAX, size_max=KEPT_CHARACTERS_MAX, size_of=characters)
     )
 
     async def begin(self, operation: Operation, context: Context, follower: Follower) -> AsyncGenerator[Told, None]:

@@ -62,9 +62,16 @@ class Metrics:
             "Updates executed, each once for all who are told the same",
             registry=self.registry,
         )
+        self.documents = Counter(
+            "carillon_documents",
+            "Operations asked for and not answered from memory, by what stood for them",
+            ["how"],
+            registry=self.registry,
+        )
         self._names: set[str] = set()
         self._observed: dict[str, Histogram] = {}
         self._counted: dict[tuple[str, str], Counter] = {}
+        self._documents: dict[str, Counter] = {}
 
     def operation_label(self, name: str | None) -> str:
         """Return the label of an operation; past OPERATION_NAMES_MAX different names, the rest is `other`."""
@@ -92,6 +99,13 @@ class Metrics:
         """Count an operation whose answer was kept and still held."""
         self.kept.inc()
         self.count_operation(name, transport, "ok", seconds)
+
+    def count_document(self, how: str) -> None:
+        """Count an operation by what stood for it: registered, remembered, text, own_text; unknown or refused."""
+        counted = self._documents.get(how)
+        if counted is None:
+            counted = self._documents[how] = self.documents.labels(how)
+        counted.inc()
 
     def on_group(self, size: int, seconds: float) -> None:
         """Count a committed group."""

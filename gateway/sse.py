@@ -22,7 +22,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.clock import now
-from gateway.execution import GraphQLRequest, InvalidOperation, Operation, cancelled, fault_answer
+from gateway.execution import InvalidOperation, Operation, cancelled, failure_answer, fault_answer
 from gateway.http import (
     BadRequest,
     actor_of_request,
@@ -36,12 +36,13 @@ from gateway.http import (
 )
 from gateway.live import Failure
 from gateway.logs import request_id
+from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
 from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
 from schema.error import reported
-from schema.text import DEFAULT_LOCALE, sentence
+from schema.text import DEFAULT_LOCALE
 
 KEEP_ALIVE_SECONDS = 12
 RESERVED_SECONDS = 30
@@ -134,7 +135,7 @@ class GraphQLStream:
             raise BadRequest(415, "Send the body with Content-Type: application/json.")
         return parsed_json(await limited_body(request, self._state.limits.body), "The body")
 
-    async def _parameters(self, request: Request) -> GraphQLRequest:
+    async def _parameters(self, request: Request) -> RequestParameters:
         if request.method == "GET":
             return parameters_of_query(request.query_params)
         return parameters_of(await self._body(request))
@@ -153,11 +154,11 @@ class GraphQLStream:
         task.add_done_callback(self._ending.discard)
 
     def _answers(
-        self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
+        self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
     ) -> AsyncGenerator[bytes, None]:
         """Give the results of an operation as JSON; what is wrong with it is its only result."""
         try:
-            operation = self._state.executor.prepare(parameters)
+            operation = self._state.operations.prepare(parameters, actor)
         except InvalidOperation as error:
             return _once(orjson.dumps(error.answer(locale or DEFAULT_LOCALE)))
         if request.method == "GET" and operation.type is OperationType.MUTATION:
@@ -169,7 +170,7 @@ class GraphQLStream:
     # Distinct connections
 
     def _stream_one(
-        self, request: Request, parameters: GraphQLRequest, actor: Actor | None, locale: str | None
+        self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
     ) -> Response:
         answers = self._answers(request, parameters, actor, locale)
         expired = fault_answer(Unauthenticated("token_expired"), locale or DEFAULT_LOCALE)
@@ -189,9 +190,8 @@ class GraphQLStream:
         except Fault as fault:
             yield orjson.dumps(fault_answer(fault, locale))
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            failure = error.id if isinstance(error, Failure) else reported(error)
-            words = sentence("faults", "internal", locale, {"id": failure})
-            yield orjson.dumps({"errors": [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]})
+            id_ = error.id if isinstance(error, Failure) else reported(error)
+            yield orjson.dumps(failure_answer(id_, locale))
 
     async def _bounded(
         self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""

@@ -12,6 +12,7 @@ from gateway.config import Limits, Settings
 from gateway.execution import Executor
 from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.operations import Operations
 from gateway.token_watch import TokenWatch
 from loyalty.event import Channel
 from resolvers.actor import Actor
@@ -68,6 +69,7 @@ class State:
     tokens: TokenWatch
     services: Services
     executor: Executor
+    operations: Operations
     connections: Connections
     live: Live
     answers: Answers

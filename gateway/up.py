@@ -23,8 +23,10 @@ from gateway.app import Development, Gateway, running_services
 from gateway.auth import KEY_FILE, DevelopmentKey, JwksVerifier, Verifier
 from gateway.clock import now
 from gateway.config import InvalidSettings, Limits, Settings
-from gateway.development import issue
+from gateway.development import RICHEST_FIRST, issue
+from gateway.fields import compilable_schema
 from gateway.logs import configure_logs
+from gateway.manifest import read_manifest
 from gateway.metrics import Metrics
 from gateway.progress import progress_bar
 from gateway.server import Server, listen
@@ -45,6 +47,14 @@ DEMO_POOL = "cinema"
 DEMO_CODES = 500
 TOKEN_TTL = timedelta(hours=12)
 READY_QUERY = "{ me { number status { tier { name } next { missing } } points { available } } }"
+
+WHERE = (
+    ("Website", "/site/"),
+    ("App", "/app/"),
+    ("Tablet", "/kiosk/"),
+    ("Playground", "/playground/"),
+    ("API", "/graphql"),
+)
 
 log = structlog.get_logger(__name__)
 
@@ -111,13 +121,14 @@ def serve(url: str, settings: Settings, limits: Limits) -> None:
     """Serve the API until a signal.
 
     Raises:
-        InvalidSettings: tokens could not be verified.
+        InvalidSettings: tokens could not be verified, or registered operations not be executed.
         PortTaken: another program listens there.
         DatabaseUnavailable: MongoDB cannot be reached.
         NotAReplicaSet: it can, and is no replica set.
         WorkersFell: there are to be several workers, and they end as soon as they are started.
     """
     verifier_of(settings)
+    read_manifest(settings, limits, compilable_schema())
     asyncio.run(_check(url, settings))
     sock = listen(settings.host, settings.port)
     log.info("listening", address="{}:{}".format(*sock.getsockname()[:2]), workers=settings.workers)
@@ -134,8 +145,14 @@ def _work(url: str, settings: Settings, limits: Limits, sock: socket.socket, met
 
 
 def _serve(url: str, settings: Settings, limits: Limits, sock: socket.socket, metrics: Metrics) -> None:
-    verifier = verifier_of(settings)
-    gateway = Gateway(url=url, settings=settings, limits=limits, verifier=verifier, metrics=metrics)
+    gateway = Gateway(
+        url=url,
+        settings=settings,
+        limits=limits,
+        verifier=verifier_of(settings),
+        manifest=read_manifest(settings, limits, compilable_schema()),
+        metrics=metrics,
+    )
     _run(gateway, settings, limits, sock)
 
 
@@ -143,18 +160,25 @@ def up(settings: Settings, limits: Limits, *, households: int | None, fresh: boo
     """Start everything on this machine and serve until a signal.
 
     Raises:
+        InvalidSettings: registered operations could not be executed.
         DataDirectoryInUse: another `carillon` works on the directory.
         PortTaken: another program listens on the port.
         EmbeddedServerError: the embedded MongoDB cannot run here, or ended by itself; says what to do.
     """
     signal.signal(signal.SIGTERM, _leave)
     directory = settings.directory()
+    manifest = read_manifest(settings, limits, compilable_schema())
     sock = listen(settings.host, settings.port)
     key = DevelopmentKey.load(directory)
     with _own_database(settings, console, fresh=fresh) as url:
         welcome = asyncio.run(_prepare(url, settings, limits, key, households=households, console=console))
         gateway = Gateway(
-            url=url, settings=settings, limits=limits, verifier=key, development=Development(key, PROGRAMME)
+            url=url,
+            settings=settings,
+            limits=limits,
+            verifier=key,
+            manifest=manifest,
+            development=Development(key, PROGRAMME),
         )
         greet(console, "http://{}:{}".format(*sock.getsockname()[:2]), welcome, directory)
         _run(gateway, settings, limits, sock)
@@ -193,9 +217,7 @@ async def _prepare(
             await ensure_programme(services)
             await _import(services, households, console)
             await load_codes(database, PROGRAMME, DEMO_POOL, (f"DEMO-{number:04d}" for number in range(DEMO_CODES)))
-            # Whoever has most to spend has most to see: offers, rewards within reach, a history.
-            richest = [("balances.available", -1), ("_id", 1)]
-            first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=richest)
+            first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=RICHEST_FIRST)
             number = first["number"] if first else None
             tokens = {
                 role: await issue(
@@ -231,7 +253,9 @@ async def _import(services: Services, households: int | None, console: Console) 
 
 def greet(console: Console, address: str, welcome: Welcome, directory: Path) -> None:
     """Print where everything is, a token for each role, and a query that is ready to send."""
-    console.print(f"\n[bold]Carillon is up.[/bold]  Playground: [bold]{address}/[/bold]   API: {address}/graphql")
+    console.print(f"\n[bold]Carillon is up.[/bold]  See it all at [bold]{address}/[/bold]")
+    for what, path in WHERE:
+        console.print(f"{what:<12}{address}{path}")
     console.print(f"Data, development key and MongoDB's log are in {directory}.\n", style="dim")
     for role, token in welcome.tokens.items():
         whose = f" (member {welcome.number})" if role is Role.MEMBER else ""

@@ -20,16 +20,17 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.auth import bearer
 from gateway.clock import now
-from gateway.execution import GraphQLRequest, InvalidOperation, cancelled, fault_answer
+from gateway.execution import InvalidOperation, cancelled, failure_answer, fault_answer
 from gateway.frames import text_frame, write_frames_of
 from gateway.http import BadRequest, parameters_of
 from gateway.live import Batch, Failure, Follower, Told
 from gateway.logs import request_id
+from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded
 from schema.error import reported
-from schema.text import DEFAULT_LOCALE, accepted_locale, sentence
+from schema.text import DEFAULT_LOCALE, accepted_locale
 
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS = 5
@@ -306,7 +307,7 @@ class _Session:
     async def _subscribe(self, message: dict[str, Any]) -> None:
         id_ = self._id(message)
         try:
-            request = parameters_of(message.get("payload"))
+            parameters = parameters_of(message.get("payload"))
         except BadRequest as error:
             raise _Close(BAD_MESSAGE, error.message) from None
         if id_ in self._operations:
@@ -316,7 +317,7 @@ class _Session:
             await self._refuse(id_, LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS"))
             return
         operation = self._operations[id_] = _Operation(self, id_)
-        operation.run(self._results(operation, request))
+        operation.run(self._results(operation, parameters))
 
     async def _complete(self, message: dict[str, Any]) -> None:
         operation = self._operations.pop(self._id(message), None)
@@ -338,19 +339,18 @@ class _Session:
             await self._refuse(id_, fault)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
             failure = error.id if isinstance(error, Failure) else reported(error)
-            words = sentence("faults", "internal", self._spoken(), {"id": failure})
-            body = [{"message": words, "extensions": {"code": "INTERNAL", "id": failure}}]
-            await self.send({"id": id_, "type": "error", "payload": body})
+            payload = failure_answer(failure, self._spoken())["errors"]
+            await self.send({"id": id_, "type": "error", "payload": payload})
         if operation.follower is not None:
             operation.follower.leave()
         if self._operations.get(id_) is operation:
             del self._operations[id_]
         return True
 
-    async def _results(self, running: _Operation, request: GraphQLRequest) -> bool | None:
+    async def _results(self, running: _Operation, parameters: RequestParameters) -> bool | None:
         """Send results; False where the last one was an error, None where more come through the follower."""
         executor = self._state.executor
-        operation = executor.prepare(request)
+        operation = self._state.operations.prepare(parameters, self._actor)
         client = self._scope.get("client")
         context = self._state.context(self._actor, self._locale, self._channel, client[0] if client else None)
         if operation.type is not OperationType.SUBSCRIPTION:

@@ -175,6 +175,12 @@ class CompleteJourney:
         names = zip(*(table.column(column).to_pylist() for column in columns), strict=True)
         return dict(zip(table.column("product_id").to_pylist(), names, strict=True))
 
+    def product_types(self) -> dict[int, str]:
+        """Return what each product is, in the data's own words and capitals, where it says so."""
+        table = self._table("products", ["product_id", "product_type"])
+        kinds = zip(table.column("product_id").to_pylist(), table.column("product_type").to_pylist(), strict=True)
+        return {product: kind for product, kind in kinds if kind}
+
     def _products(self) -> Products:
         products = self._table("products", ["product_id", "product_category", "brand"])
         names = zip(products.column("product_category").to_pylist(), products.column("brand").to_pylist(), strict=True)

@@ -5,7 +5,7 @@ was made of is noted (`models/proof.py`), and whether it holds is asked in the s
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, wraps
@@ -199,6 +199,14 @@ class Reader:
         # Whom an identity stands for changes, if ever, together with that member: its version proves both.
         return member
 
+    async def members_by(self, programme: str, identities: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Return the ids of the members that some identities (kind and value) stand for, read at once."""
+        keys = [identity_key(programme, kind, value) for kind, value in identities]
+        found = await self._identities.load_many(keys)
+        if None in found:
+            note_once()
+        return found
+
     @finished
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
         """Return what is kept under a key that was counted, as it is stored; None where it never was."""
@@ -225,11 +233,9 @@ class Reader:
         ids = {counter: _counter_id(programme, counter) for counter in counters}
         if not ids:
             return {}
-        counts = await self._counted(tuple(ids.values()))
+        wanted = tuple(ids.values())
+        counts = self._counts(wanted, await self._counters.load(wanted))
         return dict(zip(ids, counts, strict=True))
-
-    async def _counted(self, ids: Ids) -> tuple[int, ...]:
-        return self._counts(ids, await self._counters.load(ids))
 
     @staticmethod
     def _counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:

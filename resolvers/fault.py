@@ -32,6 +32,12 @@ class BadInput(Fault):
     code = "BAD_USER_INPUT"
 
 
+class DocumentUnknown(Fault):
+    """An operation is named that is not known here; the code is the one that Apollo's clients know."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+
 class LimitExceeded(Fault):
     """A limit of this installation; `limit` names it, `most` is its value, `setting` is where operators change it."""
 

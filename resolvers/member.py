@@ -10,7 +10,6 @@ from loyalty.decide import Settle
 from loyalty.ledger import Cause
 from loyalty.number import is_number
 from models import committer
-from models.key import identity_key
 from models.proof import note_once
 from models.request import Committed, Outcome, Request
 from models.snapshot import Snapshot
@@ -169,15 +168,10 @@ async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
 
 async def load_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
     """Return the ids of many members, looked up at once."""
-    if len(keys) == 1:
-        return [await find(context, keys[0])]
     programme = context.require_actor().programme
-    said = [_normal(key) if key.kind != "id" else None for key in keys]
-    ids = [identity_key(programme, key.kind, value) if value else "" for key, value in zip(keys, said, strict=True)]
-    known: dict[str, str] = {}
-    wanted = {id_ for id_ in ids if id_}
-    if wanted:
-        query = {"_id": {"$in": [*wanted]}}
-        found = await answered(context.services.database.identities.find(query, {"member": 1}).to_list())
-        known = {document["_id"]: document["member"] for document in found}
-    return [key.value if key.kind == "id" else known.get(id_) for key, id_ in zip(keys, ids, strict=True)]
+    said = {key: value for key in keys if key.kind != "id" and (value := _normal(key)) is not None}
+    found = await answered(
+        context.services.reader.members_by(programme, [(key.kind, value) for key, value in said.items()])
+    )
+    known = dict(zip(said, found, strict=True))
+    return [key.value if key.kind == "id" else known.get(key) for key in keys]

@@ -90,27 +90,28 @@ def _direct(definition: GraphQLField, guard: Guard | None) -> Direct:
 
 def _resolver(direct: Direct) -> Callable[..., Any]:
     """Return what graphql-core calls for a field."""
-    name, function, guard = direct.name, direct.function, direct.guard
-    if function is None:
-
-        def read(source: Any, info: GraphQLResolveInfo[Any]) -> Any:
-            if guard is not None:
-                guard(info.context)
-            return getattr(source, name)
-
-        return read
-    if iscoroutinefunction(function):
-
-        async def resolve_async(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-            if guard is not None:
-                guard(info.context)
-            return await (function(source, info, **arguments) if direct.takes_info else function(source, **arguments))
-
-        return resolve_async
-
-    def resolve(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
-        if guard is not None:
+    call, guard = _call(direct), direct.guard
+    if guard is None:
+        return call
+    if iscoroutinefunction(direct.function):
+        # What refuses a field that waits is told when it is waited for: its neighbours are executed as well.
+        async def guarded_async(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
             guard(info.context)
-        return function(source, info, **arguments) if direct.takes_info else function(source, **arguments)
+            return await call(source, info, **arguments)
 
-    return resolve
+        return guarded_async
+
+    def guarded(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
+        guard(info.context)
+        return call(source, info, **arguments)
+
+    return guarded
+
+
+def _call(direct: Direct) -> Callable[..., Any]:
+    name, function = direct.name, direct.function
+    if function is None:
+        return lambda source, _info: getattr(source, name)
+    if direct.takes_info:
+        return function
+    return lambda source, _info, **arguments: function(source, **arguments)

@@ -70,6 +70,14 @@ def fault_extensions(fault: Fault) -> dict[str, Any]:
     return extensions
 
 
+def failure(id_: str, locale: str) -> dict[str, Any]:
+    """Return something that went wrong on our side, as it is sent: the id by which the log has the rest."""
+    return {
+        "message": sentence("faults", "internal", locale, {"id": id_}),
+        "extensions": {"code": "INTERNAL", "id": id_},
+    }
+
+
 def formatted(error: GraphQLError, locale: str) -> dict[str, Any]:
     """Return an error as it is sent: known faults in words, wrong operations as they are, the rest as an id."""
     original = error.original_error
@@ -83,9 +91,7 @@ def formatted(error: GraphQLError, locale: str) -> dict[str, Any]:
         sent["message"] = error.message
         sent["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
     else:
-        id_ = reported(original, path=error.path)
-        sent["message"] = sentence("faults", "internal", locale, {"id": id_})
-        sent["extensions"] = {"code": "INTERNAL", "id": id_}
+        sent |= failure(reported(original, path=error.path), locale)
     if error.locations:
         sent["locations"] = [location.formatted for location in error.locations]
     if error.path is not None:

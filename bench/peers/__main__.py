@@ -1,22 +1,17 @@
 """`python -m bench.peers`: Carillon and its peers on the same members; table, JSON and plots go to bench/results/."""
 
 import argparse
-import asyncio
-import resource
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
-import uvloop
-
 from bench import events
 from bench.comparison import markdown, write
-from bench.http import BenchError
 from bench.measure import COLD, TURNS, WARM, Bench, Load, Measured
 from bench.members import PROTOTYPES
 from bench.mixed import MIXED, ZIPF
-from bench.processes import Stolen, leave_in_order
+from bench.processes import Stolen, run_bench
 from bench.reads import READS
 from bench.report import machine_of
 from bench.servers import CARILLON_KEY, KINDS, running
@@ -85,7 +80,6 @@ async def _compare(world: World, asked: argparse.Namespace, some: list[Load], *,
 async def bench(asked: argparse.Namespace) -> None:
     """Start everything, measure, and report."""
     require_wrk()
-    leave_in_order()
     measured: list[Measured] = []
     told, counted = "", dict[str, Any]()
     async with running_world(asked.members, usual=asked.prototypes) as world:
@@ -112,17 +106,7 @@ async def bench(asked: argparse.Namespace) -> None:
 
 def main() -> int:
     """Return 0, or 1 where an answer was wrong."""
-    asked = arguments()
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    try:
-        uvloop.run(bench(asked))
-    except (BenchError, OSError) as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        return 130
-    return 0
+    return run_bench(bench(arguments()))
 
 
 if __name__ == "__main__":

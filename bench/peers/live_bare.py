@@ -7,14 +7,14 @@ as an update. `python -m bench.peers.live_bare`.
 import asyncio
 import base64
 import os
-import socket
 from collections import defaultdict
 from typing import Any
 
 import orjson
-import uvicorn
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
+
+from bench.serving import serve
 
 UPDATE = (
     '{"id":"1","type":"next","payload":{"data":{"memberChanged":{"version":%d,"member":{"status":{"tier":{"name":"Member"}},'
@@ -57,17 +57,5 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     _sends[member].remove(send)
 
 
-def main() -> None:
-    """Serve until a signal."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(4096)
-        print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(
-            app, loop="uvloop", ws="websockets-sansio", ws_per_message_deflate=False, log_level="warning"
-        )
-        uvicorn.Server(config).run(sockets=[sock])
-
-
 if __name__ == "__main__":
-    main()
+    serve(app)

@@ -5,7 +5,6 @@ One change stream for the process, as Carillon and the Node peer have. `python -
 
 import asyncio
 import os
-import socket
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -14,12 +13,13 @@ from typing import Any, Self
 import jwt
 import orjson
 import strawberry
-import uvicorn
 from pymongo import AsyncMongoClient
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from strawberry.asgi import GraphQL
 from strawberry.types import Info
+
+from bench.serving import serve
 
 WORDS = orjson.loads(os.environ["WORDS"])
 _client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(os.environ["MONGODB_URL"], tz_aware=True)
@@ -153,15 +153,7 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
 def main() -> None:
     """Serve until a signal."""
     schema = strawberry.Schema(query=Query, subscription=Subscription)
-    app = Starlette(lifespan=_lifespan, routes=[WebSocketRoute("/graphql", GraphQL[Any, None](schema))])
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        sock.listen(4096)
-        print(f"listening on 127.0.0.1:{sock.getsockname()[1]}", flush=True)
-        config = uvicorn.Config(
-            app, loop="uvloop", ws="websockets-sansio", ws_per_message_deflate=False, log_level="warning"
-        )
-        uvicorn.Server(config).run(sockets=[sock])
+    serve(Starlette(lifespan=_lifespan, routes=[WebSocketRoute("/graphql", GraphQL[Any, None](schema))]))
 
 
 if __name__ == "__main__":

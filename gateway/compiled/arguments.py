@@ -54,12 +54,13 @@ def call_arguments(
         return ""
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
     used = {name: value for name, value in given.items() if any(variables_in(value))}
-    if any(iskeyword(argument.out_name or name) for name, argument in definition.args.items()):
-        add(f"g = x.arguments({place_name})")
-        return ", **g"
     constants = _constants(place, frozenset(used))
     types = {one.variable.name.value: one for one in variables}
-    if constants is None or not all(_is_direct(value, definition.args[name], types) for name, value in used.items()):
+    if (
+        constants is None
+        or any(iskeyword(argument.out_name or name) for name, argument in definition.args.items())
+        or not all(_is_direct(value, definition.args[name], types) for name, value in used.items())
+    ):
         add(f"g = x.arguments({place_name})")
         return ", **g"
     text = "".join(f", {name}={bind('constant', value)}" for name, value in constants.items())

@@ -5,10 +5,11 @@ text `b` is the value at hand, `a0`, `a1` … are completed fields, `w` is what 
 that may not be null is at work, so that the one handler around them knows whose error it has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 from graphql import (
     FieldNode,
@@ -24,6 +25,7 @@ from graphql import (
     GraphQLOutputType,
     GraphQLString,
     OperationType,
+    get_named_type,
     is_abstract_type,
     is_leaf_type,
     is_object_type,
@@ -123,20 +125,18 @@ class Compiler:
         exec(compile(source, f"<operation {operation.name.value if operation.name else ''}>", "exec"), self._names)  # noqa: S102 - names in the text are the schema's and Python's own; values are bound
         return self._names[name]
 
-    def _bind(self, hint: str, value: Any) -> str:
+    def bind(self, hint: str, value: Any) -> str:
         """Give a value a name in the text."""
         name = f"{hint}{len(self._names)}"
         self._names[name] = value
         return name
 
-    def _write(self, name: str, lines: Lines) -> None:
-        self._names.setdefault(name, None)
+    def _write(self, lines: Lines) -> None:
         self._text += [*lines.text, ""]
 
     def _name(self, hint: str) -> str:
-        name = f"{hint}{len(self._names)}"
-        self._names[name] = None
-        return name
+        """Return the name of a function that is still to be written."""
+        return self.bind(hint, None)
 
     # Objects
 
@@ -160,7 +160,7 @@ class Compiler:
         told = _told_of(kind)
         if told is None or told.kept_in is None or not selection.plain:
             return selection
-        name, key = self._name("kept"), self._bind("K", object())
+        name, key = self._name("kept"), self.bind("K", object())
         lines = Lines()
         lines.add(f"def {name}(v, p, x):")
         with lines:
@@ -175,7 +175,7 @@ class Compiler:
                 f"        v.{told.kept_in}[{key}] = found",
                 "return found",
             )
-        self._write(name, lines)
+        self._write(lines)
         return Selection(name, awaits=False, plain=True)
 
     def _function(self, kind: GraphQLObjectType, groups: GroupedFieldSet, *, serial: bool = False) -> Selection:
@@ -187,7 +187,7 @@ class Compiler:
         awaits = serial or any(field.awaits for field in fields)
         name, lines = self._name("serial" if serial else "select"), Lines()
         strict = any(not field.nullable for field in fields if not field.constant)
-        places = self._bind("PLACES", tuple(field.place for field in fields))
+        places = self.bind("PLACES", tuple(field.place for field in fields))
         lines.add(f"{'async ' if serial else ''}def {name}(v, p, x):")
         with lines:
             if awaits and not serial:
@@ -210,7 +210,7 @@ class Compiler:
                 lines.add(f"return x.gathered({answer}, w) if w else {answer}")
             else:
                 lines.add(f"return {answer}")
-        self._write(name, lines)
+        self._write(lines)
         return Selection(name, awaits=awaits, plain=all(field.plain for field in fields))
 
     # Values
@@ -241,10 +241,10 @@ class Compiler:
 
     def _leaf(self, lines: Lines, kind: GraphQLLeafType, place: str, *, nullable: bool, trusted: bool) -> None:
         message = None if nullable else self._names[place].null_message
-        complete = self._bind("leaf", leaf_function(kind, message, trusted=trusted))
+        complete = self.bind("leaf", leaf_function(kind, message, trusted=trusted))
         as_it_is = _AS_IT_IS.get(kind)  # type: ignore[arg-type]
         if isinstance(kind, GraphQLEnumType):
-            known = self._bind("known", self._names[complete].known)
+            known = self.bind("known", self._names[complete].known)
             lines.add(f"c = {known}.get(b.__class__)", "c = c.get(b) if c is not None else None")
             lines.add(f"b = c if c is not None else {complete}(b)")
             return
@@ -267,7 +267,7 @@ class Compiler:
         nullable: bool,
         trusted: bool,
     ) -> "Completion":
-        listed = self._bind("listed", list_function(self._names[place], nullable=nullable))
+        listed = self.bind("listed", list_function(self._names[place], nullable=nullable))
         lines.add(f"if b.__class__ is not list and b.__class__ is not tuple: b = {listed}(b)")
         item, completion = self._item(kind, place, details, trusted=trusted)
         if nullable:
@@ -286,22 +286,12 @@ class Compiler:
         name, lines = self._name("item"), Lines()
         nullable = not isinstance(kind, GraphQLNonNull)
         lines.add(f"def {name}(b, p, x):")
-        with lines:
-            lines.add("try:")
-            with lines:
-                completion = self.completion(lines, kind, place, "p", details, trusted=trusted)
-                if completion.awaits:
-                    lines.add(
-                        f"if b.__class__ is CoroutineType: return x.completed(b, {place}, p, nullable={nullable})"
-                    )
-                lines.add("return b")
-            lines.add("except Exception as error:")
-            with lines:
-                if nullable:
-                    lines.add(f"return x.caught(error, {place}, p)")
-                else:
-                    lines.add(f"raise x.located(error, {place}, p) from error")
-        self._write(name, lines)
+        with lines, _caught(lines, place, nullable=nullable):
+            completion = self.completion(lines, kind, place, "p", details, trusted=trusted)
+            if completion.awaits:
+                lines.add(f"if b.__class__ is CoroutineType: return x.completed(b, {place}, p, nullable={nullable})")
+            lines.add("return b")
+        self._write(lines)
         shortcut = ""
         inner = kind if nullable else kind.of_type  # type: ignore[union-attr]
         if not nullable and is_object_type(inner) and not completion.awaits:
@@ -309,7 +299,7 @@ class Compiler:
             if told is not None:
                 selection = self._selection(inner, details)
                 shortcut = (
-                    f"{selection.name}(e, (q, i), x) if e.__class__ is {self._bind('Class', told.python_class)} else "
+                    f"{selection.name}(e, (q, i), x) if e.__class__ is {self.bind('Class', told.python_class)} else "
                 )
         elif inner in _TEXTS:
             shortcut = "e if e.__class__ is str else "
@@ -329,7 +319,7 @@ class Compiler:
         checked = self._checked(kind, selection, place, nullable=nullable)
         told = _told_of(kind)
         if told is not None:
-            known = self._bind("Class", told.python_class)
+            known = self.bind("Class", told.python_class)
             call = f"{selection.name}(b, {path}, x) if b.__class__ is {known} else {checked}(b, {path}, x)"
         else:
             call = f"{checked}(b, {path}, x)"
@@ -343,9 +333,9 @@ class Compiler:
         with lines:
             self._null(lines, place, nullable=nullable)
             if kind.is_type_of is not None:
-                lines.add(f"x.checked({self._bind('Type', kind)}, b, {place}, p)")
+                lines.add(f"x.checked({self.bind('Type', kind)}, b, {place}, p)")
             lines.add(f"return {selection.name}(b, p, x)")
-        self._write(name, lines)
+        self._write(lines)
         return name
 
     def _null(self, lines: Lines, place: str, *, nullable: bool) -> None:
@@ -363,33 +353,25 @@ class Compiler:
     ) -> "Completion":
         """Write how a value is completed whose type is known only when it is there."""
         possible = [(one, self._selection(one, details)) for one in self._schema.get_possible_types(kind)]
-        by_name = self._bind("by_name", {})
-        by_class = self._bind("by_class", {})
+        by_name = self.bind("by_name", {})
+        by_class = self.bind("by_class", {})
         name, choice = self._name("abstract"), Lines()
         choice.add(f"def {name}(b, p, x):")
         with choice:
             choice.add(f"known = {by_class}.get(b.__class__)", "if known is not None: return known(b, p, x)")
             self._null(choice, place, nullable=nullable)
-            choice.add(f"return {by_name}[x.runtime_type({self._bind('Type', kind)}, b, {place}, p)](b, p, x)")
-        self._write(name, choice)
+            choice.add(f"return {by_name}[x.runtime_type({self.bind('Type', kind)}, b, {place}, p)](b, p, x)")
+        self._write(choice)
         for one, selection in possible:
             told = _told_of(one)
             if told is not None:
-                self._text.append(f"{by_class}[{self._bind('Class', told.python_class)}] = {selection.name}")
+                self._text.append(f"{by_class}[{self.bind('Class', told.python_class)}] = {selection.name}")
             checked = self._checked(one, selection, place, nullable=nullable)
             self._text.append(f"{by_name}[{one.name!r}] = {checked}")
         lines.add(f"b = {name}(b, {path}, x)" + (" if b is not None else None" if nullable else ""))
         return Completion(awaits=any(selection.awaits for _, selection in possible))
 
     # Fields
-
-    def place(self, place: Place) -> str:
-        """Give a place a name in the text."""
-        return self._bind("P", place)
-
-    def bind(self, hint: str, value: Any) -> str:
-        """Give a value a name in the text."""
-        return self._bind(hint, value)
 
     def get_field(self, kind: GraphQLObjectType, name: str) -> GraphQLField:
         """Return the definition of a field.
@@ -408,39 +390,27 @@ class Compiler:
         """Write the coroutine function that waits for a field's value and completes it; `p` is the field's path."""
         name, lines = self._name("awaited"), Lines()
         lines.add(f"async def {name}(b, p, x):")
-        with lines:
-            lines.add("try:")
-            with lines:
-                lines.add("b = await b")
-                completion = self.completion(lines, kind, place, "p", details, trusted=trusted)
-                if completion.awaits:
-                    lines.add("if b.__class__ is CoroutineType: b = await b")
-                lines.add("return b")
-            lines.add("except Exception as error:")
-            with lines:
-                if nullable:
-                    lines.add(f"return x.caught(error, {place}, p)")
-                else:
-                    lines.add(f"raise x.located(error, {place}, p) from error")
-        self._write(name, lines)
+        with lines, _caught(lines, place, nullable=nullable):
+            lines.add("b = await b")
+            completion = self.completion(lines, kind, place, "p", details, trusted=trusted)
+            if completion.awaits:
+                lines.add("if b.__class__ is CoroutineType: b = await b")
+            lines.add("return b")
+        self._write(lines)
         return name
 
     def is_plain(self, kind: GraphQLOutputType, details: list[FieldDetails]) -> bool:
         """Say whether all below a value is read from plain attributes: of such a selection the answer can be kept."""
-        inner: Any = kind
-        while isinstance(inner, GraphQLNonNull | GraphQLList):
-            inner = inner.of_type
+        inner = get_named_type(kind)
         return is_leaf_type(inner) or (is_object_type(inner) and self._selection(inner, details).plain)
 
     def can_await(self, kind: GraphQLOutputType, details: list[FieldDetails]) -> bool:
         """Say whether completing a value of a type may have to wait for something below."""
-        inner: Any = kind
-        while isinstance(inner, GraphQLNonNull | GraphQLList):
-            inner = inner.of_type
+        inner = get_named_type(kind)
         if is_leaf_type(inner):
             return False
         kinds: Iterable[GraphQLObjectType] = (
-            [inner] if is_object_type(inner) else self._schema.get_possible_types(inner)
+            self._schema.get_possible_types(inner) if is_abstract_type(inner) else [cast("GraphQLObjectType", inner)]
         )
         return any(self._selection(one, details).awaits for one in kinds)
 
@@ -475,6 +445,7 @@ class _Field:
         self.constant = repr(parent.name) if self._node.name.value == "__typename" else None
         self.result = self.constant or f"a{number}"
         self._read = None if self.constant else _how_to_read(definition)
+        self._trusted = self._read is not None
         self._guard = getattr(self._read, "guard", None)
         if self._guard is not None:
             compiler.guards[self._guard] = None
@@ -498,7 +469,7 @@ class _Field:
         """Write how the field is resolved and completed into `a…`, or begun and added to what is waited for."""
         if self.constant is not None:
             return
-        place = self._compiler.place(self.place)
+        place = self._compiler.bind("P", self.place)
         if not self.nullable:
             lines.add(f"k = {self._number}")
             self._resolve(lines, place, serial=serial)
@@ -531,13 +502,11 @@ class _Field:
         lines.add("b = await b" if serial else f"w.append(({self.key!r}, b))")
 
     def _awaited(self, place: str) -> str:
-        trusted = self._read is not None
-        return self._compiler.awaited(self._kind, place, self._details, nullable=self.nullable, trusted=trusted)
+        return self._compiler.awaited(self._kind, place, self._details, nullable=self.nullable, trusted=self._trusted)
 
     def _complete(self, lines: Lines, place: str, *, serial: bool) -> None:
-        trusted = self._read is not None
         completion = self._compiler.completion(
-            lines, self._kind, place, f"(p, {place})", self._details, trusted=trusted
+            lines, self._kind, place, f"(p, {place})", self._details, trusted=self._trusted
         )
         if completion.awaits:
             lines.add("if b.__class__ is CoroutineType:")
@@ -584,6 +553,19 @@ def _how_to_read(definition: GraphQLField) -> Attribute | Method | None:
 def _told_of(kind: Any) -> Instances | None:
     told = (kind.extensions or {}).get(KNOWN)
     return told if isinstance(told, Instances) else None
+
+
+@contextmanager
+def _caught(lines: Lines, place: str, *, nullable: bool) -> Iterator[None]:
+    """Write what is done with an error of the lines that are written within the block; `p` is the path to it."""
+    lines.add("try:")
+    with lines:
+        yield
+    lines.add("except Exception as error:")
+    with lines:
+        lines.add(
+            f"return x.caught(error, {place}, p)" if nullable else f"raise x.located(error, {place}, p) from error"
+        )
 
 
 class _level:  # noqa: N801 - reads as a statement, as `lines` does

@@ -365,7 +365,15 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
 
     gateway = await up()
     said = output.read_text(encoding="utf-8")
-    assert f"Playground: {gateway.url}/   API: {gateway.url}/graphql" in said
+    assert f"Carillon is up.  See it all at {gateway.url}/\n" in said
+    where = dict(re.findall(rf"^(\w+) +{re.escape(gateway.url)}(/\S+)$", said, re.MULTILINE))
+    assert where == {
+        "Website": "/site/",
+        "App": "/app/",
+        "Tablet": "/kiosk/",
+        "Playground": "/playground/",
+        "API": "/graphql",
+    }
     assert f"Data, development key and MongoDB's log are in {data_dir}." in said
     printed = re.findall(r"^(kiosk|till|agent|manager|service)\n(\S+)$", said, re.MULTILINE)
     assert [role for role, _ in printed] == ["kiosk", "till", "agent", "manager", "service"]

@@ -1,8 +1,10 @@
 """What operators see: health, readiness, metrics, logs without personal data, CORS, the local issuer."""
 
+import asyncio
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -276,7 +278,8 @@ async def test_issuer_answers_no_other_name_of_this_machine(development_gateway:
     async with development_gateway.client(host=host) as client:
         session = await client.get("/dev/session")
         token = await client.post("/dev/token", json={"role": "manager"})
-    for answer in (session, token):
+        baskets = await client.get("/dev/baskets")
+    for answer in (session, token, baskets):
         assert answer.status_code == 403
         assert answer.json() == {"error": "The development issuer answers on this machine only."}
 
@@ -289,14 +292,60 @@ async def test_issuer_answers_no_other_machine_whatever_name_it_sends(address: s
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
         session = await client.get("/dev/session")
         token = await client.post("/dev/token", json={"role": "manager"})
-    assert (session.status_code, token.status_code) == (403, 403)
+        baskets = await client.get("/dev/baskets")
+    assert (session.status_code, token.status_code, baskets.status_code) == (403, 403, 403)
+
+
+async def test_member_with_most_to_spend_is_shown_first(development_gateway: GatewayProcess) -> None:
+    async with development_gateway.client() as client:
+        numbers = [member["number"] for member in (await client.get("/dev/session")).json()["members"]]
+    agent = development_gateway.token("agent")
+    query = "query ($by: MemberKey!) { member(by: $by) { points { available } } }"
+    spendable = [
+        data(await development_gateway.ask(agent, query, by={"number": number}))["member"]["points"]["available"]
+        for number in numbers
+    ]
+    assert len(spendable) > 1
+    assert spendable == sorted(spendable, reverse=True)
+
+
+async def test_issuer_gives_real_baskets_to_scan(development_gateway: GatewayProcess) -> None:
+    async with development_gateway.client() as client:
+        first, again = await asyncio.gather(*(client.get("/dev/baskets") for _ in range(2)))
+    assert first.status_code == 200
+    assert first.json() == again.json()
+    baskets = first.json()
+    assert len(baskets) == 36
+    for basket in baskets:
+        assert [*basket] == ["lines", "total", "currency"]
+        assert basket["currency"] == "USD"
+        assert 2 <= len(basket["lines"]) <= 12
+        for line in basket["lines"]:
+            assert [*line] == ["sku", "name", "category", "brand", "quantity", "amount"]
+            assert all(isinstance(value, str) and value for value in line.values())
+            assert line["name"][1:] == line["name"][1:].lower()
+        amounts = [Decimal(line["amount"]) for line in basket["lines"]]
+        assert min(amounts) > 0
+        assert sum(amounts) == Decimal(basket["total"])
+
+
+async def test_every_basket_can_be_scanned(development_gateway: GatewayProcess, person: Person) -> None:
+    async with development_gateway.client() as client:
+        baskets = (await client.get("/dev/baskets")).json()
+    for basket in baskets:
+        lines = [{name: line[name] for name in line if name != "name"} for line in basket["lines"]]
+        purchase = {"total": basket["total"], "currency": basket["currency"], "lines": lines}
+        payload = await record(development_gateway, person.purchase(purchase=purchase))
+        assert payload["userErrors"] == []
+    assert (await person.state())["version"] == 1 + len(baskets)
 
 
 async def test_there_is_no_issuer_but_under_up(second_gateway: GatewayProcess) -> None:
     async with second_gateway.client() as client:
         session = await client.get("/dev/session")
         token = await client.post("/dev/token", json={"role": "manager"})
-    assert (session.status_code, token.status_code) == (404, 404)
+        baskets = await client.get("/dev/baskets")
+    assert (session.status_code, token.status_code, baskets.status_code) == (404, 404, 404)
 
 
 async def test_error_of_the_operation_is_counted_on_every_transport(

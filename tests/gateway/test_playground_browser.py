@@ -1,30 +1,16 @@
 """The playground in a real browser, with every other host out of reach."""
 
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import ConsoleMessage, Page, Request, Route, WebSocket, async_playwright, expect
+from playwright.async_api import ConsoleMessage, Locator, Page, Request, Route, WebSocket, expect
+from support.browser import expect_browser, opened_browser
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PAGE = Path(__file__).parents[2] / "clients" / "playground" / "dist" / "index.html"
 ANSWER_WITHIN_MS = 15_000
-
-pytestmark = [
-    pytest.mark.skipif(
-        BROWSER is None,
-        reason="THE PLAYGROUND WAS NOT TESTED IN A BROWSER: install Chromium (apt-get install chromium)",
-    ),
-    pytest.mark.skipif(
-        not PAGE.is_file(),
-        reason="THE PLAYGROUND WAS NOT TESTED IN A BROWSER: it is not built (make playground)",
-    ),
-]
 
 
 class Gateway(Protocol):
@@ -68,42 +54,33 @@ class Visit:
         if message.type == "error" or (message.type == "warning" and "worker" in message.text.lower()):
             self.complaints.append(f"{message.type}: {message.text}")
 
-    async def open_example(self, title: str) -> None:
+    async def open_example(self, example: dict[str, Any]) -> None:
+        """Open an example in a tab of its own, and wait until the editor shows it: what it shows is what is run."""
         await self.page.get_by_role("button", name="Examples").click()
-        item = self.page.get_by_role("menuitem").filter(has=self.page.get_by_text(title, exact=True))
+        item = self.page.get_by_role("menuitem").filter(has=self.page.get_by_text(example["title"], exact=True))
         await item.click()
+        # Monaco's lines have spaces that do not break.
+        first_line = re.compile(r"\s+".join(map(re.escape, example["query"].splitlines()[0].split())))
+        await expect(self.editor).to_contain_text(first_line)
+
+    @property
+    def editor(self) -> Locator:
+        """The lines of the operation that is edited."""
+        return self.page.locator(".graphiql-query-editor .view-lines")
 
 
 @pytest.fixture
 async def visit(development_gateway: Gateway) -> AsyncIterator[Visit]:
-    address = urlsplit(development_gateway.url)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=BROWSER,
-            args=[
-                "--headless",
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-quic",
-                "--no-first-run",
-                "--disable-background-networking",
-                "--disable-component-update",
-                "--disable-sync",
-                # Whatever escapes the interception below finds no address.
-                f"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE {address.hostname}",
-            ],
-        )
+    expect_browser("playground")
+    async with opened_browser(development_gateway.url) as browser:
         context = await browser.new_context(viewport={"width": 1440, "height": 1000})
-        visit = Visit(await context.new_page(), address.netloc)
+        visit = Visit(await context.new_page(), urlsplit(development_gateway.url).netloc)
         await context.route("**/*", visit.admit)
         context.on("request", visit.on_request)
         visit.page.on("websocket", visit.on_socket)
         visit.page.on("console", visit.on_console)
         visit.page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
-        try:
-            yield visit
-        finally:
-            await browser.close()
+        yield visit
 
 
 def kind_of(example: dict[str, Any]) -> str:
@@ -123,20 +100,21 @@ async def test_queries_and_subscriptions_work_with_every_other_host_out_of_reach
     query = next(example for example in examples if kind_of(example) == "query")
     subscription = next(example for example in examples if kind_of(example) == "subscription")
 
-    opened = await page.goto(development_gateway.url)
+    opened = await page.goto(f"{development_gateway.url}/playground/")
     assert opened is not None
     assert opened.ok
     await page.get_by_label("Role", exact=True).select_option("member")
     await page.get_by_label("Member", exact=True).select_option(number)
     await expect(page.get_by_role("status").filter(has_text="Token valid until")).to_be_visible()
 
+    await expect(visit.editor).to_contain_text("Hello", timeout=ANSWER_WITHIN_MS)
     answer = page.locator(".result-window .view-lines")
-    await visit.open_example(query["title"])
+    await visit.open_example(query)
     await page.get_by_role("button", name="Execute query").click()
     await expect(answer).to_contain_text(number, timeout=ANSWER_WITHIN_MS)
     await expect(answer).not_to_contain_text('"errors"')
 
-    await visit.open_example(subscription["title"])
+    await visit.open_example(subscription)
     await expect(answer).not_to_contain_text('"data"')
     await page.get_by_role("button", name="Execute query").click()
     await expect(answer).to_contain_text('"data"', timeout=ANSWER_WITHIN_MS)

@@ -100,3 +100,9 @@ def test_a_category_has_all_products_that_coupons_name_of_it(journey: CompleteJo
     products = journey.products_by_category()
     assert len(products) == 303
     assert all(count <= products[name] for coupon in journey.coupons() for name, count in coupon.categories)
+
+
+def test_products_say_what_they_are(journey: CompleteJourney) -> None:
+    kinds = journey.product_types()
+    assert kinds[1029743] == "FLUID MILK WHITE ONLY"
+    assert all(kinds.values())

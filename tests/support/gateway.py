@@ -48,11 +48,11 @@ class GatewayProcess:
     subjects: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, *arguments: str, data_dir: Path, output: Path, **settings: str) -> "GatewayProcess":
-        """Start a command that serves, on a free port, and wait until it is ready."""
+    def start(cls, *arguments: str, data_dir: Path, output: Path, port: int = 0, **settings: str) -> "GatewayProcess":
+        """Start a command that serves, on a free port where none is told, and wait until it is ready."""
         with output.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [CARILLON, *arguments, "--port", "0"],
+                [CARILLON, *arguments, "--port", str(port)],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=environment(**{"CARILLON_DATA_DIR": str(data_dir), "CARILLON_LOG_LEVEL": "info", **settings}),
