@@ -22,15 +22,15 @@ import { Tabs } from "./Tabs";
 import { type Tab, useAppWords } from "./words";
 
 const load = (api: Api) => loadOwn(api);
-const kept = readState();
 
 export function App({ session }: { session: MemberSession }) {
-  const { api, settings } = session;
+  const { identity, api, settings } = session;
   const words = useWords();
   const [tab, setTab] = useState<Tab>("card");
+  const [kept] = useState(() => readState(identity));
   const following = useLiveMember(api, { load, ...(kept !== undefined && { initial: kept }) });
   const programme = useProgramme(settings.shelf);
-  useKeeping(following);
+  useKeeping(identity, following);
   const { member, problem, notices } = following.state;
   useEffect(() => {
     document.title = programme?.name ?? "Carillon";
@@ -100,8 +100,9 @@ function Head({ session, title }: { session: MemberSession; title: string }) {
 }
 
 /** Keeps each state that is shown, for when there is no network. */
-function useKeeping({ state: { member, entries, older, asOf } }: Following): void {
+function useKeeping(identity: string | null, { state: { member, entries, older, asOf } }: Following): void {
   useEffect(() => {
-    if (member !== null && entries !== null && asOf !== null) keepState({ member, entries, older, asOf });
-  }, [member, entries, older, asOf]);
+    if (identity === null || member === null || entries === null || asOf === null) return;
+    keepState(identity, { member, entries, older, asOf });
+  }, [identity, member, entries, older, asOf]);
 }

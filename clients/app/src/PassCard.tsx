@@ -40,7 +40,7 @@ function Shown({ pass }: { pass: Pass }) {
       </div>
       <p className="pass-digits tabular" data-digits={pass.digits}>
         <span className="pass-lead">{words.pass.digits}</span>
-        <bdi>
+        <bdi dir="ltr">
           {pass.digits.slice(0, 3)} {pass.digits.slice(3)}
         </bdi>
       </p>

@@ -19,14 +19,17 @@ export function hasKept(): boolean {
   return shelf.read("state") !== null;
 }
 
-export function readState(): KeptState | undefined {
-  return read<KeptState>("state");
+/** The last state of who is signed in; of whoever was, while that is not known. */
+export function readState(identity: string | null): KeptState | undefined {
+  const kept = read<KeptState & { identity: string }>("state");
+  return identity === null || kept?.identity === identity ? kept : undefined;
 }
 
-export function keepState({ member, entries, older, asOf }: KeptState): void {
+export function keepState(identity: string, { member, entries, older, asOf }: KeptState): void {
   const isCut = entries.length > ENTRIES_MAX;
   // What is cut off can be had again only from the start: the mark of the older page would leave a gap.
-  shelf.write("state", JSON.stringify({ member, entries: entries.slice(0, ENTRIES_MAX), older: isCut ? null : older, asOf }));
+  const shown = { entries: entries.slice(0, ENTRIES_MAX), older: isCut ? null : older };
+  shelf.write("state", JSON.stringify({ identity, member, asOf, ...shown }));
 }
 
 /** The last answer of a query, of this member and no other. */

@@ -31,7 +31,10 @@ export function Kiosk({ settings, shortCode, outbox }: KioskProps) {
     shortCode.set(null);
     setDevice(next);
   };
-  const api = useDeviceApi(device, locale, () => change(null));
+  const api = useDeviceApi(device, locale, (token) => {
+    // A late answer to an old token says nothing of the present one.
+    if (readDevice()?.token === token) change(null);
+  });
   useSending(outbox, device, api);
   // A code in the address is for a tablet that is to begin anew.
   const isEnrolled = device !== null && code === null;
@@ -50,10 +53,10 @@ export function Kiosk({ settings, shortCode, outbox }: KioskProps) {
   );
 }
 
-function useDeviceApi(device: Device | null, locale: Locale, onRefused: () => void): Api {
+function useDeviceApi(device: Device | null, locale: Locale, onRefused: (token: string | null) => void): Api {
   const token = device?.token ?? null;
   const api = useMemo(
-    () => new Api({ credentials: new FixedCredentials(token, onRefused), locale, channel: "KIOSK" }),
+    () => new Api({ credentials: new FixedCredentials(token, () => onRefused(token)), locale, channel: "KIOSK" }),
     [token, locale],
   );
   useEffect(() => () => api.close(), [api]);

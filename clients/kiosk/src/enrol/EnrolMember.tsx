@@ -100,12 +100,12 @@ interface Sheet {
 
 const EMPTY = { firstName: "", contact: "phone", address: "", mayWrite: false, mayPersonalise: false } as const;
 
-/** Nothing is agreed to that was not ticked; what was not ticked was asked all the same, and is told as a no. */
+/** Only what was ticked is said: to leave a box empty is neither a yes nor the withdrawal of one. */
 function agreedIn({ contact, mayWrite, mayPersonalise }: Sheet): readonly ConsentInput[] {
-  return [
-    { purpose: "MARKETING", channel: contact === "phone" ? "SMS" : "EMAIL", granted: mayWrite },
-    { purpose: "PERSONALISATION", granted: mayPersonalise },
-  ];
+  const agreed: ConsentInput[] = [];
+  if (mayWrite) agreed.push({ purpose: "MARKETING", channel: contact === "phone" ? "SMS" : "EMAIL", granted: true });
+  if (mayPersonalise) agreed.push({ purpose: "PERSONALISATION", granted: true });
+  return agreed;
 }
 
 interface ContactFieldsProps {

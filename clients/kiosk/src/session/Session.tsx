@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { Provider } from "urql";
 
 import { Api } from "@carillon/shared/api/api";
@@ -21,6 +21,8 @@ import { SessionHead } from "./SessionHead";
 import { Status } from "./Status";
 import { useIdle } from "./useIdle";
 
+const LIFE_MAX_MS = 60 * 60 * 1_000;
+
 interface SessionProps {
   readonly opened: Opened;
   readonly who: Who;
@@ -40,7 +42,8 @@ export function Session(props: SessionProps) {
   const { opened, who, locale, settings, onConfirmed, onEnd } = props;
   const { session, token } = opened;
   const [member, setMember] = useState<MemberStateFragment | null>(opened.member);
-  const credentials = useMemo(() => new FixedCredentials(token, onEnd), [token]);
+  const end = useLast(onEnd);
+  const credentials = useMemo(() => new FixedCredentials(token, () => end.current()), [token]);
   const api = useMemo(() => new Api({ credentials, locale, channel: "KIOSK" }), [credentials, locale]);
   useEffect(() => () => api.close(), [api]);
 
@@ -50,7 +53,7 @@ export function Session(props: SessionProps) {
     onEnd();
   };
   const keep = () => void api.query(KioskSessionDocument, {}).catch(() => undefined);
-  const endsAt = Date.parse(session.endsAt);
+  const [endsAt] = useState(() => endOf(session.endsAt, Date.now()));
   const left = useIdle({ seconds: session.idleSeconds, endsAt, onTouch: keep, onOver: leave });
 
   const key: MemberKey | null = member === null ? memberKeyOf(who) : { number: member.number };
@@ -80,4 +83,22 @@ export function Session(props: SessionProps) {
       )}
     </Provider>
   );
+}
+
+/** What to call when the token is refused; nothing once this session is gone: a late answer must not end the next one. */
+function useLast(call: () => void) {
+  const last = useRef(call);
+  useEffect(() => {
+    last.current = call;
+    return () => {
+      last.current = () => undefined;
+    };
+  });
+  return last;
+}
+
+/** By a clock that is out by hours a session would be over as it begins: then the gateway alone says when it ends. */
+function endOf(endsAt: string, now: number): number {
+  const left = Date.parse(endsAt) - now;
+  return left > 0 && left <= LIFE_MAX_MS ? now + left : Number.POSITIVE_INFINITY;
 }

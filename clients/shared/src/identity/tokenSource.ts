@@ -66,7 +66,7 @@ export class TokenSource implements Credentials {
     this.#member = null;
     this.#shelf.write("token", token.value);
     this.#shelf.write("member", null);
-    this.#accept(token, token.value, false);
+    this.#accept(token, token.subject ?? token.value, false);
   }
 
   /** Be one of the members that the development issuer shows. */

@@ -4,7 +4,6 @@ import {
   type EntryFragment,
   MemberChangedDocument,
   type MemberChangedSubscription,
-  type MemberKey,
   type MemberStateFragment,
   type NoticeKind,
   type TextDirection,
@@ -45,8 +44,6 @@ export interface Start {
 
 export interface LiveOptions {
   readonly api: Api;
-  /** Whom to follow; left out, whom the token stands for. */
-  readonly by?: MemberKey;
   readonly load: () => Promise<Start>;
   readonly initial?: Partial<Pick<LiveState, "member" | "entries" | "older" | "asOf">>;
 }
@@ -59,7 +56,7 @@ const TOKEN_ENDED = 4403;
 const NOT_LET_IN = 4401;
 
 /**
- * Follows one member through any number of broken connections: each new socket is asked for what came after the last
+ * Follows the member that the token stands for through any number of broken connections: each new socket is asked for what came after the last
  * version shown, so that nothing is missed, shown twice, or taken back.
  */
 export class LiveMember {
@@ -147,9 +144,9 @@ export class LiveMember {
 
   /** Runs until the socket is gone; rejects with what ended it. */
   async #follow(signal: AbortSignal, isLive: () => void): Promise<void> {
-    const { api, by } = this.#options;
+    const { api } = this.#options;
     const after = this.#state.member?.version ?? null;
-    const updates = api.follow(MemberChangedDocument, { by: by ?? null, after });
+    const updates = api.follow(MemberChangedDocument, { after });
     const stop = () => void updates.return?.();
     signal.addEventListener("abort", stop);
     const unhook = api.socket.on("connected", () => {

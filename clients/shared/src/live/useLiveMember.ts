@@ -1,7 +1,6 @@
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 
 import type { Api } from "../api/api";
-import type { MemberKey } from "../generated/graphql";
 import { LiveMember, type LiveOptions, type LiveState, type Start } from "./liveMember";
 
 export interface Following {
@@ -10,7 +9,6 @@ export interface Following {
 }
 
 interface FollowOptions {
-  readonly by?: MemberKey;
   /** Has to stay the same function for as long as the same member is meant. */
   readonly load: (api: Api) => Promise<Start>;
   readonly initial?: LiveOptions["initial"];
@@ -20,14 +18,13 @@ interface FollowOptions {
  * The member as it stands, live. With another `api` (another language, another person) it follows anew; of the same
  * member, what is shown is kept until then.
  */
-export function useLiveMember(api: Api, { by, load, initial }: FollowOptions): Following {
+export function useLiveMember(api: Api, { load, initial }: FollowOptions): Following {
   const last = useRef<LiveOptions["initial"]>(initial);
   const live = useMemo(
     () =>
       new LiveMember({
         api,
         load: () => load(api),
-        ...(by !== undefined && { by }),
         ...(last.current !== undefined && { initial: last.current }),
       }),
     [api, load],

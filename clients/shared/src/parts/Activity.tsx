@@ -28,7 +28,7 @@ function Entry({ entry }: { entry: EntryFragment }) {
         {entry.label}
       </p>
       <p className="entry-points" data-sign={entry.points > 0 ? "more" : "less"}>
-        <bdi>{format.signed(entry.points)}</bdi>
+        <bdi dir="ltr">{format.signed(entry.points)}</bdi>
       </p>
       <p className="small quiet">
         <time dateTime={entry.occurredAt}>{format.moment(entry.occurredAt)}</time> · {words.channels[entry.channel]}
@@ -49,7 +49,7 @@ function Why({ entry }: { entry: EntryFragment }) {
         {entry.why.map(({ rule, points, applied, reason }, place) => (
           <li key={`${rule}:${place}`} data-applied={applied}>
             <span dir="auto">{reason}</span>
-            <bdi className="tabular">{applied ? format.signed(points) : "–"}</bdi>
+            <bdi dir="ltr" className="tabular">{applied ? format.signed(points) : "–"}</bdi>
           </li>
         ))}
       </ul>

@@ -11,6 +11,8 @@ import { Settings, useSettings } from "./settings";
 import { SignIn } from "./SignIn";
 
 export interface MemberSession {
+  /** Who is signed in, as a name for what is kept of them; null while that is not known. */
+  readonly identity: string | null;
   readonly api: Api;
   readonly tokens: TokenSource;
   readonly settings: Settings;
@@ -47,7 +49,10 @@ export function MemberScreen({ opened, channel, hasKept, onSignedOut, children }
   return (
     <LanguageProvider locale={locale}>
       {isOpen ? (
-        <Provider value={api.client}>{children({ api, tokens, settings })}</Provider>
+        // Somebody else begins with nothing of the one before.
+        <Provider key={identity} value={api.client}>
+          {children({ identity, api, tokens, settings })}
+        </Provider>
       ) : (
         <SignIn standing={standing} tokens={tokens} settings={settings} theme={theme} />
       )}
