@@ -87,6 +87,19 @@ test("what is refused goes to the clerk with its sentence, and the rest counts",
   expect(outbox.snapshot().refused).toEqual([]);
 });
 
+test("what could not be committed is sent again", async () => {
+  let refusals = 2;
+  const { sent, send } = gateway(({ key }) =>
+    key === "soon" && refusals-- > 0 ? no("CONFLICT", "Send it again.") : YES,
+  );
+  await outbox.add(event("soon"));
+  await outbox.add(event("at once"));
+  outbox.sendAs({ device: "d", send });
+  await settled(0);
+  expect(outbox.snapshot().refused).toEqual([]);
+  expect(sent).toEqual([["soon", "at once"], ["soon"], ["soon"]]);
+});
+
 test("a card that is none may be the number printed on it", async () => {
   const { sent, send } = gateway(({ member }) => (member.card != null ? no("NOT_FOUND", "No such member.") : YES));
   await outbox.add(event("a", { card: "5408716941" }));

@@ -28,6 +28,7 @@ export interface Locks {
 export type Settled = (input: RecordEventInput, answer: EventAnswer) => void;
 
 const BATCH_MAX = 100;
+const CONFLICTS_MAX = 5;
 const LOCK = "carillon:kiosk:outbox";
 const NEWS = "carillon:kiosk:outbox";
 
@@ -111,8 +112,13 @@ export class Outbox {
       try {
         const answers = await sender.send(batch.map(({ input }) => input));
         if (answers.length < batch.length) return this.#later(); // no answer for some is no answer
+        let isOver = true;
+        for (const [place, waiting] of batch.entries()) isOver = (await this.#take(waiting, answers[place])) && isOver;
+        if (!isOver) {
+          await this.#look();
+          return this.#later();
+        }
         this.#attempt = 0;
-        for (const [place, waiting] of batch.entries()) await this.#take(waiting, answers[place]);
       } catch (error) {
         const failure = failureOf(error);
         if (failure.kind === "unauthenticated") return; // the tablet has to be enrolled again first
@@ -138,17 +144,24 @@ export class Outbox {
     return due;
   }
 
-  async #take(waiting: Waiting, answer: EventAnswer | undefined): Promise<void> {
-    if (answer === undefined) return; // nothing was said of it: it is sent again
+  /** Says whether an event is through with; else it is to be sent again in a while. */
+  async #take(waiting: Waiting, answer: EventAnswer | undefined): Promise<boolean> {
+    if (answer === undefined) return false; // nothing was said of it
     const [refusal] = answer.userErrors;
     if (refusal === undefined) {
       await this.store.done(waiting);
       for (const listener of this.#settled) listener(waiting.input, answer);
-      return;
+      return true;
+    }
+    if (refusal.code === "CONFLICT" && waiting.conflicts < CONFLICTS_MAX) {
+      // It could not be committed just now, or may have been: sent again, it counts once.
+      await this.store.put([{ ...waiting, conflicts: waiting.conflicts + 1 }]);
+      return false;
     }
     const number = refusal.code === "NOT_FOUND" ? asNumber(waiting.input.member) : null;
     if (number !== null) await this.store.put([{ ...waiting, input: { ...waiting.input, member: number } }]);
     else await this.store.refuse(waiting, refusal.message);
+    return true;
   }
 
   async #refuse(waiting: Waiting | undefined, { message, kind }: Failure): Promise<void> {

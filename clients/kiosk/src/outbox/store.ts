@@ -10,6 +10,8 @@ export interface Waiting {
   readonly queuedAt: number;
   /** The tablet that sent it, once it was sent and no answer came: keys are unique for a sender. */
   readonly sentBy: string | null;
+  /** How often the gateway could not commit it, and asked to have it sent again. */
+  readonly conflicts: number;
 }
 
 /** An event that was refused: a person has to decide. */
@@ -40,7 +42,7 @@ export class OutboxStore {
 
   /** Resolves once the event is on the disk. */
   async add(input: RecordEventInput): Promise<void> {
-    await (await this.#database).add("waiting", { input, queuedAt: Date.now(), sentBy: null });
+    await (await this.#database).add("waiting", { input, queuedAt: Date.now(), sentBy: null, conflicts: 0 });
   }
 
   async first(count: number): Promise<readonly Waiting[]> {

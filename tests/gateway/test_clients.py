@@ -1,0 +1,25 @@
+"""What is subtle in the screens, tested without a browser: merging live updates, the outbox, the scanner, the pass."""
+
+import shutil
+import subprocess
+
+import pytest
+from support.browser import is_required
+
+from gateway.config import CLIENTS_DIST
+
+CLIENTS = CLIENTS_DIST.parent
+SECONDS_MAX = 120
+
+
+def test_the_clients_own_tests_pass() -> None:
+    npm = shutil.which("npm")
+    if npm is None or not (CLIENTS / "node_modules").is_dir():
+        reason = "THE CLIENTS WERE NOT TESTED: there is no npm here, or they are not installed (make clients)"
+        if is_required():
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    ran = subprocess.run(  # noqa: S603 - our own tests
+        [npm, "test"], cwd=CLIENTS, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
