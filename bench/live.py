@@ -35,7 +35,7 @@ KEPT_UP_SHARE = 0.95
 ARRIVAL_SECONDS_MAX = 30
 ATTEMPTS_MAX = 2
 FEW, MANY = 10, 500
-VERSIONS_FEW, VERSIONS_MANY = 1600, 40
+VERSIONS_FEW, VERSIONS_MANY = 2400, 80
 STEPS = {
     # Changes a second. Each goes to 100 sockets of 1,000 where there are few members, to 2 where there are many.
     FEW: (25, 50, 100, 150, 200, 300, 400, 500, 600, 700, 800, 900),

@@ -1,0 +1,150 @@
+"""What shoppers and clerks do on the screens, from the first touch to what the gateway has of it."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+from support.api import data, enrol
+from support.browser import expect_browser, opened_browser
+from support.gateway import GatewayProcess
+from support.screens import CARD, Screens, at, until
+
+PROFILE = """query ($by: MemberKey!) { member(by: $by) {
+  profile { firstName phone locale consents { purpose channel granted via } consentHistory { purpose granted } }
+  orders { edges { node { state reward { key } recipient } } } points { available } version
+} }"""
+
+
+@pytest.fixture
+async def browser(development_gateway: GatewayProcess) -> AsyncIterator[Browser]:
+    expect_browser("site", "app", "kiosk")
+    async with opened_browser(development_gateway.url) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def screens(development_gateway: GatewayProcess, browser: Browser) -> AsyncIterator[Screens]:
+    person = await enrol(development_gateway, firstName="Lucy", locale="en", phone=_phone())
+    await person.buy("730.00")
+    opened = Screens(development_gateway, browser, person)
+    yield opened
+    assert opened.complaints == []
+
+
+def _phone() -> str:
+    return f"+336{uuid4().int % 10**9:09d}"
+
+
+async def stored(screens: Screens, **by: str) -> dict[str, Any]:
+    """Return what the gateway has of a member."""
+    gateway = screens.gateway
+    answer = await gateway.ask(gateway.token("agent"), PROFILE, by=by or screens.person.by)
+    found: dict[str, Any] = data(answer)["member"]
+    return found
+
+
+async def opened(screens: Screens, path: str) -> Page:
+    """Open a page of the website."""
+    page = await screens.site()
+    await page.evaluate(f"location.hash = '#/{path}'")
+    return page
+
+
+async def test_a_reward_is_ordered_on_the_website_tracked_and_cancelled(screens: Screens) -> None:
+    page = await opened(screens, "rewards")
+    await page.locator("[data-reward=tote-bag]").get_by_role("button").click()
+    await page.get_by_role("button", name="Order", exact=True).click()
+    await expect(page.get_by_text("It is yours")).to_be_visible()
+    await page.get_by_role("link", name="See my orders").click()
+    order = page.locator("[data-order]")
+    await expect(order).to_have_attribute("data-state", "PLACED")
+    found = await stored(screens)
+    assert found["points"]["available"] == 130
+    assert [edge["node"]["reward"]["key"] for edge in found["orders"]["edges"]] == ["tote-bag"]
+    await order.get_by_role("button", name="Cancel the order").click()
+    await order.get_by_role("button", name="Cancel the order").click()
+    await expect(order).to_have_attribute("data-state", "CANCELLED")
+    assert (await stored(screens))["points"]["available"] == 730
+    await page.evaluate("location.hash = '#/'")
+    await expect(page.locator(CARD)).to_have_attribute("data-points", "730")
+
+
+async def test_a_refusal_stands_where_the_fault_is_and_nothing_is_ordered(screens: Screens) -> None:
+    page = await opened(screens, "rewards")
+    await page.locator("[data-reward=tote-bag]").get_by_role("button").click()
+    await page.get_by_label("It is a gift for a relative").check()
+    await page.get_by_label("Who receives it").fill("Ines")
+    await page.get_by_role("button", name="Order", exact=True).click()
+    await expect(page.get_by_text("This status has no gifts for a relative")).to_be_visible()
+    found = await stored(screens)
+    assert (found["orders"]["edges"], found["points"]["available"]) == ([], 730)
+
+
+async def test_an_offer_that_is_activated_on_the_website_is_activated_in_the_app(screens: Screens) -> None:
+    app = await screens.app()
+    await app.get_by_role("button", name="Offers").click()
+    page = await opened(screens, "offers")
+    offer = page.locator("[data-offer]", has=page.get_by_role("button", name="Activate")).first
+    key = await offer.get_attribute("data-offer")
+    await offer.get_by_role("button", name="Activate").click()
+    for screen in (page, app):
+        await expect(screen.locator(f"[data-offer='{key}']")).to_have_attribute("data-state", "ACTIVATED")
+
+
+async def test_a_consent_is_given_and_withdrawn_on_the_website_and_its_history_is_kept(screens: Screens) -> None:
+    page = await opened(screens, "profile")
+    box = page.get_by_label("SMS", exact=True)
+    await box.click()
+    await expect(box).to_be_checked()
+    given = {"purpose": "MARKETING", "channel": "SMS", "granted": True, "via": "WEB"}
+    assert (await stored(screens))["profile"]["consents"] == [given]
+    await box.click()
+    await expect(box).not_to_be_checked()
+    profile = (await stored(screens))["profile"]
+    assert profile["consents"] == [{**given, "granted": False}]
+    assert [one["granted"] for one in profile["consentHistory"]] == [False, True]
+
+
+async def test_a_newcomer_is_enrolled_at_the_tablet_with_what_was_agreed_to(screens: Screens) -> None:
+    kiosk, phone = await screens.kiosk("&lang=en"), _phone()
+    await kiosk.get_by_role("button", name="Become a member").click()
+    await at(kiosk, "enrol-member")
+    await kiosk.get_by_label("First name").fill("Nour")
+    await kiosk.get_by_label("Phone").fill(phone)
+    await kiosk.get_by_label("You may write to me by SMS").check()
+    await kiosk.get_by_role("button", name="Join").click()
+    await at(kiosk, "session")
+    number = await kiosk.locator("[data-number]").get_attribute("data-number")
+    assert number is not None
+    await kiosk.get_by_role("button", name="To my status").click()
+    await expect(kiosk.locator("[data-greeting]")).to_have_attribute("data-greeting", "N•••")
+    await until(kiosk, f"Number(document.querySelector('{CARD}')?.dataset.version) >= 2")
+    profile = (await stored(screens, number=number))["profile"]
+    assert (profile["firstName"], profile["phone"], profile["locale"]) == ("Nour", phone, "en")
+    assert profile["consents"] == [{"purpose": "MARKETING", "channel": "SMS", "granted": True, "via": "KIOSK"}]
+
+
+async def test_a_phone_number_greets_and_earns_until_the_digits_of_the_app_confirm_it(screens: Screens) -> None:
+    profile = (await stored(screens))["profile"]
+    app, kiosk = await screens.app(), await screens.kiosk("&lang=en")
+    await kiosk.get_by_role("button", name="Type it").click()
+    await kiosk.get_by_role("button", name="Phone").click()
+    await kiosk.get_by_label("Phone").fill(profile["phone"])
+    await kiosk.get_by_role("button", name="Begin").click()
+    await at(kiosk, "greet")
+    assert await kiosk.locator(CARD).count() == 0
+    assert re.search(r"\b730\b", await kiosk.inner_text("body")) is None
+    await kiosk.get_by_role("button", name="I am here").click()
+    await kiosk.wait_for_selector("[data-outbox='0']")
+    await until(app, f"Number(document.querySelector('{CARD}').dataset.version) === 3")
+    digits = await app.locator("[data-digits]").get_attribute("data-digits")
+    await kiosk.get_by_label("The six digits in your app").fill("000000" if digits != "000000" else "111111")
+    await kiosk.get_by_role("button", name="Show my status").click()
+    await expect(kiosk.get_by_text("These are not the digits")).to_be_visible()
+    await kiosk.get_by_label("The six digits in your app").fill(digits or "")
+    await kiosk.get_by_role("button", name="Show my status").click()
+    await at(kiosk, "session")
+    await expect(kiosk.locator(CARD)).to_have_attribute("data-version", "3")
