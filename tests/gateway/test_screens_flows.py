@@ -53,9 +53,20 @@ async def opened(screens: Screens, path: str) -> Page:
     return page
 
 
-async def test_a_reward_is_ordered_on_the_website_tracked_and_cancelled(screens: Screens) -> None:
+async def chosen(screens: Screens, reward: str) -> Page:
+    """Choose a reward on the website, wherever in the catalogue it stands: other tests add to it."""
     page = await opened(screens, "rewards")
-    await page.locator("[data-reward=tote-bag]").get_by_role("button").click()
+    await page.wait_for_selector("[data-reward]")
+    while not await page.locator(f"[data-reward={reward}]").count():
+        shown = await page.locator("[data-reward]").count()
+        await page.get_by_role("button", name="Show more").click()
+        await until(page, f"document.querySelectorAll('[data-reward]').length > {shown}")
+    await page.locator(f"[data-reward={reward}]").get_by_role("button").click()
+    return page
+
+
+async def test_a_reward_is_ordered_on_the_website_tracked_and_cancelled(screens: Screens) -> None:
+    page = await chosen(screens, "tote-bag")
     await page.get_by_role("button", name="Order", exact=True).click()
     await expect(page.get_by_text("It is yours")).to_be_visible()
     await page.get_by_role("link", name="See my orders").click()
@@ -73,8 +84,7 @@ async def test_a_reward_is_ordered_on_the_website_tracked_and_cancelled(screens:
 
 
 async def test_a_refusal_stands_where_the_fault_is_and_nothing_is_ordered(screens: Screens) -> None:
-    page = await opened(screens, "rewards")
-    await page.locator("[data-reward=tote-bag]").get_by_role("button").click()
+    page = await chosen(screens, "tote-bag")
     await page.get_by_label("It is a gift for a relative").check()
     await page.get_by_label("Who receives it").fill("Ines")
     await page.get_by_role("button", name="Order", exact=True).click()

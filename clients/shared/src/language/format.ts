@@ -17,6 +17,9 @@ export interface Format {
 const TAGS: Readonly<Record<Locale, string>> = { en: "en-GB", fr: "fr-FR", ar: "ar-u-nu-latn" };
 const DAY_ONLY = /^\d{4}-\d{2}-\d{2}$/;
 
+/** A currency such as US$ keeps its own order among Arabic words. */
+const isolated = (currency: string): string => `\u2068${currency}\u2069`;
+
 export function formatOf(locale: Locale): Format {
   const tag = TAGS[locale];
   const number = new Intl.NumberFormat(tag);
@@ -36,7 +39,8 @@ export function formatOf(locale: Locale): Format {
     money: (amount, currency) => {
       const money = new Intl.NumberFormat(tag, { style: "currency", currency, currencyDisplay: "narrowSymbol" });
       // A decimal in a string is formatted as it is: money never goes through a float.
-      return money.format(amount as `${number}`);
+      const parts = money.formatToParts(amount as unknown as number);
+      return parts.map(({ type, value }) => (type === "currency" ? isolated(value) : value)).join("");
     },
     day: (iso) => (DAY_ONLY.test(iso) ? dayAnywhere : day).format(new Date(iso)),
     dayOf: (milliseconds) => day.format(milliseconds),
