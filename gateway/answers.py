@@ -53,7 +53,7 @@ class Answers:
         seconds_max: float = PROOF_SECONDS_MAX,
     ) -> None:
         self._reader, self._programmes, self._clock = reader, programmes, clock
-        self._bytes_max, self._seconds_max = bytes_max, seconds_max
+        self._seconds_max = seconds_max
         self._answers = Kept[Key, KeptAnswer](size_max=bytes_max, size_of=lambda _, answer: answer.size)
 
     @property
@@ -93,6 +93,6 @@ class Answers:
             return
         until = valid_until(proof, programmes, now)
         size = len(key[0]) + len(body) + OVERHEAD_BYTES
-        if (until is not None and until <= now) or size > self._bytes_max:
+        if until is not None and until <= now:
             return
         self._answers.put(key, KeptAnswer(body, name, proof.rests(), turn, until, size))

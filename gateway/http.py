@@ -23,7 +23,7 @@ from gateway.auth import bearer
 from gateway.execution import Answer, InvalidOperation, failure_answer, fault_answer
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
-from gateway.state import CHANNEL_HEADER, State
+from gateway.state import CHANNEL_HEADER, State, address_of
 from models.proof import proving
 from resolvers.actor import Actor
 from resolvers.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
@@ -224,7 +224,7 @@ class _Asked:
     def of(cls, scope: Scope) -> Self:
         """Return what a scope says; of a header that is sent twice, the first."""
         told = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        get, client = told.get, scope.get("client")
+        get = told.get
         return cls(
             scope["method"],
             scope["query_string"],
@@ -236,7 +236,7 @@ class _Asked:
             get(_CHANNEL),
             get(b"x-request-id"),
             get(b"if-none-match"),
-            client[0] if client is not None else None,
+            address_of(scope),
         )
 
 

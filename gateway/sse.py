@@ -37,7 +37,7 @@ from gateway.http import (
 from gateway.live import Failure
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
-from gateway.state import CHANNEL_HEADER, State
+from gateway.state import CHANNEL_HEADER, State, address_of
 from resolvers.actor import Actor
 from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded, Unauthenticated
@@ -143,8 +143,7 @@ class GraphQLStream:
     def _counted(self, request: Request, actor: Actor | None) -> ExitStack:
         """Count a live connection, until what this returns is closed."""
         counted = ExitStack()
-        address = request.client.host if request.client else ""
-        counted.enter_context(self._state.connections.opened("sse", actor, address))
+        counted.enter_context(self._state.connections.opened("sse", actor, address_of(request.scope) or ""))
         return counted
 
     def _afterwards(self, work: Coroutine[Any, Any, None]) -> None:
@@ -163,8 +162,7 @@ class GraphQLStream:
             return _once(orjson.dumps(error.answer(locale or DEFAULT_LOCALE)))
         if request.method == "GET" and operation.type is OperationType.MUTATION:
             raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
-        address = request.client.host if request.client else None
-        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER), address)
+        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER), address_of(request.scope))
         return self._events(operation, context)
 
     # Distinct connections

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from starlette.types import Scope
+
 from gateway.answers import Answers
 from gateway.auth import Verifier
 from gateway.config import Limits, Settings
@@ -21,6 +23,12 @@ from resolvers.fault import LimitExceeded
 
 CHANNEL_HEADER = "x-carillon-channel"
 CHANNELS = {channel.value: channel for channel in Channel}
+
+
+def address_of(scope: Scope) -> str | None:
+    """Return where a request or a socket comes from; None where the server does not know."""
+    client = scope.get("client")
+    return client[0] if client is not None else None
 
 
 @dataclass(slots=True)

@@ -26,7 +26,7 @@ from gateway.http import BadRequest, parameters_of
 from gateway.live import Batch, Failure, Follower, Told
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
-from gateway.state import CHANNEL_HEADER, State
+from gateway.state import CHANNEL_HEADER, State, address_of
 from resolvers.actor import Actor
 from resolvers.fault import Fault, LimitExceeded
 from schema.error import reported
@@ -158,9 +158,8 @@ class _Session:
                 await self._init(await self._first())
         except TimeoutError:
             raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
-        client = self._scope.get("client")
         try:
-            with self._state.connections.opened("websocket", self._actor, client[0] if client else ""):
+            with self._state.connections.opened("websocket", self._actor, address_of(self._scope) or ""):
                 await self.send({"type": "connection_ack"})
                 await self._serve(endpoint)
         except LimitExceeded as fault:
@@ -351,8 +350,7 @@ class _Session:
         """Send results; False where the last one was an error, None where more come through the follower."""
         executor = self._state.executor
         operation = self._state.operations.prepare(parameters, self._actor)
-        client = self._scope.get("client")
-        context = self._state.context(self._actor, self._locale, self._channel, client[0] if client else None)
+        context = self._state.context(self._actor, self._locale, self._channel, address_of(self._scope))
         if operation.type is not OperationType.SUBSCRIPTION:
             return await running.next(Told(await executor.execute(operation, context, "websocket")))
         follower = running.follow()

@@ -11,6 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from models.codec import Document, moment_of
 from models.database import Database
+from models.reader import finished
 
 
 class DeviceState(StrEnum):
@@ -75,11 +76,13 @@ async def invite(database: Database, device: Device) -> tuple[Device, bool]:
     return device, False
 
 
+@finished
 async def find(database: Database, device: str) -> Device | None:
     """Return a tablet, or None."""
     return _device(await database.devices.find_one({"_id": device}))
 
 
+@finished
 async def enrolled(database: Database, devices: Iterable[str]) -> dict[str, str | None]:
     """Return which of some tablets have their token, and the last session that began at each."""
     query = {"_id": {"$in": [*devices]}, "state": DeviceState.ENROLLED.value}
@@ -87,6 +90,7 @@ async def enrolled(database: Database, devices: Iterable[str]) -> dict[str, str 
     return {document["_id"]: document["session"] for document in found}
 
 
+@finished
 async def find_by_code(database: Database, code_digest: str) -> Device | None:
     """Return the tablet that a code was told for, or None."""
     return _device(await database.devices.find_one({"code_digest": code_digest}))
@@ -115,6 +119,7 @@ async def revoke(database: Database, device: Device, *, key: str, by: str, now: 
     )
 
 
+@finished
 async def page(
     database: Database, programme: str, *, first: int, after: tuple[datetime, str] | None
 ) -> tuple[list[Device], bool]:

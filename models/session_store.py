@@ -9,6 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from models.codec import Document, moment_of
 from models.database import Database
+from models.reader import finished
 
 # An ended session is told apart from none for so long.
 FORGET_AFTER = timedelta(days=1)
@@ -47,11 +48,13 @@ def _session(document: Document | None) -> Session | None:
     return Session(**{**told, **moments, "id": document["_id"]})
 
 
+@finished
 async def find(database: Database, session: str) -> Session | None:
     """Return a session, or None."""
     return _session(await database.sessions.find_one({"_id": session}))
 
 
+@finished
 async def find_all(database: Database, sessions: Iterable[str]) -> dict[str, Session]:
     """Return the sessions there are of some."""
     found = await database.sessions.find({"_id": {"$in": [*sessions]}}).to_list()

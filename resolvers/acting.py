@@ -33,6 +33,12 @@ def cause_of(context: Context, operation: str, key: str, reason: str | None = No
     return Cause(operation, actor.role, actor.subject, key, reason)
 
 
+def staff_of(context: Context) -> str:
+    """Return who asks, as it is noted of what staff does."""
+    actor = context.require_actor()
+    return f"{actor.role}/{actor.subject}"
+
+
 def text_refusal(text: str | None, length_max: int, *path: str) -> Refusal | None:
     """Return that a text is too long, or None."""
     if text is not None and len(text) > length_max:

@@ -13,16 +13,12 @@ from models import catalogue_store
 from models.catalogue_file import Kind
 from models.catalogue_store import Stored
 from models.fault import InvalidDefinition
+from resolvers.acting import staff_of
 from resolvers.context import Context
 from resolvers.fault import Unavailable
 from resolvers.keys import key_refusal
 
 T = TypeVar("T")
-
-
-def _changed_by(context: Context) -> str:
-    actor = context.require_actor()
-    return f"{actor.role}/{actor.subject}"
 
 
 async def _written(write: Awaitable[T]) -> T:
@@ -48,7 +44,7 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
                 definition,
                 request=key,
                 now=context.now(),
-                changed_by=_changed_by(context),
+                changed_by=staff_of(context),
             )
         )
     except InvalidDefinition as error:
@@ -73,7 +69,7 @@ async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored
             item,
             request=key,
             now=context.now(),
-            changed_by=_changed_by(context),
+            changed_by=staff_of(context),
         )
     )
     return _placed(stored, "item")

@@ -12,7 +12,7 @@ from loyalty.refusal import Refusal, RefusalCode
 from models import device_store
 from models.device_store import Device, DeviceState
 from models.key import joined
-from resolvers.acting import text_refusal
+from resolvers.acting import staff_of, text_refusal
 from resolvers.attempt import attempting
 from resolvers.bearer import TokenKind, token_of
 from resolvers.context import Context
@@ -67,7 +67,7 @@ async def invite(context: Context, *, key: str, name: str, store: str | None) ->
         state=DeviceState.INVITED,
         digest=content_digest({"name": name.strip(), "store": store}),
         invited_at=now,
-        invited_by=f"{actor.role}/{actor.subject}",
+        invited_by=staff_of(context),
         code_digest=_code_digest(code),
         code_expires_at=now + CODE_TTL,
     )
@@ -121,7 +121,7 @@ async def revoke(context: Context, *, key: str, device: str) -> tuple[Device, bo
     found = await answered(device_store.find(database, device))
     if found is None or found.programme != actor.programme:
         return Refusal(RefusalCode.NOT_FOUND, "device_not_found", ("device",))
-    by = f"{actor.role}/{actor.subject}"
+    by = staff_of(context)
     revoked = await answered(device_store.revoke(database, found, key=key, by=by, now=now))
     if revoked is not None:
         return revoked, False
