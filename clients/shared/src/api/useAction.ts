@@ -4,13 +4,9 @@ import { useClient } from "urql";
 
 import { byHash } from "./documents";
 import { type Failure, failureOf, isWorthRepeating } from "./failure";
-import type { UserErrorCode } from "../generated/graphql";
+import type { RefusalFragment } from "../generated/graphql";
 
-export interface Refusal {
-  readonly code: UserErrorCode;
-  readonly path: readonly string[];
-  readonly message: string;
-}
+export type Refusal = RefusalFragment;
 
 interface Payload {
   readonly userErrors: readonly Refusal[];
