@@ -23,7 +23,8 @@ from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Database
 from models.key import audience_id, counter_id, event_key, identity_key
 from models.proof import Ids, Rests, note_once, noted
-from models.snapshot import EntryView, Snapshot, entry_views, row_of, snapshot_of
+from models.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
+from models.together import Together
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,15 +77,20 @@ def _done(reading: asyncio.Future[Any]) -> None:
         reading.exception()
 
 
-def _among(ids: list[str]) -> Document:
+def _among(*ids: str) -> Document:
     return {"_id": {"$in": [*set(ids)]}}
+
+
+def _free(programme: str, pool: str) -> Document:
+    """Return what the codes of a pool are that nobody has."""
+    return {"programme": programme, "pool": pool, "state": CodeState.FREE.value}
 
 
 class Reader:
     """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
 
     def __init__(self, database: Database) -> None:
-        self._db = database
+        self._db, self._together = database, Together()
         self._members: DataLoader[str, Snapshot | None] = DataLoader(
             self._load_members, cache=False, max_batch_size=BATCH_MAX
         )
@@ -115,45 +121,40 @@ class Reader:
 
     async def _load_counters(self, asked: list[tuple[str, ...]]) -> list[Mapping[str, int]]:
         """Return, for each that asked, the counters there are: who asks for stocks asks for the same ones as others."""
-        ids = [*{id_ for ids in set(asked) for id_ in ids}]
-        found = {document["_id"]: document["taken"] async for document in self._db.counters.find(_among(ids))}
+        documents = await self._together.find(
+            self._db.counters, _among(*{id_ for ids in set(asked) for id_ in ids}), "taken"
+        )
+        found = {document["_id"]: document["taken"] for document in documents}
         return [found] * len(asked)
 
     async def _load_empty_pools(self, asked: list[tuple[str, tuple[str, ...]]]) -> list[frozenset[str]]:
         """Return, for each that asked, which pools of a programme have no code to give."""
         pools = [*{(programme, pool) for programme, pools in set(asked) for pool in pools}]
         free = await asyncio.gather(
-            *(
-                self._db.codes.find_one(
-                    {"programme": programme, "pool": pool, "state": CodeState.FREE.value}, {"_id": 1}
-                )
-                for programme, pool in pools
-            )
+            *(self._together.find(self._db.codes, _free(*pool), "_id", limit=1) for pool in pools)
         )
-        empty = {pool for pool, code in zip(pools, free, strict=True) if code is None}
+        empty = {pool for pool, codes in zip(pools, free, strict=True) if not codes}
         return [frozenset(pool for pool in pools if (programme, pool) in empty) for programme, pools in asked]
 
     async def _load_pools(self, pools: list[tuple[str, str]]) -> list[int]:
-        wanted = [
-            {"programme": programme, "pool": pool, "state": CodeState.FREE.value} for programme, pool in set(pools)
-        ]
+        wanted = [_free(*pool) for pool in set(pools)]
         by_pool = {"_id": {"programme": "$programme", "pool": "$pool"}, "codes": {"$sum": 1}}
         cursor = await self._db.codes.aggregate([{"$match": {"$or": wanted}}, {"$group": by_pool}])
         found = {(row["_id"]["programme"], row["_id"]["pool"]): row["codes"] async for row in cursor}
         return [found.get(pool, 0) for pool in pools]
 
     async def _load_lists(self, ids: list[str]) -> list[frozenset[str]]:
-        found = {
-            document["_id"]: frozenset(document["lists"]) async for document in self._db.audiences.find(_among(ids))
-        }
+        documents = await self._together.find(self._db.audiences, _among(*ids), "lists")
+        found = {document["_id"]: frozenset(document["lists"]) for document in documents}
         return [found.get(id_, frozenset()) for id_ in ids]
 
     async def _load_orders(self, ids: list[str]) -> list[Document | None]:
-        found = {document["_id"]: document async for document in self._db.orders.find(_among(ids))}
+        found = {document["_id"]: document for document in await self._together.find(self._db.orders, _among(*ids))}
         return [found.get(id_) for id_ in ids]
 
     async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
-        found = {document["_id"]: snapshot_of(document) async for document in self._db.members.find(_among(ids))}
+        documents = await self._together.find(self._db.members, _among(*ids))
+        found = {document["_id"]: snapshot_of(document) for document in documents}
         return [found.get(id_) for id_ in ids]
 
     async def _load_numbers(self, asked: list[tuple[str, str]]) -> list[Snapshot | None]:
@@ -161,20 +162,19 @@ class Reader:
         for programme, number in set(asked):
             by_programme.setdefault(programme, []).append(number)
         either = [{"programme": programme, "number": {"$in": numbers}} for programme, numbers in by_programme.items()]
-        cursor = self._db.members.find(either[0] if len(either) == 1 else {"$or": either})
-        found = {
-            (snapshot.member.programme, snapshot.member.number): snapshot
-            for snapshot in map(snapshot_of, await cursor.to_list())
-        }
+        query: Document = either[0] if len(either) == 1 else {"$or": either}
+        snapshots = map(snapshot_of, await self._together.find(self._db.members, query))
+        found = {(snapshot.member.programme, snapshot.member.number): snapshot for snapshot in snapshots}
         return [found.get(one) for one in asked]
 
     async def _load_versions(self, ids: list[str]) -> list[int | None]:
-        cursor = self._db.members.find(_among(ids), {"version": 1})
-        found = {document["_id"]: document["version"] for document in await cursor.to_list()}
+        documents = await self._together.find(self._db.members, _among(*ids), "version")
+        found = {document["_id"]: document["version"] for document in documents}
         return [found.get(id_) for id_ in ids]
 
     async def _load_identities(self, keys: list[str]) -> list[str | None]:
-        found = {document["_id"]: document["member"] async for document in self._db.identities.find(_among(keys))}
+        documents = await self._together.find(self._db.identities, _among(*keys), "member")
+        found = {document["_id"]: document["member"] for document in documents}
         return [found.get(key) for key in keys]
 
     async def member(self, programme: str, member: str) -> Snapshot | None:
@@ -281,12 +281,7 @@ class Reader:
         """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
         note_once()
         codes = {
-            pool: [
-                document["code"]
-                async for document in self._db.codes.find(
-                    {"programme": programme, "pool": pool, "state": CodeState.FREE.value}, limit=most
-                )
-            ]
+            pool: [document["code"] async for document in self._db.codes.find(_free(programme, pool), limit=most)]
             for pool, most in need.codes.items()
         }
         lists = await self.lists(programme, member) if need.lists else None
@@ -328,15 +323,16 @@ class Reader:
         found = [order_of(document) async for document in cursor]
         return found[:first], len(found) > first
 
-    @finished
     async def entries(self, snapshot: Snapshot, *, first: int, after: tuple[int, int] | None) -> Page:
         """Return up to `first` entries, newest first, that are older than `after` (version, index).
 
         Nothing newer than the snapshot's own version is told. What the snapshot holds needs no query.
         """
         held = snapshot.page(first=first, after=after)
-        if held is not None:
-            return Page(*held)
+        return Page(*held) if held is not None else await self._older(snapshot, first, after)
+
+    @finished
+    async def _older(self, snapshot: Snapshot, first: int, after: tuple[int, int] | None) -> Page:
         newest = snapshot.version if after is None else min(after[0], snapshot.version)
         cursor = self._db.entries.find(
             {
@@ -411,7 +407,7 @@ def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Ve
         replace(
             newest,
             member=member,
-            rows=(*(row_of(view) for view in reversed(views)), *older),
+            rows=Rows.of((*(row_of(view) for view in reversed(views)), *older)),
             entries=newest.entries - later,
             recorded_at=record.recorded_at,
             notices=record.notices,
