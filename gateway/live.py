@@ -372,7 +372,7 @@ class Live:
 
     def delivered(self, transport: str, count: int) -> None:
         """Count updates that were sent."""
-        self.metrics.deliveries.labels(transport).inc(count)
+        self.metrics.count_deliveries(transport, count)
 
     def end(self, task: asyncio.Task[None]) -> None:
         """End a line's task, which closes its source; nobody waits for it."""

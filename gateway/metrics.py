@@ -72,6 +72,7 @@ class Metrics:
         self._observed: dict[str, Histogram] = {}
         self._counted: dict[tuple[str, str], Counter] = {}
         self._documents: dict[str, Counter] = {}
+        self._deliveries: dict[str, Counter] = {}
 
     def operation_label(self, name: str | None) -> str:
         """Return the label of an operation; past OPERATION_NAMES_MAX different names, the rest is `other`."""
@@ -106,6 +107,13 @@ class Metrics:
         if counted is None:
             counted = self._documents[how] = self.documents.labels(how)
         counted.inc()
+
+    def count_deliveries(self, transport: str, count: int) -> None:
+        """Count updates that were sent to subscribers."""
+        counted = self._deliveries.get(transport)
+        if counted is None:
+            counted = self._deliveries[transport] = self.deliveries.labels(transport)
+        counted.inc(count)
 
     def on_group(self, size: int, seconds: float) -> None:
         """Count a committed group."""

@@ -138,6 +138,15 @@ class Lots(Sequence[Lot]):
                 return day_from(last) if last != _NEVER else None
         return None
 
+    def by_last_day(self) -> list[tuple[date | None, int]]:
+        """Return the points there are by the last day on which they can be spent, None for never, in that order."""
+        by_day: dict[int, int] = {}
+        for key, points, _ in _ROW.iter_unpack(self.packed):
+            if points:
+                last = key >> _DAY_BITS
+                by_day[last] = by_day.get(last, 0) + points
+        return [(day_from(last) if last != _NEVER else None, points) for last, points in by_day.items()]
+
     def overdue(self, today: date) -> "Lots":
         """Return the lots that still hold points after their last day."""
         cells, end = self._cells, _CELLS * self._place(today.toordinal() << _DAY_BITS)

@@ -111,6 +111,21 @@ class Rows(Sequence[Row]):
     def __repr__(self) -> str:
         return f"Rows.of({self._all()!r})"
 
+    def of_version(self, version: int) -> list[Row]:
+        """Return the rows of the newest version, which is `version`; the text of those before it is not read."""
+        if self._rows is not None or BETWEEN_ROWS not in self.text:
+            return [row for row in self._all() if row[0] == version]
+        found: list[Row] = []
+        begin = 1
+        while begin:
+            end = self.text.find(BETWEEN_ROWS, begin)
+            row = orjson.loads(self.text[begin : end if end >= 0 else -1])
+            if row[0] != version:
+                break
+            found.append(row)
+            begin = end + len(BETWEEN_ROWS) if end >= 0 else 0
+        return found
+
     def after(self, newer: Iterable[Row], keep: int) -> "Rows":
         """Return newer rows followed by these, as many as are kept; the text of those that stay is not read."""
         texts = [orjson.dumps(row) for row in newer]
@@ -131,7 +146,7 @@ class Snapshot:
     """
 
     member: Member
-    rows: Sequence[Row]
+    rows: Rows
     entries: int
     due_at: datetime | None
     recorded_at: datetime
@@ -170,8 +185,7 @@ class Snapshot:
 
     def of_version(self) -> tuple[EntryView, ...]:
         """Return the entries of the newest version, oldest first."""
-        rows = [row for row in self.rows if row[0] == self.version]
-        return tuple(_view_of(self.member.id, row) for row in reversed(rows))
+        return tuple(_view_of(self.member.id, row) for row in reversed(self.rows.of_version(self.version)))
 
 
 def entry_views(record: Record) -> tuple[EntryView, ...]:
@@ -315,8 +329,6 @@ def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -
     recorded_at = record.recorded_at.isoformat()
     newest = [_row(record.version, index, recorded_at, entry) for index, entry in enumerate(record.entries)]
     older = before.rows if before is not None else Rows()
-    if not isinstance(older, Rows):
-        older = Rows.of(older)
     return Snapshot(
         member=member,
         rows=older.after(reversed(newest), max(RECENT_ENTRIES, len(newest))),
@@ -342,7 +354,7 @@ def snapshot_document(snapshot: Snapshot) -> Document:
     """Return the snapshot as it is stored."""
     return {
         **member_document(snapshot.member),
-        "recent": (snapshot.rows if isinstance(snapshot.rows, Rows) else Rows.of(snapshot.rows)).text,
+        "recent": snapshot.rows.text,
         "entries": snapshot.entries,
         "due_at": snapshot.due_at,
         "recorded_at": snapshot.recorded_at,

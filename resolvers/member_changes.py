@@ -41,11 +41,16 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
             change = await watch.next()
             # None: the feed may have missed something, and only a read can tell.
             newest = change.snapshot if change is not None else await _read(context, member)
-            if newest.version > last:
-                resync = change is not None and change.resync
-                async for update in _following(context, newest, last, resync=resync):
+            if newest.version <= last:
+                continue
+            if change is not None and change.resync:
+                yield Update(newest, resync=True)
+            elif newest.version == last + 1:
+                yield Update(newest, newest.of_version(), notices=newest.notices)
+            else:  # what did not come through the feed is read from the ledger
+                async for update in _missed(context, newest, last):
                     yield update
-                last = newest.version
+            last = newest.version
 
 
 async def _feed_opened(context: Context) -> None:
@@ -63,17 +68,6 @@ async def _first(context: Context, snapshot: Snapshot, after: int | None) -> Asy
         yield Update(snapshot)
     else:
         async for update in _missed(context, snapshot, after):
-            yield update
-
-
-async def _following(context: Context, newest: Snapshot, last: int, *, resync: bool) -> AsyncIterator[Update]:
-    """Tell every version after `last`; those that did not come through the feed are read from the ledger."""
-    if resync:
-        yield Update(newest, resync=True)
-    elif newest.version == last + 1:
-        yield Update(newest, newest.of_version(), notices=newest.notices)
-    else:
-        async for update in _missed(context, newest, last):
             yield update
 
 

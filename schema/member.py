@@ -8,6 +8,7 @@ import strawberry
 from loyalty import member as domain
 from loyalty import tier as tiers
 from loyalty.ledger import Account
+from loyalty.lot import Lots
 from loyalty.programme import Programme as ProgrammeRules
 from models.snapshot import EntryView, Snapshot
 from resolvers import consent as consents
@@ -94,35 +95,47 @@ class TierProgress:
     ratio: float = field(REACHED, description="How much of the way is done, 0 to 1.")
     before: datetime | None = field(REACHED, description="When the period ends; null where it rolls or never ends.")
 
+    @classmethod
+    def of(cls, way: tiers.Progress, locale: str) -> Self:
+        """Return the way to a tier in one language."""
+        return cls(
+            tier=Tier.of(way.tier, locale),
+            qualifying=way.qualifying,
+            required=way.required,
+            missing=way.missing,
+            ratio=way.ratio,
+            before=way.before,
+        )
+
 
 @strawberry.type
 class Status:
-    """A member's tier, and the way to the next one."""
+    """A member's tier, and the way to the next one, which is worked out for who asks for it."""
 
     tier: Tier = field(REACHED)
     since: datetime = field(REACHED)
     until: datetime | None = field(REACHED, description="Kept at least so long; null where it has no end.")
-    next: TierProgress | None = field(REACHED, description="Null at the top.")
+    snapshot: strawberry.Private[Snapshot]
+    locale: strawberry.Private[str]
+
+    @resolver(REACHED, description="Null at the top.")
+    def next(self, info: Info) -> TierProgress | None:
+        """Return the way to the next tier, now."""
+        context, member = info.context, self.snapshot.member
+        at = self.snapshot.as_of or context.now()
+        way = tiers.progress(context.programme(), member.standing, member.qualifying, now=at)
+        return TierProgress.of(way, self.locale) if way is not None else None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, programme: ProgrammeRules, locale: str, now: datetime) -> Self:
-        """Return the status of a snapshot; its progress is told for `now`."""
-        member = snapshot.member
-        way = tiers.progress(programme, member.standing, member.qualifying, now=snapshot.as_of or now)
+    def of(cls, snapshot: Snapshot, programme: ProgrammeRules, locale: str) -> Self:
+        """Return the status of a snapshot."""
+        standing = snapshot.member.standing
         return cls(
-            tier=Tier.of(programme.tier(member.standing.tier), locale),
-            since=member.standing.since,
-            until=member.standing.until,
-            next=TierProgress(
-                tier=Tier.of(way.tier, locale),
-                qualifying=way.qualifying,
-                required=way.required,
-                missing=way.missing,
-                ratio=way.ratio,
-                before=way.before,
-            )
-            if way is not None
-            else None,
+            tier=Tier.of(programme.tier(standing.tier), locale),
+            since=standing.since,
+            until=standing.until,
+            snapshot=snapshot,
+            locale=locale,
         )
 
 
@@ -142,21 +155,23 @@ class Points:
     pending: int = field(REACHED)
     held: int = field(REACHED)
     lifetime: int = field(REACHED, description="All points ever given, less those that refunds took back.")
-    expiring: list[ExpiringPoints] = field(REACHED, description="The next to expire first.")
+    member: strawberry.Private[domain.Member]
+
+    @resolver(REACHED, description="The next to expire first.")
+    def expiring(self) -> list[ExpiringPoints]:
+        """Return the points of each day on which some expire."""
+        by_day = Lots.of(self.member.lots).by_last_day()
+        return [ExpiringPoints(points=points, on=day) for day, points in by_day if day is not None]
 
     @classmethod
     def of(cls, member: domain.Member) -> Self:
         """Return the balances of a member."""
-        by_day: dict[date, int] = {}
-        for lot in member.lots:
-            if lot.points and lot.key.expires_on is not None:
-                by_day[lot.key.expires_on] = by_day.get(lot.key.expires_on, 0) + lot.points
         return cls(
             available=member.available,
             pending=member.balance(Account.PENDING),
             held=member.balance(Account.HELD),
             lifetime=member.lifetime,
-            expiring=[ExpiringPoints(points=points, on=day) for day, points in sorted(by_day.items())],
+            member=member,
         )
 
 
@@ -202,7 +217,8 @@ class LedgerEntry(Node):
     @resolver(REACHED)  # type: ignore[misc]  # made when it is asked for; other nodes keep theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]
         """Return the entry's place in the ledger as an id."""
-        return strawberry.ID(global_id("LedgerEntry", self.view.member, self.version, self.view.index))
+        view = self.view
+        return strawberry.ID(global_id("LedgerEntry", view.member, self.version, view.index))
 
     @resolver(REACHED, description="One line for the shopper, in the locale of the request.")
     def label(self) -> str:
@@ -263,7 +279,6 @@ class LedgerEntryConnection:
 class Member(Node):
     """A member. Every field tells the same version."""
 
-    id: strawberry.ID = field(REACHED)
     number: str = field(
         REACHED, description="The membership number, for people: short, typed at a till, with a check digit."
     )
@@ -273,6 +288,11 @@ class Member(Node):
     )
     snapshot: strawberry.Private[Snapshot]
     known_outlook: strawberry.Private[Outlook | None] = None
+
+    @resolver(REACHED)  # type: ignore[misc]  # made when it is asked for; other nodes keep theirs
+    def id(self) -> strawberry.ID:  # type: ignore[override]
+        """Return the member's id."""
+        return strawberry.ID(global_id("Member", self.snapshot.member.id))
 
     def outlook(self, context: Context) -> Outlook:
         """Return what offers and rewards are worked out from: once for both."""
@@ -290,7 +310,7 @@ class Member(Node):
         """Return the member's tier."""
         context = info.context
         locale = locale_of(context, self.snapshot.member)
-        return Status.of(self.snapshot, context.programme(), locale, context.now())
+        return Status.of(self.snapshot, context.programme(), locale)
 
     @resolver(REACHED)
     def points(self) -> Points:
@@ -381,9 +401,4 @@ class Member(Node):
     def of(cls, snapshot: Snapshot) -> Self:
         """Return the member of a snapshot."""
         member = snapshot.member
-        return cls(
-            id=strawberry.ID(global_id("Member", member.id)),
-            number=member.number,
-            version=member.version,
-            snapshot=snapshot,
-        )
+        return cls(number=member.number, version=member.version, snapshot=snapshot)

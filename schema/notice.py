@@ -6,7 +6,7 @@ import strawberry
 
 from loyalty import notice as domain
 from loyalty.programme import Programme
-from schema.access import REACHED, field
+from schema.access import REACHED, field, resolver
 from schema.enums import NoticeKind, TextDirection
 from schema.text import noticed, running
 
@@ -16,10 +16,17 @@ class Notice:
     """One thing that happened."""
 
     kind: NoticeKind = field(REACHED)
-    text: str = field(REACHED, description="One sentence for the member.")
     direction: TextDirection = field(REACHED, description="How its words run.")
+    notice: strawberry.Private[domain.Notice]
+    programme: strawberry.Private[Programme]
+    locale: strawberry.Private[str]
+
+    @resolver(REACHED, description="One sentence for the member.")
+    def text(self) -> str:
+        """Return what happened, in words."""
+        return noticed(self.notice, self.programme, self.locale)
 
     @classmethod
     def of(cls, notice: domain.Notice, programme: Programme, locale: str) -> Self:
         """Return a notice in one language."""
-        return cls(kind=notice.kind, text=noticed(notice, programme, locale), direction=running(locale))
+        return cls(kind=notice.kind, direction=running(locale), notice=notice, programme=programme, locale=locale)

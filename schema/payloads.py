@@ -12,17 +12,17 @@ from loyalty.refusal import Refusal
 from models.catalogue_store import Stored
 from models.device_store import Device as StoredDevice
 from models.request import Committed, Outcome
-from models.snapshot import EntryView, entry_views
+from models.snapshot import entry_views
 from resolvers.context import Context
 from resolvers.device import device_token
 from resolvers.kiosk_session import Opened
 from resolvers.member import may_see
-from schema.access import REACHED, field
+from schema.access import REACHED, field, resolver
 from schema.content import Content
 from schema.device import Device
 from schema.error import UserError, as_refusal
 from schema.kiosk_session import KioskSession
-from schema.member import Explanation, LedgerEntry, Member, explanations
+from schema.member import Explanation, Info, LedgerEntry, Member, explanations
 from schema.offer import MemberOffer, Offer
 from schema.order import Hold, Order
 from schema.reward import Reward
@@ -35,10 +35,9 @@ def _committed(outcome: Outcome) -> Committed | Refusal:
     raise TypeError("a caller's command is committed or refused")
 
 
-def _entries(outcome: Committed, context: Context) -> tuple[tuple[EntryView, ...], list[LedgerEntry]]:
+def _entries(outcome: Committed, context: Context) -> list[LedgerEntry]:
     programme, locale = context.programme(), locale_of(context, outcome.snapshot.member)
-    views = entry_views(outcome.record)
-    return views, [LedgerEntry.of(view, programme, locale) for view in views]
+    return [LedgerEntry.of(view, programme, locale) for view in entry_views(outcome.record)]
 
 
 @strawberry.type
@@ -75,10 +74,8 @@ class ConsentsPayload(_MemberPayload):
 
 @strawberry.type
 class RecordEventPayload:
-    """What an event gave."""
+    """What an event gave. A till sends a hundred at once, and asks of each what it needs: no more is made."""
 
-    entries: list[LedgerEntry] = field(REACHED)
-    why: list[Explanation] = field(REACHED)
     orders: list[Order] = field(REACHED, description="The instant rewards that the purchase was given.")
     member: Member | None = field(REACHED)
     replayed: bool = field(
@@ -86,6 +83,23 @@ class RecordEventPayload:
         description="True when this key had been counted before: the answer is the first one's, and nothing changed.",
     )
     user_errors: list[UserError] = field(REACHED)
+    committed: strawberry.Private[Committed | None]
+
+    @resolver(REACHED)
+    def entries(self, info: Info) -> list[LedgerEntry]:
+        """Return what the ledger holds of it."""
+        # A tablet that nobody is known at counts what is bought there, and is told no balance.
+        if self.committed is None or self.member is None:
+            return []
+        return _entries(self.committed, info.context)
+
+    @resolver(REACHED)
+    def why(self, info: Info) -> list[Explanation]:
+        """Return what each rule gave, and why others gave nothing."""
+        if self.committed is None:
+            return []
+        context, member = info.context, self.committed.snapshot.member
+        return explanations(entry_views(self.committed.record), context.programme(), locale_of(context, member))
 
     @classmethod
     def of(cls, outcome: Outcome | Exception, context: Context, *place: str) -> Self:
@@ -93,22 +107,20 @@ class RecordEventPayload:
         result = as_refusal(outcome) if isinstance(outcome, Exception) else _committed(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result, *place)]
-            return cls(entries=[], why=[], orders=[], member=None, replayed=False, user_errors=errors)
-        views, entries = _entries(result, context)
-        locale = locale_of(context, result.snapshot.member)
+            return cls(orders=[], member=None, replayed=False, user_errors=errors, committed=None)
         is_seen = may_see(context.require_actor(), result.snapshot.member.id)
         return cls(
-            # A tablet that nobody is known at counts what is bought there, and is told no balance.
-            entries=entries if is_seen else [],
-            why=explanations(views, context.programme(), locale),
             orders=_orders(result, context),
             member=Member.of(result.snapshot) if is_seen else None,
             replayed=result.replayed,
             user_errors=[],
+            committed=result,
         )
 
 
 def _orders(outcome: Committed, context: Context) -> list[Order]:
+    if not outcome.orders:
+        return []
     locale = locale_of(context, outcome.snapshot.member)
     return [Order.of(order, context, locale) for order in outcome.orders]
 
@@ -135,7 +147,7 @@ class OfferPayload:
         keys = (str(notice.params["offer"]) for notice in result.record.notices if "offer" in notice.params)
         offer = programme.catalogue.offers.get(next(keys, ""))
         locale = locale_of(context, member)
-        _, entries = _entries(result, context)
+        entries = _entries(result, context)
         return cls(
             member_offer=MemberOffer.after_use(offer, member, context, locale) if offer is not None else None,
             entries=entries,
@@ -249,7 +261,7 @@ class AdjustPointsPayload:
         result = _committed(outcome)
         if isinstance(result, Refusal):
             return cls(entries=[], member=None, replayed=False, user_errors=[UserError.of(result)])
-        _, entries = _entries(result, context)
+        entries = _entries(result, context)
         return cls(entries=entries, member=Member.of(result.snapshot), replayed=result.replayed, user_errors=[])
 
 

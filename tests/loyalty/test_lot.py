@@ -71,6 +71,13 @@ def test_a_lot_is_overdue_on_the_day_after_its_last() -> None:
     assert overdue([Lot(EARLY, 0, expired=10)], date(2024, 7, 1)) == []
 
 
+def test_points_are_summed_by_the_last_day_they_can_be_spent_those_that_never_expire_last() -> None:
+    june = key("2024-02-01", "2024-06-30")
+    lots = Lots.of([*LOTS, Lot(june, 5), Lot(key("2024-05-05", "2025-05-05"), 0, expired=7), Lot(key("2024-01-02"), 1)])
+    assert lots.by_last_day() == [(EARLY.expires_on, 15), (LATE.expires_on, 20), (None, 31)]
+    assert Lots().by_last_day() == []
+
+
 def test_what_expired_is_remembered_for_400_days() -> None:
     lapsed = (Lot(EARLY, 0, expired=10), Lot(EVER, 30))
     assert without_forgotten(lapsed, date(2025, 8, 4)) == lapsed

@@ -107,3 +107,17 @@ def test_newer_rows_go_before_older_ones_of_which_as_many_are_kept_as_there_is_r
     assert orjson.loads(after.text) == [*after]
     assert (len(after), after[:2]) == (min(keep, len(newer) + len(older)), tuple([*newer, *older][:keep][:2]))
     assert after.after([], keep) == after
+
+
+@thorough(200)
+@given(st.lists(st.tuples(st.integers(1, 4), st.text()), max_size=8), st.booleans(), st.booleans())
+def test_the_rows_of_the_newest_version_are_found_without_reading_those_before_it(
+    versions: list[tuple[int, str]], stored_on_one_line: bool, was_read_before: bool
+) -> None:
+    stored = sorted(([version, text] for version, text in versions), key=lambda row: -row[0])
+    newest = stored[0][0] if stored else 1
+    rows = Rows(orjson.dumps(stored)) if stored_on_one_line else Rows.of(stored)
+    if was_read_before:
+        len(rows)
+    assert rows.of_version(newest) == [row for row in stored if row[0] == newest]
+    assert rows.of_version(newest + 1) == []
