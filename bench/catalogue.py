@@ -19,7 +19,7 @@ from loyalty.event import Channel
 from loyalty.ledger import Account, Standing
 from loyalty.member import Member, Profile
 from loyalty.offer import Audience, Offer, OfferKind, OfferUse
-from loyalty.ranking import rank_offers, rank_rewards
+from loyalty.ranking import Liking, rank_offers, rank_rewards
 from loyalty.reward import Reward, RewardKind
 from loyalty.taste import BRAND, CATEGORY, Taste
 from loyalty.text import Text
@@ -146,8 +146,9 @@ def offers_us(catalogue: Catalogue, people: Sequence[Somebody]) -> float:
     """Return how many microseconds a member's first offers take, on average over some members."""
     started = perf_counter_ns()
     for one in people:
+        likes = Liking(one.taste, frozenset(), NOW)
         rank_offers(
-            catalogue, one.member, one, one.taste, channel=Channel.APP, now=NOW, zone=ZONE, states=None, first=FIRST
+            catalogue, one.member, one, likes, channel=Channel.APP, now=NOW, zone=ZONE, states=None, first=FIRST
         )
     return (perf_counter_ns() - started) / len(people) / 1_000
 
@@ -156,7 +157,8 @@ def rewards_us(catalogue: Catalogue, people: Sequence[Somebody]) -> float:
     """Return how many microseconds a member's first rewards take, on average over some members."""
     started = perf_counter_ns()
     for one in people:
-        rank_rewards(catalogue, one.member, one, one.taste, channel=Channel.APP, now=NOW, zone=ZONE, first=FIRST)
+        likes = Liking(one.taste, frozenset(), NOW)
+        rank_rewards(catalogue, one.member, one, likes, channel=Channel.APP, now=NOW, zone=ZONE, first=FIRST)
     return (perf_counter_ns() - started) / len(people) / 1_000
 
 

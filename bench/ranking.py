@@ -27,7 +27,7 @@ from loyalty.event import PURCHASE, Channel, Event, Purchase
 from loyalty.ledger import Standing
 from loyalty.member import Member, Profile
 from loyalty.offer import Audience, Offer, OfferKind, OfferUse
-from loyalty.ranking import rank_offers
+from loyalty.ranking import Liking, rank_offers
 from loyalty.taste import CATEGORY, NO_TASTE, Taste, learn
 from loyalty.text import Text
 from models.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
@@ -133,7 +133,7 @@ class Ranked:
             self.catalogue,
             replace(member, offers=visit.touched),
             Household(frozenset(f"campaign-{campaign.number}" for campaign in visit.campaigns)),
-            visit.taste,
+            Liking(visit.taste, frozenset(), now),
             channel=None,
             now=now,
             zone=ZONE,

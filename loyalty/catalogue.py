@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.calendar import day_of, end_of, start_of
 from loyalty.offer import CodeKind, Offer
-from loyalty.offer_index import OfferIndex
+from loyalty.offer_index import WEIGHT, OfferIndex
 from loyalty.reward import InstantReward, Reward
 from loyalty.text import Text
 from loyalty.window import spans_of_day
@@ -53,6 +53,7 @@ class Catalogue:
         self._listed: set[str] = set()
         self._limited_offers: dict[str, Offer] = {}
         self._limits: tuple[tuple[Reward, ...], tuple[str, ...], bool] | None = None
+        self._reward_scores: tuple[tuple[str, Reward, int, bool], ...] | None = None
         self._edges: tuple[int, date, ZoneInfo, list[datetime]] | None = None
         self.instant_rewards = tuple(instant_rewards)
         self.version = 0
@@ -105,6 +106,14 @@ class Catalogue:
             stocked = tuple(reward for reward in rewards if reward.stock is not None)
             self._limits = stocked, tuple(pools), any(reward.audience.lists for reward in rewards)
         return self._limits
+
+    def reward_scores(self) -> tuple[tuple[str, Reward, int, bool], ...]:
+        """Return each reward with its key, its weight's part of scores, and whether only its price is to be met."""
+        if self._reward_scores is None:
+            self._reward_scores = tuple(
+                (key, reward, WEIGHT * reward.weight, reward.is_plain) for key, reward in self._rewards.items()
+            )
+        return self._reward_scores
 
     def next_edge(self, now: datetime, zone: ZoneInfo) -> datetime:
         """Return the first moment after `now` at which time alone may put something on or take it off.
@@ -180,13 +189,13 @@ class Catalogue:
     def put_reward(self, reward: Reward) -> None:
         """Add a reward, or take it in place of the one with its key."""
         self._rewards[reward.key] = reward
-        self._limits = None
+        self._limits = self._reward_scores = None
         self.version += 1
 
     def drop_reward(self, key: str) -> None:
         """Take a reward away, if it is there."""
         if self._rewards.pop(key, None) is not None:
-            self._limits = None
+            self._limits = self._reward_scores = None
             self.version += 1
 
     def put_content(self, content: Content) -> None:

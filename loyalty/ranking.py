@@ -24,7 +24,6 @@ from loyalty.offer import EVERYBODY, UNTOUCHED, Audience, Offer, OfferState, Off
 from loyalty.offer_index import (
     ANY_TOPIC,
     FOR_FEW,
-    WEIGHT,
     AudienceKind,
     Bucket,
     Entry,
@@ -207,13 +206,12 @@ def rank_offers(
     catalogue: Catalogue,
     member: Member,
     shopper: Shopper,
-    taste: Taste,
+    likes: Liking,
     *,
     channel: Channel | None,
     now: datetime,
     zone: ZoneInfo,
     states: AbstractSet[OfferState] | None = None,
-    preferences: frozenset[str] = frozenset(),
     used_up: AbstractSet[str] = frozenset(),
     first: int,
     after: tuple[int, str] | None = None,
@@ -225,7 +223,6 @@ def rank_offers(
     activated it; what was used or has ended is shown to those who have touched it.
     """
     wanted = ALL_STATES if states is None else states
-    likes = Liking(taste, preferences, now)
 
     def may_see(offer: Offer, state: OfferState, *, fits: bool) -> bool:
         if state not in wanted or (offer.channels and channel is not None and channel not in offer.channels):
@@ -376,7 +373,7 @@ def rank_rewards(
     catalogue: Catalogue,
     member: Member,
     shopper: Shopper,
-    taste: Taste,
+    likes: Liking,
     *,
     channel: Channel | None,
     now: datetime,
@@ -384,7 +381,6 @@ def rank_rewards(
     category: str | None = None,
     eligible: bool | None = None,
     eligible_of: Callable[[Reward], bool | None] = lambda _: None,
-    preferences: frozenset[str] = frozenset(),
     first: int,
     after: tuple[int, str] | None = None,
 ) -> tuple[list[RankedReward], bool]:
@@ -392,25 +388,30 @@ def rank_rewards(
 
     First what the member can have now, then what points are missing for, the nearest first, then what is for others or
     not now. `eligible_of` tells what is not seen here (stock, limits, appointments; None: nothing is against it); it is
-    asked only about rewards that the member could have otherwise. `category` and `eligible` narrow the answer.
+    asked only about rewards that may have such a thing, and that the member could have otherwise. `category` and
+    `eligible` narrow the answer.
     """
-    likes = Liking(taste, preferences, now)
-    available = member.available
-    found: list[tuple[int, str, Reward, int, bool]] = []
-    for key, reward in catalogue.rewards.items():
-        if not _is_asked_for(reward, category, channel):
-            continue
-        missing = reward.points - available if reward.points > available else 0
+
+    def looked_into(reward: Reward, missing: int) -> tuple[bool, int]:
+        """Return whether the member can have it now, and what whom it is for, when and how many adds to its score."""
         is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
         is_closed = not is_for_member or (reward.window is not None and not is_open(reward.window, now, zone))
         is_eligible = not is_closed and not missing and eligible_of(reward) is not False
+        score = FOR_FEW[audience_of(reward.audience)[0]] if is_for_member else 0
+        return is_eligible, score + CLOSED if is_closed or not (is_eligible or missing) else score
+
+    available = member.available
+    found: list[tuple[int, str, Reward, int, bool]] = []
+    for key, reward, weight, is_plain in catalogue.reward_scores():
+        if not _is_asked_for(reward, category, channel):
+            continue
+        missing = reward.points - available if reward.points > available else 0
+        is_eligible, more = (not missing, 0) if is_plain else looked_into(reward, missing)
         if eligible is not None and is_eligible is not eligible:
             continue
-        score = WEIGHT * reward.weight + likes.best(reward.topics) + _nearness(reward, missing)
-        if is_for_member and reward.audience is not EVERYBODY:
-            score += FOR_FEW[audience_of(reward.audience)[0]]
-        if is_closed or not (is_eligible or missing):
-            score += CLOSED
+        score = weight + more + likes.best(reward.topics)
+        if missing:
+            score += REACHABLE + MISSING * missing // reward.points
         if after is None or (-score, key) > (-after[0], after[1]):
             found.append((-score, key, reward, missing, is_eligible))
     # The keys differ: nothing after them is compared.
@@ -427,10 +428,6 @@ def rank_rewards(
         return RankedReward(reward, eligible=is_eligible, missing=missing, score=-negative, why=why)
 
     return [told(place) for place in page[:first]], len(page) > first
-
-
-def _nearness(reward: Reward, missing: int) -> int:
-    return REACHABLE + MISSING * missing // reward.points if missing else 0
 
 
 def _is_asked_for(reward: Reward, category: str | None, channel: Channel | None) -> bool:

@@ -53,18 +53,17 @@ async def ranked(
     the offers of the page alone.
     """
     programme, member = context.programme(), outlook.snapshot.member
-    shopper, taste = await outlook.shopper(), outlook.taste
+    shopper, likes = await outlook.shopper(), outlook.likes
 
     def page_without(used_up: AbstractSet[str]) -> tuple[list[RankedOffer], bool]:
         return rank_offers(
             programme.catalogue,
             member,
             shopper,
-            taste,
+            likes,
             channel=channel,
             now=context.now(),
             zone=programme.zone,
-            preferences=frozenset(member.profile.preferences),
             states=states,
             used_up=used_up,
             first=first,

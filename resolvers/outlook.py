@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from loyalty.offer import Offer
+from loyalty.ranking import Liking
 from loyalty.shopper import MemberShopper
 from loyalty.supply import CounterKey
-from loyalty.taste import Taste
 from models.snapshot import Snapshot
 from resolvers.context import Context
 from resolvers.member import answered
@@ -39,9 +39,10 @@ class Outlook:
         self._shopper: MemberShopper | None = None
 
     @cached_property
-    def taste(self) -> Taste:
-        """What the member likes."""
-        return self.snapshot.taste
+    def likes(self) -> Liking:
+        """What the member likes now."""
+        preferences = frozenset(self.snapshot.member.profile.preferences)
+        return Liking(self.snapshot.taste, preferences, self._context.now())
 
     async def shopper(self) -> MemberShopper:
         """Return the member as audiences see it; the lists are read only where something is for a list."""

@@ -59,7 +59,7 @@ def taste(**shares: float) -> Taste:
 
 def ranked(*offers: Offer, who: Somebody | None = None, does: Mapping[str, OfferUse] | None = None, **told: Any) -> Any:
     told = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **told}
-    likes = told.pop("taste", NO_TASTE)
+    likes = Liking(told.pop("taste", NO_TASTE), told.pop("preferences", frozenset()), told["now"])
     return rank_offers(Catalogue(offers), member(does), who or Somebody(), likes, **told)[0]
 
 
@@ -284,12 +284,11 @@ class Asked:
             catalogue,
             member(self.does),
             self.who,
-            self.likes,
+            Liking(self.likes, self.preferences, now),
             channel=self.channel,
             now=now,
             zone=ZONE,
             states=self.states,
-            preferences=self.preferences,
             used_up=self.used_up,
             first=first,
             after=after,
@@ -387,7 +386,7 @@ def test_an_index_that_follows_changes_is_that_of_a_fresh_catalogue(
 
 def rewards_of(*rewards: Reward, points: int = 1_000, who: Somebody | None = None, **told: Any) -> Any:
     told = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **told}
-    likes = told.pop("taste", NO_TASTE)
+    likes = Liking(told.pop("taste", NO_TASTE), told.pop("preferences", frozenset()), told["now"])
     return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), likes, **told)
 
 
@@ -399,7 +398,7 @@ def test_rewards_that_can_be_had_come_before_those_to_save_for() -> None:
         reward("c", 900),
         reward("d", 900, audience=gold, weight=-1),
         reward("e", 100, topics=frozenset({"category:A"})),
-        reward("f", 100),
+        reward("f", 100, stock=3),
         taste=taste(A=0.3),
         eligible_of=lambda one: one.key != "f",
     )
@@ -430,17 +429,18 @@ def test_rewards_are_narrowed_by_category_channel_and_eligibility() -> None:
     assert [one.reward.key for one in rewards_of(*shop, eligible=False)[0]] == ["a", "d"]
 
 
-def test_only_rewards_that_could_be_had_otherwise_are_looked_into() -> None:
+def test_only_rewards_are_looked_into_that_could_be_had_and_that_more_than_points_can_be_missing_for() -> None:
     asked = []
 
     def eligible_of(one: Reward) -> None:
         asked.append(one.key)
 
     rewards_of(
-        reward("a", 5_000),
+        reward("a", 5_000, stock=3),
         reward("b", audience=Audience(lists=frozenset({"vip"}))),
-        reward("c"),
+        reward("c", stock=3),
         reward("d", window=Window(first_day=date(2025, 1, 1))),
+        reward("e"),
         eligible_of=eligible_of,
     )
     assert asked == ["c"]
