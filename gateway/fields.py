@@ -5,7 +5,7 @@ from typing import Any
 
 from graphql import GraphQLObjectType, GraphQLSchema
 
-from gateway.compiled import KNOWN, Attribute, Instances, Method
+from gateway.compiled import KNOWN, AsItIs, Attribute, Instances, Method
 from schema.build import executable_schema
 from schema.direct import DIRECT, STRAWBERRY, Direct
 
@@ -17,6 +17,7 @@ KEPT = "kept"
 def compilable_schema() -> GraphQLSchema:
     """Return the schema that is served, with all that the compiler can be told."""
     schema = executable_schema()
+    schema.type_map["DateTime"].extensions[KNOWN] = AsItIs(str)  # as it is stored
     for kind in schema.type_map.values():
         if not isinstance(kind, GraphQLObjectType) or kind.name.startswith("__"):
             continue

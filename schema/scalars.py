@@ -13,6 +13,8 @@ from strawberry.types.scalar import ScalarDefinition
 BigInt = NewType("BigInt", int)
 BIG_INT_DIGITS_MAX = 40
 DECIMAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,4})?", re.ASCII)
+# What most decimals are, and within every limit: a receipt has dozens.
+AMOUNT = re.compile(r"-?\d{1,12}(\.\d{1,6})?", re.ASCII)
 YEAR_MIN, YEAR_MAX = 1970, 9998
 DECIMAL_CHARACTERS_MAX = 40
 DECIMAL_EXPONENT_MAX = 30
@@ -54,6 +56,8 @@ def parse_date(value: Any) -> date:
 
 def parse_decimal(value: Any) -> Decimal:
     """Return a decimal number; a float is refused, for it has lost the exact amount already."""
+    if value.__class__ is str and AMOUNT.fullmatch(value):
+        return Decimal(value)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise GraphQLError('Decimal is a number in a string such as "12.50": money never goes through a float.')
     text = str(value)

@@ -33,6 +33,7 @@ types under the name KNOWN, what cannot be seen from outside:
     field.extensions[KNOWN] = Attribute("points")       # it reads an attribute, nothing more
     field.extensions[KNOWN] = Method(function, ...)     # it calls function(source, [execution], **arguments)
     type.extensions[KNOWN]  = Instances(cls)            # its objects are instances of this class
+    scalar.extensions[KNOWN] = AsItIs(str)              # its texts are told as they are
 
 What is told is trusted: such a value is no awaitable, unless the function is a coroutine function or is told to be
 able to return awaitables. Where something unforeseen turns up all the same (an awaitable in a list, an asynchronous
@@ -40,7 +41,17 @@ iterable, a type that resolves asynchronously), a query is executed again by gra
 what GraphQL demands of queries: that they change nothing. In a mutation it is an error.
 """
 
-from gateway.compiled.known import KNOWN, Attribute, Instances, Method
+from gateway.compiled.known import KNOWN, AsItIs, Attribute, Instances, Method
 from gateway.compiled.operation import CHARACTERS_MAX, CompiledOperation, NotCompilable, Room
 
-__all__ = ["CHARACTERS_MAX", "KNOWN", "Attribute", "CompiledOperation", "Instances", "Method", "NotCompilable", "Room"]
+__all__ = [
+    "CHARACTERS_MAX",
+    "KNOWN",
+    "AsItIs",
+    "Attribute",
+    "CompiledOperation",
+    "Instances",
+    "Method",
+    "NotCompilable",
+    "Room",
+]

@@ -36,7 +36,7 @@ from graphql.pyutils.is_awaitable import is_awaitable
 from graphql.type import GraphQLBoolean, GraphQLFloat
 
 from gateway.compiled.arguments import call_arguments
-from gateway.compiled.known import KNOWN, Attribute, Instances, Method
+from gateway.compiled.known import KNOWN, AsItIs, Attribute, Instances, Method
 from gateway.compiled.leaf import leaf_function
 from gateway.compiled.runtime import Place, is_null, list_function, not_null, settle
 
@@ -243,6 +243,9 @@ class Compiler:
         message = None if nullable else self._names[place].null_message
         complete = self.bind("leaf", leaf_function(kind, message, trusted=trusted))
         as_it_is = _AS_IT_IS.get(kind)  # type: ignore[arg-type]
+        told = (kind.extensions or {}).get(KNOWN)
+        if isinstance(told, AsItIs):
+            as_it_is = f"b.__class__ is {self.bind('Class', told.python_class)}"
         if isinstance(kind, GraphQLEnumType):
             known = self.bind("known", self._names[complete].known)
             lines.add(f"c = {known}.get(b.__class__)", "c = c.get(b) if c is not None else None")

@@ -46,3 +46,10 @@ class Instances:
 
     python_class: type
     kept_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AsItIs:
+    """A scalar whose values of exactly this class are told as they are: to serialise them would change nothing."""
+
+    python_class: type

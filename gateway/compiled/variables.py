@@ -79,38 +79,28 @@ def _default(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Any:
 def _coerce_of(kind: Any, known: dict[Any, Coerce]) -> Coerce:
     """Return the function for a type; input objects may be within themselves, so theirs are made once."""
     if isinstance(kind, GraphQLNonNull):
-        return _not_null(_coerce_of(kind.of_type, known))
+        return _present_of(kind.of_type, known)
+    present = _present_of(kind, known)
+    return lambda value: None if value is None else present(value)
+
+
+def _present_of(kind: Any, known: dict[Any, Coerce]) -> Coerce:
+    """Return the function for values of a type that are there; null does not fit."""
     if kind not in known:
         if isinstance(kind, GraphQLInputObjectType):
             fields: list[Any] = []
-            known[kind] = _nullable(_object(kind, fields))
+            known[kind] = _object(kind, fields)
             fields += [
                 (name, field.out_name or name, _coerce_of(field.type, known), *_when_missing(field))
                 for name, field in kind.fields.items()
             ]
         elif isinstance(kind, GraphQLList):
-            known[kind] = _nullable(_list(_coerce_of(kind.of_type, known)))
+            known[kind] = _list(_coerce_of(kind.of_type, known))
         elif isinstance(kind, GraphQLEnumType):
-            known[kind] = _nullable(_enum(kind))
+            known[kind] = _enum(kind)
         else:
-            known[kind] = _nullable(_SCALARS.get(kind) or _scalar(kind))
+            known[kind] = _SCALARS.get(kind) or _scalar(kind)
     return known[kind]
-
-
-def _not_null(coerce: Coerce) -> Coerce:
-    def coerced(value: Any) -> Any:
-        if value is None:
-            raise Misfit
-        return coerce(value)
-
-    return coerced
-
-
-def _nullable(coerce: Coerce) -> Coerce:
-    def coerced(value: Any) -> Any:
-        return None if value is None else coerce(value)
-
-    return coerced
 
 
 def _string(value: Any) -> Any:
@@ -148,6 +138,8 @@ _SCALARS: dict[Any, Coerce] = {
 
 def _scalar(kind: Any) -> Coerce:
     def coerced(value: Any) -> Any:
+        if value is None:
+            raise Misfit
         try:
             found = kind.coerce_input_value(value)
         except Exception:  # noqa: BLE001 - graphql-core asks again, and words it

@@ -39,7 +39,7 @@ from graphql.execution import execute_subscription_event
 from graphql.execution.executor import Executor
 from support.operations import Operations
 
-from gateway.compiled import KNOWN, Attribute, CompiledOperation, Instances, Method, Room
+from gateway.compiled import KNOWN, AsItIs, Attribute, CompiledOperation, Instances, Method, Room
 
 # How many different operations are compared in all; a long run takes 20000.
 OPERATIONS = int(os.environ.get("OPERATIONS", "600"))
@@ -62,6 +62,17 @@ def _money(value: Any) -> str:
 
 
 Money = GraphQLScalarType("Money", serialize=_money, parse_value=lambda value: Decimal(str(value)))
+
+
+def _moment(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int):
+        raise TypeError(f"no moment: {value!r}")
+    return f"+{value}"
+
+
+Moment = GraphQLScalarType("Moment", serialize=_moment, extensions={KNOWN: AsItIs(str)})
 ColourType = GraphQLEnumType("Colour", Colour)
 Want = GraphQLInputObjectType(
     "Want",
@@ -83,6 +94,7 @@ LEAVES = {
     "boolean": (GraphQLBoolean, lambda r: r.choice([True, False, 1, 0, "yes", float("nan")])),
     "id": (GraphQLID, lambda r: r.choice(["a", 5, 2.0, True, b"x"])),
     "colour": (ColourType, lambda r: r.choice([Colour.RED, Colour.BLUE, "red", "green", ["red"], 4])),
+    "moment": (Moment, lambda r: r.choice(["1970", "", 5, 2.5, b"x"])),
     "money": (Money, lambda r: r.choice([Decimal("1.5"), 3, "x"])),
 }
 
