@@ -26,6 +26,15 @@ class Rests:
     pools: Mapping[Pools, frozenset[str]]
     lists: Mapping[str, frozenset[str]]
 
+    def are_part_of(self, now: "Rests") -> bool:
+        """Say whether all of it is the same in `now`, which may hold more."""
+        return (
+            all(now.versions.get(member) == version for member, version in self.versions.items())
+            and all(now.counters[ids] == counts for ids, counts in self.counters.items())
+            and all(now.pools[pools] == empty for pools, empty in self.pools.items())
+            and all(now.lists[audience] == lists for audience, lists in self.lists.items())
+        )
+
 
 class Proof:
     """The reads of one answer. `lasts` is false once there was one that is not proved again by reading little.

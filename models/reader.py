@@ -20,7 +20,7 @@ from loyalty.order import Order
 from loyalty.replay import rewind
 from loyalty.supply import CodeState, CounterKey, Facts, Needs
 from models.codec import Document, order_of, record_id, record_of, standing_of
-from models.database import Database
+from models.database import Collection, Database
 from models.key import audience_id, counter_id, event_key, identity_key
 from models.proof import Ids, Rests, note_once, noted
 from models.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
@@ -77,8 +77,16 @@ def _done(reading: asyncio.Future[Any]) -> None:
         reading.exception()
 
 
-def _among(*ids: str) -> Document:
-    return {"_id": {"$in": [*set(ids)]}}
+def _counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:
+    """Return what counters stand at; one that nothing was taken of yet is not there."""
+    return tuple([found.get(id_, 0) for id_ in ids])
+
+
+def _noted_counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:
+    counts = _counts(ids, found)
+    if (proof := noted()) is not None:
+        proof.counted(ids, counts)
+    return counts
 
 
 def _free(programme: str, pool: str) -> Document:
@@ -97,13 +105,11 @@ class Reader:
         self._numbers: DataLoader[tuple[str, str], Snapshot | None] = DataLoader(
             self._load_numbers, cache=False, max_batch_size=BATCH_MAX
         )
-        self._versions: DataLoader[str, int | None] = DataLoader(
-            self._load_versions, cache=False, max_batch_size=BATCH_MAX
-        )
+        self._proofs: DataLoader[Rests, bool] = DataLoader(self._load_proofs, cache=False, max_batch_size=BATCH_MAX)
         self._identities: DataLoader[str, str | None] = DataLoader(
             self._load_identities, cache=False, max_batch_size=BATCH_MAX
         )
-        self._counters: DataLoader[tuple[str, ...], Mapping[str, int]] = DataLoader(
+        self._counters: DataLoader[Ids, Mapping[str, int]] = DataLoader(
             self._load_counters, cache=False, max_batch_size=BATCH_MAX
         )
         self._empty_pools: DataLoader[tuple[str, tuple[str, ...]], frozenset[str]] = DataLoader(
@@ -119,19 +125,25 @@ class Reader:
             self._load_orders, cache=False, max_batch_size=BATCH_MAX
         )
 
-    async def _load_counters(self, asked: list[tuple[str, ...]]) -> list[Mapping[str, int]]:
+    async def _by_id(self, collection: Collection, ids: Iterable[str], *fields: str) -> dict[str, Document]:
+        """Return the documents there are of some ids, all of each or some fields."""
+        wanted = [*set(ids)]
+        if not wanted:
+            return {}
+        documents = await self._together.find(collection, {"_id": {"$in": wanted}}, *fields)
+        return {document["_id"]: document for document in documents}
+
+    async def _load_counters(self, asked: list[Ids]) -> list[Mapping[str, int]]:
         """Return, for each that asked, the counters there are: who asks for stocks asks for the same ones as others."""
-        documents = await self._together.find(
-            self._db.counters, _among(*{id_ for ids in set(asked) for id_ in ids}), "taken"
-        )
-        found = {document["_id"]: document["taken"] for document in documents}
+        documents = await self._by_id(self._db.counters, (id_ for ids in set(asked) for id_ in ids), "taken")
+        found = {id_: document["taken"] for id_, document in documents.items()}
         return [found] * len(asked)
 
     async def _load_empty_pools(self, asked: list[tuple[str, tuple[str, ...]]]) -> list[frozenset[str]]:
         """Return, for each that asked, which pools of a programme have no code to give."""
         pools = [*{(programme, pool) for programme, pools in set(asked) for pool in pools}]
         free = await asyncio.gather(
-            *(self._together.find(self._db.codes, _free(*pool), "_id", limit=1) for pool in pools)
+            *[self._together.find(self._db.codes, _free(*pool), "_id", limit=1) for pool in pools]
         )
         empty = {pool for pool, codes in zip(pools, free, strict=True) if not codes}
         return [frozenset(pool for pool in pools if (programme, pool) in empty) for programme, pools in asked]
@@ -144,17 +156,16 @@ class Reader:
         return [found.get(pool, 0) for pool in pools]
 
     async def _load_lists(self, ids: list[str]) -> list[frozenset[str]]:
-        documents = await self._together.find(self._db.audiences, _among(*ids), "lists")
-        found = {document["_id"]: frozenset(document["lists"]) for document in documents}
-        return [found.get(id_, frozenset()) for id_ in ids]
+        found = await self._by_id(self._db.audiences, ids, "lists")
+        return [frozenset(found[id_]["lists"]) if id_ in found else frozenset() for id_ in ids]
 
     async def _load_orders(self, ids: list[str]) -> list[Document | None]:
-        found = {document["_id"]: document for document in await self._together.find(self._db.orders, _among(*ids))}
+        found = await self._by_id(self._db.orders, ids)
         return [found.get(id_) for id_ in ids]
 
     async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
-        documents = await self._together.find(self._db.members, _among(*ids))
-        found = {document["_id"]: snapshot_of(document) for document in documents}
+        documents = await self._by_id(self._db.members, ids)
+        found = {id_: snapshot_of(document) for id_, document in documents.items()}
         return [found.get(id_) for id_ in ids]
 
     async def _load_numbers(self, asked: list[tuple[str, str]]) -> list[Snapshot | None]:
@@ -167,15 +178,28 @@ class Reader:
         found = {(snapshot.member.programme, snapshot.member.number): snapshot for snapshot in snapshots}
         return [found.get(one) for one in asked]
 
-    async def _load_versions(self, ids: list[str]) -> list[int | None]:
-        documents = await self._together.find(self._db.members, _among(*ids), "version")
-        found = {document["_id"]: document["version"] for document in documents}
-        return [found.get(id_) for id_ in ids]
-
     async def _load_identities(self, keys: list[str]) -> list[str | None]:
-        documents = await self._together.find(self._db.identities, _among(*keys), "member")
-        found = {document["_id"]: document["member"] for document in documents}
-        return [found.get(key) for key in keys]
+        found = await self._by_id(self._db.identities, keys, "member")
+        return [found[key]["member"] if key in found else None for key in keys]
+
+    async def _load_proofs(self, asked: list[Rests]) -> list[bool]:
+        """Say of each whether all that it rests on is as it was."""
+        counters = [*{ids for rests in asked for ids in rests.counters}]
+        pools = [*{pools for rests in asked for pools in rests.pools}]
+        audiences = [*{audience for rests in asked for audience in rests.lists}]
+        members, counts, empty, lists = await asyncio.gather(
+            self._by_id(self._db.members, (member for rests in asked for member in rests.versions), "version"),
+            self._load_counters(counters),
+            self._load_empty_pools(pools),
+            self._load_lists(audiences),
+        )
+        now = Rests(
+            {id_: document["version"] for id_, document in members.items()},
+            {ids: _counts(ids, found) for ids, found in zip(counters, counts, strict=True)},
+            dict(zip(pools, empty, strict=True)),
+            dict(zip(audiences, lists, strict=True)),
+        )
+        return [rests.are_part_of(now) for rests in asked]
 
     async def member(self, programme: str, member: str) -> Snapshot | None:
         """Return the member, or None where `programme` has no such member."""
@@ -234,15 +258,8 @@ class Reader:
         if not ids:
             return {}
         wanted = tuple(ids.values())
-        counts = self._counts(wanted, await self._counters.load(wanted))
+        counts = _noted_counts(wanted, await self._counters.load(wanted))
         return dict(zip(ids, counts, strict=True))
-
-    @staticmethod
-    def _counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:
-        counts = tuple([found.get(id_, 0) for id_ in ids])
-        if (proof := noted()) is not None:
-            proof.counted(ids, counts)
-        return counts
 
     async def supply(
         self, programme: str, counters: Iterable[CounterKey], pools: tuple[str, ...]
@@ -251,7 +268,7 @@ class Reader:
         ids = tuple([_counter_id(programme, counter) for counter in counters])
         counted = self._counters.load(ids) if ids else None
         emptied = self._empty_pools.load((programme, pools)) if pools else None
-        counts = self._counts(ids, await counted) if counted is not None else ()
+        counts = _noted_counts(ids, await counted) if counted is not None else ()
         empty = await emptied if emptied is not None else frozenset[str]()
         if emptied is not None and (proof := noted()) is not None:
             proof.emptied((programme, pools), empty)
@@ -259,16 +276,7 @@ class Reader:
 
     async def holds(self, rests: Rests) -> bool:
         """Say whether all that an answer rests on is as it was; read now, together with what others ask."""
-        # All of them are asked for before any is waited for: they go out together.
-        versions = [(self._versions.load(member), version) for member, version in rests.versions.items()]
-        pools = [(self._empty_pools.load(pools), empty) for pools, empty in rests.pools.items()]
-        lists = [(self._lists.load(audience), known) for audience, known in rests.lists.items()]
-        counters = [(self._counters.load(ids), ids, counts) for ids, counts in rests.counters.items()]
-        same = [await found == version for found, version in versions]
-        same += [await found == empty for found, empty in pools]
-        same += [await found == known for found, known in lists]
-        same += [self._counts(ids, await found) == counts for found, ids, counts in counters]
-        return all(same)
+        return await self._proofs.load(rests)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return how many codes of each of some pools nobody has."""

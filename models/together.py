@@ -51,13 +51,18 @@ class Together:
         self._asked: list[_Part] = []
         self._reading: set[asyncio.Task[None]] = set()
 
-    async def find(self, collection: Collection, query: Document, *fields: str, limit: int = 0) -> list[Document]:
-        """Return the documents that a query finds: all of each, or some fields; all of them, or up to `limit`."""
+    def find(
+        self, collection: Collection, query: Document, *fields: str, limit: int = 0
+    ) -> asyncio.Future[list[Document]]:
+        """Return the documents that a query finds: all of each, or some fields; all of them, or up to `limit`.
+
+        It is asked for at once, and not when somebody waits for it: what is asked for beside it goes with it.
+        """
         part = _Part(collection, query, fields, limit)
         if not self._asked:
             asyncio.get_running_loop().call_soon(self._send)
         self._asked.append(part)
-        return await part.found
+        return part.found
 
     def _send(self) -> None:
         asked, self._asked = self._asked, []

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,10 +10,12 @@ from support.queries import Queries
 from support.shop import Shop, committed
 
 from loyalty.ledger import Account
+from loyalty.supply import CodeState
 from models.codec import record_of
 from models.committer import Committer
 from models.database import Database
 from models.embedded import EmbeddedServer
+from models.proof import Rests
 from models.reader import BATCH_MAX, Reader
 from models.snapshot import EntryView, Snapshot, entry_views
 
@@ -210,6 +213,35 @@ async def test_more_loads_than_a_batch_holds_are_two_parts_of_a_query(watched: t
     reader, queries = watched
     await asyncio.gather(*(reader.member("grocer", str(number)) for number in range(BATCH_MAX + 1)))
     assert queries.asked == [("members", "members")]
+
+
+async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its_own(
+    committer: Committer, commands: Commands, database: Database, watched: tuple[Reader, Queries]
+) -> None:
+    reader, queries = watched
+    ada, bob = [await commands.member(committer) for _ in range(2)]
+    await database.counters.insert_one({"_id": "lamps", "programme": "grocer", "kind": "s", "key": "l", "taken": 3})
+    await database.codes.insert_one(
+        {"_id": "c", "programme": "grocer", "pool": "full", "code": "c", "state": CodeState.FREE.value}
+    )
+    await database.audiences.insert_one({"_id": "ada", "programme": "grocer", "lists": ["vip"]})
+    both = ("grocer", ("empty", "full"))
+    rests = Rests({ada: 1}, {("lamps", "mugs"): (3, 0)}, {both: frozenset({"empty"})}, {"ada": frozenset({"vip"})})
+    others = [
+        Rests({ada: 1, bob: 1}, {}, {}, {"bob": frozenset()}),
+        replace(rests, versions={ada: 1, bob: 2}),
+        replace(rests, versions={"nobody": 1}),
+        replace(rests, counters={("lamps", "mugs"): (3, 1)}),
+        replace(rests, pools={both: frozenset()}),
+        replace(rests, lists={"ada": frozenset()}),
+    ]
+    assert await asyncio.gather(*map(reader.holds, [rests, *others])) == [True, True, *[False] * 5]
+    assert queries.asked == [("members", "counters", "codes", "codes", "audiences")]
+    queries.asked.clear()
+    assert await reader.holds(Rests({bob: 1}, {}, {}, {}))
+    assert queries.asked == ["members"]
+    assert await reader.holds(Rests({}, {}, {}, {}))
+    assert queries.asked == ["members"]
 
 
 async def test_nothing_is_kept_from_one_load_to_the_next(

@@ -133,8 +133,7 @@ async def test_everybody_is_told_what_went_wrong_and_the_next_read_is_answered(
 async def test_who_stops_waiting_takes_nobodys_answer_with_it(watched: tuple[Database, Queries]) -> None:
     database, _ = watched
     together = Together()
-    leaving = asyncio.create_task(together.find(database.db["one"], {}))
-    staying = asyncio.create_task(together.find(database.db["two"], {}))
+    leaving, staying = together.find(database.db["one"], {}), together.find(database.db["two"], {})
     await asyncio.sleep(0)
     leaving.cancel()
     assert len(await staying) == HELD
