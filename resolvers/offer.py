@@ -53,14 +53,19 @@ async def ranked(
     the offers of the page alone.
     """
     programme, member = context.programme(), outlook.snapshot.member
-    shopper, likes = await outlook.shopper(), outlook.likes
+    used_up: frozenset[str] | None = frozenset()
+    if programme.catalogue.limited_offers:
+        shopper, left = await outlook.known()
+        used_up = left.used_up
+    else:
+        shopper = await outlook.shopper()
 
     def page_without(used_up: AbstractSet[str]) -> tuple[list[RankedOffer], bool]:
         return rank_offers(
             programme.catalogue,
             member,
             shopper,
-            likes,
+            outlook.likes,
             channel=channel,
             now=context.now(),
             zone=programme.zone,
@@ -70,9 +75,6 @@ async def ranked(
             after=after,
         )
 
-    used_up: frozenset[str] | None = frozenset()
-    if programme.catalogue.limited_offers:
-        used_up = (await outlook.left()).used_up
     if used_up is not None:
         return page_without(used_up)
     known: set[str] = set()

@@ -35,7 +35,7 @@ class Outlook:
     def __init__(self, context: Context, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._context, self._programme = context, context.programme()
-        self._left: asyncio.Task[Left] | None = None
+        self._known: asyncio.Task[tuple[MemberShopper, Left]] | None = None
         self._shopper: MemberShopper | None = None
 
     @cached_property
@@ -54,13 +54,18 @@ class Outlook:
             self._shopper = MemberShopper(member, programme, lists, context.now())
         return self._shopper
 
-    async def left(self) -> Left:
-        """Return what is left now. Offers and rewards are worked out at the same time, and share the read."""
-        if self._left is None:
-            self._left = asyncio.ensure_future(self._read())
-        return await asyncio.shield(self._left)
+    async def known(self) -> tuple[MemberShopper, Left]:
+        """Return the member as audiences see it, and what is left: read at once, and once for offers and rewards."""
+        if self._known is None:
+            self._known = asyncio.ensure_future(self._read())
+        return await asyncio.shield(self._known)
 
-    async def _read(self) -> Left:
+    async def _read(self) -> tuple[MemberShopper, Left]:
+        if not self._programme.catalogue.has_lists:
+            return await self.shopper(), await self._left()
+        return await asyncio.gather(self.shopper(), self._left())
+
+    async def _left(self) -> Left:
         catalogue, reader = self._programme.catalogue, self._context.services.reader
         stocked, limited = catalogue.stocked, catalogue.limited_offers
         limits = limits_of(limited) if len(limited) <= LIMITED_OFFERS_MAX else {}

@@ -109,7 +109,7 @@ async def ranked(
 ) -> tuple[list[tuple[RankedReward, Standing]], bool]:
     """Return a page of the rewards of a member, best first, and whether there are more."""
     programme, now, snapshot = context.programme(), context.now(), outlook.snapshot
-    shopper, left = await outlook.shopper(), await outlook.left()
+    shopper, left = await outlook.known()
 
     available, known = snapshot.member.available, dict[str, Standing]()
 

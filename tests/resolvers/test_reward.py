@@ -1,17 +1,25 @@
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 from support.corner import Corner
+from support.queries import Queries
 from support.shop import Shop, committed
 
+from loyalty.offer import Audience
 from loyalty.reward import Reward
+from models.database import Database
+from models.embedded import EmbeddedServer
 from models.programme_store import Programmes
+from models.reader import Reader
 from models.snapshot import Snapshot
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import BadInput
+from resolvers.offer import ranked as ranked_offers
 from resolvers.outlook import Outlook
 from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
 
@@ -130,3 +138,28 @@ async def test_the_catalogue_is_anybodys_where_it_is_known_which(shop: Shop) -> 
             public_programme(nobody, key)
     alone = Programmes(shop.services.database, [shop.services.programmes.get("coffee")])
     assert public_programme(Context(replace(shop.services, programmes=alone), None), None).key == "coffee"
+
+
+async def test_what_a_page_rests_on_is_asked_at_once_for_offers_and_rewards(
+    corner: Corner, mongod: EmbeddedServer
+) -> None:
+    member = await corner.earn(70)
+    queries = Queries()
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
+    reader = Reader(Database(client, corner.services.database.db.name))
+    shop = replace(corner, services=replace(corner.services, reader=reader))
+    catalogue = shop.services.programmes.get("grocer").catalogue
+    listed_one = replace(one(shop, "mug"), key="for-vips", audience=Audience(lists=frozenset({"vip"})))
+    catalogue.put_reward(listed_one)
+    try:
+        context = shop.context(Role.MEMBER, member=member)
+        outlook = Outlook(context, await seen(shop, member))
+        (found, _), _ = await asyncio.gather(
+            ranked(context, outlook, channel=None, category=None, eligible=None, first=50, after=None),
+            ranked_offers(context, outlook, channel=None, states=None, first=50, after=None),
+        )
+    finally:
+        catalogue.drop_reward("for-vips")
+        await client.close()
+    assert "for-vips" in {standing.reward.key for _, standing in found}
+    assert [*map(sorted, queries.asked)] == [sorted("members"), ["audiences", "codes", "counters"]]
