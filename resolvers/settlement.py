@@ -30,7 +30,9 @@ async def settle_due(services: Services) -> int:
     settled does not keep the others from it.
     """
     now = services.clock()
-    documents = await services.database.members.find({"due_at": {"$lte": now}}, limit=BATCH_MAX).to_list()
+    # Without `$type`, MongoDB would not use the index, which holds only members that have such a moment.
+    due = {"due_at": {"$lte": now, "$type": "date"}}
+    documents = await services.database.members.find(due, sort=[("due_at", 1)], limit=BATCH_MAX).to_list()
     futures: list[tuple[dict[str, object], asyncio.Future[Outcome]]] = []
     for document in documents:
         try:

@@ -157,6 +157,21 @@ async def test_a_member_that_cannot_be_settled_does_not_stop_the_others(shop: Sh
     await asyncio.gather(sweeper, return_exceptions=True)
 
 
+async def test_the_sweeper_looks_at_nobody_who_is_not_due(shop: Shop) -> None:
+    for total in ("30.00", "40.00", "50.00"):
+        await shop.buy(await shop.member(), total)
+    await shop.member()  # never due: no points
+    db = shop.services.database.db
+    await db.command("profile", 2)
+    try:
+        assert await settle_due(shop.services) == 0
+    finally:
+        await db.command("profile", 0)
+        [asked] = await db["system.profile"].find({"ns": f"{db.name}.members", "op": "query"}).to_list()
+        await db.drop_collection("system.profile")
+    assert (asked["planSummary"], asked["docsExamined"]) == ("IXSCAN { due_at: 1 }", 0)
+
+
 async def test_a_due_date_that_came_too_early_is_put_right_without_a_version(shop: Shop) -> None:
     member = await shop.member()
     await shop.buy(member, "30.00")
