@@ -85,7 +85,8 @@ async def running_services(
         tasks = []
         if live:
             tasks.append(asyncio.create_task(feed.run(), name="feed"))
-            tasks.append(asyncio.create_task(run_settlement(services), name="settlement"))
+            settlement = run_settlement(services, on_left=metrics.unsettled.set)
+            tasks.append(asyncio.create_task(settlement, name="settlement"))
         try:
             yield services
         finally:

@@ -47,6 +47,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self.unsettled = Gauge(
+            "carillon_unsettled_members",
+            "Members that time has changed and that could not be settled, by the last round",
+            registry=self.registry,
+            multiprocess_mode="livemax",
+        )
         self.sockets = Gauge(
             "carillon_sockets",
             "Live connections",

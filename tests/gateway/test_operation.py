@@ -78,6 +78,7 @@ async def test_metrics_count_what_happened(second_gateway: GatewayProcess, perso
     assert rise(before, during, "carillon_commit_seconds_count") == 1
     assert rise(before, during, "carillon_feed_lag_seconds_count") == 1
     assert 0 <= rise(before, during, "carillon_feed_lag_seconds_sum") < 5
+    assert during["carillon_unsettled_members", ()] == 0
 
 
 def test_labels_of_operations_are_bounded() -> None:

@@ -10,11 +10,12 @@ from loyalty.ledger import Account, EntryKind
 from models.committer import Committer
 from models.database import connect
 from models.embedded import EmbeddedServer
+from models.programme_store import Programmes
 from models.snapshot import Snapshot
 from resolvers.actor import Role
 from resolvers.member import MemberKey, look_up, me, settled
 from resolvers.member_changes import member_changes
-from resolvers.settlement import run_settlement, settle_due
+from resolvers.settlement import BATCH_MAX, Sweeper, run_settlement, settle_due
 
 # The grocer's points last twelve months and to the end of that month, in New York.
 BOUGHT_AT = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)
@@ -155,6 +156,53 @@ async def test_a_member_that_cannot_be_settled_does_not_stop_the_others(shop: Sh
     assert not sweeper.done()
     sweeper.cancel()
     await asyncio.gather(sweeper, return_exceptions=True)
+
+
+async def test_members_that_cannot_be_decided_starve_nobody(shop: Shop) -> None:
+    members = await asyncio.gather(*(shop.member() for _ in range(BATCH_MAX + 1)))
+    await asyncio.gather(*(shop.buy(member, "30.00") for member in members))
+    *broken, behind = members
+    every_broken = {"_id": {"$in": broken}}
+    await shop.services.database.members.update_many(every_broken, {"$set": {"lots": [["no day", None, 30, 0]]}})
+    await shop.services.database.members.update_one({"_id": behind}, {"$set": {"due_at": EXPIRED_AT + A_MOMENT}})
+    shop.clock.moment = EXPIRED_AT + A_MOMENT
+    assert await settle_due(shop.services) == 1
+    assert stands(await seen(shop, behind)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+
+
+async def test_members_of_a_programme_that_is_unknown_here_starve_nobody(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    await asyncio.gather(*(cafe.member() for _ in range(BATCH_MAX)))  # their welcome lasts six months
+    member = await shop.member()
+    await shop.buy(member, "30.00")
+    shop.clock.moment = EXPIRED_AT
+    grocer = shop.services.programmes.get("grocer")
+    here = replace(shop.services, programmes=Programmes(shop.services.database, [grocer]))
+    assert await settle_due(here) == 1
+    assert stands(await seen(shop, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+
+
+async def test_who_cannot_be_settled_is_counted_and_tried_again_later_and_later(shop: Shop) -> None:
+    member = await shop.member()
+    await shop.buy(member, "30.00")
+    members = shop.services.database.members
+    whole = await members.find_one({"_id": member})
+    assert whole is not None
+    await members.update_one({"_id": member}, {"$set": {"lots": [["no day", None, 30, 0]]}})
+    left: list[int] = []
+    attempts: list[int] = []
+    async with Committer(shop.services.database, on_group=lambda size, _seconds: attempts.append(size)) as committer:
+        sweeper = Sweeper(replace(shop.services, committer=committer), on_left=left.append)
+        assert (await sweeper.sweep(), left) == (0, [0])
+        for seconds, tried in ((0, 1), (4, 1), (5, 2), (14, 2), (15, 3), (34, 3), (35, 4)):
+            shop.clock.moment = EXPIRED_AT + timedelta(seconds=seconds)
+            assert await sweeper.sweep() == 0
+            assert (seconds, len(attempts)) == (seconds, tried)
+        assert left == [0, *[1] * 7]
+        await members.replace_one({"_id": member}, whole)
+        shop.clock.advance(hours=1)
+        assert (await sweeper.sweep(), left[-1]) == (1, 0)
+    assert stands(await seen(shop, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
 
 
 async def test_the_sweeper_looks_at_nobody_who_is_not_due(shop: Shop) -> None:
