@@ -1,7 +1,8 @@
 """The change feed: one change stream for each process, never one for each subscriber.
 
 Members are written by replacement, so each change carries the whole snapshot of its version, in the order of commits.
-The stream resumes from its token after a failover. Where the token is too old, watchers are told that there is a gap.
+The stream resumes from its token after a failover. Where the token is too old, or refused for another reason, the
+stream begins afresh and watchers are told that there is a gap.
 The token lives as long as the process: a process that starts has no watchers yet, and theirs bring `after`.
 """
 
@@ -66,7 +67,9 @@ class Feed:
         self._catch_up = catch_up
         self._on_lag = on_lag
         self._token: Mapping[str, Any] | None = None
+        self._opening = False
         self._opened_before = False
+        self._missed = False
         self._behind = True
         self._pause_seconds = RETRY_SECONDS_MIN
         self.opened = asyncio.Event()
@@ -77,7 +80,7 @@ class Feed:
             try:
                 await self._follow()
             except OperationFailure as error:
-                if error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError"):
+                if self._token is not None and self._loses_token(error):
                     log.warning("feed_token_lost", code=error.code)
                     self._token = None
                 else:
@@ -87,24 +90,34 @@ class Feed:
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = min(self._pause_seconds * 2, RETRY_SECONDS_MAX)
 
+    def _loses_token(self, error: OperationFailure) -> bool:
+        """Say whether an error means that the stream cannot be resumed from its token, however often it is tried.
+
+        A token that MongoDB cannot read is refused when the stream is opened, with whatever code its reader came to
+        (9, 15, 40647, 50811 and more). Since 4.4, errors after which the same token may work again carry a label.
+        """
+        lost = error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError")
+        return lost or (self._opening and not error.has_error_label("ResumableChangeStreamError"))
+
     async def _follow(self) -> None:
         names = [self._db.members.name, self._db.programmes.name, self._db.catalogue.name]
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
-        afresh = self._token is None
-        missed = self._opened_before and afresh
-        self._behind = self._behind or afresh
+        if self._token is None:
+            self._behind, self._missed = True, self._opened_before
         # Decoded at once, whoever watches: to look into an encoded change for its member takes three times as long.
         database = self._db.db.with_options(codec_options=DECODED)
+        self._opening = True
         async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
+            self._opening, self._opened_before = False, True
             # The first answer of the server fixes the place from which nothing is missed.
             self._token = stream.resume_token or self._token
-            self._opened_before = True
             self._pause_seconds = RETRY_SECONDS_MIN
             try:
                 await self._come_up()
                 self.opened.set()
-                if missed:
+                if self._missed:
                     self._hub.publish_gap()
+                    self._missed = False
                 while stream.alive:
                     change = await stream.try_next()
                     if change is not None:

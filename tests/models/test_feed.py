@@ -1,13 +1,14 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bson.datetime_ms import DatetimeMS
+from pymongo.errors import AutoReconnect
 from support.command import Commands
 from support.programme import source
 from support.shop import Clock, committed
@@ -54,6 +55,16 @@ async def caught_up(watch: Watch, version: int) -> None:
     async with asyncio.timeout(WITHIN_SECONDS):
         while (change := await watch.next()) is None or change.snapshot.version < version:
             pass
+
+
+async def followed_until(feed: Feed, watch: Watch, change: Awaitable[Any], *, version: int) -> None:
+    """Run a feed until a change has come through it, then stop it."""
+    task = asyncio.create_task(feed.run())
+    await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
+    await change
+    await caught_up(watch, version)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def until(programmes: Programmes, key: str, version: int) -> None:
@@ -196,30 +207,61 @@ async def test_a_lost_token_is_told_to_watchers_and_followed_afresh(
     await database.close()
 
 
-async def test_a_token_that_is_too_old_is_told_to_watchers_and_followed_afresh(
-    database: Database, committer: Committer, commands: Commands
+Spoil = Callable[[str], dict[str, Any]]
+SPOILT: dict[str, Spoil] = {
+    # Its seconds, set to January 2021: this server's log of changes does not reach back so far.
+    "too old": lambda data: {"_data": f"82{'60000000'}{data[10:]}"},
+    "no hexadecimal number": lambda data: {"_data": f"no token {data}"},
+    "cut off": lambda data: {"_data": data[:20]},
+    "of another form": lambda data: {"_data": f"46{data[2:]}"},
+    "of another version": lambda data: {"_data": f"{data[:18]}ff{data[20:]}"},
+    "empty": lambda _data: {"_data": ""},
+    "without its data": lambda _data: {},
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+async def test_a_token_that_mongodb_refuses_is_told_to_watchers_and_followed_afresh(
+    database: Database, committer: Committer, commands: Commands, spoil: Spoil
 ) -> None:
     hub = Hub()
     feed = Feed(database, hub, on_programme=lambda _document: None)
     member = await commands.member(committer)
     with hub.watch(member) as watch:
-        first = asyncio.create_task(feed.run())
-        await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
-        await committer.commit(commands.buy(member, "1.00"))
-        await caught_up(watch, 2)
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
+        await followed_until(feed, watch, committer.commit(commands.buy(member, "1.00")), version=2)
         await committer.commit(commands.buy(member, "1.00"))  # while nobody follows
-        # Its seconds, set to January 2021: this server's log of changes does not reach back so far.
         token = feed._token  # noqa: SLF001 - a test cannot wait until it is too old
         assert token is not None
-        feed._token = {"_data": f"82{'60000000'}{token['_data'][10:]}"}  # noqa: SLF001
+        feed._token = spoil(token["_data"])  # noqa: SLF001
         again = asyncio.create_task(feed.run())
         assert await versions(watch, 1) == [None]
         await committer.commit(commands.buy(member, "1.00"))
         await caught_up(watch, 4)
         again.cancel()
         await asyncio.gather(again, return_exceptions=True)
+
+
+async def test_a_lost_token_is_told_even_where_the_fresh_start_fails_at_first(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    failures: list[Exception] = []
+
+    async def catch_up() -> None:
+        if failures:
+            raise failures.pop()
+
+    feed = Feed(database, hub, on_programme=lambda _document: None, catch_up=catch_up)
+    member = await commands.member(committer)
+    with hub.watch(member) as watch:
+        await followed_until(feed, watch, committer.commit(commands.buy(member, "1.00")), version=2)
+        feed._token = {"_data": ""}  # noqa: SLF001 - a test cannot wait until it is too old
+        failures.append(AutoReconnect("between the opening of the stream and what is told"))
+        again = asyncio.create_task(feed.run())
+        assert await versions(watch, 1) == [None]
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+    assert not failures
 
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
