@@ -11,12 +11,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-import pymongo
 from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
-from pymongo.read_concern import ReadConcern
-from pymongo.read_preferences import ReadPreference
 
 from loyalty.catalogue import Catalogue, code_name
 from loyalty.digest import content_digest
@@ -26,7 +23,7 @@ from loyalty.refusal import Refusal, RefusalCode
 from loyalty.reward import Reward
 from models.catalogue_file import Definition, Item, Kind, define, revive
 from models.codec import Document
-from models.database import MAJORITY, Database
+from models.database import Database
 from models.fault import Fault, InvalidDefinition
 from models.key import joined
 
@@ -107,15 +104,7 @@ async def _transact(database: Database, act: Callable[[AsyncClientSession], Awai
     """Run `act` in a transaction; a refusal out of it undoes it."""
     for tried in range(1, TURN_ATTEMPTS + 1):
         try:
-            # Left to itself, with_transaction() goes on trying for two minutes.
-            with pymongo.timeout(TURN_SECONDS_MAX):
-                async with database.client.start_session() as session:
-                    return await session.with_transaction(
-                        act,
-                        read_concern=ReadConcern("snapshot"),
-                        write_concern=MAJORITY,
-                        read_preference=ReadPreference.PRIMARY,
-                    )
+            return await database.transact(act, seconds_max=TURN_SECONDS_MAX)
         except _Refused as refused:
             return refused.refusal
         except DuplicateKeyError:  # two made the programme's first mark at once

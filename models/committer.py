@@ -16,14 +16,11 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Self
 
-import pymongo
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
-from pymongo.read_concern import ReadConcern
-from pymongo.read_preferences import ReadPreference
 
 from loyalty.supply import NotRead
-from models.database import MAJORITY, Database
+from models.database import Database
 from models.group import DUPLICATE_KEY, Conflict, Group
 from models.request import Outcome, Request
 
@@ -204,15 +201,7 @@ class Committer:
             return await Group(self._db, requests, session).transact()
 
         try:
-            # Left to itself, with_transaction() goes on trying for two minutes.
-            with pymongo.timeout(self._transaction_seconds_max):
-                async with self._db.client.start_session() as session:
-                    return await session.with_transaction(
-                        attempt,
-                        read_concern=ReadConcern("snapshot"),
-                        write_concern=MAJORITY,
-                        read_preference=ReadPreference.PRIMARY,
-                    )
+            return await self._db.transact(attempt, seconds_max=self._transaction_seconds_max)
         except PyMongoError as error:
             if error.timeout or isinstance(error, ConnectionFailure):
                 raise Unavailable(str(error)) from error

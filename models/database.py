@@ -1,14 +1,17 @@
 """The connection to MongoDB: opened, checked and prepared once for each process."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
+import pymongo
 from beanie import init_beanie
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from models.documents import (
@@ -28,6 +31,8 @@ from models.documents import (
     SpentDocument,
 )
 from models.embedded import require_replica_set
+
+T = TypeVar("T")
 
 NAMESPACE_EXISTS = 48
 MAJORITY = WriteConcern(w="majority", j=True)
@@ -93,6 +98,24 @@ class Database:
             else:
                 return
         await self.db.command("collMod", name, validator=validator)
+
+    async def transact(self, act: Callable[[AsyncClientSession], Awaitable[T]], *, seconds_max: float) -> T:
+        """Run `act` in a transaction, again where it conflicts; return what it returned, durable on a majority.
+
+        What it reads is of one moment. What it raises undoes it.
+
+        Raises:
+            PyMongoError: it did not come about within `seconds_max`, with all its retries.
+        """
+        # Left to itself, with_transaction() goes on trying for two minutes.
+        with pymongo.timeout(seconds_max):
+            async with self.client.start_session() as session:
+                return await session.with_transaction(
+                    act,
+                    read_concern=ReadConcern("snapshot"),
+                    write_concern=MAJORITY,
+                    read_preference=ReadPreference.PRIMARY,
+                )
 
     async def has_primary(self) -> bool:
         """Say whether MongoDB takes writes now."""
