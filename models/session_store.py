@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from models.codec import Document, moment_of
 from models.database import Database
 from models.reader import finished
 
+TRANSACTION_SECONDS_MAX = 8.0
 # An ended session is told apart from none for so long.
 FORGET_AFTER = timedelta(days=1)
 
@@ -33,6 +35,18 @@ class Session:
     def is_open(self, now: datetime, idle: timedelta) -> bool:
         """Say whether it goes on: it was not ended, is not too old, and somebody did something a while ago at most."""
         return self.ended_at is None and now < self.ends_at and now - self.seen_at < idle
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """What may be used once: a pass, six digits. MongoDB forgets it at `forget_at`, when it is no good any more."""
+
+    id: str
+    forget_at: datetime
+
+
+def _spent(once: Once, session: str) -> Document:
+    return {"_id": once.id, "session": session, "forget_at": once.forget_at}
 
 
 def _document(session: Session) -> Document:
@@ -61,19 +75,29 @@ async def find_all(database: Database, sessions: Iterable[str]) -> dict[str, Ses
     return {session.id: session for document in found if (session := _session(document)) is not None}
 
 
-async def begin(database: Database, session: Session) -> tuple[Session, bool]:
-    """Store a session, and make it the one of its tablet; the last that does so is the one that goes on.
+@finished
+async def begin(database: Database, session: Session, used_up: Once | None = None) -> tuple[Session, bool] | None:
+    """Store a session, use up what it begins with, and make it the one of its tablet; the last that does so goes on.
 
-    Returns what is stored under its id, and whether it was there before.
+    All of it is done or nothing, so that who retries after a gateway died is not told that a pass was used.
+    Returns what is stored under its id, and whether it was there before; None where another used that up.
     """
+
+    async def act(transaction: AsyncClientSession) -> None:
+        await database.sessions.insert_one(_document(session), session=transaction)
+        if used_up is not None:
+            await database.spent.insert_one(_spent(used_up, session.id), session=transaction)
+        await database.devices.update_one(
+            {"_id": session.device}, {"$set": {"session": session.id}}, session=transaction
+        )
+
     try:
-        await database.sessions.insert_one(_document(session))
+        await database.transact(act, seconds_max=TRANSACTION_SECONDS_MAX)
     except DuplicateKeyError:
-        stored = await find(database, session.id)
-        if stored is None:
+        stored = _session(await database.sessions.find_one({"_id": session.id}))
+        if stored is None and used_up is None:
             raise
-        return stored, True
-    await database.devices.update_one({"_id": session.device}, {"$set": {"session": session.id}})
+        return (stored, True) if stored is not None else None
     return session, False
 
 
@@ -98,12 +122,12 @@ async def end(database: Database, session: str, now: datetime) -> None:
     await database.sessions.update_one({"_id": session, "ended_at": None}, {"$set": {"ended_at": now}})
 
 
-async def spend(database: Database, id_: str, *, session: str, forget_at: datetime) -> bool:
+async def spend(database: Database, once: Once, *, session: str) -> bool:
     """Use something up for a session; False where another session used it."""
     try:
-        await database.spent.insert_one({"_id": id_, "session": session, "forget_at": forget_at})
+        await database.spent.insert_one(_spent(once, session))
     except DuplicateKeyError:
-        spent = await database.spent.find_one({"_id": id_})
+        spent = await database.spent.find_one({"_id": once.id})
         return spent is not None and spent["session"] == session
     return True
 

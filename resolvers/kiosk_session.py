@@ -28,7 +28,7 @@ from models import device_store, session_store
 from models.device_store import Device, DeviceState
 from models.key import joined
 from models.proof import note_once
-from models.session_store import Session
+from models.session_store import Once, Session
 from models.snapshot import Snapshot
 from resolvers.actor import Actor, Role
 from resolvers.attempt import attempting
@@ -96,23 +96,37 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened |
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    now, database = context.now(), context.services.database
     id_ = sha256(joined(actor.device, key).encode()).hexdigest()[:32]
     digest = content_digest({"kind": by.kind, "value": by.value})
-    known = await answered(session_store.find(database, id_))
+    known = await answered(session_store.find(context.services.database, id_))
     if known is not None:
         return await _again(context, known, digest, key)
     async with attempting(context, "tablet", actor.device, most=WRONG_PER_DEVICE_MAX) as attempt:
         if isinstance(attempt, Refusal):
             return attempt
-        member = await _who(context, by, session=id_)
-        attempt.right = not isinstance(member, Refusal)
-    if isinstance(member, Refusal):
-        return member
+        begun = await _begun(context, by, id_=id_, device=actor.device, digest=digest)
+        attempt.right = not isinstance(begun, Refusal)
+    if isinstance(begun, Refusal):
+        return begun
+    session, was_there = begun
+    if was_there:
+        return await _again(context, session, digest, key)
+    return await _opened(context, session, token=_token(context, session))
+
+
+async def _begun(
+    context: Context, by: MemberKey, *, id_: str, device: str, digest: str
+) -> tuple[Session, bool] | Refusal:
+    """Begin a session for the member that stands at the tablet; say whether it was there before."""
+    found = await _who(context, by)
+    if isinstance(found, Refusal):
+        return found
+    member, shown_pass = found
+    now = context.now()
     session = Session(
         id=id_,
-        programme=actor.programme,
-        device=actor.device,
+        programme=context.require_actor().programme,
+        device=device,
         member=member,
         confirmed=by.kind not in GREETED_KINDS,
         digest=digest,
@@ -120,10 +134,8 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened |
         seen_at=now,
         ends_at=now + SESSION_TTL,
     )
-    stored, was_there = await answered(session_store.begin(database, session))
-    if was_there:
-        return await _again(context, stored, digest, key)
-    return await _opened(context, stored, token=_token(context, stored))
+    begun = await answered(session_store.begin(context.services.database, session, shown_pass))
+    return begun if begun is not None else Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
 
 
 def _token(context: Context, session: Session) -> str:
@@ -140,28 +152,24 @@ async def _again(context: Context, session: Session, digest: str, key: str) -> O
     return await _opened(context, session, token=_token(context, session), replayed=True)
 
 
-async def _who(context: Context, by: MemberKey, *, session: str) -> str | Refusal:
-    """Return the member that stands at the tablet."""
+async def _who(context: Context, by: MemberKey) -> tuple[str, Once | None] | Refusal:
+    """Return the member that stands at the tablet, and the pass that says so, which is good once."""
     if by.kind == PASS:
-        return await _who_shows(context, by.value, session=session)
+        return _who_shows(context, by.value)
     member = await find(context, by)
     if member is None:
         return Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("by", by.kind))
-    return member
+    return member, None
 
 
-async def _who_shows(context: Context, text: str, *, session: str) -> str | Refusal:
+def _who_shows(context: Context, text: str) -> tuple[str, Once] | Refusal:
     programme, now = context.require_actor().programme, context.now()
     told = read_pass(text, programme=programme, secret=context.services.code_secret)
     if told is None:
         return Refusal(RefusalCode.NOT_FOUND, "pass_unknown", ("by", PASS))
     if now >= told.expires_at:
         return Refusal(RefusalCode.EXPIRED, "pass_expired", ("by", PASS))
-    spent = joined(PASS, programme, told.member, told.nonce)
-    database = context.services.database
-    if not await answered(session_store.spend(database, spent, session=session, forget_at=told.expires_at)):
-        return Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
-    return told.member
+    return told.member, Once(joined(PASS, programme, told.member, told.nonce), told.expires_at)
 
 
 async def confirm_session(context: Context, *, key: str, digits: str) -> Opened | Refusal:
@@ -202,9 +210,9 @@ async def _wrong_digits(context: Context, session: Session, digits: str) -> Refu
     span = span_that_says(digits, programme=session.programme, member=session.member, now=now, secret=secret)
     if span is None:
         return Refusal(RefusalCode.NOT_FOUND, "digits_wrong", ("digits",))
-    spent = joined("digits", session.programme, session.member, str(span))
     forget_at = now + timedelta(seconds=DIGITS_SPAN_SECONDS * (DIGITS_SPANS + 1))
-    if not await answered(session_store.spend(database, spent, session=session.id, forget_at=forget_at)):
+    shown_digits = Once(joined("digits", session.programme, session.member, str(span)), forget_at)
+    if not await answered(session_store.spend(database, shown_digits, session=session.id)):
         return Refusal(RefusalCode.CONFLICT, "pass_used", ("digits",))
     return None
 

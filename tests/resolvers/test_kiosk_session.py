@@ -1,9 +1,15 @@
 """At a tablet a shopper is known for a while, and nobody else is."""
 
 import asyncio
+from copy import copy
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.results import InsertOneResult, UpdateResult
 from support.shop import Shop, committed
 from support.tablet import Tablet, pass_of
 
@@ -29,6 +35,28 @@ from resolvers.kiosk_session import (
     shown,
 )
 from resolvers.member import MemberKey, look_up, may_see, me
+
+
+class Died(Exception):  # noqa: N818 - what becomes of a gateway
+    """The gateway is gone: nothing of what it was about to do is done."""
+
+
+class Mortal(AsyncCollection[dict[str, Any]]):
+    """A collection at whose first write its gateway dies: before the write, or after it."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]], name: str, *, after: bool) -> None:
+        super().__init__(database, name)
+        self._after = after
+
+    async def insert_one(self, *args: Any, **options: Any) -> InsertOneResult:
+        if self._after:
+            await super().insert_one(*args, **options)
+        raise Died
+
+    async def update_one(self, *args: Any, **options: Any) -> UpdateResult:
+        if self._after:
+            await super().update_one(*args, **options)
+        raise Died
 
 
 @pytest.fixture
@@ -210,6 +238,38 @@ async def test_the_same_key_opens_one_session_and_gives_its_token_again_while_it
     assert told(await tablet.refused("card", "C-78", key="one")) == (RefusalCode.KEY_REUSED, "key_reused")
     await end_session(await tablet.context(first.token), key=shop.key())
     assert told(await tablet.refused("card", "C-77", key="one")) == (RefusalCode.EXPIRED, "session_over")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+@pytest.mark.parametrize("write", ["spent", "sessions", "devices"])
+async def test_who_retries_when_a_gateway_died_while_it_opened_a_session_gets_the_session(
+    shop: Shop, tablet: Tablet, write: str, *, after: bool
+) -> None:
+    member = await lucy(shop)
+    code = pass_of(shop, member).code
+    mortal = copy(shop.services.database)
+    setattr(mortal, write, Mortal(mortal.db, write, after=after))
+    dying = Tablet(replace(shop, services=replace(shop.services, database=mortal)), tablet.device)
+    with pytest.raises(Died):
+        await dying.open("pass", code, key="one")
+    opened = await tablet.opened("pass", code, key="one")
+    assert (await tablet.actor(opened.token)).member == member
+    again = await tablet.opened("pass", code, key="one")
+    assert (again.session, again.token, again.replayed) == (opened.session, opened.token, True)
+    assert told(await tablet.refused("pass", code)) == (RefusalCode.CONFLICT, "pass_used")
+
+
+async def test_a_pass_is_not_spent_where_a_gateway_died_before_the_session_was_there(
+    shop: Shop, tablet: Tablet
+) -> None:
+    code = pass_of(shop, await lucy(shop)).code
+    mortal = copy(shop.services.database)
+    mortal.sessions = Mortal(mortal.db, "sessions", after=False)
+    dying = Tablet(replace(shop, services=replace(shop.services, database=mortal)), tablet.device)
+    with pytest.raises(Died):
+        await dying.open("pass", code)
+    other = await Tablet.enrolled(shop, "Exit")
+    await other.opened("pass", code)
 
 
 async def test_a_session_that_was_left_is_over(shop: Shop, tablet: Tablet) -> None:
