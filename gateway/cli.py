@@ -439,7 +439,8 @@ def audit(data_dir: DataDir = None) -> None:
         if findings.all_holds:
             out.print(
                 f"Everything holds: {looked_at}; points conserved, lots = balance, a record for each version, "
-                "hash chains whole, each event counted once, orders and holds = points spent and held, "
+                "hash chains whole, each event counted once, newest entries, caps and write-offs as in the ledger, "
+                "each number, card, e-mail and phone its member's, orders and holds = points spent and held, "
                 "each code in one place, counters = what was taken."
             )
             return 0

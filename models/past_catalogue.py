@@ -1,14 +1,18 @@
-"""All that offers and rewards ever said: every version of the programme file and of what was stored beside it.
+"""All that offers, rewards and caps ever said: every version of the programme file and of what was stored beside it.
 
 What was taken of what members share was taken under one of these, so only they say how much it may be.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from loyalty.period import CapPeriod
+from loyalty.replay import NO_CAPS, Caps
 from models.catalogue_file import Kind
 from models.catalogue_store import item_id
 from models.database import Database
@@ -20,12 +24,27 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Past = list[Mapping[str, Any] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What one version of a programme file says: its items by kind and key, its zone, the period of each rule's cap."""
+
+    items: Mapping[Kind, Mapping[str, Mapping[str, Any]]]
+    zone: str
+    periods: Mapping[str, str]
+
+
+def _file(said: Mapping[str, Any]) -> _File:
+    items = {kind: {item["key"]: item for item in said.get(section) or ()} for kind, section in _SECTION.items()}
+    periods = {rule["key"]: rule["cap"]["per"] for rule in said.get("rules") or () if rule.get("cap")}
+    return _File(items, said["time_zone"], periods)
+
+
 class PastCatalogue:
     """The definitions of one programme's offers and rewards, as they were written; files are read once."""
 
     def __init__(self, database: Database, programme: str) -> None:
         self._db, self._programme = database, programme
-        self._files: dict[str, dict[Kind, dict[str, Mapping[str, Any]]]] = {}
+        self._files: dict[str, _File] = {}
 
     async def definitions(
         self, kind: Kind, keys: Collection[str], session: AsyncClientSession | None = None
@@ -42,15 +61,22 @@ class PastCatalogue:
             found[document["key"]].append(None if document["retired"] else document["definition"])
         return found
 
+    async def caps(self, session: AsyncClientSession | None = None) -> Caps:
+        """Return the caps that every version of the file says alike, for the days of the same zone."""
+        await self._read_files(session)
+        files = [*self._files.values()]
+        if len({file.zone for file in files}) != 1:
+            return NO_CAPS
+        alike = set.intersection(*({*file.periods.items()} for file in files))
+        return Caps(ZoneInfo(files[0].zone), {rule: CapPeriod(period) for rule, period in alike})
+
     async def _read_files(self, session: AsyncClientSession | None) -> None:
         query = {"programme": self._programme, "_id": {"$nin": [*self._files]}}
         async for document in self._db.programmes.find(query, {"source": 1}, session=session):
             said = yaml.load(document["source"], Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
-            self._files[document["_id"]] = {
-                kind: {item["key"]: item for item in said.get(section) or ()} for kind, section in _SECTION.items()
-            }
+            self._files[document["_id"]] = _file(said)
 
     def _in_files(self, kind: Kind, key: str) -> Past:
-        said = [file[kind].get(key) for file in self._files.values()]
+        said = [file.items[kind].get(key) for file in self._files.values()]
         # What no file ever said stands elsewhere: that files do not say it means nothing.
         return [*said] if any(definition is not None for definition in said) else []

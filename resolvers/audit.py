@@ -1,8 +1,9 @@
 """The audit: proves on the live database that every point is accounted for. A stream, in bounded memory.
 
-Members are read in pages by id; the ledger, the events, the orders and the codes of the same range of ids are streamed
-beside them. Gateways may go on writing: a member that moved on while its page was read is read again before anything is
-said about it, and so is what members share, where it does not stand at what they, their orders and purchases say.
+Members are read in pages by id; the ledger, the events, the orders, the codes and the identities of the same range of
+ids are streamed beside them. Gateways may go on writing: a member that moved on while its page was read is read again
+before anything is said about it, and so is what members share, where it does not stand at what they, their orders and
+purchases say.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 
 from loyalty.ledger import Account
 from loyalty.member import Member
+from loyalty.replay import NO_CAPS
 from models.catalogue_file import Kind
 from models.codec import member_of
 from models.database import Database
@@ -76,10 +78,12 @@ async def audit(
 ) -> Findings:
     """Prove that every point is accounted for, and all that points and offers gave.
 
-    For every member: conservation, lots = balance, a record for each version, the hash chain, events once; holds = held
-    and orders = redeemed; each order made by a counted event, in a state that its pieces and points bear out; each code
-    in one place. For what members share: what is counted = what orders, holds, offers and purchases say, as far as
-    `resolvers/audit_supply.py` can prove it. `on_progress` is told how many members are done, and of about how many.
+    For every member: conservation, lots = balance, a record for each version, the hash chain, events once; the newest
+    entries and their number, caps and write-offs as the ledger gives them (`loyalty/replay.py` says how far that goes);
+    number, cards, e-mail and phone lead to the member, and nothing else does; holds = held and orders = redeemed; each
+    order made by a counted event, in a state that its pieces and points bear out; each code in one place. For what
+    members share: what is counted = what orders, holds, offers and purchases say, as far as `resolvers/audit_supply.py`
+    can prove it. `on_progress` is told how many members are done, and of about how many.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()
@@ -106,6 +110,13 @@ async def _programmes(database: Database) -> list[str]:
     keys: set[str] = set()
     for collection in left:
         keys.update(await collection.distinct("programme"))
+    # No index of identities begins with the programme, but their `_id`s do.
+    after = ""
+    while (
+        identity := await database.identities.find_one({"_id": {"$gt": after}}, {"programme": 1}, sort=[("_id", 1)])
+    ) is not None:
+        keys.add(identity["programme"])
+        after = f"{identity['_id'].partition('/')[0]}0"  # which comes after every `_id` of that programme
     return sorted(keys)
 
 
@@ -120,7 +131,8 @@ class _Audit:
     async def audit_page(self, page: list[dict[str, Any]], ids: dict[str, str]) -> None:
         """Audit the members of a page, and whatever else there is of members in that range of ids."""
         members = {document["_id"]: document for document in page}
-        found = await read_proofs(self._db, self._programme, ids, reckoning=self._reckoning)
+        caps = await self._past.caps()
+        found = await read_proofs(self._db, self._programme, ids, caps=caps, reckoning=self._reckoning)
         for id_ in sorted(members.keys() | found.keys()):
             document, proof = members.get(id_), found.get(id_)
             if proof is not None:
@@ -148,11 +160,12 @@ class _Audit:
             return []
         async with self._db.client.start_session(snapshot=True) as session:
             document = await self._db.members.find_one({"_id": id_}, session=session)
-            again = await read_proofs(self._db, self._programme, {"$eq": id_}, session=session)
+            caps = await self._past.caps(session)
+            again = await read_proofs(self._db, self._programme, {"$eq": id_}, caps=caps, session=session)
         return await self._compared(id_, document, again.get(id_))
 
     async def _compared(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
-        proof = proof or MemberProof(id_)
+        proof = proof or MemberProof(self._programme, id_, NO_CAPS)
         if document is None:
             return proof.faults(None, frozenset())
         # What a member did with an offer is forgotten when the member changes, not before.

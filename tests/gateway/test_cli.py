@@ -151,6 +151,7 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     assert ran.out.endswith(
         "Everything holds: 2 members, 4 versions, 0 orders, 0 holds, 0 codes, 0 counters; points conserved, "
         "lots = balance, a record for each version, hash chains whole, each event counted once, "
+        "newest entries, caps and write-offs as in the ledger, each number, card, e-mail and phone its member's, "
         "orders and holds = points spent and held, each code in one place, counters = what was taken."
     )
     member = broken.snapshot.member
@@ -160,6 +161,18 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     assert f"member {member.number} ({member.id}): " in ran.out
     assert sound.snapshot.member.number not in ran.out
     assert ran.out.endswith("1 of 2 members do not hold; the first 1 are named above.")
+
+
+async def test_audit_names_a_member_that_nobody_would_find(
+    mongod: EmbeddedServer, database: Database, shop: Shop
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    member = (await shop.enrol(email="lucy@example.org")).snapshot.member
+    await database.identities.delete_one({"_id": "grocer/email/lucy%40example.org"})
+    ran = await carillon("audit", **settings)
+    assert ran.code == 1
+    assert f"member {member.number} ({member.id}): its email leads to nobody, or to somebody else" in ran.out
+    assert "lucy" not in ran.out
 
 
 async def test_audit_names_counters_and_codes_that_are_broken(

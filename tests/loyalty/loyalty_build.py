@@ -41,7 +41,7 @@ from loyalty.programme import (
     Tier,
 )
 from loyalty.refusal import Refusal
-from loyalty.replay import Proof
+from loyalty.replay import NO_CAPS, Caps, Proof
 from loyalty.text import Text
 from models.attributes import JsonSchemaCheck
 from models.expression import CelExpression, CelLineCondition
@@ -330,12 +330,22 @@ def moved(entry: Entry) -> list[tuple[str, int]]:
     return [(posting.account.value, posting.points) for posting in entry.postings]
 
 
-def proof(records: Iterable[Record], member: Member) -> list[str]:
-    """Return what does not hold between records and a snapshot."""
-    ledger = Proof(member.id)
+def proof(
+    records: Iterable[Record], member: Member, caps: Caps = NO_CAPS, counted: Iterable[CountedEvent] = ()
+) -> list[str]:
+    """Return what does not hold between records and a snapshot; `counted` are the events that say a refund's day."""
+    ledger = Proof(member.id, caps)
     for record in records:
         ledger.add(record)
+    for event in counted:
+        if event.event.type == REFUND:
+            ledger.add_refund(event.version, event.earned_on)
     return ledger.faults(member)
+
+
+def caps_of(programme: Programme) -> Caps:
+    """Return the caps of a programme that never had others."""
+    return Caps(programme.zone, {rule.key: rule.cap.period for rule in programme.rules if rule.cap is not None})
 
 
 def laws(story: Story) -> None:

@@ -16,6 +16,7 @@ from loyalty_build import (
     ROLLING_YEAR,
     Story,
     cap,
+    caps_of,
     flat,
     laws,
     line,
@@ -523,6 +524,31 @@ def test_a_snapshot_that_was_tampered_with_is_found(world: World, steps: list[tu
     tampered = TAMPERINGS[which](story.now)
     assert tampered != story.now or (which in {"lots", "qualifying"} and not getattr(story.now, which))
     assert (proof(story.records, tampered) != []) == (tampered != story.now)
+
+
+@given(world=st.sampled_from(WORLDS), steps=STEPS)
+@thorough(150)
+def test_what_counts_towards_caps_follows_from_the_ledger(world: World, steps: list[tuple[Any, ...]]) -> None:
+    story = lived(world, steps)
+    caps, counted = caps_of(world.programme), story.counted.values()
+    for state in story.states:
+        assert proof(story.records[: state.version], state, caps, counted) == []
+    for rule, spans in story.now.capped.items():
+        others = {key: told for key, told in story.now.capped.items() if key != rule}
+        assert proof(story.records, replace(story.now, capped=others), caps, counted) != []
+        more = {span: points + 1 for span, points in spans.items()}
+        assert proof(story.records, replace(story.now, capped={**others, rule: more}), caps, counted) != []
+
+
+@given(world=st.sampled_from([WORLDS[1], WORLDS[3]]), steps=STEPS)
+@thorough(100)
+def test_what_is_written_off_follows_from_the_ledger(world: World, steps: list[tuple[Any, ...]]) -> None:
+    spent = [("buy", 5, 0, [], Decimal(50)), ("adjust", 5, -100), ("refund", 5, 0, 4, False)]
+    story = lived(world, [*spent, *steps])
+    assert world.programme.spent_points is SpentPoints.WRITE_OFF
+    [(version, points), *others] = story.now.write_offs
+    for wrong in ((), ((version, points + 1),), ((version - 1, points),), ((version + 1, points),)):
+        assert proof(story.records, replace(story.now, write_offs=(*wrong, *others))) != []
 
 
 def _with_more(record: Record) -> Record:

@@ -3,12 +3,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from loyalty_build import LIFETIME, Story, per_euro, programme, proof
+from loyalty_build import LIFETIME, Story, cap, caps_of, flat, per_euro, programme, proof
 
+from loyalty.draft import WRITE_OFFS_KEPT_MAX
 from loyalty.ledger import Account, Standing, record_hash
 from loyalty.lot import Lot
 from loyalty.member import Member
-from loyalty.period import Expiry
+from loyalty.period import CapPeriod, Expiry
 from loyalty.programme import SpentPoints
 from loyalty.replay import Proof, rewind
 from loyalty.tier import LIFETIME_BUCKET
@@ -214,6 +215,91 @@ def test_lots_that_were_not_posted_are_told() -> None:
 def test_qualifying_points_that_were_not_recorded_are_told() -> None:
     assert wrong(qualifying={date(2024, 4, 5): 999}) == ["the qualifying days are not those of the ledger"]
     assert wrong(qualifying={date(2024, 4, 6): 1}) == ["the qualifying days are not those of the ledger"]
+
+
+def written_off_three_times() -> Story:
+    story = Story.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    for key, euros in (("one", "10"), ("two", "20"), ("three", "30")):
+        story.buy("2024-03-01 10:00", euros, key=key)
+        story.adjust("2024-03-02 10:00", -int(euros))
+        story.refund("2024-03-03 10:00", key)
+    assert story.now.write_offs == ((4, 10), (7, 20), (10, 30))
+    assert proof(story.records, story.now) == []
+    return story
+
+
+@pytest.mark.parametrize(
+    ("write_offs", "fault"),
+    [
+        (((4, 10), (7, 20)), "the snapshot says that 30 written-off points are not made good, the ledger 60"),
+        (((4, 10), (7, 20), (10, 31)), "the snapshot says that 61 written-off points are not made good, the ledger 60"),
+        (((4, 10), (7, 30), (10, 20)), "the write-offs are not those of the ledger"),
+        (((4, 10), (6, 20), (10, 30)), "the write-offs are not those of the ledger"),
+        (((4, 10), (10, 30), (7, 20)), "the write-offs are not those of the ledger"),
+        (((4, 10), (4, 20), (10, 30)), "the write-offs are not those of the ledger"),
+        (((4, 40), (7, -10), (10, 30)), "the write-offs are not those of the ledger"),
+    ],
+)
+def test_write_offs_that_were_not_posted_are_told(write_offs: tuple[tuple[int, int], ...], fault: str) -> None:
+    story = written_off_three_times()
+    assert proof(story.records, replace(story.now, write_offs=write_offs)) == [fault]
+
+
+def test_write_offs_that_were_made_one_are_those_of_the_ledger() -> None:
+    story = written_off_three_times()
+    assert proof(story.records, replace(story.now, write_offs=((4, 30), (10, 30)))) == []
+
+
+def test_more_write_offs_than_are_kept_are_those_of_the_ledger() -> None:
+    story = Story.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    for number in range(WRITE_OFFS_KEPT_MAX + 5):
+        story.buy("2024-03-01 10:00", "10", key=f"bought-{number}")
+        story.adjust("2024-03-02 10:00", -10)
+        story.refund("2024-03-03 10:00", f"bought-{number}")
+    assert (len(story.now.write_offs), story.now.write_offs[0]) == (WRITE_OFFS_KEPT_MAX, (4, 60))
+    assert proof(story.records, story.now) == []
+
+
+def capped_story() -> Story:
+    story = Story.of(programme(per_euro(cap=cap(10, CapPeriod.WEEK)), flat("visit", "2", event="visit")))
+    story.buy("2024-03-01 10:00", "8", key="first")
+    story.buy("2024-03-09 10:00", "50", key="second")
+    story.happen("visit", "2024-03-10 10:00")
+    story.refund("2024-03-20 10:00", "first", "4")
+    assert story.now.capped == {"basket": {"2024-W09": 4, "2024-W10": 10}}
+    return story
+
+
+@pytest.mark.parametrize(
+    ("capped", "told"),
+    [
+        ({}, "counts {}, the ledger {'2024-W09': 4, '2024-W10': 10}"),
+        ({"basket": {"2024-W10": 10}}, "counts {'2024-W10': 10}, the ledger"),
+        ({"basket": {"2024-W09": 8, "2024-W10": 10}}, "counts {'2024-W09': 8, '2024-W10': 10}, the ledger"),
+    ],
+)
+def test_caps_that_were_not_used_so_are_told(capped: dict[str, dict[str, int]], told: str) -> None:
+    story = capped_story()
+    counted = story.counted.values()
+    assert proof(story.records, story.now, caps_of(story.programme), counted) == []
+    [fault] = proof(story.records, replace(story.now, capped=capped), caps_of(story.programme), counted)
+    assert fault.startswith(f"the cap of rule 'basket': the snapshot {told}")
+
+
+def test_caps_whose_rule_changed_count_no_more_than_the_rule_gave() -> None:
+    story = capped_story()
+    assert proof(story.records, replace(story.now, capped={"basket": {"2024-03": 18}})) == []
+    assert proof(story.records, replace(story.now, capped={"basket": {"2024-03": 19}})) == [
+        "the cap of rule 'basket': the snapshot counts 19, it gave 18 in all"
+    ]
+    assert proof(story.records, replace(story.now, capped={"gone": {"ever": 1}})) == [
+        "the cap of rule 'gone': the snapshot counts 1, it gave 0 in all"
+    ]
+
+
+def test_caps_are_not_held_against_a_refund_whose_event_is_gone() -> None:
+    story = capped_story()
+    assert proof(story.records, replace(story.now, capped={}), caps_of(story.programme)) == []
 
 
 def test_a_snapshot_without_a_ledger_is_told() -> None:

@@ -1,13 +1,19 @@
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta, timezone
+from decimal import Decimal
 from struct import iter_unpack, pack
 from typing import Any
 
+import orjson
 import pytest
-from support.shop import Shop
+from support.programme import source
+from support.shop import Shop, committed
 
+from loyalty.event import Purchase
 from loyalty.ledger import Account
 from models.database import Collection
+from models.programme_store import apply
 from resolvers.audit import Findings, audit
 
 # Corruption goes past MongoDB's own validators, as a hand at the database may.
@@ -89,7 +95,29 @@ def lots_edited(edit_cells: Callable[[list[int]], list[int]]) -> Change:
     return change
 
 
+def newest_edited(edit_rows: Callable[[list[Any]], list[Any]]) -> Change:
+    """Return the edit of a member's newest entries."""
+    return lambda document: {"$set": {"recent": orjson.dumps(edit_rows(orjson.loads(document["recent"])))}}
+
+
+NEWEST = "the newest entries in the snapshot are not those of the ledger"
 SNAPSHOT_EDITS: list[tuple[Change, str]] = [
+    ({"$inc": {"entries": 1}}, "the snapshot counts 7 entries, the ledger has 6"),
+    ({"$inc": {"entries": -1}}, "the snapshot counts 5 entries, the ledger has 6"),
+    (newest_edited(lambda rows: rows[1:]), NEWEST),
+    (newest_edited(lambda rows: rows[:-1]), NEWEST),
+    (newest_edited(lambda rows: [*rows, rows[-1]]), NEWEST),
+    (newest_edited(lambda rows: [[*rows[0][:4], rows[0][4] + 1, *rows[0][5:]], *rows[1:]]), NEWEST),
+    (newest_edited(lambda rows: [*rows[:-1], [*rows[-1][:9], "adjust", rows[-1][10]]]), NEWEST),
+    (newest_edited(lambda _rows: []), NEWEST),
+    ({"$set": {"recent": b"no rows"}}, "the newest entries in the snapshot cannot be read: JSONDecodeError"),
+    ({"$set": {"capped": {"basket": {"ever": 10_000}}}}, "the cap of rule 'basket': the snapshot counts 10000"),
+    ({"$set": {"write_offs": [[2, 5]]}}, "the snapshot says that 5 written-off points are not made good, the ledger 0"),
+    ({"$set": {"number": "000000000"}}, "its number leads to nobody, or to somebody else"),
+    ({"$set": {"cards": ["C-1"]}}, "its card leads to nobody, or to somebody else"),
+    ({"$set": {"profile.email": "other@example.org"}}, "its email leads to nobody, or to somebody else"),
+    ({"$set": {"profile.phone": "+33600000000"}}, "its phone leads to nobody, or to somebody else"),
+    ({"$unset": {"profile.email": 1}}, "it is found by something of email that is not its own"),
     ({"$inc": {"balances.available": 1}}, "balances: the snapshot says"),
     ({"$inc": {"balances.available": 1, "balances.issued": -1}}, "balances: the snapshot says"),
     (lots_edited(lambda cells: [cells[0], cells[1] + 1, *cells[2:]]), "the open lots are not those of the ledger"),
@@ -206,6 +234,116 @@ async def test_an_event_that_was_moved_to_another_member_or_version_is_found(sho
     assert list(await faults_of(shop)) == [one, two]
     await edit(shop.services.database.events, {"member": one, "version": 3}, {"$set": {"version": 4}})
     assert len((await faults_of(shop))[one]) == 2
+
+
+def kinds_of(identities: list[dict[str, Any]]) -> list[str]:
+    return sorted(identity["_id"].split("/")[1] for identity in identities)
+
+
+async def test_an_identity_that_was_removed_or_given_to_another_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
+    told = {"email": "lucy@example.org", "phone": "+33611223344", "card": "C 77/1"}
+    one, two = await shop.member(**told), await shop.member()
+    identities = shop.services.database.identities
+    own = await identities.find({"member": one}).to_list()
+    assert kinds_of(own) == ["card", "email", "number", "phone"]
+    assert await faults_of(shop) == {}
+    for identity, kind in ((identity, identity["_id"].split("/")[1]) for identity in own):
+        missing = f"its {kind} leads to nobody, or to somebody else"
+        with subtests.test(kind):
+            await identities.delete_one({"_id": identity["_id"]})
+            assert await faults_of(shop) == {one: (missing,)}
+            await identities.insert_one({**identity, "member": two})
+            assert await faults_of(shop) == {
+                one: (missing,),
+                two: (f"it is found by something of {kind} that is not its own",),
+            }
+            await identities.replace_one({"_id": identity["_id"]}, identity)
+    assert await faults_of(shop) == {}
+
+
+async def test_an_identity_of_a_member_that_is_not_there_is_found(shop: Shop) -> None:
+    await shop.member()
+    for programme in ("grocer", "gone"):
+        stray = {"_id": f"{programme}/card/C-1", "programme": programme, "member": f"nobody of {programme}"}
+        await shop.services.database.identities.insert_one(stray)
+    assert await faults_of(shop) == {
+        f"nobody of {programme}": ("there are identities of a member that is not there",)
+        for programme in ("gone", "grocer")
+    }
+
+
+async def test_what_counts_towards_a_cap_is_found_where_it_was_edited(shop: Shop, subtests: pytest.Subtests) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member = await cafe.member()
+    for _ in range(3):
+        committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))
+        cafe.clock.advance(days=8)
+    document = await cafe.services.database.members.find_one({"_id": member})
+    assert document is not None
+    [(rule, spans)] = document["capped"].items()
+    assert len(spans) == 3
+    assert await faults_of(cafe) == {}
+    [span, *_] = spans
+    for change in (
+        {"$set": {"capped": {}}},
+        {"$unset": {f"capped.{rule}.{span}": 1}},
+        {"$inc": {f"capped.{rule}.{span}": -1}},
+        {"$inc": {f"capped.{rule}.{span}": 1}},
+        {"$set": {f"capped.{rule}.2020-01-01": 1}},
+    ):
+        with subtests.test(str(change)):
+            fault = f"the cap of rule {rule!r}: the snapshot counts"
+            await expect_found(cafe, cafe.services.database.members, {"_id": member}, change, fault)
+
+
+async def test_caps_that_a_new_version_of_the_programme_changed_pass(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member = await cafe.member()
+    for per in ("day", "week", "month"):
+        text = source("coffee").replace("per: day", f"per: {per}").replace("cap: {points: 5, per: week}", "")
+        document, _ = await apply(cafe.services.database, text, now=cafe.clock(), applied_by="tests")
+        cafe.services.programmes.follow(document)
+        for _ in range(2):
+            committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))
+            cafe.clock.advance(days=8)
+    assert await faults_of(cafe) == {}
+
+
+async def test_what_was_written_off_is_found_where_it_was_edited(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member, bought = await cafe.member(), shop.key()
+    purchase = Purchase(Decimal(20), "EUR")
+    committed(await cafe.record(member, cafe.purchase_event("20", key=bought, purchase=purchase)))
+    committed(await cafe.adjust(member, -45))
+    committed(await cafe.refund(member, bought))
+    document = await cafe.services.database.members.find_one({"_id": member})
+    assert document is not None
+    [[version, points]] = document["write_offs"]
+    assert (version, points) == (4, 35)
+    assert await faults_of(cafe) == {}
+    for write_offs, fault in (
+        ([], "the snapshot says that 0 written-off points are not made good, the ledger 35"),
+        ([[4, 36]], "the snapshot says that 36 written-off points are not made good, the ledger 35"),
+        ([[3, 35]], "the write-offs are not those of the ledger"),
+    ):
+        change = {"$set": {"write_offs": write_offs}}
+        await expect_found(cafe, cafe.services.database.members, {"_id": member}, change, fault)
+
+
+async def test_more_entries_than_a_snapshot_holds_pass(shop: Shop) -> None:
+    member = await shop.member()
+    for _ in range(25):
+        await shop.buy(member, "3.00")
+    assert await faults_of(shop) == {}
+    await edit(shop.services.database.members, {"_id": member}, {"$set": {"entries": 20}})
+    assert await faults_of(shop) == {member: ("the snapshot counts 20 entries, the ledger has 25",)}
+
+
+async def test_moments_that_came_in_another_zone_pass(shop: Shop) -> None:
+    member = await shop.member()
+    at = shop.clock().astimezone(timezone(timedelta(hours=5, minutes=30)))
+    await shop.buy(member, "3.00", occurred_at=at)
+    assert await faults_of(shop) == {}
 
 
 async def test_a_member_that_was_removed_is_found(shop: Shop) -> None:
