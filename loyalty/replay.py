@@ -52,13 +52,17 @@ def rewind(member: Member, record: Record, before: Standing) -> Member:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The caps that a programme always had alike: the period of each such rule, and the zone that its days are in."""
+    """The caps that a programme always had alike: the period of each such rule, and the zone that its days are in.
+
+    `version` is the newest one that is known of the programme.
+    """
 
     zone: ZoneInfo
     periods: Mapping[str, CapPeriod]
+    version: int
 
 
-NO_CAPS = Caps(ZoneInfo("UTC"), {})
+NO_CAPS = Caps(ZoneInfo("UTC"), {}, 0)
 
 
 @dataclass(slots=True)
@@ -202,7 +206,8 @@ class Proof:
 
     def _cap_faults(self, member: Member) -> Iterator[str]:
         """Prove what rules gave within their caps, as far as the ledger says what counted towards them."""
-        replayed = self._capped()
+        # What a newer version of the programme made of a cap is not known here.
+        replayed = self._capped() if member.programme_version <= self.caps.version else None
         for rule in sorted({*member.capped, *(replayed or {})}):
             told = dict(member.capped.get(rule, {}))
             if rule not in self.caps.periods:

@@ -5,6 +5,7 @@ What was taken of what members share was taken under one of these, so only they 
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,8 @@ _SECTION = {Kind.OFFER: "offers", Kind.REWARD: "rewards"}
 # The parser in C, where it was built, takes a tenth of the time.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+FILES_KEPT_MAX = 32
+
 Past = list[Mapping[str, Any] | None]
 
 
@@ -28,15 +31,19 @@ Past = list[Mapping[str, Any] | None]
 class _File:
     """What one version of a programme file says: its items by kind and key, its zone, the period of each rule's cap."""
 
+    version: int
     items: Mapping[Kind, Mapping[str, Mapping[str, Any]]]
     zone: str
     periods: Mapping[str, str]
 
 
-def _file(said: Mapping[str, Any]) -> _File:
+@lru_cache(maxsize=FILES_KEPT_MAX)
+def _file(version: int, source: str) -> _File:
+    """Return what a stored version says: it says the same for ever, and takes long to read."""
+    said = yaml.load(source, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
     items = {kind: {item["key"]: item for item in said.get(section) or ()} for kind, section in _SECTION.items()}
     periods = {rule["key"]: rule["cap"]["per"] for rule in said.get("rules") or () if rule.get("cap")}
-    return _File(items, said["time_zone"], periods)
+    return _File(version, items, said["time_zone"], periods)
 
 
 class PastCatalogue:
@@ -61,20 +68,20 @@ class PastCatalogue:
             found[document["key"]].append(None if document["retired"] else document["definition"])
         return found
 
-    async def caps(self, session: AsyncClientSession | None = None) -> Caps:
+    async def caps(self) -> Caps:
         """Return the caps that every version of the file says alike, for the days of the same zone."""
-        await self._read_files(session)
+        await self._read_files(None)
         files = [*self._files.values()]
         if len({file.zone for file in files}) != 1:
             return NO_CAPS
         alike = set.intersection(*({*file.periods.items()} for file in files))
-        return Caps(ZoneInfo(files[0].zone), {rule: CapPeriod(period) for rule, period in alike})
+        periods = {rule: CapPeriod(period) for rule, period in alike}
+        return Caps(ZoneInfo(files[0].zone), periods, max(file.version for file in files))
 
     async def _read_files(self, session: AsyncClientSession | None) -> None:
         query = {"programme": self._programme, "_id": {"$nin": [*self._files]}}
-        async for document in self._db.programmes.find(query, {"source": 1}, session=session):
-            said = yaml.load(document["source"], Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
-            self._files[document["_id"]] = _file(said)
+        async for document in self._db.programmes.find(query, {"version": 1, "source": 1}, session=session):
+            self._files[document["_id"]] = _file(document["version"], document["source"])
 
     def _in_files(self, kind: Kind, key: str) -> Past:
         said = [file.items[kind].get(key) for file in self._files.values()]

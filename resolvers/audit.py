@@ -6,6 +6,7 @@ before anything is said about it, and so is what members share, where it does no
 purchases say.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -89,6 +90,7 @@ async def audit(
     total = await database.members.estimated_document_count()
     for programme in await _programmes(database):
         one = _Audit(database, programme, findings)
+        await one.begin()
         last = _ID_MIN
         while True:
             page = await database.members.find(
@@ -107,17 +109,22 @@ async def audit(
 async def _programmes(database: Database) -> list[str]:
     """Return every programme that anything is there of: a lost member must not hide what it left."""
     left = (database.members, database.entries, database.events, database.orders, database.codes, database.counters)
-    keys: set[str] = set()
-    for collection in left:
-        keys.update(await collection.distinct("programme"))
-    # No index of identities begins with the programme, but their `_id`s do.
+    found = await asyncio.gather(
+        *(collection.distinct("programme") for collection in left), _programmes_of_identities(database)
+    )
+    return sorted({key for keys in found for key in keys})
+
+
+async def _programmes_of_identities(database: Database) -> list[str]:
+    """Return the programmes of identities: no index of theirs begins with the programme, but their `_id`s do."""
+    keys: list[str] = []
     after = ""
     while (
         identity := await database.identities.find_one({"_id": {"$gt": after}}, {"programme": 1}, sort=[("_id", 1)])
     ) is not None:
-        keys.add(identity["programme"])
+        keys.append(identity["programme"])
         after = f"{identity['_id'].partition('/')[0]}0"  # which comes after every `_id` of that programme
-    return sorted(keys)
+    return keys
 
 
 class _Audit:
@@ -126,13 +133,17 @@ class _Audit:
     def __init__(self, database: Database, programme: str, findings: Findings) -> None:
         self._db, self._programme, self._findings = database, programme, findings
         self._past = PastCatalogue(database, programme)
+        self._caps = NO_CAPS
         self._reckoning = Reckoning()
+
+    async def begin(self) -> None:
+        """Read what the programme has said of caps so far."""
+        self._caps = await self._past.caps()
 
     async def audit_page(self, page: list[dict[str, Any]], ids: dict[str, str]) -> None:
         """Audit the members of a page, and whatever else there is of members in that range of ids."""
         members = {document["_id"]: document for document in page}
-        caps = await self._past.caps()
-        found = await read_proofs(self._db, self._programme, ids, caps=caps, reckoning=self._reckoning)
+        found = await read_proofs(self._db, self._programme, ids, caps=self._caps, reckoning=self._reckoning)
         for id_ in sorted(members.keys() | found.keys()):
             document, proof = members.get(id_), found.get(id_)
             if proof is not None:
@@ -160,8 +171,7 @@ class _Audit:
             return []
         async with self._db.client.start_session(snapshot=True) as session:
             document = await self._db.members.find_one({"_id": id_}, session=session)
-            caps = await self._past.caps(session)
-            again = await read_proofs(self._db, self._programme, {"$eq": id_}, caps=caps, session=session)
+            again = await read_proofs(self._db, self._programme, {"$eq": id_}, caps=self._caps, session=session)
         return await self._compared(id_, document, again.get(id_))
 
     async def _compared(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:

@@ -345,7 +345,8 @@ def proof(
 
 def caps_of(programme: Programme) -> Caps:
     """Return the caps of a programme that never had others."""
-    return Caps(programme.zone, {rule.key: rule.cap.period for rule in programme.rules if rule.cap is not None})
+    periods = {rule.key: rule.cap.period for rule in programme.rules if rule.cap is not None}
+    return Caps(programme.zone, periods, programme.version)
 
 
 def laws(story: Story) -> None:

@@ -297,6 +297,12 @@ def test_caps_whose_rule_changed_count_no_more_than_the_rule_gave() -> None:
     ]
 
 
+def test_caps_are_not_held_against_a_version_of_the_programme_that_is_not_known() -> None:
+    story = capped_story()
+    newer = replace(story.now, capped={}, programme_version=story.programme.version + 1)
+    assert proof(story.records, newer, caps_of(story.programme), story.counted.values()) == []
+
+
 def test_caps_are_not_held_against_a_refund_whose_event_is_gone() -> None:
     story = capped_story()
     assert proof(story.records, replace(story.now, capped={}), caps_of(story.programme)) == []
