@@ -34,6 +34,7 @@ from models.programme_file import InvalidProgramme, differences, read_programme
 from models.programme_store import ProgrammeNotFound, newest_version
 from models.programme_store import apply as apply_programme
 from resolvers.actor import Role
+from resolvers.audit import Findings
 from resolvers.audit import audit as run_audit
 from resolvers.context import Services
 from resolvers.import_campaigns import replay_campaigns
@@ -417,6 +418,19 @@ def show_audience(name: ListName, programme: ProgrammeKey = PROGRAMME, data_dir:
     out.print(with_database("audience", data_dir, count))
 
 
+def _print_findings(findings: Findings) -> None:
+    for account, points in sorted(findings.balances.items()):
+        out.print(f"  {account.value:<12} {points:>15,}")
+    for offer, over in findings.overruns.items():
+        out.print(f"offer {offer}: its budget is outrun by {over:,} (points, or hundredths of money)", markup=False)
+    for broken in findings.broken:
+        for fault in broken.faults:
+            out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
+    for supply in findings.broken_supplies:
+        for fault in supply.faults:
+            out.print(f"{supply.name}: {fault}", style="red", markup=False)
+
+
 @app.command()
 def audit(data_dir: DataDir = None) -> None:
     """Prove that every point, order, hold, piece and code is accounted for. Exit 1 where something does not hold."""
@@ -424,14 +438,7 @@ def audit(data_dir: DataDir = None) -> None:
     async def run(database: Database, _settings: Settings) -> int:
         with progress_bar(err, "Auditing members") as on_progress:
             findings = await run_audit(database, on_progress=on_progress)
-        for account, points in sorted(findings.balances.items()):
-            out.print(f"  {account.value:<12} {points:>15,}")
-        for broken in findings.broken:
-            for fault in broken.faults:
-                out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
-        for supply in findings.broken_supplies:
-            for fault in supply.faults:
-                out.print(f"{supply.name}: {fault}", style="red", markup=False)
+        _print_findings(findings)
         looked_at = (
             f"{findings.members:,} members, {findings.records:,} versions, {findings.orders:,} orders, "
             f"{findings.holds:,} holds, {findings.codes:,} codes, {findings.counters:,} counters"

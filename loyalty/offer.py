@@ -99,9 +99,10 @@ class Offer:
     """One offer. It can be used from `starts_at` until `ends_at` (None: without end), within its `window`.
 
     `uses_per_member`, `uses_in_all` and `budget` are None where there is no limit; a budget is in points for the kinds
-    that earn, else in hundredths of the currency's unit. Its worth is `percent` (of the purchase), `amount` (money),
-    `factor` (of the purchase's points), `points`, or the `reward` that a GIFT gives. `topics` are what it is about:
-    `category:COFFEE`, `brand:Private`; `weight` moves it up (or down) in everybody's order.
+    that earn, else in hundredths of the currency's unit. Its worth is `percent` (of the purchase; `maximum` is the most
+    money that this takes off), `amount` (money), `factor` (of the purchase's points), `points`, or the `reward` that a
+    GIFT gives. `topics` are what it is about: `category:COFFEE`, `brand:Private`; `weight` moves it up (or down) in
+    everybody's order.
     """
 
     key: str
@@ -124,6 +125,7 @@ class Offer:
     returnable: bool = False
     code: OfferCode | None = None
     percent: Decimal | None = None
+    maximum: Decimal | None = None
     amount: Decimal | None = None
     factor: Decimal | None = None
     points: int | None = None

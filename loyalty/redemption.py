@@ -165,7 +165,7 @@ def redeem(command: RedeemOffer, draft: Draft, facts: Facts) -> Decision | Refus
     if command.bought is not None:
         amended = _act_in_counted(offer, command.bought, event, draft, facts)
     elif command.purchase is not None:
-        # What it costs for certain is counted now: purchases that are still to come must not outrun the budget.
+        # The most that it can cost is counted now: purchases that are still to come must not outrun the budget.
         draft.bind(command.purchase, offer.key, _cost(offer, _money_off(offer, None), draft))
     elif offer.kind is OfferKind.BONUS_POINTS:
         points = _within_budget(offer, offer.points or 0, facts)
@@ -218,13 +218,20 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, draft: Draft) -> Refus
 
 
 def _money_off(offer: Offer, purchase: Purchase | None) -> int:
-    """Return what an offer costs on a purchase, in hundredths of the currency's unit, as far as that is known."""
+    """Return what an offer costs on a purchase, in hundredths of the currency's unit; the most, where that is not told.
+
+    A PERCENT_OFF without a maximum has no such most: until its purchase is told, it costs nothing.
+    """
     if offer.kind is OfferKind.AMOUNT_OFF and offer.amount is not None:
         return int(offer.amount * HUNDREDTHS)
-    if offer.kind is OfferKind.PERCENT_OFF and offer.percent is not None and purchase is not None:
-        # The percent of a price in hundredths: price x 100 x percent / 100.
-        return int((max(purchase.total, Decimal(0)) * offer.percent).quantize(Decimal(1), ROUND_HALF_UP))
-    return 0
+    if offer.kind is not OfferKind.PERCENT_OFF or offer.percent is None:
+        return 0
+    most = int(offer.maximum * HUNDREDTHS) if offer.maximum is not None else None
+    if purchase is None:
+        return most or 0
+    # The percent of a price in hundredths: price x 100 x percent / 100.
+    share = int((max(purchase.total, Decimal(0)) * offer.percent).quantize(Decimal(1), ROUND_HALF_UP))
+    return share if most is None else min(share, most)
 
 
 def _within_budget(offer: Offer, points: int, facts: Facts) -> int:
@@ -294,7 +301,8 @@ def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> 
         offer = draft.programme.catalogue.offers.get(key)
         if offer is None:
             continue
-        cost = 0 if offer.kind is OfferKind.AMOUNT_OFF else _money_off(offer, event.purchase)
+        # What was reserved for a share of the purchase is settled; an amount stays what it was when it was used.
+        cost = 0 if offer.kind is OfferKind.AMOUNT_OFF else _money_off(offer, event.purchase) - counted
         if offer.kind in EARNING_KINDS:
             bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), facts)
             if offer.partners and event.partner not in offer.partners:

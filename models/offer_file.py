@@ -95,6 +95,7 @@ class OfferShape(Shape):
     returnable: bool = False
     code: CodeShape | None = None
     percent: Number | None = Field(default=None, gt=0, le=100)
+    maximum: Number | None = Field(default=None, gt=0, le=1_000_000)
     amount: Number | None = Field(default=None, gt=0, le=1_000_000)
     factor: Number | None = Field(default=None, gt=1, le=100)
     points: int | None = Field(default=None, ge=1, le=1_000_000)
@@ -112,6 +113,8 @@ class OfferShape(Shape):
                 raise ValueError(f"{kind} needs {name}; add it")
             if kind is not self.kind and getattr(self, name) is not None:
                 raise ValueError(f"{name} is for kind: {kind}; this one is {self.kind}, remove it")
+        if self.maximum is not None and self.kind is not OfferKind.PERCENT_OFF:
+            raise ValueError(f"maximum is for kind: {OfferKind.PERCENT_OFF}; this one is {self.kind}, remove it")
         if self.qualifying and self.kind not in EARNING_KINDS:
             raise ValueError(f"qualifying is for the kinds that give points; this one is {self.kind}, remove it")
         if self.code is not None and self.code.pool is not None and not self.activation:
@@ -153,6 +156,7 @@ def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
         returnable=shape.returnable,
         code=shape.code.code() if shape.code else None,
         percent=shape.percent,
+        maximum=shape.maximum,
         amount=shape.amount,
         factor=shape.factor,
         points=shape.points,

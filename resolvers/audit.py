@@ -42,6 +42,8 @@ class Findings:
     """What an audit found. `broken` keeps the first FAULTS_KEPT_MAX members, `broken_count` counts all.
 
     `broken_supplies` are as many counters and codes that do not hold, `broken_supply_count` counts all of them.
+    `overruns` are as many offers by whose uses their budget was outrun, each with by how much, in points or hundredths
+    of the currency's unit: that is told, and no fault.
     """
 
     members: int = 0
@@ -55,6 +57,7 @@ class Findings:
     broken_count: int = 0
     broken_supplies: list[BrokenSupply] = field(default_factory=list)
     broken_supply_count: int = 0
+    overruns: dict[str, int] = field(default_factory=dict)
 
     @property
     def all_holds(self) -> bool:
@@ -192,6 +195,8 @@ class _Audit:
         suspects: set[str] = set()
         async for stand in stands(self._db, self._past, self._programme, self._reckoning):
             self._findings.counters += 1
+            if stand.counter is not None and stand.overrun and len(self._findings.overruns) < FAULTS_KEPT_MAX:
+                self._findings.overruns[f"{self._programme}/{stand.counter.key}"] = stand.overrun
             if stand.broken is not None and stand.counter is not None:
                 suspects.add(stand.counter.key)
             elif stand.broken is not None:

@@ -14,13 +14,15 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.draft import OFFERS_KEPT_DAYS
-from loyalty.offer import OfferKind
+from loyalty.offer import EARNING_KINDS, OfferKind
+from loyalty.redemption import HUNDREDTHS
 from loyalty.supply import CounterKey, Supply
 from models.catalogue_file import Kind
 from models.codec import counter_of
@@ -30,7 +32,8 @@ from models.past_catalogue import Past, PastCatalogue
 from resolvers.unreadable import Unreadable, read
 
 BATCH = 1000
-# These may cost something without a purchase; what the others cost is told with their purchase, or is nothing.
+# These may cost something without a purchase, and so may what has a maximum; what the others cost is told with their
+# purchase, or is nothing.
 _COSTS_ALONE = frozenset({OfferKind.AMOUNT_OFF, OfferKind.BONUS_POINTS})
 _KIND = {Supply.STOCK: Kind.REWARD, Supply.SLOT: Kind.REWARD, Supply.USES: Kind.OFFER, Supply.BUDGET: Kind.OFFER}
 _SOURCE = {
@@ -51,10 +54,15 @@ class BrokenSupply:
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """A counter that was looked at. `counter` is None where its document cannot be read, `broken` where it holds."""
+    """A counter that was looked at. `counter` is None where its document cannot be read, `broken` where it holds.
+
+    `overrun` is by how much a budget was outrun, in points or hundredths of the currency's unit. That is no fault: what
+    the till took off is counted, whatever it is.
+    """
 
     counter: CounterKey | None
     broken: BrokenSupply | None
+    overrun: int = 0
 
 
 @dataclass(slots=True)
@@ -209,8 +217,10 @@ async def _held_against(
         said[kind] = await past.definitions(kind, keys, session) if keys else {}
     found: list[Stand] = []
     for counter, pieces in taken.items():
-        faults = tuple(_faults(counter, pieces, reckoning, said[_KIND[counter.kind]][counter.key]))
-        found.append(Stand(counter, BrokenSupply(f"counter {_name(counter)}", faults) if faults else None))
+        definitions = said[_KIND[counter.kind]][counter.key]
+        faults = tuple(_faults(counter, pieces, reckoning, definitions))
+        broken = BrokenSupply(f"counter {_name(counter)}", faults) if faults else None
+        found.append(Stand(counter, broken, _overrun(counter, pieces, definitions)))
     return found
 
 
@@ -222,6 +232,18 @@ def _faults(counter: CounterKey, taken: int, reckoning: Reckoning, definitions: 
     most = _most(counter, definitions)
     if most is not None and taken > most:
         yield f"{taken} are counted, and there never were more than {most}"
+
+
+def _overrun(counter: CounterKey, taken: int, definitions: Past) -> int:
+    """Return by how much a budget was outrun, by the largest that the offer ever had."""
+    if counter.kind is not Supply.BUDGET:
+        return 0
+    budgets = [
+        int(Decimal(str(said["budget"])) * (1 if said["kind"] in EARNING_KINDS else HUNDREDTHS))
+        for said in definitions
+        if said is not None and said.get("budget") is not None
+    ]
+    return max(0, taken - max(budgets, default=taken))
 
 
 def _bounds(counter: CounterKey, reckoning: Reckoning, definitions: Past) -> tuple[int, int | None]:
@@ -246,7 +268,7 @@ def _budget_bounds(key: str, reckoning: Reckoning, definitions: Past) -> tuple[i
         high = low
     elif returnable == {False}:
         low, uses = high, uses + costs.back_uses
-    if not any(said["kind"] in _COSTS_ALONE for said in known):
+    if not any(said["kind"] in _COSTS_ALONE or said.get("maximum") is not None for said in known):
         return low, high
     # Every use that members keep was for a purchase, told or still to come: then none cost anything without one.
     kept = reckoning.taken[CounterKey(Supply.USES, key)]

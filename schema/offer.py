@@ -43,6 +43,7 @@ class Offer(Node):
     channels: list[Channel] = field(REACHED, description="Where it can be used; none named: everywhere.")
     needs_activation: bool = field(REACHED)
     percent: Decimal | None = field(REACHED, description="For PERCENT_OFF: how much of the purchase is taken off.")
+    maximum: Money | None = field(REACHED, description="For PERCENT_OFF: the most that is taken off; null: no limit.")
     amount: Money | None = field(REACHED, description="For AMOUNT_OFF: what is taken off.")
     factor: Decimal | None = field(REACHED, description="For MULTIPLIER: the purchase's points times this.")
     points: int | None = field(REACHED, description="For BONUS_POINTS: what is given besides.")
@@ -55,7 +56,7 @@ class Offer(Node):
 
     @classmethod
     def _made(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
-        amount = offer.amount
+        amount, maximum = offer.amount, offer.maximum
         return cls(
             id=strawberry.ID(global_id("Offer", programme.key, offer.key)),
             key=offer.key,
@@ -70,6 +71,7 @@ class Offer(Node):
             channels=sorted(offer.channels, key=list(Channel).index),
             needs_activation=offer.needs_activation,
             percent=offer.percent,
+            maximum=Money(amount=maximum, currency=programme.currency) if maximum is not None else None,
             amount=Money(amount=amount, currency=programme.currency) if amount is not None else None,
             factor=offer.factor,
             points=offer.points,

@@ -10,7 +10,7 @@ from loyalty_build import flat, laws, line, moment, per_euro, receipt, thorough,
 from shopping_build import Customer, shop, shopping_laws
 from support.catalogue import offer, reward, segment
 
-from loyalty.event import Channel
+from loyalty.event import REFUND, Channel
 from loyalty.explanation import Reason
 from loyalty.ledger import Cause
 from loyalty.notice import Notice, NoticeKind
@@ -363,6 +363,102 @@ def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
     customer.redeem(NOON, "five", purchase="to come")
     assert customer.shelf == {"uses/ten": 1, "budget/ten": 123, "uses/five": 2, "budget/five": 1000}
     assert refusal_of(customer, customer.redeeming("five", NOON))[1] == "offer_used_up"
+
+
+MOST = offer("ten", percent=Decimal(10), maximum=Decimal("4.00"), budget=1000, uses_per_member=None, returnable=True)
+
+
+def test_a_share_of_a_purchase_to_come_reserves_its_maximum_and_no_more_than_the_budget_is_given() -> None:
+    customer = member_of(MOST)
+    for number in range(3):
+        customer.redeem(NOON, "ten", purchase=f"basket-{number}")
+    assert customer.shelf == {"uses/ten": 3, "budget/ten": 1200}
+    # What is reserved is spent: who comes now is refused, though no purchase was told yet.
+    asked = customer.redeeming("ten", NOON, purchase="late")
+    assert refusal_of(customer, asked) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
+    for number in range(3):
+        customer.buy(NOON, "500.00", key=f"basket-{number}")
+    assert customer.shelf == {"uses/ten": 3, "budget/ten": 1200}
+
+
+def test_the_purchase_settles_what_was_reserved_for_it() -> None:
+    customer = member_of(MOST)
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.redeem(NOON, "ten", purchase="other")
+    assert customer.shelf == {"uses/ten": 2, "budget/ten": 800}
+    customer.buy(NOON, "12.34", key="basket")
+    assert customer.counted["basket"].offers == (("ten", 123),)
+    assert customer.shelf == {"uses/ten": 2, "budget/ten": 523}
+    customer.buy(NOON, "40.01", key="other")
+    assert customer.counted["other"].offers == (("ten", 400),)
+    assert customer.shelf == {"uses/ten": 2, "budget/ten": 523}
+    for key in ("basket", "other"):
+        customer.refund(LATER, key)
+    assert customer.shelf == {}
+
+
+@pytest.mark.parametrize(("total", "cost"), [("39.99", 400), ("39.94", 399), ("40.00", 400), ("4000.00", 400)])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before: bool) -> None:
+    customer = member_of(MOST)
+    if before:
+        customer.redeem(NOON, "ten", purchase="basket")
+    customer.buy(NOON, total, key="basket")
+    if not before:
+        customer.redeem(NOON, "ten", purchase="basket")
+    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", cost),), cost)
+
+
+def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:
+    customer = member_of(MOST, replace(MOST, key="open", maximum=None))
+    customer.redeem(NOON, "ten")
+    customer.redeem(NOON, "open")
+    assert customer.shelf == {"uses/ten": 1, "budget/ten": 400, "uses/open": 1}
+
+
+def test_what_was_reserved_stays_where_the_budget_was_lifted_meanwhile() -> None:
+    customer = member_of(MOST)
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.adopt(shop(offers=[replace(MOST, budget=None)]))
+    customer.buy(NOON, "12.34", key="basket")
+    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", 400),), 400)
+
+
+def test_a_budget_that_came_meanwhile_counts_the_share_once_its_purchase_is_told() -> None:
+    customer = member_of(replace(MOST, budget=None))
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.adopt(shop(offers=[MOST]))
+    customer.buy(NOON, "12.34", key="basket")
+    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", 123),), 123)
+
+
+@given(
+    told=st.lists(
+        st.tuples(st.sampled_from(["redeem", "buy", "refund"]), st.integers(0, 5), st.integers(0, 20_000)),
+        max_size=25,
+    )
+)
+@thorough(100)
+def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple[str, int, int]]) -> None:
+    customer = member_of(MOST)
+    for kind, place, cents in told:
+        key = f"basket-{place}"
+        if kind == "redeem":
+            customer.do(customer.redeeming("ten", NOON, purchase=key), NOON)
+        elif kind == "buy" and key not in customer.counted:
+            customer.buy(NOON, str(Decimal(cents) / 100), key=key)
+        elif kind == "refund" and key in customer.counted:
+            customer.do(customer.event(REFUND, LATER, refund_of=key), LATER)
+        waiting = sum(cost for offers in customer.now.bound.values() for _, cost in offers)
+        bought = [
+            cost
+            for counted in customer.counted.values()
+            if not all(share == 1 for share in counted.returned)
+            for _, cost in counted.offers
+        ]
+        spent = customer.shelf.get("budget/ten", 0)
+        assert spent == waiting + sum(bought)
+        assert spent < 1000 + 400
 
 
 def test_an_offer_that_is_no_more_is_passed_over_when_its_purchase_is_told() -> None:

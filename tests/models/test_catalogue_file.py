@@ -312,6 +312,16 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
             ("line 15: offers.0: budget: 12.505 is not right for PERCENT_OFF; write money, with two decimals at most"),
         ),
         (
+            "    weight: -5",
+            "    maximum: 0",
+            "line 36: offers.0.maximum: Input should be greater than 0",
+        ),
+        (
+            "budget: 5000",
+            "budget: 5000\n    maximum: 20",
+            "line 37: offers.1: maximum is for kind: PERCENT_OFF; this one is MULTIPLIER, remove it",
+        ),
+        (
             "budget: 5000",
             "budget: 0.5",
             "line 37: offers.1: budget: 0.5 is not right for MULTIPLIER; write whole points",

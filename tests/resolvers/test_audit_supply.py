@@ -326,6 +326,44 @@ async def test_a_budget_that_came_later_or_an_offer_that_was_away_is_not_held_ag
     assert await told(market) == ""
 
 
+TENTH = "    percent: 10\n"
+MOST = '    percent: 10\n    maximum: "4.00"\n    budget: "10.00"\n'
+
+
+async def test_what_a_share_reserves_of_its_budget_and_what_it_cost_pass(market: Market) -> None:
+    await market.apply(MARKET.replace(TENTH, MOST))
+    member = await market.member()
+    counter = {"programme": "market", "kind": "budget", "key": "tenth-off"}
+    keys = [market.key() for _ in range(2)]
+    for key in keys:
+        committed(await market.redeem(member, "tenth-off", key))
+    assert await market.services.database.counters.distinct("taken", counter) == [800]
+    assert await told(market) == ""
+    await market.buy(member, "12.34", key=keys[0])
+    assert await market.services.database.counters.distinct("taken", counter) == [523]
+    assert await told(market) == ""
+    committed(await market.redeem(member, "tenth-off"))
+    assert await market.services.database.counters.distinct("taken", counter) == [923]
+    assert await told(market) == ""
+    findings = await audit(market.services.database)
+    assert findings.overruns == {}
+    await edit(market.services.database.counters, counter, {"$set": {"taken": 522}})
+    assert "budget/tenth-off: 522 are counted, purchases say 523 or more" in await told(market)
+
+
+async def test_a_budget_that_was_outrun_is_told_and_no_fault(market: Market) -> None:
+    await market.apply(MARKET.replace(TENTH, '    percent: 10\n    budget: "10.00"\n'))
+    member, keys = await market.member(), [market.key() for _ in range(2)]
+    for key in keys:
+        committed(await market.redeem(member, "tenth-off", key))
+    for key in keys:
+        await market.buy(member, "80.00", key=key)
+    late = refused(await market.redeem(member, "tenth-off", market.key()))
+    assert late.code is RefusalCode.LIMIT_REACHED
+    findings = await audit(market.services.database)
+    assert (findings.all_holds, findings.overruns) == (True, {"market/tenth-off": 600})
+
+
 async def test_it_passes_while_orders_holds_and_offers_are_running(market: Market) -> None:
     done: list[str] = []
 
