@@ -4,7 +4,7 @@ It is pure. The live path, a preview, an import and the property tests all call 
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 
 from loyalty.after_sale import AdvanceOrder, CancelOrder, advance, cancel
@@ -13,7 +13,7 @@ from loyalty.consenting import SetConsents, set_consents
 from loyalty.decision import Decision, Unchanged
 from loyalty.draft import BALANCE_MAX, Draft
 from loyalty.earning import earn
-from loyalty.event import ENROLMENT, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event
+from loyalty.event import CLOCK_SKEW_MAX, ENROLMENT, OWN_EVENT_TYPES, PURCHASE, REFUND, Channel, CountedEvent, Event
 from loyalty.holding import HoldPoints, ReleaseHold, hold, release
 from loyalty.ledger import Cause, Standing
 from loyalty.member import Member, Profile
@@ -37,8 +37,6 @@ from loyalty.refusal import Refusal, RefusalCode
 from loyalty.supply import NO_FACTS, NO_NEEDS, Facts, Needs, joined
 from loyalty.taking import needs_of_rewards
 from loyalty.value import quick
-
-CLOCK_SKEW_MAX = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -18,6 +18,8 @@ REDEMPTION = "redemption"
 # What the programme itself makes happen: nobody sends these, and rules may reward them.
 OWN_EVENT_TYPES = (ENROLMENT, ACTIVATION, REDEMPTION)
 BUILT_IN_EVENT_TYPES = (PURCHASE, REFUND, "visit", "review")
+# A till's clock may be ahead of ours by this much.
+CLOCK_SKEW_MAX = timedelta(minutes=5)
 
 
 class Channel(StrEnum):

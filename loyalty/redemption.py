@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from loyalty.decision import Decision
 from loyalty.draft import BALANCE_MAX, Draft
 from loyalty.earning import Earned, spread
-from loyalty.event import ACTIVATION, REDEMPTION, Channel, CountedEvent, Event, Grant, Purchase
+from loyalty.event import ACTIVATION, CLOCK_SKEW_MAX, REDEMPTION, Channel, CountedEvent, Event, Grant, Purchase
 from loyalty.explanation import Explanation, Reason
 from loyalty.ledger import Cause
 from loyalty.notice import NoticeKind
@@ -17,10 +17,9 @@ from loyalty.ordering import grant
 from loyalty.programme import Programme
 from loyalty.refusal import Refusal, RefusalCode
 from loyalty.supply import CodeMove, CodeState, Facts, Needs
-from loyalty.taking import shopper_for
+from loyalty.taking import free_code, shopper_for
 from loyalty.window import is_open
 
-CLOCK_SKEW_MAX = timedelta(minutes=5)
 NOTED_MAX = 100
 HUNDREDTHS = 100
 OFFER_RULE = "offer/"
@@ -119,7 +118,7 @@ def activate(command: ActivateOffer, draft: Draft, facts: Facts) -> Decision | R
     if refusal is not None:
         return refusal
     if offer.code is not None and offer.code.kind is CodeKind.POOL:
-        code = facts.free_code(offer.code.text)
+        code = free_code(offer.code.text, draft, facts)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "offer_codes_gone", ("offer",))
         draft.codes.append(CodeMove(offer.code.text, code, CodeState.FREE, CodeState.GIVEN, f"offer/{offer.key}"))

@@ -36,13 +36,13 @@ def take(reward: Reward, quantity: int, appointment: datetime | None, draft: Dra
             return Refusal(RefusalCode.OUT_OF_STOCK, "appointment_taken", ("appointment",))
         counters += (slot,)
     if reward.pool is not None:
-        code = _free_code(reward.pool, draft, facts)
+        code = free_code(reward.pool, draft, facts)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "codes_gone", ("reward",))
     return Taken(counters, code)
 
 
-def _free_code(pool: str, draft: Draft, facts: Facts) -> str | None:
+def free_code(pool: str, draft: Draft, facts: Facts) -> str | None:
     """Return a code of a pool that nobody has: first what the draft itself has let go, for it may be the last one."""
     moved = {move.code: move.after for move in draft.codes if move.pool == pool}
     freed = next((code for code, after in moved.items() if after is CodeState.FREE), None)
