@@ -20,8 +20,7 @@ from models.catalogue_store import put_many
 from models.complete_journey import Campaign, CompleteJourney, Coupon, CouponUse
 from models.request import Committed, Outcome
 from resolvers.context import Context, Services
-from resolvers.fault import Unavailable
-from resolvers.import_journey import importer, shift_of
+from resolvers.import_journey import card_of, importer, shift_of, until_answered
 from resolvers.member import MemberKey
 from resolvers.offer import Redeemed, redeem
 
@@ -34,8 +33,6 @@ ABOUT = 1 / 4
 WEIGHT_OF_BREADTH = 2
 CATEGORIES_MAX = 20
 REDEEMED_AT_ONCE = 100
-AGAIN_MAX = 30
-AGAIN_AFTER_SECONDS = 2
 
 
 @dataclass(slots=True)
@@ -55,11 +52,6 @@ class CampaignTally:
             self.replayed += outcome.replayed
         else:
             self.refused[getattr(outcome, "reason", "unchanged")] += 1
-
-
-def card_of(household: int) -> str:
-    """Return the card that a household is enrolled with."""
-    return f"household-{household}"
 
 
 def list_of(campaign: int) -> str:
@@ -194,9 +186,4 @@ async def _redeem(context: Context, use: CouponUse, shift: timedelta) -> Outcome
         offer=offer_key(use.campaign, use.upc),
         occurred_at=datetime.combine(use.day, time(12), UTC) + shift,
     )
-    for _ in range(AGAIN_MAX):
-        try:
-            return await redeem(context, told)
-        except Unavailable:
-            await asyncio.sleep(AGAIN_AFTER_SECONDS)
-    return await redeem(context, told)
+    return await until_answered(lambda: redeem(context, told))

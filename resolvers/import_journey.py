@@ -6,9 +6,10 @@ database.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 
 from pymongo import ReturnDocument
 
@@ -18,6 +19,7 @@ from models.committer import Overloaded, Unavailable
 from models.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.database import Database
 from models.request import Committed, Outcome
+from resolvers import fault
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Services
 from resolvers.enrol import Newcomer, enrol
@@ -64,6 +66,11 @@ class Tally:
         else:
             self.counted += 1
             self.points += sum(entry.points for entry in outcome.record.entries if entry.kind == "EARN")
+
+
+def card_of(household: int) -> str:
+    """Return the card that a household is enrolled with."""
+    return f"household-{household}"
 
 
 async def shift_of(database: Database, now: datetime) -> timedelta:
@@ -141,17 +148,22 @@ async def _settle(context: Context, waiting: list[_Sent], count: int, tally: Tal
             raise outcome
         else:
             tally.add(outcome)
-    for outcome in await asyncio.gather(*(_again(context, one) for one in unanswered)):
+    again = (partial(submit, context, one.event, one.member) for one in unanswered)
+    for outcome in await asyncio.gather(*map(until_answered, again)):
         tally.add(outcome)
 
 
-async def _again(context: Context, sent: _Sent) -> Outcome:
+async def until_answered(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Ask, under the same key each time, until MongoDB answers in time.
+
+    Raises:
+        ImportInterrupted: it did not for long.
+    """
     for _ in range(AGAIN_MAX):
-        await asyncio.sleep(AGAIN_AFTER_SECONDS)
         try:
-            return await submit(context, sent.event, sent.member)
-        except (Unavailable, Overloaded):
-            continue
+            return await ask()
+        except (Unavailable, Overloaded, fault.Unavailable):
+            await asyncio.sleep(AGAIN_AFTER_SECONDS)
     raise ImportInterrupted("MongoDB does not answer; run the import again when it does: nothing counts twice")
 
 
@@ -168,11 +180,11 @@ async def _enrol_all(context: Context, first: dict[int, datetime], shift: timede
 
 async def _enrol(context: Context, household: int, at: datetime) -> str:
     newcomer = Newcomer(
-        key=f"household-{household}",
+        key=card_of(household),
         channel=Channel.STORE,
         first_name="Household",
         last_name=str(household),
-        card=f"household-{household}",
+        card=card_of(household),
     )
     outcome = await enrol(context, newcomer, occurred_at=at)
     if isinstance(outcome, Committed):

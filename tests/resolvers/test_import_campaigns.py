@@ -11,8 +11,8 @@ from models.complete_journey import CompleteJourney
 from resolvers.audit import audit
 from resolvers.context import Context
 from resolvers.enrol import Newcomer, enrol
-from resolvers.import_campaigns import card_of, import_campaigns, offer_key
-from resolvers.import_journey import importer, shift_of
+from resolvers.import_campaigns import import_campaigns, offer_key
+from resolvers.import_journey import card_of, importer, shift_of
 from resolvers.offer import ranked
 from resolvers.outlook import Outlook
 
