@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -339,6 +339,22 @@ def tell_lines(told: list[Line], count: int) -> None:
         err.print(f"and {count - len(told):,} lines more", style="red")
 
 
+Load = Callable[[Database, Iterable[str]], Awaitable[str]]
+
+
+def load_lines(file: Path, what: str, data_dir: Path | None, programme: str, load: Load) -> None:
+    """Load the lines of a file for a programme, and print what that did and how long it took."""
+    with file_lines(file) as lines:
+
+        async def run(database: Database, _settings: Settings) -> str:
+            await require_programme(database, programme)
+            started = monotonic()
+            told = await load(database, lines)
+            return f"{told}, in {monotonic() - started:.1f} s."
+
+        out.print(with_database(what, data_dir, run))
+
+
 @codes_app.command("load")
 def load_pool(
     pool: Pool,
@@ -347,20 +363,17 @@ def load_pool(
     data_dir: DataDir = None,
 ) -> None:
     """Add codes to a pool. A code that is in it already stays as it is: each is given once, ever."""
-    with file_lines(file) as lines:
 
-        async def load(database: Database, _settings: Settings) -> str:
-            await require_programme(database, programme)
-            started = monotonic()
-            with count_bar(err, "Loading codes") as on_progress:
-                tally = await load_codes(database, programme, pool, lines, on_progress=on_progress)
-            tell_lines(tally.told, tally.refused)
-            return (
-                f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} were there already, "
-                f"{tally.refused:,} lines refused, in {monotonic() - started:.1f} s."
-            )
+    async def load(database: Database, lines: Iterable[str]) -> str:
+        with count_bar(err, "Loading codes") as on_progress:
+            tally = await load_codes(database, programme, pool, lines, on_progress=on_progress)
+        tell_lines(tally.told, tally.refused)
+        return (
+            f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} were there already, "
+            f"{tally.refused:,} lines refused"
+        )
 
-        out.print(with_database("codes", data_dir, load))
+    load_lines(file, "codes", data_dir, programme, load)
 
 
 @codes_app.command("show")
@@ -386,21 +399,17 @@ def load_audience(
     data_dir: DataDir = None,
 ) -> None:
     """Make a list what a file says: members that are not in the file are taken off it."""
-    with file_lines(file) as lines:
 
-        async def load(database: Database, _settings: Settings) -> str:
-            await require_programme(database, programme)
-            started = monotonic()
-            with count_bar(err, "Loading members") as on_progress:
-                tally = await load_list(database, programme, name, lines, now=now(), on_progress=on_progress)
-            tell_lines([(number, f"nobody has {text!r}") for number, text in tally.told], tally.unknown)
-            return (
-                f"{tally.members:,} members are on list {name!r} now, {tally.removed:,} were taken off it; "
-                f"{tally.unknown:,} lines name nobody, {tally.repeated:,} somebody named before, "
-                f"in {monotonic() - started:.1f} s."
-            )
+    async def load(database: Database, lines: Iterable[str]) -> str:
+        with count_bar(err, "Loading members") as on_progress:
+            tally = await load_list(database, programme, name, lines, now=now(), on_progress=on_progress)
+        tell_lines([(number, f"nobody has {text!r}") for number, text in tally.told], tally.unknown)
+        return (
+            f"{tally.members:,} members are on list {name!r} now, {tally.removed:,} were taken off it; "
+            f"{tally.unknown:,} lines name nobody, {tally.repeated:,} somebody named before"
+        )
 
-        out.print(with_database("audience", data_dir, load))
+    load_lines(file, "audience", data_dir, programme, load)
 
 
 @audience_app.command("show")
