@@ -15,7 +15,7 @@ import jwt
 import pytest
 from support.api import Person, data, enrol
 from support.gateway import GatewayProcess
-from support.market import Market
+from support.market import MARKET, Market
 from support.programme import PROGRAMMES, source
 from support.shop import Shop
 from support.terminal import carillon, carillon_process, helps
@@ -195,6 +195,18 @@ async def test_audit_names_counters_and_codes_that_are_broken(
         "code 'films-7' of pool 'films': it is given, and belongs to nobody",
         "2 counters and codes do not hold; the first 2 are named above.",
     ]
+
+
+async def test_audit_tells_a_budget_that_was_outrun(mongod: EmbeddedServer, database: Database, shop: Shop) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    market = await Market.opened(shop)
+    await market.apply(MARKET.replace("    percent: 10\n", '    percent: 10\n    budget: "10.00"\n'))
+    member, bought = await market.member(), market.key()
+    await market.redeem(member, "tenth-off", bought)
+    await market.buy(member, "160.00", key=bought)
+    ran = await carillon("audit", **settings)
+    assert ran.code == 0
+    assert "offer market/tenth-off: its budget is outrun by 600 (points, or hundredths of money)" in ran.out
 
 
 # Pools of codes and lists of members
