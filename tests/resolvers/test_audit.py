@@ -376,9 +376,10 @@ async def test_several_broken_members_are_each_named_by_number(shop: Shop) -> No
 
 async def test_it_passes_while_traffic_is_running(shop: Shop) -> None:
     bought: list[str] = []
+    audits: list[Findings] = []
 
     async def till(member: str) -> None:
-        while len(bought) < 300:
+        while len(bought) < 300 or len(audits) < 6:
             bought.append(key := shop.key())
             await shop.buy(member, "3.00", key=key)
             if len(bought) % 3 == 0:
@@ -388,11 +389,9 @@ async def test_it_passes_while_traffic_is_running(shop: Shop) -> None:
 
     members = [await shop.member() for _ in range(10)]
     tills = asyncio.gather(*(till(member) for member in members))
-    audits: list[Findings] = []
     while not tills.done():
         audits.append(await audit(shop.services.database))
     await tills
-    assert len(audits) > 5
     assert [findings.broken for findings in audits] == [[]] * len(audits)
     last = await audit(shop.services.database)
     assert (last.broken, last.members, last.records) == (
