@@ -107,6 +107,11 @@ class Client:
     orders: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
 
+    @property
+    def done(self) -> list[tuple[Asked, dict[str, Any]]]:
+        """Return what was asked and not refused."""
+        return [one for one in self.answered if not one[1]["userErrors"]]
+
     async def run(self, enough: asyncio.Event) -> None:
         """Go on until it is enough."""
         while not enough.is_set():
@@ -176,15 +181,17 @@ async def test_gateway_killed_at_random_loses_and_doubles_nothing(
     for _ in range(KILLS):
         await asyncio.sleep(chance.uniform(0.1, 1.0))
         await site.crash()
-    await asyncio.sleep(1)
+    # After the last of them, too, each gets something done.
+    done_before = [len(client.done) for client in clients]
+    async with asyncio.timeout(60):
+        while any(len(client.done) == count for client, count in zip(clients, done_before, strict=True)):  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0.05)
     enough.set()
     await asyncio.gather(*running)
 
     # Everything that was acknowledged is there, once.
     for client in clients:
-        done = [one for one in client.answered if not one[1]["userErrors"]]
-        assert done
-        for asked, payload in chance.sample(done, min(len(done), 10)):
+        for asked, payload in chance.sample(client.done, min(len(client.done), 10)):
             again = await client.sent_again(asked)
             assert again["replayed"] is True
             for thing in ("order", "hold"):

@@ -1,7 +1,6 @@
 """Live connections through all that ends them: a token, a gateway that goes, one that falls; and what outlives them."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,8 +11,9 @@ from uuid import uuid4
 import httpx
 import pytest
 from support.api import ENROL, LIVE, RECORD, Person, data, event_stream, next_update, record, watch
-from support.gateway import CARILLON, GatewayProcess, environment
+from support.gateway import GatewayProcess
 from support.programme import source
+from support.terminal import carillon
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -47,6 +47,20 @@ async def readiness(gateway: GatewayProcess) -> tuple[int, list[str]]:
     return answer.status_code, answer.json()["reasons"]
 
 
+async def drains(gateway: GatewayProcess) -> bool:
+    """Say whether a gateway has begun to drain; up to then it is ready."""
+    told = await readiness(gateway)
+    assert told in ((200, []), (503, ["draining"]))
+    return told[0] == 503
+
+
+async def until(holds: Callable[[], Any], within_seconds: float = 10) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(within_seconds):
+        while not await holds():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
+
+
 async def test_live_connections_end_with_their_token(person: Person) -> None:
     gateway = person.gateway
     started = monotonic()
@@ -78,9 +92,8 @@ async def test_gateway_drains_before_it_goes(person: Person, tmp_path: Path) -> 
 
             started = monotonic()
             gateway.process.terminate()
-            await asyncio.sleep(0.3)
             # Unready, so that nobody is sent here any more; and still serving who is.
-            assert await readiness(gateway) == (503, ["draining"])
+            await until(lambda: drains(gateway))
             await person.buy("5.00", gateway=gateway)
             assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 2
             assert await closed_with(socket) == (1012, "Service restart: reconnect, and bring `after`")
@@ -194,24 +207,12 @@ async def test_every_watcher_of_a_member_is_told_in_its_own_language(person: Per
         assert await next_update(arabic) == {"version": 2, "entries": [{"label": "شراء"}]}
 
 
-def apply_programme(gateway: GatewayProcess, file: Path, text: str) -> str:
+async def apply_programme(gateway: GatewayProcess, file: Path, text: str) -> str:
     """Run `carillon programme apply`; return what it prints."""
-    file.write_text(text, encoding="utf-8")
-    ran = subprocess.run(  # noqa: S603 - our own command
-        [CARILLON, "programme", "apply", str(file), "--data-dir", str(gateway.data_dir)],
-        env=environment(),
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    return ran.stdout.strip()
-
-
-async def until(holds: Callable[[], Any], within_seconds: float = 10) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(within_seconds):
-        while not await holds():  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.05)
+    await asyncio.to_thread(file.write_text, text, encoding="utf-8")
+    ran = await carillon("programme", "apply", str(file), "--data-dir", str(gateway.data_dir))
+    assert ran.code == 0, ran.err
+    return ran.out
 
 
 async def test_running_gateway_follows_an_applied_programme(
@@ -228,7 +229,7 @@ async def test_running_gateway_follows_an_applied_programme(
 
     assert not await runs(1)
     file = tmp_path / "club.yaml"
-    said = await asyncio.to_thread(apply_programme, gateway, file, text)
+    said = await apply_programme(gateway, file, text)
     assert said == f"Programme '{key}' is version 1 now."
     await until(lambda: runs(1))
     told = {"key": uuid4().hex, "channel": "APP"}
@@ -242,12 +243,12 @@ async def test_running_gateway_follows_an_applied_programme(
         event = person.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
         assert (await record(gateway, event, token=till))["entries"][0]["points"] == 20
         more = text.replace('rate: {points: 2, per: "1.00"}', 'rate: {points: 7, per: "1.00"}')
-        said = await asyncio.to_thread(apply_programme, gateway, file, more)
+        said = await apply_programme(gateway, file, more)
         assert said == f"Programme '{key}' is version 2 now."
         await until(lambda: runs(2))
         event = person.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
         assert (await record(gateway, event, token=till))["entries"][0]["points"] == 70
         balances = [(await next_update(socket))["member"]["points"]["available"] for _ in range(2)]
         assert balances == [30, 100]
-    said = await asyncio.to_thread(apply_programme, gateway, file, more)
+    said = await apply_programme(gateway, file, more)
     assert said == f"Nothing to apply: version 2 of '{key}' says the same."

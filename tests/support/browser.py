@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from gateway.config import CLIENTS_DIST
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# What is expected of a page is waited for: a busy machine is no fault of the page.
+expect.set_options(timeout=15_000)
 
 
 def is_required() -> bool:
