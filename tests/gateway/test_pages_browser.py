@@ -52,12 +52,13 @@ def build(dist: Path) -> None:
         (assets / "index-AbCd1_-9.js").write_text(DEMO if name == "demo" else SCREEN)
 
 
-@pytest.fixture
-async def address(tmp_path: Path) -> AsyncIterator[str]:
+@pytest.fixture(scope="module")
+async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     expect_browser()
-    build(tmp_path)
+    dist = tmp_path_factory.mktemp("dist")
+    build(dist)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        config = uvicorn.Config(Starlette(routes=routes(tmp_path)), lifespan="off", log_config=None)
+        config = uvicorn.Config(Starlette(routes=routes(dist)), lifespan="off", log_config=None)
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
@@ -65,14 +66,14 @@ async def address(tmp_path: Path) -> AsyncIterator[str]:
         await serving
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser(address: str) -> AsyncIterator[Browser]:
     async with opened_browser(address) as browser:
         yield browser
 
 
 async def opened(browser: Browser, url: str) -> tuple[Page, list[str]]:
-    """Open a page; what the browser complains about is told as it comes."""
+    """Open a page that shares nothing with others; what the browser complains about is told as it comes."""
     page, complaints = await browser.new_page(), []
     page.on("console", lambda message: complaints.append(message.text))
     await page.goto(url, wait_until="networkidle")

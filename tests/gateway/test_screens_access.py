@@ -23,7 +23,7 @@ FRAMED = """[...document.querySelectorAll("iframe")].filter(
   (frame) => frame.contentDocument?.querySelector("[data-version]")).length === 3"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser(development_gateway: GatewayProcess) -> AsyncIterator[Browser]:
     expect_browser("demo", "site", "app", "kiosk")
     async with opened_browser(development_gateway.url) as browser:
@@ -37,6 +37,7 @@ async def screens(development_gateway: GatewayProcess, browser: Browser) -> Asyn
         await person.buy(total)
     opened = Screens(development_gateway, browser, person)
     yield opened
+    await opened.close()
     assert opened.complaints == []
 
 

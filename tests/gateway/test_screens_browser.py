@@ -45,8 +45,7 @@ async def screens(restartable: Restartable, browser: Browser) -> AsyncIterator[S
     person = await enrol(restartable.gateway, firstName="Lucy", locale="en", card=f"C-{time.monotonic_ns()}")
     opened = Screens(restartable.gateway, browser, person)
     yield opened
-    for context in opened.contexts.values():
-        await context.close()
+    await opened.close()
     assert opened.complaints == []
 
 

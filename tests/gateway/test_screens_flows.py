@@ -18,7 +18,7 @@ PROFILE = """query ($by: MemberKey!) { member(by: $by) {
 } }"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def browser(development_gateway: GatewayProcess) -> AsyncIterator[Browser]:
     expect_browser("site", "app", "kiosk")
     async with opened_browser(development_gateway.url) as browser:
@@ -31,6 +31,7 @@ async def screens(development_gateway: GatewayProcess, browser: Browser) -> Asyn
     await person.buy("730.00")
     opened = Screens(development_gateway, browser, person)
     yield opened
+    await opened.close()
     assert opened.complaints == []
 
 

@@ -25,16 +25,29 @@ def alive(workers: set[int]) -> set[int]:
     return {worker for worker in workers if Path(f"/proc/{worker}").exists()}
 
 
-@pytest.fixture
-def working(development_gateway: GatewayProcess, tmp_path: Path) -> Iterator[GatewayProcess]:
-    gateway = GatewayProcess.start(
+def started(beside: GatewayProcess, folder: Path) -> GatewayProcess:
+    """Start two workers on the MongoDB of another gateway."""
+    return GatewayProcess.start(
         "serve",
         "--workers",
         "2",
-        data_dir=development_gateway.data_dir,
-        output=tmp_path / "output.log",
+        data_dir=beside.data_dir,
+        output=folder / "output.log",
         CARILLON_DRAIN_SECONDS="0",
     )
+
+
+@pytest.fixture(scope="module")
+def working(development_gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+    gateway = started(development_gateway, tmp_path_factory.mktemp("workers"))
+    yield gateway
+    assert gateway.stop() == 0, gateway.output.read_text(errors="replace")
+
+
+@pytest.fixture
+def ending(development_gateway: GatewayProcess, tmp_path: Path) -> Iterator[GatewayProcess]:
+    """For tests that end it."""
+    gateway = started(development_gateway, tmp_path)
     yield gateway
     if gateway.process.poll() is None:
         gateway.stop()
@@ -87,15 +100,15 @@ async def test_worker_that_falls_is_replaced_while_the_other_serves(working: Gat
     assert "worker_fell" in working.output.read_text(encoding="utf-8")
 
 
-async def test_all_workers_drain_at_the_first_signal(working: GatewayProcess) -> None:
-    workers = workers_of(working)
-    assert working.stop() == 0
+async def test_all_workers_drain_at_the_first_signal(ending: GatewayProcess) -> None:
+    workers = workers_of(ending)
+    assert ending.stop() == 0
     assert alive(workers) == set()
 
 
-async def test_workers_leave_when_the_process_that_started_them_is_gone(working: GatewayProcess) -> None:
-    workers = workers_of(working)
-    working.kill()
+async def test_workers_leave_when_the_process_that_started_them_is_gone(ending: GatewayProcess) -> None:
+    workers = workers_of(ending)
+    ending.kill()
     async with asyncio.timeout(30):
         while alive(workers):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)

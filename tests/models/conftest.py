@@ -45,6 +45,13 @@ async def other_committer(mongod: EmbeddedServer, database: Database) -> AsyncIt
 
 
 @pytest.fixture
+async def changed_validators(database: Database) -> AsyncIterator[None]:
+    """For tests that change what MongoDB itself refuses: the next test's database is prepared again."""
+    yield
+    await database.prepare()
+
+
+@pytest.fixture
 def lost_server() -> Iterator[None]:
     """For tests whose server goes away: PyMongo leaves sockets unclosed that it was just connecting with.
 

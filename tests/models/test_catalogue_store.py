@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from support.documents import documents
-from support.programme import source
+from support.programme import Applied, source
 from support.shop import Clock
 
 from loyalty.catalogue import Content
@@ -95,11 +95,11 @@ def offer_of(outcome: Stored | Refusal) -> Offer:
 
 
 @pytest.fixture
-async def programmes(database: Database, clock: Clock) -> Programmes:
-    await apply(database, GROCER, now=clock(), applied_by="alex")
-    programmes = Programmes(database)
-    await programmes.load()
-    return programmes
+async def programmes(database: Database, applied: Applied) -> Programmes:
+    """The grocer's programme alone, as it was applied before."""
+    [document, _], [grocer, _] = applied
+    await database.programmes.insert_one(document)
+    return Programmes(database, [grocer])
 
 
 @pytest.fixture

@@ -200,6 +200,7 @@ async def test_a_command_that_cannot_be_decided_fails_alone(
     assert (type(fault), str(fault)) == (RuntimeError, "cannot check 0 attributes")
 
 
+@pytest.mark.usefixtures("changed_validators")
 async def test_a_command_whose_document_mongodb_refuses_fails_alone(
     database: Database, committer: Committer, commands: Commands
 ) -> None:

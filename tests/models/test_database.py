@@ -34,6 +34,7 @@ async def test_an_empty_server_gets_its_collections_indexes_and_validators(datab
     }
 
 
+@pytest.mark.usefixtures("changed_validators")
 async def test_to_prepare_again_changes_no_document_and_renews_the_validators(
     database: Database, committer: Committer, commands: Commands
 ) -> None:

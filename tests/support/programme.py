@@ -3,9 +3,12 @@
 from pathlib import Path
 
 from loyalty.programme import Programme
+from models.codec import Document
 from models.programme_file import read_programme
 
 PROGRAMMES = Path(__file__).parents[2] / "programmes"
+# What was stored when they were applied, and what is known of them then.
+Applied = tuple[list[Document], list[Programme]]
 
 
 def source(name: str) -> str:

@@ -117,6 +117,11 @@ class Screens:
         for page in self.pages.values():
             await page.evaluate(WATCH)
 
+    async def close(self) -> None:
+        """Close every window, and forget what was kept for it."""
+        for context in self.contexts.values():
+            await context.close()
+
     async def versions(self) -> dict[str, int]:
         """Return the version that each screen shows."""
         return {name: await version(page) for name, page in self.pages.items()}
