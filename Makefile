@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.bench-installed
+# Processes that run the tests, each with a mongod and gateways of its own: one for each core. Some of the tests
+# (ARGS="-k refund") are done sooner than several are ready, so pytest runs them itself; TEST_WORKERS=4 says otherwise.
+TEST_WORKERS ?= $(if $(ARGS),0,auto)
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,8 +25,8 @@ clients: $(STAMP) ## Build the screens and the playground (needs Node 20; fetche
 up: install clients ## Start everything: embedded MongoDB, real data, API, screens and playground
 	$(BIN)/carillon up $(ARGS)
 
-test: install clients ## Run the tests on a real mongod
-	$(BIN)/python -m pytest $(ARGS)
+test: install clients ## Run the tests on a real mongod, on all cores
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
 check: install ## Lint, types, floors, committed schema
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """The protocols' own clients and audits, unmodified, against a gateway that runs."""
 
+import fcntl
 import functools
 import os
 import shutil
@@ -43,16 +44,19 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def installed_clients() -> Path:
-    if not (CLIENTS / "node_modules").is_dir():
-        ran = subprocess.run(
-            ["npm", "ci", "--silent"],  # noqa: S607
-            cwd=CLIENTS,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_WITHIN_SECONDS,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
+    # One process that runs tests at a time: they share these files.
+    with (CLIENTS / "package.json").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (CLIENTS / "node_modules").is_dir():
+            ran = subprocess.run(
+                ["npm", "ci", "--silent"],  # noqa: S607
+                cwd=CLIENTS,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=INSTALL_WITHIN_SECONDS,
+            )
+            assert ran.returncode == 0, ran.stdout + ran.stderr
     return CLIENTS
 
 
