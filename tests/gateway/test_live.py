@@ -17,7 +17,7 @@ from support.terminal import carillon
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
-DRAIN_SECONDS = 1.5
+DRAIN_SECONDS = 3
 
 
 @asynccontextmanager

@@ -58,8 +58,18 @@ class GatewayProcess:
                 env=environment(**{"CARILLON_DATA_DIR": str(data_dir), "CARILLON_LOG_LEVEL": "info", **settings}),
                 start_new_session=True,
             )
+        try:
+            return cls._ready(process, data_dir, output)
+        except BaseException:  # a Ctrl-C leaves none behind either
+            process.kill()
+            process.wait()
+            raise
+
+    @classmethod
+    def _ready(cls, process: subprocess.Popen[bytes], data_dir: Path, output: Path) -> "GatewayProcess":
+        """Wait until it is ready."""
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and process.poll() is None:
             text = output.read_text(encoding="utf-8", errors="replace")
             found = _ADDRESS.search(text) or _LISTENING.search(text)
             if found is not None:
@@ -67,11 +77,7 @@ class GatewayProcess:
                 gateway = cls(process, url, data_dir, output)
                 if gateway.is_ready():
                     return gateway
-            if process.poll() is not None:
-                break
             time.sleep(0.05)
-        process.kill()
-        process.wait()
         raise AssertionError(f"the gateway did not start:\n{output.read_text(errors='replace')}")
 
     def is_ready(self) -> bool:
