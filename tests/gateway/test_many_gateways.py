@@ -270,6 +270,8 @@ async def test_mongod_killed_under_load_loses_and_doubles_nothing(fleet: Fleet) 
     following = [asyncio.create_task(watcher.run()) for watcher in watchers]
     sending = [asyncio.create_task(till.run(enough)) for till in tills]
     await _acknowledged(tills, 200)
+    for watcher in watchers:
+        await watcher.has_seen(1)
 
     await asyncio.to_thread(fleet.kill_mongod)
     async with fleet.gateways[0].client() as client:
