@@ -1,6 +1,7 @@
 """Metrics for Prometheus: one registry for each gateway, labels of bounded number; workers' are told in one sum."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -8,6 +9,17 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 OPERATION_NAMES_MAX = 200
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+M = TypeVar("M", Counter, Histogram)
+Labelled = dict[tuple[str, ...], M]
+
+
+def _of(kept: Labelled[M], metric: M, *labels: str) -> M:
+    """Return what labels lead to in a metric. It is kept: finding it is dearer than counting."""
+    found = kept.get(labels)
+    if found is None:
+        found = kept[labels] = metric.labels(*labels)
+    return found
 
 
 class Metrics:
@@ -75,10 +87,10 @@ class Metrics:
             registry=self.registry,
         )
         self._names: set[str] = set()
-        self._observed: dict[str, Histogram] = {}
-        self._counted: dict[tuple[str, str], Counter] = {}
-        self._documents: dict[str, Counter] = {}
-        self._deliveries: dict[str, Counter] = {}
+        self._observed: Labelled[Histogram] = {}
+        self._counted: Labelled[Counter] = {}
+        self._documents: Labelled[Counter] = {}
+        self._deliveries: Labelled[Counter] = {}
 
     def operation_label(self, name: str | None) -> str:
         """Return the label of an operation; past OPERATION_NAMES_MAX different names, the rest is `other`."""
@@ -91,16 +103,9 @@ class Metrics:
         return name
 
     def count_operation(self, name: str | None, transport: str, outcome: str, seconds: float) -> None:
-        """Count an operation that was answered. What a label leads to is kept: finding it is dearer than counting."""
-        label = self.operation_label(name)
-        observed = self._observed.get(label)
-        if observed is None:
-            observed = self._observed[label] = self.execution.labels(label)
-        observed.observe(seconds)
-        counted = self._counted.get((transport, outcome))
-        if counted is None:
-            counted = self._counted[transport, outcome] = self.requests.labels(transport, outcome)
-        counted.inc()
+        """Count an operation that was answered."""
+        _of(self._observed, self.execution, self.operation_label(name)).observe(seconds)
+        _of(self._counted, self.requests, transport, outcome).inc()
 
     def count_kept(self, name: str | None, transport: str, seconds: float) -> None:
         """Count an operation whose answer was kept and still held."""
@@ -109,17 +114,11 @@ class Metrics:
 
     def count_document(self, how: str) -> None:
         """Count an operation by what stood for it: registered, remembered, text, own_text; unknown or refused."""
-        counted = self._documents.get(how)
-        if counted is None:
-            counted = self._documents[how] = self.documents.labels(how)
-        counted.inc()
+        _of(self._documents, self.documents, how).inc()
 
     def count_deliveries(self, transport: str, count: int) -> None:
         """Count updates that were sent to subscribers."""
-        counted = self._deliveries.get(transport)
-        if counted is None:
-            counted = self._deliveries[transport] = self.deliveries.labels(transport)
-        counted.inc(count)
+        _of(self._deliveries, self.deliveries, transport).inc(count)
 
     def on_group(self, size: int, seconds: float) -> None:
         """Count a committed group."""
