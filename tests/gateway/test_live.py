@@ -18,6 +18,7 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 DRAIN_SECONDS = 3
+TOKEN_SECONDS = 5
 
 
 @asynccontextmanager
@@ -64,7 +65,7 @@ async def until(holds: Callable[[], Any], within_seconds: float = 10) -> None:
 async def test_live_connections_end_with_their_token(person: Person) -> None:
     gateway = person.gateway
     started = monotonic()
-    token = person.token(seconds=3)
+    token = person.token(seconds=TOKEN_SECONDS)
     async with gateway.socket(token) as socket, event_stream(gateway, token, LIVE) as stream:
         await watch(socket)
         assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 1
@@ -77,8 +78,8 @@ async def test_live_connections_end_with_their_token(person: Person) -> None:
         assert await stream.next() == ("complete", None)
         with pytest.raises(EOFError):
             await stream.next()
-    # `exp` is in whole seconds.
-    assert 1.9 < monotonic() - started < 5
+    # `exp` is in whole seconds, and a busy machine may tell it late.
+    assert TOKEN_SECONDS - 1.1 < monotonic() - started < 2 * TOKEN_SECONDS
     assert (await person.state())["version"] == 1
 
 
