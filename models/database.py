@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 import pymongo
 from beanie import init_beanie
@@ -133,20 +134,22 @@ class Database:
 def connect(url: str, *, name: str = "carillon", pool_size_max: int = 100, timeout_ms: int = 5000) -> Database:
     """Return the database at `url`; nothing is sent yet.
 
-    The database is the one that the URL names, else `name`.
+    The database is the one that the URL names, else `name`; and what it says of the pool and of waiting holds.
 
     Raises:
         DatabaseUnavailable: the URL is no MongoDB URL.
     """
     try:
+        # PyMongo lets an argument overrule the URL.
+        decided = {option.lower() for option, _ in parse_qsl(urlsplit(url).query)}
+        usual: dict[str, Any] = {
+            "appname": "carillon",
+            "maxPoolSize": pool_size_max,
+            "serverSelectionTimeoutMS": timeout_ms,
+            "connectTimeoutMS": timeout_ms,
+        }
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-            url,
-            tz_aware=True,
-            appname="carillon",
-            maxPoolSize=pool_size_max,
-            serverSelectionTimeoutMS=timeout_ms,
-            connectTimeoutMS=timeout_ms,
-            retryWrites=True,
+            url, tz_aware=True, **{option: value for option, value in usual.items() if option.lower() not in decided}
         )
     except (ConfigurationError, ValueError) as error:
         raise DatabaseUnavailable(f"not a MongoDB URL: {error}; write mongodb://HOST:PORT/?replicaSet=NAME") from error

@@ -188,5 +188,24 @@ async def test_the_database_is_the_one_that_the_url_names() -> None:
         await database.close()
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", (5.0, 5.0, 100, "carillon")),
+        ("&serverSelectionTimeoutMS=700", (0.7, 5.0, 100, "carillon")),
+        ("&CONNECTTIMEOUTMS=900", (5.0, 0.9, 100, "carillon")),
+        ("&maxPoolSize=7&appName=till", (5.0, 5.0, 7, "till")),
+    ],
+)
+async def test_the_url_decides_how_long_is_waited_and_how_many_connections_there_are(
+    options: str, expected: tuple[float, float, int, str]
+) -> None:
+    database = connect(f"mongodb://localhost/?replicaSet=rs0{options}")
+    told = database.client.options
+    pool = told.pool_options
+    assert (told.server_selection_timeout, pool.connect_timeout, pool.max_pool_size, pool.appname) == expected
+    await database.close()
+
+
 async def test_a_primary_is_known(database: Database) -> None:
     assert await database.has_primary()
