@@ -105,6 +105,14 @@ async def test_an_offer_that_is_activated_on_the_website_is_activated_in_the_app
         await expect(screen.locator(f"[data-offer='{key}']")).to_have_attribute("data-state", "ACTIVATED")
 
 
+async def test_the_most_that_a_discount_takes_off_is_told_with_it(screens: Screens) -> None:
+    for screen in (await opened(screens, "offers"), await screens.app()):
+        await screen.get_by_role("button", name="Offers").or_(screen.get_by_role("link", name="Offers")).first.click()
+        offer = screen.locator("[data-offer='own-brand-15']")
+        await expect(offer).to_contain_text("15% off")
+        await expect(offer.get_by_text("At most")).to_contain_text("20.00")
+
+
 async def test_a_consent_is_given_and_withdrawn_on_the_website_and_its_history_is_kept(screens: Screens) -> None:
     page = await opened(screens, "profile")
     box = page.get_by_label("SMS", exact=True)

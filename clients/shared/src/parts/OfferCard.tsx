@@ -45,6 +45,7 @@ export function OfferCard({ held, heading: Heading = "h3", children }: OfferCard
         )}
         <p className="small quiet">
           {[
+            offer.maximum !== null && words.offer.atMost(format.money(offer.maximum.amount, offer.maximum.currency)),
             expiresAt !== null && words.offer.until(format.day(expiresAt)),
             usesLeft !== null && usesLeft > 0 && words.offer.usesLeft(usesLeft),
             why,

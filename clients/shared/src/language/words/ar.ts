@@ -64,6 +64,7 @@ export const ar: Words = {
     refused: "سجّلنا ذلك: ستراه أقل.",
     empty: "لا عروض في الوقت الحالي.",
     off: (share) => `خصم ${share}`,
+    atMost: (money) => `${money} على الأكثر`,
     factor: (times) => `النقاط × ${times}`,
     bonus: (points) => `+${points} نقطة`,
     kinds: {

@@ -44,6 +44,7 @@ export const en: Words = {
     refused: "Noted: you will see less of this.",
     empty: "No offers at the moment.",
     off: (share) => `${share} off`,
+    atMost: (money) => `At most ${money}`,
     factor: (times) => `Points × ${times}`,
     bonus: (points) => `+${points} points`,
     kinds: {

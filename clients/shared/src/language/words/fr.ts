@@ -45,6 +45,7 @@ export const fr: Words = {
     refused: "C’est noté : vous en verrez moins.",
     empty: "Aucune offre pour l’instant.",
     off: (share) => `−${share}`,
+    atMost: (money) => `Au plus ${money}`,
     factor: (times) => `Points × ${times}`,
     bonus: (points) => `+${points} points`,
     kinds: {

@@ -38,6 +38,7 @@ export interface Words {
     refused: string;
     empty: string;
     off(share: string): string;
+    atMost(money: string): string;
     factor(times: string): string;
     bonus(points: string): string;
     kinds: Record<OfferKind, string>;
