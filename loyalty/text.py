@@ -34,7 +34,9 @@ class Text:
 
         A channel's own wording is taken in the first of these that it is written in.
         """
-        tag, own = self.locale_told(locale, channel), self._own(channel)
+        own = self._own(channel)
+        # Most texts are there in the very locale that is asked for.
+        tag = locale if locale in own or locale in self.by_locale else self.locale_told(locale, channel)
         return own[tag] if tag in own else self.by_locale[tag]
 
     def locale_told(self, locale: str, channel: Channel | None = None) -> str:

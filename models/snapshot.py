@@ -5,7 +5,7 @@ newest version, which is what the live feed tells. `entries` counts all entries 
 are stored as one JSON text: they are copied with every commit, and most readers look at few of them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -102,6 +102,9 @@ class Rows(Sequence[Row]):
     def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
         return self._all()[index]
 
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._all())
+
     def __eq__(self, other: object) -> bool:
         return self._all() == tuple(other) if isinstance(other, Rows | tuple) else NotImplemented
 
@@ -174,14 +177,14 @@ class Snapshot:
 
         None where the snapshot does not hold so many: the ledger does.
         """
-        start = next((place for place, row in enumerate(self.rows) if after is None or (row[0], row[1]) < after), None)
-        if start is None:
-            return None if len(self.rows) < self.entries else ((), False)
+        rows = tuple(self.rows)
+        start = 0 if after is None else next((n for n, row in enumerate(rows) if (row[0], row[1]) < after), len(rows))
         end = start + first
-        if end > len(self.rows) and len(self.rows) < self.entries:
+        if (end > len(rows) or start == len(rows)) and len(rows) < self.entries:
             return None
         # The rows are the newest without a gap, so the place of a row is how many entries are newer.
-        return tuple(_view_of(self.member.id, row) for row in self.rows[start:end]), end < self.entries
+        member = self.member.id
+        return tuple([_view_of(member, row) for row in rows[start:end]]), end < self.entries
 
     def of_version(self) -> tuple[EntryView, ...]:
         """Return the entries of the newest version, oldest first."""

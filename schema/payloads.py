@@ -37,7 +37,7 @@ def _committed(outcome: Outcome) -> Committed | Refusal:
 
 def _entries(outcome: Committed, context: Context) -> list[LedgerEntry]:
     programme, locale = context.programme(), locale_of(context, outcome.snapshot.member)
-    return [LedgerEntry.of(view, programme, locale) for view in entry_views(outcome.record)]
+    return [LedgerEntry(view, programme, locale) for view in entry_views(outcome.record)]
 
 
 @strawberry.type

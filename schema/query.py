@@ -175,4 +175,4 @@ async def _entry(context: Context, member: str, version: int, index: int) -> Led
     if view is None:
         return None
     locale = await locale_asked(context, permitted)
-    return LedgerEntry.of(view, context.programme(), locale)
+    return LedgerEntry(view, context.programme(), locale)

@@ -70,7 +70,7 @@ class Subscription:
                 yield MemberUpdate(
                     version=update.snapshot.version,
                     member=Member.of(update.snapshot),
-                    entries=[LedgerEntry.of(view, programme, locale) for view in update.entries],
+                    entries=[LedgerEntry(view, programme, locale) for view in update.entries],
                     resync=update.resync,
                     notices=[Notice.of(notice, programme, locale) for notice in update.notices],
                 )

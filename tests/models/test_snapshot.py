@@ -70,6 +70,21 @@ def test_the_newest_entries_page_by_place(life: Life, size: int) -> None:
     assert tuple(told) == snapshot.recent(first=1000)
 
 
+@thorough(20)
+@given(ANY_LIFE, st.integers(0, 7), st.data())
+def test_a_page_is_told_where_all_of_it_is_held(life: Life, size: int, data: st.DataObject) -> None:
+    snapshot = snapshots(life)[-1]
+    held = snapshot.recent(first=1000)
+    last = data.draw(st.none() | st.sampled_from(held)) if held else None
+    older = held if last is None else held[held.index(last) + 1 :]
+    is_whole = len(held) == snapshot.entries
+    page = snapshot.page(first=size, after=(last.version, last.index) if last is not None else None)
+    if not is_whole and (not older or len(older) < size):
+        assert page is None
+    else:
+        assert page == (older[:size], len(older) > size or not is_whole)
+
+
 def purchase(life: Life, key: str) -> RecordEvent:
     event = Event(key, "till", "purchase", life.now, Channel.STORE, purchase=Purchase(Decimal(5), "EUR"))
     return RecordEvent(event, Cause("event", "till", "till", key))

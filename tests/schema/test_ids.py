@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.fault import BadInput
-from schema.ids import cursor, from_cursor, from_global_id, global_id
+from schema.ids import cursor, entry_id, from_cursor, from_global_id, global_id
 
 KINDS = st.text(string.ascii_letters, min_size=1, max_size=20)
 PARTS = st.lists(st.text(string.ascii_letters + string.digits + "-_/", max_size=20), min_size=1, max_size=4)
@@ -19,6 +19,11 @@ def test_id_comes_back_as_it_was_given_out(kind: str, parts: list[str]) -> None:
     id_ = global_id(kind, *parts)
     assert set(id_) <= set(string.ascii_letters + string.digits + "-_")
     assert from_global_id(id_) == (kind, parts)
+
+
+@given(st.text(string.ascii_letters + string.digits + "-_/", max_size=40), NUMBERS, NUMBERS)
+def test_id_of_an_entry_is_that_of_any_node(member: str, version: int, index: int) -> None:
+    assert entry_id(member, version, index) == global_id("LedgerEntry", member, version, index)
 
 
 @given(NUMBERS, NUMBERS)
