@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from loyalty.order import Order
@@ -24,12 +24,11 @@ class Supply(StrEnum):
     BUDGET = "budget"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class CounterKey:
+class CounterKey(NamedTuple):
     """Which counter: pieces of a reward, places at one appointment, uses of an offer, or what it has cost.
 
     `key` is the reward's or the offer's; `at` is the moment of an appointment. A budget counts points, or hundredths
-    of the currency's unit.
+    of the currency's unit. A tuple, for it is looked up dozens of times for a page, and a dataclass hashes in Python.
     """
 
     kind: Supply
