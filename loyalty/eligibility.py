@@ -60,8 +60,10 @@ def missing(
     if for_relative and not programme.tier(shopper.tier).relatives:
         found.append(_missing(RefusalCode.NOT_ELIGIBLE, "relative_tier", "recipient"))
     if reward.limit is not None:
-        counted = member.ordered.get(reward.limit_key(for_relative=for_relative), {})
-        if counted.get(reward.limit_span(now, programme.zone), 0) >= reward.limit.orders:
+        counted = member.ordered.get(reward.limit_key(for_relative=for_relative))
+        # Most have ordered none, and spans are dear to work out.
+        orders = counted.get(reward.limit_span(now, programme.zone), 0) if counted else 0
+        if orders >= reward.limit.orders:
             params = {"orders": reward.limit.orders, "period": reward.limit.period.value}
             found.append(Missing(RefusalCode.LIMIT_REACHED, "reward_limit", params))
     return found

@@ -85,13 +85,16 @@ Reason = tuple[Motive, Params]
 
 
 class _Ranked:
-    """Something in its place. Why it stands there is worked out for who asks."""
+    """Something in its place. Why it stands there is worked out for who asks.
+
+    The constructors set all there is themselves: a page makes dozens.
+    """
 
     __slots__ = ("_reason", "_why", "score")
 
-    def __init__(self, score: int, why: Callable[[], Reason]) -> None:
-        self.score, self._why = score, why
-        self._reason: Reason | None = None
+    score: int
+    _why: Callable[[], Reason]
+    _reason: Reason | None
 
     def __eq__(self, other: object) -> bool:
         return self.__class__ is other.__class__ and self._all() == other._all()
@@ -132,8 +135,8 @@ class RankedOffer(_Ranked):
     def __init__(
         self, offer: Offer, use: OfferUse, state: OfferState, *, score: int = 0, why: Callable[[], Reason]
     ) -> None:
-        super().__init__(score, why)
         self.offer, self.use, self.state = offer, use, state
+        self.score, self._why, self._reason = score, why, None
 
 
 class RankedReward(_Ranked):
@@ -142,8 +145,8 @@ class RankedReward(_Ranked):
     __slots__ = ("eligible", "missing", "reward")
 
     def __init__(self, reward: Reward, *, eligible: bool, missing: int, score: int, why: Callable[[], Reason]) -> None:
-        super().__init__(score, why)
         self.reward, self.eligible, self.missing = reward, eligible, missing
+        self.score, self._why, self._reason = score, why, None
 
 
 class Liking:
@@ -160,8 +163,9 @@ class Liking:
 
     def worth(self, topic: str) -> int:
         """Return what a topic is worth; nothing where the member is not known to like it."""
+        share = self._shares.of(topic)
         # The root of a whole number, which is exact.
-        worth = isqrt(int(AFFINITY * AFFINITY * self._shares.of(topic)))
+        worth = isqrt(int(AFFINITY * AFFINITY * share)) if share else 0
         return worth + PREFERENCE if topic in self.declared else worth
 
     def best(self, topics: frozenset[str]) -> int:
@@ -259,11 +263,12 @@ def rank_offers(
 
     fresh = untouched() if OfferState.AVAILABLE in wanted else iter(())
     found = merge(touched, fresh) if touched else fresh
-    page = [
-        _told(offer, member.offers.get(key, UNTOUCHED), -negative, likes, shopper, now=now, zone=zone)
-        for negative, key, offer in islice(found, first + 1)
+    page = list(islice(found, first + 1))
+    told = [
+        _told(offer, member.offers.get(key), -negative, likes, shopper, now=now, zone=zone)
+        for negative, key, offer in page[:first]
     ]
-    return page[:first], len(page) > first
+    return told, len(page) > first
 
 
 def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
@@ -331,9 +336,10 @@ def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] |
 
 
 def _told(
-    offer: Offer, use: OfferUse, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
+    offer: Offer, use: OfferUse | None, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
 ) -> RankedOffer:
-    state = state_of(offer, use, now)
+    # What nobody has touched is only there while it can be used.
+    state = OfferState.AVAILABLE if use is None else state_of(offer, use, now)
 
     def why() -> Reason:
         if state is not OfferState.AVAILABLE:
@@ -341,7 +347,7 @@ def _told(
         days = days_left(offer, day_of(now, zone), zone)
         return _motive(offer.topics, offer.audience, days, likes, shopper)
 
-    return RankedOffer(offer, use, state, score=score, why=why)
+    return RankedOffer(offer, UNTOUCHED if use is None else use, state, score=score, why=why)
 
 
 def _motive(

@@ -13,6 +13,7 @@ from loyalty.refusal import RefusalCode
 from loyalty.reward import Reward
 from loyalty.shopper import MemberShopper
 from loyalty.supply import CounterKey
+from loyalty.value import quick
 from loyalty.window import next_span
 from models.proof import note_once
 from models.snapshot import Snapshot
@@ -24,6 +25,7 @@ from resolvers.outlook import Outlook
 APPOINTMENTS_SEARCHED_MAX = 500
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A reward as it stands for a member: what keeps the member from it, and the points to save."""

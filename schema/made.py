@@ -1,7 +1,7 @@
 """What is made once of what never changes: offers, rewards and tiers in one language, as one channel words them."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -15,7 +15,7 @@ class Made:
     """
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Any, ...], tuple[object, object, object]] = {}
+        self._made: dict[tuple[Any, ...], tuple[Any, object, object]] = {}
 
     def of(self, make: Callable[..., T], item: object, whole: object, *words: Any) -> T:
         """Return `make(item, whole, *words)`: what it was the first time."""
@@ -25,4 +25,5 @@ class Made:
             if len(self._made) >= KEPT_MAX:
                 self._made.clear()
             known = self._made[key] = make(item, whole, *words), item, whole
-        return cast("T", known[0])
+        made: T = known[0]
+        return made
