@@ -22,7 +22,7 @@ from loyalty.supply import CodeState, CounterKey, Facts, Needs
 from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Collection, Database
 from models.key import audience_id, counter_id, event_key, identity_key
-from models.proof import Ids, Rests, note_once, noted
+from models.proof import Ids, Pools, Rests, note_once, noted
 from models.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
 from models.together import Together
 
@@ -49,6 +49,24 @@ class Version:
 
     snapshot: Snapshot
     entries: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyRead:
+    """A read of counters and pools that is under way; several may wait for it, or nobody."""
+
+    ids: Ids
+    counted: asyncio.Future[Mapping[str, int]] | None
+    pools: Pools
+    emptied: asyncio.Future[frozenset[str]] | None
+
+    async def told(self) -> tuple[tuple[int, ...], frozenset[str]]:
+        """Return what the counters stand at, and which pools have no code to give."""
+        counts = _noted_counts(self.ids, await asyncio.shield(self.counted)) if self.counted is not None else ()
+        empty = await asyncio.shield(self.emptied) if self.emptied is not None else frozenset[str]()
+        if self.emptied is not None and (proof := noted()) is not None:
+            proof.emptied(self.pools, empty)
+        return counts, empty
 
 
 def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -261,18 +279,15 @@ class Reader:
         counts = _noted_counts(wanted, await self._counters.load(wanted))
         return dict(zip(ids, counts, strict=True))
 
-    async def supply(
-        self, programme: str, counters: Iterable[CounterKey], pools: tuple[str, ...]
-    ) -> tuple[tuple[int, ...], frozenset[str]]:
-        """Return what each of some counters stands at, and which of some pools have no code to give; read at once."""
+    def supply(self, programme: str, counters: Iterable[CounterKey], pools: tuple[str, ...]) -> "SupplyRead":
+        """Ask at once what each of some counters stands at, and which of some pools have no code to give."""
         ids = tuple([_counter_id(programme, counter) for counter in counters])
         counted = self._counters.load(ids) if ids else None
         emptied = self._empty_pools.load((programme, pools)) if pools else None
-        counts = _noted_counts(ids, await counted) if counted is not None else ()
-        empty = await emptied if emptied is not None else frozenset[str]()
-        if emptied is not None and (proof := noted()) is not None:
-            proof.emptied((programme, pools), empty)
-        return counts, empty
+        for asked in (counted, emptied):
+            if asked is not None:
+                asked.add_done_callback(_done)
+        return SupplyRead(ids, counted, (programme, pools), emptied)
 
     async def holds(self, rests: Rests) -> bool:
         """Say whether all that an answer rests on is as it was; read now, together with what others ask."""

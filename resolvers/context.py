@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from loyalty.event import Channel
 from loyalty.programme import Programme
@@ -15,6 +16,9 @@ from models.proof import note_time
 from models.reader import Reader
 from resolvers.actor import Actor, Role
 from resolvers.fault import BadInput, Unauthenticated
+
+if TYPE_CHECKING:
+    from resolvers.outlook import LeftRead
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,18 @@ class Services:
 CHANNELS = {Role.MEMBER: Channel.APP, Role.KIOSK: Channel.KIOSK, Role.TILL: Channel.STORE, Role.AGENT: Channel.AGENT}
 
 
+@dataclass(slots=True)
+class Foreseen:
+    """What a query was seen to need before it began, and has asked for already; once, for it is of that moment."""
+
+    left: "LeftRead | None" = None
+
+    def take_left(self) -> "LeftRead | None":
+        """Return the read of what is left, to who takes it first."""
+        left, self.left = self.left, None
+        return left
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """One for each operation. `locale` and `told_channel` are what the request said, None where it did not say.
@@ -60,6 +76,7 @@ class Context:
     locale: str | None = None
     told_channel: Channel | None = None
     address: str | None = None
+    foreseen: Foreseen = field(default_factory=Foreseen, compare=False)
 
     @property
     def channel(self) -> Channel | None:

@@ -44,6 +44,7 @@ async def answered(read: Awaitable[T]) -> T:
 async def commit(context: Context, request: Request) -> Outcome:
     """Commit one command; what keeps it from being durable becomes a fault that says to send it again."""
     note_once()
+    context.foreseen.take_left()  # what was left before this, that is
     try:
         return await context.services.committer.commit(request)
     except committer.Overloaded as error:

@@ -1,11 +1,12 @@
 """What a member's offers and rewards are worked out from: the member as a shopper, and what is left; read once."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from loyalty.catalogue import Catalogue
 from loyalty.offer import Offer
+from loyalty.programme import Programme
 from loyalty.ranking import Liking
 from loyalty.shopper import MemberShopper
 from loyalty.supply import CounterKey
@@ -29,13 +30,45 @@ class Left:
     used_up: frozenset[str] | None
 
 
+class LeftRead:
+    """A read of what is left that is under way, for all the members of one answer."""
+
+    def __init__(self, context: Context, programme: Programme) -> None:
+        catalogue = programme.catalogue
+        self._stocked, limited = catalogue.stocked, catalogue.limited_offers
+        self._is_known = len(limited) <= LIMITED_OFFERS_MAX
+        self._limits = limits_of(limited) if self._is_known else {}
+        counters = (*(reward.stock_counter for reward in self._stocked), *self._limits)
+        self._of = catalogue, catalogue.version
+        self._supply = context.services.reader.supply(programme.key, counters, catalogue.pools)
+
+    def is_of(self, catalogue: Catalogue) -> bool:
+        """Say whether it is what this catalogue, as it is now, asks for."""
+        return self._of == (catalogue, catalogue.version)
+
+    async def told(self) -> Left:
+        """Return what is left."""
+        taken, empty = await answered(self._supply.told())
+        counted = zip(self._stocked, taken, strict=False)
+        pieces = {reward.key: max(0, (reward.stock or 0) - count) for reward, count in counted}
+        used_up = used_up_of(self._limits, dict(zip(self._limits, taken[len(self._stocked) :], strict=True)))
+        return Left(pieces, empty, used_up if self._is_known else None)
+
+
+def foresee_left(context: Context) -> None:
+    """Ask what is left of offers and rewards together with the member that they are told to, which takes one query."""
+    programme = context.services.programmes.find(context.actor.programme) if context.actor is not None else None
+    if programme is not None:
+        context.foreseen.left = LeftRead(context, programme)
+
+
 class Outlook:
     """One member's, for one answer."""
 
     def __init__(self, context: Context, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._context, self._programme = context, context.programme()
-        self._known: asyncio.Task[tuple[MemberShopper, Left]] | None = None
+        self._left: LeftRead | None = None
         self._shopper: MemberShopper | None = None
 
     @cached_property
@@ -56,26 +89,15 @@ class Outlook:
 
     async def known(self) -> tuple[MemberShopper, Left]:
         """Return the member as audiences see it, and what is left: read at once, and once for offers and rewards."""
-        if self._known is None:
-            self._known = asyncio.ensure_future(self._read())
-        return await asyncio.shield(self._known)
+        left = self._left_read()
+        return await self.shopper(), await left.told()
 
-    async def _read(self) -> tuple[MemberShopper, Left]:
-        if not self._programme.catalogue.has_lists:
-            return await self.shopper(), await self._left()
-        return await asyncio.gather(self.shopper(), self._left())
-
-    async def _left(self) -> Left:
-        catalogue, reader = self._programme.catalogue, self._context.services.reader
-        stocked, limited = catalogue.stocked, catalogue.limited_offers
-        limits = limits_of(limited) if len(limited) <= LIMITED_OFFERS_MAX else {}
-        counters = (*(reward.stock_counter for reward in stocked), *limits)
-        taken, empty = await answered(reader.supply(self._programme.key, counters, catalogue.pools))
-        pieces = {
-            reward.key: max(0, (reward.stock or 0) - count) for reward, count in zip(stocked, taken, strict=False)
-        }
-        used_up = used_up_of(limits, dict(zip(limits, taken[len(stocked) :], strict=True)))
-        return Left(pieces, empty, used_up if len(limited) <= LIMITED_OFFERS_MAX else None)
+    def _left_read(self) -> LeftRead:
+        if self._left is None:
+            self._left = self._context.foreseen.take_left()
+        if self._left is None or not self._left.is_of(self._programme.catalogue):
+            self._left = LeftRead(self._context, self._programme)
+        return self._left
 
 
 Limits = dict[CounterKey, tuple[str, int]]

@@ -16,7 +16,7 @@ from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import Forbidden
 
-ACCESS = "access"
+ACCESS, FORESEES = "access", "foresees"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -48,9 +48,19 @@ def field(access: Access, *, description: str | None = None) -> Any:
     return strawberry.field(metadata={ACCESS: access}, description=description)
 
 
-def resolver(access: Access, *, name: str | None = None, description: str | None = None) -> Callable[[F], F]:
-    """Declare a method as a field, together with who may use it; `name` where Python cannot call it so."""
-    return cast("Callable[[F], F]", strawberry.field(metadata={ACCESS: access}, name=name, description=description))
+def resolver(
+    access: Access,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    foresees: Callable[[Context], None] | None = None,
+) -> Callable[[F], F]:
+    """Declare a method as a field, together with who may use it; `name` where Python cannot call it so.
+
+    `foresees` asks for what the field will need, before the query that it is part of begins.
+    """
+    metadata = {ACCESS: access, FORESEES: foresees}
+    return cast("Callable[[F], F]", strawberry.field(metadata=metadata, name=name, description=description))
 
 
 def mutation(access: Access, *, description: str | None = None) -> Callable[[F], F]:

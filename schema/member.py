@@ -18,7 +18,7 @@ from resolvers import reward as rewards
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.member import answered
-from resolvers.outlook import Outlook
+from resolvers.outlook import Outlook, foresee_left
 from resolvers.personal_data import masked_email, masked_name, masked_phone
 from schema.access import REACHED, field, only, resolver
 from schema.consent import Consent
@@ -327,7 +327,11 @@ class Member(Node):
         edges = [LedgerEntryEdge(node=LedgerEntry(view, programme, locale)) for view in page.entries]
         return LedgerEntryConnection(edges=edges, has_more=page.has_more, is_first=place is None)
 
-    @resolver(REACHED, description="Best first for this member, on the channel of the request, now.")
+    @resolver(
+        REACHED,
+        description="Best first for this member, on the channel of the request, now.",
+        foresees=foresee_left,
+    )
     async def offers(
         self,
         info: Info,
@@ -355,7 +359,11 @@ class Member(Node):
         ]
         return MemberOfferConnection(edges=edges, has_more=has_more, is_first=place is None)
 
-    @resolver(REACHED, description="Best first for this member: what can be had now, then what is nearly reached.")
+    @resolver(
+        REACHED,
+        description="Best first for this member: what can be had now, then what is nearly reached.",
+        foresees=foresee_left,
+    )
     async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
         self,
         info: Info,

@@ -1,14 +1,17 @@
 """Answers that are kept: given again while all they rest on is the same, and at no other time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
 from support.api import Person, enrol
 from support.bazaar import Bazaar
 from support.gateway import GatewayProcess
+from support.queries import Queries
 from support.shop import Shop
 
 from gateway.answers import Answers, Key
@@ -16,6 +19,8 @@ from gateway.config import Limits
 from gateway.execution import Executor, GraphQLRequest
 from gateway.fields import compilable_schema
 from gateway.metrics import Metrics
+from models.database import Database
+from models.embedded import EmbeddedServer
 from models.proof import Rests, proving
 from models.reader import Reader
 from resolvers.actor import Role
@@ -73,6 +78,18 @@ async def test_answer_is_given_again_while_nothing_changes(asking: Asking, shop:
     member = await shop.member()
     await shop.buy(member, "20.00")
     assert await asking.asked_twice(shop.context(Role.MEMBER, member=member))
+
+
+async def test_home_screen_is_one_query(shop: Shop, mongod: EmbeddedServer) -> None:
+    member, queries = await shop.member(), Queries()
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
+    reader = Reader(Database(client, shop.services.database.db.name))
+    watched = replace(shop, services=replace(shop.services, reader=reader))
+    try:
+        await Asking(watched).ask(watched.context(Role.MEMBER, member=member))
+    finally:
+        await client.close()
+    assert [*map(sorted, queries.asked)] == [["codes", "counters", "members"]]
 
 
 async def test_answer_is_made_anew_once_the_member_has_another_version(asking: Asking, shop: Shop) -> None:

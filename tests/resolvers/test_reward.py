@@ -9,6 +9,7 @@ from support.corner import Corner
 from support.queries import Queries
 from support.shop import Shop, committed
 
+from loyalty.event import Channel
 from loyalty.offer import Audience
 from loyalty.reward import Reward
 from models.database import Database
@@ -16,11 +17,13 @@ from models.embedded import EmbeddedServer
 from models.programme_store import Programmes
 from models.reader import Reader
 from models.snapshot import Snapshot
+from resolvers import order as orders
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import BadInput
 from resolvers.offer import ranked as ranked_offers
-from resolvers.outlook import Outlook
+from resolvers.order import Checkout
+from resolvers.outlook import Outlook, foresee_left
 from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
@@ -163,3 +166,41 @@ async def test_what_a_page_rests_on_is_asked_at_once_for_offers_and_rewards(
         await client.close()
     assert "for-vips" in {standing.reward.key for _, standing in found}
     assert [*map(sorted, queries.asked)] == [sorted("members"), ["audiences", "codes", "counters"]]
+
+
+async def left_of_mugs(context: Context, snapshot: Snapshot) -> int:
+    _, left = await Outlook(context, snapshot).known()
+    return left.pieces["mug"]
+
+
+async def test_what_is_left_can_be_asked_for_beforehand_once_and_until_something_changes(corner: Corner) -> None:
+    member = await corner.earn(1000)
+    snapshot, context = await seen(corner, member), corner.context(Role.MEMBER, member=member)
+    before = await left_of_mugs(context, snapshot)
+
+    foresee_left(context)
+    assert await left_of_mugs(context, snapshot) == before
+    await corner.place(member, "mug")
+    assert await left_of_mugs(context, snapshot) == before - 1, "it was of another moment"
+
+    foresee_left(context)
+    await left_of_mugs(corner.context(Role.MEMBER, member=member), snapshot)  # and it is read by now
+    placed = await orders.place(context, Checkout(key="c-2", reward="mug", channel=Channel.APP))
+    assert committed(placed).orders
+    assert await left_of_mugs(context, snapshot) == before - 2, "the same operation has taken one"
+
+    foresee_left(context)
+    await left_of_mugs(corner.context(Role.MEMBER, member=member), snapshot)
+    catalogue = corner.services.programmes.get("grocer").catalogue
+    mug = one(corner, "mug")
+    catalogue.put_reward(replace(mug, stock=(mug.stock or 0) + 5))
+    try:
+        assert await left_of_mugs(context, snapshot) == before + 3, "it was asked of another catalogue"
+    finally:
+        catalogue.put_reward(mug)
+
+
+def test_nothing_is_foreseen_for_nobody(shop: Shop) -> None:
+    context = Context(shop.services, None)
+    foresee_left(context)
+    assert context.foreseen.take_left() is None
