@@ -55,8 +55,12 @@ class Profile:
     birth_date: date | None = field(PERSONAL)
     locale: str = field(PERSONAL)
     preferences: list[str] = field(PERSONAL, description="What the member says to like: `category:COFFEE`.")
-    completion: float = field(PERSONAL, description="The share of the personal fields that are filled in, 0 to 1.")
     member: strawberry.Private[domain.Member]
+
+    @resolver(PERSONAL, description="The share of the personal fields that are filled in, 0 to 1.")
+    def completion(self) -> float:
+        """Return how complete it is."""
+        return self.member.profile.completion
 
     @resolver(PERSONAL, description="What the member agreed to or refused; what it was never asked is not there.")
     def consents(self) -> list[Consent]:
@@ -81,7 +85,6 @@ class Profile:
             birth_date=None if masked else profile.birth_date,
             locale=profile.locale,
             preferences=list(profile.preferences),
-            completion=profile.completion,
         )
 
 

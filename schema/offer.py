@@ -9,7 +9,7 @@ import strawberry
 
 from loyalty import offer as domain
 from loyalty.member import Member
-from loyalty.offer import state_of, uses_left
+from loyalty.offer import UNTOUCHED, state_of, uses_left
 from loyalty.programme import Programme
 from loyalty.ranking import Motive, RankedOffer
 from resolvers.context import Context
@@ -48,6 +48,7 @@ class Offer(Node):
     factor: Decimal | None = field(REACHED, description="For MULTIPLIER: the purchase's points times this.")
     points: int | None = field(REACHED, description="For BONUS_POINTS: what is given besides.")
     kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    kept_untouched: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
@@ -90,6 +91,7 @@ class MemberOffer:
     ranked: strawberry.Private[RankedOffer]
     member: strawberry.Private[Member]
     locale: strawberry.Private[str]
+    kept: strawberry.Private[dict[object, object]]
 
     @resolver(REACHED, description="What the till scans; present once it may be redeemed.")
     def code(self, info: Info) -> str | None:
@@ -118,7 +120,9 @@ class MemberOffer:
     ) -> Self:
         """Return an offer in its place, in one language, as one channel words it."""
         offer = Offer.of(ranked.offer, programme, locale, channel)
-        return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale)
+        # Most offers stand for most members as they do for everybody who has done nothing with them.
+        kept = offer.kept_untouched if ranked.use is UNTOUCHED and ranked.state is OfferState.AVAILABLE else {}
+        return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale, kept=kept)
 
     @classmethod
     def after_use(cls, offer: domain.Offer, member: Member, context: Context, locale: str) -> Self:

@@ -52,6 +52,7 @@ class Reward(Node):
     current: strawberry.Private[domain.Reward | None]
     programme: strawberry.Private[Programme]
     kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    kept_eligible: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @resolver(REACHED, description="What is left; null where there is no limit.")
     async def stock(self, info: Info) -> int | None:
@@ -158,6 +159,7 @@ class MemberReward:
     reward: Reward = field(REACHED)
     standing: strawberry.Private[rewards.Standing]
     locale: strawberry.Private[str]
+    kept: strawberry.Private[dict[object, object]]
 
     @resolver(REACHED, description="Whether the member could order it now.")
     def eligible(self) -> bool:
@@ -181,7 +183,9 @@ class MemberReward:
     ) -> Self:
         """Return a reward as it stands for a member."""
         reward = Reward.of(standing.reward, programme, locale, channel, now)
-        return cls(reward=reward, standing=standing, locale=locale)
+        # To all who can have it now it stands the same.
+        kept = reward.kept_eligible if standing.eligible else {}
+        return cls(reward=reward, standing=standing, locale=locale, kept=kept)
 
 
 @strawberry.type

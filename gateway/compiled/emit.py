@@ -58,7 +58,7 @@ class NotCompilable(Exception):  # noqa: N818 - told to who asked, who has graph
 
 
 class Selection:
-    """A written function: its name, whether it may return a coroutine, whether it reads plain attributes only."""
+    """A written function: its name, whether it may return a coroutine, whether it is of its source alone."""
 
     __slots__ = ("awaits", "name", "plain")
 
@@ -405,7 +405,7 @@ class Compiler:
         return name
 
     def is_plain(self, kind: GraphQLOutputType, details: list[FieldDetails]) -> bool:
-        """Say whether all below a value is read from plain attributes: of such a selection the answer can be kept."""
+        """Say whether all below a value is of the value alone: of such a selection the answer can be kept."""
         inner = get_named_type(kind)
         return is_leaf_type(inner) or (is_object_type(inner) and self._selection(inner, details).plain)
 
@@ -465,8 +465,10 @@ class _Field:
             self._maybe = self._async = False
         self._below = not self.constant and compiler.can_await(self._kind, details)
         self.awaits = self._async or self._maybe or self._below
+        needs_execution = isinstance(self._read, Method) and self._read.takes_execution
         self.plain = self.constant is not None or (
-            isinstance(self._read, Attribute)
+            isinstance(self._read, Attribute | Method)
+            and not (needs_execution or self.awaits)
             and self._guard is None
             and not definition.args
             and compiler.is_plain(self._kind, details)

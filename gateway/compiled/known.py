@@ -26,6 +26,7 @@ class Attribute:
 class Method:
     """A field that calls `function(source, **arguments)`, or `function(source, execution, **arguments)`.
 
+    Without the execution and without arguments, it is of its source alone: the same each time, as an attribute is.
     `takes_execution`: the function wants the second argument, of which only `context` may be used.
     `maybe_awaitable`: it is no coroutine function, and may return an awaitable all the same.
     `foresees` is called with the context before a query that has the field begins: what the field needs, whatever its
@@ -43,8 +44,9 @@ class Method:
 class Instances:
     """An object type whose values of exactly this class need no `is_type_of`.
 
-    `kept_in` names an attribute that holds a dictionary, empty at first, in objects that never change and are shared by
-    many answers: what a selection of plain attributes comes to is kept in it.
+    `kept_in` names an attribute that holds a dictionary, empty at first, in objects that never change: what a selection
+    of fields that are of their source alone comes to is kept in it. Objects that are the same in all these fields, and
+    of one class, can share it.
     """
 
     python_class: type
