@@ -41,7 +41,7 @@ class Profile:
     def completion(self) -> float:
         """The share of the five personal fields that are filled in, 0 to 1."""
         fields = (self.first_name, self.last_name, self.email, self.phone, self.birth_date)
-        return sum(value is not None for value in fields) / len(fields)
+        return (len(fields) - fields.count(None)) / len(fields)
 
 
 @quick

@@ -245,12 +245,14 @@ class RowView:
     @property
     def version(self) -> int:
         """The member's version."""
-        return cast("int", self._row[0])
+        version: int = self._row[0]
+        return version
 
     @property
     def index(self) -> int:
         """Its place within its version."""
-        return cast("int", self._row[1])
+        index: int = self._row[1]
+        return index
 
     @property
     def recorded_at(self) -> datetime:
@@ -265,12 +267,14 @@ class RowView:
     @property
     def points(self) -> int:
         """The signed change of the available balance."""
-        return cast("int", self._row[4])
+        points: int = self._row[4]
+        return points
 
     @property
     def balance(self) -> int:
         """The available balance after it."""
-        return cast("int", self._row[5])
+        balance: int = self._row[5]
+        return balance
 
     @property
     def occurred_at(self) -> datetime:
@@ -290,12 +294,14 @@ class RowView:
     @property
     def label(self) -> str:
         """What it is called in the catalogue of texts."""
-        return cast("str", self._row[9])
+        label: str = self._row[9]
+        return label
 
     @property
     def params(self) -> Mapping[str, str | int]:
         """What the label is about."""
-        return cast("Mapping[str, str | int]", self._row[10])
+        params: Mapping[str, str | int] = self._row[10]
+        return params
 
     def told(self) -> tuple[Any, ...]:
         """Return what EntryView.told() does, as it is stored: what would be made of it would only be turned back."""

@@ -36,6 +36,7 @@ def sentence(section: str, reason: str, locale: str, params: Mapping[str, str | 
     return catalogue(locale)[section][reason].format_map(params)
 
 
+@lru_cache(maxsize=256)  # every answer asks, and members have few
 def served(tag: str | None) -> str | None:
     """Return the locale we serve for a language tag (`fr-CH` is served as `fr`), or None."""
     language = (tag or "").split("-", maxsplit=1)[0].lower()
