@@ -41,18 +41,22 @@ class LeftRead:
         counters = (*(reward.stock_counter for reward in self._stocked), *self._limits)
         self._of = catalogue, catalogue.version
         self._supply = context.services.reader.supply(programme.key, counters, catalogue.pools)
+        self._left: Left | None = None
 
     def is_of(self, catalogue: Catalogue) -> bool:
         """Say whether it is what this catalogue, as it is now, asks for."""
         return self._of == (catalogue, catalogue.version)
 
     async def told(self) -> Left:
-        """Return what is left."""
+        """Return what is left; who asks later finds it worked out."""
+        if self._left is not None:
+            return self._left
         taken, empty = await answered(self._supply.told())
         counted = zip(self._stocked, taken, strict=False)
         pieces = {reward.key: max(0, (reward.stock or 0) - count) for reward, count in counted}
         used_up = used_up_of(self._limits, dict(zip(self._limits, taken[len(self._stocked) :], strict=True)))
-        return Left(pieces, empty, used_up if self._is_known else None)
+        self._left = Left(pieces, empty, used_up if self._is_known else None)
+        return self._left
 
 
 def foresee_left(context: Context) -> None:
