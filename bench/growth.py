@@ -33,7 +33,7 @@ COLD_MAX = 50_000
 CONNECTIONS, BATCH_CONNECTIONS = 16, 4
 LOADS = (Load("home", WARM, CONNECTIONS), Load("home", COLD, CONNECTIONS), Load("kiosk", COLD, CONNECTIONS))
 MIB = 2**20
-NOTHING_KEPT = {"CARILLON_ANSWERS_BYTES": "0"}
+NOTHING_KEPT = {"CARILLON_ANSWERS_BYTES": "0", "CARILLON_TOKENS_SECONDS": "0"}
 EVENTS = (("single events", Till, SINGLE_CONNECTIONS), ("events in batches", BatchTill, BATCH_CONNECTIONS))
 
 
@@ -50,7 +50,8 @@ class Figure:
 class Site:
     """So many members in a database of their own, and the gateways that serve them. Memory and disk in MiB.
 
-    `cold` keeps no answers: a thousand members are asked for again before a round is over, a million are not.
+    `cold` keeps no answers and no tokens: a thousand members are asked for again before a round is over, a million are
+    not.
     `made_seconds` is how long inserting took; `mongod_mib` and `disk_mib` are of all databases up to this one.
     """
 

@@ -164,7 +164,9 @@ class Gateway:
                     settings=self._settings,
                     limits=self._limits,
                     metrics=self.metrics,
-                    verifier=OwnTokensVerifier(services, RememberingVerifier(self._verifier)),
+                    verifier=OwnTokensVerifier(
+                        services, RememberingVerifier(self._verifier, seconds=self._settings.tokens_seconds)
+                    ),
                     tokens=TokenWatch(services),
                     services=services,
                     executor=executor,

@@ -36,7 +36,6 @@ JWKS_BYTES_MAX = 1_000_000
 JWKS_ASK_AGAIN_SECONDS = 10
 KEY_FILE = "development.key"
 TOKEN_LENGTH_MAX = 8192
-REMEMBERED_SECONDS = 60
 REMEMBERED_MAX = 10_000
 REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
 
@@ -53,13 +52,13 @@ class Verifier(Protocol):
 class RememberingVerifier:
     """Knows a token again that it has verified a moment ago: a client sends the same one with every request.
 
-    A token is forgotten after REMEMBERED_SECONDS, so that a key which its issuer withdraws is not trusted for longer,
-    and refused from its own end on, whatever is remembered.
+    A token is forgotten after `seconds`, so that a key which its issuer withdraws is not trusted for longer, and
+    refused from its own end on, whatever is remembered.
     """
 
-    def __init__(self, verifier: Verifier, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, verifier: Verifier, *, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         """Make a verifier in front of another one; `clock` counts seconds."""
-        self._verifier, self._clock = verifier, clock
+        self._verifier, self._seconds, self._clock = verifier, seconds, clock
         self._known = Kept[str, tuple[Actor, float]](count_max=REMEMBERED_MAX)
 
     async def verify(self, token: str) -> Actor:
@@ -73,7 +72,7 @@ class RememberingVerifier:
                 return actor
             self._known.drop(token)
         actor = await self._verifier.verify(token)
-        self._known.put(token, (actor, self._clock() + REMEMBERED_SECONDS))
+        self._known.put(token, (actor, self._clock() + self._seconds))
         return actor
 
 

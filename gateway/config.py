@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     jwt_issuer: str = Field(default="carillon-development", description="`iss` that tokens must carry")
     jwt_audience: str = Field(default="carillon", description="`aud` that tokens must carry")
     jwks_seconds: int = Field(default=300, ge=10, description="how long fetched keys are kept before asking again")
+    tokens_seconds: float = Field(
+        default=60, ge=0, le=3600, description="how long a verified token is known again; 0 verifies it each time"
+    )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default=[], description="web origins that browsers may call from, separated by commas"
     )

@@ -17,7 +17,7 @@ from support.api import code_of, data, only_error
 from support.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
-from gateway.auth import DevelopmentKey, JwksVerifier, bearer
+from gateway.auth import REMEMBERED_MAX, DevelopmentKey, JwksVerifier, RememberingVerifier, bearer
 from resolvers.actor import Actor, Role
 from resolvers.fault import Unauthenticated
 
@@ -403,3 +403,69 @@ async def test_gateway_with_a_jwks_believes_its_issuer_and_nobody_else(
                 assert code_of(await gateway.ask(wrong, query)) == "UNAUTHENTICATED"
         finally:
             assert gateway.stop() == 0
+
+
+# Tokens that are known again
+
+
+class Counting:
+    """A verifier that counts what it is asked, and knows no token until it is told so."""
+
+    def __init__(self, expires_at: datetime = datetime(2999, 1, 1, tzinfo=UTC)) -> None:
+        self.asked: list[str] = []
+        self.knows = True
+        self._expires_at = expires_at
+
+    async def verify(self, text: str) -> Actor:
+        self.asked.append(text)
+        if not self.knows:
+            raise Unauthenticated("token_invalid", why="unknown key")
+        return Actor(Role.TILL, "grocer", text, self._expires_at)
+
+
+async def test_a_token_is_known_again_and_after_a_while_verified_anew() -> None:
+    counting, clock = Counting(), Seconds()
+    remembering = RememberingVerifier(counting, seconds=60, clock=clock)
+    assert [(await remembering.verify(text)).subject for text in ("a", "b", "a", "a")] == ["a", "b", "a", "a"]
+    assert counting.asked == ["a", "b"]
+    clock.passed += 59.9
+    await remembering.verify("a")
+    assert counting.asked == ["a", "b"]
+    clock.passed += 0.1
+    counting.knows = False
+    assert await why_refused(remembering.verify("a")) == "unknown key"
+    assert counting.asked == ["a", "b", "a"]
+
+
+async def test_a_token_that_was_refused_is_not_known_again() -> None:
+    counting = Counting()
+    counting.knows = False
+    remembering = RememberingVerifier(counting, seconds=60)
+    assert await why_refused(remembering.verify("a")) == "unknown key"
+    counting.knows = True
+    assert (await remembering.verify("a")).subject == "a"
+
+
+async def test_a_token_that_is_known_again_is_refused_from_its_end_on() -> None:
+    remembering = RememberingVerifier(Counting(expires_at=datetime.now(UTC) - timedelta(seconds=1)), seconds=60)
+    await remembering.verify("a")  # the one behind has let it pass
+    assert await why_refused(remembering.verify("a")) == "token_expired"
+
+
+async def test_no_token_is_known_again_where_none_is_to_be() -> None:
+    counting = Counting()
+    remembering = RememberingVerifier(counting, seconds=0)
+    for _ in range(3):
+        await remembering.verify("a")
+    assert counting.asked == ["a"] * 3
+
+
+async def test_so_many_tokens_are_known_again_and_no_more() -> None:
+    counting = Counting()
+    remembering = RememberingVerifier(counting, seconds=60)
+    for number in range(REMEMBERED_MAX + 1):
+        await remembering.verify(str(number))
+    counting.asked.clear()
+    for number in (1, REMEMBERED_MAX, 0):
+        await remembering.verify(str(number))
+    assert counting.asked == ["0"]
