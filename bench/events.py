@@ -2,22 +2,30 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from statistics import median
 from typing import Any
 
+from pymongo import ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+
 from bench.gateway import Member, Site
-from bench.http import Connection
+from bench.http import BenchError, Connection
 from bench.load import Latency, data_of, run, together
 from bench.load import Round as LoadRound
 from bench.operations import BatchTill, Till
 from bench.processes import usage
 from bench.servers import Server
 from bench.world import World
+from models.codec import record_id
+from models.committer import GROUP_MAX, GROUPS_IN_FLIGHT
 
 SINGLE_CONNECTIONS, BATCH_CONNECTIONS = 64, 4
 BARE_BATCH = 200
+BARE_VERSION = 1_000_000
+"""Past all versions that a member of a measuring has: the ledger takes each of a member once."""
 MEMBERS_MAX = 5_000
 HEAD = ("events", "connections", "per second", "least to most", "p50 ms", "p99 ms", "gateway CPU", "us CPU each")
 
@@ -92,6 +100,60 @@ async def bare_inserts(world: World, seconds: float) -> float:
     return inserted / taken
 
 
+async def bare_commits(world: World, places: Iterator[int], seconds: float) -> float:
+    """Return how many purchases a second could be written if nothing had to be decided about them.
+
+    What a full group of the committer reads and writes, as many groups at once as it has in flight, each on members of
+    its own: the keys and the members are read, and of each member a purchase made before is written once more, with its
+    event, its record in the ledger and the next version of its snapshot. `places` numbers the groups of all rounds.
+
+    Raises:
+        BenchError: there are too few members who have bought something.
+    """
+    database = world.database
+    bought = await database.events.find({"purchase": {"$exists": True}}).to_list()
+    events = list({event["member"]: event for event in bought}.values())[: GROUP_MAX * GROUPS_IN_FLIGHT]
+    if len(events) < GROUP_MAX * GROUPS_IN_FLIGHT:
+        raise BenchError(f"only {len(events)} members have bought something")
+    records = {
+        record["member"]: record
+        async for record in database.entries.find(
+            {"_id": {"$in": [record_id(event["member"], event["version"]) for event in events]}}
+        )
+    }
+    written, started = 0, time.perf_counter()
+
+    async def commit(group: list[dict[str, Any]]) -> None:
+        nonlocal written
+        place, ids = next(places), [event["member"] for event in group]
+        keys = [f"bare/{place}/{member}" for member in ids]
+
+        async def act(session: AsyncClientSession) -> None:
+            await database.events.find({"_id": {"$in": keys}}, session=session).to_list()
+            among = {"_id": {"$in": ids}}
+            members = await database.members.find(among, batch_size=GROUP_MAX + 1, session=session).to_list()
+            again = [{**event, "_id": key} for key, event in zip(keys, group, strict=True)]
+            await database.events.insert_many(again, session=session)
+            kept = [
+                {**records[id_], "_id": key, "version": BARE_VERSION + place}
+                for key, id_ in zip(keys, ids, strict=True)
+            ]
+            await database.entries.insert_many(kept, session=session)
+            following = [{**member, "version": member["version"] + 1} for member in members]
+            replaced = [ReplaceOne({"_id": one["_id"]}, one) for one in following]
+            await database.members.bulk_write(replaced, session=session)
+
+        await database.transact(act, seconds_max=seconds + 10)
+        written += len(group)
+
+    async def one_after_the_other(group: list[dict[str, Any]]) -> None:
+        while time.perf_counter() - started < seconds:
+            await commit(group)
+
+    await together(*(one_after_the_other(events[start::GROUPS_IN_FLIGHT]) for start in range(GROUPS_IN_FLIGHT)))
+    return written / (time.perf_counter() - started)
+
+
 async def measure(world: World, server: Server, *, rounds: int, seconds: float) -> dict[str, list[EventRound]]:
     """Return the rounds of each way to send events."""
     done: dict[str, list[EventRound]] = {name: [] for name in ("one by one", "in batches of 100", "at half load")}
@@ -108,7 +170,17 @@ async def measure(world: World, server: Server, *, rounds: int, seconds: float) 
     return done
 
 
-def markdown(done: dict[str, list[EventRound]], bare: float) -> str:
+async def measure_bare(world: World, *, rounds: int, seconds: float) -> dict[str, list[float]]:
+    """Return the rates of what MongoDB does without a gateway, by what it is; the last thing to be measured."""
+    done: dict[str, list[float]] = {"what a purchase writes, nothing decided": [], "bare insert_many": []}
+    places = count()
+    for _ in range(rounds):
+        done["what a purchase writes, nothing decided"].append(await bare_commits(world, places, seconds))
+        done["bare insert_many"].append(await bare_inserts(world, seconds))
+    return done
+
+
+def markdown(done: dict[str, list[EventRound]], bare: dict[str, list[float]]) -> str:
     """Return the events as a Markdown table."""
     connections = {"in batches of 100": BATCH_CONNECTIONS}
     lines = ["| " + " | ".join(HEAD) + " |", "| --- |" + " ---: |" * (len(HEAD) - 1)]
@@ -125,5 +197,7 @@ def markdown(done: dict[str, list[EventRound]], bare: float) -> str:
             f"{median(one.server_us for one in rounds):,.0f}",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    lines.append(f"| bare insert_many of {BARE_BATCH}, no gateway | 1 | {bare:,.0f} |" + " |" * (len(HEAD) - 3))
+    for name, told in bare.items():
+        cells = (name, "", f"{median(told):,.0f}", f"{min(told):,.0f} to {max(told):,.0f}", *[""] * (len(HEAD) - 4))
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

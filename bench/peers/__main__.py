@@ -94,7 +94,7 @@ async def bench(asked: argparse.Namespace) -> None:
         if EVENTS in asked.only:
             async with running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()) as server:
                 done = await events.measure(world, server, rounds=asked.rounds, seconds=asked.seconds)
-            bare = await events.bare_inserts(world, asked.seconds)
+            bare = await events.measure_bare(world, rounds=asked.rounds, seconds=asked.seconds)
             told = events.markdown(done, bare)
             counted = {**{name: [asdict(one) for one in rounds] for name, rounds in done.items()}, "bare": bare}
         described["CPU time that the host took away"] = f"{watch.share():.0%}"
