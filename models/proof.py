@@ -13,24 +13,34 @@ from models.snapshot import Snapshot
 
 Ids = tuple[str, ...]
 Pools = tuple[str, tuple[str, ...]]
+Limits = tuple[Ids, tuple[int, ...]]
+"""Counters, and how far each can go."""
 
 _current: ContextVar["Proof | None"] = ContextVar("proof", default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Rests:
-    """What has to be the same still: members' versions, counters, which pools are empty, members' lists."""
+    """What has to be the same still: members' versions, which counters are used up and pools empty, members' lists.
+
+    Not what counters stand at: each order of somebody moves one, and few use it up.
+    """
 
     versions: Mapping[str, int]
-    counters: Mapping[Ids, tuple[int, ...]]
+    used_up: Mapping[Limits, tuple[bool, ...]]
     pools: Mapping[Pools, frozenset[str]]
     lists: Mapping[str, frozenset[str]]
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing that could have changed."""
+        return not (self.versions or self.used_up or self.pools or self.lists)
 
     def are_part_of(self, now: "Rests") -> bool:
         """Say whether all of it is the same in `now`, which may hold more."""
         return (
             all(now.versions.get(member) == version for member, version in self.versions.items())
-            and all(now.counters[ids] == counts for ids, counts in self.counters.items())
+            and all(now.used_up[limits] == used_up for limits, used_up in self.used_up.items())
             and all(now.pools[pools] == empty for pools, empty in self.pools.items())
             and all(now.lists[audience] == lists for audience, lists in self.lists.items())
         )
@@ -42,13 +52,13 @@ class Proof:
     `timed`: the answer depends on the moment, too.
     """
 
-    __slots__ = ("_counters", "_lists", "_pools", "lasts", "snapshots", "timed")
+    __slots__ = ("_lists", "_pools", "_used_up", "lasts", "snapshots", "timed")
 
     def __init__(self) -> None:
         self.lasts = True
         self.timed = False
         self.snapshots: dict[str, Snapshot] = {}
-        self._counters: dict[Ids, tuple[int, ...]] = {}
+        self._used_up: dict[Limits, tuple[bool, ...]] = {}
         self._pools: dict[Pools, frozenset[str]] = {}
         self._lists: dict[str, frozenset[str]] = {}
 
@@ -57,9 +67,9 @@ class Proof:
         if snapshot is None or self.snapshots.setdefault(snapshot.member.id, snapshot).version != snapshot.version:
             self.lasts = False
 
-    def counted(self, ids: Ids, counts: tuple[int, ...]) -> None:
-        """Note what counters stood at."""
-        self.lasts = self.lasts and self._counters.setdefault(ids, counts) == counts
+    def limited(self, limits: Limits, used_up: tuple[bool, ...]) -> None:
+        """Note which counters had reached their limit."""
+        self.lasts = self.lasts and self._used_up.setdefault(limits, used_up) == used_up
 
     def emptied(self, pools: Pools, empty: frozenset[str]) -> None:
         """Note which of a programme's pools had no code to give."""
@@ -72,7 +82,7 @@ class Proof:
     def rests(self) -> Rests:
         """Return what the answer rests on."""
         versions = {member: snapshot.version for member, snapshot in self.snapshots.items()}
-        return Rests(versions, self._counters, self._pools, self._lists)
+        return Rests(versions, self._used_up, self._pools, self._lists)
 
 
 @contextmanager

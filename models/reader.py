@@ -22,7 +22,7 @@ from loyalty.supply import CodeState, CounterKey, Facts, Needs
 from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Collection, Database
 from models.key import audience_id, counter_id, event_key, identity_key
-from models.proof import Ids, Pools, Rests, note_once, noted
+from models.proof import Ids, Limits, Pools, Rests, note_once, noted
 from models.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
 from models.together import Together
 
@@ -55,18 +55,21 @@ class Version:
 class SupplyRead:
     """A read of counters and pools that is under way; several may wait for it, or nobody."""
 
-    ids: Ids
+    limits: Limits
     counted: asyncio.Future[Mapping[str, int]] | None
     pools: Pools
     emptied: asyncio.Future[frozenset[str]] | None
 
-    async def told(self) -> tuple[tuple[int, ...], frozenset[str]]:
-        """Return what the counters stand at, and which pools have no code to give."""
-        counts = _noted_counts(self.ids, await asyncio.shield(self.counted)) if self.counted is not None else ()
+    async def told(self) -> tuple[tuple[bool, ...], frozenset[str]]:
+        """Return which of the counters are used up, in their order, and which pools have no code to give."""
+        used_up = _used_up(self.limits, await asyncio.shield(self.counted)) if self.counted is not None else ()
         empty = await asyncio.shield(self.emptied) if self.emptied is not None else frozenset[str]()
-        if self.emptied is not None and (proof := noted()) is not None:
-            proof.emptied(self.pools, empty)
-        return counts, empty
+        if (proof := noted()) is not None:
+            if self.counted is not None:
+                proof.limited(self.limits, used_up)
+            if self.emptied is not None:
+                proof.emptied(self.pools, empty)
+        return used_up, empty
 
 
 def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
@@ -95,16 +98,9 @@ def _done(reading: asyncio.Future[Any]) -> None:
         reading.exception()
 
 
-def _counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:
-    """Return what counters stand at; one that nothing was taken of yet is not there."""
-    return tuple([found.get(id_, 0) for id_ in ids])
-
-
-def _noted_counts(ids: Ids, found: Mapping[str, int]) -> tuple[int, ...]:
-    counts = _counts(ids, found)
-    if (proof := noted()) is not None:
-        proof.counted(ids, counts)
-    return counts
+def _used_up(limits: Limits, found: Mapping[str, int]) -> tuple[bool, ...]:
+    """Say which counters have reached their limit; one that nothing was taken of yet is not there."""
+    return tuple([found.get(id_, 0) >= most for id_, most in zip(*limits, strict=True)])
 
 
 def _free(programme: str, pool: str) -> Document:
@@ -202,18 +198,18 @@ class Reader:
 
     async def _load_proofs(self, asked: list[Rests]) -> list[bool]:
         """Say of each whether all that it rests on is as it was."""
-        counters = [*{ids for rests in asked for ids in rests.counters}]
+        limits = [*{limits for rests in asked for limits in rests.used_up}]
         pools = [*{pools for rests in asked for pools in rests.pools}]
         audiences = [*{audience for rests in asked for audience in rests.lists}]
         members, counts, empty, lists = await asyncio.gather(
             self._by_id(self._db.members, (member for rests in asked for member in rests.versions), "version"),
-            self._load_counters(counters),
+            self._load_counters([ids for ids, _ in limits]),
             self._load_empty_pools(pools),
             self._load_lists(audiences),
         )
         now = Rests(
             {id_: document["version"] for id_, document in members.items()},
-            {ids: _counts(ids, found) for ids, found in zip(counters, counts, strict=True)},
+            {one: _used_up(one, found) for one, found in zip(limits, counts, strict=True)},
             dict(zip(pools, empty, strict=True)),
             dict(zip(audiences, lists, strict=True)),
         )
@@ -276,22 +272,23 @@ class Reader:
         if not ids:
             return {}
         wanted = tuple(ids.values())
-        counts = _noted_counts(wanted, await self._counters.load(wanted))
-        return dict(zip(ids, counts, strict=True))
+        note_once()
+        found = await self._counters.load(wanted)
+        return {counter: found.get(id_, 0) for counter, id_ in ids.items()}
 
-    def supply(self, programme: str, counters: Iterable[CounterKey], pools: tuple[str, ...]) -> "SupplyRead":
-        """Ask at once what each of some counters stands at, and which of some pools have no code to give."""
-        ids = tuple([_counter_id(programme, counter) for counter in counters])
+    def supply(self, programme: str, limits: Mapping[CounterKey, int], pools: tuple[str, ...]) -> SupplyRead:
+        """Ask at once which of some counters are used up, and which of some pools have no code to give."""
+        ids = tuple([_counter_id(programme, counter) for counter in limits])
         counted = self._counters.load(ids) if ids else None
         emptied = self._empty_pools.load((programme, pools)) if pools else None
         for asked in (counted, emptied):
             if asked is not None:
                 asked.add_done_callback(_done)
-        return SupplyRead(ids, counted, (programme, pools), emptied)
+        return SupplyRead((ids, tuple(limits.values())), counted, (programme, pools), emptied)
 
     async def holds(self, rests: Rests) -> bool:
         """Say whether all that an answer rests on is as it was; read now, together with what others ask."""
-        return await self._proofs.load(rests)
+        return rests.is_nothing or await self._proofs.load(rests)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return how many codes of each of some pools nobody has."""

@@ -85,7 +85,9 @@ async def ranked(
     }:
         known.update(limited)
         limits = limits_of(limited)
-        gone = used_up_of(limits, await answered(context.services.reader.taken(programme.key, limits)))
+        counters = {counter: most for counter, (_, most) in limits.items()}
+        over, _ = await answered(context.services.reader.supply(programme.key, counters, ()).told())
+        gone = used_up_of(limits, over)
         if not gone:
             break
         used_up |= gone

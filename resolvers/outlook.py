@@ -1,6 +1,6 @@
 """What a member's offers and rewards are worked out from: the member as a shopper, and what is left; read once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,12 +20,12 @@ LIMITED_OFFERS_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left: pieces of each reward that has a stock, pools without a code, and offers that are used up.
+    """What nothing is left of: rewards that had a stock, pools that had codes, and offers that are used up.
 
-    `used_up` is None where it is not known: the programme has more limited offers than are read with every page.
+    The third is None where it is not known: the programme has more limited offers than are read with every page.
     """
 
-    pieces: Mapping[str, int]
+    gone: frozenset[str]
     empty_pools: frozenset[str]
     used_up: frozenset[str] | None
 
@@ -38,7 +38,8 @@ class LeftRead:
         self._stocked, limited = catalogue.stocked, catalogue.limited_offers
         self._is_known = len(limited) <= LIMITED_OFFERS_MAX
         self._limits = limits_of(limited) if self._is_known else {}
-        counters = (*(reward.stock_counter for reward in self._stocked), *self._limits)
+        stocks = {reward.stock_counter: reward.stock or 0 for reward in self._stocked}
+        counters = stocks | {counter: most for counter, (_, most) in self._limits.items()}
         self._of = catalogue, catalogue.version
         self._supply = context.services.reader.supply(programme.key, counters, catalogue.pools)
         self._left: Left | None = None
@@ -51,11 +52,10 @@ class LeftRead:
         """Return what is left; who asks later finds it worked out."""
         if self._left is not None:
             return self._left
-        taken, empty = await answered(self._supply.told())
-        counted = zip(self._stocked, taken, strict=False)
-        pieces = {reward.key: max(0, (reward.stock or 0) - count) for reward, count in counted}
-        used_up = used_up_of(self._limits, dict(zip(self._limits, taken[len(self._stocked) :], strict=True)))
-        self._left = Left(pieces, empty, used_up if self._is_known else None)
+        used_up, empty = await answered(self._supply.told())
+        stocks = len(self._stocked)
+        gone = frozenset([reward.key for reward, is_gone in zip(self._stocked, used_up, strict=False) if is_gone])
+        self._left = Left(gone, empty, used_up_of(self._limits, used_up[stocks:]) if self._is_known else None)
         return self._left
 
 
@@ -118,6 +118,6 @@ def limits_of(offers: Mapping[str, Offer]) -> Limits:
     }
 
 
-def used_up_of(limits: Limits, taken: Mapping[CounterKey, int]) -> frozenset[str]:
-    """Return the keys of the offers that are used up."""
-    return frozenset(key for counter, (key, most) in limits.items() if taken[counter] >= most)
+def used_up_of(limits: Limits, used_up: Sequence[bool]) -> frozenset[str]:
+    """Return the keys of the offers of which a counter, in the order of `limits`, is used up."""
+    return frozenset([key for (key, _), is_over in zip(limits.values(), used_up, strict=True) if is_over])

@@ -124,7 +124,7 @@ async def ranked(
     def worked_out(reward: Reward) -> Standing:
         if reward.is_plain:
             return Standing(reward, max(0, reward.points - available), ())
-        found = _standing(reward, snapshot, programme, shopper, now=now, left=left.pieces.get(reward.key))
+        found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.gone)
         if reward.pool not in left.empty_pools:
             return found
         return replace(found, reasons=(*found.reasons, Missing(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
@@ -153,10 +153,10 @@ def _standing(
     shopper: MemberShopper,
     *,
     now: datetime,
-    left: int | None,
+    is_gone: bool,
 ) -> Standing:
     reasons = missing(reward, snapshot.member, programme, shopper, now)
-    if left == 0:
+    if is_gone:
         reasons.append(Missing(RefusalCode.OUT_OF_STOCK, "out_of_stock", {"left": 0}))
     return Standing(reward, max(0, reward.points - snapshot.member.available), tuple(reasons))
 

@@ -135,19 +135,25 @@ async def test_an_old_page_of_the_ledger_is_kept_by_its_members_version(asking: 
     assert await asking.asked_twice(context, "{ me { activity(first: 30) { edges { node { id balance } } } } }")
 
 
-async def test_answer_is_made_anew_when_a_counter_or_a_pool_changed(asking: Asking, shop: Shop) -> None:
+async def test_answer_holds_while_others_take_and_is_made_anew_when_nothing_is_left(asking: Asking, shop: Shop) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
-    query = "{ me { rewards { edges { node { eligible reward { key } } } } } }"
-    await asking.ask(context, query)
+    query = "{ me { rewards { edges { node { eligible reward { key } reasons } } } } }"
+    first = await asking.ask(context, query)
     catalogue = context.programme().catalogue
     assert catalogue.stocked, "the programme has nothing that runs out"
-    counters = shop.services.database.counters
-    key = catalogue.stocked[0].stock_counter
+    counters, key = shop.services.database.counters, catalogue.stocked[0].stock_counter
+    _id, most = f"grocer/stock/{key.key}", catalogue.stocked[0].stock or 0
     fields = {"programme": "grocer", "kind": key.kind.value, "key": key.key, "at": None}
-    await counters.insert_one({"_id": f"grocer/stock/{key.key}", **fields, "taken": 1})
-    await asking.ask(context, query)
-    assert asking.kept == 0
+    await counters.insert_one({"_id": _id, **fields, "taken": most - 1})
+    assert await asking.ask(context, query) == first
+    assert asking.kept == 1
+    await counters.update_one({"_id": _id}, {"$inc": {"taken": 1}})
+    assert await asking.ask(context, query) != first
+    assert asking.kept == 1
+    await counters.update_one({"_id": _id}, {"$inc": {"taken": -1}})
+    assert await asking.ask(context, query) == first
+    assert asking.kept == 1
 
 
 class Unreachable(Reader):

@@ -226,16 +226,18 @@ async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its
     )
     await database.audiences.insert_one({"_id": "ada", "programme": "grocer", "lists": ["vip"]})
     both = ("grocer", ("empty", "full"))
-    rests = Rests({ada: 1}, {("lamps", "mugs"): (3, 0)}, {both: frozenset({"empty"})}, {"ada": frozenset({"vip"})})
+    limits = ("lamps", "mugs"), (3, 1)
+    rests = Rests({ada: 1}, {limits: (True, False)}, {both: frozenset({"empty"})}, {"ada": frozenset({"vip"})})
     others = [
         Rests({ada: 1, bob: 1}, {}, {}, {"bob": frozenset()}),
         replace(rests, versions={ada: 1, bob: 2}),
         replace(rests, versions={"nobody": 1}),
-        replace(rests, counters={("lamps", "mugs"): (3, 1)}),
+        replace(rests, used_up={limits: (True, True)}),
+        replace(rests, used_up={(("lamps", "mugs"), (4, 1)): (True, False)}),
         replace(rests, pools={both: frozenset()}),
         replace(rests, lists={"ada": frozenset()}),
     ]
-    assert await asyncio.gather(*map(reader.holds, [rests, *others])) == [True, True, *[False] * 5]
+    assert await asyncio.gather(*map(reader.holds, [rests, *others])) == [True, True, *[False] * 6]
     assert queries.asked == [("members", "counters", "codes", "codes", "audiences")]
     queries.asked.clear()
     assert await reader.holds(Rests({bob: 1}, {}, {}, {}))
