@@ -75,6 +75,8 @@ class Answers:
         return answer
 
     async def _holds(self, answer: KeptAnswer) -> bool:
+        if answer.rests.is_nothing:
+            return True
         try:
             async with asyncio.timeout(self._seconds_max):
                 return await answered(self._reader.holds(answer.rests))

@@ -288,7 +288,7 @@ class Reader:
 
     async def holds(self, rests: Rests) -> bool:
         """Say whether all that an answer rests on is as it was; read now, together with what others ask."""
-        return rests.is_nothing or await self._proofs.load(rests)
+        return await self._proofs.load(rests)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return how many codes of each of some pools nobody has."""
