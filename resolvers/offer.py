@@ -17,7 +17,7 @@ from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context
 from resolvers.keys import key_refusal
 from resolvers.member import MemberKey, answered, require_may_see
-from resolvers.outlook import Outlook, limits_of, used_up_of
+from resolvers.outlook import Outlook, used_up_among
 
 ACTIVATE, REDEEM, NOTE = "activate", "redeem", "note-offers"
 TEXT_LENGTH_MAX = 200
@@ -84,10 +84,7 @@ async def ranked(
         found.offer.key: found.offer for found in page if found.offer.is_limited and found.offer.key not in known
     }:
         known.update(limited)
-        limits = limits_of(limited)
-        counters = {counter: most for counter, (_, most) in limits.items()}
-        over, _ = await answered(context.services.reader.supply(programme.key, counters, ()).told())
-        gone = used_up_of(limits, over)
+        gone = await used_up_among(context, programme, limited)
         if not gone:
             break
         used_up |= gone

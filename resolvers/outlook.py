@@ -37,10 +37,10 @@ class LeftRead:
         catalogue = programme.catalogue
         self._stocked, limited = catalogue.stocked, catalogue.limited_offers
         self._is_known = len(limited) <= LIMITED_OFFERS_MAX
-        self._limits = limits_of(limited) if self._is_known else {}
+        self._limits = _limits_of(limited) if self._is_known else {}
         stocks = {reward.stock_counter: reward.stock or 0 for reward in self._stocked}
-        counters = stocks | {counter: most for counter, (_, most) in self._limits.items()}
         self._of = catalogue, catalogue.version
+        counters = stocks | _counters_of(self._limits)
         self._supply = context.services.reader.supply(programme.key, counters, catalogue.pools)
         self._left: Left | None = None
 
@@ -55,7 +55,7 @@ class LeftRead:
         used_up, empty = await answered(self._supply.told())
         stocks = len(self._stocked)
         gone = frozenset([reward.key for reward, is_gone in zip(self._stocked, used_up, strict=False) if is_gone])
-        self._left = Left(gone, empty, used_up_of(self._limits, used_up[stocks:]) if self._is_known else None)
+        self._left = Left(gone, empty, _used_up_of(self._limits, used_up[stocks:]) if self._is_known else None)
         return self._left
 
 
@@ -108,7 +108,14 @@ Limits = dict[CounterKey, tuple[str, int]]
 """The counters that limit offers: the offer's key, and how much there is of it."""
 
 
-def limits_of(offers: Mapping[str, Offer]) -> Limits:
+async def used_up_among(context: Context, programme: Programme, offers: Mapping[str, Offer]) -> frozenset[str]:
+    """Return the keys of those of some offers that are used up."""
+    limits = _limits_of(offers)
+    used_up, _ = await answered(context.services.reader.supply(programme.key, _counters_of(limits), ()).told())
+    return _used_up_of(limits, used_up)
+
+
+def _limits_of(offers: Mapping[str, Offer]) -> Limits:
     """Return the counters that limit some offers."""
     return {
         counter: (key, most)
@@ -118,6 +125,11 @@ def limits_of(offers: Mapping[str, Offer]) -> Limits:
     }
 
 
-def used_up_of(limits: Limits, used_up: Sequence[bool]) -> frozenset[str]:
+def _counters_of(limits: Limits) -> dict[CounterKey, int]:
+    """Return how far each counter can go."""
+    return {counter: most for counter, (_, most) in limits.items()}
+
+
+def _used_up_of(limits: Limits, used_up: Sequence[bool]) -> frozenset[str]:
     """Return the keys of the offers of which a counter, in the order of `limits`, is used up."""
     return frozenset([key for (key, _), is_over in zip(limits.values(), used_up, strict=True) if is_over])
