@@ -3,6 +3,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from support.catalogue import offer
 from support.corner import Corner
 from support.documents import documents
 from support.shop import Shop, committed, refused
@@ -15,7 +16,8 @@ from models.request import Committed
 from resolvers.actor import Role
 from resolvers.audit import audit
 from resolvers.fault import Forbidden
-from resolvers.offer import code_for
+from resolvers.offer import code_for, ranked
+from resolvers.outlook import LIMITED_OFFERS_MAX, Outlook
 
 
 async def taken(shop: Corner, counter: str) -> int:
@@ -284,3 +286,30 @@ async def test_a_member_acts_for_itself_alone(corner: Corner) -> None:
     refusal = refused(await corner.redeem(code=await own_code(corner, bob), role=Role.MEMBER, of=ann))
     assert (refusal.code, refusal.reason) == (RefusalCode.CONFLICT, "code_of_another_member")
     assert await documents(corner.services.database) == before
+
+
+@pytest.mark.parametrize("offers", [LIMITED_OFFERS_MAX // 2, LIMITED_OFFERS_MAX + 1], ids=["some", "many"])
+async def test_what_all_have_used_up_is_on_no_page_however_many_offers_are_limited(corner: Corner, offers: int) -> None:
+    member = await corner.member()
+    snapshot, context = (
+        await corner.services.reader.member("grocer", member),
+        corner.context(Role.MEMBER, member=member),
+    )
+    assert snapshot is not None
+    catalogue, keys = context.programme().catalogue, [f"many-{place:03}" for place in range(offers)]
+    over = {*keys[:7], keys[9]}
+    await corner.services.database.counters.insert_many(
+        [
+            {"_id": f"grocer/uses/{key}", "programme": "grocer", "kind": "uses", "key": key, "at": None, "taken": most}
+            for key, most in {**dict.fromkeys(over, 2), keys[7]: 1}.items()
+        ]
+    )
+    for key in keys:
+        catalogue.put_offer(offer(key, uses_in_all=2, weight=1000))
+    try:
+        page, more = await ranked(context, Outlook(context, snapshot), channel=None, states=None, first=5, after=None)
+    finally:
+        for key in keys:
+            catalogue.drop_offer(key)
+    assert [found.offer.key for found in page] == [keys[7], keys[8], *keys[10:13]]
+    assert more
