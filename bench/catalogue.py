@@ -13,17 +13,17 @@ from statistics import median
 from time import perf_counter_ns
 from zoneinfo import ZoneInfo
 
-from loyalty.calendar import day_of
-from loyalty.catalogue import Catalogue
-from loyalty.event import Channel
-from loyalty.ledger import Account, Standing
-from loyalty.member import Member, Profile
-from loyalty.offer import Audience, Offer, OfferKind, OfferUse
-from loyalty.ranking import Liking, rank_offers, rank_rewards
-from loyalty.reward import Reward, RewardKind
-from loyalty.taste import BRAND, CATEGORY, Taste
-from loyalty.text import Text
-from loyalty.window import Window
+from loyalty.kernel.calendar import day_of
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import Window
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.ledger import Account, Standing
+from loyalty.model.member import Member, Profile
+from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
+from loyalty.model.reward import Reward, RewardKind
+from loyalty.rules.affinity import BRAND, CATEGORY, Taste
+from loyalty.rules.ranking import Liking, rank_offers, rank_rewards
 
 FEW, MANY, REWARDS = 100, 100_000, 1_000
 MEMBERS, ROUNDS, FIRST = 50, 15, 10

@@ -23,7 +23,8 @@ from gateway.app import running_services
 from gateway.auth import DevelopmentKey
 from gateway.config import Limits
 from gateway.metrics import Metrics
-from loyalty.event import PURCHASE, Channel, Event, Purchase, PurchaseLine
+from loyalty.kernel.channel import Channel
+from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
 from models.database import Database, connect
 from models.embedded import EmbeddedServer
 from models.programme_store import apply

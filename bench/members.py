@@ -25,8 +25,9 @@ from bench.programme import CATEGORIES
 from gateway.app import running_services
 from gateway.config import Limits
 from gateway.metrics import Metrics
-from loyalty.event import PURCHASE, Channel, Event, Purchase, PurchaseLine
-from loyalty.number import number_from
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.membership_number import number_from
+from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
 from models.database import Database
 from models.key import identity_key
 from models.request import Committed

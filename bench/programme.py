@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from loyalty.programme import Programme
-from loyalty.text import Text
+from loyalty.kernel.text import Text
+from loyalty.model.programme import Programme
 from models.programme_file import LOCALES
 from schema.ids import global_id
 from schema.text import catalogue

@@ -4,11 +4,11 @@ Each of the 2,102 redemptions of the Complete Journey is looked at on its day: t
 household had received and that were on are ranked by what was known before that day, and it counts whether the coupon
 that was used is among the first ten.
 
-What the data can tell of the constants of `loyalty/ranking.py` and `loyalty/taste.py` (half-life, the root of a share),
-and how a coupon is described here, was chosen by the redemptions before CHOSEN_BEFORE; the later ones are the test. By
-likes alone, narrow coupons of a liked category stand as high as those for all of it: a weight by the share of its best
-category that a coupon covers tells them apart. Weights by uses are renewed every day, as a brand's own system would.
-The table goes to standard output and to bench/results/ranking.md.
+What the data can tell of the constants of `loyalty/rules/ranking.py` and `loyalty/rules/affinity.py` (half-life, the
+root of a share), and how a coupon is described here, was chosen by the redemptions before CHOSEN_BEFORE; the later ones
+are the test. By likes alone, narrow coupons of a liked category stand as high as those for all of it: a weight by the
+share of its best category that a coupon covers tells them apart. Weights by uses are renewed every day, as a brand's
+own system would. The table goes to standard output and to bench/results/ranking.md.
 """
 
 import sys
@@ -22,14 +22,15 @@ from pathlib import Path
 from statistics import median
 from zoneinfo import ZoneInfo
 
-from loyalty.catalogue import Catalogue
-from loyalty.event import PURCHASE, Channel, Event, Purchase
-from loyalty.ledger import Standing
-from loyalty.member import Member, Profile
-from loyalty.offer import Audience, Offer, OfferKind, OfferUse
-from loyalty.ranking import Liking, rank_offers
-from loyalty.taste import CATEGORY, NO_TASTE, Taste, learn
-from loyalty.text import Text
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.event import PURCHASE, Event, Purchase
+from loyalty.model.ledger import Standing
+from loyalty.model.member import Member, Profile
+from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
+from loyalty.rules.affinity import CATEGORY, NO_TASTE, Taste, learn
+from loyalty.rules.ranking import Liking, rank_offers
 from models.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
 from resolvers.import_campaigns import USES_PER_MEMBER, about, list_of, offer_key, weight_of
 
@@ -118,7 +119,7 @@ Order = Callable[[Visit, list[str]], Iterable[str]]
 
 
 class Ranked:
-    """The order of `loyalty/ranking.py`."""
+    """The order of `loyalty/rules/ranking.py`."""
 
     def __init__(self, offers: Iterable[Offer]) -> None:
         self.catalogue = Catalogue(offers)
@@ -174,7 +175,7 @@ class Popular:
 
 
 class Renewed(Ranked):
-    """The order of `loyalty/ranking.py`, with the weights of offers renewed every day by their uses so far."""
+    """The order of `loyalty/rules/ranking.py`, with the weights of offers renewed every day by their uses so far."""
 
     def __init__(self, offers: Sequence[Offer], uses: Uses) -> None:
         super().__init__(offers)

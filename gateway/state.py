@@ -16,7 +16,7 @@ from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.operations import Operations
 from gateway.token_watch import TokenWatch
-from loyalty.event import Channel
+from loyalty.kernel.channel import Channel
 from resolvers.actor import Actor
 from resolvers.context import Context, Services
 from resolvers.fault import LimitExceeded

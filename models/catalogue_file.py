@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from loyalty.catalogue import Catalogue, Content, code_name
-from loyalty.digest import content_digest
-from loyalty.offer import Offer
-from loyalty.programme import Programme
-from loyalty.reward import Reward
+from loyalty.kernel.digest import content_digest
+from loyalty.model.catalogue import Catalogue, Content, code_name
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Reward
 from models.fault import Fault, InvalidDefinition
 from models.offer_file import OfferShape, read_offer
 from models.reward_file import InstantRewardShape, RewardShape, read_instant_reward, read_reward

@@ -15,12 +15,12 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from loyalty.catalogue import Catalogue, code_name
-from loyalty.digest import content_digest
-from loyalty.offer import Offer
-from loyalty.programme import Programme
-from loyalty.refusal import Refusal, RefusalCode
-from loyalty.reward import Reward
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import Catalogue, code_name
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Reward
 from models.catalogue_file import Definition, Item, Kind, define, revive
 from models.codec import Document
 from models.database import Database

@@ -7,7 +7,7 @@ from itertools import islice
 
 from pymongo.errors import BulkWriteError
 
-from loyalty.supply import CodeState
+from loyalty.model.supply import CodeState
 from models.codec import Document
 from models.database import Database
 from models.key import code_id

@@ -12,20 +12,21 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from loyalty.consent import Consent, ConsentPurpose, ContactChannel
-from loyalty.days import Days
-from loyalty.event import NOTHING, Channel, CountedEvent, Event, Grant, Purchase, PurchaseLine
-from loyalty.explanation import Explanation, Reason
-from loyalty.hold import Hold
-from loyalty.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
-from loyalty.lot import Lot, Lots
-from loyalty.member import Member, Profile
-from loyalty.notice import Notice, NoticeKind
-from loyalty.offer import OfferUse
-from loyalty.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
-from loyalty.reward import RewardKind
-from loyalty.supply import CounterKey, Supply
-from loyalty.text import Text
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
+from loyalty.model.event import NOTHING, CountedEvent, Event, Grant, Purchase, PurchaseLine
+from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.hold import Hold
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
+from loyalty.model.lot import Lot, Lots
+from loyalty.model.member import Member, Profile
+from loyalty.model.notice import Notice, NoticeKind
+from loyalty.model.offer import OfferUse
+from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.model.qualifying_days import Days
+from loyalty.model.reward import RewardKind
+from loyalty.model.supply import CounterKey, Supply
 
 Document = dict[str, Any]
 

@@ -19,7 +19,7 @@ from typing import Self
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from loyalty.supply import NotRead
+from loyalty.model.facts import NotRead
 from models.database import Database
 from models.group import DUPLICATE_KEY, Conflict, Group
 from models.request import Outcome, Request

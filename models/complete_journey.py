@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from loyalty.event import PurchaseLine
+from loyalty.model.event import PurchaseLine
 
 ROWS_IN_BATCH = 5_000
 LAST_DAY = date(2017, 12, 31)

@@ -6,15 +6,15 @@ from typing import Any
 
 import cel
 
-from loyalty.event import PurchaseLine
-from loyalty.expression import ExpressionFault
+from loyalty.model.event import PurchaseLine
+from loyalty.model.expression import ExpressionFault
 
 VARIABLES = ("event", "member", "earned")
 LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
 WORDS = frozenset({"sku", "category", "brand"})
 KEPT_MAX = 10_000
 FAULT_LENGTH_MAX = 200
-# A line as conditions see it, as `event_variables()` of loyalty/earning.py does.
+# A line as conditions see it, as `event_variables()` of loyalty/rules/earning.py does.
 _READ: dict[str, Callable[[PurchaseLine], Any]] = {
     "sku": lambda line: line.sku,
     "quantity": lambda line: float(line.quantity),

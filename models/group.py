@@ -16,14 +16,17 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from loyalty.decide import Enrol, RecordEvent, decide, needs
-from loyalty.decision import Decision
-from loyalty.ledger import Record
-from loyalty.member import Member
-from loyalty.order import Order
-from loyalty.redemption import RedeemOffer
-from loyalty.refusal import Refusal, RefusalCode
-from loyalty.supply import NO_FACTS, NO_NEEDS, CodeMove, CodeState, CounterKey, Facts, Needs, NotRead
+from loyalty.commands.decide import decide, needs
+from loyalty.commands.enrol import Enrol
+from loyalty.commands.offer import RedeemOffer
+from loyalty.commands.record_event import RecordEvent
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.decision import Decision
+from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs, NotRead
+from loyalty.model.ledger import Record
+from loyalty.model.member import Member
+from loyalty.model.order import Order
+from loyalty.model.supply import CodeMove, CodeState, CounterKey
 from models.codec import (
     Document,
     amended_fields,

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from urllib.parse import quote
 
-from loyalty.supply import CounterKey
+from loyalty.model.supply import CounterKey
 
 
 def joined(*parts: str) -> str:

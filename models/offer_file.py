@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
-from loyalty.calendar import end_of, start_of
-from loyalty.catalogue import normal_code
-from loyalty.event import Channel
-from loyalty.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
+from loyalty.kernel.calendar import end_of, start_of
+from loyalty.kernel.channel import Channel
+from loyalty.model.catalogue import normal_code
+from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
 from models.scope import Scope
 from models.shape import (
     AudienceShape,

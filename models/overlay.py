@@ -6,10 +6,10 @@ from typing import Any
 
 import structlog
 
-from loyalty.catalogue import Catalogue
-from loyalty.offer import Offer
-from loyalty.programme import Programme
-from loyalty.reward import Reward
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Reward
 from models.catalogue_file import Item, Kind, revive
 from models.catalogue_store import NEWEST, is_own
 from models.codec import Document

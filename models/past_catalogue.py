@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 import yaml
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from loyalty.period import CapPeriod
-from loyalty.replay import NO_CAPS, Caps
+from loyalty.kernel.period import CapPeriod
+from loyalty.rules.ledger_proof import NO_CAPS, Caps
 from models.catalogue_file import Kind
 from models.catalogue_store import item_id
 from models.database import Database

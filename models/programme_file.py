@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
-from loyalty.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND, Channel
-from loyalty.expression import ExpressionFault
-from loyalty.offer import Segment
-from loyalty.period import CapPeriod, EndOf, Expiry
-from loyalty.programme import (
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.text import Text
+from loyalty.model.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND
+from loyalty.model.expression import ExpressionFault
+from loyalty.model.offer import Segment
+from loyalty.model.programme import (
     PLAIN,
     Brand,
     Cap,
@@ -32,7 +34,6 @@ from loyalty.programme import (
     Stacking,
     Tier,
 )
-from loyalty.text import Text
 from models.attributes import JsonSchemaCheck
 from models.catalogue_file import CatalogueShape, read_catalogue
 from models.expression import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
@@ -316,7 +317,7 @@ class _Builder:
         return expression
 
     def made_up(self) -> dict[str, Any]:
-        """Return variables of the shape that rules see (`loyalty/earning.py`), with values of no meaning."""
+        """Return variables of the shape that rules see (`loyalty/rules/earning.py`), with values of no meaning."""
         line = {"sku": "sku", "quantity": 1.0, "amount": 10.0, "category": "category", "brand": "brand"}
         return {
             "event": {

@@ -10,8 +10,8 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from loyalty.catalogue import Catalogue
-from loyalty.programme import Programme
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.programme import Programme
 from models.codec import Document
 from models.database import Database
 from models.overlay import Overlay

@@ -14,11 +14,12 @@ from typing import Any, ParamSpec, TypeVar
 from aiodataloader import DataLoader
 from pymongo import DESCENDING
 
-from loyalty.ledger import Record
-from loyalty.member import Member
-from loyalty.order import Order
-from loyalty.replay import rewind
-from loyalty.supply import CodeState, CounterKey, Facts, Needs
+from loyalty.model.facts import Facts, Needs
+from loyalty.model.ledger import Record
+from loyalty.model.member import Member
+from loyalty.model.order import Order
+from loyalty.model.supply import CodeState, CounterKey
+from loyalty.rules.ledger_proof import rewind
 from models.codec import Document, order_of, record_id, record_of, standing_of
 from models.database import Collection, Database
 from models.key import audience_id, counter_id, event_key, identity_key

@@ -3,15 +3,17 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from loyalty.decide import Command, Enrol, RecordEvent
-from loyalty.decision import Unchanged
-from loyalty.hold import Hold
-from loyalty.ledger import Record
-from loyalty.order import Order
-from loyalty.programme import Programme
-from loyalty.redemption import RedeemOffer
-from loyalty.refusal import Refusal
-from loyalty.value import quick
+from loyalty.commands.decide import Command
+from loyalty.commands.enrol import Enrol
+from loyalty.commands.offer import RedeemOffer
+from loyalty.commands.record_event import RecordEvent
+from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.decision import Unchanged
+from loyalty.model.hold import Hold
+from loyalty.model.ledger import Record
+from loyalty.model.order import Order
+from loyalty.model.programme import Programme
 from models.key import event_key, identity_key, joined
 from models.snapshot import Snapshot
 

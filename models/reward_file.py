@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from loyalty.event import Channel
-from loyalty.reward import Appointments, InstantReward, Reward, RewardKind
+from loyalty.kernel.channel import Channel
+from loyalty.model.reward import Appointments, InstantReward, Reward, RewardKind
 from models.scope import Scope
 from models.shape import (
     AudienceShape,

@@ -5,10 +5,10 @@ from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from loyalty.event import Channel
-from loyalty.offer import EVERYBODY, Audience
-from loyalty.reward import Reward
-from loyalty.text import Text
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.model.offer import EVERYBODY, Audience
+from loyalty.model.reward import Reward
 from models.fault import Fault
 from models.shape import SHARED_MAX, AudienceShape
 from models.yaml_lines import Path

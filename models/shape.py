@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from loyalty.period import CapPeriod
-from loyalty.reward import Limit
-from loyalty.window import Window
+from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.window import Window
+from loyalty.model.reward import Limit
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORDS_LENGTH_MAX = 20_000

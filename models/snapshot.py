@@ -14,14 +14,15 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from loyalty.decision import Decision
-from loyalty.event import PURCHASE, Channel, Event
-from loyalty.explanation import Explanation
-from loyalty.ledger import Entry, EntryKind, Record
-from loyalty.member import Member, due_at
-from loyalty.notice import Notice
-from loyalty.taste import NO_TASTE, Taste, learn_plain
-from loyalty.value import quick
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.fast_dataclass import quick
+from loyalty.model.decision import Decision
+from loyalty.model.event import PURCHASE, Event
+from loyalty.model.explanation import Explanation
+from loyalty.model.ledger import Entry, EntryKind, Record
+from loyalty.model.member import Member, due_at
+from loyalty.model.notice import Notice
+from loyalty.rules.affinity import NO_TASTE, Taste, learn_plain
 from models.codec import (
     Document,
     explanation_of,

@@ -1,9 +1,9 @@
 """For whom an operation acts: the actor itself, or the member that staff, a till or a shared screen names."""
 
-from loyalty.decide import Command
-from loyalty.digest import content_digest
-from loyalty.ledger import Cause
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.commands.decide import Command
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Cause
 from models.request import Outcome, Request
 from resolvers.context import Context
 from resolvers.keys import key_refusal

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from models import session_store
 from models.key import joined
 from resolvers.context import Context

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from loyalty.ledger import Account
-from loyalty.member import Member
-from loyalty.replay import NO_CAPS
+from loyalty.model.ledger import Account
+from loyalty.model.member import Member
+from loyalty.rules.ledger_proof import NO_CAPS
 from models.catalogue_file import Kind
 from models.codec import member_of
 from models.database import Database
@@ -83,11 +83,11 @@ async def audit(
     """Prove that every point is accounted for, and all that points and offers gave.
 
     For every member: conservation, lots = balance, a record for each version, the hash chain, events once; the newest
-    entries and their number, caps and write-offs as the ledger gives them (`loyalty/replay.py` says how far that goes);
-    number, cards, e-mail and phone lead to the member, and nothing else does; holds = held and orders = redeemed; each
-    order made by a counted event, in a state that its pieces and points bear out; each code in one place. For what
-    members share: what is counted = what orders, holds, offers and purchases say, as far as `resolvers/audit_supply.py`
-    can prove it. `on_progress` is told how many members are done, and of about how many.
+    entries and their number, caps and write-offs as the ledger gives them (`loyalty/rules/ledger_proof.py` says how far
+    that goes); number, cards, e-mail and phone lead to the member, and nothing else does; holds = held and orders =
+    redeemed; each order made by a counted event, in a state that its pieces and points bear out; each code in one
+    place. For what members share: what is counted = what orders, holds, offers and purchases say, as far as
+    `resolvers/audit_supply.py` can prove it. `on_progress` is told how many members are done, and of about how many.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()

@@ -7,9 +7,9 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from loyalty.ledger import Record
-from loyalty.member import Member
-from loyalty.replay import Caps, Proof
+from loyalty.model.ledger import Record
+from loyalty.model.member import Member
+from loyalty.rules.ledger_proof import Caps, Proof
 from models.codec import member_of, record_of
 from models.database import Database
 from models.key import identity_key

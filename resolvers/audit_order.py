@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from loyalty.draft import ORDER_SPANS_KEPT
-from loyalty.ledger import Account, Cause
-from loyalty.member import Member
-from loyalty.order import OVER, Order, OrderState, derived_id, order_number, points_for, seed_of
-from loyalty.supply import CodeState
+from loyalty.commands.decision_builder import ORDER_SPANS_KEPT
+from loyalty.model.ledger import Account, Cause
+from loyalty.model.member import Member
+from loyalty.model.order import OVER, Order, OrderState, derived_id, order_number, points_for, seed_of
+from loyalty.model.supply import CodeState
 from models.codec import order_of
 from resolvers.unreadable import Unreadable, read
 

@@ -20,10 +20,10 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from loyalty.draft import OFFERS_KEPT_DAYS
-from loyalty.offer import EARNING_KINDS, OfferKind
-from loyalty.redemption import HUNDREDTHS
-from loyalty.supply import CounterKey, Supply
+from loyalty.commands.decision_builder import OFFERS_KEPT_DAYS
+from loyalty.commands.offer import HUNDREDTHS
+from loyalty.model.offer import EARNING_KINDS, OfferKind
+from loyalty.model.supply import CounterKey, Supply
 from models.catalogue_file import Kind
 from models.codec import counter_of
 from models.database import Database

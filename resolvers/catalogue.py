@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from pymongo.errors import PyMongoError
 
-from loyalty.catalogue import Content
-from loyalty.programme import Programme
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import Content
+from loyalty.model.programme import Programme
 from models import catalogue_store
 from models.catalogue_file import Kind
 from models.catalogue_store import Stored

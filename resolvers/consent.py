@@ -1,9 +1,9 @@
 """Consents: a member agrees to something or withdraws it, and can be shown every time that it did."""
 
-from loyalty.consent import Consent, ConsentPurpose, ContactChannel
-from loyalty.consenting import SetConsents, consents_of
-from loyalty.event import Channel
-from loyalty.refusal import Refusal
+from loyalty.commands.consent import SetConsents, consents_of
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from models.request import Outcome
 from resolvers.acting import act, cause_of, subject
 from resolvers.context import Context

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from loyalty.event import Channel
-from loyalty.programme import Programme
+from loyalty.kernel.channel import Channel
+from loyalty.model.programme import Programme
 from models.committer import Committer
 from models.database import Database
 from models.feed import Feed

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 from pymongo.errors import DuplicateKeyError
 
-from loyalty.digest import content_digest
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from models import device_store
 from models.device_store import Device, DeviceState
 from models.key import joined

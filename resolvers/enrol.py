@@ -9,13 +9,13 @@ from datetime import date, datetime
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
-from loyalty.decide import Enrol
-from loyalty.digest import content_digest
-from loyalty.event import Channel
-from loyalty.ledger import Cause
-from loyalty.member import Profile
-from loyalty.number import number_from
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.commands.enrol import Enrol
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.membership_number import number_from
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Cause
+from loyalty.model.member import Profile
 from models.request import Outcome, Request
 from resolvers.context import Context
 from resolvers.fault import Unavailable

@@ -9,12 +9,13 @@ from typing import Any
 import bson
 from bson.errors import BSONError
 
-from loyalty.decide import RecordEvent, decide, needs
-from loyalty.decision import Decision, Unchanged
-from loyalty.digest import content_digest, exact_digest, plain_moment, plain_number
-from loyalty.event import Event, Purchase, PurchaseLine
-from loyalty.ledger import Cause
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.commands.decide import decide, needs
+from loyalty.commands.record_event import RecordEvent
+from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.event import Event, Purchase, PurchaseLine
+from loyalty.model.ledger import Cause
 from models.codec import counted_event_of
 from models.committer import Overloaded
 from models.committer import Unavailable as CommitUnavailable

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import log2
 from typing import Any
 
-from loyalty.event import Channel
+from loyalty.kernel.channel import Channel
 from models.audience_list import load_list
 from models.catalogue_file import Kind
 from models.catalogue_store import put_many

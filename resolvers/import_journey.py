@@ -13,8 +13,9 @@ from functools import partial
 
 from pymongo import ReturnDocument
 
-from loyalty.event import PURCHASE, Channel, Event, Purchase
-from loyalty.refusal import Refusal
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.event import PURCHASE, Event, Purchase
 from models.committer import Overloaded, Unavailable
 from models.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.database import Database

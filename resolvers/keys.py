@@ -1,6 +1,6 @@
 """Keys that callers choose: present, and of bounded length."""
 
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
 
 KEY_LENGTH_MAX = 200
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from loyalty.digest import content_digest
-from loyalty.member_pass import (
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.rules.member_pass import (
     DIGITS_SPAN_SECONDS,
     DIGITS_SPANS,
     NONCE_BYTES,
@@ -23,7 +24,6 @@ from loyalty.member_pass import (
     span_of,
     span_that_says,
 )
-from loyalty.refusal import Refusal, RefusalCode
 from models import device_store, session_store
 from models.device_store import Device, DeviceState
 from models.key import joined

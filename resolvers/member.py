@@ -6,9 +6,9 @@ from typing import TypeVar
 
 from pymongo.errors import PyMongoError
 
-from loyalty.decide import Settle
-from loyalty.ledger import Cause
-from loyalty.number import is_number
+from loyalty.commands.settle import Settle
+from loyalty.kernel.membership_number import is_number
+from loyalty.model.ledger import Cause
 from models import committer
 from models.proof import note_once
 from models.request import Committed, Outcome, Request

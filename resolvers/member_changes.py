@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
-from loyalty.notice import Notice
+from loyalty.model.notice import Notice
 from models.snapshot import EntryView, Snapshot
 from resolvers.context import Context
 from resolvers.fault import BadInput, Unavailable

@@ -4,14 +4,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from loyalty.catalogue import normal_code
-from loyalty.event import Channel
-from loyalty.member import Member
-from loyalty.member_code import is_genuine, member_code, parts_of
-from loyalty.offer import CodeKind, Offer, OfferState, OfferUse, purchase_ref
-from loyalty.ranking import RankedOffer, rank_offers
-from loyalty.redemption import ActivateOffer, NoteOffers, RedeemOffer, unusable
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.commands.offer import ActivateOffer, NoteOffers, RedeemOffer, unusable
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import normal_code
+from loyalty.model.member import Member
+from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_ref
+from loyalty.rules.member_code import is_genuine, member_code, parts_of
+from loyalty.rules.ranking import RankedOffer, rank_offers
 from models.request import Outcome
 from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context

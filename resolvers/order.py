@@ -4,12 +4,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from loyalty.after_sale import AdvanceOrder, CancelOrder
-from loyalty.event import Channel
-from loyalty.holding import HoldPoints, ReleaseHold
-from loyalty.order import Delivery, Order, OrderState, Recipient
-from loyalty.ordering import PlaceOrder
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.commands.advance_order import AdvanceOrder, CancelOrder
+from loyalty.commands.hold import HoldPoints, ReleaseHold
+from loyalty.commands.place_order import PlaceOrder
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.order import Delivery, Order, OrderState, Recipient
 from models.request import Outcome
 from resolvers.acting import NOT_FOUND as NO_SUCH_MEMBER
 from resolvers.acting import act, cause_of, subject, text_refusal

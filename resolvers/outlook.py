@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from loyalty.catalogue import Catalogue
-from loyalty.offer import Offer
-from loyalty.programme import Programme
-from loyalty.ranking import Liking
-from loyalty.shopper import MemberShopper
-from loyalty.supply import CounterKey
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
+from loyalty.model.supply import CounterKey
+from loyalty.rules.ranking import Liking
+from loyalty.rules.segmentation import MemberShopper
 from models.snapshot import Snapshot
 from resolvers.context import Context
 from resolvers.member import answered

@@ -1,7 +1,7 @@
 """Preferences: a member says what it likes."""
 
-from loyalty.preference import SetPreferences
-from loyalty.refusal import Refusal
+from loyalty.commands.preference import SetPreferences
+from loyalty.kernel.refusal import Refusal
 from models.request import Outcome
 from resolvers.acting import act, cause_of, subject
 from resolvers.context import Context

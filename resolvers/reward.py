@@ -4,17 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loyalty.calendar import end_of
-from loyalty.eligibility import Missing, missing
-from loyalty.event import Channel
-from loyalty.programme import Programme
-from loyalty.ranking import RankedReward, rank_rewards
-from loyalty.refusal import RefusalCode
-from loyalty.reward import Reward
-from loyalty.shopper import MemberShopper
-from loyalty.supply import CounterKey
-from loyalty.value import quick
-from loyalty.window import next_span
+from loyalty.kernel.calendar import end_of
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.refusal import RefusalCode
+from loyalty.kernel.window import next_span
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Reward
+from loyalty.model.supply import CounterKey
+from loyalty.rules.eligibility import Missing, missing
+from loyalty.rules.ranking import RankedReward, rank_rewards
+from loyalty.rules.segmentation import MemberShopper
 from models.proof import note_once
 from models.snapshot import Snapshot
 from resolvers.context import Context

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 import structlog
 from pymongo.errors import PyMongoError
 
-from loyalty.decide import Settle
-from loyalty.decision import Unchanged
-from loyalty.ledger import Cause
-from loyalty.member import due_at
-from loyalty.refusal import Refusal
+from loyalty.commands.settle import Settle
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.decision import Unchanged
+from loyalty.model.ledger import Cause
+from loyalty.model.member import due_at
 from models.codec import Document, member_of
 from models.committer import Overloaded
 from models.committer import Unavailable as CommitUnavailable

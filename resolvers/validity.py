@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time, timedelta
 
-from loyalty.programme import Programme
-from loyalty.ranking import REFUSED_DAYS
+from loyalty.model.programme import Programme
+from loyalty.rules.ranking import REFUSED_DAYS
 from models.proof import Proof
 
 

@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from loyalty import consent as domain
+from loyalty.model import consent as domain
 from schema.access import REACHED, field
 from schema.enums import Channel, ConsentPurpose, ContactChannel
 

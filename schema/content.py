@@ -4,9 +4,9 @@ from typing import Self
 
 import strawberry
 
-from loyalty import catalogue as domain
-from loyalty.event import Channel
-from loyalty.programme import Programme
+from loyalty.kernel.channel import Channel
+from loyalty.model import catalogue as domain
+from loyalty.model.programme import Programme
 from schema.access import REACHED, field
 from schema.enums import TextDirection
 from schema.ids import global_id

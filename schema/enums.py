@@ -4,14 +4,14 @@ from enum import StrEnum
 
 import strawberry
 
-from loyalty.consent import ConsentPurpose, ContactChannel
-from loyalty.event import Channel
-from loyalty.ledger import EntryKind
-from loyalty.notice import NoticeKind
-from loyalty.offer import OfferKind, OfferState
-from loyalty.order import OrderState
-from loyalty.refusal import RefusalCode
-from loyalty.reward import RewardKind
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import RefusalCode
+from loyalty.model.consent import ConsentPurpose, ContactChannel
+from loyalty.model.ledger import EntryKind
+from loyalty.model.notice import NoticeKind
+from loyalty.model.offer import OfferKind, OfferState
+from loyalty.model.order import OrderState
+from loyalty.model.reward import RewardKind
 from models.catalogue_file import Kind
 from models.device_store import DeviceState
 

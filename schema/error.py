@@ -7,7 +7,7 @@ import strawberry
 import structlog
 from graphql import GraphQLError
 
-from loyalty import refusal
+from loyalty.kernel import refusal
 from resolvers.context import Context
 from resolvers.fault import Fault, LimitExceeded
 from schema.access import REACHED, field, resolver

@@ -7,8 +7,8 @@ from typing import Any
 import strawberry
 from strawberry.scalars import JSON
 
-from loyalty import event as domain
-from loyalty.order import Delivery, Recipient
+from loyalty.model import event as domain
+from loyalty.model.order import Delivery, Recipient
 from resolvers.consent import Said
 from resolvers.enrol import Newcomer
 from resolvers.event import Told

@@ -5,11 +5,11 @@ from typing import Self
 
 import strawberry
 
-from loyalty import member as domain
-from loyalty import tier as tiers
-from loyalty.ledger import Account
-from loyalty.lot import Lots
-from loyalty.programme import Programme as ProgrammeRules
+from loyalty.model import member as domain
+from loyalty.model.ledger import Account
+from loyalty.model.lot import Lots
+from loyalty.model.programme import Programme as ProgrammeRules
+from loyalty.rules import tier as tiers
 from models.snapshot import EntryView, Snapshot
 from resolvers import consent as consents
 from resolvers import offer as offers

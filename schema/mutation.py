@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from loyalty.refusal import Refusal
+from loyalty.kernel.refusal import Refusal
 from resolvers import adjustment, catalogue, consent, device, enrol, event, kiosk_session, offer, order, preference
 from resolvers.actor import Role
 from schema.access import EVERY_ROLE, PUBLIC, STAFF, mutation, only

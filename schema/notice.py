@@ -4,8 +4,8 @@ from typing import Self
 
 import strawberry
 
-from loyalty import notice as domain
-from loyalty.programme import Programme
+from loyalty.model import notice as domain
+from loyalty.model.programme import Programme
 from schema.access import REACHED, field, resolver
 from schema.enums import NoticeKind, TextDirection
 from schema.text import noticed, running

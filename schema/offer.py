@@ -7,11 +7,11 @@ from typing import Self
 
 import strawberry
 
-from loyalty import offer as domain
-from loyalty.member import Member
-from loyalty.offer import UNTOUCHED, state_of, uses_left
-from loyalty.programme import Programme
-from loyalty.ranking import Motive, RankedOffer
+from loyalty.model import offer as domain
+from loyalty.model.member import Member
+from loyalty.model.offer import UNTOUCHED, state_of, uses_left
+from loyalty.model.programme import Programme
+from loyalty.rules.ranking import Motive, RankedOffer
 from resolvers.context import Context
 from resolvers.offer import code_for
 from schema.access import REACHED, field, resolver

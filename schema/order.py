@@ -5,9 +5,9 @@ from typing import Self
 
 import strawberry
 
-from loyalty import hold as domain_hold
-from loyalty import order as domain
-from loyalty.programme import Programme
+from loyalty.model import hold as domain_hold
+from loyalty.model import order as domain
+from loyalty.model.programme import Programme
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.personal_data import masked_name

@@ -5,10 +5,10 @@ from typing import Self
 
 import strawberry
 
-from loyalty import catalogue as domain_catalogue
-from loyalty import offer as domain_offer
-from loyalty import reward as domain_reward
-from loyalty.refusal import Refusal
+from loyalty.kernel.refusal import Refusal
+from loyalty.model import catalogue as domain_catalogue
+from loyalty.model import offer as domain_offer
+from loyalty.model import reward as domain_reward
 from models.catalogue_store import Stored
 from models.device_store import Device as StoredDevice
 from models.request import Committed, Outcome

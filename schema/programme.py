@@ -6,7 +6,7 @@ from typing import Self
 
 import strawberry
 
-from loyalty import programme as domain
+from loyalty.model import programme as domain
 from schema.access import REACHED, field
 from schema.ids import global_id
 from schema.made import Made

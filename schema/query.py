@@ -4,7 +4,7 @@ from typing import Annotated
 
 import strawberry
 
-from loyalty.programme import Programme as ProgrammeRules
+from loyalty.model.programme import Programme as ProgrammeRules
 from resolvers import device, kiosk_session
 from resolvers import member as members
 from resolvers import order as orders

@@ -6,10 +6,10 @@ from typing import Self
 
 import strawberry
 
-from loyalty import reward as domain
-from loyalty.event import Channel
-from loyalty.order import Ordered
-from loyalty.programme import Programme
+from loyalty.kernel.channel import Channel
+from loyalty.model import reward as domain
+from loyalty.model.order import Ordered
+from loyalty.model.programme import Programme
 from resolvers import reward as rewards
 from resolvers.context import Context
 from schema.access import REACHED, field, resolver

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import yaml
 
-from loyalty.event import Channel
-from loyalty.explanation import Explanation
-from loyalty.member import Member
-from loyalty.notice import Notice
-from loyalty.programme import Programme
-from loyalty.ranking import Motive
-from loyalty.text import Text, is_right_to_left
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text, is_right_to_left
+from loyalty.model.explanation import Explanation
+from loyalty.model.member import Member
+from loyalty.model.notice import Notice
+from loyalty.model.programme import Programme
+from loyalty.rules.ranking import Motive
 from models.programme_file import LOCALES
 from models.snapshot import EntryView
 from resolvers.context import Context

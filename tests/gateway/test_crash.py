@@ -23,7 +23,7 @@ from support.programme import source
 
 from gateway.auth import DevelopmentKey
 from gateway.clock import now
-from loyalty.refusal import RefusalCode
+from loyalty.kernel.refusal import RefusalCode
 from models.catalogue_file import Kind
 from models.catalogue_store import put_many
 from models.code_pool import load_codes

@@ -19,7 +19,7 @@ from gateway.config import Limits
 from gateway.execution import Executor, GraphQLRequest, Operation
 from gateway.live import Batch, Failure, Follower, Live, Told, reaching_variables
 from gateway.metrics import Metrics
-from loyalty.event import Channel
+from loyalty.kernel.channel import Channel
 from models.hub import BACKLOG_MAX
 from resolvers.actor import Role
 from resolvers.context import Context

@@ -8,7 +8,7 @@ from support.command import Commands
 from support.programme import read
 from support.shop import Clock
 
-from loyalty.programme import Programme
+from loyalty.model.programme import Programme
 from models.committer import Committer
 from models.database import Database, connect
 from models.embedded import EmbeddedServer

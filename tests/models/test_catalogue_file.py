@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from loyalty.event import Channel
-from loyalty.offer import EVERYBODY, Audience, CodeKind, OfferCode, OfferKind
-from loyalty.period import CapPeriod
-from loyalty.programme import Programme
-from loyalty.reward import Appointments, InstantReward, Limit, RewardKind
-from loyalty.text import Text
-from loyalty.window import Window
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import Window
+from loyalty.model.offer import EVERYBODY, Audience, CodeKind, OfferCode, OfferKind
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Appointments, InstantReward, Limit, RewardKind
 from models.catalogue_file import DEFINITION_BYTES_MAX, Kind, define, read_definition
 from models.fault import InvalidDefinition
 from models.programme_file import Difference, InvalidProgramme, differences, read_programme, source_digest

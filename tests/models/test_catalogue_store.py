@@ -8,10 +8,10 @@ from support.documents import documents
 from support.programme import Applied, source
 from support.shop import Clock
 
-from loyalty.catalogue import Content
-from loyalty.offer import Offer
-from loyalty.programme import Programme
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import Content
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
 from models import catalogue_store
 from models.catalogue_file import Kind
 from models.catalogue_store import Imported, Stored, put, put_many, retire

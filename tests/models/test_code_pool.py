@@ -1,6 +1,6 @@
 import pytest
 
-from loyalty.supply import CodeState
+from loyalty.model.supply import CodeState
 from models import code_pool
 from models.code_pool import InvalidLoad, load_codes, pool_counts
 from models.database import Database

@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from support.life import Life, lives, profiles, thorough
 from support.programme import read
 
-from loyalty.days import Days
-from loyalty.event import Channel
-from loyalty.hold import Hold
-from loyalty.ledger import LotKey, Record, record_hash
-from loyalty.member import Profile
-from loyalty.offer import OfferUse
-from loyalty.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
-from loyalty.reward import RewardKind
-from loyalty.supply import CounterKey, Supply
-from loyalty.text import Text
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.model.hold import Hold
+from loyalty.model.ledger import LotKey, Record, record_hash
+from loyalty.model.member import Profile
+from loyalty.model.offer import OfferUse
+from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.model.qualifying_days import Days
+from loyalty.model.reward import RewardKind
+from loyalty.model.supply import CounterKey, Supply
 from models.codec import (
     Document,
     counted_event_of,

@@ -11,9 +11,9 @@ from support.command import Commands
 from support.documents import counts, documents
 from support.shop import committed, refused
 
-from loyalty.decision import Unchanged
-from loyalty.programme import EventType, Programme
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.decision import Unchanged
+from loyalty.model.programme import EventType, Programme
 from models.codec import record_of
 from models.committer import Committer, Overloaded, Unavailable
 from models.database import Database, connect

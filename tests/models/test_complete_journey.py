@@ -4,7 +4,7 @@ from decimal import Decimal
 import pytest
 from support.journey import baskets_of_the_first_two_households
 
-from loyalty.event import PurchaseLine
+from loyalty.model.event import PurchaseLine
 from models.complete_journey import LAST_DAY, CompleteJourney
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.expression import ExpressionFault
+from loyalty.model.expression import ExpressionFault
 from models.expression import FAULT_LENGTH_MAX, CelExpression, CelLineCondition, InvalidExpression
 
 VARIABLES: dict[str, Any] = {

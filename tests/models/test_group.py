@@ -11,19 +11,19 @@ from support.command import Commands
 from support.documents import documents
 from support.shop import Clock, committed, refused
 
-from loyalty.after_sale import CancelOrder
-from loyalty.catalogue import Catalogue
-from loyalty.decide import Command
-from loyalty.digest import content_digest
-from loyalty.event import Channel
-from loyalty.holding import HoldPoints
-from loyalty.ledger import Account, Cause
-from loyalty.offer import OfferKind, purchase_ref
-from loyalty.ordering import PlaceOrder
-from loyalty.programme import Programme
-from loyalty.redemption import RedeemOffer
-from loyalty.refusal import Refusal, RefusalCode
-from loyalty.reward import RewardKind
+from loyalty.commands.advance_order import CancelOrder
+from loyalty.commands.decide import Command
+from loyalty.commands.hold import HoldPoints
+from loyalty.commands.offer import RedeemOffer
+from loyalty.commands.place_order import PlaceOrder
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.ledger import Account, Cause
+from loyalty.model.offer import OfferKind, purchase_ref
+from loyalty.model.programme import Programme
+from loyalty.model.reward import RewardKind
 from models.code_pool import load_codes
 from models.codec import order_of
 from models.committer import Committer

@@ -5,11 +5,11 @@ import pytest
 from support.life import BEGIN, Life
 from support.programme import read
 
-from loyalty.decide import Enrol
-from loyalty.event import Channel
-from loyalty.ledger import Cause
-from loyalty.member import Profile
-from loyalty.number import number_from
+from loyalty.commands.enrol import Enrol
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.membership_number import number_from
+from loyalty.model.ledger import Cause
+from loyalty.model.member import Profile
 from models.hub import BACKLOG_MAX, Change, Hub
 from models.snapshot import Snapshot, next_snapshot
 

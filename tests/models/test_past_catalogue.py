@@ -4,7 +4,7 @@ from typing import Any
 from support.market import MARKET, Market
 from support.shop import NOON, Shop
 
-from loyalty.refusal import Refusal
+from loyalty.kernel.refusal import Refusal
 from models.catalogue_file import Kind
 from models.catalogue_store import put, retire
 from models.past_catalogue import PastCatalogue

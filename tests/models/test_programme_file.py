@@ -5,10 +5,20 @@ from pathlib import Path
 import pytest
 
 import models
-from loyalty.event import Channel
-from loyalty.period import CapPeriod, EndOf, Expiry
-from loyalty.programme import PLAIN, Brand, Cap, Qualification, QualificationKind, Rate, Rounding, SpentPoints, Stacking
-from loyalty.window import Window
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.window import Window
+from loyalty.model.programme import (
+    PLAIN,
+    Brand,
+    Cap,
+    Qualification,
+    QualificationKind,
+    Rate,
+    Rounding,
+    SpentPoints,
+    Stacking,
+)
 from models.programme_file import (
     FILE_BYTES_MAX,
     Difference,

@@ -9,8 +9,8 @@ from support.command import Commands
 from support.queries import Queries
 from support.shop import Shop, committed
 
-from loyalty.ledger import Account
-from loyalty.supply import CodeState
+from loyalty.model.ledger import Account
+from loyalty.model.supply import CodeState
 from models.codec import record_of
 from models.committer import Committer
 from models.database import Database

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from support.life import Life, lives, thorough
 from support.programme import read
 
-from loyalty.decide import Enrol, RecordEvent
-from loyalty.event import Channel, Event, Purchase
-from loyalty.ledger import Cause
-from loyalty.member import Profile
-from loyalty.number import number_from
+from loyalty.commands.enrol import Enrol
+from loyalty.commands.record_event import RecordEvent
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.membership_number import number_from
+from loyalty.model.event import Event, Purchase
+from loyalty.model.ledger import Cause
+from loyalty.model.member import Profile
 from models.snapshot import RECENT_ENTRIES, Rows, Snapshot, entry_views, next_snapshot, snapshot_document, snapshot_of
 
 PROGRAMMES = [read("grocer"), read("coffee")]

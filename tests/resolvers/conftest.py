@@ -10,10 +10,10 @@ from support.catalogue import instant, offer, reward, segment
 from support.corner import Corner
 from support.shop import Clock, Shop
 
-from loyalty.catalogue import Catalogue
-from loyalty.offer import Audience, CodeKind, OfferCode, OfferKind
-from loyalty.period import CapPeriod
-from loyalty.reward import Appointments, Limit, RewardKind
+from loyalty.kernel.period import CapPeriod
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.offer import Audience, CodeKind, OfferCode, OfferKind
+from loyalty.model.reward import Appointments, Limit, RewardKind
 from models.code_pool import load_codes
 from models.committer import Committer
 from models.database import Database, connect

@@ -4,8 +4,8 @@ import pytest
 from support.documents import documents
 from support.shop import Shop, committed, refused
 
-from loyalty.ledger import Account, Cause, EntryKind
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Account, Cause, EntryKind
 from models.request import Committed, Outcome
 from resolvers.actor import Role
 from resolvers.adjustment import adjust

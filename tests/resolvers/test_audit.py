@@ -10,8 +10,8 @@ import pytest
 from support.programme import source
 from support.shop import Shop, committed
 
-from loyalty.event import Purchase
-from loyalty.ledger import Account
+from loyalty.model.event import Purchase
+from loyalty.model.ledger import Account
 from models.database import Collection
 from models.programme_store import apply
 from resolvers.audit import Findings, audit

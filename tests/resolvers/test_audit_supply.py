@@ -5,8 +5,8 @@ import pytest
 from support.market import MARKET, RELATIVE, Market
 from support.shop import Shop, committed, refused
 
-from loyalty.order import OrderState
-from loyalty.refusal import RefusalCode
+from loyalty.kernel.refusal import RefusalCode
+from loyalty.model.order import OrderState
 from models.database import Collection
 from models.key import code_id
 from resolvers.audit import Findings, audit

@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from support.shop import NOON, Shop, committed, refused
 
-from loyalty.consent import Consent, ConsentPurpose, ContactChannel
-from loyalty.event import Channel
-from loyalty.notice import Notice, NoticeKind
-from loyalty.refusal import RefusalCode
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import RefusalCode
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
+from loyalty.model.notice import Notice, NoticeKind
 from models.request import Outcome
 from resolvers.actor import Role
 from resolvers.audit import audit

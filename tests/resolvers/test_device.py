@@ -7,7 +7,7 @@ import pytest
 from support.shop import Shop
 from support.tablet import Tablet
 
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.device_store import Device, DeviceState
 from resolvers.actor import Actor, Role
 from resolvers.attempt import SPAN

@@ -7,11 +7,11 @@ import pytest
 from support.documents import counts, documents
 from support.shop import Shop, committed, refused
 
-from loyalty.event import Channel
-from loyalty.ledger import Account, Cause
-from loyalty.member import Profile
-from loyalty.number import is_number, number_from
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.membership_number import is_number, number_from
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Account, Cause
+from loyalty.model.member import Profile
 from models.request import Committed
 from resolvers.actor import Role
 from resolvers.enrol import NUMBER_DRAWS, Newcomer, enrol

@@ -9,11 +9,12 @@ from support.documents import counts, documents
 from support.market import Market
 from support.shop import Shop, committed, refused
 
-from loyalty.event import Channel, Event, Purchase, PurchaseLine
-from loyalty.explanation import Explanation, Reason
-from loyalty.ledger import Account, Cause, EntryKind, LotKey
-from loyalty.lot import Lot
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.event import Event, Purchase, PurchaseLine
+from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.ledger import Account, Cause, EntryKind, LotKey
+from loyalty.model.lot import Lot
 from models.committer import Committer
 from models.request import Committed, Outcome
 from resolvers.actor import Role

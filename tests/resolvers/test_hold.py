@@ -6,8 +6,8 @@ from support.corner import Corner
 from support.documents import documents
 from support.shop import Shop, committed, refused
 
-from loyalty.ledger import Account, EntryKind
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Account, EntryKind
 from models.request import Committed
 from resolvers.actor import Role
 from resolvers.audit import audit

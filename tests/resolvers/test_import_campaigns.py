@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from support.shop import Shop
 
-from loyalty.event import Channel
-from loyalty.offer import OfferState
+from loyalty.kernel.channel import Channel
+from loyalty.model.offer import OfferState
 from models.complete_journey import CompleteJourney
 from resolvers.audit import audit
 from resolvers.context import Context

@@ -10,8 +10,8 @@ from support.documents import counts, documents
 from support.journey import Basket, baskets_of_the_first_two_households
 from support.shop import Shop
 
-from loyalty.event import Channel
-from loyalty.ledger import Account
+from loyalty.kernel.channel import Channel
+from loyalty.model.ledger import Account
 from models.committer import Committer
 from models.database import Database
 from models.embedded import EmbeddedServer

@@ -13,8 +13,8 @@ from pymongo.results import InsertOneResult, UpdateResult
 from support.shop import Shop, committed
 from support.tablet import Tablet, pass_of
 
-from loyalty.member_pass import digits_of, span_of
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.rules.member_pass import digits_of, span_of
 from resolvers.actor import Role
 from resolvers.attempt import SPAN
 from resolvers.context import Context

@@ -8,10 +8,10 @@ from support.corner import Corner
 from support.documents import documents
 from support.shop import Shop, committed, refused
 
-from loyalty.ledger import Account
-from loyalty.member_code import member_code
-from loyalty.offer import OfferState, OfferUse
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Account
+from loyalty.model.offer import OfferState, OfferUse
+from loyalty.rules.member_code import member_code
 from models.request import Committed
 from resolvers.actor import Role
 from resolvers.audit import audit

@@ -7,9 +7,9 @@ from support.corner import Corner
 from support.documents import documents
 from support.shop import Shop, committed, refused
 
-from loyalty.ledger import Account, Cause, EntryKind
-from loyalty.order import Delivery, OrderState, Recipient
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Account, Cause, EntryKind
+from loyalty.model.order import Delivery, OrderState, Recipient
 from models.codec import order_of
 from models.request import Committed, Outcome
 from resolvers import order as orders

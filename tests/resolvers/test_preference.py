@@ -4,9 +4,9 @@ from typing import Any
 
 from support.shop import Shop, committed, refused
 
-from loyalty.preference import PREFERENCES_MAX
-from loyalty.ranking import Motive
-from loyalty.refusal import RefusalCode
+from loyalty.commands.preference import PREFERENCES_MAX
+from loyalty.kernel.refusal import RefusalCode
+from loyalty.rules.ranking import Motive
 from models.request import Committed, Outcome
 from resolvers.actor import Role
 from resolvers.member import MemberKey

@@ -9,9 +9,9 @@ from support.corner import Corner
 from support.queries import Queries
 from support.shop import Shop, committed
 
-from loyalty.event import Channel
-from loyalty.offer import Audience
-from loyalty.reward import Reward
+from loyalty.kernel.channel import Channel
+from loyalty.model.offer import Audience
+from loyalty.model.reward import Reward
 from models.database import Database
 from models.embedded import EmbeddedServer
 from models.programme_store import Programmes

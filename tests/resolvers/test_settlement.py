@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from support.documents import documents
 from support.shop import Shop, committed
 
-from loyalty.ledger import Account, EntryKind
+from loyalty.model.ledger import Account, EntryKind
 from models.committer import Committer
 from models.database import connect
 from models.embedded import EmbeddedServer

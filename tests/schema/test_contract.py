@@ -19,7 +19,7 @@ from graphql import (
 )
 from support.shop import Shop
 
-from loyalty.event import Channel
+from loyalty.kernel.channel import Channel
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import Forbidden, Unauthenticated

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLError
 
-from loyalty.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from resolvers.context import Context
 from resolvers.fault import BadInput, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
 from schema.error import UserError, as_refusal, fault_extensions, fault_message, formatted

@@ -9,13 +9,13 @@ from string import Formatter
 
 import pytest
 
-from loyalty.eligibility import Missing
-from loyalty.explanation import Reason
-from loyalty.notice import NoticeKind
-from loyalty.order import OrderState
-from loyalty.period import CapPeriod
-from loyalty.ranking import Motive
-from loyalty.refusal import Refusal
+from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.explanation import Reason
+from loyalty.model.notice import NoticeKind
+from loyalty.model.order import OrderState
+from loyalty.rules.eligibility import Missing
+from loyalty.rules.ranking import Motive
 from models.programme_file import LOCALES
 from resolvers import fault
 from schema.text import accepted_locale, catalogue, sentence, served

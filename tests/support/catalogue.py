@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from loyalty.offer import Offer, OfferKind, Segment
-from loyalty.reward import InstantReward, Reward, RewardKind
-from loyalty.text import Text
+from loyalty.kernel.text import Text
+from loyalty.model.offer import Offer, OfferKind, Segment
+from loyalty.model.reward import InstantReward, Reward, RewardKind
 from models.expression import CelExpression
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

@@ -8,13 +8,18 @@ from typing import Any
 
 from bson import ObjectId
 
-from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle
-from loyalty.digest import content_digest
-from loyalty.event import Channel, Event, Purchase, PurchaseLine
-from loyalty.ledger import Cause
-from loyalty.member import Profile
-from loyalty.number import number_from
-from loyalty.programme import Programme
+from loyalty.commands.adjust_points import AdjustPoints
+from loyalty.commands.decide import Command
+from loyalty.commands.enrol import Enrol
+from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.settle import Settle
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.membership_number import number_from
+from loyalty.model.event import Event, Purchase, PurchaseLine
+from loyalty.model.ledger import Cause
+from loyalty.model.member import Profile
+from loyalty.model.programme import Programme
 from models.committer import Committer
 from models.request import Request
 from support.shop import Clock, committed

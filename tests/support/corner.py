@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from loyalty.event import Channel
-from loyalty.order import Order, OrderState
+from loyalty.kernel.channel import Channel
+from loyalty.model.order import Order, OrderState
 from models.request import Outcome
 from resolvers import offer as offers
 from resolvers import order as orders

@@ -9,20 +9,25 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from loyalty.after_sale import AdvanceOrder, CancelOrder
-from loyalty.consent import Consent, ConsentPurpose, ContactChannel
-from loyalty.decide import AdjustPoints, Command, Enrol, RecordEvent, Settle, decide, needs
-from loyalty.decision import Decision
-from loyalty.event import Channel, CountedEvent, Event, Purchase, PurchaseLine
-from loyalty.holding import HoldPoints, ReleaseHold
-from loyalty.ledger import Cause, Record
-from loyalty.member import Member, Profile
-from loyalty.number import number_from
-from loyalty.offer import purchase_ref
-from loyalty.order import Delivery, OrderState, Recipient
-from loyalty.ordering import PlaceOrder
-from loyalty.programme import Programme
-from loyalty.redemption import ActivateOffer, NoteOffers, RedeemOffer
+from loyalty.commands.adjust_points import AdjustPoints
+from loyalty.commands.advance_order import AdvanceOrder, CancelOrder
+from loyalty.commands.decide import Command, decide, needs
+from loyalty.commands.enrol import Enrol
+from loyalty.commands.hold import HoldPoints, ReleaseHold
+from loyalty.commands.offer import ActivateOffer, NoteOffers, RedeemOffer
+from loyalty.commands.place_order import PlaceOrder
+from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.settle import Settle
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.membership_number import number_from
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
+from loyalty.model.decision import Decision
+from loyalty.model.event import CountedEvent, Event, Purchase, PurchaseLine
+from loyalty.model.ledger import Cause, Record
+from loyalty.model.member import Member, Profile
+from loyalty.model.offer import purchase_ref
+from loyalty.model.order import Delivery, OrderState, Recipient
+from loyalty.model.programme import Programme
 from support.shared import Shared
 
 BEGIN = datetime(2026, 1, 5, 9, 30, 15, 123000, tzinfo=UTC)

@@ -3,17 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from loyalty.after_sale import AdvanceOrder, CancelOrder
-from loyalty.decide import Command
-from loyalty.digest import content_digest
-from loyalty.event import Channel
-from loyalty.hold import Hold
-from loyalty.holding import HoldPoints, ReleaseHold
-from loyalty.ledger import Cause
-from loyalty.offer import purchase_ref
-from loyalty.order import Order, OrderState, Recipient
-from loyalty.ordering import PlaceOrder
-from loyalty.redemption import ActivateOffer, RedeemOffer
+from loyalty.commands.advance_order import AdvanceOrder, CancelOrder
+from loyalty.commands.decide import Command
+from loyalty.commands.hold import HoldPoints, ReleaseHold
+from loyalty.commands.offer import ActivateOffer, RedeemOffer
+from loyalty.commands.place_order import PlaceOrder
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.digest import content_digest
+from loyalty.model.hold import Hold
+from loyalty.model.ledger import Cause
+from loyalty.model.offer import purchase_ref
+from loyalty.model.order import Order, OrderState, Recipient
 from models.code_pool import load_codes
 from models.programme_store import apply
 from models.request import Committed, Outcome, Request

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from loyalty.programme import Programme
+from loyalty.model.programme import Programme
 from models.codec import Document
 from models.programme_file import read_programme
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from loyalty.decision import Decision
-from loyalty.order import Order
-from loyalty.supply import CodeState, CounterKey, Facts, Needs
+from loyalty.model.decision import Decision
+from loyalty.model.facts import Facts, Needs
+from loyalty.model.order import Order
+from loyalty.model.supply import CodeState, CounterKey
 
 
 @dataclass

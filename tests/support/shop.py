@@ -6,8 +6,9 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from loyalty.event import Channel, Event, Purchase, PurchaseLine
-from loyalty.refusal import Refusal
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.event import Event, Purchase, PurchaseLine
 from models.request import Committed, Outcome
 from resolvers import adjustment
 from resolvers import enrol as enrolment

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from loyalty.refusal import Refusal
+from loyalty.kernel.refusal import Refusal
 from models.device_store import Device
 from resolvers import device as devices
 from resolvers import kiosk_session as sessions

@@ -1,0 +1,1 @@
+"""Commands: what somebody asks for, and the decision on it. One verb a file."""

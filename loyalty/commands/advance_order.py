@@ -1,0 +1,255 @@
+"""After an order is placed: cancelled, moved on, returned, exchanged, by whom the table of steps names.
+
+What comes back goes to the lots it came from. Two policies meet there: points that a refund asks back may be spent
+already, and then the balance goes below zero or the brand writes them off. What an order or a hold of before such a
+write-off gives back makes it good first: so buying, ordering, refunding and cancelling end alike in any order.
+"""
+
+from dataclasses import dataclass, replace
+
+from loyalty.commands.allocation import insufficient, reward_of, shopper_for, take
+from loyalty.commands.decision_builder import Draft
+from loyalty.commands.place_order import PlaceOrder, new_order
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.decision import Decision
+from loyalty.model.facts import Facts
+from loyalty.model.ledger import Cause, LotKey
+from loyalty.model.notice import NoticeKind
+from loyalty.model.order import STEPS, Order, OrderState, OrderStep, points_for
+from loyalty.model.reward import Reward
+from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from loyalty.rules.eligibility import missing
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Take an order back before it is on its way."""
+
+    order: str
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceOrder:
+    """Move an order to its next state.
+
+    `quantity` is how many pieces come back with RETURNED (None: all that are out); `exchange_for` the reward that is
+    given with EXCHANGED in its stead, the same again or another.
+    """
+
+    order: str
+    state: OrderState
+    cause: Cause
+    note: str | None = None
+    tracking_url: str | None = None
+    quantity: int | None = None
+    exchange_for: str | None = None
+
+
+def cancel(command: CancelOrder, draft: Draft, facts: Facts) -> Decision | Refusal:
+    """Return the decision to cancel an order: its points, its piece, its code and its appointment go back."""
+    order = _order_of(facts, draft, command.order)
+    if isinstance(order, Refusal):
+        return order
+    refusal = _step_refusal(order, OrderState.CANCELLED, command.cause.role)
+    if refusal is not None:
+        return refusal
+    order = _stepped(order, OrderState.CANCELLED, draft, command.cause.role, command.cause.reason)
+    order = _back(order, order.quantity - order.returned, draft)
+    draft.orders[order.id] = order
+    return draft.close(command.cause)
+
+
+def advance(command: AdvanceOrder, draft: Draft, facts: Facts) -> Decision | Refusal:
+    """Return the decision to move an order on."""
+    order = _order_of(facts, draft, command.order)
+    if isinstance(order, Refusal):
+        return order
+    state, role = command.state, command.cause.role
+    if state is OrderState.CANCELLED:
+        return Refusal(RefusalCode.INVALID, "order_cancel_instead", ("state",))
+    refusal = _step_refusal(order, state, role) or _advance_input_refusal(command, order)
+    if refusal is not None:
+        return refusal
+    if command.tracking_url is not None:
+        order = replace(order, tracking_url=command.tracking_url)
+    if state is OrderState.RETURNED:
+        order = _returned(command, order, draft)
+    elif state is OrderState.EXCHANGED:
+        exchanged = _exchanged(command, order, draft, facts)
+        if isinstance(exchanged, Refusal):
+            return exchanged
+        order = exchanged
+    else:
+        order = _stepped(order, state, draft, role, command.note)
+    draft.orders[order.id] = order
+    return draft.close(command.cause)
+
+
+def _advance_input_refusal(command: AdvanceOrder, order: Order) -> Refusal | None:
+    if command.quantity is not None:
+        most = order.quantity - order.returned
+        if command.state is not OrderState.RETURNED:
+            return Refusal(RefusalCode.INVALID, "order_quantity_unexpected", ("quantity",))
+        if not 1 <= command.quantity <= most:
+            return Refusal(RefusalCode.INVALID, "order_quantity_range", ("quantity",), {"max": most})
+    if command.exchange_for is not None and command.state is not OrderState.EXCHANGED:
+        return Refusal(RefusalCode.INVALID, "exchange_unexpected", ("exchangeFor",))
+    return None
+
+
+def _returned(command: AdvanceOrder, order: Order, draft: Draft) -> Order:
+    """Take pieces back. While some are still out, the order stays in the state that it was in before."""
+    out = order.quantity - order.returned
+    pieces = command.quantity if command.quantity is not None else out
+    stays = order.before_request if order.state is OrderState.RETURN_REQUESTED else order.state
+    order = _stepped(order, OrderState.RETURNED, draft, command.cause.role, command.note)
+    order = _back(order, pieces, draft)
+    return order if pieces == out else replace(order, state=stays)
+
+
+def _exchanged(command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
+    """Take an order back and place another in its stead: points, pieces and limits of both are settled together."""
+    reward = reward_of(draft.programme, command.exchange_for or "")
+    if isinstance(reward, Refusal):
+        return replace(reward, path=("exchangeFor",))
+    out = order.quantity - order.returned
+    same = reward.key == order.reward.key
+    one_each = reward.pool is not None or (reward.limit is not None and not same)
+    if reward.appointments is not None or (one_each and out > 1):
+        return Refusal(RefusalCode.INVALID, "exchange_impossible", ("exchangeFor",))
+    order = _stepped(order, OrderState.EXCHANGED, draft, command.cause.role, command.note)
+    if same:
+        back = replace(_supplies_back(order, out, draft), points_returned=order.points, lots=())
+        following = _same_again(reward, command, order, draft, facts)
+    else:
+        back = _back(order, out, draft, pays=True)
+        following = _another(reward, command, order, draft, facts)
+    if isinstance(following, Refusal):
+        return replace(following, path=("exchangeFor",))
+    draft.orders[following.id] = following
+    return replace(back, exchanged_for=following.id)
+
+
+def _instead(reward: Reward, command: AdvanceOrder, order: Order) -> PlaceOrder:
+    """Return what is ordered in the stead of the pieces of an order that are out."""
+    out = order.quantity - order.returned
+    return PlaceOrder(reward.key, out, order.channel, command.cause, recipient=order.recipient, delivery=order.delivery)
+
+
+def _same_again(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
+    """Place an order anew that the member had a right to once: its points stay spent, whatever its price is by now.
+
+    It counts where the first one counted: no debt, expired lot or limit of since then stands in its way.
+    """
+    again, unlimited = _instead(reward, command, order), replace(reward, limit=None)
+    taken = take(reward, again.quantity, None, draft, facts)
+    if isinstance(taken, Refusal):
+        return taken
+    points = order.points - order.points_returned
+    origin = f"order/{order.id}"
+    following = new_order(draft, unlimited, again, taken, points=points, lots=order.lots, origin=origin)
+    return replace(
+        following,
+        limit_key=order.limit_key,
+        limit_span=order.limit_span,
+        placed_version=order.placed_version,
+    )
+
+
+def _another(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
+    """Place an order of another reward; the points that came back for the first one are there to pay for it."""
+    shopper = shopper_for(draft, reward.audience, facts)
+    relative = order.recipient is not None
+    found = missing(reward, draft.member, draft.programme, shopper, draft.now, for_relative=relative)
+    if found:
+        return found[0].refusal()
+    again = _instead(reward, command, order)
+    taken = take(reward, again.quantity, None, draft, facts)
+    if isinstance(taken, Refusal):
+        return taken
+    points = reward.points * again.quantity
+    refusal = insufficient(draft, points, "exchangeFor")
+    if refusal is not None:
+        return refusal
+    lots = draft.burn(points, channel=order.channel, reward=reward.key)
+    return new_order(draft, reward, again, taken, points=points, lots=lots, origin=f"order/{order.id}")
+
+
+def _order_of(facts: Facts, draft: Draft, key: str) -> Order | Refusal:
+    order = facts.orders.get(key)
+    if order is None or order.member != draft.member.id:
+        return Refusal(RefusalCode.NOT_FOUND, "order_not_found", ("order",))
+    return order
+
+
+def _step_refusal(order: Order, state: OrderState, role: str) -> Refusal | None:
+    """Return why a role may not move an order to a state, or None."""
+    allowed = STEPS[order.state].get(state)
+    if allowed is not None and role in allowed:
+        return None
+    params: dict[str, str | int] = {"state": order.state.value, "asked": state.value}
+    if allowed is not None:
+        return Refusal(RefusalCode.NOT_ELIGIBLE, "order_step_role", ("order",), {**params, "role": role})
+    if state is OrderState.CANCELLED:
+        return Refusal(RefusalCode.CONFLICT, "order_not_cancellable", ("order",), params)
+    following = ", ".join(step.value for step, roles in STEPS[order.state].items() if role in roles)
+    return Refusal(
+        RefusalCode.CONFLICT,
+        "order_step" if following else "order_over",
+        ("state",),
+        {**params, "following": following},
+    )
+
+
+def _stepped(order: Order, state: OrderState, draft: Draft, role: str, note: str | None = None) -> Order:
+    step = OrderStep(state, draft.now, role, note)
+    draft.notice(NoticeKind(f"order_{state.value.lower()}"), reward=order.reward.key, order=order.number)
+    return replace(order, state=state, history=(*order.history, step))
+
+
+def _back(order: Order, pieces: int, draft: Draft, *, pays: bool = False) -> Order:
+    """Give back what so many pieces of an order took; with `pays` their points pay for another one next."""
+    returned = order.returned + pieces
+    points = points_for(order, returned) - order.points_returned
+    parts, left = _last_parts(order.lots, points)
+    draft.unburn(parts, since=order.placed_version, channel=Channel.SYSTEM, reward=order.reward.key, pays=pays)
+    if returned == order.quantity and order.limit_span:
+        draft.count_order(order.limit_key, order.limit_span, -1)
+    return replace(_supplies_back(order, pieces, draft), points_returned=order.points_returned + points, lots=left)
+
+
+def _supplies_back(order: Order, pieces: int, draft: Draft) -> Order:
+    """Give back what so many pieces of an order took of what is shared. A code that was shown goes to nobody else."""
+    kept: list[tuple[CounterKey, int]] = []
+    for counter, taken in order.took:
+        back = min(pieces, taken)
+        draft.taken[counter] -= back
+        if taken - back:
+            kept.append((counter, taken - back))
+    if order.pool is not None and order.code is not None:
+        after = CodeState.VOID if order.code_is_shown else CodeState.FREE
+        draft.codes.append(CodeMove(order.pool, order.code, CodeState.GIVEN, after, None))
+    return replace(
+        order,
+        returned=order.returned + pieces,
+        took=tuple(kept),
+        code=order.code if order.code_is_shown else None,
+    )
+
+
+def _last_parts(
+    lots: tuple[tuple[LotKey, int], ...], points: int
+) -> tuple[list[tuple[LotKey, int]], tuple[tuple[LotKey, int], ...]]:
+    """Split off so many points from the end of an order's lots: those that live longest go back first."""
+    parts: list[tuple[LotKey, int]] = []
+    left = list(lots)
+    while points:
+        lot, held = left.pop()
+        part = min(held, points)
+        parts.append((lot, part))
+        if held > part:
+            left.append((lot, held - part))
+        points -= part
+    return parts, tuple(left)

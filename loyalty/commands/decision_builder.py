@@ -1,0 +1,553 @@
+"""A decision in the making: the entries and the state that they lead to, kept in step.
+
+A draft begins by doing what time demands (lapsed holds, expired lots, the end of a tier's period), so every decision
+starts from a settled member.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+from loyalty.kernel.calendar import cap_span, day_of, end_of, expiry_day
+from loyalty.kernel.channel import Channel
+from loyalty.model.decision import Decision
+from loyalty.model.event import NOTHING, CountedEvent, Event, Grant
+from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.hold import LAPSED_KEPT_MAX, Hold
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, sealed
+from loyalty.model.lot import EXPIRED_LOT_KEPT_DAYS, Lot, overdue, spend, spending_order, with_points, without_forgotten
+from loyalty.model.member import Member, change, working_copy
+from loyalty.model.notice import Notice, NoticeKind
+from loyalty.model.offer import OfferUse
+from loyalty.model.order import Order
+from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from loyalty.rules.earning import Earned, earn, without_old_spans
+from loyalty.rules.refund import TakenBack
+from loyalty.rules.tier import LIFETIME_BUCKET, keep_days, restand, restand_after_gain
+
+BALANCE_MAX = 2_147_483_647
+REFUND_RULE = "refund"
+BOUND_MAX = 50
+ORDER_SPANS_KEPT = 400
+WRITE_OFFS_KEPT_MAX = 100
+OFFERS_KEPT_DAYS = 400
+
+_NOTICE_OF = {
+    (EntryKind.EARN, True): NoticeKind.POINTS_EARNED,
+    (EntryKind.REVERSE, False): NoticeKind.POINTS_TAKEN_BACK,
+    (EntryKind.REVERSE, True): NoticeKind.POINTS_RELEASED,
+    (EntryKind.EXPIRE, False): NoticeKind.POINTS_EXPIRED,
+    (EntryKind.ADJUST, True): NoticeKind.POINTS_GIVEN,
+    (EntryKind.ADJUST, False): NoticeKind.POINTS_DEDUCTED,
+    (EntryKind.HOLD, False): NoticeKind.POINTS_HELD,
+    (EntryKind.RELEASE, True): NoticeKind.POINTS_RELEASED,
+}
+
+
+def without_forgotten_offers(
+    offers: Mapping[str, OfferUse], programme: Programme, now: datetime
+) -> Mapping[str, OfferUse]:
+    """Return what the member did with offers, without those that ended so long ago that nothing can ask for them."""
+    horizon = now - timedelta(days=OFFERS_KEPT_DAYS)
+    known = programme.catalogue.offers
+    if all(key in known and not known[key].is_over(horizon) for key in offers):
+        return offers
+    return {key: use for key, use in offers.items() if key not in known or not known[key].is_over(horizon)}
+
+
+def _recovery(points: int) -> list[Explanation]:
+    """Return what is told of points that came back and made good what was written off."""
+    return [Explanation(REFUND_RULE, -points, applied=True, reason=Reason.RECOVERED)] if points else []
+
+
+class Draft:
+    """The next version of one member. Not shared, not kept: made, filled and closed within one decision.
+
+    `member` is the draft's own copy, changed in place, which `close()` hands on.
+    """
+
+    def __init__(self, member: Member, programme: Programme, now: datetime) -> None:
+        self.programme = programme
+        self.now = now
+        self.today = day_of(now, programme.zone)
+        self.entries: list[Entry] = []
+        self.qualified: dict[date, int] = {}
+        self.version = member.version + 1
+        self._before = member
+        self.member = working_copy(member)
+        self.notices: list[Notice] = []
+        self.orders: dict[str, Order] = {}
+        self.taken: Counter[CounterKey] = Counter()
+        self.codes: list[CodeMove] = []
+        for hold in [hold for hold in member.holds if hold.expires_at <= now]:
+            self.release(hold, lapsed=True)
+        self._expire_overdue()
+        # Without new points a tier changes only where its period is over, or where the programme changed.
+        is_over = member.standing.until is not None and member.standing.until <= now
+        if is_over or member.programme_version != programme.version:
+            self._restand()
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.entries) or self.member.standing != self._before.standing
+
+    def earn(self, event: Event, earned: Earned) -> CountedEvent:
+        """Credit what an event gave, count it, and return what is kept of it."""
+        day = day_of(event.occurred_at, self.programme.zone)
+        lot = LotKey(day, expiry_day(day, self.programme.expiry))
+        self._post(
+            EntryKind.EARN,
+            self._credit(earned.points, lot),
+            occurred_at=event.occurred_at,
+            channel=event.channel,
+            why=earned.why,
+            label="event",
+            params={"type": event.type},
+        )
+        self._qualify(day, earned.qualifying)
+        self._count(event.type, earned.capped)
+        self._expire_overdue()
+        self._restand(gained_on=day)
+        lines = len(event.purchase.lines) if event.purchase else 0
+        return CountedEvent(
+            event=event,
+            member=self.member.id,
+            version=self.version,
+            grants=tuple(earned.grants),
+            earned_on=lot.earned_on,
+            expires_on=lot.expires_on,
+            returned=(NOTHING,) * max(1, lines),
+        )
+
+    def reverse(self, event: Event, bought: CountedEvent, taken: TakenBack) -> None:
+        """Take back what a purchase gave: from its own lot first, then from the others, oldest first.
+
+        Points of it that have expired are gone already and are not asked for twice. What was spent follows the
+        programme's policy: the balance goes below zero, or the brand writes it off.
+        """
+        lot = LotKey(bought.earned_on, bought.expires_on)
+        gone = self._expired_of(lot, taken.points)
+        absorbed = sum(points for _, points in gone)
+        parts = spend(self.member.lots, taken.points - absorbed, first=lot)
+        short = taken.points - absorbed - sum(points for _, points in parts)
+        postings = [Posting(Account.ISSUED, taken.points)]
+        postings += [Posting(Account.EXPIRED, -points, key) for key, points in gone]
+        postings += [Posting(Account.AVAILABLE, -points, key) for key, points in parts]
+        written_off = self.programme.spent_points is SpentPoints.WRITE_OFF
+        postings.append(Posting(Account.WRITTEN_OFF if written_off else Account.AVAILABLE, -short))
+        why = [
+            Explanation(rule, -points, applied=bool(points), reason=Reason.TAKEN_BACK)
+            for rule, points in taken.by_rule.items()
+        ]
+        if absorbed:
+            why.append(Explanation(REFUND_RULE, absorbed, applied=True, reason=Reason.ALREADY_EXPIRED))
+        if short and written_off:
+            why.append(Explanation(REFUND_RULE, short, applied=True, reason=Reason.WRITTEN_OFF))
+        self._post(
+            EntryKind.REVERSE,
+            postings,
+            occurred_at=event.occurred_at,
+            channel=event.channel,
+            why=why,
+            label="event",
+            params={"type": event.type},
+        )
+        if written_off:
+            self._note_write_off(short)
+        self._qualify(bought.earned_on, -taken.qualifying)
+        self._count(event.type, self._uncapped(bought.earned_on, taken.by_rule))
+        self._restand()
+
+    def engage(self, event: Event) -> None:
+        """Count something the member did within the programme, and credit what rules give for it."""
+        earned = earn(event, self.member, self.programme)
+        if earned.why:
+            self.earn(event, earned)
+        else:
+            self._count(event.type, earned.capped)
+
+    def add_bonus(self, event: Event, bought: CountedEvent, grant: Grant, why: Explanation) -> None:
+        """Credit what an offer gives for a purchase that was counted before, into that purchase's own lot.
+
+        Of lines that came back meanwhile nothing is given: `grant` is what the whole purchase would have given.
+        """
+        points = grant.points - sum(
+            int(part * share) for part, share in zip(grant.by_line, bought.returned, strict=True)
+        )
+        lot = LotKey(bought.earned_on, bought.expires_on)
+        self._give(event, points, lot, replace(why, points=points), qualifying=grant.qualifying)
+
+    def give_bonus(self, event: Event, points: int, why: Explanation, *, qualifying: bool) -> None:
+        """Credit what an offer gives by itself, for no purchase."""
+        day = day_of(event.occurred_at, self.programme.zone)
+        self._give(event, points, LotKey(day, expiry_day(day, self.programme.expiry)), why, qualifying=qualifying)
+
+    def _give(self, event: Event, points: int, lot: LotKey, why: Explanation, *, qualifying: bool) -> None:
+        """Credit the points of an offer to a lot; `event` is what was done with the offer."""
+        self._post(
+            EntryKind.EARN,
+            self._credit(points, lot),
+            occurred_at=event.occurred_at,
+            channel=event.channel,
+            why=(why,),
+            label="offer",
+            params={"offer": str(event.attributes["offer"])},
+        )
+        self._qualify(lot.earned_on, points if qualifying else 0)
+        self._expire_overdue()
+        self._restand(gained_on=lot.earned_on)
+
+    def hold(self, hold: Hold, *, channel: Channel) -> None:
+        """Keep points for a checkout, oldest lots first; `hold.lots` is filled in."""
+        parts = spend(self.member.lots, hold.points)
+        postings = [Posting(Account.AVAILABLE, -points, lot) for lot, points in parts]
+        postings.append(Posting(Account.HELD, sum(points for _, points in parts)))
+        self._post(
+            EntryKind.HOLD,
+            postings,
+            occurred_at=self.now,
+            channel=channel,
+            why=(),
+            label="hold",
+            params={"reward": hold.reward} if hold.reward else {},
+        )
+        kept = replace(hold, lots=tuple(parts), version=self.version)
+        change(self.member, holds=(*self.member.holds, kept))
+        self.taken.update(hold.took)
+
+    def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
+        """Let a hold go: its points back to their lots, and what it took back to all.
+
+        With `keeps_supplies` the piece and the code go on to an order; with `pays` points that expired while they were
+        held are still there for one, until it is paid.
+        """
+        recovered = self._made_good(hold.points, since=hold.version)
+        self._post(
+            EntryKind.RELEASE,
+            self._restored(hold.lots, Account.HELD, recovered=recovered),
+            occurred_at=hold.expires_at if lapsed else self.now,
+            channel=Channel.SYSTEM,
+            why=_recovery(recovered),
+            label="release",
+            params={"reward": hold.reward} if hold.reward else {},
+        )
+        change(
+            self.member,
+            holds=tuple(kept for kept in self.member.holds if kept.id != hold.id),
+            lapsed=(*self.member.lapsed, hold.id)[-LAPSED_KEPT_MAX:] if lapsed else self.member.lapsed,
+        )
+        if not keeps_supplies:
+            self.taken.subtract(hold.took)
+            if hold.pool is not None and hold.code is not None:
+                self.codes.append(CodeMove(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
+        if not pays:
+            self._expire_overdue()
+
+    def burn(self, points: int, *, channel: Channel, reward: str) -> tuple[tuple[LotKey, int], ...]:
+        """Spend points on a reward, oldest lots first; return which lots gave how much."""
+        parts = spend(self.member.lots, points)
+        postings = [Posting(Account.AVAILABLE, -part, lot) for lot, part in parts]
+        postings.append(Posting(Account.REDEEMED, points))
+        self._post(
+            EntryKind.BURN,
+            postings,
+            occurred_at=self.now,
+            channel=channel,
+            why=(),
+            label="order",
+            params={"reward": reward},
+        )
+        self._expire_overdue()
+        return tuple(parts)
+
+    def unburn(
+        self, parts: Sequence[tuple[LotKey, int]], *, since: int, channel: Channel, reward: str, pays: bool = False
+    ) -> None:
+        """Give points back that were spent on a reward in version `since`, to the lots that they came from.
+
+        They make good first what was written off since: those points were spent on this very reward. A lot whose time
+        is over comes back for the programme's days of grace; where there are none, it still `pays` for what is
+        ordered instead.
+        """
+        recovered = self._made_good(sum(points for _, points in parts), since=since)
+        graced = tuple((self._graced(lot), points) for lot, points in parts)
+        self._post(
+            EntryKind.REVERSE,
+            self._restored(graced, Account.REDEEMED, recovered=recovered),
+            occurred_at=self.now,
+            channel=channel,
+            why=_recovery(recovered),
+            label="order_back",
+            params={"reward": reward},
+        )
+        if not pays:
+            self._expire_overdue()
+
+    def _note_write_off(self, points: int) -> None:
+        """Note points that were written off in this version, until orders and holds of before make them good."""
+        if not points:
+            return
+        kept = (*self.member.write_offs, (self.version, points))
+        if len(kept) > WRITE_OFFS_KEPT_MAX:
+            # In the member's favour: fewer orders are older than the older of the two.
+            (version, oldest), (_, older), *rest = kept
+            kept = ((version, oldest + older), *rest)
+        change(self.member, write_offs=kept)
+
+    def _made_good(self, points: int, *, since: int) -> int:
+        """Return how many of the points that come back make good what was written off after version `since`.
+
+        The oldest write-offs first: whoever spent points earlier could make good all that those who came later can.
+        """
+        rest = points
+        kept: list[tuple[int, int]] = []
+        for version, written_off in self.member.write_offs:
+            part = min(rest, written_off) if version > since else 0
+            rest -= part
+            if written_off > part:
+                kept.append((version, written_off - part))
+        change(self.member, write_offs=tuple(kept))
+        return points - rest
+
+    def _graced(self, lot: LotKey) -> LotKey:
+        if lot.expires_on is None or lot.expires_on >= self.today or not self.programme.grace_days:
+            return lot
+        return LotKey(lot.earned_on, self.today + timedelta(days=self.programme.grace_days))
+
+    def _restored(self, parts: Sequence[tuple[LotKey, int]], source: Account, *, recovered: int = 0) -> list[Posting]:
+        """Return the postings that bring points back from an account: write-offs and debts are made good first.
+
+        What makes them good is what would expire first.
+        """
+        total = sum(points for _, points in parts)
+        owed = min(total - recovered, self.member.debt)
+        postings = [
+            Posting(source, -total),
+            Posting(Account.WRITTEN_OFF, recovered),
+            Posting(Account.AVAILABLE, owed),
+        ]
+        gone = recovered + owed
+        for lot, points in sorted(parts, key=lambda part: spending_order(Lot(*part))):
+            kept = max(0, points - gone)
+            gone -= points - kept
+            postings.append(Posting(Account.AVAILABLE, kept, lot))
+        return postings
+
+    def set_offer(self, offer: str, use: OfferUse) -> None:
+        """Note what the member has done with an offer."""
+        change(self.member, offers={**self.member.offers, offer: use})
+
+    def bind(self, purchase: str, offer: str, cost: int) -> None:
+        """Note that an offer waits for a purchase that has not been told yet, and what it has cost its budget."""
+        waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
+        bound = {**self.member.bound, purchase: waiting}
+        change(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
+
+    def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
+        """Return the offers that waited for a purchase, each with what it has cost; they wait no more."""
+        bound = dict(self.member.bound)
+        offers = bound.pop(purchase, ())
+        change(self.member, bound=bound)
+        return offers
+
+    def count_order(self, key: str, span: str, orders: int) -> None:
+        """Count orders of a limited reward in a span of its limit; below zero where they came back."""
+        spans = dict(self.member.ordered.get(key, {}))
+        spans[span] = max(0, spans.get(span, 0) + orders)
+        kept = {name: spans[name] for name in sorted(spans)[-ORDER_SPANS_KEPT:] if spans[name]}
+        ordered = {**self.member.ordered, key: kept}
+        change(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
+
+    def notice(self, kind: NoticeKind, **params: str | int) -> None:
+        """Note something that happened, for the member to be told."""
+        self.notices.append(Notice(kind, params))
+
+    def _notice_entry(self, kind: EntryKind, points: int, params: Mapping[str, str | int]) -> None:
+        told = _NOTICE_OF.get((kind, points > 0)) if points else None
+        if told is not None:
+            self.notice(told, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
+
+    def _notice_standing(self) -> None:
+        if self.member.standing.tier == self._before.standing.tier:
+            return
+        before, after = (self.programme.tier(who.standing.tier) for who in (self._before, self.member))
+        if after.rank != before.rank:
+            risen = after.rank > before.rank
+            self.notice(NoticeKind.TIER_REACHED if risen else NoticeKind.TIER_LOST, tier=after.key)
+
+    def adjust(self, points: int) -> None:
+        """Give points, or take available ones away, oldest lots first."""
+        if points > 0:
+            postings = self._credit(points, LotKey(self.today, expiry_day(self.today, self.programme.expiry)))
+        else:
+            parts = spend(self.member.lots, -points)
+            postings = [Posting(Account.AVAILABLE, -part, key) for key, part in parts]
+            postings.append(Posting(Account.DEDUCTED, sum(part for _, part in parts)))
+        self._post(
+            EntryKind.ADJUST,
+            postings,
+            occurred_at=self.now,
+            channel=Channel.AGENT,
+            why=(),
+            label="adjust",
+            params={},
+        )
+
+    def close(
+        self,
+        cause: Cause,
+        *,
+        counted: CountedEvent | None = None,
+        amended: CountedEvent | None = None,
+        hold: Hold | None = None,
+    ) -> Decision:
+        """Return the decision: the next version, and the ledger's record of it chained to the one before."""
+        self._notice_standing()
+        record = Record(
+            member=self.member.id,
+            version=self.version,
+            recorded_at=self.now,
+            cause=cause,
+            entries=tuple(self.entries),
+            qualified=tuple(sorted((day, points) for day, points in self.qualified.items() if points)),
+            standing=self.member.standing,
+            previous_hash=self._before.head,
+            hash="",
+            notices=tuple(self.notices),
+        )
+        record = sealed(record)
+        member = self.member
+        change(
+            member,
+            version=self.version,
+            head=record.hash,
+            programme_version=self.programme.version,
+            lots=without_forgotten(self.member.lots, self.today),
+            qualifying=keep_days(self.programme, self.member.qualifying, now=self.now),
+            capped=without_old_spans(self.member.capped, self.programme),
+            offers=without_forgotten_offers(self.member.offers, self.programme, self.now),
+        )
+        return Decision(
+            member,
+            record,
+            counted,
+            amended,
+            orders=tuple(replace(order, version=self.version) for order in self.orders.values()),
+            taken={counter: pieces for counter, pieces in self.taken.items() if pieces},
+            codes=tuple(self.codes),
+            hold=hold,
+        )
+
+    def _credit(self, points: int, lot: LotKey) -> list[Posting]:
+        """Return the postings that give `points`: a debt is filled first, the rest goes into the lot."""
+        owed = min(points, self.member.debt)
+        return [
+            Posting(Account.ISSUED, -points),
+            Posting(Account.AVAILABLE, owed),
+            Posting(Account.AVAILABLE, points - owed, lot),
+        ]
+
+    def _expired_of(self, lot: LotKey, points: int) -> list[tuple[LotKey, int]]:
+        """Return how many of a purchase's points have expired already, and in which lots.
+
+        That is its own lot, and those that its points came back to from orders for some days of grace.
+        """
+        if lot.expires_on is None or lot.expires_on >= self.today:
+            return []
+        kept = [
+            kept
+            for kept in self.member.lots
+            if kept.key.earned_on == lot.earned_on and (kept.key.expires_on or date.max) >= lot.expires_on
+        ]
+        if kept:
+            parts: list[tuple[LotKey, int]] = []
+            for one in sorted(kept, key=lambda kept: (kept.key != lot, *spending_order(kept))):
+                part = min(points, one.expired)
+                parts.append((one.key, part))
+                points -= part
+            return parts
+        if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
+            return []
+        # So long ago that the lot is forgotten: in the member's favour, all that expired of forgotten lots may be it.
+        forgotten = self.member.balance(Account.EXPIRED) - sum(kept.expired for kept in self.member.lots)
+        return [(lot, min(points, max(0, forgotten)))]
+
+    def _post(
+        self,
+        kind: EntryKind,
+        postings: Iterable[Posting],
+        *,
+        occurred_at: datetime,
+        channel: Channel,
+        why: Iterable[Explanation],
+        label: str,
+        params: Mapping[str, str | int],
+    ) -> None:
+        """Append an entry and bring balances and lots to what it says."""
+        moved = tuple(posting for posting in postings if posting.points)
+        points = sum(posting.points for posting in moved if posting.account is Account.AVAILABLE)
+        balance = self.member.available + points
+        entry = Entry(kind, points, balance, occurred_at, channel, moved, tuple(why), label, params)
+        self.entries.append(entry)
+        balances = dict(self.member.balances)
+        lots = self.member.lots
+        self._notice_entry(kind, points, params)
+        for posting in moved:
+            balances[posting.account] = balances.get(posting.account, 0) + posting.points
+            if posting.lot is not None and posting.account is Account.AVAILABLE:
+                lots = with_points(lots, posting.lot, posting.points)
+            elif posting.lot is not None and (posting.points > 0 or lots.has(posting.lot)):
+                lots = with_points(lots, posting.lot, 0, expired=posting.points)
+        change(self.member, balances=balances, lots=lots)
+
+    def _expire_overdue(self) -> None:
+        first = self.member.lots.first_end()
+        if first is None or first >= self.today:
+            return
+        for lot in overdue(self.member.lots, self.today):
+            last_day = lot.key.expires_on or self.today
+            self._post(
+                EntryKind.EXPIRE,
+                (
+                    Posting(Account.AVAILABLE, -lot.points, lot.key),
+                    Posting(Account.EXPIRED, lot.points, lot.key),
+                ),
+                occurred_at=end_of(last_day, self.programme.zone),
+                channel=Channel.SYSTEM,
+                why=(),
+                label="expire",
+                params={"day": lot.key.earned_on.isoformat()},
+            )
+
+    def _qualify(self, day: date, points: int) -> None:
+        self.qualified[day] = self.qualified.get(day, 0) + points
+        days = self.member.qualifying
+        if points < 0 and day not in days and LIFETIME_BUCKET in days:
+            day = LIFETIME_BUCKET  # what a refund takes back of a day that was added to the sum of the old ones
+        change(self.member, qualifying=days.with_points(day, points))
+
+    def _count(self, event_type: str, capped: Mapping[str, Mapping[str, int]]) -> None:
+        counted = dict(self.member.counted)
+        counted[event_type] = counted.get(event_type, 0) + 1
+        change(self.member, counted=counted, capped=capped)
+
+    def _uncapped(self, day: date, by_rule: Mapping[str, int]) -> dict[str, dict[str, int]]:
+        """Return what capped rules gave once a refund has made room again in the purchase's own spans."""
+        capped = {key: dict(spans) for key, spans in self.member.capped.items()}
+        for key, points in by_rule.items():
+            rule = self.programme.rule(key)
+            if rule is not None and rule.cap is not None and key in capped:
+                span = cap_span(day, rule.cap.period)
+                capped[key][span] = max(0, capped[key].get(span, 0) - points)
+        return capped
+
+    def _restand(self, *, gained_on: date | None = None) -> None:
+        """Find the tier anew; `gained_on` is the day that got points, where nothing else changed since it was found."""
+        member, days = self.member, self.member.qualifying
+        last = days.last()
+        find = restand_after_gain if gained_on is not None and (last is None or gained_on >= last) else restand
+        standing = find(self.programme, member.standing, days, enrolled_at=member.enrolled_at, now=self.now)
+        change(member, standing=standing)

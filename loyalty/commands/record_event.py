@@ -1,0 +1,139 @@
+"""Recording events: a purchase, a refund, or any other engaging event is counted."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from fractions import Fraction
+
+from loyalty.commands.allocation import needs_of_rewards
+from loyalty.commands.decision_builder import BALANCE_MAX, Draft
+from loyalty.commands.offer import act_in_earning, give_back_uses, needs_of_offers
+from loyalty.commands.place_order import grant_instantly
+from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.decision import Decision
+from loyalty.model.event import CLOCK_SKEW_MAX, OWN_EVENT_TYPES, PURCHASE, REFUND, CountedEvent, Event
+from loyalty.model.facts import NO_NEEDS, Facts, Needs, joined
+from loyalty.model.ledger import Cause
+from loyalty.model.member import Member
+from loyalty.model.offer import purchase_ref
+from loyalty.model.programme import Programme
+from loyalty.rules.earning import earn
+from loyalty.rules.refund import take_back
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class RecordEvent:
+    """Count an event. For a refund, `bought` is the purchase that it takes back, None where there is no such."""
+
+    event: Event
+    cause: Cause
+    bought: CountedEvent | None = None
+
+
+def needs_of_event(command: RecordEvent, member: Member | None, programme: Programme) -> Needs:
+    """Return what counting an event may depend on: the offers bound to the purchase and the instant rewards."""
+    event, catalogue = command.event, programme.catalogue
+    if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.bound)):
+        return NO_NEEDS
+    bound = member.bound.get(purchase_ref(event.sender, event.key), ()) if member is not None else ()
+    instants = tuple(instant.reward for instant in catalogue.instant_rewards)
+    lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
+    offers = needs_of_offers([offer for offer, _ in bound], programme)
+    return joined([offers, needs_of_rewards(instants, programme), lists])
+
+
+def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
+    """Return what is wrong with an event on its own, whoever it is for."""
+    event_type = programme.event_types.get(event.type)
+    if event_type is None or event.type in OWN_EVENT_TYPES:
+        known = ", ".join(sorted(key for key in programme.event_types if key not in OWN_EVENT_TYPES))
+        return Refusal(RefusalCode.INVALID, "event_type_unknown", ("type",), {"type": event.type, "known": known})
+    if event.occurred_at > now + CLOCK_SKEW_MAX:
+        return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
+    if event.type == REFUND:
+        if event.refund_of is None:
+            return Refusal(RefusalCode.INVALID, "refund_of_missing", ("refundOf",))
+    elif event.refund_of is not None:
+        return Refusal(RefusalCode.INVALID, "refund_of_unexpected", ("refundOf",))
+    if event_type.attributes is not None:
+        fault = event_type.attributes.fault(event.attributes)
+        if fault:
+            return Refusal(RefusalCode.INVALID, "attributes_invalid", ("attributes",), {"fault": fault})
+    return _check_purchase(event, programme)
+
+
+def _currency_mismatch(currency: str, expected: str) -> Refusal:
+    params = {"currency": currency, "expected": expected}
+    return Refusal(RefusalCode.INVALID, "currency_mismatch", ("purchase", "currency"), params)
+
+
+def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
+    purchase = event.purchase
+    if purchase is None:
+        if event.type == PURCHASE:
+            return Refusal(RefusalCode.INVALID, "purchase_missing", ("purchase",))
+        return None
+    if event.type not in {PURCHASE, REFUND}:
+        return Refusal(RefusalCode.INVALID, "purchase_unexpected", ("purchase",), {"type": event.type})
+    if event.type == PURCHASE and purchase.currency != programme.currency:
+        return _currency_mismatch(purchase.currency, programme.currency)
+    if purchase.total < 0:
+        return Refusal(RefusalCode.INVALID, "total_negative", ("purchase", "total"))
+    for index, line in enumerate(purchase.lines):
+        if line.quantity < 0:
+            path = ("purchase", "lines", str(index), "quantity")
+            return Refusal(RefusalCode.INVALID, "quantity_negative", path)
+    return None
+
+
+def record_event(
+    command: RecordEvent, member: Member, programme: Programme, now: datetime, facts: Facts
+) -> Decision | Refusal:
+    """Return the decision to count an event."""
+    event = command.event
+    refusal = _check_event(event, programme, now)
+    if refusal is not None:
+        return refusal
+    draft = Draft(member, programme, now)
+    if event.type == REFUND:
+        return _refund(command, draft)
+    earned = earn(event, draft.member, programme)
+    used: tuple[tuple[str, int], ...] = ()
+    if event.type == PURCHASE:
+        used = act_in_earning(event, earned, draft, facts)
+        earned.why = [*earned.why, *grant_instantly(event, draft, facts, command.cause)]
+    if draft.member.lifetime + earned.points > BALANCE_MAX:
+        return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
+    counted = draft.earn(event, earned)
+    if used:
+        counted = replace(counted, offers=used)
+    return draft.close(command.cause, counted=counted)
+
+
+def _refund(command: RecordEvent, draft: Draft) -> Decision | Refusal:
+    event, bought = command.event, command.bought
+    if bought is None or bought.member != draft.member.id or bought.event.type != PURCHASE:
+        return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
+    if event.occurred_at < bought.event.occurred_at:
+        return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
+    sold, back = bought.event.purchase, event.purchase
+    if sold is not None and back is not None and back.currency != sold.currency:
+        # Not the programme's: it may count in another currency by now.
+        return _currency_mismatch(back.currency, sold.currency)
+    taken = take_back(bought, event.purchase)
+    if isinstance(taken, Refusal):
+        return taken
+    draft.reverse(event, bought, taken)
+    if all(share == 1 for share in taken.returned):
+        give_back_uses(bought, draft)
+    counted = CountedEvent(
+        event=event,
+        member=draft.member.id,
+        version=draft.version,
+        grants=(),
+        earned_on=bought.earned_on,
+        expires_on=bought.expires_on,
+        returned=(Fraction(1),),
+    )
+    return draft.close(command.cause, counted=counted, amended=replace(bought, returned=taken.returned))

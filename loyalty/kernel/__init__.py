@@ -1,0 +1,1 @@
+"""The kernel: calendar, text, digests and refusals, which know nothing of members."""

@@ -1,0 +1,217 @@
+"""The catalogue: a programme's offers, rewards and contents, found by key and by code, and ranked.
+
+It is kept in memory and changed in place as its documents change; decisions read it and never change it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from loyalty.kernel.calendar import day_of, end_of, start_of
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import spans_of_day
+from loyalty.model.offer import CodeKind, Offer
+from loyalty.model.offer_index import WEIGHT, OfferIndex
+from loyalty.model.reward import InstantReward, Reward
+
+EDGES_ITEMS_MAX = 5_000
+
+
+def normal_code(text: str) -> str:
+    """Return the one form of a code that people type: upper case, no spaces."""
+    return "".join(text.split()).upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A text for a place of an app, a website or a screen. `version` grows with each change; 0 in a programme file."""
+
+    key: str
+    title: Text
+    body: Text
+    image: str | None = None
+    version: int = 0
+
+
+class Catalogue:
+    """What a programme offers. `version` grows with every change, so that what was worked out from it can be kept."""
+
+    def __init__(
+        self,
+        offers: Iterable[Offer] = (),
+        rewards: Iterable[Reward] = (),
+        contents: Iterable[Content] = (),
+        instant_rewards: Iterable[InstantReward] = (),
+    ) -> None:
+        self._offers: dict[str, Offer] = {}
+        self._rewards = {reward.key: reward for reward in rewards}
+        self._contents = {content.key: content for content in contents}
+        self._by_code: dict[str, str] = {}
+        self._index: OfferIndex | None = None
+        self._listed: set[str] = set()
+        self._limited_offers: dict[str, Offer] = {}
+        self._limits: tuple[tuple[Reward, ...], tuple[str, ...], bool] | None = None
+        self._reward_scores: tuple[tuple[str, Reward, int, bool], ...] | None = None
+        self._edges: tuple[int, date, ZoneInfo, list[datetime]] | None = None
+        self.instant_rewards = tuple(instant_rewards)
+        self.version = 0
+        for offer in offers:
+            self.put_offer(offer)
+        # What the programme file says itself; the rest comes and goes without a release.
+        self.own_offers = frozenset(self._offers)
+        self.own_rewards = frozenset(self._rewards)
+        self.own_contents = frozenset(self._contents)
+
+    @property
+    def offers(self) -> Mapping[str, Offer]:
+        """All offers by key, whether they are on or not."""
+        return self._offers
+
+    @property
+    def rewards(self) -> Mapping[str, Reward]:
+        """All rewards by key."""
+        return self._rewards
+
+    @property
+    def contents(self) -> Mapping[str, Content]:
+        """All contents by key."""
+        return self._contents
+
+    @property
+    def has_lists(self) -> bool:
+        """Whether anything is for members of a list, so that it matters who is on one."""
+        return bool(self._listed) or self._limited()[2]
+
+    @property
+    def limited_offers(self) -> Mapping[str, Offer]:
+        """The offers that all members together can use up, by key."""
+        return self._limited_offers
+
+    @property
+    def stocked(self) -> tuple[Reward, ...]:
+        """The rewards of which there are so many pieces."""
+        return self._limited()[0]
+
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """The pools of codes that rewards are filled from, each once."""
+        return self._limited()[1]
+
+    def _limited(self) -> tuple[tuple[Reward, ...], tuple[str, ...], bool]:
+        if self._limits is None:
+            rewards = self._rewards.values()
+            pools = dict.fromkeys(reward.pool for reward in rewards if reward.pool is not None)
+            stocked = tuple(reward for reward in rewards if reward.stock is not None)
+            self._limits = stocked, tuple(pools), any(reward.audience.lists for reward in rewards)
+        return self._limits
+
+    def reward_scores(self) -> tuple[tuple[str, Reward, int, bool], ...]:
+        """Return each reward with its key, its weight's part of scores, and whether only its price is to be met."""
+        if self._reward_scores is None:
+            self._reward_scores = tuple(
+                (key, reward, WEIGHT * reward.weight, reward.is_plain) for key, reward in self._rewards.items()
+            )
+        return self._reward_scores
+
+    def next_edge(self, now: datetime, zone: ZoneInfo) -> datetime:
+        """Return the first moment after `now` at which time alone may put something on or take it off.
+
+        It is the end of the day at the latest, for windows go by days; `now` itself where there is too much to look at.
+        """
+        if len(self._offers) + len(self._rewards) > EDGES_ITEMS_MAX:
+            return now
+        day = day_of(now, zone)
+        if self._edges is None or self._edges[:3] != (self.version, day, zone):
+            self._edges = (self.version, day, zone, sorted(self._edges_of(day, zone)))
+        edges = self._edges[3]
+        return edges[bisect_right(edges, now)]
+
+    def _edges_of(self, day: date, zone: ZoneInfo) -> set[datetime]:
+        first, last = start_of(day, zone), end_of(day, zone)
+        found = {last}
+        for offer in self._offers.values():
+            found.update(moment for moment in (offer.starts_at, offer.ends_at) if moment is not None)
+        windows = {offer.window for offer in self._offers.values()}
+        windows |= {reward.window for reward in self._rewards.values()}
+        for window in windows:
+            if window is not None and window.hours is not None:
+                found.update(moment for span in spans_of_day(window, day, zone) for moment in span)
+        return {moment for moment in found if first < moment <= last}
+
+    def offer_by_code(self, code: str) -> Offer | None:
+        """Return the offer of a code that all members share."""
+        key = self._by_code.get(normal_code(code))
+        return self._offers[key] if key is not None else None
+
+    def offers_by_prefix(self, prefix: str) -> Iterator[Offer]:
+        """Tell the offers whose members' codes begin with `prefix`."""
+        key = self._by_code.get(f"{normal_code(prefix)}-")
+        if key is not None:
+            yield self._offers[key]
+
+    def offer_index(self, day: date, zone: ZoneInfo) -> OfferIndex:
+        """Return the offers of a day as ranking wants them: kept, and made anew when another day is asked for."""
+        if self._index is None or (self._index.day, self._index.zone) != (day, zone):
+            self._index = OfferIndex(self._offers.values(), day, zone)
+        return self._index
+
+    def put_offer(self, offer: Offer) -> None:
+        """Add an offer, or take it in place of the one with its key."""
+        self.drop_offer(offer.key)
+        self._offers[offer.key] = offer
+        if offer.audience.lists:
+            self._listed.add(offer.key)
+        if offer.is_limited:
+            self._limited_offers[offer.key] = offer
+        name = code_name(offer)
+        if name is not None:
+            self._by_code[name] = offer.key
+        if self._index is not None:
+            self._index.put(offer)
+        self.version += 1
+
+    def drop_offer(self, key: str) -> None:
+        """Take an offer away, if it is there."""
+        offer = self._offers.pop(key, None)
+        self._listed.discard(key)
+        self._limited_offers.pop(key, None)
+        if offer is None:
+            return
+        name = code_name(offer)
+        if name is not None and self._by_code.get(name) == key:
+            del self._by_code[name]
+        if self._index is not None:
+            self._index.drop(offer)
+        self.version += 1
+
+    def put_reward(self, reward: Reward) -> None:
+        """Add a reward, or take it in place of the one with its key."""
+        self._rewards[reward.key] = reward
+        self._limits = self._reward_scores = None
+        self.version += 1
+
+    def drop_reward(self, key: str) -> None:
+        """Take a reward away, if it is there."""
+        if self._rewards.pop(key, None) is not None:
+            self._limits = self._reward_scores = None
+            self.version += 1
+
+    def put_content(self, content: Content) -> None:
+        """Add a content, or take it in place of the one with its key."""
+        self._contents[content.key] = content
+        self.version += 1
+
+    def drop_content(self, key: str) -> None:
+        """Take a content away, if it is there."""
+        if self._contents.pop(key, None) is not None:
+            self.version += 1
+
+
+def code_name(offer: Offer) -> str | None:
+    """Return the name an offer's code is found by: the code itself, or the prefix of members' codes and a dash."""
+    if offer.code is None or offer.code.kind is CodeKind.POOL:
+        return None
+    text = normal_code(offer.code.text)
+    return f"{text}-" if offer.code.kind is CodeKind.MEMBER else text

@@ -1,0 +1,53 @@
+"""Why a rule gave points, or gave none: values here, words on the schema floor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from loyalty.kernel.fast_dataclass import quick
+
+
+class Reason(StrEnum):
+    """What decided over one rule for one event."""
+
+    GIVEN = "given"
+    CAPPED = "capped"
+    CAP_REACHED = "cap_reached"
+    CONDITION = "condition"
+    CHANNEL = "channel"
+    STORE = "store"
+    PARTNER = "partner"
+    TIER = "tier"
+    WINDOW = "window"
+    WEEKDAY = "weekday"
+    HOURS = "hours"
+    NOTHING_DUE = "nothing_due"
+    EXCLUDED = "excluded"
+    OUTDONE = "outdone"
+    TOO_LATE = "too_late"
+    FAULT = "fault"
+    TAKEN_BACK = "taken_back"
+    WRITTEN_OFF = "written_off"
+    ALREADY_EXPIRED = "already_expired"
+    RECOVERED = "recovered"
+    GRANTED = "granted"
+    BELOW_MINIMUM = "below_minimum"
+    AUDIENCE = "audience"
+    LIMIT = "limit"
+    OUT_OF_STOCK = "out_of_stock"
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What one rule gave for one event, and why.
+
+    `rule` is the rule's key in the programme file; `points` is signed and 0 where the rule did not apply;
+    `params` fill the sentence of `reason`.
+    """
+
+    rule: str
+    points: int
+    applied: bool
+    reason: Reason
+    params: Mapping[str, str | int] = field(default_factory=dict)

@@ -1,0 +1,224 @@
+"""Offers: what a member may use, when, how often, and where each one stands for a member."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import Window, is_open
+from loyalty.model.expression import Expression
+from loyalty.model.supply import CounterKey, Supply
+
+PURCHASES_KEPT_MAX = 50
+
+
+class OfferKind(StrEnum):
+    """The public API's kinds of offers."""
+
+    PERCENT_OFF = "PERCENT_OFF"
+    AMOUNT_OFF = "AMOUNT_OFF"
+    FREE_DELIVERY = "FREE_DELIVERY"
+    MULTIPLIER = "MULTIPLIER"
+    BONUS_POINTS = "BONUS_POINTS"
+    GIFT = "GIFT"
+    EARLY_ACCESS = "EARLY_ACCESS"
+    INVITATION = "INVITATION"
+    SERVICE = "SERVICE"
+
+
+EARNING_KINDS = frozenset({OfferKind.MULTIPLIER, OfferKind.BONUS_POINTS})
+
+
+class OfferState(StrEnum):
+    """Where an offer stands for one member."""
+
+    AVAILABLE = "AVAILABLE"
+    ACTIVATED = "ACTIVATED"
+    REDEEMED = "REDEEMED"
+    EXPIRED = "EXPIRED"
+
+
+class CodeKind(StrEnum):
+    """Whose a code is: one for all, one for each member (made from the member's number), or one of a loaded pool."""
+
+    SHARED = "shared"
+    MEMBER = "member"
+    POOL = "pool"
+
+
+@dataclass(frozen=True, slots=True)
+class OfferCode:
+    """How an offer is scanned: `text` is the shared code, the prefix of members' codes, or the name of the pool."""
+
+    kind: CodeKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom something is for. Of each kind that is named, one has to fit; nothing named means everybody."""
+
+    tiers: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+
+    def fits(self, shopper: "Shopper") -> bool:
+        """Say whether a shopper belongs to it."""
+        return (
+            (not self.tiers or shopper.tier in self.tiers)
+            and (not self.segments or any(shopper.in_segment(key) for key in self.segments))
+            and (not self.lists or not self.lists.isdisjoint(shopper.lists))
+        )
+
+
+class Shopper(Protocol):
+    """A member as audiences see it."""
+
+    @property
+    def tier(self) -> str:
+        """The key of the member's tier."""
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The lists that the member is on."""
+
+    def in_segment(self, key: str) -> bool:
+        """Say whether the member is in a segment now."""
+
+
+EVERYBODY = Audience()
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One offer. It can be used from `starts_at` until `ends_at` (None: without end), within its `window`.
+
+    `uses_per_member`, `uses_in_all` and `budget` are None where there is no limit; a budget is in points for the kinds
+    that earn, else in hundredths of the currency's unit. Its worth is `percent` (of the purchase; `maximum` is the most
+    money that this takes off), `amount` (money), `factor` (of the purchase's points), `points`, or the `reward` that a
+    GIFT gives. `topics` are what it is about: `category:COFFEE`, `brand:Private`; `weight` moves it up (or down) in
+    everybody's order.
+    """
+
+    key: str
+    kind: OfferKind
+    title: Text
+    description: Text
+    terms: Text
+    starts_at: datetime
+    ends_at: datetime | None = None
+    image: str | None = None
+    window: Window | None = None
+    channels: frozenset[Channel] = frozenset()
+    stores: frozenset[str] = frozenset()
+    partners: frozenset[str] = frozenset()
+    audience: Audience = EVERYBODY
+    needs_activation: bool = False
+    uses_per_member: int | None = 1
+    uses_in_all: int | None = None
+    budget: int | None = None
+    returnable: bool = False
+    code: OfferCode | None = None
+    percent: Decimal | None = None
+    maximum: Decimal | None = None
+    amount: Decimal | None = None
+    factor: Decimal | None = None
+    points: int | None = None
+    reward: str | None = None
+    qualifying: bool = False
+    topics: frozenset[str] = frozenset()
+    weight: int = 0
+
+    @property
+    def uses_counter(self) -> CounterKey:
+        """The counter of its uses by all members."""
+        return CounterKey(Supply.USES, self.key)
+
+    @property
+    def budget_counter(self) -> CounterKey:
+        """The counter of what it has cost."""
+        return CounterKey(Supply.BUDGET, self.key)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether all members together can use it up."""
+        return self.uses_in_all is not None or self.budget is not None
+
+    def counters(self) -> frozenset[CounterKey]:
+        """Return the counters that limit it."""
+        limited = {self.uses_counter: self.uses_in_all, self.budget_counter: self.budget}
+        return frozenset(counter for counter, most in limited.items() if most is not None)
+
+    def is_over(self, now: datetime) -> bool:
+        """Say whether it has ended."""
+        return self.ends_at is not None and self.ends_at <= now
+
+    def is_on(self, now: datetime, zone: ZoneInfo) -> bool:
+        """Say whether it can be used at this moment, as far as time is concerned."""
+        if now < self.starts_at or self.is_over(now):
+            return False
+        return self.window is None or is_open(self.window, now, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class OfferUse:
+    """What one member has done with one offer.
+
+    `purchases` are the purchases it was used for, newest last (the newest PURCHASES_KEPT_MAX); `code` the pool's code
+    that this member was given.
+    """
+
+    activated_at: datetime | None = None
+    code: str | None = None
+    uses: int = 0
+    redeemed_at: datetime | None = None
+    seen: int = 0
+    refused_at: datetime | None = None
+    purchases: tuple[str, ...] = ()
+
+    def used(self, at: datetime, purchase: str | None) -> "OfferUse":
+        """Return the state after one more use."""
+        added = (purchase,) if purchase is not None else ()
+        kept = (*self.purchases, *added)[-PURCHASES_KEPT_MAX:]
+        return replace(self, uses=self.uses + 1, redeemed_at=at, purchases=kept)
+
+    def given_back(self, purchase: str) -> "OfferUse":
+        """Return the state after the purchase of one use was refunded."""
+        kept = tuple(item for item in self.purchases if item != purchase)
+        return replace(self, uses=max(0, self.uses - 1), purchases=kept)
+
+
+UNTOUCHED = OfferUse()
+
+
+def purchase_ref(sender: str, key: str) -> str:
+    """Return the one name of a purchase: its key is unique for its sender alone."""
+    return f"{quote(sender, safe='')}/{quote(key, safe='')}"
+
+
+def uses_left(offer: Offer, use: OfferUse) -> int | None:
+    """Return how often a member may still use an offer; None where there is no limit."""
+    return None if offer.uses_per_member is None else max(0, offer.uses_per_member - use.uses)
+
+
+def state_of(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
+    """Return where an offer stands for a member."""
+    if uses_left(offer, use) == 0:
+        return OfferState.REDEEMED
+    if offer.is_over(now):
+        return OfferState.EXPIRED
+    return OfferState.ACTIVATED if use.activated_at is not None else OfferState.AVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A named group of members: whoever its condition (CEL over `member`) holds for."""
+
+    key: str
+    name: Text
+    condition: Expression

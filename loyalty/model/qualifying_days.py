@@ -1,0 +1,107 @@
+"""Points by day, packed: a member has hundreds of such days, and an event changes one of them."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from datetime import date
+from itertools import pairwise
+from struct import Struct
+
+from loyalty.kernel.calendar import day_from
+
+_CELLS = 2
+_ROW = Struct(f"={_CELLS}q")
+
+
+class Days(Mapping[date, int]):
+    """Points by day, in order of days; never changed, equal to any mapping of the same days.
+
+    `packed` is two whole numbers of 64 bits for each day, in the machine's own byte order: its ordinal, its points.
+    """
+
+    __slots__ = ("_cells", "packed")
+
+    def __init__(self, packed: bytes = b"") -> None:
+        if len(packed) % _ROW.size:
+            raise ValueError(f"packed days of {len(packed)} bytes: each takes {_ROW.size}")
+        self.packed = packed
+        self._cells = memoryview(packed).cast("q")
+
+    @classmethod
+    def of(cls, days: Mapping[date, int]) -> "Days":
+        """Return the points of some days, without those that have none."""
+        if isinstance(days, Days):
+            return days
+        rows = sorted((day.toordinal(), points) for day, points in days.items() if points)
+        return cls(b"".join(_ROW.pack(*row) for row in rows))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the days are in order, and are days: what others have packed may be otherwise."""
+        try:
+            self.rows()
+        except (ValueError, OverflowError):
+            return False
+        return all(one < following for one, following in pairwise(self._cells[::_CELLS]))
+
+    def __len__(self) -> int:
+        return len(self._cells) // _CELLS
+
+    def __iter__(self) -> Iterator[date]:
+        return map(day_from, self._cells[::_CELLS])
+
+    def __getitem__(self, day: date) -> int:
+        place = self._place(day) * _CELLS
+        if place >= len(self._cells) or self._cells[place] != day.toordinal():
+            raise KeyError(day)
+        return self._cells[place + 1]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Days):
+            return self.packed == other.packed
+        return dict(self.rows()) == other if isinstance(other, Mapping) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.packed)
+
+    def __repr__(self) -> str:
+        return f"Days.of({dict(self.rows())!r})"
+
+    def rows(self) -> list[tuple[date, int]]:
+        """Return the days with their points, in order."""
+        return [(day_from(day), points) for day, points in _ROW.iter_unpack(self.packed)]
+
+    def _place(self, day: date) -> int:
+        """Return the place of the first day that is not before `day`."""
+        return bisect_left(self._cells[::_CELLS], day.toordinal())
+
+    def total(self, first: date | None = None, end: date | None = None) -> int:
+        """Return the points of the days in [first, end), or of all before or after where one is None."""
+        start = _CELLS * self._place(first) if first is not None else 0
+        stop = _CELLS * self._place(end) if end is not None else len(self._cells)
+        return sum(self._cells[start + 1 : stop : _CELLS])
+
+    def last(self) -> date | None:
+        """Return the last of the days; None where there are none."""
+        return day_from(self._cells[-_CELLS]) if self._cells else None
+
+    def before(self, day: date) -> date | None:
+        """Return the last of the days before `day`; None where there are none."""
+        place = self._place(day)
+        return day_from(self._cells[(place - 1) * _CELLS]) if place else None
+
+    def since(self, first: date) -> "Days":
+        """Return the days from `first` on."""
+        place = self._place(first)
+        return Days(self.packed[place * _ROW.size :]) if place else self
+
+    def with_points(self, day: date, points: int) -> "Days":
+        """Return the days with so many points more (or fewer) on one; a day that has none left is gone."""
+        cells, ordinal = self._cells, day.toordinal()
+        place = end = self._place(day)
+        if place * _CELLS < len(cells) and cells[place * _CELLS] == ordinal:
+            points, end = points + cells[place * _CELLS + 1], place + 1
+        row = _ROW.pack(ordinal, points) if points > 0 else b""
+        return Days(self.packed[: place * _ROW.size] + row + self.packed[end * _ROW.size :])
+
+
+NO_DAYS = Days()

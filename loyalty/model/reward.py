@@ -1,0 +1,154 @@
+"""Rewards: what points buy, for whom, when, how often; and the calendar of those that are appointments."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from loyalty.kernel.calendar import cap_span, day_of
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import Window, at_clock
+from loyalty.model.offer import EVERYBODY, Audience
+from loyalty.model.supply import CounterKey, Supply
+
+RELATIVE = "/relative"
+
+
+class RewardKind(StrEnum):
+    """The public API's kinds of rewards."""
+
+    PHYSICAL = "PHYSICAL"
+    DIGITAL_CODE = "DIGITAL_CODE"
+    DISCOUNT = "DISCOUNT"
+    SERVICE = "SERVICE"
+    DONATION = "DONATION"
+    PARTNER = "PARTNER"
+
+
+# Nothing is sent or done after these are ordered: the order is fulfilled as it is placed.
+FULFILLED_AT_ONCE = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.DONATION})
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many orders of one member in each period, in the brand's zone."""
+
+    orders: int
+    period: CapPeriod
+
+
+@dataclass(frozen=True, slots=True)
+class Appointments:
+    """When a service can be had: every so many minutes within opening hours, so many members at a time.
+
+    Hours are of the brand's clocks: [start, end), an appointment ends within them. A time that a change of clocks
+    skips is no appointment. They can be booked from now until `days_ahead` days from now.
+    """
+
+    weekdays: frozenset[int]
+    hours: tuple[time, time]
+    minutes: int
+    capacity: int
+    days_ahead: int
+
+    def on_day(self, day: date, zone: ZoneInfo) -> Iterator[datetime]:
+        """Tell every appointment of a day, in UTC, in order."""
+        if self.weekdays and day.isoweekday() not in self.weekdays:
+            return
+        start, end = (clock.hour * 60 + clock.minute for clock in self.hours)
+        for minute in range(start, end - self.minutes + 1, self.minutes):
+            clock = time(minute // 60, minute % 60)
+            at = at_clock(day, clock, zone)
+            if at.astimezone(zone).time() == clock:
+                yield at
+
+    def upcoming(self, now: datetime, zone: ZoneInfo) -> Iterator[datetime]:
+        """Tell every appointment that can be booked now, the next one first."""
+        today = day_of(now, zone)
+        for ahead in range(self.days_ahead + 1):
+            yield from (at for at in self.on_day(today + timedelta(days=ahead), zone) if at > now)
+
+    def offers(self, at: datetime, now: datetime, zone: ZoneInfo) -> bool:
+        """Say whether a moment is an appointment that can be booked now."""
+        day = day_of(at, zone)
+        if at <= now or day > day_of(now, zone) + timedelta(days=self.days_ahead):
+            return False
+        return at in self.on_day(day, zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """One reward. `points` is what one piece costs.
+
+    `stock` is how many pieces there ever were, those already given included (None: no limit); `pool` the pool of codes
+    that orders are filled from. `topics` and `weight` rank it as they do offers.
+    """
+
+    key: str
+    kind: RewardKind
+    title: Text
+    description: Text
+    category: str
+    points: int
+    image: str | None = None
+    partner: str | None = None
+    stock: int | None = None
+    pool: str | None = None
+    audience: Audience = EVERYBODY
+    channels: frozenset[Channel] = frozenset()
+    window: Window | None = None
+    limit: Limit | None = None
+    appointments: Appointments | None = None
+    topics: frozenset[str] = frozenset()
+    weight: int = 0
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is seen at once that nothing but its price can keep a member from it."""
+        return (
+            self.stock is None
+            and self.pool is None
+            and self.window is None
+            and self.limit is None
+            and not self.channels
+            and self.audience is EVERYBODY
+        )
+
+    @property
+    def stock_counter(self) -> CounterKey:
+        """The counter of the pieces that were taken."""
+        return CounterKey(Supply.STOCK, self.key)
+
+    def slot_counter(self, at: datetime) -> CounterKey:
+        """Return the counter of the places taken at one appointment."""
+        return CounterKey(Supply.SLOT, self.key, at)
+
+    def limit_key(self, *, for_relative: bool) -> str:
+        """Return the name under which orders count against the limit: a relative's are counted apart."""
+        return f"{self.key}{RELATIVE}" if for_relative else self.key
+
+    def limit_span(self, now: datetime, zone: ZoneInfo) -> str:
+        """Return the span of the limit that `now` is in; empty where there is no limit."""
+        return cap_span(day_of(now, zone), self.limit.period) if self.limit is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class InstantReward:
+    """A reward that a purchase of at least `minimum` is given on the spot, at no points.
+
+    At most `limit` for one member; `channels` and `stores` where it is given (none named: everywhere).
+    """
+
+    key: str
+    name: Text
+    reward: str
+    minimum: Decimal
+    limit: Limit | None = None
+    window: Window | None = None
+    audience: Audience = EVERYBODY
+    channels: frozenset[Channel] = frozenset()
+    stores: frozenset[str] = frozenset()

@@ -1,0 +1,240 @@
+"""Time travel over the ledger: a member one version ago, and the proof that a snapshot is its ledger's sum."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from loyalty.kernel.calendar import cap_span, day_of
+from loyalty.kernel.period import CapPeriod
+from loyalty.model.explanation import Reason
+from loyalty.model.ledger import Account, Entry, EntryKind, LotKey, Record, Standing, record_hash
+from loyalty.model.lot import Lot, Lots
+from loyalty.model.member import Member
+from loyalty.model.qualifying_days import Days
+from loyalty.rules.earning import CAPPED_DAYS_KEPT
+from loyalty.rules.tier import LIFETIME_BUCKET
+
+
+def rewind(member: Member, record: Record, before: Standing) -> Member:
+    """Return `member`, which stands at the version of `record`, as it stood before it.
+
+    `before` is the standing of the record that precedes (records carry their own). Exact in version, balances and
+    lots. The profile is the present one: the ledger keeps no personal data. Qualifying days that are forgotten since
+    stay so.
+    """
+    balances = dict(member.balances)
+    points = {lot.key: lot.points for lot in member.lots}
+    expired = {lot.key: lot.expired for lot in member.lots}
+    for entry in record.entries:
+        for posting in entry.postings:
+            balances[posting.account] = balances.get(posting.account, 0) - posting.points
+            if posting.lot is None:
+                continue
+            if posting.account is Account.AVAILABLE:
+                points[posting.lot] = points.get(posting.lot, 0) - posting.points
+            elif posting.account is Account.EXPIRED:
+                expired[posting.lot] = max(0, expired.get(posting.lot, 0) - posting.points)
+    lots = [Lot(key, points.get(key, 0), expired.get(key, 0)) for key in points.keys() | expired.keys()]
+    qualifying = dict(member.qualifying)
+    for day, gained in record.qualified:
+        qualifying[day] = max(0, qualifying.get(day, 0) - gained)
+    return replace(
+        member,
+        version=record.version - 1,
+        head=record.previous_hash,
+        standing=before,
+        balances=balances,
+        lots=Lots.of(lot for lot in lots if lot.points or lot.expired),
+        qualifying=Days.of(qualifying),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The caps that a programme always had alike: the period of each such rule, and the zone that its days are in.
+
+    `version` is the newest one that is known of the programme.
+    """
+
+    zone: ZoneInfo
+    periods: Mapping[str, CapPeriod]
+    version: int
+
+
+NO_CAPS = Caps(ZoneInfo("UTC"), {}, 0)
+
+
+@dataclass(slots=True)
+class _Given:
+    """What capped rules gave for a day, or took back of it (`points` below zero; the day is known later)."""
+
+    version: int
+    day: date | None
+    points: dict[str, int]
+
+
+@dataclass(slots=True)
+class Proof:
+    """The ledger of one member added up record by record, then held against its snapshot.
+
+    Feed every record in order of version to `add`, and each refund to `add_refund`, then ask `faults`. What rules gave
+    within a cap is replayed for the rules of `caps`; of others, a snapshot may not say more than they ever gave.
+    """
+
+    member: str
+    caps: Caps = NO_CAPS
+    version: int = 0
+    head: str = ""
+    balances: dict[Account, int] = field(default_factory=dict)
+    lots: dict[LotKey, int] = field(default_factory=dict)
+    qualifying: dict[date, int] = field(default_factory=dict)
+    standing: Standing | None = None
+    found: list[str] = field(default_factory=list)
+    written_off: dict[int, int] = field(default_factory=dict)
+    _given: list[_Given] = field(default_factory=list)
+    _given_in_all: dict[str, int] = field(default_factory=dict)
+    _refunded_days: dict[int, date] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Add one record: its version, its hash and the running balance of each entry are proved on the way."""
+        if record.version != self.version + 1:
+            self.found.append(f"version {self.version} is followed by {record.version}")
+        if record.previous_hash != self.head:
+            self.found.append(f"version {record.version} is not chained to the one before it")
+        if record.hash != record_hash(record):
+            self.found.append(f"version {record.version} does not match its own hash")
+        self.version, self.head, self.standing = record.version, record.hash, record.standing
+        for entry in record.entries:
+            self._add_entry(entry, record.version)
+        for day, points in record.qualified:
+            self.qualifying[day] = self.qualifying.get(day, 0) + points
+
+    def _add_entry(self, entry: Entry, version: int) -> None:
+        if sum(posting.points for posting in entry.postings) != 0:
+            self.found.append(f"version {version} has postings that do not sum to zero")
+        for posting in entry.postings:
+            self.balances[posting.account] = self.balances.get(posting.account, 0) + posting.points
+            if posting.lot is not None and posting.account is Account.AVAILABLE:
+                self.lots[posting.lot] = self.lots.get(posting.lot, 0) + posting.points
+            if posting.account is Account.WRITTEN_OFF and posting.points < 0:
+                self.written_off[version] = self.written_off.get(version, 0) - posting.points
+        self._add_given(entry, version)
+        if entry.balance != self.balances.get(Account.AVAILABLE, 0):
+            self.found.append(f"version {version} says a balance of {entry.balance}, its entries give another")
+
+    def _add_given(self, entry: Entry, version: int) -> None:
+        """Note what each rule gave with an entry, and what was taken back of it."""
+        earned = entry.kind is EntryKind.EARN
+        within: dict[str, int] = {}
+        for why in entry.why:
+            if not why.points or (not earned and why.reason is not Reason.TAKEN_BACK):
+                continue
+            if why.rule in self.caps.periods:
+                within[why.rule] = within.get(why.rule, 0) + why.points
+            elif earned:
+                self._given_in_all[why.rule] = self._given_in_all.get(why.rule, 0) + why.points
+        if within:
+            day = day_of(entry.occurred_at, self.caps.zone) if earned else None
+            self._given.append(_Given(version, day, within))
+
+    def add_refund(self, version: int, earned_on: date) -> None:
+        """Add the day on which the points were earned that the refund of a version took back: no record says it."""
+        self._refunded_days[version] = earned_on
+
+    def faults(self, member: Member) -> list[str]:
+        """Return everything that does not hold between the ledger and the snapshot; nothing where all holds."""
+        found = list(self.found)
+        if member.version != self.version:
+            found.append(f"the snapshot is at version {member.version}, the ledger at {self.version}")
+        if member.head != self.head:
+            found.append("the snapshot is chained to another record than the last one")
+        if member.standing != self.standing:
+            found.append("the snapshot's tier is not the last record's")
+        ours = {account: points for account, points in self.balances.items() if points}
+        theirs = {account: points for account, points in member.balances.items() if points}
+        if ours != theirs:
+            found.append(f"balances: the snapshot says {_told(theirs)}, the ledger {_told(ours)}")
+        if sum(theirs.values()) != 0:
+            found.append(f"points are not conserved: the accounts sum to {sum(theirs.values())}")
+        return [
+            *found,
+            *self._lot_faults(member),
+            *self._day_faults(member),
+            *self._write_off_faults(member),
+            *self._cap_faults(member),
+        ]
+
+    def _lot_faults(self, member: Member) -> Iterator[str]:
+        lots = Lots.of(member.lots)
+        if not lots.is_sound:
+            yield "the lots are not in spending order"
+            return
+        if {key: points for key, points in self.lots.items() if points} != {
+            lot.key: lot.points for lot in lots if lot.points
+        }:
+            yield "the open lots are not those of the ledger"
+        if sum(lot.points for lot in lots) != max(0, member.available):
+            yield "the open lots do not sum to the available balance"
+
+    def _day_faults(self, member: Member) -> Iterator[str]:
+        days = Days.of(member.qualifying)
+        if not days.is_sound:
+            yield "the qualifying days are not in order"
+        elif any(self.qualifying.get(day, 0) != points for day, points in days.rows() if day != LIFETIME_BUCKET):
+            yield "the qualifying days are not those of the ledger"
+
+    def _write_off_faults(self, member: Member) -> Iterator[str]:
+        """Prove what is not made good yet: all of it exactly, and for no version more than was written off in it.
+
+        Which write-off an order or a hold made good when it came back, no record says. The first one may be several:
+        a member that has many keeps the oldest as one.
+        """
+        left = sum(points for _, points in member.write_offs)
+        owed = -self.balances.get(Account.WRITTEN_OFF, 0)
+        if left != owed:
+            yield f"the snapshot says that {left} written-off points are not made good, the ledger {owed}"
+            return
+        versions = [version for version, _ in member.write_offs]
+        later = versions[1] if len(versions) > 1 else self.version + 1
+        for place, (version, points) in enumerate(member.write_offs):
+            end = later if place == 0 else version + 1
+            most = sum(part for at, part in self.written_off.items() if version <= at < end)
+            if version not in self.written_off or not 0 < points <= most or versions != sorted({*versions}):
+                yield "the write-offs are not those of the ledger"
+                return
+
+    def _cap_faults(self, member: Member) -> Iterator[str]:
+        """Prove what rules gave within their caps, as far as the ledger says what counted towards them."""
+        # What a newer version of the programme made of a cap is not known here.
+        replayed = self._capped() if member.programme_version <= self.caps.version else None
+        for rule in sorted({*member.capped, *(replayed or {})}):
+            told = dict(member.capped.get(rule, {}))
+            if rule not in self.caps.periods:
+                most = self._given_in_all.get(rule, 0)
+                if sum(told.values()) > most or min(told.values(), default=0) < 0:
+                    yield f"the cap of rule {rule!r}: the snapshot counts {sum(told.values())}, it gave {most} in all"
+            elif replayed is not None and told != replayed.get(rule, {}):
+                yield f"the cap of rule {rule!r}: the snapshot counts {told}, the ledger {replayed.get(rule, {})}"
+
+    def _capped(self) -> dict[str, dict[str, int]] | None:
+        """Return what each rule gave in each span of its cap; None where the day of a refund is not known."""
+        capped: dict[str, dict[str, int]] = {}
+        for given in self._given:
+            day = given.day or self._refunded_days.get(given.version)
+            if day is None:
+                return None
+            for rule, points in given.points.items():
+                if given.day is None and rule not in capped:
+                    continue
+                spans, span = capped.setdefault(rule, {}), cap_span(day, self.caps.periods[rule])
+                spans[span] = max(0, spans.get(span, 0) + points)
+                kept = {name: spans[name] for name in sorted(spans)[-CAPPED_DAYS_KEPT:] if spans[name]}
+                capped[rule] = kept
+                if not kept:
+                    del capped[rule]
+        return capped
+
+
+def _told(balances: dict[Account, int]) -> str:
+    return ", ".join(f"{account.value} {points}" for account, points in sorted(balances.items())) or "nothing"

@@ -1,0 +1,447 @@
+"""Ranking: offers and rewards, best first for one member, on one channel, at one moment; and why.
+
+A score is a sum of whole numbers: whom the offer is for, its weight and end (`loyalty/model/offer_index.py`), what the
+member likes best of what it is about, and what the member did with it. Equal scores go by key. The same arguments give
+the same order on every machine.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from enum import StrEnum
+from heapq import heappop, heappush, merge, nsmallest
+from itertools import count, islice
+from math import isqrt
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from loyalty.kernel.calendar import day_of
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.window import is_open
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.member import Member
+from loyalty.model.offer import EVERYBODY, UNTOUCHED, Audience, Offer, OfferState, OfferUse, Shopper, state_of
+from loyalty.model.offer_index import (
+    ANY_TOPIC,
+    FOR_FEW,
+    AudienceKind,
+    Bucket,
+    Entry,
+    Topics,
+    audience_of,
+    days_left,
+    static_score,
+    urgency,
+)
+from loyalty.model.reward import Reward
+from loyalty.rules.affinity import Shares, Taste
+
+# A topic that takes all of a member's money would be worth so much. Worth grows as the root of the share: that a
+# member buys something at all tells most, and the tenth part of the money is a lot for one category of a shop's.
+AFFINITY = 1_000
+# What members say themselves that they like is worth as much as a sixth of their money.
+PREFERENCE = 400
+# Activated by the member, to be used: before all that is only offered.
+ACTIVATED = 100_000
+# Each time it was looked at and passed by, up to so many times.
+SEEN = -10
+SEEN_MAX = 10
+# Refused: after all that was not, for so many days; people change their minds.
+REFUSED = -50_000
+REFUSED_DAYS = 90
+# What is done with comes last, what was used before what was missed, the latest first.
+DONE = {OfferState.REDEEMED: -10_000_000, OfferState.EXPIRED: -20_000_000}
+# Rewards that can be had now come before those that points are missing for, these before those that are for others.
+# Among the second, what is missing counts for more than what is liked: most that can be saved for is within a month.
+REACHABLE = -10_000
+CLOSED = -100_000
+MISSING = -5_000
+
+OPEN_STATES = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
+ALL_STATES = frozenset(OfferState)
+
+
+class Motive(StrEnum):
+    """Why somebody is shown something here: what counted most. Words are made of it elsewhere, with its params."""
+
+    ACTIVATED = "activated"
+    FAVOURITE = "favourite"
+    PREFERENCE = "preference"
+    FOR_LIST = "for_list"
+    FOR_SEGMENT = "for_segment"
+    FOR_TIER = "for_tier"
+    ENDS_SOON = "ends_soon"
+    FOR_EVERYBODY = "for_everybody"
+    REDEEMED = "redeemed"
+    EXPIRED = "expired"
+    POINTS_MISSING = "points_missing"
+
+
+Params = Mapping[str, str | int]
+
+
+Reason = tuple[Motive, Params]
+
+
+class _Ranked:
+    """Something in its place. Why it stands there is worked out for who asks.
+
+    The constructors set all there is themselves: a page makes dozens.
+    """
+
+    __slots__ = ("_reason", "_why", "score")
+
+    score: int
+    _why: Callable[[], Reason]
+    _reason: Reason | None
+
+    def __eq__(self, other: object) -> bool:
+        return self.__class__ is other.__class__ and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash((self.__class__, self.score))
+
+    def __repr__(self) -> str:
+        return f"{self.__class__.__name__}{self._all()!r}"
+
+    def _all(self) -> tuple[Any, ...]:
+        own = (getattr(self, name) for name in self.__class__.__slots__)
+        return (*own, self.score, self.reason)
+
+    @property
+    def reason(self) -> Reason:
+        """What counted most, and its params."""
+        if self._reason is None:
+            self._reason = self._why()
+        return self._reason
+
+    @property
+    def motive(self) -> Motive:
+        """What counted most."""
+        return self.reason[0]
+
+    @property
+    def params(self) -> Params:
+        """What the motive is about."""
+        return self.reason[1]
+
+
+class RankedOffer(_Ranked):
+    """An offer in its place, as it stands for the member. `(score, offer.key)` is where the next page goes on."""
+
+    __slots__ = ("offer", "state", "use")
+
+    def __init__(
+        self, offer: Offer, use: OfferUse, state: OfferState, *, score: int = 0, why: Callable[[], Reason]
+    ) -> None:
+        self.offer, self.use, self.state = offer, use, state
+        self.score, self._why, self._reason = score, why, None
+
+
+class RankedReward(_Ranked):
+    """A reward in its place. `eligible`: it can be ordered now; `missing` are the points to save for it."""
+
+    __slots__ = ("eligible", "missing", "reward")
+
+    def __init__(self, reward: Reward, *, eligible: bool, missing: int, score: int, why: Callable[[], Reason]) -> None:
+        self.reward, self.eligible, self.missing = reward, eligible, missing
+        self.score, self._why, self._reason = score, why, None
+
+
+class Liking:
+    """What topics are worth to a member now, and which of them it was the member that named.
+
+    A member's taste knows dozens of topics, and a page is about a few: each is worked out when it is asked for.
+    """
+
+    __slots__ = ("_best", "_now", "_shares", "declared")
+
+    def __init__(self, taste: Taste, preferences: frozenset[str], now: datetime) -> None:
+        self._shares, self.declared, self._now = Shares(taste, now), preferences, now
+        self._best: dict[frozenset[str], int] = {NO_TOPICS: 0}
+
+    def worth(self, topic: str) -> int:
+        """Return what a topic is worth; nothing where the member is not known to like it."""
+        share = self._shares.of(topic)
+        # The root of a whole number, which is exact.
+        worth = isqrt(int(AFFINITY * AFFINITY * share)) if share else 0
+        return worth + PREFERENCE if topic in self.declared else worth
+
+    def best(self, topics: frozenset[str]) -> int:
+        """Return what the topic is worth that the member likes best; nothing where none is known."""
+        best = self._best.get(topics)
+        if best is None:
+            best = self._best[topics] = max(map(self.worth, topics))
+        return best
+
+    def favourite(self, topics: Iterable[str]) -> str | None:
+        """Return the topic that the member likes best."""
+        worth = {topic: self.worth(topic) for topic in topics}
+        return min((topic for topic in worth if worth[topic]), key=lambda t: (-worth[t], t), default=None)
+
+    def by_worth(self) -> list[tuple[str, int]]:
+        """Return every topic that is worth something, the best first."""
+        topics = dict.fromkeys((*self._shares.topics, *self.declared))
+        worth = [(topic, self.worth(topic)) for topic in topics]
+        return sorted((item for item in worth if item[1]), key=lambda item: -item[1])
+
+
+NO_TOPICS: frozenset[str] = frozenset()
+
+
+def offer_score(offer: Offer, use: OfferUse, likes: Liking, *, now: datetime, zone: ZoneInfo) -> int:
+    """Return the score of an offer that the member may see now."""
+    state = state_of(offer, use, now)
+    if state is OfferState.REDEEMED:
+        return DONE[state] + (use.redeemed_at.toordinal() if use.redeemed_at is not None else 0)
+    if state is OfferState.EXPIRED:
+        return DONE[state] + (offer.ends_at.toordinal() if offer.ends_at is not None else 0)
+    score = static_score(offer, day_of(now, zone), zone) + likes.best(offer.topics)
+    score += SEEN * min(use.seen, SEEN_MAX)
+    if state is OfferState.ACTIVATED:
+        return score + ACTIVATED
+    if use.refused_at is not None and (now - use.refused_at).days < REFUSED_DAYS:
+        score += REFUSED
+    return score
+
+
+def rank_offers(
+    catalogue: Catalogue,
+    member: Member,
+    shopper: Shopper,
+    likes: Liking,
+    *,
+    channel: Channel | None,
+    now: datetime,
+    zone: ZoneInfo,
+    states: AbstractSet[OfferState] | None = None,
+    used_up: AbstractSet[str] = frozenset(),
+    first: int,
+    after: tuple[int, str] | None = None,
+) -> tuple[list[RankedOffer], bool]:
+    """Return the member's `first` offers that follow `after` (the score and key of one), and whether there are more.
+
+    `channel` None: on any; `states` None: in all. `used_up` are the keys of offers that all members together have used
+    up: they are no longer shown to be used. An offer can be used while it is on, by whom it is for, or by whoever
+    activated it; what was used or has ended is shown to those who have touched it.
+    """
+    wanted = ALL_STATES if states is None else states
+
+    def may_see(offer: Offer, state: OfferState, *, fits: bool) -> bool:
+        if state not in wanted or (offer.channels and channel is not None and channel not in offer.channels):
+            return False
+        return state not in OPEN_STATES or (
+            (state is OfferState.ACTIVATED or fits) and offer.key not in used_up and offer.is_on(now, zone)
+        )
+
+    touched: list[tuple[int, str, Offer]] = []
+    for key, use in member.offers.items():
+        offer = catalogue.offers.get(key)
+        if offer is None:
+            continue
+        state = state_of(offer, use, now)
+        if may_see(offer, state, fits=state is not OfferState.AVAILABLE or offer.audience.fits(shopper)):
+            place = -offer_score(offer, use, likes, now=now, zone=zone), key
+            if after is None or place > (-after[0], after[1]):
+                touched.append((*place, offer))
+    touched.sort()
+
+    def untouched() -> Iterator[tuple[int, str, Offer]]:
+        index = catalogue.offer_index(day_of(now, zone), zone)
+        audiences = index.of_shopper(shopper)
+        ordered = _scanned if index.few(audiences) else _merged
+        for negative, key, offer, must_fit, must_be_on in ordered(audiences, likes, after):
+            if (
+                key not in member.offers
+                and (not offer.channels or channel is None or channel in offer.channels)
+                and key not in used_up
+                and (not must_be_on or offer.is_on(now, zone))
+                and (not must_fit or offer.audience.fits(shopper))
+            ):
+                yield negative, key, offer
+
+    fresh = untouched() if OfferState.AVAILABLE in wanted else iter(())
+    found = merge(touched, fresh) if touched else fresh
+    page = list(islice(found, first + 1))
+    told = [
+        _told(offer, member.offers.get(key), -negative, likes, shopper, now=now, zone=zone)
+        for negative, key, offer in page[:first]
+    ]
+    return told, len(page) > first
+
+
+def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
+    """Tell the buckets of the topics that are liked, the most liked first, with what each topic adds to scores."""
+    return ((points, topics[topic]) for topic, points in by_worth if topic in topics)
+
+
+def _scanned(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
+    """Tell what `_merged` tells, by looking at every entry."""
+    found: dict[str, Entry] = {}
+    for topics in audiences:
+        for negative, key, offer, must_fit, must_be_on in topics[ANY_TOPIC].entries:
+            place = negative - likes.best(offer.topics)
+            if after is None or (place, key) > (-after[0], after[1]):
+                found[key] = place, key, offer, must_fit, must_be_on
+    # The keys differ: nothing after them is compared.
+    return iter(sorted(found.values()))
+
+
+def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
+    """Tell the entries of all buckets of a shopper, each once, in order; minus its score stands first in each.
+
+    Of each audience, the bucket of all topics is opened at once, and that of a topic only when its best could be next.
+    """
+    by_worth = likes.by_worth()
+    # (minus the score, key, number, place, what the topic adds, entries). An unopened bucket stands where its best
+    # entry would at most be, before all entries there: its key is empty. Numbers differ: nothing after is compared.
+    heap: list[tuple[int, str, int, int, int, Bucket]] = []
+    unopened_of: list[tuple[int, Iterator[tuple[int, Bucket]]]] = []
+    numbers = count()
+
+    def open_bucket(points: int, bucket: Bucket) -> None:
+        entries = bucket.entries
+        # The next key after a key is the same with the least character added.
+        start = 0 if after is None else bisect_left(entries, (points - after[0], f"{after[1]}\0"))
+        if start < len(entries):
+            heappush(heap, (entries[start][0] - points, entries[start][1], next(numbers), start, points, bucket))
+
+    def announce(number: int) -> None:
+        best, unopened = unopened_of[number]
+        for points, bucket in islice(unopened, 1):
+            heappush(heap, (best - points, "", next(numbers), number, points, bucket))
+
+    for number, topics in enumerate(audiences):
+        open_bucket(0, topics[ANY_TOPIC])
+        unopened_of.append((topics[ANY_TOPIC].entries[0][0], _liked(topics, by_worth)))
+        announce(number)
+    told = None
+    while heap:
+        negative, key, number, place, points, bucket = heappop(heap)
+        if not key:
+            open_bucket(points, bucket)
+            announce(place)
+            continue
+        entries = bucket.entries
+        if place + 1 < len(entries):
+            entry = entries[place + 1]
+            heappush(heap, (entry[0] - points, entry[1], number, place + 1, points, bucket))
+        # An offer is told by the bucket of its best topic, where its score is right. Where several buckets are as
+        # good, it comes out of them in a row.
+        _, _, offer, must_fit, must_be_on = entries[place]
+        if key != told and likes.best(offer.topics) == points:
+            told = key
+            yield negative, key, offer, must_fit, must_be_on
+
+
+def _told(
+    offer: Offer, use: OfferUse | None, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
+) -> RankedOffer:
+    # What nobody has touched is only there while it can be used.
+    state = OfferState.AVAILABLE if use is None else state_of(offer, use, now)
+
+    def why() -> Reason:
+        if state is not OfferState.AVAILABLE:
+            return Motive(state.value.lower()), {}
+        days = days_left(offer, day_of(now, zone), zone)
+        return _motive(offer.topics, offer.audience, days, likes, shopper)
+
+    return RankedOffer(offer, UNTOUCHED if use is None else use, state, score=score, why=why)
+
+
+def _motive(
+    topics: Iterable[str], audience: Audience, days: int | None, likes: Liking, shopper: Shopper
+) -> tuple[Motive, Params]:
+    """Return what counts most for something, and its params: the topic, the list, segment or tier, the days left."""
+    reasons: list[tuple[int, Motive, Params]] = []
+    topic = likes.favourite(topics)
+    if topic is not None:
+        worth = likes.worth(topic)
+        said = topic in likes.declared and worth <= 2 * PREFERENCE
+        reasons.append((worth, Motive.PREFERENCE if said else Motive.FAVOURITE, {"topic": topic}))
+    kind, keys = audience_of(audience)
+    if kind is AudienceKind.LIST:
+        reasons += [(FOR_FEW[kind], Motive.FOR_LIST, {"list": key}) for key in sorted(keys & shopper.lists)]
+    elif kind is AudienceKind.SEGMENT:
+        fitting = (key for key in sorted(keys) if shopper.in_segment(key))
+        reasons += [(FOR_FEW[kind], Motive.FOR_SEGMENT, {"segment": key}) for key in islice(fitting, 1)]
+    elif kind is AudienceKind.TIER and shopper.tier in keys:
+        reasons.append((FOR_FEW[kind], Motive.FOR_TIER, {"tier": shopper.tier}))
+    if days is not None and urgency(days):
+        reasons.append((urgency(days), Motive.ENDS_SOON, {"days": days}))
+    # The first of those that count as much.
+    _, motive, params = max(reasons, key=lambda reason: reason[0], default=(0, Motive.FOR_EVERYBODY, {}))
+    return motive, params
+
+
+def rank_rewards(
+    catalogue: Catalogue,
+    member: Member,
+    shopper: Shopper,
+    likes: Liking,
+    *,
+    channel: Channel | None,
+    now: datetime,
+    zone: ZoneInfo,
+    category: str | None = None,
+    eligible: bool | None = None,
+    eligible_of: Callable[[Reward], bool | None] = lambda _: None,
+    first: int,
+    after: tuple[int, str] | None = None,
+) -> tuple[list[RankedReward], bool]:
+    """Return the `first` rewards that follow `after` (the score and key of one), and whether there are more.
+
+    First what the member can have now, then what points are missing for, the nearest first, then what is for others or
+    not now. `eligible_of` tells what is not seen here (stock, limits, appointments; None: nothing is against it); it is
+    asked only about rewards that may have such a thing, and that the member could have otherwise. `category` and
+    `eligible` narrow the answer.
+    """
+
+    def looked_into(reward: Reward, missing: int) -> tuple[bool, int]:
+        """Return whether the member can have it now, and what whom it is for, when and how many adds to its score."""
+        is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
+        is_closed = not is_for_member or (reward.window is not None and not is_open(reward.window, now, zone))
+        is_eligible = not is_closed and not missing and eligible_of(reward) is not False
+        score = FOR_FEW[audience_of(reward.audience)[0]] if is_for_member else 0
+        return is_eligible, score + CLOSED if is_closed or not (is_eligible or missing) else score
+
+    available = member.available
+    found: list[tuple[int, str, Reward, int, bool]] = []
+    for key, reward, weight, is_plain in catalogue.reward_scores():
+        if not _is_asked_for(reward, category, channel):
+            continue
+        missing = reward.points - available if reward.points > available else 0
+        is_eligible, more = (not missing, 0) if is_plain else looked_into(reward, missing)
+        if eligible is not None and is_eligible is not eligible:
+            continue
+        score = weight + more + likes.best(reward.topics)
+        if missing:
+            score += REACHABLE + MISSING * missing // reward.points
+        if after is None or (-score, key) > (-after[0], after[1]):
+            found.append((-score, key, reward, missing, is_eligible))
+    # The keys differ: nothing after them is compared.
+    page = nsmallest(first + 1, found)
+
+    def told(place: tuple[int, str, Reward, int, bool]) -> RankedReward:
+        negative, _, reward, missing, is_eligible = place
+
+        def why() -> Reason:
+            if missing:
+                return Motive.POINTS_MISSING, {"points": missing}
+            return _motive(reward.topics, reward.audience, _days_open(reward, day_of(now, zone)), likes, shopper)
+
+        return RankedReward(reward, eligible=is_eligible, missing=missing, score=-negative, why=why)
+
+    return [told(place) for place in page[:first]], len(page) > first
+
+
+def _is_asked_for(reward: Reward, category: str | None, channel: Channel | None) -> bool:
+    if category is not None and reward.category != category:
+        return False
+    return not reward.channels or channel is None or channel in reward.channels
+
+
+def _days_open(reward: Reward, today: date) -> int | None:
+    last = reward.window.last_day if reward.window is not None else None
+    return (last - today).days + 1 if last is not None else None

@@ -1,0 +1,108 @@
+"""What a refund takes back: of each line in proportion to the money returned, whole at the last of it.
+
+What a line still owes is always `floor(points x share returned)` counted from the start, so that partial refunds never
+take more than the line gave, and all refunds together take exactly that.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.event import CountedEvent, Purchase, PurchaseLine
+
+WHOLE = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What a refund takes: by rule, in all, the part that had counted towards a tier, and the shares now returned."""
+
+    by_rule: dict[str, int]
+    qualifying: int
+    returned: tuple[Fraction, ...]
+
+    @property
+    def points(self) -> int:
+        """All points that are taken back."""
+        return sum(self.by_rule.values())
+
+
+def _refused(reason: str, *path: str, **params: str | int) -> Refusal:
+    return Refusal(RefusalCode.INVALID, reason, path, params)
+
+
+def _by_total(bought: CountedEvent, total: Decimal) -> tuple[Fraction, ...] | Refusal:
+    """Return the shares returned once `total` is paid back without saying for which lines."""
+    purchase = bought.event.purchase
+    paid = Fraction(purchase.total) if purchase else Fraction(0)
+    weights = [Fraction(line.amount) for line in purchase.lines] if purchase else []
+    weights = weights or [paid]
+    whole = sum(weights, Fraction(0))
+    if not whole:
+        left = WHOLE - min(bought.returned)
+    else:
+        left = sum((w * (1 - r) for w, r in zip(weights, bought.returned, strict=True)), Fraction(0)) / whole
+    owed = paid * left
+    if total > owed:
+        return _refused("refund_exceeds", "purchase", "total", left=f"{float(owed):.2f}")
+    share = WHOLE if total == owed else Fraction(total) / owed
+    return tuple(r + (1 - r) * share for r in bought.returned)
+
+
+def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
+    """Return the shares returned once `lines` come back.
+
+    A line is found by its sku, and the same sku may stand on several lines: those sold with the sign of what comes back
+    are meant. What comes back is measured by its money; by its quantity where the line cost nothing.
+    """
+    purchase = bought.event.purchase
+    sold = purchase.lines if purchase else ()
+    returned = list(bought.returned)
+    for number, back in enumerate(lines):
+        places = [i for i, line in enumerate(sold) if line.sku == back.sku]
+        if not places:
+            return _refused("refund_unknown_line", "purchase", "lines", str(number), "sku", sku=back.sku)
+        by_money = any(sold[place].amount for place in places)
+        rest = Fraction(back.amount if by_money else back.quantity)
+        wholes = {place: Fraction(sold[place].amount if by_money else sold[place].quantity) for place in places}
+        if rest and all(whole * rest < 0 for whole in wholes.values()):
+            return _refused("refund_sign", "purchase", "lines", str(number), "amount", sku=back.sku)
+        for place, whole in wholes.items():
+            if whole * rest < 0:
+                continue  # a discount beside the line that it lowers, or the other way round
+            share = min(rest / whole, 1 - returned[place]) if whole else 1 - returned[place]
+            returned[place] += share
+            rest -= whole * share
+        if rest:
+            return _refused("refund_exceeds_line", "purchase", "lines", str(number), "amount", sku=back.sku)
+    return tuple(returned)
+
+
+def shares_returned(bought: CountedEvent, refund: Purchase | None) -> tuple[Fraction, ...] | Refusal:
+    """Return which share of each line is returned once `refund` is done; without `refund`, all of every line."""
+    if all(share == WHOLE for share in bought.returned):
+        return _refused("refund_done", "refundOf")
+    if refund is None:
+        return tuple(WHOLE for _ in bought.returned)
+    if refund.lines:
+        return _by_lines(bought, refund.lines)
+    return _by_total(bought, refund.total)
+
+
+def take_back(bought: CountedEvent, refund: Purchase | None) -> TakenBack | Refusal:
+    """Return what the refund of `bought` takes back, or why it cannot."""
+    returned = shares_returned(bought, refund)
+    if isinstance(returned, Refusal):
+        return returned
+    by_rule: dict[str, int] = {}
+    qualifying = 0
+    for grant in bought.grants:
+        points = sum(
+            int(part * after) - int(part * before)
+            for part, before, after in zip(grant.by_line, bought.returned, returned, strict=True)
+        )
+        by_rule[grant.rule] = points
+        qualifying += points if grant.qualifying else 0
+    return TakenBack(by_rule, qualifying, returned)

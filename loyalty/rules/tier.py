@@ -1,0 +1,281 @@
+"""Status: a pure function of the points earned on each day of the qualification period, never of the balance.
+
+Days are added up, so the order in which events arrive does not matter. What is stored besides is only what time has
+promised already: a tier is given at once, and taken away no sooner than at the end of its period.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from loyalty.kernel.calendar import day_of, end_of, first_within, months_later, start_of
+from loyalty.model.ledger import Standing
+from loyalty.model.programme import Programme, QualificationKind, Tier
+from loyalty.model.qualifying_days import Days
+
+LIFETIME_BUCKET = date(1900, 1, 1)
+LIFETIME_DAYS_KEPT = 800
+
+
+@dataclass(frozen=True, slots=True)
+class Deserved:
+    """The tier that points alone give: reached on `since`, kept to the end of `last_day` (None: for ever).
+
+    `since` is None for the first tier, and where the day is no longer known.
+    """
+
+    tier: Tier
+    since: date | None
+    last_day: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The way to the next tier. `before` is when the period ends, None where it rolls or never ends."""
+
+    tier: Tier
+    qualifying: int
+    required: int
+    before: datetime | None
+
+    @property
+    def missing(self) -> int:
+        """Points still to earn; 0 or more."""
+        return max(0, self.required - self.qualifying)
+
+    @property
+    def ratio(self) -> float:
+        """How much of the way is done, 0 to 1."""
+        return min(1.0, max(0.0, self.qualifying / self.required)) if self.required else 1.0
+
+
+def _year_start(today: date, starts: tuple[int, int]) -> date:
+    """Return the first day of the qualification year that `today` is in."""
+    this_year = date(today.year, *starts)
+    return this_year if today >= this_year else date(today.year - 1, *starts)
+
+
+def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
+    """Return the day on which the running sum of `days` first reached `threshold`, if it has not fallen below since."""
+    total = 0
+    reached: date | None = None
+    for day, points in days:
+        total += points
+        if total < threshold:
+            reached = None
+        elif reached is None:
+            reached = day
+    return reached
+
+
+def _rolling_sum(days: Days, months: int, today: date) -> int:
+    """Return the points of the days that count on `today` in a rolling period."""
+    return days.total(first_within(today, months), today + timedelta(days=1))
+
+
+def _between(days: Days, first: date, end: date) -> list[tuple[date, int]]:
+    """Return the days in [first, end), in order."""
+    return [(day, points) for day, points in days.rows() if first <= day < end]
+
+
+def _by_calendar_year(programme: Programme, days: Days, today: date) -> Deserved:
+    starts = programme.qualification.starts
+    this = _year_start(today, starts)
+    previous, following = months_later(this, -12), months_later(this, 12)
+    after_next = months_later(this, 24)
+    now_days, then_days = _between(days, this, following), _between(days, previous, this)
+    for tier in reversed(programme.tiers[1:]):
+        then, now = _crossing(then_days, tier.threshold), _crossing(now_days, tier.threshold)
+        if now or then:
+            end = after_next if now else following
+            return Deserved(tier, then or now, end - timedelta(days=1))
+    return Deserved(programme.tiers[0], None, None)
+
+
+def _by_rolling_months(programme: Programme, days: Days, today: date) -> Deserved:
+    months = programme.qualification.months
+    recent = [(day, points) for day, points in days.rows() if day <= today]
+    sums: list[tuple[date, int]] = []
+    total = first = 0
+    for day, points in recent:
+        total += points
+        while months_later(recent[first][0], months) <= day:
+            total -= recent[first][1]
+            first += 1
+        sums.append((day, total))
+    for tier in reversed(programme.tiers[1:]):
+        met = [day for day, total in sums if total >= tier.threshold and months_later(day, months) > today]
+        if met:
+            return Deserved(tier, met[0], months_later(met[-1], months) - timedelta(days=1))
+    return Deserved(programme.tiers[0], None, None)
+
+
+def _by_lifetime(programme: Programme, days: Days) -> Deserved:
+    ordered = days.rows()
+    for tier in reversed(programme.tiers[1:]):
+        reached = _crossing(ordered, tier.threshold)
+        if reached:
+            return Deserved(tier, reached if reached != LIFETIME_BUCKET else None, None)
+    return Deserved(programme.tiers[0], None, None)
+
+
+def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+    """Return the tier that the qualifying points of `days` give on `today`, and for how long."""
+    kind, packed = programme.qualification.kind, Days.of(days)
+    if kind is QualificationKind.CALENDAR_YEAR:
+        return _by_calendar_year(programme, packed, today)
+    if kind is QualificationKind.ROLLING:
+        return _by_rolling_months(programme, packed, today)
+    return _by_lifetime(programme, packed)
+
+
+def _reached_on(programme: Programme, days: Days, tier: Tier, day: date) -> bool:
+    """Say whether the points of `day` were among those that gave `tier` on that very day."""
+    if day not in days:
+        return False
+    return _counted_on(programme, days, day) >= tier.threshold
+
+
+def _counted_on(programme: Programme, days: Days, day: date, *, since: date | None = None) -> int:
+    """Return the points that counted towards a tier at the end of `day`: at most so many did on each day from `since`.
+
+    Without `since`, exactly so many did on `day`.
+    """
+    kind, first = programme.qualification.kind, since or day
+    if kind is QualificationKind.ROLLING:
+        return days.total(first_within(first, programme.qualification.months), day + timedelta(days=1))
+    start = _year_start(first, programme.qualification.starts) if kind is QualificationKind.CALENDAR_YEAR else None
+    return days.total(start, day + timedelta(days=1))
+
+
+def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
+    """Return when a tier that is no longer deserved ends: with the period under way, never later than promised."""
+    if programme.qualification.kind is QualificationKind.CALENDAR_YEAR:
+        this = _year_start(day_of(now, programme.zone), programme.qualification.starts)
+        period_end = start_of(months_later(this, 12), programme.zone)
+        return min(standing.until, period_end) if standing.until else period_end
+    if programme.qualification.kind is QualificationKind.ROLLING and standing.until is None:
+        today = day_of(now, programme.zone)
+        return start_of(months_later(today, programme.qualification.months), programme.zone)
+    return standing.until
+
+
+def restand(
+    programme: Programme,
+    standing: Standing,
+    days: Mapping[date, int],
+    *,
+    enrolled_at: datetime,
+    now: datetime,
+) -> Standing:
+    """Return the member's standing at `now`: promoted at once, demoted only where the period is over.
+
+    A member who deserves less than the tier it has (a refund, a changed programme) keeps it to the end of the period.
+    A demotion takes effect at the very moment the old tier ended, however late it is noticed.
+    """
+    days = Days.of(days)
+    while True:
+        over = standing.until is not None and standing.until <= now
+        moment = standing.until if over and standing.until else now
+        due = deserved(programme, days, day_of(moment, programme.zone))
+        current = programme.tier(standing.tier)
+        until = end_of(due.last_day, programme.zone) if due.last_day else None
+        reached = max(start_of(due.since, programme.zone), enrolled_at) if due.since else moment
+        if due.tier.rank > current.rank:
+            standing = Standing(due.tier.key, reached, until)
+        elif due.tier.rank == current.rank:
+            since = standing.since
+            # Backdated events may have reached the tier earlier. One that followed a higher tier began when that ended.
+            if _reached_on(programme, days, current, day_of(since, programme.zone)):
+                since = min(since, reached)
+            standing = Standing(current.key, since, until)
+        elif over:
+            standing = Standing(due.tier.key, moment, until)
+        else:
+            standing = Standing(current.key, standing.since, _kept_until(programme, standing, now))
+        if not over:
+            return standing
+
+
+def restand_after_gain(
+    programme: Programme,
+    standing: Standing,
+    days: Days,
+    *,
+    enrolled_at: datetime,
+    now: datetime,
+) -> Standing:
+    """Return what `restand()` does, where all that changed since `standing` was found is more points on the last day.
+
+    What gave or kept a tier before does so still, so that day alone can give more: a higher tier, or a longer one.
+    """
+    steady = _steady(programme, standing, days, now)
+    return steady or restand(programme, standing, days, enrolled_at=enrolled_at, now=now)
+
+
+def _steady(programme: Programme, standing: Standing, days: Days, now: datetime) -> Standing | None:
+    """Return the standing where the last day keeps or prolongs it; None where more than that has to be looked at."""
+    tier, until, last = programme.tier(standing.tier), standing.until, days.last()
+    if last is None or tier.key != standing.tier or standing.since > now or (until is not None and until <= now):
+        return None
+    qualification, today = programme.qualification, day_of(now, programme.zone)
+    lasting = not tier.rank or qualification.kind is QualificationKind.LIFETIME
+    if last > today or lasting is not (until is None):
+        return None
+    if tier.rank and last <= day_of(standing.since, programme.zone):
+        return None
+    # The day before the last, too: what was told of it ahead of its time, by a till whose clock is fast, counts by now.
+    previous = days.before(last)
+    following = programme.tiers[tier.rank + 1 : tier.rank + 2]
+    if following and _counted_on(programme, days, last, since=previous) >= following[0].threshold:
+        return None
+    if lasting:
+        return standing
+    newest = (last, previous) if previous is not None else (last,)
+    met = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
+    if met is None:
+        return standing
+    if qualification.kind is QualificationKind.CALENDAR_YEAR:
+        this = _year_start(today, qualification.starts)
+        end = months_later(this, 24) if met >= this else today
+    else:
+        end = months_later(met, qualification.months)
+    # A day whose time is over keeps nothing.
+    return replace(standing, until=end_of(end - timedelta(days=1), programme.zone)) if end > today else standing
+
+
+def progress(programme: Programme, standing: Standing, days: Mapping[date, int], *, now: datetime) -> Progress | None:
+    """Return the way to the tier above the member's own, or None at the top."""
+    rank = programme.tier(standing.tier).rank
+    if rank + 1 >= len(programme.tiers):
+        return None
+    following = programme.tiers[rank + 1]
+    today, packed = day_of(now, programme.zone), Days.of(days)
+    before: datetime | None = None
+    kind = programme.qualification.kind
+    if kind is QualificationKind.CALENDAR_YEAR:
+        first = _year_start(today, programme.qualification.starts)
+        end = months_later(first, 12)
+        before = start_of(end, programme.zone)
+        earned = packed.total(first, end)
+    elif kind is QualificationKind.ROLLING:
+        earned = _rolling_sum(packed, programme.qualification.months, today)
+    else:
+        earned = packed.total()
+    return Progress(following, earned, following.threshold, before)
+
+
+def keep_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> Days:
+    """Return the days that can still matter: two periods; for `lifetime`, all, the old ones in one sum."""
+    today = day_of(now, programme.zone)
+    kept = Days.of(days)
+    kind = programme.qualification.kind
+    if kind is QualificationKind.LIFETIME:
+        horizon = today - timedelta(days=LIFETIME_DAYS_KEPT)
+        old = kept.total(None, horizon)
+        kept = kept.since(horizon)
+        return kept.with_points(LIFETIME_BUCKET, old) if old else kept
+    months = 12 if kind is QualificationKind.CALENDAR_YEAR else programme.qualification.months
+    if kind is QualificationKind.CALENDAR_YEAR:
+        return kept.since(months_later(_year_start(today, programme.qualification.starts), -12))
+    return kept.since(months_later(today, -2 * months))

@@ -1,0 +1,248 @@
+"""Whatever comes in whatever order: points are conserved, and everything ends alike."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.catalogue import reward
+from support.loyalty_build import NEVER, laws, moment, receipt, thorough
+from support.shopping_build import Customer, shop, shopping_laws
+
+from loyalty.commands.adjust_points import AdjustPoints
+from loyalty.commands.advance_order import AdvanceOrder
+from loyalty.commands.decide import Command
+from loyalty.commands.settle import Settle
+from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.refusal import Refusal
+from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.event import PURCHASE, REFUND
+from loyalty.model.ledger import Account, EntryKind
+from loyalty.model.order import OVER, STEPS, OrderState
+from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.reward import Limit, RewardKind
+from loyalty.model.supply import CodeState
+from loyalty.rules.ledger_proof import rewind
+
+REWARDS = (
+    reward("mug", 70, stock=6),
+    reward("pen", 7, limit=Limit(2, CapPeriod.DAY)),
+    reward("film", 90, RewardKind.DIGITAL_CODE, pool="films"),
+    reward("kit", 40, pool="films", stock=4),
+    reward("meal", 30, RewardKind.DONATION),
+)
+KEYS = st.sampled_from([reward.key for reward in REWARDS])
+WORLDS = {
+    (policy, expiry.days, grace): shop(*REWARDS, spent_points=policy, expiry=expiry, grace_days=grace)
+    for policy in SpentPoints
+    for expiry, grace in ((NEVER, 0), (Expiry(days=3), 0), (Expiry(days=3), 2))
+}
+# Minutes that pass before a step.
+SOON = st.sampled_from([0, 0, 1, 10])
+LATER = st.sampled_from([0, 0, 1, 7, 60, 24 * 60, 2 * 24 * 60, 5 * 24 * 60])
+PLACES = st.integers(0, 7)
+SHARES = st.sampled_from(["0.25", "0.5", "1", "1", "1"])
+
+SPENT_AND_REFUNDED: list[tuple[Any, ...]] = [("earn", 0, 75), ("order", 0, "mug", 1, None), ("refund", 0, 0, "1")]
+
+
+def steps(passing: st.SearchStrategy[int], *, corrections: bool) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """Return whatever may happen to somebody who buys and orders, each step after some minutes."""
+    kinds = [
+        st.tuples(st.just("earn"), passing, st.integers(0, 200)),
+        st.tuples(st.just("refund"), passing, PLACES, SHARES),
+        st.tuples(st.just("order"), passing, KEYS, st.integers(1, 3), st.none() | PLACES),
+        st.tuples(st.just("cancel"), passing, PLACES),
+        st.tuples(st.just("return"), passing, PLACES, st.none() | st.integers(1, 2)),
+        st.tuples(st.just("exchange"), passing, PLACES, KEYS),
+        st.tuples(st.just("hold"), passing, st.none() | KEYS, st.none() | st.integers(0, 90), st.integers(1, 600)),
+        st.tuples(st.just("release"), passing, PLACES),
+        st.tuples(st.just("lapse"), passing),
+    ]
+    if corrections:
+        kinds.append(st.tuples(st.just("adjust"), passing, st.integers(-80, 80).filter(bool)))
+    begin = st.sampled_from([[], SPENT_AND_REFUNDED, [*SPENT_AND_REFUNDED, ("earn", 0, 200)]])
+    return st.builds(list.__add__, begin, st.lists(st.one_of(kinds), max_size=16))
+
+
+def command_of(customer: Customer, step: tuple[Any, ...], now: datetime) -> Command | None:
+    """Return the command of a step; None where there is nothing that it could be about."""
+    orders, holds = customer.orders(), customer.now.holds
+    bought = [key for key, counted in customer.counted.items() if counted.event.type == PURCHASE]
+    match step[0], step[2:]:
+        case "earn", (euros,):
+            return customer.event(PURCHASE, now, purchase=receipt(str(euros)))
+        case "refund", (place, share) if bought:
+            key = bought[place % len(bought)]
+            sold = customer.counted[key].event.purchase
+            assert sold is not None
+            back = None if share == "1" else receipt(str((sold.total * Decimal(share)).quantize(Decimal("0.01"))))
+            return customer.event(REFUND, now, purchase=back, refund_of=key)
+        case "order", (key, quantity, place):
+            hold = holds[place % len(holds)].id if place is not None and holds else None
+            return customer.ordering(key, quantity, hold=hold)
+        case "cancel", (place,) if orders:
+            return customer.cancelling(orders[place % len(orders)])
+        case "return", (place, pieces) if orders:
+            return customer.advancing(orders[place % len(orders)], OrderState.RETURNED, quantity=pieces)
+        case "exchange", (place, key) if orders:
+            return customer.advancing(orders[place % len(orders)], OrderState.EXCHANGED, exchange_for=key)
+        case "hold", (key, points, ttl):
+            return customer.holding(key, points, ttl)
+        case "release", (place,) if holds:
+            return customer.releasing(holds[place % len(holds)].id)
+        case "adjust", (points,):
+            return AdjustPoints(points, customer.cause("adjust", "why"))
+    return Settle(customer.cause("settle")) if step[0] == "lapse" else None
+
+
+def delivered(customer: Customer, order: str, now: datetime) -> None:
+    """Move an order on as far as it goes by itself, so that it can come back."""
+    path = (OrderState.CONFIRMED, OrderState.PREPARING, OrderState.SHIPPED, OrderState.DELIVERED)
+    for state in path:
+        if state in STEPS[customer.order(order).state]:
+            customer.must(customer.advancing(order, state), now)
+
+
+def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[Customer, datetime]:
+    """Return somebody to whom all that has happened, as far as it was allowed, and what time it is then."""
+    customer = Customer(programme)
+    customer.shared.load("films", "f-1", "f-2", "f-3")
+    now = moment("2024-03-01 10:00")
+    customer.must(customer.enrolment("2024-03-01 10:00"), now)
+    for step in told:
+        now += timedelta(minutes=step[1])
+        command = command_of(customer, step, now)
+        if command is None:
+            continue
+        if isinstance(command, AdvanceOrder):
+            delivered(customer, command.order, now)
+        before, shared = customer.now, repr(customer.shared)
+        outcome = customer.do(command, now)
+        if isinstance(outcome, Refusal | Unchanged):
+            assert customer.now is before
+            assert repr(customer.shared) == shared
+            continue
+        laws(customer)
+        shopping_laws(customer)
+        code_laws(customer)
+        assert isinstance(customer.settle(now), Unchanged)
+    return customer, now
+
+
+def code_laws(customer: Customer) -> None:
+    """Assert that each code is in one place, and that one which somebody has seen is never free again."""
+    out = [order.code for order in customer.orders() if order.code is not None and order.state not in OVER]
+    held = [hold.code for hold in customer.now.holds if hold.code is not None]
+    assert len({*out, *held}) == len(out) + len(held)
+    shown = {order.code for order in customer.orders() if order.code is not None and order.code_is_shown}
+    for (_, code), state in customer.shared.codes.items():
+        assert (state is CodeState.GIVEN) == (code in out)
+        assert (state is CodeState.HELD) == (code in held)
+        assert not (state is CodeState.FREE and code in shown)
+
+
+@given(world=st.sampled_from([*WORLDS]), told=steps(LATER, corrections=True))
+@thorough(150)
+def test_whatever_is_bought_ordered_held_and_taken_back_points_are_conserved(
+    world: tuple[SpentPoints, int, int], told: list[tuple[Any, ...]]
+) -> None:
+    customer, _ = lived(WORLDS[world], told)
+    member = customer.now
+    for record, earlier in zip(reversed(customer.records[1:]), reversed(customer.states[:-1]), strict=True):
+        member = rewind(member, record, earlier.standing)
+        assert (member.version, member.head, member.standing) == (earlier.version, earlier.head, earlier.standing)
+        assert all(member.balance(account) == earlier.balance(account) for account in Account)
+        ours, theirs = ([(lot.key, lot.points) for lot in one.lots if lot.points] for one in (member, earlier))
+        assert ours == theirs
+
+
+def unwound(customer: Customer, now: datetime) -> None:
+    """Let every hold go and take every order back."""
+    customer.settle(now)
+    for hold in customer.now.holds:
+        customer.must(customer.releasing(hold.id), now)
+    for order in customer.orders():
+        if order.state in OVER:
+            continue
+        if OrderState.CANCELLED in STEPS[order.state]:
+            customer.cancel(now, order, role="agent")
+        else:
+            customer.advance(now, order, OrderState.RETURNED)
+
+
+@given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False))
+@thorough(150)
+def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept(
+    policy: SpentPoints, told: list[tuple[Any, ...]]
+) -> None:
+    customer, now = lived(WORLDS[policy, 0, 0], told)
+    unwound(customer, now)
+    shopping_laws(customer)
+    kept = sum(
+        sum(entry.points for entry in record.entries if entry.kind is EntryKind.EARN) for record in customer.records
+    ) + sum(
+        posting.points * -1
+        for record in customer.records
+        for entry in record.entries
+        if entry.kind is EntryKind.REVERSE and entry.label == "event"
+        for posting in entry.postings
+        if posting.account is Account.ISSUED
+    )
+    assert customer.stands == ({"available": kept} if kept else {})
+    assert customer.now.write_offs == ()
+    assert customer.shelf == {}
+
+
+@given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False), last=st.randoms(use_true_random=False))
+@thorough(100)
+def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[tuple[Any, ...]], last: Any) -> None:
+    customer, now = lived(WORLDS[policy, 0, 0], told)
+    for hold in customer.now.holds:
+        customer.do(customer.releasing(hold.id), now)
+    customer.settle(now)
+    back = [order for order in customer.orders() if order.state not in OVER]
+    ends = []
+    for _ in range(2):
+        other = Customer(
+            customer.programme, customer.now, [*customer.states], [*customer.records], dict(customer.counted)
+        )
+        other.shared = replace(
+            customer.shared,
+            taken=customer.shared.taken.copy(),
+            codes=dict(customer.shared.codes),
+            orders=dict(customer.shared.orders),
+        )
+        for order in back:
+            cancels = OrderState.CANCELLED in STEPS[order.state]
+            if cancels:
+                other.cancel(now, order, role="agent")
+            else:
+                other.advance(now, order, OrderState.RETURNED)
+        ends.append((other.stands, other.shelf, other.now.ordered, other.now.write_offs))
+        last.shuffle(back)
+    assert ends[0] == ends[1]
+
+
+@given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=True), key=KEYS)
+@thorough(100)
+def test_an_order_or_a_hold_that_is_taken_back_at_once_leaves_all_as_it_was(
+    policy: SpentPoints, told: list[tuple[Any, ...]], key: str
+) -> None:
+    customer, now = lived(WORLDS[policy, 0, 0], told)
+    customer.settle(now)
+    before = (customer.stands, customer.lots, customer.shelf, customer.now.ordered, customer.now.write_offs)
+    held = customer.do(customer.holding(key), now)
+    if not isinstance(held, Refusal):
+        customer.must(customer.releasing(customer.now.holds[-1].id), now)
+    placed = customer.do(customer.ordering(key), now)
+    if isinstance(placed, Decision):
+        order = customer.order(placed)
+        if order.state is OrderState.PLACED:
+            customer.cancel(now, order)
+        else:
+            customer.advance(now, order, OrderState.RETURNED)
+    after = (customer.stands, customer.lots, customer.shelf, customer.now.ordered, customer.now.write_offs)
+    assert after == before

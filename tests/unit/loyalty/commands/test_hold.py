@@ -1,0 +1,208 @@
+from typing import Any
+
+import pytest
+from support.catalogue import reward
+from support.loyalty_build import laws, moment
+from support.shopping_build import Customer, shop, shopping_laws
+
+from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.model.decision import Unchanged
+from loyalty.model.hold import HOLDS_MAX, LAPSED_KEPT_MAX
+from loyalty.model.ledger import EntryKind
+from loyalty.model.member import due_at
+from loyalty.model.order import OrderState
+from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.reward import Limit, RewardKind
+from loyalty.model.supply import CodeState
+
+NOON, SOON, LATER = "2024-03-01 12:00", "2024-03-01 12:04:59.999", "2024-03-01 12:05"
+RULES = shop(
+    reward("mug", 100, stock=1),
+    reward("film", 100, RewardKind.DIGITAL_CODE, pool="films"),
+    reward("pen", 10, limit=Limit(1, CapPeriod.DAY)),
+)
+
+
+def rich(programme: Programme = RULES, points: int = 150) -> Customer:
+    customer = Customer(programme)
+    customer.shared.load("films", "f-1")
+    customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
+    customer.earn(NOON, points)
+    return customer
+
+
+def refusal_of(customer: Customer, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
+    refusal = customer.refused(command, now)
+    return refusal.code.value, refusal.reason, refusal.path
+
+
+def test_a_hold_keeps_points_and_a_piece_and_lets_go_at_its_time() -> None:
+    customer = rich()
+    hold = customer.hold(NOON, "mug")
+    assert (customer.stands, customer.shelf) == ({"available": 50, "held": 100}, {"stock/mug": 1})
+    assert customer.records[-1].entries[0].kind is EntryKind.HOLD
+    assert due_at(customer.now, customer.programme.zone) == moment(LATER)
+    assert isinstance(customer.settle(SOON), Unchanged)
+    customer.settle(LATER)
+    assert (customer.stands, customer.shelf, customer.now.holds) == ({"available": 150}, {}, ())
+    [entry] = customer.records[-1].entries
+    assert (entry.kind, entry.points, entry.occurred_at) == (EntryKind.RELEASE, 100, moment(LATER))
+    for command in (customer.releasing(hold), customer.ordering("mug", hold=hold)):
+        assert refusal_of(customer, command, LATER) == ("EXPIRED", "hold_lapsed", ("hold",))
+    laws(customer)
+
+
+def test_a_hold_lets_go_in_whatever_is_decided_after_its_time() -> None:
+    customer = rich()
+    customer.hold(NOON, "mug")
+    customer.earn(LATER, 1)
+    assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.EARN]
+    assert (customer.stands, customer.shelf) == ({"available": 151}, {})
+    customer.hold(LATER, "mug", ttl=60)
+    order = customer.place("2024-03-01 12:06", "mug")
+    assert (order.points, customer.shelf, customer.stands) == (
+        100,
+        {"stock/mug": 1},
+        {"available": 51, "redeemed": 100},
+    )
+
+
+def test_an_order_gets_the_very_piece_and_code_that_were_kept() -> None:
+    customer = rich(points=300)
+    piece, code = customer.hold(NOON, "mug"), customer.hold(NOON, "film")
+    assert refusal_of(customer, customer.ordering("mug"))[:2] == ("OUT_OF_STOCK", "out_of_stock")
+    assert refusal_of(customer, customer.ordering("film"))[:2] == ("OUT_OF_STOCK", "codes_gone")
+    order = customer.place(SOON, "film", hold=code)
+    assert (order.code, customer.shared.codes["films", "f-1"]) == ("f-1", CodeState.GIVEN)
+    assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.BURN]
+    customer.place(SOON, "mug", hold=piece)
+    assert (customer.shelf, customer.stands) == ({"stock/mug": 1}, {"available": 100, "redeemed": 200})
+    assert refusal_of(customer, customer.ordering("mug", hold=piece)) == ("NOT_FOUND", "hold_not_found", ("hold",))
+
+
+def test_a_hold_of_points_pays_for_any_order_and_one_of_a_reward_for_that_alone() -> None:
+    customer = rich()
+    points = customer.hold(NOON, points=100)
+    assert refusal_of(customer, customer.ordering("mug"))[1] == "insufficient_points"
+    customer.place(NOON, "mug", hold=points)
+    assert customer.stands == {"available": 50, "redeemed": 100}
+    pen = customer.hold(NOON, "pen")
+    assert refusal_of(customer, customer.ordering("film", hold=pen)) == (
+        "CONFLICT",
+        "hold_of_another_reward",
+        ("hold",),
+    )
+    customer.must(customer.releasing(pen), NOON)
+    assert customer.stands == {"available": 50, "redeemed": 100}
+
+
+@pytest.mark.parametrize("about", [{"key": "mug"}, {"points": 100}, {"key": "mug", "points": 0}])
+def test_more_than_was_kept_is_taken_from_the_rest(about: dict[str, Any]) -> None:
+    customer = rich(shop(reward("mug", 100, stock=2)), 200)
+    hold = customer.hold(NOON, **about)
+    customer.place(NOON, "mug", 2, hold=hold)
+    assert (customer.stands, customer.shelf) == ({"redeemed": 200}, {"stock/mug": 2})
+    shopping_laws(customer)
+
+
+def test_the_last_code_goes_from_a_lapsed_hold_to_the_order_that_lets_it_go() -> None:
+    customer = rich()
+    customer.hold(NOON, "film")
+    assert customer.place(LATER, "film").code == "f-1"
+    assert customer.stands == {"available": 50, "redeemed": 100}
+
+
+@pytest.mark.parametrize("about", [{"key": "mug"}, {"points": 100}])
+def test_points_whose_lot_expires_while_they_are_held_still_pay_for_their_order(about: dict[str, Any]) -> None:
+    customer = Customer(shop(reward("mug", 100, stock=1), expiry=Expiry(days=10)))
+    customer.must(customer.enrolment(NOON), NOON)
+    customer.earn(NOON, 130)
+    hold = customer.hold("2024-03-11 23:58", **about)
+    order = customer.place("2024-03-12 00:01", "mug", hold=hold)
+    assert (order.points, customer.stands) == (100, {"redeemed": 100, "expired": 30})
+    laws(customer)
+
+
+def test_points_whose_lot_expires_while_they_are_held_expire_when_they_are_let_go() -> None:
+    customer = Customer(shop(reward("mug", 100), expiry=Expiry(days=10), grace_days=30))
+    customer.must(customer.enrolment(NOON), NOON)
+    bought = customer.earn(NOON, 130)
+    customer.hold("2024-03-11 23:58", "mug")
+    customer.settle("2024-03-12 00:00")
+    assert customer.stands == {"held": 100, "expired": 30}
+    customer.settle("2024-03-12 00:03")
+    assert customer.stands == {"expired": 130}
+    assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.EXPIRE]
+    customer.refund("2024-03-12 12:00", bought)
+    assert customer.stands == {}
+
+
+@pytest.mark.parametrize("policy", SpentPoints)
+@pytest.mark.parametrize("released_first", [True, False])
+@pytest.mark.parametrize("lapses", [True, False])
+def test_a_refund_and_the_end_of_a_hold_end_alike_in_both_orders(
+    policy: SpentPoints, released_first: bool, lapses: bool
+) -> None:
+    customer = Customer(shop(spent_points=policy))
+    customer.must(customer.enrolment(NOON), NOON)
+    bought = customer.earn(NOON, 100)
+    hold = customer.hold(NOON, points=70)
+
+    def let_go() -> None:
+        if lapses:
+            customer.settle(LATER)
+        else:
+            customer.must(customer.releasing(hold), LATER if released_first else SOON)
+
+    if released_first and not lapses:
+        customer.must(customer.releasing(hold), SOON)
+    elif released_first:
+        let_go()
+    customer.refund(LATER if lapses and released_first else SOON, bought)
+    if not released_first:
+        let_go()
+    assert (customer.stands, customer.lots, customer.now.write_offs) == ({}, [], ())
+    laws(customer)
+
+
+def test_what_cannot_be_held_is_refused() -> None:
+    customer = rich()
+    wrong: list[tuple[Any, tuple[str, str, tuple[str, ...]]]] = [
+        (customer.holding("mug", ttl=0), ("INVALID", "hold_ttl", ("ttlSeconds",))),
+        (customer.holding("mug", ttl=3601), ("INVALID", "hold_ttl", ("ttlSeconds",))),
+        (customer.holding(), ("INVALID", "hold_nothing", ("points",))),
+        (customer.holding(points=0), ("INVALID", "hold_points", ("points",))),
+        (customer.holding("mug", points=-1), ("INVALID", "hold_points", ("points",))),
+        (customer.holding("cup"), ("NOT_FOUND", "reward_not_found", ("reward",))),
+        (customer.holding(points=151), ("INSUFFICIENT_POINTS", "insufficient_points", ("points",))),
+        (customer.releasing("nothing"), ("NOT_FOUND", "hold_not_found", ("hold",))),
+    ]
+    for command, expected in wrong:
+        assert refusal_of(customer, command) == expected
+    poor = rich(points=99)
+    assert refusal_of(poor, poor.holding("mug")) == ("INSUFFICIENT_POINTS", "insufficient_points", ("reward",))
+    customer.place(NOON, "pen")
+    assert refusal_of(customer, customer.holding("pen"))[:2] == ("LIMIT_REACHED", "reward_limit")
+    customer.hold(NOON, "mug", points=0)
+    assert refusal_of(customer, customer.holding("mug", points=0))[:2] == ("OUT_OF_STOCK", "out_of_stock")
+
+
+def test_so_many_holds_and_no_more_until_one_ends() -> None:
+    customer = rich()
+    holds = [customer.hold(NOON, points=1) for _ in range(HOLDS_MAX)]
+    assert refusal_of(customer, customer.holding(points=1)) == ("LIMIT_REACHED", "holds_max", ("member",))
+    assert len({*holds}) == HOLDS_MAX == 20
+    customer.hold(LATER, points=1)
+    assert (len(customer.now.holds), customer.now.lapsed) == (1, tuple(holds))
+    customer.settle("2024-03-01 12:10")
+    assert len(customer.now.lapsed) == LAPSED_KEPT_MAX == 20
+    assert refusal_of(customer, customer.releasing(holds[0]), "2024-03-01 12:10")[0] == "NOT_FOUND"
+    assert refusal_of(customer, customer.releasing(holds[1]), "2024-03-01 12:10")[0] == "EXPIRED"
+
+
+def test_an_order_out_of_a_hold_that_is_cancelled_gives_all_back() -> None:
+    customer = rich()
+    lots = customer.lots
+    order = customer.place(SOON, "mug", hold=customer.hold(NOON, "mug"))
+    assert customer.cancel(SOON, order).state is OrderState.CANCELLED
+    assert (customer.stands, customer.shelf, customer.lots) == ({"available": 150}, {}, lots)

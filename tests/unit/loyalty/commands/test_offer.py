@@ -1,0 +1,508 @@
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.catalogue import offer, reward, segment
+from support.loyalty_build import flat, laws, line, moment, per_euro, receipt, thorough, told
+from support.shopping_build import Customer, shop, shopping_laws
+
+from loyalty.commands.offer import NoteOffers, RedeemOffer
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.window import Window
+from loyalty.model.event import REFUND
+from loyalty.model.explanation import Reason
+from loyalty.model.ledger import Cause
+from loyalty.model.notice import Notice, NoticeKind
+from loyalty.model.offer import Audience, CodeKind, Offer, OfferCode, OfferKind
+from loyalty.model.programme import Programme
+from loyalty.model.supply import CodeState
+
+NOON, LATER = "2024-03-01 12:00", "2024-03-01 13:00"
+DOUBLE = offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), returnable=True)
+BONUS = offer("bonus", OfferKind.BONUS_POINTS, points=50, returnable=True)
+
+
+def member_of(*offers: Offer, **about: Any) -> Customer:
+    """Return somebody at a programme with these offers."""
+    rewards = about.pop("rewards", ())
+    customer = Customer(shop(*rewards, offers=offers, **about))
+    customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
+    return customer
+
+
+def refusal_of(customer: Customer, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
+    refusal = customer.refused(command, now)
+    return refusal.code.value, refusal.reason, refusal.path
+
+
+# Activation
+
+
+def test_an_offer_is_activated_once_and_that_is_an_event_which_rules_reward() -> None:
+    rules = (per_euro(), flat("taken-up", "3", event="activation", when='event.attributes.offer == "tea"'))
+    customer = member_of(offer("tea", needs_activation=True), rules=rules)
+    decision = customer.must(customer.activating("tea"), NOON)
+    assert customer.now.offer_use("tea").activated_at == moment(NOON)
+    assert customer.now.counted["activation"] == 1
+    assert (customer.stands, told(decision.record.why)) == ({"available": 3}, [("taken-up", 3, Reason.GIVEN)])
+    assert Notice(NoticeKind.OFFER_ACTIVATED, {"offer": "tea"}) in decision.record.notices
+    assert refusal_of(customer, customer.activating("tea")) == ("ALREADY_EXISTS", "offer_activated", ("offer",))
+    laws(customer)
+
+
+ON_SUNDAYS = Window(weekdays=frozenset({7}))
+UNUSABLE: dict[str, tuple[dict[str, Any], str, str]] = {
+    "over": ({"ends_at": moment(NOON)}, "EXPIRED", "offer_over"),
+    "not yet": ({"starts_at": moment(NOON) + timedelta(milliseconds=1)}, "NOT_ELIGIBLE", "offer_not_yet"),
+    "closed": ({"window": ON_SUNDAYS}, "NOT_ELIGIBLE", "offer_window"),
+    "channel": ({"channels": frozenset({Channel.KIOSK})}, "NOT_ELIGIBLE", "offer_channel"),
+    "tier": ({"audience": Audience(frozenset({"gold"}))}, "NOT_ELIGIBLE", "offer_audience"),
+    "segment": ({"audience": Audience(segments=frozenset({"none"}))}, "NOT_ELIGIBLE", "offer_audience"),
+    "list": ({"audience": Audience(lists=frozenset({"friends"}))}, "NOT_ELIGIBLE", "offer_audience"),
+    "used up": ({"uses_in_all": 0}, "LIMIT_REACHED", "offer_used_up"),
+    "spent": ({"budget": 0}, "LIMIT_REACHED", "offer_used_up"),
+    "never": ({"uses_per_member": 0}, "LIMIT_REACHED", "offer_used"),
+}
+
+
+@pytest.mark.parametrize(("about", "code", "reason"), UNUSABLE.values(), ids=UNUSABLE)
+def test_what_cannot_be_used_is_neither_activated_nor_redeemed(about: dict[str, Any], code: str, reason: str) -> None:
+    for needs_activation in (True, False):
+        customer = member_of(offer("tea", needs_activation=needs_activation, **about))
+        command = customer.activating("tea") if needs_activation else customer.redeeming("tea", NOON)
+        assert refusal_of(customer, command) == (code, reason, ("offer",))
+        assert (customer.now.offers, customer.shelf) == ({}, {})
+
+
+def test_what_is_not_there_or_needs_no_activation_is_refused() -> None:
+    customer = member_of(offer("tea"), offer("pooled", needs_activation=True, code=OfferCode(CodeKind.POOL, "none")))
+    assert refusal_of(customer, customer.activating("x")) == ("NOT_FOUND", "offer_not_found", ("offer",))
+    assert refusal_of(customer, customer.redeeming("x", NOON)) == ("NOT_FOUND", "offer_not_found", ("offer",))
+    assert refusal_of(customer, customer.activating("tea")) == ("INVALID", "offer_no_activation", ("offer",))
+    assert refusal_of(customer, customer.activating("pooled")) == ("OUT_OF_STOCK", "offer_codes_gone", ("offer",))
+    idle = refusal_of(customer, customer.redeeming("pooled", NOON))
+    assert idle == ("NOT_ELIGIBLE", "offer_not_activated", ("offer",))
+
+
+def test_a_code_of_the_pool_is_the_members_for_ever() -> None:
+    customer = member_of(offer("pooled", needs_activation=True, code=OfferCode(CodeKind.POOL, "codes")))
+    customer.shared.load("codes", "c-1", "c-2")
+    customer.must(customer.activating("pooled"), NOON)
+    assert customer.now.offer_use("pooled").code == "c-1"
+    other = customer.beside("m-2")
+    other.member = replace(other.now, offers={})
+    other.do(other.activating("pooled"), NOON)
+    assert other.now.offer_use("pooled").code == "c-2"
+    assert {*customer.shared.codes.values()} == {CodeState.GIVEN}
+
+
+def test_who_has_activated_an_offer_keeps_it() -> None:
+    new = segment("new", "member.events.visit < 1")
+    customer = member_of(
+        offer("tea", needs_activation=True, audience=Audience(segments=frozenset({"new"}))), segments={"new": new}
+    )
+    customer.must(customer.activating("tea"), NOON)
+    customer.happen("visit", NOON)
+    customer.redeem(LATER, "tea")
+    assert customer.now.offer_use("tea").uses == 1
+
+
+def test_an_activation_that_no_channel_is_known_of_may_be_anywhere() -> None:
+    customer = member_of(offer("tea", needs_activation=True, channels=frozenset({Channel.KIOSK})))
+    customer.must(customer.activating("tea", None), NOON)
+    assert customer.now.offer_use("tea").activated_at == moment(NOON)
+
+
+# Redemption
+
+
+def test_a_use_is_an_event_that_rules_reward_and_is_counted() -> None:
+    rules = (per_euro(), flat("used", "2", event="redemption", when='event.store == "s-1"'))
+    customer = member_of(offer("tea", uses_per_member=2), rules=rules)
+    decision = customer.redeem(NOON, "tea", store="s-1")
+    use = customer.now.offer_use("tea")
+    assert (use.uses, use.redeemed_at, use.purchases) == (1, moment(NOON), ())
+    assert (customer.stands, customer.shelf) == ({"available": 2}, {"uses/tea": 1})
+    assert Notice(NoticeKind.OFFER_REDEEMED, {"offer": "tea"}) in decision.record.notices
+    customer.redeem(NOON, "tea")
+    assert refusal_of(customer, customer.redeeming("tea", NOON)) == ("LIMIT_REACHED", "offer_used", ("offer",))
+    assert customer.now.counted["redemption"] == 2
+
+
+def test_an_offer_without_a_limit_is_used_as_often_as_one_likes() -> None:
+    customer = member_of(offer("tea", uses_per_member=None))
+    for _ in range(60):
+        customer.redeem(NOON, "tea")
+    assert customer.now.offer_use("tea").uses == 60
+
+
+def test_a_use_is_of_its_time_and_not_of_when_it_is_told() -> None:
+    customer = member_of(offer("tea", ends_at=moment(LATER), uses_per_member=2))
+    assert refusal_of(customer, customer.redeeming("tea", LATER), LATER)[1] == "offer_over"
+    customer.must(customer.redeeming("tea", NOON), LATER)
+    ahead = customer.redeeming("tea", moment(NOON) + timedelta(minutes=5, milliseconds=1))
+    assert refusal_of(customer, ahead) == ("INVALID", "occurred_in_future", ("occurredAt",))
+
+
+def test_what_is_wrong_with_the_purchase_is_refused() -> None:
+    customer = member_of(
+        replace(DOUBLE, uses_per_member=5),
+        offer("stores", stores=frozenset({"s-1"})),
+        offer("partner", partners=frozenset({"p-1"})),
+    )
+    bought, back = customer.earn(NOON, 10), customer.earn(NOON, 20)
+    customer.refund(NOON, back)
+    visit = customer.happen("visit", NOON).counted
+    assert visit is not None
+    customer.redeem(NOON, "double", purchase=bought)
+    stranger = customer.beside("m-2")
+    of_another = replace(stranger.redeeming("double", NOON), purchase="till/x", bought=customer.counted[bought])
+    wrong: list[tuple[Customer, RedeemOffer, tuple[str, str, tuple[str, ...]]]] = [
+        (customer, customer.redeeming("double", NOON), ("INVALID", "purchase_key_missing", ("purchaseKey",))),
+        (
+            customer,
+            customer.redeeming("double", NOON, purchase=bought),
+            ("CONFLICT", "offer_used_for_purchase", ("purchaseKey",)),
+        ),
+        (customer, customer.redeeming("double", NOON, purchase=back), ("CONFLICT", "refund_done", ("purchaseKey",))),
+        (
+            customer,
+            customer.redeeming("double", NOON, purchase=visit.event.key),
+            ("CONFLICT", "purchase_of_another", ("purchaseKey",)),
+        ),
+        (stranger, of_another, ("CONFLICT", "purchase_of_another", ("purchaseKey",))),
+        (customer, customer.redeeming("stores", NOON, store="s-2"), ("NOT_ELIGIBLE", "offer_store", ("offer",))),
+        (customer, customer.redeeming("stores", NOON), ("NOT_ELIGIBLE", "offer_store", ("offer",))),
+        (
+            customer,
+            customer.redeeming("partner", NOON, purchase=bought),
+            ("NOT_ELIGIBLE", "offer_partner", ("offer",)),
+        ),
+    ]
+    for asked, command, expected in wrong:
+        assert refusal_of(asked, command) == expected
+
+
+def test_a_gift_is_given_with_its_use_or_neither() -> None:
+    customer = member_of(
+        offer("thanks", OfferKind.GIFT, reward="mug", uses_per_member=2), rewards=[reward("mug", 100, stock=1)]
+    )
+    [order] = customer.redeem(NOON, "thanks").orders
+    assert (order.points, order.origin, order.reward.key) == (0, "offer/thanks", "mug")
+    assert customer.shelf == {"stock/mug": 1, "uses/thanks": 1}
+    gone = refusal_of(customer, customer.redeeming("thanks", NOON))
+    assert gone == ("OUT_OF_STOCK", "out_of_stock", ("offer",))
+    assert customer.now.offer_use("thanks").uses == 1
+    customer.cancel(NOON, order)
+    assert (customer.shelf, customer.stands) == ({"uses/thanks": 1}, {})
+    shopping_laws(customer)
+
+
+# In the earning of a purchase
+
+
+RECEIPT = receipt("35.00", line("a", "10.00"), line("b", "20.00", "2"), line("c", "5.50"), line("d", "-0.50"))
+RULES = (
+    per_euro(),
+    flat("line", "7", priority=-1, lines=None),
+    flat("first", "earned / 2", priority=-2, qualifying=False),
+)
+
+
+def bought_with(offers: tuple[Offer, ...], uses: list[str], *, before: bool) -> Customer:
+    """Return somebody who has bought, and used these offers for it before or after the purchase was told."""
+    customer = member_of(*offers, rules=RULES)
+    if before:
+        for key in uses:
+            customer.redeem(NOON, key, purchase="basket")
+    customer.buy(NOON, RECEIPT, key="basket")
+    if not before:
+        for key in uses:
+            customer.redeem(LATER, key, purchase="basket")
+    laws(customer)
+    return customer
+
+
+OFFERS = (
+    DOUBLE,
+    BONUS,
+    offer("half-more", OfferKind.MULTIPLIER, factor=Decimal("1.5"), budget=17, qualifying=True, returnable=True),
+    offer("ten", percent=Decimal(10), budget=100_000, returnable=True),
+    offer("once", OfferKind.BONUS_POINTS, points=3),
+)
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [["double"], ["bonus"], ["half-more"], ["ten"], ["double", "bonus", "half-more", "ten"], ["bonus", "double"]],
+)
+def test_an_offer_gives_the_same_whether_it_is_used_before_or_after_the_purchase_is_told(uses: list[str]) -> None:
+    early, late = (bought_with(OFFERS, uses, before=before) for before in (True, False))
+    one, other = (customer.counted["basket"] for customer in (early, late))
+    assert (one.grants, one.offers) == (other.grants, other.offers)
+    assert (early.stands, early.shelf, early.lots) == (late.stands, late.shelf, late.lots)
+    assert (early.now.qualifying, early.tier) == (late.now.qualifying, late.tier)
+    assert early.now.bound == late.now.bound == {}
+
+
+def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
+    customer = bought_with(OFFERS, ["double"], before=True)
+    grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
+    by_rules = [sum(parts) for parts in zip(*(grants[rule] for rule in ("basket", "line", "first")), strict=True)]
+    assert grants["offer/double"] == tuple(by_rules)
+    assert ("offer/double", 63, Reason.GIVEN) in told(customer.records[-1].why)
+    assert customer.stands == {"available": 126}
+
+
+@given(
+    uses=st.lists(st.sampled_from([one.key for one in OFFERS]), unique=True),
+    before=st.booleans(),
+    shares=st.lists(st.sampled_from(["0.2", "0.5", "0.9"]), max_size=3),
+)
+@thorough(100)
+def test_refunds_take_back_what_offers_gave_whole_at_the_last(uses: list[str], before: bool, shares: list[str]) -> None:
+    customer = bought_with(OFFERS, uses, before=before)
+    given = customer.now.available
+    left = Decimal("35.00")
+    for share in shares:
+        back = (left * Decimal(share)).quantize(Decimal("0.01"))
+        customer.refund(LATER, "basket", str(back))
+        left -= back
+        assert 0 <= customer.now.available <= given
+    customer.refund(LATER, "basket")
+    assert customer.stands == {}
+    kept = {key for key in uses if key == "once"}
+    assert {key for key, use in customer.now.offers.items() if use.uses} == kept
+    assert customer.shelf == {f"uses/{key}": 1 for key in kept}
+    laws(customer)
+
+
+def test_an_offer_that_is_used_after_part_of_its_purchase_came_back_gives_the_rest() -> None:
+    customer = member_of(DOUBLE)
+    customer.buy(NOON, receipt(None, line("a", "10"), line("b", "20")), key="basket")
+    customer.refund(NOON, "basket", receipt(None, line("a", "10")))
+    customer.redeem(LATER, "double", purchase="basket")
+    assert customer.stands == {"available": 40}
+    customer.refund(LATER, "basket")
+    assert (customer.stands, customer.shelf, customer.now.offer_use("double").uses) == ({}, {}, 0)
+
+
+def test_a_use_that_is_not_returnable_stays_used() -> None:
+    customer = member_of(replace(BONUS, returnable=False))
+    customer.redeem(NOON, "bonus", purchase="basket")
+    customer.buy(NOON, "10", key="basket")
+    customer.refund(LATER, "basket")
+    assert (customer.stands, customer.shelf) == ({}, {"uses/bonus": 1})
+    assert refusal_of(customer, customer.redeeming("bonus", LATER), LATER)[1] == "offer_used"
+
+
+def test_a_use_that_was_given_back_can_be_made_again() -> None:
+    customer = member_of(BONUS)
+    for round_ in range(3):
+        customer.redeem(NOON, "bonus", purchase=f"basket-{round_}")
+        customer.buy(NOON, "10", key=f"basket-{round_}")
+        assert customer.stands == {"available": 60}
+        decision = customer.refund(LATER, f"basket-{round_}")
+        assert Notice(NoticeKind.OFFER_RETURNED, {"offer": "bonus"}) in decision.record.notices
+    assert (customer.stands, customer.shelf) == ({}, {})
+
+
+def test_a_bonus_without_a_purchase_is_given_at_once_and_qualifies_where_it_says_so() -> None:
+    customer = member_of(replace(BONUS, points=120, qualifying=True), replace(BONUS, key="plain"))
+    customer.redeem(NOON, "plain")
+    assert (customer.stands, customer.now.qualifying, customer.tier) == ({"available": 50}, {}, "base")
+    customer.redeem(NOON, "bonus")
+    assert (customer.stands, customer.tier) == ({"available": 170}, "silver")
+    assert customer.now.qualifying == {date(2024, 3, 1): 120}
+    laws(customer)
+
+
+def test_a_budget_cuts_the_last_one_and_then_there_is_no_more() -> None:
+    customer = member_of(replace(BONUS, budget=70, uses_per_member=None))
+    customer.redeem(NOON, "bonus", purchase="basket")
+    customer.buy(NOON, receipt(None, line("a", "1"), line("b", "3")), key="basket")
+    decision = customer.redeem(NOON, "bonus")
+    assert told(decision.record.why) == [("offer/bonus", 20, Reason.GIVEN)]
+    assert customer.shelf == {"uses/bonus": 2, "budget/bonus": 70}
+    assert refusal_of(customer, customer.redeeming("bonus", NOON)) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
+    customer.refund(LATER, "basket")
+    assert (customer.stands, customer.shelf) == ({"available": 20}, {"uses/bonus": 1, "budget/bonus": 20})
+
+
+def test_a_budget_cuts_a_bonus_over_its_lines() -> None:
+    customer = member_of(replace(BONUS, budget=10))
+    customer.redeem(NOON, "bonus", purchase="basket")
+    decision = customer.buy(NOON, receipt(None, line("a", "10"), line("b", "40")), key="basket")
+    grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
+    assert grants["offer/bonus"] == (2, 8)
+    assert ("offer/bonus", 10, Reason.CAPPED) in told(decision.record.why)
+
+
+def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
+    for partner, points in (("p-1", 60), ("p-2", 10)):
+        customer = member_of(replace(BONUS, partners=frozenset({"p-1"})))
+        customer.redeem(NOON, "bonus", purchase="basket")
+        decision = customer.buy(NOON, "10", key="basket", partner=partner)
+        assert customer.stands == {"available": points}
+        reason = Reason.GIVEN if points == 60 else Reason.PARTNER
+        assert ("offer/bonus", points - 10, reason) in told(decision.record.why)
+
+
+def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
+    customer = member_of(
+        offer("ten", percent=Decimal(10), budget=1000),
+        offer("five", OfferKind.AMOUNT_OFF, amount=Decimal("5.00"), budget=501, uses_per_member=None),
+    )
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.buy(NOON, "12.34", key="basket")
+    assert customer.shelf == {"uses/ten": 1, "budget/ten": 123}
+    customer.redeem(NOON, "five")
+    customer.redeem(NOON, "five", purchase="to come")
+    assert customer.shelf == {"uses/ten": 1, "budget/ten": 123, "uses/five": 2, "budget/five": 1000}
+    assert refusal_of(customer, customer.redeeming("five", NOON))[1] == "offer_used_up"
+
+
+MOST = offer("ten", percent=Decimal(10), maximum=Decimal("4.00"), budget=1000, uses_per_member=None, returnable=True)
+
+
+def test_a_share_of_a_purchase_to_come_reserves_its_maximum_and_no_more_than_the_budget_is_given() -> None:
+    customer = member_of(MOST)
+    for number in range(3):
+        customer.redeem(NOON, "ten", purchase=f"basket-{number}")
+    assert customer.shelf == {"uses/ten": 3, "budget/ten": 1200}
+    # What is reserved is spent: who comes now is refused, though no purchase was told yet.
+    asked = customer.redeeming("ten", NOON, purchase="late")
+    assert refusal_of(customer, asked) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
+    for number in range(3):
+        customer.buy(NOON, "500.00", key=f"basket-{number}")
+    assert customer.shelf == {"uses/ten": 3, "budget/ten": 1200}
+
+
+def test_the_purchase_settles_what_was_reserved_for_it() -> None:
+    customer = member_of(MOST)
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.redeem(NOON, "ten", purchase="other")
+    assert customer.shelf == {"uses/ten": 2, "budget/ten": 800}
+    customer.buy(NOON, "12.34", key="basket")
+    assert customer.counted["basket"].offers == (("ten", 123),)
+    assert customer.shelf == {"uses/ten": 2, "budget/ten": 523}
+    customer.buy(NOON, "40.01", key="other")
+    assert customer.counted["other"].offers == (("ten", 400),)
+    assert customer.shelf == {"uses/ten": 2, "budget/ten": 523}
+    for key in ("basket", "other"):
+        customer.refund(LATER, key)
+    assert customer.shelf == {}
+
+
+@pytest.mark.parametrize(("total", "cost"), [("39.99", 400), ("39.94", 399), ("40.00", 400), ("4000.00", 400)])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before: bool) -> None:
+    customer = member_of(MOST)
+    if before:
+        customer.redeem(NOON, "ten", purchase="basket")
+    customer.buy(NOON, total, key="basket")
+    if not before:
+        customer.redeem(NOON, "ten", purchase="basket")
+    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", cost),), cost)
+
+
+def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:
+    customer = member_of(MOST, replace(MOST, key="open", maximum=None))
+    customer.redeem(NOON, "ten")
+    customer.redeem(NOON, "open")
+    assert customer.shelf == {"uses/ten": 1, "budget/ten": 400, "uses/open": 1}
+
+
+def test_what_was_reserved_stays_where_the_budget_was_lifted_meanwhile() -> None:
+    customer = member_of(MOST)
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.adopt(shop(offers=[replace(MOST, budget=None)]))
+    customer.buy(NOON, "12.34", key="basket")
+    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", 400),), 400)
+
+
+def test_a_budget_that_came_meanwhile_counts_the_share_once_its_purchase_is_told() -> None:
+    customer = member_of(replace(MOST, budget=None))
+    customer.redeem(NOON, "ten", purchase="basket")
+    customer.adopt(shop(offers=[MOST]))
+    customer.buy(NOON, "12.34", key="basket")
+    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", 123),), 123)
+
+
+@given(
+    told=st.lists(
+        st.tuples(st.sampled_from(["redeem", "buy", "refund"]), st.integers(0, 5), st.integers(0, 20_000)),
+        max_size=25,
+    )
+)
+@thorough(100)
+def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple[str, int, int]]) -> None:
+    customer = member_of(MOST)
+    for kind, place, cents in told:
+        key = f"basket-{place}"
+        if kind == "redeem":
+            customer.do(customer.redeeming("ten", NOON, purchase=key), NOON)
+        elif kind == "buy" and key not in customer.counted:
+            customer.buy(NOON, str(Decimal(cents) / 100), key=key)
+        elif kind == "refund" and key in customer.counted:
+            customer.do(customer.event(REFUND, LATER, refund_of=key), LATER)
+        waiting = sum(cost for offers in customer.now.bound.values() for _, cost in offers)
+        bought = [
+            cost
+            for counted in customer.counted.values()
+            if not all(share == 1 for share in counted.returned)
+            for _, cost in counted.offers
+        ]
+        spent = customer.shelf.get("budget/ten", 0)
+        assert spent == waiting + sum(bought)
+        assert spent < 1000 + 400
+
+
+def test_an_offer_that_is_no_more_is_passed_over_when_its_purchase_is_told() -> None:
+    customer = member_of(BONUS)
+    customer.redeem(NOON, "bonus", purchase="basket")
+    customer.adopt(shop())
+    customer.buy(LATER, "10", key="basket")
+    assert (customer.stands, customer.now.bound) == ({"available": 10}, {})
+    customer.refund(LATER, "basket")
+    assert customer.stands == {}
+
+
+# Seen and refused
+
+
+def noting(seen: tuple[str, ...] = (), refused: tuple[str, ...] = ()) -> NoteOffers:
+    return NoteOffers(seen, refused, Cause("note", "member", "member", "note"))
+
+
+def test_what_was_seen_and_refused_is_noted() -> None:
+    customer = member_of(offer("tea", needs_activation=True), offer("ten"))
+    customer.must(noting(("tea", "ten"), ("tea",)), NOON)
+    customer.must(noting(("tea",)), LATER)
+    tea = customer.now.offer_use("tea")
+    assert (tea.seen, tea.refused_at, customer.now.offer_use("ten").seen) == (2, moment(NOON), 1)
+    customer.must(customer.activating("tea"), LATER)
+    assert customer.now.offer_use("tea").refused_at is None
+
+
+def test_too_much_or_nothing_known_is_not_noted() -> None:
+    customer = member_of(offer("tea"))
+    assert refusal_of(customer, noting(("tea", "x"))) == ("NOT_FOUND", "offer_not_found", ("seen", "1"))
+    assert refusal_of(customer, noting((), ("x",))) == ("NOT_FOUND", "offer_not_found", ("refused", "0"))
+    assert refusal_of(customer, noting(("tea",) * 101)) == ("LIMIT_REACHED", "offers_noted_max", ("seen",))
+
+
+def test_what_was_done_with_offers_that_ended_long_ago_is_forgotten() -> None:
+    programme: Programme = shop(offers=[offer("tea", ends_at=moment(LATER)), offer("ten")])
+    customer = Customer(programme)
+    customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
+    customer.redeem(NOON, "tea")
+    customer.redeem(NOON, "ten")
+    customer.earn("2025-04-01 12:00", 1)
+    assert {*customer.now.offers} == {"tea", "ten"}
+    customer.earn("2025-04-06 12:00", 1)
+    assert {*customer.now.offers} == {"ten"}

@@ -1,0 +1,115 @@
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from support.catalogue import offer, segment
+from support.loyalty_build import PARIS, moment
+from support.shopping_build import Customer, shop
+
+from loyalty.kernel.window import Window
+from loyalty.model.offer import (
+    EVERYBODY,
+    PURCHASES_KEPT_MAX,
+    UNTOUCHED,
+    Audience,
+    OfferKind,
+    OfferState,
+    OfferUse,
+    purchase_ref,
+    state_of,
+    uses_left,
+)
+from loyalty.model.supply import CounterKey, Supply
+from loyalty.rules.segmentation import MemberShopper
+
+NOON = moment("2024-03-01 12:00")
+A_MOMENT = timedelta(milliseconds=1)
+
+
+def test_an_offer_is_on_from_its_first_moment_until_its_end() -> None:
+    tea = offer("tea", starts_at=NOON, ends_at=NOON + timedelta(hours=1))
+    moments = (NOON - A_MOMENT, NOON, NOON + timedelta(hours=1) - A_MOMENT, NOON + timedelta(hours=1))
+    assert [tea.is_on(at, PARIS) for at in moments] == [False, True, True, False]
+    assert [tea.is_over(at) for at in moments] == [False, False, False, True]
+    assert not offer("ever").is_over(NOON)
+    fridays = offer("fridays", window=Window(weekdays=frozenset({5})))
+    assert [fridays.is_on(NOON + timedelta(days=days), PARIS) for days in (0, 1)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("use", "hours", "state"),
+    [
+        (UNTOUCHED, 0, OfferState.AVAILABLE),
+        (OfferUse(activated_at=NOON), 0, OfferState.ACTIVATED),
+        (OfferUse(activated_at=NOON, uses=1), 0, OfferState.ACTIVATED),
+        (OfferUse(uses=2), 0, OfferState.REDEEMED),
+        (OfferUse(activated_at=NOON), 1, OfferState.EXPIRED),
+        (OfferUse(uses=2), 1, OfferState.REDEEMED),
+    ],
+)
+def test_where_an_offer_stands_for_a_member(use: OfferUse, hours: int, state: OfferState) -> None:
+    tea = offer("tea", uses_per_member=2, ends_at=NOON + timedelta(hours=1))
+    assert state_of(tea, use, NOON + timedelta(hours=hours)) is state
+
+
+def test_how_often_it_may_be_used_yet() -> None:
+    assert [uses_left(offer("tea", uses_per_member=2), OfferUse(uses=uses)) for uses in range(4)] == [2, 1, 0, 0]
+    assert uses_left(offer("tea", uses_per_member=None), OfferUse(uses=9)) is None
+
+
+def test_only_what_is_limited_is_counted_against() -> None:
+    assert offer("tea").counters() == frozenset()
+    both = offer("tea", OfferKind.AMOUNT_OFF, amount=Decimal(5), uses_in_all=0, budget=0).counters()
+    assert both == {CounterKey(Supply.USES, "tea"), CounterKey(Supply.BUDGET, "tea")}
+
+
+def test_a_use_keeps_its_newest_purchases_and_one_that_comes_back_is_taken_out() -> None:
+    use = UNTOUCHED
+    for number in range(PURCHASES_KEPT_MAX + 5):
+        use = use.used(NOON, f"till/{number}")
+    assert (use.uses, len(use.purchases), use.purchases[0], use.purchases[-1]) == (55, 50, "till/5", "till/54")
+    back = use.given_back("till/9")
+    assert (back.uses, len(back.purchases), "till/9" in back.purchases) == (54, 49, False)
+    assert use.used(NOON, None).purchases == use.purchases
+    assert UNTOUCHED.given_back("till/1") == UNTOUCHED
+
+
+def test_the_name_of_a_purchase_cannot_be_mistaken() -> None:
+    names = {purchase_ref(sender, key) for sender, key in (("a", "b/c"), ("a/b", "c"), ("a%2Fb", "c"), ("a", "b%2Fc"))}
+    assert len(names) == 4
+
+
+AUDIENCES: list[tuple[dict[str, Any], bool]] = [
+    ({}, True),
+    ({"tiers": {"silver"}}, True),
+    ({"tiers": {"gold", "silver"}}, True),
+    ({"tiers": {"gold"}}, False),
+    ({"segments": {"came"}}, True),
+    ({"segments": {"never", "came"}}, True),
+    ({"segments": {"never"}}, False),
+    ({"segments": {"broken"}}, False),
+    ({"segments": {"gone"}}, False),
+    ({"lists": {"friends"}}, True),
+    ({"lists": {"others"}}, False),
+    ({"tiers": {"silver"}, "segments": {"came"}, "lists": {"friends", "others"}}, True),
+    ({"tiers": {"silver"}, "segments": {"came"}, "lists": {"others"}}, False),
+    ({"tiers": {"gold"}, "segments": {"came"}}, False),
+]
+
+
+@pytest.mark.parametrize(("about", "fits"), AUDIENCES)
+def test_of_each_kind_that_an_audience_names_one_has_to_fit(about: dict[str, Any], fits: bool) -> None:
+    segments = {
+        "came": segment("came", "member.events.visit > 0"),
+        "never": segment("never", "member.events.visit == 0"),
+        "broken": segment("broken", "member.nothing > 0"),
+    }
+    customer = Customer(shop(segments=segments))
+    customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
+    customer.earn(NOON, 100)
+    customer.happen("visit", NOON)
+    shopper = MemberShopper(customer.now, customer.programme, frozenset({"friends"}), NOON)
+    audience = Audience(**{kind: frozenset(names) for kind, names in about.items()})
+    assert audience.fits(shopper) is fits
+    assert EVERYBODY.fits(shopper)

@@ -1,0 +1,118 @@
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.loyalty_build import line, receipt
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.event import PURCHASE, REFUND, Event, Purchase
+from loyalty.rules.affinity import HALF_LIFE_DAYS, NO_TASTE, TOPICS_MAX, UNKNOWN, Shares, Taste, affinity, learn
+
+ZONE = ZoneInfo("Europe/Paris")
+NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
+COFFEE, OWN = "category:COFFEE", "brand:Private"
+
+
+def bought(purchase: Purchase | None, *, days_ago: int = 0, kind: str = PURCHASE) -> Event:
+    return Event("k", "till", kind, NOW - timedelta(days=days_ago), Channel.STORE, purchase=purchase)
+
+
+def taste_of(*events: Event) -> Taste:
+    taste = NO_TASTE
+    for event in events:
+        taste = learn(taste, event, ZONE)
+    return taste
+
+
+def test_a_topic_is_liked_by_its_share_of_the_money() -> None:
+    lines = (
+        line("a", "600.00", category="COFFEE", brand="Private"),
+        line("b", "300.00", category="TEA", brand="Private"),
+        line("c", "80.00"),
+    )
+    taste = taste_of(bought(receipt(None, *lines)))
+    # What is unknown counts as 20.00 more.
+    assert affinity(taste, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
+    assert affinity(taste, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
+    assert affinity(taste, "category:WINE", NOW) == 0
+    assert all(Shares(taste, NOW).of(topic) == affinity(taste, topic, NOW) for topic in (*taste.topics, "none"))
+
+
+def test_little_bought_long_ago_says_little() -> None:
+    taste = taste_of(bought(receipt(None, line("a", "20.00", category="COFFEE"))))
+    assert Decimal(UNKNOWN) == Decimal("20.00") * 100
+    assert affinity(taste, COFFEE, NOW) == pytest.approx(1 / 2, abs=1e-2)
+    assert affinity(taste, COFFEE, NOW + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(1 / 3, abs=1e-2)
+    assert affinity(taste, COFFEE, NOW + timedelta(days=30 * HALF_LIFE_DAYS)) < 1e-6
+
+
+def test_what_was_bought_a_half_life_ago_counts_half() -> None:
+    old = bought(receipt(None, line("a", "100.00", category="TEA")), days_ago=HALF_LIFE_DAYS)
+    new = bought(receipt(None, line("a", "100.00", category="COFFEE")))
+    taste = taste_of(old, new)
+    assert taste.topics[COFFEE] == 2 * taste.topics["category:TEA"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        bought(receipt("12.00")),
+        bought(None),
+        bought(receipt(None, line("a", "5.00", category="TEA")), kind=REFUND),
+        bought(receipt(None, line("a", "5.00", category="TEA")), kind="visit"),
+    ],
+)
+def test_only_the_lines_of_a_purchase_tell_something(event: Event) -> None:
+    assert learn(NO_TASTE, event, ZONE) is NO_TASTE
+
+
+def test_what_was_free_or_given_back_tells_nothing() -> None:
+    taste = taste_of(bought(receipt(None, line("a", "0", category="TEA"), line("b", "-3.00", category="WINE"))))
+    assert taste == NO_TASTE
+    assert affinity(NO_TASTE, COFFEE, NOW) == 0
+
+
+def test_the_topics_are_bounded_and_the_heaviest_stay() -> None:
+    lines = [line("a", str(1000 - n), category=f"C{n:03}") for n in range(3 * TOPICS_MAX)]
+    taste = taste_of(*(bought(receipt(None, one)) for one in lines))
+    assert len(taste.topics) <= TOPICS_MAX
+    assert {f"category:C{n:03}" for n in range(20)} <= taste.topics.keys()
+    # What was forgotten still counts in the whole.
+    assert taste.total == sum(taste_of(bought(receipt(None, one))).total for one in lines)
+
+
+def test_a_new_favourite_grows_past_what_was_liked_before() -> None:
+    many = [bought(receipt(None, line("a", "50.00", category=f"C{n}")), days_ago=400) for n in range(TOPICS_MAX)]
+    weekly = [bought(receipt(None, line("a", "9.00", category="COFFEE")), days_ago=7 * n) for n in range(20, -1, -1)]
+    assert affinity(taste_of(*many, *weekly), COFFEE, NOW) > affinity(taste_of(*many), "category:C0", NOW)
+
+
+events = st.lists(
+    st.builds(
+        lambda cents, category, brand, days: bought(
+            receipt(None, line("a", str(Decimal(cents) / 100), category=category, brand=brand)), days_ago=days
+        ),
+        st.integers(1, 100_000),
+        st.sampled_from(["COFFEE", "TEA", "WINE", None]),
+        st.sampled_from(["Private", "National", None]),
+        st.integers(0, 1_500),
+    ),
+    max_size=20,
+)
+
+
+@given(events, st.randoms(use_true_random=False))
+def test_what_is_learned_does_not_depend_on_the_order(told: list[Event], chance: st.DataObject) -> None:
+    mixed = list(told)
+    chance.shuffle(mixed)  # type: ignore[attr-defined]
+    assert taste_of(*mixed) == taste_of(*told)
+
+
+@given(events)
+def test_the_compact_form_is_exact(told: list[Event]) -> None:
+    taste = taste_of(*told)
+    assert Taste.of_plain(orjson.loads(orjson.dumps(taste.plain()))) == taste

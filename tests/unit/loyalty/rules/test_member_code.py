@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.loyalty_build import thorough
+
+from loyalty.kernel.membership_number import number_from
+from loyalty.model.catalogue import normal_code
+from loyalty.rules.member_code import is_genuine, member_code, parts_of
+
+SECRET = b"a secret"
+ABOUT = {"programme": "grocer", "offer": "own", "number": "4711223344"}
+
+
+def test_a_members_code_is_read_back_as_it_was_made() -> None:
+    code = member_code("OWN", **ABOUT, secret=SECRET)
+    assert code == normal_code(code)
+    assert code.startswith("OWN-4711223344-")
+    parts = parts_of(code)
+    assert parts is not None
+    assert parts[:2] == ("OWN", "4711223344")
+    assert len(parts[2]) == 8
+    assert is_genuine(parts[2], **ABOUT, secret=SECRET)
+
+
+def test_a_prefix_may_have_dashes() -> None:
+    parts = parts_of(member_code("BACK-TO-SCHOOL", **ABOUT, secret=SECRET))
+    assert parts is not None
+    assert parts[0] == "BACK-TO-SCHOOL"
+
+
+@pytest.mark.parametrize("name", ["programme", "offer", "number", "secret"])
+def test_a_proof_is_of_one_programme_offer_number_and_secret(name: str) -> None:
+    proof = member_code("OWN", **ABOUT, secret=SECRET).rsplit("-", maxsplit=1)[1]
+    told = {**ABOUT, name: "another"}
+    secret = b"another" if told.pop("secret", None) else SECRET
+    assert not is_genuine(proof, **told, secret=secret)
+
+
+@pytest.mark.parametrize("proof", ["", "AAAAAAAA", "é", "\0"])
+def test_a_made_up_proof_is_not_genuine(proof: str) -> None:
+    assert not is_genuine(proof, **ABOUT, secret=SECRET)
+
+
+@pytest.mark.parametrize("code", ["", "OWN", "OWN-4711223344", "FRESH5"])
+def test_what_has_no_three_parts_is_no_members_code(code: str) -> None:
+    assert parts_of(code) is None
+
+
+@given(numbers=st.sets(st.integers(0, 10**6), min_size=2, max_size=20))
+@thorough(50)
+def test_no_two_members_have_one_code(numbers: set[int]) -> None:
+    codes = {
+        member_code("OWN", programme="grocer", offer="own", number=number_from(number), secret=SECRET)
+        for number in numbers
+    }
+    assert len(codes) == len({number_from(number) for number in numbers})

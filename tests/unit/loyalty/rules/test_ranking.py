@@ -1,0 +1,464 @@
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loyalty.kernel.calendar import day_of
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import Window
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.ledger import Account, Standing
+from loyalty.model.member import Member, Profile
+from loyalty.model.offer import Audience, Offer, OfferKind, OfferState, OfferUse, state_of
+from loyalty.model.offer_index import OfferIndex
+from loyalty.model.reward import Reward, RewardKind
+from loyalty.rules.affinity import NO_TASTE, Taste
+from loyalty.rules.ranking import Liking, Motive, RankedOffer, offer_score, rank_offers, rank_rewards
+
+ZONE = ZoneInfo("Europe/Paris")
+NOW = datetime(2024, 3, 20, 14, 30, tzinfo=UTC)
+TODAY = day_of(NOW, ZONE)
+TEXT = Text({"en": "x"}, "en")
+TOPICS = [f"category:{letter}" for letter in "ABCDEF"]
+
+
+@dataclass(frozen=True, slots=True)
+class Somebody:
+    tier: str = "basic"
+    lists: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+
+    def in_segment(self, key: str) -> bool:
+        return key in self.segments
+
+
+def offer(key: str, **told: Any) -> Offer:
+    told = {"starts_at": NOW - timedelta(days=30), **told}
+    return Offer(key, OfferKind.AMOUNT_OFF, TEXT, TEXT, TEXT, **told)
+
+
+def reward(key: str, points: int = 100, **told: Any) -> Reward:
+    return Reward(key, RewardKind.PHYSICAL, TEXT, TEXT, told.pop("category", "home"), points, **told)
+
+
+def member(offers: Mapping[str, OfferUse] | None = None, *, points: int = 0) -> Member:
+    balances = {Account.AVAILABLE: points}
+    return Member("m", "p", "1", 1, NOW, Profile("en"), Standing("basic", NOW, None), balances, offers=offers or {})
+
+
+def taste(**shares: float) -> Taste:
+    """Return the taste of somebody who spent so much that what is unknown does not count."""
+    return Taste(2.0**200, {f"category:{name}": share * 2.0**200 for name, share in shares.items()})
+
+
+def ranked(*offers: Offer, who: Somebody | None = None, does: Mapping[str, OfferUse] | None = None, **told: Any) -> Any:
+    told = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **told}
+    likes = Liking(told.pop("taste", NO_TASTE), told.pop("preferences", frozenset()), told["now"])
+    return rank_offers(Catalogue(offers), member(does), who or Somebody(), likes, **told)[0]
+
+
+def keys(found: list[RankedOffer]) -> list[str]:
+    return [one.offer.key for one in found]
+
+
+def why(found: list[RankedOffer]) -> list[tuple[str, Motive, Mapping[str, str | int]]]:
+    return [(one.offer.key, one.motive, one.params) for one in found]
+
+
+def test_what_is_for_fewer_comes_first() -> None:
+    who = Somebody("gold", frozenset({"vip"}), frozenset({"young"}))
+    found = ranked(
+        offer("a"),
+        offer("b", audience=Audience(tiers=frozenset({"gold", "silver"}))),
+        offer("c", audience=Audience(segments=frozenset({"young", "old"}))),
+        offer("d", audience=Audience(lists=frozenset({"vip", "press"}))),
+        who=who,
+    )
+    assert why(found) == [
+        ("d", Motive.FOR_LIST, {"list": "vip"}),
+        ("c", Motive.FOR_SEGMENT, {"segment": "young"}),
+        ("b", Motive.FOR_TIER, {"tier": "gold"}),
+        ("a", Motive.FOR_EVERYBODY, {}),
+    ]
+
+
+def test_all_that_an_audience_names_has_to_fit() -> None:
+    both = offer("a", audience=Audience(tiers=frozenset({"gold"}), lists=frozenset({"vip"})))
+    assert keys(ranked(both, who=Somebody("gold", frozenset({"vip"})))) == ["a"]
+    assert keys(ranked(both, who=Somebody("basic", frozenset({"vip"})))) == []
+    assert keys(ranked(both, who=Somebody("gold"))) == []
+
+
+def test_what_the_member_buys_most_comes_first() -> None:
+    about = {topic: offer(topic[-1].lower(), topics=frozenset({topic, "category:ZZ"})) for topic in TOPICS[:3]}
+    found = ranked(*about.values(), taste=taste(B=0.25, C=0.01))
+    assert why(found) == [
+        ("b", Motive.FAVOURITE, {"topic": "category:B"}),
+        ("c", Motive.FAVOURITE, {"topic": "category:C"}),
+        ("a", Motive.FOR_EVERYBODY, {}),
+    ]
+    assert [one.score for one in found] == [500, 100, 0]
+
+
+def test_what_members_say_they_like_counts_beside_what_they_buy() -> None:
+    offers = [offer(topic[-1].lower(), topics=frozenset({topic})) for topic in TOPICS[:3]]
+    found = ranked(*offers, taste=taste(A=0.09), preferences=frozenset({"category:C"}))
+    assert why(found)[:2] == [
+        ("c", Motive.PREFERENCE, {"topic": "category:C"}),
+        ("a", Motive.FAVOURITE, {"topic": "category:A"}),
+    ]
+
+
+def test_what_ends_soon_comes_a_little_earlier_and_says_so() -> None:
+    ends = {"a": None, "b": NOW + timedelta(days=20), "c": NOW + timedelta(days=5), "d": NOW + timedelta(hours=1)}
+    found = ranked(*(offer(key, ends_at=at) for key, at in ends.items()))
+    assert why(found)[:2] == [("d", Motive.ENDS_SOON, {"days": 1}), ("c", Motive.ENDS_SOON, {"days": 6})]
+    assert keys(found)[2:] == ["a", "b"]
+    # What ends as tomorrow begins has today for its last day.
+    midnight = datetime(2024, 3, 20, 23, tzinfo=UTC)
+    assert ranked(offer("a", ends_at=midnight))[0].params == {"days": 1}
+    assert ranked(offer("a", window=Window(last_day=TODAY + timedelta(days=2))))[0].params == {"days": 3}
+
+
+def test_the_brand_can_put_an_offer_before_others() -> None:
+    assert keys(ranked(offer("a"), offer("b", weight=1), offer("c", weight=-1))) == ["b", "a", "c"]
+
+
+def test_what_was_seen_often_or_refused_comes_later() -> None:
+    does = {"a": OfferUse(refused_at=NOW - timedelta(days=2)), "b": OfferUse(seen=3)}
+    assert keys(ranked(offer("a"), offer("b"), offer("c"), does=does)) == ["c", "b", "a"]
+    forgotten = {"a": OfferUse(refused_at=NOW - timedelta(days=90))}
+    assert keys(ranked(offer("a"), offer("b"), does=forgotten)) == ["a", "b"]
+
+
+def test_what_was_activated_comes_first_even_for_those_it_is_no_longer_for() -> None:
+    gold = Audience(tiers=frozenset({"gold"}))
+    offers = [offer("a", weight=50), offer("b", audience=gold), offer("c", audience=gold)]
+    found = ranked(*offers, does={"c": OfferUse(activated_at=NOW), "b": OfferUse(seen=1)})
+    assert [(one.offer.key, one.state) for one in found] == [("c", OfferState.ACTIVATED), ("a", OfferState.AVAILABLE)]
+    assert found[0].motive is Motive.ACTIVATED
+
+
+def test_what_is_done_with_comes_last_and_only_to_those_who_touched_it() -> None:
+    over = NOW - timedelta(days=1)
+    offers = [offer("a"), offer("b", ends_at=over), offer("c", ends_at=over), offer("d"), offer("e")]
+    does = {
+        "b": OfferUse(activated_at=over),
+        "d": OfferUse(uses=1, redeemed_at=over),
+        "e": OfferUse(uses=1, redeemed_at=NOW),
+        "gone": OfferUse(uses=1),
+    }
+    found = ranked(*offers, does=does)
+    assert [(one.offer.key, one.motive) for one in found] == [
+        ("a", Motive.FOR_EVERYBODY),
+        ("e", Motive.REDEEMED),
+        ("d", Motive.REDEEMED),
+        ("b", Motive.EXPIRED),
+    ]
+    assert keys(ranked(*offers, does=does, states=frozenset({OfferState.EXPIRED}))) == ["b"]
+    assert keys(ranked(*offers, does=does, states=frozenset({OfferState.AVAILABLE}))) == ["a"]
+    assert keys(ranked(*offers, does=does, states=frozenset())) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"starts_at": NOW + timedelta(hours=1)}, False),
+        ({"starts_at": NOW}, True),
+        ({"ends_at": NOW}, False),
+        ({"window": Window(weekdays=frozenset({3}))}, True),
+        ({"window": Window(weekdays=frozenset({4}))}, False),
+        # Half past three in Paris.
+        ({"window": Window(hours=(time(15), time(16)))}, True),
+        ({"window": Window(weekdays=frozenset({3}), hours=(time(16), time(17)))}, False),
+        ({"channels": frozenset({Channel.APP, Channel.WEB})}, True),
+        ({"channels": frozenset({Channel.KIOSK})}, False),
+        ({"uses_per_member": 0}, False),
+    ],
+)
+def test_only_what_can_be_used_now_and_here_is_shown(told: dict[str, Any], shown: bool) -> None:
+    assert bool(ranked(offer("a", **told), channel=Channel.APP)) is shown
+
+
+def test_what_all_have_used_up_is_not_shown() -> None:
+    does = {"b": OfferUse(activated_at=NOW), "c": OfferUse(uses=1, redeemed_at=NOW)}
+    found = ranked(offer("a"), offer("b"), offer("c"), does=does, used_up=frozenset("abc"))
+    assert keys(found) == ["c"]
+
+
+def test_only_segments_with_offers_are_asked_for() -> None:
+    asked = []
+
+    class Curious(Somebody):
+        def in_segment(self, key: str) -> bool:
+            asked.append(key)
+            return False
+
+    later = offer("b", starts_at=NOW + timedelta(days=3), audience=Audience(segments=frozenset({"late"})))
+    ranked(offer("a", audience=Audience(segments=frozenset({"young"}))), later, who=Curious())
+    assert asked == ["young"]
+
+
+# What follows holds for whatever catalogue and member.
+
+some_topics = st.frozensets(st.sampled_from(TOPICS), max_size=3)
+audiences = st.builds(
+    Audience,
+    st.frozensets(st.sampled_from(["basic", "gold"]), max_size=2),
+    st.frozensets(st.sampled_from(["s1", "s2", "s3"]), max_size=2),
+    st.frozensets(st.sampled_from(["l1", "l2", "l3"]), max_size=2),
+)
+hours = st.integers(-60, 60).map(lambda n: NOW + timedelta(hours=n))
+windows = st.builds(
+    Window,
+    st.none(),
+    st.none() | st.integers(-1, 9).map(lambda n: TODAY + timedelta(days=n)),
+    st.frozensets(st.integers(1, 7), max_size=4),
+    st.none() | st.sampled_from([(time(9), time(16)), (time(20), time(6))]),
+)
+
+
+@st.composite
+def offers_of(draw: Callable[..., Any], numbers: st.SearchStrategy[int]) -> Offer:
+    return offer(
+        f"o{draw(numbers)}",
+        starts_at=draw(st.just(NOW - timedelta(days=9)) | hours),
+        ends_at=draw(st.none() | hours),
+        window=draw(st.none() | windows),
+        channels=draw(st.just(frozenset()) | st.frozensets(st.sampled_from([Channel.APP, Channel.WEB]))),
+        audience=draw(st.just(Audience()) | audiences),
+        topics=draw(some_topics),
+        weight=draw(st.integers(-3, 3)),
+        uses_per_member=draw(st.sampled_from([None, 0, 1, 2])),
+    )
+
+
+catalogues = st.lists(offers_of(st.integers(0, 99)), max_size=40)
+moments = st.none() | hours
+uses = st.dictionaries(
+    st.integers(0, 99).map(lambda n: f"o{n}"),
+    st.builds(
+        OfferUse,
+        activated_at=moments,
+        uses=st.integers(0, 2),
+        redeemed_at=moments,
+        seen=st.integers(0, 12),
+        refused_at=moments,
+    ),
+    max_size=20,
+)
+people = st.builds(
+    Somebody,
+    st.sampled_from(["basic", "gold"]),
+    st.frozensets(st.sampled_from(["l1", "l2", "l3"])),
+    st.frozensets(st.sampled_from(["s1", "s2", "s3"])),
+)
+# Shares that are alike make equal scores, which the merging of buckets has to get right.
+tastes = st.dictionaries(
+    st.sampled_from([topic[-1] for topic in TOPICS]), st.sampled_from([0.04, 0.04, 0.09, 0.25, 1e-9])
+).map(lambda shares: taste(**shares))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whatever a ranking depends on besides the catalogue."""
+
+    does: Mapping[str, OfferUse]
+    who: Somebody
+    likes: Taste
+    preferences: frozenset[str]
+    channel: Channel | None
+    states: frozenset[OfferState] | None
+    used_up: frozenset[str]
+
+    def page(
+        self, catalogue: Catalogue, now: datetime, first: int, after: tuple[int, str] | None = None
+    ) -> tuple[list[RankedOffer], bool]:
+        return rank_offers(
+            catalogue,
+            member(self.does),
+            self.who,
+            Liking(self.likes, self.preferences, now),
+            channel=self.channel,
+            now=now,
+            zone=ZONE,
+            states=self.states,
+            used_up=self.used_up,
+            first=first,
+            after=after,
+        )
+
+    def naive(self, catalogue: Catalogue, now: datetime) -> list[tuple[str, int, OfferState]]:
+        """Look at every offer, and sort."""
+        likes = Liking(self.likes, self.preferences, now)
+        found = []
+        for key, one in catalogue.offers.items():
+            use = self.does.get(key, OfferUse())
+            state = state_of(one, use, now)
+            done = state in {OfferState.REDEEMED, OfferState.EXPIRED}
+            may_use = state is OfferState.ACTIVATED or one.audience.fits(self.who)
+            if (
+                (self.states is None or state in self.states)
+                and (self.channel is None or not one.channels or self.channel in one.channels)
+                and (key in self.does if done else may_use and one.is_on(now, ZONE) and key not in self.used_up)
+            ):
+                found.append((key, offer_score(one, use, likes, now=now, zone=ZONE), state))
+        return sorted(found, key=lambda row: (-row[1], row[0]))
+
+
+asked_for = st.builds(
+    Asked,
+    uses,
+    people,
+    tastes,
+    st.frozensets(st.sampled_from(TOPICS), max_size=2),
+    st.sampled_from([None, Channel.APP]),
+    st.none() | st.frozensets(st.sampled_from(OfferState)),
+    st.frozensets(st.integers(0, 99).map(lambda n: f"o{n}"), max_size=5),
+)
+
+
+def rows(found: list[RankedOffer]) -> list[tuple[str, int, OfferState]]:
+    return [(one.offer.key, one.score, one.state) for one in found]
+
+
+@settings(max_examples=300)
+@given(catalogues, asked_for)
+def test_the_ranking_is_that_of_looking_at_every_offer(offers: list[Offer], asked: Asked) -> None:
+    catalogue = Catalogue(offers)
+    expected = asked.naive(catalogue, NOW)
+    found, more = asked.page(catalogue, NOW, 1000)
+    assert rows(found) == expected
+    assert not more
+
+
+@settings(max_examples=200)
+@given(catalogues, asked_for, st.integers(1, 7))
+def test_pages_follow_one_another(offers: list[Offer], asked: Asked, first: int) -> None:
+    catalogue = Catalogue(offers)
+    expected = asked.naive(catalogue, NOW)
+    told: list[tuple[str, int, OfferState]] = []
+    after, more = None, True
+    while more:
+        page, more = asked.page(catalogue, NOW, first, after)
+        assert len(page) == first or not more
+        told += rows(page)
+        after = (page[-1].score, page[-1].offer.key) if page else None
+    assert told == expected
+
+
+changes = st.lists(
+    offers_of(st.integers(0, 15)) | st.integers(0, 15).map(lambda n: f"o{n}") | st.integers(-2, 9), max_size=20
+)
+
+
+@settings(max_examples=200)
+@given(catalogues, changes, asked_for)
+def test_an_index_that_follows_changes_is_that_of_a_fresh_catalogue(
+    offers: list[Offer], told: list[Offer | str | int], asked: Asked
+) -> None:
+    catalogue = Catalogue(offers)
+    now = NOW
+    for change in told:
+        if isinstance(change, Offer):
+            catalogue.put_offer(change)
+        elif isinstance(change, str):
+            catalogue.drop_offer(change)
+        else:
+            now = NOW + timedelta(days=change)
+        if len(told) % 2:
+            # Buckets that were looked at are in order, others not: both are kept up.
+            asked.page(catalogue, now, 3)
+        day = day_of(now, ZONE)
+        fresh = OfferIndex(catalogue.offers.values(), day, ZONE)
+        assert catalogue.offer_index(day, ZONE).layout() == fresh.layout()
+    assert rows(asked.page(catalogue, now, 1000)[0]) == asked.naive(catalogue, now)
+
+
+# Rewards.
+
+
+def rewards_of(*rewards: Reward, points: int = 1_000, who: Somebody | None = None, **told: Any) -> Any:
+    told = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **told}
+    likes = Liking(told.pop("taste", NO_TASTE), told.pop("preferences", frozenset()), told["now"])
+    return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), likes, **told)
+
+
+def test_rewards_that_can_be_had_come_before_those_to_save_for() -> None:
+    gold = Audience(tiers=frozenset({"gold"}))
+    found, more = rewards_of(
+        reward("a", 5_000),
+        reward("b", 1_100),
+        reward("c", 900),
+        reward("d", 900, audience=gold, weight=-1),
+        reward("e", 100, topics=frozenset({"category:A"})),
+        reward("f", 100, stock=3),
+        taste=taste(A=0.3),
+        eligible_of=lambda one: one.key != "f",
+    )
+    assert [(one.reward.key, one.eligible, one.missing) for one in found] == [
+        ("e", True, 0),
+        ("c", True, 0),
+        ("b", False, 100),
+        ("a", False, 4_000),
+        ("f", False, 0),
+        ("d", False, 0),
+    ]
+    assert (found[0].motive, found[0].params) == (Motive.FAVOURITE, {"topic": "category:A"})
+    assert (found[2].motive, found[2].params) == (Motive.POINTS_MISSING, {"points": 100})
+    assert not more
+
+
+def test_rewards_are_narrowed_by_category_channel_and_eligibility() -> None:
+    shop = (
+        reward("a", 5_000),
+        reward("b", category="garden"),
+        reward("c", channels=frozenset({Channel.WEB})),
+        reward("d", window=Window(last_day=date(2024, 1, 1))),
+    )
+    found, _ = rewards_of(*shop, channel=Channel.APP)
+    assert [one.reward.key for one in found] == ["b", "a", "d"]
+    assert [one.reward.key for one in rewards_of(*shop, category="home")[0]] == ["c", "a", "d"]
+    assert [one.reward.key for one in rewards_of(*shop, eligible=True)[0]] == ["b", "c"]
+    assert [one.reward.key for one in rewards_of(*shop, eligible=False)[0]] == ["a", "d"]
+
+
+def test_only_rewards_are_looked_into_that_could_be_had_and_that_more_than_points_can_be_missing_for() -> None:
+    asked = []
+
+    def eligible_of(one: Reward) -> None:
+        asked.append(one.key)
+
+    rewards_of(
+        reward("a", 5_000, stock=3),
+        reward("b", audience=Audience(lists=frozenset({"vip"}))),
+        reward("c", stock=3),
+        reward("d", window=Window(first_day=date(2025, 1, 1))),
+        reward("e"),
+        eligible_of=eligible_of,
+    )
+    assert asked == ["c"]
+
+
+@given(st.lists(st.integers(1, 3_000), max_size=20), st.integers(1, 5))
+def test_pages_of_rewards_follow_one_another(points: list[int], first: int) -> None:
+    shop = [reward(f"r{number}", cost) for number, cost in enumerate(points)]
+    expected, _ = rewards_of(*shop)
+    told = []
+    after, more = None, True
+    while more:
+        page, more = rewards_of(*shop, first=first, after=after)
+        told += page
+        after = (page[-1].score, page[-1].reward.key) if page else None
+    assert told == expected
+
+
+def test_equal_scores_go_by_key() -> None:
+    shop = [replace(offer("x"), key=key) for key in ("b", "a", "é", "Z")]
+    assert keys(ranked(*shop)) == ["Z", "a", "b", "é"]

@@ -1,0 +1,576 @@
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.loyalty_build import (
+    CALENDAR_YEAR,
+    LIFETIME,
+    PARIS,
+    ROLLING_YEAR,
+    Story,
+    flat,
+    laws,
+    moment,
+    per_euro,
+    programme,
+    thorough,
+)
+
+from loyalty.model.decision import Unchanged
+from loyalty.model.ledger import Standing
+from loyalty.model.member import due_at
+from loyalty.model.programme import Programme, Qualification, QualificationKind
+from loyalty.model.qualifying_days import NO_DAYS
+from loyalty.rules.tier import LIFETIME_BUCKET, Progress, deserved, keep_days, progress, restand, restand_after_gain
+
+APRIL = Qualification(QualificationKind.CALENDAR_YEAR, starts=(4, 1))
+ENROLLED = "2024-01-10 12:00"
+
+
+def standing(tier: str, since: str, until: str | None, zone: ZoneInfo = PARIS) -> tuple[str, datetime, datetime | None]:
+    return (tier, moment(since, zone), moment(until, zone) if until else None)
+
+
+def next_tier(story: Story, now: str) -> Progress | None:
+    return progress(story.programme, story.now.standing, story.now.qualifying, now=story.at(now))
+
+
+# Everybody
+
+
+@pytest.mark.parametrize("qualification", [CALENDAR_YEAR, ROLLING_YEAR, LIFETIME])
+def test_everybody_starts_at_the_first_tier_for_ever(qualification: Qualification) -> None:
+    story = Story.of(programme(qualification=qualification))
+    assert story.standing() == standing("base", ENROLLED, None)
+    assert isinstance(story.settle("2034-01-01 00:00"), Unchanged)
+
+
+def test_promotion_comes_with_the_event_that_reaches_the_threshold() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "99.99")
+    assert story.tier == "base"
+    story.buy("2024-03-02 10:00", "1")
+    assert story.standing() == standing("silver", "2024-03-02 00:00", "2026-01-01 00:00")
+
+
+def test_a_promotion_may_pass_over_tiers() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "300")
+    assert story.standing() == standing("gold", "2024-03-01 00:00", "2026-01-01 00:00")
+
+
+def test_a_tier_reached_on_the_day_of_enrolment_begins_with_membership() -> None:
+    story = Story.of(programme())
+    story.buy("2024-01-10 18:00", "100")
+    assert story.standing() == standing("silver", ENROLLED, "2026-01-01 00:00")
+
+
+def test_a_tier_reached_before_enrolment_begins_with_membership() -> None:
+    story = Story.of(programme())
+    story.buy("2023-06-01 10:00", "100", now="2024-01-11 10:00")
+    assert story.standing() == standing("silver", ENROLLED, "2025-01-01 00:00")
+
+
+def test_points_given_by_hand_lead_to_no_tier() -> None:
+    story = Story.of(programme())
+    story.adjust("2024-03-01 10:00", 1000)
+    assert story.tier == "base"
+
+
+# Calendar year
+
+
+def test_a_tier_reached_in_a_year_is_kept_to_the_end_of_the_next() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "150")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
+    assert isinstance(story.settle("2025-12-31 23:59:59"), Unchanged)
+    story.settle("2026-01-01 00:00")
+    assert story.standing() == standing("base", "2026-01-01 00:00", None)
+    assert story.records[-1].entries == ()
+    laws(story)
+
+
+def test_a_tier_reached_again_goes_on_without_a_break() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "150")
+    story.buy("2025-11-01 10:00", "100")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2027-01-01 00:00")
+    story.buy("2026-02-01 10:00", "100")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2028-01-01 00:00")
+
+
+def test_the_end_of_a_higher_tier_leads_to_the_tier_deserved_then() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "300")
+    story.buy("2025-05-01 10:00", "120")
+    assert story.standing() == standing("gold", "2024-03-01 00:00", "2026-01-01 00:00")
+    story.settle("2026-03-07 15:00")
+    assert story.standing() == standing("silver", "2026-01-01 00:00", "2027-01-01 00:00")
+
+
+def test_several_ends_noticed_late_are_dated_as_they_fell() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "300")
+    story.buy("2025-05-01 10:00", "120")
+    story.settle("2028-06-01 00:00")
+    assert story.standing() == standing("base", "2027-01-01 00:00", None)
+
+
+def test_points_of_two_years_are_not_added_up() -> None:
+    story = Story.of(programme())
+    story.buy("2024-12-31 23:59", "99")
+    story.buy("2025-01-01 00:00", "99")
+    assert story.tier == "base"
+
+
+def test_a_year_may_start_in_april() -> None:
+    story = Story.of(programme(qualification=APRIL))
+    story.buy("2024-03-31 23:59", "60")
+    story.buy("2024-04-01 00:00", "60")
+    assert story.tier == "base"
+    story.buy("2025-03-31 23:59", "40")
+    assert story.standing() == standing("silver", "2025-03-31 00:00", "2026-04-01 00:00")
+    assert isinstance(story.settle("2026-03-31 23:59:59"), Unchanged)
+    story.settle("2026-04-01 00:00")
+    assert story.standing() == standing("base", "2026-04-01 00:00", None)
+
+
+@pytest.mark.parametrize(
+    ("zone", "last", "first"),
+    [
+        ("America/New_York", "2024-04-01T03:59:59+00:00", "2024-04-01T04:00:00+00:00"),
+        ("Asia/Tokyo", "2024-03-31T14:59:59+00:00", "2024-03-31T15:00:00+00:00"),
+        ("Europe/Paris", "2024-03-31T21:59:59+00:00", "2024-03-31T22:00:00+00:00"),
+        ("Pacific/Kiritimati", "2024-03-31T09:59:59+00:00", "2024-03-31T10:00:00+00:00"),
+    ],
+)
+def test_a_year_turns_at_midnight_in_the_brands_zone(zone: str, last: str, first: str) -> None:
+    where = ZoneInfo(zone)
+    story = Story.of(programme(qualification=APRIL, zone=where), enrolled="2023-06-01 12:00")
+    story.buy(last, "60")
+    story.buy(first, "60")
+    assert story.tier == "base"
+    assert story.now.qualifying == {date(2024, 3, 31): 60, date(2024, 4, 1): 60}
+    story.buy(first, "40", now="2024-04-02 12:00")
+    assert story.standing() == standing("silver", "2024-04-01 00:00", "2026-04-01 00:00", where)
+    assert story.now.standing.until == datetime.fromisoformat(first).replace(year=2026)
+
+
+def test_a_year_whose_first_midnight_does_not_exist_begins_with_its_first_moment() -> None:
+    cairo = ZoneInfo("Africa/Cairo")
+    turning = Qualification(QualificationKind.CALENDAR_YEAR, starts=(4, 26))
+    story = Story.of(programme(qualification=turning, zone=cairo), enrolled="2022-05-01 12:00")
+    story.buy("2022-06-01 12:00", "100")
+    assert story.now.standing.until == datetime(2024, 4, 25, 22, 0, tzinfo=UTC)
+    assert isinstance(story.settle("2024-04-25 23:59:59"), Unchanged)
+    story.settle(datetime(2024, 4, 25, 22, 0, tzinfo=UTC))
+    assert story.standing() == ("base", datetime(2024, 4, 25, 22, 0, tzinfo=UTC), None)
+
+
+# Rolling
+
+
+def test_a_rolling_tier_is_kept_for_as_long_after_the_last_day_that_met_its_threshold() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-03-01 10:00", "60")
+    story.buy("2024-05-15 10:00", "40")
+    assert story.standing() == standing("silver", "2024-05-15 00:00", "2025-05-15 00:00")
+    story.buy("2025-02-28 10:00", "5")
+    assert story.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
+    story.buy("2025-03-01 10:00", "5")
+    assert story.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
+    assert isinstance(story.settle("2026-02-27 23:59:59"), Unchanged)
+    story.settle("2026-02-28 00:00")
+    assert story.standing() == standing("base", "2026-02-28 00:00", None)
+
+
+def test_points_older_than_the_rolling_period_do_not_count() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-03-01 10:00", "60")
+    story.buy("2025-03-01 10:00", "60")
+    assert story.tier == "base"
+    story.buy("2025-02-28 10:00", "40", now="2025-03-02 10:00")
+    assert story.standing() == standing("silver", "2025-02-28 00:00", "2026-03-01 00:00")
+
+
+def test_a_rolling_period_over_a_leap_day() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-02-29 10:00", "100")
+    assert story.standing() == standing("silver", "2024-02-29 00:00", "2025-02-28 00:00")
+    assert isinstance(story.settle("2025-02-27 23:59:59"), Unchanged)
+    story.settle("2025-02-28 00:00")
+    assert story.tier == "base"
+
+
+def test_a_higher_rolling_tier_ends_in_the_lower_one_still_deserved() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-03-01 10:00", "300")
+    story.buy("2024-09-01 10:00", "100")
+    assert story.standing() == standing("gold", "2024-03-01 00:00", "2025-09-01 00:00")
+    story.buy("2025-08-15 10:00", "10")
+    story.settle("2025-10-01 00:00")
+    assert story.standing() == standing("silver", "2025-09-01 00:00", "2026-08-15 00:00")
+
+
+def test_a_backdated_purchase_promotes_as_of_its_own_day() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-06-01 10:00", "60")
+    story.buy("2024-04-01 10:00", "40", now="2024-07-01 10:00")
+    assert story.standing() == standing("silver", "2024-06-01 00:00", "2025-06-01 00:00")
+    story.buy("2024-03-01 10:00", "60", now="2024-07-02 10:00")
+    assert story.standing() == standing("silver", "2024-04-01 00:00", "2025-06-01 00:00")
+
+
+def test_a_purchase_backdated_by_more_than_the_period_changes_no_tier_of_today() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR), enrolled="2022-01-01 12:00")
+    story.buy("2022-06-01 10:00", "500", now="2024-07-01 10:00")
+    assert story.standing() == standing("base", "2022-01-01 12:00", None)
+
+
+# Lifetime
+
+
+def test_a_lifetime_tier_is_never_lost() -> None:
+    story = Story.of(programme(qualification=LIFETIME))
+    story.buy("2024-03-01 10:00", "60")
+    story.buy("2026-03-01 10:00", "40", key="second")
+    assert story.standing() == standing("silver", "2026-03-01 00:00", None)
+    story.refund("2026-03-02 10:00", "second")
+    assert isinstance(story.settle("2099-01-01 00:00"), Unchanged)
+    assert story.standing() == standing("silver", "2026-03-01 00:00", None)
+
+
+def test_a_lifetime_tier_keeps_its_beginning_when_its_days_are_added_up() -> None:
+    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    story.buy("2020-02-01 10:00", "60")
+    story.buy("2020-06-01 10:00", "60")
+    assert story.standing() == standing("silver", "2020-06-01 00:00", None)
+    for when in ("2023-01-01 10:00", "2023-01-02 10:00"):
+        story.buy(when, "1")
+        assert story.standing() == standing("silver", "2020-06-01 00:00", None)
+    assert story.now.qualifying == {LIFETIME_BUCKET: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
+    laws(story)
+
+
+def test_a_threshold_lowered_below_what_was_added_up_promotes_from_now_on() -> None:
+    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    story.buy("2020-02-01 10:00", "90")
+    story.buy("2023-01-01 10:00", "1")
+    story.adopt(programme(qualification=LIFETIME, thresholds=(0, 80, 300)))
+    story.settle("2023-02-01 10:00")
+    assert story.standing() == standing("silver", "2023-02-01 10:00", None)
+    assert isinstance(story.settle("2023-02-02 10:00"), Unchanged)
+
+
+# Less than the tier one has
+
+
+def test_a_refund_below_the_threshold_takes_the_tier_at_the_end_of_the_year_under_way() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "150", key="bought")
+    story.refund("2024-03-02 10:00", "bought")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
+    story.settle("2025-01-01 00:00")
+    assert story.standing() == standing("base", "2025-01-01 00:00", None)
+
+
+def test_a_rolling_tier_no_longer_deserved_is_kept_as_long_as_was_promised() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-03-01 10:00", "150", key="bought")
+    story.refund("2024-03-02 10:00", "bought")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-03-01 00:00")
+    story.settle("2025-03-01 00:00")
+    assert story.tier == "base"
+
+
+def test_a_refund_that_leaves_the_tier_deserved_by_last_year_shortens_it_to_that() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "150")
+    story.buy("2025-03-01 10:00", "150", key="bought")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2027-01-01 00:00")
+    story.refund("2025-03-02 10:00", "bought")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
+
+
+def test_raised_thresholds_take_a_tier_no_sooner_than_at_the_end_of_the_period() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "150")
+    story.adopt(programme(thresholds=(0, 200, 300)))
+    story.settle("2024-04-01 10:00")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
+    story.settle("2025-01-01 00:00")
+    assert story.tier == "base"
+
+
+def test_a_programme_that_turns_rolling_keeps_a_lifetime_tier_for_one_period() -> None:
+    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    story.buy("2021-03-01 10:00", "150")
+    story.adopt(programme(qualification=ROLLING_YEAR))
+    story.settle("2024-04-01 10:00")
+    assert story.standing() == standing("silver", "2021-03-01 00:00", "2025-04-01 00:00")
+
+
+def test_a_tier_that_a_programme_no_longer_has_counts_as_the_first() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "300")
+    story.adopt(replace(programme(), tiers=programme(thresholds=(0, 100)).tiers))
+    story.settle("2024-04-01 10:00")
+    assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
+
+
+# Progress
+
+
+def test_progress_counts_the_points_of_the_year() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "150")
+    story.buy("2025-03-01 10:00", "60")
+    way = next_tier(story, "2025-03-02 10:00")
+    assert way is not None
+    assert (way.tier.key, way.qualifying, way.required, way.missing, way.ratio) == ("gold", 60, 300, 240, 0.2)
+    assert way.before == moment("2026-01-01 00:00")
+
+
+def test_progress_of_a_rolling_period_counts_what_still_counts() -> None:
+    story = Story.of(programme(qualification=ROLLING_YEAR))
+    story.buy("2024-03-01 10:00", "60")
+    story.buy("2024-04-01 10:00", "30")
+    rows = [next_tier(story, when) for when in ("2025-02-28 23:59", "2025-03-01 00:00", "2025-04-01 00:00")]
+    assert [(way.qualifying, way.before) for way in rows if way] == [(90, None), (30, None), (0, None)]
+
+
+@pytest.mark.parametrize(
+    ("months", "bought", "now"),
+    [(12, "2024-02-29 10:00", "2025-02-28 12:00"), (1, "2025-01-30 10:00", "2025-02-28 12:00")],
+)
+def test_progress_counts_no_day_that_promotion_does_not(months: int, bought: str, now: str) -> None:
+    rules = programme(qualification=Qualification(QualificationKind.ROLLING, months=months))
+    story = Story.of(rules)
+    story.buy(bought, "60")
+    story.buy(now, "40")
+    assert story.tier == "base"
+    way = next_tier(story, now)
+    assert way is not None
+    assert (way.qualifying, way.missing) == (40, 60)
+
+
+def test_progress_of_a_lifetime_counts_everything() -> None:
+    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    story.buy("2020-03-01 10:00", "60")
+    story.buy("2024-03-01 10:00", "20")
+    way = next_tier(story, "2024-03-01 12:00")
+    assert way is not None
+    assert (way.tier.key, way.qualifying, way.ratio, way.before) == ("silver", 80, 0.8, None)
+
+
+def test_there_is_no_way_past_the_top() -> None:
+    story = Story.of(programme())
+    story.buy("2024-03-01 10:00", "300")
+    assert next_tier(story, "2024-03-01 12:00") is None
+
+
+def test_progress_is_never_below_zero_nor_above_one() -> None:
+    tier = programme().tiers[1]
+    assert (Progress(tier, 250, 100, None).missing, Progress(tier, 250, 100, None).ratio) == (0, 1.0)
+    assert Progress(tier, 0, 100, None).ratio == 0.0
+    assert Progress(tier, 0, 0, None).ratio == 1.0
+
+
+# What is kept, and when time is due
+
+
+def test_qualifying_days_are_kept_for_as_long_as_they_can_matter() -> None:
+    days = {date(2022, 3, 31): 1, date(2022, 4, 1): 2, date(2023, 3, 1): 3, date(2024, 4, 1): 4, date(2024, 4, 2): 0}
+    now = moment("2024-04-01 12:00")
+    assert sorted(keep_days(programme(qualification=APRIL), days, now=now).values()) == [4]
+    assert sorted(keep_days(programme(qualification=ROLLING_YEAR), days, now=now).values()) == [2, 3, 4]
+    assert keep_days(programme(qualification=LIFETIME), {date(2022, 1, 21): 5, **days}, now=now) == {
+        LIFETIME_BUCKET: 5,
+        **{day: points for day, points in days.items() if points},
+    }
+
+
+def test_time_is_due_when_a_lot_expires_or_a_tier_ends() -> None:
+    story = Story.of(programme(flat("visit", "5", event="visit"), per_euro()))
+    assert due_at(story.now, PARIS) is None
+    story.buy("2024-03-01 10:00", "100")
+    assert due_at(story.now, PARIS) == moment("2026-01-01 00:00")
+
+
+# Properties
+
+
+ZONES = st.sampled_from(
+    [ZoneInfo(key) for key in ("Europe/Paris", "America/New_York", "Africa/Cairo", "Asia/Tokyo", "Australia/Lord_Howe")]
+)
+QUALIFICATIONS = st.one_of(
+    st.just(LIFETIME),
+    st.builds(lambda months: Qualification(QualificationKind.ROLLING, months=months), st.sampled_from([1, 3, 12, 13])),
+    st.builds(
+        lambda starts: Qualification(QualificationKind.CALENDAR_YEAR, starts=starts),
+        st.sampled_from([(1, 1), (4, 1), (2, 28), (10, 27), (12, 31)]),
+    ),
+)
+START = datetime(2024, 1, 10, 11, 0, tzinfo=UTC)
+STEPS = st.lists(
+    st.tuples(
+        st.integers(0, 200),  # days that pass
+        st.integers(0, 24 * 60),  # and minutes
+        st.integers(0, 40),  # days that a purchase is backdated
+        st.integers(0, 250),  # what is bought
+        st.integers(0, 300),  # what is taken away afterwards, as far as it is there
+        st.booleans(),  # whether it is refunded
+    ),
+    max_size=9,
+)
+
+
+@given(qualification=QUALIFICATIONS, zone=ZONES, steps=STEPS)
+@thorough(100)
+def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_looks_at_the_balance(
+    qualification: Qualification, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
+) -> None:
+    rules: Programme = programme(qualification=qualification, zone=zone)
+    story, saver = Story.of(rules), Story.of(rules)
+    now = START
+    for days, minutes, back, bought, spent, refunded in steps:
+        now += timedelta(days=days, minutes=minutes)
+        when = max(START, now - timedelta(days=back))
+        for one in (story, saver):
+            one.settle(now)
+            before: Any = one.now.standing
+            one.buy(when, str(bought), now=now, key=f"{now}")
+            rank = rules.tier(one.tier).rank
+            assert rank >= rules.tier(before.tier).rank
+            assert rank >= deserved(rules, one.now.qualifying, now.astimezone(zone).date()).tier.rank
+        there = min(spent, story.now.available)
+        if there > 0:
+            story.adjust(now, -there)
+        for one in (story, saver):
+            before = one.now.standing
+            if refunded:
+                one.refund(now, f"{now}")
+                assert one.tier == before.tier
+                assert one.now.standing.since <= before.since or one.tier == "base"
+            assert one.now.standing.until is None or one.now.standing.until > now
+            assert isinstance(one.settle(now), Unchanged)
+        assert story.now.standing == saver.now.standing
+    until = story.now.standing.until
+    if until is not None:
+        assert isinstance(story.settle(until - timedelta(microseconds=1000)), Unchanged)
+        held = story.now.standing
+        story.settle(until)
+        assert rules.tier(story.tier).rank <= rules.tier(held.tier).rank
+        assert story.now.standing.until is None or story.now.standing.until > until
+        if story.tier != held.tier:
+            assert story.now.standing.since == until
+
+
+@given(
+    qualification=QUALIFICATIONS,
+    days=st.dictionaries(st.dates(date(2022, 1, 1), date(2024, 6, 1)), st.integers(1, 200), max_size=12),
+)
+@thorough(100)
+def test_what_is_forgotten_never_mattered(qualification: Qualification, days: dict[date, int]) -> None:
+    rules = programme(qualification=qualification)
+    now = moment("2024-06-01 12:00")
+    newcomer = Standing("base", moment("2021-01-01 12:00"), None)
+    kept = keep_days(rules, days, now=now)
+    for later in (now, now + timedelta(days=200)):
+        ours, theirs = (
+            restand(rules, newcomer, one, enrolled_at=newcomer.since, now=later).tier for one in (kept, days)
+        )
+        assert ours == theirs
+
+
+# Drawn from what is just before, at and after what matters: midnights, months, thresholds.
+HAPPENINGS = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0, 1, 1, 2, 27, 28, 29, 30, 31, 32, 60, 365, 366]) | st.integers(0, 500),  # days that pass
+        st.sampled_from([-3, -1, 0, 1, 3, 720]) | st.integers(0, 24 * 60),  # and minutes of the day
+        st.sampled_from([-5, -4, -2, 0, 0, 0, 2, 5]) | st.integers(0, 60 * 24 * 40),  # backdated; or a till is ahead
+        st.sampled_from([0, 20, 40, 60, 80, 99, 100, 101, 200, 299, 300]),  # points gained
+        st.sampled_from([False, False, False, False, True]),  # whether all of the day is taken back
+    ),
+    max_size=25,
+)
+
+
+@given(qualification=QUALIFICATIONS, zone=ZONES, happenings=HAPPENINGS)
+@thorough(1000)
+def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
+    qualification: Qualification, zone: ZoneInfo, happenings: list[tuple[int, int, int, int, bool]]
+) -> None:
+    rules = programme(qualification=qualification, zone=zone)
+    enrolled_at = START
+    standing, days = Standing("base", enrolled_at, None), NO_DAYS
+    midnight = START.astimezone(zone).replace(hour=0, minute=0)
+    latest = START
+    for passed, minutes, back, points, taken in happenings:
+        midnight += timedelta(days=passed)
+        now = latest = max(latest, (midnight + timedelta(minutes=minutes)).astimezone(UTC))
+        if standing.until is not None and standing.until <= now:
+            standing = restand(rules, standing, days, enrolled_at=enrolled_at, now=now)
+        day = max(enrolled_at, now - timedelta(minutes=back)).astimezone(zone).date()
+        last = days.last()
+        days = days.with_points(day, points)
+        told = {"enrolled_at": enrolled_at, "now": now}
+        if not points or last is None or day >= last:
+            assert restand_after_gain(rules, standing, days, **told) == restand(rules, standing, days, **told)
+        standing = restand(rules, standing, days, **told)
+        if taken:
+            days = days.with_points(day, -days.get(day, 0))
+            standing = restand(rules, standing, days, **told)
+        days = keep_days(rules, days, now=now)
+
+
+MONTH = Qualification(QualificationKind.ROLLING, months=1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "standing"),
+    [
+        # A till that is ahead tells of 1 April on 31 March; what that gives is found with the next event.
+        (
+            [("2024-03-02 12:00", "2024-03-02", 50), ("2024-03-31 23:58", "2024-04-01", 50)],
+            ("2024-04-02 12:00", "2024-04-02", 10, "silver", "2024-04-01 00:00", "2024-05-01 00:00"),
+        ),
+        # What it prolongs, too.
+        (
+            [
+                ("2024-03-01 12:00", "2024-03-01", 60),
+                ("2024-03-10 12:00", "2024-03-10", 40),
+                ("2024-03-30 23:58", "2024-03-31", 10),
+            ],
+            ("2024-04-02 12:00", "2024-04-02", 5, "silver", "2024-03-10 00:00", "2024-04-30 00:00"),
+        ),
+        # On the day that a higher tier has ended on, the one below it goes back to when it was reached.
+        (
+            [
+                ("2024-03-01 12:00", "2024-03-01", 250),
+                ("2024-03-10 12:00", "2024-03-10", 60),
+                ("2024-04-03 12:00", "2024-04-03", 60),
+            ],
+            ("2024-04-10 12:00", "2024-04-10", 100, "silver", "2024-04-03 00:00", "2024-05-10 00:00"),
+        ),
+    ],
+)
+def test_a_tier_is_found_from_more_than_the_last_day_where_that_is_not_enough(
+    steps: list[tuple[str, str, int]], standing: tuple[str, str, int, str, str, str]
+) -> None:
+    rules, days = programme(qualification=MONTH), NO_DAYS
+    enrolled_at = moment("2024-01-10 12:00")
+    now_told, day_told, points_told, tier, since, until = standing
+    found = Standing("base", enrolled_at, None)
+    for now, day, points in [*steps, (now_told, day_told, points_told)]:
+        at = moment(now)
+        if found.until is not None and found.until <= at:
+            found = restand(rules, found, days, enrolled_at=enrolled_at, now=at)
+        days = days.with_points(date.fromisoformat(day), points)
+        found = restand_after_gain(rules, found, days, enrolled_at=enrolled_at, now=at)
+    assert found == Standing(tier, moment(since), moment(until))
