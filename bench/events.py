@@ -19,8 +19,8 @@ from bench.operations import BatchTill, Till
 from bench.processes import usage
 from bench.servers import Server
 from bench.world import World
-from models.codec import record_id
-from models.committer import GROUP_MAX, GROUPS_IN_FLIGHT
+from models.commits.committer import GROUP_MAX, GROUPS_IN_FLIGHT
+from models.mongo.ledger import record_id
 
 SINGLE_CONNECTIONS, BATCH_CONNECTIONS = 64, 4
 BARE_BATCH = 200

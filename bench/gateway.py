@@ -15,8 +15,8 @@ from pathlib import Path
 from bench.http import BenchError, is_ready
 from bench.processes import TOLD_LENGTH_MAX, own_environment, started, told
 from gateway.auth import DevelopmentKey
-from models.database import Database, connect
-from models.embedded import find_running
+from models.mongo.database import Database, connect
+from models.mongod.server import find_running
 from resolvers.actor import Role
 from resolvers.import_journey import PROGRAMME
 

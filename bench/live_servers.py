@@ -15,7 +15,7 @@ from bench.http import BenchError
 from bench.live_world import DATABASE, PROGRAMME_FILE, World
 from bench.processes import own_environment, port_of, started, stop
 from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
-from models.programme_file import read_programme
+from models.definitions.programme_file import read_programme
 from schema.text import catalogue
 
 ROOT = Path(__file__).parents[1]

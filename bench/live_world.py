@@ -25,11 +25,11 @@ from gateway.config import Limits
 from gateway.metrics import Metrics
 from loyalty.kernel.channel import Channel
 from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
-from models.database import Database, connect
-from models.embedded import EmbeddedServer
-from models.programme_store import apply
-from models.request import Committed
-from models.snapshot import snapshot_document
+from models.commits.request import Committed
+from models.mongo.database import Database, connect
+from models.mongo.snapshot import snapshot_document
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import apply
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.enrol import Newcomer, enrol

@@ -18,7 +18,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 
 from bench.live_world import versions_of
-from models.database import Database, connect
+from models.mongo.database import Database, connect
 
 TICK_SECONDS = 0.005
 RESET_AT_ONCE = 100

@@ -28,10 +28,10 @@ from gateway.metrics import Metrics
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
 from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
-from models.database import Database
-from models.key import identity_key
-from models.request import Committed
-from models.snapshot import RECENT_ENTRIES
+from models.commits.request import Committed
+from models.mongo.database import Database
+from models.mongo.ids import identity_key
+from models.mongo.snapshot import RECENT_ENTRIES
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Services
 from resolvers.enrol import Newcomer, enrol

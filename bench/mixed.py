@@ -18,7 +18,7 @@ from bench.operations import EVENT, purchase_lines
 from bench.reads import READS
 from bench.servers import CARILLON_KEY
 from bench.world import World
-from models.key import event_key
+from models.mongo.ids import event_key
 from resolvers.actor import Role
 from resolvers.event import OPERATION
 from resolvers.import_journey import PROGRAMME

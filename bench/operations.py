@@ -12,7 +12,7 @@ import orjson
 from bench.gateway import Member, Site
 from bench.http import BenchError, http_request
 from bench.load import Ask, Data
-from models.key import event_key
+from models.mongo.ids import event_key
 from resolvers.actor import Role
 from resolvers.event import OPERATION
 from resolvers.import_journey import PROGRAMME

@@ -11,7 +11,7 @@ import yaml
 
 from loyalty.kernel.text import Text
 from loyalty.model.programme import Programme
-from models.programme_file import LOCALES
+from models.definitions.programme_file import LOCALES
 from schema.ids import global_id
 from schema.text import catalogue
 

@@ -14,7 +14,7 @@ import orjson
 
 from bench.gateway import Site
 from bench.load import Round
-from models.database import Database
+from models.mongo.database import Database
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("graphql-core", "strawberry-graphql", "starlette", "uvicorn", "uvloop", "httptools", "pymongo", "orjson")

@@ -18,10 +18,10 @@ from bench.gateway import issued
 from bench.members import FIRST_DEEP, PROTOTYPES, PURCHASES, PURCHASES_DEEP, Known, Prototype, copy, prototypes
 from bench.programme import for_peers, source
 from gateway.auth import DevelopmentKey
-from models.database import Database, connect
-from models.embedded import EmbeddedServer
-from models.programme_file import read_programme
-from models.programme_store import apply
+from models.definitions.programme_file import read_programme
+from models.mongo.database import Database, connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import apply
 from resolvers.actor import Role
 from resolvers.import_journey import PROGRAMME
 

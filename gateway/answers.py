@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from gateway.kept import Kept
-from models.programme_store import Programmes
-from models.proof import Proof, Rests
-from models.reader import Reader
+from models.programmes.programme_store import Programmes
+from models.reads.dependencies import Proof, Rests
+from models.reads.reader import Reader
 from resolvers.context import Context
 from resolvers.fault import Unavailable
 from resolvers.member import answered

@@ -28,13 +28,13 @@ from gateway.sse import GraphQLStream
 from gateway.state import CHANNEL_HEADER, Connections, State
 from gateway.token_watch import TokenWatch
 from gateway.websocket import GraphQLWebSocket
-from models.committer import Committer
-from models.database import Database, connect
-from models.feed import Feed
-from models.hub import Hub
-from models.programme_store import Programmes
-from models.reader import Reader
-from models.secret import code_secret
+from models.commits.committer import Committer
+from models.live.change_feed import Feed
+from models.live.hub import Hub
+from models.mongo.database import Database, connect
+from models.mongo.installation_secret import code_secret
+from models.programmes.programme_store import Programmes
+from models.reads.reader import Reader
 from resolvers.context import Services
 from resolvers.settlement import run_settlement
 

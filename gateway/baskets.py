@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from models.complete_journey import Basket, CompleteJourney
+from models.loading.complete_journey import Basket, CompleteJourney
 
 HOUSEHOLDS = 12
 OF_EACH_MAX = 3

@@ -25,14 +25,16 @@ from gateway.metrics import Metrics
 from gateway.progress import count_bar, progress_bar
 from gateway.server import PortTaken
 from gateway.workers import WorkersFell
-from models.audience_list import LoadOvertaken, audience_list, load_list
-from models.code_pool import InvalidLoad, Line, checked_name, load_codes, pool_counts
-from models.complete_journey import DataMissing
-from models.database import Database, DatabaseUnavailable, connect
-from models.embedded import EmbeddedServerError, attach_or_start
-from models.programme_file import InvalidProgramme, differences, read_programme
-from models.programme_store import ProgrammeNotFound, newest_version
-from models.programme_store import apply as apply_programme
+from models.definitions.programme_file import InvalidProgramme, differences, read_programme
+from models.loading.audience_list import LoadOvertaken, audience_list, load_list
+from models.loading.code_pool import InvalidLoad, Line, checked_name, load_codes, pool_counts
+from models.loading.complete_journey import DataMissing
+from models.mongo.database import Database, DatabaseUnavailable, connect
+from models.mongo.replica_set import NotAReplicaSet
+from models.mongod.errors import EmbeddedServerError
+from models.mongod.server import attach_or_start
+from models.programmes.programme_store import ProgrammeNotFound, newest_version
+from models.programmes.programme_store import apply as apply_programme
 from resolvers.actor import Role
 from resolvers.audit import Findings
 from resolvers.audit import audit as run_audit
@@ -72,6 +74,7 @@ TOLD = (
     DataMissing,
     DatabaseUnavailable,
     EmbeddedServerError,
+    NotAReplicaSet,
     HouseholdRefused,
     ImportInterrupted,
     InvalidLoad,

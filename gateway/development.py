@@ -16,8 +16,8 @@ from gateway.clock import now
 from gateway.examples import examples
 from gateway.http import BadRequest, limited_body, parsed_json
 from gateway.state import State
-from models.complete_journey import DataMissing
-from models.key import identity_key
+from models.loading.complete_journey import DataMissing
+from models.mongo.ids import identity_key
 from resolvers.actor import Role
 
 TOKEN_TTL = timedelta(hours=1)

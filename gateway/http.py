@@ -24,7 +24,7 @@ from gateway.execution import Answer, InvalidOperation, failure_answer, fault_an
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
-from models.proof import proving
+from models.reads.dependencies import proving
 from resolvers.actor import Actor
 from resolvers.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
 from schema.error import reported

@@ -27,7 +27,7 @@ from graphql.language import VariableNode
 from gateway.execution import Answer, Executor, Operation, cancelled
 from gateway.kept import Kept, characters
 from gateway.metrics import Metrics
-from models.hub import BACKLOG_MAX
+from models.live.hub import BACKLOG_MAX
 from resolvers.context import Context
 from resolvers.fault import Fault
 from schema.error import reported

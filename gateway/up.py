@@ -31,10 +31,10 @@ from gateway.metrics import Metrics
 from gateway.progress import progress_bar
 from gateway.server import Server, listen
 from gateway.workers import run_workers
-from models.code_pool import load_codes
-from models.database import connect
-from models.embedded import EmbeddedServer
-from models.programme_store import apply
+from models.loading.code_pool import load_codes
+from models.mongo.database import connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import apply
 from resolvers.actor import Role
 from resolvers.context import Services
 from resolvers.import_campaigns import replay_campaigns

@@ -4,7 +4,7 @@ from loyalty.commands.decide import Command
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
-from models.request import Outcome, Request
+from models.commits.request import Outcome, Request
 from resolvers.context import Context
 from resolvers.keys import key_refusal
 from resolvers.member import MemberKey, commit, permitted

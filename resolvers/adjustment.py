@@ -1,7 +1,7 @@
 """Adjusting points: a person gives or takes, answers for it with a reason, and the ledger keeps both."""
 
 from loyalty.commands.adjust_points import AdjustPoints
-from models.request import Outcome
+from models.commits.request import Outcome
 from resolvers.acting import NOT_FOUND, act, cause_of, text_refusal
 from resolvers.context import Context
 from resolvers.keys import key_refusal

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from models import session_store
-from models.key import joined
+from models.mongo.ids import joined
+from models.tablets import session_store
 from resolvers.context import Context
 from resolvers.member import answered
 

@@ -15,10 +15,10 @@ from typing import Any
 from loyalty.model.ledger import Account
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import NO_CAPS
-from models.catalogue_file import Kind
-from models.codec import member_of
-from models.database import Database
-from models.past_catalogue import PastCatalogue
+from models.definitions.catalogue_file import Kind
+from models.mongo.database import Database
+from models.mongo.member import member_of
+from models.programmes.catalogue_history import PastCatalogue
 from resolvers.audit_member import MemberProof, read_proofs
 from resolvers.audit_supply import BrokenSupply, Reckoning, broken_codes, is_forgettable, reckoned_again, stands
 from resolvers.unreadable import read

@@ -10,10 +10,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import Caps, Proof
-from models.codec import member_of, record_of
-from models.database import Database
-from models.key import identity_key
-from models.snapshot import RECENT_ENTRIES, EntryView, Rows, entry_views, row_of, snapshot_of
+from models.mongo.database import Database
+from models.mongo.ids import identity_key
+from models.mongo.ledger import record_of
+from models.mongo.member import member_of
+from models.mongo.snapshot import RECENT_ENTRIES, EntryView, Rows, entry_views, row_of, snapshot_of
 from resolvers.audit_order import Shopping
 from resolvers.audit_supply import Reckoning
 from resolvers.unreadable import Unreadable, read

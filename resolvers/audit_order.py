@@ -9,7 +9,7 @@ from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Member
 from loyalty.model.order import OVER, Order, OrderState, derived_id, order_number, points_for, seed_of
 from loyalty.model.supply import CodeState
-from models.codec import order_of
+from models.mongo.order import order_of
 from resolvers.unreadable import Unreadable, read
 
 OFFER_HOLDER = "offer/"

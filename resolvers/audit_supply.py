@@ -24,11 +24,11 @@ from loyalty.commands.decision_builder import OFFERS_KEPT_DAYS
 from loyalty.commands.offer import HUNDREDTHS
 from loyalty.model.offer import EARNING_KINDS, OfferKind
 from loyalty.model.supply import CounterKey, Supply
-from models.catalogue_file import Kind
-from models.codec import counter_of
-from models.database import Database
-from models.key import counter_id
-from models.past_catalogue import Past, PastCatalogue
+from models.definitions.catalogue_file import Kind
+from models.mongo.database import Database
+from models.mongo.ids import counter_id
+from models.mongo.supply import counter_of
+from models.programmes.catalogue_history import Past, PastCatalogue
 from resolvers.unreadable import Unreadable, read
 
 BATCH = 1000

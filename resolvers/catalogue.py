@@ -9,10 +9,10 @@ from pymongo.errors import PyMongoError
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import Content
 from loyalty.model.programme import Programme
-from models import catalogue_store
-from models.catalogue_file import Kind
-from models.catalogue_store import Stored
-from models.fault import InvalidDefinition
+from models.definitions.author_error import InvalidDefinition
+from models.definitions.catalogue_file import Kind
+from models.programmes import catalogue_store
+from models.programmes.catalogue_store import Stored
 from resolvers.acting import staff_of
 from resolvers.context import Context
 from resolvers.fault import Unavailable

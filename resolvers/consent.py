@@ -4,7 +4,7 @@ from loyalty.commands.consent import SetConsents, consents_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
-from models.request import Outcome
+from models.commits.request import Outcome
 from resolvers.acting import act, cause_of, subject
 from resolvers.context import Context
 from resolvers.member import MemberKey, answered

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.programme import Programme
-from models.committer import Committer
-from models.database import Database
-from models.feed import Feed
-from models.hub import Hub
-from models.programme_store import ProgrammeNotFound, Programmes
-from models.proof import note_time
-from models.reader import Reader
+from models.commits.committer import Committer
+from models.live.change_feed import Feed
+from models.live.hub import Hub
+from models.mongo.database import Database
+from models.programmes.programme_store import ProgrammeNotFound, Programmes
+from models.reads.dependencies import note_time
+from models.reads.reader import Reader
 from resolvers.actor import Actor, Role
 from resolvers.fault import BadInput, Unauthenticated
 

@@ -9,9 +9,9 @@ from pymongo.errors import DuplicateKeyError
 
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from models import device_store
-from models.device_store import Device, DeviceState
-from models.key import joined
+from models.mongo.ids import joined
+from models.tablets import device_store
+from models.tablets.device_store import Device, DeviceState
 from resolvers.acting import staff_of, text_refusal
 from resolvers.attempt import attempting
 from resolvers.bearer import TokenKind, token_of

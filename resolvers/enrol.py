@@ -16,7 +16,7 @@ from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
-from models.request import Outcome, Request
+from models.commits.request import Outcome, Request
 from resolvers.context import Context
 from resolvers.fault import Unavailable
 from resolvers.keys import key_refusal

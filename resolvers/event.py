@@ -16,11 +16,11 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, Unchanged
 from loyalty.model.event import Event, Purchase, PurchaseLine
 from loyalty.model.ledger import Cause
-from models.codec import counted_event_of
-from models.committer import Overloaded
-from models.committer import Unavailable as CommitUnavailable
-from models.request import Committed, Outcome, Request
-from models.snapshot import next_snapshot
+from models.commits.committer import Overloaded
+from models.commits.committer import Unavailable as CommitUnavailable
+from models.commits.request import Committed, Outcome, Request
+from models.mongo.event import counted_event_of
+from models.mongo.snapshot import next_snapshot
 from resolvers.context import Context
 from resolvers.fault import LimitExceeded, Unavailable
 from resolvers.keys import key_refusal

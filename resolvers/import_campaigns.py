@@ -14,11 +14,11 @@ from math import log2
 from typing import Any
 
 from loyalty.kernel.channel import Channel
-from models.audience_list import load_list
-from models.catalogue_file import Kind
-from models.catalogue_store import put_many
-from models.complete_journey import Campaign, CompleteJourney, Coupon, CouponUse
-from models.request import Committed, Outcome
+from models.commits.request import Committed, Outcome
+from models.definitions.catalogue_file import Kind
+from models.loading.audience_list import load_list
+from models.loading.complete_journey import Campaign, CompleteJourney, Coupon, CouponUse
+from models.programmes.catalogue_store import put_many
 from resolvers.context import Context, Services
 from resolvers.import_journey import card_of, importer, shift_of, until_answered
 from resolvers.member import MemberKey

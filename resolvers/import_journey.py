@@ -16,10 +16,10 @@ from pymongo import ReturnDocument
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.event import PURCHASE, Event, Purchase
-from models.committer import Overloaded, Unavailable
-from models.complete_journey import LAST_DAY, Basket, CompleteJourney
-from models.database import Database
-from models.request import Committed, Outcome
+from models.commits.committer import Overloaded, Unavailable
+from models.commits.request import Committed, Outcome
+from models.loading.complete_journey import LAST_DAY, Basket, CompleteJourney
+from models.mongo.database import Database
 from resolvers import fault
 from resolvers.actor import Actor, Role
 from resolvers.context import Context, Services

@@ -24,12 +24,12 @@ from loyalty.rules.member_pass import (
     span_of,
     span_that_says,
 )
-from models import device_store, session_store
-from models.device_store import Device, DeviceState
-from models.key import joined
-from models.proof import note_once
-from models.session_store import Once, Session
-from models.snapshot import Snapshot
+from models.mongo.ids import joined
+from models.mongo.snapshot import Snapshot
+from models.reads.dependencies import note_once
+from models.tablets import device_store, session_store
+from models.tablets.device_store import Device, DeviceState
+from models.tablets.session_store import Once, Session
 from resolvers.actor import Actor, Role
 from resolvers.attempt import attempting
 from resolvers.bearer import TokenKind, read_token, token_of

@@ -9,10 +9,10 @@ from pymongo.errors import PyMongoError
 from loyalty.commands.settle import Settle
 from loyalty.kernel.membership_number import is_number
 from loyalty.model.ledger import Cause
-from models import committer
-from models.proof import note_once
-from models.request import Committed, Outcome, Request
-from models.snapshot import Snapshot
+from models.commits import committer
+from models.commits.request import Committed, Outcome, Request
+from models.mongo.snapshot import Snapshot
+from models.reads.dependencies import note_once
 from resolvers.actor import Actor, Role
 from resolvers.context import Context
 from resolvers.fault import BadInput, Forbidden, Unavailable

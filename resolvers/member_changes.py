@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 from loyalty.model.notice import Notice
-from models.snapshot import EntryView, Snapshot
+from models.mongo.snapshot import EntryView, Snapshot
 from resolvers.context import Context
 from resolvers.fault import BadInput, Unavailable
 from resolvers.member import answered, settled

@@ -12,7 +12,7 @@ from loyalty.model.member import Member
 from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_ref
 from loyalty.rules.member_code import is_genuine, member_code, parts_of
 from loyalty.rules.ranking import RankedOffer, rank_offers
-from models.request import Outcome
+from models.commits.request import Outcome
 from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context
 from resolvers.keys import key_refusal

@@ -10,7 +10,7 @@ from loyalty.commands.place_order import PlaceOrder
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.order import Delivery, Order, OrderState, Recipient
-from models.request import Outcome
+from models.commits.request import Outcome
 from resolvers.acting import NOT_FOUND as NO_SUCH_MEMBER
 from resolvers.acting import act, cause_of, subject, text_refusal
 from resolvers.context import Context

@@ -10,7 +10,7 @@ from loyalty.model.programme import Programme
 from loyalty.model.supply import CounterKey
 from loyalty.rules.ranking import Liking
 from loyalty.rules.segmentation import MemberShopper
-from models.snapshot import Snapshot
+from models.mongo.snapshot import Snapshot
 from resolvers.context import Context
 from resolvers.member import answered
 

@@ -2,7 +2,7 @@
 
 from loyalty.commands.preference import SetPreferences
 from loyalty.kernel.refusal import Refusal
-from models.request import Outcome
+from models.commits.request import Outcome
 from resolvers.acting import act, cause_of, subject
 from resolvers.context import Context
 from resolvers.member import MemberKey

@@ -15,8 +15,8 @@ from loyalty.model.supply import CounterKey
 from loyalty.rules.eligibility import Missing, missing
 from loyalty.rules.ranking import RankedReward, rank_rewards
 from loyalty.rules.segmentation import MemberShopper
-from models.proof import note_once
-from models.snapshot import Snapshot
+from models.mongo.snapshot import Snapshot
+from models.reads.dependencies import note_once
 from resolvers.context import Context
 from resolvers.fault import BadInput
 from resolvers.member import answered

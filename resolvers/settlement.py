@@ -13,11 +13,12 @@ from loyalty.kernel.refusal import Refusal
 from loyalty.model.decision import Unchanged
 from loyalty.model.ledger import Cause
 from loyalty.model.member import due_at
-from models.codec import Document, member_of
-from models.committer import Overloaded
-from models.committer import Unavailable as CommitUnavailable
-from models.programme_store import ProgrammeNotFound
-from models.request import Outcome, Request
+from models.commits.committer import Overloaded
+from models.commits.committer import Unavailable as CommitUnavailable
+from models.commits.request import Outcome, Request
+from models.mongo.bson import Document
+from models.mongo.member import member_of
+from models.programmes.programme_store import ProgrammeNotFound
 from resolvers.context import Services
 from resolvers.member import SYSTEM
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from loyalty.model.programme import Programme
 from loyalty.rules.ranking import REFUSED_DAYS
-from models.proof import Proof
+from models.reads.dependencies import Proof
 
 
 def valid_until(proof: Proof, programmes: Iterable[Programme], now: datetime) -> datetime | None:

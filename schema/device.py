@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from models import device_store as stored
+from models.tablets import device_store as stored
 from resolvers import kiosk_session
 from schema.access import REACHED, field, resolver
 from schema.enums import DeviceState

@@ -12,8 +12,8 @@ from loyalty.model.notice import NoticeKind
 from loyalty.model.offer import OfferKind, OfferState
 from loyalty.model.order import OrderState
 from loyalty.model.reward import RewardKind
-from models.catalogue_file import Kind
-from models.device_store import DeviceState
+from models.definitions.catalogue_file import Kind
+from models.tablets.device_store import DeviceState
 
 
 class TextDirection(StrEnum):

@@ -10,7 +10,7 @@ from loyalty.model.ledger import Account
 from loyalty.model.lot import Lots
 from loyalty.model.programme import Programme as ProgrammeRules
 from loyalty.rules import tier as tiers
-from models.snapshot import EntryView, Snapshot
+from models.mongo.snapshot import EntryView, Snapshot
 from resolvers import consent as consents
 from resolvers import offer as offers
 from resolvers import order as orders

@@ -9,10 +9,10 @@ from loyalty.kernel.refusal import Refusal
 from loyalty.model import catalogue as domain_catalogue
 from loyalty.model import offer as domain_offer
 from loyalty.model import reward as domain_reward
-from models.catalogue_store import Stored
-from models.device_store import Device as StoredDevice
-from models.request import Committed, Outcome
-from models.snapshot import entry_views
+from models.commits.request import Committed, Outcome
+from models.mongo.snapshot import entry_views
+from models.programmes.catalogue_store import Stored
+from models.tablets.device_store import Device as StoredDevice
 from resolvers.context import Context
 from resolvers.device import device_token
 from resolvers.kiosk_session import Opened

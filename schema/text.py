@@ -13,8 +13,8 @@ from loyalty.model.member import Member
 from loyalty.model.notice import Notice
 from loyalty.model.programme import Programme
 from loyalty.rules.ranking import Motive
-from models.programme_file import LOCALES
-from models.snapshot import EntryView
+from models.definitions.programme_file import LOCALES
+from models.mongo.snapshot import EntryView
 from resolvers.context import Context
 from resolvers.member import answered
 from schema.enums import TextDirection

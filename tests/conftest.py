@@ -12,13 +12,13 @@ from support.gateway import GatewayProcess
 from support.programme import Applied, source
 from support.shop import NOON, Clock, Shop
 
-from models.committer import Committer
-from models.database import Database, connect
-from models.embedded import EmbeddedServer
-from models.feed import Feed
-from models.hub import Hub
-from models.programme_store import Programmes, apply
-from models.reader import Reader
+from models.commits.committer import Committer
+from models.live.change_feed import Feed
+from models.live.hub import Hub
+from models.mongo.database import Database, connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import Programmes, apply
+from models.reads.reader import Reader
 from resolvers.context import Services
 
 NAMES = ("grocer", "coffee")

@@ -1,6 +1,6 @@
 """A programme: its tiers, earning rules, expiry and policies, as values that never change.
 
-Programmes are written as files (see `models/programme_file.py`); a changed file becomes a new version.
+Programmes are written as files (see `models/definitions/programme_file.py`); a changed file becomes a new version.
 """
 
 from collections.abc import Mapping, Sequence

@@ -19,10 +19,10 @@ from gateway.config import Limits
 from gateway.execution import Executor, GraphQLRequest
 from gateway.fields import compilable_schema
 from gateway.metrics import Metrics
-from models.database import Database
-from models.embedded import EmbeddedServer
-from models.proof import Rests, proving
-from models.reader import Reader
+from models.mongo.database import Database
+from models.mongod.server import EmbeddedServer
+from models.reads.dependencies import Rests, proving
+from models.reads.reader import Reader
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.validity import valid_until

@@ -12,7 +12,7 @@ from support.gateway import GatewayProcess, next_message
 from support.shop import Shop
 from websockets.asyncio.client import ClientConnection
 
-from models.programme_store import Programmes
+from models.programmes.programme_store import Programmes
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import BadInput

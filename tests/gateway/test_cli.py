@@ -21,8 +21,8 @@ from support.shop import Shop
 from support.terminal import carillon, carillon_process, helps
 
 from gateway.auth import DevelopmentKey
-from models.database import Database
-from models.embedded import EmbeddedServer, find_running
+from models.mongo.database import Database
+from models.mongod.server import EmbeddedServer, find_running
 from schema.access import rights_table
 from schema.build import executable_schema, sdl
 

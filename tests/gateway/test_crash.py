@@ -24,12 +24,12 @@ from support.programme import source
 from gateway.auth import DevelopmentKey
 from gateway.clock import now
 from loyalty.kernel.refusal import RefusalCode
-from models.catalogue_file import Kind
-from models.catalogue_store import put_many
-from models.code_pool import load_codes
-from models.database import Database, connect
-from models.embedded import EmbeddedServer
-from models.programme_store import Programmes, apply
+from models.definitions.catalogue_file import Kind
+from models.loading.code_pool import load_codes
+from models.mongo.database import Database, connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.catalogue_store import put_many
+from models.programmes.programme_store import Programmes, apply
 from resolvers.audit import audit
 from schema.ids import global_id
 

@@ -20,7 +20,7 @@ from gateway.execution import Executor, GraphQLRequest, Operation
 from gateway.live import Batch, Failure, Follower, Live, Told, reaching_variables
 from gateway.metrics import Metrics
 from loyalty.kernel.channel import Channel
-from models.hub import BACKLOG_MAX
+from models.live.hub import BACKLOG_MAX
 from resolvers.actor import Role
 from resolvers.context import Context
 from resolvers.fault import Unavailable

@@ -17,9 +17,9 @@ from websockets.asyncio.client import ClientConnection
 
 from gateway.auth import DevelopmentKey
 from gateway.clock import now
-from models.database import connect
-from models.embedded import EmbeddedServer
-from models.programme_store import apply
+from models.mongo.database import connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import apply
 from resolvers.audit import audit
 
 AT_ONCE = 64

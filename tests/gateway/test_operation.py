@@ -19,8 +19,8 @@ from support.gateway import GatewayProcess, environment
 from gateway import development
 from gateway.auth import DevelopmentKey
 from gateway.metrics import OPERATION_NAMES_MAX, Metrics
-from models.database import connect
-from models.embedded import find_running
+from models.mongo.database import connect
+from models.mongod.server import find_running
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -128,7 +128,7 @@ async def test_logs_carry_the_request_id_and_no_personal_data(second_gateway: Ga
     assert (error["event"], error["level"]) == ("internal_error", "error")
     assert error["request"]
     assert error["exception"][0]["type"] == "orjson.JSONDecodeError"
-    assert any(place.startswith("models/snapshot.py:") for place in error["exception"][0]["places"])
+    assert any(place.startswith("models/mongo/snapshot.py:") for place in error["exception"][0]["places"])
     text = gateway.output.read_text(encoding="utf-8")
     for value in (mark, about["phone"], about["phone"][1:], person.number, person.token()):
         assert value not in text.replace(request, "")

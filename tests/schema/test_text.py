@@ -16,7 +16,7 @@ from loyalty.model.notice import NoticeKind
 from loyalty.model.order import OrderState
 from loyalty.rules.eligibility import Missing
 from loyalty.rules.ranking import Motive
-from models.programme_file import LOCALES
+from models.definitions.programme_file import LOCALES
 from resolvers import fault
 from schema.text import accepted_locale, catalogue, sentence, served
 

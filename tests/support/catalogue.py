@@ -7,7 +7,7 @@ from typing import Any
 from loyalty.kernel.text import Text
 from loyalty.model.offer import Offer, OfferKind, Segment
 from loyalty.model.reward import InstantReward, Reward, RewardKind
-from models.expression import CelExpression
+from models.definitions.cel import CelExpression
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -20,8 +20,8 @@ from loyalty.model.event import Event, Purchase, PurchaseLine
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
 from loyalty.model.programme import Programme
-from models.committer import Committer
-from models.request import Request
+from models.commits.committer import Committer
+from models.commits.request import Request
 from support.shop import Clock, committed
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.order import Order, OrderState
-from models.request import Outcome
+from models.commits.request import Outcome
 from resolvers import offer as offers
 from resolvers import order as orders
 from resolvers.actor import Role

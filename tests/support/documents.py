@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from models.database import Database
+from models.mongo.database import Database
 
 Documents = dict[str, list[dict[str, Any]]]
 

@@ -46,8 +46,8 @@ from loyalty.model.programme import (
     Tier,
 )
 from loyalty.rules.ledger_proof import NO_CAPS, Caps, Proof
-from models.attributes import JsonSchemaCheck
-from models.expression import CelExpression, CelLineCondition
+from models.definitions.cel import CelExpression, CelLineCondition
+from models.definitions.event_attributes import JsonSchemaCheck
 from support.shared import Shared
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -14,9 +14,9 @@ from loyalty.model.hold import Hold
 from loyalty.model.ledger import Cause
 from loyalty.model.offer import purchase_ref
 from loyalty.model.order import Order, OrderState, Recipient
-from models.code_pool import load_codes
-from models.programme_store import apply
-from models.request import Committed, Outcome, Request
+from models.commits.request import Committed, Outcome, Request
+from models.loading.code_pool import load_codes
+from models.programmes.programme_store import apply
 from support.shop import Shop, committed
 
 MARKET = """

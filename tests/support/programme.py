@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from loyalty.model.programme import Programme
-from models.codec import Document
-from models.programme_file import read_programme
+from models.definitions.programme_file import read_programme
+from models.mongo.bson import Document
 
 PROGRAMMES = Path(__file__).parents[2] / "programmes"
 # What was stored when they were applied, and what is known of them then.

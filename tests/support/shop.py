@@ -9,7 +9,7 @@ from typing import Any
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.event import Event, Purchase, PurchaseLine
-from models.request import Committed, Outcome
+from models.commits.request import Committed, Outcome
 from resolvers import adjustment
 from resolvers import enrol as enrolment
 from resolvers import event as events

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loyalty.kernel.refusal import Refusal
-from models.device_store import Device
+from models.tablets.device_store import Device
 from resolvers import device as devices
 from resolvers import kiosk_session as sessions
 from resolvers.actor import Actor, Role

@@ -11,7 +11,7 @@ from loyalty.kernel.refusal import Refusal
 from loyalty.model.explanation import Reason
 from loyalty.model.programme import Programme
 from loyalty.rules.tier import progress
-from models.programme_file import read_programme
+from models.definitions.programme_file import read_programme
 
 FILES = Path(models.__file__).parent.parent / "programmes"
 

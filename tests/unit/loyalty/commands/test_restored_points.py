@@ -27,7 +27,7 @@ from loyalty.model.offer import Offer, purchase_ref
 from loyalty.model.order import Order, OrderState
 from loyalty.model.programme import Programme
 from loyalty.model.supply import CounterKey, Supply
-from models.programme_file import read_programme
+from models.definitions.programme_file import read_programme
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
 STOCK = CounterKey(Supply.STOCK, "bread")

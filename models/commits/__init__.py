@@ -1,0 +1,1 @@
+"""Commits: commands are gathered into groups, decided, and written in one transaction."""

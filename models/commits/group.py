@@ -1,0 +1,340 @@
+"""One group of commands within one transaction: what it reads, how each command is decided on that, what it writes.
+
+Everything that a command can depend on is read in the transaction that writes what it decides: MongoDB lets only one of
+two transactions change the same document, so stock, codes, appointments and budgets need no lock of their own.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection as Some
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from loyalty.commands.decide import decide, needs
+from loyalty.commands.enrol import Enrol
+from loyalty.commands.offer import RedeemOffer
+from loyalty.commands.record_event import RecordEvent
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.decision import Decision
+from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs, NotRead
+from loyalty.model.ledger import Record
+from loyalty.model.member import Member
+from loyalty.model.order import Order
+from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from models.commits.request import Committed, Outcome, Request
+from models.mongo.bson import Document
+from models.mongo.database import Collection, Database
+from models.mongo.event import amended_fields, counted_event_of, event_fields
+from models.mongo.ids import audience_id, code_id, counter_id
+from models.mongo.ledger import record_document, record_id, record_of
+from models.mongo.member import hold_document, hold_of
+from models.mongo.order import order_document, order_of
+from models.mongo.snapshot import Snapshot, next_snapshot, snapshot_document, snapshot_of
+from models.mongo.supply import counter_fields
+
+DUPLICATE_KEY = 11000
+# Then others have a turn: a full group takes longer to decide than a home screen may wait.
+DECIDED_AT_ONCE = 16
+
+
+class Conflict(Exception):  # noqa: N818 - caught by the committer
+    """Something changed between the read and the write of one transaction; all of it is done again."""
+
+
+Pool = tuple[str, str]
+
+
+@dataclass(slots=True)
+class _Writes:
+    """What a group writes, by collection."""
+
+    events: list[Document] = field(default_factory=list)
+    records: list[Document] = field(default_factory=list)
+    identities: list[Document] = field(default_factory=list)
+    members: list[InsertOne[Document] | ReplaceOne[Document]] = field(default_factory=list)
+    amendments: list[UpdateOne] = field(default_factory=list)
+    orders: dict[str, ReplaceOne[Document]] = field(default_factory=dict)
+    codes: list[UpdateOne] = field(default_factory=list)
+    counters: Counter[tuple[str, CounterKey]] = field(default_factory=Counter)
+
+
+class Group:
+    """What one transaction has read, and what it will write. Made anew for each attempt."""
+
+    def __init__(self, database: Database, requests: list[Request], session: AsyncClientSession) -> None:
+        self._db, self._requests, self._session = database, requests, session
+        self._snapshots: dict[str, Snapshot] = {}
+        self._events: dict[str, Document] = {}
+        self._identities: dict[str, str] = {}
+        self._records: dict[str, Record] = {}
+        self._orders: dict[str, Order] = {}
+        self._counters: dict[str, int] = {}
+        self._codes: dict[Pool, list[str]] = {}
+        self._lists: dict[str, frozenset[str]] = {}
+        self._writes = _Writes()
+
+    async def transact(self) -> list[Outcome | Exception]:
+        """Read, decide every command in order, and write; return the outcome or the own fault of each.
+
+        Raises:
+            Conflict: something changed meanwhile.
+            NotRead: a command came to depend on more than was read, by what another one of the group did.
+        """
+        await self._read()
+        outcomes: list[Outcome | Exception] = []
+        for place, request in enumerate(self._requests, start=1):
+            outcomes.append(self._decide(request))
+            if place % DECIDED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for outcome in outcomes:
+            if isinstance(outcome, NotRead):
+                raise outcome
+        await self._write()
+        return outcomes
+
+    async def _read(self) -> None:
+        """Read all that the commands can depend on, in as many queries as there are collections."""
+        requests = self._requests
+        members = {request.member for request in requests if not isinstance(request.command, Enrol)}
+        keys = {key for request in requests for key in (request.own_key, request.bought_key) if key}
+        claims = {key for request in requests for key in request.identities()}
+        for document in await self._found(self._db.events, keys):
+            self._events[document["_id"]] = document
+            members.add(document["member"])
+        for document in await self._found(self._db.members, members):
+            self._snapshots[document["_id"]] = snapshot_of(document)
+        for document in await self._found(self._db.identities, claims):
+            self._identities[document["_id"]] = document["member"]
+        wanted = await self._read_answers()
+        await self._read_shared(wanted)
+
+    async def _found(self, collection: Collection, ids: Some[str]) -> list[Document]:
+        """Return the documents of some ids, in one answer: left to itself, MongoDB gives 101 and waits to be asked."""
+        if not ids:
+            return []
+        query = {"_id": {"$in": [*ids]}}
+        return await collection.find(query, batch_size=len(ids) + 1, session=self._session).to_list()
+
+    async def _read_answers(self) -> set[str]:
+        """Read the records of keys that were counted before: the first answer is given again. Return its orders."""
+        counted = [self._events[key] for request in self._requests if (key := request.own_key) in self._events and key]
+        ids = [record_id(document["member"], document["version"]) for document in counted]
+        for document in await self._found(self._db.entries, ids):
+            self._records[document["_id"]] = record_of(document)
+        return {order for document in counted for order in document.get("orders", ())}
+
+    async def _read_shared(self, orders: set[str]) -> None:
+        """Read what members share, as far as the commands need it, and the orders that they are about."""
+        counters: set[str] = set()
+        pools: Counter[Pool] = Counter()
+        lists: dict[str, str] = {}
+        for request in self._requests:
+            need = self._needs(request)
+            if need is NO_NEEDS:
+                continue
+            programme = request.programme.key
+            counters |= {counter_id(programme, counter) for counter in need.counters}
+            pools.update({(programme, pool): codes for pool, codes in need.codes.items()})
+            orders |= need.orders
+            if need.lists:
+                lists[audience_id(programme, request.member)] = request.member
+        await self._read_counters(counters)
+        for document in await self._found(self._db.orders, orders):
+            self._orders[document["_id"]] = order_of(document)
+        if lists:
+            self._lists = dict.fromkeys(lists.values(), frozenset())
+            async for document in self._db.audiences.find({"_id": {"$in": [*lists]}}, session=self._session):
+                self._lists[lists[document["_id"]]] = frozenset(document["lists"])
+        for pool, codes in pools.items():
+            self._codes[pool] = await self._free_codes(pool, codes)
+
+    async def _read_counters(self, counters: Iterable[str]) -> None:
+        self._counters = dict.fromkeys(counters, 0)
+        for document in await self._found(self._db.counters, [*self._counters]):
+            self._counters[document["_id"]] = document["taken"]
+
+    async def _free_codes(self, pool: Pool, most: int) -> list[str]:
+        free = {"programme": pool[0], "pool": pool[1], "state": CodeState.FREE.value}
+        cursor = self._db.codes.find(free, {"code": 1}, sort=[("_id", 1)], limit=most, session=self._session)
+        return [document["code"] async for document in cursor]
+
+    def _member(self, request: Request) -> Snapshot | None:
+        """Return the member that a command is for, None where its programme has no such member (yet)."""
+        snapshot = self._snapshots.get(request.member)
+        return snapshot if snapshot is not None and snapshot.member.programme == request.programme.key else None
+
+    def _needs(self, request: Request) -> Needs:
+        snapshot = self._member(request)
+        return needs(request.command, snapshot.member if snapshot is not None else None, request.programme)
+
+    def _facts(self, request: Request) -> Facts:
+        """Return what the transaction knows of what a command depends on, the group's own doings included."""
+        need = self._needs(request)
+        if need is NO_NEEDS:
+            return NO_FACTS
+        programme = request.programme.key
+        taken = {counter: counter_id(programme, counter) for counter in need.counters}
+        return Facts(
+            {counter: self._counters[id_] for counter, id_ in taken.items() if id_ in self._counters},
+            {pool: self._codes[programme, pool] for pool in need.codes if (programme, pool) in self._codes},
+            {order: self._orders[order] for order in need.orders if order in self._orders},
+            self._lists.get(request.member),
+        )
+
+    def _decide(self, request: Request) -> Outcome | Exception:
+        """Decide one command, and add what it writes. Its own faults stay its own."""
+        try:
+            answered = self._answered(request) or self._identity_taken(request)
+            if answered is not None:
+                return answered
+            command, bought_key = request.command, request.bought_key
+            if bought_key is not None and bought_key in self._events and isinstance(command, RecordEvent | RedeemOffer):
+                command = replace(command, bought=counted_event_of(self._events[bought_key]))
+            before = self._member(request)
+            member = before.member if before is not None else None
+            decision = decide(command, member, request.programme, request.now, self._facts(request))
+            return self._adopt(request, before, decision) if isinstance(decision, Decision) else decision
+        except Exception as error:  # noqa: BLE001 - a command that cannot be decided must not fail its neighbours
+            return error
+
+    def _answered(self, request: Request) -> Outcome | None:
+        """Return the first answer to a key that was counted before, or why the key cannot be used for this content."""
+        key = request.own_key
+        document = self._events.get(key) if key else None
+        if document is None:
+            return None
+        if document["digest"] != request.digest:
+            return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": request.command.cause.key})
+        return Committed(
+            self._snapshots[document["member"]],
+            self._records[record_id(document["member"], document["version"])],
+            replayed=True,
+            orders=tuple(self._orders[order] for order in document.get("orders", ())),
+            hold=hold_of(document["hold"]) if "hold" in document else None,
+        )
+
+    def _identity_taken(self, request: Request) -> Refusal | None:
+        for key, kind in request.identities().items():
+            if key in self._identities:
+                if kind == "number":
+                    raise DuplicateKeyError("the number drawn for a new member is taken; draw another", DUPLICATE_KEY)
+                return Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
+        return None
+
+    def _adopt(self, request: Request, before: Snapshot | None, decision: Decision) -> Committed:
+        """Add a decision to what the group writes, and to the state that the next commands are decided on."""
+        programme, writes = request.programme, self._writes
+        member, record = decision.member, decision.record
+        snapshot = next_snapshot(before, decision, programme.zone)
+        document = snapshot_document(snapshot)
+        if before is None:
+            writes.members.append(InsertOne(document))
+        else:
+            # Whoever changed the member since this transaction read it makes MongoDB refuse this write. By `_id` alone,
+            # for MongoDB plans each write that asks for the version as well, which costs more than the write.
+            writes.members.append(ReplaceOne({"_id": member.id}, document))
+        self._snapshots[member.id] = snapshot
+        writes.records.append(record_document(record, programme.key))
+        self._records[record_id(member.id, record.version)] = record
+        for key in request.identities():
+            self._identities[key] = member.id
+            writes.identities.append({"_id": key, "programme": programme.key, "member": member.id})
+        self._adopt_shared(programme.key, decision)
+        self._adopt_event(request, decision)
+        return Committed(snapshot, record, orders=decision.orders, hold=decision.hold)
+
+    def _adopt_event(self, request: Request, decision: Decision) -> None:
+        """Note the key that was counted, with what a retry and a refund will ask for."""
+        record, own_key = decision.record, request.own_key
+        if own_key is not None:
+            cause = request.command.cause
+            event: Document = {
+                "_id": own_key,
+                "programme": request.programme.key,
+                "operation": cause.operation,
+                "sender": cause.subject,
+                "key": cause.key,
+                "digest": request.digest,
+                "member": decision.member.id,
+                "version": record.version,
+                "recorded_at": record.recorded_at,
+            }
+            if decision.counted is not None:
+                event |= event_fields(decision.counted)
+            if decision.orders:
+                event["orders"] = [order.id for order in decision.orders]
+            if decision.hold is not None:
+                event["hold"] = hold_document(decision.hold)
+            self._events[own_key] = event
+            self._writes.events.append(event)
+        bought_key = request.bought_key
+        if decision.amended is not None and bought_key is not None:
+            amended = amended_fields(decision.amended)
+            self._events[bought_key] = {**self._events[bought_key], **amended}
+            self._writes.amendments.append(UpdateOne({"_id": bought_key}, {"$set": amended}))
+
+    def _adopt_shared(self, programme: str, decision: Decision) -> None:
+        for order in decision.orders:
+            self._orders[order.id] = order
+            document = order_document(order, programme)
+            self._writes.orders[order.id] = ReplaceOne({"_id": order.id}, document, upsert=True)
+        for counter, pieces in decision.taken.items():
+            self._writes.counters[programme, counter] += pieces
+            id_ = counter_id(programme, counter)
+            if id_ in self._counters:
+                self._counters[id_] += pieces
+        for move in decision.codes:
+            self._writes.codes.append(_code_write(programme, move, decision.member, decision.record.recorded_at))
+            free = self._codes.get((programme, move.pool), [])
+            if move.code in free:
+                free.remove(move.code)
+
+    async def _write(self) -> None:
+        writes, session = self._writes, self._session
+        if not writes.members:
+            return
+        if writes.identities:
+            await self._db.identities.insert_many(writes.identities, session=session)
+        if writes.events:
+            await self._db.events.insert_many(writes.events, session=session)
+        if writes.amendments:
+            await self._db.events.bulk_write(writes.amendments, session=session)
+        if writes.orders:
+            await self._db.orders.bulk_write([*writes.orders.values()], session=session)
+        counters = [*_counter_writes(writes.counters.items())]
+        if counters:
+            await self._db.counters.bulk_write(counters, session=session)
+        if writes.codes:
+            moved = await self._db.codes.bulk_write(writes.codes, session=session)
+            if moved.matched_count != len(writes.codes):
+                raise Conflict("a code changed hands while its group was decided")
+        await self._db.entries.insert_many(writes.records, session=session)
+        result = await self._db.members.bulk_write(writes.members, session=session)
+        if result.matched_count + result.inserted_count != len(writes.members):
+            raise Conflict("a member is gone that its group has read")
+
+
+def _counter_writes(counters: Iterable[tuple[tuple[str, CounterKey], int]]) -> Iterable[UpdateOne]:
+    for (programme, counter), pieces in counters:
+        if pieces:
+            yield UpdateOne(
+                {"_id": counter_id(programme, counter)},
+                {"$inc": {"taken": pieces}, "$setOnInsert": counter_fields(programme, counter)},
+                upsert=True,
+            )
+
+
+def _code_write(programme: str, move: CodeMove, member: Member, at: datetime) -> UpdateOne:
+    """Return the write that moves a code; the state before it is the lock."""
+    change: dict[str, Any] = {"$set": {"state": move.after.value, "at": at}}
+    if move.holder is not None:
+        change["$set"] |= {"holder": move.holder, "member": member.id}
+    elif move.after is CodeState.FREE:
+        change["$unset"] = {"holder": "", "member": ""}
+    return UpdateOne({"_id": code_id(programme, move.pool, move.code), "state": move.before.value}, change)

@@ -1,0 +1,1 @@
+"""Definitions: the YAML language of programme files, and CEL."""

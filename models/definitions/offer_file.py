@@ -1,0 +1,167 @@
+"""Offers as they are written, in a programme file or by a manager."""
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from loyalty.kernel.calendar import end_of, start_of
+from loyalty.kernel.channel import Channel
+from loyalty.model.catalogue import normal_code
+from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
+from models.definitions.names_in_scope import Scope
+from models.definitions.shared_shapes import (
+    AudienceShape,
+    ClockShape,
+    Day,
+    Image,
+    Key,
+    Names,
+    Number,
+    Shape,
+    Weight,
+    Words,
+    in_order,
+    topics,
+)
+from models.definitions.yaml_lines import Path
+
+UNLIMITED = "unlimited"
+HUNDREDTHS = Decimal(100)
+# What a kind is worth, by the place where it is written. The other kinds are worth what their texts say.
+WORTH = {
+    OfferKind.PERCENT_OFF: "percent",
+    OfferKind.AMOUNT_OFF: "amount",
+    OfferKind.MULTIPLIER: "factor",
+    OfferKind.BONUS_POINTS: "points",
+    OfferKind.GIFT: "reward",
+}
+
+
+def _uses(value: Any) -> Any:
+    if isinstance(value, str) and value != UNLIMITED:
+        raise ValueError(f"write a number of uses, or {UNLIMITED}")
+    return None if value == UNLIMITED else value
+
+
+class UsesShape(Shape):
+    """How often an offer may be used; by a member once, where nothing else is written."""
+
+    per_member: Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, BeforeValidator(_uses)] = 1
+    in_all: int | None = Field(default=None, ge=1, le=1_000_000_000)
+
+
+class CodeShape(Shape):
+    """What the till scans: one of three ways. A dash parts a member's code from its prefix, so that codes have none."""
+
+    shared: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3,40}$")] | None = None
+    member: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,20}$")] | None = None
+    pool: Key | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CodeShape":
+        if sum(text is not None for text in (self.shared, self.member, self.pool)) != 1:
+            raise ValueError("a code is shared, member or pool; write one of them")
+        return self
+
+    def code(self) -> OfferCode:
+        """Return the code."""
+        if self.shared is not None:
+            return OfferCode(CodeKind.SHARED, normal_code(self.shared))
+        if self.member is not None:
+            return OfferCode(CodeKind.MEMBER, normal_code(self.member))
+        return OfferCode(CodeKind.POOL, self.pool or "")
+
+
+class OfferShape(Shape):
+    """One offer."""
+
+    key: Key
+    kind: OfferKind
+    title: Words
+    description: Words
+    terms: Words | None = None
+    image: Image | None = None
+    first_day: Day
+    last_day: Day | None = None
+    window: ClockShape | None = None
+    channels: tuple[Channel, ...] = ()
+    stores: Names = ()
+    partners: Names = ()
+    audience: AudienceShape | None = None
+    activation: bool = False
+    uses: UsesShape | None = None
+    budget: Number | None = Field(default=None, gt=0, le=1_000_000_000)
+    returnable: bool = False
+    code: CodeShape | None = None
+    percent: Number | None = Field(default=None, gt=0, le=100)
+    maximum: Number | None = Field(default=None, gt=0, le=1_000_000)
+    amount: Number | None = Field(default=None, gt=0, le=1_000_000)
+    factor: Number | None = Field(default=None, gt=1, le=100)
+    points: int | None = Field(default=None, ge=1, le=1_000_000)
+    reward: Key | None = None
+    qualifying: bool = False
+    categories: Names = ()
+    brands: Names = ()
+    weight: Weight = 0
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "OfferShape":
+        in_order(self.first_day, self.last_day)
+        for kind, name in WORTH.items():
+            if kind is self.kind and getattr(self, name) is None:
+                raise ValueError(f"{kind} needs {name}; add it")
+            if kind is not self.kind and getattr(self, name) is not None:
+                raise ValueError(f"{name} is for kind: {kind}; this one is {self.kind}, remove it")
+        if self.maximum is not None and self.kind is not OfferKind.PERCENT_OFF:
+            raise ValueError(f"maximum is for kind: {OfferKind.PERCENT_OFF}; this one is {self.kind}, remove it")
+        if self.qualifying and self.kind not in EARNING_KINDS:
+            raise ValueError(f"qualifying is for the kinds that give points; this one is {self.kind}, remove it")
+        if self.code is not None and self.code.pool is not None and not self.activation:
+            raise ValueError("a member gets a code of a pool by activating the offer; write activation: true")
+        if self.budget is not None and self.budget_counted != self.budget_counted.to_integral_value():
+            unit = "whole points" if self.kind in EARNING_KINDS else "money, with two decimals at most"
+            raise ValueError(f"budget: {self.budget} is not right for {self.kind}; write {unit}")
+        return self
+
+    @property
+    def budget_counted(self) -> Decimal:
+        """The budget as its counter counts: points, or hundredths of the currency's unit."""
+        budget = self.budget or Decimal(0)
+        return budget if self.kind in EARNING_KINDS else budget * HUNDREDTHS
+
+
+def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
+    """Return the offer at `path`; what it names and there is not becomes faults of the scope."""
+    if shape.reward is not None:
+        scope.given_reward((*path, "reward"), shape.reward)
+    return Offer(
+        key=shape.key,
+        kind=shape.kind,
+        title=scope.text((*path, "title"), shape.title),
+        description=scope.text((*path, "description"), shape.description),
+        terms=scope.optional_text((*path, "terms"), shape.terms),
+        starts_at=start_of(shape.first_day, scope.zone),
+        ends_at=end_of(shape.last_day, scope.zone) if shape.last_day else None,
+        image=shape.image,
+        window=shape.window.window() if shape.window else None,
+        channels=frozenset(shape.channels),
+        stores=frozenset(shape.stores),
+        partners=frozenset(shape.partners),
+        audience=scope.audience((*path, "audience"), shape.audience),
+        needs_activation=shape.activation,
+        uses_per_member=shape.uses.per_member if shape.uses else 1,
+        uses_in_all=shape.uses.in_all if shape.uses else None,
+        budget=int(shape.budget_counted) if shape.budget is not None else None,
+        returnable=shape.returnable,
+        code=shape.code.code() if shape.code else None,
+        percent=shape.percent,
+        maximum=shape.maximum,
+        amount=shape.amount,
+        factor=shape.factor,
+        points=shape.points,
+        reward=shape.reward,
+        qualifying=shape.qualifying,
+        topics=topics(shape.categories, shape.brands),
+        weight=shape.weight,
+    )

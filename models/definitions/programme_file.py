@@ -1,0 +1,439 @@
+"""Programmes as files: YAML in, `loyalty.Programme` out, errors that name the line and the fix.
+
+The shape is declared with pydantic, the line numbers come from PyYAML's nodes. Read by `carillon programme`, and by
+every gateway from the version that is stored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.text import Text
+from loyalty.model.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND
+from loyalty.model.expression import ExpressionFault
+from loyalty.model.offer import Segment
+from loyalty.model.programme import (
+    PLAIN,
+    Brand,
+    Cap,
+    EarningRule,
+    EventType,
+    Programme,
+    Qualification,
+    QualificationKind,
+    Rate,
+    Rounding,
+    SpentPoints,
+    Stacking,
+    Tier,
+)
+from models.definitions.author_error import Fault, InvalidProgramme
+from models.definitions.catalogue_file import CatalogueShape, read_catalogue
+from models.definitions.cel import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
+from models.definitions.event_attributes import JsonSchemaCheck
+from models.definitions.names_in_scope import LOCALES, Scope
+from models.definitions.shared_shapes import Cel, Key, Names, Number, Shape, WindowShape, Words, hint, place
+from models.definitions.yaml_lines import FILE_BYTES_MAX, Lines, Path, load
+
+__all__ = [
+    "FILE_BYTES_MAX",
+    "LOCALES",
+    "Difference",
+    "Fault",
+    "InvalidProgramme",
+    "differences",
+    "read_programme",
+    "source_digest",
+]
+
+
+class _Tier(Shape):
+    key: Key
+    name: Words
+    threshold: int = Field(ge=0, le=1_000_000_000)
+    benefits: list[Words] = Field(default=[])
+    relatives: bool = False
+
+
+class _Qualification(Shape):
+    period: QualificationKind = QualificationKind.CALENDAR_YEAR
+    months: int = Field(default=12, ge=1, le=60)
+    starts: Annotated[str, StringConstraints(pattern=r"^\d\d-\d\d$")] = "01-01"
+
+    @model_validator(mode="after")
+    def _fits_its_period(self) -> "_Qualification":
+        month, day = (int(part) for part in self.starts.split("-"))
+        for name, period in (("months", QualificationKind.ROLLING), ("starts", QualificationKind.CALENDAR_YEAR)):
+            if name in self.model_fields_set and self.period is not period:
+                raise ValueError(f"{name} is for period: {period.value}; this one is {self.period.value}, remove it")
+        if (month, day) == (2, 29):
+            raise ValueError("starts: a period cannot start on 29 February, which most years lack; write 03-01")
+        try:
+            date(2001, month, day)
+        except ValueError as error:
+            raise ValueError(f"starts: {self.starts} is no month and day; write for example 04-01") from error
+        return self
+
+
+class _Expiry(Shape):
+    months: int = Field(default=0, ge=0, le=1200)
+    days: int = Field(default=0, ge=0, le=36500)
+    end_of: EndOf | None = None
+
+
+class _Rate(Shape):
+    points: Number = Field(gt=0, le=1_000_000)
+    per: Number = Field(gt=0, le=1_000_000)
+
+
+class _Cap(Shape):
+    points: int = Field(gt=0, le=1_000_000_000)
+    per: CapPeriod
+
+
+class _Rule(Shape):
+    key: Key
+    name: Words
+    event: str
+    rate: _Rate | None = None
+    points: Cel | None = None
+    rounding: Rounding = Rounding.DOWN
+    when: Cel | None = None
+    lines: Cel | None = None
+    priority: int = Field(default=0, ge=-1000, le=1000)
+    stacking: Stacking = Stacking.ADD
+    group: str = ""
+    cap: _Cap | None = None
+    window: WindowShape | None = None
+    channels: tuple[Channel, ...] = ()
+    stores: Names = ()
+    partners: Names = ()
+    tiers: Names = ()
+    qualifying: bool = True
+
+    @model_validator(mode="after")
+    def _gives_one_way(self) -> "_Rule":
+        if (self.rate is None) == (self.points is None):
+            raise ValueError("a rule gives either a rate or points; write one of them")
+        if (self.stacking is Stacking.BEST) != bool(self.group):
+            raise ValueError("group and stacking: best belong together; write both or neither")
+        if self.rate is not None and self.event != "purchase":
+            raise ValueError(f"rate counts money, which {self.event!r} has none of; write points instead")
+        if self.lines is not None and self.rate is None:
+            raise ValueError("lines narrows a rate; with points, use the lines in the expression itself")
+        return self
+
+
+class _EventType(Shape):
+    name: Words | None = None
+    attributes: dict[str, Any] | None = None
+
+
+class _Refunds(Shape):
+    spent_points: SpentPoints = SpentPoints.NEGATIVE
+
+
+class _Orders(Shape):
+    grace_days: int = Field(default=0, ge=0, le=3660)
+
+
+class _Segment(Shape):
+    key: Key
+    name: Words
+    when: Cel
+
+
+def _legible(colour: str) -> str:
+    """Refuse a colour on which white text cannot be read."""
+    contrast = 1.05 / (_luminance(colour) + 0.05)
+    if contrast < TEXT_CONTRAST_MIN:
+        raise ValueError(f"white text on {colour} has a contrast of {contrast:.2f}; take a darker one (4.5 or more)")
+    return colour
+
+
+def _luminance(colour: str) -> float:
+    """Return the relative luminance of a colour (WCAG 2.2)."""
+    red, green, blue = (_linear(int(colour[place : place + 2], 16) / 255) for place in (1, 3, 5))
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _linear(part: float) -> float:
+    return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 - WCAG's constants
+
+
+# What WCAG 2.2 asks of text (1.4.3, level AA).
+TEXT_CONTRAST_MIN = 4.5
+Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_legible)]
+
+
+class _Brand(Shape):
+    colour: Colour = PLAIN.colour
+    accent: Colour = PLAIN.accent
+
+
+class _File(CatalogueShape):
+    programme: Key
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    locale: Literal["fr", "en", "ar"]
+    time_zone: str
+    tiers: list[_Tier] = Field(min_length=1, max_length=50)
+    qualification: _Qualification = _Qualification()
+    expiry: _Expiry = _Expiry()
+    refunds: _Refunds = _Refunds()
+    orders: _Orders = _Orders()
+    brand: _Brand = _Brand()
+    event_types: dict[Key, _EventType] = Field(default={})
+    rules: list[_Rule] = Field(default=[], max_length=1000)
+    segments: list[_Segment] = Field(default=[], max_length=200)
+
+
+def _parse(source: str) -> tuple[_File, Lines]:
+    raw, lines = load(source)
+    try:
+        return _File.model_validate(raw), lines
+    except ValidationError as error:
+        faults = [lines.fault(place(dict(found)), hint(dict(found))) for found in error.errors()]
+        raise InvalidProgramme(sorted(faults, key=lambda fault: fault.line)) from error
+
+
+class _Builder:
+    """Turns a parsed file into a programme, collecting what only makes sense across its parts."""
+
+    def __init__(self, file: _File, lines: Lines, version: int) -> None:
+        self.file, self.version = file, version
+        known = file.time_zone in available_timezones()
+        self.scope = Scope(
+            lines,
+            locale=file.locale,
+            zone=ZoneInfo(file.time_zone if known else "UTC"),
+            tiers=frozenset(tier.key for tier in file.tiers),
+            segments=frozenset(segment.key for segment in file.segments),
+        )
+        if not known:
+            self.fault(("time_zone",), f"{file.time_zone!r} is no IANA time zone; write for example Europe/Paris")
+
+    def build(self) -> Programme:
+        """Return the programme, or raise InvalidProgramme with every fault found."""
+        file = self.file
+        tiers = self.tiers()
+        event_types = self.event_types()
+        rules = [self.rule(index, rule, event_types) for index, rule in enumerate(file.rules)]
+        self.scope.unique(("rules",), (rule.key for rule in file.rules))
+        self.scope.unique(("segments",), (segment.key for segment in file.segments))
+        segments = [self.segment(("segments", index), segment) for index, segment in enumerate(file.segments)]
+        catalogue = read_catalogue(file, self.scope)
+        if self.scope.faults:
+            raise InvalidProgramme(sorted(self.scope.faults, key=lambda fault: fault.line))
+        return Programme(
+            key=file.programme,
+            version=self.version,
+            name=file.name,
+            currency=file.currency,
+            locale=file.locale,
+            zone=self.scope.zone,
+            tiers=tiers,
+            qualification=Qualification(
+                file.qualification.period,
+                file.qualification.months,
+                (int(file.qualification.starts[:2]), int(file.qualification.starts[3:])),
+            ),
+            expiry=Expiry(file.expiry.months, file.expiry.days, file.expiry.end_of),
+            spent_points=file.refunds.spent_points,
+            rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
+            event_types=event_types,
+            catalogue=catalogue,
+            segments={segment.key: segment for segment in segments if segment is not None},
+            grace_days=file.orders.grace_days,
+            brand=Brand(file.brand.colour, file.brand.accent),
+        )
+
+    def fault(self, path: Path, message: str) -> None:
+        """Note one fault."""
+        self.scope.fault(path, message)
+
+    def text(self, path: Path, words: Mapping[str, str | Mapping[str, str]]) -> Text:
+        """Return a text."""
+        return self.scope.text(path, words)
+
+    def tiers(self) -> tuple[Tier, ...]:
+        """Return the tiers by rank."""
+        tiers = self.file.tiers
+        self.scope.unique(("tiers",), (tier.key for tier in tiers))
+        if tiers[0].threshold != 0:
+            self.fault(("tiers", 0, "threshold"), "the first tier is everybody's: its threshold is 0")
+        for index in range(1, len(tiers)):
+            if tiers[index].threshold <= tiers[index - 1].threshold:
+                self.fault(
+                    ("tiers", index, "threshold"), "must be above the tier before it; list tiers from low to high"
+                )
+        return tuple(
+            Tier(
+                tier.key,
+                self.text(("tiers", rank, "name"), tier.name),
+                rank,
+                tier.threshold,
+                tuple(self.text(("tiers", rank, "benefits", i), words) for i, words in enumerate(tier.benefits)),
+                tier.relatives,
+            )
+            for rank, tier in enumerate(tiers)
+        )
+
+    def event_types(self) -> dict[str, EventType]:
+        """Return the built-in event types and the declared ones, by key."""
+        types = {key: EventType(key) for key in (*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES)}
+        for key, declared in self.file.event_types.items():
+            path = ("event_types", key)
+            if key in {REFUND, *OWN_EVENT_TYPES} and declared.attributes is not None:
+                self.fault((*path, "attributes"), f"{key!r} is built in and has no attributes of its own; remove them")
+            name = self.text((*path, "name"), declared.name) if declared.name else None
+            check = None
+            if declared.attributes is not None:
+                try:
+                    check = JsonSchemaCheck(declared.attributes)
+                except ValueError as error:
+                    self.fault((*path, "attributes"), str(error))
+            types[key] = EventType(key, name, check)
+        return types
+
+    def expression(self, path: Path, source: str | None, *, lines: bool = False) -> Any:
+        """Return the compiled expression, None where there is none to compile."""
+        if source is None:
+            return None
+        try:
+            expression = CelLineCondition(source) if lines else CelExpression.over_event(source)
+            if "attributes" not in source:  # whose shape only their own JSON Schema tells
+                expression.rehearse(self.made_up())
+        except InvalidExpression as error:
+            self.fault(path, f"not a CEL expression: {error}")
+            return None
+        return expression
+
+    def made_up(self) -> dict[str, Any]:
+        """Return variables of the shape that rules see (`loyalty/rules/earning.py`), with values of no meaning."""
+        line = {"sku": "sku", "quantity": 1.0, "amount": 10.0, "category": "category", "brand": "brand"}
+        return {
+            "event": {
+                "type": "purchase",
+                "channel": "STORE",
+                "store": "store",
+                "partner": "",
+                "weekday": 1,
+                "hour": 12,
+                "day": "2026-01-01",
+                "attributes": {},
+                "purchase": {"total": 10.0, "lines": [line]},
+            },
+            "member": {
+                "tier": self.file.tiers[0].key,
+                "rank": 0,
+                "available": 10,
+                "lifetime": 10,
+                "locale": self.file.locale,
+                "completion": 0.5,
+                "birthday": False,
+                "tenure_days": 10,
+                "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES, *self.file.event_types), 1),
+            },
+            "earned": 10,
+        }
+
+    def segment(self, path: Path, segment: _Segment) -> Segment | None:
+        """Return one segment, None where its condition is none."""
+        name = self.text((*path, "name"), segment.name)
+        member = {"member": self.made_up()["member"]}
+        try:
+            condition = CelMemberCondition(segment.when)
+            condition.allow(("member",))
+            condition.rehearse(member)
+        except InvalidExpression as error:
+            self.fault((*path, "when"), f"not a CEL expression: {error}")
+            return None
+        try:
+            told = condition.evaluate(member)
+        except ExpressionFault:
+            return Segment(segment.key, name, condition)  # depends on the member: a division by zero, an index
+        if not isinstance(told, bool):
+            self.fault((*path, "when"), "must be true or false; compare with something, as in member.rank >= 1")
+        return Segment(segment.key, name, condition)
+
+    def rule(self, index: int, rule: _Rule, event_types: Mapping[str, EventType]) -> EarningRule:
+        """Return one earning rule."""
+        path = ("rules", index)
+        if rule.event not in event_types or rule.event == REFUND:
+            known = ", ".join(sorted(key for key in event_types if key != REFUND))
+            self.fault((*path, "event"), f"{rule.event!r} earns nothing or is not declared; known: {known}")
+        self.scope.known_tiers((*path, "tiers"), rule.tiers)
+        return EarningRule(
+            key=rule.key,
+            name=self.text((*path, "name"), rule.name),
+            event=rule.event,
+            rate=Rate(rule.rate.points, rule.rate.per, rule.rounding) if rule.rate else None,
+            points=self.expression((*path, "points"), rule.points),
+            rounding=rule.rounding,
+            condition=self.expression((*path, "when"), rule.when),
+            lines=self.expression((*path, "lines"), rule.lines, lines=True),
+            priority=rule.priority,
+            stacking=rule.stacking,
+            group=rule.group,
+            cap=Cap(rule.cap.points, rule.cap.per) if rule.cap else None,
+            window=rule.window.window() if rule.window else None,
+            channels=frozenset(rule.channels),
+            stores=frozenset(rule.stores),
+            partners=frozenset(rule.partners),
+            tiers=frozenset(rule.tiers),
+            qualifying=rule.qualifying,
+        )
+
+
+def read_programme(source: str, *, version: int = 0) -> Programme:
+    """Return the programme that a YAML text describes, as `version`.
+
+    Raises:
+        InvalidProgramme: with every fault found, each with its line and what to do.
+    """
+    file, lines = _parse(source)
+    return _Builder(file, lines, version).build()
+
+
+def source_digest(source: str) -> str:
+    """Return the digest of what a programme file says: comments and layout do not count."""
+    file, _ = _parse(source)
+    # Without what nobody wrote: a place that a later version of Carillon knows changes no file that lacks it.
+    return sha256(file.model_dump_json(exclude_defaults=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where two programmes differ; `before` or `after` is None where one has nothing there."""
+
+    place: str
+    before: Any
+    after: Any
+
+
+def _flat(value: Any, path: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "key" in item for item in value):
+        value = {item["key"]: {**item, "position": index} for index, item in enumerate(value)}
+    if isinstance(value, dict) and value:
+        return {place: leaf for key, item in value.items() for place, leaf in _flat(item, (*path, str(key))).items()}
+    return {path: value}
+
+
+def differences(before: str | None, after: str) -> list[Difference]:
+    """Return where the programme of `after` differs from that of `before` (None: nothing runs yet)."""
+    old = _flat(_parse(before)[0].model_dump(mode="json"), ()) if before is not None else {}
+    new = _flat(_parse(after)[0].model_dump(mode="json"), ())
+    places = sorted(old.keys() | new.keys())
+    return [
+        Difference(".".join(place), old.get(place), new.get(place))
+        for place in places
+        if old.get(place) != new.get(place)
+    ]

@@ -1,0 +1,142 @@
+"""Rewards as they are written, in a programme file or by a manager; and the instant ones of a file."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.reward import Appointments, InstantReward, Reward, RewardKind
+from models.definitions.names_in_scope import Scope
+from models.definitions.shared_shapes import (
+    AudienceShape,
+    Hours,
+    Image,
+    Key,
+    LimitShape,
+    Names,
+    Number,
+    Shape,
+    Weekday,
+    Weight,
+    WindowShape,
+    Words,
+    iso_weekdays,
+    read_hours,
+    topics,
+)
+from models.definitions.yaml_lines import Path
+
+# What is given by a code of a pool.
+POOLED = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.PARTNER})
+
+
+class AppointmentsShape(Shape):
+    """The calendar of a service."""
+
+    weekdays: tuple[Weekday, ...] = ()
+    hours: Hours
+    minutes: int = Field(ge=5, le=1440)
+    capacity: int = Field(default=1, ge=1, le=10_000)
+    days_ahead: int = Field(default=30, ge=1, le=365)
+
+    @model_validator(mode="after")
+    def _fits_a_day(self) -> "AppointmentsShape":
+        start, end = (clock.hour * 60 + clock.minute for clock in read_hours(self.hours))
+        if end - start < self.minutes:
+            raise ValueError(f"no appointment of {self.minutes} minutes fits into {self.hours}; write later hours")
+        return self
+
+    def appointments(self) -> Appointments:
+        """Return the calendar."""
+        weekdays, hours = iso_weekdays(self.weekdays), read_hours(self.hours)
+        return Appointments(weekdays, hours, self.minutes, self.capacity, self.days_ahead)
+
+
+class RewardShape(Shape):
+    """One reward."""
+
+    key: Key
+    kind: RewardKind
+    title: Words
+    description: Words
+    category: Key
+    points: int = Field(ge=0, le=1_000_000_000)
+    image: Image | None = None
+    partner: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = None
+    stock: int | None = Field(default=None, ge=0, le=1_000_000_000)
+    pool: Key | None = None
+    audience: AudienceShape | None = None
+    channels: tuple[Channel, ...] = ()
+    window: WindowShape | None = None
+    limit: LimitShape | None = None
+    appointments: AppointmentsShape | None = None
+    categories: Names = ()
+    brands: Names = ()
+    weight: Weight = 0
+
+    @model_validator(mode="after")
+    def _fits_its_kind(self) -> "RewardShape":
+        if self.kind is RewardKind.DIGITAL_CODE and self.pool is None:
+            raise ValueError("DIGITAL_CODE needs pool, the name of the codes that it gives; add it")
+        if self.pool is not None and self.kind not in POOLED:
+            raise ValueError(f"pool is for kinds {', '.join(sorted(POOLED))}; this one is {self.kind}, remove it")
+        if self.pool is not None and self.stock is not None:
+            raise ValueError("a pool has as many pieces as codes; remove stock")
+        if self.appointments is not None and self.kind is not RewardKind.SERVICE:
+            raise ValueError(f"appointments are for kind: SERVICE; this one is {self.kind}, remove them")
+        if self.kind is RewardKind.PARTNER and self.partner is None:
+            raise ValueError("PARTNER needs partner, who gives it; add it")
+        return self
+
+
+class InstantRewardShape(Shape):
+    """One reward that a purchase gives."""
+
+    key: Key
+    name: Words
+    reward: Key
+    minimum: Number = Field(ge=0, le=1_000_000)
+    limit: LimitShape | None = None
+    window: WindowShape | None = None
+    audience: AudienceShape | None = None
+    channels: tuple[Channel, ...] = ()
+    stores: Names = ()
+
+
+def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
+    """Return the reward at `path`; what it names and there is not becomes faults of the scope."""
+    return Reward(
+        key=shape.key,
+        kind=shape.kind,
+        title=scope.text((*path, "title"), shape.title),
+        description=scope.text((*path, "description"), shape.description),
+        category=shape.category,
+        points=shape.points,
+        image=shape.image,
+        partner=shape.partner,
+        stock=shape.stock,
+        pool=shape.pool,
+        audience=scope.audience((*path, "audience"), shape.audience),
+        channels=frozenset(shape.channels),
+        window=shape.window.window() if shape.window else None,
+        limit=shape.limit.limit() if shape.limit else None,
+        appointments=shape.appointments.appointments() if shape.appointments else None,
+        topics=topics(shape.categories, shape.brands),
+        weight=shape.weight,
+    )
+
+
+def read_instant_reward(path: Path, shape: InstantRewardShape, scope: Scope) -> InstantReward:
+    """Return the instant reward at `path`; what it names and there is not becomes faults of the scope."""
+    scope.given_reward((*path, "reward"), shape.reward)
+    return InstantReward(
+        key=shape.key,
+        name=scope.text((*path, "name"), shape.name),
+        reward=shape.reward,
+        minimum=shape.minimum,
+        limit=shape.limit.limit() if shape.limit else None,
+        window=shape.window.window() if shape.window else None,
+        audience=scope.audience((*path, "audience"), shape.audience),
+        channels=frozenset(shape.channels),
+        stores=frozenset(shape.stores),
+    )

@@ -1,0 +1,82 @@
+"""YAML texts with the line of every place in them, so that what is wrong can be told where it stands."""
+
+from typing import Any
+
+import yaml
+
+from models.definitions.author_error import Fault, InvalidProgramme
+
+FILE_BYTES_MAX = 1_000_000
+PLACES_MAX = 200_000
+DEPTH_MAX = 50
+Path = tuple[str | int, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML; a value that cannot be made, such as 30 February, is told with its line as other errors are."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """Return the value of a node."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+
+
+class Lines:
+    """Where each place of a YAML text stands, by its path."""
+
+    def __init__(self, source: str) -> None:
+        self.by_path: dict[tuple[str, ...], int] = {}
+        root = yaml.compose(source, Loader=yaml.SafeLoader)
+        if root is not None:
+            self._walk(root, ())
+
+    def _walk(self, node: yaml.Node, path: tuple[str, ...]) -> None:
+        line = node.start_mark.line + 1
+        if len(path) > DEPTH_MAX:
+            raise InvalidProgramme([Fault(line, ".".join(path[:3]), f"nested more than {DEPTH_MAX} deep; flatten it")])
+        if len(self.by_path) > PLACES_MAX:  # an alias in an alias in an alias: a short file that means a long one
+            raise InvalidProgramme([Fault(line, "", f"more than {PLACES_MAX} places; use fewer aliases")])
+        self.by_path.setdefault(path, line)
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                step = (*path, str(key.value))
+                if step in self.by_path:
+                    raise InvalidProgramme([Fault(key.start_mark.line + 1, ".".join(step), "written twice; keep one")])
+                self.by_path[step] = key.start_mark.line + 1
+                self._walk(value, step)
+        elif isinstance(node, yaml.SequenceNode):
+            for index, value in enumerate(node.value):
+                self._walk(value, (*path, str(index)))
+
+    def fault(self, path: Path, message: str) -> Fault:
+        """Return a fault at `path`, or at the nearest place above it that is written."""
+        steps = tuple(str(step) for step in path)
+        known = steps
+        while known not in self.by_path and known:
+            known = known[:-1]
+        return Fault(self.by_path.get(known, 1), ".".join(steps), message)
+
+
+def load(source: str) -> tuple[dict[str, Any], Lines]:
+    """Return the mapping that a YAML text is, and where its places stand.
+
+    Raises:
+        InvalidProgramme: it is too large, no YAML, or no mapping.
+    """
+    if len(source.encode(errors="replace")) > FILE_BYTES_MAX:
+        raise InvalidProgramme([Fault(1, "", f"the file is larger than {FILE_BYTES_MAX} bytes; split the programme")])
+    try:
+        lines = Lines(source)
+        raw = yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise InvalidProgramme([Fault(mark.line + 1 if mark else 1, "", f"not YAML: {error.problem}")]) from error
+    except yaml.YAMLError as error:
+        raise InvalidProgramme([Fault(1, "", f"not YAML: {error}")]) from error
+    except RecursionError as error:
+        raise InvalidProgramme([Fault(1, "", f"nested more than {DEPTH_MAX} deep; flatten it")]) from error
+    if not isinstance(raw, dict):
+        raise InvalidProgramme([Fault(1, "", "a programme is a mapping; begin with `programme: KEY`")])
+    return raw, lines

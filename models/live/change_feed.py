@@ -1,0 +1,167 @@
+"""The change feed: one change stream for each process, never one for each subscriber.
+
+Members are written by replacement, so each change carries the whole snapshot of its version, in the order of commits.
+The stream resumes from its token after a failover. Where the token is too old, or refused for another reason, the
+stream begins afresh and watchers are told that there is a gap.
+The token lives as long as the process: a process that starts has no watchers yet, and theirs bring `after`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from bson import CodecOptions, DatetimeConversion
+from pymongo.errors import OperationFailure, PyMongoError
+
+from models.live.hub import Hub
+from models.mongo.bson import Document
+from models.mongo.database import Database
+from models.mongo.snapshot import snapshot_of
+from models.programmes.programme_store import newest_versions
+
+# ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost
+TOKEN_LOST = frozenset({286, 280, 260, 136})
+RETRY_SECONDS_MIN = 0.1
+RETRY_SECONDS_MAX = 5.0
+AWAIT_MS = 1000
+
+# Whatever stands in a document, the stream goes on: what cannot be used is found out where it would be.
+DECODED: CodecOptions[Document] = CodecOptions(
+    tz_aware=True,
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+    unicode_decode_error_handler="replace",
+)
+
+log = structlog.get_logger(__name__)
+
+
+async def _nothing() -> None:
+    """Catch up with nothing."""
+
+
+class Feed:
+    """Follows the database and tells the hub; run `run` as one task for the life of the process."""
+
+    def __init__(
+        self,
+        database: Database,
+        hub: Hub,
+        *,
+        on_programme: Callable[[Mapping[str, Any]], None],
+        on_item: Callable[[Mapping[str, Any]], None] = lambda _document: None,
+        catch_up: Callable[[], Awaitable[None]] = _nothing,
+        on_lag: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """Make a feed.
+
+        `on_programme` gets each stored programme version, `on_item` each stored version of an offer, reward or content,
+        `on_lag` seconds from commit to here. `catch_up` reads the items that did not come through the stream: before
+        it was open, or for a programme that was not there.
+        """
+        self._db = database
+        self._hub = hub
+        self._on_programme = on_programme
+        self._on_item = on_item
+        self._catch_up = catch_up
+        self._on_lag = on_lag
+        self._token: Mapping[str, Any] | None = None
+        self._opening = False
+        self._opened_before = False
+        self._missed = False
+        self._behind = True
+        self._pause_seconds = RETRY_SECONDS_MIN
+        self.opened = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follow until cancelled; whatever fails is tried again, from where it failed."""
+        while True:
+            try:
+                await self._follow()
+            except OperationFailure as error:
+                if self._token is not None and self._loses_token(error):
+                    log.warning("feed_token_lost", code=error.code)
+                    self._token = None
+                else:
+                    log.warning("feed_interrupted", error=type(error).__name__, code=error.code)
+            except PyMongoError as error:
+                log.warning("feed_interrupted", error=type(error).__name__)
+            await asyncio.sleep(self._pause_seconds)
+            self._pause_seconds = min(self._pause_seconds * 2, RETRY_SECONDS_MAX)
+
+    def _loses_token(self, error: OperationFailure) -> bool:
+        """Say whether an error means that the stream cannot be resumed from its token, however often it is tried.
+
+        A token that MongoDB cannot read is refused when the stream is opened, with whatever code its reader came to
+        (9, 15, 40647, 50811 and more). Since 4.4, errors after which the same token may work again carry a label.
+        """
+        lost = error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError")
+        return lost or (self._opening and not error.has_error_label("ResumableChangeStreamError"))
+
+    async def _follow(self) -> None:
+        names = [self._db.members.name, self._db.programmes.name, self._db.catalogue.name]
+        pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
+        if self._token is None:
+            self._behind, self._missed = True, self._opened_before
+        # Decoded at once, whoever watches: to look into an encoded change for its member takes three times as long.
+        database = self._db.db.with_options(codec_options=DECODED)
+        self._opening = True
+        async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
+            self._opening, self._opened_before = False, True
+            # The first answer of the server fixes the place from which nothing is missed.
+            self._token = stream.resume_token or self._token
+            self._pause_seconds = RETRY_SECONDS_MIN
+            try:
+                await self._come_up()
+                self.opened.set()
+                if self._missed:
+                    self._hub.publish_gap()
+                    self._missed = False
+                while stream.alive:
+                    change = await stream.try_next()
+                    if change is not None:
+                        self._tell_safely(change)
+                    if self._behind:
+                        await self._come_up()
+            finally:
+                # Asked for once, at the end: each time it is copied, and what was told before it is never told again.
+                self._token = stream.resume_token or self._token
+
+    async def _come_up(self) -> None:
+        """Read what the stream does not bring: what was stored before it was open, or for a programme not yet here."""
+        if self._behind:
+            async for programme in newest_versions(self._db):
+                self._tell_programme(programme)
+            await self._catch_up()
+            self._behind = False
+
+    def _tell_safely(self, change: Mapping[str, Any]) -> None:
+        """Tell one change. One that cannot be read must not end the feed: its watchers read for themselves."""
+        try:
+            self._tell(change)
+        except Exception:
+            log.exception("change_unreadable", collection=change["ns"]["coll"], document=str(change["documentKey"]))
+            self._hub.publish_gap()
+
+    def _tell_programme(self, document: Mapping[str, Any]) -> None:
+        """Tell a stored programme. One that a newer gateway wrote may be unheard of here: what runs goes on."""
+        try:
+            self._on_programme(document)
+        except Exception:
+            log.exception("programme_unreadable", programme=document["_id"])
+
+    def _tell(self, change: Mapping[str, Any]) -> None:
+        document = change["fullDocument"]
+        if change["ns"]["coll"] == self._db.programmes.name:
+            self._tell_programme(document)
+            self._behind = True  # its catalogue may have to be read
+            return
+        if change["ns"]["coll"] == self._db.catalogue.name:
+            self._on_item(document)
+            return
+        if not self._hub.watches(change["documentKey"]["_id"]):
+            return
+        if "wallTime" in change:  # since MongoDB 6.0
+            self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))
+        self._hub.publish(snapshot_of(document))

@@ -1,0 +1,153 @@
+"""Lists of members, loaded from files: the audiences that are named one by one.
+
+Loading a list again replaces it. Members are put on it batch by batch, stamped with the number of the load; at the end
+those who do not bear the stamp are taken off. A load that was interrupted has taken nobody off: it is run again.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+
+from models.loading.code_pool import TOLD_MAX, Line, checked_name, filled_lines
+from models.mongo.database import Database
+from models.mongo.ids import audience_id, identity_key, joined
+
+LINES_MAX = 1_000_000
+BATCH = 1000
+
+
+class LoadOvertaken(Exception):  # noqa: N818 - told to whoever loads
+    """Another load of the same list began after this one; that one is what the list will be."""
+
+
+@dataclass(slots=True)
+class LoadedList:
+    """What loading a file did: members on the list now, those taken off it, lines that name nobody, and repetitions.
+
+    `told` are the first TOLD_MAX lines that name nobody: their numbers, from 1, and what they say.
+    """
+
+    members: int = 0
+    removed: int = 0
+    unknown: int = 0
+    repeated: int = 0
+    told: list[Line] = field(default_factory=list)
+
+    def miss(self, number: int, text: str) -> None:
+        """Note a line that names nobody."""
+        self.unknown += 1
+        if len(self.told) < TOLD_MAX:
+            self.told.append((number, text))
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceList:
+    """A list as it stands: how many members are on it, and when its newest load began (None: never loaded)."""
+
+    members: int
+    loaded_at: datetime | None
+
+
+def _mark_id(programme: str, name: str) -> str:
+    return f"audience/{joined(programme, name)}"
+
+
+def _keys(programme: str, text: str) -> list[str]:
+    """Return the identities that a line may mean, in the order in which they are tried."""
+    claims = [("number", text), ("card", text)]
+    if "@" in text:
+        claims.append(("email", text.casefold()))
+    return [identity_key(programme, kind, value) for kind, value in claims]
+
+
+async def load_list(
+    database: Database,
+    programme: str,
+    name: str,
+    lines: Iterable[str],
+    *,
+    now: datetime,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> LoadedList:
+    """Make a list what a file says: one membership number, card or e-mail a line. `on_progress` is told lines done.
+
+    Raises:
+        InvalidLoad: the list cannot have this name, or there are more than LINES_MAX lines.
+        LoadOvertaken: another load of the list began meanwhile.
+    """
+    checked_name(name, "list")
+    mark = await database.marks.find_one_and_update(
+        {"_id": _mark_id(programme, name)},
+        {"$inc": {"stamp": 1}, "$set": {"loaded_at": now}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    stamp = mark["stamp"] if mark else 1
+    tally = LoadedList()
+    rest = filled_lines(lines, LINES_MAX)
+    done = 0
+    while batch := list(islice(rest, BATCH)):
+        await _require_newest(database, programme, name, stamp)
+        await _put(database, programme, name, await _members(database, programme, batch, tally), stamp)
+        done += len(batch)
+        on_progress(done)
+    await _require_newest(database, programme, name, stamp)
+    tally.removed = await _take_off(database, programme, name, {"$not": {"$gte": stamp}})
+    tally.members = await database.audiences.count_documents({"programme": programme, "lists": name})
+    tally.repeated = done - tally.unknown - tally.members
+    return tally
+
+
+async def _require_newest(database: Database, programme: str, name: str, stamp: int) -> None:
+    mark = await database.marks.find_one({"_id": _mark_id(programme, name)})
+    if mark is None or mark["stamp"] != stamp:
+        # The other load may have taken off already whoever is not in its file: nobody may come after that.
+        await _take_off(database, programme, name, {"$eq": stamp})
+        raise LoadOvertaken(f"another load of list {name!r} has begun; let it end, or load this file again after it")
+
+
+async def _members(database: Database, programme: str, batch: list[Line], tally: LoadedList) -> list[str]:
+    """Return the members that lines name, each once."""
+    keys = {line: _keys(programme, line[1]) for line in batch}
+    found: dict[str, str] = {}
+    wanted = list({key for some in keys.values() for key in some})
+    async for document in database.identities.find({"_id": {"$in": wanted}}, {"member": 1}):
+        found[document["_id"]] = document["member"]
+    members: dict[str, None] = {}
+    for line, some in keys.items():
+        member = next((found[key] for key in some if key in found), None)
+        if member is None:
+            tally.miss(*line)
+        else:
+            members[member] = None
+    return [*members]
+
+
+async def _put(database: Database, programme: str, name: str, members: list[str], stamp: int) -> None:
+    change = {
+        "$addToSet": {"lists": name},
+        "$max": {f"stamps.{name}": stamp},
+        "$setOnInsert": {"programme": programme},
+    }
+    writes = [UpdateOne({"_id": audience_id(programme, member)}, change, upsert=True) for member in members]
+    if writes:
+        await database.audiences.bulk_write(writes, ordered=False)
+
+
+async def _take_off(database: Database, programme: str, name: str, stamps: dict[str, Any]) -> int:
+    """Take those off the list whose stamp `stamps` (a filter) allows; return how many."""
+    query = {"programme": programme, "lists": name, f"stamps.{name}": stamps}
+    result = await database.audiences.update_many(query, {"$pull": {"lists": name}, "$unset": {f"stamps.{name}": ""}})
+    await database.audiences.delete_many({"programme": programme, "lists": []})
+    return result.modified_count
+
+
+async def audience_list(database: Database, programme: str, name: str) -> AudienceList:
+    """Return a list as it stands."""
+    members = await database.audiences.count_documents({"programme": programme, "lists": name})
+    mark = await database.marks.find_one({"_id": _mark_id(programme, name)})
+    return AudienceList(members, mark["loaded_at"] if mark else None)

@@ -1,0 +1,1 @@
+"""Collections: one a file, with its document, indexes, validator and codec."""

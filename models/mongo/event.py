@@ -1,0 +1,142 @@
+"""`events`: one document for each idempotency key, with the event that it counted."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, ClassVar
+
+import beanie
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.event import NOTHING, CountedEvent, Event, Grant, Purchase, PurchaseLine
+from models.mongo.bson import Document, day, from_iso, to_day, without_none
+from models.mongo.schema import STRING, WHOLE, schema
+
+
+def _line_document(line: PurchaseLine) -> Document:
+    return without_none(
+        {
+            "sku": line.sku,
+            "quantity": str(line.quantity),
+            "amount": str(line.amount),
+            "category": line.category,
+            "brand": line.brand,
+        }
+    )
+
+
+def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
+    if document is None:
+        return None
+    lines = tuple(
+        PurchaseLine(
+            row["sku"], Decimal(row["quantity"]), Decimal(row["amount"]), row.get("category"), row.get("brand")
+        )
+        for row in document["lines"]
+    )
+    return Purchase(Decimal(document["total"]), document["currency"], lines)
+
+
+def event_fields(counted: CountedEvent) -> Document:
+    """Return what is kept of a counted event, besides its key."""
+    event = counted.event
+    purchase = event.purchase
+    return without_none(
+        {
+            "type": event.type,
+            "occurred_at": event.occurred_at,
+            "channel": event.channel.value,
+            "store": event.store,
+            "partner": event.partner,
+            "refund_of": event.refund_of,
+            "attributes": dict(event.attributes) or None,
+            "purchase": {
+                "total": str(purchase.total),
+                "currency": purchase.currency,
+                "lines": [_line_document(line) for line in purchase.lines],
+            }
+            if purchase
+            else None,
+            "grants": grant_rows(counted.grants),
+            "earned_on": counted.earned_on.isoformat(),
+            "expires_on": day(counted.expires_on),
+            "returned": returned_rows(counted.returned),
+            "offers": [list(used) for used in counted.offers] or None,
+        }
+    )
+
+
+def amended_fields(counted: CountedEvent) -> Document:
+    """Return what a refund or an offer can change of a counted event."""
+    return {
+        "grants": grant_rows(counted.grants),
+        "returned": returned_rows(counted.returned),
+        "offers": [list(used) for used in counted.offers],
+    }
+
+
+def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
+    """Return what rules and offers gave for an event, as compact rows."""
+    return [[grant.rule, list(grant.by_line), grant.qualifying] for grant in grants]
+
+
+def returned_rows(returned: Iterable[Fraction]) -> list[str]:
+    """Return the shares of lines returned, exactly."""
+    return ["0" if share is NOTHING else str(share) for share in returned]
+
+
+def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
+    """Return the counted event of a document."""
+    event = Event(
+        key=document["key"],
+        sender=document["sender"],
+        type=document["type"],
+        occurred_at=document["occurred_at"],
+        channel=Channel(document["channel"]),
+        store=document.get("store"),
+        partner=document.get("partner"),
+        purchase=_purchase_of(document.get("purchase")),
+        refund_of=document.get("refund_of"),
+        attributes=document.get("attributes", {}),
+    )
+    return CountedEvent(
+        event=event,
+        member=document["member"],
+        version=document["version"],
+        grants=tuple(Grant(rule, tuple(by_line), qualifying) for rule, by_line, qualifying in document["grants"]),
+        earned_on=from_iso(document["earned_on"]),
+        expires_on=to_day(document.get("expires_on")),
+        returned=tuple(Fraction(share) for share in document["returned"]),
+        offers=tuple((offer, cost) for offer, cost in document.get("offers", ())),
+    )
+
+
+class EventDocument(beanie.Document):
+    """What came in, once for each key: the event (or enrolment, or adjustment) with its content's digest."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    operation: str
+    sender: str
+    key: str
+    digest: str
+    member: str
+    version: int
+
+    class Settings:
+        name = "events"
+        indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("occurred_at", DESCENDING)])]
+
+    validator: ClassVar = schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "operation": STRING,
+            "sender": STRING,
+            "key": STRING,
+            "digest": {**STRING, "minLength": 64, "maxLength": 64},
+            "member": STRING,
+            "version": {**WHOLE, "minimum": 1},
+        }
+    )

@@ -1,0 +1,169 @@
+"""`entries`: the ledger, one record for each version of a member."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import beanie
+from pymongo import ASCENDING, IndexModel
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
+from loyalty.model.notice import Notice, NoticeKind
+from models.mongo.bson import Document, day, from_iso, moment_of, to_day, without_none
+from models.mongo.schema import ARRAY, MOMENT, STRING, WHOLE, schema
+
+
+def standing_document(standing: Standing) -> Document:
+    """Return a standing as it is stored."""
+    return {"tier": standing.tier, "since": standing.since, "until": standing.until}
+
+
+def standing_of(document: Mapping[str, Any]) -> Standing:
+    """Return the standing of a document."""
+    until = document["until"]
+    return Standing(document["tier"], moment_of(document["since"]), moment_of(until) if until is not None else None)
+
+
+def explanation_row(explanation: Explanation) -> list[Any]:
+    """Return an explanation as a compact row."""
+    params = dict(explanation.params)
+    return [explanation.rule, explanation.points, explanation.applied, explanation.reason.value, params]
+
+
+def explanation_of(row: list[Any]) -> Explanation:
+    """Return the explanation of a row."""
+    return Explanation(row[0], row[1], applied=row[2], reason=Reason(row[3]), params=row[4])
+
+
+def entry_document(entry: Entry) -> Document:
+    """Return an entry as the ledger keeps it."""
+    return {
+        "kind": entry.kind.value,
+        "points": entry.points,
+        "balance": entry.balance,
+        "occurred_at": entry.occurred_at,
+        "channel": entry.channel.value,
+        "postings": [
+            [p.account.value, p.points, *((day(p.lot.earned_on), day(p.lot.expires_on)) if p.lot else ())]
+            for p in entry.postings
+        ],
+        "why": [explanation_row(explanation) for explanation in entry.why],
+        "label": entry.label,
+        "params": dict(entry.params),
+    }
+
+
+def _posting_of(row: list[Any]) -> Posting:
+    lot = None
+    if len(row) > 2:  # noqa: PLR2004 - account, points, and then the lot's two days
+        lot = LotKey(from_iso(row[2]), to_day(row[3]))
+    return Posting(Account(row[0]), row[1], lot)
+
+
+def entry_of(document: Mapping[str, Any]) -> Entry:
+    """Return the entry of a document."""
+    return Entry(
+        kind=EntryKind(document["kind"]),
+        points=document["points"],
+        balance=document["balance"],
+        occurred_at=document["occurred_at"],
+        channel=Channel(document["channel"]),
+        postings=tuple(_posting_of(row) for row in document["postings"]),
+        why=tuple(explanation_of(row) for row in document["why"]),
+        label=document["label"],
+        params=document["params"],
+    )
+
+
+def record_id(member: str, version: int) -> str:
+    """Return the `_id` of the ledger's record of one version."""
+    return f"{member}:{version}"
+
+
+def record_document(record: Record, programme: str) -> Document:
+    """Return a record as the ledger keeps it."""
+    return {
+        "_id": record_id(record.member, record.version),
+        "programme": programme,
+        "member": record.member,
+        "version": record.version,
+        "recorded_at": record.recorded_at,
+        "cause": without_none({name: getattr(record.cause, name) for name in Cause.__slots__}),
+        "entries": [entry_document(entry) for entry in record.entries],
+        "qualified": [[day.isoformat(), points] for day, points in record.qualified],
+        "standing": standing_document(record.standing),
+        "previous_hash": record.previous_hash,
+        "hash": record.hash,
+        "notices": [notice_row(notice) for notice in record.notices],
+    }
+
+
+def record_of(document: Mapping[str, Any]) -> Record:
+    """Return the record of a document."""
+    return Record(
+        member=document["member"],
+        version=document["version"],
+        recorded_at=moment_of(document["recorded_at"]),
+        cause=Cause(**document["cause"]),
+        entries=tuple(entry_of(entry) for entry in document["entries"]),
+        qualified=tuple((from_iso(day), points) for day, points in document["qualified"]),
+        standing=standing_of(document["standing"]),
+        previous_hash=document["previous_hash"],
+        hash=document["hash"],
+        notices=tuple(notice_of(row) for row in document.get("notices", ())),
+    )
+
+
+def notice_row(notice: Notice) -> list[Any]:
+    """Return a notice as a compact row."""
+    return [notice.kind.value, dict(notice.params)]
+
+
+def notice_of(row: list[Any]) -> Notice:
+    """Return the notice of a row."""
+    return Notice(NoticeKind(row[0]), row[1])
+
+
+class RecordDocument(beanie.Document):
+    """The ledger: one record for each version of a member, append-only, hash-chained."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    member: str
+    version: int
+    recorded_at: datetime
+    cause: dict[str, Any]
+    entries: list[dict[str, Any]]
+    qualified: list[list[Any]]
+    standing: dict[str, Any]
+    previous_hash: str
+    hash: str
+
+    class Settings:
+        name = "entries"
+        indexes: ClassVar = [
+            IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("version", ASCENDING)], unique=True)
+        ]
+
+    validator: ClassVar = schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "member": STRING,
+            "version": {**WHOLE, "minimum": 1},
+            "recorded_at": MOMENT,
+            "cause": {"bsonType": "object", "required": ["operation", "role", "subject", "key"]},
+            "entries": {
+                "bsonType": "array",
+                "items": {
+                    "bsonType": "object",
+                    "required": ["kind", "points", "balance", "occurred_at", "channel", "postings"],
+                    "properties": {"points": WHOLE, "balance": WHOLE, "occurred_at": MOMENT, "postings": ARRAY},
+                },
+            },
+            "previous_hash": STRING,
+            "hash": {**STRING, "minLength": 64, "maxLength": 64},
+        }
+    )

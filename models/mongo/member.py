@@ -1,0 +1,251 @@
+"""`members`: one snapshot for each member."""
+
+import sys
+from array import array
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import beanie
+from pymongo import ASCENDING, IndexModel
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
+from loyalty.model.hold import Hold
+from loyalty.model.ledger import Account, LotKey
+from loyalty.model.lot import Lot, Lots
+from loyalty.model.member import Member, Profile
+from loyalty.model.offer import OfferUse
+from loyalty.model.qualifying_days import Days
+from models.mongo.bson import Document, from_iso, lot_rows, lots_of, moment_of, to_day, without_none
+from models.mongo.ledger import standing_document, standing_of
+from models.mongo.schema import OBJECT, STRING, WHOLE, schema
+from models.mongo.supply import counter_of, counter_row
+
+
+def profile_document(profile: Profile) -> Document:
+    """Return a profile as it is stored: only what is filled in."""
+    document = without_none({name: getattr(profile, name) or None for name in Profile.__slots__})
+    if profile.preferences:
+        document["preferences"] = list(profile.preferences)
+    if profile.consents:
+        document["consents"] = [_consent_row(consent) for consent in profile.consents]
+    if profile.birth_date is not None:
+        document["birth_date"] = profile.birth_date.isoformat()
+    return document
+
+
+def profile_of(document: Mapping[str, Any]) -> Profile:
+    """Return the profile of a document."""
+    kept = {
+        "birth_date": to_day(document.get("birth_date")),
+        "preferences": tuple(document.get("preferences", ())),
+        "consents": tuple(_consent_of(row) for row in document.get("consents", ())),
+    }
+    return Profile(**{**document, **kept})
+
+
+def _consent_row(consent: Consent) -> list[Any]:
+    channel = consent.channel.value if consent.channel is not None else None
+    return [consent.purpose.value, channel, consent.granted, consent.changed_at, consent.via.value]
+
+
+def _consent_of(row: list[Any]) -> Consent:
+    purpose, channel, granted, changed_at, via = row
+    on = ContactChannel(channel) if channel is not None else None
+    return Consent(ConsentPurpose(purpose), on, granted, moment_of(changed_at), Channel(via))
+
+
+def member_document(member: Member) -> Document:
+    """Return a member's state as it is stored; `models/snapshot.py` adds what only readers need."""
+    return {
+        "_id": member.id,
+        "programme": member.programme,
+        "number": member.number,
+        "version": member.version,
+        "enrolled_at": member.enrolled_at,
+        "profile": profile_document(member.profile),
+        "standing": standing_document(member.standing),
+        "balances": {account.value: points for account, points in member.balances.items()},
+        "lots": packed_bytes(Lots.of(member.lots).packed),
+        "qualifying": packed_bytes(Days.of(member.qualifying).packed),
+        "counted": dict(member.counted),
+        "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
+        "cards": list(member.cards),
+        "head": member.head,
+        "programme_version": member.programme_version,
+        **_shopping_document(member),
+    }
+
+
+def _shopping_document(member: Member) -> Document:
+    """Return what a member has to do with offers and rewards; most have little or nothing, and then nothing is kept."""
+    parts = {
+        "holds": [hold_document(hold) for hold in member.holds],
+        "lapsed": list(member.lapsed),
+        "offers": {key: use_document(use) for key, use in member.offers.items()},
+        "bound": [[purchase, [list(offer) for offer in offers]] for purchase, offers in member.bound.items()],
+        "ordered": [[key, dict(spans)] for key, spans in member.ordered.items()],
+        "write_offs": [list(write_off) for write_off in member.write_offs],
+    }
+    return {name: part for name, part in parts.items() if part}
+
+
+def use_document(use: OfferUse) -> Document:
+    """Return what a member did with an offer as it is stored."""
+    stored = {name: getattr(use, name) for name in OfferUse.__slots__}
+    return {name: value for name, value in {**stored, "purchases": list(use.purchases)}.items() if value}
+
+
+def use_of(document: Mapping[str, Any]) -> OfferUse:
+    """Return what a member did with an offer."""
+    return OfferUse(**{**document, "purchases": tuple(document.get("purchases", ()))})
+
+
+def hold_document(hold: Hold) -> Document:
+    """Return a hold as it is stored, within its member."""
+    return without_none(
+        {
+            "id": hold.id,
+            "points": hold.points,
+            "expires_at": hold.expires_at,
+            "lots": lot_rows(hold.lots),
+            "reward": hold.reward,
+            "took": [counter_row(counter) for counter in hold.took],
+            "pool": hold.pool,
+            "code": hold.code,
+            "version": hold.version,
+        }
+    )
+
+
+def hold_of(document: Mapping[str, Any]) -> Hold:
+    """Return the hold of a document."""
+    return Hold(
+        **{
+            **document,
+            "lots": lots_of(document["lots"]),
+            "took": tuple(counter_of(row) for row in document["took"]),
+        }
+    )
+
+
+def packed_bytes(packed: bytes) -> bytes:
+    """Return packed whole numbers as they are stored, little end first, or what was stored as this machine packs it."""
+    if sys.byteorder == "little":
+        return packed
+    cells = array("q", packed)
+    cells.byteswap()
+    return cells.tobytes()
+
+
+def _member_lots(stored: bytes | list[list[Any]]) -> Lots:
+    if isinstance(stored, bytes):
+        return Lots(packed_bytes(stored))
+    # As snapshots were stored before lots were packed.
+    return Lots.of(
+        Lot(LotKey(from_iso(earned_on), to_day(expires_on)), points, expired)
+        for earned_on, expires_on, points, expired in stored
+    )
+
+
+def _member_days(stored: bytes | dict[str, int]) -> Days:
+    if isinstance(stored, bytes):
+        return Days(packed_bytes(stored))
+    return Days.of({from_iso(day): points for day, points in stored.items()})
+
+
+def member_of(document: Mapping[str, Any]) -> Member:
+    """Return the member's state of a document."""
+    return Member(
+        id=document["_id"],
+        programme=document["programme"],
+        number=document["number"],
+        version=document["version"],
+        enrolled_at=moment_of(document["enrolled_at"]),
+        profile=profile_of(document["profile"]),
+        standing=standing_of(document["standing"]),
+        balances={Account(account): points for account, points in document["balances"].items()},
+        lots=_member_lots(document["lots"]),
+        qualifying=_member_days(document["qualifying"]),
+        counted=document["counted"],
+        capped=document["capped"],
+        cards=tuple(document["cards"]),
+        head=document["head"],
+        programme_version=document["programme_version"],
+        holds=tuple(hold_of(hold) for hold in document.get("holds", ())),
+        lapsed=tuple(document.get("lapsed", ())),
+        offers={key: use_of(use) for key, use in document.get("offers", {}).items()},
+        bound={
+            purchase: tuple((offer, cost) for offer, cost in offers) for purchase, offers in document.get("bound", ())
+        },
+        ordered=dict(document.get("ordered", ())),
+        write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
+    )
+
+
+class MemberDocument(beanie.Document):
+    """One snapshot for each member. `_id` is the member; everything a home screen needs is in it."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    number: str
+    version: int
+    enrolled_at: datetime
+    profile: dict[str, Any]
+    standing: dict[str, Any]
+    balances: dict[str, int]
+    lots: bytes | list[list[Any]]
+    qualifying: bytes | dict[str, int]
+    counted: dict[str, int]
+    capped: dict[str, dict[str, int]]
+    cards: list[str]
+    head: str
+    programme_version: int
+    recent: bytes
+    entries: int
+    due_at: datetime | None
+    recorded_at: datetime
+
+    class Settings:
+        name = "members"
+        indexes: ClassVar = [
+            IndexModel([("programme", ASCENDING), ("_id", ASCENDING)], unique=True),
+            # A scanned card is one read: the number is in the member, and found by it.
+            IndexModel([("programme", ASCENDING), ("number", ASCENDING)], unique=True),
+            # The sweeper's: only members whom time will change.
+            IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
+        ]
+
+    validator: ClassVar = schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "number": STRING,
+            "version": {**WHOLE, "minimum": 1},
+            "profile": OBJECT,
+            "standing": {"bsonType": "object", "required": ["tier", "since", "until"]},
+            "balances": {
+                "bsonType": "object",
+                # `available` may be negative where the programme lets a refund owe points: the ledger's business.
+                # No policy lets anything else fall below zero but what is issued and what is written off.
+                "properties": {
+                    "issued": {**WHOLE, "maximum": 0},
+                    "available": WHOLE,
+                    "pending": {**WHOLE, "minimum": 0},
+                    "held": {**WHOLE, "minimum": 0},
+                    "redeemed": {**WHOLE, "minimum": 0},
+                    "expired": {**WHOLE, "minimum": 0},
+                    "deducted": {**WHOLE, "minimum": 0},
+                    "written_off": {**WHOLE, "maximum": 0},
+                },
+                "additionalProperties": False,
+            },
+            # Packed; an array and an object in snapshots from before they were.
+            "lots": {"bsonType": ["binData", "array"]},
+            "qualifying": {"bsonType": ["binData", "object"]},
+            "head": {**STRING, "minLength": 64, "maxLength": 64},
+            "recent": {"bsonType": "binData"},
+            "entries": {**WHOLE, "minimum": 0},
+        }
+    )

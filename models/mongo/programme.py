@@ -1,0 +1,85 @@
+"""`programmes` and `catalogue`: versions of programmes, and items that a manager saved."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from beanie import Document
+from pymongo import ASCENDING, DESCENDING, IndexModel
+
+from models.mongo.schema import MOMENT, OBJECT, STRING, WHOLE, schema
+
+
+class ProgrammeDocument(Document):
+    """One version of a programme, for ever: the file as it was applied."""
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    version: int
+    source: str
+    digest: str
+    applied_at: datetime
+    applied_by: str
+
+    class Settings:
+        name = "programmes"
+        indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("version", DESCENDING)], unique=True)]
+
+    validator: ClassVar = schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "version": {**WHOLE, "minimum": 1},
+            "source": STRING,
+            "digest": STRING,
+            "applied_at": MOMENT,
+        }
+    )
+
+
+class CatalogueDocument(Document):
+    """One version, for ever, of an offer, a reward or a content that was made without a release.
+
+    `item` is its programme, kind and key; `turn` grows with every change of the programme's catalogue; `code` is what
+    its offer is found by at the till; `request` is the caller's key, which counts once.
+    """
+
+    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
+    programme: str
+    kind: str
+    key: str
+    item: str
+    version: int
+    turn: int
+    definition: dict[str, Any]
+    digest: str
+    code: str | None
+    retired: bool
+    request: str | None
+    changed_at: datetime
+    changed_by: str
+
+    class Settings:
+        name = "catalogue"
+        indexes: ClassVar = [
+            IndexModel([("item", ASCENDING), ("version", DESCENDING)], unique=True),
+            IndexModel([("programme", ASCENDING), ("turn", ASCENDING)]),
+            # Every string is above "". With `$type` here, MongoDB would not use the index to find one.
+            IndexModel([("request", ASCENDING)], unique=True, partialFilterExpression={"request": {"$gt": ""}}),
+            IndexModel([("programme", ASCENDING), ("code", ASCENDING)], partialFilterExpression={"code": {"$gt": ""}}),
+        ]
+
+    validator: ClassVar = schema(
+        {
+            "_id": STRING,
+            "programme": STRING,
+            "kind": {"enum": ["offer", "reward", "content"]},
+            "key": STRING,
+            "item": STRING,
+            "version": {**WHOLE, "minimum": 1},
+            "turn": {**WHOLE, "minimum": 1},
+            "definition": OBJECT,
+            "digest": {**STRING, "minLength": 64, "maxLength": 64},
+            "retired": {"bsonType": "bool"},
+            "changed_at": MOMENT,
+        }
+    )

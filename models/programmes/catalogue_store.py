@@ -1,0 +1,381 @@
+"""Offers, rewards and contents that are made and changed without a release, and every version of them, for ever.
+
+Changes of one programme's catalogue take turns: each one moves the programme's mark on, in its transaction, so that of
+two at once one has to begin again from a fresh read. So a code is never given twice, and a process that has seen a
+turn has seen all turns before it. Managers change little; imports write many definitions in one turn.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from loyalty.kernel.digest import content_digest
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import Catalogue, code_name
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Reward
+from models.definitions.author_error import Fault, InvalidDefinition
+from models.definitions.catalogue_file import Definition, Item, Kind, define, revive
+from models.mongo.bson import Document
+from models.mongo.database import Database
+from models.mongo.ids import joined
+
+TURN_ATTEMPTS = 5
+TURN_SECONDS_MAX = 8.0
+IMPORT_BATCH = 500
+FAULTS_TOLD_MAX = 100
+
+# MongoDB walks the index from item to item, however many versions there are of each (a distinct scan).
+NEWEST: list[Mapping[str, Any]] = [
+    {"$sort": {"item": 1, "version": -1}},
+    {"$group": {"_id": "$item", "newest": {"$first": "$$ROOT"}}},
+    {"$replaceRoot": {"newRoot": "$newest"}},
+]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is stored now, at which version; `replayed` where the key had been counted before and nothing changed."""
+
+    kind: Kind
+    item: Item
+    version: int
+    retired: bool = False
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """How many definitions of an import made a new version, and how many said what was stored already."""
+
+    new: int
+    unchanged: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A change as its caller sent it: the name under which its key counts, for ever, the key, and the content."""
+
+    id: str
+    key: str
+    digest: str
+
+
+class _Refused(Exception):  # noqa: N818 - caught in this module
+    """A refusal on its way out of a transaction, which is undone by it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+def item_id(programme: str, kind: Kind, key: str) -> str:
+    """Return the name of an offer, a reward or a content, whatever its version."""
+    return joined(programme, kind.value, key)
+
+
+def is_own(catalogue: Catalogue, kind: Kind, key: str) -> bool:
+    """Say whether the programme file says it itself."""
+    own = {Kind.OFFER: catalogue.own_offers, Kind.REWARD: catalogue.own_rewards, Kind.CONTENT: catalogue.own_contents}
+    return key in own[kind]
+
+
+async def _next_turn(database: Database, programme: str, session: AsyncClientSession) -> int:
+    """Take the next turn of a programme. Whoever has read before another one's turn conflicts here and reads again."""
+    mark: Document | None = await database.marks.find_one_and_update(
+        {"_id": f"catalogue/{programme}"},
+        {"$inc": {"turn": 1}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    return mark["turn"] if mark else 1
+
+
+async def _transact(database: Database, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T | Refusal:
+    """Run `act` in a transaction; a refusal out of it undoes it."""
+    for tried in range(1, TURN_ATTEMPTS + 1):
+        try:
+            return await database.transact(act, seconds_max=TURN_SECONDS_MAX)
+        except _Refused as refused:
+            return refused.refusal
+        except DuplicateKeyError:  # two made the programme's first mark at once
+            if tried == TURN_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def put(
+    database: Database,
+    programme: Programme,
+    kind: Kind,
+    definition: Mapping[str, Any],
+    *,
+    request: str,
+    now: datetime,
+    changed_by: str,
+) -> Stored | Refusal:
+    """Store a definition as the next version of the offer, reward or content that it names.
+
+    `request` is the caller's own key: it counts once, for ever, for each `changed_by` (role and subject). Refused are
+    the key with another content, what the programme file says itself, and a code that another offer has.
+
+    Raises:
+        InvalidDefinition: with every fault found.
+    """
+    defined = define(kind, definition, programme)
+    sent = _Sent(joined(programme.key, changed_by, request), request, defined.digest)
+
+    async def act(session: AsyncClientSession) -> Stored:
+        replayed = await _replayed(database, programme, sent, session)
+        if replayed is not None:
+            return replayed
+        if defined.faults:
+            raise InvalidDefinition(list(defined.faults))
+        if is_own(programme.catalogue, kind, defined.item.key):
+            raise _Refused(_in_file(defined.item.key))
+        newest = await _newest_of(database, [item_id(programme.key, kind, defined.item.key)], session)
+        owners = await _code_owners(database, programme, [defined], session)
+        if owners:
+            [(code, owner)] = owners.items()
+            params = {"code": code.rstrip("-"), "offer": owner}
+            raise _Refused(Refusal(RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), params))
+        version = max((found["version"] for found in newest.values()), default=0) + 1
+        turn = await _next_turn(database, programme.key, session)
+        document = _document(programme.key, defined, version=version, turn=turn, now=now, changed_by=changed_by)
+        await database.catalogue.insert_one({**document, "request": sent.id}, session=session)
+        item = revive(kind, defined.content, programme, version=version)
+        return Stored(kind, item, version)
+
+    return await _transact(database, act)
+
+
+async def retire(
+    database: Database,
+    programme: Programme,
+    kind: Kind,
+    key: str,
+    *,
+    request: str,
+    now: datetime,
+    changed_by: str,
+) -> Stored | Refusal:
+    """Take an offer, a reward or a content out of the catalogue: its next version says that it is retired.
+
+    Refused are what the programme file says itself, and what is not stored or is retired already.
+    """
+    digest = content_digest({"kind": kind.value, "retired": key})
+    sent = _Sent(joined(programme.key, changed_by, request), request, digest)
+
+    async def act(session: AsyncClientSession) -> Stored:
+        replayed = await _replayed(database, programme, sent, session)
+        if replayed is not None:
+            return replayed
+        if is_own(programme.catalogue, kind, key):
+            raise _Refused(_in_file(key))
+        [before] = (await _newest_of(database, [item_id(programme.key, kind, key)], session)).values() or [None]
+        if before is None or before["retired"]:
+            raise _Refused(Refusal(RefusalCode.NOT_FOUND, "item_unknown", ("key",), {"key": key}))
+        version = before["version"] + 1
+        turn = await _next_turn(database, programme.key, session)
+        document = {
+            **before,
+            "_id": f"{before['item']}/{version}",
+            "version": version,
+            "turn": turn,
+            "digest": digest,
+            "code": None,
+            "retired": True,
+            "request": sent.id,
+            "changed_at": now,
+            "changed_by": changed_by,
+        }
+        await database.catalogue.insert_one(document, session=session)
+        return _stored(document, programme)
+
+    return await _transact(database, act)
+
+
+async def put_many(
+    database: Database,
+    programme: Programme,
+    definitions: Iterable[tuple[Kind, Mapping[str, Any]]],
+    *,
+    now: datetime,
+    changed_by: str,
+) -> Imported:
+    """Store many definitions, IMPORT_BATCH in each turn; one that says what is stored already makes no new version.
+
+    So an import that was interrupted is simply run again. An offer may give a reward that came before it.
+
+    Raises:
+        InvalidDefinition: places begin with the position in `definitions`, from 0; its batch is not stored.
+    """
+    rewards = dict(programme.catalogue.rewards)
+    used: set[tuple[Kind, str]] = set()
+    rest = iter(enumerate(definitions))
+    new = unchanged = 0
+    while batch := list(islice(rest, IMPORT_BATCH)):
+        defined = _defined(batch, programme, rewards, used)
+
+        async def act(session: AsyncClientSession, defined: Mapping[str, tuple[int, Definition]] = defined) -> int:
+            newest = await _newest_of(database, [*defined], session)
+            changed = {
+                item: (position, one)
+                for item, (position, one) in defined.items()
+                if item not in newest or newest[item]["digest"] != one.digest
+            }
+            owners = await _code_owners(database, programme, [one for _, one in changed.values()], session)
+            _refuse_codes(changed.values(), owners)
+            if not changed:
+                return 0
+            turn = await _next_turn(database, programme.key, session)
+            documents = [
+                _document(
+                    programme.key,
+                    one,
+                    version=newest[item]["version"] + 1 if item in newest else 1,
+                    turn=turn,
+                    now=now,
+                    changed_by=changed_by,
+                )
+                for item, (_, one) in changed.items()
+            ]
+            await database.catalogue.insert_many(documents, ordered=False, session=session)
+            return len(documents)
+
+        stored = await _transact(database, act)
+        if isinstance(stored, Refusal):
+            raise TypeError(f"an import is not refused but told its faults: {stored}")
+        new += stored
+        unchanged += len(defined) - stored
+    return Imported(new, unchanged)
+
+
+def _defined(
+    batch: Iterable[tuple[int, tuple[Kind, Mapping[str, Any]]]],
+    programme: Programme,
+    rewards: dict[str, Reward],
+    used: set[tuple[Kind, str]],
+) -> dict[str, tuple[int, Definition]]:
+    """Return a batch's definitions by item, with their positions; adds to `rewards` and `used`."""
+    faults: list[Fault] = []
+    defined: dict[str, tuple[int, Definition]] = {}
+    for position, (kind, definition) in batch:
+        try:
+            one = define(kind, definition, programme, path=(position,), rewards=rewards)
+        except InvalidDefinition as invalid:
+            faults += invalid.faults
+            continue
+        key = one.item.key
+        faults += one.faults
+        if is_own(programme.catalogue, kind, key):
+            faults.append(Fault(0, f"{position}.key", f"{key!r} stands in the programme file; change it there"))
+        if (kind, key) in used:
+            faults.append(Fault(0, f"{position}.key", f"{key!r} is used twice; keys are unique"))
+        used.add((kind, key))
+        if isinstance(one.item, Reward):
+            rewards[key] = one.item
+        defined[item_id(programme.key, kind, key)] = position, one
+    if faults:
+        raise InvalidDefinition(faults[:FAULTS_TOLD_MAX])
+    return defined
+
+
+def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str, str]) -> None:
+    """Refuse a batch in which an offer has the code of another, of the batch or of the catalogue."""
+    faults: list[Fault] = []
+    taken = dict(owners)
+    for position, one in changed:
+        name = code_name(one.item) if isinstance(one.item, Offer) else None
+        if name is None:
+            continue
+        if name in taken:
+            message = f"{name.rstrip('-')!r} is the code of {taken[name]!r} already; choose another"
+            faults.append(Fault(0, f"{position}.code", message))
+        taken[name] = one.item.key
+    if faults:
+        raise InvalidDefinition(faults[:FAULTS_TOLD_MAX])
+
+
+def _in_file(key: str) -> Refusal:
+    return Refusal(RefusalCode.CONFLICT, "item_in_file", ("key",), {"key": key})
+
+
+def _document(
+    programme: str, defined: Definition, *, version: int, turn: int, now: datetime, changed_by: str
+) -> Document:
+    item = item_id(programme, defined.kind, defined.item.key)
+    return {
+        "_id": f"{item}/{version}",
+        "programme": programme,
+        "kind": defined.kind.value,
+        "key": defined.item.key,
+        "item": item,
+        "version": version,
+        "turn": turn,
+        "definition": defined.content,
+        "digest": defined.digest,
+        "code": code_name(defined.item) if isinstance(defined.item, Offer) else None,
+        "retired": False,
+        "request": None,
+        "changed_at": now,
+        "changed_by": changed_by,
+    }
+
+
+def _stored(document: Mapping[str, Any], programme: Programme, *, replayed: bool = False) -> Stored:
+    kind, version = Kind(document["kind"]), document["version"]
+    item = revive(kind, document["definition"], programme, version=version)
+    return Stored(kind, item, version, document["retired"], replayed)
+
+
+async def _replayed(
+    database: Database, programme: Programme, sent: _Sent, session: AsyncClientSession
+) -> Stored | None:
+    """Return the first answer to a key that was counted before."""
+    document = await database.catalogue.find_one({"request": sent.id}, session=session)
+    if document is None:
+        return None
+    if document["digest"] != sent.digest:
+        raise _Refused(Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": sent.key}))
+    return _stored(document, programme, replayed=True)
+
+
+async def _newest_of(database: Database, items: list[str], session: AsyncClientSession) -> dict[str, Document]:
+    """Return the newest version of each item that is stored."""
+    pipeline = [{"$match": {"item": {"$in": items}}}, *NEWEST]
+    cursor = await database.catalogue.aggregate(pipeline, session=session)
+    return {document["item"]: document async for document in cursor}
+
+
+async def _code_owners(
+    database: Database, programme: Programme, defined: Iterable[Definition], session: AsyncClientSession
+) -> dict[str, str]:
+    """Return the codes of these offers that another offer has, and which: one of the file's, or a stored one."""
+    wanted: dict[str, set[str]] = {}
+    for one in defined:
+        name = code_name(one.item) if isinstance(one.item, Offer) else None
+        if name is not None:
+            wanted.setdefault(name, set()).add(one.item.key)
+    if not wanted:
+        return {}
+    changing = {key for keys in wanted.values() for key in keys}
+    catalogue = programme.catalogue
+    own = {code_name(catalogue.offers[key]): key for key in catalogue.own_offers}
+    owners = {name: own[name] for name in wanted if name in own}
+    # Older versions keep the code that they had: only the newest of each offer counts.
+    query = {"programme": programme.key, "code": {"$in": [*wanted]}, "key": {"$nin": [*changing]}}
+    once = {found["item"] async for found in database.catalogue.find(query, {"item": 1}, session=session)}
+    if once:
+        newest = await _newest_of(database, [*once], session)
+        owners |= {found["code"]: found["key"] for found in newest.values() if found["code"] in wanted}
+    return owners

@@ -1,0 +1,167 @@
+"""Stored programmes: each applied file is a new version for ever; gateways keep the newest of each in memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.programme import Programme
+from models.definitions.programme_file import read_programme, source_digest
+from models.mongo.bson import Document
+from models.mongo.database import Database
+from models.programmes.live_catalogue import Overlay
+
+APPLY_ATTEMPTS = 5
+
+
+class ProgrammeNotFound(LookupError):  # noqa: N818 - answered in words
+    """No programme of this key was ever applied."""
+
+
+class Programmes:
+    """The newest version of every programme, in memory, with all that its catalogue holds beside what the file says.
+
+    `follow` and `follow_item` take what the feed brings, `catch_up` what it did not.
+    """
+
+    def __init__(self, database: Database, known: Iterable[Programme] = ()) -> None:
+        self._db = database
+        self._newest: dict[str, Programme] = {}
+        self._overlays: dict[str, Overlay] = {}
+        self.turn = 0
+        self._watchers: dict[str, set[asyncio.Event]] = {}
+        for programme in known:
+            # A catalogue is changed in place: what others know stays as it is.
+            self._take(replace(programme, catalogue=_own_catalogue(programme.catalogue)))
+
+    async def load(self) -> None:
+        """Read the newest version of every programme, and what is stored for their catalogues."""
+        async for document in newest_versions(self._db):
+            self.follow(document)
+        await self.catch_up()
+
+    def follow(self, document: Mapping[str, Any]) -> None:
+        """Take a stored version, unless a newer one is here already."""
+        key = document["programme"]
+        known = self._newest.get(key)
+        if known is None or known.version < document["version"]:
+            self._take(read_programme(document["source"], version=document["version"]))
+
+    def follow_item(self, document: Mapping[str, Any]) -> None:
+        """Take a stored version of an offer, a reward or a content; the feed brings them in order."""
+        programme = self._newest.get(document["programme"])
+        if programme is not None:  # else it is read with the programme, once that is here
+            self._overlays[programme.key].follow(document, programme)
+            self._tell(programme.key)
+
+    async def catch_up(self) -> None:
+        """Read what was stored for the catalogues and not followed yet: at the start, and after a gap."""
+        for key, overlay in list(self._overlays.items()):
+            await overlay.catch_up(self._db, partial(self.get, key))
+            self._tell(key)
+
+    @contextmanager
+    def watch(self, key: str) -> Iterator[asyncio.Event]:
+        """Give an event that is set whenever the programme called `key`, or its catalogue, may have changed."""
+        changed = asyncio.Event()
+        self._watchers.setdefault(key, set()).add(changed)
+        try:
+            yield changed
+        finally:
+            watchers = self._watchers[key]
+            watchers.remove(changed)
+            if not watchers:
+                del self._watchers[key]
+
+    def _tell(self, key: str) -> None:
+        self.turn += 1
+        for changed in self._watchers.get(key, ()):
+            changed.set()
+
+    def _take(self, programme: Programme) -> None:
+        overlay = self._overlays.setdefault(programme.key, Overlay())
+        overlay.lay(programme, before=self._newest.get(programme.key))
+        self._newest[programme.key] = programme
+        self._tell(programme.key)
+
+    def get(self, key: str) -> Programme:
+        """Return the programme called `key`.
+
+        Raises:
+            ProgrammeNotFound: it was never applied.
+        """
+        programme = self.find(key)
+        if programme is None:
+            raise ProgrammeNotFound(f"no programme {key!r} was applied; run `carillon programme apply FILE`")
+        return programme
+
+    def find(self, key: str) -> Programme | None:
+        """Return the programme called `key`, or None where it was never applied."""
+        return self._newest.get(key)
+
+    def keys(self) -> list[str]:
+        """Return the keys of all programmes."""
+        return sorted(self._newest)
+
+
+def _own_catalogue(catalogue: Catalogue) -> Catalogue:
+    """Return what the programme file says itself."""
+    return Catalogue(
+        [catalogue.offers[key] for key in catalogue.offers if key in catalogue.own_offers],
+        [catalogue.rewards[key] for key in catalogue.rewards if key in catalogue.own_rewards],
+        [catalogue.contents[key] for key in catalogue.contents if key in catalogue.own_contents],
+        catalogue.instant_rewards,
+    )
+
+
+async def newest_version(database: Database, key: str) -> Document | None:
+    """Return the newest stored version of a programme, or None where it was never applied."""
+    return await database.programmes.find_one({"programme": key}, sort=[("version", -1)])
+
+
+async def newest_versions(database: Database) -> AsyncIterator[Document]:
+    """Tell the newest stored version of every programme."""
+    for key in await database.programmes.distinct("programme"):
+        document = await newest_version(database, key)
+        if document is not None:
+            yield document
+
+
+async def apply(database: Database, source: str, *, now: datetime, applied_by: str) -> tuple[Document, bool]:
+    """Store a programme file as the next version; return what is stored, and whether it is new.
+
+    A file that says what the newest version says already makes no new version.
+
+    Raises:
+        InvalidProgramme: the file cannot run.
+    """
+    programme = read_programme(source)
+    digest = source_digest(source)
+    for attempt in range(1, APPLY_ATTEMPTS + 1):
+        newest = await newest_version(database, programme.key)
+        if newest is not None and newest["digest"] == digest:
+            return newest, False
+        version = (newest["version"] if newest else 0) + 1
+        document: Document = {
+            "_id": f"{programme.key}/{version}",
+            "programme": programme.key,
+            "version": version,
+            "source": source,
+            "digest": digest,
+            "applied_at": now,
+            "applied_by": applied_by,
+        }
+        try:
+            await database.programmes.insert_one(document)
+        except DuplicateKeyError:
+            if attempt == APPLY_ATTEMPTS:
+                raise
+        else:
+            return document, True
+    raise AssertionError("unreachable: the last attempt returns or raises")

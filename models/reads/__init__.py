@@ -1,0 +1,1 @@
+"""Reads: batched queries, and the dependencies that an answer records."""

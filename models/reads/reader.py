@@ -1,0 +1,412 @@
+"""Reads of members and their ledgers, batched: requests in flight at the same time share one query.
+
+A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before. What an answer
+was made of is noted (`models/reads/dependencies.py`), and whether it holds is asked in the same way.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from aiodataloader import DataLoader
+from pymongo import DESCENDING
+
+from loyalty.model.facts import Facts, Needs
+from loyalty.model.ledger import Record
+from loyalty.model.member import Member
+from loyalty.model.order import Order
+from loyalty.model.supply import CodeState, CounterKey
+from loyalty.rules.ledger_proof import rewind
+from models.mongo.bson import Document
+from models.mongo.database import Collection, Database
+from models.mongo.ids import audience_id, counter_id, event_key, identity_key
+from models.mongo.ledger import record_id, record_of, standing_of
+from models.mongo.order import order_of
+from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
+from models.mongo.uncancelled import done, finished
+from models.reads.dependencies import Ids, Limits, Pools, Rests, note_once, noted
+from models.reads.union_query import Together
+
+BATCH_MAX = 500
+# The same stocks, for every page of rewards.
+_counter_id = lru_cache(maxsize=10_000)(counter_id)
+REPLAY_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries, newest first, and whether there are older ones."""
+
+    entries: tuple[EntryView, ...]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version as it was committed: the member as it stood then, and what that version's entries were."""
+
+    snapshot: Snapshot
+    entries: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SupplyRead:
+    """A read of counters and pools that is under way; several may wait for it, or nobody."""
+
+    limits: Limits
+    counted: asyncio.Future[Mapping[str, int]] | None
+    pools: Pools
+    emptied: asyncio.Future[frozenset[str]] | None
+
+    async def told(self) -> tuple[tuple[bool, ...], frozenset[str]]:
+        """Return which of the counters are used up, in their order, and which pools have no code to give."""
+        used_up = _used_up(self.limits, await asyncio.shield(self.counted)) if self.counted is not None else ()
+        empty = await asyncio.shield(self.emptied) if self.emptied is not None else frozenset[str]()
+        if (proof := noted()) is not None:
+            if self.counted is not None:
+                proof.limited(self.limits, used_up)
+            if self.emptied is not None:
+                proof.emptied(self.pools, empty)
+        return used_up, empty
+
+
+def _used_up(limits: Limits, found: Mapping[str, int]) -> tuple[bool, ...]:
+    """Say which counters have reached their limit; one that nothing was taken of yet is not there."""
+    return tuple([found.get(id_, 0) >= most for id_, most in zip(*limits, strict=True)])
+
+
+def _free(programme: str, pool: str) -> Document:
+    """Return what the codes of a pool are that nobody has."""
+    return {"programme": programme, "pool": pool, "state": CodeState.FREE.value}
+
+
+class Reader:
+    """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
+
+    def __init__(self, database: Database) -> None:
+        self._db, self._together = database, Together()
+        self._members: DataLoader[str, Snapshot | None] = DataLoader(
+            self._load_members, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._numbers: DataLoader[tuple[str, str], Snapshot | None] = DataLoader(
+            self._load_numbers, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._proofs: DataLoader[Rests, bool] = DataLoader(self._load_proofs, cache=False, max_batch_size=BATCH_MAX)
+        self._identities: DataLoader[str, str | None] = DataLoader(
+            self._load_identities, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._counters: DataLoader[Ids, Mapping[str, int]] = DataLoader(
+            self._load_counters, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._empty_pools: DataLoader[tuple[str, tuple[str, ...]], frozenset[str]] = DataLoader(
+            self._load_empty_pools, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._pools: DataLoader[tuple[str, str], int] = DataLoader(
+            self._load_pools, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._lists: DataLoader[str, frozenset[str]] = DataLoader(
+            self._load_lists, cache=False, max_batch_size=BATCH_MAX
+        )
+        self._orders: DataLoader[str, Document | None] = DataLoader(
+            self._load_orders, cache=False, max_batch_size=BATCH_MAX
+        )
+
+    async def _by_id(self, collection: Collection, ids: Iterable[str], *fields: str) -> dict[str, Document]:
+        """Return the documents there are of some ids, all of each or some fields."""
+        wanted = [*set(ids)]
+        if not wanted:
+            return {}
+        documents = await self._together.find(collection, {"_id": {"$in": wanted}}, *fields)
+        return {document["_id"]: document for document in documents}
+
+    async def _load_counters(self, asked: list[Ids]) -> list[Mapping[str, int]]:
+        """Return, for each that asked, the counters there are: who asks for stocks asks for the same ones as others."""
+        documents = await self._by_id(self._db.counters, (id_ for ids in set(asked) for id_ in ids), "taken")
+        found = {id_: document["taken"] for id_, document in documents.items()}
+        return [found] * len(asked)
+
+    async def _load_empty_pools(self, asked: list[tuple[str, tuple[str, ...]]]) -> list[frozenset[str]]:
+        """Return, for each that asked, which pools of a programme have no code to give."""
+        pools = [*{(programme, pool) for programme, pools in set(asked) for pool in pools}]
+        free = await asyncio.gather(
+            *[self._together.find(self._db.codes, _free(*pool), "_id", limit=1) for pool in pools]
+        )
+        empty = {pool for pool, codes in zip(pools, free, strict=True) if not codes}
+        return [frozenset(pool for pool in pools if (programme, pool) in empty) for programme, pools in asked]
+
+    async def _load_pools(self, pools: list[tuple[str, str]]) -> list[int]:
+        wanted = [_free(*pool) for pool in set(pools)]
+        by_pool = {"_id": {"programme": "$programme", "pool": "$pool"}, "codes": {"$sum": 1}}
+        cursor = await self._db.codes.aggregate([{"$match": {"$or": wanted}}, {"$group": by_pool}])
+        found = {(row["_id"]["programme"], row["_id"]["pool"]): row["codes"] async for row in cursor}
+        return [found.get(pool, 0) for pool in pools]
+
+    async def _load_lists(self, ids: list[str]) -> list[frozenset[str]]:
+        found = await self._by_id(self._db.audiences, ids, "lists")
+        return [frozenset(found[id_]["lists"]) if id_ in found else frozenset() for id_ in ids]
+
+    async def _load_orders(self, ids: list[str]) -> list[Document | None]:
+        found = await self._by_id(self._db.orders, ids)
+        return [found.get(id_) for id_ in ids]
+
+    async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
+        documents = await self._by_id(self._db.members, ids)
+        found = {id_: snapshot_of(document) for id_, document in documents.items()}
+        return [found.get(id_) for id_ in ids]
+
+    async def _load_numbers(self, asked: list[tuple[str, str]]) -> list[Snapshot | None]:
+        by_programme: dict[str, list[str]] = {}
+        for programme, number in set(asked):
+            by_programme.setdefault(programme, []).append(number)
+        either = [{"programme": programme, "number": {"$in": numbers}} for programme, numbers in by_programme.items()]
+        query: Document = either[0] if len(either) == 1 else {"$or": either}
+        snapshots = map(snapshot_of, await self._together.find(self._db.members, query))
+        found = {(snapshot.member.programme, snapshot.member.number): snapshot for snapshot in snapshots}
+        return [found.get(one) for one in asked]
+
+    async def _load_identities(self, keys: list[str]) -> list[str | None]:
+        found = await self._by_id(self._db.identities, keys, "member")
+        return [found[key]["member"] if key in found else None for key in keys]
+
+    async def _load_proofs(self, asked: list[Rests]) -> list[bool]:
+        """Say of each whether all that it rests on is as it was."""
+        limits = [*{limits for rests in asked for limits in rests.used_up}]
+        pools = [*{pools for rests in asked for pools in rests.pools}]
+        audiences = [*{audience for rests in asked for audience in rests.lists}]
+        members, counts, empty, lists = await asyncio.gather(
+            self._by_id(self._db.members, (member for rests in asked for member in rests.versions), "version"),
+            self._load_counters([ids for ids, _ in limits]),
+            self._load_empty_pools(pools),
+            self._load_lists(audiences),
+        )
+        now = Rests(
+            {id_: document["version"] for id_, document in members.items()},
+            {one: _used_up(one, found) for one, found in zip(limits, counts, strict=True)},
+            dict(zip(pools, empty, strict=True)),
+            dict(zip(audiences, lists, strict=True)),
+        )
+        return [rests.are_part_of(now) for rests in asked]
+
+    async def member(self, programme: str, member: str) -> Snapshot | None:
+        """Return the member, or None where `programme` has no such member."""
+        snapshot = await self._members.load(member)
+        if (proof := noted()) is not None:
+            proof.member(snapshot)
+        return snapshot if snapshot is not None and snapshot.member.programme == programme else None
+
+    async def member_numbered(self, programme: str, number: str) -> Snapshot | None:
+        """Return the member with a membership number, or None where there is none."""
+        snapshot = await self._numbers.load((programme, number))
+        if (proof := noted()) is not None:
+            proof.member(snapshot)
+        return snapshot
+
+    async def member_by(self, programme: str, kind: str, value: str) -> str | None:
+        """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""
+        member = await self._identities.load(identity_key(programme, kind, value))
+        if member is None:
+            note_once()
+        # Whom an identity stands for changes, if ever, together with that member: its version proves both.
+        return member
+
+    async def members_by(self, programme: str, identities: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Return the ids of the members that some identities (kind and value) stand for, read at once."""
+        keys = [identity_key(programme, kind, value) for kind, value in identities]
+        found = await self._identities.load_many(keys)
+        if None in found:
+            note_once()
+        return found
+
+    @finished
+    async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
+        """Return what is kept under a key that was counted, as it is stored; None where it never was."""
+        note_once()
+        return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
+
+    @finished
+    async def record(self, member: str, version: int) -> Record | None:
+        """Return the ledger's record of one version."""
+        note_once()
+        document = await self._db.entries.find_one({"_id": record_id(member, version)})
+        return record_of(document) if document is not None else None
+
+    @finished
+    async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
+        """Return the ledger's records of what one operation did to a member, the newest first."""
+        note_once()
+        query = {"programme": programme, "member": member, "cause.operation": operation}
+        found = await self._db.entries.find(query, sort=[("version", DESCENDING)]).to_list()
+        return [record_of(document) for document in found]
+
+    async def taken(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
+        """Return what each of some counters of what members share stands at."""
+        ids = {counter: _counter_id(programme, counter) for counter in counters}
+        if not ids:
+            return {}
+        wanted = tuple(ids.values())
+        note_once()
+        found = await self._counters.load(wanted)
+        return {counter: found.get(id_, 0) for counter, id_ in ids.items()}
+
+    def supply(self, programme: str, limits: Mapping[CounterKey, int], pools: tuple[str, ...]) -> SupplyRead:
+        """Ask at once which of some counters are used up, and which of some pools have no code to give."""
+        ids = tuple([_counter_id(programme, counter) for counter in limits])
+        counted = self._counters.load(ids) if ids else None
+        emptied = self._empty_pools.load((programme, pools)) if pools else None
+        for asked in (counted, emptied):
+            if asked is not None:
+                asked.add_done_callback(done)
+        return SupplyRead((ids, tuple(limits.values())), counted, (programme, pools), emptied)
+
+    async def holds(self, rests: Rests) -> bool:
+        """Say whether all that an answer rests on is as it was; read now, together with what others ask."""
+        return await self._proofs.load(rests)
+
+    async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
+        """Return how many codes of each of some pools nobody has."""
+        note_once()
+        keys = [*dict.fromkeys(pools)]
+        return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
+
+    @finished
+    async def facts(self, programme: str, member: str, need: Needs) -> Facts:
+        """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
+        note_once()
+        codes = {
+            pool: [document["code"] async for document in self._db.codes.find(_free(programme, pool), limit=most)]
+            for pool, most in need.codes.items()
+        }
+        lists = await self.lists(programme, member) if need.lists else None
+        return Facts(await self.taken(programme, need.counters), codes, {}, lists)
+
+    async def lists(self, programme: str, member: str) -> frozenset[str]:
+        """Return the lists that a member is on."""
+        audience = audience_id(programme, member)
+        lists = await self._lists.load(audience)
+        if (proof := noted()) is not None:
+            proof.listed(audience, lists)
+        return lists
+
+    @finished
+    async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
+        """Return the member whom an offer's code was given, and the offer; None where nobody has it for an offer."""
+        note_once()
+        document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
+        kind, _, key = str(document["holder"]).partition("/") if document is not None else ("", "", "")
+        return (document["member"], key) if document is not None and kind == "offer" else None
+
+    async def order(self, programme: str, order: str) -> Order | None:
+        """Return an order, or None where `programme` has no such order."""
+        note_once()
+        document = await self._orders.load(order)
+        return order_of(document) if document is not None and document["programme"] == programme else None
+
+    @finished
+    async def orders(
+        self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
+    ) -> tuple[list[Order], bool]:
+        """Return up to `first` orders of a member, newest first, placed before `after`; and whether there are more."""
+        note_once()
+        query: dict[str, Any] = {"programme": programme, "member": member}
+        if after is not None:
+            moment, last = after
+            query["$or"] = [{"placed_at": {"$lt": moment}}, {"placed_at": moment, "_id": {"$lt": last}}]
+        cursor = self._db.orders.find(query, sort=[("placed_at", -1), ("_id", -1)], limit=first + 1)
+        found = [order_of(document) async for document in cursor]
+        return found[:first], len(found) > first
+
+    async def entries(self, snapshot: Snapshot, *, first: int, after: tuple[int, int] | None) -> Page:
+        """Return up to `first` entries, newest first, that are older than `after` (version, index).
+
+        Nothing newer than the snapshot's own version is told. What the snapshot holds needs no query.
+        """
+        held = snapshot.page(first=first, after=after)
+        return Page(*held) if held is not None else await self._older(snapshot, first, after)
+
+    @finished
+    async def _older(self, snapshot: Snapshot, first: int, after: tuple[int, int] | None) -> Page:
+        newest = snapshot.version if after is None else min(after[0], snapshot.version)
+        cursor = self._db.entries.find(
+            {
+                "programme": snapshot.member.programme,
+                "member": snapshot.member.id,
+                "version": {"$lte": newest},
+                "entries.0": {"$exists": True},
+            },
+            sort=[("version", -1)],
+            limit=first + 2,
+        )
+        found: list[EntryView] = []
+        async for document in cursor:
+            views = reversed(entry_views(record_of(document)))
+            found += [view for view in views if after is None or (view.version, view.index) < after]
+            if len(found) > first:
+                break
+        return Page(tuple(found[:first]), len(found) > first)
+
+    @finished
+    async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
+        """Return one entry by its place, or None where there is none."""
+        note_once()
+        document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
+        if document is None:
+            return None
+        views = entry_views(record_of(document))
+        return views[index] if 0 <= index < len(views) else None
+
+    @finished
+    async def _since(self, snapshot: Snapshot, after: int) -> list[Document]:
+        cursor = self._db.entries.find(
+            {
+                "programme": snapshot.member.programme,
+                "member": snapshot.member.id,
+                "version": {"$gte": after, "$lte": snapshot.version},
+            },
+            sort=[("version", -1)],
+            batch_size=REPLAY_PAGE,
+        )
+        return await cursor.to_list()
+
+    async def versions(self, snapshot: Snapshot, *, after: int) -> AsyncIterator[Version]:
+        """Tell every version after `after` up to the snapshot's own, in order, each as the member stood then.
+
+        The states are told backwards from the snapshot, for the ledger keeps changes, and then turned round: the
+        caller bounds how many versions that is.
+        """
+        documents = await self._since(snapshot, after)
+        records = [record_of(document) for document in documents if document["version"] > after]
+        standings = [standing_of(document["standing"]) for document in documents]
+        versions: list[Version] = []
+        member = snapshot.member
+        later = 0
+        for place, record in enumerate(records):
+            versions.append(_version(snapshot, member, record, later))
+            later += len(record.entries)
+            if place + 1 < len(standings):
+                member = rewind(member, record, standings[place + 1])
+        for version in reversed(versions):
+            yield version
+
+
+def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Version:
+    """Return one version of a member, after which `later` more entries were written.
+
+    Its newest entries are its own and those of the snapshot that are older; the rest is read where it is asked for.
+    """
+    older = tuple(row for row in newest.rows if row[0] < record.version)
+    views = entry_views(record)
+    return Version(
+        replace(
+            newest,
+            member=member,
+            rows=Rows.of((*(row_of(view) for view in reversed(views)), *older)),
+            entries=newest.entries - later,
+            recorded_at=record.recorded_at,
+            notices=record.notices,
+            as_of=record.recorded_at,
+        ),
+        views,
+    )

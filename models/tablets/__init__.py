@@ -1,0 +1,1 @@
+"""Tablets and the sessions that shoppers open on them."""

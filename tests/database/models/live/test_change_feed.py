@@ -1,0 +1,298 @@
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson.datetime_ms import DatetimeMS
+from pymongo.errors import AutoReconnect
+from support.command import Commands
+from support.programme import source
+from support.shop import Clock, committed
+
+from models.commits.committer import Committer, Unavailable
+from models.live.change_feed import Feed
+from models.live.hub import Hub, Watch
+from models.mongo.database import Database, connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import Programmes, apply
+
+WITHIN_SECONDS = 15
+
+
+@asynccontextmanager
+async def following(
+    database: Database, hub: Hub, *, programmes: Programmes | None = None, lags: list[float] | None = None
+) -> AsyncIterator[None]:
+    """Run a feed, once it is open, until the block ends."""
+
+    def on_programme(document: Mapping[str, Any]) -> None:
+        if programmes is not None:
+            programmes.follow(document)
+
+    feed = Feed(database, hub, on_programme=on_programme, on_lag=(lags if lags is not None else []).append)
+    task = asyncio.create_task(feed.run())
+    await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
+    yield
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def versions(watch: Watch, count: int) -> list[int | None]:
+    """Return the versions of a watch's next changes, None for a gap."""
+    async with asyncio.timeout(WITHIN_SECONDS):
+        changes = [await watch.next() for _ in range(count)]
+    assert not any(change and change.resync for change in changes)
+    return [change.snapshot.version if change else None for change in changes]
+
+
+async def caught_up(watch: Watch, version: int) -> None:
+    """Wait until a watch has come to a version: a feed may still be telling what was committed before it began."""
+    async with asyncio.timeout(WITHIN_SECONDS):
+        while (change := await watch.next()) is None or change.snapshot.version < version:
+            pass
+
+
+async def followed_until(feed: Feed, watch: Watch, change: Awaitable[Any], *, version: int) -> None:
+    """Run a feed until a change has come through it, then stop it."""
+    task = asyncio.create_task(feed.run())
+    await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
+    await change
+    await caught_up(watch, version)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(programmes: Programmes, key: str, version: int) -> None:
+    """Wait until a programme has come."""
+    async with asyncio.timeout(WITHIN_SECONDS):
+        while (programme := programmes.find(key)) is None or programme.version < version:  # noqa: ASYNC110 - polled
+            await asyncio.sleep(0.01)
+
+
+async def test_a_watcher_gets_every_version_as_it_was_committed(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    lags: list[float] = []
+    async with following(database, hub, lags=lags):
+        enrolment, other = commands.enrol(), await commands.member(committer)
+        member = enrolment.member
+        with hub.watch(member) as watch:
+            buys = [commands.buy(who, "2.00") for _ in range(50) for who in (member, other)]
+            futures = [committer.submit(request) for request in (enrolment, *buys)]
+            outcomes = [committed(await future) for future in futures]
+            async with asyncio.timeout(WITHIN_SECONDS):
+                changes = [await watch.next() for _ in range(51)]
+        assert [change and change.snapshot for change in changes] == [
+            outcome.snapshot for outcome in outcomes if outcome.record.member == member
+        ]
+        assert len(lags) == 51
+        assert all(0 <= lag < WITHIN_SECONDS for lag in lags)
+
+
+async def test_a_watcher_of_a_newcomer_gets_its_first_version(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    request = commands.enrol()
+    async with following(database, hub):
+        with hub.watch(request.member) as watch:
+            await committer.commit(request)
+            assert await versions(watch, 1) == [1]
+
+
+async def test_a_change_that_cannot_be_read_is_a_gap_and_not_the_end(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    member = await commands.member(committer)
+    async with following(database, hub):
+        with hub.watch(member) as watch:
+            document = await database.members.find_one({"_id": member})
+            assert document is not None
+            broken = {**document, "lots": [["no day", None, 1, 0]]}
+            await database.members.replace_one({"_id": member}, broken)
+            while await versions(watch, 1) != [None]:
+                pass
+            await database.members.replace_one({"_id": member}, document)
+            await committer.commit(commands.buy(member, "2.00"))
+            assert await versions(watch, 2) == [1, 2]
+
+
+async def test_what_python_cannot_hold_is_not_the_end(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    member = await commands.member(committer)
+    async with following(database, hub):
+        document = await database.members.find_one({"_id": member})
+        assert document is not None
+        await database.members.replace_one({"_id": member}, {**document, "enrolled_at": DatetimeMS(2**60)})
+        await database.members.replace_one({"_id": member}, document)
+        with hub.watch(member) as watch:
+            await committer.commit(commands.buy(member, "2.00"))
+            await caught_up(watch, 2)
+
+
+async def test_programme_versions_reach_the_registry(database: Database, clock: Clock) -> None:
+    programmes = Programmes(database)
+    async with following(database, Hub(), programmes=programmes):
+        assert programmes.keys() == []
+        await apply(database, source("coffee"), now=clock(), applied_by="tests")
+        await until(programmes, "coffee", 1)
+        await apply(database, source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests")
+        await until(programmes, "coffee", 2)
+        assert programmes.keys() == ["coffee"]
+
+
+async def test_programmes_that_were_applied_before_the_feed_opened_reach_the_registry(
+    database: Database, clock: Clock
+) -> None:
+    # A gateway that starts loads first and follows then; what is applied in between must not be missed.
+    programmes = Programmes(database)
+    await programmes.load()
+    await apply(database, source("coffee"), now=clock(), applied_by="tests")
+    await apply(database, source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests")
+    async with following(database, Hub(), programmes=programmes):
+        await until(programmes, "coffee", 2)
+
+
+async def test_a_programme_that_cannot_run_here_does_not_stop_the_feed(
+    database: Database, committer: Committer, commands: Commands, clock: Clock
+) -> None:
+    # As a newer gateway may store, before this one is brought up to date.
+    programmes, hub = Programmes(database), Hub()
+    stored, _ = await apply(database, source("coffee"), now=clock(), applied_by="tests")
+    unheard_of = {**stored, "_id": "coffee/2", "version": 2, "source": "programme: coffee\nmagic: true\n"}
+    async with following(database, hub, programmes=programmes):
+        await until(programmes, "coffee", 1)
+        await database.programmes.insert_one(unheard_of)
+        request = commands.enrol()
+        with hub.watch(request.member) as watch:
+            await committer.commit(request)
+            assert (await versions(watch, 1))[-1] in {None, 1}
+        assert programmes.get("coffee").version == 1
+    async with following(database, hub, programmes=programmes):  # and a start with it in place works
+        assert programmes.get("coffee").version == 1
+
+
+async def test_a_lost_token_is_told_to_watchers_and_followed_afresh(
+    mongod: EmbeddedServer, commands: Commands, clock: Clock
+) -> None:
+    # A database that is dropped, to be restored from a backup, ends the stream for good: its token leads nowhere.
+    database = connect(mongod.url, name="dropped")
+    await database.prepare()
+    hub, programmes = Hub(), Programmes(database)
+    async with Committer(database) as committer, following(database, hub, programmes=programmes):
+        member = await commands.member(committer)
+        with hub.watch(member) as watch:
+            await committer.commit(commands.buy(member, "1.00"))
+            await caught_up(watch, 2)
+            members, entries = await database.members.find().to_list(), await database.entries.find().to_list()
+            await database.client.drop_database("dropped")
+            await database.prepare()
+            await database.members.insert_many(members)
+            await database.entries.insert_many(entries)
+            await apply(database, source("coffee"), now=clock(), applied_by="tests")
+            assert await versions(watch, 1) == [None]
+            await until(programmes, "coffee", 1)
+            await committer.commit(commands.buy(member, "1.00"))
+            await caught_up(watch, 3)
+    await database.client.drop_database("dropped")
+    await database.close()
+
+
+Spoil = Callable[[str], dict[str, Any]]
+SPOILT: dict[str, Spoil] = {
+    # Its seconds, set to January 2021: this server's log of changes does not reach back so far.
+    "too old": lambda data: {"_data": f"82{'60000000'}{data[10:]}"},
+    "no hexadecimal number": lambda data: {"_data": f"no token {data}"},
+    "cut off": lambda data: {"_data": data[:20]},
+    "of another form": lambda data: {"_data": f"46{data[2:]}"},
+    "of another version": lambda data: {"_data": f"{data[:18]}ff{data[20:]}"},
+    "empty": lambda _data: {"_data": ""},
+    "without its data": lambda _data: {},
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
+async def test_a_token_that_mongodb_refuses_is_told_to_watchers_and_followed_afresh(
+    database: Database, committer: Committer, commands: Commands, spoil: Spoil
+) -> None:
+    hub = Hub()
+    feed = Feed(database, hub, on_programme=lambda _document: None)
+    member = await commands.member(committer)
+    with hub.watch(member) as watch:
+        await followed_until(feed, watch, committer.commit(commands.buy(member, "1.00")), version=2)
+        await committer.commit(commands.buy(member, "1.00"))  # while nobody follows
+        token = feed._token  # noqa: SLF001 - a test cannot wait until it is too old
+        assert token is not None
+        feed._token = spoil(token["_data"])  # noqa: SLF001
+        again = asyncio.create_task(feed.run())
+        assert await versions(watch, 1) == [None]
+        await committer.commit(commands.buy(member, "1.00"))
+        await caught_up(watch, 4)
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+
+
+async def test_a_lost_token_is_told_even_where_the_fresh_start_fails_at_first(
+    database: Database, committer: Committer, commands: Commands
+) -> None:
+    hub = Hub()
+    failures: list[Exception] = []
+
+    async def catch_up() -> None:
+        if failures:
+            raise failures.pop()
+
+    feed = Feed(database, hub, on_programme=lambda _document: None, catch_up=catch_up)
+    member = await commands.member(committer)
+    with hub.watch(member) as watch:
+        await followed_until(feed, watch, committer.commit(commands.buy(member, "1.00")), version=2)
+        feed._token = {"_data": ""}  # noqa: SLF001 - a test cannot wait until it is too old
+        failures.append(AutoReconnect("between the opening of the stream and what is told"))
+        again = asyncio.create_task(feed.run())
+        assert await versions(watch, 1) == [None]
+        again.cancel()
+        await asyncio.gather(again, return_exceptions=True)
+    assert not failures
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.usefixtures("lost_server")
+async def test_nothing_is_missed_when_mongod_is_killed_and_comes_back(tmp_path: Path, commands: Commands) -> None:
+    server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
+    database = connect(server.url)
+    await database.prepare()
+    hub = Hub()
+    async with Committer(database) as committer, following(database, hub):
+        member = await commands.member(committer)
+
+        async def buy() -> None:
+            request = commands.buy(member, "1.00")
+            while True:
+                try:
+                    committed(await committer.commit(request))
+                except Unavailable:
+                    continue
+                break
+
+        with hub.watch(member) as watch:
+            await buy()
+            await caught_up(watch, 2)
+            for _ in range(4):
+                await buy()
+            os.kill(server.pid, signal.SIGKILL)
+            await asyncio.to_thread(server.stop)
+            server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
+            for _ in range(5):
+                await buy()
+            assert await versions(watch, 9) == [*range(3, 12)]
+    await database.close()
+    await asyncio.to_thread(server.stop)

@@ -1,0 +1,49 @@
+from collections.abc import Mapping
+from typing import Any
+
+from support.market import MARKET, Market
+from support.shop import NOON, Shop
+
+from loyalty.kernel.refusal import Refusal
+from models.definitions.catalogue_file import Kind
+from models.programmes.catalogue_history import PastCatalogue
+from models.programmes.catalogue_store import put, retire
+
+SOAP: dict[str, Any] = {
+    "key": "soap",
+    "kind": "PHYSICAL",
+    "title": {"en": "Soap"},
+    "description": {"en": "A piece."},
+    "category": "care",
+    "points": 5,
+    "stock": 3,
+}
+
+
+def stocks(said: list[Mapping[str, Any] | None]) -> list[int | None]:
+    return sorted((one.get("stock") if one is not None else None for one in said), key=lambda stock: stock or 0)
+
+
+async def test_every_version_of_the_file_and_of_what_is_stored_is_told(shop: Shop) -> None:
+    market = await Market.opened(shop)
+    database = shop.services.database
+    past = PastCatalogue(database, "market")
+    keys = ["bread", "soap", "unheard-of"]
+    said = await past.definitions(Kind.REWARD, keys)
+    assert [stocks(said[key]) for key in keys] == [[40], [], []]
+    await market.apply(MARKET.replace("stock: 40", "stock: 50"))
+    programme = shop.services.programmes.get("market")
+    about = {"now": NOON, "changed_by": "manager/m"}
+    for request, stock in (("1", 3), ("2", 7)):
+        stored = await put(database, programme, Kind.REWARD, SOAP | {"stock": stock}, request=request, **about)
+        assert not isinstance(stored, Refusal)
+    said = await past.definitions(Kind.REWARD, keys)
+    assert [stocks(said[key]) for key in keys] == [[40, 50], [3, 7], []]
+    assert not isinstance(await retire(database, programme, Kind.REWARD, "soap", request="3", **about), Refusal)
+    said = await past.definitions(Kind.REWARD, keys)
+    assert stocks(said["soap"]) == [None, 3, 7]
+    start, end = MARKET.index("  - key: five-off"), MARKET.index("  - key: tenth-off")
+    await market.apply(MARKET[:start] + MARKET[end:])
+    offers = await past.definitions(Kind.OFFER, ["five-off", "double", "bread"])
+    assert [len(offers[key]) for key in offers] == [3, 3, 0]
+    assert [one is None for one in offers["five-off"]].count(True) == 1

@@ -1,0 +1,401 @@
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta, timezone
+from decimal import Decimal
+from struct import iter_unpack, pack
+from typing import Any
+
+import orjson
+import pytest
+from support.programme import source
+from support.shop import Shop, committed
+
+from loyalty.model.event import Purchase
+from loyalty.model.ledger import Account
+from models.mongo.database import Collection
+from models.programmes.programme_store import apply
+from resolvers.audit import Findings, audit
+
+# Corruption goes past MongoDB's own validators, as a hand at the database may.
+
+
+async def lived_in(shop: Shop) -> list[str]:
+    """Return three members who have bought, given back, been corrected, and let points expire."""
+    members = [await shop.member(email=f"member-{number}@example.org") for number in range(3)]
+    for member in members:
+        await shop.buy(member, "50.00")
+        bought = shop.key()
+        await shop.buy(member, "20.00", key=bought)
+        await shop.refund(member, bought)
+        await shop.adjust(member, -10)
+    shop.clock.advance(days=400)
+    for member in members:
+        await shop.buy(member, "30.00")
+    return sorted(members)
+
+
+async def faults_of(shop: Shop) -> dict[str, tuple[str, ...]]:
+    findings = await audit(shop.services.database)
+    assert findings.broken_count == len(findings.broken)
+    return {broken.member: broken.faults for broken in findings.broken}
+
+
+async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str, Any]) -> None:
+    result = await collection.update_one(filter_, change, bypass_document_validation=True)
+    assert result.modified_count == 1
+
+
+async def test_an_empty_database_passes(shop: Shop) -> None:
+    assert await audit(shop.services.database) == Findings()
+
+
+async def test_a_database_that_was_lived_in_passes(shop: Shop) -> None:
+    await lived_in(shop)
+    progress: list[tuple[int, int]] = []
+    findings = await audit(shop.services.database, on_progress=lambda done, total: progress.append((done, total)))
+    assert (findings.members, findings.records, findings.broken) == (3, 18, [])
+    assert {account: points for account, points in findings.balances.items() if points} == {
+        Account.ISSUED: -240,
+        Account.AVAILABLE: 90,
+        Account.EXPIRED: 120,
+        Account.DEDUCTED: 30,
+    }
+    assert progress[-1] == (3, 3)
+
+
+async def test_every_programmes_members_are_audited(shop: Shop) -> None:
+    await shop.member()
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member = await cafe.member()
+    assert (await audit(shop.services.database)).members == 2
+    await edit(shop.services.database.members, {"_id": member}, {"$set": {"balances.available": 11}})
+    assert list(await faults_of(shop)) == [member]
+
+
+async def test_more_members_than_a_page_are_audited(shop: Shop) -> None:
+    await asyncio.gather(*(shop.member() for _ in range(205)))
+    findings = await audit(shop.services.database)
+    assert (findings.members, findings.records, findings.broken_count) == (205, 205, 0)
+    await shop.services.database.entries.delete_many({})
+    findings = await audit(shop.services.database)
+    assert (findings.members, findings.broken_count, len(findings.broken)) == (205, 205, 100)
+    assert {broken.faults[0] for broken in findings.broken} == {"the snapshot is at version 1, the ledger at 0"}
+
+
+Change = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def lots_edited(edit_cells: Callable[[list[int]], list[int]]) -> Change:
+    """Return the edit of a member's packed lots: three numbers for each, the second is its points."""
+
+    def change(document: dict[str, Any]) -> dict[str, Any]:
+        cells = edit_cells([cell for (cell,) in iter_unpack("<q", document["lots"])])
+        return {"$set": {"lots": pack(f"<{len(cells)}q", *cells)}}
+
+    return change
+
+
+def newest_edited(edit_rows: Callable[[list[Any]], list[Any]]) -> Change:
+    """Return the edit of a member's newest entries."""
+    return lambda document: {"$set": {"recent": orjson.dumps(edit_rows(orjson.loads(document["recent"])))}}
+
+
+NEWEST = "the newest entries in the snapshot are not those of the ledger"
+SNAPSHOT_EDITS: list[tuple[Change, str]] = [
+    ({"$inc": {"entries": 1}}, "the snapshot counts 7 entries, the ledger has 6"),
+    ({"$inc": {"entries": -1}}, "the snapshot counts 5 entries, the ledger has 6"),
+    (newest_edited(lambda rows: rows[1:]), NEWEST),
+    (newest_edited(lambda rows: rows[:-1]), NEWEST),
+    (newest_edited(lambda rows: [*rows, rows[-1]]), NEWEST),
+    (newest_edited(lambda rows: [[*rows[0][:4], rows[0][4] + 1, *rows[0][5:]], *rows[1:]]), NEWEST),
+    (newest_edited(lambda rows: [*rows[:-1], [*rows[-1][:9], "adjust", rows[-1][10]]]), NEWEST),
+    (newest_edited(lambda _rows: []), NEWEST),
+    ({"$set": {"recent": b"no rows"}}, "the newest entries in the snapshot cannot be read: JSONDecodeError"),
+    ({"$set": {"capped": {"basket": {"ever": 10_000}}}}, "the cap of rule 'basket': the snapshot counts 10000"),
+    ({"$set": {"write_offs": [[2, 5]]}}, "the snapshot says that 5 written-off points are not made good, the ledger 0"),
+    ({"$set": {"number": "000000000"}}, "its number leads to nobody, or to somebody else"),
+    ({"$set": {"cards": ["C-1"]}}, "its card leads to nobody, or to somebody else"),
+    ({"$set": {"profile.email": "other@example.org"}}, "its email leads to nobody, or to somebody else"),
+    ({"$set": {"profile.phone": "+33600000000"}}, "its phone leads to nobody, or to somebody else"),
+    ({"$unset": {"profile.email": 1}}, "it is found by something of email that is not its own"),
+    ({"$inc": {"balances.available": 1}}, "balances: the snapshot says"),
+    ({"$inc": {"balances.available": 1, "balances.issued": -1}}, "balances: the snapshot says"),
+    (lots_edited(lambda cells: [cells[0], cells[1] + 1, *cells[2:]]), "the open lots are not those of the ledger"),
+    (lots_edited(lambda cells: [*cells[3:], *cells[:3]]), "the lots are not in spending order"),
+    (lots_edited(lambda cells: cells[:-1]), "cannot be read: ValueError: packed lots of"),
+    ({"$set": {"lots": b"\0"}}, "cannot be read"),
+    ({"$set": {"lots": []}}, "the open lots do not sum to the available balance"),
+    ({"$set": {"lots": b""}}, "the open lots do not sum to the available balance"),
+    ({"$inc": {"version": 1}}, "the snapshot is at version 7, the ledger at 6"),
+    ({"$inc": {"version": -1}}, "the snapshot is at version 5, the ledger at 6"),
+    ({"$set": {"head": "0" * 64}}, "the snapshot is chained to another record than the last one"),
+    ({"$set": {"standing.tier": "gold"}}, "the snapshot's tier is not the last record's"),
+    ({"$set": {"qualifying": {"2026-06-15": 7000}}}, "the qualifying days are not those of the ledger"),
+    ({"$set": {"qualifying": pack("<4q", 739_700, 5, 739_600, 5)}}, "the qualifying days are not in order"),
+    ({"$set": {"qualifying": bytes(16)}}, "the qualifying days are not in order"),
+    ({"$set": {"qualifying": bytes(8)}}, "cannot be read: ValueError: packed days of"),
+    ({"$set": {"balances.secret": 5}}, "cannot be read"),
+    ({"$set": {"lots": [["no day", None, 30, 0]]}}, "cannot be read"),
+    ({"$unset": {"standing": 1}}, "cannot be read"),
+    ({"$set": {"programme": "coffee"}}, "the member has no ledger"),
+]
+RECORD_EDITS: list[tuple[int, dict[str, Any], str]] = [
+    (2, {"$inc": {"entries.0.points": 1}}, "version 2 cannot be read: ValueError: the entry says 51 points"),
+    (2, {"$inc": {"entries.0.postings.0.1": 1}}, "version 2 cannot be read: ValueError: unbalanced entry"),
+    (
+        2,
+        {"$inc": {"entries.0.points": 1, "entries.0.postings.0.1": -1, "entries.0.postings.1.1": 1}},
+        "version 2 does not match its own hash",
+    ),
+    (2, {"$inc": {"entries.0.balance": 1}}, "version 2 says a balance of 51"),
+    (2, {"$set": {"cause.reason": "a favour"}}, "version 2 does not match its own hash"),
+    (2, {"$set": {"cause.whim": "a favour"}}, "version 2 cannot be read"),
+    (2, {"$set": {"hash": "0" * 64}}, "version 3 is not chained to the one before it"),
+    (2, {"$set": {"previous_hash": "0" * 64}}, "version 2 is not chained to the one before it"),
+    (6, {"$set": {"hash": "0" * 64}}, "version 6 does not match its own hash"),
+    (3, {"$set": {"version": 30}}, "version 2 is followed by 4"),
+    (5, {"$set": {"entries": []}}, "version 5 does not match its own hash"),
+]
+
+
+async def expect_found(shop: Shop, collection: Collection, filter_: dict[str, Any], change: Change, fault: str) -> None:
+    """Edit one document, expect that its member is named with that fault, and mend it again."""
+    document = await collection.find_one(filter_)
+    assert document is not None
+    await edit(collection, {"_id": document["_id"]}, change(document) if callable(change) else change)
+    faults = await faults_of(shop)
+    await collection.replace_one({"_id": document["_id"]}, document)
+    assert list(faults) == [document.get("member", document["_id"])]
+    [told] = faults.values()
+    assert fault in "; ".join(told)
+
+
+async def test_a_snapshot_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
+    _, broken, _ = await lived_in(shop)
+    for change, fault in SNAPSHOT_EDITS:
+        with subtests.test(f"{change} {fault}"):
+            await expect_found(shop, shop.services.database.members, {"_id": broken}, change, fault)
+    assert await faults_of(shop) == {}
+
+
+async def test_a_record_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
+    _, broken, _ = await lived_in(shop)
+    for version, change, fault in RECORD_EDITS:
+        with subtests.test(str(change)):
+            filter_ = {"member": broken, "version": version}
+            await expect_found(shop, shop.services.database.entries, filter_, change, fault)
+    assert await faults_of(shop) == {}
+
+
+async def test_a_snapshot_that_fell_back_to_an_earlier_version_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    earlier = await shop.services.database.members.find_one({"_id": broken})
+    assert earlier is not None
+    await shop.buy(broken, "5.00")
+    await shop.services.database.members.replace_one({"_id": broken}, earlier)
+    faults = await faults_of(shop)
+    assert faults[broken][0] == "the snapshot is at version 6, the ledger at 7"
+
+
+@pytest.mark.parametrize(
+    ("version", "fault"),
+    [
+        (1, "version 0 is followed by 2"),
+        (3, "version 2 is followed by 4"),
+        (6, "the snapshot is at version 6, the ledger at 5"),
+    ],
+)
+async def test_a_record_that_was_removed_is_found(shop: Shop, version: int, fault: str) -> None:
+    _, broken, _ = await lived_in(shop)
+    await shop.services.database.entries.delete_one({"member": broken, "version": version})
+    faults = await faults_of(shop)
+    assert list(faults) == [broken]
+    assert fault in faults[broken]
+
+
+async def test_an_event_that_was_removed_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    event = await shop.services.database.events.find_one_and_delete({"member": broken, "version": 2})
+    assert event is not None
+    assert await faults_of(shop) == {broken: (f"key {event['key']!r} was counted, and its event is gone",)}
+
+
+async def test_an_event_that_was_duplicated_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    event = await shop.services.database.events.find_one({"member": broken, "version": 2})
+    assert event is not None
+    await shop.services.database.events.insert_one({**event, "_id": "another id"})
+    assert await faults_of(shop) == {broken: (f"event {event['key']!r} is not what version 2 counted",)}
+
+
+async def test_an_event_that_was_moved_to_another_member_or_version_is_found(shop: Shop) -> None:
+    one, two, _ = await lived_in(shop)
+    await edit(shop.services.database.events, {"member": one, "version": 2}, {"$set": {"member": two}})
+    assert list(await faults_of(shop)) == [one, two]
+    await edit(shop.services.database.events, {"member": one, "version": 3}, {"$set": {"version": 4}})
+    assert len((await faults_of(shop))[one]) == 2
+
+
+def kinds_of(identities: list[dict[str, Any]]) -> list[str]:
+    return sorted(identity["_id"].split("/")[1] for identity in identities)
+
+
+async def test_an_identity_that_was_removed_or_given_to_another_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
+    told = {"email": "lucy@example.org", "phone": "+33611223344", "card": "C 77/1"}
+    one, two = await shop.member(**told), await shop.member()
+    identities = shop.services.database.identities
+    own = await identities.find({"member": one}).to_list()
+    assert kinds_of(own) == ["card", "email", "number", "phone"]
+    assert await faults_of(shop) == {}
+    for identity, kind in ((identity, identity["_id"].split("/")[1]) for identity in own):
+        missing = f"its {kind} leads to nobody, or to somebody else"
+        with subtests.test(kind):
+            await identities.delete_one({"_id": identity["_id"]})
+            assert await faults_of(shop) == {one: (missing,)}
+            await identities.insert_one({**identity, "member": two})
+            assert await faults_of(shop) == {
+                one: (missing,),
+                two: (f"it is found by something of {kind} that is not its own",),
+            }
+            await identities.replace_one({"_id": identity["_id"]}, identity)
+    assert await faults_of(shop) == {}
+
+
+async def test_an_identity_of_a_member_that_is_not_there_is_found(shop: Shop) -> None:
+    await shop.member()
+    for programme in ("grocer", "gone"):
+        stray = {"_id": f"{programme}/card/C-1", "programme": programme, "member": f"nobody of {programme}"}
+        await shop.services.database.identities.insert_one(stray)
+    assert await faults_of(shop) == {
+        f"nobody of {programme}": ("there are identities of a member that is not there",)
+        for programme in ("gone", "grocer")
+    }
+
+
+async def test_what_counts_towards_a_cap_is_found_where_it_was_edited(shop: Shop, subtests: pytest.Subtests) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member = await cafe.member()
+    for _ in range(3):
+        committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))
+        cafe.clock.advance(days=8)
+    document = await cafe.services.database.members.find_one({"_id": member})
+    assert document is not None
+    [(rule, spans)] = document["capped"].items()
+    assert len(spans) == 3
+    assert await faults_of(cafe) == {}
+    [span, *_] = spans
+    for change in (
+        {"$set": {"capped": {}}},
+        {"$unset": {f"capped.{rule}.{span}": 1}},
+        {"$inc": {f"capped.{rule}.{span}": -1}},
+        {"$inc": {f"capped.{rule}.{span}": 1}},
+        {"$set": {f"capped.{rule}.2020-01-01": 1}},
+    ):
+        with subtests.test(str(change)):
+            fault = f"the cap of rule {rule!r}: the snapshot counts"
+            await expect_found(cafe, cafe.services.database.members, {"_id": member}, change, fault)
+
+
+async def test_caps_that_a_new_version_of_the_programme_changed_pass(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member = await cafe.member()
+    for per in ("day", "week", "month"):
+        text = source("coffee").replace("per: day", f"per: {per}").replace("cap: {points: 5, per: week}", "")
+        document, _ = await apply(cafe.services.database, text, now=cafe.clock(), applied_by="tests")
+        cafe.services.programmes.follow(document)
+        for _ in range(2):
+            committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))
+            cafe.clock.advance(days=8)
+    assert await faults_of(cafe) == {}
+
+
+async def test_what_was_written_off_is_found_where_it_was_edited(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    member, bought = await cafe.member(), shop.key()
+    purchase = Purchase(Decimal(20), "EUR")
+    committed(await cafe.record(member, cafe.purchase_event("20", key=bought, purchase=purchase)))
+    committed(await cafe.adjust(member, -45))
+    committed(await cafe.refund(member, bought))
+    document = await cafe.services.database.members.find_one({"_id": member})
+    assert document is not None
+    [[version, points]] = document["write_offs"]
+    assert (version, points) == (4, 35)
+    assert await faults_of(cafe) == {}
+    for write_offs, fault in (
+        ([], "the snapshot says that 0 written-off points are not made good, the ledger 35"),
+        ([[4, 36]], "the snapshot says that 36 written-off points are not made good, the ledger 35"),
+        ([[3, 35]], "the write-offs are not those of the ledger"),
+    ):
+        change = {"$set": {"write_offs": write_offs}}
+        await expect_found(cafe, cafe.services.database.members, {"_id": member}, change, fault)
+
+
+async def test_more_entries_than_a_snapshot_holds_pass(shop: Shop) -> None:
+    member = await shop.member()
+    for _ in range(25):
+        await shop.buy(member, "3.00")
+    assert await faults_of(shop) == {}
+    await edit(shop.services.database.members, {"_id": member}, {"$set": {"entries": 20}})
+    assert await faults_of(shop) == {member: ("the snapshot counts 20 entries, the ledger has 25",)}
+
+
+async def test_moments_that_came_in_another_zone_pass(shop: Shop) -> None:
+    member = await shop.member()
+    at = shop.clock().astimezone(timezone(timedelta(hours=5, minutes=30)))
+    await shop.buy(member, "3.00", occurred_at=at)
+    assert await faults_of(shop) == {}
+
+
+async def test_a_member_that_was_removed_is_found(shop: Shop) -> None:
+    _, broken, _ = await lived_in(shop)
+    await shop.services.database.members.delete_one({"_id": broken})
+    findings = await audit(shop.services.database)
+    assert [(found.member, found.number, found.faults) for found in findings.broken] == [
+        (broken, "?", ("there are records or events of a member that is not there",))
+    ]
+    assert findings.members == 2
+
+
+async def test_a_member_that_was_removed_with_its_ledger_leaves_its_events(shop: Shop) -> None:
+    member = await shop.member()
+    await shop.services.database.members.delete_one({"_id": member})
+    await shop.services.database.entries.delete_many({"member": member})
+    assert await faults_of(shop) == {member: ("there are records or events of a member that is not there",)}
+
+
+async def test_several_broken_members_are_each_named_by_number(shop: Shop) -> None:
+    one, two, three = await lived_in(shop)
+    await edit(shop.services.database.members, {"_id": one}, {"$inc": {"balances.available": 1}})
+    await shop.services.database.entries.delete_one({"member": three, "version": 3})
+    findings = await audit(shop.services.database)
+    numbers = {row["_id"]: row["number"] async for row in shop.services.database.members.find({})}
+    assert [(found.member, found.number) for found in findings.broken] == [(one, numbers[one]), (three, numbers[three])]
+    assert (findings.members, findings.broken_count) == (3, 2)
+    assert two not in {found.member for found in findings.broken}
+
+
+async def test_it_passes_while_traffic_is_running(shop: Shop) -> None:
+    bought: list[str] = []
+    audits: list[Findings] = []
+
+    async def till(member: str) -> None:
+        while len(bought) < 300 or len(audits) < 6:
+            bought.append(key := shop.key())
+            await shop.buy(member, "3.00", key=key)
+            if len(bought) % 3 == 0:
+                await shop.refund(member, key)
+            if len(bought) % 10 == 0:
+                await shop.member()
+
+    members = [await shop.member() for _ in range(10)]
+    tills = asyncio.gather(*(till(member) for member in members))
+    while not tills.done():
+        audits.append(await audit(shop.services.database))
+    await tills
+    assert [findings.broken for findings in audits] == [[]] * len(audits)
+    last = await audit(shop.services.database)
+    assert (last.broken, last.members, last.records) == (
+        [],
+        await shop.services.database.members.count_documents({}),
+        await shop.services.database.entries.count_documents({}),
+    )

@@ -1,0 +1,396 @@
+import asyncio
+from typing import Any
+
+import pytest
+from support.market import MARKET, RELATIVE, Market
+from support.shop import Shop, committed, refused
+
+from loyalty.kernel.refusal import RefusalCode
+from loyalty.model.order import OrderState
+from models.mongo.database import Collection
+from models.mongo.ids import code_id
+from resolvers.audit import Findings, audit
+from resolvers.settlement import settle_due
+
+# Corruption goes past MongoDB's own validators, as a hand at the database may.
+
+
+@pytest.fixture
+async def market(shop: Shop) -> Market:
+    return await Market.opened(shop)
+
+
+async def visited(market: Market) -> str:
+    """Return a member who has done everything once: ordered, cancelled, returned, exchanged, held, and used offers."""
+    member = await market.member()
+    bought = market.key()
+    await market.buy(member, "500.00", key=bought)
+    breads = await market.order(member, "bread", 4)
+    await market.advance(breads, OrderState.FULFILLED, OrderState.RETURNED, quantity=1)
+    await market.cancel(await market.order(member, "cake", recipient=RELATIVE))
+    await market.order(member, "cake")
+    loaf = await market.order(member, "bread")
+    await market.advance(loaf, OrderState.FULFILLED, OrderState.EXCHANGED, exchange_for="bouquet")
+    film = await market.order(member, "film")
+    await market.advance(film, OrderState.RETURNED)
+    await market.order(member, "film")
+    await market.cancel(await market.order(member, "bouquet"))
+    await market.order(member, "massage", appointment=market.appointment(11))
+    await market.cancel(await market.order(member, "massage", appointment=market.appointment(12)))
+    await market.hold(member, None, 7)
+    await market.hold(member, "film")
+    await market.hold(member, "bread")
+    await market.order(member, "film", hold=(await market.hold(member, "film")).id)
+    await market.order(member, "bread", 2, hold=(await market.hold(member, "bread")).id)
+    await market.release(member, await market.hold(member, "bouquet"))
+    await market.activate(member, "voucher")
+    await market.redeem(member, "double", bought)
+    await market.redeem(member, "loaf")
+    await market.redeem(member, "five-off", bought)
+    later = market.key()
+    for offer in ("double", "tenth-off", "five-off"):
+        committed(await market.redeem(member, offer, later))
+    await market.buy(member, "80.00", key=later)
+    back = market.key()
+    await market.redeem(member, "double", back)
+    await market.redeem(member, "five-off", back)
+    await market.buy(member, "30.00", key=back)
+    committed(await market.refund(member, back))
+    await market.redeem(member, "five-off", "never-told")
+    return member
+
+
+async def told(shop: Shop) -> str:
+    """Return all that an audit says, in one line."""
+    findings = await audit(shop.services.database)
+    members = [f"member {fault}" for broken in findings.broken for fault in broken.faults]
+    supplies = [f"{broken.name}: {fault}" for broken in findings.broken_supplies for fault in broken.faults]
+    assert findings.all_holds == (not members + supplies)
+    return "; ".join(members + supplies)
+
+
+async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str, Any]) -> None:
+    result = await collection.update_one(filter_, change, bypass_document_validation=True)
+    assert result.modified_count == 1
+
+
+async def test_everything_that_members_do_with_offers_and_rewards_passes(market: Market) -> None:
+    members = [await visited(market) for _ in range(2)]
+    findings = await audit(market.services.database)
+    assert (findings.broken, findings.broken_supplies) == ([], [])
+    assert (findings.members, findings.orders, findings.holds, findings.codes) == (2, 28, 6, 90)
+    assert findings.counters == await market.services.database.counters.count_documents({})
+    market.clock.advance(hours=2)
+    assert await settle_due(market.services) == 2
+    findings = await audit(market.services.database)
+    assert (findings.all_holds, findings.holds) == (True, 0)
+    market.clock.advance(days=500)
+    for member in members:
+        await market.buy(member, "5.00")
+    assert await told(market) == ""
+
+
+ORDER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"quantity": 4}, {"$inc": {"points": 1}}, "its lots do not sum to them"),
+    ({"quantity": 4}, {"$inc": {"points_returned": 1}}, "redeemed: the snapshot says"),
+    ({"quantity": 4}, {"$inc": {"lots.0.2": -1}}, "its lots do not sum to them"),
+    ({"quantity": 4}, {"$set": {"lots": []}}, "its lots do not sum to them"),
+    ({"quantity": 4}, {"$set": {"returned": 5}}, "has 5 of 4 pieces back"),
+    ({"quantity": 4}, {"$set": {"returned": 2}}, "gave 10 points back, the pieces that came back are worth 20"),
+    ({"quantity": 4}, {"$set": {"state": "CANCELLED"}}, "is CANCELLED, and 3 of its 4 pieces are out"),
+    ({"quantity": 4}, {"$set": {"state": "PREPARING"}}, "is PREPARING, its history ends with RETURNED"),
+    ({"quantity": 4}, {"$set": {"took.0.3": 4}}, "takes other pieces than the 3 that are out"),
+    ({"quantity": 4}, {"$set": {"took": []}}, "counter stock/bread: "),
+    ({"quantity": 4}, {"$set": {"version": 99}}, "is at version 99"),
+    ({"quantity": 4}, {"$inc": {"version": -1}}, "its last event at"),
+    (
+        {"quantity": 4},
+        {"$set": {"number": "0000-0000-0000"}},
+        "order 0000-0000-0000 is not what any counted event made",
+    ),
+    ({"quantity": 4}, {"$set": {"member": "nobody"}}, "there are orders or codes of a member that is not there"),
+    ({"quantity": 4}, {"$set": {"history": "long"}}, "cannot be read"),
+    ({"quantity": 4}, {"$unset": {"reward": 1}}, "cannot be read"),
+    ({"quantity": 4}, {"$set": {"programme": "grocer"}}, "which the member does not have"),
+    ({"reward.key": "film", "state": "FULFILLED"}, {"$unset": {"code": 1}}, "has no code"),
+    ({"reward.key": "film", "state": "FULFILLED"}, {"$set": {"code": "films-29"}}, "is not marked as given to it"),
+    ({"reward.key": "film", "state": "FULFILLED"}, {"$set": {"pool": "flowers"}}, "is in pool 'films', not in"),
+    ({"reward.key": "film", "state": "RETURNED"}, {"$set": {"state": "FULFILLED"}}, "0 of its 1 pieces are out"),
+    ({"reward.key": "massage", "state": "PLACED"}, {"$set": {"took.0.1": "bread"}}, "counter slot/massage/"),
+]
+MEMBER_EDITS: list[tuple[dict[str, Any], str]] = [
+    ({"$inc": {"balances.held": 1}}, "held: the snapshot says 38, its holds keep 37"),
+    ({"$inc": {"balances.redeemed": 1}}, "redeemed: the snapshot says"),
+    ({"$inc": {"holds.0.points": 1}}, "keeps 8 points, its lots do not sum to them"),
+    ({"$inc": {"holds.0.lots.0.2": 1}}, "keeps 7 points, its lots do not sum to them"),
+    ({"$set": {"holds.0.id": "another"}}, "hold another is not what any counted event made"),
+    ({"$unset": {"holds": 1}}, "held: the snapshot says 37, its holds keep 0"),
+    ({"$unset": {"holds": 1}}, "for hold/"),
+    ({"$unset": {"holds": 1}}, "counter stock/bread: "),
+    ({"$set": {"holds.1.code": "films-29"}}, "is not marked as given to it"),
+    ({"$set": {"holds.2.took": []}}, "counter stock/bread: "),
+    ({"$set": {"ordered": []}}, "limit 'cake' counts 0 orders in '2026-06', 1 are out"),
+    ({"$inc": {"offers.double.uses": 1}}, "counter uses/double: 2 are counted, members say 3"),
+    ({"$unset": {"offers": 1}}, "counter uses/double: 2 are counted, members say 0"),
+    ({"$unset": {"offers.voucher": 1}}, "is given for offer/voucher, which does not have it"),
+    ({"$set": {"offers.voucher.code": "washes-29"}}, "code 'washes-29' of offer 'voucher' is not marked as given"),
+]
+
+
+async def expect_told(
+    market: Market, collection: Collection, filter_: dict[str, Any], change: dict[str, Any], fault: str
+) -> None:
+    """Edit one document, expect that the audit tells that fault, and mend it again."""
+    document = await collection.find_one(filter_)
+    assert document is not None
+    await edit(collection, {"_id": document["_id"]}, change)
+    said = await told(market)
+    await collection.replace_one({"_id": document["_id"]}, document)
+    assert said
+    assert fault in said
+
+
+async def test_an_order_that_was_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
+    await visited(market)
+    for filter_, change, fault in ORDER_EDITS:
+        with subtests.test(str(change)):
+            await expect_told(market, market.services.database.orders, filter_, change, fault)
+    assert await told(market) == ""
+
+
+async def test_a_member_whose_holds_or_offers_were_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
+    member = await visited(market)
+    for change, fault in MEMBER_EDITS:
+        with subtests.test(str(change)):
+            await expect_told(market, market.services.database.members, {"_id": member}, change, fault)
+    assert await told(market) == ""
+
+
+async def test_an_order_that_was_removed_is_found(market: Market, subtests: pytest.Subtests) -> None:
+    await visited(market)
+    orders = market.services.database.orders
+    for document in await orders.find({}).to_list():
+        with subtests.test(document["reward"]["key"], state=document["state"]):
+            await orders.delete_one({"_id": document["_id"]})
+            said = await told(market)
+            await orders.insert_one(document)
+            assert f"names order {document['_id']}, which the member does not have" in said
+    assert await told(market) == ""
+
+
+async def test_an_order_that_nobody_made_is_found(market: Market) -> None:
+    await visited(market)
+    orders = market.services.database.orders
+    document = await orders.find_one({"reward.key": "massage", "state": "PLACED"})
+    assert document is not None
+    await orders.insert_one({**document, "_id": "another", "number": "AAAA-AAAA-AAAA"})
+    said = await told(market)
+    assert "order AAAA-AAAA-AAAA is not what any counted event made" in said
+    assert "1 are counted, orders and holds say 2" in said
+
+
+async def test_an_event_that_forgot_its_order_or_hold_is_found(market: Market) -> None:
+    await visited(market)
+    events = market.services.database.events
+    placed = {"operation": "place-order"}
+    await expect_told(market, events, placed, {"$unset": {"orders": 1}}, "is not what any counted event made")
+    await expect_told(market, events, placed, {"$set": {"orders": 5}}, "cannot be read")
+    first_hold = {"operation": "hold", "hold.points": 7}
+    await expect_told(market, events, first_hold, {"$unset": {"hold": 1}}, "is not what any counted event made")
+    assert await told(market) == ""
+
+
+COUNTER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"kind": "stock"}, {"$inc": {"taken": 1}}, "counter stock/bread: 9 are counted, orders and holds say 8"),
+    ({"kind": "stock"}, {"$set": {"taken": -1}}, "counter stock/bread: -1 are counted"),
+    ({"kind": "stock"}, {"$set": {"taken": 41}}, "41 are counted, and there never were more than 40"),
+    ({"kind": "stock"}, {"$set": {"taken": "many"}}, "cannot be read"),
+    ({"kind": "stock"}, {"$set": {"key": "film"}}, "counts stock/film"),
+    ({"kind": "stock"}, {"$set": {"programme": "grocer"}}, "counter stock/bread: 0 are counted"),
+    ({"kind": "slot", "taken": 1}, {"$inc": {"taken": 1}}, "2 are counted, orders and holds say 1"),
+    ({"kind": "slot", "taken": 1}, {"$set": {"taken": 3}}, "3 are counted, and there never were more than 2"),
+    ({"kind": "slot", "taken": 0}, {"$inc": {"taken": 1}}, "1 are counted, orders and holds say 0"),
+    ({"kind": "uses", "key": "double"}, {"$inc": {"taken": 1}}, "counter uses/double: 3 are counted, members say 2"),
+    ({"kind": "uses", "key": "double"}, {"$set": {"taken": 41}}, "there never were more than 40"),
+    ({"kind": "uses", "key": "tenth-off"}, {"$inc": {"taken": -1}}, "uses/tenth-off: 0 are counted, members say 1"),
+    ({"kind": "budget", "key": "double"}, {"$inc": {"taken": 1}}, "budget/double: 581 are counted, purchases say 580"),
+    ({"kind": "budget", "key": "five-off"}, {"$inc": {"taken": -1}}, "1999 are counted, purchases say 2000"),
+]
+
+
+async def test_a_counter_that_was_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
+    await visited(market)
+    counters = market.services.database.counters
+    for filter_, change, fault in COUNTER_EDITS:
+        with subtests.test(str(filter_), change=str(change)):
+            await expect_told(market, counters, {**filter_, "programme": "market"}, change, fault)
+    for document in await counters.find({"taken": {"$gt": 0}}).to_list():
+        with subtests.test("removed", counter=document["_id"]):
+            await counters.delete_one({"_id": document["_id"]})
+            said = await told(market)
+            await counters.insert_one(document)
+            assert ": 0 are counted, " in said
+    assert await told(market) == ""
+
+
+CODE_EDITS: list[tuple[str, dict[str, Any], str]] = [
+    ("given", {"$set": {"state": "void"}}, " is void, not given"),
+    ("given", {"$set": {"state": "held"}}, " is held, not given"),
+    ("given", {"$set": {"state": "free"}}, " is free, not given"),
+    ("given", {"$set": {"state": "free"}}, "it is free, and belongs to "),
+    ("given", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not marked as given to it"),
+    ("given", {"$unset": {"member": 1}}, "is not marked as given to it"),
+    ("given", {"$unset": {"holder": 1}}, "it is given, and belongs to nobody"),
+    ("given", {"$set": {"holder": "order/another"}}, "is given for order/another, which does not have it"),
+    ("given", {"$set": {"member": "nobody"}}, "there are orders or codes of a member that is not there"),
+    ("given", {"$set": {"pool": "shows"}}, "is in pool 'shows', not in"),
+    ("held", {"$set": {"state": "given"}}, " is given, not held"),
+    ("held", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not marked as given to it"),
+    ("void", {"$set": {"state": "given"}}, " is given, not void"),
+    ("void", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not marked as given to it"),
+    ("free", {"$set": {"state": "given"}}, "it is given, and belongs to nobody"),
+    ("free", {"$set": {"state": "void"}}, "it is void, and belongs to nobody"),
+    ("free", {"$set": {"member": "nobody"}}, "it is free, and belongs to nobody"),
+]
+
+
+async def test_a_code_that_was_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
+    await visited(market)
+    codes = market.services.database.codes
+    assert await codes.count_documents({"state": {"$ne": "free"}, "pool": "films"}) == 4
+    for state, change, fault in CODE_EDITS:
+        with subtests.test(state, change=str(change)):
+            await expect_told(market, codes, {"state": state, "pool": {"$ne": "washes"}}, change, fault)
+    assert await told(market) == ""
+
+
+async def test_a_code_in_two_places_is_found(market: Market) -> None:
+    one, two = await market.member(), await market.member()
+    for member in (one, two):
+        await market.buy(member, "50.00")
+    given, other = await market.order(one, "film"), await market.order(two, "film")
+    orders = market.services.database.orders
+    await expect_told(
+        market,
+        orders,
+        {"_id": other.id},
+        {"$set": {"code": given.code}},
+        f"code {given.code!r} of order {other.number}",
+    )
+    code = await market.services.database.codes.find_one({"_id": code_id("market", "films", given.code or "")})
+    assert code is not None
+    await market.services.database.codes.insert_one({**code, "_id": "another", "pool": "flowers"})
+    assert f"code {given.code!r} of order/{given.id} is in pools" in await told(market)
+
+
+async def test_several_broken_supplies_are_counted_beside_broken_members(market: Market) -> None:
+    member = await visited(market)
+    await market.services.database.counters.delete_many({"kind": "stock"})
+    await market.services.database.codes.update_many({"state": "free"}, {"$set": {"state": "given"}})
+    await edit(market.services.database.members, {"_id": member}, {"$inc": {"balances.redeemed": 1}})
+    findings = await audit(market.services.database)
+    free = 90 - await market.services.database.codes.count_documents({"holder": {"$exists": True}})
+    assert (findings.broken_count, findings.broken_supply_count) == (1, 1 + free)
+    assert findings.broken_supplies[0].name == "counter stock/bread"
+    assert len(findings.broken_supplies) == 1 + free
+
+
+async def test_what_was_allowed_once_may_be_more_than_is_allowed_now(market: Market) -> None:
+    member = await market.member()
+    await market.buy(member, "500.00")
+    await market.order(member, "bread", 20)
+    for _ in range(2):
+        await market.order(member, "massage", appointment=market.appointment(11))
+    await market.apply(MARKET.replace("stock: 40", "stock: 5").replace("capacity: 2", "capacity: 1"))
+    assert refused(await market.place(member, "bread")).code is RefusalCode.OUT_OF_STOCK
+    assert await told(market) == ""
+    without = MARKET[: MARKET.index("rewards:")] + "rewards: []\n"
+    await market.apply(without.replace("    reward: bread\n", "").replace("kind: GIFT", "kind: SERVICE"))
+    assert await told(market) == ""
+    await edit(market.services.database.counters, {"kind": "stock"}, {"$inc": {"taken": 20}})
+    assert "41 are counted, and there never were more than 40" in await told(market)
+
+
+async def test_a_budget_that_came_later_or_an_offer_that_was_away_is_not_held_against_it(market: Market) -> None:
+    await market.apply(MARKET.replace("    budget: 5000\n", ""))
+    member, bought = await market.member(), market.key()
+    await market.redeem(member, "double", bought)
+    await market.buy(member, "50.00", key=bought)
+    await market.apply(MARKET)
+    assert await told(market) == ""
+    start, end = MARKET.index("  - key: five-off"), MARKET.index("  - key: tenth-off")
+    other = market.key()
+    await market.redeem(member, "five-off", other)
+    await market.apply(MARKET[:start] + MARKET[end:])
+    await market.buy(member, "50.00", key=other)
+    assert await told(market) == ""
+
+
+TENTH = "    percent: 10\n"
+MOST = '    percent: 10\n    maximum: "4.00"\n    budget: "10.00"\n'
+
+
+async def test_what_a_share_reserves_of_its_budget_and_what_it_cost_pass(market: Market) -> None:
+    await market.apply(MARKET.replace(TENTH, MOST))
+    member = await market.member()
+    counter = {"programme": "market", "kind": "budget", "key": "tenth-off"}
+    keys = [market.key() for _ in range(2)]
+    for key in keys:
+        committed(await market.redeem(member, "tenth-off", key))
+    assert await market.services.database.counters.distinct("taken", counter) == [800]
+    assert await told(market) == ""
+    await market.buy(member, "12.34", key=keys[0])
+    assert await market.services.database.counters.distinct("taken", counter) == [523]
+    assert await told(market) == ""
+    committed(await market.redeem(member, "tenth-off"))
+    assert await market.services.database.counters.distinct("taken", counter) == [923]
+    assert await told(market) == ""
+    findings = await audit(market.services.database)
+    assert findings.overruns == {}
+    await edit(market.services.database.counters, counter, {"$set": {"taken": 522}})
+    assert "budget/tenth-off: 522 are counted, purchases say 523 or more" in await told(market)
+
+
+async def test_a_budget_that_was_outrun_is_told_and_no_fault(market: Market) -> None:
+    await market.apply(MARKET.replace(TENTH, '    percent: 10\n    budget: "10.00"\n'))
+    member, keys = await market.member(), [market.key() for _ in range(2)]
+    for key in keys:
+        committed(await market.redeem(member, "tenth-off", key))
+    for key in keys:
+        await market.buy(member, "80.00", key=key)
+    late = refused(await market.redeem(member, "tenth-off", market.key()))
+    assert late.code is RefusalCode.LIMIT_REACHED
+    findings = await audit(market.services.database)
+    assert (findings.all_holds, findings.overruns) == (True, {"market/tenth-off": 600})
+
+
+async def test_it_passes_while_orders_holds_and_offers_are_running(market: Market) -> None:
+    done: list[str] = []
+
+    async def shop(member: str) -> None:
+        turn = 0
+        while len(done) < 240:
+            turn += 1
+            done.append(key := market.key())
+            if turn % 3 == 0:
+                await market.redeem(member, "double", key)
+            await market.buy(member, "60.00", key=key)
+            placed = await market.place(member, ("bread", "film", "bouquet")[turn % 3])
+            if turn % 4 and not isinstance(placed, Exception) and getattr(placed, "orders", ()):
+                await market.cancel(committed(placed).orders[0])
+            if turn % 5 == 0:
+                await market.release(member, await market.hold(member, "bread"))
+            if turn % 7 == 0:
+                await market.refund(member, key)
+            await market.place(member, "massage", appointment=market.appointment(10 + turn % 7))
+
+    members = [await market.member() for _ in range(6)]
+    running = asyncio.gather(*(shop(member) for member in members))
+    audits: list[Findings] = []
+    while not running.done():
+        audits.append(await audit(market.services.database))
+    await running
+    assert len(audits) > 3
+    said = [findings.broken or findings.broken_supplies for findings in audits]
+    assert said == [[]] * len(audits)
+    assert await told(market) == ""

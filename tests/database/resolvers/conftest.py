@@ -1,0 +1,69 @@
+"""A shop with a catalogue of its own, served by two processes."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import time
+from decimal import Decimal
+
+import pytest
+from support.catalogue import instant, offer, reward, segment
+from support.corner import Corner
+from support.shop import Clock, Shop
+
+from loyalty.kernel.period import CapPeriod
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.offer import Audience, CodeKind, OfferCode, OfferKind
+from loyalty.model.reward import Appointments, Limit, RewardKind
+from models.commits.committer import Committer
+from models.loading.code_pool import load_codes
+from models.mongo.database import Database, connect
+from models.mongod.server import EmbeddedServer
+from models.programmes.programme_store import Programmes
+from models.reads.reader import Reader
+from resolvers.context import Services
+
+TALKS = Appointments(frozenset(), (time(10), time(18)), 30, 1, 30)
+REWARDS = (
+    reward("mug", 100, stock=5),
+    reward("bowl", 60),
+    reward("film", 100, RewardKind.DIGITAL_CODE, pool="films"),
+    reward("boxed-film", 100, pool="films", stock=3),
+    reward("talk", 100, RewardKind.SERVICE, appointments=TALKS),
+    reward("meal", 30, RewardKind.DONATION),
+    reward("once", 10, limit=Limit(1, CapPeriod.EVER)),
+    reward("gold-only", 10, audience=Audience(frozenset({"gold"}))),
+)
+OFFERS = (
+    offer("ten", percent=Decimal(10)),
+    offer("five", OfferKind.AMOUNT_OFF, amount=Decimal(5), code=OfferCode(CodeKind.SHARED, "FIVE"), uses_in_all=3),
+    offer("own", percent=Decimal(15), code=OfferCode(CodeKind.MEMBER, "OWN"), uses_per_member=3),
+    offer("pooled", percent=Decimal(20), needs_activation=True, code=OfferCode(CodeKind.POOL, "coupons")),
+    offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), returnable=True, budget=1000),
+    offer("bonus", OfferKind.BONUS_POINTS, points=20, budget=50, uses_per_member=None),
+    offer("gift", OfferKind.GIFT, reward="mug"),
+    offer("never", audience=Audience(segments=frozenset({"nobody"}))),
+)
+
+
+@pytest.fixture
+async def corner(shop: Shop, database: Database) -> Corner:
+    """The shop on the corner: the grocer with a catalogue of few things."""
+    grocer = shop.services.programmes.get("grocer")
+    catalogue = Catalogue(OFFERS, REWARDS, (), [instant("big", "bowl", "500.00")])
+    nobody = {"nobody": segment("nobody", "false")}
+    programme = replace(grocer, catalogue=catalogue, segments=nobody)
+    for pool, codes in {"films": 5, "coupons": 2}.items():
+        await load_codes(database, "grocer", pool, [f"{pool}-{n}" for n in range(codes)])
+    return Corner(replace(shop.services, programmes=Programmes(database, [programme])), shop.clock)
+
+
+@pytest.fixture
+async def other_corner(
+    corner: Corner, clock: Clock, mongod: EmbeddedServer, database: Database
+) -> AsyncIterator[Corner]:
+    """The same shop through another process: nothing shared but the database. Its keys are its own."""
+    other = connect(mongod.url, name=database.db.name)
+    async with Committer(other) as committer:
+        services: Services = replace(corner.services, database=other, committer=committer, reader=Reader(other))
+        yield Corner(services, clock, keys=(f"other-{n}" for n in range(10_000)))
+    await other.close()

@@ -1,0 +1,219 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from support.shop import Shop
+
+from models.mongo.snapshot import Snapshot
+from resolvers.actor import Actor, Role
+from resolvers.context import Context
+from resolvers.fault import BadInput, Forbidden, Unauthenticated
+from resolvers.member import MemberKey, look_up, may_see, me, subject_of_watch
+from resolvers.personal_data import masked_email, masked_name, masked_phone, normal_email, normal_phone
+
+EVERY_KIND = ("id", "number", "card", "email", "phone")
+SHARED_SCREEN = ("id", "number", "card")
+
+
+async def keys_of(shop: Shop, name: str) -> dict[str, MemberKey]:
+    """Enrol somebody with every identity; return each way to say who that is."""
+    told = {"card": f"card-{name}", "email": f"{name}@example.org", "phone": f"+3361234567{len(name) % 10}"}
+    member = (await shop.enrol(**told)).snapshot.member
+    values = {"id": member.id, "number": member.number, **told}
+    return {kind: MemberKey(kind, value) for kind, value in values.items()}
+
+
+def id_of(snapshot: Snapshot | None) -> str | None:
+    return snapshot.member.id if snapshot else None
+
+
+# Who may look up whom
+
+
+@pytest.mark.parametrize(
+    ("role", "kinds"),
+    [
+        (Role.AGENT, EVERY_KIND),
+        (Role.MANAGER, EVERY_KIND),
+        (Role.SERVICE, EVERY_KIND),
+        (Role.KIOSK, SHARED_SCREEN),
+        (Role.TILL, SHARED_SCREEN),
+    ],
+)
+async def test_each_role_finds_a_member_by_its_kinds_of_key(shop: Shop, role: Role, kinds: tuple[str, ...]) -> None:
+    keys = await keys_of(shop, "sam")
+    for kind in EVERY_KIND:
+        unknown = MemberKey(kind, "no@example.org" if kind == "email" else "0000000")
+        if kind in kinds:
+            assert id_of(await look_up(shop.context(role), keys[kind])) == keys["id"].value
+            assert await look_up(shop.context(role), unknown) is None
+        else:
+            # The refusal must not tell whether there is such a member.
+            for key in (keys[kind], unknown):
+                with pytest.raises(Forbidden, match="lookup_by_forbidden") as caught:
+                    await look_up(shop.context(role), key)
+                assert caught.value.params == {"role": role, "kind": kind}
+
+
+async def test_a_member_finds_itself_by_every_key_and_nobody_else_by_any(shop: Shop) -> None:
+    own, other = await keys_of(shop, "sam"), await keys_of(shop, "alex")
+    context = shop.context(Role.MEMBER, member=own["id"].value)
+    for kind in EVERY_KIND:
+        assert id_of(await look_up(context, own[kind])) == own["id"].value
+        for key in (other[kind], MemberKey(kind, "0000000")):
+            with pytest.raises(Forbidden, match="other_member"):
+                await look_up(context, key)
+
+
+async def test_nobody_sees_a_member_of_another_programme(shop: Shop) -> None:
+    keys = await keys_of(shop, "sam")
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    for kind in EVERY_KIND:
+        assert await look_up(cafe.context(Role.MANAGER), keys[kind]) is None
+    assert await me(cafe.context(Role.MEMBER, member=keys["id"].value)) is None
+
+
+async def test_two_programmes_may_know_the_same_card(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+    ours, theirs = await shop.member(card="card-1"), await cafe.member(card="card-1")
+    key = MemberKey("card", "card-1")
+    assert id_of(await look_up(shop.context(Role.TILL), key)) == ours
+    assert id_of(await look_up(cafe.context(Role.TILL), key)) == theirs
+
+
+async def test_a_stranger_and_an_unknown_programme_are_refused(shop: Shop) -> None:
+    stranger = Context(shop.services, None)
+    with pytest.raises(Unauthenticated, match="token_missing"):
+        await look_up(stranger, MemberKey("id", "any"))
+    with pytest.raises(Unauthenticated, match="token_missing"):
+        await me(stranger)
+    lost = replace(shop, programme="nowhere").context(Role.AGENT)
+    assert await look_up(lost, MemberKey("id", await shop.member())) is None
+    with pytest.raises(BadInput, match="programme_unknown"):
+        lost.programme()
+
+
+async def test_me_is_the_member_of_the_token_and_nobody_for_other_actors(shop: Shop) -> None:
+    member = await shop.member()
+    assert id_of(await me(shop.context(Role.MEMBER, member=member))) == member
+    for role in (Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE):
+        assert await me(shop.context(role)) is None
+    assert await me(shop.context(Role.MEMBER, member="removed")) is None
+
+
+def test_a_member_may_see_itself_only() -> None:
+    def actor(role: Role, member: str | None = None) -> Actor:
+        return Actor(role, "grocer", "subject", datetime.max.replace(tzinfo=UTC), member)
+
+    assert may_see(actor(Role.MEMBER, "m1"), "m1")
+    assert not may_see(actor(Role.MEMBER, "m1"), "m2")
+    assert not may_see(actor(Role.MEMBER), "m2")
+    assert may_see(actor(Role.AGENT), "m2")
+
+
+# Whom a subscription is for
+
+
+async def test_a_subscription_without_a_key_is_for_the_member_itself(shop: Shop) -> None:
+    keys = await keys_of(shop, "sam")
+    member = keys["id"].value
+    assert await subject_of_watch(shop.context(Role.MEMBER, member=member), None) == member
+    with pytest.raises(BadInput, match="by_missing"):
+        await subject_of_watch(shop.context(Role.KIOSK), None)
+
+
+async def test_a_subscription_follows_the_rules_of_looking_up(shop: Shop) -> None:
+    own, other = await keys_of(shop, "sam"), await keys_of(shop, "alex")
+    assert await subject_of_watch(shop.context(Role.KIOSK), own["card"]) == own["id"].value
+    with pytest.raises(Forbidden, match="lookup_by_forbidden"):
+        await subject_of_watch(shop.context(Role.KIOSK), own["email"])
+    with pytest.raises(Forbidden, match="other_member"):
+        await subject_of_watch(shop.context(Role.MEMBER, member=own["id"].value), other["id"])
+    with pytest.raises(BadInput, match="no_such_member"):
+        await subject_of_watch(shop.context(Role.KIOSK), MemberKey("card", "no-card"))
+
+
+# How keys may be written
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        MemberKey("email", "Sam.Lee@Example.ORG"),
+        MemberKey("email", "  sam.lee@example.org\n"),
+        MemberKey("phone", "+33 6 12 34 56 78"),
+        MemberKey("phone", "0033 (6) 12-34-56-78"),
+        MemberKey("phone", "+33.6.12.34.56.78"),
+        MemberKey("phone", "+٣٣ ٦١٢ ٣٤٥ ٦٧٨"),
+        MemberKey("card", "  card-1 "),
+    ],
+    ids=lambda key: key.value,
+)
+async def test_a_key_finds_its_member_however_it_is_written(shop: Shop, key: MemberKey) -> None:
+    member = await shop.member(email="sam.lee@example.org", phone="+33612345678", card="card-1")
+    assert id_of(await look_up(shop.context(Role.AGENT), key)) == member
+
+
+async def test_a_number_finds_its_member_and_a_mistyped_one_nobody(shop: Shop) -> None:
+    number = (await shop.enrol()).snapshot.member.number
+    context = shop.context(Role.TILL)
+    assert await look_up(context, MemberKey("number", f" {number} ")) is not None
+    swapped = number[:-1] + str((int(number[-1]) + 1) % 10)
+    for wrong in (swapped, number[:-1], f"{number}0", "", "one"):
+        assert await look_up(context, MemberKey("number", wrong)) is None
+
+
+async def test_keys_of_one_kind_are_not_those_of_another(shop: Shop) -> None:
+    member = (await shop.enrol(card="sam@example.org")).snapshot.member
+    context = shop.context(Role.AGENT)
+    assert await look_up(context, MemberKey("email", "sam@example.org")) is None
+    assert await look_up(context, MemberKey("card", member.number)) is None
+    assert await look_up(context, MemberKey("id", member.number)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        (" Sam@Example.org ", "sam@example.org"),
+        ("a@b.co", "a@b.co"),
+        ("sam@example", None),
+        ("sam@@example.org", None),
+        ("sam example.org", None),
+        ("@example.org", None),
+        ("sam@.org", None),
+        (f"{'s' * 65}@example.org", None),
+        (f"s@{'e' * 250}.org", None),
+    ],
+)
+def test_email(text: str, normal: str | None) -> None:
+    assert normal_email(text) == normal
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("06 12 34 56 78", "0612345678"),
+        ("+1 (212) 555-0100", "+12125550100"),
+        ("001 212 555 0100", "+12125550100"),
+        ("٠٦١٢٣٤٥٦٧٨", "0612345678"),
+        ("12345", None),
+        ("1234567890123456", None),
+        ("+33 six", None),
+        ("", None),
+    ],
+)
+def test_phone(text: str, normal: str | None) -> None:
+    assert normal_phone(text) == normal
+
+
+@pytest.mark.parametrize(
+    ("mask", "text", "shown"),
+    [
+        (masked_name, "Sam", "S•••"),
+        (masked_email, "sam@example.org", "s•••@•••.org"),
+        (masked_phone, "+33612345678", "•••78"),
+    ],
+)
+def test_a_shared_screen_shows_little(mask: Any, text: str, shown: str) -> None:
+    assert (mask(text), mask(None)) == (shown, None)

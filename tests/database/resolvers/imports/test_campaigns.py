@@ -1,0 +1,76 @@
+"""The real data's campaigns, replayed through the real writer."""
+
+from collections import Counter
+from datetime import timedelta
+
+from support.shop import Shop
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.offer import OfferState
+from models.loading.complete_journey import CompleteJourney
+from resolvers.audit import audit
+from resolvers.context import Context
+from resolvers.enrol import Newcomer, enrol
+from resolvers.import_campaigns import import_campaigns, offer_key
+from resolvers.import_journey import card_of, importer, shift_of
+from resolvers.offer import ranked
+from resolvers.outlook import Outlook
+
+
+async def enrolled(context: Context, households: list[int]) -> dict[int, str]:
+    """Enrol households; return their members."""
+    members: dict[int, str] = {}
+    for household in households:
+        card = card_of(household)
+        outcome = await enrol(context, Newcomer(key=card, channel=Channel.STORE, card=card))
+        members[household] = outcome.snapshot.member.id  # type: ignore[union-attr]
+    return members
+
+
+async def test_all_redemptions_are_replayed_campaign_by_campaign(shop: Shop) -> None:
+    uses = CompleteJourney().coupon_uses()
+    context = importer(shop.services)
+    members = await enrolled(context, sorted({use.household for use in uses}))
+    shift = await shift_of(shop.services.database, shop.clock())
+    tally = await import_campaigns(context, members, shift=shift)
+    assert dict(tally.redeemed) == Counter(use.campaign for use in uses)
+    assert (tally.refused, tally.replayed, tally.offers, len(uses)) == ({}, 0, 1197, 2102)
+
+    again = await import_campaigns(context, members, shift=shift)
+    assert (again.redeemed, again.refused, again.replayed) == (tally.redeemed, {}, 2102)
+    counted = Counter(
+        {
+            document["key"]: document["taken"]
+            async for document in shop.services.database.counters.find({"kind": "uses"})
+        }
+    )
+    assert counted == Counter(offer_key(use.campaign, use.upc) for use in uses)
+    findings = await audit(shop.services.database)
+    assert (findings.broken, findings.members) == ([], len(members))
+
+    # What a household has used is shown as used; what its campaigns still hold, as available.
+    twice = next(
+        key for key, count in Counter((use.household, use.campaign, use.upc) for use in uses).items() if count == 2
+    )
+    snapshot = await shop.services.reader.member("grocer", members[twice[0]])
+    assert snapshot is not None
+    page, _ = await ranked(
+        context, Outlook(context, snapshot), channel=None, states={OfferState.REDEEMED}, first=100, after=None
+    )
+    assert offer_key(twice[1], twice[2]) in {found.offer.key for found in page}
+
+
+async def test_coupons_are_on_while_their_campaign_is(shop: Shop) -> None:
+    context = importer(shop.services)
+    members = await enrolled(context, [1])
+    journey = CompleteJourney()
+    campaigns = [one for one in journey.campaigns() if 1 in one.households]
+    await import_campaigns(context, members, shift=timedelta(0), until=journey.coupon_uses()[0].day)
+    programme = shop.services.programmes.get("grocer")
+    for campaign in campaigns:
+        key = next(key for key in programme.catalogue.offers if key.startswith(f"c{campaign.number}-"))
+        offer = programme.catalogue.offers[key]
+        assert offer.starts_at.astimezone(programme.zone).date() == campaign.first_day
+        assert offer.ends_at is not None
+        assert (offer.ends_at - timedelta(seconds=1)).astimezone(programme.zone).date() == campaign.last_day
+        assert offer.audience.lists == {f"campaign-{campaign.number}"}

@@ -1,0 +1,148 @@
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from support.documents import counts, documents
+from support.journey import Basket, baskets_of_the_first_two_households
+from support.shop import Shop
+
+from loyalty.kernel.channel import Channel
+from loyalty.model.ledger import Account
+from models.commits.committer import Committer
+from models.mongo.database import Database
+from models.mongod.server import EmbeddedServer
+from resolvers.audit import audit
+from resolvers.enrol import Newcomer, enrol
+from resolvers.import_journey import HouseholdRefused, Tally, import_journey, imported_households, shift_of
+
+
+@pytest.fixture(scope="module")
+def baskets() -> dict[int, Basket]:
+    return baskets_of_the_first_two_households()
+
+
+async def state(database: Database) -> list[Any]:
+    """Return what members have come to, without the names that chance gave them."""
+    rows = await database.members.find().sort("profile.last_name").to_list()
+    names = ("version", "balances", "lots", "qualifying", "standing", "counted", "profile", "enrolled_at", "entries")
+    return [[row[name] for name in names] for row in rows]
+
+
+async def points_by_basket(database: Database) -> dict[int, int]:
+    """Return what the ledger says that each basket earned."""
+    versions = {
+        (event["member"], event["version"]): int(event["key"])
+        async for event in database.events.find({"operation": "event"})
+    }
+    return {
+        versions[record["member"], record["version"]]: sum(
+            entry["points"] for entry in record["entries"] if entry["kind"] == "EARN"
+        )
+        async for record in database.entries.find({"cause.operation": "event"})
+    }
+
+
+async def test_two_households_come_to_what_the_published_rule_gives(shop: Shop, baskets: dict[int, Basket]) -> None:
+    progress: list[tuple[int, int]] = []
+    tally = await import_journey(
+        shop.services, households=2, on_progress=lambda done, total: progress.append((done, total))
+    )
+    issued = sum(basket.points for basket in baskets.values())
+    assert (tally, len(baskets)) == (Tally(counted=71, points=issued), 71)
+    assert progress == [(71, 71)]
+    assert await counts(shop.services.database) == (2, 73, 73)
+    assert await points_by_basket(shop.services.database) == {
+        number: basket.points for number, basket in baskets.items()
+    }
+    for household in (1, 2):
+        row = await shop.services.database.members.find_one({"profile.last_name": str(household)})
+        assert row is not None
+        points = sum(basket.points for basket in baskets.values() if basket.household == household)
+        assert -row["balances"]["issued"] == points
+        assert row["balances"]["available"] + row["balances"].get("expired", 0) == points
+    findings = await audit(shop.services.database)
+    assert (findings.broken, findings.balances[Account.ISSUED]) == ([], -issued)
+    assert await imported_households(shop.services.database) == 2
+
+
+async def test_the_data_is_moved_to_the_present_by_whole_weeks(shop: Shop) -> None:
+    await import_journey(shop.services, households=1)
+    newest = await shop.services.database.events.find_one({"operation": "event"}, sort=[("occurred_at", -1)])
+    assert newest is not None
+    last_in_file = datetime(2017, 12, 31, tzinfo=UTC)
+    shift = await shift_of(shop.services.database, shop.clock())
+    assert shift % timedelta(weeks=1) == timedelta(0)
+    assert timedelta(0) <= shop.clock() - (datetime(2017, 12, 31, 23, 59, tzinfo=UTC) + shift) < timedelta(weeks=1)
+    assert newest["occurred_at"] - shift >= last_in_file - timedelta(days=31)
+    shop.clock.advance(days=30)
+    assert await shift_of(shop.services.database, shop.clock()) == shift
+
+
+async def test_a_second_run_replays_all_and_changes_nothing(shop: Shop) -> None:
+    await import_journey(shop.services, households=2)
+    before = await documents(shop.services.database)
+    shop.clock.advance(days=20)
+    assert await import_journey(shop.services, households=2) == Tally(replayed=71)
+    assert await documents(shop.services.database) == before
+
+
+async def test_a_run_that_was_interrupted_is_finished_by_the_next(shop: Shop, baskets: dict[int, Basket]) -> None:
+    database = shop.services.database
+    await import_journey(shop.services, households=2)
+    expected = await state(database)
+    for name in ("members", "entries", "events", "identities", "marks"):
+        await database.db[name].delete_many({})
+
+    def interrupt(done: int, _total: int) -> None:
+        if done >= 20:
+            running.cancel()
+
+    running = asyncio.create_task(import_journey(shop.services, households=2, in_flight_max=8, on_progress=interrupt))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await shop.services.committer.drain()
+    _, _, events = await counts(database)
+    assert 22 <= events < 73
+    assert await imported_households(database) == 0
+
+    tally = await import_journey(shop.services, households=2)
+    assert (tally.replayed, tally.counted, tally.refused) == (events - 2, 73 - events, 0)
+    assert await state(database) == expected
+    assert sum((await points_by_basket(database)).values()) == sum(basket.points for basket in baskets.values())
+    assert (await audit(database)).broken == []
+
+
+async def test_a_part_of_the_year_is_finished_by_the_whole(shop: Shop) -> None:
+    part = await import_journey(shop.services, households=2, until=date(2017, 6, 30))
+    assert (0 < part.counted < 71, await imported_households(shop.services.database)) == (True, 0)
+    rest = await import_journey(shop.services, households=2)
+    assert (rest.replayed, rest.counted) == (part.counted, 71 - part.counted)
+
+
+async def test_a_database_whose_cards_are_others_is_not_imported_into(shop: Shop) -> None:
+    await enrol(shop.context(), Newcomer("form", Channel.STORE, card="household-1"))
+    with pytest.raises(HouseholdRefused, match="household 1 cannot be enrolled: card_taken"):
+        await import_journey(shop.services, households=1)
+    assert await shop.services.database.events.count_documents({"operation": "event"}) == 0
+
+
+async def test_an_import_goes_on_after_mongodb_has_stalled(shop: Shop, mongod: EmbeddedServer) -> None:
+    stalled: list[int] = []
+
+    def stall(done: int, _total: int) -> None:
+        if not stalled:
+            stalled.append(done)
+            os.kill(mongod.pid, signal.SIGSTOP)
+            asyncio.get_running_loop().call_later(1.5, os.kill, mongod.pid, signal.SIGCONT)
+
+    async with Committer(shop.services.database, transaction_seconds_max=0.5) as impatient:
+        services = replace(shop.services, committer=impatient)
+        tally = await import_journey(services, households=2, in_flight_max=10, on_progress=stall)
+    assert stalled == [5]
+    assert (tally.counted + tally.replayed, tally.refused) == (71, 0)
+    assert await counts(shop.services.database) == (2, 73, 73)
+    assert (await audit(shop.services.database)).broken == []

@@ -1,0 +1,156 @@
+import asyncio
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from support.documents import counts, documents
+from support.shop import Shop, committed, refused
+
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.membership_number import is_number, number_from
+from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.ledger import Account, Cause
+from loyalty.model.member import Profile
+from models.commits.request import Committed
+from resolvers.actor import Role
+from resolvers.enrol import NUMBER_DRAWS, Newcomer, enrol
+from resolvers.fault import Unavailable
+
+SAM = Newcomer(
+    key="form-1",
+    channel=Channel.WEB,
+    first_name=" Sam ",
+    last_name="Lee",
+    email=" Sam.Lee@Example.ORG",
+    phone="0033 6 12 34 56 78",
+    birth_date=date(1990, 2, 28),
+    locale="fr-CA",
+    card=" card-1 ",
+)
+
+
+async def test_a_newcomer_becomes_a_member_in_normal_form(shop: Shop) -> None:
+    outcome = committed(await enrol(shop.context(), SAM))
+    member = outcome.snapshot.member
+    assert member.profile == Profile("fr-CA", "Sam", "Lee", "sam.lee@example.org", "+33612345678", date(1990, 2, 28))
+    assert (member.programme, member.version, member.available, member.cards) == ("grocer", 1, 0, ("card-1",))
+    assert (member.enrolled_at, member.standing.tier, member.standing.since) == (shop.clock(), "green", shop.clock())
+    assert is_number(member.number)
+    assert outcome.record.cause == Cause("enrol", "till", "till", "form-1")
+    assert (outcome.record.version, outcome.record.entries) == (1, ())
+    for kind, value in {
+        "number": member.number,
+        "card": "card-1",
+        "email": "sam.lee@example.org",
+        "phone": "+33612345678",
+    }.items():
+        assert await shop.services.reader.member_by("grocer", kind, value) == member.id
+
+
+async def test_what_is_left_out_or_blank_is_not_kept(shop: Shop) -> None:
+    blank = Newcomer("form", Channel.STORE, first_name=" ", email="", phone="  ", locale="", card="")
+    member = committed(await enrol(shop.context(), blank)).snapshot.member
+    assert (member.profile, member.cards) == (Profile("en"), ())
+    stored = await shop.services.database.members.find_one({"_id": member.id})
+    assert stored is not None
+    assert stored["profile"] == {"locale": "en"}
+    assert await shop.services.database.identities.count_documents({}) == 1
+
+
+async def test_a_welcome_is_in_the_first_version(shop: Shop) -> None:
+    cafe = Shop(shop.services, shop.clock, programme="coffee")
+    outcome = await cafe.enrol()
+    assert (outcome.record.version, [entry.points for entry in outcome.record.entries]) == (1, [10])
+    assert outcome.snapshot.member.balances == {Account.ISSUED: -10, Account.AVAILABLE: 10}
+    assert outcome.snapshot.member.profile.locale == "fr"
+
+
+async def test_the_same_key_gives_the_same_member(shop: Shop) -> None:
+    first = committed(await enrol(shop.context(), SAM))
+    await shop.buy(first.snapshot.member.id, "5.00")
+    before = await documents(shop.services.database)
+    shop.clock.advance(days=1)
+    again = committed(await enrol(shop.context(), replace(SAM, email="sam.lee@example.org ", first_name="Sam")))
+    assert (again.replayed, again.record) == (True, first.record)
+    assert (again.snapshot.member.id, again.snapshot.version) == (first.snapshot.member.id, 2)
+    assert await documents(shop.services.database) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"first_name": "Alex"}, {"email": None}, {"card": "card-2"}, {"channel": Channel.APP}, {"store": "367"}],
+    ids=lambda change: next(iter(change)),
+)
+async def test_the_same_key_with_other_content_is_refused(shop: Shop, change: dict[str, Any]) -> None:
+    await enrol(shop.context(), SAM)
+    before = await documents(shop.services.database)
+    refusal = refused(await enrol(shop.context(), replace(SAM, **change)))
+    assert refusal == Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": "form-1"})
+    assert await documents(shop.services.database) == before
+
+
+async def test_an_identity_that_is_taken_is_refused(shop: Shop) -> None:
+    await enrol(shop.context(), SAM)
+    before = await documents(shop.services.database)
+    for kind, value in {"card": "card-1", "email": "SAM.LEE@example.org", "phone": "+33612345678"}.items():
+        told: dict[str, Any] = {kind: value}
+        refusal = refused(await enrol(shop.context(), Newcomer(shop.key(), Channel.APP, **told)))
+        assert refusal == Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
+    assert await documents(shop.services.database) == before
+
+
+async def test_of_many_at_once_under_one_phone_one_wins(shop: Shop) -> None:
+    newcomers = [Newcomer(shop.key(), Channel.APP, phone="+33 6 12 34 56 78") for _ in range(20)]
+    outcomes = await asyncio.gather(*(enrol(shop.context(), newcomer) for newcomer in newcomers))
+    assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 1
+    assert sum(isinstance(outcome, Refusal) and outcome.reason == "phone_taken" for outcome in outcomes) == 19
+    assert await counts(shop.services.database) == (1, 1, 1)
+
+
+WRONG: list[tuple[dict[str, Any], str, str]] = [
+    ({"key": ""}, "key_missing", "key"),
+    ({"key": "x" * 201}, "text_too_long", "key"),
+    ({"first_name": "x" * 101}, "text_too_long", "firstName"),
+    ({"last_name": "x" * 101}, "text_too_long", "lastName"),
+    ({"card": "x" * 65}, "text_too_long", "card"),
+    ({"email": "sam"}, "email_invalid", "email"),
+    ({"phone": "twelve"}, "phone_invalid", "phone"),
+    ({"locale": "French"}, "locale_invalid", "locale"),
+    ({"birth_date": date(2026, 6, 16)}, "birth_date_future", "birthDate"),
+]
+
+
+async def test_a_newcomer_with_a_wrong_field_is_refused_and_changes_nothing(
+    shop: Shop, subtests: pytest.Subtests
+) -> None:
+    before = await documents(shop.services.database)
+    for change, reason, field in WRONG:
+        with subtests.test(reason, field=field):
+            refusal = refused(await enrol(shop.context(), replace(SAM, **change)))
+            assert (refusal.code, refusal.reason, refusal.path) == (RefusalCode.INVALID, reason, (field,))
+    assert await documents(shop.services.database) == before
+
+
+async def test_a_number_that_is_taken_is_drawn_again(shop: Shop) -> None:
+    taken = (await shop.enrol()).snapshot.member.number
+    draws = [int(taken[:-1]), int(taken[:-1]), 123_456_789]
+    outcome = committed(await enrol(shop.context(), SAM, draw=lambda _below: draws.pop(0)))
+    assert (outcome.snapshot.member.number, draws) == (number_from(123_456_789), [])
+
+
+async def test_when_every_number_drawn_is_taken_it_is_to_be_tried_again(shop: Shop) -> None:
+    taken = int((await shop.enrol()).snapshot.member.number[:-1])
+    before = await documents(shop.services.database)
+    draws = [taken] * NUMBER_DRAWS
+    with pytest.raises(Unavailable, match="commit_unavailable"):
+        await enrol(shop.context(), SAM, draw=lambda _below: draws.pop())
+    assert draws == []
+    assert await documents(shop.services.database) == before
+
+
+async def test_an_import_says_when_it_was(shop: Shop) -> None:
+    earlier = shop.clock() - timedelta(days=300)
+    outcome = committed(await enrol(shop.context(Role.SERVICE), SAM, occurred_at=earlier))
+    member = outcome.snapshot.member
+    assert (member.enrolled_at, member.standing.since, outcome.record.recorded_at) == (earlier, earlier, shop.clock())

@@ -1,0 +1,583 @@
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.text import Text
+from loyalty.kernel.window import Window
+from loyalty.model.offer import EVERYBODY, Audience, CodeKind, OfferCode, OfferKind
+from loyalty.model.programme import Programme
+from loyalty.model.reward import Appointments, InstantReward, Limit, RewardKind
+from models.definitions.author_error import InvalidDefinition
+from models.definitions.catalogue_file import DEFINITION_BYTES_MAX, Kind, define, read_definition
+from models.definitions.programme_file import Difference, InvalidProgramme, differences, read_programme, source_digest
+
+BARE = """\
+programme: corner
+name: The Corner
+currency: EUR
+locale: en
+time_zone: Europe/Paris
+tiers:
+  - {key: base, name: Base, threshold: 0}
+  - {key: gold, name: Gold, threshold: 500, relatives: true}
+"""
+
+WHOLE = f"""\
+{BARE}orders: {{grace_days: 14}}
+segments:
+  - key: often
+    name: Often
+    when: member.events.purchase >= 20
+offers:
+  - key: tea
+    kind: PERCENT_OFF
+    title: {{en: Tea, fr: Thé, KIOSK: {{en: Tea here, fr: Thé ici}}, STORE: Ask for tea}}
+    description: All teas.
+    terms: Not iced.
+    image: /images/tea.jpg
+    first_day: 2025-03-30
+    last_day: 2025-10-26
+    window: {{weekdays: [monday, sunday], hours: 22:00-02:00}}
+    channels: [APP, STORE]
+    stores: [lyon, paris]
+    partners: bakery
+    audience: {{tiers: [gold], segments: [often], lists: [spring]}}
+    activation: true
+    uses: {{per_member: 3, in_all: 1000}}
+    budget: "12.50"
+    returnable: true
+    code: {{pool: tea-codes}}
+    percent: 12.5
+    categories: [TEA]
+    brands: [Private]
+    weight: -5
+  - key: double
+    kind: MULTIPLIER
+    title: Double
+    description: Twice the points.
+    first_day: 2025-01-01
+    uses: {{per_member: unlimited}}
+    budget: 5000
+    code: {{member: two}}
+    factor: 2
+    qualifying: true
+  - key: cup-gift
+    kind: GIFT
+    title: A cup
+    description: For you.
+    first_day: 2025-01-01
+    code: {{shared: Cup2025}}
+    reward: cup
+rewards:
+  - key: cup
+    kind: PHYSICAL
+    title: Cup
+    description: Of clay.
+    category: things
+    points: 300
+    image: https://corner.example/cup.jpg
+    stock: 25
+    audience: {{tiers: gold}}
+    channels: [APP]
+    window: {{first_day: 2025-12-01, last_day: 2025-12-24, weekdays: [wednesday], hours: 08:00-20:00}}
+    limit: {{orders: 1, per: week}}
+    categories: [CUPS]
+    brands: [Clay]
+    weight: 7
+  - key: film
+    kind: DIGITAL_CODE
+    title: Film
+    description: A ticket.
+    category: leisure
+    points: 0
+    pool: cinema
+  - key: barista
+    kind: SERVICE
+    title: Class
+    description: An hour.
+    category: classes
+    points: 900
+    appointments: {{weekdays: [saturday], hours: 10:00-18:00, minutes: 60, capacity: 2, days_ahead: 14}}
+  - key: bike
+    kind: PARTNER
+    title: Bike
+    description: For a day.
+    category: leisure
+    points: 100
+    partner: Velo
+instant_rewards:
+  - key: big
+    name: Big basket
+    reward: cup
+    minimum: "15.00"
+    limit: {{orders: 1, per: day}}
+    window: {{weekdays: [friday]}}
+    audience: {{segments: often}}
+    channels: [STORE]
+    stores: [lyon]
+contents:
+  - key: home
+    title: {{en: Welcome, ar: أهلا}}
+    body: Good to see you.
+    image: /images/home.jpg
+"""
+
+
+def faults(source: str) -> list[str]:
+    with pytest.raises(InvalidProgramme) as told:
+        read_programme(source)
+    return [str(fault) for fault in told.value.faults]
+
+
+def changed(written: str, instead: str) -> str:
+    assert WHOLE.count(written) == 1
+    return WHOLE.replace(written, instead)
+
+
+@pytest.fixture(scope="module")
+def corner() -> Programme:
+    return read_programme(WHOLE, version=1)
+
+
+def test_an_offer_is_read_with_all_that_can_be_written(corner: Programme) -> None:
+    tea = corner.catalogue.offers["tea"]
+    assert (tea.kind, tea.percent, tea.amount, tea.factor, tea.points, tea.reward) == (
+        OfferKind.PERCENT_OFF,
+        Decimal("12.5"),
+        None,
+        None,
+        None,
+        None,
+    )
+    assert tea.title == Text(
+        {"en": "Tea", "fr": "Thé"},
+        "en",
+        {Channel.KIOSK: {"en": "Tea here", "fr": "Thé ici"}, Channel.STORE: {"en": "Ask for tea"}},
+    )
+    assert (tea.description.in_locale("en"), tea.terms.in_locale("fr")) == ("All teas.", "Not iced.")
+    assert tea.window == Window(None, None, frozenset({1, 7}), (time(22), time(2)))
+    assert (tea.channels, tea.stores, tea.partners) == ({Channel.APP, Channel.STORE}, {"lyon", "paris"}, {"bakery"})
+    assert tea.audience == Audience(frozenset({"gold"}), frozenset({"often"}), frozenset({"spring"}))
+    assert (tea.needs_activation, tea.uses_per_member, tea.uses_in_all, tea.returnable) == (True, 3, 1000, True)
+    assert (tea.code, tea.image, tea.weight) == (OfferCode(CodeKind.POOL, "tea-codes"), "/images/tea.jpg", -5)
+    assert tea.topics == {"category:TEA", "brand:Private"}
+
+
+def test_an_offer_has_defaults_for_all_but_what_it_is(corner: Programme) -> None:
+    gift = corner.catalogue.offers["cup-gift"]
+    assert (gift.reward, gift.audience, gift.window, gift.image, gift.ends_at) == ("cup", EVERYBODY, None, None, None)
+    assert (gift.needs_activation, gift.uses_per_member, gift.uses_in_all, gift.budget) == (False, 1, None, None)
+    assert (gift.returnable, gift.qualifying, gift.topics, gift.weight) == (False, False, frozenset(), 0)
+    assert gift.terms.in_locale("fr") == ""
+
+
+def test_an_offer_lasts_from_the_first_day_to_the_end_of_the_last_on_the_brands_clocks(corner: Programme) -> None:
+    tea = corner.catalogue.offers["tea"]
+    # Clocks go forward on the first of these days and back on the last.
+    assert tea.starts_at == datetime(2025, 3, 29, 23, tzinfo=UTC)
+    assert tea.ends_at == datetime(2025, 10, 26, 23, tzinfo=UTC)
+
+
+def test_a_budget_counts_points_or_hundredths_of_money(corner: Programme) -> None:
+    assert corner.catalogue.offers["tea"].budget == 1250
+    assert corner.catalogue.offers["double"].budget == 5000
+
+
+def test_offers_are_found_by_their_codes_however_they_are_typed(corner: Programme) -> None:
+    found = corner.catalogue.offer_by_code("cup 2025")
+    assert found is corner.catalogue.offers["cup-gift"]
+    assert [offer.key for offer in corner.catalogue.offers_by_prefix("Two")] == ["double"]
+    assert corner.catalogue.offers["double"].uses_per_member is None
+
+
+def test_a_reward_is_read_with_all_that_can_be_written(corner: Programme) -> None:
+    cup = corner.catalogue.rewards["cup"]
+    assert (cup.kind, cup.category, cup.points, cup.stock) == (RewardKind.PHYSICAL, "things", 300, 25)
+    assert (cup.image, cup.partner, cup.pool, cup.weight) == ("https://corner.example/cup.jpg", None, None, 7)
+    assert cup.window == Window(date(2025, 12, 1), date(2025, 12, 24), frozenset({3}), (time(8), time(20)))
+    assert (cup.limit, cup.audience) == (Limit(1, CapPeriod.WEEK), Audience(frozenset({"gold"})))
+    assert (cup.channels, cup.topics) == ({Channel.APP}, {"category:CUPS", "brand:Clay"})
+    rewards = corner.catalogue.rewards
+    assert (rewards["film"].pool, rewards["film"].points, rewards["bike"].partner) == ("cinema", 0, "Velo")
+    assert rewards["barista"].appointments == Appointments(frozenset({6}), (time(10), time(18)), 60, 2, 14)
+
+
+def test_instant_rewards_and_contents_are_read(corner: Programme) -> None:
+    assert corner.catalogue.instant_rewards == (
+        InstantReward(
+            "big",
+            Text({"en": "Big basket"}, "en"),
+            "cup",
+            Decimal("15.00"),
+            Limit(1, CapPeriod.DAY),
+            Window(weekdays=frozenset({5})),
+            Audience(segments=frozenset({"often"})),
+            frozenset({Channel.STORE}),
+            frozenset({"lyon"}),
+        ),
+    )
+    home = corner.catalogue.contents["home"]
+    assert (home.title.in_locale("ar"), home.body.in_locale("ar")) == ("أهلا", "Good to see you.")
+    assert (home.image, home.version) == ("/images/home.jpg", 0)
+
+
+def test_segments_benefits_and_grace_are_read(corner: Programme) -> None:
+    often = corner.segments["often"]
+    assert often.name.in_locale("en") == "Often"
+    told = [often.condition.evaluate({"member": {"events": {"purchase": count}}}) for count in (19, 20)]
+    assert told == [False, True]
+    assert [tier.relatives for tier in corner.tiers] == [False, True]
+    assert corner.grace_days == 14
+    bare = read_programme(BARE)
+    assert (bare.grace_days, bare.segments, dict(bare.catalogue.offers), bare.catalogue.instant_rewards) == (
+        0,
+        {},
+        {},
+        (),
+    )
+
+
+def test_a_rule_may_reward_an_activation_or_a_redemption() -> None:
+    rules = "".join(
+        f"  - {{key: {event}, name: Thanks, event: {event}, points: 5}}\n" for event in ("activation", "redemption")
+    )
+    assert [rule.event for rule in read_programme(f"{BARE}rules:\n{rules}").rules] == ["activation", "redemption"]
+
+
+@pytest.mark.parametrize("event", ["activation", "redemption", "enrolment", "refund"])
+def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(event: str) -> None:
+    assert faults(f"{BARE}event_types: {{{event}: {{name: Named, attributes: {{}}}}}}\n") == [
+        (f"line 9: event_types.{event}.attributes: {event!r} is built in and has no attributes of its own; remove them")
+    ]
+    named = read_programme(f"{BARE}event_types: {{{event}: {{name: Named}}}}\n").event_types[event].name
+    assert named == Text({"en": "Named"}, "en")
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "fault"),
+    [
+        ("grace_days: 14", "grace_days: -1", "line 9: orders.grace_days: Input should be greater than or equal to 0"),
+        (
+            "when: member.events.purchase >= 20",
+            "when: event.day == '2026-01-01'",
+            ("line 13: segments.0.when: not a CEL expression: unknown variable 'event': rules see member"),
+        ),
+        (
+            "when: member.events.purchase >= 20",
+            "when: member.rang >= 1",
+            "line 13: segments.0.when: not a CEL expression: there is no 'rang'",
+        ),
+        (
+            "when: member.events.purchase >= 20",
+            "when: member.rank",
+            "line 13: segments.0.when: must be true or false; compare with something, as in member.rank >= 1",
+        ),
+        ("  - key: double", "  - key: tea", "line 37: offers.1.key: 'tea' is used twice; keys are unique"),
+        ("  - key: film", "  - key: cup", "line 70: rewards.1.key: 'cup' is used twice; keys are unique"),
+        (
+            "    kind: PERCENT_OFF",
+            "    kind: HALF_OFF",
+            (
+                "line 16: offers.0.kind: Input should be 'PERCENT_OFF', 'AMOUNT_OFF', 'FREE_DELIVERY', 'MULTIPLIER', "
+                "'BONUS_POINTS', 'GIFT', 'EARLY_ACCESS', 'INVITATION' or 'SERVICE'"
+            ),
+        ),
+        ("    percent: 12.5\n", "", "line 15: offers.0: PERCENT_OFF needs percent; add it"),
+        ("    factor: 2\n", "", "line 37: offers.1: MULTIPLIER needs factor; add it"),
+        ("    reward: cup\nrewards", "rewards", "line 47: offers.2: GIFT needs reward; add it"),
+        (
+            "    factor: 2",
+            "    factor: 2\n    percent: 5",
+            "line 37: offers.1: percent is for kind: PERCENT_OFF; this one is MULTIPLIER, remove it",
+        ),
+        ("    factor: 2", "    factor: 1", "line 45: offers.1.factor: Input should be greater than 1"),
+        ("percent: 12.5", "percent: 101", "line 33: offers.0.percent: Input should be less than or equal to 100"),
+        (
+            "    weight: -5",
+            "    qualifying: true",
+            ("line 15: offers.0: qualifying is for the kinds that give points; this one is PERCENT_OFF, remove it"),
+        ),
+        (
+            "    activation: true\n",
+            "",
+            "line 15: offers.0: a member gets a code of a pool by activating the offer; write activation: true",
+        ),
+        (
+            'budget: "12.50"',
+            'budget: "12.505"',
+            ("line 15: offers.0: budget: 12.505 is not right for PERCENT_OFF; write money, with two decimals at most"),
+        ),
+        (
+            "    weight: -5",
+            "    maximum: 0",
+            "line 36: offers.0.maximum: Input should be greater than 0",
+        ),
+        (
+            "budget: 5000",
+            "budget: 5000\n    maximum: 20",
+            "line 37: offers.1: maximum is for kind: PERCENT_OFF; this one is MULTIPLIER, remove it",
+        ),
+        (
+            "budget: 5000",
+            "budget: 0.5",
+            "line 37: offers.1: budget: 0.5 is not right for MULTIPLIER; write whole points",
+        ),
+        (
+            "per_member: unlimited",
+            "per_member: often",
+            "line 42: offers.1.uses.per_member: write a number of uses, or unlimited",
+        ),
+        (
+            "per_member: unlimited",
+            "per_member: 0",
+            "line 42: offers.1.uses.per_member: Input should be greater than or equal to 1",
+        ),
+        (
+            "{member: two}",
+            "{member: two, shared: two}",
+            "line 44: offers.1.code: a code is shared, member or pool; write one of them",
+        ),
+        (
+            "{member: two}",
+            "{member: two-}",
+            "line 44: offers.1.code.member: does not have the form ^[A-Za-z0-9]{2,20}$",
+        ),
+        (
+            "{member: two}",
+            "{shared: CUP2025}",
+            "line 52: offers.2.code.shared: 'CUP2025' is the code of 'double' already; choose another",
+        ),
+        (
+            "last_day: 2025-10-26",
+            "last_day: 2025-03-29",
+            "line 15: offers.0: last_day is before first_day; swap them",
+        ),
+        (
+            "first_day: 2025-03-30",
+            "first_day: 1999-12-31",
+            "line 21: offers.0.first_day: Input should be greater than or equal to 2000-01-01",
+        ),
+        ("    first_day: 2025-03-30\n", "", "line 15: offers.0.first_day: is missing; add it"),
+        (
+            "hours: 22:00-02:00",
+            "hours: 22:00-24:30",
+            "line 23: offers.0.window: hours: '22:00-24:30' are no hours; write for example 18:00-20:00",
+        ),
+        (
+            "window: {weekdays: [monday, sunday], hours: 22:00-02:00}",
+            "window: {last_day: 2025-01-01}",
+            "line 23: offers.0.window.last_day: is not known here; check the spelling or remove it",
+        ),
+        ("{tiers: [gold], seg", "{tiers: [silver], seg", "line 27: offers.0.audience.tiers: there is no tier 'silver'"),
+        (
+            "segments: [often]",
+            "segments: [seldom]",
+            "line 27: offers.0.audience.segments: there is no segment 'seldom'; known: often",
+        ),
+        (
+            "    reward: cup\nrewards",
+            "    reward: pot\nrewards",
+            "line 53: offers.2.reward: there is no reward 'pot'; add it to rewards",
+        ),
+        (
+            "    reward: cup\nrewards",
+            "    reward: barista\nrewards",
+            (
+                "line 53: offers.2.reward: 'barista' needs an appointment, which nobody chooses here; "
+                "give another reward"
+            ),
+        ),
+        (
+            "    reward: cup\n    minimum",
+            "    reward: pot\n    minimum",
+            "line 94: instant_rewards.0.reward: there is no reward 'pot'; add it to rewards",
+        ),
+        (
+            "image: /images/tea.jpg",
+            "image: tea.jpg",
+            r"line 20: offers.0.image: does not have the form ^(https://|/)\S{1,500}$",
+        ),
+        (
+            "KIOSK: {en: Tea here, fr: Thé ici}",
+            "TILL: {en: Tea here}",
+            (
+                "line 17: offers.0.title: 'TILL' is no channel; "
+                "use APP, WEB, STORE, KIOSK, AGENT, SOCIAL, PARTNER, SYSTEM"
+            ),
+        ),
+        (
+            "KIOSK: {en: Tea here, fr: Thé ici}",
+            "KIOSK: {de: Tee}",
+            "line 17: offers.0.title: locale 'de' is not served; use fr, en, ar",
+        ),
+        (
+            "{en: Tea, fr: Thé, KIOSK",
+            "{fr: Thé, KIOSK",
+            "line 17: offers.0.title: has no text in the programme's own locale 'en'; add it",
+        ),
+        (
+            "{en: Tea, fr: Thé, KIOSK",
+            "{en: 5, KIOSK",
+            "line 17: offers.0.title.en: Input should be a valid string",
+        ),
+        ("points: 300", "points: -1", "line 60: rewards.0.points: Input should be greater than or equal to 0"),
+        (
+            "    pool: cinema\n",
+            "",
+            "line 70: rewards.1: DIGITAL_CODE needs pool, the name of the codes that it gives; add it",
+        ),
+        (
+            "    stock: 25",
+            "    pool: cups",
+            ("line 55: rewards.0: pool is for kinds DIGITAL_CODE, DISCOUNT, PARTNER; this one is PHYSICAL, remove it"),
+        ),
+        (
+            "    pool: cinema",
+            "    pool: cinema\n    stock: 5",
+            "line 70: rewards.1: a pool has as many pieces as codes; remove stock",
+        ),
+        (
+            "    partner: Velo",
+            "    appointments: {hours: 10:00-12:00, minutes: 60}",
+            "line 84: rewards.3: appointments are for kind: SERVICE; this one is PARTNER, remove them",
+        ),
+        ("    partner: Velo\n", "", "line 84: rewards.3: PARTNER needs partner, who gives it; add it"),
+        (
+            "hours: 10:00-18:00",
+            "hours: 18:00-10:00",
+            ("line 83: rewards.2.appointments: no appointment of 60 minutes fits into 18:00-10:00; write later hours"),
+        ),
+        (
+            "limit: {orders: 1, per: week}",
+            "limit: {orders: 0, per: week}",
+            "line 66: rewards.0.limit.orders: Input should be greater than or equal to 1",
+        ),
+        (
+            'minimum: "15.00"',
+            "minimum: free",
+            "line 95: instant_rewards.0.minimum: Input should be a valid decimal",
+        ),
+        ("    body: Good to see you.\n", "", "line 102: contents.0.body: is missing; add it"),
+    ],
+)
+def test_a_fault_names_the_line_the_place_and_the_fix(written: str, instead: str, fault: str) -> None:
+    assert faults(changed(written, instead)) == [fault]
+
+
+def test_two_offers_whose_members_codes_begin_alike_are_refused() -> None:
+    source = changed("{shared: Cup2025}", "{member: TWO}")
+    assert faults(source) == ["line 52: offers.2.code.member: 'TWO' is the code of 'double' already; choose another"]
+    # A shared code and a prefix are never confused: members' codes have a dash.
+    assert len(read_programme(changed("{shared: Cup2025}", "{shared: TWO}")).catalogue.offers) == 3
+
+
+def test_a_section_that_a_file_lacks_does_not_change_its_digest() -> None:
+    assert source_digest(f"{BARE}offers: []\norders: {{grace_days: 0}}\n") == source_digest(BARE)
+    assert source_digest(WHOLE) != source_digest(changed("weight: -5", "weight: -6"))
+
+
+def test_a_changed_offer_is_told_by_its_key() -> None:
+    assert differences(WHOLE, changed("percent: 12.5", "percent: 15")) == [
+        Difference("offers.tea.percent", "12.5", "15")
+    ]
+
+
+# Definitions without a file
+
+TEA: dict[str, Any] = {
+    "key": "mint",
+    "kind": "PERCENT_OFF",
+    "title": {"en": "Mint tea", "fr": "Thé à la menthe"},
+    "description": "Fresh.",
+    "first_day": "2025-01-01",
+    "percent": 10,
+}
+
+
+def test_a_definition_says_what_it_would_say_in_a_file(corner: Programme) -> None:
+    in_file = read_programme(f"{BARE}offers:\n  - {TEA}\n").catalogue.offers["mint"]
+    assert read_definition(Kind.OFFER, TEA, corner) == in_file
+    content = read_definition(Kind.CONTENT, {"key": "home", "title": "Hello", "body": "You"}, corner)
+    assert content.key == "home"
+    gift = {**TEA, "kind": "GIFT", "reward": "cup", "percent": None}
+    assert read_definition(Kind.OFFER, gift, corner).key == "mint"
+
+
+def test_a_definition_says_the_same_however_it_is_written(corner: Programme) -> None:
+    written = define(Kind.OFFER, TEA, corner)
+    otherwise = define(Kind.OFFER, {**TEA, "percent": "10.0", "weight": 0, "description": {"": "Fresh."}}, corner)
+    assert written.content == {
+        "key": "mint",
+        "kind": "PERCENT_OFF",
+        "title": {"en": "Mint tea", "fr": "Thé à la menthe"},
+        "description": {"": "Fresh."},
+        "first_day": "2025-01-01",
+        "percent": "10",
+    }
+    assert define(Kind.OFFER, written.content, corner) == written
+    assert otherwise.item == written.item
+    assert define(Kind.OFFER, {**TEA, "percent": 11}, corner).digest != written.digest
+
+
+@pytest.mark.parametrize(
+    ("kind", "definition", "told"),
+    [
+        (Kind.OFFER, {**TEA, "percent": None}, [": PERCENT_OFF needs percent; add it"]),
+        (
+            Kind.OFFER,
+            {**TEA, "first_day": "soon"},
+            ["first_day: Input should be a valid date or datetime, input is too short"],
+        ),
+        (
+            Kind.OFFER,
+            {**TEA, "audience": {"tiers": ["silver"], "segments": ["seldom"]}},
+            [
+                "audience.tiers: there is no tier 'silver'",
+                "audience.segments: there is no segment 'seldom'; known: often",
+            ],
+        ),
+        (
+            Kind.OFFER,
+            {**TEA, "kind": "GIFT", "percent": None, "reward": "pot"},
+            ["reward: there is no reward 'pot'; add it to rewards"],
+        ),
+        (
+            Kind.REWARD,
+            {"key": "pot"},
+            [f"{name}: is missing; add it" for name in ("kind", "title", "description", "category", "points")],
+        ),
+        (
+            Kind.CONTENT,
+            {"key": "home", "title": {"fr": "Bonjour"}, "body": "You", "offers": []},
+            ["offers: is not known here; check the spelling or remove it"],
+        ),
+        (
+            Kind.CONTENT,
+            {"key": "home", "title": {"fr": "Bonjour"}, "body": "You"},
+            ["title: has no text in the programme's own locale 'en'; add it"],
+        ),
+        (
+            Kind.CONTENT,
+            {"key": "home", "title": "Hello", "body": {"en": "a" * 20_001}},
+            ["body.en: String should have at most 20000 characters"],
+        ),
+        (Kind.CONTENT, "home", ["Input should be a valid dictionary or instance of ContentShape"]),
+    ],
+)
+def test_what_is_wrong_with_a_definition_is_told_with_its_place(
+    corner: Programme, kind: Kind, definition: Any, told: list[str]
+) -> None:
+    with pytest.raises(InvalidDefinition) as invalid:
+        read_definition(kind, definition, corner)
+    assert [str(fault) for fault in invalid.value.faults] == [fault.removeprefix(": ") for fault in told]
+    assert str(invalid.value) == "\n".join(str(fault) for fault in invalid.value.faults)
+
+
+def test_a_definition_has_a_bound(corner: Programme) -> None:
+    stores = [f"store-{number:060d}" for number in range(2000)]
+    with pytest.raises(InvalidDefinition, match=f"is larger than {DEFINITION_BYTES_MAX} bytes; shorten its texts"):
+        read_definition(Kind.OFFER, {**TEA, "stores": stores}, corner)

@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+
+from models.definitions.event_attributes import JsonSchemaCheck
+
+CUPS = {
+    "type": "object",
+    "properties": {
+        "cups": {"type": "integer", "minimum": 1},
+        "sizes": {"type": "array", "items": {"enum": ["S", "L"]}},
+    },
+    "required": ["cups"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("attributes", [{"cups": 1}, {"cups": 2, "sizes": ["S", "L"]}, {"cups": 2.0}])
+def test_attributes_that_fit_have_no_fault(attributes: dict[str, Any]) -> None:
+    assert JsonSchemaCheck(CUPS).fault(attributes) is None
+
+
+@pytest.mark.parametrize(
+    ("attributes", "fault"),
+    [
+        ({}, "'cups' is a required property"),
+        ({"cups": True}, "cups: True is not of type 'integer'"),
+        ({"cups": 0}, "cups: 0 is less than the minimum of 1"),
+        ({"cups": 1, "sizes": ["S", "XL"]}, "sizes.1: 'XL' is not one of ['S', 'L']"),
+        ({"cups": 1, "milk": "oat"}, "Additional properties are not allowed ('milk' was unexpected)"),
+        ({"cups": "one", "sizes": [1]}, "cups: 'one' is not of type 'integer'"),
+    ],
+)
+def test_the_first_thing_wrong_is_told_with_its_place(attributes: dict[str, Any], fault: str) -> None:
+    assert JsonSchemaCheck(CUPS).fault(attributes) == fault
+
+
+def test_a_schema_may_refer_to_its_own_definitions() -> None:
+    check = JsonSchemaCheck({"properties": {"cups": {"$ref": "#/$defs/count"}}, "$defs": {"count": {"minimum": 1}}})
+    assert check.fault({"cups": 1}) is None
+    assert check.fault({"cups": 0}) == "cups: 0 is less than the minimum of 1"
+
+
+@pytest.mark.parametrize("reference", ["#/$defs/missing", "#missing", "other.json", "https://example.org/schema.json"])
+def test_a_reference_that_leads_nowhere_is_refused_and_never_fetched(reference: str) -> None:
+    with pytest.raises(ValueError, match=r"leads nowhere; write #/\$defs/NAME, and define it"):
+        JsonSchemaCheck({"properties": {"cups": {"allOf": [{"$ref": reference}]}}})
+
+
+def test_a_property_may_be_called_ref() -> None:
+    assert JsonSchemaCheck({"properties": {"$ref": {"type": "string"}}}).fault({"$ref": 1}) is not None
+
+
+@pytest.mark.parametrize("schema", [{"type": "integr"}, {"properties": []}, {"properties": {"a": {"pattern": "("}}}])
+def test_what_is_no_schema_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a JSON Schema"):
+        JsonSchemaCheck(schema)
+
+
+def test_attributes_nested_without_end_are_a_fault_and_not_a_crash() -> None:
+    tree: Any = []
+    for _ in range(900):
+        tree = [tree]
+    check = JsonSchemaCheck(
+        {"properties": {"tree": {"$ref": "#/$defs/tree"}}, "$defs": {"tree": {"items": {"$ref": "#/$defs/tree"}}}}
+    )
+    assert check.fault({"tree": tree}) == "nested too deep to be checked"
+    assert check.fault({"tree": [[[]]]}) is None

@@ -1,0 +1,176 @@
+from datetime import UTC, date, datetime
+from typing import Any
+
+import bson
+import pytest
+from bson import CodecOptions
+from hypothesis import given
+from hypothesis import strategies as st
+from support.life import Life, lives, profiles, thorough
+from support.programme import read
+
+from loyalty.kernel.channel import Channel
+from loyalty.kernel.text import Text
+from loyalty.model.hold import Hold
+from loyalty.model.ledger import LotKey, Record, record_hash
+from loyalty.model.member import Profile
+from loyalty.model.offer import OfferUse
+from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.model.qualifying_days import Days
+from loyalty.model.reward import RewardKind
+from loyalty.model.supply import CounterKey, Supply
+from models.mongo.bson import Document, without_none
+from models.mongo.event import counted_event_of, event_fields
+from models.mongo.ledger import record_document, record_id, record_of
+from models.mongo.member import (
+    hold_document,
+    hold_of,
+    member_document,
+    member_of,
+    packed_bytes,
+    profile_document,
+    profile_of,
+    use_document,
+    use_of,
+)
+from models.mongo.order import order_document, order_of
+
+PROGRAMMES = [read("grocer"), read("coffee")]
+ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(lives)
+
+
+def stored(document: Document) -> dict[str, Any]:
+    """Return what comes back of a document that MongoDB kept."""
+    options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+    return bson.decode(bson.encode(document), options)
+
+
+@thorough(20)
+@given(ANY_LIFE)
+def test_a_member_comes_back_as_it_was(life: Life) -> None:
+    for decision in life.decisions:
+        assert member_of(stored(member_document(decision.member))) == decision.member
+
+
+@thorough(20)
+@given(ANY_LIFE)
+def test_a_member_that_was_stored_before_lots_and_days_were_packed_comes_back_as_it_was(life: Life) -> None:
+    for decision in life.decisions:
+        member = decision.member
+        before = {
+            **member_document(member),
+            "lots": [
+                [
+                    lot.key.earned_on.isoformat(),
+                    lot.key.expires_on.isoformat() if lot.key.expires_on else None,
+                    lot.points,
+                    lot.expired,
+                ]
+                for lot in member.lots
+            ],
+            "qualifying": {day.isoformat(): points for day, points in member.qualifying.items()},
+        }
+        assert member_of(stored(before)) == member
+
+
+def test_what_is_packed_is_stored_little_end_first_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = Days.of({date(2026, 1, 5): 60})
+    told = b"".join(number.to_bytes(8, "little") for number in (date(2026, 1, 5).toordinal(), 60))
+    assert packed_bytes(days.packed) == told
+    monkeypatch.setattr("sys.byteorder", "big")
+    assert packed_bytes(days.packed) == b"".join(told[at : at + 8][::-1] for at in (0, 8))
+    assert packed_bytes(packed_bytes(days.packed)) == days.packed
+
+
+@thorough(20)
+@given(ANY_LIFE)
+def test_a_record_comes_back_as_it_was_and_matches_its_hash(life: Life) -> None:
+    for record in life.records:
+        document = stored(record_document(record, life.programme.key))
+        assert document["_id"] == record_id("member", record.version)
+        back: Record = record_of(document)
+        assert back == record
+        assert record_hash(back) == record.hash
+
+
+@thorough(20)
+@given(ANY_LIFE)
+def test_a_counted_event_comes_back_as_it_was(life: Life) -> None:
+    for key, counted in life.counted.items():
+        about = {"key": key, "sender": "till", "member": "member", "version": counted.version}
+        assert counted_event_of(stored({**about, **event_fields(counted)})) == counted
+
+
+@thorough(40)
+@given(ANY_LIFE)
+def test_an_order_comes_back_as_it_was(life: Life) -> None:
+    for decision in life.decisions:
+        for order in decision.orders:
+            document = stored(order_document(order, life.programme.key))
+            assert (document["_id"], document["programme"]) == (order.id, life.programme.key)
+            assert order_of(document) == order
+
+
+@thorough(40)
+@given(ANY_LIFE)
+def test_a_hold_and_a_use_of_an_offer_come_back_as_they_were(life: Life) -> None:
+    for decision in life.decisions:
+        for hold in (*decision.member.holds, decision.hold):
+            assert hold is None or hold_of(stored(hold_document(hold))) == hold
+        for use in decision.member.offers.values():
+            assert use_of(stored(use_document(use))) == use
+
+
+def test_all_that_an_order_and_a_hold_may_say_comes_back() -> None:
+    text = Text({"en": "A film", "fr": "Un film"}, "en", {Channel.KIOSK: {"en": "Film"}})
+    lots = ((LotKey(date(2026, 1, 5), date(2027, 1, 31)), 60), (LotKey(date(2026, 1, 6), None), 40))
+    at = datetime(2026, 6, 15, 16, 0, 0, 123000, tzinfo=UTC)
+    took = (CounterKey(Supply.STOCK, "film"), CounterKey(Supply.SLOT, "film", at))
+    order = Order(
+        id="o",
+        number="AAAA-BBBB-CCCC",
+        member="m",
+        reward=Ordered("film", RewardKind.PARTNER, text, text, "leisure", 50, "/film.jpg", "Cinemas"),
+        quantity=2,
+        points=100,
+        state=OrderState.SHIPPED,
+        placed_at=at,
+        channel=Channel.KIOSK,
+        history=(OrderStep(OrderState.PLACED, at, "till"), OrderStep(OrderState.SHIPPED, at, "agent", "a note")),
+        lots=lots,
+        points_returned=50,
+        returned=1,
+        recipient=Recipient("Ann", "ann@example.org", "+33600000000", "Enjoy"),
+        delivery=Delivery("Ann", "1 Way", "1", "Here", "FR", "Left door", "s-1"),
+        appointment=at,
+        tracking_url="https://parcels.example/1",
+        took=((took[0], 2), (took[1], 1)),
+        pool="films",
+        code="f-1",
+        limit_key="film/relative",
+        limit_span="2026-W25",
+        placed_version=7,
+        origin="order/p",
+        exchanged_for="q",
+        version=9,
+    )
+    assert order_of(stored(order_document(order, "grocer"))) == order
+    assert stored(order_document(order, "grocer"))["programme"] == "grocer"
+    hold = Hold("h", 100, at, lots, "film", took, "films", "f-1", 7)
+    assert hold_of(stored(hold_document(hold))) == hold
+    bare = Hold("h", 0, at, ())
+    assert hold_of(stored(hold_document(bare))) == bare
+    use = OfferUse(at, "c-1", 2, at, 3, at, ("till/a", "till/b"))
+    assert use_of(stored(use_document(use))) == use
+    assert (use_document(OfferUse()), use_of({})) == ({}, OfferUse())
+
+
+@thorough(20)
+@given(profiles())
+def test_a_profile_comes_back_as_it_was(profile: Profile) -> None:
+    assert profile_of(stored(profile_document(profile))) == profile
+
+
+def test_what_is_not_known_is_not_stored() -> None:
+    assert profile_document(Profile("en", last_name="Lee")) == {"locale": "en", "last_name": "Lee"}
+    assert without_none({"a": None, "b": 0, "c": "", "d": []}) == {"b": 0, "c": "", "d": []}
