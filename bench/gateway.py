@@ -17,8 +17,8 @@ from bench.processes import TOLD_LENGTH_MAX, own_environment, started, told
 from gateway.auth import DevelopmentKey
 from models.mongo.database import Database, connect
 from models.mongod.server import find_running
-from resolvers.actor import Role
-from resolvers.import_journey import PROGRAMME
+from resolvers.core.actor import Role
+from resolvers.imports.journey import PROGRAMME
 
 CARILLON = Path(sys.executable).parent / "carillon"
 START_SECONDS_MAX = 120

@@ -30,11 +30,11 @@ from models.mongo.database import Database, connect
 from models.mongo.snapshot import snapshot_document
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import apply
-from resolvers.actor import Actor, Role
-from resolvers.context import Context
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context
 from resolvers.enrol import Newcomer, enrol
 from resolvers.event import submit
-from resolvers.import_journey import PROGRAMME
+from resolvers.imports.journey import PROGRAMME
 
 DATABASE, MAKER = "carillon", "carillon_maker"
 PROGRAMME_FILE = Path(__file__).parents[1] / "programmes" / "grocer.yaml"

@@ -18,7 +18,7 @@ from bench.servers import CARILLON_KEY, KINDS, Kind, Server
 from bench.snapshot_views import catalogues
 from bench.world import MEMBERS, PEERS_MEMBERS, World
 from bench.wrk import Driven, Prepared, drive, prepare
-from resolvers.import_journey import PROGRAMME
+from resolvers.imports.journey import PROGRAMME
 
 WARM_MEMBERS, SAMPLE = 100, 50
 WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 3, 16

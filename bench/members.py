@@ -32,11 +32,11 @@ from models.commits.request import Committed
 from models.mongo.database import Database
 from models.mongo.ids import identity_key
 from models.mongo.snapshot import RECENT_ENTRIES
-from resolvers.actor import Actor, Role
-from resolvers.context import Context, Services
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context, Services
 from resolvers.enrol import Newcomer, enrol
 from resolvers.event import submit
-from resolvers.import_journey import PROGRAMME
+from resolvers.imports.journey import PROGRAMME
 
 PROTOTYPES = 200
 PURCHASES, PURCHASES_DEEP = 25, 60

@@ -19,9 +19,9 @@ from bench.reads import READS
 from bench.servers import CARILLON_KEY
 from bench.world import World
 from models.mongo.ids import event_key
-from resolvers.actor import Role
+from resolvers.core.actor import Role
 from resolvers.event import OPERATION
-from resolvers.import_journey import PROGRAMME
+from resolvers.imports.journey import PROGRAMME
 
 MIXED, ZIPF = "mixed", "zipf"
 EVENT_SHARE = 0.1

@@ -13,9 +13,9 @@ from bench.gateway import Member, Site
 from bench.http import BenchError, http_request
 from bench.load import Ask, Data
 from models.mongo.ids import event_key
-from resolvers.actor import Role
+from resolvers.core.actor import Role
 from resolvers.event import OPERATION
-from resolvers.import_journey import PROGRAMME
+from resolvers.imports.journey import PROGRAMME
 
 HOME = """query Home {
   me {

@@ -32,7 +32,7 @@ from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
 from loyalty.rules.affinity import CATEGORY, NO_TASTE, Taste, learn
 from loyalty.rules.ranking import Liking, rank_offers
 from models.loading.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
-from resolvers.import_campaigns import USES_PER_MEMBER, about, list_of, offer_key, weight_of
+from resolvers.imports.campaigns import USES_PER_MEMBER, about, list_of, offer_key, weight_of
 
 RESULTS = Path(__file__).parent / "results"
 FIRST = 10

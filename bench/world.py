@@ -22,8 +22,8 @@ from models.definitions.programme_file import read_programme
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import apply
-from resolvers.actor import Role
-from resolvers.import_journey import PROGRAMME
+from resolvers.core.actor import Role
+from resolvers.imports.journey import PROGRAMME
 
 DATABASE = "carillon"
 DEEP_PROTOTYPES, DEEP = 10, 1_000

@@ -15,9 +15,9 @@ from gateway.kept import Kept
 from models.programmes.programme_store import Programmes
 from models.reads.dependencies import Proof, Rests
 from models.reads.reader import Reader
-from resolvers.context import Context
-from resolvers.fault import Unavailable
-from resolvers.member import answered
+from resolvers.core.context import Context
+from resolvers.core.fault import Unavailable
+from resolvers.core.member import answered
 from resolvers.validity import valid_until
 
 Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]

@@ -35,8 +35,8 @@ from models.mongo.database import Database, connect
 from models.mongo.installation_secret import code_secret
 from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
-from resolvers.context import Services
-from resolvers.settlement import run_settlement
+from resolvers.core.context import Services
+from resolvers.sweeper import run_settlement
 
 log = structlog.get_logger(__name__)
 

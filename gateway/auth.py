@@ -21,11 +21,11 @@ import structlog
 from jwt import PyJWK, PyJWKSet
 
 from gateway.kept import Kept
-from resolvers.actor import Actor, Role
-from resolvers.bearer import is_own
-from resolvers.context import Services
-from resolvers.fault import Unauthenticated
-from resolvers.kiosk_session import actor_of_token
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Services
+from resolvers.core.fault import Unauthenticated
+from resolvers.tablets.issued_tokens import is_own
+from resolvers.tablets.session import actor_of_token
 
 DEVELOPMENT_ISSUER = "carillon-development"
 DEVELOPMENT_AUDIENCE = "carillon"

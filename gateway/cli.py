@@ -35,12 +35,12 @@ from models.mongod.errors import EmbeddedServerError
 from models.mongod.server import attach_or_start
 from models.programmes.programme_store import ProgrammeNotFound, newest_version
 from models.programmes.programme_store import apply as apply_programme
-from resolvers.actor import Role
-from resolvers.audit import Findings
-from resolvers.audit import audit as run_audit
-from resolvers.context import Services
-from resolvers.import_campaigns import replay_campaigns
-from resolvers.import_journey import PROGRAMME, HouseholdRefused, ImportInterrupted, import_journey
+from resolvers.audit.audit import Findings
+from resolvers.audit.audit import audit as run_audit
+from resolvers.core.actor import Role
+from resolvers.core.context import Services
+from resolvers.imports.campaigns import replay_campaigns
+from resolvers.imports.journey import PROGRAMME, HouseholdRefused, ImportInterrupted, import_journey
 from schema.access import rights_table
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from resolvers.context import Bounds
+from resolvers.core.context import Bounds
 
 CLIENTS_DIST = Path(__file__).parents[1] / "clients" / "dist"
 """Where `make clients` puts what it builds."""

@@ -18,7 +18,7 @@ from gateway.http import BadRequest, limited_body, parsed_json
 from gateway.state import State
 from models.loading.complete_journey import DataMissing
 from models.mongo.ids import identity_key
-from resolvers.actor import Role
+from resolvers.core.actor import Role
 
 TOKEN_TTL = timedelta(hours=1)
 MEMBERS_SHOWN = 10

@@ -29,8 +29,8 @@ from gateway.config import Limits
 from gateway.kept import Kept, characters
 from gateway.limits import check_document, parse_limited, too_deep, validate_limited
 from gateway.metrics import Metrics
-from resolvers.context import Context
-from resolvers.fault import BadInput, Fault, LimitExceeded
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Fault, LimitExceeded
 from schema.error import failure, fault_extensions, fault_message, formatted
 from schema.text import locale_of
 

@@ -25,8 +25,8 @@ from gateway.logs import request_id
 from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
 from models.reads.dependencies import proving
-from resolvers.actor import Actor
-from resolvers.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
+from resolvers.core.actor import Actor
+from resolvers.core.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
 from schema.error import reported
 from schema.text import DEFAULT_LOCALE, accepted_locale
 

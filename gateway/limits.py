@@ -19,7 +19,7 @@ from graphql import (
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from gateway.config import Limits
-from resolvers.fault import LimitExceeded
+from resolvers.core.fault import LimitExceeded
 
 # graphql-core's words, for it has no error classes of its own for these.
 _TOO_LONG = "tokens. Parsing aborted."

@@ -28,8 +28,8 @@ from gateway.execution import Answer, Executor, Operation, cancelled
 from gateway.kept import Kept, characters
 from gateway.metrics import Metrics
 from models.live.hub import BACKLOG_MAX
-from resolvers.context import Context
-from resolvers.fault import Fault
+from resolvers.core.context import Context
+from resolvers.core.fault import Fault
 from schema.error import reported
 from schema.subscription import MemberUpdate
 

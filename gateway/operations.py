@@ -16,8 +16,8 @@ from gateway.execution import Executor, GraphQLRequest, InvalidOperation, Operat
 from gateway.kept import Kept
 from gateway.manifest import SHA256_PREFIX, Manifest, hash_of
 from gateway.metrics import Metrics
-from resolvers.actor import Actor, Role
-from resolvers.fault import BadInput, DocumentUnknown, Forbidden
+from resolvers.core.actor import Actor, Role
+from resolvers.core.fault import BadInput, DocumentUnknown, Forbidden
 
 TRUSTED_ROLES = frozenset({Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
 REMEMBERED_MAX = 1000

@@ -38,9 +38,9 @@ from gateway.live import Failure
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
-from resolvers.actor import Actor
-from resolvers.context import Context
-from resolvers.fault import Fault, LimitExceeded, Unauthenticated
+from resolvers.core.actor import Actor
+from resolvers.core.context import Context
+from resolvers.core.fault import Fault, LimitExceeded, Unauthenticated
 from schema.error import reported
 from schema.text import DEFAULT_LOCALE
 

@@ -17,9 +17,9 @@ from gateway.metrics import Metrics
 from gateway.operations import Operations
 from gateway.token_watch import TokenWatch
 from loyalty.kernel.channel import Channel
-from resolvers.actor import Actor
-from resolvers.context import Context, Services
-from resolvers.fault import LimitExceeded
+from resolvers.core.actor import Actor
+from resolvers.core.context import Context, Services
+from resolvers.core.fault import LimitExceeded
 
 CHANNEL_HEADER = "x-carillon-channel"
 CHANNELS = {channel.value: channel for channel in Channel}

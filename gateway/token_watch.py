@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 import structlog
 
-from resolvers.actor import Actor
-from resolvers.context import Services
-from resolvers.fault import Unavailable
-from resolvers.kiosk_session import ended
+from resolvers.core.actor import Actor
+from resolvers.core.context import Services
+from resolvers.core.fault import Unavailable
+from resolvers.tablets.session import ended
 
 CHECK_SECONDS = 5.0
 

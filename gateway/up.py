@@ -35,10 +35,10 @@ from models.loading.code_pool import load_codes
 from models.mongo.database import connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import apply
-from resolvers.actor import Role
-from resolvers.context import Services
-from resolvers.import_campaigns import replay_campaigns
-from resolvers.import_journey import PROGRAMME, import_journey, imported_households
+from resolvers.core.actor import Role
+from resolvers.core.context import Services
+from resolvers.imports.campaigns import replay_campaigns
+from resolvers.imports.journey import PROGRAMME, import_journey, imported_households
 
 PROGRAMMES = Path(__file__).parents[1] / "programmes"
 HOUSEHOLDS_AT_FIRST = 100

@@ -27,8 +27,8 @@ from gateway.live import Batch, Failure, Follower, Told
 from gateway.logs import request_id
 from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
-from resolvers.actor import Actor
-from resolvers.fault import Fault, LimitExceeded
+from resolvers.core.actor import Actor
+from resolvers.core.fault import Fault, LimitExceeded
 from schema.error import reported
 from schema.text import DEFAULT_LOCALE, accepted_locale
 

@@ -2,10 +2,10 @@
 
 from loyalty.commands.adjust_points import AdjustPoints
 from models.commits.request import Outcome
-from resolvers.acting import NOT_FOUND, act, cause_of, text_refusal
-from resolvers.context import Context
-from resolvers.keys import key_refusal
-from resolvers.member import MemberKey, find
+from resolvers.core.command import NOT_FOUND, act, cause_of, text_refusal
+from resolvers.core.context import Context
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import MemberKey, find
 
 OPERATION = "adjust"
 REASON_LENGTH_MAX = 500

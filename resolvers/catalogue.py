@@ -13,10 +13,10 @@ from models.definitions.author_error import InvalidDefinition
 from models.definitions.catalogue_file import Kind
 from models.programmes import catalogue_store
 from models.programmes.catalogue_store import Stored
-from resolvers.acting import staff_of
-from resolvers.context import Context
-from resolvers.fault import Unavailable
-from resolvers.keys import key_refusal
+from resolvers.core.command import staff_of
+from resolvers.core.context import Context
+from resolvers.core.fault import Unavailable
+from resolvers.core.idempotency_key import key_refusal
 
 T = TypeVar("T")
 

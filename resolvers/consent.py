@@ -5,9 +5,9 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from models.commits.request import Outcome
-from resolvers.acting import act, cause_of, subject
-from resolvers.context import Context
-from resolvers.member import MemberKey, answered
+from resolvers.core.command import act, cause_of, subject
+from resolvers.core.context import Context
+from resolvers.core.member import MemberKey, answered
 
 OPERATION = "set-consents"
 

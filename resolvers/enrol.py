@@ -17,11 +17,11 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
 from models.commits.request import Outcome, Request
-from resolvers.context import Context
-from resolvers.fault import Unavailable
-from resolvers.keys import key_refusal
-from resolvers.member import commit
-from resolvers.personal_data import is_locale, normal_email, normal_phone
+from resolvers.core.context import Context
+from resolvers.core.fault import Unavailable
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import commit
+from resolvers.core.personal_data import is_locale, normal_email, normal_phone
 
 OPERATION = "enrol"
 NUMBER_DRAWS = 5

@@ -21,10 +21,10 @@ from models.commits.committer import Unavailable as CommitUnavailable
 from models.commits.request import Committed, Outcome, Request
 from models.mongo.event import counted_event_of
 from models.mongo.snapshot import next_snapshot
-from resolvers.context import Context
-from resolvers.fault import LimitExceeded, Unavailable
-from resolvers.keys import key_refusal
-from resolvers.member import MemberKey, answered, find, load, load_many
+from resolvers.core.context import Context
+from resolvers.core.fault import LimitExceeded, Unavailable
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import MemberKey, answered, find, load, load_many
 
 OPERATION = "event"
 LINES_MAX = 1000

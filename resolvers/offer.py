@@ -13,11 +13,11 @@ from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_
 from loyalty.rules.member_code import is_genuine, member_code, parts_of
 from loyalty.rules.ranking import RankedOffer, rank_offers
 from models.commits.request import Outcome
-from resolvers.acting import act, cause_of, subject, text_refusal
-from resolvers.context import Context
-from resolvers.keys import key_refusal
-from resolvers.member import MemberKey, answered, require_may_see
-from resolvers.outlook import Outlook, used_up_among
+from resolvers.core.command import act, cause_of, subject, text_refusal
+from resolvers.core.context import Context
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import MemberKey, answered, require_may_see
+from resolvers.personalisation import Outlook, used_up_among
 
 ACTIVATE, REDEEM, NOTE = "activate", "redeem", "note-offers"
 TEXT_LENGTH_MAX = 200

@@ -11,11 +11,11 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.order import Delivery, Order, OrderState, Recipient
 from models.commits.request import Outcome
-from resolvers.acting import NOT_FOUND as NO_SUCH_MEMBER
-from resolvers.acting import act, cause_of, subject, text_refusal
-from resolvers.context import Context
-from resolvers.member import MemberKey, answered, may_see
-from resolvers.personal_data import normal_email, normal_phone
+from resolvers.core.command import NOT_FOUND as NO_SUCH_MEMBER
+from resolvers.core.command import act, cause_of, subject, text_refusal
+from resolvers.core.context import Context
+from resolvers.core.member import MemberKey, answered, may_see
+from resolvers.core.personal_data import normal_email, normal_phone
 
 PLACE, CANCEL, ADVANCE, HOLD, RELEASE = "place-order", "cancel-order", "advance-order", "hold", "release-hold"
 NOTE_LENGTH_MAX = 500

@@ -3,9 +3,9 @@
 from loyalty.commands.preference import SetPreferences
 from loyalty.kernel.refusal import Refusal
 from models.commits.request import Outcome
-from resolvers.acting import act, cause_of, subject
-from resolvers.context import Context
-from resolvers.member import MemberKey
+from resolvers.core.command import act, cause_of, subject
+from resolvers.core.context import Context
+from resolvers.core.member import MemberKey
 
 OPERATION = "set-preferences"
 

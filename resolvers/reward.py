@@ -17,10 +17,10 @@ from loyalty.rules.ranking import RankedReward, rank_rewards
 from loyalty.rules.segmentation import MemberShopper
 from models.mongo.snapshot import Snapshot
 from models.reads.dependencies import note_once
-from resolvers.context import Context
-from resolvers.fault import BadInput
-from resolvers.member import answered
-from resolvers.outlook import Outlook
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput
+from resolvers.core.member import answered
+from resolvers.personalisation import Outlook
 
 APPOINTMENTS_SEARCHED_MAX = 500
 

@@ -6,7 +6,7 @@ from typing import Self
 import strawberry
 
 from models.tablets import device_store as stored
-from resolvers import kiosk_session
+from resolvers.tablets import session as kiosk_session
 from schema.access import REACHED, field, resolver
 from schema.enums import DeviceState
 from schema.ids import global_id, order_cursor

@@ -14,7 +14,7 @@ from typing import Any
 
 from graphql import GraphQLField, GraphQLInputObjectType, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
-from resolvers.context import Context
+from resolvers.core.context import Context
 from schema.access import FORESEES, guard_of, rules
 
 DIRECT = "direct"

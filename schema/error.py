@@ -8,8 +8,8 @@ import structlog
 from graphql import GraphQLError
 
 from loyalty.kernel import refusal
-from resolvers.context import Context
-from resolvers.fault import Fault, LimitExceeded
+from resolvers.core.context import Context
+from resolvers.core.fault import Fault, LimitExceeded
 from schema.access import REACHED, field, resolver
 from schema.enums import RefusalCode
 from schema.text import locale_asked, sentence

@@ -10,13 +10,13 @@ from strawberry.scalars import JSON
 from loyalty.model import event as domain
 from loyalty.model.order import Delivery, Recipient
 from resolvers.consent import Said
+from resolvers.core.fault import BadInput
+from resolvers.core.member import MemberKey as Key
 from resolvers.enrol import Newcomer
 from resolvers.event import Told
-from resolvers.fault import BadInput
-from resolvers.kiosk_session import PASS
-from resolvers.member import MemberKey as Key
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
+from resolvers.tablets.session import PASS
 from schema.enums import Channel, ConsentPurpose, ContactChannel, Kind, OrderState
 from schema.ids import from_global_id, key_of, parts_of
 

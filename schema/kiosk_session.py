@@ -5,7 +5,7 @@ from typing import Self
 
 import strawberry
 
-from resolvers import kiosk_session as sessions
+from resolvers.tablets import session as sessions
 from schema.access import REACHED, field
 from schema.ids import global_id
 from schema.member import Member

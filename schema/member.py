@@ -15,11 +15,11 @@ from resolvers import consent as consents
 from resolvers import offer as offers
 from resolvers import order as orders
 from resolvers import reward as rewards
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.member import answered
-from resolvers.outlook import Outlook, foresee_left
-from resolvers.personal_data import masked_email, masked_name, masked_phone
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.member import answered
+from resolvers.core.personal_data import masked_email, masked_name, masked_phone
+from resolvers.personalisation import Outlook, foresee_left
 from schema.access import REACHED, field, only, resolver
 from schema.consent import Consent
 from schema.enums import Channel, EntryKind, OfferState

@@ -5,8 +5,10 @@ from typing import Annotated
 import strawberry
 
 from loyalty.kernel.refusal import Refusal
-from resolvers import adjustment, catalogue, consent, device, enrol, event, kiosk_session, offer, order, preference
-from resolvers.actor import Role
+from resolvers import adjustment, catalogue, consent, enrol, event, offer, order, preference
+from resolvers.core.actor import Role
+from resolvers.tablets import device
+from resolvers.tablets import session as kiosk_session
 from schema.access import EVERY_ROLE, PUBLIC, STAFF, mutation, only
 from schema.ids import key_of, parts_of
 from schema.inputs import (

@@ -12,7 +12,7 @@ from loyalty.model.member import Member
 from loyalty.model.offer import UNTOUCHED, state_of, uses_left
 from loyalty.model.programme import Programme
 from loyalty.rules.ranking import Motive, RankedOffer
-from resolvers.context import Context
+from resolvers.core.context import Context
 from resolvers.offer import code_for
 from schema.access import REACHED, field, resolver
 from schema.enums import Channel, OfferKind, OfferState, TextDirection

@@ -8,9 +8,9 @@ import strawberry
 from loyalty.model import hold as domain_hold
 from loyalty.model import order as domain
 from loyalty.model.programme import Programme
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.personal_data import masked_name
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.personal_data import masked_name
 from schema.access import REACHED, field, resolver
 from schema.enums import OrderState
 from schema.ids import global_id, order_cursor

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from resolvers.context import Context
-from resolvers.fault import BadInput, LimitExceeded
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, LimitExceeded
 from schema.node import PageInfo
 
 FIRST_DEFAULT = 20

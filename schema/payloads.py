@@ -13,10 +13,10 @@ from models.commits.request import Committed, Outcome
 from models.mongo.snapshot import entry_views
 from models.programmes.catalogue_store import Stored
 from models.tablets.device_store import Device as StoredDevice
-from resolvers.context import Context
-from resolvers.device import device_token
-from resolvers.kiosk_session import Opened
-from resolvers.member import may_see
+from resolvers.core.context import Context
+from resolvers.core.member import may_see
+from resolvers.tablets.device import device_token
+from resolvers.tablets.session import Opened
 from schema.access import REACHED, field, resolver
 from schema.content import Content
 from schema.device import Device

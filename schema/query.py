@@ -5,15 +5,16 @@ from typing import Annotated
 import strawberry
 
 from loyalty.model.programme import Programme as ProgrammeRules
-from resolvers import device, kiosk_session
-from resolvers import member as members
 from resolvers import order as orders
 from resolvers import reward as rewards
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.fault import BadInput, Forbidden
-from resolvers.member import MemberKey as Key
-from resolvers.member import answered
+from resolvers.core import member as members
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Forbidden
+from resolvers.core.member import MemberKey as Key
+from resolvers.core.member import answered
+from resolvers.tablets import device
+from resolvers.tablets import session as kiosk_session
 from schema.access import EVERY_ROLE, PUBLIC, only, resolver
 from schema.content import Content
 from schema.device import Device, DeviceConnection, DeviceEdge, Pass

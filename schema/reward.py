@@ -11,7 +11,7 @@ from loyalty.model import reward as domain
 from loyalty.model.order import Ordered
 from loyalty.model.programme import Programme
 from resolvers import reward as rewards
-from resolvers.context import Context
+from resolvers.core.context import Context
 from schema.access import REACHED, field, resolver
 from schema.enums import RewardKind, TextDirection
 from schema.ids import global_id, ranked_cursor

@@ -6,8 +6,8 @@ from contextlib import aclosing
 import strawberry
 
 from resolvers.catalogue import content_changes
-from resolvers.member import subject_of_watch
-from resolvers.member_changes import member_changes
+from resolvers.core.member import subject_of_watch
+from resolvers.member_stream import member_changes
 from schema.access import EVERY_ROLE, REACHED, field, subscription
 from schema.content import Content
 from schema.enums import Channel

@@ -15,8 +15,8 @@ from loyalty.model.programme import Programme
 from loyalty.rules.ranking import Motive
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
-from resolvers.context import Context
-from resolvers.member import answered
+from resolvers.core.context import Context
+from resolvers.core.member import answered
 from schema.enums import TextDirection
 
 DEFAULT_LOCALE = "en"

@@ -19,7 +19,7 @@ from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes, apply
 from models.reads.reader import Reader
-from resolvers.context import Services
+from resolvers.core.context import Services
 
 NAMES = ("grocer", "coffee")
 

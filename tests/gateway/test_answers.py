@@ -23,8 +23,8 @@ from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer
 from models.reads.dependencies import Rests, proving
 from models.reads.reader import Reader
-from resolvers.actor import Role
-from resolvers.context import Context
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
 from resolvers.validity import valid_until
 
 HOME = """{ me {

@@ -18,8 +18,8 @@ from support.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
 from gateway.auth import REMEMBERED_MAX, DevelopmentKey, JwksVerifier, RememberingVerifier, bearer
-from resolvers.actor import Actor, Role
-from resolvers.fault import Unauthenticated
+from resolvers.core.actor import Actor, Role
+from resolvers.core.fault import Unauthenticated
 
 ISSUER, AUDIENCE = "https://id.example", "carillon"
 SECRET = "5f" * 32

@@ -13,9 +13,9 @@ from support.shop import Shop
 from websockets.asyncio.client import ClientConnection
 
 from models.programmes.programme_store import Programmes
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.fault import BadInput
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput
 from resolvers.reward import public_programme
 from schema.ids import from_global_id
 

@@ -14,9 +14,9 @@ from support.shop import Shop
 
 from gateway.compiled import CompiledOperation
 from gateway.fields import compilable_schema
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.fault import Fault
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Fault
 from schema.ids import global_id
 
 OPERATIONS = int(os.environ.get("OPERATIONS", "400"))

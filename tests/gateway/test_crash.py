@@ -30,7 +30,7 @@ from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.catalogue_store import put_many
 from models.programmes.programme_store import Programmes, apply
-from resolvers.audit import audit
+from resolvers.audit.audit import audit
 from schema.ids import global_id
 
 KILLS = int(os.environ.get("KILLS", "4"))

@@ -21,9 +21,9 @@ from gateway.live import Batch, Failure, Follower, Live, Told, reaching_variable
 from gateway.metrics import Metrics
 from loyalty.kernel.channel import Channel
 from models.live.hub import BACKLOG_MAX
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.fault import Unavailable
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Unavailable
 from schema.build import executable_schema
 from schema.ids import global_id
 

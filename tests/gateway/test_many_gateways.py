@@ -20,7 +20,7 @@ from gateway.clock import now
 from models.mongo.database import connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import apply
-from resolvers.audit import audit
+from resolvers.audit.audit import audit
 
 AT_ONCE = 64
 

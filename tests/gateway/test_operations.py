@@ -26,7 +26,7 @@ from support.registered import (
 )
 
 from gateway.operations import REMEMBERED_CHARACTERS_MAX, REMEMBERED_MAX, TRUSTED_ROLES, texts_by_hash
-from resolvers.actor import Role
+from resolvers.core.actor import Role
 
 NOT_FOUND = {"message": "PersistedQueryNotFound", "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}
 GRAPHQL_RESPONSE = "application/graphql-response+json"

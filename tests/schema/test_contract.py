@@ -20,9 +20,9 @@ from graphql import (
 from support.shop import Shop
 
 from loyalty.kernel.channel import Channel
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.fault import Forbidden, Unauthenticated
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Forbidden, Unauthenticated
 from schema.access import AccessUndeclared, field, only, resolver, rights_table, rules
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
 from schema.direct import NotDirect, resolve_directly

@@ -17,7 +17,7 @@ from loyalty.model.order import OrderState
 from loyalty.rules.eligibility import Missing
 from loyalty.rules.ranking import Motive
 from models.definitions.programme_file import LOCALES
-from resolvers import fault
+from resolvers.core import fault
 from schema.text import accepted_locale, catalogue, sentence, served
 
 ROOT = Path(__file__).parents[2]

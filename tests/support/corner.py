@@ -8,8 +8,8 @@ from loyalty.model.order import Order, OrderState
 from models.commits.request import Outcome
 from resolvers import offer as offers
 from resolvers import order as orders
-from resolvers.actor import Role
-from resolvers.member import MemberKey
+from resolvers.core.actor import Role
+from resolvers.core.member import MemberKey
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
 from support.shop import Shop, committed

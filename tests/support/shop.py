@@ -13,11 +13,11 @@ from models.commits.request import Committed, Outcome
 from resolvers import adjustment
 from resolvers import enrol as enrolment
 from resolvers import event as events
-from resolvers.actor import Actor, Role
-from resolvers.context import Context, Services
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context, Services
+from resolvers.core.member import MemberKey
 from resolvers.enrol import Newcomer
 from resolvers.event import Told
-from resolvers.member import MemberKey
 
 NOON = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from loyalty.kernel.refusal import Refusal
 from models.tablets.device_store import Device
-from resolvers import device as devices
-from resolvers import kiosk_session as sessions
-from resolvers.actor import Actor, Role
-from resolvers.bearer import TokenKind, token_of
-from resolvers.context import Context
-from resolvers.kiosk_session import Opened, Pass, actor_of_token
-from resolvers.member import MemberKey
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context
+from resolvers.core.member import MemberKey
+from resolvers.tablets import device as devices
+from resolvers.tablets import session as sessions
+from resolvers.tablets.issued_tokens import TokenKind, token_of
+from resolvers.tablets.session import Opened, Pass, actor_of_token
 from support.shop import Shop
 
 

@@ -20,7 +20,7 @@ from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
-from resolvers.context import Services
+from resolvers.core.context import Services
 
 TALKS = Appointments(frozenset(), (time(10), time(18)), 30, 1, 30)
 REWARDS = (

@@ -7,9 +7,9 @@ from support.shop import Shop, committed, refused
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Account, Cause, EntryKind
 from models.commits.request import Committed, Outcome
-from resolvers.actor import Role
 from resolvers.adjustment import adjust
-from resolvers.member import MemberKey
+from resolvers.core.actor import Role
+from resolvers.core.member import MemberKey
 
 
 async def correct(

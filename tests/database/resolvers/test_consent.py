@@ -9,10 +9,10 @@ from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.model.notice import Notice, NoticeKind
 from models.commits.request import Outcome
-from resolvers.actor import Role
-from resolvers.audit import audit
+from resolvers.audit.audit import audit
 from resolvers.consent import Said, history, set_consents
-from resolvers.member import MemberKey
+from resolvers.core.actor import Role
+from resolvers.core.member import MemberKey
 
 MARKETING, PARTNERS = ConsentPurpose.MARKETING, ConsentPurpose.PARTNERS
 EMAIL, SMS = ContactChannel.EMAIL, ContactChannel.SMS

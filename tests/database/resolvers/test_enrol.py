@@ -13,9 +13,9 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Profile
 from models.commits.request import Committed
-from resolvers.actor import Role
+from resolvers.core.actor import Role
+from resolvers.core.fault import Unavailable
 from resolvers.enrol import NUMBER_DRAWS, Newcomer, enrol
-from resolvers.fault import Unavailable
 
 SAM = Newcomer(
     key="form-1",

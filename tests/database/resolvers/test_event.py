@@ -17,11 +17,11 @@ from loyalty.model.ledger import Account, Cause, EntryKind, LotKey
 from loyalty.model.lot import Lot
 from models.commits.committer import Committer
 from models.commits.request import Committed, Outcome
-from resolvers.actor import Role
-from resolvers.context import Bounds
+from resolvers.core.actor import Role
+from resolvers.core.context import Bounds
+from resolvers.core.fault import LimitExceeded, Unavailable
+from resolvers.core.member import MemberKey
 from resolvers.event import Told, preview, record, record_many
-from resolvers.fault import LimitExceeded, Unavailable
-from resolvers.member import MemberKey
 
 
 def told(member: str, event: Event) -> Told:

@@ -9,9 +9,9 @@ from support.shop import Shop, committed, refused
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Account, EntryKind
 from models.commits.request import Committed
-from resolvers.actor import Role
-from resolvers.audit import audit
-from resolvers.settlement import settle_due
+from resolvers.audit.audit import audit
+from resolvers.core.actor import Role
+from resolvers.sweeper import settle_due
 
 
 async def taken(shop: Corner, counter: str) -> int:

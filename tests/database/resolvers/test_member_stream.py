@@ -9,10 +9,10 @@ import pytest
 from support.shop import Shop
 
 from models.live.hub import BACKLOG_MAX
-from resolvers.actor import Role
-from resolvers.context import Bounds, Context
-from resolvers.fault import BadInput
-from resolvers.member_changes import Update, member_changes
+from resolvers.core.actor import Role
+from resolvers.core.context import Bounds, Context
+from resolvers.core.fault import BadInput
+from resolvers.member_stream import Update, member_changes
 
 Changes = AsyncGenerator[Update, None]
 

@@ -13,11 +13,11 @@ from loyalty.model.ledger import Account
 from loyalty.model.offer import OfferState, OfferUse
 from loyalty.rules.member_code import member_code
 from models.commits.request import Committed
-from resolvers.actor import Role
-from resolvers.audit import audit
-from resolvers.fault import Forbidden
+from resolvers.audit.audit import audit
+from resolvers.core.actor import Role
+from resolvers.core.fault import Forbidden
 from resolvers.offer import code_for, ranked
-from resolvers.outlook import LIMITED_OFFERS_MAX, Outlook
+from resolvers.personalisation import LIMITED_OFFERS_MAX, Outlook
 
 
 async def taken(shop: Corner, counter: str) -> int:

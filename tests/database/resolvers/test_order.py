@@ -13,10 +13,10 @@ from loyalty.model.order import Delivery, OrderState, Recipient
 from models.commits.request import Committed, Outcome
 from models.mongo.order import order_of
 from resolvers import order as orders
-from resolvers.actor import Role
-from resolvers.audit import audit
-from resolvers.fault import Forbidden
-from resolvers.member import MemberKey
+from resolvers.audit.audit import audit
+from resolvers.core.actor import Role
+from resolvers.core.fault import Forbidden
+from resolvers.core.member import MemberKey
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from loyalty.commands.preference import PREFERENCES_MAX
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.rules.ranking import Motive
 from models.commits.request import Committed, Outcome
-from resolvers.actor import Role
-from resolvers.member import MemberKey
+from resolvers.core.actor import Role
+from resolvers.core.member import MemberKey
 from resolvers.offer import ranked
-from resolvers.outlook import Outlook
+from resolvers.personalisation import Outlook
 from resolvers.preference import set_preferences
 
 

@@ -18,12 +18,12 @@ from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
 from resolvers import order as orders
-from resolvers.actor import Role
-from resolvers.context import Context
-from resolvers.fault import BadInput
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput
 from resolvers.offer import ranked as ranked_offers
 from resolvers.order import Checkout
-from resolvers.outlook import Outlook, foresee_left
+from resolvers.personalisation import Outlook, foresee_left
 from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)

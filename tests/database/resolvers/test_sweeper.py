@@ -12,10 +12,10 @@ from models.mongo.database import connect
 from models.mongo.snapshot import Snapshot
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes
-from resolvers.actor import Role
-from resolvers.member import MemberKey, look_up, me, settled
-from resolvers.member_changes import member_changes
-from resolvers.settlement import BATCH_MAX, Sweeper, run_settlement, settle_due
+from resolvers.core.actor import Role
+from resolvers.core.member import MemberKey, look_up, me, settled
+from resolvers.member_stream import member_changes
+from resolvers.sweeper import BATCH_MAX, Sweeper, run_settlement, settle_due
 
 # The grocer's points last twelve months and to the end of that month, in New York.
 BOUGHT_AT = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)

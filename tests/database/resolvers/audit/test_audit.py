@@ -14,7 +14,7 @@ from loyalty.model.event import Purchase
 from loyalty.model.ledger import Account
 from models.mongo.database import Collection
 from models.programmes.programme_store import apply
-from resolvers.audit import Findings, audit
+from resolvers.audit.audit import Findings, audit
 
 # Corruption goes past MongoDB's own validators, as a hand at the database may.
 

@@ -9,8 +9,8 @@ from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.order import OrderState
 from models.mongo.database import Collection
 from models.mongo.ids import code_id
-from resolvers.audit import Findings, audit
-from resolvers.settlement import settle_due
+from resolvers.audit.audit import Findings, audit
+from resolvers.sweeper import settle_due
 
 # Corruption goes past MongoDB's own validators, as a hand at the database may.
 

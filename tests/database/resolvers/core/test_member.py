@@ -6,11 +6,11 @@ import pytest
 from support.shop import Shop
 
 from models.mongo.snapshot import Snapshot
-from resolvers.actor import Actor, Role
-from resolvers.context import Context
-from resolvers.fault import BadInput, Forbidden, Unauthenticated
-from resolvers.member import MemberKey, look_up, may_see, me, subject_of_watch
-from resolvers.personal_data import masked_email, masked_name, masked_phone, normal_email, normal_phone
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Forbidden, Unauthenticated
+from resolvers.core.member import MemberKey, look_up, may_see, me, subject_of_watch
+from resolvers.core.personal_data import masked_email, masked_name, masked_phone, normal_email, normal_phone
 
 EVERY_KIND = ("id", "number", "card", "email", "phone")
 SHARED_SCREEN = ("id", "number", "card")

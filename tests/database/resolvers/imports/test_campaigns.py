@@ -8,13 +8,13 @@ from support.shop import Shop
 from loyalty.kernel.channel import Channel
 from loyalty.model.offer import OfferState
 from models.loading.complete_journey import CompleteJourney
-from resolvers.audit import audit
-from resolvers.context import Context
+from resolvers.audit.audit import audit
+from resolvers.core.context import Context
 from resolvers.enrol import Newcomer, enrol
-from resolvers.import_campaigns import import_campaigns, offer_key
-from resolvers.import_journey import card_of, importer, shift_of
+from resolvers.imports.campaigns import import_campaigns, offer_key
+from resolvers.imports.journey import card_of, importer, shift_of
 from resolvers.offer import ranked
-from resolvers.outlook import Outlook
+from resolvers.personalisation import Outlook
 
 
 async def enrolled(context: Context, households: list[int]) -> dict[int, str]:

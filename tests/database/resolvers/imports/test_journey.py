@@ -15,9 +15,9 @@ from loyalty.model.ledger import Account
 from models.commits.committer import Committer
 from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer
-from resolvers.audit import audit
+from resolvers.audit.audit import audit
 from resolvers.enrol import Newcomer, enrol
-from resolvers.import_journey import HouseholdRefused, Tally, import_journey, imported_households, shift_of
+from resolvers.imports.journey import HouseholdRefused, Tally, import_journey, imported_households, shift_of
 
 
 @pytest.fixture(scope="module")

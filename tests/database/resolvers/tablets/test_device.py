@@ -9,12 +9,12 @@ from support.tablet import Tablet
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.tablets.device_store import Device, DeviceState
-from resolvers.actor import Actor, Role
-from resolvers.attempt import SPAN
-from resolvers.context import Context
-from resolvers.device import CODE_TTL, NAME_LENGTH_MAX, WRONG_CODES_MAX, enrol, invite, page, revoke
-from resolvers.fault import Unauthenticated
-from resolvers.kiosk_session import NEVER, actor_of_token
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Unauthenticated
+from resolvers.tablets.device import CODE_TTL, NAME_LENGTH_MAX, WRONG_CODES_MAX, enrol, invite, page, revoke
+from resolvers.tablets.rate_limit import SPAN
+from resolvers.tablets.session import NEVER, actor_of_token
 
 CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}")
 

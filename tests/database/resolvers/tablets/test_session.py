@@ -15,12 +15,13 @@ from support.tablet import Tablet, pass_of
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.rules.member_pass import digits_of, span_of
-from resolvers.actor import Role
-from resolvers.attempt import SPAN
-from resolvers.context import Context
-from resolvers.device import revoke
-from resolvers.fault import BadInput, Forbidden, Unauthenticated
-from resolvers.kiosk_session import (
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Forbidden, Unauthenticated
+from resolvers.core.member import MemberKey, look_up, may_see, me
+from resolvers.tablets.device import revoke
+from resolvers.tablets.rate_limit import SPAN
+from resolvers.tablets.session import (
     IDLE,
     SESSION_TTL,
     WRONG_DIGITS_PER_MEMBER_MAX,
@@ -34,7 +35,6 @@ from resolvers.kiosk_session import (
     open_session,
     shown,
 )
-from resolvers.member import MemberKey, look_up, may_see, me
 
 
 class Died(Exception):  # noqa: N818 - what becomes of a gateway

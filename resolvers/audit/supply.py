@@ -29,7 +29,7 @@ from models.mongo.database import Database
 from models.mongo.ids import counter_id
 from models.mongo.supply import counter_of
 from models.programmes.catalogue_history import Past, PastCatalogue
-from resolvers.unreadable import Unreadable, read
+from resolvers.audit.decode import Unreadable, read
 
 BATCH = 1000
 # These may cost something without a purchase, and so may what has a maximum; what the others cost is told with their

@@ -13,10 +13,10 @@ from models.commits import committer
 from models.commits.request import Committed, Outcome, Request
 from models.mongo.snapshot import Snapshot
 from models.reads.dependencies import note_once
-from resolvers.actor import Actor, Role
-from resolvers.context import Context
-from resolvers.fault import BadInput, Forbidden, Unavailable
-from resolvers.personal_data import normal_email, normal_phone
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Forbidden, Unavailable
+from resolvers.core.personal_data import normal_email, normal_phone
 
 T = TypeVar("T")
 

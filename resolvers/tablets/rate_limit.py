@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.mongo.ids import joined
 from models.tablets import session_store
-from resolvers.context import Context
-from resolvers.member import answered
+from resolvers.core.context import Context
+from resolvers.core.member import answered
 
 SPAN = timedelta(minutes=15)
 

@@ -5,9 +5,9 @@ from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
 from models.commits.request import Outcome, Request
-from resolvers.context import Context
-from resolvers.keys import key_refusal
-from resolvers.member import MemberKey, commit, permitted
+from resolvers.core.context import Context
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import MemberKey, commit, permitted
 
 NOT_FOUND = Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
 

@@ -19,8 +19,8 @@ from models.commits.request import Outcome, Request
 from models.mongo.bson import Document
 from models.mongo.member import member_of
 from models.programmes.programme_store import ProgrammeNotFound
-from resolvers.context import Services
-from resolvers.member import SYSTEM
+from resolvers.core.context import Services
+from resolvers.core.member import SYSTEM
 
 BATCH_MAX = 500
 INTERVAL_SECONDS = 1.0

@@ -10,7 +10,7 @@ from loyalty.model.member import Member
 from loyalty.model.order import OVER, Order, OrderState, derived_id, order_number, points_for, seed_of
 from loyalty.model.supply import CodeState
 from models.mongo.order import order_of
-from resolvers.unreadable import Unreadable, read
+from resolvers.audit.decode import Unreadable, read
 
 OFFER_HOLDER = "offer/"
 

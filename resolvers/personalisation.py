@@ -11,8 +11,8 @@ from loyalty.model.supply import CounterKey
 from loyalty.rules.ranking import Liking
 from loyalty.rules.segmentation import MemberShopper
 from models.mongo.snapshot import Snapshot
-from resolvers.context import Context
-from resolvers.member import answered
+from resolvers.core.context import Context
+from resolvers.core.member import answered
 
 LIMITED_OFFERS_MAX = 100
 """So many counters of offers are read with every page; where there are more, those of the offers on it."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from loyalty.model.notice import Notice
 from models.mongo.snapshot import EntryView, Snapshot
-from resolvers.context import Context
-from resolvers.fault import BadInput, Unavailable
-from resolvers.member import answered, settled
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Unavailable
+from resolvers.core.member import answered, settled
 
 FEED_TIMEOUT_SECONDS = 10
 

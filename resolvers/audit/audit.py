@@ -19,9 +19,9 @@ from models.definitions.catalogue_file import Kind
 from models.mongo.database import Database
 from models.mongo.member import member_of
 from models.programmes.catalogue_history import PastCatalogue
-from resolvers.audit_member import MemberProof, read_proofs
-from resolvers.audit_supply import BrokenSupply, Reckoning, broken_codes, is_forgettable, reckoned_again, stands
-from resolvers.unreadable import read
+from resolvers.audit.decode import read
+from resolvers.audit.member import MemberProof, read_proofs
+from resolvers.audit.supply import BrokenSupply, Reckoning, broken_codes, is_forgettable, reckoned_again, stands
 
 PAGE = 200
 FAULTS_KEPT_MAX = 100
@@ -87,7 +87,7 @@ async def audit(
     that goes); number, cards, e-mail and phone lead to the member, and nothing else does; holds = held and orders =
     redeemed; each order made by a counted event, in a state that its pieces and points bear out; each code in one
     place. For what members share: what is counted = what orders, holds, offers and purchases say, as far as
-    `resolvers/audit_supply.py` can prove it. `on_progress` is told how many members are done, and of about how many.
+    `resolvers/audit/supply.py` can prove it. `on_progress` is told how many members are done, and of about how many.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()

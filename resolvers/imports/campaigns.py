@@ -19,9 +19,9 @@ from models.definitions.catalogue_file import Kind
 from models.loading.audience_list import load_list
 from models.loading.complete_journey import Campaign, CompleteJourney, Coupon, CouponUse
 from models.programmes.catalogue_store import put_many
-from resolvers.context import Context, Services
-from resolvers.import_journey import card_of, importer, shift_of, until_answered
-from resolvers.member import MemberKey
+from resolvers.core.context import Context, Services
+from resolvers.core.member import MemberKey
+from resolvers.imports.journey import card_of, importer, shift_of, until_answered
 from resolvers.offer import Redeemed, redeem
 
 COUPON_AMOUNT = "1.00"

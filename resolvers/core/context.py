@@ -14,11 +14,11 @@ from models.mongo.database import Database
 from models.programmes.programme_store import ProgrammeNotFound, Programmes
 from models.reads.dependencies import note_time
 from models.reads.reader import Reader
-from resolvers.actor import Actor, Role
-from resolvers.fault import BadInput, Unauthenticated
+from resolvers.core.actor import Actor, Role
+from resolvers.core.fault import BadInput, Unauthenticated
 
 if TYPE_CHECKING:
-    from resolvers.outlook import LeftRead
+    from resolvers.personalisation import LeftRead
 
 
 @dataclass(frozen=True, slots=True)

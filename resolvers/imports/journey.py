@@ -20,9 +20,9 @@ from models.commits.committer import Overloaded, Unavailable
 from models.commits.request import Committed, Outcome
 from models.loading.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.mongo.database import Database
-from resolvers import fault
-from resolvers.actor import Actor, Role
-from resolvers.context import Context, Services
+from resolvers.core import fault
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context, Services
 from resolvers.enrol import Newcomer, enrol
 from resolvers.event import submit
 

@@ -15,9 +15,9 @@ from models.mongo.ids import identity_key
 from models.mongo.ledger import record_of
 from models.mongo.member import member_of
 from models.mongo.snapshot import RECENT_ENTRIES, EntryView, Rows, entry_views, row_of, snapshot_of
-from resolvers.audit_order import Shopping
-from resolvers.audit_supply import Reckoning
-from resolvers.unreadable import Unreadable, read
+from resolvers.audit.decode import Unreadable, read
+from resolvers.audit.order import Shopping
+from resolvers.audit.supply import Reckoning
 
 SETTLE = "settle"
 # Told to MongoDB: among several indexes it may take one by which every page reads the whole collection.

@@ -30,14 +30,14 @@ from models.reads.dependencies import note_once
 from models.tablets import device_store, session_store
 from models.tablets.device_store import Device, DeviceState
 from models.tablets.session_store import Once, Session
-from resolvers.actor import Actor, Role
-from resolvers.attempt import attempting
-from resolvers.bearer import TokenKind, read_token, token_of
-from resolvers.context import Context, Services
-from resolvers.fault import BadInput, Forbidden, Unauthenticated
-from resolvers.keys import key_refusal
-from resolvers.member import MemberKey, answered, find, load
-from resolvers.personal_data import MASK, masked_name
+from resolvers.core.actor import Actor, Role
+from resolvers.core.context import Context, Services
+from resolvers.core.fault import BadInput, Forbidden, Unauthenticated
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import MemberKey, answered, find, load
+from resolvers.core.personal_data import MASK, masked_name
+from resolvers.tablets.issued_tokens import TokenKind, read_token, token_of
+from resolvers.tablets.rate_limit import attempting
 
 SESSION_TTL = timedelta(minutes=15)
 IDLE = timedelta(seconds=90)

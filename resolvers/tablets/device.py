@@ -12,13 +12,13 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.mongo.ids import joined
 from models.tablets import device_store
 from models.tablets.device_store import Device, DeviceState
-from resolvers.acting import staff_of, text_refusal
-from resolvers.attempt import attempting
-from resolvers.bearer import TokenKind, token_of
-from resolvers.context import Context
-from resolvers.fault import Unavailable
-from resolvers.keys import key_refusal
-from resolvers.member import answered
+from resolvers.core.command import staff_of, text_refusal
+from resolvers.core.context import Context
+from resolvers.core.fault import Unavailable
+from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.member import answered
+from resolvers.tablets.issued_tokens import TokenKind, token_of
+from resolvers.tablets.rate_limit import attempting
 
 CODE_TTL = timedelta(minutes=15)
 NAME_LENGTH_MAX = 100

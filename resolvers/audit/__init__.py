@@ -1,0 +1,1 @@
+"""The audit: proves from the ledger and the other documents that everything adds up."""

@@ -1,0 +1,1 @@
+"""Tablets: enrolment, sessions of shoppers, and limits on guessing."""
