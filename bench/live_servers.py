@@ -16,7 +16,7 @@ from bench.live_world import DATABASE, PROGRAMME_FILE, World
 from bench.processes import own_environment, port_of, started, stop
 from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 from models.definitions.programme_file import read_programme
-from schema.text import catalogue
+from schema.wire.text import catalogue
 
 ROOT = Path(__file__).parents[1]
 NODE_PEER = Path(__file__).parent / "peers" / "live-node" / "server.mjs"

@@ -12,8 +12,8 @@ import yaml
 from loyalty.kernel.text import Text
 from loyalty.model.programme import Programme
 from models.definitions.programme_file import LOCALES
-from schema.ids import global_id
-from schema.text import catalogue
+from schema.wire.ids import global_id
+from schema.wire.text import catalogue
 
 FILE = Path(__file__).parents[1] / "programmes" / "grocer.yaml"
 ADDED, ADDED_PREFIX = 12, "bench-"

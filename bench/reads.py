@@ -16,7 +16,7 @@ from bench.http import BenchError
 from bench.members import Known
 from bench.snapshot_views import Catalogue, encoded, entries_of, points_of, status_of
 from bench.world import World
-from schema.ids import cursor
+from schema.wire.ids import cursor
 
 ENTRIES, FIRST, CATALOGUE = 20, 10, 20
 DEEP_VERSION_FROM_END = 30

@@ -41,8 +41,8 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Services
 from resolvers.imports.campaigns import replay_campaigns
 from resolvers.imports.journey import PROGRAMME, HouseholdRefused, ImportInterrupted, import_journey
-from schema.access import rights_table
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
+from schema.wire.access import rights_table
 
 T = TypeVar("T")
 

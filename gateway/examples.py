@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from schema.ids import global_id
+from schema.wire.ids import global_id
 
 HOME = """query Home {
   me {

@@ -31,8 +31,8 @@ from gateway.limits import check_document, parse_limited, too_deep, validate_lim
 from gateway.metrics import Metrics
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput, Fault, LimitExceeded
-from schema.error import failure, fault_extensions, fault_message, formatted
-from schema.text import locale_of
+from schema.wire.error import failure, fault_extensions, fault_message, formatted
+from schema.wire.text import locale_of
 
 KEPT_DOCUMENTS_MAX = 1000
 KEPT_TEXT_LENGTH_MAX = 16_384

@@ -7,7 +7,7 @@ from graphql import GraphQLObjectType, GraphQLSchema
 
 from gateway.compiled import KNOWN, AsItIs, Attribute, Instances, Method
 from schema.build import executable_schema
-from schema.direct import DIRECT, STRAWBERRY, Direct
+from schema.wire.resolver_binding import DIRECT, STRAWBERRY, Direct
 
 KEPT = "kept"
 """The attribute of an object that many answers share, and that never changes: parts of answers are kept in it."""

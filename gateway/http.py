@@ -27,8 +27,8 @@ from gateway.state import CHANNEL_HEADER, State, address_of
 from models.reads.dependencies import proving
 from resolvers.core.actor import Actor
 from resolvers.core.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
-from schema.error import reported
-from schema.text import DEFAULT_LOCALE, accepted_locale
+from schema.wire.error import reported
+from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"

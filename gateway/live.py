@@ -30,8 +30,8 @@ from gateway.metrics import Metrics
 from models.live.hub import BACKLOG_MAX
 from resolvers.core.context import Context
 from resolvers.core.fault import Fault
-from schema.error import reported
 from schema.subscription import MemberUpdate
+from schema.wire.error import reported
 
 RECENT_MAX = 4
 """How many of its last updates a line keeps for those who join: they are behind by what is on its way just now."""

@@ -41,8 +41,8 @@ from gateway.state import CHANNEL_HEADER, State, address_of
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context
 from resolvers.core.fault import Fault, LimitExceeded, Unauthenticated
-from schema.error import reported
-from schema.text import DEFAULT_LOCALE
+from schema.wire.error import reported
+from schema.wire.text import DEFAULT_LOCALE
 
 KEEP_ALIVE_SECONDS = 12
 RESERVED_SECONDS = 30

@@ -29,8 +29,8 @@ from gateway.operations import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
 from resolvers.core.actor import Actor
 from resolvers.core.fault import Fault, LimitExceeded
-from schema.error import reported
-from schema.text import DEFAULT_LOCALE, accepted_locale
+from schema.wire.error import reported
+from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS = 5

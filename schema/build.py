@@ -7,15 +7,16 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
-from schema.direct import resolve_directly
-from schema.member import LedgerEntry, Member
 from schema.mutation import Mutation
-from schema.offer import Offer
-from schema.order import Order
 from schema.query import Query
-from schema.reward import Reward
-from schema.scalars import SCALARS, BigInt
 from schema.subscription import Subscription
+from schema.types.ledger import LedgerEntry
+from schema.types.member import Member
+from schema.types.offer import Offer
+from schema.types.order import Order
+from schema.types.reward import Reward
+from schema.wire.resolver_binding import resolve_directly
+from schema.wire.scalars import SCALARS, BigInt
 
 SDL_FILE = Path(__file__).parent / "schema.graphql"
 RIGHTS_FILE = Path(__file__).parents[1] / "docs" / "rights.md"

@@ -15,21 +15,23 @@ from resolvers.core.member import MemberKey as Key
 from resolvers.core.member import answered
 from resolvers.tablets import device
 from resolvers.tablets import session as kiosk_session
-from schema.access import EVERY_ROLE, PUBLIC, only, resolver
-from schema.content import Content
-from schema.device import Device, DeviceConnection, DeviceEdge, Pass
-from schema.enums import Channel
-from schema.ids import from_global_id, from_order_cursor, from_ranked_cursor
-from schema.inputs import MemberKey
-from schema.kiosk_session import KioskSession
-from schema.member import Info, LedgerEntry, Member
-from schema.node import Node
-from schema.offer import Offer
-from schema.order import Order
-from schema.page import page_size
-from schema.programme import Programme
-from schema.reward import Reward, RewardConnection, RewardEdge
-from schema.text import locale_asked
+from schema.types.content import Content
+from schema.types.device import Device, DeviceConnection, DeviceEdge, Pass
+from schema.types.kiosk_session import KioskSession
+from schema.types.ledger import LedgerEntry
+from schema.types.member import Member
+from schema.types.member_key import MemberKey
+from schema.types.offer import Offer
+from schema.types.order import Order
+from schema.types.programme import Programme
+from schema.types.reward import Reward, RewardConnection, RewardEdge
+from schema.wire.access import EVERY_ROLE, PUBLIC, only, resolver
+from schema.wire.enums import Channel
+from schema.wire.ids import from_global_id, from_order_cursor, from_ranked_cursor
+from schema.wire.info import Info
+from schema.wire.node import Node
+from schema.wire.page import page_size
+from schema.wire.text import locale_asked
 
 LOOKUP = only(*members.LOOKUP_ROLES)
 

@@ -8,14 +8,16 @@ import strawberry
 from resolvers.catalogue import content_changes
 from resolvers.core.member import subject_of_watch
 from resolvers.member_stream import member_changes
-from schema.access import EVERY_ROLE, REACHED, field, subscription
-from schema.content import Content
-from schema.enums import Channel
-from schema.inputs import MemberKey
-from schema.member import Info, LedgerEntry, Member
-from schema.notice import Notice
 from schema.query import LOOKUP
-from schema.text import locale_asked, locale_of
+from schema.types.content import Content
+from schema.types.ledger import LedgerEntry
+from schema.types.member import Member
+from schema.types.member_key import MemberKey
+from schema.types.notice import Notice
+from schema.wire.access import EVERY_ROLE, REACHED, field, subscription
+from schema.wire.enums import Channel
+from schema.wire.info import Info
+from schema.wire.text import locale_asked, locale_of
 
 
 @strawberry.type

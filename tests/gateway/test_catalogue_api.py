@@ -17,7 +17,7 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput
 from resolvers.reward import public_programme
-from schema.ids import from_global_id
+from schema.wire.ids import from_global_id
 
 CHANNELS = ("APP", "WEB", "STORE", "KIOSK", "AGENT", "SOCIAL", "PARTNER", "SYSTEM")
 REWARDS = """query (

@@ -23,8 +23,8 @@ from support.terminal import carillon, carillon_process, helps
 from gateway.auth import DevelopmentKey
 from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer, find_running
-from schema.access import rights_table
 from schema.build import executable_schema, sdl
+from schema.wire.access import rights_table
 
 HELP = Path(__file__).with_name("help.txt")
 

@@ -17,7 +17,7 @@ from gateway.fields import compilable_schema
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import Fault
-from schema.ids import global_id
+from schema.wire.ids import global_id
 
 OPERATIONS = int(os.environ.get("OPERATIONS", "400"))
 NOTHING_WRITTEN = "previewEvent"

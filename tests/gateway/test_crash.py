@@ -31,7 +31,7 @@ from models.mongod.server import EmbeddedServer
 from models.programmes.catalogue_store import put_many
 from models.programmes.programme_store import Programmes, apply
 from resolvers.audit.audit import audit
-from schema.ids import global_id
+from schema.wire.ids import global_id
 
 KILLS = int(os.environ.get("KILLS", "4"))
 CLIENTS = 12

@@ -25,7 +25,7 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import Unavailable
 from schema.build import executable_schema
-from schema.ids import global_id
+from schema.wire.ids import global_id
 
 UPDATES = (
     "subscription Updates($by: MemberKey, $after: Int) { memberChanged(by: $by, after: $after) { version resync } }"

@@ -11,7 +11,7 @@ from support.api import Person, ask_as, code_of, data, enrol, refusal_of
 from support.bazaar import Bazaar
 from support.terminal import carillon
 
-from schema.ids import from_global_id, global_id
+from schema.wire.ids import from_global_id, global_id
 
 OFFERS = """query ($first: Int, $after: String, $states: [OfferState!], $channel: Channel) {
   me {

@@ -10,7 +10,7 @@ from support.api import LIVE, RECORD, Person, ask_as, code_of, data, enrol, muta
 from support.bazaar import Bazaar, member_of
 from support.terminal import carillon
 
-from schema.ids import global_id
+from schema.wire.ids import global_id
 
 BREAD = global_id("Reward", "grocer", "bread")
 KNIFE = global_id("Reward", "grocer", "knife")

@@ -12,7 +12,7 @@ from support.browser import expect_browser, opened_browser
 from support.gateway import GatewayProcess
 from support.screens import CARD, Screens, at, until
 
-from schema.ids import global_id
+from schema.wire.ids import global_id
 
 PROFILE = """query ($by: MemberKey!) { member(by: $by) {
   profile { firstName phone locale consents { purpose channel granted via } consentHistory { purpose granted } }

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 from websockets.asyncio.client import ClientConnection
 
-from schema.ids import from_global_id
+from schema.wire.ids import from_global_id
 from support.gateway import GatewayProcess, next_message
 
 ENROL = """mutation ($input: EnrolInput!) {

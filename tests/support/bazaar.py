@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import httpx
 
-from schema.ids import from_global_id
+from schema.wire.ids import from_global_id
 from support.api import ADJUST, ENROL, Person, data, mutation
 from support.gateway import GatewayProcess
 

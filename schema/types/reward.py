@@ -12,13 +12,13 @@ from loyalty.model.order import Ordered
 from loyalty.model.programme import Programme
 from resolvers import reward as rewards
 from resolvers.core.context import Context
-from schema.access import REACHED, field, resolver
-from schema.enums import RewardKind, TextDirection
-from schema.ids import global_id, ranked_cursor
-from schema.made import Made
-from schema.node import Node, PageInfo
-from schema.page import page_info, page_size
-from schema.text import direction_of, refused
+from schema.wire.access import REACHED, field, resolver
+from schema.wire.enums import RewardKind, TextDirection
+from schema.wire.ids import global_id, ranked_cursor
+from schema.wire.node import Node, PageInfo
+from schema.wire.page import page_info, page_size
+from schema.wire.text import direction_of, refused
+from schema.wire.type_cache import Made
 
 Info = strawberry.Info[Context, None]
 

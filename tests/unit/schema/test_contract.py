@@ -23,9 +23,9 @@ from loyalty.kernel.channel import Channel
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import Forbidden, Unauthenticated
-from schema.access import AccessUndeclared, field, only, resolver, rights_table, rules
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
-from schema.direct import NotDirect, resolve_directly
+from schema.wire.access import AccessUndeclared, field, only, resolver, rights_table, rules
+from schema.wire.resolver_binding import NotDirect, resolve_directly
 
 CONTRACTS = [Path(__file__).with_name(name) for name in ("contract.graphql", "contract-offers.graphql")]
 # What is more than the contracts ask for: arguments and input fields that may be left out.

@@ -11,12 +11,12 @@ from loyalty.model.programme import Programme
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.personal_data import masked_name
-from schema.access import REACHED, field, resolver
-from schema.enums import OrderState
-from schema.ids import global_id, order_cursor
-from schema.node import Node, PageInfo
-from schema.page import page_info
-from schema.reward import Reward
+from schema.types.reward import Reward
+from schema.wire.access import REACHED, field, resolver
+from schema.wire.enums import OrderState
+from schema.wire.ids import global_id, order_cursor
+from schema.wire.node import Node, PageInfo
+from schema.wire.page import page_info
 
 
 @strawberry.type

@@ -6,9 +6,9 @@ from typing import Self
 import strawberry
 
 from resolvers.tablets import session as sessions
-from schema.access import REACHED, field
-from schema.ids import global_id
-from schema.member import Member
+from schema.types.member import Member
+from schema.wire.access import REACHED, field
+from schema.wire.ids import global_id
 
 
 @strawberry.type

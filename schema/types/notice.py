@@ -6,9 +6,9 @@ import strawberry
 
 from loyalty.model import notice as domain
 from loyalty.model.programme import Programme
-from schema.access import REACHED, field, resolver
-from schema.enums import NoticeKind, TextDirection
-from schema.text import noticed, running
+from schema.wire.access import REACHED, field, resolver
+from schema.wire.enums import NoticeKind, TextDirection
+from schema.wire.text import noticed, running
 
 
 @strawberry.type

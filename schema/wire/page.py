@@ -5,7 +5,7 @@ from typing import Protocol
 
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput, LimitExceeded
-from schema.node import PageInfo
+from schema.wire.node import PageInfo
 
 FIRST_DEFAULT = 20
 

@@ -17,10 +17,10 @@ from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
 from resolvers.core.context import Context
 from resolvers.core.member import answered
-from schema.enums import TextDirection
+from schema.wire.enums import TextDirection
 
 DEFAULT_LOCALE = "en"
-_TEXTS = Path(__file__).parent / "texts"
+_TEXTS = Path(__file__).parents[1] / "texts"
 ACCEPTED_LANGUAGES_MAX = 20
 
 

@@ -7,9 +7,9 @@ from typing import Self
 import strawberry
 
 from loyalty.model import programme as domain
-from schema.access import REACHED, field
-from schema.ids import global_id
-from schema.made import Made
+from schema.wire.access import REACHED, field
+from schema.wire.ids import global_id
+from schema.wire.type_cache import Made
 
 
 @strawberry.type

@@ -18,9 +18,9 @@ from loyalty.rules.eligibility import Missing
 from loyalty.rules.ranking import Motive
 from models.definitions.programme_file import LOCALES
 from resolvers.core import fault
-from schema.text import accepted_locale, catalogue, sentence, served
+from schema.wire.text import accepted_locale, catalogue, sentence, served
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 FAULTS = {kind.__name__ for kind in fault.Fault.__subclasses__()} - {"LimitExceeded"}
 # Parameters that the reader fills in itself, whatever the reason.
 ALWAYS_THERE = {"rule", "points"}
@@ -34,7 +34,7 @@ def placeholders(text: str) -> set[str]:
 def calls(*floors: str) -> Iterator[ast.Call]:
     """Give every call in the modules of some floors."""
     for floor in floors:
-        for file in sorted((ROOT / floor).glob("*.py")):
+        for file in sorted((ROOT / floor).rglob("*.py")):
             tree = ast.parse(file.read_text(encoding="utf-8"))
             yield from (node for node in ast.walk(tree) if isinstance(node, ast.Call))
 

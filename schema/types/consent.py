@@ -6,8 +6,8 @@ from typing import Self
 import strawberry
 
 from loyalty.model import consent as domain
-from schema.access import REACHED, field
-from schema.enums import Channel, ConsentPurpose, ContactChannel
+from schema.wire.access import REACHED, field
+from schema.wire.enums import Channel, ConsentPurpose, ContactChannel
 
 
 @strawberry.type

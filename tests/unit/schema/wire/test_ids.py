@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.core.fault import BadInput
-from schema.ids import cursor, entry_id, from_cursor, from_global_id, global_id
+from schema.wire.ids import cursor, entry_id, from_cursor, from_global_id, global_id
 
 KINDS = st.text(string.ascii_letters, min_size=1, max_size=20)
 PARTS = st.lists(st.text(string.ascii_letters + string.digits + "-_/", max_size=20), min_size=1, max_size=4)

@@ -7,11 +7,11 @@ import strawberry
 
 from models.tablets import device_store as stored
 from resolvers.tablets import session as kiosk_session
-from schema.access import REACHED, field, resolver
-from schema.enums import DeviceState
-from schema.ids import global_id, order_cursor
-from schema.node import PageInfo
-from schema.page import page_info
+from schema.wire.access import REACHED, field, resolver
+from schema.wire.enums import DeviceState
+from schema.wire.ids import global_id, order_cursor
+from schema.wire.node import PageInfo
+from schema.wire.page import page_info
 
 
 @strawberry.type

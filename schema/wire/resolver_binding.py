@@ -15,7 +15,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLInputObjectType, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 from resolvers.core.context import Context
-from schema.access import FORESEES, guard_of, rules
+from schema.wire.access import FORESEES, guard_of, rules
 
 DIRECT = "direct"
 STRAWBERRY = "strawberry-definition"

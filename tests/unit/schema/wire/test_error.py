@@ -10,7 +10,7 @@ from graphql import GraphQLError
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
-from schema.error import UserError, as_refusal, fault_extensions, fault_message, formatted
+from schema.wire.error import UserError, as_refusal, fault_extensions, fault_message, formatted
 
 PERSONAL = "ada@example.org"
 

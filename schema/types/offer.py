@@ -14,14 +14,14 @@ from loyalty.model.programme import Programme
 from loyalty.rules.ranking import Motive, RankedOffer
 from resolvers.core.context import Context
 from resolvers.offer import code_for
-from schema.access import REACHED, field, resolver
-from schema.enums import Channel, OfferKind, OfferState, TextDirection
-from schema.ids import global_id, ranked_cursor
-from schema.made import Made
-from schema.node import Node, PageInfo
-from schema.page import page_info
-from schema.programme import Money
-from schema.text import direction_of, motivated
+from schema.types.programme import Money
+from schema.wire.access import REACHED, field, resolver
+from schema.wire.enums import Channel, OfferKind, OfferState, TextDirection
+from schema.wire.ids import global_id, ranked_cursor
+from schema.wire.node import Node, PageInfo
+from schema.wire.page import page_info
+from schema.wire.text import direction_of, motivated
+from schema.wire.type_cache import Made
 
 Info = strawberry.Info[Context, None]
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from schema.access import REACHED, field
+from schema.wire.access import REACHED, field
 
 
 @strawberry.interface

@@ -7,10 +7,10 @@ import strawberry
 from loyalty.kernel.channel import Channel
 from loyalty.model import catalogue as domain
 from loyalty.model.programme import Programme
-from schema.access import REACHED, field
-from schema.enums import TextDirection
-from schema.ids import global_id
-from schema.text import direction_of
+from schema.wire.access import REACHED, field
+from schema.wire.enums import TextDirection
+from schema.wire.ids import global_id
+from schema.wire.text import direction_of
 
 
 @strawberry.type

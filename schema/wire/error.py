@@ -10,10 +10,10 @@ from graphql import GraphQLError
 from loyalty.kernel import refusal
 from resolvers.core.context import Context
 from resolvers.core.fault import Fault, LimitExceeded
-from schema.access import REACHED, field, resolver
-from schema.enums import RefusalCode
-from schema.text import locale_asked, sentence
-from schema.text import refused as words_of
+from schema.wire.access import REACHED, field, resolver
+from schema.wire.enums import RefusalCode
+from schema.wire.text import locale_asked, sentence
+from schema.wire.text import refused as words_of
 
 log = structlog.get_logger(__name__)
 Info = strawberry.Info[Context, None]
