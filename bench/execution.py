@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLSchema, build_schema, execute, parse, validate
 
-from gateway.compiled import KNOWN, Attribute, CompiledOperation, Instances
+from gateway.operations.compiler import KNOWN, Attribute, CompiledOperation, Instances
 
 ENTRIES, OFFERS, REWARDS = 20, 10, 10
 SCHEMA = """

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.http import BenchError, is_ready
 from bench.processes import TOLD_LENGTH_MAX, own_environment, started, told
-from gateway.auth import DevelopmentKey
+from gateway.auth.development_key import DevelopmentKey
 from models.mongo.database import Database, connect
 from models.mongod.server import find_running
 from resolvers.core.actor import Role

@@ -14,7 +14,7 @@ from bench.gateway import CARILLON
 from bench.http import BenchError
 from bench.live_world import DATABASE, PROGRAMME_FILE, World
 from bench.processes import own_environment, port_of, started, stop
-from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
+from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 from models.definitions.programme_file import read_programme
 from schema.wire.text import catalogue
 

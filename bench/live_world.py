@@ -20,9 +20,9 @@ import bson
 from bench.gateway import issued
 from bench.http import BenchError
 from gateway.app import running_services
-from gateway.auth import DevelopmentKey
+from gateway.auth.development_key import DevelopmentKey
 from gateway.config import Limits
-from gateway.metrics import Metrics
+from gateway.observability.metrics import Metrics
 from loyalty.kernel.channel import Channel
 from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
 from models.commits.request import Committed

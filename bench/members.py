@@ -24,7 +24,7 @@ from bench.http import BenchError
 from bench.programme import CATEGORIES
 from gateway.app import running_services
 from gateway.config import Limits
-from gateway.metrics import Metrics
+from gateway.observability.metrics import Metrics
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
 from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.gateway import CARILLON
 from bench.processes import Usage, own_environment, port_of, started, usage
 from bench.world import MEMBERS, World
-from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
+from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 
 NODE_PEERS = Path(__file__).parent / "peers"
 

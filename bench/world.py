@@ -17,7 +17,7 @@ import orjson
 from bench.gateway import issued
 from bench.members import FIRST_DEEP, PROTOTYPES, PURCHASES, PURCHASES_DEEP, Known, Prototype, copy, prototypes
 from bench.programme import for_peers, source
-from gateway.auth import DevelopmentKey
+from gateway.auth.development_key import DevelopmentKey
 from models.definitions.programme_file import read_programme
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer

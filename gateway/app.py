@@ -11,23 +11,26 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import development, health, pages
-from gateway.answers import Answers
-from gateway.auth import DevelopmentKey, OwnTokensVerifier, RememberingVerifier, Verifier
+from gateway import health
+from gateway.auth.development_key import DevelopmentKey
+from gateway.auth.revocation_watch import TokenWatch
+from gateway.auth.verifier import OwnTokensVerifier, RememberingVerifier, Verifier
 from gateway.clock import now
 from gateway.config import CLIENTS_DIST, Limits, Settings
-from gateway.execution import Executor
-from gateway.fields import compilable_schema
-from gateway.http import GraphQLHttp
-from gateway.live import Live
-from gateway.logs import log_lost_exception
-from gateway.manifest import Manifest
-from gateway.metrics import Metrics
-from gateway.operations import Operations
-from gateway.sse import GraphQLStream
+from gateway.observability.logs import log_lost_exception
+from gateway.observability.metrics import Metrics
+from gateway.operations.broadcast import Live
+from gateway.operations.compiler_hints import compilable_schema
+from gateway.operations.executor import Executor
+from gateway.operations.manifest import Manifest
+from gateway.operations.persisted import Operations
+from gateway.operations.response_cache import Answers
+from gateway.site import development
+from gateway.site import static_pages as pages
 from gateway.state import CHANNEL_HEADER, Connections, State
-from gateway.token_watch import TokenWatch
-from gateway.websocket import GraphQLWebSocket
+from gateway.transports.http import GraphQLHttp
+from gateway.transports.sse import GraphQLStream
+from gateway.transports.websocket import GraphQLWebSocket
 from models.commits.committer import Committer
 from models.live.change_feed import Feed
 from models.live.hub import Hub

@@ -11,7 +11,7 @@ import uvicorn
 
 from gateway.app import Gateway
 from gateway.config import Limits, Settings
-from gateway.frames import websocket_protocol
+from gateway.transports.frames import websocket_protocol
 
 log = structlog.get_logger(__name__)
 

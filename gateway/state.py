@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 from starlette.types import Scope
 
-from gateway.answers import Answers
-from gateway.auth import Verifier
+from gateway.auth.revocation_watch import TokenWatch
+from gateway.auth.verifier import Verifier
 from gateway.config import Limits, Settings
-from gateway.execution import Executor
-from gateway.live import Live
-from gateway.metrics import Metrics
-from gateway.operations import Operations
-from gateway.token_watch import TokenWatch
+from gateway.observability.metrics import Metrics
+from gateway.operations.broadcast import Live
+from gateway.operations.executor import Executor
+from gateway.operations.persisted import Operations
+from gateway.operations.response_cache import Answers
 from loyalty.kernel.channel import Channel
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context, Services

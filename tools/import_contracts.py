@@ -3,14 +3,17 @@
 import-linter's `forbidden` contract is a deny-list, which a new dependency passes until somebody remembers to add it.
 """
 
+import sys
 from typing import cast
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
 
+STANDARD_LIBRARY = "(standard library)"
+
 
 class AllowOnlyContract(Contract):
-    """Holds `package` to its own modules and to `allowed` (top-level packages, such as the standard library's)."""
+    """Holds `package` to its own modules and to `allowed`: top-level packages, or STANDARD_LIBRARY for all of it."""
 
     type_name = "allow_only"
 
@@ -20,6 +23,8 @@ class AllowOnlyContract(Contract):
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002 - import-linter's signature
         """Return the imports of the package that the list does not name."""
         package, allowed = cast("str", self.package), cast("set[str]", self.allowed)
+        if STANDARD_LIBRARY in allowed:
+            allowed = allowed | sys.stdlib_module_names
         modules = {package, *graph.find_descendants(package)}
         found = sorted(
             (importer, imported)

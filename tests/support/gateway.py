@@ -20,7 +20,7 @@ import httpx
 import jwt
 from websockets.asyncio.client import ClientConnection, connect
 
-from gateway.auth import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey
+from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey
 
 CARILLON = Path(sys.executable).parent / "carillon"
 # Made once: it reads every certificate there is, and httpx would make one for each client.

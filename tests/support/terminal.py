@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from typer.testing import CliRunner
 
-from gateway.cli import app, main
+from gateway.cli.main import app, main
 from support.gateway import CARILLON, environment
 
 # What a plain terminal of a hundred columns shows.

@@ -1,0 +1,1 @@
+"""Authentication: JWTs, the keys that verify them, and their revocation."""

@@ -1,0 +1,70 @@
+"""The claims of a verified token, and the actor that they name."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+
+from resolvers.core.actor import Actor, Role
+from resolvers.core.fault import Unauthenticated
+
+REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
+
+
+def actor_of(claims: Mapping[str, Any]) -> Actor:
+    """Return the actor that verified claims describe."""
+    try:
+        role = Role(claims["role"])
+    except ValueError:
+        raise Unauthenticated("token_invalid", why=f"there is no role {str(claims['role'])[:40]!r}") from None
+    member = claims.get("member")
+    if (role is Role.MEMBER) != isinstance(member, str):
+        raise Unauthenticated("token_invalid", why="role member, and only it, carries the claim member")
+    for name in ("sub", "programme", *(("member",) if role is Role.MEMBER else ())):
+        if not isinstance(claims[name], str) or not claims[name]:
+            raise Unauthenticated("token_invalid", why=f"the claim {name} is empty")
+    try:
+        expires_at = datetime.fromtimestamp(claims["exp"], UTC)
+    except (OSError, OverflowError, TypeError, ValueError):
+        raise Unauthenticated("token_invalid", why="the claim exp is out of range") from None
+    return Actor(
+        role=role,
+        programme=claims["programme"],
+        subject=claims["sub"],
+        expires_at=expires_at,
+        member=member,
+    )
+
+
+def decode(token: str, key: Any, *, algorithms: tuple[str, ...], issuer: str, audience: str) -> Actor:
+    """Verify a token with one key. The algorithms are ours, never the token's."""
+    try:
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=[*algorithms],
+            issuer=issuer,
+            audience=audience,
+            options={"require": [*REQUIRED_CLAIMS], "strict_aud": False},
+        )
+    except jwt.ExpiredSignatureError:
+        raise Unauthenticated("token_expired") from None
+    except jwt.InvalidTokenError as error:
+        raise Unauthenticated("token_invalid", why=_why(error)) from None
+    return actor_of(claims)
+
+
+def _why(error: jwt.InvalidTokenError) -> str:
+    """Return what is wrong with a token, without telling more than its sender knows."""
+    if isinstance(error, jwt.InvalidAudienceError):
+        return "wrong audience"
+    if isinstance(error, jwt.InvalidIssuerError):
+        return "wrong issuer"
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"the claim {error.claim} is missing"
+    if isinstance(error, jwt.InvalidAlgorithmError):
+        return "algorithm not allowed"
+    if isinstance(error, jwt.ImmatureSignatureError):
+        return "not valid yet"
+    return "signature or form"

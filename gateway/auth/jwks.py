@@ -1,0 +1,88 @@
+"""Tokens verified with the keys that the issuer publishes (JWKS)."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+from urllib.request import urlopen
+
+import jwt
+from jwt import PyJWK, PyJWKSet
+
+from gateway.auth.claims import decode
+from gateway.auth.verifier import log
+from resolvers.core.actor import Actor
+from resolvers.core.fault import Unauthenticated
+
+JWKS_ALGORITHMS = ("RS256", "ES256")
+JWKS_TIMEOUT_SECONDS = 5
+JWKS_BYTES_MAX = 1_000_000
+JWKS_ASK_AGAIN_SECONDS = 10
+
+
+def fetch_jwks(url: str) -> dict[str, Any]:
+    """Return the JWKS at a URL. Blocking, bounded in time and size."""
+    with urlopen(url, timeout=JWKS_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's own setting
+        document: dict[str, Any] = json.loads(answer.read(JWKS_BYTES_MAX))
+    return document
+
+
+class JwksVerifier:
+    """Verifies with the keys that an issuer publishes, kept for a while, asked for again when a key is unknown."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        issuer: str,
+        audience: str,
+        keep_seconds: float,
+        fetch: Callable[[str], dict[str, Any]] = fetch_jwks,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """Make a verifier; `fetch` gets the JWKS (and may block), `clock` counts seconds."""
+        self._url, self._issuer, self._audience = url, issuer, audience
+        self._keep_seconds = keep_seconds
+        self._fetch, self._clock = fetch, clock
+        self._keys: dict[str, PyJWK] = {}
+        self._fetched_at = float("-inf")
+        self._asked_at = float("-inf")
+        self._lock = asyncio.Lock()
+
+    async def verify(self, token: str) -> Actor:
+        """Return the actor of a token that the issuer signed."""
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.InvalidTokenError:
+            raise Unauthenticated("token_invalid", why="signature or form") from None
+        if header.get("alg") not in JWKS_ALGORITHMS:
+            raise Unauthenticated("token_invalid", why="algorithm not allowed")
+        key = await self._key(str(header.get("kid", "")))
+        if key is None:
+            raise Unauthenticated("token_invalid", why="unknown key")
+        if key.algorithm_name != header["alg"]:
+            raise Unauthenticated("token_invalid", why="algorithm not allowed")
+        return decode(token, key, algorithms=(key.algorithm_name,), issuer=self._issuer, audience=self._audience)
+
+    async def _key(self, kid: str) -> PyJWK | None:
+        if kid not in self._keys or self._clock() - self._fetched_at > self._keep_seconds:
+            async with self._lock:
+                await self._refresh(kid)
+        return self._keys.get(kid)
+
+    async def _refresh(self, kid: str) -> None:
+        """Ask for the keys, unless somebody just did: unknown key ids must not become a flood of requests."""
+        now = self._clock()
+        fresh = kid in self._keys and now - self._fetched_at <= self._keep_seconds
+        if fresh or now - self._asked_at < JWKS_ASK_AGAIN_SECONDS:
+            return
+        self._asked_at = now
+        try:
+            keys = PyJWKSet.from_dict(await asyncio.to_thread(self._fetch, self._url)).keys
+        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            # The keys at hand stay in use: a lost JWKS server must not lock everybody out.
+            log.warning("jwks_unavailable", error=type(error).__name__)
+            return
+        self._keys = {key.key_id or "": key for key in keys}
+        self._fetched_at = now

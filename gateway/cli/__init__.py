@@ -1,0 +1,1 @@
+"""The command line, one command or group of commands a file."""

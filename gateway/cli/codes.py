@@ -1,0 +1,52 @@
+"""`carillon codes`: pools of codes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.cli.common import DataDir, ProgrammeKey, load_lines, require_programme, tell_lines, with_database
+from gateway.cli.console import err, out
+from gateway.cli.progress import count_bar
+from gateway.config import Settings
+from models.loading.code_pool import checked_name, load_codes, pool_counts
+from models.mongo.database import Database
+from resolvers.imports.journey import PROGRAMME
+
+codes_app = typer.Typer(help="Pools of codes that rewards and offers give: load, show.", no_args_is_help=True)
+Pool = Annotated[str, typer.Argument(metavar="POOL", help="The pool, as rewards and offers name it.")]
+
+
+@codes_app.command("load")
+def load_pool(
+    pool: Pool,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The codes, one a line.")],
+    programme: ProgrammeKey = PROGRAMME,
+    data_dir: DataDir = None,
+) -> None:
+    """Add codes to a pool. A code that is in it already stays as it is: each is given once, ever."""
+
+    async def load(database: Database, lines: Iterable[str]) -> str:
+        with count_bar(err, "Loading codes") as on_progress:
+            tally = await load_codes(database, programme, pool, lines, on_progress=on_progress)
+        tell_lines(tally.told, tally.refused)
+        return (
+            f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} were there already, "
+            f"{tally.refused:,} lines refused"
+        )
+
+    load_lines(file, "codes", data_dir, programme, load)
+
+
+@codes_app.command("show")
+def show_pool(pool: Pool, programme: ProgrammeKey = PROGRAMME, data_dir: DataDir = None) -> None:
+    """Show how many codes of a pool are free, held, given and void."""
+    checked_name(pool, "pool")
+
+    async def count(database: Database, _settings: Settings) -> None:
+        await require_programme(database, programme)
+        for state, codes in (await pool_counts(database, programme, pool)).items():
+            out.print(f"  {state.value:<12} {codes:>15,}")
+
+    with_database("codes", data_dir, count)

@@ -1,0 +1,68 @@
+"""The command line: `carillon`. Each command translates its arguments and calls a floor below."""
+
+import sys
+
+import typer
+
+from gateway.cli.audience import audience_app
+from gateway.cli.audit import audit
+from gateway.cli.codes import codes_app
+from gateway.cli.console import err
+from gateway.cli.imports import import_app
+from gateway.cli.programme import programme_app
+from gateway.cli.schema import schema
+from gateway.cli.serve import serve, token
+from gateway.cli.up import up
+from gateway.config import InvalidSettings
+from gateway.server import PortTaken
+from gateway.site.development import UnknownMember
+from gateway.workers import WorkersFell
+from models.definitions.programme_file import InvalidProgramme
+from models.loading.audience_list import LoadOvertaken
+from models.loading.code_pool import InvalidLoad
+from models.loading.complete_journey import DataMissing
+from models.mongo.database import DatabaseUnavailable
+from models.mongo.replica_set import NotAReplicaSet
+from models.programmes.programme_store import ProgrammeNotFound
+from resolvers.imports.journey import HouseholdRefused, ImportInterrupted
+
+app = typer.Typer(
+    name="carillon",
+    help="The GraphQL gateway of an omnichannel loyalty programme.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (up, serve, token, audit, schema):
+    app.command()(command)
+app.add_typer(programme_app, name="programme")
+app.add_typer(import_app, name="import")
+app.add_typer(codes_app, name="codes")
+app.add_typer(audience_app, name="audience")
+
+TOLD = (
+    DataMissing,
+    DatabaseUnavailable,
+    NotAReplicaSet,
+    HouseholdRefused,
+    ImportInterrupted,
+    InvalidLoad,
+    InvalidProgramme,
+    InvalidSettings,
+    LoadOvertaken,
+    PortTaken,
+    ProgrammeNotFound,
+    UnknownMember,
+    WorkersFell,
+)
+
+
+def main() -> None:
+    """Run the command line; what people can mend is told in a sentence, without a stack of calls."""
+    try:
+        app()
+    except TOLD as error:
+        err.print(str(error), style="red", markup=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

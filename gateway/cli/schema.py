@@ -1,0 +1,32 @@
+"""`carillon schema`: the served schema and the table of rights."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gateway.cli.console import out, stop
+from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
+from schema.wire.access import rights_table
+
+
+def schema(
+    *,
+    rights: Annotated[bool, typer.Option("--rights", help="The table of fields and roles instead.")] = False,
+    check_committed: Annotated[
+        bool, typer.Option("--check", help="Compare both with the committed files; exit 1 where they differ.")
+    ] = False,
+) -> None:
+    """Print the schema that is served (SDL)."""
+    table, text = rights_table(executable_schema()), sdl()
+    if not check_committed:
+        sys.stdout.write(table if rights else text)
+        return
+    stale = [
+        str(path)
+        for path, served in ((SDL_FILE, text), (RIGHTS_FILE, table))
+        if not path.exists() or path.read_text(encoding="utf-8") != served
+    ]
+    if stale:
+        stop(f"not what is served: {', '.join(stale)}; run `make schema` and review the difference")
+    out.print("schema.graphql and rights.md are what is served.")

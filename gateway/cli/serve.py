@@ -1,0 +1,66 @@
+"""`carillon serve` and `carillon token`."""
+
+import asyncio
+import re
+import sys
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from gateway.auth.development_key import DevelopmentKey
+from gateway.cli import start as starting
+from gateway.cli.common import DataDir, database_url, with_database
+from gateway.config import Settings, read_limits, read_settings
+from gateway.observability.logs import configure_logs
+from gateway.site.development import issue
+from models.mongo.database import Database
+from resolvers.core.actor import Role
+from resolvers.imports.journey import PROGRAMME
+
+_TTL = re.compile(r"(\d{1,6})([smhd])")
+_TTL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parsed_ttl(text: str) -> timedelta:
+    """Return a duration such as 30s, 15m, 1h or 7d."""
+    match = _TTL.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        raise typer.BadParameter("write a duration such as 30s, 15m, 1h or 7d")
+    return timedelta(**{_TTL_UNITS[match[2]]: int(match[1])})
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on (CARILLON_HOST).")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on (CARILLON_PORT).")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that serve (CARILLON_WORKERS).", min=1)] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Serve the API with the settings of the environment (CARILLON_*)."""
+    settings = read_settings(data_dir=data_dir, host=host, port=port, workers=workers)
+    limits = read_limits()
+    configure_logs(settings.log_level)
+    with database_url(settings, "serve", data_dir=data_dir) as url:
+        starting.serve(url, settings, limits)
+
+
+def token(
+    role: Annotated[Role, typer.Option(help="Who the token stands for.")],
+    member: Annotated[str | None, typer.Option(help="The membership number, for role member.")] = None,
+    ttl: Annotated[str, typer.Option(help="How long it is valid: 30s, 15m, 1h, 7d.")] = "1h",
+    programme: Annotated[str, typer.Option(help="The programme it is for.")] = PROGRAMME,
+    data_dir: DataDir = None,
+) -> None:
+    """Print a development token, signed with the data directory's key."""
+    lifetime = parsed_ttl(ttl)
+    settings = read_settings(data_dir=data_dir)
+    key = DevelopmentKey.load(settings.directory())
+    if role is Role.MEMBER:
+
+        async def signed(database: Database, _settings: Settings) -> str:
+            return await issue(database, key, role=role, programme=programme, number=member, ttl=lifetime)
+
+        text = with_database("token", data_dir, signed)
+    else:
+        text = asyncio.run(issue(None, key, role=role, programme=programme, number=member, ttl=lifetime))
+    sys.stdout.write(text + "\n")

@@ -1,0 +1,108 @@
+"""Starting a gateway: what `carillon serve` and `carillon up` share."""
+
+import asyncio
+import signal
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from gateway.app import Gateway
+from gateway.auth.development_key import KEY_FILE, DevelopmentKey
+from gateway.auth.jwks import JwksVerifier
+from gateway.auth.verifier import Verifier
+from gateway.config import InvalidSettings, Limits, Settings
+from gateway.observability.logs import configure_logs
+from gateway.observability.metrics import Metrics
+from gateway.operations.compiler_hints import compilable_schema
+from gateway.operations.manifest import read_manifest
+from gateway.server import Server, listen
+from gateway.workers import run_workers
+from models.mongo.database import connect
+
+log = structlog.get_logger(__name__)
+
+
+def verifier_of(settings: Settings) -> Verifier:
+    """Return who verifies tokens: the issuer's JWKS, else the development key where this machine has one.
+
+    Raises:
+        InvalidSettings: neither is there.
+    """
+    if settings.jwks_url is not None:
+        return JwksVerifier(
+            settings.jwks_url,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+            keep_seconds=settings.jwks_seconds,
+        )
+    directory = settings.directory()
+    if not (directory / KEY_FILE).exists():
+        raise InvalidSettings(
+            "nobody could be let in: set CARILLON_JWKS_URL to the keys of your token issuer; "
+            f"or, to try things out, make a development key in {directory} with `carillon up` or `carillon token`"
+        )
+    log.warning("development_key_in_use", hint="set CARILLON_JWKS_URL in production")
+    return DevelopmentKey.load(directory)
+
+
+async def _check(url: str, settings: Settings) -> None:
+    """Refuse a MongoDB that cannot be used, with the reason, before anything listens."""
+    database = connect(url, name=settings.database)
+    try:
+        await database.prepare()
+    finally:
+        await database.close()
+
+
+def run(gateway: Gateway, settings: Settings, limits: Limits, sock: socket.socket) -> None:
+    """Serve until a signal. uvicorn raises the signal again when it is done: then leave, in order."""
+    signal.signal(signal.SIGTERM, leave)
+    Server(gateway, settings, limits).run(sockets=[sock])
+
+
+def leave(_signal: int, _frame: FrameType | None) -> None:
+    """Leave in order, as a handler of SIGTERM."""
+    sys.exit(0)
+
+
+def serve(url: str, settings: Settings, limits: Limits) -> None:
+    """Serve the API until a signal.
+
+    Raises:
+        InvalidSettings: tokens could not be verified, or registered operations not be executed.
+        PortTaken: another program listens there.
+        DatabaseUnavailable: MongoDB cannot be reached.
+        NotAReplicaSet: it can, and is no replica set.
+        WorkersFell: there are to be several workers, and they end as soon as they are started.
+    """
+    verifier_of(settings)
+    read_manifest(settings, limits, compilable_schema())
+    asyncio.run(_check(url, settings))
+    sock = listen(settings.host, settings.port)
+    log.info("listening", address="{}:{}".format(*sock.getsockname()[:2]), workers=settings.workers)
+    if settings.workers > 1:
+        run_workers(partial(_work, url, settings, limits), settings.workers, sock)
+    else:
+        _serve(url, settings, limits, sock, Metrics())
+
+
+def _work(url: str, settings: Settings, limits: Limits, sock: socket.socket, metrics_dir: Path) -> None:
+    """Serve as one of several workers."""
+    configure_logs(settings.log_level)
+    _serve(url, settings, limits, sock, Metrics(shared_dir=metrics_dir))
+
+
+def _serve(url: str, settings: Settings, limits: Limits, sock: socket.socket, metrics: Metrics) -> None:
+    gateway = Gateway(
+        url=url,
+        settings=settings,
+        limits=limits,
+        verifier=verifier_of(settings),
+        manifest=read_manifest(settings, limits, compilable_schema()),
+        metrics=metrics,
+    )
+    run(gateway, settings, limits, sock)

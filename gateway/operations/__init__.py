@@ -1,0 +1,1 @@
+"""Operations: registered, limited, compiled, executed, cached, and broadcast to subscribers."""

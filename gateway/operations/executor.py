@@ -1,0 +1,284 @@
+"""Operations from text to result, the same on every transport: parse, limit, validate and compile once, then execute.
+
+What a text comes to is kept by the text itself, bounded in number and size, so that a client's operations are parsed,
+validated and compiled once in the life of the process.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any, cast
+
+import structlog
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    OperationDefinitionNode,
+    OperationType,
+    create_source_event_stream,
+    get_operation_ast,
+)
+from graphql import Executor as GraphQLExecutor
+
+from gateway.config import Limits
+from gateway.lru_cache import Kept, characters
+from gateway.observability.metrics import Metrics
+from gateway.operations.compiler import CHARACTERS_MAX, CompiledOperation, Room
+from gateway.operations.document_limits import check_document, parse_limited, too_deep, validate_limited
+from resolvers.core.context import Context
+from resolvers.core.fault import BadInput, Fault, LimitExceeded
+from schema.wire.error import failure, fault_extensions, fault_message, formatted
+from schema.wire.text import locale_of
+
+KEPT_DOCUMENTS_MAX = 1000
+KEPT_TEXT_LENGTH_MAX = 16_384
+KEPT_CHARACTERS_MAX = 400_000
+VALIDATION_ERRORS_MAX = 20
+CANCEL_AGAIN_SECONDS = 0.5
+SUBSCRIPTION_HINT = (
+    "A subscription is not answered by plain HTTP. "
+    "Use graphql-transport-ws on this path, or graphql-sse on /graphql/stream."
+)
+
+log = structlog.get_logger(__name__)
+
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLRequest:
+    """What is to be executed: a text, with what goes with it."""
+
+    query: str
+    operation_name: str | None = None
+    variables: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A valid operation, ready to execute."""
+
+    document: DocumentNode
+    compiled: CompiledOperation
+    request: GraphQLRequest
+
+    @property
+    def node(self) -> OperationDefinitionNode:
+        """The operation's definition in its document."""
+        return self.compiled.node
+
+    @property
+    def type(self) -> OperationType:
+        """Query, mutation or subscription."""
+        return self.compiled.node.operation
+
+    @property
+    def name(self) -> str | None:
+        """What the operation is called in its document."""
+        return self.compiled.node.name.value if self.compiled.node.name else None
+
+    @property
+    def variables(self) -> dict[str, Any]:
+        """The variables as they were sent."""
+        return dict(self.request.variables or {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A document that is valid and within the limits, and those of its operations that were asked for."""
+
+    document: DocumentNode
+    operations: dict[str | None, CompiledOperation] = field(default_factory=dict)
+
+
+class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
+    """A request that cannot be executed: its errors, before anything ran."""
+
+    def __init__(self, errors: list[GraphQLError] | Fault) -> None:
+        super().__init__("the operation is not valid")
+        self.errors = errors
+
+    @property
+    def code(self) -> str:
+        """The code of the first error."""
+        if isinstance(self.errors, Fault):
+            return self.errors.code
+        return str((self.errors[0].extensions or {}).get("code", BadInput.code))
+
+    def answer(self, locale: str) -> Answer:
+        """Return the errors as they are sent; there is no `data`, for nothing ran."""
+        if isinstance(self.errors, Fault):
+            return fault_answer(self.errors, locale)
+        return {"errors": [formatted(error, locale) for error in self.errors]}
+
+
+def fault_answer(fault: Fault, locale: str) -> Answer:
+    """Return a fault as an answer of its own."""
+    return {"errors": [{"message": fault_message(fault, locale), "extensions": fault_extensions(fault)}]}
+
+
+def failure_answer(id_: str, locale: str) -> Answer:
+    """Return what went wrong on our side, by the id under which it was logged, as an answer of its own."""
+    return {"errors": [failure(id_, locale)]}
+
+
+def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> DocumentNode:
+    """Return a text as a document that is valid and within the limits.
+
+    Raises:
+        InvalidOperation: it is not.
+    """
+    try:
+        document = parse_limited(text, limits)
+        check_document(document, limits)
+        errors = validate_limited(schema, document, limits, VALIDATION_ERRORS_MAX)
+    except GraphQLSyntaxError as error:
+        raise InvalidOperation([error]) from None
+    except LimitExceeded as fault:
+        raise InvalidOperation(fault) from None
+    except RecursionError:
+        raise InvalidOperation(too_deep(limits)) from None
+    if errors:
+        raise InvalidOperation(errors)
+    return document
+
+
+class Executor:
+    """Executes operations on one schema under the limits."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, metrics: Metrics) -> None:
+        self._schema = schema
+        self.limits = limits
+        self._metrics = metrics
+        self._room = Room(CHARACTERS_MAX)
+        self._documents = Kept[str, _Checked | InvalidOperation](
+            count_max=KEPT_DOCUMENTS_MAX, size_max=KEPT_CHARACTERS_MAX, size_of=characters
+        )
+
+    def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:
+        """Return the operation that a request asks for; `streamed` where the transport can answer more than once.
+
+        Raises:
+            InvalidOperation: it does not parse, is past a limit, is not valid, or does not say which operation.
+        """
+        checked = self._document(request.query)
+        compiled = checked.operations.get(request.operation_name)
+        if compiled is None:
+            compiled = self._operation(checked.document, request.operation_name)
+            checked.operations[request.operation_name] = compiled
+        if compiled.node.operation is OperationType.SUBSCRIPTION and not streamed:
+            raise InvalidOperation([GraphQLError(SUBSCRIPTION_HINT)])
+        return Operation(checked.document, compiled, request)
+
+    def _operation(self, document: DocumentNode, name: str | None) -> CompiledOperation:
+        if get_operation_ast(document, name) is not None:
+            return CompiledOperation(self._schema, document, name, room=self._room)
+        if name is None:
+            error = GraphQLError("The document has several operations: say which with operationName.")
+        else:
+            error = GraphQLError(f"The document has no operation named {name[:100]!r}.")
+        raise InvalidOperation([error])
+
+    def _document(self, text: str) -> _Checked:
+        kept = self._documents.get(text)
+        if kept is None:
+            kept = self._checked(text)
+            if len(text) <= KEPT_TEXT_LENGTH_MAX:
+                self._documents.put(text, kept)
+        if isinstance(kept, InvalidOperation):
+            raise InvalidOperation(kept.errors)
+        return kept
+
+    def _checked(self, text: str) -> _Checked | InvalidOperation:
+        try:
+            return _Checked(checked_document(self._schema, text, self.limits))
+        except InvalidOperation as invalid:
+            return InvalidOperation(invalid.errors)  # without its traceback, which would be kept with it
+
+    async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
+        """Return the result of a query or mutation, within the limit of time."""
+        started = perf_counter()
+        try:
+            result = operation.compiled.execute(None, context, operation.variables)
+            if not isinstance(result, ExecutionResult):
+                async with asyncio.timeout(self.limits.time):
+                    result = await result
+        except TimeoutError:
+            fault = LimitExceeded("time", most=self.limits.time, setting="CARILLON_LIMIT_TIME")
+            answer = {"data": None, **fault_answer(fault, locale_of(context))}
+        else:
+            answer = self._answer(result, context)
+        name = operation.name
+        seconds = perf_counter() - started
+        outcome = _outcome(answer)
+        self._metrics.count_operation(name, transport, outcome, seconds)
+        log.debug("operation", name=name, type=operation.type.value, outcome=outcome, ms=round(seconds * 1000, 2))
+        return answer
+
+    def _answer(self, result: ExecutionResult, context: Context) -> Answer:
+        if not result.errors:
+            return {"data": result.data}
+        locale = locale_of(context)
+        errors = [formatted(error, locale) for error in result.errors]
+        # A request that failed before it ran (variables that do not fit) has no data at all.
+        if result.data is None and all(error.path is None for error in result.errors):
+            return {"errors": errors}
+        return {"data": result.data, "errors": errors}
+
+    async def source(self, operation: Operation, context: Context) -> AsyncGenerator[Any, None] | Answer:
+        """Return the events of a subscription, each of which `told` makes an answer of; or the answer that refuses it.
+
+        What goes wrong between two events is raised as it is.
+        """
+        built = GraphQLExecutor.build(
+            self._schema,
+            operation.document,
+            context_value=context,
+            raw_variable_values=operation.variables,
+            operation_name=operation.request.operation_name,
+        )
+        if isinstance(built, list):
+            return {"errors": self._answer(ExecutionResult(None, built), context)["errors"]}
+        stream = create_source_event_stream(built)
+        if not isinstance(stream, ExecutionResult | AsyncGenerator):
+            stream = await cast("Any", stream)
+        if isinstance(stream, ExecutionResult):
+            return {"errors": self._answer(stream, context)["errors"]}
+        return cast("AsyncGenerator[Any, None]", stream)
+
+    def count_begun(self, values: AsyncGenerator[Any, None] | Answer, transport: str) -> None:
+        """Count a subscription by what its source came to."""
+        outcome = _outcome(values) if isinstance(values, dict) else "ok"
+        self._metrics.requests.labels(transport, outcome).inc()
+
+    async def told(self, operation: Operation, value: Any, context: Context) -> Answer:
+        """Return what a subscription answers for one event of its source."""
+        result = operation.compiled.execute(value, context, operation.variables)
+        if not isinstance(result, ExecutionResult):
+            result = await result
+        return self._answer(result, context)
+
+
+def _outcome(answer: Answer) -> str:
+    """Return `ok`, or the code of the first error: a closed list, as a metric's label has to be."""
+    errors = answer.get("errors")
+    return str(errors[0]["extensions"]["code"]) if errors else "ok"
+
+
+async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and return when they are over; how they ended is of no interest.
+
+    A cancellation can be lost: before Python 3.12, asyncio.wait_for drops one that arrives together with its result.
+    So who goes on is cancelled again.
+    """
+    ending = [*tasks]
+    going_on = set(ending)
+    while going_on:
+        for task in going_on:
+            task.cancel()
+        _, going_on = await asyncio.wait(going_on, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*ending, return_exceptions=True)

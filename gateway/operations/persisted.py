@@ -1,0 +1,96 @@
+"""From what a client sends to the operation that it stands for, on every transport: a text, or the name of one.
+
+An operation is named by `documentId` (the draft of GraphQL over HTTP) or by the hash in `extensions.persistedQuery`
+(Apollo's clients). It is found among the registered ones, then among texts that were sent together with their hash.
+Where only registered operations may run, back ends and staff tools of the brand may still send texts of their own; to
+everybody else, what others have sent is unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import GraphQLError
+
+from gateway.lru_cache import Kept
+from gateway.observability.metrics import Metrics
+from gateway.operations.executor import Executor, GraphQLRequest, InvalidOperation, Operation
+from gateway.operations.manifest import SHA256_PREFIX, Manifest, hash_of
+from resolvers.core.actor import Actor, Role
+from resolvers.core.fault import BadInput, DocumentUnknown, Forbidden
+
+TRUSTED_ROLES = frozenset({Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
+REMEMBERED_MAX = 1000
+REMEMBERED_CHARACTERS_MAX = 1_000_000
+TOLD_ID_LENGTH_MAX = 100
+# Apollo's clients know it by this very message, and send the text then.
+APOLLO_NOT_FOUND = "PersistedQueryNotFound"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestParameters:
+    """What a request says, whatever the transport: a text, a documentId, or a hash with or without its text."""
+
+    query: str | None
+    document_id: str | None = None
+    sha256: str | None = None
+    operation_name: str | None = None
+    variables: Mapping[str, Any] | None = None
+
+
+def texts_by_hash() -> Kept[str, str]:
+    """Return room for texts that are sent with their hash."""
+    return Kept(count_max=REMEMBERED_MAX, size_max=REMEMBERED_CHARACTERS_MAX, size_of=lambda _, text: len(text))
+
+
+class Operations:
+    """The operations of one process: which may run, and what they are called."""
+
+    def __init__(self, executor: Executor, manifest: Manifest, metrics: Metrics, *, only_registered: bool) -> None:
+        self._executor: Final = executor
+        self._manifest: Final = manifest
+        self._only_registered: Final = only_registered
+        self._remembered: Final = texts_by_hash()
+        self._metrics: Final = metrics
+
+    def prepare(self, parameters: RequestParameters, actor: Actor | None, *, streamed: bool = True) -> Operation:
+        """Return the operation that somebody asks for; `streamed` where the transport can answer more than once.
+
+        Raises:
+            InvalidOperation: it is not known, not allowed, or cannot be executed.
+        """
+        text = self._text(parameters, actor)
+        request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
+        operation = self._executor.prepare(request, streamed=streamed)
+        if parameters.sha256 is not None and parameters.query is not None and parameters.sha256 not in self._remembered:
+            self._remembered.put(parameters.sha256, text)
+        return operation
+
+    def _text(self, parameters: RequestParameters, actor: Actor | None) -> str:
+        is_trusted = actor is not None and actor.role in TRUSTED_ROLES
+        may_send_texts = is_trusted or not self._only_registered
+        if parameters.query is None:
+            return self._named(parameters, may_send_texts=may_send_texts)
+        if not may_send_texts and not self._manifest.lists(parameters.query):
+            self._metrics.count_document("refused")
+            raise InvalidOperation(Forbidden("operation_unregistered"))
+        if parameters.sha256 is not None and hash_of(parameters.query) != parameters.sha256:
+            raise InvalidOperation(BadInput("document_hash_wrong"))
+        self._metrics.count_document("own_text" if is_trusted else "text")
+        return parameters.query
+
+    def _named(self, parameters: RequestParameters, *, may_send_texts: bool) -> str:
+        id_ = parameters.document_id or parameters.sha256 or ""
+        registered = self._manifest.find(id_)
+        if registered is not None:
+            self._metrics.count_document("registered")
+            return registered
+        # Who may not send texts must not run what somebody else has sent.
+        remembered = self._remembered.get(id_.removeprefix(SHA256_PREFIX)) if may_send_texts else None
+        if remembered is not None:
+            self._metrics.count_document("remembered")
+            return remembered
+        self._metrics.count_document("unknown")
+        if parameters.document_id is None:
+            raise InvalidOperation([GraphQLError(APOLLO_NOT_FOUND, extensions={"code": DocumentUnknown.code})])
+        raise InvalidOperation(DocumentUnknown("document_unknown", id=id_[:TOLD_ID_LENGTH_MAX]))

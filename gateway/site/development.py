@@ -1,0 +1,142 @@
+"""For trying things out, on this machine and under `carillon up` only: tokens for every role, real baskets to scan."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.auth.development_key import DevelopmentKey
+from gateway.clock import now
+from gateway.site.examples import examples
+from gateway.site.sample_baskets import real_baskets
+from gateway.state import State
+from gateway.transports.http import BadRequest, limited_body, parsed_json
+from models.loading.complete_journey import DataMissing
+from models.mongo.ids import identity_key
+from resolvers.core.actor import Role
+
+TOKEN_TTL = timedelta(hours=1)
+MEMBERS_SHOWN = 10
+# Whoever has most to spend has most to see: offers, rewards within reach, a history.
+RICHEST_FIRST = [("balances.available", -1), ("_id", 1)]
+BODY_MAX = 4096
+LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class UnknownMember(LookupError):  # noqa: N818 - told to whoever asked for a token
+    """A token was asked for a member who is not there."""
+
+
+async def issue(
+    state_database: Any, key: DevelopmentKey, *, role: Role, programme: str, number: str | None, ttl: timedelta
+) -> str:
+    """Return a development token; a member's names the member by number.
+
+    Raises:
+        UnknownMember: role member needs the number of a member who is there, other roles need none.
+    """
+    member: str | None = None
+    if role is Role.MEMBER:
+        if number is None:
+            raise UnknownMember("a member's token needs the membership number; add --member NUMBER")
+        identity = await state_database.identities.find_one({"_id": identity_key(programme, "number", number)})
+        if identity is None:
+            raise UnknownMember(f"programme {programme!r} has no member with number {number!r}")
+        member = identity["member"]
+    elif number is not None:
+        raise UnknownMember(f"role {role.value} is no member; leave the number out")
+    return key.issue(role=role, programme=programme, subject=member or role.value, member=member, ttl=ttl, now=now())
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _local(endpoint: Endpoint) -> Endpoint:
+    """Return an endpoint that answers this machine only.
+
+    Another machine must not get tokens where CARILLON_HOST lets it in, nor a web page of another name that resolves to
+    this address (DNS rebinding).
+    """
+
+    async def guarded(request: Request) -> Response:
+        host = request.headers.get("host", "").rsplit(":", 1)[0]
+        if host not in LOCAL_HOSTS or request.client is None or not _is_loopback(request.client.host):
+            return JSONResponse({"error": "The development issuer answers on this machine only."}, 403)
+        return await endpoint(request)
+
+    return guarded
+
+
+class _Baskets:
+    """Baskets of the real data, read when somebody asks first, once whoever asks meanwhile."""
+
+    def __init__(self) -> None:
+        self._reading: asyncio.Task[list[dict[str, Any]]] | None = None
+
+    async def response(self, currency: str) -> Response:
+        """Return them, or what is missing."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(asyncio.to_thread(real_baskets, currency))
+        try:
+            # Who goes away ends its own waiting only.
+            return JSONResponse(await asyncio.shield(self._reading))
+        except DataMissing as error:
+            self._reading = None
+            return JSONResponse({"error": f"There are no baskets to scan: {error}."}, 503)
+
+
+def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]:
+    """Return the routes of the issuer and of what goes with it."""
+    baskets = _Baskets()
+
+    async def session(_request: Request) -> Response:
+        members = state.services.database.members.find(
+            {"programme": programme}, {"number": 1, "profile": 1}, sort=RICHEST_FIRST, limit=MEMBERS_SHOWN
+        )
+        shown = [{"number": found["number"], "name": _name(found["profile"])} async for found in members]
+        return JSONResponse(
+            {
+                "programme": programme,
+                "roles": [role.value for role in Role],
+                "members": shown,
+                "examples": examples(shown[0]["number"] if shown else "", now()),
+            }
+        )
+
+    async def token(request: Request) -> Response:
+        try:
+            body = parsed_json(await limited_body(request, BODY_MAX), "The body")
+            role, number = Role(body["role"]), body.get("member")
+            issued = await issue(
+                state.services.database, key, role=role, programme=programme, number=number, ttl=TOKEN_TTL
+            )
+        except (BadRequest, UnknownMember) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        except (KeyError, TypeError, ValueError):
+            return JSONResponse({"error": 'Send {"role": ROLE, "member": NUMBER or null}.'}, 400)
+        return JSONResponse({"token": issued, "expiresAt": (now() + TOKEN_TTL).isoformat()})
+
+    async def scanned(_request: Request) -> Response:
+        return await baskets.response(state.services.programmes.get(programme).currency)
+
+    return [
+        Route("/dev/session", _local(session)),
+        Route("/dev/token", _local(token), methods=["POST"]),
+        Route("/dev/baskets", _local(scanned)),
+    ]
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _name(profile: dict[str, Any]) -> str:
+    return " ".join(filter(None, (profile.get("first_name"), profile.get("last_name")))) or "Member"

@@ -1,0 +1,1 @@
+"""Transports: GraphQL over HTTP, WebSocket and server-sent events."""

@@ -1,0 +1,309 @@
+"""Live operations as server-sent events: the graphql-sse protocol on /graphql/stream, in both of its modes.
+
+Distinct connections: a GET or POST is answered by a stream of `next` and one `complete`. Single connection: PUT
+reserves a stream and answers its token, GET with the token opens it, POST with the token runs operations on it, DELETE
+ends one.
+Reservations live in the process that made them, so the single mode behind several gateways needs sticky routing.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from contextlib import ExitStack, aclosing, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+import orjson
+import structlog
+from graphql import OperationType
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from gateway.clock import now
+from gateway.observability.logs import request_id
+from gateway.operations.broadcast import Failure
+from gateway.operations.executor import InvalidOperation, Operation, cancelled, failure_answer, fault_answer
+from gateway.operations.persisted import RequestParameters
+from gateway.state import CHANNEL_HEADER, State, address_of
+from gateway.transports.http import (
+    BadRequest,
+    actor_of_request,
+    bad_request,
+    fault_response,
+    limited_body,
+    locale_of_request,
+    parameters_of,
+    parameters_of_query,
+    parsed_json,
+)
+from resolvers.core.actor import Actor
+from resolvers.core.context import Context
+from resolvers.core.fault import Fault, LimitExceeded, Unauthenticated
+from schema.wire.error import reported
+from schema.wire.text import DEFAULT_LOCALE
+
+KEEP_ALIVE_SECONDS = 12
+RESERVED_SECONDS = 30
+QUEUE_MAX = 256
+TOKEN_HEADER = "x-graphql-event-stream-token"  # noqa: S105 - the name of a header
+STREAM_HEADERS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-cache",
+    "x-accel-buffering": "no",
+}
+KEEP_ALIVE = b":\n\n"
+
+T = TypeVar("T")
+
+
+def _event(name: str, body: bytes = b"") -> bytes:
+    return b"event: " + name.encode() + b"\ndata: " + body + b"\n\n"
+
+
+class _Stream(StreamingResponse):
+    """A stream that is put in order when it ends, and also where it never begins: its client may be gone by then."""
+
+    def __init__(self, events: AsyncGenerator[bytes, None], ended: Callable[[], None]) -> None:
+        super().__init__(events, headers=STREAM_HEADERS)
+        self._events, self._ended = events, ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the events until they or the client end."""
+        try:
+            async with aclosing(self._events):
+                await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
+
+
+@dataclass(slots=True)
+class _Reservation:
+    """A stream of the single-connection mode: reserved, then open, then gone. It counts as a connection throughout."""
+
+    actor: Actor | None
+    locale: str | None
+    counted: ExitStack
+    expiry: asyncio.TimerHandle
+    opened: bool = False
+    events: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
+    operations: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+
+class GraphQLStream:
+    """The endpoint of server-sent events."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._reservations: dict[str, _Reservation] = {}
+        self._ending: set[asyncio.Task[None]] = set()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request of either mode."""
+        structlog.contextvars.bind_contextvars(request=request_id(request.headers.get("x-request-id")))
+        locale = locale_of_request(request)
+        try:
+            actor = await actor_of_request(request, self._state)
+            return await self._respond(request, actor, locale)
+        except BadRequest as error:
+            return bad_request(error)
+        except Fault as fault:
+            return fault_response(fault, locale)
+
+    async def _respond(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
+        if request.method == "PUT":
+            return self._reserve(request, actor, locale)
+        token = request.headers.get(TOKEN_HEADER) or request.query_params.get("token")
+        if token is None:
+            if request.method == "DELETE":
+                raise BadRequest(400, f"Send the stream's token in {TOKEN_HEADER}.")
+            return self._stream_one(request, await self._parameters(request), actor, locale)
+        # The body first: a stream may end while it arrives.
+        body = await self._body(request) if request.method == "POST" else None
+        reservation = self._reservations.get(token)
+        if reservation is None or reservation.actor != actor:
+            raise BadRequest(404, "There is no such stream; reserve one with PUT.")
+        if request.method == "GET":
+            return self._open(token, reservation)
+        if request.method == "DELETE":
+            return await self._end(request, reservation)
+        return self._start(request, body, reservation)
+
+    async def _body(self, request: Request) -> Any:
+        if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            raise BadRequest(415, "Send the body with Content-Type: application/json.")
+        return parsed_json(await limited_body(request, self._state.limits.body), "The body")
+
+    async def _parameters(self, request: Request) -> RequestParameters:
+        if request.method == "GET":
+            return parameters_of_query(request.query_params)
+        return parameters_of(await self._body(request))
+
+    def _counted(self, request: Request, actor: Actor | None) -> ExitStack:
+        """Count a live connection, until what this returns is closed."""
+        counted = ExitStack()
+        counted.enter_context(self._state.connections.opened("sse", actor, address_of(request.scope) or ""))
+        return counted
+
+    def _afterwards(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody waits for."""
+        task = asyncio.create_task(work)
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    def _answers(
+        self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
+    ) -> AsyncGenerator[bytes, None]:
+        """Give the results of an operation as JSON; what is wrong with it is its only result."""
+        try:
+            operation = self._state.operations.prepare(parameters, actor)
+        except InvalidOperation as error:
+            return _once(orjson.dumps(error.answer(locale or DEFAULT_LOCALE)))
+        if request.method == "GET" and operation.type is OperationType.MUTATION:
+            raise BadRequest(405, "GET runs no mutations. Send it with POST.", allow="POST")
+        context = self._state.context(actor, locale, request.headers.get(CHANNEL_HEADER), address_of(request.scope))
+        return self._events(operation, context)
+
+    # Distinct connections
+
+    def _stream_one(
+        self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
+    ) -> Response:
+        answers = self._answers(request, parameters, actor, locale)
+        expired = fault_answer(Unauthenticated("token_expired"), locale or DEFAULT_LOCALE)
+        farewell = _event("next", orjson.dumps(expired)) + _event("complete")
+        return _Stream(self._bounded(actor, _framed(answers), farewell), self._counted(request, actor).close)
+
+    async def _events(self, operation: Operation, context: Context) -> AsyncGenerator[bytes, None]:
+        """Give the results of any operation as JSON; what goes wrong on our side is a result as well."""
+        locale = context.locale or DEFAULT_LOCALE
+        try:
+            if operation.type is not OperationType.SUBSCRIPTION:
+                yield orjson.dumps(await self._state.executor.execute(operation, context, "sse"))
+                return
+            async with aclosing(self._state.live.stream(operation, context, "sse")) as stream:
+                async for told in stream:
+                    yield told.payload
+        except Fault as fault:
+            yield orjson.dumps(fault_answer(fault, locale))
+        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
+            id_ = error.id if isinstance(error, Failure) else reported(error)
+            yield orjson.dumps(failure_answer(id_, locale))
+
+    async def _bounded(
+        self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""
+    ) -> AsyncGenerator[bytes, None]:
+        """Give events, and a comment when there are none for long; stop when the token ends or the gateway goes."""
+        leaving = asyncio.create_task(self._state.connections.leaving.wait())
+        over = asyncio.Event()
+        ending = asyncio.create_task(over.wait())
+        upcoming: asyncio.Task[bytes] | None = None
+        watched = ExitStack()
+        watched.enter_context(self._state.tokens.watching(actor, over.set))
+        try:
+            yield KEEP_ALIVE
+            while not leaving.done():
+                left = (actor.expires_at - now()).total_seconds() if actor is not None else KEEP_ALIVE_SECONDS
+                if left <= 0 or over.is_set():
+                    yield farewell
+                    return
+                if upcoming is None:
+                    upcoming = asyncio.ensure_future(anext(events))
+                done, _ = await asyncio.wait(
+                    {upcoming, leaving, ending},
+                    timeout=min(KEEP_ALIVE_SECONDS, left),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if upcoming in done:
+                    try:
+                        yield upcoming.result()
+                    except StopAsyncIteration:
+                        return
+                    upcoming = None
+                elif not done:
+                    yield KEEP_ALIVE
+        finally:
+            watched.close()
+            # Not awaited here: when the client goes, Starlette cancels whatever this waits for.
+            self._afterwards(_closed(events, [task for task in (leaving, ending, upcoming) if task is not None]))
+
+    # Single connection
+
+    def _reserve(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
+        counted = self._counted(request, actor)
+        token = secrets.token_urlsafe(24)
+        expiry = asyncio.get_running_loop().call_later(RESERVED_SECONDS, self._drop, token)
+        self._reservations[token] = _Reservation(actor, locale, counted, expiry)
+        return Response(token, 201, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
+
+    def _drop(self, token: str) -> None:
+        """Forget a reservation and all that runs on it: its stream ended, or was never opened."""
+        reservation = self._reservations.pop(token)
+        reservation.expiry.cancel()
+        reservation.counted.close()
+        self._afterwards(cancelled([*reservation.operations.values()]))
+
+    def _open(self, token: str, reservation: _Reservation) -> Response:
+        if reservation.opened:
+            raise BadRequest(409, "The stream is open already.")
+        reservation.opened = True
+        reservation.expiry.cancel()
+        return _Stream(self._bounded(reservation.actor, _queued(reservation.events)), partial(self._drop, token))
+
+    def _start(self, request: Request, body: Any, reservation: _Reservation) -> Response:
+        parameters = parameters_of(body)
+        id_ = (body.get("extensions") or {}).get("operationId")
+        if not isinstance(id_, str) or not id_:
+            raise BadRequest(400, "extensions.operationId is missing.")
+        if id_ in reservation.operations:
+            raise BadRequest(409, f"Operation {id_[:100]} runs already.")
+        if len(reservation.operations) >= self._state.limits.operations:
+            most = self._state.limits.operations
+            raise LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS")
+        answers = self._answers(request, parameters, reservation.actor, reservation.locale)
+        reservation.operations[id_] = asyncio.create_task(self._operate(id_, answers, reservation))
+        return Response(status_code=202)
+
+    async def _operate(self, id_: str, answers: AsyncGenerator[bytes, None], reservation: _Reservation) -> None:
+        head = b'{"id":' + orjson.dumps(id_) + b',"payload":'
+        try:
+            async with aclosing(answers):
+                async for answer in answers:
+                    await reservation.events.put(_event("next", head + answer + b"}"))
+            await reservation.events.put(_event("complete", orjson.dumps({"id": id_})))
+        finally:
+            reservation.operations.pop(id_, None)
+
+    async def _end(self, request: Request, reservation: _Reservation) -> Response:
+        id_ = request.query_params.get("operationId")
+        if not id_:
+            raise BadRequest(400, "operationId is missing.")
+        task = reservation.operations.pop(id_, None)
+        if task is not None:
+            await cancelled([task])
+            # Who does not read its stream needs no word of what it ended itself.
+            with suppress(asyncio.QueueFull):
+                reservation.events.put_nowait(_event("complete", orjson.dumps({"id": id_})))
+        return Response(status_code=200)
+
+
+async def _closed(events: AsyncGenerator[bytes, None], tasks: Iterable[asyncio.Task[Any]]) -> None:
+    await cancelled(tasks)
+    await events.aclose()
+
+
+async def _once(item: T) -> AsyncGenerator[T, None]:
+    yield item
+
+
+async def _queued(events: asyncio.Queue[bytes]) -> AsyncGenerator[bytes, None]:
+    while True:
+        yield await events.get()
+
+
+async def _framed(answers: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(answers):
+        async for answer in answers:
+            yield _event("next", answer)
+    yield _event("complete")

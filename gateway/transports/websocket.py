@@ -1,0 +1,416 @@
+"""Live operations on a WebSocket: the graphql-transport-ws protocol.
+
+The token comes in `connection_init` as `{"Authorization": "Bearer TOKEN"}` (or in the handshake's header). The socket
+is closed with 4403 when the token ends, and with 1012 when the gateway drains: clients reconnect with `after`.
+
+A socket that only follows has one task, which reads. What it is told is written by whoever tells it, as a ready frame,
+where the server can (`gateway/transports/frames.py`) and the socket takes it; else a task sends what waits, at the
+socket's pace.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import aclosing, suppress
+from typing import Any
+
+import orjson
+import structlog
+from graphql import OperationType
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+
+from gateway.auth.verifier import bearer
+from gateway.clock import now
+from gateway.observability.logs import request_id
+from gateway.operations.broadcast import Batch, Failure, Follower, Told
+from gateway.operations.executor import InvalidOperation, cancelled, failure_answer, fault_answer
+from gateway.operations.persisted import RequestParameters
+from gateway.state import CHANNEL_HEADER, State, address_of
+from gateway.transports.frames import text_frame, write_frames_of
+from gateway.transports.http import BadRequest, parameters_of
+from resolvers.core.actor import Actor
+from resolvers.core.fault import Fault, LimitExceeded
+from schema.wire.error import reported
+from schema.wire.text import DEFAULT_LOCALE, accepted_locale
+
+PROTOCOL = "graphql-transport-ws"
+INIT_TIMEOUT_SECONDS = 5
+REASON_BYTES_MAX = 120
+
+BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL, INIT_TIMEOUT = 4400, 4401, 4403, 4406, 4408
+SUBSCRIBER_EXISTS, TOO_MANY, INTERNAL, RESTART = 4409, 4429, 4500, 1012
+
+log = structlog.get_logger(__name__)
+
+
+class _Close(Exception):  # noqa: N818 - ends one socket
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code, self.reason = code, reason
+
+
+class _Gone(Exception):  # noqa: N818 - the client has closed, or vanished
+    pass
+
+
+class _Operation:
+    """One operation of a socket: a task while there is something to do, and a follower while it is live."""
+
+    __slots__ = ("_head", "_session", "_write", "follower", "id", "task")
+
+    def __init__(self, session: "_Session", id_: str) -> None:
+        self._session, self.id = session, id_
+        self._write = session.write_frames
+        self._head = b'{"id":' + orjson.dumps(id_) + b',"type":"next","payload":'
+        self.follower: Follower | None = None
+        self.task: asyncio.Task[None] | None = None
+
+    def follow(self) -> Follower:
+        """Return what a line tells this operation by."""
+        self.follower = Follower("websocket", self._push, self._wake)
+        return self.follower
+
+    def run(self, work: Coroutine[Any, Any, bool | None]) -> None:
+        """Do what the operation has to do now; that says whether it completed, or None where it goes on."""
+        self.task = asyncio.create_task(self._run(work))
+
+    async def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
+        if await self._session.finished(self, work):
+            return
+        self.task = None
+        if self.follower is not None and self.follower.is_awaited:
+            self._wake()
+
+    async def stop(self) -> None:
+        """End without a word."""
+        if self.follower is not None:
+            self.follower.leave()
+        if self.task is not None:
+            await cancelled([self.task])
+
+    async def next(self, told: Told) -> bool:
+        """Send a result; False where it is an error, which ends an operation by itself."""
+        if not told.ran:
+            await self._session.send({"id": self.id, "type": "error", "payload": told.errors})
+            return False
+        await self._session.send_text((self._head + told.payload + b"}").decode())
+        return True
+
+    def _push(self, batch: Batch) -> bool:
+        if self._write is None or not batch.ran:
+            return False
+        if batch.head != self._head:
+            # Where clients number their operations, the same frames go to all of them.
+            batch.head = self._head
+            batch.frames = b"".join([text_frame(self._head, told.payload, b"}") for told in batch.tolds])
+        return self._write(batch.frames)
+
+    def _wake(self) -> None:
+        if self.task is None:
+            self.run(self._drain())
+
+    async def _drain(self) -> bool | None:
+        """Send what waits."""
+        follower = self.follower
+        if follower is None:
+            return None
+        while (told := await follower.take()) is not None:
+            if not await self.next(told):
+                return False
+            self._session.delivered()
+        if follower.ended and follower.end is not None:
+            raise follower.end
+        return True if follower.ended else None
+
+
+class _Session:
+    """One socket from its first message to its last."""
+
+    __slots__ = (
+        *("_actor", "_channel", "_ending", "_is_closing", "_locale", "_operations"),
+        *("_receive_message", "_scope", "_send_message", "_state", "write_frames"),
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, state: State) -> None:
+        self._scope, self._receive_message, self._send_message = scope, receive, send
+        self._state = state
+        self._actor: Actor | None = None
+        self._locale: str | None = None
+        self._channel: str | None = None
+        self._operations: dict[str, _Operation] = {}
+        self._ending: asyncio.Task[None] | None = None
+        self._is_closing = False
+        self.write_frames = write_frames_of(scope)
+
+    async def run(self, endpoint: "GraphQLWebSocket") -> None:
+        """Speak the protocol until either side closes."""
+        try:
+            await self._speak(endpoint)
+        except _Gone:
+            pass
+        except _Close as close:
+            await self._close(close.code, close.reason)
+        except Exception as error:  # noqa: BLE001 - the log gets what it was
+            await self._close(INTERNAL, f"INTERNAL: {reported(error)}")
+
+    async def _speak(self, endpoint: "GraphQLWebSocket") -> None:
+        try:
+            async with asyncio.timeout(INIT_TIMEOUT_SECONDS):
+                await self._init(await self._first())
+        except TimeoutError:
+            raise _Close(INIT_TIMEOUT, "Connection initialisation timeout") from None
+        try:
+            with self._state.connections.opened("websocket", self._actor, address_of(self._scope) or ""):
+                await self.send({"type": "connection_ack"})
+                await self._serve(endpoint)
+        except LimitExceeded as fault:
+            raise _Close(TOO_MANY, f"{fault.code}: {self._words(fault)}") from None
+
+    async def _serve(self, endpoint: "GraphQLWebSocket") -> None:
+        expiry = None
+        if self._actor is not None:
+            left = max(0.0, (self._actor.expires_at - now()).total_seconds())
+            expiry = asyncio.get_running_loop().call_later(left, self._expire)
+        endpoint.opened(self)
+        try:
+            with self._state.tokens.watching(self._actor, self._expire):
+                await self._read_all()
+        finally:
+            endpoint.closed(self)
+            if expiry is not None:
+                expiry.cancel()
+            await self._stop_all()
+            if self._ending is not None:
+                await cancelled([self._ending])
+
+    def _expire(self) -> None:
+        self.end(FORBIDDEN, "Forbidden: the token has expired")
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the socket, whatever it is doing. That ends the reading as well."""
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end(code, reason))
+
+    async def _end(self, code: int, reason: str) -> None:
+        await self._stop_all()
+        await self._close(code, reason)
+
+    async def _stop_all(self) -> None:
+        operations = [*self._operations.values()]
+        self._operations.clear()
+        for operation in operations:
+            if operation.follower is not None:
+                operation.follower.leave()
+        await cancelled([operation.task for operation in operations if operation.task is not None])
+
+    async def _close(self, code: int, reason: str) -> None:
+        """Close a socket that may be closed already. A reason has at most 123 bytes (RFC 6455)."""
+        if self._is_closing:
+            return
+        self._is_closing = True
+        short = reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
+        try:
+            await self._send_message({"type": "websocket.close", "code": code, "reason": short})
+        except (OSError, RuntimeError):
+            log.debug("socket_gone", code=code)
+
+    async def _receive(self) -> dict[str, Any]:
+        message = await self._receive_message()
+        while self._ending is not None and message["type"] == "websocket.receive":
+            message = await self._receive_message()
+        if message["type"] == "websocket.disconnect":
+            raise _Gone
+        text = message.get("text")
+        if text is None:
+            raise _Close(BAD_MESSAGE, "Send messages as text")
+        if len(text) > self._state.limits.body:
+            raise _Close(BAD_MESSAGE, f"LIMIT_EXCEEDED: a message has at most {self._state.limits.body} bytes")
+        try:
+            parsed = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            raise _Close(BAD_MESSAGE, "Messages are JSON") from None
+        if not isinstance(parsed, dict) or not isinstance(parsed.get("type"), str):
+            raise _Close(BAD_MESSAGE, "Messages are objects with a type")
+        return parsed
+
+    async def send(self, message: dict[str, Any]) -> None:
+        """Send a message."""
+        await self.send_text(orjson.dumps(message).decode())
+
+    async def send_text(self, text: str) -> None:
+        """Send a message as it is, once the socket takes it."""
+        # Whoever is gone gets nothing: the reader learns of it too, and ends the session.
+        if not self._is_closing:
+            with suppress(OSError):
+                # Text, not bytes: clients of the protocol do not read binary frames.
+                await self._send_message({"type": "websocket.send", "text": text})
+
+    def delivered(self) -> None:
+        """Count an update that waited before it was sent."""
+        self._state.live.delivered("websocket", 1)
+
+    async def _first(self) -> dict[str, Any]:
+        """Return connection_init; what may come at any time may come before it."""
+        while (message := await self._receive())["type"] != "connection_init":
+            if message["type"] == "subscribe":
+                raise _Close(UNAUTHORIZED, "Unauthorized: connection_init comes first")
+            await self._answer(message)
+        return message
+
+    async def _init(self, message: dict[str, Any]) -> None:
+        told = {str(key).lower(): value for key, value in self._payload(message).items() if isinstance(value, str)}
+        headers = Headers(scope=self._scope)
+        self._locale = accepted_locale(told.get("accept-language") or headers.get("accept-language"))
+        self._channel = told.get(CHANNEL_HEADER) or headers.get(CHANNEL_HEADER)
+        try:
+            token = bearer(told.get("authorization") or headers.get("authorization"))
+            self._actor = await self._state.verifier.verify(token) if token is not None else None
+        except Fault as fault:
+            raise _Close(FORBIDDEN, f"Forbidden: {self._words(fault)}") from None
+
+    async def _read_all(self) -> None:
+        while True:
+            message = await self._receive()
+            match message["type"]:
+                case "subscribe":
+                    await self._subscribe(message)
+                case "connection_init":
+                    raise _Close(TOO_MANY, "Too many initialisation requests")
+                case _:
+                    await self._answer(message)
+
+    async def _answer(self, message: dict[str, Any]) -> None:
+        """Answer a message that may come at any time."""
+        match message["type"]:
+            case "ping":
+                payload = self._payload(message)
+                await self.send({"type": "pong", "payload": payload} if payload else {"type": "pong"})
+            case "pong":
+                self._payload(message)
+            case "complete":
+                await self._complete(message)
+            case _:
+                raise _Close(BAD_MESSAGE, "Unknown type of message")
+
+    def _payload(self, message: dict[str, Any]) -> dict[str, Any]:
+        payload = message.get("payload")
+        if payload is not None and not isinstance(payload, dict):
+            raise _Close(BAD_MESSAGE, f"The payload of {message['type']} is an object")
+        return payload or {}
+
+    def _id(self, message: dict[str, Any]) -> str:
+        id_ = message.get("id")
+        if not isinstance(id_, str) or not id_:
+            raise _Close(BAD_MESSAGE, "The message needs an id")
+        return id_
+
+    async def _subscribe(self, message: dict[str, Any]) -> None:
+        id_ = self._id(message)
+        try:
+            parameters = parameters_of(message.get("payload"))
+        except BadRequest as error:
+            raise _Close(BAD_MESSAGE, error.message) from None
+        if id_ in self._operations:
+            raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_} already exists")
+        if len(self._operations) >= self._state.limits.operations:
+            most = self._state.limits.operations
+            await self._refuse(id_, LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS"))
+            return
+        operation = self._operations[id_] = _Operation(self, id_)
+        operation.run(self._results(operation, parameters))
+
+    async def _complete(self, message: dict[str, Any]) -> None:
+        operation = self._operations.pop(self._id(message), None)
+        if operation is not None:
+            await operation.stop()
+
+    async def finished(self, operation: _Operation, work: Coroutine[Any, Any, bool | None]) -> bool:
+        """Do some of an operation's work; False where the operation goes on. What is wrong with it ends it alone."""
+        id_ = operation.id
+        try:
+            completed = await work
+            if completed is None:
+                return False
+            if completed:
+                await self.send({"id": id_, "type": "complete"})
+        except InvalidOperation as error:
+            await self.send({"id": id_, "type": "error", "payload": error.answer(self._spoken())["errors"]})
+        except Fault as fault:
+            await self._refuse(id_, fault)
+        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
+            failure = error.id if isinstance(error, Failure) else reported(error)
+            payload = failure_answer(failure, self._spoken())["errors"]
+            await self.send({"id": id_, "type": "error", "payload": payload})
+        if operation.follower is not None:
+            operation.follower.leave()
+        if self._operations.get(id_) is operation:
+            del self._operations[id_]
+        return True
+
+    async def _results(self, running: _Operation, parameters: RequestParameters) -> bool | None:
+        """Send results; False where the last one was an error, None where more come through the follower."""
+        executor = self._state.executor
+        operation = self._state.operations.prepare(parameters, self._actor)
+        context = self._state.context(self._actor, self._locale, self._channel, address_of(self._scope))
+        if operation.type is not OperationType.SUBSCRIPTION:
+            return await running.next(Told(await executor.execute(operation, context, "websocket")))
+        follower = running.follow()
+        async with aclosing(self._state.live.begin(operation, context, follower)) as begun:
+            async for told in begun:
+                if not await running.next(told):
+                    return False
+        return None if follower.follows else True
+
+    async def _refuse(self, id_: str, fault: Fault) -> None:
+        payload = fault_answer(fault, self._spoken())["errors"]
+        await self.send({"id": id_, "type": "error", "payload": payload})
+
+    def _words(self, fault: Fault) -> str:
+        return str(fault_answer(fault, self._spoken())["errors"][0]["message"])
+
+    def _spoken(self) -> str:
+        return self._locale or DEFAULT_LOCALE
+
+
+class GraphQLWebSocket:
+    """The endpoint of live operations, an ASGI application: every layer between costs each message."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._sessions: set[_Session] = set()
+        self._watching: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak with one client until it goes, or has to."""
+        if (await receive())["type"] != "websocket.connect":
+            return
+        try:
+            if PROTOCOL not in scope.get("subprotocols", []):
+                await send({"type": "websocket.accept"})
+                reason = f"Subprotocol not acceptable: use {PROTOCOL}"
+                await send({"type": "websocket.close", "code": NO_PROTOCOL, "reason": reason})
+                return
+            await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        except OSError:
+            return
+        structlog.contextvars.bind_contextvars(request=request_id(Headers(scope=scope).get("x-request-id")))
+        await _Session(scope, receive, send, self._state).run(self)
+
+    def opened(self, session: _Session) -> None:
+        """Tell a session when the gateway leaves: one task waits for all of them."""
+        self._sessions.add(session)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._leave())
+
+    def closed(self, session: _Session) -> None:
+        """Forget a session."""
+        self._sessions.discard(session)
+        if not self._sessions and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+
+    async def _leave(self) -> None:
+        await self._state.connections.leaving.wait()
+        for session in [*self._sessions]:
+            session.end(RESTART, "Service restart: reconnect, and bring `after`")
+        self._watching = None

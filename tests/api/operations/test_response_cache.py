@@ -1,0 +1,276 @@
+"""Answers that are kept: given again while all they rest on is the same, and at no other time."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.errors import AutoReconnect
+from support.api import Person, enrol
+from support.bazaar import Bazaar
+from support.gateway import GatewayProcess
+from support.queries import Queries
+from support.shop import Shop
+
+from gateway.config import Limits
+from gateway.observability.metrics import Metrics
+from gateway.operations.answer_expiry import valid_until
+from gateway.operations.compiler_hints import compilable_schema
+from gateway.operations.executor import Executor, GraphQLRequest
+from gateway.operations.response_cache import Answers, Key
+from models.mongo.database import Database
+from models.mongod.server import EmbeddedServer
+from models.reads.dependencies import Rests, proving
+from models.reads.reader import Reader
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+
+HOME = """{ me {
+  number version profile { firstName }
+  status { tier { key name } since until next { missing ratio before } }
+  points { available pending held expiring { points on } }
+  activity(first: 5) { edges { node { label points } } }
+  offers(first: 50) { edges { cursor node { state usesLeft code why offer { key } } } }
+  rewards(first: 50) { edges { cursor node { eligible missingPoints reasons reward { key availableFrom } } } }
+} }"""
+
+
+class Asking:
+    """Asks as the HTTP endpoint does, and tells what came from memory."""
+
+    def __init__(self, shop: Shop, bytes_max: int = 10_000_000) -> None:
+        self.shop = shop
+        self.executor = Executor(compilable_schema(), Limits(), Metrics())
+        services = shop.services
+        self.answers = Answers(services.reader, services.programmes, shop.clock, bytes_max=bytes_max)
+        self.kept = 0
+
+    async def ask(self, context: Context, query: str = HOME) -> Any:
+        """Return the data of an answer, a kept one where there is one that holds."""
+        actor = context.require_actor()
+        key: Key = (query.encode(), "POST", (actor.role, actor.subject), context.locale, None)
+        known = await self.answers.current(key)
+        if known is not None:
+            self.kept += 1
+            return known.body
+        turn = self.answers.turn
+        with proving() as proof:
+            answer = await self.executor.execute(self.executor.prepare(GraphQLRequest(query)), context, "http")
+        body = repr(answer).encode()
+        self.answers.keep(key, body, None, turn=turn, proof=proof, context=context)
+        return body
+
+    async def asked_twice(self, context: Context, query: str = HOME) -> bool:
+        """Say whether the second of two answers comes from memory."""
+        first, kept = await self.ask(context, query), self.kept
+        assert await self.ask(context, query) == first
+        return self.kept > kept
+
+
+@pytest.fixture
+def asking(shop: Shop) -> Asking:
+    return Asking(shop)
+
+
+async def test_answer_is_given_again_while_nothing_changes(asking: Asking, shop: Shop) -> None:
+    member = await shop.member()
+    await shop.buy(member, "20.00")
+    assert await asking.asked_twice(shop.context(Role.MEMBER, member=member))
+
+
+async def test_home_screen_is_one_query(shop: Shop, mongod: EmbeddedServer) -> None:
+    member, queries = await shop.member(), Queries()
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
+    reader = Reader(Database(client, shop.services.database.db.name))
+    watched = replace(shop, services=replace(shop.services, reader=reader))
+    try:
+        await Asking(watched).ask(watched.context(Role.MEMBER, member=member))
+    finally:
+        await client.close()
+    assert [*map(sorted, queries.asked)] == [["codes", "counters", "members"]]
+
+
+async def test_answer_is_made_anew_once_the_member_has_another_version(asking: Asking, shop: Shop) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    before = await asking.ask(context)
+    await shop.buy(member, "20.00")
+    after = await asking.ask(context)
+    assert asking.kept == 0
+    assert after != before
+
+
+async def test_answer_is_made_anew_for_another_actor_and_another_language(asking: Asking, shop: Shop) -> None:
+    member = await shop.member(first_name="Ada")
+    contexts = [
+        shop.context(Role.MEMBER, member=member),
+        Context(shop.services, shop.context(Role.MEMBER, member=member).actor, "fr"),
+    ]
+    assert len({await asking.ask(context) for context in contexts}) == 2
+    assert asking.kept == 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "{ me { orders { edges { node { number } } } } }",
+        "{ me { rewards { edges { node { reward { stock } } } } } }",
+        '{ member(by: {card: "nobody"}) { number } }',
+    ],
+)
+async def test_what_no_small_read_proves_is_for_once(asking: Asking, shop: Shop, query: str) -> None:
+    member = await shop.member()
+    role = Role.AGENT if "member(" in query else Role.MEMBER
+    context = shop.context(role, member=member if role is Role.MEMBER else None)
+    assert not await asking.asked_twice(context, query)
+
+
+async def test_an_old_page_of_the_ledger_is_kept_by_its_members_version(asking: Asking, shop: Shop) -> None:
+    member = await shop.member()
+    for _ in range(25):
+        await shop.buy(member, "2.00")
+    context = shop.context(Role.MEMBER, member=member)
+    assert await asking.asked_twice(context, "{ me { activity(first: 30) { edges { node { id balance } } } } }")
+
+
+async def test_answer_holds_while_others_take_and_is_made_anew_when_nothing_is_left(asking: Asking, shop: Shop) -> None:
+    member = await shop.member()
+    context = shop.context(Role.MEMBER, member=member)
+    query = "{ me { rewards { edges { node { eligible reward { key } reasons } } } } }"
+    first = await asking.ask(context, query)
+    catalogue = context.programme().catalogue
+    assert catalogue.stocked, "the programme has nothing that runs out"
+    counters, key = shop.services.database.counters, catalogue.stocked[0].stock_counter
+    _id, most = f"grocer/stock/{key.key}", catalogue.stocked[0].stock or 0
+    fields = {"programme": "grocer", "kind": key.kind.value, "key": key.key, "at": None}
+    await counters.insert_one({"_id": _id, **fields, "taken": most - 1})
+    assert await asking.ask(context, query) == first
+    assert asking.kept == 1
+    await counters.update_one({"_id": _id}, {"$inc": {"taken": 1}})
+    assert await asking.ask(context, query) != first
+    assert asking.kept == 1
+    await counters.update_one({"_id": _id}, {"$inc": {"taken": -1}})
+    assert await asking.ask(context, query) == first
+    assert asking.kept == 1
+
+
+class Unreachable(Reader):
+    """Reads, and cannot prove."""
+
+    async def holds(self, rests: Rests) -> bool:
+        raise AutoReconnect(f"nobody says whether {rests} holds")
+
+
+async def test_answer_that_cannot_be_proved_is_made_anew(asking: Asking, shop: Shop) -> None:
+    services = shop.services
+    reader = Unreachable(services.database)
+    asking.answers = Answers(reader, services.programmes, shop.clock, bytes_max=10_000_000)
+    member = await shop.member()
+    assert not await asking.asked_twice(shop.context(Role.MEMBER, member=member))
+
+
+async def test_no_more_than_so_many_bytes_are_kept(shop: Shop) -> None:
+    members = [await shop.member() for _ in range(3)]
+    contexts = [shop.context(Role.MEMBER, member=member) for member in members]
+    query = "{ me { number } }"
+    asking = Asking(shop, bytes_max=2_300)
+    for context in contexts:
+        await asking.ask(context, query)
+    for context in contexts[1:]:
+        await asking.ask(context, query)
+    assert asking.kept == 2, "the newest two fit"
+    await asking.ask(contexts[0], query)
+    assert asking.kept == 2, "the oldest made room"
+
+
+async def test_answer_that_is_told_to_hold_for_a_time_is_the_same_throughout(shop: Shop) -> None:
+    """Whatever the moment, what is answered then is answered until `valid_until`, and never goes past what is due."""
+    random, executor = Random(7), Executor(compilable_schema(), Limits(), Metrics())  # noqa: S311 - the same each time
+    shop.clock.moment = datetime(2026, 3, 6, 12, tzinfo=UTC)  # a weekend, and a change of clocks, are near
+    members = []
+    for n in range(6):
+        member = await shop.member(first_name=f"M{n}")
+        await shop.buy(member, f"{random.randint(5, 400)}.00")
+        members.append(member)
+    changed = 0
+    for turn in range(60):
+        shop.clock.moment += timedelta(seconds=random.randint(1, 40_000))
+        member = members[turn % len(members)]
+        context = shop.context(Role.MEMBER, member=member)
+        with proving() as proof:
+            answer = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
+        until = valid_until(proof, [context.programme()], shop.clock.moment)
+        assert until is not None
+        if not proof.lasts:
+            continue  # something fell due meanwhile, and was committed
+        assert until > shop.clock.moment
+        begun = shop.clock.moment
+        for share in (0.3, 0.7, None):
+            last = until - timedelta(milliseconds=1)
+            shop.clock.moment = last if share is None else begun + (until - begun) * share
+            again = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
+            assert again == answer, (begun, shop.clock.moment)
+        shop.clock.moment = until
+        later = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
+        changed += later != answer
+    assert changed > 3, "no moment changed anything: the test looked at nothing"
+
+
+async def _home(gateway: GatewayProcess, person: Person, query: str) -> Any:
+    return (await gateway.ask(person.token(), query))["data"]["me"]
+
+
+async def _given_again(gateway: GatewayProcess) -> float:
+    async with gateway.client() as client:
+        text = (await client.get("/metrics")).text
+    return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("carillon_answers_kept_total"))
+
+
+async def test_what_one_gateway_commits_is_never_hidden_by_what_the_other_keeps(
+    development_gateway: GatewayProcess, second_gateway: GatewayProcess
+) -> None:
+    person = await enrol(development_gateway)
+    query = "{ me { version points { available } } }"
+    kept = await _given_again(second_gateway)
+    for bought in range(1, 6):
+        await person.buy("10.00")
+        first = await _home(second_gateway, person, query)
+        assert first == {"version": 1 + bought, "points": {"available": 10 * bought}}
+        assert await _home(second_gateway, person, query) == first
+    assert await _given_again(second_gateway) == kept + 5
+
+
+async def test_get_tells_304_to_who_has_the_answer_and_the_new_one_after_a_change(
+    development_gateway: GatewayProcess,
+) -> None:
+    person = await enrol(development_gateway)
+    async with development_gateway.client(person.token()) as client:
+        params = {"query": "{ me { version points { available } } }"}
+        first = await client.get("/graphql", params=params)
+        tag = first.headers["etag"]
+        assert (first.status_code, first.headers["cache-control"]) == (200, "private, no-cache")
+        for told in (tag, f'"other", W/{tag}', "*"):
+            again = await client.get("/graphql", params=params, headers={"if-none-match": told})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+        await person.buy("10.00")
+        changed = await client.get("/graphql", params=params, headers={"if-none-match": tag})
+        assert (changed.status_code, changed.json()["data"]["me"]["version"]) == (200, 2)
+        refused = await client.get("/graphql", params={"query": "{ nothing }"}, headers={"if-none-match": "*"})
+        assert "etag" not in refused.headers
+        assert "errors" in refused.json()
+
+
+async def test_offer_that_is_put_on_is_in_the_next_answer(bazaar: Bazaar) -> None:
+    person = await enrol(bazaar.gateways[1])
+    query = "{ me { offers(first: 100) { edges { node { offer { id } } } } } }"
+
+    async def offered() -> set[str]:
+        page = (await _home(bazaar.gateways[1], person, query))["offers"]
+        return {edge["node"]["offer"]["id"] for edge in page["edges"]}
+
+    before = await offered()
+    assert await offered() == before
+    added = await bazaar.put("OFFER", kind="SERVICE", first_day="2025-01-01")
+    assert await offered() == {*before, added}
