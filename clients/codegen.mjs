@@ -1,6 +1,6 @@
 /**
- * Types for every operation of the screens, and the manifest by which the gateway knows them.
- * GraphQL Code Generator is called by its library: its command line would bring loaders of remote schemas along.
+ * Generates the types of the screens' operations, and the gateway's manifest of registered operations.
+ * Calls GraphQL Code Generator as a library, because its command line depends on loaders of remote schemas.
  */
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -61,7 +61,7 @@ async function write(path, text) {
 for (const section of sections) {
   const text = await codegen(section);
   if (section.filename.endsWith("persisted-documents.json")) {
-    // The gateway takes the bare digest; the algorithm's name belongs to the request.
+    // The manifest's keys are bare digests; only requests carry the `sha256:` prefix.
     const bare = Object.entries(JSON.parse(text)).map(([id, operation]) => [id.replace(/^sha256:/, ""), operation]);
     await write(MANIFEST, `${JSON.stringify(Object.fromEntries(bare), null, 2)}\n`);
   } else {

@@ -1,4 +1,4 @@
-/** Measures the script of each screen as it goes over the wire, and fails where one is too heavy for a shopper's phone. */
+/** Prints the gzipped size of each screen's scripts; exits with 1 if one is above the limit. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";

@@ -7,10 +7,10 @@ import { type Plugin, type UserConfig, transformWithOxc } from "vite";
 
 const here = import.meta.dirname;
 
-/** One screen of the workspace: served below its name, built beside the others. */
+/** The Vite configuration of a screen: served at `/name/`, built into `dist/name`. */
 export function screen(name: string, options: { worksOffline?: boolean } = {}): UserConfig {
   const root = join(here, name);
-  // `npm run dev` takes the API from the gateway at this address.
+  // `npm run dev` proxies the API to the gateway at this address.
   const gateway = process.env["GATEWAY"] ?? "http://127.0.0.1:8000";
   return {
     root,
@@ -20,7 +20,7 @@ export function screen(name: string, options: { worksOffline?: boolean } = {}): 
     build: {
       outDir: join(here, "dist", name),
       emptyOutDir: true,
-      // The page's policy forbids `data:` scripts and the polyfill would only be weight: every browser preloads now.
+      // The page's CSP forbids `data:` scripts, and all supported browsers preload modules without the polyfill.
       modulePreload: { polyfill: false },
       assetsInlineLimit: 0,
       reportCompressedSize: false,
@@ -29,13 +29,13 @@ export function screen(name: string, options: { worksOffline?: boolean } = {}): 
   };
 }
 
-/** Writes `sw.js`, which keeps every file of this very build, so that the page opens without a network. */
+/** Emits `sw.js`, which caches every file of this build, so that the page opens without a network. */
 function serviceWorker(root: string): Plugin {
   return {
     name: "carillon-service-worker",
     apply: "build",
     generateBundle: {
-      order: "post", // index.html has to be there already
+      order: "post", // after index.html is in the bundle
       async handler(_options, bundle) {
         const source = join(here, "shared/worker/sw.ts");
         const folder = join(root, "public");

@@ -1,6 +1,6 @@
 /**
- * Runs graphql-http's audits against a gateway: one JSON line for each audit, then the sum.
- * Fails unless every one is ok; recommendations and options count as well.
+ * Runs graphql-http's audits against a gateway: prints one JSON line per audit, then the counts.
+ * Exits with 1 unless all are ok, including the recommended and optional ones.
  *
  *     node audit.mjs http://127.0.0.1:8000/graphql
  */
@@ -8,7 +8,7 @@ import { auditServer } from "graphql-http";
 
 const [url] = process.argv.slice(2);
 if (!url) {
-  console.error("usage: node audit.mjs URL, as in http://127.0.0.1:8000/graphql");
+  console.error("usage: node audit.mjs URL, such as http://127.0.0.1:8000/graphql");
   process.exit(2);
 }
 

@@ -1,7 +1,7 @@
 /**
- * What a live client must be able to do on every transport; `ws.mjs` and `sse.mjs` bring the clients.
+ * The checks of a live client that all transports share; `ws.mjs` and `sse.mjs` supply the clients.
  *
- * From the environment: GATEWAY_URL (http://127.0.0.1:8000), MEMBER_TOKEN and TILL_TOKEN (`carillon token`).
+ * Environment: GATEWAY_URL (such as http://127.0.0.1:8000), MEMBER_TOKEN and TILL_TOKEN (from `carillon token`).
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -27,13 +27,13 @@ export const settings = {
 function required(name) {
   const value = process.env[name];
   if (!value) {
-    console.error(`${name} is not set. Needed: GATEWAY_URL, MEMBER_TOKEN, TILL_TOKEN.`);
+    console.error(`${name} is not set. Required: GATEWAY_URL, MEMBER_TOKEN, TILL_TOKEN.`);
     process.exit(2);
   }
   return value;
 }
 
-/** Runs the checks one after the other, prints what they saw, and fails with the first that does. */
+/** Runs the checks in turn, prints a JSON line for each, and exits with 1 after the first failure. */
 export async function run(checks) {
   try {
     for (const [name, check] of Object.entries(checks)) {
@@ -56,7 +56,7 @@ export async function within(promise, what, milliseconds = PATIENCE_MS) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** The first result of an operation, which is also its last; throws what the client's sink got as an error. */
+/** The only result of an operation; rejects with the error of the client's sink. */
 export async function single(client, payload) {
   const results = [];
   await within(
@@ -65,7 +65,7 @@ export async function single(client, payload) {
     ),
     payload.query,
   );
-  assert.equal(results.length, 1, `${payload.query} has one result, not ${JSON.stringify(results)}`);
+  assert.equal(results.length, 1, `${payload.query}: expected one result, got ${JSON.stringify(results)}`);
   return results[0];
 }
 
@@ -87,7 +87,7 @@ function committed({ data, errors }) {
   return data.recordEvent.member;
 }
 
-/** Records a purchase by plain HTTP, as a till does; gives the member after it. */
+/** Records a purchase by plain HTTP, as a till does; returns the member after it. */
 export async function recordByHttp(number) {
   const response = await fetch(new URL("/graphql", settings.gateway), {
     method: "POST",
@@ -98,7 +98,7 @@ export async function recordByHttp(number) {
   return committed(await response.json());
 }
 
-/** A subscription that knows how far it got: the client sends `variables` anew whenever it connects again. */
+/** A subscription that resumes: clients send `variables` on each reconnection, and it updates `after` in them. */
 export class Watch {
   #updates = [];
   #wake = () => {};
@@ -143,7 +143,7 @@ export class Watch {
 
   async expectQuiet() {
     await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-    assert.deepEqual(this.#updates, [], "no version comes twice");
+    assert.deepEqual(this.#updates, [], "an unexpected update arrived");
     assert.equal(this.#ended, null, `the subscription ${this.#ended}`);
   }
 
@@ -152,7 +152,7 @@ export class Watch {
       while (!this.#ended) await new Promise((wake) => (this.#wake = wake));
     };
     await within(end(), "the end of the subscription");
-    assert.deepEqual(this.#updates, [], "nothing comes after the end");
+    assert.deepEqual(this.#updates, [], "an update arrived after the end");
     return this.#ended;
   }
 }
@@ -160,8 +160,9 @@ export class Watch {
 /**
  * The checks that all transports share.
  *
- * `connect({ token, whileAway })` gives `{ client, cuts }`: an unmodified client that awaits `whileAway` before it
- * connects again, and ways to cut its line. `errorsOf(client, payload)` gives the errors of an operation that is wrong.
+ * `connect({ token, beforeReconnect })` returns `{ client, cuts }`: an unmodified client that awaits `beforeReconnect`
+ * before it reconnects, and functions that cut its connection. `errorsOf(client, payload)` returns the errors of an
+ * invalid operation.
  */
 export function sharedChecks(name, { connect, errorsOf }) {
   const open = (options) => connect({ token: settings.member, whileAway: async () => {}, ...options });
@@ -175,7 +176,7 @@ export function sharedChecks(name, { connect, errorsOf }) {
       return data.me;
     },
 
-    [`${name}: first the present state, then the next version`]: async () => {
+    [`${name}: the current state first, then the next version`]: async () => {
       const { client } = open();
       const { data } = await single(client, { query: ME });
       const watch = new Watch(client);
@@ -199,7 +200,7 @@ export function sharedChecks(name, { connect, errorsOf }) {
       const member = committed(await single(till, payload));
       await watch.expect(member);
       const again = await single(till, payload);
-      assert.equal(again.data.recordEvent.replayed, true, "the same key counts once");
+      assert.equal(again.data.recordEvent.replayed, true, "a repeated key must count once");
       await watch.expectQuiet();
       watch.stop();
       client.dispose();
@@ -207,7 +208,7 @@ export function sharedChecks(name, { connect, errorsOf }) {
       return member;
     },
 
-    [`${name}: a wrong operation ends alone`]: async () => {
+    [`${name}: an invalid operation does not end the others`]: async () => {
       const { client } = open();
       const { data } = await single(client, { query: ME });
       const watch = new Watch(client);
@@ -235,7 +236,7 @@ export function sharedChecks(name, { connect, errorsOf }) {
       return seen;
     },
 
-    [`${name}: several operations at once, each ends alone`]: async () => {
+    [`${name}: concurrent operations end independently`]: async () => {
       const { client } = open();
       const { data } = await single(client, { query: ME });
       const watches = Array.from({ length: 5 }, () => new Watch(client));
@@ -249,7 +250,7 @@ export function sharedChecks(name, { connect, errorsOf }) {
       return { watching: watches.length, version: member.version };
     },
 
-    [`${name}: what was missed while the line was cut comes in order, once`]: async () => {
+    [`${name}: updates missed while disconnected arrive in order, once`]: async () => {
       const seen = {};
       const { data } = await single(open().client, { query: ME });
       for (const way of Object.keys(open().cuts)) {

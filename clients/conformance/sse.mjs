@@ -1,4 +1,4 @@
-/** The unmodified graphql-sse client on /graphql/stream, in both of its modes. Settings: see scenario.mjs. */
+/** Checks the unmodified graphql-sse client on /graphql/stream, in both of its modes. Environment: see scenario.mjs. */
 import assert from "node:assert/strict";
 import { createClient, NetworkError } from "graphql-sse";
 import { run, settings, sharedChecks, single } from "./scenario.mjs";
@@ -35,7 +35,7 @@ function modeChecks(name, connect) {
     [`${name}: a bad token is answered with 401`]: async () => {
       const { client } = connect({ token: "not-a-token", whileAway: async () => {}, retryAttempts: 0 });
       const failure = await single(client, { query: "{ me { number } }" }).then(
-        () => assert.fail("let in"),
+        () => assert.fail("the bad token was accepted"),
         (error) => error,
       );
       assert.ok(failure instanceof NetworkError, String(failure));
@@ -44,7 +44,7 @@ function modeChecks(name, connect) {
       return failure.message;
     },
 
-    [`${name}: a new token after 401 gets in`]: async () => {
+    [`${name}: a new token is accepted after 401`]: async () => {
       const tokens = ["not-a-token", settings.member];
       const { client } = connect({
         whileAway: async () => {},
@@ -56,7 +56,7 @@ function modeChecks(name, connect) {
       return data.me;
     },
 
-    [`${name}: no token, no member`]: async () => {
+    [`${name}: a member's subscription requires a token`]: async () => {
       const { client } = connect({ whileAway: async () => {}, headers: () => ({}) });
       const { data } = await single(client, { query: "{ __typename }" });
       const [refused] = await errorsOf(client, { query: "subscription { memberChanged { version } }" });

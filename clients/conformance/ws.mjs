@@ -1,4 +1,4 @@
-/** The unmodified graphql-ws client on /graphql. Settings: see scenario.mjs. */
+/** Checks the unmodified graphql-ws client on /graphql. Environment: see scenario.mjs. */
 import assert from "node:assert/strict";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
@@ -20,7 +20,7 @@ function connect({ token, whileAway, ...options }) {
   return { client, cuts: { "client.terminate()": () => client.terminate(), "lost line": () => socket.terminate() } };
 }
 
-/** What is wrong before an operation runs ends it as an error; what is refused while it runs is in its result. */
+/** Errors before execution arrive as an error message; errors during execution are in the result. */
 async function errorsOf(client, payload) {
   try {
     return (await single(client, payload)).errors;
@@ -33,7 +33,7 @@ async function errorsOf(client, payload) {
 async function closeOf(options) {
   const { client } = connect({ whileAway: async () => {}, retryAttempts: 0, ...options });
   const closed = await single(client, { query: "{ me { number } }" }).then(
-    () => assert.fail("let in"),
+    () => assert.fail("the bad token was accepted"),
     (event) => event,
   );
   assert.equal(typeof closed.code, "number", String(closed));
@@ -50,8 +50,8 @@ await run({
     return seen;
   },
 
-  // graphql-ws does not take 4403 for the end: who brings a better token gets in.
-  "graphql-ws: a new token after 4403 gets in": async () => {
+  // graphql-ws retries after 4403, so a client with a new token reconnects.
+  "graphql-ws: a new token is accepted after 4403": async () => {
     const tokens = ["not-a-token", settings.member];
     const closes = [];
     const { client } = connect({
@@ -66,7 +66,7 @@ await run({
     return { closes, me: data.me };
   },
 
-  "graphql-ws: no token, no member": async () => {
+  "graphql-ws: a member's subscription requires a token": async () => {
     const { client } = connect({ whileAway: async () => {}, connectionParams: undefined });
     const { data } = await single(client, { query: "{ __typename }" });
     const [refused] = await errorsOf(client, { query: "subscription { memberChanged { version } }" });

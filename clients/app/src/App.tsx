@@ -99,7 +99,7 @@ function Head({ session, title }: { session: MemberSession; title: string }) {
   );
 }
 
-/** Keeps each state that is shown, for when there is no network. */
+/** Caches each state that is shown, for use offline. */
 function useKeeping(identity: string | null, { state: { member, entries, older, asOf } }: Following): void {
   useEffect(() => {
     if (identity === null || member === null || entries === null || asOf === null) return;

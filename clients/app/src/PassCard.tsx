@@ -5,7 +5,7 @@ import { Qr } from "@carillon/shared/parts/Qr";
 import { type Pass, usePass, useSecondsLeft } from "./pass";
 import { useAppWords } from "./words";
 
-/** What is held up to the tablet: a code that is good for a minute, once. */
+/** The pass that the tablet scans: a code that is valid once, for a minute. */
 export function PassCard({ api, number, isAway }: { api: Api; number: string; isAway: boolean }) {
   const words = useAppWords();
   const pass = usePass(api);

@@ -1,4 +1,4 @@
-/** What the app keeps on the phone, to be read where there is no network. The pass is never among it. */
+/** The app's offline cache in `localStorage`. It never contains the pass. */
 import type { EntryFragment, MemberStateFragment } from "@carillon/shared/generated/graphql";
 import { machineShelf } from "@carillon/shared/identity/storage";
 
@@ -19,7 +19,7 @@ export function hasKept(): boolean {
   return shelf.read("state") !== null;
 }
 
-/** The last state of who is signed in; of whoever was, while that is not known. */
+/** The cached state of the signed-in member; while the identity is unknown (null), of the last one. */
 export function readState(identity: string | null): KeptState | undefined {
   const kept = read<KeptState & { identity: string }>("state");
   return identity === null || kept?.identity === identity ? kept : undefined;
@@ -27,12 +27,12 @@ export function readState(identity: string | null): KeptState | undefined {
 
 export function keepState(identity: string, { member, entries, older, asOf }: KeptState): void {
   const isCut = entries.length > ENTRIES_MAX;
-  // What is cut off can be had again only from the start: the mark of the older page would leave a gap.
+  // The cursor belongs to the last entry before the cut: with it, the next page would leave a gap.
   const shown = { entries: entries.slice(0, ENTRIES_MAX), older: isCut ? null : older };
   shelf.write("state", JSON.stringify({ identity, member, asOf, ...shown }));
 }
 
-/** The last answer of a query, of this member and no other. */
+/** The last data of a query for this member. */
 export function readAnswer<Data>(part: Exclude<Part, "state">, number: string): Data | undefined {
   const kept = read<{ number: string; data: Data }>(part);
   return kept?.number === number ? kept.data : undefined;
@@ -46,7 +46,7 @@ export function forget(): void {
   for (const part of PARTS) shelf.write(part, null);
 }
 
-/** What an older build has kept in another form is not worth a crash: it is dropped. */
+/** Deletes an entry that does not parse. */
 function read<Kept>(part: Part): Kept | undefined {
   const text = shelf.read(part);
   if (text === null) return undefined;

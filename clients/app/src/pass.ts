@@ -7,7 +7,7 @@ import { backoff } from "@carillon/shared/live/pause";
 export interface Pass {
   readonly code: string;
   readonly digits: string;
-  /** When it is over, by this phone's own clock. */
+  /** When it expires, by the phone's clock, in milliseconds since the epoch. */
   readonly until: number;
 }
 
@@ -16,15 +16,15 @@ const LIFE_MAX_MS = 120_000;
 const LIFE_ASSUMED_MS = 50_000;
 
 /**
- * How long a pass that has just come may be shown. A phone whose clock is wrong would take a good pass for one that is
- * over, or keep one too long: where the end is not within reason, a little less than a pass's life is assumed.
+ * Until when a new pass may be shown. If the phone's clock is so wrong that the pass would have expired already, or
+ * would be valid for over two minutes, assumes 50 s, which is less than a pass's lifetime.
  */
 export function endOf(expiresAt: string, now: number): number {
   const left = Date.parse(expiresAt) - now;
   return now + (left > 0 && left <= LIFE_MAX_MS ? left : LIFE_ASSUMED_MS);
 }
 
-/** A pass that is always good: renewed before its end and when the page is looked at again; null while there is none. */
+/** A valid pass, renewed before it expires and when the page becomes visible or online; null while there is none. */
 export function usePass(api: Api): Pass | null {
   const [pass, setPass] = useState<Pass | null>(null);
 
@@ -52,7 +52,7 @@ export function usePass(api: Api): Pass | null {
         attempt += 1;
       }
     };
-    // In the background nobody looks at it: a pass is made when it is looked at.
+    // Passes are not renewed while the page is hidden, but when it becomes visible.
     const plan = (delay: number) => {
       timer = window.setTimeout(() => {
         if (document.visibilityState === "visible") void renew();
@@ -82,7 +82,7 @@ export function usePass(api: Api): Pass | null {
   return pass;
 }
 
-/** Whole seconds until then, told each second. */
+/** Whole seconds until `until`, updated each second. */
 export function useSecondsLeft(until: number): number {
   const [now, setNow] = useState(Date.now);
   useEffect(() => {

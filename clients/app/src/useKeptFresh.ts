@@ -6,7 +6,7 @@ import type { MemberStateFragment } from "@carillon/shared/generated/graphql";
 
 import { keepAnswer, readAnswer } from "./kept";
 
-/** As `useFresh`, with the last answer from the phone's memory until there is one from the gateway. */
+/** As `useFresh`, with the cached data until the gateway answers. */
 export function useKeptFresh<Data, Variables extends Record<string, unknown>>(
   part: "offers" | "orders",
   document: TypedDocumentNode<Data, Variables>,

@@ -12,7 +12,7 @@ import { Stage } from "./Stage";
 
 type Finding = { readonly kind: "looking" } | { readonly kind: "none" } | { readonly kind: "found"; readonly issuer: Issuer };
 
-/** The whole at once: three screens of one member, and a till. */
+/** The demo page: three screens of one member, and a till. */
 export function Demo({ settings }: { settings: Settings }) {
   const { locale, theme } = useSettings(settings);
   const [finding, setFinding] = useState<Finding>({ kind: "looking" });

@@ -5,7 +5,7 @@ import { useFormat } from "@carillon/shared/language/Language";
 import type { Frame, ScreenName } from "./frames";
 import { useDemoWords } from "./words";
 
-/** The fragment is for the first document only: later ones are told by their address. */
+/** A screen in a device frame. `fragment` is for the first load only; `Frame` sends later changes. */
 export function FramedScreen({ name, frame, fragment }: { name: ScreenName; frame: Frame; fragment: string }) {
   const words = useDemoWords();
   const format = useFormat();

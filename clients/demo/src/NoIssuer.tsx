@@ -1,7 +1,7 @@
 import { SCREENS } from "./frames";
 import { useDemoWords } from "./words";
 
-/** Without tokens there is nobody to show; the screens work with a brand's own tokens. */
+/** Shown if the gateway has no development issuer: links to the screens, which work with a brand's own tokens. */
 export function NoIssuer() {
   const words = useDemoWords();
   return (

@@ -28,7 +28,7 @@ export function Stage({ till, manager, member, locale, theme }: StageProps) {
   useTabletEnrolment(frames.kiosk, manager);
   const showPass = usePassShowing(frames);
 
-  // Another member: the screens are told, and the tablet gets that member's code as soon as the app shows it.
+  // Switches the screens to another member; the tablet scans that member's pass as soon as the app shows it.
   useEffect(() => {
     if (first.current.member === member) return;
     first.current = { ...first.current, member };
@@ -54,7 +54,7 @@ export function Stage({ till, manager, member, locale, theme }: StageProps) {
   );
 }
 
-/** Language and appearance of this page are those of its frames. */
+/** Applies this page's language and theme to the frames. */
 function useLookOfFrames(frames: Frames, locale: Locale, theme: Theme): void {
   const told = useRef(`lang=${locale}&theme=${theme}`);
   useEffect(() => {
@@ -65,7 +65,7 @@ function useLookOfFrames(frames: Frames, locale: Locale, theme: Theme): void {
   }, [frames, locale, theme]);
 }
 
-/** A tablet that asks to be enrolled is invited, as its manager would. */
+/** Invites the tablet as a manager would, and passes it the short code, whenever it shows its enrolment screen. */
 function useTabletEnrolment(kiosk: Frame, manager: Api): void {
   const asked = useRef(false);
   useEffect(
@@ -82,14 +82,14 @@ function useTabletEnrolment(kiosk: Frame, manager: Api): void {
           ({ inviteDevice: { code } }) => {
             if (code !== null) kiosk.tell(`code=${code}`);
           },
-          () => undefined, // the tablet goes on showing its field for a code
+          () => undefined, // the tablet still shows its field for a code
         );
       }),
     [kiosk, manager],
   );
 }
 
-/** Holds the app's code up to the tablet: once at the start, after another member was chosen, and when asked. */
+/** Makes the tablet scan the app's pass: at the start, after a change of member, and on `now`. */
 function usePassShowing(frames: Frames) {
   const { app, kiosk } = frames;
   const before = useRef<string | null>(null);

@@ -1,6 +1,6 @@
 import type { PurchaseInput } from "@carillon/shared/generated/graphql";
 
-/** A basket of the real data set, as the development interface gives it; numbers are decimals in strings. */
+/** A basket of the real data set, from `/dev/baskets`; `total`, `quantity` and `amount` are decimal strings. */
 export interface Basket {
   readonly lines: readonly BasketLine[];
   readonly total: string;
@@ -16,7 +16,7 @@ export interface BasketLine {
   readonly amount: string;
 }
 
-/** Rejects where there are none, with the gateway's sentence. */
+/** Rejects with the gateway's message if there are none. */
 export async function fetchBaskets(): Promise<readonly Basket[]> {
   const response = await fetch("/dev/baskets");
   const answer: unknown = await response.json();

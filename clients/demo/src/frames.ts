@@ -1,4 +1,4 @@
-/** The three screens in their frames: on one origin, so that this page sees what they show, as a person would. */
+/** The three screens in their frames. They share this page's origin, so that it can read their documents. */
 import { SCAN_MESSAGE } from "@carillon/shared/screen/scanMessage";
 
 export const SCREENS = ["site", "app", "kiosk"] as const;
@@ -6,13 +6,13 @@ export type ScreenName = (typeof SCREENS)[number];
 
 export interface Seen {
   readonly version: number;
-  /** By performance.now(). */
+  /** Time of `performance.now()`. */
   readonly at: number;
 }
 
 const SEEN_MAX = 50;
 
-/** Watches one frame, and remembers when it first showed each version of its member. */
+/** Observes one frame and records when it first showed each version of the member. */
 export class Frame {
   readonly #listeners = new Set<() => void>();
   #window: Window | null = null;
@@ -25,10 +25,10 @@ export class Frame {
     return () => this.#listeners.delete(listener);
   };
 
-  /** The version that is shown now; null while nobody is there. */
+  /** The version shown now; null while no member is. */
   readonly snapshot = (): number | null => this.#shown;
 
-  /** Call with each document that is loaded into the frame. */
+  /** Call after each load of the frame. */
   watch(frame: HTMLIFrameElement): void {
     this.#observer?.disconnect();
     this.#window = frame.contentWindow;
@@ -48,23 +48,23 @@ export class Frame {
     return found?.dataset[name] ?? null;
   }
 
-  /** When the frame first showed this version or a later one; null where it has not. */
+  /** When the frame first showed this version or a later one, by `performance.now()`; null if it has not. */
   sawAt(version: number): number | null {
     return this.#seen.find((seen) => seen.version >= version)?.at ?? null;
   }
 
-  /** Another person is looked at: what was seen of the one before says nothing. */
+  /** Clears the recorded versions, before the frame switches to another member. */
   forget(): void {
     this.#seen = [];
   }
 
-  /** Puts a fragment into the frame's address, with no trace in the history. */
+  /** Replaces the fragment of the frame's address, without a history entry. */
   tell(fragment: string): void {
     const address = this.#window?.location;
     if (address !== undefined && address.href !== "about:blank") address.replace(`${address.pathname}#${fragment}`);
   }
 
-  /** As if a scanner had read this. */
+  /** Simulates a scan of `text`. */
   scan(text: string): void {
     this.#window?.postMessage({ type: SCAN_MESSAGE, text }, window.location.origin);
   }

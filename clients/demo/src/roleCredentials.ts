@@ -2,7 +2,7 @@ import type { Credentials } from "@carillon/shared/api/credentials";
 import { issue } from "@carillon/shared/identity/issuer";
 import { isOver, type Token } from "@carillon/shared/identity/token";
 
-/** The token of a role that is no member, such as the till, from the development issuer. */
+/** A development token for a role other than member, such as the till. */
 export class RoleCredentials implements Credentials {
   #token: Token | null = null;
 

@@ -18,7 +18,7 @@ const STORE = "12";
 const WATCHED_MS = 5_000;
 const LOOK_EVERY_MS = 10;
 
-/** A till as a back end: it sends events, and here also looks how long the screens take to show them. */
+/** A simulated till: sends events, and measures how long the screens take to show them. */
 export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, member: string) {
   const [state, setState] = useState<TillState>({ kind: "idle" });
   const [lastPurchase, setLastPurchase] = useState<string | null>(null);
@@ -27,7 +27,7 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
     const key = crypto.randomUUID();
     const occurredAt = new Date().toISOString();
     setState({ kind: "sent" });
-    // Only who is looked at: a tablet where nobody stands has nothing to show.
+    // Wait only for the frames that show a member: the tablet may have no session.
     const watched = SCREENS.map((name) => frames[name]).filter((frame) => frame.snapshot() !== null);
     const sentAt = performance.now();
     try {
@@ -68,7 +68,7 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
   };
 }
 
-/** Milliseconds from `since` until the last of the screens showed the version; null where one did not in time. */
+/** Milliseconds from `since` until the last of the screens showed the version; null if one did not within 5 s. */
 async function allShow(frames: readonly Frame[], version: number, since: number): Promise<number | null> {
   const end = performance.now() + WATCHED_MS;
   while (performance.now() < end) {

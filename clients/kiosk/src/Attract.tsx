@@ -23,7 +23,7 @@ interface AttractProps {
   readonly onJoin: () => void;
 }
 
-/** The tablet at rest: an invitation, and the ways to be known. */
+/** The screen between sessions: an invitation, and the ways to identify oneself. */
 export function Attract({ settings, name, isOpening, message, onWho, onScan, onJoin }: AttractProps) {
   const words = useKioskWords();
   const { theme } = useSettings(settings);

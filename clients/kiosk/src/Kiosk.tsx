@@ -20,7 +20,7 @@ interface KioskProps {
   readonly outbox: Outbox;
 }
 
-/** The page of a tablet: enrolled or not. What waits to be sent outlives both. */
+/** The tablet's page, enrolled or not. The outbox outlives an enrolment. */
 export function Kiosk({ settings, shortCode, outbox }: KioskProps) {
   const { locale } = useSettings(settings);
   const [device, setDevice] = useState(readDevice);
@@ -32,11 +32,11 @@ export function Kiosk({ settings, shortCode, outbox }: KioskProps) {
     setDevice(next);
   };
   const api = useDeviceApi(device, locale, (token) => {
-    // A late answer to an old token says nothing of the present one.
+    // Ignore a late rejection of a token that was replaced.
     if (readDevice()?.token === token) change(null);
   });
   useSending(outbox, device, api);
-  // A code in the address is for a tablet that is to begin anew.
+  // A code in the address enrols the tablet again.
   const isEnrolled = device !== null && code === null;
   return (
     <LanguageProvider locale={locale}>
@@ -63,7 +63,7 @@ function useDeviceApi(device: Device | null, locale: Locale, onRefused: (token: 
   return api;
 }
 
-/** Events go out in the tablet's own name, whoever stands before it by then. */
+/** Sends events with the tablet's token, not a session's, because a session may end first. */
 function useSending(outbox: Outbox, device: Device | null, api: Api): void {
   const id = device?.id ?? null;
   useEffect(() => {

@@ -21,7 +21,7 @@ import { type Opened, openSession } from "./session/open";
 import { Session } from "./session/Session";
 import { useKioskWords } from "./words";
 
-/** Somebody stands at the tablet; nothing of this is left when they are gone. */
+/** The state of one person's use of the tablet; dropped when it ends. */
 type Visit =
   | { readonly kind: "session"; readonly opened: Opened; readonly who: Who; readonly agreed: readonly ConsentInput[] | null }
   | { readonly kind: "away"; readonly who: Who };

@@ -5,7 +5,7 @@ import type { Programme } from "@carillon/shared/screen/useProgramme";
 
 const shelf = machineShelf("kiosk");
 
-/** The programme's currency; the last known one where there is no network, null where it was never known. */
+/** The programme's currency, or the stored one until it is loaded; null if it was never loaded. */
 export function useCurrency(programme: Programme | null): string | null {
   const [kept, setKept] = useState(() => shelf.read("currency"));
   const currency = programme?.currency ?? null;

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { amountOf, decimalsOf } from "../src/session/amount";
 
-test("digits are of the smallest unit, whatever the currency", () => {
+test("digits are in the currency's smallest unit", () => {
   expect(amountOf("4250", 2)).toBe("42.50");
   expect(amountOf("5", 2)).toBe("0.05");
   expect(amountOf("", 2)).toBe("0.00");
@@ -10,6 +10,6 @@ test("digits are of the smallest unit, whatever the currency", () => {
   expect(amountOf("1200", 3)).toBe("1.200");
 });
 
-test("a currency has its own number of decimals", () => {
+test("decimals depend on the currency", () => {
   expect([decimalsOf("USD"), decimalsOf("JPY"), decimalsOf("TND")]).toEqual([2, 0, 3]);
 });

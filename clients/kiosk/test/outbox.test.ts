@@ -12,7 +12,7 @@ let name = "";
 let store: OutboxStore;
 let outbox: Outbox;
 
-/** The browser's locks, for pages that share one of these. */
+/** A stand-in for Web Locks, which are not available in Node. */
 class OneAtATime implements Locks {
   #last: Promise<void> = Promise.resolve();
 
@@ -39,7 +39,7 @@ const event = (key: string, member: MemberKey = { number: "1" }): RecordEventInp
 const YES = { userErrors: [], entries: [], orders: [], member: null, replayed: false } as unknown as EventAnswer;
 const no = (code: UserErrorCode, message: string): EventAnswer => ({ ...YES, userErrors: [{ code, message, path: [] }] });
 
-/** A gateway that answers each batch as told, and remembers what it was sent. */
+/** A gateway that answers each event with `answer`, and records the keys of each batch. */
 function gateway(answer: (input: RecordEventInput) => EventAnswer = () => YES) {
   const sent: string[][] = [];
   const send: Send = async (input) => {
@@ -50,12 +50,12 @@ function gateway(answer: (input: RecordEventInput) => EventAnswer = () => YES) {
 }
 
 const failing = (kind: "offline" | "unavailable" | "unauthenticated" | "other"): Send => async () => {
-  throw new OperationFailed({ kind, message: "told" });
+  throw new OperationFailed({ kind, message: "failed" });
 };
 
 const settled = (count: number) => vi.waitFor(() => expect(outbox.snapshot().waiting).toBe(count), { timeout: 4_000 });
 
-test("events wait while nobody sends them, then go in order, and are gone once they counted", async () => {
+test("events wait for a sender, are sent in order, and are deleted once accepted", async () => {
   await outbox.add(event("a"));
   await outbox.add(event("b"));
   expect(outbox.snapshot().waiting).toBe(2);
@@ -65,7 +65,7 @@ test("events wait while nobody sends them, then go in order, and are gone once t
   expect(sent).toEqual([["a", "b"]]);
 });
 
-test("a failing network keeps them, and they are sent again under the same keys", async () => {
+test("a network failure leaves events queued, and they are retried with the same keys", async () => {
   outbox.sendAs({ device: "d", send: failing("unavailable") });
   await outbox.add(event("a"));
   await new Promise((resolve) => setTimeout(resolve, 150));
@@ -76,7 +76,7 @@ test("a failing network keeps them, and they are sent again under the same keys"
   expect(sent).toEqual([["a"]]);
 });
 
-test("what is refused goes to the clerk with its sentence, and the rest counts", async () => {
+test("a refused event goes to the clerk with its message, and the others are accepted", async () => {
   const { send } = gateway(({ key }) => (key === "bad" ? no("INVALID", "Say what was bought.") : YES));
   await outbox.add(event("bad"));
   await outbox.add(event("good"));
@@ -87,7 +87,7 @@ test("what is refused goes to the clerk with its sentence, and the rest counts",
   expect(outbox.snapshot().refused).toEqual([]);
 });
 
-test("what could not be committed is sent again", async () => {
+test("a conflict is retried", async () => {
   let refusals = 2;
   const { sent, send } = gateway(({ key }) =>
     key === "soon" && refusals-- > 0 ? no("CONFLICT", "Send it again.") : YES,
@@ -100,7 +100,7 @@ test("what could not be committed is sent again", async () => {
   expect(sent).toEqual([["soon", "at once"], ["soon"], ["soon"]]);
 });
 
-test("a card that is none may be the number printed on it", async () => {
+test("an unknown card is retried as a membership number", async () => {
   const { sent, send } = gateway(({ member }) => (member.card != null ? no("NOT_FOUND", "No such member.") : YES));
   await outbox.add(event("a", { card: "5408716941" }));
   outbox.sendAs({ device: "d", send });
@@ -109,7 +109,7 @@ test("a card that is none may be the number printed on it", async () => {
   expect(outbox.snapshot().refused).toEqual([]);
 });
 
-test("one event that cannot be read does not hold up the others", async () => {
+test("an event that makes its batch fail does not block the others", async () => {
   const { sent, send } = gateway();
   await outbox.add(event("a"));
   await outbox.add(event("bad"));
@@ -123,14 +123,14 @@ test("one event that cannot be read does not hold up the others", async () => {
   expect(outbox.snapshot().refused.map(({ key }) => key)).toEqual(["bad"]);
 });
 
-test("a tablet that is no longer enrolled keeps its events", async () => {
+test("a tablet whose enrolment was revoked does not lose its events", async () => {
   await outbox.add(event("a"));
   outbox.sendAs({ device: "d", send: failing("unauthenticated") });
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(await store.count()).toBe(1);
 });
 
-test("what another tablet's name may have counted is for a person, not for a second count", async () => {
+test("an event that may have been sent under an earlier enrolment goes to the clerk, not to the gateway", async () => {
   outbox.sendAs({ device: "old", send: failing("offline") });
   await outbox.add(event("sent"));
   await vi.waitFor(async () => expect((await store.first(1))[0]?.sentBy).toBe("old"));
@@ -143,7 +143,7 @@ test("what another tablet's name may have counted is for a person, not for a sec
   expect(outbox.snapshot().refused.map(({ key, message }) => [key, message])).toEqual([["sent", null]]);
 });
 
-test("two pages of one tablet do not send the same event at once", async () => {
+test("two pages of one tablet do not send the same event", async () => {
   const locks = new OneAtATime();
   const one = new Outbox(store, locks);
   const other = new Outbox(new OutboxStore(name), locks);
@@ -155,11 +155,11 @@ test("two pages of one tablet do not send the same event at once", async () => {
   expect(sent.flat()).toEqual(["a", "b", "c"]);
 });
 
-test("who waits for an answer is told what it gave", async () => {
-  const told: string[] = [];
-  outbox.onSettled(({ key }) => told.push(key));
+test("listeners are called with accepted events", async () => {
+  const accepted: string[] = [];
+  outbox.onSettled(({ key }) => accepted.push(key));
   outbox.sendAs({ device: "d", send: gateway().send });
   await outbox.add(event("a"));
   await settled(0);
-  expect(told).toEqual(["a"]);
+  expect(accepted).toEqual(["a"]);
 });

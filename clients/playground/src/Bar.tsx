@@ -5,16 +5,16 @@ import type { Example } from "./issuer";
 import type { Session, SessionState } from "./session";
 import { WELCOME } from "./welcome";
 
-/** The bar above GraphiQL: who is asking, until when, and what could be asked. */
+/** The bar above GraphiQL: the identity, the token's expiry, and example operations. */
 export function Bar({ session }: { session: Session }) {
   const state = useSyncExternalStore(session.subscribe, session.snapshot);
   const { introspect } = useGraphiQLActions();
   const { schema, isIntrospecting } = useGraphiQL(pick("schema", "isIntrospecting"));
 
-  // A schema refused for want of a token is asked for again with the next one.
+  // Fetch the schema again with a new token if it was refused without one.
   useEffect(() => {
     if (state.token !== null && !schema && !isIntrospecting) void introspect();
-  }, [state.token]); // only a new token is an occasion
+  }, [state.token]); // only when the token changes
 
   return (
     <header className="bar">
@@ -128,7 +128,7 @@ function Examples({ session, examples }: { session: Session; examples: readonly 
   const open = ({ role, query, variables }: Example) => {
     if (!queryEditor || !variableEditor) return;
     if (role !== session.snapshot().role) session.choose(role);
-    stop(); // a running subscription would go on writing into the new tab
+    stop(); // a running subscription would write into the new tab
     if (!isBlank(queryEditor.getValue())) addTab();
     const values = {
       query: query.trim() + "\n",
@@ -140,7 +140,7 @@ function Examples({ session, examples }: { session: Session; examples: readonly 
     opened.current = true;
   };
 
-  /** Closing, the menu gives the focus back to its button; after a choice, the editor is where one goes on. */
+  /** The menu returns the focus to its button on close; after a choice, moves it to the editor instead. */
   const focusAfterClosing = (event: Event) => {
     if (!opened.current) return;
     opened.current = false;
@@ -177,7 +177,7 @@ function Bell() {
   );
 }
 
-/** True from the moment on; false for ever where there is none. */
+/** Whether the time `at` has passed; always false if it is null. */
 function useExpired(at: number | null): boolean {
   const [, look] = useState(0);
   useEffect(() => {

@@ -1,4 +1,4 @@
-/** The gateway's development interface: what is on offer, and tokens. A production gateway answers 404. */
+/** Client of the gateway's development interface: identities, examples and tokens. A production gateway answers 404. */
 
 export interface Member {
   readonly number: string;
@@ -21,11 +21,11 @@ export interface Offer {
 
 export interface Token {
   readonly value: string;
-  /** Milliseconds since the epoch; null where the token does not say. */
+  /** Milliseconds since the epoch; null if unknown. */
   readonly expiresAt: number | null;
 }
 
-/** Null where this gateway has no development issuer. */
+/** Null if the gateway has no development issuer; rejects with its error message on another failure. */
 export async function fetchOffer(): Promise<Offer | null> {
   const response = await fetch("/dev/session", { headers: { accept: "application/json" } });
   if (response.status === 404) return null;
@@ -45,7 +45,7 @@ export async function fetchToken(role: string, member: string | null): Promise<T
   return { value: token, expiresAt: Number.isNaN(expiry) ? null : expiry };
 }
 
-/** A token pasted by hand; its expiry is read from its payload, which is not verified here: the gateway does that. */
+/** Parses a pasted token without verifying it, which is the gateway's job; null if the text is empty. */
 export function readToken(pasted: string): Token | null {
   const value = pasted.trim().replace(/^bearer\s+/i, "");
   if (value === "") return null;
@@ -63,7 +63,7 @@ async function refusal(response: Response): Promise<string> {
     const { error } = (await response.json()) as { error?: unknown };
     if (typeof error === "string" && error !== "") return error;
   } catch {
-    // Not JSON: the status has to do.
+    // Not JSON: report the status instead.
   }
   return `The token issuer answered ${`${response.status} ${response.statusText}`.trim()}.`;
 }

@@ -12,7 +12,7 @@ const STORED_CHOICE = "carillon:identity";
 
 /** What the bar shows; replaced as a whole on every change. */
 export interface SessionState {
-  /** `issued`: tokens come from the development issuer. `pasted`: there is none, and the user brings a token. */
+  /** `issued`: tokens come from the development issuer. `pasted`: there is none, and the user pastes a token. */
   readonly mode: "starting" | "issued" | "pasted";
   readonly offer: Offer | null;
   readonly role: string;
@@ -22,8 +22,8 @@ export interface SessionState {
 }
 
 /**
- * Who the playground is: the chosen identity, its token, and requests made in its name.
- * Requests wait for a token under way, so that one sent right after a change of role carries the new role's token.
+ * The chosen identity, its token, and the fetcher that sends requests with it.
+ * Requests wait for a pending token, so that one sent right after a change of role carries the new role's token.
  */
 export class Session {
   #state: SessionState = { mode: "starting", offer: null, role: "", member: null, token: null, problem: null };
@@ -37,7 +37,7 @@ export class Session {
     this.#fetch = this.#newFetcher();
     this.#pending = this.#start();
     document.addEventListener("visibilitychange", () => {
-      // Timers sleep with the machine: look at the token again when the page comes back.
+      // Timers do not run while the machine sleeps: check the token when the page is visible again.
       if (document.visibilityState === "visible" && this.#isStale()) this.#renew();
     });
   }
@@ -49,7 +49,7 @@ export class Session {
 
   readonly snapshot = (): SessionState => this.#state;
 
-  /** Become another role, or another member. */
+  /** Switches to another role or member. */
   choose(role: string, member: string | null = this.#state.member): void {
     if (this.#state.mode !== "issued") return;
     this.#set({ role, member, token: null, problem: null });
@@ -58,15 +58,15 @@ export class Session {
     this.#renew();
   }
 
-  /** Take a token pasted by hand; an empty text takes the present one away. */
+  /** Uses a pasted token; an empty text removes the current one. */
   paste(text: string): void {
     this.#fetch = this.#newFetcher();
     this.#set({ token: readToken(text), problem: null });
   }
 
-  /** Run an operation as the present identity: subscriptions over the socket, the others over HTTP. */
+  /** Runs an operation as the current identity: subscriptions over the socket, others over HTTP. */
   readonly fetcher: Fetcher = (params, options) => {
-    // GraphiQL looks at the text with a delay; what is to be run may be newer than its operation name and document.
+    // GraphiQL parses with a delay: the text may be newer than the operation name and document that it passes.
     try {
       const documentAST = parse(params.query);
       const operations = documentAST.definitions.filter(
@@ -77,7 +77,7 @@ export class Session {
       const operationName = (known ? params.operationName : sole) ?? null;
       return this.#fetch({ ...params, operationName }, { ...options, documentAST });
     } catch {
-      return this.#fetch(params, options); // does not parse: the gateway says where
+      return this.#fetch(params, options); // does not parse: the gateway reports the syntax error
     }
   };
 
@@ -104,7 +104,7 @@ export class Session {
     this.#pending = this.#obtain();
   }
 
-  /** Ask the issuer for the present identity's token. Never rejects: a refusal becomes the state's problem. */
+  /** Fetches the current identity's token. Never rejects: a failure becomes the state's `problem`. */
   async #obtain(): Promise<void> {
     if (this.#state.mode !== "issued") return;
     const request = ++this.#request;
@@ -119,7 +119,7 @@ export class Session {
     } catch (error) {
       if (request !== this.#request) return;
       this.#set({ problem: sentence(error) });
-      // A token still valid is worth another try; without one, the next request tries.
+      // Retry on a timer only while the old token may still be valid; without one, the next request retries.
       if (this.#state.token !== null) next = RETRY_AFTER_MS;
     }
     if (next !== undefined) this.#timer = window.setTimeout(() => this.#renew(), Math.min(next, LONGEST_TIMER_MS));
@@ -131,7 +131,7 @@ export class Session {
     return token === null || (token.expiresAt !== null && token.expiresAt - Date.now() < 1_000);
   }
 
-  /** The present token, as a header's value; null in production before one is pasted. */
+  /** The value of the Authorization header; null if no token was pasted. Throws if the issuer gave none. */
   async #authorization(): Promise<string | null> {
     let seen;
     do {
@@ -147,7 +147,7 @@ export class Session {
     return token === null ? null : `Bearer ${token.value}`;
   }
 
-  /** One fetcher, so one socket, for each identity: a socket keeps the identity it was opened with. */
+  /** One fetcher, and so one socket, per identity: a socket authenticates once, when it opens. */
   #newFetcher(): Fetcher {
     return createGraphiQLFetcher({
       url: HTTP_URL,
@@ -187,7 +187,7 @@ export class Session {
   }
 }
 
-/** How long before its end a token is renewed: half a minute, or a fifth of a short life. */
+/** Milliseconds before expiry at which to renew: 30 s, or a fifth of the remaining time if that is less. */
 function margin({ expiresAt }: Token): number {
   return expiresAt === null ? 0 : Math.min(REFRESH_BEFORE_MS, (expiresAt - Date.now()) / 5);
 }
@@ -197,19 +197,19 @@ function sentence(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** An error as GraphiQL is to show it: its message, without the trace GraphiQL would add. */
+/** An error without a stack, which GraphiQL would show. */
 function failure(message: string): Error {
   const error = new Error(message);
   delete error.stack;
   return error;
 }
 
-/** The choice, never the token, outlives a reload; each browser tab has its own. */
+/** Stores the choice, never the token, across reloads; per browser tab. */
 function remember(role: string, member: string | null): void {
   try {
     sessionStorage.setItem(STORED_CHOICE, JSON.stringify({ role, member }));
   } catch {
-    // No storage: the choice is for this page only.
+    // No storage: the choice lasts as long as the page.
   }
 }
 

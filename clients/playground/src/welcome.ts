@@ -1,8 +1,8 @@
-/** The first tab's text. It runs, so that GraphiQL has nothing to underline in it. */
+/** The first tab's text. It contains a valid operation, so that GraphiQL reports no error in it. */
 export const WELCOME = `# Carillon's playground
 #
-# The token chosen in the bar above goes
-# with every operation, subscriptions too.
+# Every operation, including subscriptions,
+# is sent with the token chosen above.
 #
 #   Run         Ctrl-Enter
 #   Complete    Ctrl-Space

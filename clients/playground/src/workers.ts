@@ -1,6 +1,6 @@
 /**
- * Monaco's workers, bundled with the page so that none is fetched from elsewhere.
- * GraphiQL's own `setup-workers/vite` cannot be used: Vite handles `?worker` only in the application's sources.
+ * Monaco's workers, bundled with the page so that none is loaded from a CDN.
+ * GraphiQL's `setup-workers/vite` does not work here: Vite handles `?worker` only in the application's sources.
  */
 import type {} from "monaco-editor";
 import EditorWorker from "monaco-editor/esm/vs/editor/editor.worker.js?worker";

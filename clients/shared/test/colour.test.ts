@@ -8,23 +8,23 @@ const colour = (text: string) => {
   return parsed;
 };
 
-test("colours are read in both lengths, and nothing else is", () => {
+test("only #RGB and #RRGGBB are parsed", () => {
   expect(parseColour("#0B5D3B")).toEqual([11, 93, 59]);
   expect(parseColour("#fa0")).toEqual([255, 170, 0]);
   expect(parseColour("green")).toBeNull();
   expect(parseColour("#12345")).toBeNull();
 });
 
-test("black and white have the greatest contrast there is", () => {
+test("black and white have the maximum contrast", () => {
   expect(contrast(BLACK, WHITE)).toBeCloseTo(21);
 });
 
-test("ink is the better one of black and white", () => {
+test("the text colour is black or white, whichever contrasts more", () => {
   expect(inkOn(colour("#0B5D3B"))).toBe(WHITE);
   expect(inkOn(colour("#E9C988"))).toBe(BLACK);
 });
 
-test("a colour that can be read already is left alone, another is moved until it can", () => {
+test("a readable colour is unchanged, and an unreadable one is shifted until its contrast is AA", () => {
   const paper = colour("#f4f1eb");
   expect(formatColour(readableOn(colour("#0B5D3B"), paper))).toBe("#0b5d3b");
   for (const [text, ground] of [

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import { BACKOFF_MAX_MS, backoff } from "../src/live/pause";
 
-test("waiting grows up to two seconds, and is never the same for all", () => {
+test("the delay doubles up to two seconds, with jitter", () => {
   expect(backoff(0, () => 1)).toBe(100);
   expect(backoff(3, () => 1)).toBe(800);
   expect(backoff(50, () => 1)).toBe(BACKOFF_MAX_MS);

@@ -1,6 +1,6 @@
 /**
- * Keeps the files of one build, and nothing else: what the API answers is never kept here.
- * A new build has a new name, is fetched whole before it takes over, and then the old one is dropped.
+ * Caches the files of one build, and never an answer of the API.
+ * A new build has its own cache, takes over once that is complete, and then deletes the old one.
  */
 declare const FILES: readonly string[];
 declare const BUILD: string;
@@ -35,7 +35,7 @@ worker.addEventListener("fetch", (event) => {
 
 async function keep(): Promise<void> {
   const cache = await caches.open(cacheName);
-  // Past the browser's own cache: an old index.html there would name scripts that are gone.
+  // Bypass the HTTP cache: an old index.html in it would name scripts that no longer exist.
   await cache.addAll([...kept].map((url) => new Request(url === index ? scope.href : url, { cache: "reload" })));
   const page = await cache.match(scope.href);
   if (page !== undefined) await cache.put(index, page);

@@ -21,7 +21,7 @@ import { RewardsPage } from "./pages/RewardsPage";
 import { type Route, useRoute } from "./routes";
 import { useSiteWords } from "./words";
 
-/** What every page of the site is given. */
+/** The props of every page. */
 export interface PageProps {
   readonly api: Api;
   readonly live: LiveMember;
@@ -69,7 +69,7 @@ export function Site({ session }: { session: MemberSession }) {
   );
 }
 
-/** Another page begins at its top, for the eye and for who listens to it. */
+/** On a change of page, scrolls to the top and moves the focus to the page for screen readers. */
 function useMainFocus(route: Route) {
   const main = useRef<HTMLElement>(null);
   const last = useRef(route);

@@ -11,12 +11,12 @@ import { useKioskWords } from "../words";
 import type { Device } from "./device";
 
 interface EnrolDeviceProps {
-  /** A code that came with the address; it is sent by itself. */
+  /** A code from the address; submitted without a click. */
   readonly code: string | null;
   readonly onEnrolled: (device: Device) => void;
 }
 
-/** A tablet begins: the short code of its manager makes it one of the brand's. */
+/** Enrols the tablet with the short code that a manager obtained. */
 export function EnrolDevice({ code, onEnrolled }: EnrolDeviceProps) {
   const words = useKioskWords();
   const [text, setText] = useState(code ?? "");
@@ -33,7 +33,7 @@ export function EnrolDevice({ code, onEnrolled }: EnrolDeviceProps) {
     if (code === null) return;
     setText(code);
     void enrol(code);
-  }, [code]); // only another code is an occasion
+  }, [code]); // submits once per code
 
   return (
     <main className="sheet">

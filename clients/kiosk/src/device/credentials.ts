@@ -1,6 +1,6 @@
 import type { Credentials } from "@carillon/shared/api/credentials";
 
-/** One token that nobody can renew: the tablet's, a session's, or none. Refused, it is over. */
+/** A token that cannot be renewed: the tablet's, a session's, or none. Dropped when the gateway rejects it. */
 export class FixedCredentials implements Credentials {
   #token: string | null;
 

@@ -1,6 +1,6 @@
 import { machineShelf } from "@carillon/shared/identity/storage";
 
-/** What this tablet is, since it was enrolled. The token is its own, and stays here. */
+/** The tablet's enrolment. The token is the device's, not a member's, and never leaves the tablet's storage. */
 export interface Device {
   readonly id: string;
   readonly name: string;

@@ -1,4 +1,4 @@
-/** The short code that the address brought, until it is used. */
+/** The short code from the address, until it is used. */
 export class ShortCode {
   readonly #listeners = new Set<() => void>();
   #code: string | null = null;

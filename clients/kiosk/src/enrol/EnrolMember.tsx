@@ -22,7 +22,7 @@ interface EnrolMemberProps {
   readonly onEnrolled: (number: string, agreed: readonly ConsentInput[]) => void;
 }
 
-/** A new member in under a minute: what is needed, and nothing else. */
+/** Enrols a new member, with only the fields that enrolment requires. */
 export function EnrolMember({ device, onBack, onEnrolled }: EnrolMemberProps) {
   const words = useKioskWords();
   const [sheet, setSheet] = useState<Sheet>({ ...EMPTY, locale: useLocale() });
@@ -100,7 +100,7 @@ interface Sheet {
 
 const EMPTY = { firstName: "", contact: "phone", address: "", mayWrite: false, mayPersonalise: false } as const;
 
-/** Only what was ticked is said: to leave a box empty is neither a yes nor the withdrawal of one. */
+/** The consents of the ticked boxes. An empty box neither grants nor withdraws one. */
 function agreedIn({ contact, mayWrite, mayPersonalise }: Sheet): readonly ConsentInput[] {
   const agreed: ConsentInput[] = [];
   if (mayWrite) agreed.push({ purpose: "MARKETING", channel: contact === "phone" ? "SMS" : "EMAIL", granted: true });

@@ -4,7 +4,7 @@ import { Qr } from "@carillon/shared/parts/Qr";
 
 import { useKioskWords } from "../words";
 
-/** A new member's card: the number, large, and as a code to be photographed. */
+/** A new member's card number, as text and as a QR code to photograph. */
 export function Welcome({ number, onClose }: { number: string; onClose: () => void }) {
   const words = useKioskWords();
   return (

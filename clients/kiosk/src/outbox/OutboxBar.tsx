@@ -9,7 +9,7 @@ import { useKioskWords } from "../words";
 import type { Outbox } from "./outbox";
 import type { Refused } from "./store";
 
-/** What has not been counted yet, for everybody to see; and what only a clerk can settle. */
+/** The number of queued events, and the list of refused ones for the clerk. */
 export function OutboxBar({ outbox }: { outbox: Outbox }) {
   const words = useKioskWords();
   const { waiting, refused } = useSyncExternalStore(outbox.subscribe, outbox.snapshot);
@@ -59,7 +59,7 @@ function RefusedEvent({ event: { input, message }, onSettled }: { event: Refused
   );
 }
 
-/** Enough for a clerk who has the receipt, and no more for who looks over the shoulder. */
+/** The last three characters: enough for a clerk with the receipt, but not for a bystander. */
 function masked(member: MemberKey): string {
   const text = Object.values(member).find((value) => typeof value === "string") ?? "";
   return `•••${text.slice(-3)}`;

@@ -6,10 +6,10 @@ import type { OutboxStore, Refused, Waiting } from "./store";
 
 export type EventAnswer = RecordEventsMutation["recordEvents"][number];
 
-/** Sends events in order, and gives an answer for each; rejects where there is none. */
+/** Sends events in order and resolves with one answer for each; rejects with OperationFailed if there is no answer. */
 export type Send = (input: readonly RecordEventInput[]) => Promise<readonly EventAnswer[]>;
 
-/** The tablet in whose name events are sent. */
+/** The tablet that sends events. Keys are unique per sender. */
 export interface Sender {
   readonly device: string;
   readonly send: Send;
@@ -20,7 +20,7 @@ export interface OutboxState {
   readonly refused: readonly Refused[];
 }
 
-/** What Web Locks do: one piece of work at a time under a name, in all pages of the tablet. */
+/** The part of the Web Locks API that is used: runs one `work` at a time per name, across all pages of the tablet. */
 export interface Locks {
   request(name: string, work: () => Promise<void>): Promise<void>;
 }
@@ -33,8 +33,8 @@ const LOCK = "carillon:kiosk:outbox";
 const NEWS = "carillon:kiosk:outbox";
 
 /**
- * Every event goes here first, and from here to the gateway: in order, by one page at a time, until an answer has
- * come. What is sent twice has the same key, and counts once.
+ * Stores each event on the tablet, then sends it to the gateway: in order, from one page at a time, until it is answered.
+ * A retry has the same key, so an event counts once.
  */
 export class Outbox {
   readonly #listeners = new Set<() => void>();
@@ -62,19 +62,19 @@ export class Outbox {
 
   readonly snapshot = (): OutboxState => this.#state;
 
-  /** Calls with each event that was counted, and what it gave. */
+  /** Calls `listener` with each accepted event and its answer. */
   onSettled(listener: Settled): () => void {
     this.#settled.add(listener);
     return () => this.#settled.delete(listener);
   }
 
-  /** From now on events go out in this name; null: none do. */
+  /** Sets the sender of all further events; null pauses sending. */
   sendAs(sender: Sender | null): void {
     this.#sender = sender;
     this.poke();
   }
 
-  /** Resolves once the event is safe; sending it goes on by itself. */
+  /** Resolves once the event is on disk; it is sent in the background. */
   async add(input: RecordEventInput): Promise<void> {
     await this.store.add(input);
     await this.#look();
@@ -88,7 +88,7 @@ export class Outbox {
     this.#news.postMessage(null);
   }
 
-  /** Now may be a good moment: the network is back, somebody touched the screen. */
+  /** Sends the queued events now instead of after the backoff, as when the network is back. */
   poke(): void {
     clearTimeout(this.#timer);
     if (this.#isSending) {
@@ -111,7 +111,7 @@ export class Outbox {
       if (batch.length === 0) return;
       try {
         const answers = await sender.send(batch.map(({ input }) => input));
-        if (answers.length < batch.length) return this.#later(); // no answer for some is no answer
+        if (answers.length < batch.length) return this.#later(); // an incomplete answer counts as none
         let isOver = true;
         for (const [place, waiting] of batch.entries()) isOver = (await this.#take(waiting, answers[place])) && isOver;
         if (!isOver) {
@@ -121,10 +121,10 @@ export class Outbox {
         this.#attempt = 0;
       } catch (error) {
         const failure = failureOf(error);
-        if (failure.kind === "unauthenticated") return; // the tablet has to be enrolled again first
+        if (failure.kind === "unauthenticated") return; // the tablet must be enrolled again first
         const isTheirFault = failure.kind === "other" || failure.kind === "forbidden";
         if (!isTheirFault) return this.#later();
-        // One of them cannot even be read: alone, it is found.
+        // The gateway rejected the whole batch for one event: send one at a time to find it.
         if (batch.length === 1) await this.#refuse(batch[0], failure);
         else most = 1;
       }
@@ -133,7 +133,7 @@ export class Outbox {
     }
   }
 
-  /** Those that may be sent in this name. What another name may have counted already is for a person to decide. */
+  /** The next events for this sender. Those that another sender may have sent already go to the clerk's list. */
   async #due(device: string, most: number): Promise<readonly Waiting[]> {
     const batch = await this.store.first(most);
     const others = batch.filter(({ sentBy }) => sentBy !== null && sentBy !== device);
@@ -144,9 +144,9 @@ export class Outbox {
     return due;
   }
 
-  /** Says whether an event is through with; else it is to be sent again in a while. */
+  /** Handles an event's answer; false if the event must be retried after the backoff. */
   async #take(waiting: Waiting, answer: EventAnswer | undefined): Promise<boolean> {
-    if (answer === undefined) return false; // nothing was said of it
+    if (answer === undefined) return false; // no answer
     const [refusal] = answer.userErrors;
     if (refusal === undefined) {
       await this.store.done(waiting);
@@ -154,7 +154,7 @@ export class Outbox {
       return true;
     }
     if (refusal.code === "CONFLICT" && waiting.conflicts < CONFLICTS_MAX) {
-      // It could not be committed just now, or may have been: sent again, it counts once.
+      // The commit failed, or its outcome is unknown. A retry has the same key and counts once.
       await this.store.put([{ ...waiting, conflicts: waiting.conflicts + 1 }]);
       return false;
     }
@@ -180,7 +180,7 @@ export class Outbox {
   }
 }
 
-/** What was scanned without a network may have been the number printed on the card. */
+/** The membership number that a scan without a network may have been, instead of a card; null if it cannot be one. */
 function asNumber({ card }: MemberKey): MemberKey | null {
   return card != null && /^\d{6,}$/.test(card) ? { number: card } : null;
 }

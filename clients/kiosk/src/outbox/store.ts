@@ -1,25 +1,25 @@
-/** Events on their way to the gateway, and those that somebody has to look at: both outlive the page and the power. */
+/** IndexedDB store of events to send, and of refused ones that a clerk must handle. It survives reloads and restarts. */
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 
 import type { RecordEventInput } from "@carillon/shared/generated/graphql";
 
 export interface Waiting {
-  /** In the order in which they happened at this tablet. */
+  /** Ascending in the order in which events happened at this tablet. */
   readonly place: number;
   readonly input: RecordEventInput;
   readonly queuedAt: number;
-  /** The tablet that sent it, once it was sent and no answer came: keys are unique for a sender. */
+  /** The id of the device that last sent it, or null: keys are unique per sender. */
   readonly sentBy: string | null;
-  /** How often the gateway could not commit it, and asked to have it sent again. */
+  /** How often the gateway answered CONFLICT. */
   readonly conflicts: number;
 }
 
-/** An event that was refused: a person has to decide. */
+/** An event that the gateway refused and a clerk must handle. */
 export interface Refused {
   readonly key: string;
   readonly input: RecordEventInput;
   readonly refusedAt: number;
-  /** The gateway's sentence; null where another tablet may have sent it already. */
+  /** The gateway's message; null if the event may have been sent under an earlier enrolment. */
   readonly message: string | null;
 }
 
@@ -40,7 +40,7 @@ export class OutboxStore {
     });
   }
 
-  /** Resolves once the event is on the disk. */
+  /** Resolves once the event is on disk. */
   async add(input: RecordEventInput): Promise<void> {
     await (await this.#database).add("waiting", { input, queuedAt: Date.now(), sentBy: null, conflicts: 0 });
   }
@@ -58,12 +58,12 @@ export class OutboxStore {
     await Promise.all([...waiting.map((each) => transaction.store.put(each)), transaction.done]);
   }
 
-  /** The answer came, and it was a yes. */
+  /** Deletes an accepted event. */
   async done({ place }: Waiting): Promise<void> {
     await (await this.#database).delete("waiting", place);
   }
 
-  /** From one list to the other, or neither: never lost between them. */
+  /** Moves an event to the refused ones, in one transaction. */
   async refuse({ place, input }: Waiting, message: string | null): Promise<void> {
     const transaction = (await this.#database).transaction(["waiting", "refused"], "readwrite");
     await Promise.all([
@@ -77,7 +77,7 @@ export class OutboxStore {
     return (await this.#database).getAll("refused");
   }
 
-  /** A clerk has seen to it. */
+  /** Deletes a refused event that the clerk has handled. */
   async settle(key: string): Promise<void> {
     await (await this.#database).delete("refused", key);
   }

@@ -7,7 +7,7 @@ const LOOK_EVERY_MS = 150;
 
 type CameraState = "starting" | "watching" | "missing" | "refused";
 
-/** Reads codes that are held before the camera, where this browser can; else says so. */
+/** Scans codes with the camera, or shows why it cannot. */
 export function Camera({ onScan }: { onScan: (text: string) => void }) {
   const words = useKioskWords();
   const video = useRef<HTMLVideoElement>(null);

@@ -1,4 +1,4 @@
-/** The Shape Detection API, which TypeScript's DOM does not have yet. */
+/** The part of the Shape Detection API that is used; TypeScript's DOM types do not have it yet. */
 interface DetectedBarcode {
   readonly rawValue: string;
 }

@@ -4,7 +4,7 @@ import { SCAN_MESSAGE } from "@carillon/shared/screen/scanMessage";
 
 import { Wedge } from "./wedge";
 
-/** Listens on the whole page; a field that happens to have the focus gets back what it had before the scanner typed. */
+/** Detects scans anywhere on the page. If a field has the focus, restores the value it had before the scanner typed. */
 export function useWedge(onScan: (text: string) => void): void {
   const use = useRef(onScan);
   use.current = onScan;
@@ -42,7 +42,7 @@ export function useWedge(onScan: (text: string) => void): void {
   }, []);
 }
 
-/** Past React's own bookkeeping of values, so that it takes notice. */
+/** Uses the native setter: React overrides the element's own and would ignore the input event. */
 function write(field: HTMLInputElement, value: string): void {
   Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value")?.set?.call(field, value);
   field.dispatchEvent(new Event("input", { bubbles: true }));

@@ -1,17 +1,17 @@
-/** The mean gap between keys above which somebody types, and no scanner. */
+/** A greater mean gap between keys means a person, not a scanner. */
 const MEAN_GAP_MAX_MS = 50;
-/** A busy tablet may take a moment for one key; after a longer one, another burst begins. */
+/** A busy tablet may delay a key; after a longer gap a new burst begins. */
 const GAP_MAX_MS = 200;
 const LENGTH_MIN = 4;
 const LENGTH_MAX = 512;
 
 export type WedgeStep =
-  /** The first key of what may become a burst. */
+  /** The first key of a possible burst. */
   | { readonly kind: "first" }
   | { readonly kind: "going" }
   | { readonly kind: "scanned"; readonly text: string };
 
-/** Tells a scanner that types like a keyboard from a person: a burst of keys, ended by Enter. */
+/** Detects a keyboard-wedge scanner, which types a burst of keys ended by Enter. Times are in milliseconds. */
 export class Wedge {
   #text = "";
   #first = 0;
@@ -26,7 +26,7 @@ export class Wedge {
       this.#text = "";
       return isBurst ? { kind: "scanned", text } : { kind: "going" };
     }
-    // Shift and the like come along with capital letters.
+    // Ignore Shift and other named keys, which accompany capital letters.
     if ([...key].length !== 1) return { kind: "going" };
     if (!isGoing) this.#first = at;
     this.#text = isGoing ? (this.#text + key).slice(-LENGTH_MAX) : key;

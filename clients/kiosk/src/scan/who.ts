@@ -1,6 +1,6 @@
 import type { MemberKey, SessionKey } from "@carillon/shared/generated/graphql";
 
-/** What somebody shows or types to be known; `card` may turn out to be the number printed on it. */
+/** What a person scans or types to identify a member. A scanned `card` may be the membership number printed on it. */
 export type Who = { readonly kind: "pass" | "card" | "number" | "phone" | "email"; readonly text: string };
 
 const PASS_PREFIX = "CP1.";
@@ -9,7 +9,7 @@ export function scanned(text: string): Who {
   return { kind: text.startsWith(PASS_PREFIX) ? "pass" : "card", text };
 }
 
-/** The ways to ask for a session, one after the other until one is found. */
+/** The keys to try in turn until a session opens. */
 export function sessionKeysOf({ kind, text }: Who): readonly SessionKey[] {
   switch (kind) {
     case "pass":
@@ -25,7 +25,7 @@ export function sessionKeysOf({ kind, text }: Who): readonly SessionKey[] {
   }
 }
 
-/** Whom an event is about where there is no session; null for a pass: only the gateway can read one. */
+/** The member key of an event recorded offline; null for a pass, which only the gateway can decode. */
 export function memberKeyOf({ kind, text }: Who): MemberKey | null {
   switch (kind) {
     case "pass":

@@ -9,7 +9,7 @@ import { amountOf, decimalsOf } from "./amount";
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "00", "0"] as const;
 const DIGITS_MAX = 8;
 
-/** The amount as on a till: digits come in from the right, the decimal point stands where it stands. */
+/** Enters an amount as on a till: digits shift in from the right, the decimal point is fixed. */
 export function AmountPad({ currency, onAmount }: { currency: string; onAmount: (total: string) => void }) {
   const words = useKioskWords();
   const format = useFormat();

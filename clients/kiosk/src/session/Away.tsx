@@ -16,7 +16,7 @@ interface AwayProps {
   readonly onEnd: () => void;
 }
 
-/** A card was scanned while there is no network: nothing can be shown, and nothing that is done is lost. */
+/** A visit without a network: the member's state cannot be shown, but events can be recorded. */
 export function Away({ who, device, currency, outbox, onEnd }: AwayProps) {
   const words = useKioskWords();
   const left = useIdle({ seconds: IDLE_SECONDS, onOver: onEnd });

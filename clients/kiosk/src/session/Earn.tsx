@@ -23,7 +23,7 @@ type Told =
   | { readonly kind: "counted"; readonly answer: EventAnswer }
   | { readonly kind: "lost" };
 
-/** Collecting: a visit, or a purchase that a clerk records. It is safe on this tablet before anything is said of it. */
+/** Records a visit, or a purchase that a clerk enters. The event is on disk before the screen confirms it. */
 export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnProps) {
   const words = useKioskWords();
   const [hasVisited, setVisited] = useState(false);

@@ -20,7 +20,7 @@ interface GreetProps {
   readonly onConfirmed: (member: MemberStateFragment) => void;
 }
 
-/** Somebody gave a phone number or an e-mail address, which others may know: enough to earn, not to see anything. */
+/** An unconfirmed session: a phone number or an e-mail address, which others may know, allows earning but shows no data. */
 export function Greet({ memberKey, device, currency, outbox, onConfirmed }: GreetProps) {
   const words = useKioskWords();
   const [digits, setDigits] = useState("");

@@ -26,7 +26,7 @@ const LIFE_MAX_MS = 60 * 60 * 1_000;
 interface SessionProps {
   readonly opened: Opened;
   readonly who: Who;
-  /** What a new member has just agreed to, before there was a session to say it in; null for who was a member. */
+  /** The consents that a new member gave when enrolling, to record in the session; null for an existing member. */
   readonly agreed: readonly ConsentInput[] | null;
   readonly locale: string;
   readonly device: Device;
@@ -37,7 +37,7 @@ interface SessionProps {
   readonly onEnd: () => void;
 }
 
-/** One shopper's time at the tablet, with a token, a client and a socket of its own, all of which end with it. */
+/** A member's session at the tablet, with its own token, client and socket, which end with it. */
 export function Session(props: SessionProps) {
   const { opened, who, locale, settings, onConfirmed, onEnd } = props;
   const { session, token } = opened;
@@ -48,7 +48,7 @@ export function Session(props: SessionProps) {
   useEffect(() => () => api.close(), [api]);
 
   const leave = () => {
-    // Best effort: where there is no network, the gateway ends it by itself, and here it ends in any case.
+    // Best effort: without a network the session times out at the gateway.
     api.mutate(EndSessionDocument, { input: { key: crypto.randomUUID() } }).catch(() => undefined);
     onEnd();
   };
@@ -85,7 +85,7 @@ export function Session(props: SessionProps) {
   );
 }
 
-/** What to call when the token is refused; nothing once this session is gone: a late answer must not end the next one. */
+/** A ref to the latest callback; a no-op after unmounting, so that a late answer cannot end the next session. */
 function useLast(call: () => void) {
   const last = useRef(call);
   useEffect(() => {
@@ -97,7 +97,7 @@ function useLast(call: () => void) {
   return last;
 }
 
-/** By a clock that is out by hours a session would be over as it begins: then the gateway alone says when it ends. */
+/** When the session ends, by the tablet's clock; infinite if the clock is wrong by so much that only the gateway can end it. */
 function endOf(endsAt: string, now: number): number {
   const left = Date.parse(endsAt) - now;
   return left > 0 && left <= LIFE_MAX_MS ? now + left : Number.POSITIVE_INFINITY;

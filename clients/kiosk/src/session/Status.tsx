@@ -30,14 +30,14 @@ interface StatusProps {
   readonly outbox: Outbox;
 }
 
-/** How the session's member stands, read by the session's own token. */
+/** Reads the session's member with the session's token. */
 async function load(api: Api): Promise<Start> {
   const { kioskSession } = await api.query(KioskSessionDocument, {});
   if (kioskSession?.member == null) throw new OperationFailed({ kind: "unauthenticated", message: null });
   return { member: kioskSession.member };
 }
 
-/** A member who is known: how they stand, live, and what they can do here. */
+/** A confirmed session: the member's live status, earning, and offers. */
 export function Status({ api, initial, agreed, device, currency, outbox }: StatusProps) {
   const { live, state } = useLiveMember(api, { load, initial: { member: initial, asOf: Date.now() } });
   const [isWelcomed, setWelcomed] = useState(agreed === null);
@@ -45,8 +45,8 @@ export function Status({ api, initial, agreed, device, currency, outbox }: Statu
   const consents = useAction(SetConsentsDocument, ({ setConsents }) => setConsents);
   useEffect(() => {
     if (agreed !== null && agreed.length > 0) void consents.run({ consents: [...agreed] });
-  }, []); // once, as the first thing that a new member says
-  // A socket that is back says that the network is: what waits can go.
+  }, []); // once per session
+  // A live socket means that the network is back.
   useEffect(() => {
     if (state.connection === "live") outbox.poke();
   }, [state.connection, outbox]);

@@ -16,7 +16,7 @@ export type Opening =
 
 type Payload = OpenSessionMutation["openSession"];
 
-/** Begins a session for whom it may be; rejects where there is no answer. */
+/** Opens a session with the first key that the gateway knows; rejects with OperationFailed if there is no answer. */
 export async function openSession(api: Api, who: Who): Promise<Opening> {
   let last: Opening = { kind: "refused", message: "" };
   for (const by of sessionKeysOf(who)) {

@@ -5,14 +5,14 @@ const KEEP_EVERY_MS = 10_000;
 
 interface IdleOptions {
   readonly seconds: number;
-  /** The end that no touch puts off, in milliseconds since the epoch. */
+  /** The end that activity does not extend, in milliseconds since the epoch. */
   readonly endsAt?: number;
-  /** Somebody touched the screen: the gateway is to know, too. */
+  /** Called on activity, at most every 10 s, to keep the gateway's session alive. */
   readonly onTouch?: () => void;
   readonly onOver: () => void;
 }
 
-/** Counts down while nobody touches the screen. Gives the seconds left once they are few, else null. */
+/** Calls `onOver` after `seconds` without activity. Returns the seconds left in the last 15 s, else null. */
 export function useIdle({ seconds, endsAt, onTouch, onOver }: IdleOptions): number | null {
   const [left, setLeft] = useState<number | null>(null);
   const use = useRef({ onTouch, onOver });

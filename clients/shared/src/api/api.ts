@@ -20,7 +20,7 @@ export interface ApiOptions {
   readonly channel: Channel;
 }
 
-/** The gateway as one person, in one language, on one channel. Another of these is another `Api`, with nothing kept. */
+/** Connections to the gateway for one identity, language and channel. A change of any needs a new `Api` with empty caches. */
 export class Api {
   readonly client: Client;
   readonly socket: SocketClient;
@@ -46,7 +46,7 @@ export class Api {
     return answer(await this.client.mutation(byHash(document), variables).toPromise());
   }
 
-  /** Runs until the socket is gone; rejects with the close event, or with the operation's errors. */
+  /** Subscribes until the socket closes; rejects with the close event, or with the operation's errors. */
   follow<Data extends Record<string, unknown>, Variables extends Record<string, unknown>>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
@@ -73,7 +73,7 @@ function newClient({ credentials, locale, channel }: ApiOptions): Client {
     fetchOptions: { headers: { "accept-language": locale, "x-carillon-channel": channel } },
     exchanges: [
       cacheExchange,
-      // The variables of a mutation carry its key: sent again, it still counts once.
+      // A mutation's variables carry its idempotency key, so a retry is safe.
       retryExchange({
         initialDelayMs: 300,
         maxDelayMs: 2_000,
@@ -99,7 +99,7 @@ function newClient({ credentials, locale, channel }: ApiOptions): Client {
   });
 }
 
-/** One try a socket: who follows decides when to come back, and from which version. */
+/** No retries here: LiveMember decides when to reconnect, and from which version. */
 function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketClient {
   const { protocol, host } = window.location;
   const client = createSocketClient({
@@ -117,12 +117,12 @@ function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketCl
   return client;
 }
 
-/** graphql-ws insists on a text, be it empty; an operation that is sent by its hash has none. */
+/** graphql-ws requires a `query`, even an empty one; an operation that is sent by its hash must have none. */
 function withoutText(this: unknown, name: string, value: unknown): unknown {
   return name === "query" && value === "" ? undefined : value;
 }
 
-/** A network that vanishes closes nothing: without an answer to a ping, or once the device says so, it is gone. */
+/** A lost network sends no close frame: gives up when a ping stays unanswered or the device reports `offline`. */
 function watch(socket: WebSocket, giveUp: () => void): void {
   let last = Date.now();
   socket.addEventListener("message", () => {

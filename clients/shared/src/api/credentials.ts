@@ -1,9 +1,9 @@
-/** Where requests take their token from. */
+/** Supplies the token of requests. */
 export interface Credentials {
-  /** The present token, renewed where its end is near; rejects where none is to be had now. */
+  /** The current token, renewed first if it has expired; null if there is none. Rejects if none can be obtained now. */
   bearer(): Promise<string | null>;
-  /** The present token, if there is one at hand. */
+  /** The current token, or null if there is none or it has expired. */
   present(): string | null;
-  /** The gateway no longer takes this token. Resolves once there is another one, or none. */
+  /** Reports that the gateway rejected this token. Resolves once it is replaced or dropped. */
   refused(token: string): Promise<void>;
 }

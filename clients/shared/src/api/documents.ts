@@ -1,6 +1,6 @@
 import type { TypedDocumentNode } from "@graphql-typed-document-node/core";
 
-/** What code generation leaves of an operation: its digest, and its types. The text is the gateway's. */
+/** What code generation leaves of an operation: its hash and its types. The text is in the gateway's manifest. */
 interface Registered {
   readonly __meta__: { readonly hash: string };
 }
@@ -13,12 +13,12 @@ interface Persisted {
 
 const made = new WeakMap<object, Persisted>();
 
-/** The name under which the gateway knows an operation, as `sha256:` and its hex digest. */
+/** The id of a registered operation: `sha256:` and the hex digest of its text. */
 export function documentIdOf(document: object): string {
   return (document as Registered).__meta__.hash;
 }
 
-/** An operation in the form in which urql sends its name and no text. */
+/** The document in the form that urql sends as an id without a text; the same object for each call. */
 export function byHash<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
 ): TypedDocumentNode<Data, Variables> {

@@ -2,10 +2,10 @@ import { CombinedError } from "@urql/core";
 
 export type FailureKind = "offline" | "unavailable" | "unauthenticated" | "forbidden" | "limit" | "other";
 
-/** Why an operation has no answer. A refusal is an answer, and none of these. */
+/** Why an operation has no result. A mutation with `userErrors` has one, and is not a failure. */
 export interface Failure {
   readonly kind: FailureKind;
-  /** The gateway's own sentence, in the language of the request; null where the network failed. */
+  /** The gateway's message, in the language of the request; null if the network failed. */
   readonly message: string | null;
 }
 
@@ -28,7 +28,7 @@ export class OperationFailed extends Error {
   }
 }
 
-/** What a list of GraphQL errors comes down to: the first one decides. */
+/** The failure of the first GraphQL error. */
 export function failureOfFaults(faults: readonly GraphQLFault[]): Failure {
   const first = faults[0];
   const code = first?.extensions?.["code"];
@@ -40,13 +40,13 @@ export function failureOf(error: unknown): Failure {
   if (error instanceof CombinedError) {
     if (error.graphQLErrors.length > 0) return failureOfFaults(error.graphQLErrors);
     const status = (error.response as Response | undefined)?.status;
-    // A proxy in between may answer for a gateway that is restarting.
+    // A proxy may answer while the gateway restarts.
     if (status !== undefined && status >= 500) return { kind: "unavailable", message: null };
   }
   return { kind: "offline", message: null };
 }
 
-/** Whether the same operation, with the same key, may be sent again. */
+/** Whether to send the same operation, with the same key, again. */
 export function isWorthRepeating({ kind }: Failure): boolean {
   return kind === "offline" || kind === "unavailable";
 }

@@ -12,7 +12,7 @@ interface Payload {
   readonly userErrors: readonly Refusal[];
 }
 
-/** How an attempt went: `done` has an answer, `refused` an answer that says no, `failed` none. */
+/** The result of an attempt: `done` has a payload, `refused` has `userErrors`, `failed` has no answer. */
 export type Outcome<Answer> =
   | { readonly kind: "done"; readonly answer: Answer }
   | { readonly kind: "refused"; readonly refusals: readonly Refusal[] }
@@ -26,8 +26,8 @@ export interface Action<Input, Answer> {
 }
 
 /**
- * A mutation with a key of its own. When no answer came, the same input is sent again under the same key, so that it
- * counts once whatever became of the first attempt; after an answer, and for another input, there is a new key.
+ * A mutation with an idempotency key. If no answer came, running it again with the same input reuses the key, so that it
+ * counts once. An answer, or another input, gets a new key.
  */
 export function useAction<Data, Input extends { key: string }, Answer extends Payload>(
   document: TypedDocumentNode<Data, { input: Input }>,

@@ -8,12 +8,12 @@ import { type Failure, failureOf } from "./failure";
 export interface Fresh<Data> {
   readonly data: Data | undefined;
   readonly failure: Failure | null;
-  /** There is nothing to show yet. */
+  /** True until there is data to show. */
   readonly isLoading: boolean;
   readonly again: () => void;
 }
 
-/** What a query answers, asked again with every new `version` of the member; until then the last answer is shown. */
+/** A query that is refetched with each new `version` of the member; returns the last data meanwhile. */
 export function useFresh<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,

@@ -1,11 +1,11 @@
-/** What an address may bring along in its fragment, such as `#token=…&lang=fr`. Routes begin with `#/` and are left alone. */
+/** Parameters that the URL fragment may carry, such as `#token=…&lang=fr`. A fragment that begins with `#/` is a route. */
 const NAMES = ["token", "member", "lang", "theme", "code"] as const;
 
 export type Brought = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
 /**
- * Takes it, and strips it from the address and from the history: a token is not for whoever looks at the screen. Where
- * a route was left for it, the address is the route's again.
+ * Reads the parameters and removes them from the address and the history, so that nobody can copy a token from the
+ * address bar. If they replaced a route, restores it: `left` is the fragment before the change.
  */
 export function takeFromAddress(left = ""): Brought {
   const { hash, pathname, search } = window.location;
@@ -23,7 +23,7 @@ export function takeFromAddress(left = ""): Brought {
   return brought;
 }
 
-/** Calls with what the address brings now, and whenever another fragment is put into it. */
+/** Calls `use` with the parameters of the present address, and again on each `hashchange` that carries some. */
 export function followAddress(use: (brought: Brought) => void): () => void {
   const look = (left?: string) => {
     const brought = takeFromAddress(left);

@@ -1,4 +1,4 @@
-/** The gateway's development issuer. A gateway in production answers 404, and one on another machine 403. */
+/** Client of the gateway's development issuer. It answers 404 in production, and 403 to another machine. */
 import type { Token } from "./token";
 
 export interface ShownMember {
@@ -13,7 +13,7 @@ export interface Issuer {
 
 export class IssuerUnreachable extends Error {}
 
-/** Null where this gateway has no development issuer for us. */
+/** Null if the gateway has no development issuer for this browser; rejects with IssuerUnreachable. */
 export async function findIssuer(): Promise<Issuer | null> {
   const response = await reach("/dev/session");
   if (response.status === 404 || response.status === 403) return null;
@@ -21,7 +21,7 @@ export async function findIssuer(): Promise<Issuer | null> {
   return (await response.json()) as Issuer;
 }
 
-/** Null where the issuer refuses. */
+/** Null if the issuer refuses; rejects with IssuerUnreachable on a network failure or a status of 500 or above. */
 export async function issue(role: string, member: string | null): Promise<Token | null> {
   const response = await reach("/dev/token", {
     method: "POST",

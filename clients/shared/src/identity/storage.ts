@@ -1,4 +1,4 @@
-/** Storage of one client, under its name: the screens may share an origin, as they do on the demo page. */
+/** Browser storage with a key prefix per client, because the screens share an origin. Never throws. */
 export class Shelf {
   constructor(
     private readonly client: string,
@@ -9,17 +9,17 @@ export class Shelf {
     try {
       return this.storage().getItem(this.#key(name));
     } catch {
-      return null; // a browser that keeps nothing: what is chosen is for this page only
+      return null; // storage is disabled: choices last as long as the page
     }
   }
 
-  /** Null takes it away. */
+  /** Null removes the entry. */
   write(name: string, value: string | null): void {
     try {
       if (value === null) this.storage().removeItem(this.#key(name));
       else this.storage().setItem(this.#key(name), value);
     } catch {
-      // As above; and a full storage loses a convenience, never an event.
+      // Disabled or full. Only conveniences are stored here, never an event.
     }
   }
 
@@ -28,8 +28,8 @@ export class Shelf {
   }
 }
 
-/** Kept until this tab is closed. */
+/** Lasts until the tab is closed. */
 export const tabShelf = (client: string) => new Shelf(client, () => window.sessionStorage);
 
-/** Kept on this machine. */
+/** Lasts on this device. */
 export const machineShelf = (client: string) => new Shelf(client, () => window.localStorage);

@@ -1,14 +1,14 @@
 export interface Token {
   readonly value: string;
-  /** Milliseconds since the epoch; null where the token does not say. */
+  /** Milliseconds since the epoch; null if the token has no `exp`. */
   readonly expiresAt: number | null;
-  /** Whom it stands for, where it says so. */
+  /** The `sub` claim, if any. */
   readonly subject?: string;
 }
 
 const RENEW_BEFORE_MS = 30_000;
 
-/** A token from elsewhere. What it says is read, not verified: the gateway does that. */
+/** Parses a token without verifying it, which is the gateway's job; null if the text is empty. */
 export function readToken(text: string): Token | null {
   const value = text.trim().replace(/^bearer\s+/i, "");
   if (value === "") return null;
@@ -27,7 +27,7 @@ export function isOver({ expiresAt }: Token, now = Date.now()): boolean {
   return expiresAt !== null && expiresAt - now < 1_000;
 }
 
-/** How long to wait before a token is renewed: half a minute before its end, a fifth of a short life. */
+/** Milliseconds until the renewal: 30 s before expiry, or a fifth of the remaining time if that is less. Null if it never expires. */
 export function renewalDelay({ expiresAt }: Token, now = Date.now()): number | null {
   if (expiresAt === null) return null;
   const left = expiresAt - now;

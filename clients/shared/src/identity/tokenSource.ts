@@ -7,7 +7,7 @@ import { isOver, readToken, renewalDelay, type Token } from "./token";
 const RETRY_MS = 2_000;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** Where somebody stands who uses a screen. `unreachable`: who they are is known, or not; the network has to say. */
+/** Whether somebody is signed in. `unreachable`: the issuer does not answer, so that is unknown. */
 export type Standing =
   | { readonly kind: "starting" }
   | { readonly kind: "unreachable" }
@@ -15,8 +15,8 @@ export type Standing =
   | { readonly kind: "signedOut"; readonly members: readonly ShownMember[]; readonly ended: boolean };
 
 /**
- * One source of tokens for a screen: brought in the address by the brand's identity provider, else from the
- * development issuer, else typed in. Renewed before they end, where somebody renews them.
+ * The tokens of one screen: from the address (set by the brand's identity provider), else from the development issuer,
+ * else typed in. Only the issuer's tokens can be renewed, and are renewed before they expire.
  */
 export class TokenSource implements Credentials {
   readonly #shelf: Shelf;
@@ -43,7 +43,7 @@ export class TokenSource implements Credentials {
 
   readonly snapshot = (): Standing => this.#standing;
 
-  /** Begin, or begin anew as somebody else, with what the address brought. */
+  /** Signs in with the parameters of the address; may be called again to switch to another member. */
   async start({ token, member }: Brought): Promise<void> {
     const brought = token === undefined ? null : readToken(token);
     if (brought !== null) {
@@ -61,7 +61,7 @@ export class TokenSource implements Credentials {
     await this.#renew();
   }
 
-  /** Be whom this token stands for. */
+  /** Signs in with a token that cannot be renewed. */
   use(token: Token): void {
     this.#member = null;
     this.#shelf.write("token", token.value);
@@ -69,7 +69,7 @@ export class TokenSource implements Credentials {
     this.#accept(token, token.subject ?? token.value, false);
   }
 
-  /** Be one of the members that the development issuer shows. */
+  /** Signs in as one of the members that the development issuer lists. */
   async choose(number: string): Promise<void> {
     this.#shelf.write("token", null);
     this.#member = number;
@@ -91,7 +91,7 @@ export class TokenSource implements Credentials {
   }
 
   async refused(token: string): Promise<void> {
-    if (this.#token?.value !== token) return; // another one came meanwhile
+    if (this.#token?.value !== token) return; // already replaced
     if (this.#member === null) {
       this.#forget(true);
       return;
@@ -99,7 +99,7 @@ export class TokenSource implements Credentials {
     await this.#renew();
   }
 
-  /** Find the issuer, then the member's token. Never rejects: it tries again until the network is back. */
+  /** Looks for the issuer, then fetches the member's token. Never rejects: retries until the network is back. */
   async #ask(): Promise<void> {
     window.clearTimeout(this.#timer);
     try {

@@ -20,22 +20,22 @@ export interface LiveNotice {
   readonly direction: TextDirection;
 }
 
-/** What a screen shows of a member; replaced as a whole on every change. */
+/** The state that a screen renders; each change replaces the whole object. */
 export interface LiveState {
   readonly member: MemberStateFragment | null;
-  /** The newest first; null until they are known. */
+  /** Newest first; null until loaded. */
   readonly entries: readonly EntryFragment[] | null;
-  /** Where older entries go on; null where there are none. */
+  /** Cursor of the next older page; null if there is none. */
   readonly older: string | null;
   readonly connection: Connection;
-  /** When the member was last known to stand so, in milliseconds since the epoch. */
+  /** When `member` was last confirmed, in milliseconds since the epoch. */
   readonly asOf: number | null;
   readonly notices: readonly LiveNotice[];
-  /** Why the last attempt came to nothing; null while live. */
+  /** Why the last connection attempt failed; null while live. */
   readonly problem: Failure | null;
 }
 
-/** The member and the newest entries, read by a query: where following begins. */
+/** The member and the newest entries, read by a query before subscribing. */
 export interface Start {
   readonly member: MemberStateFragment;
   readonly entries?: readonly EntryFragment[];
@@ -56,8 +56,8 @@ const TOKEN_ENDED = 4403;
 const NOT_LET_IN = 4401;
 
 /**
- * Follows the member that the token stands for through any number of broken connections: each new socket is asked for what came after the last
- * version shown, so that nothing is missed, shown twice, or taken back.
+ * Follows the token's member across reconnections. Each new subscription passes `after` with the last version shown, so
+ * that no update is missed or shown twice, and no version goes back.
  */
 export class LiveMember {
   readonly #options: LiveOptions;
@@ -95,12 +95,12 @@ export class LiveMember {
     return () => running.abort();
   }
 
-  /** A member's state from elsewhere, such as the answer to a mutation. */
+  /** Takes a member's state from another source, such as a mutation's payload. */
   tell(member: MemberStateFragment): void {
     this.#set({ member: later(this.#state.member, member), asOf: Date.now() });
   }
 
-  /** Entries older than those shown, from a further page. */
+  /** Appends a page of older entries, with the cursor of the next one. */
   addOlder(entries: readonly EntryFragment[], older: string | null): void {
     this.#set({ entries: merged(this.#state.entries ?? [], entries), older });
   }
@@ -142,7 +142,7 @@ export class LiveMember {
     });
   }
 
-  /** Runs until the socket is gone; rejects with what ended it. */
+  /** Runs until the socket closes; rejects with the close event or the operation's errors. */
   async #follow(signal: AbortSignal, isLive: () => void): Promise<void> {
     const { api } = this.#options;
     const after = this.#state.member?.version ?? null;
@@ -179,12 +179,12 @@ export class LiveMember {
     if (resync) this.#readAgain();
   }
 
-  /** Versions were left out: the entries are read afresh; what comes meanwhile is merged into them. */
+  /** Reloads the entries because the gateway skipped versions; updates that arrive meanwhile are merged. */
   #readAgain(): void {
     const signal = this.#running?.signal;
     if (signal === undefined) return;
     this.#load(signal).catch(() => {
-      this.#isLoaded = false; // with the next connection, then
+      this.#isLoaded = false; // retried on the next connection
     });
   }
 
@@ -194,7 +194,7 @@ export class LiveMember {
   }
 }
 
-/** graphql-ws rejects with the close event, or with the errors of the operation. */
+/** graphql-ws rejects with the close event, or with the operation's errors. */
 function failureOfDrop(error: unknown): Failure {
   if (Array.isArray(error)) return failureOfFaults(error as { message: string }[]);
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;

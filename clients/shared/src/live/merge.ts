@@ -1,11 +1,11 @@
 import type { EntryFragment, MemberStateFragment } from "../generated/graphql";
 
-/** The later of two states of a member. What was once shown never goes back. */
+/** The state with the higher version, so that the screen never goes back; another member's state always wins. */
 export function later(shown: MemberStateFragment | null, told: MemberStateFragment): MemberStateFragment {
   return shown !== null && shown.id === told.id && shown.version > told.version ? shown : told;
 }
 
-/** Entries by id, the newest first, as the ledger has them: whichever way an entry came, it is there once. */
+/** Merges entries by id, newest first. A received entry replaces the shown one. */
 export function merged(shown: readonly EntryFragment[], told: readonly EntryFragment[]): readonly EntryFragment[] {
   if (told.length === 0) return shown;
   const known = new Map(shown.map((entry, place) => [entry.id, place]));
@@ -19,6 +19,6 @@ export function merged(shown: readonly EntryFragment[], told: readonly EntryFrag
       all[place] = entry;
     }
   }
-  // Within a version the ledger's order is kept: sorting is stable, and both sources have it.
+  // Both lists are in the ledger's order, and the sort is stable: that order remains within a version.
   return all.sort((a, b) => b.version - a.version);
 }

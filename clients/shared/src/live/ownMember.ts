@@ -10,7 +10,7 @@ export interface ActivityPage extends Start {
   readonly older: string | null;
 }
 
-/** A page of one's own activity, and how one stands; the newest page without `after`. */
+/** The signed-in member's state and a page of activity; the newest page without `after`. Rejects if the token has no member. */
 export async function loadOwn(api: Api, after: string | null = null): Promise<ActivityPage> {
   const { me } = await api.query(MeDocument, { first: PAGE, after });
   if (me === null) throw new OperationFailed({ kind: "forbidden", message: null });

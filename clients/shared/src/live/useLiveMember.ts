@@ -9,14 +9,14 @@ export interface Following {
 }
 
 interface FollowOptions {
-  /** Has to stay the same function for as long as the same member is meant. */
+  /** Must be a stable function: a new one restarts the subscription. */
   readonly load: (api: Api) => Promise<Start>;
   readonly initial?: LiveOptions["initial"];
 }
 
 /**
- * The member as it stands, live. With another `api` (another language, another person) it follows anew; of the same
- * member, what is shown is kept until then.
+ * The member's live state. A new `api` (another language or person) restarts the subscription, and the last state is
+ * shown until the first answer.
  */
 export function useLiveMember(api: Api, { load, initial }: FollowOptions): Following {
   const last = useRef<LiveOptions["initial"]>(initial);

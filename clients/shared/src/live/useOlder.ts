@@ -5,7 +5,7 @@ import { type Failure, failureOf } from "../api/failure";
 import type { LiveMember } from "./liveMember";
 import { loadOwn } from "./ownMember";
 
-/** Reads the page of entries before those shown. */
+/** Loads the next page of older entries on demand. */
 export function useOlder(api: Api, live: LiveMember, older: string | null) {
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);

@@ -6,11 +6,11 @@ export interface Brand {
   readonly accent: string;
 }
 
-/** The surfaces of tokens.css that words in the brand's colours stand on. */
+/** The least contrasting backgrounds of tokens.css: `--paper` in the light theme, `--sunken` in the dark one. */
 const PAPER = [244, 241, 235] as const;
 const NIGHT = [33, 38, 36] as const;
 
-/** Puts the brand's colours on the page, with ink that can be read on them and shades of them that can be read. */
+/** Sets the brand's colours as CSS variables, with readable text colours. Does nothing if a colour does not parse. */
 export function wearBrand(brand: Brand): void {
   const colour = parseColour(brand.colour);
   const accent = parseColour(brand.accent);
@@ -25,7 +25,7 @@ export function wearBrand(brand: Brand): void {
   style.setProperty("--accent-on-brand", formatColour(readableOn(accent, colour)));
 }
 
-/** The colours of the last visit: the page does not change its clothes before one's eyes. */
+/** Applies the colours of the last visit, so that the page does not change colour once the programme is loaded. */
 export function wearKeptBrand(shelf: Shelf): void {
   const [colour, accent] = (shelf.read("brand") ?? "").split(" ");
   if (colour !== undefined && accent !== undefined) wearBrand({ colour, accent });

@@ -1,4 +1,4 @@
-/** Colours of a brand, kept readable: WCAG's relative luminance and contrast. */
+/** Readable brand colours, by WCAG's relative luminance and contrast ratio. */
 type Rgb = readonly [number, number, number];
 
 const AA = 4.5;
@@ -6,7 +6,7 @@ const STEPS = 20;
 export const WHITE: Rgb = [255, 255, 255];
 export const BLACK: Rgb = [0, 0, 0];
 
-/** Null for anything but `#RGB` and `#RRGGBB`. */
+/** Accepts `#RGB` and `#RRGGBB`; null otherwise. */
 export function parseColour(text: string): Rgb | null {
   const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(text);
   const digits = short === null ? /^#([0-9a-f]{6})$/i.exec(text)?.[1] : short.slice(1).map((d) => d + d).join("");
@@ -32,12 +32,12 @@ export function contrast(one: Rgb, other: Rgb): number {
   return (light + 0.05) / (dark + 0.05);
 }
 
-/** Black or white, whichever can be read better on the colour. */
+/** Black or white, whichever contrasts more with the colour. */
 export function inkOn(colour: Rgb): Rgb {
   return contrast(colour, WHITE) >= contrast(colour, BLACK) ? WHITE : BLACK;
 }
 
-/** The colour itself where it can be read on the background, else the nearest lighter or darker shade that can. */
+/** The colour itself if its contrast with the background is at least AA, else the nearest lighter or darker shade that has it. */
 export function readableOn(colour: Rgb, background: Rgb): Rgb {
   const [hue, saturation, lightness] = toHsl(colour);
   const end = luminance(background) > 0.18 ? 0 : 1;

@@ -4,7 +4,7 @@ import { useFormat } from "../language/Language";
 import { useWords } from "../language/words";
 import type { EntryFragment } from "../generated/graphql";
 
-/** The ledger's entries for the member to read, each with why it is what it is. */
+/** The member's ledger entries, each with the rules that explain it. */
 export function Activity({ entries }: { entries: readonly EntryFragment[] }) {
   const words = useWords();
   if (entries.length === 0) return <p className="empty">{words.activity.empty}</p>;

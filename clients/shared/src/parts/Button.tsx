@@ -2,7 +2,7 @@ import type { ComponentProps } from "react";
 
 interface ButtonProps extends ComponentProps<"button"> {
   readonly look?: "main" | "plain" | "text";
-  /** Something is under way: it stays where it is, and keeps the focus, but does nothing. */
+  /** Ignores clicks, but keeps the focus, which `disabled` would lose. */
   readonly isBusy?: boolean;
 }
 

@@ -2,7 +2,7 @@ import { useFormat } from "../language/Language";
 import { useWords } from "../language/words";
 import type { Connection } from "../live/liveMember";
 
-/** Whether what is shown is live, and if not, of when it is. */
+/** The state of the connection and, unless it is live, the time of the data shown. */
 export function ConnectionMark({ connection, asOf }: { connection: Connection; asOf: number | null }) {
   const words = useWords();
   const format = useFormat();

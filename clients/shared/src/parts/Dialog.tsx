@@ -2,7 +2,7 @@ import { type ReactNode, useEffect, useId, useRef } from "react";
 
 import { useWords } from "../language/words";
 
-/** A dialog over the page: the browser keeps the focus in it and gives it back. */
+/** A modal dialog. The browser traps the focus and restores it on close. */
 export function Dialog({ title, onClose, children }: { title: ReactNode; onClose: () => void; children: ReactNode }) {
   const words = useWords();
   const titleId = useId();

@@ -3,7 +3,7 @@ import type { Failure } from "../api/failure";
 import { type Words, useWords } from "../language/words";
 import { Button } from "./Button";
 
-/** Why something did not come about, and, where that makes sense, the way to try again. */
+/** An error message, with a retry button if `onAgain` is given. */
 export function Fault({ failure, onAgain }: { failure: Failure; onAgain?: () => void }) {
   const words = useWords();
   return (
@@ -18,7 +18,7 @@ export function Fault({ failure, onAgain }: { failure: Failure; onAgain?: () => 
   );
 }
 
-/** The gateway's own sentence where it said one that is meant for people. */
+/** The gateway's message for the kinds whose message is meant for people, else the client's own. */
 export function sentenceOf({ kind, message }: Failure, words: Words): string {
   return kind === "other" || kind === "limit" || kind === "forbidden"
     ? (message ?? words.failure[kind])
@@ -31,11 +31,11 @@ interface Refused {
     | { readonly kind: "failed"; readonly failure: Failure }
     | { readonly kind: "done" }
     | null;
-  /** Fields that tell their own refusals, by the end of the path, such as `recipient.name`. */
+  /** Fields that show their own errors, as ends of paths, such as `recipient.name`. */
   readonly except?: readonly string[];
 }
 
-/** What an attempt was refused for, apart from what is told beside its own field. */
+/** The errors of an attempt, except those that a field shows. */
 export function Outcome({ outcome, except = [] }: Refused) {
   const words = useWords();
   if (outcome === null || outcome.kind === "done") return null;
@@ -51,7 +51,7 @@ export function Outcome({ outcome, except = [] }: Refused) {
   );
 }
 
-/** The refusal that belongs beside one field. */
+/** The error message of one field. */
 export function refusalOf(outcome: Refused["outcome"], field: string): string | undefined {
   if (outcome === null || outcome.kind !== "refused") return undefined;
   return outcome.refusals.find(({ path }) => isAbout(path, field))?.message;

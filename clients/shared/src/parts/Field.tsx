@@ -3,7 +3,7 @@ import { type ComponentProps, type ReactNode, useId } from "react";
 interface FieldProps extends ComponentProps<"input"> {
   readonly label: string;
   readonly note?: string;
-  /** Why what is in it is not taken, told beside it. */
+  /** Error message below the input. */
   readonly fault?: string | undefined;
 }
 

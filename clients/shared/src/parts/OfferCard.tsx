@@ -9,13 +9,13 @@ import type { OfferCardFragment } from "../generated/graphql";
 
 interface OfferCardProps {
   readonly held: OfferCardFragment;
-  /** The level of its title, below that of the page or section that it stands in. */
+  /** Heading level of the title: one below the page's or section's. */
   readonly heading?: "h2" | "h3";
-  /** What can be done with it. */
+  /** Actions. */
   readonly children?: ReactNode;
 }
 
-/** An offer as it stands for a member. */
+/** An offer and its state for a member. */
 export function OfferCard({ held, heading: Heading = "h3", children }: OfferCardProps) {
   const words = useWords();
   const format = useFormat();
@@ -65,7 +65,7 @@ export function OfferCard({ held, heading: Heading = "h3", children }: OfferCard
   );
 }
 
-/** What it gives, as short as can be: a number where there is one. */
+/** The benefit in a word: the offer's number if it has one, else its kind. */
 function gainOf({ kind, percent, amount, factor, points }: OfferCardFragment["offer"], words: Words, format: Format) {
   if (percent !== null) return words.offer.off(format.percent(Number(percent) / 100));
   if (amount !== null) return words.offer.off(format.money(amount.amount, amount.currency));

@@ -10,7 +10,7 @@ import { useWords } from "../language/words";
 const OVER: readonly string[] = ["CANCELLED", "RETURNED", "EXCHANGED"];
 const ARRIVED: readonly string[] = ["DELIVERED", "FULFILLED"];
 
-/** An order with every step it took. */
+/** An order and the history of its states. */
 export function OrderCard({ order, children }: { order: OrderCardFragment; children?: ReactNode }) {
   const words = useWords();
   const format = useFormat();

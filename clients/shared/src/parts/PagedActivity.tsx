@@ -6,7 +6,7 @@ import { Activity } from "./Activity";
 import { Button } from "./Button";
 import { Fault } from "./Fault";
 
-/** All of the member's entries, page after page; new ones come on top by themselves. */
+/** The member's entries, with a button for older ones. Live updates add new ones on top. */
 export function PagedActivity({ api, live, state }: { api: Api; live: LiveMember; state: LiveState }) {
   const words = useWords();
   const { isBusy, failure, more } = useOlder(api, live, state.older);

@@ -4,7 +4,7 @@ import { useMemo } from "react";
 
 const QUIET_MODULES = 3;
 
-/** A QR code, dark on light in both themes: scanners need it so. */
+/** A QR code, dark on light in both themes, as scanners need. */
 export function Qr({ text, label }: { text: string; label: string }) {
   const { path, size } = useMemo(() => {
     const code = generate(text, { minCorrectionLevel: correction.M });

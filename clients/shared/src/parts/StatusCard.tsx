@@ -13,7 +13,7 @@ interface StatusCardProps {
   readonly asOf: number | null;
 }
 
-/** How a member stands, at one glance: the same on every screen. */
+/** The member's tier, points and progress; the same on every screen. */
 export function StatusCard({ member, connection, asOf }: StatusCardProps) {
   const words = useWords();
   const format = useFormat();
@@ -83,7 +83,7 @@ function Way({ member: { status, points } }: { member: MemberStateFragment }) {
   );
 }
 
-/** Sound waves of a bell; drawn anew, they ring. */
+/** Sound waves of a bell; the animation runs when they are mounted, so a new key restarts it. */
 function Waves() {
   return (
     <svg className="status-waves" viewBox="0 0 200 200" aria-hidden="true" fill="none" stroke="currentColor">

@@ -7,7 +7,7 @@ import { Cross } from "./Dialog";
 const SHOWN_MAX = 3;
 const SHOWN_MS = 7_000;
 
-/** What has just happened, said once: on the page, and to who listens to it. */
+/** The latest notices, each shown for a few seconds and announced to screen readers. */
 export function Toasts({ notices }: { notices: readonly LiveNotice[] }) {
   const [over, setOver] = useState<ReadonlySet<string>>(new Set());
   const dismiss = (id: string) => setOver((known) => new Set([...known, id]));
@@ -28,7 +28,7 @@ function Toast({ notice, onOver }: { notice: LiveNotice; onOver: () => void }) {
     if (isHeld) return undefined;
     const timer = window.setTimeout(onOver, SHOWN_MS);
     return () => window.clearTimeout(timer);
-  }, [isHeld]); // counts anew only where somebody stopped to read it
+  }, [isHeld]); // only hovering restarts the timer, not a new `onOver`
   return (
     <div className="toast" onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)}>
       <p dir={notice.direction.toLowerCase()}>{notice.text}</p>

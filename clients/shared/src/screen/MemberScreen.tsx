@@ -11,14 +11,14 @@ import { Settings, useSettings } from "./settings";
 import { SignIn } from "./SignIn";
 
 export interface MemberSession {
-  /** Who is signed in, as a name for what is kept of them; null while that is not known. */
+  /** Identifies the signed-in member, as a key of cached data; null while unknown. */
   readonly identity: string | null;
   readonly api: Api;
   readonly tokens: TokenSource;
   readonly settings: Settings;
 }
 
-/** What a page makes once, before anything is drawn. */
+/** Created once a page, before the first render. */
 export interface Opened {
   readonly settings: Settings;
   readonly tokens: TokenSource;
@@ -27,13 +27,13 @@ export interface Opened {
 interface MemberScreenProps {
   readonly opened: Opened;
   readonly channel: Channel;
-  /** Whether there is something to show of the last visit before anybody is known to be signed in. */
+  /** Whether a cached state can be shown before sign-in completes. */
   readonly hasKept?: () => boolean;
   readonly onSignedOut?: () => void;
   readonly children: (session: MemberSession) => ReactNode;
 }
 
-/** A screen of one member: language, appearance, who it is, and the gateway as that member. */
+/** Provides a member's screen with language, theme, identity and API; shows the sign-in form if there is no identity. */
 export function MemberScreen({ opened, channel, hasKept, onSignedOut, children }: MemberScreenProps) {
   const { settings, tokens } = opened;
   const { locale, theme } = useSettings(settings);
@@ -49,7 +49,7 @@ export function MemberScreen({ opened, channel, hasKept, onSignedOut, children }
   return (
     <LanguageProvider locale={locale}>
       {isOpen ? (
-        // Somebody else begins with nothing of the one before.
+        // The key discards the components' state when another member signs in.
         <Provider key={identity} value={api.client}>
           {children({ identity, api, tokens, settings })}
         </Provider>
@@ -60,7 +60,7 @@ export function MemberScreen({ opened, channel, hasKept, onSignedOut, children }
   );
 }
 
-/** Begins with what the address brings, and follows it. */
+/** Starts signing in with the address's parameters, and applies later ones. */
 export function openMemberScreen(client: string): Opened {
   const settings = new Settings(client);
   const tokens = new TokenSource(client);

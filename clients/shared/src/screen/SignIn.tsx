@@ -20,7 +20,7 @@ interface SignInProps {
   readonly theme: Theme;
 }
 
-/** Who are you? Told by the brand's identity provider in production, chosen from a list in a demonstration. */
+/** Sign-in without an identity provider: a list of members if there is a development issuer, else a field for a token. */
 export function SignIn({ standing, tokens, settings, theme }: SignInProps) {
   const words = useWords();
   if (standing.kind === "starting") return <div className="sign-in" aria-busy="true" />;

@@ -10,7 +10,7 @@ interface Chosen {
   readonly theme: Theme;
 }
 
-/** Language and appearance: as the address says, else as chosen before, else as the device has them. */
+/** Language and theme: from the address, else from storage, else from the device. */
 export class Settings {
   readonly shelf: Shelf;
   readonly #listeners = new Set<() => void>();

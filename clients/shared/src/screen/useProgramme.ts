@@ -7,7 +7,7 @@ import { keepBrand, wearBrand } from "../look/brand";
 
 export type Programme = ProgrammeQuery["programme"];
 
-/** The programme, whose colours the page takes on. */
+/** The programme, or null until loaded. Applies the brand's colours to the page. */
 export function useProgramme(shelf: Shelf): Programme | null {
   const { data } = useFresh(ProgrammeDocument, {}, null);
   const brand = data?.programme.brand;

@@ -20,7 +20,7 @@ import { useSiteWords } from "../words";
 const PAGE = 50;
 const SEEN_AFTER_MS = 2_000;
 
-/** What was told to have been seen from this tab: once is enough. */
+/** Offers already reported as seen from this tab. */
 const told = new Set<string>();
 
 export function OffersPage({ live, member }: PageProps) {
@@ -77,7 +77,7 @@ function OwnOffer({ held, live }: { held: OfferCardFragment; live: LiveMember })
   );
 }
 
-/** Tells which offers were before the member's eyes for a moment. It is asked for nothing, so it is silent when refused. */
+/** Reports the offers that were visible for 2 s as seen. The member did not request this, so errors are not shown. */
 function useSeen(offers: readonly OfferCardFragment[]): void {
   const { run } = useAction(NoteOffersDocument, ({ noteOffers }) => noteOffers);
   const unseen = offers.map(({ offer }) => offer.id).filter((id) => !told.has(id));
@@ -89,5 +89,5 @@ function useSeen(offers: readonly OfferCardFragment[]): void {
       void run({ seen: unseen, refused: [] });
     }, SEEN_AFTER_MS);
     return () => window.clearTimeout(timer);
-  }, [unseen.join(" ")]); // the same offers, told anew, are no occasion
+  }, [unseen.join(" ")]); // by value: a refetch of the same offers must not restart the timer
 }

@@ -12,7 +12,7 @@ interface AppointmentFieldProps {
   readonly onChoose: (at: string | null) => void;
 }
 
-/** The next times that have room, by day. */
+/** The next appointments with free places, grouped by day. */
 export function AppointmentField({ reward, chosen, fault, onChoose }: AppointmentFieldProps) {
   const words = useSiteWords();
   const format = useFormat();

@@ -20,7 +20,7 @@ interface ConsentPanelProps {
   readonly history: readonly ConsentLineFragment[];
 }
 
-/** What the member agrees to, changed with one touch, and everything that was ever said. */
+/** The member's consents, each changed with one click, and their history. */
 export function ConsentPanel({ consents, history }: ConsentPanelProps) {
   const words = useSiteWords();
   return (

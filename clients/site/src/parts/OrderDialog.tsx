@@ -22,7 +22,7 @@ interface OrderDialogProps {
   readonly onClose: () => void;
 }
 
-/** Ordering a reward: everything that is asked stands on one sheet, and each refusal beside what it is about. */
+/** Orders a reward: one form, with each error beside its field. */
 export function OrderDialog({ held, live, onClose }: OrderDialogProps) {
   const { reward } = held;
   const [placed, setPlaced] = useState<OrderCardFragment | null>(null);

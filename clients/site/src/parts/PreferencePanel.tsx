@@ -8,7 +8,7 @@ import { Check, Field } from "@carillon/shared/parts/Field";
 
 import { useSiteWords } from "../words";
 
-/** What the member says to like. Another channel may change it meanwhile: then that is shown. */
+/** The member's preferences. A change from another channel replaces the unsaved choice. */
 export function PreferencePanel({ preferences }: { preferences: readonly string[] }) {
   const words = useSiteWords();
   const [chosen, setChosen] = useState(preferences);

@@ -6,7 +6,7 @@ import type { Programme } from "@carillon/shared/screen/useProgramme";
 
 import { useSiteWords } from "../words";
 
-/** All there is to reach, with what it brings. */
+/** All tiers with their benefits. */
 export function Tiers({ tiers, present }: { tiers: Programme["tiers"]; present: MemberStateFragment["status"] }) {
   const words = useSiteWords();
   const shared = useWords();

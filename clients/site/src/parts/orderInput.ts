@@ -3,7 +3,7 @@ import type { PlaceOrderInput } from "@carillon/shared/generated/graphql";
 export const EMPTY_RECIPIENT = { name: "", email: "", message: "" };
 export const EMPTY_ADDRESS = { name: "", line1: "", line2: "", postalCode: "", city: "", country: "" };
 
-/** The parts of the answer that have a field of their own to be told at. */
+/** Paths of errors that a field of the form shows. */
 export const FIELDS_TOLD: readonly string[] = [
   "quantity",
   "appointment",
@@ -19,7 +19,7 @@ interface OrderSheet {
   readonly delivery: typeof EMPTY_ADDRESS | null;
 }
 
-/** What was filled in; what may be left out and was, is left out. */
+/** Converts the form's values to an input; empty optional values become null or are left out. */
 export function inputOf(sheet: OrderSheet): Omit<PlaceOrderInput, "key"> {
   const { reward, quantity, appointment, recipient, delivery } = sheet;
   return {
