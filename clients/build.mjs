@@ -1,4 +1,4 @@
-/** Generates the operations' types, checks the types and builds every client into dist/. build.sh calls this if dist/ is out of date. */
+/** Generates the operations' types, type-checks, and builds every client into dist/. build.sh runs it if dist/ is stale. */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
-const PATIENCE_MS = 15_000;
+const TIMEOUT_MS = 15_000;
 const QUIET_MS = 300;
 const MISSED = 3;
 
@@ -37,7 +37,7 @@ function required(name) {
 export async function run(checks) {
   try {
     for (const [name, check] of Object.entries(checks)) {
-      const seen = await within(check(), `the check "${name}"`, 4 * PATIENCE_MS);
+      const seen = await within(check(), `the check "${name}"`, 4 * TIMEOUT_MS);
       console.log(JSON.stringify({ check: name, ok: true, seen }));
     }
     console.log(JSON.stringify({ summary: { ok: Object.keys(checks).length } }));
@@ -48,12 +48,12 @@ export async function run(checks) {
   }
 }
 
-export async function within(promise, what, milliseconds = PATIENCE_MS) {
+export async function within(promise, what, milliseconds = TIMEOUT_MS) {
   let timer;
-  const late = new Promise((_, reject) => {
+  const timeout = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} took longer than ${milliseconds} ms`)), milliseconds);
   });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }
 
 /** The only result of an operation; rejects with the error of the client's sink. */
@@ -165,7 +165,7 @@ export class Watch {
  * invalid operation.
  */
 export function sharedChecks(name, { connect, errorsOf }) {
-  const open = (options) => connect({ token: settings.member, whileAway: async () => {}, ...options });
+  const open = (options) => connect({ token: settings.member, beforeReconnect: async () => {}, ...options });
 
   return {
     [`${name}: a query`]: async () => {
@@ -256,7 +256,7 @@ export function sharedChecks(name, { connect, errorsOf }) {
       for (const way of Object.keys(open().cuts)) {
         const missed = [];
         const { client, cuts } = open({
-          whileAway: async () => {
+          beforeReconnect: async () => {
             while (missed.length < MISSED) missed.push(await recordByHttp(data.me.number));
           },
         });

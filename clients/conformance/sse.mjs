@@ -7,21 +7,21 @@ const url = new URL("/graphql/stream", settings.gateway).href;
 
 const connecting =
   (singleConnection) =>
-  ({ token, whileAway, ...options }) => {
-    const lines = new Set();
+  ({ token, beforeReconnect, ...options }) => {
+    const connections = new Set();
     const client = createClient({
       url,
       singleConnection,
       headers: () => ({ authorization: `Bearer ${token}` }),
-      retry: whileAway,
+      retry: beforeReconnect,
       fetchFn: (target, init) => {
-        const line = new AbortController();
-        lines.add(line);
-        return fetch(target, { ...init, signal: AbortSignal.any([init.signal, line.signal]) });
+        const connection = new AbortController();
+        connections.add(connection);
+        return fetch(target, { ...init, signal: AbortSignal.any([init.signal, connection.signal]) });
       },
       ...options,
     });
-    return { client, cuts: { "lost line": () => lines.forEach((line) => line.abort()) } };
+    return { client, cuts: { "lost connection": () => connections.forEach((connection) => connection.abort()) } };
   };
 
 async function errorsOf(client, payload) {
@@ -33,7 +33,7 @@ function modeChecks(name, connect) {
     ...sharedChecks(name, { connect, errorsOf }),
 
     [`${name}: a bad token is answered with 401`]: async () => {
-      const { client } = connect({ token: "not-a-token", whileAway: async () => {}, retryAttempts: 0 });
+      const { client } = connect({ token: "not-a-token", beforeReconnect: async () => {}, retryAttempts: 0 });
       const failure = await single(client, { query: "{ me { number } }" }).then(
         () => assert.fail("the bad token was accepted"),
         (error) => error,
@@ -47,7 +47,7 @@ function modeChecks(name, connect) {
     [`${name}: a new token is accepted after 401`]: async () => {
       const tokens = ["not-a-token", settings.member];
       const { client } = connect({
-        whileAway: async () => {},
+        beforeReconnect: async () => {},
         headers: () => ({ authorization: `Bearer ${tokens.shift()}` }),
       });
       const { data } = await single(client, { query: "{ me { number } }" });
@@ -57,7 +57,7 @@ function modeChecks(name, connect) {
     },
 
     [`${name}: a member's subscription requires a token`]: async () => {
-      const { client } = connect({ whileAway: async () => {}, headers: () => ({}) });
+      const { client } = connect({ beforeReconnect: async () => {}, headers: () => ({}) });
       const { data } = await single(client, { query: "{ __typename }" });
       const [refused] = await errorsOf(client, { query: "subscription { memberChanged { version } }" });
       assert.equal(refused.extensions.code, "UNAUTHENTICATED");

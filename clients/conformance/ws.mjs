@@ -7,17 +7,17 @@ import { run, settings, sharedChecks, single, within } from "./scenario.mjs";
 const url = new URL("/graphql", settings.gateway);
 url.protocol = url.protocol.replace("http", "ws");
 
-function connect({ token, whileAway, ...options }) {
+function connect({ token, beforeReconnect, ...options }) {
   let socket;
   const client = createClient({
     url: url.href,
     webSocketImpl: WebSocket,
     connectionParams: { Authorization: `Bearer ${token}` },
-    retryWait: whileAway,
+    retryWait: beforeReconnect,
     on: { opened: (opened) => (socket = opened) },
     ...options,
   });
-  return { client, cuts: { "client.terminate()": () => client.terminate(), "lost line": () => socket.terminate() } };
+  return { client, cuts: { "client.terminate()": () => client.terminate(), "lost connection": () => socket.terminate() } };
 }
 
 /** Errors before execution arrive as an error message; errors during execution are in the result. */
@@ -31,7 +31,7 @@ async function errorsOf(client, payload) {
 }
 
 async function closeOf(options) {
-  const { client } = connect({ whileAway: async () => {}, retryAttempts: 0, ...options });
+  const { client } = connect({ beforeReconnect: async () => {}, retryAttempts: 0, ...options });
   const closed = await single(client, { query: "{ me { number } }" }).then(
     () => assert.fail("the bad token was accepted"),
     (event) => event,
@@ -55,7 +55,7 @@ await run({
     const tokens = ["not-a-token", settings.member];
     const closes = [];
     const { client } = connect({
-      whileAway: async () => {},
+      beforeReconnect: async () => {},
       connectionParams: () => ({ Authorization: `Bearer ${tokens.shift()}` }),
     });
     client.on("closed", ({ code }) => closes.push(code));
@@ -67,7 +67,7 @@ await run({
   },
 
   "graphql-ws: a member's subscription requires a token": async () => {
-    const { client } = connect({ whileAway: async () => {}, connectionParams: undefined });
+    const { client } = connect({ beforeReconnect: async () => {}, connectionParams: undefined });
     const { data } = await single(client, { query: "{ __typename }" });
     const [refused] = await errorsOf(client, { query: "subscription { memberChanged { version } }" });
     assert.equal(refused.extensions.code, "UNAUTHENTICATED");
@@ -76,7 +76,7 @@ await run({
   },
 
   "graphql-ws: pings are answered": async () => {
-    const { client } = connect({ token: settings.member, whileAway: async () => {}, lazy: false, keepAlive: 50 });
+    const { client } = connect({ token: settings.member, beforeReconnect: async () => {}, lazy: false, keepAlive: 50 });
     const pong = new Promise((resolve) => client.on("pong", (received) => received && resolve()));
     await within(pong, "the pong");
     client.dispose();

@@ -2,8 +2,8 @@ import { type ReactNode, useEffect, useState } from "react";
 
 import type { Api } from "@carillon/shared/api/api";
 import { useWords } from "@carillon/shared/language/words";
-import { loadOwn } from "@carillon/shared/live/ownMember";
-import { type Following, useLiveMember } from "@carillon/shared/live/useLiveMember";
+import { loadOwnMember } from "@carillon/shared/live/ownMember";
+import { type FollowedMember, useLiveMember } from "@carillon/shared/live/useLiveMember";
 import type { MemberStateFragment } from "@carillon/shared/generated/graphql";
 import { Bell } from "@carillon/shared/parts/Bell";
 import { Fault } from "@carillon/shared/parts/Fault";
@@ -13,7 +13,7 @@ import { Toasts } from "@carillon/shared/parts/Toasts";
 import type { MemberSession } from "@carillon/shared/screen/MemberScreen";
 import { useProgramme } from "@carillon/shared/screen/useProgramme";
 
-import { keepState, readState } from "./kept";
+import { cacheState, readCachedState } from "./offlineCache";
 import { OffersTab } from "./OffersTab";
 import { OrdersTab } from "./OrdersTab";
 import { PassCard } from "./PassCard";
@@ -21,16 +21,16 @@ import { SettingsSheet } from "./SettingsSheet";
 import { Tabs } from "./Tabs";
 import { type Tab, useAppWords } from "./words";
 
-const load = (api: Api) => loadOwn(api);
+const load = (api: Api) => loadOwnMember(api);
 
 export function App({ session }: { session: MemberSession }) {
   const { identity, api, settings } = session;
   const words = useWords();
   const [tab, setTab] = useState<Tab>("card");
-  const [kept] = useState(() => readState(identity));
-  const following = useLiveMember(api, { load, ...(kept !== undefined && { initial: kept }) });
-  const programme = useProgramme(settings.shelf);
-  useKeeping(identity, following);
+  const [cached] = useState(() => readCachedState(identity));
+  const following = useLiveMember(api, { load, ...(cached !== undefined && { initial: cached }) });
+  const programme = useProgramme(settings.storage);
+  useStateCache(identity, following);
   const { member, problem, notices } = following.state;
   useEffect(() => {
     document.title = programme?.name ?? "Carillon";
@@ -47,7 +47,7 @@ export function App({ session }: { session: MemberSession }) {
           <TabContent api={api} tab={tab} following={following} member={member} />
         )}
       </main>
-      <Tabs present={tab} onChoose={setTab} />
+      <Tabs current={tab} onChoose={setTab} />
       <Toasts notices={notices} />
     </div>
   );
@@ -56,7 +56,7 @@ export function App({ session }: { session: MemberSession }) {
 interface TabContentProps {
   readonly api: Api;
   readonly tab: Tab;
-  readonly following: Following;
+  readonly following: FollowedMember;
   readonly member: MemberStateFragment;
 }
 
@@ -64,7 +64,7 @@ function TabContent({ api, tab, following: { live, state }, member }: TabContent
   const words = useAppWords();
   const status = <StatusCard member={member} connection={state.connection} asOf={state.asOf} />;
   const below: Record<Tab, ReactNode> = {
-    card: <PassCard api={api} number={member.number} isAway={state.connection === "offline"} />,
+    card: <PassCard api={api} number={member.number} isOffline={state.connection === "offline"} />,
     offers: <OffersTab member={member} live={live} />,
     activity: <PagedActivity api={api} live={live} state={state} />,
     orders: <OrdersTab member={member} />,
@@ -100,9 +100,9 @@ function Head({ session, title }: { session: MemberSession; title: string }) {
 }
 
 /** Caches each state that is shown, for use offline. */
-function useKeeping(identity: string | null, { state: { member, entries, older, asOf } }: Following): void {
+function useStateCache(identity: string | null, { state: { member, entries, older, asOf } }: FollowedMember): void {
   useEffect(() => {
     if (identity === null || member === null || entries === null || asOf === null) return;
-    keepState(identity, { member, entries, older, asOf });
+    cacheState(identity, { member, entries, older, asOf });
   }, [identity, member, entries, older, asOf]);
 }

@@ -11,22 +11,22 @@ import { Button } from "@carillon/shared/parts/Button";
 import { Fault, Outcome } from "@carillon/shared/parts/Fault";
 import { OfferCard } from "@carillon/shared/parts/OfferCard";
 
-import { useKeptFresh } from "./useKeptFresh";
+import { useCachedQuery } from "./useCachedQuery";
 
 const PAGE = 30;
 
 export function OffersTab({ member, live }: { member: MemberStateFragment; live: LiveMember }) {
   const words = useWords();
-  const { data, failure, isLoading, again } = useKeptFresh("offers", OffersDocument, { first: PAGE, after: null }, member);
+  const { data, failure, isLoading, refetch } = useCachedQuery("offers", OffersDocument, { first: PAGE, after: null }, member);
   const offers = data?.me?.offers.edges.map(({ node }) => node);
   return (
     <>
-      {failure !== null && offers === undefined && <Fault failure={failure} onAgain={again} />}
+      {failure !== null && offers === undefined && <Fault failure={failure} onRetry={refetch} />}
       {offers?.length === 0 && <p className="empty">{words.offer.empty}</p>}
       <ul className="stack" aria-busy={isLoading}>
-        {offers?.map((held) => (
-          <li key={held.offer.id}>
-            <Offer held={held} live={live} />
+        {offers?.map((memberOffer) => (
+          <li key={memberOffer.offer.id}>
+            <Offer memberOffer={memberOffer} live={live} />
           </li>
         ))}
       </ul>
@@ -34,17 +34,18 @@ export function OffersTab({ member, live }: { member: MemberStateFragment; live:
   );
 }
 
-function Offer({ held, live }: { held: OfferCardFragment; live: LiveMember }) {
+function Offer({ memberOffer, live }: { memberOffer: OfferCardFragment; live: LiveMember }) {
   const words = useWords();
   const activate = useAction(ActivateOfferDocument, ({ activateOffer }) => activateOffer);
-  if (held.state !== "AVAILABLE" || !held.offer.needsActivation) return <OfferCard held={held} heading="h2" />;
-  const takeUp = async () => {
-    const outcome = await activate.run({ offer: held.offer.id });
-    if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
+  const { state, offer } = memberOffer;
+  if (state !== "AVAILABLE" || !offer.needsActivation) return <OfferCard memberOffer={memberOffer} heading="h2" />;
+  const activateOffer = async () => {
+    const outcome = await activate.run({ offer: offer.id });
+    if (outcome.kind === "done" && outcome.answer.member !== null) live.apply(outcome.answer.member);
   };
   return (
-    <OfferCard held={held} heading="h2">
-      <Button isBusy={activate.isBusy} onClick={() => void takeUp()}>
+    <OfferCard memberOffer={memberOffer} heading="h2">
+      <Button isBusy={activate.isBusy} onClick={() => void activateOffer()}>
         {words.offer.activate}
       </Button>
       <Outcome outcome={activate.outcome} />

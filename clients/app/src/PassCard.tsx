@@ -6,7 +6,7 @@ import { type Pass, usePass, useSecondsLeft } from "./pass";
 import { useAppWords } from "./words";
 
 /** The pass that the tablet scans: a code that is valid once, for a minute. */
-export function PassCard({ api, number, isAway }: { api: Api; number: string; isAway: boolean }) {
+export function PassCard({ api, number, isOffline }: { api: Api; number: string; isOffline: boolean }) {
   const words = useAppWords();
   const pass = usePass(api);
   return (
@@ -14,10 +14,10 @@ export function PassCard({ api, number, isAway }: { api: Api; number: string; is
       {pass === null ? (
         <div className="pass-none">
           <Bell />
-          <p role="status">{isAway ? words.pass.away : words.pass.waiting}</p>
+          <p role="status">{isOffline ? words.pass.away : words.pass.waiting}</p>
         </div>
       ) : (
-        <Shown pass={pass} />
+        <PassCode pass={pass} />
       )}
       <p className="pass-number">
         <span>{words.pass.number}</span> <bdi className="tabular">{number}</bdi>
@@ -26,7 +26,7 @@ export function PassCard({ api, number, isAway }: { api: Api; number: string; is
   );
 }
 
-function Shown({ pass }: { pass: Pass }) {
+function PassCode({ pass }: { pass: Pass }) {
   const words = useAppWords();
   const left = useSecondsLeft(pass.until);
   return (

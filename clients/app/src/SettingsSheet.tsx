@@ -16,11 +16,11 @@ export function SettingsSheet({ session: { settings, tokens }, onClose }: { sess
       <div className="stack">
         <div className="row spread">
           <p>{words.language}</p>
-          <LanguageSwitch onChoose={settings.speak} />
+          <LanguageSwitch onChoose={settings.setLocale} />
         </div>
         <div className="row spread">
           <p>{words.theme}</p>
-          <ThemeSwitch theme={theme} onChoose={settings.wear} />
+          <ThemeSwitch theme={theme} onChoose={settings.setTheme} />
         </div>
         <Button look="plain" onClick={() => tokens.signOut()}>
           {words.signIn.out}

@@ -7,12 +7,12 @@ const ICONS: Readonly<Record<Tab, string>> = {
   orders: "M4 8l8-4 8 4v8l-8 4-8-4zM4 8l8 4 8-4M12 12v8",
 };
 
-export function Tabs({ present, onChoose }: { present: Tab; onChoose: (tab: Tab) => void }) {
+export function Tabs({ current, onChoose }: { current: Tab; onChoose: (tab: Tab) => void }) {
   const words = useAppWords();
   return (
     <nav className="tabs" aria-label={words.navigation}>
       {(Object.keys(ICONS) as Tab[]).map((tab) => (
-        <button key={tab} type="button" aria-current={tab === present ? "page" : undefined} onClick={() => onChoose(tab)}>
+        <button key={tab} type="button" aria-current={tab === current ? "page" : undefined} onClick={() => onChoose(tab)}>
           <svg viewBox="0 0 24 24" width="24" height="24" fill="none" stroke="currentColor" strokeWidth="1.6" aria-hidden="true">
             <path d={ICONS[tab]} strokeLinecap="round" strokeLinejoin="round" />
           </svg>

@@ -2,17 +2,17 @@ import "@carillon/shared/look/base.css";
 import "@carillon/shared/parts/controls.css";
 import "./app.css";
 
-import { MemberScreen, openMemberScreen } from "@carillon/shared/screen/MemberScreen";
+import { MemberScreen, setUpMemberScreen } from "@carillon/shared/screen/MemberScreen";
 import { mount } from "@carillon/shared/screen/mount";
 import { openOffline } from "@carillon/shared/screen/offline";
 
 import { App } from "./App";
-import { forget, hasKept } from "./kept";
+import { clearCache, hasCachedState } from "./offlineCache";
 
-const opened = openMemberScreen("app");
+const setup = setUpMemberScreen("app");
 
 mount(
-  <MemberScreen opened={opened} channel="APP" hasKept={hasKept} onSignedOut={forget}>
+  <MemberScreen setup={setup} channel="APP" hasCachedState={hasCachedState} onSignedOut={clearCache}>
     {(session) => <App session={session} />}
   </MemberScreen>,
 );

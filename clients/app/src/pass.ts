@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 
 import type { Api } from "@carillon/shared/api/api";
 import { PassDocument } from "@carillon/shared/generated/graphql";
-import { backoff } from "@carillon/shared/live/pause";
+import { backoff } from "@carillon/shared/live/backoff";
 
 export interface Pass {
   readonly code: string;
@@ -12,8 +12,8 @@ export interface Pass {
 }
 
 const RENEW_BEFORE_MS = 10_000;
-const LIFE_MAX_MS = 120_000;
-const LIFE_ASSUMED_MS = 50_000;
+const LIFETIME_MAX_MS = 120_000;
+const LIFETIME_ASSUMED_MS = 50_000;
 
 /**
  * Until when a new pass may be shown. If the phone's clock is so wrong that the pass would have expired already, or
@@ -21,7 +21,7 @@ const LIFE_ASSUMED_MS = 50_000;
  */
 export function endOf(expiresAt: string, now: number): number {
   const left = Date.parse(expiresAt) - now;
-  return now + (left > 0 && left <= LIFE_MAX_MS ? left : LIFE_ASSUMED_MS);
+  return now + (left > 0 && left <= LIFETIME_MAX_MS ? left : LIFETIME_ASSUMED_MS);
 }
 
 /** A valid pass, renewed before it expires and when the page becomes visible or online; null while there is none. */
@@ -30,46 +30,46 @@ export function usePass(api: Api): Pass | null {
 
   useEffect(() => {
     let timer: number | undefined;
-    let isOver = false;
+    let isUnmounted = false;
     let attempt = 0;
-    let asked = 0;
+    let lastRequest = 0;
 
     const renew = async () => {
       window.clearTimeout(timer);
-      asked += 1;
-      const turn = asked;
+      lastRequest += 1;
+      const request = lastRequest;
       try {
         const sent = Date.now();
-        const { pass: told } = await api.query(PassDocument, {});
-        if (isOver || turn !== asked) return;
+        const { pass: received } = await api.query(PassDocument, {});
+        if (isUnmounted || request !== lastRequest) return;
         attempt = 0;
-        const until = endOf(told.expiresAt, sent);
-        setPass({ code: told.code, digits: told.digits, until });
-        plan(Math.max(until - Date.now() - RENEW_BEFORE_MS, 1_000));
+        const until = endOf(received.expiresAt, sent);
+        setPass({ code: received.code, digits: received.digits, until });
+        schedule(Math.max(until - Date.now() - RENEW_BEFORE_MS, 1_000));
       } catch {
-        if (isOver || turn !== asked) return;
-        plan(backoff(attempt));
+        if (isUnmounted || request !== lastRequest) return;
+        schedule(backoff(attempt));
         attempt += 1;
       }
     };
     // Passes are not renewed while the page is hidden, but when it becomes visible.
-    const plan = (delay: number) => {
+    const schedule = (delay: number) => {
       timer = window.setTimeout(() => {
         if (document.visibilityState === "visible") void renew();
       }, delay);
     };
-    const look = () => {
+    const renewIfVisible = () => {
       if (document.visibilityState === "visible") void renew();
     };
 
     void renew();
-    document.addEventListener("visibilitychange", look);
-    window.addEventListener("online", look);
+    document.addEventListener("visibilitychange", renewIfVisible);
+    window.addEventListener("online", renewIfVisible);
     return () => {
-      isOver = true;
+      isUnmounted = true;
       window.clearTimeout(timer);
-      document.removeEventListener("visibilitychange", look);
-      window.removeEventListener("online", look);
+      document.removeEventListener("visibilitychange", renewIfVisible);
+      window.removeEventListener("online", renewIfVisible);
     };
   }, [api]);
 

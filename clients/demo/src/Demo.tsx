@@ -10,29 +10,32 @@ import { NoIssuer } from "./NoIssuer";
 import { RoleCredentials } from "./roleCredentials";
 import { Stage } from "./Stage";
 
-type Finding = { readonly kind: "looking" } | { readonly kind: "none" } | { readonly kind: "found"; readonly issuer: Issuer };
+type IssuerSearch =
+  | { readonly kind: "searching" }
+  | { readonly kind: "none" }
+  | { readonly kind: "found"; readonly issuer: Issuer };
 
 /** The demo page: three screens of one member, and a till. */
 export function Demo({ settings }: { settings: Settings }) {
   const { locale, theme } = useSettings(settings);
-  const [finding, setFinding] = useState<Finding>({ kind: "looking" });
+  const [search, setSearch] = useState<IssuerSearch>({ kind: "searching" });
   const [member, setMember] = useState<string | null>(null);
   const till = useRoleApi("till", locale);
   const manager = useRoleApi("manager", locale);
   useEffect(() => {
     findIssuer().then(
       (issuer) => {
-        setFinding(issuer === null ? { kind: "none" } : { kind: "found", issuer });
+        setSearch(issuer === null ? { kind: "none" } : { kind: "found", issuer });
         setMember(issuer?.members[0]?.number ?? null);
       },
-      () => setFinding({ kind: "none" }),
+      () => setSearch({ kind: "none" }),
     );
   }, []);
-  const members = finding.kind === "found" ? finding.issuer.members : [];
+  const members = search.kind === "found" ? search.issuer.members : [];
   return (
     <LanguageProvider locale={locale}>
       <Header settings={settings} members={members} member={member} onMember={setMember} />
-      {finding.kind === "none" && <NoIssuer />}
+      {search.kind === "none" && <NoIssuer />}
       {member !== null && <Stage till={till} manager={manager} member={member} locale={locale} theme={theme} />}
     </LanguageProvider>
   );

@@ -1,4 +1,4 @@
-import type { ShownMember } from "@carillon/shared/identity/issuer";
+import type { ListedMember } from "@carillon/shared/identity/issuer";
 import { Bell } from "@carillon/shared/parts/Bell";
 import { LanguageSwitch, ThemeSwitch } from "@carillon/shared/parts/Switches";
 import { type Settings, useSettings } from "@carillon/shared/screen/settings";
@@ -7,7 +7,7 @@ import { useDemoWords } from "./words";
 
 interface HeaderProps {
   readonly settings: Settings;
-  readonly members: readonly ShownMember[];
+  readonly members: readonly ListedMember[];
   readonly member: string | null;
   readonly onMember: (number: string) => void;
 }
@@ -37,8 +37,8 @@ export function Header({ settings, members, member, onMember }: HeaderProps) {
             </select>
           </label>
         )}
-        <LanguageSwitch onChoose={settings.speak} />
-        <ThemeSwitch theme={theme} onChoose={settings.wear} />
+        <LanguageSwitch onChoose={settings.setLocale} />
+        <ThemeSwitch theme={theme} onChoose={settings.setTheme} />
         <a className="button" data-look="text" href="/playground/">
           {words.playground}
         </a>

@@ -22,26 +22,26 @@ type Frames = Readonly<Record<ScreenName, Frame>>;
 
 export function Stage({ till, manager, member, locale, theme }: StageProps) {
   const [frames] = useState<Frames>(() => ({ site: new Frame(), app: new Frame(), kiosk: new Frame() }));
-  const tillOf = useTill(till, frames, member);
+  const tillState = useTill(till, frames, member);
   const first = useRef({ member, fragment: `member=${member}&lang=${locale}&theme=${theme}` });
-  useLookOfFrames(frames, locale, theme);
+  useFrameSettings(frames, locale, theme);
   useTabletEnrolment(frames.kiosk, manager);
-  const showPass = usePassShowing(frames);
+  const passScan = usePassScan(frames);
 
   // Switches the screens to another member; the tablet scans that member's pass as soon as the app shows it.
   useEffect(() => {
     if (first.current.member === member) return;
     first.current = { ...first.current, member };
-    for (const name of SCREENS) frames[name].forget();
-    tillOf.forget();
-    frames.site.tell(`member=${member}`);
-    frames.app.tell(`member=${member}`);
-    showPass.afterChange();
+    for (const name of SCREENS) frames[name].reset();
+    tillState.reset();
+    frames.site.setFragment(`member=${member}`);
+    frames.app.setFragment(`member=${member}`);
+    passScan.afterChange();
   }, [member]);
 
   return (
     <main className="stage">
-      <Till till={tillOf} canShow={showPass.isPossible} onShow={showPass.now} />
+      <Till till={tillState} canShow={passScan.isPossible} onShow={passScan.scan} />
       {SCREENS.map((name) => (
         <FramedScreen
           key={name}
@@ -55,32 +55,32 @@ export function Stage({ till, manager, member, locale, theme }: StageProps) {
 }
 
 /** Applies this page's language and theme to the frames. */
-function useLookOfFrames(frames: Frames, locale: Locale, theme: Theme): void {
-  const told = useRef(`lang=${locale}&theme=${theme}`);
+function useFrameSettings(frames: Frames, locale: Locale, theme: Theme): void {
+  const lastFragment = useRef(`lang=${locale}&theme=${theme}`);
   useEffect(() => {
     const fragment = `lang=${locale}&theme=${theme}`;
-    if (told.current === fragment) return;
-    told.current = fragment;
-    for (const name of SCREENS) frames[name].tell(fragment);
+    if (lastFragment.current === fragment) return;
+    lastFragment.current = fragment;
+    for (const name of SCREENS) frames[name].setFragment(fragment);
   }, [frames, locale, theme]);
 }
 
 /** Invites the tablet as a manager would, and passes it the short code, whenever it shows its enrolment screen. */
 function useTabletEnrolment(kiosk: Frame, manager: Api): void {
-  const asked = useRef(false);
+  const isInvited = useRef(false);
   useEffect(
     () =>
       kiosk.subscribe(() => {
         if (kiosk.read("screen") !== "enrol-device") {
-          asked.current = false;
+          isInvited.current = false;
           return;
         }
-        if (asked.current) return;
-        asked.current = true;
+        if (isInvited.current) return;
+        isInvited.current = true;
         const input = { key: crypto.randomUUID(), name: "Demonstration", store: "12" };
         manager.mutate(InviteDeviceDocument, { input }).then(
           ({ inviteDevice: { code } }) => {
-            if (code !== null) kiosk.tell(`code=${code}`);
+            if (code !== null) kiosk.setFragment(`code=${code}`);
           },
           () => undefined, // the tablet still shows its field for a code
         );
@@ -89,29 +89,29 @@ function useTabletEnrolment(kiosk: Frame, manager: Api): void {
   );
 }
 
-/** Makes the tablet scan the app's pass: at the start, after a change of member, and on `now`. */
-function usePassShowing(frames: Frames) {
+/** Makes the tablet scan the app's pass: at the start, after a change of member, and on `scan`. */
+function usePassScan(frames: Frames) {
   const { app, kiosk } = frames;
-  const before = useRef<string | null>(null);
-  const isDue = useRef(true);
+  const lastScanned = useRef<string | null>(null);
+  const isPending = useRef(true);
   const pass = useSyncExternalStore(app.subscribe, () => app.read("pass"));
   const screen = useSyncExternalStore(kiosk.subscribe, () => kiosk.read("screen"));
   const isPossible = pass !== null && screen !== null && screen !== "enrol-device";
-  const now = () => {
+  const scan = () => {
     if (pass === null) return;
-    before.current = pass;
-    isDue.current = false;
+    lastScanned.current = pass;
+    isPending.current = false;
     kiosk.scan(pass);
   };
   useEffect(() => {
-    if (isDue.current && isPossible && pass !== before.current) now();
+    if (isPending.current && isPossible && pass !== lastScanned.current) scan();
   }, [isPossible, pass]);
   return {
     isPossible,
-    now,
+    scan,
     afterChange: () => {
-      before.current = pass;
-      isDue.current = true;
+      lastScanned.current = pass;
+      isPending.current = true;
     },
   };
 }

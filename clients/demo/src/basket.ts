@@ -21,8 +21,8 @@ export async function fetchBaskets(): Promise<readonly Basket[]> {
   const response = await fetch("/dev/baskets");
   const answer: unknown = await response.json();
   if (response.ok) return answer as Basket[];
-  const told = typeof answer === "object" && answer !== null && "error" in answer ? String(answer.error) : "";
-  throw new Error(told);
+  const message = typeof answer === "object" && answer !== null && "error" in answer ? String(answer.error) : "";
+  throw new Error(message);
 }
 
 export function purchaseOf({ lines, total, currency }: Basket): PurchaseInput {

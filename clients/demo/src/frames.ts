@@ -4,20 +4,20 @@ import { SCAN_MESSAGE } from "@carillon/shared/screen/scanMessage";
 export const SCREENS = ["site", "app", "kiosk"] as const;
 export type ScreenName = (typeof SCREENS)[number];
 
-export interface Seen {
+export interface Sighting {
   readonly version: number;
   /** Time of `performance.now()`. */
   readonly at: number;
 }
 
-const SEEN_MAX = 50;
+const SIGHTINGS_MAX = 50;
 
 /** Observes one frame and records when it first showed each version of the member. */
 export class Frame {
   readonly #listeners = new Set<() => void>();
   #window: Window | null = null;
   #observer: MutationObserver | null = null;
-  #seen: Seen[] = [];
+  #sightings: Sighting[] = [];
   #shown: number | null = null;
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -34,13 +34,13 @@ export class Frame {
     this.#window = frame.contentWindow;
     const page = frame.contentDocument;
     if (page === null) return;
-    this.#observer = new MutationObserver(() => this.#look());
+    this.#observer = new MutationObserver(() => this.#update());
     this.#observer.observe(page, {
       subtree: true,
       childList: true,
       attributeFilter: ["data-version", "data-screen", "data-pass"],
     });
-    this.#look();
+    this.#update();
   }
 
   read(name: "version" | "screen" | "pass"): string | null {
@@ -49,17 +49,17 @@ export class Frame {
   }
 
   /** When the frame first showed this version or a later one, by `performance.now()`; null if it has not. */
-  sawAt(version: number): number | null {
-    return this.#seen.find((seen) => seen.version >= version)?.at ?? null;
+  firstShownAt(version: number): number | null {
+    return this.#sightings.find((sighting) => sighting.version >= version)?.at ?? null;
   }
 
   /** Clears the recorded versions, before the frame switches to another member. */
-  forget(): void {
-    this.#seen = [];
+  reset(): void {
+    this.#sightings = [];
   }
 
   /** Replaces the fragment of the frame's address, without a history entry. */
-  tell(fragment: string): void {
+  setFragment(fragment: string): void {
     const address = this.#window?.location;
     if (address !== undefined && address.href !== "about:blank") address.replace(`${address.pathname}#${fragment}`);
   }
@@ -69,11 +69,11 @@ export class Frame {
     this.#window?.postMessage({ type: SCAN_MESSAGE, text }, window.location.origin);
   }
 
-  #look(): void {
+  #update(): void {
     const text = this.read("version");
     const version = text === null ? null : Number(text);
-    if (version !== null && version !== this.#seen.at(-1)?.version) {
-      this.#seen = [...this.#seen, { version, at: performance.now() }].slice(-SEEN_MAX);
+    if (version !== null && version !== this.#sightings.at(-1)?.version) {
+      this.#sightings = [...this.#sightings, { version, at: performance.now() }].slice(-SIGHTINGS_MAX);
     }
     this.#shown = version;
     for (const listener of this.#listeners) listener();

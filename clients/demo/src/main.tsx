@@ -9,6 +9,6 @@ import { Settings } from "@carillon/shared/screen/settings";
 import { Demo } from "./Demo";
 
 const settings = new Settings("demo");
-followAddress((brought) => settings.take(brought));
+followAddress((parameters) => settings.apply(parameters));
 
 mount(<Demo settings={settings} />);

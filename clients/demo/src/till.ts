@@ -15,8 +15,8 @@ export type TillState =
   | { readonly kind: "refused"; readonly message: string };
 
 const STORE = "12";
-const WATCHED_MS = 5_000;
-const LOOK_EVERY_MS = 10;
+const WATCH_MS = 5_000;
+const POLL_EVERY_MS = 10;
 
 /** A simulated till: sends events, and measures how long the screens take to show them. */
 export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, member: string) {
@@ -41,7 +41,7 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
       const isRefund = input.type === "refund";
       setState({ kind: "counted", isRefund, answer, screens: watched.length, tookMs: null });
       const tookMs = await allShow(watched, answer.member.version, sentAt);
-      setState((now) => (now.kind === "counted" && now.answer === answer ? { ...now, tookMs } : now));
+      setState((current) => (current.kind === "counted" && current.answer === answer ? { ...current, tookMs } : current));
       return key;
     } catch {
       setState({ kind: "refused", message: "" });
@@ -61,7 +61,7 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
       setLastPurchase(null);
       await send({ type: "refund", refundOf: lastPurchase });
     },
-    forget: () => {
+    reset: () => {
       setLastPurchase(null);
       setState({ kind: "idle" });
     },
@@ -70,11 +70,11 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
 
 /** Milliseconds from `since` until the last of the screens showed the version; null if one did not within 5 s. */
 async function allShow(frames: readonly Frame[], version: number, since: number): Promise<number | null> {
-  const end = performance.now() + WATCHED_MS;
+  const end = performance.now() + WATCH_MS;
   while (performance.now() < end) {
-    const moments = frames.map((frame) => frame.sawAt(version));
-    if (moments.every((moment) => moment !== null)) return Math.max(0, ...moments) - since;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    const times = frames.map((frame) => frame.firstShownAt(version));
+    if (times.every((time) => time !== null)) return Math.max(0, ...times) - since;
+    await new Promise((resolve) => setTimeout(resolve, POLL_EVERY_MS));
   }
   return null;
 }

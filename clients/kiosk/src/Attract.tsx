@@ -1,6 +1,6 @@
 import { type FormEvent, useState } from "react";
 
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import { ContentDocument } from "@carillon/shared/generated/graphql";
 import { Bell } from "@carillon/shared/parts/Bell";
 import { Button } from "@carillon/shared/parts/Button";
@@ -10,7 +10,7 @@ import { LanguageSwitch, ThemeSwitch } from "@carillon/shared/parts/Switches";
 import { type Settings, useSettings } from "@carillon/shared/screen/settings";
 
 import { Camera } from "./scan/Camera";
-import type { Who } from "./scan/who";
+import type { Identifier } from "./scan/identifier";
 import { useKioskWords } from "./words";
 
 interface AttractProps {
@@ -18,20 +18,20 @@ interface AttractProps {
   readonly name: string;
   readonly isOpening: boolean;
   readonly message: string | null;
-  readonly onWho: (who: Who) => void;
+  readonly onIdentify: (identifier: Identifier) => void;
   readonly onScan: (text: string) => void;
   readonly onJoin: () => void;
 }
 
 /** The screen between sessions: an invitation, and the ways to identify oneself. */
-export function Attract({ settings, name, isOpening, message, onWho, onScan, onJoin }: AttractProps) {
+export function Attract({ settings, name, isOpening, message, onIdentify, onScan, onJoin }: AttractProps) {
   const words = useKioskWords();
   const { theme } = useSettings(settings);
-  const [way, setWay] = useState<"type" | "camera" | null>(null);
-  const { data } = useFresh(ContentDocument, { key: "home" }, null);
+  const [method, setMethod] = useState<"type" | "camera" | null>(null);
+  const { data } = useVersionedQuery(ContentDocument, { key: "home" }, null);
   const content = data?.content ?? null;
-  const known = (use: () => void) => {
-    setWay(null);
+  const identified = (use: () => void) => {
+    setMethod(null);
     use();
   };
   return (
@@ -42,8 +42,8 @@ export function Attract({ settings, name, isOpening, message, onWho, onScan, onJ
           {name}
         </p>
         <div className="row">
-          <LanguageSwitch onChoose={settings.speak} />
-          <ThemeSwitch theme={theme} onChoose={settings.wear} />
+          <LanguageSwitch onChoose={settings.setLocale} />
+          <ThemeSwitch theme={theme} onChoose={settings.setTheme} />
         </div>
       </header>
       <main className="attract" aria-busy={isOpening}>
@@ -70,23 +70,23 @@ export function Attract({ settings, name, isOpening, message, onWho, onScan, onJ
           </p>
         )}
         <div className="attract-ways">
-          <Button look="plain" onClick={() => setWay("camera")}>
+          <Button look="plain" onClick={() => setMethod("camera")}>
             {words.attract.camera}
           </Button>
-          <Button look="plain" onClick={() => setWay("type")}>
+          <Button look="plain" onClick={() => setMethod("type")}>
             {words.attract.type}
           </Button>
           <Button onClick={onJoin}>{words.attract.join}</Button>
         </div>
       </main>
-      {way === "camera" && (
-        <Dialog title={words.attract.scan} onClose={() => setWay(null)}>
-          <Camera onScan={(text) => known(() => onScan(text))} />
+      {method === "camera" && (
+        <Dialog title={words.attract.scan} onClose={() => setMethod(null)}>
+          <Camera onScan={(text) => identified(() => onScan(text))} />
         </Dialog>
       )}
-      {way === "type" && (
-        <Dialog title={words.attract.whichWay} onClose={() => setWay(null)}>
-          <TypeForm onWho={(who) => known(() => onWho(who))} />
+      {method === "type" && (
+        <Dialog title={words.attract.whichWay} onClose={() => setMethod(null)}>
+          <TypeForm onIdentify={(identifier) => identified(() => onIdentify(identifier))} />
         </Dialog>
       )}
     </>
@@ -96,16 +96,16 @@ export function Attract({ settings, name, isOpening, message, onWho, onScan, onJ
 const WAYS = ["number", "phone", "email"] as const;
 const KEYBOARDS = { number: "numeric", phone: "tel", email: "email" } as const;
 
-function TypeForm({ onWho }: { onWho: (who: Who) => void }) {
+function TypeForm({ onIdentify }: { onIdentify: (identifier: Identifier) => void }) {
   const words = useKioskWords();
   const [kind, setKind] = useState<(typeof WAYS)[number]>("number");
   const [text, setText] = useState("");
-  const begin = (event: FormEvent) => {
+  const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (text.trim() !== "") onWho({ kind, text: text.trim() });
+    if (text.trim() !== "") onIdentify({ kind, text: text.trim() });
   };
   return (
-    <form className="stack" onSubmit={begin} noValidate>
+    <form className="stack" onSubmit={submit} noValidate>
       <div className="choice" role="group" aria-label={words.attract.whichWay}>
         {WAYS.map((each) => (
           <button key={each} type="button" aria-pressed={each === kind} onClick={() => setKind(each)}>

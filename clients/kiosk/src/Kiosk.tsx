@@ -8,7 +8,7 @@ import type { Locale } from "@carillon/shared/language/locale";
 import { type Settings, useSettings } from "@carillon/shared/screen/settings";
 
 import { FixedCredentials } from "./device/credentials";
-import { type Device, keepDevice, readDevice } from "./device/device";
+import { type Device, storeDevice, readDevice } from "./device/device";
 import { EnrolDevice } from "./device/EnrolDevice";
 import type { ShortCode } from "./device/shortCode";
 import type { Outbox } from "./outbox/outbox";
@@ -27,7 +27,7 @@ export function Kiosk({ settings, shortCode, outbox }: KioskProps) {
   const code = useSyncExternalStore(shortCode.subscribe, shortCode.snapshot);
   const { waiting } = useSyncExternalStore(outbox.subscribe, outbox.snapshot);
   const change = (next: Device | null) => {
-    keepDevice(next);
+    storeDevice(next);
     shortCode.set(null);
     setDevice(next);
   };
@@ -77,8 +77,8 @@ function useSending(outbox: Outbox, device: Device | null, api: Api): void {
     );
   }, [outbox, id, api]);
   useEffect(() => {
-    const poke = () => outbox.poke();
-    window.addEventListener("online", poke);
-    return () => window.removeEventListener("online", poke);
+    const flush = () => outbox.flush();
+    window.addEventListener("online", flush);
+    return () => window.removeEventListener("online", flush);
   }, [outbox]);
 }

@@ -4,7 +4,7 @@ import type { Api } from "@carillon/shared/api/api";
 import { failureOf } from "@carillon/shared/api/failure";
 import type { ConsentInput } from "@carillon/shared/generated/graphql";
 import { useWords } from "@carillon/shared/language/words";
-import { sentenceOf } from "@carillon/shared/parts/Fault";
+import { messageOf } from "@carillon/shared/parts/Fault";
 import type { Settings } from "@carillon/shared/screen/settings";
 import { useProgramme } from "@carillon/shared/screen/useProgramme";
 
@@ -14,17 +14,22 @@ import { EnrolMember } from "./enrol/EnrolMember";
 import type { Outbox } from "./outbox/outbox";
 import { OutboxBar } from "./outbox/OutboxBar";
 import { useCurrency } from "./programme";
-import { scanned, type Who } from "./scan/who";
+import { identifierOfScan, type Identifier } from "./scan/identifier";
 import { useWedge } from "./scan/useWedge";
-import { Away } from "./session/Away";
-import { type Opened, openSession } from "./session/open";
+import { OfflineVisit } from "./session/OfflineVisit";
+import { type OpenedSession, openSession } from "./session/openSession";
 import { Session } from "./session/Session";
 import { useKioskWords } from "./words";
 
 /** The state of one person's use of the tablet; dropped when it ends. */
 type Visit =
-  | { readonly kind: "session"; readonly opened: Opened; readonly who: Who; readonly agreed: readonly ConsentInput[] | null }
-  | { readonly kind: "away"; readonly who: Who };
+  | {
+      readonly kind: "session";
+      readonly opened: OpenedSession;
+      readonly identifier: Identifier;
+      readonly consents: readonly ConsentInput[] | null;
+    }
+  | { readonly kind: "offline"; readonly identifier: Identifier };
 
 interface TabletProps {
   readonly api: Api;
@@ -36,7 +41,7 @@ interface TabletProps {
 export function Tablet({ api, device, settings, outbox }: TabletProps) {
   const words = useKioskWords();
   const shared = useWords();
-  const programme = useProgramme(settings.shelf);
+  const programme = useProgramme(settings.storage);
   const currency = useCurrency(programme);
   const { waiting } = useSyncExternalStore(outbox.subscribe, outbox.snapshot);
   const [visit, setVisit] = useState<Visit | null>(null);
@@ -44,10 +49,10 @@ export function Tablet({ api, device, settings, outbox }: TabletProps) {
   const [isOpening, setOpening] = useState(false);
   const [message, setMessage] = useState<string | null>(null);
   const [isConfirmed, setConfirmed] = useState(false);
-  const turn = useRef(0);
+  const visitCount = useRef(0);
 
   const end = () => {
-    turn.current += 1;
+    visitCount.current += 1;
     setVisit(null);
     setConfirmed(false);
     setEnrolling(false);
@@ -55,30 +60,30 @@ export function Tablet({ api, device, settings, outbox }: TabletProps) {
     window.history.replaceState(null, "", window.location.pathname);
   };
 
-  const open = async (who: Who, agreed: readonly ConsentInput[] | null = null) => {
+  const open = async (identifier: Identifier, consents: readonly ConsentInput[] | null = null) => {
     end();
-    const mine = turn.current;
+    const started = visitCount.current;
     setOpening(true);
     try {
-      const opening = await openSession(api, who);
-      if (mine !== turn.current) return;
-      if (opening.kind === "refused") setMessage(opening.message);
+      const result = await openSession(api, identifier);
+      if (started !== visitCount.current) return;
+      if (result.kind === "refused") setMessage(result.message);
       else {
-        setConfirmed(opening.opened.session.confirmed);
-        setVisit({ kind: "session", opened: opening.opened, who, agreed });
+        setConfirmed(result.opened.session.confirmed);
+        setVisit({ kind: "session", opened: result.opened, identifier, consents });
       }
     } catch (error) {
-      if (mine !== turn.current) return;
+      if (started !== visitCount.current) return;
       const failure = failureOf(error);
-      if (failure.kind !== "offline" && failure.kind !== "unavailable") setMessage(sentenceOf(failure, shared));
-      else if (who.kind === "pass") setMessage(words.attract.passAway);
-      else setVisit({ kind: "away", who });
+      if (failure.kind !== "offline" && failure.kind !== "unavailable") setMessage(messageOf(failure, shared));
+      else if (identifier.kind === "pass") setMessage(words.attract.passAway);
+      else setVisit({ kind: "offline", identifier });
     } finally {
       setOpening(false);
     }
   };
 
-  useWedge((text) => void open(scanned(text)));
+  useWedge((text) => void open(identifierOfScan(text)));
 
   const screen = visit !== null ? (isConfirmed ? "session" : "greet") : isEnrolling ? "enrol-member" : "attract";
   return (
@@ -87,8 +92,8 @@ export function Tablet({ api, device, settings, outbox }: TabletProps) {
         <Session
           key={visit.opened.session.id}
           opened={visit.opened}
-          who={visit.who}
-          agreed={visit.agreed}
+          identifier={visit.identifier}
+          consents={visit.consents}
           locale={api.locale}
           device={device}
           currency={currency}
@@ -98,14 +103,14 @@ export function Tablet({ api, device, settings, outbox }: TabletProps) {
           onEnd={end}
         />
       )}
-      {visit?.kind === "away" && (
-        <Away who={visit.who} device={device} currency={currency} outbox={outbox} onEnd={end} />
+      {visit?.kind === "offline" && (
+        <OfflineVisit identifier={visit.identifier} device={device} currency={currency} outbox={outbox} onEnd={end} />
       )}
       {visit === null && isEnrolling && (
         <EnrolMember
           device={device}
           onBack={end}
-          onEnrolled={(number, agreed) => void open({ kind: "number", text: number }, agreed)}
+          onEnrolled={(number, consents) => void open({ kind: "number", text: number }, consents)}
         />
       )}
       {visit === null && !isEnrolling && (
@@ -114,8 +119,8 @@ export function Tablet({ api, device, settings, outbox }: TabletProps) {
           name={programme?.name ?? ""}
           isOpening={isOpening}
           message={message}
-          onWho={(who) => void open(who)}
-          onScan={(text) => void open(scanned(text))}
+          onIdentify={(identifier) => void open(identifier)}
+          onScan={(text) => void open(identifierOfScan(text))}
           onJoin={() => {
             end();
             setEnrolling(true);

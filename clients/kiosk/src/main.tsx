@@ -3,7 +3,7 @@ import "@carillon/shared/parts/controls.css";
 import "./kiosk.css";
 
 import { followAddress } from "@carillon/shared/identity/address";
-import { wearKeptBrand } from "@carillon/shared/look/brand";
+import { applyStoredBrand } from "@carillon/shared/look/brand";
 import { mount } from "@carillon/shared/screen/mount";
 import { openOffline } from "@carillon/shared/screen/offline";
 import { Settings } from "@carillon/shared/screen/settings";
@@ -15,10 +15,10 @@ import { ShortCode } from "./device/shortCode";
 
 const settings = new Settings("kiosk");
 const shortCode = new ShortCode();
-wearKeptBrand(settings.shelf);
-followAddress((brought) => {
-  settings.take(brought);
-  if (brought.code !== undefined) shortCode.set(brought.code);
+applyStoredBrand(settings.storage);
+followAddress((parameters) => {
+  settings.apply(parameters);
+  if (parameters.code !== undefined) shortCode.set(parameters.code);
 });
 
 mount(<Kiosk settings={settings} shortCode={shortCode} outbox={new Outbox(new OutboxStore(), navigator.locks)} />);

@@ -1,18 +1,18 @@
 import { useEffect, useState } from "react";
 
-import { machineShelf } from "@carillon/shared/identity/storage";
+import { deviceStorage } from "@carillon/shared/identity/storage";
 import type { Programme } from "@carillon/shared/screen/useProgramme";
 
-const shelf = machineShelf("kiosk");
+const storage = deviceStorage("kiosk");
 
 /** The programme's currency, or the stored one until it is loaded; null if it was never loaded. */
 export function useCurrency(programme: Programme | null): string | null {
-  const [kept, setKept] = useState(() => shelf.read("currency"));
+  const [stored, setStored] = useState(() => storage.read("currency"));
   const currency = programme?.currency ?? null;
   useEffect(() => {
     if (currency === null) return;
-    shelf.write("currency", currency);
-    setKept(currency);
+    storage.write("currency", currency);
+    setStored(currency);
   }, [currency]);
-  return currency ?? kept;
+  return currency ?? stored;
 }

@@ -36,11 +36,14 @@ const event = (key: string, member: MemberKey = { number: "1" }): RecordEventInp
   channel: "KIOSK",
 });
 
-const YES = { userErrors: [], entries: [], orders: [], member: null, replayed: false } as unknown as EventAnswer;
-const no = (code: UserErrorCode, message: string): EventAnswer => ({ ...YES, userErrors: [{ code, message, path: [] }] });
+const ACCEPTED = { userErrors: [], entries: [], orders: [], member: null, replayed: false } as unknown as EventAnswer;
+const refusedWith = (code: UserErrorCode, message: string): EventAnswer => ({
+  ...ACCEPTED,
+  userErrors: [{ code, message, path: [] }],
+});
 
 /** A gateway that answers each event with `answer`, and records the keys of each batch. */
-function gateway(answer: (input: RecordEventInput) => EventAnswer = () => YES) {
+function gateway(answer: (input: RecordEventInput) => EventAnswer = () => ACCEPTED) {
   const sent: string[][] = [];
   const send: Send = async (input) => {
     sent.push(input.map(({ key }) => key));
@@ -53,7 +56,7 @@ const failing = (kind: "offline" | "unavailable" | "unauthenticated" | "other"):
   throw new OperationFailed({ kind, message: "failed" });
 };
 
-const settled = (count: number) => vi.waitFor(() => expect(outbox.snapshot().waiting).toBe(count), { timeout: 4_000 });
+const waitingToBe = (count: number) => vi.waitFor(() => expect(outbox.snapshot().waiting).toBe(count), { timeout: 4_000 });
 
 test("events wait for a sender, are sent in order, and are deleted once accepted", async () => {
   await outbox.add(event("a"));
@@ -61,7 +64,7 @@ test("events wait for a sender, are sent in order, and are deleted once accepted
   expect(outbox.snapshot().waiting).toBe(2);
   const { sent, send } = gateway();
   outbox.sendAs({ device: "d", send });
-  await settled(0);
+  await waitingToBe(0);
   expect(sent).toEqual([["a", "b"]]);
 });
 
@@ -72,39 +75,39 @@ test("a network failure leaves events queued, and they are retried with the same
   expect(await store.count()).toBe(1);
   const { sent, send } = gateway();
   outbox.sendAs({ device: "d", send });
-  await settled(0);
+  await waitingToBe(0);
   expect(sent).toEqual([["a"]]);
 });
 
 test("a refused event goes to the clerk with its message, and the others are accepted", async () => {
-  const { send } = gateway(({ key }) => (key === "bad" ? no("INVALID", "Say what was bought.") : YES));
+  const { send } = gateway(({ key }) => (key === "bad" ? refusedWith("INVALID", "Say what was bought.") : ACCEPTED));
   await outbox.add(event("bad"));
   await outbox.add(event("good"));
   outbox.sendAs({ device: "d", send });
-  await settled(0);
+  await waitingToBe(0);
   expect(outbox.snapshot().refused.map(({ key, message }) => [key, message])).toEqual([["bad", "Say what was bought."]]);
-  await outbox.settle("bad");
+  await outbox.dismiss("bad");
   expect(outbox.snapshot().refused).toEqual([]);
 });
 
 test("a conflict is retried", async () => {
   let refusals = 2;
   const { sent, send } = gateway(({ key }) =>
-    key === "soon" && refusals-- > 0 ? no("CONFLICT", "Send it again.") : YES,
+    key === "soon" && refusals-- > 0 ? refusedWith("CONFLICT", "Send it again.") : ACCEPTED,
   );
   await outbox.add(event("soon"));
   await outbox.add(event("at once"));
   outbox.sendAs({ device: "d", send });
-  await settled(0);
+  await waitingToBe(0);
   expect(outbox.snapshot().refused).toEqual([]);
   expect(sent).toEqual([["soon", "at once"], ["soon"], ["soon"]]);
 });
 
 test("an unknown card is retried as a membership number", async () => {
-  const { sent, send } = gateway(({ member }) => (member.card != null ? no("NOT_FOUND", "No such member.") : YES));
+  const { sent, send } = gateway(({ member }) => (member.card != null ? refusedWith("NOT_FOUND", "No such member.") : ACCEPTED));
   await outbox.add(event("a", { card: "5408716941" }));
   outbox.sendAs({ device: "d", send });
-  await settled(0);
+  await waitingToBe(0);
   expect(sent).toEqual([["a"], ["a"]]);
   expect(outbox.snapshot().refused).toEqual([]);
 });
@@ -118,7 +121,7 @@ test("an event that makes its batch fail does not block the others", async () =>
     device: "d",
     send: async (input) => (input.some(({ key }) => key === "bad") ? failing("other")(input) : send(input)),
   });
-  await settled(0);
+  await waitingToBe(0);
   expect(sent).toEqual([["a"], ["c"]]);
   expect(outbox.snapshot().refused.map(({ key }) => key)).toEqual(["bad"]);
 });
@@ -138,7 +141,7 @@ test("an event that may have been sent under an earlier enrolment goes to the cl
   await outbox.add(event("fresh"));
   const { sent, send } = gateway();
   outbox.sendAs({ device: "new", send });
-  await settled(0);
+  await waitingToBe(0);
   expect(sent).toEqual([["fresh"]]);
   expect(outbox.snapshot().refused.map(({ key, message }) => [key, message])).toEqual([["sent", null]]);
 });
@@ -157,9 +160,9 @@ test("two pages of one tablet do not send the same event", async () => {
 
 test("listeners are called with accepted events", async () => {
   const accepted: string[] = [];
-  outbox.onSettled(({ key }) => accepted.push(key));
+  outbox.onAccepted(({ key }) => accepted.push(key));
   outbox.sendAs({ device: "d", send: gateway().send });
   await outbox.add(event("a"));
-  await settled(0);
+  await waitingToBe(0);
   expect(accepted).toEqual(["a"]);
 });

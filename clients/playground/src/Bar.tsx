@@ -21,13 +21,13 @@ export function Bar({ session }: { session: Session }) {
       <h1 className="bar-brand">
         <Bell />
         Carillon
-        {state.offer && <span className="bar-programme">{state.offer.programme}</span>}
+        {state.devSession && <span className="bar-programme">{state.devSession.programme}</span>}
       </h1>
       {state.mode === "issued" && <Identity session={session} state={state} />}
       {state.mode === "pasted" && <PastedToken session={session} />}
       <Status state={state} />
-      {state.offer && state.offer.examples.length > 0 && (
-        <Examples session={session} examples={state.offer.examples} />
+      {state.devSession && state.devSession.examples.length > 0 && (
+        <Examples session={session} examples={state.devSession.examples} />
       )}
     </header>
   );
@@ -36,14 +36,14 @@ export function Bar({ session }: { session: Session }) {
 function Identity({ session, state }: { session: Session; state: SessionState }) {
   const roleId = useId();
   const memberId = useId();
-  const { offer, role, member } = state;
-  if (offer === null) return null;
+  const { devSession, role, member } = state;
+  if (devSession === null) return null;
   return (
     <>
       <div className="bar-field">
         <label htmlFor={roleId}>Role</label>
         <select id={roleId} value={role} onChange={(event) => session.choose(event.target.value)}>
-          {offer.roles.map((each) => (
+          {devSession.roles.map((each) => (
             <option key={each} value={each}>
               {capitalised(each)}
             </option>
@@ -54,7 +54,7 @@ function Identity({ session, state }: { session: Session; state: SessionState })
         <div className="bar-field">
           <label htmlFor={memberId}>Member</label>
           <select id={memberId} value={member ?? ""} onChange={(event) => session.choose(role, event.target.value)}>
-            {offer.members.map(({ number, name }) => (
+            {devSession.members.map(({ number, name }) => (
               <option key={number} value={number}>
                 {name} · {number}
               </option>
@@ -179,10 +179,10 @@ function Bell() {
 
 /** Whether the time `at` has passed; always false if it is null. */
 function useExpired(at: number | null): boolean {
-  const [, look] = useState(0);
+  const [, rerender] = useState(0);
   useEffect(() => {
     if (at === null || at <= Date.now()) return undefined;
-    const timer = window.setTimeout(() => look((n) => n + 1), Math.min(at - Date.now() + 50, 2 ** 31 - 1));
+    const timer = window.setTimeout(() => rerender((n) => n + 1), Math.min(at - Date.now() + 50, 2 ** 31 - 1));
     return () => window.clearTimeout(timer);
   });
   return at !== null && at <= Date.now();

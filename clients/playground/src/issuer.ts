@@ -12,7 +12,7 @@ export interface Example {
   readonly variables?: Readonly<Record<string, unknown>> | null;
 }
 
-export interface Offer {
+export interface DevSession {
   readonly programme: string;
   readonly roles: readonly string[];
   readonly members: readonly Member[];
@@ -26,11 +26,11 @@ export interface Token {
 }
 
 /** Null if the gateway has no development issuer; rejects with its error message on another failure. */
-export async function fetchOffer(): Promise<Offer | null> {
+export async function fetchDevSession(): Promise<DevSession | null> {
   const response = await fetch("/dev/session", { headers: { accept: "application/json" } });
   if (response.status === 404) return null;
   if (!response.ok) throw new Error(await refusal(response));
-  return (await response.json()) as Offer;
+  return (await response.json()) as DevSession;
 }
 
 export async function fetchToken(role: string, member: string | null): Promise<Token> {

@@ -2,7 +2,7 @@ import { createGraphiQLFetcher, type Fetcher } from "@graphiql/toolkit";
 import { type OperationDefinitionNode, Kind, parse } from "graphql";
 import { type Client, createClient } from "graphql-ws";
 
-import { type Offer, type Token, fetchOffer, fetchToken, readToken } from "./issuer";
+import { type DevSession, type Token, fetchDevSession, fetchToken, readToken } from "./issuer";
 
 const HTTP_URL = "/graphql";
 const REFRESH_BEFORE_MS = 30_000;
@@ -14,7 +14,7 @@ const STORED_CHOICE = "carillon:identity";
 export interface SessionState {
   /** `issued`: tokens come from the development issuer. `pasted`: there is none, and the user pastes a token. */
   readonly mode: "starting" | "issued" | "pasted";
-  readonly offer: Offer | null;
+  readonly devSession: DevSession | null;
   readonly role: string;
   readonly member: string | null;
   readonly token: Token | null;
@@ -26,7 +26,7 @@ export interface SessionState {
  * Requests wait for a pending token, so that one sent right after a change of role carries the new role's token.
  */
 export class Session {
-  #state: SessionState = { mode: "starting", offer: null, role: "", member: null, token: null, problem: null };
+  #state: SessionState = { mode: "starting", devSession: null, role: "", member: null, token: null, problem: null };
   readonly #listeners = new Set<() => void>();
   #pending: Promise<void>;
   #request = 0;
@@ -72,9 +72,9 @@ export class Session {
       const operations = documentAST.definitions.filter(
         (definition): definition is OperationDefinitionNode => definition.kind === Kind.OPERATION_DEFINITION,
       );
-      const known = operations.some(({ name }) => name !== undefined && name.value === params.operationName);
+      const exists = operations.some(({ name }) => name !== undefined && name.value === params.operationName);
       const sole = operations.length === 1 ? operations[0]?.name?.value : undefined;
-      const operationName = (known ? params.operationName : sole) ?? null;
+      const operationName = (exists ? params.operationName : sole) ?? null;
       return this.#fetch({ ...params, operationName }, { ...options, documentAST });
     } catch {
       return this.#fetch(params, options); // does not parse: the gateway reports the syntax error
@@ -82,21 +82,21 @@ export class Session {
   };
 
   async #start(): Promise<void> {
-    let offer: Offer | null = null;
+    let devSession: DevSession | null = null;
     try {
-      offer = await fetchOffer();
+      devSession = await fetchDevSession();
     } catch (error) {
       this.#set({ mode: "pasted", problem: sentence(error) });
       return;
     }
-    if (offer === null) {
+    if (devSession === null) {
       this.#set({ mode: "pasted" });
       return;
     }
     const stored = recall();
-    const role = offer.roles.find((each) => each === stored.role) ?? offer.roles[0] ?? "";
-    const member = offer.members.find(({ number }) => number === stored.member) ?? offer.members[0];
-    this.#set({ mode: "issued", offer, role, member: member?.number ?? null });
+    const role = devSession.roles.find((each) => each === stored.role) ?? devSession.roles[0] ?? "";
+    const member = devSession.members.find(({ number }) => number === stored.member) ?? devSession.members[0];
+    this.#set({ mode: "issued", devSession, role, member: member?.number ?? null });
     await this.#obtain();
   }
 
@@ -133,11 +133,11 @@ export class Session {
 
   /** The value of the Authorization header; null if no token was pasted. Throws if the issuer gave none. */
   async #authorization(): Promise<string | null> {
-    let seen;
+    let awaited;
     do {
-      seen = this.#pending;
-      await seen;
-    } while (seen !== this.#pending); // the identity changed while waiting
+      awaited = this.#pending;
+      await awaited;
+    } while (awaited !== this.#pending); // the identity changed while waiting
     if (this.#isStale()) {
       this.#renew();
       await this.#pending;

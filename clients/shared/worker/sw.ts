@@ -10,14 +10,14 @@ const scope = new URL(worker.registration.scope);
 const prefix = `carillon:${scope.pathname}:`;
 const cacheName = prefix + BUILD;
 const index = new URL("index.html", scope).href;
-const kept = new Set(FILES.map((file) => new URL(file, scope).href));
+const cachedUrls = new Set(FILES.map((file) => new URL(file, scope).href));
 
 worker.addEventListener("install", (event) => {
-  event.waitUntil(keep());
+  event.waitUntil(fillCache());
 });
 
 worker.addEventListener("activate", (event) => {
-  event.waitUntil(takeOver());
+  event.waitUntil(activate());
 });
 
 worker.addEventListener("fetch", (event) => {
@@ -28,21 +28,21 @@ worker.addEventListener("fetch", (event) => {
   url.search = "";
   if (request.mode === "navigate" && url.href.startsWith(scope.href)) {
     event.respondWith(answer(index, request));
-  } else if (kept.has(url.href)) {
+  } else if (cachedUrls.has(url.href)) {
     event.respondWith(answer(url.href, request));
   }
 });
 
-async function keep(): Promise<void> {
+async function fillCache(): Promise<void> {
   const cache = await caches.open(cacheName);
   // Bypass the HTTP cache: an old index.html in it would name scripts that no longer exist.
-  await cache.addAll([...kept].map((url) => new Request(url === index ? scope.href : url, { cache: "reload" })));
+  await cache.addAll([...cachedUrls].map((url) => new Request(url === index ? scope.href : url, { cache: "reload" })));
   const page = await cache.match(scope.href);
   if (page !== undefined) await cache.put(index, page);
   await worker.skipWaiting();
 }
 
-async function takeOver(): Promise<void> {
+async function activate(): Promise<void> {
   for (const other of await caches.keys()) {
     if (other.startsWith(prefix) && other !== cacheName) await caches.delete(other);
   }

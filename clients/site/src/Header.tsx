@@ -31,8 +31,8 @@ export function Header({ session: { settings, tokens }, route, programme, onSkip
           <span>{programme?.name ?? "Carillon"}</span>
         </a>
         <div className="row">
-          <LanguageSwitch onChoose={settings.speak} />
-          <ThemeSwitch theme={theme} onChoose={settings.wear} />
+          <LanguageSwitch onChoose={settings.setLocale} />
+          <ThemeSwitch theme={theme} onChoose={settings.setTheme} />
           <Button look="text" onClick={() => tokens.signOut()}>
             {words.signIn.out}
           </Button>

@@ -4,7 +4,7 @@ import type { Api } from "@carillon/shared/api/api";
 import type { EntryFragment, MemberStateFragment } from "@carillon/shared/generated/graphql";
 import { useWords } from "@carillon/shared/language/words";
 import type { LiveMember, LiveState } from "@carillon/shared/live/liveMember";
-import { loadOwn } from "@carillon/shared/live/ownMember";
+import { loadOwnMember } from "@carillon/shared/live/ownMember";
 import { useLiveMember } from "@carillon/shared/live/useLiveMember";
 import { Fault } from "@carillon/shared/parts/Fault";
 import { Toasts } from "@carillon/shared/parts/Toasts";
@@ -40,14 +40,14 @@ const PAGES: Readonly<Record<Route, (props: PageProps) => ReactNode>> = {
   profile: ProfilePage,
 };
 
-const load = (api: Api) => loadOwn(api);
+const load = (api: Api) => loadOwnMember(api);
 
 export function Site({ session }: { session: MemberSession }) {
   const { api, settings } = session;
   const words = useWords();
   const route = useRoute();
   const { live, state } = useLiveMember(api, { load });
-  const programme = useProgramme(settings.shelf);
+  const programme = useProgramme(settings.storage);
   const main = useMainFocus(route);
   useTitle(route, programme);
   const Page = PAGES[route];

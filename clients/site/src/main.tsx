@@ -2,15 +2,15 @@ import "@carillon/shared/look/base.css";
 import "@carillon/shared/parts/controls.css";
 import "./site.css";
 
-import { MemberScreen, openMemberScreen } from "@carillon/shared/screen/MemberScreen";
+import { MemberScreen, setUpMemberScreen } from "@carillon/shared/screen/MemberScreen";
 import { mount } from "@carillon/shared/screen/mount";
 
 import { Site } from "./Site";
 
-const opened = openMemberScreen("site");
+const setup = setUpMemberScreen("site");
 
 mount(
-  <MemberScreen opened={opened} channel="WEB">
+  <MemberScreen setup={setup} channel="WEB">
     {(session) => <Site session={session} />}
   </MemberScreen>,
 );

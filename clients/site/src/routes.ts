@@ -5,7 +5,7 @@ export type Route = (typeof ROUTES)[number];
 
 export const addressOf = (route: Route): string => (route === "home" ? "#/" : `#/${route}`);
 
-function present(): Route {
+function currentRoute(): Route {
   const name = window.location.hash.replace(/^#\//, "");
   return ROUTES.find((route) => route === name) ?? "home";
 }
@@ -16,5 +16,5 @@ function subscribe(listener: () => void): () => void {
 }
 
 export function useRoute(): Route {
-  return useSyncExternalStore(subscribe, present);
+  return useSyncExternalStore(subscribe, currentRoute);
 }

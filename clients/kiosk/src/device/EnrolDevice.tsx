@@ -23,9 +23,9 @@ export function EnrolDevice({ code, onEnrolled }: EnrolDeviceProps) {
   const { run, isBusy, outcome } = useAction(EnrolDeviceDocument, ({ enrolDevice }) => enrolDevice);
 
   const enrol = async (short: string) => {
-    const reached = await run({ code: short.trim() });
-    if (reached.kind !== "done") return;
-    const { device, token } = reached.answer;
+    const result = await run({ code: short.trim() });
+    if (result.kind !== "done") return;
+    const { device, token } = result.answer;
     if (device !== null && token !== null) onEnrolled({ id: device.id, name: device.name, store: device.store, token });
   };
 

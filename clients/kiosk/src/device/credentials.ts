@@ -6,12 +6,12 @@ export class FixedCredentials implements Credentials {
 
   constructor(
     token: string | null,
-    private readonly onOver: () => void = () => undefined,
+    private readonly onInvalidated: () => void = () => undefined,
   ) {
     this.#token = token;
   }
 
-  present(): string | null {
+  current(): string | null {
     return this.#token;
   }
 
@@ -19,9 +19,9 @@ export class FixedCredentials implements Credentials {
     return this.#token;
   }
 
-  async refused(token: string): Promise<void> {
+  async invalidate(token: string): Promise<void> {
     if (token !== this.#token) return;
     this.#token = null;
-    this.onOver();
+    this.onInvalidated();
   }
 }

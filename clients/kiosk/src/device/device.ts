@@ -1,4 +1,4 @@
-import { machineShelf } from "@carillon/shared/identity/storage";
+import { deviceStorage } from "@carillon/shared/identity/storage";
 
 /** The tablet's enrolment. The token is the device's, not a member's, and never leaves the tablet's storage. */
 export interface Device {
@@ -8,16 +8,16 @@ export interface Device {
   readonly token: string;
 }
 
-const shelf = machineShelf("kiosk");
+const storage = deviceStorage("kiosk");
 
 export function readDevice(): Device | null {
   try {
-    return JSON.parse(shelf.read("device") ?? "null") as Device | null;
+    return JSON.parse(storage.read("device") ?? "null") as Device | null;
   } catch {
     return null;
   }
 }
 
-export function keepDevice(device: Device | null): void {
-  shelf.write("device", device === null ? null : JSON.stringify(device));
+export function storeDevice(device: Device | null): void {
+  storage.write("device", device === null ? null : JSON.stringify(device));
 }

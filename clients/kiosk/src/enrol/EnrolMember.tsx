@@ -19,17 +19,17 @@ type Contact = (typeof CONTACTS)[number];
 interface EnrolMemberProps {
   readonly device: Device;
   readonly onBack: () => void;
-  readonly onEnrolled: (number: string, agreed: readonly ConsentInput[]) => void;
+  readonly onEnrolled: (number: string, consents: readonly ConsentInput[]) => void;
 }
 
 /** Enrols a new member, with only the fields that enrolment requires. */
 export function EnrolMember({ device, onBack, onEnrolled }: EnrolMemberProps) {
   const words = useKioskWords();
-  const [sheet, setSheet] = useState<Sheet>({ ...EMPTY, locale: useLocale() });
+  const [values, setValues] = useState<FormValues>({ ...EMPTY_FORM, locale: useLocale() });
   const enrol = useAction(EnrolDocument, (data) => data.enrol);
-  useIdle({ seconds: IDLE_SECONDS, onOver: onBack });
-  const change = (part: Partial<Sheet>) => setSheet((filled) => ({ ...filled, ...part }));
-  const { firstName, contact, address, locale, mayWrite, mayPersonalise } = sheet;
+  useIdle({ seconds: IDLE_SECONDS, onTimeout: onBack });
+  const change = (part: Partial<FormValues>) => setValues((previous) => ({ ...previous, ...part }));
+  const { firstName, contact, address, locale, mayWrite, mayPersonalise } = values;
 
   const send = async (event: FormEvent) => {
     event.preventDefault();
@@ -37,7 +37,7 @@ export function EnrolMember({ device, onBack, onEnrolled }: EnrolMemberProps) {
     const { store } = device;
     const outcome = await enrol.run({ firstName, [contact]: address.trim(), locale, channel: "KIOSK", store });
     const member = outcome.kind === "done" ? outcome.answer.member : null;
-    if (member !== null) onEnrolled(member.number, agreedIn(sheet));
+    if (member !== null) onEnrolled(member.number, consentsOf(values));
   };
 
   return (
@@ -57,7 +57,7 @@ export function EnrolMember({ device, onBack, onEnrolled }: EnrolMemberProps) {
             fault={refusalOf(enrol.outcome, "firstName")}
             onChange={(event) => change({ firstName: event.target.value })}
           />
-          <ContactFields sheet={sheet} fault={refusalOf(enrol.outcome, contact)} onChange={change} />
+          <ContactFields values={values} fault={refusalOf(enrol.outcome, contact)} onChange={change} />
           <Select
             label={words.enrol.language}
             value={locale}
@@ -89,7 +89,7 @@ export function EnrolMember({ device, onBack, onEnrolled }: EnrolMemberProps) {
   );
 }
 
-interface Sheet {
+interface FormValues {
   readonly firstName: string;
   readonly contact: Contact;
   readonly address: string;
@@ -98,23 +98,23 @@ interface Sheet {
   readonly mayPersonalise: boolean;
 }
 
-const EMPTY = { firstName: "", contact: "phone", address: "", mayWrite: false, mayPersonalise: false } as const;
+const EMPTY_FORM = { firstName: "", contact: "phone", address: "", mayWrite: false, mayPersonalise: false } as const;
 
 /** The consents of the ticked boxes. An empty box neither grants nor withdraws one. */
-function agreedIn({ contact, mayWrite, mayPersonalise }: Sheet): readonly ConsentInput[] {
-  const agreed: ConsentInput[] = [];
-  if (mayWrite) agreed.push({ purpose: "MARKETING", channel: contact === "phone" ? "SMS" : "EMAIL", granted: true });
-  if (mayPersonalise) agreed.push({ purpose: "PERSONALISATION", granted: true });
-  return agreed;
+function consentsOf({ contact, mayWrite, mayPersonalise }: FormValues): readonly ConsentInput[] {
+  const consents: ConsentInput[] = [];
+  if (mayWrite) consents.push({ purpose: "MARKETING", channel: contact === "phone" ? "SMS" : "EMAIL", granted: true });
+  if (mayPersonalise) consents.push({ purpose: "PERSONALISATION", granted: true });
+  return consents;
 }
 
 interface ContactFieldsProps {
-  readonly sheet: Sheet;
+  readonly values: FormValues;
   readonly fault: string | undefined;
-  readonly onChange: (part: Partial<Sheet>) => void;
+  readonly onChange: (part: Partial<FormValues>) => void;
 }
 
-function ContactFields({ sheet: { contact, address }, fault, onChange }: ContactFieldsProps) {
+function ContactFields({ values: { contact, address }, fault, onChange }: ContactFieldsProps) {
   const words = useKioskWords();
   return (
     <fieldset className="stack">

@@ -29,7 +29,7 @@ export function OutboxBar({ outbox }: { outbox: Outbox }) {
             <ul className="stack">
               {refused.map((event) => (
                 <li key={event.key}>
-                  <RefusedEvent event={event} onSettled={() => void outbox.settle(event.key)} />
+                  <RefusedEvent event={event} onDismiss={() => void outbox.dismiss(event.key)} />
                 </li>
               ))}
             </ul>
@@ -40,7 +40,7 @@ export function OutboxBar({ outbox }: { outbox: Outbox }) {
   );
 }
 
-function RefusedEvent({ event: { input, message }, onSettled }: { event: Refused; onSettled: () => void }) {
+function RefusedEvent({ event: { input, message }, onDismiss }: { event: Refused; onDismiss: () => void }) {
   const words = useKioskWords();
   const format = useFormat();
   const { purchase } = input;
@@ -52,7 +52,7 @@ function RefusedEvent({ event: { input, message }, onSettled }: { event: Refused
         <bdi>{masked(input.member)}</bdi>
       </p>
       <p>{message ?? words.outbox.otherTablet}</p>
-      <Button look="plain" onClick={onSettled}>
+      <Button look="plain" onClick={onDismiss}>
         {words.outbox.settled}
       </Button>
     </article>

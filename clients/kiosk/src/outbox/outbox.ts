@@ -1,6 +1,6 @@
 import type { MemberKey, RecordEventInput, RecordEventsMutation } from "@carillon/shared/generated/graphql";
 import { type Failure, failureOf } from "@carillon/shared/api/failure";
-import { backoff } from "@carillon/shared/live/pause";
+import { backoff } from "@carillon/shared/live/backoff";
 
 import type { OutboxStore, Refused, Waiting } from "./store";
 
@@ -25,12 +25,12 @@ export interface Locks {
   request(name: string, work: () => Promise<void>): Promise<void>;
 }
 
-export type Settled = (input: RecordEventInput, answer: EventAnswer) => void;
+export type AcceptedListener = (input: RecordEventInput, answer: EventAnswer) => void;
 
 const BATCH_MAX = 100;
 const CONFLICTS_MAX = 5;
 const LOCK = "carillon:kiosk:outbox";
-const NEWS = "carillon:kiosk:outbox";
+const CHANNEL = "carillon:kiosk:outbox";
 
 /**
  * Stores each event on the tablet, then sends it to the gateway: in order, from one page at a time, until it is answered.
@@ -38,12 +38,12 @@ const NEWS = "carillon:kiosk:outbox";
  */
 export class Outbox {
   readonly #listeners = new Set<() => void>();
-  readonly #settled = new Set<Settled>();
-  readonly #news = new BroadcastChannel(NEWS);
+  readonly #acceptedListeners = new Set<AcceptedListener>();
+  readonly #channel = new BroadcastChannel(CHANNEL);
   #state: OutboxState = { waiting: 0, refused: [] };
   #sender: Sender | null = null;
   #isSending = false;
-  #isAskedAgain = false;
+  #needsAnotherFlush = false;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -51,8 +51,8 @@ export class Outbox {
     private readonly store: OutboxStore,
     private readonly locks: Locks,
   ) {
-    this.#news.addEventListener("message", () => void this.#look());
-    void this.#look();
+    this.#channel.addEventListener("message", () => void this.#refresh());
+    void this.#refresh();
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -63,94 +63,94 @@ export class Outbox {
   readonly snapshot = (): OutboxState => this.#state;
 
   /** Calls `listener` with each accepted event and its answer. */
-  onSettled(listener: Settled): () => void {
-    this.#settled.add(listener);
-    return () => this.#settled.delete(listener);
+  onAccepted(listener: AcceptedListener): () => void {
+    this.#acceptedListeners.add(listener);
+    return () => this.#acceptedListeners.delete(listener);
   }
 
   /** Sets the sender of all further events; null pauses sending. */
   sendAs(sender: Sender | null): void {
     this.#sender = sender;
-    this.poke();
+    this.flush();
   }
 
   /** Resolves once the event is on disk; it is sent in the background. */
   async add(input: RecordEventInput): Promise<void> {
     await this.store.add(input);
-    await this.#look();
-    this.#news.postMessage(null);
-    this.poke();
+    await this.#refresh();
+    this.#channel.postMessage(null);
+    this.flush();
   }
 
-  async settle(key: string): Promise<void> {
-    await this.store.settle(key);
-    await this.#look();
-    this.#news.postMessage(null);
+  async dismiss(key: string): Promise<void> {
+    await this.store.dismiss(key);
+    await this.#refresh();
+    this.#channel.postMessage(null);
   }
 
   /** Sends the queued events now instead of after the backoff, as when the network is back. */
-  poke(): void {
+  flush(): void {
     clearTimeout(this.#timer);
     if (this.#isSending) {
-      this.#isAskedAgain = true;
+      this.#needsAnotherFlush = true;
       return;
     }
     this.#isSending = true;
     void this.locks.request(LOCK, () => this.#sendAll()).finally(() => {
       this.#isSending = false;
-      if (!this.#isAskedAgain) return;
-      this.#isAskedAgain = false;
-      this.poke();
+      if (!this.#needsAnotherFlush) return;
+      this.#needsAnotherFlush = false;
+      this.flush();
     });
   }
 
   async #sendAll(): Promise<void> {
-    let most = BATCH_MAX;
+    let batchMax = BATCH_MAX;
     for (let sender = this.#sender; sender !== null; sender = this.#sender) {
-      const batch = await this.#due(sender.device, most);
+      const batch = await this.#nextBatch(sender.device, batchMax);
       if (batch.length === 0) return;
       try {
         const answers = await sender.send(batch.map(({ input }) => input));
-        if (answers.length < batch.length) return this.#later(); // an incomplete answer counts as none
-        let isOver = true;
-        for (const [place, waiting] of batch.entries()) isOver = (await this.#take(waiting, answers[place])) && isOver;
-        if (!isOver) {
-          await this.#look();
-          return this.#later();
+        if (answers.length < batch.length) return this.#retryLater(); // an incomplete answer counts as none
+        let isDone = true;
+        for (const [index, waiting] of batch.entries()) isDone = (await this.#handleAnswer(waiting, answers[index])) && isDone;
+        if (!isDone) {
+          await this.#refresh();
+          return this.#retryLater();
         }
         this.#attempt = 0;
       } catch (error) {
         const failure = failureOf(error);
         if (failure.kind === "unauthenticated") return; // the tablet must be enrolled again first
-        const isTheirFault = failure.kind === "other" || failure.kind === "forbidden";
-        if (!isTheirFault) return this.#later();
+        const isBatchRejected = failure.kind === "other" || failure.kind === "forbidden";
+        if (!isBatchRejected) return this.#retryLater();
         // The gateway rejected the whole batch for one event: send one at a time to find it.
         if (batch.length === 1) await this.#refuse(batch[0], failure);
-        else most = 1;
+        else batchMax = 1;
       }
-      await this.#look();
-      this.#news.postMessage(null);
+      await this.#refresh();
+      this.#channel.postMessage(null);
     }
   }
 
   /** The next events for this sender. Those that another sender may have sent already go to the clerk's list. */
-  async #due(device: string, most: number): Promise<readonly Waiting[]> {
-    const batch = await this.store.first(most);
-    const others = batch.filter(({ sentBy }) => sentBy !== null && sentBy !== device);
-    for (const waiting of others) await this.store.refuse(waiting, null);
-    if (others.length > 0) return this.#due(device, most);
-    const due = batch.map((waiting) => ({ ...waiting, sentBy: device }));
-    await this.store.put(due);
-    return due;
+  async #nextBatch(device: string, batchMax: number): Promise<readonly Waiting[]> {
+    const batch = await this.store.first(batchMax);
+    const foreign = batch.filter(({ sentBy }) => sentBy !== null && sentBy !== device);
+    for (const waiting of foreign) await this.store.refuse(waiting, null);
+    if (foreign.length > 0) return this.#nextBatch(device, batchMax);
+    const stamped = batch.map((waiting) => ({ ...waiting, sentBy: device }));
+    await this.store.put(stamped);
+    return stamped;
   }
 
   /** Handles an event's answer; false if the event must be retried after the backoff. */
-  async #take(waiting: Waiting, answer: EventAnswer | undefined): Promise<boolean> {
+  async #handleAnswer(waiting: Waiting, answer: EventAnswer | undefined): Promise<boolean> {
     if (answer === undefined) return false; // no answer
     const [refusal] = answer.userErrors;
     if (refusal === undefined) {
-      await this.store.done(waiting);
-      for (const listener of this.#settled) listener(waiting.input, answer);
+      await this.store.remove(waiting);
+      for (const listener of this.#acceptedListeners) listener(waiting.input, answer);
       return true;
     }
     if (refusal.code === "CONFLICT" && waiting.conflicts < CONFLICTS_MAX) {
@@ -168,12 +168,12 @@ export class Outbox {
     if (waiting !== undefined) await this.store.refuse(waiting, message ?? kind);
   }
 
-  #later(): void {
-    this.#timer = setTimeout(() => this.poke(), backoff(this.#attempt));
+  #retryLater(): void {
+    this.#timer = setTimeout(() => this.flush(), backoff(this.#attempt));
     this.#attempt += 1;
   }
 
-  async #look(): Promise<void> {
+  async #refresh(): Promise<void> {
     const [waiting, refused] = await Promise.all([this.store.count(), this.store.refused()]);
     this.#state = { waiting, refused };
     for (const listener of this.#listeners) listener();

@@ -59,7 +59,7 @@ export class OutboxStore {
   }
 
   /** Deletes an accepted event. */
-  async done({ place }: Waiting): Promise<void> {
+  async remove({ place }: Waiting): Promise<void> {
     await (await this.#database).delete("waiting", place);
   }
 
@@ -78,7 +78,7 @@ export class OutboxStore {
   }
 
   /** Deletes a refused event that the clerk has handled. */
-  async settle(key: string): Promise<void> {
+  async dismiss(key: string): Promise<void> {
     await (await this.#database).delete("refused", key);
   }
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "react";
 import { useKioskWords } from "../words";
 
 const FORMATS = ["qr_code", "code_128", "ean_13", "ean_8"];
-const LOOK_EVERY_MS = 150;
+const DETECT_EVERY_MS = 150;
 
 type CameraState = "starting" | "watching" | "missing" | "refused";
 
@@ -12,11 +12,11 @@ export function Camera({ onScan }: { onScan: (text: string) => void }) {
   const words = useKioskWords();
   const video = useRef<HTMLVideoElement>(null);
   const [state, setState] = useState<CameraState>("starting");
-  const use = useRef(onScan);
-  use.current = onScan;
+  const callback = useRef(onScan);
+  callback.current = onScan;
 
   useEffect(() => {
-    let isOver = false;
+    let isUnmounted = false;
     let stream: MediaStream | undefined;
     let timer: number | undefined;
 
@@ -31,27 +31,27 @@ export function Camera({ onScan }: { onScan: (text: string) => void }) {
         return setState("refused");
       }
       const element = video.current;
-      if (isOver || element === null) return stop();
+      if (isUnmounted || element === null) return stop();
       element.srcObject = stream;
       await element.play();
       setState("watching");
-      const look = async () => {
+      const detect = async () => {
         const [code] = element.readyState >= element.HAVE_CURRENT_DATA ? await detector.detect(element) : [];
-        if (isOver) return;
-        if (code === undefined) timer = window.setTimeout(() => void look(), LOOK_EVERY_MS);
-        else use.current(code.rawValue);
+        if (isUnmounted) return;
+        if (code === undefined) timer = window.setTimeout(() => void detect(), DETECT_EVERY_MS);
+        else callback.current(code.rawValue);
       };
-      await look();
+      await detect();
     };
     const stop = () => {
       for (const track of stream?.getTracks() ?? []) track.stop();
     };
 
     watch().catch(() => {
-      if (!isOver) setState("refused");
+      if (!isUnmounted) setState("refused");
     });
     return () => {
-      isOver = true;
+      isUnmounted = true;
       window.clearTimeout(timer);
       stop();
     };

@@ -18,7 +18,7 @@ interface EarnProps {
   readonly onPurchase?: (key: string) => void;
 }
 
-type Told =
+type EarnStatus =
   | { readonly kind: "noted"; readonly key: string }
   | { readonly kind: "counted"; readonly answer: EventAnswer }
   | { readonly kind: "lost" };
@@ -28,7 +28,7 @@ export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnPr
   const words = useKioskWords();
   const [hasVisited, setVisited] = useState(false);
   const [isPadOpen, setPadOpen] = useState(false);
-  const { told, earn } = useEarning(outbox, memberKey, device);
+  const { status, earn } = useEarning(outbox, memberKey, device);
   return (
     <section className="panel stack earn" aria-label={words.earn.title}>
       <h2>{words.earn.title}</h2>
@@ -46,7 +46,7 @@ export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnPr
           {words.earn.purchase}
         </Button>
       </div>
-      <Said told={told} />
+      <EarnMessage status={status} />
       {isPadOpen && currency !== null && (
         <Dialog title={words.earn.amount} onClose={() => setPadOpen(false)}>
           <AmountPad
@@ -63,47 +63,47 @@ export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnPr
 }
 
 function useEarning(outbox: Outbox, member: MemberKey, { store }: Device) {
-  const [told, setTold] = useState<Told | null>(null);
-  const mine = useRef(new Set<string>());
+  const [status, setStatus] = useState<EarnStatus | null>(null);
+  const ownKeys = useRef(new Set<string>());
   useEffect(
     () =>
-      outbox.onSettled(({ key }, answer) => {
-        if (mine.current.delete(key)) setTold({ kind: "counted", answer });
+      outbox.onAccepted(({ key }, answer) => {
+        if (ownKeys.current.delete(key)) setStatus({ kind: "counted", answer });
       }),
     [outbox],
   );
-  const earn = async (what: Pick<RecordEventInput, "type" | "purchase">): Promise<string> => {
+  const earn = async (event: Pick<RecordEventInput, "type" | "purchase">): Promise<string> => {
     const key = crypto.randomUUID();
-    mine.current.add(key);
+    ownKeys.current.add(key);
     try {
       const occurredAt = new Date().toISOString();
-      await outbox.add({ ...what, key, member, occurredAt, channel: "KIOSK", ...(store !== null && { store }) });
-      setTold((now) => (mine.current.has(key) ? { kind: "noted", key } : now));
+      await outbox.add({ ...event, key, member, occurredAt, channel: "KIOSK", ...(store !== null && { store }) });
+      setStatus((current) => (ownKeys.current.has(key) ? { kind: "noted", key } : current));
     } catch {
-      setTold({ kind: "lost" });
+      setStatus({ kind: "lost" });
     }
     return key;
   };
-  return { told, earn };
+  return { status, earn };
 }
 
-function Said({ told }: { told: Told | null }) {
+function EarnMessage({ status }: { status: EarnStatus | null }) {
   const words = useKioskWords();
   const format = useFormat();
-  if (told === null) return <p role="status" />;
-  if (told.kind === "lost") {
+  if (status === null) return <p role="status" />;
+  if (status.kind === "lost") {
     return (
       <p className="fault" role="alert">
         {words.outbox.kept}
       </p>
     );
   }
-  if (told.kind === "noted") return <p role="status">{navigator.onLine ? words.earn.noted : words.earn.notedAway}</p>;
-  const points = told.answer.entries.reduce((sum, entry) => sum + entry.points, 0);
+  if (status.kind === "noted") return <p role="status">{navigator.onLine ? words.earn.noted : words.earn.notedAway}</p>;
+  const points = status.answer.entries.reduce((sum, entry) => sum + entry.points, 0);
   return (
     <div className="stack" role="status">
       <p>{points > 0 ? words.earn.countedPoints(format.signed(points)) : words.earn.counted}</p>
-      {told.answer.orders.map(({ id, reward }) => (
+      {status.answer.orders.map(({ id, reward }) => (
         <p key={id} className="gift" data-gift={reward.id} dir={reward.direction.toLowerCase()}>
           {words.earn.gift(reward.title)}
         </p>

@@ -14,20 +14,20 @@ import type { Settings } from "@carillon/shared/screen/settings";
 import { FixedCredentials } from "../device/credentials";
 import type { Device } from "../device/device";
 import type { Outbox } from "../outbox/outbox";
-import { memberKeyOf, type Who } from "../scan/who";
+import { memberKeyOf, type Identifier } from "../scan/identifier";
 import { Greet } from "./Greet";
-import type { Opened } from "./open";
+import type { OpenedSession } from "./openSession";
 import { SessionHead } from "./SessionHead";
 import { Status } from "./Status";
 import { useIdle } from "./useIdle";
 
-const LIFE_MAX_MS = 60 * 60 * 1_000;
+const LIFETIME_MAX_MS = 60 * 60 * 1_000;
 
 interface SessionProps {
-  readonly opened: Opened;
-  readonly who: Who;
+  readonly opened: OpenedSession;
+  readonly identifier: Identifier;
   /** The consents that a new member gave when enrolling, to record in the session; null for an existing member. */
-  readonly agreed: readonly ConsentInput[] | null;
+  readonly consents: readonly ConsentInput[] | null;
   readonly locale: string;
   readonly device: Device;
   readonly currency: string | null;
@@ -39,10 +39,10 @@ interface SessionProps {
 
 /** A member's session at the tablet, with its own token, client and socket, which end with it. */
 export function Session(props: SessionProps) {
-  const { opened, who, locale, settings, onConfirmed, onEnd } = props;
+  const { opened, identifier, locale, settings, onConfirmed, onEnd } = props;
   const { session, token } = opened;
   const [member, setMember] = useState<MemberStateFragment | null>(opened.member);
-  const end = useLast(onEnd);
+  const end = useLatest(onEnd);
   const credentials = useMemo(() => new FixedCredentials(token, () => end.current()), [token]);
   const api = useMemo(() => new Api({ credentials, locale, channel: "KIOSK" }), [credentials, locale]);
   useEffect(() => () => api.close(), [api]);
@@ -52,11 +52,11 @@ export function Session(props: SessionProps) {
     api.mutate(EndSessionDocument, { input: { key: crypto.randomUUID() } }).catch(() => undefined);
     onEnd();
   };
-  const keep = () => void api.query(KioskSessionDocument, {}).catch(() => undefined);
+  const keepAlive = () => void api.query(KioskSessionDocument, {}).catch(() => undefined);
   const [endsAt] = useState(() => endOf(session.endsAt, Date.now()));
-  const left = useIdle({ seconds: session.idleSeconds, endsAt, onTouch: keep, onOver: leave });
+  const left = useIdle({ seconds: session.idleSeconds, endsAt, onActivity: keepAlive, onTimeout: leave });
 
-  const key: MemberKey | null = member === null ? memberKeyOf(who) : { number: member.number };
+  const key: MemberKey | null = member === null ? memberKeyOf(identifier) : { number: member.number };
   return (
     <Provider value={api.client}>
       <SessionHead greeting={session.greeting} secondsLeft={left} settings={settings} onLeave={leave} />
@@ -75,7 +75,7 @@ export function Session(props: SessionProps) {
         <Status
           api={api}
           initial={member}
-          agreed={props.agreed}
+          consents={props.consents}
           device={props.device}
           currency={props.currency}
           outbox={props.outbox}
@@ -86,7 +86,7 @@ export function Session(props: SessionProps) {
 }
 
 /** A ref to the latest callback; a no-op after unmounting, so that a late answer cannot end the next session. */
-function useLast(call: () => void) {
+function useLatest(call: () => void) {
   const last = useRef(call);
   useEffect(() => {
     last.current = call;
@@ -97,8 +97,8 @@ function useLast(call: () => void) {
   return last;
 }
 
-/** When the session ends, by the tablet's clock; infinite if the clock is wrong by so much that only the gateway can end it. */
+/** When the session ends, by the tablet's clock; infinite if the clock is wrong by hours, so that the gateway ends it. */
 function endOf(endsAt: string, now: number): number {
   const left = Date.parse(endsAt) - now;
-  return left > 0 && left <= LIFE_MAX_MS ? now + left : Number.POSITIVE_INFINITY;
+  return left > 0 && left <= LIFETIME_MAX_MS ? now + left : Number.POSITIVE_INFINITY;
 }

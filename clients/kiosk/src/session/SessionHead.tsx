@@ -23,7 +23,7 @@ export function SessionHead({ greeting, secondsLeft, settings, onLeave }: Sessio
             <Button look="plain">{words.session.stay}</Button>
           </p>
         )}
-        <LanguageSwitch onChoose={settings.speak} />
+        <LanguageSwitch onChoose={settings.setLocale} />
         <Button look="plain" onClick={onLeave}>
           {words.session.leave}
         </Button>

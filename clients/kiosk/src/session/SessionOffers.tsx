@@ -1,5 +1,5 @@
-import { type Outcome as Reached, useAction } from "@carillon/shared/api/useAction";
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { type Outcome as ActionOutcome, useAction } from "@carillon/shared/api/useAction";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import {
   ActivateOfferDocument,
   type MemberStateFragment,
@@ -29,17 +29,17 @@ interface SessionOffersProps {
 export function SessionOffers({ version, live, device, purchase }: SessionOffersProps) {
   const words = useKioskWords();
   const shared = useWords();
-  const { data, failure, isLoading, again } = useFresh(SessionOffersDocument, { first: SHOWN }, version);
+  const { data, failure, isLoading, refetch } = useVersionedQuery(SessionOffersDocument, { first: SHOWN }, version);
   const offers = data?.kioskSession?.member?.offers.edges.map(({ node }) => node);
   return (
     <section className="stack" aria-label={words.session.offers} aria-busy={isLoading}>
       <h2>{words.session.offers}</h2>
-      {failure !== null && offers === undefined && <Fault failure={failure} onAgain={again} />}
+      {failure !== null && offers === undefined && <Fault failure={failure} onRetry={refetch} />}
       {offers?.length === 0 && <p className="empty">{shared.offer.empty}</p>}
       <ul className="offers-list">
-        {offers?.map((held) => (
-          <li key={held.offer.id}>
-            <SessionOffer held={held} live={live} device={device} purchase={purchase} />
+        {offers?.map((memberOffer) => (
+          <li key={memberOffer.offer.id}>
+            <SessionOffer memberOffer={memberOffer} live={live} device={device} purchase={purchase} />
           </li>
         ))}
       </ul>
@@ -48,28 +48,28 @@ export function SessionOffers({ version, live, device, purchase }: SessionOffers
 }
 
 interface SessionOfferProps extends Omit<SessionOffersProps, "version"> {
-  readonly held: OfferCardFragment;
+  readonly memberOffer: OfferCardFragment;
 }
 
-function SessionOffer({ held, live, device, purchase }: SessionOfferProps) {
+function SessionOffer({ memberOffer, live, device, purchase }: SessionOfferProps) {
   const words = useKioskWords();
   const shared = useWords();
   const activate = useAction(ActivateOfferDocument, ({ activateOffer }) => activateOffer);
   const redeem = useAction(RedeemOfferDocument, ({ redeemOffer }) => redeemOffer);
-  const { offer, state } = held;
-  const tell = (outcome: Reached<{ readonly member: MemberStateFragment | null }>) => {
-    if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
+  const { offer, state } = memberOffer;
+  const applyMember = (outcome: ActionOutcome<{ readonly member: MemberStateFragment | null }>) => {
+    if (outcome.kind === "done" && outcome.answer.member !== null) live.apply(outcome.answer.member);
   };
-  const takeUp = async () => tell(await activate.run({ offer: offer.id }));
+  const activateOffer = async () => applyMember(await activate.run({ offer: offer.id }));
   const use = async () => {
     const { store } = device;
-    tell(await redeem.run({ offer: offer.id, channel: "KIOSK", store, purchaseKey: purchase }));
+    applyMember(await redeem.run({ offer: offer.id, channel: "KIOSK", store, purchaseKey: purchase }));
   };
   const gifts = redeem.outcome?.kind === "done" ? redeem.outcome.answer.orders : [];
   return (
-    <OfferCard held={held}>
+    <OfferCard memberOffer={memberOffer}>
       {offer.needsActivation && state === "AVAILABLE" ? (
-        <Button isBusy={activate.isBusy} onClick={() => void takeUp()}>
+        <Button isBusy={activate.isBusy} onClick={() => void activateOffer()}>
           {shared.offer.activate}
         </Button>
       ) : (

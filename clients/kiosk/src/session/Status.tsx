@@ -9,7 +9,7 @@ import {
   type MemberStateFragment,
   SetConsentsDocument,
 } from "@carillon/shared/generated/graphql";
-import type { Start } from "@carillon/shared/live/liveMember";
+import type { InitialState } from "@carillon/shared/live/liveMember";
 import { useLiveMember } from "@carillon/shared/live/useLiveMember";
 import { Outcome } from "@carillon/shared/parts/Fault";
 import { StatusCard } from "@carillon/shared/parts/StatusCard";
@@ -24,31 +24,31 @@ import { SessionOffers } from "./SessionOffers";
 interface StatusProps {
   readonly api: Api;
   readonly initial: MemberStateFragment;
-  readonly agreed: readonly ConsentInput[] | null;
+  readonly consents: readonly ConsentInput[] | null;
   readonly device: Device;
   readonly currency: string | null;
   readonly outbox: Outbox;
 }
 
 /** Reads the session's member with the session's token. */
-async function load(api: Api): Promise<Start> {
+async function load(api: Api): Promise<InitialState> {
   const { kioskSession } = await api.query(KioskSessionDocument, {});
   if (kioskSession?.member == null) throw new OperationFailed({ kind: "unauthenticated", message: null });
   return { member: kioskSession.member };
 }
 
 /** A confirmed session: the member's live status, earning, and offers. */
-export function Status({ api, initial, agreed, device, currency, outbox }: StatusProps) {
+export function Status({ api, initial, consents, device, currency, outbox }: StatusProps) {
   const { live, state } = useLiveMember(api, { load, initial: { member: initial, asOf: Date.now() } });
-  const [isWelcomed, setWelcomed] = useState(agreed === null);
+  const [isWelcomed, setWelcomed] = useState(consents === null);
   const [purchase, setPurchase] = useState<string | null>(null);
-  const consents = useAction(SetConsentsDocument, ({ setConsents }) => setConsents);
+  const setConsents = useAction(SetConsentsDocument, (data) => data.setConsents);
   useEffect(() => {
-    if (agreed !== null && agreed.length > 0) void consents.run({ consents: [...agreed] });
+    if (consents !== null && consents.length > 0) void setConsents.run({ consents: [...consents] });
   }, []); // once per session
   // A live socket means that the network is back.
   useEffect(() => {
-    if (state.connection === "live") outbox.poke();
+    if (state.connection === "live") outbox.flush();
   }, [state.connection, outbox]);
   const member = state.member ?? initial;
   return (
@@ -62,7 +62,7 @@ export function Status({ api, initial, agreed, device, currency, outbox }: Statu
           outbox={outbox}
           onPurchase={setPurchase}
         />
-        <Outcome outcome={consents.outcome} />
+        <Outcome outcome={setConsents.outcome} />
       </div>
       <SessionOffers version={member.version} live={live} device={device} purchase={purchase} />
       {!isWelcomed && <Welcome number={member.number} onClose={() => setWelcomed(true)} />}

@@ -1,6 +1,6 @@
 import { catalogue } from "@carillon/shared/language/Language";
 
-import type { Who } from "../scan/who";
+import type { Identifier } from "../scan/identifier";
 import { ar } from "./ar";
 import { en } from "./en";
 import { fr } from "./fr";
@@ -27,7 +27,7 @@ export interface KioskWords {
     confirm: string;
     away: string;
     awayLead: string;
-    known: Record<Who["kind"], string>;
+    known: Record<Identifier["kind"], string>;
   };
   session: {
     hello(name: string): string;

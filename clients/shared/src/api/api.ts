@@ -7,12 +7,12 @@ import { type Client as SocketClient, createClient as createSocketClient } from 
 import type { Channel } from "../generated/graphql";
 import type { Credentials } from "./credentials";
 import { byHash, documentIdOf } from "./documents";
-import { failureOf, isWorthRepeating, OperationFailed } from "./failure";
+import { failureOf, isRetryable, OperationFailed } from "./failure";
 
 const URL = "/graphql";
 const ATTEMPTS_MAX = 3;
 const KEEP_ALIVE_MS = 5_000;
-const PONG_WITHIN_MS = 3_000;
+const PONG_TIMEOUT_MS = 3_000;
 
 export interface ApiOptions {
   readonly credentials: Credentials;
@@ -20,7 +20,7 @@ export interface ApiOptions {
   readonly channel: Channel;
 }
 
-/** Connections to the gateway for one identity, language and channel. A change of any needs a new `Api` with empty caches. */
+/** The gateway's API for one identity, language and channel. A change of any needs a new `Api`, with empty caches. */
 export class Api {
   readonly client: Client;
   readonly socket: SocketClient;
@@ -36,14 +36,14 @@ export class Api {
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data> {
-    return answer(await this.client.query(byHash(document), variables, { requestPolicy: "network-only" }).toPromise());
+    return dataOf(await this.client.query(byHash(document), variables, { requestPolicy: "network-only" }).toPromise());
   }
 
   async mutate<Data, Variables extends AnyVariables>(
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ): Promise<Data> {
-    return answer(await this.client.mutation(byHash(document), variables).toPromise());
+    return dataOf(await this.client.mutation(byHash(document), variables).toPromise());
   }
 
   /** Subscribes until the socket closes; rejects with the close event, or with the operation's errors. */
@@ -51,8 +51,8 @@ export class Api {
     document: TypedDocumentNode<Data, Variables>,
     variables: Variables,
   ) {
-    const named = { query: "", documentId: documentIdOf(document), variables };
-    return this.socket.iterate<Data>(named);
+    const operation = { query: "", documentId: documentIdOf(document), variables };
+    return this.socket.iterate<Data>(operation);
   }
 
   close(): void {
@@ -60,7 +60,7 @@ export class Api {
   }
 }
 
-function answer<Data>({ data, error }: { data?: Data | undefined; error?: unknown }): Data {
+function dataOf<Data>({ data, error }: { data?: Data | undefined; error?: unknown }): Data {
   if (error !== undefined) throw new OperationFailed(failureOf(error));
   if (data === undefined) throw new OperationFailed({ kind: "other", message: null });
   return data;
@@ -79,19 +79,19 @@ function newClient({ credentials, locale, channel }: ApiOptions): Client {
         maxDelayMs: 2_000,
         randomDelay: true,
         maxNumberAttempts: ATTEMPTS_MAX,
-        retryIf: (error) => navigator.onLine && isWorthRepeating(failureOf(error)),
+        retryIf: (error) => navigator.onLine && isRetryable(failureOf(error)),
       }),
       authExchange(async (utils) => ({
         addAuthToOperation(operation) {
-          const token = credentials.present();
+          const token = credentials.current();
           return token === null ? operation : utils.appendHeaders(operation, { Authorization: `Bearer ${token}` });
         },
-        willAuthError: () => credentials.present() === null,
+        willAuthError: () => credentials.current() === null,
         didAuthError: (error) => failureOf(error).kind === "unauthenticated",
         async refreshAuth() {
-          const token = credentials.present();
+          const token = credentials.current();
           if (token === null) await credentials.bearer().catch(() => null);
-          else await credentials.refused(token);
+          else await credentials.invalidate(token);
         },
       })),
       fetchExchange,
@@ -112,7 +112,7 @@ function newSocketClient({ credentials, locale, channel }: ApiOptions): SocketCl
       if (token === null) throw new OperationFailed({ kind: "unauthenticated", message: null });
       return { Authorization: `Bearer ${token}`, "Accept-Language": locale, "x-carillon-channel": channel };
     },
-    on: { opened: (socket) => watch(socket as WebSocket, () => client.terminate()) },
+    on: { opened: (socket) => detectLoss(socket as WebSocket, () => client.terminate()) },
   });
   return client;
 }
@@ -122,18 +122,18 @@ function withoutText(this: unknown, name: string, value: unknown): unknown {
   return name === "query" && value === "" ? undefined : value;
 }
 
-/** A lost network sends no close frame: gives up when a ping stays unanswered or the device reports `offline`. */
-function watch(socket: WebSocket, giveUp: () => void): void {
-  let last = Date.now();
+/** A lost network sends no close frame: calls `onLost` when a ping stays unanswered or the device reports `offline`. */
+function detectLoss(socket: WebSocket, onLost: () => void): void {
+  let lastMessageAt = Date.now();
   socket.addEventListener("message", () => {
-    last = Date.now();
+    lastMessageAt = Date.now();
   });
   const timer = window.setInterval(() => {
-    if (Date.now() - last > KEEP_ALIVE_MS + PONG_WITHIN_MS) giveUp();
+    if (Date.now() - lastMessageAt > KEEP_ALIVE_MS + PONG_TIMEOUT_MS) onLost();
   }, 1_000);
-  window.addEventListener("offline", giveUp);
+  window.addEventListener("offline", onLost);
   socket.addEventListener("close", () => {
     window.clearInterval(timer);
-    window.removeEventListener("offline", giveUp);
+    window.removeEventListener("offline", onLost);
   });
 }

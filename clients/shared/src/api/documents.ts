@@ -11,7 +11,7 @@ interface Persisted {
   readonly documentId: string;
 }
 
-const made = new WeakMap<object, Persisted>();
+const cache = new WeakMap<object, Persisted>();
 
 /** The id of a registered operation: `sha256:` and the hex digest of its text. */
 export function documentIdOf(document: object): string {
@@ -22,10 +22,10 @@ export function documentIdOf(document: object): string {
 export function byHash<Data, Variables>(
   document: TypedDocumentNode<Data, Variables>,
 ): TypedDocumentNode<Data, Variables> {
-  let persisted = made.get(document);
+  let persisted = cache.get(document);
   if (persisted === undefined) {
     persisted = { kind: "Document", definitions: [], documentId: documentIdOf(document) };
-    made.set(document, persisted);
+    cache.set(document, persisted);
   }
   return persisted as unknown as TypedDocumentNode<Data, Variables>;
 }

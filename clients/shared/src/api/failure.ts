@@ -16,7 +16,7 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
   LIMIT_EXCEEDED: "limit",
 };
 
-interface GraphQLFault {
+interface GraphQLErrorLike {
   readonly message: string;
   readonly extensions?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -29,8 +29,8 @@ export class OperationFailed extends Error {
 }
 
 /** The failure of the first GraphQL error. */
-export function failureOfFaults(faults: readonly GraphQLFault[]): Failure {
-  const first = faults[0];
+export function failureOfErrors(errors: readonly GraphQLErrorLike[]): Failure {
+  const first = errors[0];
   const code = first?.extensions?.["code"];
   return { kind: (typeof code === "string" ? KINDS[code] : undefined) ?? "other", message: first?.message ?? null };
 }
@@ -38,7 +38,7 @@ export function failureOfFaults(faults: readonly GraphQLFault[]): Failure {
 export function failureOf(error: unknown): Failure {
   if (error instanceof OperationFailed) return error.failure;
   if (error instanceof CombinedError) {
-    if (error.graphQLErrors.length > 0) return failureOfFaults(error.graphQLErrors);
+    if (error.graphQLErrors.length > 0) return failureOfErrors(error.graphQLErrors);
     const status = (error.response as Response | undefined)?.status;
     // A proxy may answer while the gateway restarts.
     if (status !== undefined && status >= 500) return { kind: "unavailable", message: null };
@@ -47,6 +47,6 @@ export function failureOf(error: unknown): Failure {
 }
 
 /** Whether to send the same operation, with the same key, again. */
-export function isWorthRepeating({ kind }: Failure): boolean {
+export function isRetryable({ kind }: Failure): boolean {
   return kind === "offline" || kind === "unavailable";
 }

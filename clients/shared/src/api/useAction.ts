@@ -3,7 +3,7 @@ import { useRef, useState } from "react";
 import { useClient } from "urql";
 
 import { byHash } from "./documents";
-import { type Failure, failureOf, isWorthRepeating } from "./failure";
+import { type Failure, failureOf, isRetryable } from "./failure";
 import type { RefusalFragment } from "../generated/graphql";
 
 export type Refusal = RefusalFragment;
@@ -31,7 +31,7 @@ export interface Action<Input, Answer> {
  */
 export function useAction<Data, Input extends { key: string }, Answer extends Payload>(
   document: TypedDocumentNode<Data, { input: Input }>,
-  answerOf: (data: Data) => Answer,
+  payloadOf: (data: Data) => Answer,
 ): Action<Input, Answer> {
   const client = useClient();
   const unanswered = useRef<{ key: string; text: string } | null>(null);
@@ -45,11 +45,11 @@ export function useAction<Data, Input extends { key: string }, Answer extends Pa
     setBusy(true);
     setOutcome(null);
     const { data, error } = await client.mutation(byHash(document), { input: { ...input, key } as Input }).toPromise();
-    const reached = outcomeOf(data === undefined || data === null ? undefined : answerOf(data), error);
-    if (reached.kind !== "failed" || !isWorthRepeating(reached.failure)) unanswered.current = null;
-    setOutcome(reached);
+    const result = outcomeOf(data === undefined || data === null ? undefined : payloadOf(data), error);
+    if (result.kind !== "failed" || !isRetryable(result.failure)) unanswered.current = null;
+    setOutcome(result);
     setBusy(false);
-    return reached;
+    return result;
   };
 
   return { isBusy, outcome, run, reset: () => setOutcome(null) };

@@ -1,36 +1,36 @@
 /** Parameters that the URL fragment may carry, such as `#token=…&lang=fr`. A fragment that begins with `#/` is a route. */
 const NAMES = ["token", "member", "lang", "theme", "code"] as const;
 
-export type Brought = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
+export type AddressParameters = Readonly<Partial<Record<(typeof NAMES)[number], string>>>;
 
 /**
  * Reads the parameters and removes them from the address and the history, so that nobody can copy a token from the
- * address bar. If they replaced a route, restores it: `left` is the fragment before the change.
+ * address bar. If they replaced a route, restores it; `previousHash` is the fragment before the change.
  */
-export function takeFromAddress(left = ""): Brought {
+export function takeAddressParameters(previousHash = ""): AddressParameters {
   const { hash, pathname, search } = window.location;
   if (hash.length < 2 || hash.startsWith("#/")) return {};
-  const parameters = new URLSearchParams(hash.slice(1));
-  const brought: Partial<Record<(typeof NAMES)[number], string>> = {};
+  const fragment = new URLSearchParams(hash.slice(1));
+  const parameters: Partial<Record<(typeof NAMES)[number], string>> = {};
   for (const name of NAMES) {
-    const value = parameters.get(name);
-    if (value !== null && value !== "") brought[name] = value;
+    const value = fragment.get(name);
+    if (value !== null && value !== "") parameters[name] = value;
   }
-  if (Object.keys(brought).length > 0) {
-    const route = left.startsWith("#/") ? left : "";
+  if (Object.keys(parameters).length > 0) {
+    const route = previousHash.startsWith("#/") ? previousHash : "";
     window.history.replaceState(window.history.state, "", pathname + search + route);
   }
-  return brought;
+  return parameters;
 }
 
-/** Calls `use` with the parameters of the present address, and again on each `hashchange` that carries some. */
-export function followAddress(use: (brought: Brought) => void): () => void {
-  const look = (left?: string) => {
-    const brought = takeFromAddress(left);
-    if (Object.keys(brought).length > 0) use(brought);
+/** Calls `use` with the parameters of the current address, and again on each `hashchange` that carries some. */
+export function followAddress(use: (parameters: AddressParameters) => void): () => void {
+  const read = (previousHash?: string) => {
+    const parameters = takeAddressParameters(previousHash);
+    if (Object.keys(parameters).length > 0) use(parameters);
   };
-  const change = ({ oldURL }: HashChangeEvent) => look(new URL(oldURL).hash);
-  look();
+  const change = ({ oldURL }: HashChangeEvent) => read(new URL(oldURL).hash);
+  read();
   window.addEventListener("hashchange", change);
   return () => window.removeEventListener("hashchange", change);
 }

@@ -1,14 +1,14 @@
 /** Client of the gateway's development issuer. It answers 404 in production, and 403 to another machine. */
 import type { Token } from "./token";
 
-export interface ShownMember {
+export interface ListedMember {
   readonly number: string;
   readonly name: string;
 }
 
 export interface Issuer {
   readonly programme: string;
-  readonly members: readonly ShownMember[];
+  readonly members: readonly ListedMember[];
 }
 
 export class IssuerUnreachable extends Error {}

@@ -1,5 +1,5 @@
 /** Browser storage with a key prefix per client, because the screens share an origin. Never throws. */
-export class Shelf {
+export class ClientStorage {
   constructor(
     private readonly client: string,
     private readonly storage: () => Storage,
@@ -29,7 +29,7 @@ export class Shelf {
 }
 
 /** Lasts until the tab is closed. */
-export const tabShelf = (client: string) => new Shelf(client, () => window.sessionStorage);
+export const tabStorage = (client: string) => new ClientStorage(client, () => window.sessionStorage);
 
 /** Lasts on this device. */
-export const machineShelf = (client: string) => new Shelf(client, () => window.localStorage);
+export const deviceStorage = (client: string) => new ClientStorage(client, () => window.localStorage);

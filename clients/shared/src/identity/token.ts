@@ -23,11 +23,11 @@ export function readToken(text: string): Token | null {
   }
 }
 
-export function isOver({ expiresAt }: Token, now = Date.now()): boolean {
+export function isExpired({ expiresAt }: Token, now = Date.now()): boolean {
   return expiresAt !== null && expiresAt - now < 1_000;
 }
 
-/** Milliseconds until the renewal: 30 s before expiry, or a fifth of the remaining time if that is less. Null if it never expires. */
+/** Milliseconds until the renewal: 30 s before expiry, or a fifth of the remaining time if less. Null if expiry is unknown. */
 export function renewalDelay({ expiresAt }: Token, now = Date.now()): number | null {
   if (expiresAt === null) return null;
   const left = expiresAt - now;

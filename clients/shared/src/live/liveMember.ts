@@ -1,5 +1,5 @@
 import type { Api } from "../api/api";
-import { type Failure, failureOf, failureOfFaults, OperationFailed } from "../api/failure";
+import { type Failure, failureOf, failureOfErrors, OperationFailed } from "../api/failure";
 import {
   type EntryFragment,
   MemberChangedDocument,
@@ -8,8 +8,8 @@ import {
   type NoticeKind,
   type TextDirection,
 } from "../generated/graphql";
-import { later, merged } from "./merge";
-import { backoff, pause } from "./pause";
+import { laterState, mergeEntries } from "./merge";
+import { backoff, pause } from "./backoff";
 
 export type Connection = "connecting" | "live" | "reconnecting" | "offline";
 
@@ -36,7 +36,7 @@ export interface LiveState {
 }
 
 /** The member and the newest entries, read by a query before subscribing. */
-export interface Start {
+export interface InitialState {
   readonly member: MemberStateFragment;
   readonly entries?: readonly EntryFragment[];
   readonly older?: string | null;
@@ -44,7 +44,7 @@ export interface Start {
 
 export interface LiveOptions {
   readonly api: Api;
-  readonly load: () => Promise<Start>;
+  readonly load: () => Promise<InitialState>;
   readonly initial?: Partial<Pick<LiveState, "member" | "entries" | "older" | "asOf">>;
 }
 
@@ -52,8 +52,8 @@ type Update = MemberChangedSubscription["memberChanged"];
 
 const NOTICES_MAX = 20;
 const OFFLINE_AFTER_ATTEMPTS = 3;
-const TOKEN_ENDED = 4403;
-const NOT_LET_IN = 4401;
+const CLOSED_FORBIDDEN = 4403;
+const CLOSED_UNAUTHORIZED = 4401;
 
 /**
  * Follows the token's member across reconnections. Each new subscription passes `after` with the last version shown, so
@@ -96,13 +96,13 @@ export class LiveMember {
   }
 
   /** Takes a member's state from another source, such as a mutation's payload. */
-  tell(member: MemberStateFragment): void {
-    this.#set({ member: later(this.#state.member, member), asOf: Date.now() });
+  apply(member: MemberStateFragment): void {
+    this.#set({ member: laterState(this.#state.member, member), asOf: Date.now() });
   }
 
   /** Appends a page of older entries, with the cursor of the next one. */
   addOlder(entries: readonly EntryFragment[], older: string | null): void {
-    this.#set({ entries: merged(this.#state.entries ?? [], entries), older });
+    this.#set({ entries: mergeEntries(this.#state.entries ?? [], entries), older });
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -114,9 +114,9 @@ export class LiveMember {
         });
       } catch (error) {
         if (signal.aborted) return;
-        const problem = failureOfDrop(error);
+        const problem = failureOfClose(error);
         this.#set({ problem });
-        if (problem.kind === "unauthenticated") await this.#askForAnotherToken();
+        if (problem.kind === "unauthenticated") await this.#replaceToken();
       }
       if (signal.aborted) return;
       const isOffline = !navigator.onLine || attempt >= OFFLINE_AFTER_ATTEMPTS;
@@ -125,20 +125,20 @@ export class LiveMember {
     }
   }
 
-  async #askForAnotherToken(): Promise<void> {
+  async #replaceToken(): Promise<void> {
     const { credentials } = this.#options.api.options;
-    const token = credentials.present();
-    if (token !== null) await credentials.refused(token);
+    const token = credentials.current();
+    if (token !== null) await credentials.invalidate(token);
   }
 
   async #load(signal: AbortSignal): Promise<void> {
-    const start = await this.#options.load();
+    const initial = await this.#options.load();
     if (signal.aborted) return;
     this.#isLoaded = true;
     this.#set({
-      member: later(this.#state.member, start.member),
+      member: laterState(this.#state.member, initial.member),
       asOf: Date.now(),
-      ...(start.entries !== undefined && { entries: start.entries, older: start.older ?? null }),
+      ...(initial.entries !== undefined && { entries: initial.entries, older: initial.older ?? null }),
     });
   }
 
@@ -149,38 +149,38 @@ export class LiveMember {
     const updates = api.follow(MemberChangedDocument, { after });
     const stop = () => void updates.return?.();
     signal.addEventListener("abort", stop);
-    const unhook = api.socket.on("connected", () => {
+    const removeListener = api.socket.on("connected", () => {
       isLive();
       this.#set({ connection: "live", problem: null });
     });
     try {
       for await (const { data, errors } of updates) {
         if (signal.aborted) return;
-        if (errors !== undefined) throw new OperationFailed(failureOfFaults(errors));
+        if (errors !== undefined) throw new OperationFailed(failureOfErrors(errors));
         isLive();
-        if (data?.memberChanged !== undefined) this.#take(data.memberChanged);
+        if (data?.memberChanged !== undefined) this.#applyUpdate(data.memberChanged);
       }
     } finally {
-      unhook();
+      removeListener();
       signal.removeEventListener("abort", stop);
     }
   }
 
-  #take({ member, version, entries, notices, resync }: Update): void {
-    const told = notices.map((notice, place) => ({ ...notice, id: `${version}:${place}` }));
+  #applyUpdate({ member, version, entries, notices, resync }: Update): void {
+    const received = notices.map((notice, index) => ({ ...notice, id: `${version}:${index}` }));
     const known = new Set(this.#state.notices.map(({ id }) => id));
     this.#set({
-      member: later(this.#state.member, member),
-      entries: this.#state.entries === null ? null : merged(this.#state.entries, entries),
-      notices: [...this.#state.notices, ...told.filter(({ id }) => !known.has(id))].slice(-NOTICES_MAX),
+      member: laterState(this.#state.member, member),
+      entries: this.#state.entries === null ? null : mergeEntries(this.#state.entries, entries),
+      notices: [...this.#state.notices, ...received.filter(({ id }) => !known.has(id))].slice(-NOTICES_MAX),
       connection: "live",
       asOf: Date.now(),
     });
-    if (resync) this.#readAgain();
+    if (resync) this.#reload();
   }
 
   /** Reloads the entries because the gateway skipped versions; updates that arrive meanwhile are merged. */
-  #readAgain(): void {
+  #reload(): void {
     const signal = this.#running?.signal;
     if (signal === undefined) return;
     this.#load(signal).catch(() => {
@@ -195,9 +195,9 @@ export class LiveMember {
 }
 
 /** graphql-ws rejects with the close event, or with the operation's errors. */
-function failureOfDrop(error: unknown): Failure {
-  if (Array.isArray(error)) return failureOfFaults(error as { message: string }[]);
+function failureOfClose(error: unknown): Failure {
+  if (Array.isArray(error)) return failureOfErrors(error as { message: string }[]);
   const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  if (code === TOKEN_ENDED || code === NOT_LET_IN) return { kind: "unauthenticated", message: null };
+  if (code === CLOSED_FORBIDDEN || code === CLOSED_UNAUTHORIZED) return { kind: "unauthenticated", message: null };
   return failureOf(error);
 }

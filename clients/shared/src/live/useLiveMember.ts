@@ -1,16 +1,16 @@
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 
 import type { Api } from "../api/api";
-import { LiveMember, type LiveOptions, type LiveState, type Start } from "./liveMember";
+import { LiveMember, type LiveOptions, type LiveState, type InitialState } from "./liveMember";
 
-export interface Following {
+export interface FollowedMember {
   readonly live: LiveMember;
   readonly state: LiveState;
 }
 
 interface FollowOptions {
   /** Must be a stable function: a new one restarts the subscription. */
-  readonly load: (api: Api) => Promise<Start>;
+  readonly load: (api: Api) => Promise<InitialState>;
   readonly initial?: LiveOptions["initial"];
 }
 
@@ -18,7 +18,7 @@ interface FollowOptions {
  * The member's live state. A new `api` (another language or person) restarts the subscription, and the last state is
  * shown until the first answer.
  */
-export function useLiveMember(api: Api, { load, initial }: FollowOptions): Following {
+export function useLiveMember(api: Api, { load, initial }: FollowOptions): FollowedMember {
   const last = useRef<LiveOptions["initial"]>(initial);
   const live = useMemo(
     () =>

@@ -1,4 +1,4 @@
-import type { Shelf } from "../identity/storage";
+import type { ClientStorage } from "../identity/storage";
 import { formatColour, inkOn, parseColour, readableOn } from "./colour";
 
 export interface Brand {
@@ -11,7 +11,7 @@ const PAPER = [244, 241, 235] as const;
 const NIGHT = [33, 38, 36] as const;
 
 /** Sets the brand's colours as CSS variables, with readable text colours. Does nothing if a colour does not parse. */
-export function wearBrand(brand: Brand): void {
+export function applyBrand(brand: Brand): void {
   const colour = parseColour(brand.colour);
   const accent = parseColour(brand.accent);
   if (colour === null || accent === null) return;
@@ -26,11 +26,11 @@ export function wearBrand(brand: Brand): void {
 }
 
 /** Applies the colours of the last visit, so that the page does not change colour once the programme is loaded. */
-export function wearKeptBrand(shelf: Shelf): void {
-  const [colour, accent] = (shelf.read("brand") ?? "").split(" ");
-  if (colour !== undefined && accent !== undefined) wearBrand({ colour, accent });
+export function applyStoredBrand(storage: ClientStorage): void {
+  const [colour, accent] = (storage.read("brand") ?? "").split(" ");
+  if (colour !== undefined && accent !== undefined) applyBrand({ colour, accent });
 }
 
-export function keepBrand(shelf: Shelf, { colour, accent }: Brand): void {
-  shelf.write("brand", `${colour} ${accent}`);
+export function storeBrand(storage: ClientStorage, { colour, accent }: Brand): void {
+  storage.write("brand", `${colour} ${accent}`);
 }

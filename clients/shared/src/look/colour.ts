@@ -37,7 +37,7 @@ export function inkOn(colour: Rgb): Rgb {
   return contrast(colour, WHITE) >= contrast(colour, BLACK) ? WHITE : BLACK;
 }
 
-/** The colour itself if its contrast with the background is at least AA, else the nearest lighter or darker shade that has it. */
+/** The colour itself if its contrast with the background is at least AA, else the nearest shade that reaches it. */
 export function readableOn(colour: Rgb, background: Rgb): Rgb {
   const [hue, saturation, lightness] = toHsl(colour);
   const end = luminance(background) > 0.18 ? 0 : 1;

@@ -5,7 +5,7 @@ export function themeOf(text: string | null | undefined): Theme | null {
   return THEMES.find((theme) => theme === text) ?? null;
 }
 
-export function wearTheme(theme: Theme): void {
+export function applyTheme(theme: Theme): void {
   if (theme === "system") delete document.documentElement.dataset["theme"];
   else document.documentElement.dataset["theme"] = theme;
 }

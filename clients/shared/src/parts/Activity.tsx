@@ -46,8 +46,8 @@ function Why({ entry }: { entry: EntryFragment }) {
     <details className="entry-why">
       <summary>{words.activity.why}</summary>
       <ul className="why">
-        {entry.why.map(({ rule, points, applied, reason }, place) => (
-          <li key={`${rule}:${place}`} data-applied={applied}>
+        {entry.why.map(({ rule, points, applied, reason }, index) => (
+          <li key={`${rule}:${index}`} data-applied={applied}>
             <span dir="auto">{reason}</span>
             <bdi dir="ltr" className="tabular">{applied ? format.signed(points) : "–"}</bdi>
           </li>

@@ -3,14 +3,14 @@ import type { Failure } from "../api/failure";
 import { type Words, useWords } from "../language/words";
 import { Button } from "./Button";
 
-/** An error message, with a retry button if `onAgain` is given. */
-export function Fault({ failure, onAgain }: { failure: Failure; onAgain?: () => void }) {
+/** An error message, with a retry button if `onRetry` is given. */
+export function Fault({ failure, onRetry }: { failure: Failure; onRetry?: () => void }) {
   const words = useWords();
   return (
     <div className="fault row spread" role="alert">
-      <p>{sentenceOf(failure, words)}</p>
-      {onAgain !== undefined && (
-        <Button look="plain" onClick={onAgain}>
+      <p>{messageOf(failure, words)}</p>
+      {onRetry !== undefined && (
+        <Button look="plain" onClick={onRetry}>
           {words.again}
         </Button>
       )}
@@ -19,13 +19,13 @@ export function Fault({ failure, onAgain }: { failure: Failure; onAgain?: () => 
 }
 
 /** The gateway's message for the kinds whose message is meant for people, else the client's own. */
-export function sentenceOf({ kind, message }: Failure, words: Words): string {
+export function messageOf({ kind, message }: Failure, words: Words): string {
   return kind === "other" || kind === "limit" || kind === "forbidden"
     ? (message ?? words.failure[kind])
     : words.failure[kind];
 }
 
-interface Refused {
+interface OutcomeProps {
   readonly outcome:
     | { readonly kind: "refused"; readonly refusals: readonly Refusal[] }
     | { readonly kind: "failed"; readonly failure: Failure }
@@ -36,15 +36,15 @@ interface Refused {
 }
 
 /** The errors of an attempt, except those that a field shows. */
-export function Outcome({ outcome, except = [] }: Refused) {
+export function Outcome({ outcome, except = [] }: OutcomeProps) {
   const words = useWords();
   if (outcome === null || outcome.kind === "done") return null;
   if (outcome.kind === "failed") return <Fault failure={outcome.failure} />;
-  const left = outcome.refusals.filter(({ path }) => !except.some((field) => isAbout(path, field)));
-  if (left.length === 0) return null;
+  const remaining = outcome.refusals.filter(({ path }) => !except.some((field) => isAbout(path, field)));
+  if (remaining.length === 0) return null;
   return (
     <div className="fault stack" role="alert" aria-label={words.failure.other}>
-      {left.map(({ message }) => (
+      {remaining.map(({ message }) => (
         <p key={message}>{message}</p>
       ))}
     </div>
@@ -52,7 +52,7 @@ export function Outcome({ outcome, except = [] }: Refused) {
 }
 
 /** The error message of one field. */
-export function refusalOf(outcome: Refused["outcome"], field: string): string | undefined {
+export function refusalOf(outcome: OutcomeProps["outcome"], field: string): string | undefined {
   if (outcome === null || outcome.kind !== "refused") return undefined;
   return outcome.refusals.find(({ path }) => isAbout(path, field))?.message;
 }

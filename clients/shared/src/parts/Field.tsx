@@ -9,7 +9,7 @@ interface FieldProps extends ComponentProps<"input"> {
 
 export function Field({ label, note, fault, className, ...input }: FieldProps) {
   const id = useId();
-  const told = [note && `${id}-note`, fault && `${id}-fault`].filter(Boolean).join(" ");
+  const describedBy = [note && `${id}-note`, fault && `${id}-fault`].filter(Boolean).join(" ");
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -18,7 +18,7 @@ export function Field({ label, note, fault, className, ...input }: FieldProps) {
         id={id}
         className={className === undefined ? "input" : `input ${className}`}
         aria-invalid={fault !== undefined || undefined}
-        aria-describedby={told || undefined}
+        aria-describedby={describedBy || undefined}
       />
       {note !== undefined && (
         <p className="field-note" id={`${id}-note`}>

@@ -8,7 +8,7 @@ import { type Words, useWords } from "../language/words";
 import type { OfferCardFragment } from "../generated/graphql";
 
 interface OfferCardProps {
-  readonly held: OfferCardFragment;
+  readonly memberOffer: OfferCardFragment;
   /** Heading level of the title: one below the page's or section's. */
   readonly heading?: "h2" | "h3";
   /** Actions. */
@@ -16,16 +16,16 @@ interface OfferCardProps {
 }
 
 /** An offer and its state for a member. */
-export function OfferCard({ held, heading: Heading = "h3", children }: OfferCardProps) {
+export function OfferCard({ memberOffer, heading: Heading = "h3", children }: OfferCardProps) {
   const words = useWords();
   const format = useFormat();
-  const { offer, state, code, usesLeft, expiresAt, why } = held;
+  const { offer, state, code, usesLeft, expiresAt, why } = memberOffer;
   const isOver = state === "REDEEMED" || state === "EXPIRED";
   return (
     <article className="offer" data-offer={offer.key} data-state={state} data-over={isOver}>
       <div className="offer-head">
         <p className="offer-gain">
-          <bdi>{gainOf(offer, words, format)}</bdi>
+          <bdi>{benefitOf(offer, words, format)}</bdi>
         </p>
         {state !== "AVAILABLE" && (
           <span className="tag" data-tone={state === "ACTIVATED" ? "good" : undefined}>
@@ -66,7 +66,7 @@ export function OfferCard({ held, heading: Heading = "h3", children }: OfferCard
 }
 
 /** The benefit in a word: the offer's number if it has one, else its kind. */
-function gainOf({ kind, percent, amount, factor, points }: OfferCardFragment["offer"], words: Words, format: Format) {
+function benefitOf({ kind, percent, amount, factor, points }: OfferCardFragment["offer"], words: Words, format: Format) {
   if (percent !== null) return words.offer.off(format.percent(Number(percent) / 100));
   if (amount !== null) return words.offer.off(format.money(amount.amount, amount.currency));
   if (factor !== null) return words.offer.factor(format.number(Number(factor)));

@@ -1,7 +1,7 @@
 import type { Api } from "../api/api";
 import { useWords } from "../language/words";
 import type { LiveMember, LiveState } from "../live/liveMember";
-import { useOlder } from "../live/useOlder";
+import { useOlderEntries } from "../live/useOlderEntries";
 import { Activity } from "./Activity";
 import { Button } from "./Button";
 import { Fault } from "./Fault";
@@ -9,7 +9,7 @@ import { Fault } from "./Fault";
 /** The member's entries, with a button for older ones. Live updates add new ones on top. */
 export function PagedActivity({ api, live, state }: { api: Api; live: LiveMember; state: LiveState }) {
   const words = useWords();
-  const { isBusy, failure, more } = useOlder(api, live, state.older);
+  const { isBusy, failure, loadMore } = useOlderEntries(api, live, state.older);
   return (
     <>
       <div className="panel panel-list">
@@ -17,7 +17,7 @@ export function PagedActivity({ api, live, state }: { api: Api; live: LiveMember
       </div>
       {failure !== null && <Fault failure={failure} />}
       {state.older !== null && (
-        <Button look="plain" className="more" isBusy={isBusy} onClick={more}>
+        <Button look="plain" className="more" isBusy={isBusy} onClick={loadMore}>
           {words.activity.more}
         </Button>
       )}

@@ -39,7 +39,7 @@ export function StatusCard({ member, connection, asOf }: StatusCardProps) {
           <span className="status-number">{format.number(points.available)}</span>
           <span className="status-unit">{words.points(points.available)}</span>
         </p>
-        <Way member={member} />
+        <Progress member={member} />
         <p className="hidden-visually" aria-live="polite" aria-atomic="true">
           {words.status.changed(format.number(points.available), status.tier.name)}
         </p>
@@ -48,13 +48,13 @@ export function StatusCard({ member, connection, asOf }: StatusCardProps) {
   );
 }
 
-function Way({ member: { status, points } }: { member: MemberStateFragment }) {
+function Progress({ member: { status, points } }: { member: MemberStateFragment }) {
   const words = useWords();
   const format = useFormat();
   const [soonest] = points.expiring;
   const { next } = status;
   return (
-    <div className="status-way">
+    <div className="status-progress">
       {next !== null && (
         <div
           className="status-bar"

@@ -7,7 +7,7 @@ const MARKS_OF: Readonly<Record<Locale, string>> = { en: "EN", fr: "FR", ar: "ع
 
 export function LanguageSwitch({ onChoose }: { onChoose: (locale: Locale) => void }) {
   const words = useWords();
-  const present = useLocale();
+  const current = useLocale();
   return (
     <div className="choice" role="group" aria-label={words.language}>
       {LOCALES.map((locale) => (
@@ -16,7 +16,7 @@ export function LanguageSwitch({ onChoose }: { onChoose: (locale: Locale) => voi
           type="button"
           lang={locale}
           aria-label={`${MARKS_OF[locale]} ${LOCALE_NAMES[locale]}`}
-          aria-pressed={locale === present}
+          aria-pressed={locale === current}
           onClick={() => onChoose(locale)}
         >
           {MARKS_OF[locale]}

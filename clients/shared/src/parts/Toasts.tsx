@@ -9,30 +9,30 @@ const SHOWN_MS = 7_000;
 
 /** The latest notices, each shown for a few seconds and announced to screen readers. */
 export function Toasts({ notices }: { notices: readonly LiveNotice[] }) {
-  const [over, setOver] = useState<ReadonlySet<string>>(new Set());
-  const dismiss = (id: string) => setOver((known) => new Set([...known, id]));
-  const shown = notices.filter(({ id }) => !over.has(id)).slice(-SHOWN_MAX);
+  const [dismissed, setDismissed] = useState<ReadonlySet<string>>(new Set());
+  const dismiss = (id: string) => setDismissed((ids) => new Set([...ids, id]));
+  const shown = notices.filter(({ id }) => !dismissed.has(id)).slice(-SHOWN_MAX);
   return (
     <div className="toasts" role="status">
       {shown.map((notice) => (
-        <Toast key={notice.id} notice={notice} onOver={() => dismiss(notice.id)} />
+        <Toast key={notice.id} notice={notice} onDismiss={() => dismiss(notice.id)} />
       ))}
     </div>
   );
 }
 
-function Toast({ notice, onOver }: { notice: LiveNotice; onOver: () => void }) {
+function Toast({ notice, onDismiss }: { notice: LiveNotice; onDismiss: () => void }) {
   const words = useWords();
-  const [isHeld, setHeld] = useState(false);
+  const [isHovered, setHovered] = useState(false);
   useEffect(() => {
-    if (isHeld) return undefined;
-    const timer = window.setTimeout(onOver, SHOWN_MS);
+    if (isHovered) return undefined;
+    const timer = window.setTimeout(onDismiss, SHOWN_MS);
     return () => window.clearTimeout(timer);
-  }, [isHeld]); // only hovering restarts the timer, not a new `onOver`
+  }, [isHovered]); // only hovering restarts the timer, not a new `onDismiss`
   return (
-    <div className="toast" onPointerEnter={() => setHeld(true)} onPointerLeave={() => setHeld(false)}>
+    <div className="toast" onPointerEnter={() => setHovered(true)} onPointerLeave={() => setHovered(false)}>
       <p dir={notice.direction.toLowerCase()}>{notice.text}</p>
-      <button type="button" className="close" aria-label={words.close} onClick={onOver}>
+      <button type="button" className="close" aria-label={words.close} onClick={onDismiss}>
         <Cross />
       </button>
     </div>

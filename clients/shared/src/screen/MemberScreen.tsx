@@ -6,7 +6,7 @@ import type { Channel } from "../generated/graphql";
 import { followAddress } from "../identity/address";
 import { TokenSource } from "../identity/tokenSource";
 import { LanguageProvider } from "../language/Language";
-import { wearKeptBrand } from "../look/brand";
+import { applyStoredBrand } from "../look/brand";
 import { Settings, useSettings } from "./settings";
 import { SignIn } from "./SignIn";
 
@@ -19,33 +19,33 @@ export interface MemberSession {
 }
 
 /** Created once a page, before the first render. */
-export interface Opened {
+export interface ScreenSetup {
   readonly settings: Settings;
   readonly tokens: TokenSource;
 }
 
 interface MemberScreenProps {
-  readonly opened: Opened;
+  readonly setup: ScreenSetup;
   readonly channel: Channel;
   /** Whether a cached state can be shown before sign-in completes. */
-  readonly hasKept?: () => boolean;
+  readonly hasCachedState?: () => boolean;
   readonly onSignedOut?: () => void;
   readonly children: (session: MemberSession) => ReactNode;
 }
 
 /** Provides a member's screen with language, theme, identity and API; shows the sign-in form if there is no identity. */
-export function MemberScreen({ opened, channel, hasKept, onSignedOut, children }: MemberScreenProps) {
-  const { settings, tokens } = opened;
+export function MemberScreen({ setup, channel, hasCachedState, onSignedOut, children }: MemberScreenProps) {
+  const { settings, tokens } = setup;
   const { locale, theme } = useSettings(settings);
-  const standing = useSyncExternalStore(tokens.subscribe, tokens.snapshot);
-  const identity = standing.kind === "signedIn" ? standing.identity : null;
+  const signIn = useSyncExternalStore(tokens.subscribe, tokens.snapshot);
+  const identity = signIn.kind === "signedIn" ? signIn.identity : null;
   const api = useMemo(() => new Api({ credentials: tokens, locale, channel }), [tokens, identity, locale, channel]);
   useEffect(() => () => api.close(), [api]);
   useEffect(() => {
-    if (standing.kind === "signedOut") onSignedOut?.();
-  }, [standing.kind]);
-  const isAway = standing.kind === "unreachable" || standing.kind === "starting";
-  const isOpen = identity !== null || (isAway && hasKept?.() === true);
+    if (signIn.kind === "signedOut") onSignedOut?.();
+  }, [signIn.kind]);
+  const isUnknown = signIn.kind === "unreachable" || signIn.kind === "starting";
+  const isOpen = identity !== null || (isUnknown && hasCachedState?.() === true);
   return (
     <LanguageProvider locale={locale}>
       {isOpen ? (
@@ -54,24 +54,24 @@ export function MemberScreen({ opened, channel, hasKept, onSignedOut, children }
           {children({ identity, api, tokens, settings })}
         </Provider>
       ) : (
-        <SignIn standing={standing} tokens={tokens} settings={settings} theme={theme} />
+        <SignIn state={signIn} tokens={tokens} settings={settings} theme={theme} />
       )}
     </LanguageProvider>
   );
 }
 
 /** Starts signing in with the address's parameters, and applies later ones. */
-export function openMemberScreen(client: string): Opened {
+export function setUpMemberScreen(client: string): ScreenSetup {
   const settings = new Settings(client);
   const tokens = new TokenSource(client);
-  wearKeptBrand(settings.shelf);
+  applyStoredBrand(settings.storage);
   let isStarted = false;
-  followAddress((brought) => {
-    settings.take(brought);
-    if (isStarted && brought.token === undefined && brought.member === undefined) return;
+  followAddress((parameters) => {
+    settings.apply(parameters);
+    if (isStarted && parameters.token === undefined && parameters.member === undefined) return;
     isStarted = true;
-    void tokens.start(brought);
+    void tokens.signIn(parameters);
   });
-  if (!isStarted) void tokens.start({});
+  if (!isStarted) void tokens.signIn({});
   return { settings, tokens };
 }

@@ -2,9 +2,9 @@ import "./SignIn.css";
 
 import { type FormEvent, useState } from "react";
 
-import type { ShownMember } from "../identity/issuer";
+import type { ListedMember } from "../identity/issuer";
 import { readToken } from "../identity/token";
-import type { Standing, TokenSource } from "../identity/tokenSource";
+import type { SignInState, TokenSource } from "../identity/tokenSource";
 import { useWords } from "../language/words";
 import type { Theme } from "../look/theme";
 import { Bell } from "../parts/Bell";
@@ -14,27 +14,27 @@ import { LanguageSwitch, ThemeSwitch } from "../parts/Switches";
 import type { Settings } from "./settings";
 
 interface SignInProps {
-  readonly standing: Standing;
+  readonly state: SignInState;
   readonly tokens: TokenSource;
   readonly settings: Settings;
   readonly theme: Theme;
 }
 
 /** Sign-in without an identity provider: a list of members if there is a development issuer, else a field for a token. */
-export function SignIn({ standing, tokens, settings, theme }: SignInProps) {
+export function SignIn({ state, tokens, settings, theme }: SignInProps) {
   const words = useWords();
-  if (standing.kind === "starting") return <div className="sign-in" aria-busy="true" />;
+  if (state.kind === "starting") return <div className="sign-in" aria-busy="true" />;
   return (
     <main className="sign-in">
       <div className="sign-in-sheet">
         <Bell className="sign-in-mark" />
         <h1>{words.signIn.title}</h1>
-        {standing.kind === "unreachable" && <p role="status">{words.signIn.unreachable}</p>}
-        {standing.kind === "signedOut" && (
+        {state.kind === "unreachable" && <p role="status">{words.signIn.unreachable}</p>}
+        {state.kind === "signedOut" && (
           <>
-            {standing.ended && <p role="alert">{words.signIn.ended}</p>}
-            {standing.members.length > 0 ? (
-              <Members members={standing.members} onChoose={(number) => void tokens.choose(number)} />
+            {state.hasEnded && <p role="alert">{words.signIn.ended}</p>}
+            {state.members.length > 0 ? (
+              <Members members={state.members} onChoose={(number) => void tokens.choose(number)} />
             ) : (
               <TokenForm tokens={tokens} />
             )}
@@ -42,14 +42,14 @@ export function SignIn({ standing, tokens, settings, theme }: SignInProps) {
         )}
       </div>
       <div className="row">
-        <LanguageSwitch onChoose={settings.speak} />
-        <ThemeSwitch theme={theme} onChoose={settings.wear} />
+        <LanguageSwitch onChoose={settings.setLocale} />
+        <ThemeSwitch theme={theme} onChoose={settings.setTheme} />
       </div>
     </main>
   );
 }
 
-function Members({ members, onChoose }: { members: readonly ShownMember[]; onChoose: (number: string) => void }) {
+function Members({ members, onChoose }: { members: readonly ListedMember[]; onChoose: (number: string) => void }) {
   const words = useWords();
   return (
     <>

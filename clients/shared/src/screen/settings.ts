@@ -1,28 +1,28 @@
 import { useSyncExternalStore } from "react";
 
-import type { Brought } from "../identity/address";
-import { machineShelf, type Shelf } from "../identity/storage";
+import type { AddressParameters } from "../identity/address";
+import { type ClientStorage, deviceStorage } from "../identity/storage";
 import { type Locale, localeOf, preferredLocale } from "../language/locale";
-import { type Theme, themeOf, wearTheme } from "../look/theme";
+import { applyTheme, type Theme, themeOf } from "../look/theme";
 
-interface Chosen {
+interface Preferences {
   readonly locale: Locale;
   readonly theme: Theme;
 }
 
 /** Language and theme: from the address, else from storage, else from the device. */
 export class Settings {
-  readonly shelf: Shelf;
+  readonly storage: ClientStorage;
   readonly #listeners = new Set<() => void>();
-  #chosen: Chosen;
+  #preferences: Preferences;
 
   constructor(client: string) {
-    this.shelf = machineShelf(client);
-    this.#chosen = {
-      locale: localeOf(this.shelf.read("lang")) ?? preferredLocale(),
-      theme: themeOf(this.shelf.read("theme")) ?? "system",
+    this.storage = deviceStorage(client);
+    this.#preferences = {
+      locale: localeOf(this.storage.read("lang")) ?? preferredLocale(),
+      theme: themeOf(this.storage.read("theme")) ?? "system",
     };
-    wearTheme(this.#chosen.theme);
+    applyTheme(this.#preferences.theme);
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -30,32 +30,32 @@ export class Settings {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly snapshot = (): Chosen => this.#chosen;
+  readonly snapshot = (): Preferences => this.#preferences;
 
-  take({ lang, theme }: Brought): void {
+  apply({ lang, theme }: AddressParameters): void {
     const locale = localeOf(lang);
-    if (locale !== null) this.speak(locale);
-    const look = themeOf(theme);
-    if (look !== null) this.wear(look);
+    if (locale !== null) this.setLocale(locale);
+    const parsedTheme = themeOf(theme);
+    if (parsedTheme !== null) this.setTheme(parsedTheme);
   }
 
-  readonly speak = (locale: Locale): void => {
-    this.shelf.write("lang", locale);
-    this.#set({ ...this.#chosen, locale });
+  readonly setLocale = (locale: Locale): void => {
+    this.storage.write("lang", locale);
+    this.#set({ ...this.#preferences, locale });
   };
 
-  readonly wear = (theme: Theme): void => {
-    this.shelf.write("theme", theme);
-    wearTheme(theme);
-    this.#set({ ...this.#chosen, theme });
+  readonly setTheme = (theme: Theme): void => {
+    this.storage.write("theme", theme);
+    applyTheme(theme);
+    this.#set({ ...this.#preferences, theme });
   };
 
-  #set(chosen: Chosen): void {
-    this.#chosen = chosen;
+  #set(preferences: Preferences): void {
+    this.#preferences = preferences;
     for (const listener of this.#listeners) listener();
   }
 }
 
-export function useSettings(settings: Settings): Chosen {
+export function useSettings(settings: Settings): Preferences {
   return useSyncExternalStore(settings.subscribe, settings.snapshot);
 }

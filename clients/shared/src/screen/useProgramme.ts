@@ -1,20 +1,20 @@
 import { useEffect } from "react";
 
-import { useFresh } from "../api/useFresh";
+import { useVersionedQuery } from "../api/useVersionedQuery";
 import { ProgrammeDocument, type ProgrammeQuery } from "../generated/graphql";
-import type { Shelf } from "../identity/storage";
-import { keepBrand, wearBrand } from "../look/brand";
+import type { ClientStorage } from "../identity/storage";
+import { storeBrand, applyBrand } from "../look/brand";
 
 export type Programme = ProgrammeQuery["programme"];
 
 /** The programme, or null until loaded. Applies the brand's colours to the page. */
-export function useProgramme(shelf: Shelf): Programme | null {
-  const { data } = useFresh(ProgrammeDocument, {}, null);
+export function useProgramme(storage: ClientStorage): Programme | null {
+  const { data } = useVersionedQuery(ProgrammeDocument, {}, null);
   const brand = data?.programme.brand;
   useEffect(() => {
     if (brand === undefined) return;
-    wearBrand(brand);
-    keepBrand(shelf, brand);
+    applyBrand(brand);
+    storeBrand(storage, brand);
   }, [brand?.colour, brand?.accent]);
   return data?.programme ?? null;
 }

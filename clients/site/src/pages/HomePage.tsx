@@ -1,4 +1,4 @@
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import { type MemberStateFragment, OffersDocument } from "@carillon/shared/generated/graphql";
 import { useFormat } from "@carillon/shared/language/Language";
 import { useWords } from "@carillon/shared/language/words";
@@ -24,7 +24,7 @@ export function HomePage({ state, member, entries, programme }: PageProps) {
         <StatusCard member={member} connection={state.connection} asOf={state.asOf} />
         <PointsPanel member={member} />
       </div>
-      {programme !== null && <Tiers tiers={programme.tiers} present={member.status} />}
+      {programme !== null && <Tiers tiers={programme.tiers} current={member.status} />}
       <BestOffers version={member.version} />
       <section className="section">
         <SectionHead title={words.home.recent} route="history" />
@@ -70,7 +70,7 @@ function PointsPanel({ member: { points } }: { member: MemberStateFragment }) {
 function BestOffers({ version }: { version: number }) {
   const words = useSiteWords();
   const shared = useWords();
-  const { data } = useFresh(OffersDocument, { first: OFFERS, after: null }, version);
+  const { data } = useVersionedQuery(OffersDocument, { first: OFFERS, after: null }, version);
   const offers = data?.me?.offers.edges ?? [];
   return (
     <section className="section">
@@ -79,7 +79,7 @@ function BestOffers({ version }: { version: number }) {
       <ul className="cards">
         {offers.map(({ node }) => (
           <li key={node.offer.id}>
-            <OfferCard held={node} />
+            <OfferCard memberOffer={node} />
           </li>
         ))}
       </ul>

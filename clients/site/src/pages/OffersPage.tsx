@@ -1,7 +1,7 @@
 import { useEffect } from "react";
 
 import { useAction } from "@carillon/shared/api/useAction";
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import {
   ActivateOfferDocument,
   NoteOffersDocument,
@@ -21,23 +21,23 @@ const PAGE = 50;
 const SEEN_AFTER_MS = 2_000;
 
 /** Offers already reported as seen from this tab. */
-const told = new Set<string>();
+const reported = new Set<string>();
 
 export function OffersPage({ live, member }: PageProps) {
   const words = useWords();
   const siteWords = useSiteWords();
-  const { data, failure, isLoading, again } = useFresh(OffersDocument, { first: PAGE, after: null }, member.version);
+  const { data, failure, isLoading, refetch } = useVersionedQuery(OffersDocument, { first: PAGE, after: null }, member.version);
   const offers = (data?.me?.offers.edges ?? []).map(({ node }) => node);
   useSeen(offers);
   return (
     <>
       <h1>{siteWords.routes.offers}</h1>
-      {failure !== null && <Fault failure={failure} onAgain={again} />}
+      {failure !== null && <Fault failure={failure} onRetry={refetch} />}
       {!isLoading && failure === null && offers.length === 0 && <p className="empty">{words.offer.empty}</p>}
       <ul className="cards" aria-busy={isLoading}>
-        {offers.map((held) => (
-          <li key={held.offer.id}>
-            <OwnOffer held={held} live={live} />
+        {offers.map((memberOffer) => (
+          <li key={memberOffer.offer.id}>
+            <OwnOffer memberOffer={memberOffer} live={live} />
           </li>
         ))}
       </ul>
@@ -45,20 +45,20 @@ export function OffersPage({ live, member }: PageProps) {
   );
 }
 
-function OwnOffer({ held, live }: { held: OfferCardFragment; live: LiveMember }) {
+function OwnOffer({ memberOffer, live }: { memberOffer: OfferCardFragment; live: LiveMember }) {
   const words = useWords();
   const activate = useAction(ActivateOfferDocument, ({ activateOffer }) => activateOffer);
   const note = useAction(NoteOffersDocument, ({ noteOffers }) => noteOffers);
-  const { offer, state } = held;
-  const takeUp = async () => {
+  const { offer, state } = memberOffer;
+  const activateOffer = async () => {
     const outcome = await activate.run({ offer: offer.id });
-    if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
+    if (outcome.kind === "done" && outcome.answer.member !== null) live.apply(outcome.answer.member);
   };
-  if (state !== "AVAILABLE") return <OfferCard held={held} heading="h2" />;
+  if (state !== "AVAILABLE") return <OfferCard memberOffer={memberOffer} heading="h2" />;
   return (
-    <OfferCard held={held} heading="h2">
+    <OfferCard memberOffer={memberOffer} heading="h2">
       {offer.needsActivation && (
-        <Button isBusy={activate.isBusy} onClick={() => void takeUp()}>
+        <Button isBusy={activate.isBusy} onClick={() => void activateOffer()}>
           {words.offer.activate}
         </Button>
       )}
@@ -80,12 +80,12 @@ function OwnOffer({ held, live }: { held: OfferCardFragment; live: LiveMember })
 /** Reports the offers that were visible for 2 s as seen. The member did not request this, so errors are not shown. */
 function useSeen(offers: readonly OfferCardFragment[]): void {
   const { run } = useAction(NoteOffersDocument, ({ noteOffers }) => noteOffers);
-  const unseen = offers.map(({ offer }) => offer.id).filter((id) => !told.has(id));
+  const unseen = offers.map(({ offer }) => offer.id).filter((id) => !reported.has(id));
   useEffect(() => {
     if (unseen.length === 0) return undefined;
     const timer = window.setTimeout(() => {
       if (document.visibilityState !== "visible") return;
-      for (const id of unseen) told.add(id);
+      for (const id of unseen) reported.add(id);
       void run({ seen: unseen, refused: [] });
     }, SEEN_AFTER_MS);
     return () => window.clearTimeout(timer);

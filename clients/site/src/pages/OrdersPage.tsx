@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 import { useAction } from "@carillon/shared/api/useAction";
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import {
   AdvanceOrderDocument,
   CancelOrderDocument,
@@ -20,12 +20,12 @@ const PAGE = 50;
 
 export function OrdersPage({ live, member }: PageProps) {
   const words = useSiteWords();
-  const { data, failure, isLoading, again } = useFresh(OrdersDocument, { first: PAGE, after: null }, member.version);
+  const { data, failure, isLoading, refetch } = useVersionedQuery(OrdersDocument, { first: PAGE, after: null }, member.version);
   const orders = (data?.me?.orders.edges ?? []).map(({ node }) => node);
   return (
     <>
       <h1>{words.routes.orders}</h1>
-      {failure !== null && <Fault failure={failure} onAgain={again} />}
+      {failure !== null && <Fault failure={failure} onRetry={refetch} />}
       {!isLoading && failure === null && orders.length === 0 && <p className="empty">{words.orders.empty}</p>}
       <ul className="stack" aria-busy={isLoading}>
         {orders.map((order) => (
@@ -42,41 +42,41 @@ export function OrdersPage({ live, member }: PageProps) {
 
 function OrderActions({ order, live }: { order: OrderCardFragment; live: LiveMember }) {
   const words = useSiteWords();
-  const [isAsking, setAsking] = useState(false);
+  const [isConfirming, setConfirming] = useState(false);
   const cancel = useAction(CancelOrderDocument, ({ cancelOrder }) => cancelOrder);
   const advance = useAction(AdvanceOrderDocument, ({ advanceOrder }) => advanceOrder);
-  const callOff = async () => {
+  const cancelOrder = async () => {
     const outcome = await cancel.run({ order: order.id });
-    if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
-    setAsking(false);
+    if (outcome.kind === "done" && outcome.answer.member !== null) live.apply(outcome.answer.member);
+    setConfirming(false);
   };
-  const giveBack = async () => {
+  const requestReturn = async () => {
     const outcome = await advance.run({ order: order.id, state: "RETURN_REQUESTED" });
-    if (outcome.kind === "done" && outcome.answer.member !== null) live.tell(outcome.answer.member);
+    if (outcome.kind === "done" && outcome.answer.member !== null) live.apply(outcome.answer.member);
   };
-  const isThing = order.reward.kind === "PHYSICAL" || order.reward.kind === "PARTNER";
+  const isPhysical = order.reward.kind === "PHYSICAL" || order.reward.kind === "PARTNER";
   const canCancel = order.state === "PLACED" || order.state === "CONFIRMED";
-  const canReturn = isThing && (order.state === "DELIVERED" || order.state === "FULFILLED");
+  const canReturn = isPhysical && (order.state === "DELIVERED" || order.state === "FULFILLED");
   return (
     <>
-      {canCancel && !isAsking && (
-        <Button look="plain" onClick={() => setAsking(true)}>
+      {canCancel && !isConfirming && (
+        <Button look="plain" onClick={() => setConfirming(true)}>
           {words.orders.cancel}
         </Button>
       )}
-      {canCancel && isAsking && (
+      {canCancel && isConfirming && (
         <div className="row" role="group" aria-label={words.orders.sure}>
           <p>{words.orders.sure}</p>
-          <Button isBusy={cancel.isBusy} onClick={() => void callOff()}>
+          <Button isBusy={cancel.isBusy} onClick={() => void cancelOrder()}>
             {words.orders.cancel}
           </Button>
-          <Button look="text" onClick={() => setAsking(false)}>
+          <Button look="text" onClick={() => setConfirming(false)}>
             {words.orders.keep}
           </Button>
         </div>
       )}
       {canReturn && (
-        <Button look="plain" isBusy={advance.isBusy} onClick={() => void giveBack()}>
+        <Button look="plain" isBusy={advance.isBusy} onClick={() => void requestReturn()}>
           {words.orders.giveBack}
         </Button>
       )}

@@ -1,4 +1,4 @@
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import { ProfileDocument, type ProfileQuery } from "@carillon/shared/generated/graphql";
 import { useFormat } from "@carillon/shared/language/Language";
 import { Fault } from "@carillon/shared/parts/Fault";
@@ -12,12 +12,12 @@ type Profile = NonNullable<ProfileQuery["me"]>["profile"];
 
 export function ProfilePage({ member }: PageProps) {
   const words = useSiteWords();
-  const { data, failure, isLoading, again } = useFresh(ProfileDocument, {}, member.version);
+  const { data, failure, isLoading, refetch } = useVersionedQuery(ProfileDocument, {}, member.version);
   const profile = data?.me?.profile;
   return (
     <>
       <h1>{words.routes.profile}</h1>
-      {failure !== null && <Fault failure={failure} onAgain={again} />}
+      {failure !== null && <Fault failure={failure} onRetry={refetch} />}
       <div className="profile" aria-busy={isLoading}>
         {profile !== undefined && (
           <>

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import { CategoriesDocument, RewardsDocument, type RewardsQuery } from "@carillon/shared/generated/graphql";
 import { useFormat } from "@carillon/shared/language/Language";
 import { Button } from "@carillon/shared/parts/Button";
@@ -15,7 +15,7 @@ import { useSiteWords } from "../words";
 const PAGE = 12;
 const PAGE_MAX = 96;
 
-export type HeldReward = NonNullable<RewardsQuery["me"]>["rewards"]["edges"][number]["node"];
+export type MemberReward = NonNullable<RewardsQuery["me"]>["rewards"]["edges"][number]["node"];
 
 export function RewardsPage({ live, member }: PageProps) {
   const words = useSiteWords();
@@ -23,8 +23,8 @@ export function RewardsPage({ live, member }: PageProps) {
   const [category, setCategory] = useState<string | null>(null);
   const [isReachable, setReachable] = useState(false);
   const [first, setFirst] = useState(PAGE);
-  const [chosen, setChosen] = useState<HeldReward | null>(null);
-  const { data, failure, isLoading, again } = useFresh(
+  const [chosen, setChosen] = useState<MemberReward | null>(null);
+  const { data, failure, isLoading, refetch } = useVersionedQuery(
     RewardsDocument,
     { first, after: null, category, eligible: isReachable ? true : null },
     member.version,
@@ -37,19 +37,19 @@ export function RewardsPage({ live, member }: PageProps) {
         <p className="quiet tabular">{words.rewards.lead(format.number(member.points.available))}</p>
       </div>
       <div className="filters">
-        <Categories present={category} onChoose={setCategory} />
+        <Categories current={category} onChoose={setCategory} />
         <Check
           label={words.rewards.reachable}
           checked={isReachable}
           onChange={(event) => setReachable(event.target.checked)}
         />
       </div>
-      {failure !== null && <Fault failure={failure} onAgain={again} />}
+      {failure !== null && <Fault failure={failure} onRetry={refetch} />}
       {page?.edges.length === 0 && <p className="empty">{words.rewards.empty}</p>}
       <ul className="cards" aria-busy={isLoading}>
         {page?.edges.map(({ node }) => (
           <li key={node.reward.id}>
-            <RewardCard held={node} onChoose={() => setChosen(node)} />
+            <RewardCard memberReward={node} onChoose={() => setChosen(node)} />
           </li>
         ))}
       </ul>
@@ -58,19 +58,19 @@ export function RewardsPage({ live, member }: PageProps) {
           {words.rewards.more}
         </Button>
       )}
-      {chosen !== null && <OrderDialog held={chosen} live={live} onClose={() => setChosen(null)} />}
+      {chosen !== null && <OrderDialog memberReward={chosen} live={live} onClose={() => setChosen(null)} />}
     </>
   );
 }
 
-function Categories({ present, onChoose }: { present: string | null; onChoose: (category: string | null) => void }) {
+function Categories({ current, onChoose }: { current: string | null; onChoose: (category: string | null) => void }) {
   const words = useSiteWords();
-  const { data } = useFresh(CategoriesDocument, {}, null);
+  const { data } = useVersionedQuery(CategoriesDocument, {}, null);
   const categories = [...new Set(data?.rewards.edges.map(({ node }) => node.category))].sort();
   return (
     <Select
       label={words.rewards.category}
-      value={present ?? ""}
+      value={current ?? ""}
       onChange={(event) => onChoose(event.target.value === "" ? null : event.target.value)}
     >
       <option value="">{words.rewards.every}</option>
@@ -83,11 +83,11 @@ function Categories({ present, onChoose }: { present: string | null; onChoose: (
   );
 }
 
-function RewardCard({ held, onChoose }: { held: HeldReward; onChoose: () => void }) {
+function RewardCard({ memberReward, onChoose }: { memberReward: MemberReward; onChoose: () => void }) {
   const words = useSiteWords();
   const shared = useWords();
   const format = useFormat();
-  const { reward, eligible, missingPoints, reasons } = held;
+  const { reward, eligible, missingPoints, reasons } = memberReward;
   const facts = [
     words.rewards.categories[reward.category] ?? reward.category,
     reward.partner !== null && words.rewards.partner(reward.partner),

@@ -1,4 +1,4 @@
-import { useFresh } from "@carillon/shared/api/useFresh";
+import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import { AppointmentsDocument } from "@carillon/shared/generated/graphql";
 import { useFormat } from "@carillon/shared/language/Language";
 import { Select } from "@carillon/shared/parts/Field";
@@ -16,7 +16,7 @@ interface AppointmentFieldProps {
 export function AppointmentField({ reward, chosen, fault, onChoose }: AppointmentFieldProps) {
   const words = useSiteWords();
   const format = useFormat();
-  const { data } = useFresh(AppointmentsDocument, { reward }, null);
+  const { data } = useVersionedQuery(AppointmentsDocument, { reward }, null);
   const appointments = data?.node != null && "appointments" in data.node ? data.node.appointments : [];
   const days = Object.entries(Object.groupBy(appointments, ({ at }) => format.weekday(at)));
   if (data !== undefined && appointments.length === 0) return <p role="status">{words.order.noAppointments}</p>;

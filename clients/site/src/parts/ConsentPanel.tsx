@@ -54,12 +54,12 @@ interface ConsentCheckProps {
 function ConsentCheck({ purpose, channel, consents }: ConsentCheckProps) {
   const words = useSiteWords();
   const set = useAction(SetConsentsDocument, ({ setConsents }) => setConsents);
-  const held = consents.some((line) => line.purpose === purpose && line.channel === channel && line.granted);
+  const isGranted = consents.some((line) => line.purpose === purpose && line.channel === channel && line.granted);
   return (
     <div>
       <Check
         label={channel === null ? words.profile.purposes[purpose].text : words.profile.contact[channel]}
-        checked={held}
+        checked={isGranted}
         aria-disabled={set.isBusy || undefined}
         onChange={(event) => {
           if (!set.isBusy) void set.run({ consents: [{ purpose, channel, granted: event.target.checked }] });

@@ -9,27 +9,27 @@ import { Dialog } from "@carillon/shared/parts/Dialog";
 import { Outcome, refusalOf } from "@carillon/shared/parts/Fault";
 import { Check, Field } from "@carillon/shared/parts/Field";
 
-import type { HeldReward } from "../pages/RewardsPage";
+import type { MemberReward } from "../pages/RewardsPage";
 import { addressOf } from "../routes";
 import { useSiteWords } from "../words";
 import { AppointmentField } from "./AppointmentField";
-import { EMPTY_ADDRESS, EMPTY_RECIPIENT, FIELDS_TOLD, inputOf } from "./orderInput";
+import { EMPTY_ADDRESS, EMPTY_RECIPIENT, FIELDS_WITH_ERRORS, inputOf } from "./orderInput";
 import { DeliveryFields, RecipientFields } from "./OrderFields";
 
 interface OrderDialogProps {
-  readonly held: HeldReward;
+  readonly memberReward: MemberReward;
   readonly live: LiveMember;
   readonly onClose: () => void;
 }
 
 /** Orders a reward: one form, with each error beside its field. */
-export function OrderDialog({ held, live, onClose }: OrderDialogProps) {
-  const { reward } = held;
+export function OrderDialog({ memberReward, live, onClose }: OrderDialogProps) {
+  const { reward } = memberReward;
   const [placed, setPlaced] = useState<OrderCardFragment | null>(null);
   return (
     <Dialog title={<bdi>{reward.title}</bdi>} onClose={onClose}>
       {placed === null ? (
-        <OrderForm held={held} live={live} onPlaced={setPlaced} />
+        <OrderForm memberReward={memberReward} live={live} onPlaced={setPlaced} />
       ) : (
         <Placed order={placed} onClose={onClose} />
       )}
@@ -38,12 +38,12 @@ export function OrderDialog({ held, live, onClose }: OrderDialogProps) {
 }
 
 interface OrderFormProps {
-  readonly held: HeldReward;
+  readonly memberReward: MemberReward;
   readonly live: LiveMember;
   readonly onPlaced: (order: OrderCardFragment) => void;
 }
 
-function OrderForm({ held: { reward }, live, onPlaced }: OrderFormProps) {
+function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps) {
   const words = useSiteWords();
   const format = useFormat();
   const place = useAction(PlaceOrderDocument, ({ placeOrder }) => placeOrder);
@@ -52,14 +52,14 @@ function OrderForm({ held: { reward }, live, onPlaced }: OrderFormProps) {
   const [recipient, setRecipient] = useState<typeof EMPTY_RECIPIENT | null>(null);
   const [delivery, setDelivery] = useState<typeof EMPTY_ADDRESS | null>(null);
   const isService = reward.kind === "SERVICE";
-  const isThing = reward.kind === "PHYSICAL" || reward.kind === "PARTNER";
+  const isPhysical = reward.kind === "PHYSICAL" || reward.kind === "PARTNER";
   const send = async (event: FormEvent) => {
     event.preventDefault();
     if (place.isBusy) return;
     const outcome = await place.run(inputOf({ reward: reward.id, quantity, appointment, recipient, delivery }));
     if (outcome.kind !== "done") return;
     const { member, order } = outcome.answer;
-    if (member !== null) live.tell(member);
+    if (member !== null) live.apply(member);
     if (order !== null) onPlaced(order);
   };
   return (
@@ -88,16 +88,16 @@ function OrderForm({ held: { reward }, live, onPlaced }: OrderFormProps) {
         onChange={(event) => setRecipient(event.target.checked ? EMPTY_RECIPIENT : null)}
       />
       {recipient !== null && <RecipientFields value={recipient} outcome={place.outcome} onChange={setRecipient} />}
-      {isThing && (
+      {isPhysical && (
         <Check
           label={words.order.delivery}
           checked={delivery !== null}
           onChange={(event) => setDelivery(event.target.checked ? EMPTY_ADDRESS : null)}
         />
       )}
-      {isThing && delivery === null && <p className="small quiet">{words.order.store}</p>}
+      {isPhysical && delivery === null && <p className="small quiet">{words.order.store}</p>}
       {delivery !== null && <DeliveryFields value={delivery} outcome={place.outcome} onChange={setDelivery} />}
-      <Outcome outcome={place.outcome} except={FIELDS_TOLD} />
+      <Outcome outcome={place.outcome} except={FIELDS_WITH_ERRORS} />
       <div className="row spread">
         <p className="tabular">{words.order.cost(format.number(reward.points * quantity))}</p>
         <Button type="submit" isBusy={place.isBusy}>

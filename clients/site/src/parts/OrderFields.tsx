@@ -5,11 +5,11 @@ import type { ComponentProps } from "react";
 import { useSiteWords } from "../words";
 import type { EMPTY_ADDRESS, EMPTY_RECIPIENT } from "./orderInput";
 
-type Told = ComponentProps<typeof Outcome>["outcome"];
+type FormOutcome = ComponentProps<typeof Outcome>["outcome"];
 
 interface FieldsProps<Value> {
   readonly value: Value;
-  readonly outcome: Told;
+  readonly outcome: FormOutcome;
   readonly onChange: (value: Value) => void;
 }
 

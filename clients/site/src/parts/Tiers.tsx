@@ -7,7 +7,7 @@ import type { Programme } from "@carillon/shared/screen/useProgramme";
 import { useSiteWords } from "../words";
 
 /** All tiers with their benefits. */
-export function Tiers({ tiers, present }: { tiers: Programme["tiers"]; present: MemberStateFragment["status"] }) {
+export function Tiers({ tiers, current }: { tiers: Programme["tiers"]; current: MemberStateFragment["status"] }) {
   const words = useSiteWords();
   const shared = useWords();
   const format = useFormat();
@@ -16,19 +16,19 @@ export function Tiers({ tiers, present }: { tiers: Programme["tiers"]; present: 
       <h2>{words.home.tiers}</h2>
       <ol className="tiers">
         {tiers.map((tier) => {
-          const isPresent = tier.key === present.tier.key;
+          const isCurrent = tier.key === current.tier.key;
           return (
-            <li key={tier.key} className="panel stack" data-present={isPresent} aria-current={isPresent || undefined}>
+            <li key={tier.key} className="panel stack" data-current={isCurrent} aria-current={isCurrent || undefined}>
               <p className="row spread">
                 <span className="tier-name">
                   <Bell />
                   {tier.name}
                 </span>
-                {isPresent && <span className="tag">{words.home.yours}</span>}
+                {isCurrent && <span className="tag">{words.home.yours}</span>}
               </p>
               <p className="small quiet tabular">
-                {isPresent && present.until !== null
-                  ? shared.status.until(format.day(present.until))
+                {isCurrent && current.until !== null
+                  ? shared.status.until(format.day(current.until))
                   : words.home.from(format.number(tier.threshold))}
               </p>
               <ul className="benefits">

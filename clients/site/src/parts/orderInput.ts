@@ -4,14 +4,14 @@ export const EMPTY_RECIPIENT = { name: "", email: "", message: "" };
 export const EMPTY_ADDRESS = { name: "", line1: "", line2: "", postalCode: "", city: "", country: "" };
 
 /** Paths of errors that a field of the form shows. */
-export const FIELDS_TOLD: readonly string[] = [
+export const FIELDS_WITH_ERRORS: readonly string[] = [
   "quantity",
   "appointment",
   ...Object.keys(EMPTY_RECIPIENT).map((name) => `recipient.${name}`),
   ...Object.keys(EMPTY_ADDRESS).map((name) => `delivery.${name}`),
 ];
 
-interface OrderSheet {
+interface OrderValues {
   readonly reward: string;
   readonly quantity: number;
   readonly appointment: string | null;
@@ -20,8 +20,8 @@ interface OrderSheet {
 }
 
 /** Converts the form's values to an input; empty optional values become null or are left out. */
-export function inputOf(sheet: OrderSheet): Omit<PlaceOrderInput, "key"> {
-  const { reward, quantity, appointment, recipient, delivery } = sheet;
+export function inputOf(values: OrderValues): Omit<PlaceOrderInput, "key"> {
+  const { reward, quantity, appointment, recipient, delivery } = values;
   return {
     reward,
     quantity,

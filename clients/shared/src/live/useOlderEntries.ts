@@ -3,22 +3,22 @@ import { useState } from "react";
 import type { Api } from "../api/api";
 import { type Failure, failureOf } from "../api/failure";
 import type { LiveMember } from "./liveMember";
-import { loadOwn } from "./ownMember";
+import { loadOwnMember } from "./ownMember";
 
 /** Loads the next page of older entries on demand. */
-export function useOlder(api: Api, live: LiveMember, older: string | null) {
+export function useOlderEntries(api: Api, live: LiveMember, older: string | null) {
   const [isBusy, setBusy] = useState(false);
   const [failure, setFailure] = useState<Failure | null>(null);
-  const more = async () => {
+  const loadMore = async () => {
     setBusy(true);
     setFailure(null);
     try {
-      const page = await loadOwn(api, older);
+      const page = await loadOwnMember(api, older);
       live.addOlder(page.entries, page.older);
     } catch (error) {
       setFailure(failureOf(error));
     }
     setBusy(false);
   };
-  return { isBusy, failure, more: () => void more() };
+  return { isBusy, failure, loadMore: () => void loadMore() };
 }

@@ -1,16 +1,16 @@
 import type { MemberKey, SessionKey } from "@carillon/shared/generated/graphql";
 
 /** What a person scans or types to identify a member. A scanned `card` may be the membership number printed on it. */
-export type Who = { readonly kind: "pass" | "card" | "number" | "phone" | "email"; readonly text: string };
+export type Identifier = { readonly kind: "pass" | "card" | "number" | "phone" | "email"; readonly text: string };
 
 const PASS_PREFIX = "CP1.";
 
-export function scanned(text: string): Who {
+export function identifierOfScan(text: string): Identifier {
   return { kind: text.startsWith(PASS_PREFIX) ? "pass" : "card", text };
 }
 
 /** The keys to try in turn until a session opens. */
-export function sessionKeysOf({ kind, text }: Who): readonly SessionKey[] {
+export function sessionKeysOf({ kind, text }: Identifier): readonly SessionKey[] {
   switch (kind) {
     case "pass":
       return [{ pass: text }];
@@ -26,7 +26,7 @@ export function sessionKeysOf({ kind, text }: Who): readonly SessionKey[] {
 }
 
 /** The member key of an event recorded offline; null for a pass, which only the gateway can decode. */
-export function memberKeyOf({ kind, text }: Who): MemberKey | null {
+export function memberKeyOf({ kind, text }: Identifier): MemberKey | null {
   switch (kind) {
     case "pass":
       return null;

@@ -5,22 +5,22 @@ import { useMemo } from "react";
 import { byHash } from "./documents";
 import { type Failure, failureOf } from "./failure";
 
-export interface Fresh<Data> {
+export interface VersionedQuery<Data> {
   readonly data: Data | undefined;
   readonly failure: Failure | null;
   /** True until there is data to show. */
   readonly isLoading: boolean;
-  readonly again: () => void;
+  readonly refetch: () => void;
 }
 
 /** A query that is refetched with each new `version` of the member; returns the last data meanwhile. */
-export function useFresh<Data, Variables extends AnyVariables>(
+export function useVersionedQuery<Data, Variables extends AnyVariables>(
   document: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   version: number | null,
-): Fresh<Data> {
+): VersionedQuery<Data> {
   const context = useMemo(() => ({ requestPolicy: "cache-and-network" as const, version }), [version]);
-  const [{ data, error, fetching }, again] = useQuery<Data, Variables>({
+  const [{ data, error, fetching }, refetch] = useQuery<Data, Variables>({
     query: byHash(document),
     variables,
     context,
@@ -29,6 +29,6 @@ export function useFresh<Data, Variables extends AnyVariables>(
     data,
     failure: error === undefined ? null : failureOf(error),
     isLoading: fetching && data === undefined,
-    again: () => again(context),
+    refetch: () => refetch(context),
   };
 }

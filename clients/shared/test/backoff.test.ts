@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { BACKOFF_MAX_MS, backoff } from "../src/live/pause";
+import { BACKOFF_MAX_MS, backoff } from "../src/live/backoff";
 
 test("the delay doubles up to two seconds, with jitter", () => {
   expect(backoff(0, () => 1)).toBe(100);

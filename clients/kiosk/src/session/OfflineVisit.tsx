@@ -1,4 +1,4 @@
-import { memberKeyOf, type Who } from "../scan/who";
+import { memberKeyOf, type Identifier } from "../scan/identifier";
 import type { Device } from "../device/device";
 import type { Outbox } from "../outbox/outbox";
 import { Button } from "@carillon/shared/parts/Button";
@@ -8,8 +8,8 @@ import { useIdle } from "./useIdle";
 
 const IDLE_SECONDS = 60;
 
-interface AwayProps {
-  readonly who: Who;
+interface OfflineVisitProps {
+  readonly identifier: Identifier;
   readonly device: Device;
   readonly currency: string | null;
   readonly outbox: Outbox;
@@ -17,10 +17,10 @@ interface AwayProps {
 }
 
 /** A visit without a network: the member's state cannot be shown, but events can be recorded. */
-export function Away({ who, device, currency, outbox, onEnd }: AwayProps) {
+export function OfflineVisit({ identifier, device, currency, outbox, onEnd }: OfflineVisitProps) {
   const words = useKioskWords();
-  const left = useIdle({ seconds: IDLE_SECONDS, onOver: onEnd });
-  const memberKey = memberKeyOf(who);
+  const left = useIdle({ seconds: IDLE_SECONDS, onTimeout: onEnd });
+  const memberKey = memberKeyOf(identifier);
   return (
     <>
       <header className="kiosk-head">
@@ -40,7 +40,7 @@ export function Away({ who, device, currency, outbox, onEnd }: AwayProps) {
         <div className="panel stack">
           <p>{words.greet.awayLead}</p>
           <p className="quiet">
-            {words.greet.known[who.kind]} <bdi>•••{who.text.slice(-3)}</bdi>
+            {words.greet.known[identifier.kind]} <bdi>•••{identifier.text.slice(-3)}</bdi>
           </p>
         </div>
         {memberKey !== null && <Earn memberKey={memberKey} device={device} currency={currency} outbox={outbox} />}
