@@ -1,7 +1,7 @@
-# The gateway alone: no embedded MongoDB, no real data. Both belong to development (`make up`).
+# The gateway alone, without the embedded MongoDB and the real data: both are for development (`make up`).
 FROM node:22-slim AS clients
 WORKDIR /build/clients
-# The clients' operations are typed by the committed schema, and checked against it.
+# The build checks the clients' operations against the committed schema and generates their types from it.
 COPY schema/schema.graphql /build/schema/
 COPY clients/ ./
 RUN npm ci --no-audit --no-fund && npm run build

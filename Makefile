@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.bench-installed
-# Processes that run the tests, each with a mongod and gateways of its own: one for each core. Some of the tests
-# (ARGS="-k refund") are done sooner than several are ready, so pytest runs them itself; TEST_WORKERS=4 says otherwise.
+# Processes that run the tests, each with its own mongod and gateways: one per core. A few tests (ARGS="-k refund")
+# finish before several processes have started, so pytest runs them alone; TEST_WORKERS=4 overrides this.
 TEST_WORKERS ?= $(if $(ARGS),0,auto)
 
-help: ## Show what can be made
+help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml requirements.lock
@@ -17,9 +17,9 @@ $(STAMP): pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-install: $(STAMP) ## Make .venv with the carillon command in it
+install: $(STAMP) ## Create .venv with the carillon command
 
-clients: $(STAMP) ## Build the screens and the playground (needs Node 20; fetched from PyPI where the machine has none)
+clients: $(STAMP) ## Build the screens and the playground (needs Node 20; fetched from PyPI if missing)
 	VENV=$(VENV) sh clients/build.sh
 
 up: install clients ## Start everything: embedded MongoDB, real data, API, screens and playground
@@ -28,14 +28,14 @@ up: install clients ## Start everything: embedded MongoDB, real data, API, scree
 test: install clients ## Run the tests on a real mongod, on all cores
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(ARGS)
 
-check: install ## Lint, types, floors, committed schema
+check: install ## Lint, types, floors and strata, committed schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/carillon schema --check
 
-format: install ## Format and mend what can be mended
+format: install ## Format, and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -49,13 +49,13 @@ $(BENCH_STAMP): $(STAMP) requirements-bench.lock bench/peers/package-lock.json b
 	cd bench/peers/live-node && npm ci --silent --ignore-scripts
 	touch $@
 
-bench-install: $(BENCH_STAMP) ## Install the peers that are measured beside Carillon (needs Node 20.19 and wrk)
+bench-install: $(BENCH_STAMP) ## Install the peers that Carillon is compared with (needs Node 20.19 and wrk)
 
-bench: bench-install ## Measure: reads and events beside the peers, then live updates
+bench: bench-install ## Measure: reads and events compared with the peers, then live updates
 	$(BIN)/python -m bench.peers $(ARGS)
 	$(BIN)/python -m bench.live
 
-bench-growth: install ## Measure: the cost of a request and an event with 1,000 to 1,000,000 members
+bench-growth: install ## Measure: the cost of a request and of an event with 1,000 to 1,000,000 members
 	$(BIN)/python -m bench.growth $(ARGS)
 
 bench-offers: install ## Measure: the ranking on real redemptions, and a catalogue of 100,000 offers against 100
