@@ -24,7 +24,7 @@ from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.executor import Executor
 from gateway.operations.manifest import Manifest
 from gateway.operations.persisted import Operations
-from gateway.operations.response_cache import Answers
+from gateway.operations.response_cache import ResponseCache
 from gateway.site import development
 from gateway.site import static_pages as pages
 from gateway.state import CHANNEL_HEADER, Connections, State
@@ -178,7 +178,9 @@ class Gateway:
                     ),
                     connections=self.connections,
                     live=Live(executor, self.metrics),
-                    answers=Answers(services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes),
+                    response_cache=ResponseCache(
+                        services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes
+                    ),
                 )
                 self._front.graphql, self._front.live = GraphQLHttp(state), GraphQLWebSocket(state)
                 app.router.routes[:] = [

@@ -15,7 +15,7 @@ from gateway.observability.metrics import Metrics
 from gateway.operations.broadcast import Live
 from gateway.operations.executor import Executor
 from gateway.operations.persisted import Operations
-from gateway.operations.response_cache import Answers
+from gateway.operations.response_cache import ResponseCache
 from loyalty.kernel.channel import Channel
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context, Services
@@ -80,7 +80,7 @@ class State:
     operations: Operations
     connections: Connections
     live: Live
-    answers: Answers
+    response_cache: ResponseCache
 
     def context(
         self, actor: Actor | None, locale: str | None, channel: str | None = None, address: str | None = None

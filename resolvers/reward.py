@@ -16,7 +16,6 @@ from loyalty.rules.eligibility import Missing, missing
 from loyalty.rules.ranking import RankedReward, rank_rewards
 from loyalty.rules.segmentation import MemberShopper
 from models.mongo.snapshot import Snapshot
-from models.reads.dependencies import note_once
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput
 from resolvers.core.member import answered
@@ -124,7 +123,7 @@ async def ranked(
     def worked_out(reward: Reward) -> Standing:
         if reward.is_plain:
             return Standing(reward, max(0, reward.points - available), ())
-        found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.gone)
+        found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.out_of_stock)
         if reward.pool not in left.empty_pools:
             return found
         return replace(found, reasons=(*found.reasons, Missing(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
@@ -167,7 +166,6 @@ async def appointments(
     """Return the next `first` appointments of a service that still have room, each with how many places are left."""
     if reward.appointments is None:
         return []
-    note_once()  # each of them passes by
     upcoming: dict[CounterKey, datetime] = {}
     for at in reward.appointments.upcoming(context.now(), programme.zone):
         upcoming[reward.slot_counter(at)] = at

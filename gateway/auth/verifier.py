@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Protocol
 
 import structlog
+from cachetools import LRUCache
 
-from gateway.lru_cache import Kept
 from resolvers.core.actor import Actor
 from resolvers.core.context import Services
 from resolvers.core.fault import Unauthenticated
@@ -41,7 +41,7 @@ class RememberingVerifier:
     def __init__(self, verifier: Verifier, *, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         """Make a verifier in front of another one; `clock` counts seconds."""
         self._verifier, self._seconds, self._clock = verifier, seconds, clock
-        self._known = Kept[str, tuple[Actor, float]](count_max=REMEMBERED_MAX)
+        self._known = LRUCache[str, tuple[Actor, float]](REMEMBERED_MAX)
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
@@ -52,9 +52,9 @@ class RememberingVerifier:
                 if actor.expires_at <= datetime.now(UTC):
                     raise Unauthenticated("token_expired")
                 return actor
-            self._known.drop(token)
+            self._known.pop(token, None)
         actor = await self._verifier.verify(token)
-        self._known.put(token, (actor, self._clock() + self._seconds))
+        self._known[token] = actor, self._clock() + self._seconds
         return actor
 
 

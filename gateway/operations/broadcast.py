@@ -19,13 +19,14 @@ from contextvars import Context as Variables
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import orjson
 from graphql import FieldNode, FragmentDefinitionNode, Node, Visitor, visit
 from graphql.language import VariableNode
 
-from gateway.lru_cache import Kept, characters
 from gateway.observability.metrics import Metrics
+from gateway.operations.compiler import CompiledOperation
 from gateway.operations.executor import Answer, Executor, Operation, cancelled
 from models.live.hub import BACKLOG_MAX
 from resolvers.core.context import Context
@@ -39,8 +40,6 @@ RECENT_MAX = 4
 BATCH_MAX = 16
 """How many updates a line executes before it tells them: others have their turn as well."""
 
-KEPT_DOCUMENTS_MAX = 1000
-KEPT_CHARACTERS_MAX = 400_000
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 Values = AsyncGenerator[Any, None]
@@ -295,9 +294,8 @@ class Live:
     metrics: Metrics
     _lines: dict[_Key, _Line] = field(default_factory=dict)
     _ending: set[asyncio.Task[None]] = field(default_factory=set)
-    _reaching: Kept[str, frozenset[str]] = field(
-        default_factory=lambda: Kept(count_max=KEPT_DOCUMENTS_MAX, size_max=KEPT_CHARACTERS_MAX, size_of=characters)
-    )
+    # Bounded by the executor's cache of documents, which holds the operations.
+    _reaching: WeakKeyDictionary[CompiledOperation, frozenset[str]] = field(default_factory=WeakKeyDictionary)
 
     async def begin(self, operation: Operation, context: Context, follower: Follower) -> AsyncGenerator[Told, None]:
         """Give what a subscription is told before it can follow a line; `follower.follows` says whether it does then.
@@ -368,7 +366,7 @@ class Live:
     async def make(self, operation: Operation, value: Any, context: Context) -> Told:
         """Execute one event and serialise its answer."""
         self.metrics.executed_updates.inc()
-        return Told(await self.executor.told(operation, value, context), value)
+        return Told(await self.executor.update(operation, value, context), value)
 
     def delivered(self, transport: str, count: int) -> None:
         """Count updates that were sent."""
@@ -398,11 +396,9 @@ class Live:
         )
 
     def _reaching_variables(self, operation: Operation) -> frozenset[str]:
-        text = f"{operation.request.operation_name or ''}\n{operation.request.query}"
-        found = self._reaching.get(text)
+        found = self._reaching.get(operation.compiled)
         if found is None:
-            found = reaching_variables(operation)
-            self._reaching.put(text, found)
+            found = self._reaching[operation.compiled] = reaching_variables(operation)
         return found
 
 

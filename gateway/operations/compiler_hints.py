@@ -31,7 +31,7 @@ def compilable_schema() -> GraphQLSchema:
                 definition.extensions[KNOWN] = Attribute(direct.name, direct.guard)
             else:
                 definition.extensions[KNOWN] = Method(
-                    direct.function, takes_execution=direct.takes_info, guard=direct.guard, foresees=direct.foresees
+                    direct.function, takes_execution=direct.takes_info, guard=direct.guard
                 )
     return schema
 

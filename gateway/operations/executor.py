@@ -1,7 +1,7 @@
 """Operations from text to result, the same on every transport: parse, limit, validate and compile once, then execute.
 
-What a text comes to is kept by the text itself, bounded in number and size, so that a client's operations are parsed,
-validated and compiled once in the life of the process.
+Documents are cached by their text, bounded in number and size, so that a client's operations are parsed, validated and
+compiled once in the life of the process.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, cast
 
 import structlog
+from cachetools import LRUCache
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -25,18 +26,22 @@ from graphql import (
 from graphql import Executor as GraphQLExecutor
 
 from gateway.config import Limits
-from gateway.lru_cache import Kept, characters
 from gateway.observability.metrics import Metrics
 from gateway.operations.compiler import CHARACTERS_MAX, CompiledOperation, Room
 from gateway.operations.document_limits import check_document, parse_limited, too_deep, validate_limited
+from gateway.operations.prefetch import selects_any
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput, Fault, LimitExceeded
+from resolvers.personalisation import prefetch_supply
+from schema.types.member import SUPPLY_FIELDS
 from schema.wire.error import failure, fault_extensions, fault_message, formatted
 from schema.wire.text import locale_of
 
-KEPT_DOCUMENTS_MAX = 1000
-KEPT_TEXT_LENGTH_MAX = 16_384
-KEPT_CHARACTERS_MAX = 400_000
+CACHED_DOCUMENTS_MAX = 1000
+CACHED_TEXT_LENGTH_MAX = 16_384
+CACHED_CHARACTERS_MAX = 400_000
+"""A parsed document takes up to 400 bytes for each of its characters."""
+
 VALIDATION_ERRORS_MAX = 20
 CANCEL_AGAIN_SECONDS = 0.5
 SUBSCRIPTION_HINT = (
@@ -51,7 +56,7 @@ Answer = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What is to be executed: a text, with what goes with it."""
+    """The text of a document, the operation to execute, and its variables."""
 
     query: str
     operation_name: str | None = None
@@ -65,6 +70,7 @@ class Operation:
     document: DocumentNode
     compiled: CompiledOperation
     request: GraphQLRequest
+    prefetches_supply: bool
 
     @property
     def node(self) -> OperationDefinitionNode:
@@ -78,7 +84,7 @@ class Operation:
 
     @property
     def name(self) -> str | None:
-        """What the operation is called in its document."""
+        """The operation's name in its document."""
         return self.compiled.node.name.value if self.compiled.node.name else None
 
     @property
@@ -88,11 +94,13 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
-    """A document that is valid and within the limits, and those of its operations that were asked for."""
+class _Document:
+    """A document that is valid and within the limits, with its operations that were requested; or its errors."""
 
-    document: DocumentNode
-    operations: dict[str | None, CompiledOperation] = field(default_factory=dict)
+    text_length: int
+    document: DocumentNode | None
+    errors: "list[GraphQLError] | Fault | None" = None
+    operations: dict[str | None, tuple[CompiledOperation, bool]] = field(default_factory=dict)
 
 
 class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
@@ -110,27 +118,27 @@ class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
         return str((self.errors[0].extensions or {}).get("code", BadInput.code))
 
     def answer(self, locale: str) -> Answer:
-        """Return the errors as they are sent; there is no `data`, for nothing ran."""
+        """Return the errors as they are sent. There is no `data`, because nothing was executed."""
         if isinstance(self.errors, Fault):
             return fault_answer(self.errors, locale)
         return {"errors": [formatted(error, locale) for error in self.errors]}
 
 
 def fault_answer(fault: Fault, locale: str) -> Answer:
-    """Return a fault as an answer of its own."""
+    """Return the answer that reports a fault."""
     return {"errors": [{"message": fault_message(fault, locale), "extensions": fault_extensions(fault)}]}
 
 
 def failure_answer(id_: str, locale: str) -> Answer:
-    """Return what went wrong on our side, by the id under which it was logged, as an answer of its own."""
+    """Return the answer that reports an unexpected error, by the id under which it was logged."""
     return {"errors": [failure(id_, locale)]}
 
 
 def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> DocumentNode:
-    """Return a text as a document that is valid and within the limits.
+    """Parse and validate a document within the limits.
 
     Raises:
-        InvalidOperation: it is not.
+        InvalidOperation: it does not parse, is past a limit, or is not valid.
     """
     try:
         document = parse_limited(text, limits)
@@ -155,53 +163,61 @@ class Executor:
         self.limits = limits
         self._metrics = metrics
         self._room = Room(CHARACTERS_MAX)
-        self._documents = Kept[str, _Checked | InvalidOperation](
-            count_max=KEPT_DOCUMENTS_MAX, size_max=KEPT_CHARACTERS_MAX, size_of=characters
+        size_min = CACHED_CHARACTERS_MAX // CACHED_DOCUMENTS_MAX
+        self._documents = LRUCache[str, _Document](
+            CACHED_CHARACTERS_MAX, getsizeof=lambda document: max(document.text_length, size_min)
         )
 
     def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:
-        """Return the operation that a request asks for; `streamed` where the transport can answer more than once.
+        """Return the operation of a request; `streamed` if the transport can send more than one answer.
 
         Raises:
             InvalidOperation: it does not parse, is past a limit, is not valid, or does not say which operation.
         """
         checked = self._document(request.query)
-        compiled = checked.operations.get(request.operation_name)
-        if compiled is None:
-            compiled = self._operation(checked.document, request.operation_name)
-            checked.operations[request.operation_name] = compiled
+        if checked.document is None:
+            raise InvalidOperation(checked.errors or [])
+        found = checked.operations.get(request.operation_name)
+        if found is None:
+            found = self._operation(checked.document, request.operation_name)
+            checked.operations[request.operation_name] = found
+        compiled, prefetches_supply = found
         if compiled.node.operation is OperationType.SUBSCRIPTION and not streamed:
             raise InvalidOperation([GraphQLError(SUBSCRIPTION_HINT)])
-        return Operation(checked.document, compiled, request)
+        return Operation(checked.document, compiled, request, prefetches_supply)
 
-    def _operation(self, document: DocumentNode, name: str | None) -> CompiledOperation:
+    def _operation(self, document: DocumentNode, name: str | None) -> tuple[CompiledOperation, bool]:
+        """Return an operation, to be compiled when it is first executed, and whether its execution starts a read."""
         if get_operation_ast(document, name) is not None:
-            return CompiledOperation(self._schema, document, name, room=self._room)
+            compiled = CompiledOperation(self._schema, document, name, room=self._room)
+            # A mutation changes what it would have read.
+            is_query = compiled.node.operation is OperationType.QUERY
+            return compiled, is_query and selects_any(self._schema, document, name, SUPPLY_FIELDS)
         if name is None:
             error = GraphQLError("The document has several operations: say which with operationName.")
         else:
             error = GraphQLError(f"The document has no operation named {name[:100]!r}.")
         raise InvalidOperation([error])
 
-    def _document(self, text: str) -> _Checked:
-        kept = self._documents.get(text)
-        if kept is None:
-            kept = self._checked(text)
-            if len(text) <= KEPT_TEXT_LENGTH_MAX:
-                self._documents.put(text, kept)
-        if isinstance(kept, InvalidOperation):
-            raise InvalidOperation(kept.errors)
-        return kept
+    def _document(self, text: str) -> _Document:
+        cached = self._documents.get(text)
+        if cached is None:
+            cached = self._checked(text)
+            if len(text) <= CACHED_TEXT_LENGTH_MAX:
+                self._documents[text] = cached
+        return cached
 
-    def _checked(self, text: str) -> _Checked | InvalidOperation:
+    def _checked(self, text: str) -> _Document:
         try:
-            return _Checked(checked_document(self._schema, text, self.limits))
+            return _Document(len(text), checked_document(self._schema, text, self.limits))
         except InvalidOperation as invalid:
-            return InvalidOperation(invalid.errors)  # without its traceback, which would be kept with it
+            return _Document(len(text), None, invalid.errors)
 
     async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
         """Return the result of a query or mutation, within the limit of time."""
         started = perf_counter()
+        if operation.prefetches_supply:
+            context = prefetch_supply(context)
         try:
             result = operation.compiled.execute(None, context, operation.variables)
             if not isinstance(result, ExecutionResult):
@@ -230,9 +246,9 @@ class Executor:
         return {"data": result.data, "errors": errors}
 
     async def source(self, operation: Operation, context: Context) -> AsyncGenerator[Any, None] | Answer:
-        """Return the events of a subscription, each of which `told` makes an answer of; or the answer that refuses it.
+        """Return the events of a subscription, for `update` to execute each; or the answer that refuses it.
 
-        What goes wrong between two events is raised as it is.
+        An error between two events is raised as it is.
         """
         built = GraphQLExecutor.build(
             self._schema,
@@ -251,12 +267,12 @@ class Executor:
         return cast("AsyncGenerator[Any, None]", stream)
 
     def count_begun(self, values: AsyncGenerator[Any, None] | Answer, transport: str) -> None:
-        """Count a subscription by what its source came to."""
+        """Count a subscription, by whether its source was opened."""
         outcome = _outcome(values) if isinstance(values, dict) else "ok"
         self._metrics.requests.labels(transport, outcome).inc()
 
-    async def told(self, operation: Operation, value: Any, context: Context) -> Answer:
-        """Return what a subscription answers for one event of its source."""
+    async def update(self, operation: Operation, value: Any, context: Context) -> Answer:
+        """Return the answer of a subscription to one event of its source."""
         result = operation.compiled.execute(value, context, operation.variables)
         if not isinstance(result, ExecutionResult):
             result = await result
@@ -270,10 +286,10 @@ def _outcome(answer: Answer) -> str:
 
 
 async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, and return when they are over; how they ended is of no interest.
+    """Cancel tasks, and return when all have ended, whatever their results.
 
     A cancellation can be lost: before Python 3.12, asyncio.wait_for drops one that arrives together with its result.
-    So who goes on is cancelled again.
+    A task that is still running is cancelled again.
     """
     ending = [*tasks]
     going_on = set(ending)

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cachetools import LRUCache
 from graphql import GraphQLError
 
-from gateway.lru_cache import Kept
 from gateway.observability.metrics import Metrics
 from gateway.operations.executor import Executor, GraphQLRequest, InvalidOperation, Operation
 from gateway.operations.manifest import SHA256_PREFIX, Manifest, hash_of
@@ -38,9 +38,10 @@ class RequestParameters:
     variables: Mapping[str, Any] | None = None
 
 
-def texts_by_hash() -> Kept[str, str]:
-    """Return room for texts that are sent with their hash."""
-    return Kept(count_max=REMEMBERED_MAX, size_max=REMEMBERED_CHARACTERS_MAX, size_of=lambda _, text: len(text))
+def texts_by_hash() -> LRUCache[str, str]:
+    """Return a cache of the texts that were sent with their hash, bounded in number and in characters."""
+    size_min = REMEMBERED_CHARACTERS_MAX // REMEMBERED_MAX
+    return LRUCache(REMEMBERED_CHARACTERS_MAX, getsizeof=lambda text: max(len(text), size_min))
 
 
 class Operations:
@@ -62,9 +63,14 @@ class Operations:
         text = self._text(parameters, actor)
         request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
         operation = self._executor.prepare(request, streamed=streamed)
-        if parameters.sha256 is not None and parameters.query is not None and parameters.sha256 not in self._remembered:
-            self._remembered.put(parameters.sha256, text)
+        if parameters.sha256 is not None and parameters.query is not None:
+            self._remember(parameters.sha256, text)
         return operation
+
+    def _remember(self, sha256: str, text: str) -> None:
+        """Cache a text that came with its hash; one that is larger than the whole cache is sent again each time."""
+        if sha256 not in self._remembered and len(text) <= REMEMBERED_CHARACTERS_MAX:
+            self._remembered[sha256] = text
 
     def _text(self, parameters: RequestParameters, actor: Actor | None) -> str:
         is_trusted = actor is not None and actor.role in TRUSTED_ROLES

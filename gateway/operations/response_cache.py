@@ -1,8 +1,9 @@
-"""Whole answers, kept in memory, and given again only when a read has just proved that all they rest on is the same.
+"""The response cache: whole answers in memory, sent again once a read has proved that their dependencies are unchanged.
 
-An answer is kept by what was asked, word for word, and by all about who asked that an answer can depend on. Before it
-is given, the versions of its members and the counters that it shows are read, in one batch with those of all requests
-in flight: so it is as fresh as an answer that is made anew, and costs an eighth.
+The key of an answer is the request, byte for byte, and everything about the actor that an answer can depend on. Before
+it is sent, its dependencies are validated, in one query with those of all requests in flight: it is as fresh as an
+answer that is computed, at an eighth of the cost. Answers are uncacheable unless all their dependencies were recorded
+(`models/reads/dependencies.py`).
 """
 
 import asyncio
@@ -11,37 +12,42 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gateway.lru_cache import Kept
+from cachetools import LRUCache
+
 from gateway.operations.answer_expiry import valid_until
 from models.programmes.programme_store import Programmes
-from models.reads.dependencies import Proof, Rests
+from models.reads.dependencies import Dependencies, Recording
 from models.reads.reader import Reader
 from resolvers.core.context import Context
 from resolvers.core.fault import Unavailable
 from resolvers.core.member import answered
 
 Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]
-"""What was asked, by which method, by whom, in which language and on which channel."""
+"""The request's text, its method, its actor, its language and its channel."""
 
-PROOF_SECONDS_MAX = 2.0
+VALIDATION_SECONDS_MAX = 2.0
 OVERHEAD_BYTES = 1000
-"""What an answer takes besides its own bytes and those of what was asked, about."""
+"""Memory of an answer besides its own bytes and those of its request, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """An answer in bytes, with the name of its operation; `until` when time alone may make another of it."""
+class CachedResponse:
+    """An answer in bytes, and the name of its operation.
+
+    `turn` is the state of the programmes and catalogues that it was computed from; `until` is the moment at which time
+    alone may change it.
+    """
 
     body: bytes
     name: str | None
-    rests: Rests
+    dependencies: Dependencies
     turn: int
     until: datetime | None
     size: int
 
 
-class Answers:
-    """The answers of one process, at most `bytes_max` in all; those that were not asked for longest go first."""
+class ResponseCache:
+    """The cached answers of one process, at most `bytes_max` bytes; the least recently used are evicted first."""
 
     def __init__(
         self,
@@ -50,51 +56,54 @@ class Answers:
         clock: Callable[[], datetime],
         *,
         bytes_max: int,
-        seconds_max: float = PROOF_SECONDS_MAX,
+        seconds_max: float = VALIDATION_SECONDS_MAX,
     ) -> None:
         self._reader, self._programmes, self._clock = reader, programmes, clock
-        self._seconds_max = seconds_max
-        self._answers = Kept[Key, KeptAnswer](size_max=bytes_max, size_of=lambda _, answer: answer.size)
+        self._bytes_max, self._seconds_max = bytes_max, seconds_max
+        self._responses = LRUCache[Key, CachedResponse](bytes_max, getsizeof=lambda response: response.size)
 
     @property
     def turn(self) -> int:
-        """What programmes and catalogues are at; an answer is of one turn."""
+        """The state of programmes and catalogues now."""
         return self._programmes.turn
 
-    async def current(self, key: Key) -> KeptAnswer | None:
-        """Return the answer to what was asked before, if it still holds."""
-        answer = self._answers.get(key)
-        if answer is None:
+    async def get(self, key: Key) -> CachedResponse | None:
+        """Return the cached answer to a request, if it is still valid."""
+        response = self._responses.get(key)
+        if response is None:
             return None
-        over = answer.until is not None and self._clock() >= answer.until
-        if over or answer.turn != self.turn or not await self._holds(answer):
-            self._answers.drop(key, answer)
+        expired = response.until is not None and self._clock() >= response.until
+        if expired or response.turn != self.turn or not await self._is_valid(response):
+            if self._responses.get(key) is response:
+                del self._responses[key]
             return None
-        if answer.turn != self.turn:  # it was another one while the read was under way
+        if response.turn != self.turn:  # a programme or catalogue changed during the validation
             return None
-        return answer
+        return response
 
-    async def _holds(self, answer: KeptAnswer) -> bool:
-        if answer.rests.is_nothing:
+    async def _is_valid(self, response: CachedResponse) -> bool:
+        if response.dependencies.is_empty:
             return True
         try:
             async with asyncio.timeout(self._seconds_max):
-                return await answered(self._reader.holds(answer.rests))
+                return await answered(self._reader.validate(response.dependencies))
         except (Unavailable, TimeoutError):
-            return False  # who makes the answer anew says what is wrong
+            return False  # the answer is computed then, which reports the fault
 
-    def keep(self, key: Key, body: bytes, name: str | None, *, turn: int, proof: Proof, context: Context) -> None:
-        """Keep an answer, unless it is for this once; `turn` is what it was when the answer was begun."""
-        if not proof.lasts or turn != self.turn:
+    def put(
+        self, key: Key, body: bytes, name: str | None, *, turn: int, recording: Recording, context: Context
+    ) -> None:
+        """Cache an answer if it is cacheable; `turn` is the state of the programmes when its execution began."""
+        if not recording.cacheable or turn != self.turn:
             return
         now = self._clock()
-        # Who is nobody may ask for any programme's catalogue.
-        about = [context.actor.programme] if context.actor is not None else self._programmes.keys()
-        programmes = [programme for brand in about if (programme := self._programmes.find(brand)) is not None]
+        # Without a token, a request may read the catalogue of any programme.
+        keys = [context.actor.programme] if context.actor is not None else self._programmes.keys()
+        programmes = [programme for brand in keys if (programme := self._programmes.find(brand)) is not None]
         if not programmes:
             return
-        until = valid_until(proof, programmes, now)
+        until = valid_until(recording, programmes, now)
         size = len(key[0]) + len(body) + OVERHEAD_BYTES
-        if until is not None and until <= now:
+        if size > self._bytes_max or (until is not None and until <= now):
             return
-        self._answers.put(key, KeptAnswer(body, name, proof.rests(), turn, until, size))
+        self._responses[key] = CachedResponse(body, name, recording.dependencies(), turn, until, size)

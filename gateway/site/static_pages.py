@@ -4,21 +4,21 @@ A page may load from, and connect to, nothing but the host it came from; its pol
 gateway works without its pages: one that is not built says what is missing.
 """
 
-import gzip
 import re
 from dataclasses import dataclass
-from hashlib import blake2b
+from http import HTTPStatus
+from os import PathLike, stat_result
 from pathlib import Path
-from stat import S_ISREG
-from threading import Lock
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import NotModifiedResponse, StaticFiles
+from starlette.types import Scope
 
-from gateway.lru_cache import Kept
-from gateway.transports.http import tags
+from schema.wire.accept import weighted
 
 _COMMON_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -108,13 +108,14 @@ _NOTICE = """\
 </html>
 """
 
-# One path segment, of harmless characters, not starting with a dot.
-_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", re.ASCII)
-_HASHED_NAME = re.compile(r".+-[A-Za-z0-9_-]{8}\.[a-z0-9]+", re.ASCII)
+# `index.html`, or a file of harmless characters at the root of a page or in its assets; no name starts with a dot.
+_PATH = re.compile(r"(assets/)?[A-Za-z0-9_-][A-Za-z0-9_.-]*", re.ASCII)
+_HASHED_NAME = re.compile(r"assets/.+-[A-Za-z0-9_-]{8}\.[a-z0-9]+", re.ASCII)
 
 # Set here, as `nosniff` makes browsers insist on them and a machine's own table may lack or bend any of them.
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".png": "image/png",
     ".svg": "image/svg+xml",
@@ -124,136 +125,92 @@ _MEDIA_TYPES = {
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
-_HTML = "text/html; charset=utf-8"
-_COMPRESSIBLE = frozenset({".css", ".html", ".js", ".svg", ".ttf", ".webmanifest"})
-# Names at the root of a page stay the same from build to build: browsers ask each time whether they are.
-_ASK_AGAIN = "no-cache"
+# The build leaves a compressed copy of these beside each, if that is smaller.
+_COMPRESSED = frozenset({".css", ".html", ".js", ".svg", ".ttf", ".webmanifest"})
+# Names at the root of a page are the same in every build: browsers validate them with each use.
+_VALIDATE = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
-KEPT_BYTES_MAX = 33_554_432
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file as it is sent: `stamp` tells whether the disk has it still; `packed` where compressing it helps."""
+class PageFiles(StaticFiles):
+    """The files of one page in its folder of `dist`, which may be built while the gateway runs."""
 
-    stamp: tuple[int, int, int]
-    tag: str
-    packed: bytes | None
-    body: bytes | None
+    def __init__(self, page: Page, folder: Path) -> None:
+        super().__init__(directory=folder, check_dir=False)
+        self._page, self._headers = page, page.headers()
 
-    @property
-    def size(self) -> int:
-        """How much memory it takes."""
-        return len(self.packed or b"") + len(self.body or b"")
+    async def check_config(self) -> None:
+        """Accept that the folder does not exist yet."""
 
-
-class Files:
-    """Files on disk, read and compressed once, in memory of `bytes_max`; used by several threads."""
-
-    def __init__(self, *, bytes_max: int = KEPT_BYTES_MAX) -> None:
-        self._files = Kept[Path, _File](size_max=bytes_max, size_of=lambda _, file: file.size)
-        self._lock = Lock()
-
-    def response(self, file: Path, request: Request, headers: dict[str, str]) -> Response:
-        """Return a file, or 304 where the browser has it.
-
-        Raises:
-            FileNotFoundError: there is no such regular file; what a link points to is none.
-        """
-        known = self._read(file)
-        packed = known.packed if _accepts_gzip(request.headers.get("accept-encoding", "")) else None
-        told = {**headers, "ETag": f'"{known.tag}-gzip"' if packed is not None else f'"{known.tag}"'}
-        if file.suffix in _COMPRESSIBLE:
-            told["Vary"] = "Accept-Encoding"
-        if told["ETag"] in tags(request.headers.get("if-none-match", "")):
-            return Response(None, 304, told)
-        if packed is not None:
-            return Response(packed, headers={**told, "Content-Encoding": "gzip"})
-        return Response(known.body if known.body is not None else file.read_bytes(), headers=told)
-
-    def _read(self, file: Path) -> _File:
+    async def index(self, request: Request) -> Response:
+        """Return the page, or a notice that says how to build it."""
         try:
-            found = file.lstat()
-        except NotADirectoryError as error:
-            raise FileNotFoundError from error
-        if not S_ISREG(found.st_mode):
-            raise FileNotFoundError
-        stamp = (found.st_mtime_ns, found.st_size, found.st_ino)
-        with self._lock:
-            known = self._files.get(file)
-        if known is not None and known.stamp == stamp:
-            return known
-        made = _made(file, stamp)
-        with self._lock:
-            self._files.put(file, made)
-        return made
+            return await self.get_response("index.html", request.scope)
+        except HTTPException as error:
+            if error.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            headers = {**_COMMON_HEADERS, "Cache-Control": "no-store", "Content-Security-Policy": _NOTICE_POLICY}
+            return HTMLResponse(_NOTICE.format(title=self._page.title), 503, headers)
+
+    def get_path(self, scope: Scope) -> str:
+        """Return the path below the page's folder as it was sent: one with `..` is refused, and not resolved."""
+        return str(scope["path"]).removeprefix(scope.get("root_path", "")).removeprefix("/")
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Return a file of the page, or 304 if the browser has it; anything else is 404."""
+        is_page = not path.startswith("assets/")
+        if not _PATH.fullmatch(path) or Path(path).suffix not in (_MEDIA_TYPES if is_page else _ASSET_TYPES):
+            raise HTTPException(404)
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = _KEEP if _HASHED_NAME.fullmatch(path) else _VALIDATE
+        response.headers.update(self._headers if is_page else _COMMON_HEADERS)
+        return response
+
+    def file_response(
+        self, full_path: "str | PathLike[str]", stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Return a file as it is, or its compressed copy if the browser takes gzip."""
+        file, sent = Path(full_path), Headers(scope=scope)
+        headers = {"Content-Type": _MEDIA_TYPES[file.suffix]}
+        if file.suffix in _COMPRESSED:
+            headers["Vary"] = "Accept-Encoding"
+            copy = _compressed(file, stat_result) if _accepts_gzip(sent.get("accept-encoding", "")) else None
+            if copy is not None:
+                file, stat_result = copy, copy.stat()
+                headers["Content-Encoding"] = "gzip"
+        response = FileResponse(file, status_code=status_code, stat_result=stat_result, headers=headers)
+        return NotModifiedResponse(response.headers) if self.is_not_modified(response.headers, sent) else response
 
 
-def _made(file: Path, stamp: tuple[int, int, int]) -> _File:
-    content = file.read_bytes()
-    packed = gzip.compress(content, mtime=0) if file.suffix in _COMPRESSIBLE else content
-    smaller = len(packed) < len(content)
-    # Nearly every browser takes the packed one; the plain one of such a file is read again where it is asked for.
-    tag = blake2b(content, digest_size=12).hexdigest()
-    return _File(stamp, tag, packed if smaller else None, None if smaller else content)
+_ASSET_TYPES = frozenset(_MEDIA_TYPES) - {".html"}
+
+
+def _compressed(file: Path, of: stat_result) -> Path | None:
+    """Return the compressed copy of a file, unless there is none or the file is newer."""
+    copy = file.with_name(f"{file.name}.gz")
+    return copy if copy.is_file() and copy.stat().st_mtime_ns >= of.st_mtime_ns else None
 
 
 def _accepts_gzip(header: str) -> bool:
-    for part in header.split(","):
-        coding, _, quality = (piece.strip().lower() for piece in part.partition(";"))
-        if coding in {"gzip", "*"}:
-            return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
-    return False
+    weights = dict(weighted(header))
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
 
 
 def routes(dist: Path) -> list[BaseRoute]:
-    """Give the routes of the pages built in `dist`, which may not be there (yet)."""
-    files = Files()
-    found: list[BaseRoute] = []
-    for page in PAGES:
-        found += _routes_of(page, dist / page.name, files)
-    return found
+    """Return the routes of the pages built in `dist`, which may not exist (yet)."""
+    return [route for page in PAGES for route in _routes_of(page, PageFiles(page, dist / page.name))]
 
 
-def _routes_of(page: Page, folder: Path, files: Files) -> list[BaseRoute]:
-    # Plain functions: Starlette runs them in a thread, so that the disk does not hold up the event loop.
-    def index(request: Request) -> Response:
-        headers = {**page.headers(), "Cache-Control": _ASK_AGAIN, "Content-Type": _HTML}
-        try:
-            return files.response(folder / "index.html", request, headers)
-        except FileNotFoundError:
-            told = {**_COMMON_HEADERS, "Cache-Control": "no-store", "Content-Security-Policy": _NOTICE_POLICY}
-            return HTMLResponse(_NOTICE.format(title=page.title), 503, told)
-
-    def at_root(request: Request) -> Response:
-        name = request.path_params["name"]
-        return index(request) if name == "index.html" else given(request, folder, _ASK_AGAIN, page.headers())
-
-    def asset(request: Request) -> Response:
-        hashed = _HASHED_NAME.fullmatch(request.path_params["name"]) is not None
-        return given(request, folder / "assets", _KEEP if hashed else _ASK_AGAIN, _COMMON_HEADERS)
-
-    def given(request: Request, where: Path, cache: str, headers: dict[str, str]) -> Response:
-        name = request.path_params["name"]
-        media_type = _MEDIA_TYPES.get(Path(name).suffix) if _NAME.fullmatch(name) else None
-        if media_type is None:
-            raise HTTPException(404)
-        try:
-            told = {**headers, "Cache-Control": cache, "Content-Type": media_type}
-            return files.response(where / name, request, told)
-        except FileNotFoundError:
-            raise HTTPException(404) from None
-
+def _routes_of(page: Page, files: PageFiles) -> list[BaseRoute]:
     home = "/" if page is DEMO else f"/{page.name}/"
 
-    def moved(request: Request) -> Response:
+    def redirect(request: Request) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(home + query, 307, {**_COMMON_HEADERS, "Cache-Control": _ASK_AGAIN})
+        return RedirectResponse(home + query, 307, {**_COMMON_HEADERS, "Cache-Control": _VALIDATE})
 
     others = {f"/{page.name}", f"/{page.name}/"} - {home}
     return [
-        Route(home, index, methods=["GET"], name=page.name),
-        *(Route(path, moved, methods=["GET"]) for path in sorted(others)),
-        Route(f"/{page.name}/assets/{{name}}", asset, methods=["GET"], name=f"{page.name}-asset"),
-        Route(f"/{page.name}/{{name}}", at_root, methods=["GET"], name=f"{page.name}-file"),
+        Route(home, files.index, methods=["GET"], name=page.name),
+        *(Route(path, redirect, methods=["GET"]) for path in sorted(others)),
+        Mount(f"/{page.name}", files, name=f"{page.name}-files"),
     ]

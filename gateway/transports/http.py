@@ -24,15 +24,17 @@ from gateway.observability.logs import request_id
 from gateway.operations.executor import Answer, InvalidOperation, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
-from models.reads.dependencies import proving
+from models.reads.dependencies import recording
 from resolvers.core.actor import Actor
 from resolvers.core.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
+from schema.wire.accept import weighted
 from schema.wire.error import reported
 from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
-ACCEPT_LENGTH_MAX = 1000
+# What is sent for each media type that a client may accept.
+SERVED = {GRAPHQL_RESPONSE: GRAPHQL_RESPONSE, JSON: JSON, "application/*": GRAPHQL_RESPONSE, "*/*": JSON}
 VARY = f"accept, accept-language, authorization, {CHANNEL_HEADER}"
 
 log = structlog.get_logger(__name__)
@@ -55,25 +57,10 @@ def media_type(accept: str | None) -> str:
     """
     if accept is None or not accept.strip():
         return JSON
-    best: tuple[float, str] | None = None
-    for part in accept[:ACCEPT_LENGTH_MAX].split(","):
-        kind, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        quality = next((_quality(p[2:]) for p in parameters if p.startswith("q=")), 1.0)
-        served = {GRAPHQL_RESPONSE: GRAPHQL_RESPONSE, JSON: JSON, "application/*": GRAPHQL_RESPONSE, "*/*": JSON}.get(
-            kind
-        )
-        if served is not None and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, served)
-    if best is None:
+    found = [(weight, SERVED[kind]) for kind, weight in weighted(accept) if weight > 0 and kind in SERVED]
+    if not found:
         raise BadRequest(406, f"Accept {GRAPHQL_RESPONSE} or {JSON}.")
-    return best[1]
-
-
-def _quality(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
+    return max(found, key=lambda one: one[0])[1]  # the first of those of the same weight
 
 
 async def limited_body(request: Request, most: int) -> bytes:
@@ -284,24 +271,24 @@ class GraphQLHttp:
         except Fault:
             _parameters(asked, text)  # what is no GraphQL request is told as such, whoever sends it
             raise
-        # All that an answer can depend on, besides what it is proved by.
+        # Everything about the actor that an answer can depend on.
         who = _who(actor) if actor is not None else None
         key = (text, asked.method, who, asked.locale, asked.channel)
-        known = await state.answers.current(key)
+        known = await state.response_cache.get(key)
         if known is not None:
             state.metrics.count_kept(known.name, "http", perf_counter() - started)
             return _sent(known.body, asked, kind)
         operation = state.operations.prepare(_parameters(asked, text), actor, streamed=False)
         if asked.method != "POST" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
-        context, turn = state.context(actor, asked.locale, asked.channel, asked.address), state.answers.turn
-        with proving() as proof:
+        context, turn = state.context(actor, asked.locale, asked.channel, asked.address), state.response_cache.turn
+        with recording() as recorded:
             answer = await state.executor.execute(operation, context, "http")
         if "errors" in answer:
             return respond(answer, 200 if "data" in answer or kind == JSON else 400, kind)
         body = orjson.dumps(answer)
         if operation.type is OperationType.QUERY:
-            state.answers.keep(key, body, operation.name, turn=turn, proof=proof, context=context)
+            state.response_cache.put(key, body, operation.name, turn=turn, recording=recorded, context=context)
         return _sent(body, asked, kind)
 
     async def _text(self, asked: _Asked, receive: Receive) -> bytes:

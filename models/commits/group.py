@@ -29,7 +29,8 @@ from loyalty.model.order import Order
 from loyalty.model.supply import CodeMove, CodeState, CounterKey
 from models.commits.request import Committed, Outcome, Request
 from models.mongo.bson import Document
-from models.mongo.database import Collection, Database
+from models.mongo.collection import Collection
+from models.mongo.database import Database
 from models.mongo.event import amended_fields, counted_event_of, event_fields
 from models.mongo.ids import audience_id, code_id, counter_id
 from models.mongo.ledger import record_document, record_id, record_of

@@ -8,7 +8,6 @@ import pymongo
 from beanie import init_beanie
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -16,6 +15,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from models.mongo.all import DOCUMENTS
+from models.mongo.collection import Collection
 from models.mongo.event import EventDocument
 from models.mongo.identity import IdentityDocument
 from models.mongo.ledger import RecordDocument
@@ -30,7 +30,6 @@ T = TypeVar("T")
 
 NAMESPACE_EXISTS = 48
 MAJORITY = WriteConcern(w="majority", j=True)
-Collection = AsyncCollection[dict[str, Any]]
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818 - told to operators and, in other words, to callers
@@ -61,10 +60,10 @@ class Database:
         self.devices = self._collection(DeviceDocument)
         self.sessions = self._collection(SessionDocument)
         self.spent = self._collection(SpentDocument)
-        self.marks: Collection = self.db["marks"]
+        self.marks = Collection(self.db, "marks")
 
     def _collection(self, document: type[Any]) -> Collection:
-        return self.db[document.Settings.name]
+        return Collection(self.db, document.Settings.name)
 
     async def prepare(self) -> None:
         """Create collections, validators and indexes where they are missing; refuse a server that is no replica set.

@@ -1,115 +1,121 @@
-"""What an answer rests on, noted while it is made: so that it can be told later, by a read of little, that it holds.
+"""What an answer depends on, recorded while it is computed, so that a small read can prove later that it still holds.
 
-A reader notes what it read. What it does not know how to prove makes the answer one for this once: an answer that can
-be kept is the exception, and a read that is forgotten here errs on the safe side.
+Caching is the exception: a read of MongoDB that records no dependency makes the answer uncacheable
+(`models/mongo/collection.py` reports it), and so does `uncacheable()`, for answers that differ each time.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
+from models.mongo.collection import observer
 from models.mongo.snapshot import Snapshot
 
 Ids = tuple[str, ...]
 Pools = tuple[str, tuple[str, ...]]
-Limits = tuple[Ids, tuple[int, ...]]
-"""Counters, and how far each can go."""
+"""A programme, and the pools of codes that were read in it."""
 
-_current: ContextVar["Proof | None"] = ContextVar("proof", default=None)
+Limits = tuple[Ids, tuple[int, ...]]
+"""The ids of counters, and the limit of each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rests:
-    """What has to be the same still: members' versions, which counters are used up and pools empty, members' lists.
+class Dependencies:
+    """Validators of an answer: member versions, counters at their limit, empty pools, and the lists of members.
 
-    Not what counters stand at: each order of somebody moves one, and few use it up.
+    A counter's value is no validator: every order changes one, and few exhaust it.
     """
 
     versions: Mapping[str, int]
-    used_up: Mapping[Limits, tuple[bool, ...]]
-    pools: Mapping[Pools, frozenset[str]]
+    exhausted: Mapping[Limits, tuple[bool, ...]]
+    empty_pools: Mapping[Pools, frozenset[str]]
     lists: Mapping[str, frozenset[str]]
 
     @property
-    def is_nothing(self) -> bool:
-        """Whether there is nothing that could have changed."""
-        return not (self.versions or self.used_up or self.pools or self.lists)
+    def is_empty(self) -> bool:
+        """Whether the answer depends on nothing that MongoDB stores."""
+        return not (self.versions or self.exhausted or self.empty_pools or self.lists)
 
-    def are_part_of(self, now: "Rests") -> bool:
-        """Say whether all of it is the same in `now`, which may hold more."""
+    def unchanged_in(self, current: "Dependencies") -> bool:
+        """Return whether all of them have the same values in `current`, which may hold more."""
         return (
-            all(now.versions.get(member) == version for member, version in self.versions.items())
-            and all(now.used_up[limits] == used_up for limits, used_up in self.used_up.items())
-            and all(now.pools[pools] == empty for pools, empty in self.pools.items())
-            and all(now.lists[audience] == lists for audience, lists in self.lists.items())
+            all(current.versions.get(member) == version for member, version in self.versions.items())
+            and all(current.exhausted[limits] == exhausted for limits, exhausted in self.exhausted.items())
+            and all(current.empty_pools[pools] == empty for pools, empty in self.empty_pools.items())
+            and all(current.lists[audience] == lists for audience, lists in self.lists.items())
         )
 
 
-class Proof:
-    """The reads of one answer. `lasts` is false once there was one that is not proved again by reading little.
+class Recording:
+    """The dependencies of one answer, as they are recorded.
 
-    `timed`: the answer depends on the moment, too.
+    `cacheable` turns false with the first read whose dependencies are not recorded, or that contradicts an earlier one.
+    `timed`: the answer depends on the moment as well.
     """
 
-    __slots__ = ("_lists", "_pools", "_used_up", "lasts", "snapshots", "timed")
+    __slots__ = ("_empty_pools", "_exhausted", "_lists", "cacheable", "snapshots", "timed")
 
     def __init__(self) -> None:
-        self.lasts = True
+        self.cacheable = True
         self.timed = False
         self.snapshots: dict[str, Snapshot] = {}
-        self._used_up: dict[Limits, tuple[bool, ...]] = {}
-        self._pools: dict[Pools, frozenset[str]] = {}
+        self._exhausted: dict[Limits, tuple[bool, ...]] = {}
+        self._empty_pools: dict[Pools, frozenset[str]] = {}
         self._lists: dict[str, frozenset[str]] = {}
 
+    def unrecorded_read(self) -> None:
+        """Make the answer uncacheable: it depends on something that no validator covers."""
+        self.cacheable = False
+
     def member(self, snapshot: Snapshot | None) -> None:
-        """Note a member that was read; where there is none, or another version of it was read before, nothing lasts."""
+        """Record a member that was read. A member that does not exist has no version to validate."""
         if snapshot is None or self.snapshots.setdefault(snapshot.member.id, snapshot).version != snapshot.version:
-            self.lasts = False
+            self.cacheable = False
 
-    def limited(self, limits: Limits, used_up: tuple[bool, ...]) -> None:
-        """Note which counters had reached their limit."""
-        self.lasts = self.lasts and self._used_up.setdefault(limits, used_up) == used_up
+    def counters(self, limits: Limits, exhausted: tuple[bool, ...]) -> None:
+        """Record which counters had reached their limits."""
+        self.cacheable = self.cacheable and self._exhausted.setdefault(limits, exhausted) == exhausted
 
-    def emptied(self, pools: Pools, empty: frozenset[str]) -> None:
-        """Note which of a programme's pools had no code to give."""
-        self.lasts = self.lasts and self._pools.setdefault(pools, empty) == empty
+    def pools(self, pools: Pools, empty: frozenset[str]) -> None:
+        """Record which pools of a programme had no code left."""
+        self.cacheable = self.cacheable and self._empty_pools.setdefault(pools, empty) == empty
 
-    def listed(self, audience: str, lists: frozenset[str]) -> None:
-        """Note the lists that a member was on."""
-        self.lasts = self.lasts and self._lists.setdefault(audience, lists) == lists
+    def lists(self, audience: str, lists: frozenset[str]) -> None:
+        """Record the lists that a member was on."""
+        self.cacheable = self.cacheable and self._lists.setdefault(audience, lists) == lists
 
-    def rests(self) -> Rests:
-        """Return what the answer rests on."""
+    def dependencies(self) -> Dependencies:
+        """Return what the answer depends on."""
         versions = {member: snapshot.version for member, snapshot in self.snapshots.items()}
-        return Rests(versions, self._used_up, self._pools, self._lists)
+        return Dependencies(versions, self._exhausted, self._empty_pools, self._lists)
 
 
 @contextmanager
-def proving() -> Iterator[Proof]:
-    """Note what is read within the block, and in the tasks that it starts."""
-    proof = Proof()
-    token = _current.set(proof)
+def recording() -> Iterator[Recording]:
+    """Record the reads of the block, and of the tasks that it starts."""
+    current = Recording()
+    token = observer.set(current)
     try:
-        yield proof
+        yield current
     finally:
-        _current.reset(token)
+        observer.reset(token)
 
 
-def noted() -> Proof | None:
-    """Return where to note what is read now; None where nobody wants to know."""
-    return _current.get()
+def current_recording() -> Recording | None:
+    """Return the recording of the running task, or None if its answer is not cached."""
+    current = observer.get()
+    return current if isinstance(current, Recording) else None
 
 
-def note_once() -> None:
-    """Note a read that is not proved again: the answer is for this once."""
-    proof = _current.get()
-    if proof is not None:
-        proof.lasts = False
+def uncacheable() -> None:
+    """Make the answer uncacheable: it differs each time, or it has changed something."""
+    current = current_recording()
+    if current is not None:
+        current.cacheable = False
 
 
-def note_time() -> None:
-    """Note that the answer depends on the moment."""
-    proof = _current.get()
-    if proof is not None:
-        proof.timed = True
+def depends_on_time() -> None:
+    """Record that the answer depends on the moment."""
+    current = current_recording()
+    if current is not None:
+        current.timed = True

@@ -1,7 +1,7 @@
 """Reads of members and their ledgers, batched: requests in flight at the same time share one query.
 
-A reader keeps no results: every load asks MongoDB, so that nobody is shown less than was shown before. What an answer
-was made of is noted (`models/reads/dependencies.py`), and whether it holds is asked in the same way.
+A reader caches no results: every load queries MongoDB, so that no channel shows an older version than another one did.
+The dependencies of an answer are recorded (`models/reads/dependencies.py`), and validated by the same batched queries.
 """
 
 import asyncio
@@ -11,7 +11,6 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from aiodataloader import DataLoader
 from pymongo import DESCENDING
 
 from loyalty.model.facts import Facts, Needs
@@ -21,16 +20,17 @@ from loyalty.model.order import Order
 from loyalty.model.supply import CodeState, CounterKey
 from loyalty.rules.ledger_proof import rewind
 from models.mongo.bson import Document
-from models.mongo.database import Collection, Database
+from models.mongo.collection import Collection, unobserved
+from models.mongo.database import Database
 from models.mongo.ids import audience_id, counter_id, event_key, identity_key
 from models.mongo.ledger import record_id, record_of, standing_of
 from models.mongo.order import order_of
 from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
 from models.mongo.uncancelled import done, finished
-from models.reads.dependencies import Ids, Limits, Pools, Rests, note_once, noted
+from models.reads.dependencies import Dependencies, Ids, Limits, Pools, Recording, current_recording
+from models.reads.loader import Loader
 from models.reads.union_query import Together
 
-BATCH_MAX = 500
 # The same stocks, for every page of rewards.
 _counter_id = lru_cache(maxsize=10_000)(counter_id)
 REPLAY_PAGE = 100
@@ -65,11 +65,11 @@ class SupplyRead:
         """Return which of the counters are used up, in their order, and which pools have no code to give."""
         used_up = _used_up(self.limits, await asyncio.shield(self.counted)) if self.counted is not None else ()
         empty = await asyncio.shield(self.emptied) if self.emptied is not None else frozenset[str]()
-        if (proof := noted()) is not None:
+        if (recording := current_recording()) is not None:
             if self.counted is not None:
-                proof.limited(self.limits, used_up)
+                recording.counters(self.limits, used_up)
             if self.emptied is not None:
-                proof.emptied(self.pools, empty)
+                recording.pools(self.pools, empty)
         return used_up, empty
 
 
@@ -83,36 +83,31 @@ def _free(programme: str, pool: str) -> Document:
     return {"programme": programme, "pool": pool, "state": CodeState.FREE.value}
 
 
+def _record_member(recording: Recording, _key: object, snapshot: Snapshot | None) -> None:
+    recording.member(snapshot)
+
+
+def _record_identity(recording: Recording, _key: str, member: str | None) -> None:
+    # An identity moves to another member, if ever, together with a version of the member that it leaves: the version
+    # of that member, which is read next, validates both. An identity of no member has no validator.
+    if member is None:
+        recording.unrecorded_read()
+
+
 class Reader:
     """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
 
     def __init__(self, database: Database) -> None:
         self._db, self._together = database, Together()
-        self._members: DataLoader[str, Snapshot | None] = DataLoader(
-            self._load_members, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._numbers: DataLoader[tuple[str, str], Snapshot | None] = DataLoader(
-            self._load_numbers, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._proofs: DataLoader[Rests, bool] = DataLoader(self._load_proofs, cache=False, max_batch_size=BATCH_MAX)
-        self._identities: DataLoader[str, str | None] = DataLoader(
-            self._load_identities, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._counters: DataLoader[Ids, Mapping[str, int]] = DataLoader(
-            self._load_counters, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._empty_pools: DataLoader[tuple[str, tuple[str, ...]], frozenset[str]] = DataLoader(
-            self._load_empty_pools, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._pools: DataLoader[tuple[str, str], int] = DataLoader(
-            self._load_pools, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._lists: DataLoader[str, frozenset[str]] = DataLoader(
-            self._load_lists, cache=False, max_batch_size=BATCH_MAX
-        )
-        self._orders: DataLoader[str, Document | None] = DataLoader(
-            self._load_orders, cache=False, max_batch_size=BATCH_MAX
-        )
+        self._members: Loader[str, Snapshot | None] = Loader(self._load_members, record=_record_member)
+        self._numbers: Loader[tuple[str, str], Snapshot | None] = Loader(self._load_numbers, record=_record_member)
+        self._validations: Loader[Dependencies, bool] = Loader(self._validate)
+        self._identities: Loader[str, str | None] = Loader(self._load_identities, record=_record_identity)
+        self._counters: Loader[Ids, Mapping[str, int]] = Loader(self._load_counters)
+        self._empty_pools: Loader[tuple[str, tuple[str, ...]], frozenset[str]] = Loader(self._load_empty_pools)
+        self._pools: Loader[tuple[str, str], int] = Loader(self._load_pools)
+        self._lists: Loader[str, frozenset[str]] = Loader(self._load_lists, record=Recording.lists)
+        self._orders: Loader[str, Document | None] = Loader(self._load_orders)
 
     async def _by_id(self, collection: Collection, ids: Iterable[str], *fields: str) -> dict[str, Document]:
         """Return the documents there are of some ids, all of each or some fields."""
@@ -171,72 +166,59 @@ class Reader:
         found = await self._by_id(self._db.identities, keys, "member")
         return [found[key]["member"] if key in found else None for key in keys]
 
-    async def _load_proofs(self, asked: list[Rests]) -> list[bool]:
-        """Say of each whether all that it rests on is as it was."""
-        limits = [*{limits for rests in asked for limits in rests.used_up}]
-        pools = [*{pools for rests in asked for pools in rests.pools}]
-        audiences = [*{audience for rests in asked for audience in rests.lists}]
+    async def _validate(self, asked: list[Dependencies]) -> list[bool]:
+        """Return of each whether it is unchanged."""
+        limits = [*{limits for dependencies in asked for limits in dependencies.exhausted}]
+        pools = [*{pools for dependencies in asked for pools in dependencies.empty_pools}]
+        audiences = [*{audience for dependencies in asked for audience in dependencies.lists}]
         members, counts, empty, lists = await asyncio.gather(
-            self._by_id(self._db.members, (member for rests in asked for member in rests.versions), "version"),
+            self._by_id(
+                self._db.members, (member for dependencies in asked for member in dependencies.versions), "version"
+            ),
             self._load_counters([ids for ids, _ in limits]),
             self._load_empty_pools(pools),
             self._load_lists(audiences),
         )
-        now = Rests(
+        current = Dependencies(
             {id_: document["version"] for id_, document in members.items()},
             {one: _used_up(one, found) for one, found in zip(limits, counts, strict=True)},
             dict(zip(pools, empty, strict=True)),
             dict(zip(audiences, lists, strict=True)),
         )
-        return [rests.are_part_of(now) for rests in asked]
+        return [dependencies.unchanged_in(current) for dependencies in asked]
 
     async def member(self, programme: str, member: str) -> Snapshot | None:
         """Return the member, or None where `programme` has no such member."""
         snapshot = await self._members.load(member)
-        if (proof := noted()) is not None:
-            proof.member(snapshot)
         return snapshot if snapshot is not None and snapshot.member.programme == programme else None
 
     async def member_numbered(self, programme: str, number: str) -> Snapshot | None:
         """Return the member with a membership number, or None where there is none."""
-        snapshot = await self._numbers.load((programme, number))
-        if (proof := noted()) is not None:
-            proof.member(snapshot)
-        return snapshot
+        return await self._numbers.load((programme, number))
 
     async def member_by(self, programme: str, kind: str, value: str) -> str | None:
         """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""
-        member = await self._identities.load(identity_key(programme, kind, value))
-        if member is None:
-            note_once()
-        # Whom an identity stands for changes, if ever, together with that member: its version proves both.
-        return member
+        return await self._identities.load(identity_key(programme, kind, value))
 
     async def members_by(self, programme: str, identities: Sequence[tuple[str, str]]) -> list[str | None]:
         """Return the ids of the members that some identities (kind and value) stand for, read at once."""
         keys = [identity_key(programme, kind, value) for kind, value in identities]
-        found = await self._identities.load_many(keys)
-        if None in found:
-            note_once()
-        return found
+        return await self._identities.load_many(keys)
 
     @finished
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
         """Return what is kept under a key that was counted, as it is stored; None where it never was."""
-        note_once()
         return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
 
     @finished
     async def record(self, member: str, version: int) -> Record | None:
         """Return the ledger's record of one version."""
-        note_once()
         document = await self._db.entries.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
 
     @finished
     async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
         """Return the ledger's records of what one operation did to a member, the newest first."""
-        note_once()
         query = {"programme": programme, "member": member, "cause.operation": operation}
         found = await self._db.entries.find(query, sort=[("version", DESCENDING)]).to_list()
         return [record_of(document) for document in found]
@@ -247,34 +229,31 @@ class Reader:
         if not ids:
             return {}
         wanted = tuple(ids.values())
-        note_once()
         found = await self._counters.load(wanted)
         return {counter: found.get(id_, 0) for counter, id_ in ids.items()}
 
     def supply(self, programme: str, limits: Mapping[CounterKey, int], pools: tuple[str, ...]) -> SupplyRead:
         """Ask at once which of some counters are used up, and which of some pools have no code to give."""
         ids = tuple([_counter_id(programme, counter) for counter in limits])
-        counted = self._counters.load(ids) if ids else None
-        emptied = self._empty_pools.load((programme, pools)) if pools else None
+        counted = self._counters.start(ids) if ids else None
+        emptied = self._empty_pools.start((programme, pools)) if pools else None
         for asked in (counted, emptied):
             if asked is not None:
                 asked.add_done_callback(done)
         return SupplyRead((ids, tuple(limits.values())), counted, (programme, pools), emptied)
 
-    async def holds(self, rests: Rests) -> bool:
-        """Say whether all that an answer rests on is as it was; read now, together with what others ask."""
-        return await self._proofs.load(rests)
+    async def validate(self, dependencies: Dependencies) -> bool:
+        """Return whether the dependencies of an answer are unchanged; the reads are batched with those of others."""
+        return await self._validations.load(dependencies)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return how many codes of each of some pools nobody has."""
-        note_once()
         keys = [*dict.fromkeys(pools)]
         return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
     @finished
     async def facts(self, programme: str, member: str, need: Needs) -> Facts:
         """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
-        note_once()
         codes = {
             pool: [document["code"] async for document in self._db.codes.find(_free(programme, pool), limit=most)]
             for pool, most in need.codes.items()
@@ -284,23 +263,17 @@ class Reader:
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:
         """Return the lists that a member is on."""
-        audience = audience_id(programme, member)
-        lists = await self._lists.load(audience)
-        if (proof := noted()) is not None:
-            proof.listed(audience, lists)
-        return lists
+        return await self._lists.load(audience_id(programme, member))
 
     @finished
     async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
         """Return the member whom an offer's code was given, and the offer; None where nobody has it for an offer."""
-        note_once()
         document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
         kind, _, key = str(document["holder"]).partition("/") if document is not None else ("", "", "")
         return (document["member"], key) if document is not None and kind == "offer" else None
 
     async def order(self, programme: str, order: str) -> Order | None:
         """Return an order, or None where `programme` has no such order."""
-        note_once()
         document = await self._orders.load(order)
         return order_of(document) if document is not None and document["programme"] == programme else None
 
@@ -309,7 +282,6 @@ class Reader:
         self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
     ) -> tuple[list[Order], bool]:
         """Return up to `first` orders of a member, newest first, placed before `after`; and whether there are more."""
-        note_once()
         query: dict[str, Any] = {"programme": programme, "member": member}
         if after is not None:
             moment, last = after
@@ -328,6 +300,11 @@ class Reader:
 
     @finished
     async def _older(self, snapshot: Snapshot, first: int, after: tuple[int, int] | None) -> Page:
+        # The ledger is append-only: the version of the snapshot, which is recorded, validates its older entries too.
+        with unobserved():
+            return await self._find_older(snapshot, first, after)
+
+    async def _find_older(self, snapshot: Snapshot, first: int, after: tuple[int, int] | None) -> Page:
         newest = snapshot.version if after is None else min(after[0], snapshot.version)
         cursor = self._db.entries.find(
             {
@@ -350,7 +327,6 @@ class Reader:
     @finished
     async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
         """Return one entry by its place, or None where there is none."""
-        note_once()
         document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
         if document is None:
             return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from models.mongo.bson import Document
-from models.mongo.database import Collection
+from models.mongo.collection import Collection
 
 PARTS_MAX = 50
 """So many reads are one query at most: MongoDB plans each of them."""

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.programme import Programme
@@ -12,13 +11,11 @@ from models.live.change_feed import Feed
 from models.live.hub import Hub
 from models.mongo.database import Database
 from models.programmes.programme_store import ProgrammeNotFound, Programmes
-from models.reads.dependencies import note_time
+from models.reads.dependencies import depends_on_time
 from models.reads.reader import Reader
 from resolvers.core.actor import Actor, Role
 from resolvers.core.fault import BadInput, Unauthenticated
-
-if TYPE_CHECKING:
-    from resolvers.personalisation import LeftRead
+from resolvers.core.supply import SupplyQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +49,12 @@ class Services:
 CHANNELS = {Role.MEMBER: Channel.APP, Role.KIOSK: Channel.KIOSK, Role.TILL: Channel.STORE, Role.AGENT: Channel.AGENT}
 
 
-@dataclass(slots=True)
-class Foreseen:
-    """What a query was seen to need before it began, and has asked for already; once, for it is of that moment."""
-
-    left: "LeftRead | None" = None
-
-    def take_left(self) -> "LeftRead | None":
-        """Return the read of what is left, to who takes it first."""
-        left, self.left = self.left, None
-        return left
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
     """One for each operation. `locale` and `told_channel` are what the request said, None where it did not say.
 
-    `address` is where the request came from, None where that is not known.
+    `address` is where the request came from, None where that is not known. `prefetched` is a read that the operation
+    will need, and that was started before it is executed.
     """
 
     services: Services
@@ -76,7 +62,7 @@ class Context:
     locale: str | None = None
     told_channel: Channel | None = None
     address: str | None = None
-    foreseen: Foreseen = field(default_factory=Foreseen, compare=False)
+    prefetched: SupplyQuery | None = None
 
     @property
     def channel(self) -> Channel | None:
@@ -101,5 +87,5 @@ class Context:
 
     def now(self) -> datetime:
         """Return the present moment."""
-        note_time()
+        depends_on_time()
         return self.services.clock()

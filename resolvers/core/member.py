@@ -12,7 +12,7 @@ from loyalty.model.ledger import Cause
 from models.commits import committer
 from models.commits.request import Committed, Outcome, Request
 from models.mongo.snapshot import Snapshot
-from models.reads.dependencies import note_once
+from models.reads.dependencies import uncacheable
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput, Forbidden, Unavailable
@@ -43,8 +43,7 @@ async def answered(read: Awaitable[T]) -> T:
 
 async def commit(context: Context, request: Request) -> Outcome:
     """Commit one command; what keeps it from being durable becomes a fault that says to send it again."""
-    note_once()
-    context.foreseen.take_left()  # what was left before this, that is
+    uncacheable()
     try:
         return await context.services.committer.commit(request)
     except committer.Overloaded as error:

@@ -26,7 +26,7 @@ from loyalty.rules.member_pass import (
 )
 from models.mongo.ids import joined
 from models.mongo.snapshot import Snapshot
-from models.reads.dependencies import note_once
+from models.reads.dependencies import uncacheable
 from models.tablets import device_store, session_store
 from models.tablets.device_store import Device, DeviceState
 from models.tablets.session_store import Once, Session
@@ -76,7 +76,7 @@ def issue_pass(context: Context) -> Pass:
     actor, now, secret = context.require_actor(), context.now(), context.services.code_secret
     if actor.role is not Role.MEMBER or actor.member is None:
         raise Forbidden("field_forbidden", role=actor.role, field="Query.pass")
-    note_once()
+    uncacheable()
     programme, member = actor.programme, actor.member
     expires_at = (now + PASS_TTL).replace(microsecond=0)
     nonce = secrets.token_bytes(NONCE_BYTES)
@@ -231,7 +231,7 @@ async def end_session(context: Context, *, key: str) -> Opened | Refusal:
 
 async def current(context: Context) -> Session | None:
     """Return the session that the token stands for; None for a token that is none."""
-    note_once()
+    uncacheable()
     actor = context.require_actor()
     return await answered(session_store.find(context.services.database, actor.session)) if actor.session else None
 

@@ -11,7 +11,7 @@ from resolvers import reward as rewards
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.member import answered
-from resolvers.personalisation import Outlook, foresee_left
+from resolvers.personalisation import Outlook
 from schema.types.ledger import LedgerEntry, LedgerEntryConnection, LedgerEntryEdge
 from schema.types.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge
 from schema.types.order import Order, OrderConnection, OrderEdge
@@ -26,6 +26,9 @@ from schema.wire.info import Info
 from schema.wire.node import Node
 from schema.wire.page import page_size
 from schema.wire.text import locale_of
+
+SUPPLY_FIELDS = frozenset({"Member.offers", "Member.rewards"})
+"""Fields that need what is left of offers and rewards: their operations start to read it before they are executed."""
 
 
 @strawberry.type
@@ -86,7 +89,6 @@ class Member(Node):
     @resolver(
         REACHED,
         description="Best first for this member, on the channel of the request, now.",
-        foresees=foresee_left,
     )
     async def offers(
         self,
@@ -118,7 +120,6 @@ class Member(Node):
     @resolver(
         REACHED,
         description="Best first for this member: what can be had now, then what is nearly reached.",
-        foresees=foresee_left,
     )
     async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
         self,

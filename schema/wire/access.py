@@ -16,7 +16,7 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import Forbidden
 
-ACCESS, FORESEES = "access", "foresees"
+ACCESS = "access"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -53,14 +53,9 @@ def resolver(
     *,
     name: str | None = None,
     description: str | None = None,
-    foresees: Callable[[Context], None] | None = None,
 ) -> Callable[[F], F]:
-    """Declare a method as a field, together with who may use it; `name` where Python cannot call it so.
-
-    `foresees` asks for what the field will need, before the query that it is part of begins.
-    """
-    metadata = {ACCESS: access, FORESEES: foresees}
-    return cast("Callable[[F], F]", strawberry.field(metadata=metadata, name=name, description=description))
+    """Declare a method as a field, together with who may use it; `name` where Python cannot call it so."""
+    return cast("Callable[[F], F]", strawberry.field(metadata={ACCESS: access}, name=name, description=description))
 
 
 def mutation(access: Access, *, description: str | None = None) -> Callable[[F], F]:

@@ -15,7 +15,7 @@ from typing import Any
 from graphql import GraphQLField, GraphQLInputObjectType, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 from resolvers.core.context import Context
-from schema.wire.access import FORESEES, guard_of, rules
+from schema.wire.access import guard_of, rules
 
 DIRECT = "direct"
 STRAWBERRY = "strawberry-definition"
@@ -30,15 +30,13 @@ class NotDirect(TypeError):  # noqa: N818 - told to whoever writes a resolver
 class Direct:
     """How a field is resolved: by `function(source, [info], **arguments)`, or from the attribute `name`.
 
-    `guard` raises where the actor may not use the field; None where everybody may who reached it. `foresees` asks for
-    what it needs, before the query begins.
+    `guard` raises where the actor may not use the field; None where everybody may who reached it.
     """
 
     name: str
     function: Callable[..., Any] | None
     takes_info: bool
     guard: Guard | None
-    foresees: Callable[[Context], None] | None = None
 
 
 def resolve_directly(schema: GraphQLSchema) -> None:
@@ -87,7 +85,7 @@ def _direct(definition: GraphQLField, guard: Guard | None) -> Direct:
         raise NotDirect(f"{told.python_name} takes self, info where it wants it, and its arguments; no more")
     if any(parameter.kind is not Parameter.POSITIONAL_OR_KEYWORD for parameter in rest):
         raise NotDirect(f"{told.python_name} takes its arguments by name")
-    return Direct(told.python_name, function, takes_info=takes_info, guard=guard, foresees=told.metadata.get(FORESEES))
+    return Direct(told.python_name, function, takes_info=takes_info, guard=guard)
 
 
 def _resolver(direct: Direct) -> Callable[..., Any]:

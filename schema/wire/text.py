@@ -17,11 +17,11 @@ from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
 from resolvers.core.context import Context
 from resolvers.core.member import answered
+from schema.wire.accept import weighted
 from schema.wire.enums import TextDirection
 
 DEFAULT_LOCALE = "en"
 _TEXTS = Path(__file__).parents[1] / "texts"
-ACCEPTED_LANGUAGES_MAX = 20
 
 
 @cache
@@ -46,18 +46,8 @@ def served(tag: str | None) -> str | None:
 @lru_cache(maxsize=256)  # a few clients send the same few headers
 def accepted_locale(header: str | None) -> str | None:
     """Return the best locale we serve for an Accept-Language header (RFC 9110, 12.5.4), or None."""
-    best: tuple[float, str] | None = None
-    for part in (header or "").split(",")[:ACCEPTED_LANGUAGES_MAX]:
-        tag, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
-        try:
-            quality = float(weight)
-        except ValueError:
-            continue
-        locale = served(tag)
-        if locale is not None and quality > 0 and (best is None or quality > best[0]):
-            best = (quality, locale)
-    return best[1] if best else None
+    found = [(weight, locale) for tag, weight in weighted(header or "") if weight > 0 and (locale := served(tag))]
+    return max(found, key=lambda one: one[0])[1] if found else None  # the first of those of the same weight
 
 
 def locale_of(context: Context, member: Member | None = None) -> str:

@@ -49,14 +49,12 @@ class _Conditions(Visitor):
 class _Variant:
     """The functions for one combination of the variables that decide what is asked for, and the size of their text."""
 
-    __slots__ = ("foresees", "guards", "run", "size")
+    __slots__ = ("guards", "run", "size")
 
     def __init__(self, core: Executor[Any]) -> None:
         compiler = Compiler(core)
         self.run = compiler.compile()
         self.guards = tuple(compiler.guards)
-        # A mutation changes what it would have foreseen.
-        self.foresees = tuple(compiler.foresees) if core.operation.operation is OperationType.QUERY else ()
         self.size = compiler.size
 
 
@@ -137,8 +135,6 @@ class CompiledOperation:
             except Exception:  # noqa: BLE001 - it is asked again at its field, where its error has a place
                 execution.denied = True
                 break
-        for foresee in variant.foresees:
-            foresee(execution.context)
         try:
             data = variant.run(execution.root, None, execution)
         except GraphQLError as error:

@@ -5,7 +5,7 @@ text `b` is the value at hand, `a0`, `a1` … are completed fields, `w` is what 
 that may not be null is at work, so that the one handler around them knows whose error it has.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from types import CoroutineType
@@ -104,7 +104,6 @@ class Compiler:
         self.size = 0
         self.guards: dict[Any, None] = {}
         """The guards of all fields, each once."""
-        self.foresees: dict[Callable[[Any], None], None] = {}
         """What asks beforehand for what fields need, each once."""
 
     def compile(self) -> Any:
@@ -454,8 +453,6 @@ class _Field:
         self._guard = getattr(self._read, "guard", None)
         if self._guard is not None:
             compiler.guards[self._guard] = None
-        if isinstance(self._read, Method) and self._read.foresees is not None:
-            compiler.foresees[self._read.foresees] = None
         function = self._read.function if isinstance(self._read, Method) else definition.resolve
         self._async = not isinstance(self._read, Attribute) and iscoroutinefunction(function)
         self._maybe = not self._async and (

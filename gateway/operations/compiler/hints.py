@@ -29,15 +29,12 @@ class Method:
     Without the execution and without arguments, it is of its source alone: the same each time, as an attribute is.
     `takes_execution`: the function wants the second argument, of which only `context` may be used.
     `maybe_awaitable`: it is no coroutine function, and may return an awaitable all the same.
-    `foresees` is called with the context before a query that has the field begins: what the field needs, whatever its
-    source, can be asked for then. It must not fail, and the field must not rely on it.
     """
 
     function: Callable[..., Any]
     takes_execution: bool = False
     maybe_awaitable: bool = False
     guard: Guard | None = None
-    foresees: Callable[[Any], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

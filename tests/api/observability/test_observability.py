@@ -183,8 +183,8 @@ async def test_request_id_that_is_no_plain_word_is_replaced(
 def test_words_of_exceptions_are_not_logged() -> None:
     program = """
 import asyncio, logging
-from gateway.logs import configure_logs, log_lost_exception
-from schema.error import reported
+from gateway.observability.logs import configure_logs, log_lost_exception
+from schema.wire.error import reported
 
 async def main():
     asyncio.get_running_loop().set_exception_handler(log_lost_exception)

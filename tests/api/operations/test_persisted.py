@@ -25,7 +25,19 @@ from support.registered import (
     write_manifest,
 )
 
-from gateway.operations.persisted import REMEMBERED_CHARACTERS_MAX, REMEMBERED_MAX, TRUSTED_ROLES, texts_by_hash
+from gateway.config import Limits
+from gateway.observability.metrics import Metrics
+from gateway.operations.compiler_hints import compilable_schema
+from gateway.operations.executor import Executor, InvalidOperation
+from gateway.operations.manifest import Manifest
+from gateway.operations.persisted import (
+    REMEMBERED_CHARACTERS_MAX,
+    REMEMBERED_MAX,
+    TRUSTED_ROLES,
+    Operations,
+    RequestParameters,
+    texts_by_hash,
+)
 from resolvers.core.actor import Role
 
 NOT_FOUND = {"message": "PersistedQueryNotFound", "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}
@@ -224,15 +236,25 @@ async def test_text_that_cannot_run_is_not_remembered(development_gateway: Gatew
 def test_texts_that_are_remembered_are_bounded() -> None:
     remembered = texts_by_hash()
     for n in range(REMEMBERED_MAX + 2):
-        remembered.put(str(n), "text")
+        remembered[str(n)] = "text"
         assert remembered.get("0") == "text"
     assert [remembered.get(str(n)) for n in (1, 2, 3)] == [None, None, "text"]
-    remembered.put("large", "x" * REMEMBERED_CHARACTERS_MAX)
+    remembered["large"] = "x" * REMEMBERED_CHARACTERS_MAX
     assert remembered.get("0") is None
-    remembered.put("small", "x")
+    remembered["small"] = "x"
     assert (remembered.get("large"), remembered.get("small")) == (None, "x")
-    remembered.put("too large", "x" * (REMEMBERED_CHARACTERS_MAX + 1))
-    assert (remembered.get("too large"), remembered.get("small")) == (None, "x")
+
+
+def test_text_larger_than_the_whole_cache_is_executed_and_not_remembered() -> None:
+    executor = Executor(compilable_schema(), Limits(), Metrics())
+    operations = Operations(executor, Manifest(), Metrics(), only_registered=False)
+    text = f"query Large {{ __typename }} #{'x' * REMEMBERED_CHARACTERS_MAX}"
+    sent = RequestParameters(text, sha256=hash_of(text))
+    for _ in range(2):
+        assert operations.prepare(sent, None).name == "Large"
+    with pytest.raises(InvalidOperation) as refused:
+        operations.prepare(RequestParameters(None, sha256=hash_of(text)), None)
+    assert refused.value.code == "PERSISTED_QUERY_NOT_FOUND"
 
 
 # Registered operations only

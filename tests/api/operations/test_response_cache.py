@@ -1,5 +1,7 @@
-"""Answers that are kept: given again while all they rest on is the same, and at no other time."""
+"""The response cache: answers are sent again while all their dependencies are unchanged, and at no other time."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -19,13 +21,17 @@ from gateway.observability.metrics import Metrics
 from gateway.operations.answer_expiry import valid_until
 from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.executor import Executor, GraphQLRequest
-from gateway.operations.response_cache import Answers, Key
+from gateway.operations.response_cache import Key, ResponseCache
+from loyalty.kernel.refusal import Refusal
+from models.mongo.collection import Collection
 from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer
-from models.reads.dependencies import Rests, proving
+from models.reads.dependencies import Dependencies, recording
+from models.reads.loader import Loader
 from models.reads.reader import Reader
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
+from resolvers.tablets import device
 
 HOME = """{ me {
   number version profile { firstName }
@@ -38,35 +44,35 @@ HOME = """{ me {
 
 
 class Asking:
-    """Asks as the HTTP endpoint does, and tells what came from memory."""
+    """Sends requests as the HTTP endpoint does, and counts the answers that came from the cache."""
 
     def __init__(self, shop: Shop, bytes_max: int = 10_000_000) -> None:
         self.shop = shop
         self.executor = Executor(compilable_schema(), Limits(), Metrics())
         services = shop.services
-        self.answers = Answers(services.reader, services.programmes, shop.clock, bytes_max=bytes_max)
-        self.kept = 0
+        self.cache = ResponseCache(services.reader, services.programmes, shop.clock, bytes_max=bytes_max)
+        self.cached = 0
 
     async def ask(self, context: Context, query: str = HOME) -> Any:
-        """Return the data of an answer, a kept one where there is one that holds."""
+        """Return an answer: the cached one, if there is one that is valid."""
         actor = context.require_actor()
         key: Key = (query.encode(), "POST", (actor.role, actor.subject), context.locale, None)
-        known = await self.answers.current(key)
-        if known is not None:
-            self.kept += 1
-            return known.body
-        turn = self.answers.turn
-        with proving() as proof:
+        cached = await self.cache.get(key)
+        if cached is not None:
+            self.cached += 1
+            return cached.body
+        turn = self.cache.turn
+        with recording() as recorded:
             answer = await self.executor.execute(self.executor.prepare(GraphQLRequest(query)), context, "http")
         body = repr(answer).encode()
-        self.answers.keep(key, body, None, turn=turn, proof=proof, context=context)
+        self.cache.put(key, body, None, turn=turn, recording=recorded, context=context)
         return body
 
     async def asked_twice(self, context: Context, query: str = HOME) -> bool:
-        """Say whether the second of two answers comes from memory."""
-        first, kept = await self.ask(context, query), self.kept
+        """Return whether the second of two answers comes from the cache."""
+        first, before = await self.ask(context, query), self.cached
         assert await self.ask(context, query) == first
-        return self.kept > kept
+        return self.cached > before
 
 
 @pytest.fixture
@@ -74,7 +80,7 @@ def asking(shop: Shop) -> Asking:
     return Asking(shop)
 
 
-async def test_answer_is_given_again_while_nothing_changes(asking: Asking, shop: Shop) -> None:
+async def test_answer_comes_from_the_cache_while_nothing_changes(asking: Asking, shop: Shop) -> None:
     member = await shop.member()
     await shop.buy(member, "20.00")
     assert await asking.asked_twice(shop.context(Role.MEMBER, member=member))
@@ -82,6 +88,7 @@ async def test_answer_is_given_again_while_nothing_changes(asking: Asking, shop:
 
 async def test_home_screen_is_one_query(shop: Shop, mongod: EmbeddedServer) -> None:
     member, queries = await shop.member(), Queries()
+    shop.clock.moment += timedelta(seconds=1)  # what is left is read after the member's last version
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
     reader = Reader(Database(client, shop.services.database.db.name))
     watched = replace(shop, services=replace(shop.services, reader=reader))
@@ -92,24 +99,24 @@ async def test_home_screen_is_one_query(shop: Shop, mongod: EmbeddedServer) -> N
     assert [*map(sorted, queries.asked)] == [["codes", "counters", "members"]]
 
 
-async def test_answer_is_made_anew_once_the_member_has_another_version(asking: Asking, shop: Shop) -> None:
+async def test_answer_is_recomputed_once_the_member_has_another_version(asking: Asking, shop: Shop) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
     before = await asking.ask(context)
     await shop.buy(member, "20.00")
     after = await asking.ask(context)
-    assert asking.kept == 0
+    assert asking.cached == 0
     assert after != before
 
 
-async def test_answer_is_made_anew_for_another_actor_and_another_language(asking: Asking, shop: Shop) -> None:
+async def test_answer_is_recomputed_for_another_actor_and_another_language(asking: Asking, shop: Shop) -> None:
     member = await shop.member(first_name="Ada")
     contexts = [
         shop.context(Role.MEMBER, member=member),
         Context(shop.services, shop.context(Role.MEMBER, member=member).actor, "fr"),
     ]
     assert len({await asking.ask(context) for context in contexts}) == 2
-    assert asking.kept == 0
+    assert asking.cached == 0
 
 
 @pytest.mark.parametrize(
@@ -120,14 +127,16 @@ async def test_answer_is_made_anew_for_another_actor_and_another_language(asking
         '{ member(by: {card: "nobody"}) { number } }',
     ],
 )
-async def test_what_no_small_read_proves_is_for_once(asking: Asking, shop: Shop, query: str) -> None:
+async def test_answer_with_a_read_that_no_validator_covers_is_not_cached(
+    asking: Asking, shop: Shop, query: str
+) -> None:
     member = await shop.member()
     role = Role.AGENT if "member(" in query else Role.MEMBER
     context = shop.context(role, member=member if role is Role.MEMBER else None)
     assert not await asking.asked_twice(context, query)
 
 
-async def test_an_old_page_of_the_ledger_is_kept_by_its_members_version(asking: Asking, shop: Shop) -> None:
+async def test_an_old_page_of_the_ledger_is_validated_by_its_members_version(asking: Asking, shop: Shop) -> None:
     member = await shop.member()
     for _ in range(25):
         await shop.buy(member, "2.00")
@@ -135,7 +144,9 @@ async def test_an_old_page_of_the_ledger_is_kept_by_its_members_version(asking: 
     assert await asking.asked_twice(context, "{ me { activity(first: 30) { edges { node { id balance } } } } }")
 
 
-async def test_answer_holds_while_others_take_and_is_made_anew_when_nothing_is_left(asking: Asking, shop: Shop) -> None:
+async def test_answer_is_valid_while_others_take_and_is_recomputed_when_nothing_is_left(
+    asking: Asking, shop: Shop
+) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
     query = "{ me { rewards { edges { node { eligible reward { key } reasons } } } } }"
@@ -147,31 +158,91 @@ async def test_answer_holds_while_others_take_and_is_made_anew_when_nothing_is_l
     fields = {"programme": "grocer", "kind": key.kind.value, "key": key.key, "at": None}
     await counters.insert_one({"_id": _id, **fields, "taken": most - 1})
     assert await asking.ask(context, query) == first
-    assert asking.kept == 1
+    assert asking.cached == 1
     await counters.update_one({"_id": _id}, {"$inc": {"taken": 1}})
     assert await asking.ask(context, query) != first
-    assert asking.kept == 1
+    assert asking.cached == 1
     await counters.update_one({"_id": _id}, {"$inc": {"taken": -1}})
     assert await asking.ask(context, query) == first
-    assert asking.kept == 1
+    assert asking.cached == 1
+
+
+async def test_tablets_are_listed_as_they_are_after_one_was_invited_renamed_or_revoked(
+    asking: Asking, shop: Shop
+) -> None:
+    context = shop.context(Role.MANAGER)
+    query = "{ devices { edges { node { name state } } } }"
+    answers = [await asking.ask(context, query)]
+    invited = await device.invite(context, key="d-1", name="Front", store=None)
+    assert not isinstance(invited, Refusal)
+    answers.append(await asking.ask(context, query))
+    assert not isinstance(await device.revoke(context, key="d-2", device=invited[0].id), Refusal)
+    answers.append(await asking.ask(context, query))
+    assert len({*answers}) == 3
+    assert asking.cached == 0
+
+
+async def _pipeline(collection: Collection) -> list[Any]:
+    return await (await collection.aggregate([{"$limit": 1}])).to_list()
+
+
+READS: list[Callable[[Collection], Awaitable[Any]]] = [
+    lambda collection: collection.find_one({"_id": "x"}),
+    lambda collection: collection.find({}).to_list(),
+    lambda collection: collection.count_documents({}),
+    lambda collection: collection.estimated_document_count(),
+    lambda collection: collection.distinct("_id"),
+    _pipeline,
+    lambda collection: collection.find_raw_batches({}).to_list(),
+]
+
+
+@pytest.mark.parametrize("read", READS)
+async def test_a_read_that_records_nothing_makes_its_answer_uncacheable(
+    database: Database, read: Callable[[Collection], Awaitable[Any]]
+) -> None:
+    collections = [value for value in vars(database).values() if isinstance(value, Collection)]
+    assert len(collections) == 14
+    for collection in collections:
+        with recording() as recorded:
+            await read(collection)
+        assert not recorded.cacheable, collection.name
+        with recording() as recorded:
+            await asyncio.gather(asyncio.create_task(read(collection)), asyncio.sleep(0))
+        assert not recorded.cacheable, f"{collection.name}, read by another task"
+
+
+async def test_a_batched_read_makes_each_of_its_answers_uncacheable_unless_it_records_something(shop: Shop) -> None:
+    async def load_batch(keys: list[str]) -> list[int]:
+        return [await shop.services.database.members.count_documents({"_id": key}) for key in keys]
+
+    async def cacheable(loader: Loader[str, int], key: str) -> bool:
+        with recording() as recorded:
+            await loader.load(key)
+            await loader.load_many([key])
+        return recorded.cacheable
+
+    silent, recorder = Loader(load_batch), Loader(load_batch, record=lambda _recording, _key, _value: None)
+    assert await asyncio.gather(cacheable(silent, "a"), cacheable(silent, "b")) == [False, False]
+    assert await asyncio.gather(cacheable(recorder, "a"), cacheable(recorder, "b")) == [True, True]
 
 
 class Unreachable(Reader):
-    """Reads, and cannot prove."""
+    """A reader whose MongoDB is gone when it validates."""
 
-    async def holds(self, rests: Rests) -> bool:
-        raise AutoReconnect(f"nobody says whether {rests} holds")
+    async def validate(self, dependencies: Dependencies) -> bool:
+        raise AutoReconnect(f"no answer about {dependencies}")
 
 
-async def test_answer_that_cannot_be_proved_is_made_anew(asking: Asking, shop: Shop) -> None:
+async def test_answer_that_cannot_be_validated_is_recomputed(asking: Asking, shop: Shop) -> None:
     services = shop.services
     reader = Unreachable(services.database)
-    asking.answers = Answers(reader, services.programmes, shop.clock, bytes_max=10_000_000)
+    asking.cache = ResponseCache(reader, services.programmes, shop.clock, bytes_max=10_000_000)
     member = await shop.member()
     assert not await asking.asked_twice(shop.context(Role.MEMBER, member=member))
 
 
-async def test_no_more_than_so_many_bytes_are_kept(shop: Shop) -> None:
+async def test_cache_is_bounded_in_bytes(shop: Shop) -> None:
     members = [await shop.member() for _ in range(3)]
     contexts = [shop.context(Role.MEMBER, member=member) for member in members]
     query = "{ me { number } }"
@@ -180,12 +251,12 @@ async def test_no_more_than_so_many_bytes_are_kept(shop: Shop) -> None:
         await asking.ask(context, query)
     for context in contexts[1:]:
         await asking.ask(context, query)
-    assert asking.kept == 2, "the newest two fit"
+    assert asking.cached == 2, "the newest two fit"
     await asking.ask(contexts[0], query)
-    assert asking.kept == 2, "the oldest made room"
+    assert asking.cached == 2, "the oldest made room"
 
 
-async def test_answer_that_is_told_to_hold_for_a_time_is_the_same_throughout(shop: Shop) -> None:
+async def test_answer_is_the_same_until_its_own_expiry(shop: Shop) -> None:
     """Whatever the moment, what is answered then is answered until `valid_until`, and never goes past what is due."""
     random, executor = Random(7), Executor(compilable_schema(), Limits(), Metrics())  # noqa: S311 - the same each time
     shop.clock.moment = datetime(2026, 3, 6, 12, tzinfo=UTC)  # a weekend, and a change of clocks, are near
@@ -199,11 +270,11 @@ async def test_answer_that_is_told_to_hold_for_a_time_is_the_same_throughout(sho
         shop.clock.moment += timedelta(seconds=random.randint(1, 40_000))
         member = members[turn % len(members)]
         context = shop.context(Role.MEMBER, member=member)
-        with proving() as proof:
+        with recording() as recorded:
             answer = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
-        until = valid_until(proof, [context.programme()], shop.clock.moment)
+        until = valid_until(recorded, [context.programme()], shop.clock.moment)
         assert until is not None
-        if not proof.lasts:
+        if not recorded.cacheable:
             continue  # something fell due meanwhile, and was committed
         assert until > shop.clock.moment
         begun = shop.clock.moment
@@ -228,7 +299,7 @@ async def _given_again(gateway: GatewayProcess) -> float:
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("carillon_answers_kept_total"))
 
 
-async def test_what_one_gateway_commits_is_never_hidden_by_what_the_other_keeps(
+async def test_what_one_gateway_commits_is_never_hidden_by_the_cache_of_the_other(
     development_gateway: GatewayProcess, second_gateway: GatewayProcess
 ) -> None:
     person = await enrol(development_gateway)
@@ -242,7 +313,7 @@ async def test_what_one_gateway_commits_is_never_hidden_by_what_the_other_keeps(
     assert await _given_again(second_gateway) == kept + 5
 
 
-async def test_get_tells_304_to_who_has_the_answer_and_the_new_one_after_a_change(
+async def test_get_answers_304_to_a_client_that_has_the_answer_and_200_after_a_change(
     development_gateway: GatewayProcess,
 ) -> None:
     person = await enrol(development_gateway)

@@ -16,8 +16,9 @@ from models.commits.request import Committed
 from resolvers.audit.audit import audit
 from resolvers.core.actor import Role
 from resolvers.core.fault import Forbidden
+from resolvers.core.supply import LIMITED_OFFERS_MAX
 from resolvers.offer import code_for, ranked
-from resolvers.personalisation import LIMITED_OFFERS_MAX, Outlook
+from resolvers.personalisation import Outlook
 
 
 async def taken(shop: Corner, counter: str) -> int:

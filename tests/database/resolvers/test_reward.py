@@ -1,6 +1,6 @@
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +9,6 @@ from support.corner import Corner
 from support.queries import Queries
 from support.shop import Shop, committed
 
-from loyalty.kernel.channel import Channel
 from loyalty.model.offer import Audience
 from loyalty.model.reward import Reward
 from models.mongo.database import Database
@@ -17,13 +16,11 @@ from models.mongo.snapshot import Snapshot
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
-from resolvers import order as orders
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput
 from resolvers.offer import ranked as ranked_offers
-from resolvers.order import Checkout
-from resolvers.personalisation import Outlook, foresee_left
+from resolvers.personalisation import Outlook, prefetch_supply
 from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
@@ -169,43 +166,42 @@ async def test_what_a_page_rests_on_is_asked_at_once_for_offers_and_rewards(
 
 
 async def has_mugs(context: Context, snapshot: Snapshot) -> bool:
-    _, left = await Outlook(context, snapshot).known()
-    return "mug" not in left.gone
+    _, supply = await Outlook(context, snapshot).known()
+    return "mug" not in supply.out_of_stock
 
 
-async def test_what_is_left_can_be_asked_for_beforehand_once_and_until_something_changes(corner: Corner) -> None:
+async def test_supply_that_was_prefetched_is_shown_beside_older_versions_of_the_same_catalogue_only(
+    corner: Corner,
+) -> None:
     member = await corner.earn(1000)
-    snapshot, context = await seen(corner, member), corner.context(Role.MEMBER, member=member)
-    catalogue, mug = context.programme().catalogue, one(corner, "mug")
+    catalogue, mug = corner.context(Role.MEMBER, member=member).programme().catalogue, one(corner, "mug")
 
-    async def foreseen() -> None:
-        foresee_left(context)
-        await has_mugs(corner.context(Role.MEMBER, member=member), snapshot)  # read together with what others ask
+    async def prefetched() -> Context:
+        corner.clock.moment += timedelta(seconds=1)
+        context = prefetch_supply(corner.context(Role.MEMBER, member=member))
+        # The read is under way: it is sent with those of others.
+        await has_mugs(corner.context(Role.MEMBER, member=member), await seen(corner, member))
+        corner.clock.moment += timedelta(seconds=1)
+        return context
 
-    catalogue.put_reward(replace(mug, stock=3))
+    catalogue.put_reward(replace(mug, stock=2))
     try:
-        for order in ("c-1", "c-2"):
-            await foreseen()
-            assert committed(await orders.place(context, Checkout(key=order, reward="mug", channel=Channel.APP))).orders
-            assert await has_mugs(context, snapshot)
-        await foreseen()
         await corner.place(member, "mug")
-        assert await has_mugs(context, snapshot), "it was asked for beforehand"
-        assert not await has_mugs(context, snapshot), "it was of another moment"
+        context, before = await prefetched(), await seen(corner, member)
+        assert await has_mugs(context, before)
+        await corner.place(member, "mug")
+        assert await has_mugs(context, before), "the read is of the moment when it was started"
+        assert not await has_mugs(context, await seen(corner, member)), "this version is newer than the read"
 
-        catalogue.put_reward(replace(mug, stock=4))
-        await foreseen()
-        assert committed(await orders.place(context, Checkout(key="c-4", reward="mug", channel=Channel.APP))).orders
-        assert not await has_mugs(context, snapshot), "the same operation has taken the last one"
-
-        await foreseen()
-        catalogue.put_reward(replace(mug, stock=5))
-        assert await has_mugs(context, snapshot), "it was asked of another catalogue"
+        catalogue.put_reward(replace(mug, stock=3))
+        assert await has_mugs(context, await seen(corner, member))
+        context = await prefetched()
+        assert await has_mugs(context, await seen(corner, member))
+        catalogue.put_reward(replace(mug, stock=2))
+        assert not await has_mugs(context, await seen(corner, member)), "the read is of another catalogue"
     finally:
         catalogue.put_reward(mug)
 
 
-def test_nothing_is_foreseen_for_nobody(shop: Shop) -> None:
-    context = Context(shop.services, None)
-    foresee_left(context)
-    assert context.foreseen.take_left() is None
+def test_nothing_is_prefetched_without_a_token(shop: Shop) -> None:
+    assert prefetch_supply(Context(shop.services, None)).prefetched is None

@@ -1,15 +1,13 @@
 """The pages that the gateway serves: what is given, to whom, and nothing else."""
 
 import gzip
-import os
 from pathlib import Path
 
 import httpx
 import pytest
 from starlette.applications import Starlette
-from starlette.requests import Request
 
-from gateway.site.static_pages import PAGES, Files, routes
+from gateway.site.static_pages import PAGES, routes
 
 NAMES = [page.name for page in PAGES]
 HOMES = {name: "/" if name == "demo" else f"/{name}/" for name in NAMES}
@@ -47,6 +45,9 @@ def dist(tmp_path: Path) -> Path:
         (assets / "notes-AbCd1_-9.txt").write_text("not a page's part")
         (assets / "folder-AbCd1_-9.js").mkdir()
         (assets / "link-AbCd1_-9.js").symlink_to(tmp_path / "secret-AbCd1_-9.js")
+    for file in [*built.rglob("*.html"), *built.rglob("*.js")]:  # as clients/build.mjs does
+        if file.is_file() and not file.is_symlink():
+            (file.parent / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes(), mtime=0))
     return built
 
 
@@ -206,6 +207,7 @@ NOT_GIVEN = [
     "",
     ".hidden-AbCd1_-9.js",
     "notes-AbCd1_-9.txt",
+    "index-AbCd1_-9.js.gz",
     "folder-AbCd1_-9.js",
     "link-AbCd1_-9.js",
     "index.html",
@@ -234,7 +236,7 @@ async def test_nothing_but_the_assets_is_given(dist: Path, name: str, file: str)
 @pytest.mark.parametrize(
     "file",
     [
-        *("missing.js", ".hidden.js", "notes.txt", "folder.js", "link.js", "assets", "assets/", "%2e%2e"),
+        *("missing.js", ".hidden.js", "sw.js.gz", "notes.txt", "folder.js", "link.js", "assets", "assets/", "%2e%2e"),
         *("..%2fsecret-AbCd1_-9.js", "..%2f..%2fsecret-AbCd1_-9.js", "assets%2f..%2f..%2fsecret-AbCd1_-9.js"),
         *("sw.js%00", "sw.js%0a", "%2fetc%2fpasswd"),
     ],
@@ -284,24 +286,3 @@ async def test_page_that_is_not_built_says_what_to_do_until_it_is(tmp_path: Path
     assert asset.status_code == 404
     assert built.status_code == 200
     assert built.text == page(name)
-
-
-def request(**headers: str) -> Request:
-    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "method": "GET", "path": "/", "headers": told})
-
-
-def kept(files: Files, folder: Path) -> list[int]:
-    return [n for n in range(4) if folder / f"{n}.png" in files._files]  # noqa: SLF001 - memory shows nowhere else
-
-
-def test_no_more_than_so_many_bytes_are_kept(tmp_path: Path) -> None:
-    files, noise = Files(bytes_max=10_000), [os.urandom(4000) for _ in range(4)]
-    for n, content in enumerate(noise):
-        (tmp_path / f"{n}.png").write_bytes(content)
-    for n in (0, 1, 0, 2, 3):
-        assert files.response(tmp_path / f"{n}.png", request(), {}).body == noise[n]
-    assert kept(files, tmp_path) == [2, 3]
-    (tmp_path / "3.png").write_bytes(b"x" * 11_000)
-    assert len(files.response(tmp_path / "3.png", request(), {}).body) == 11_000
-    assert kept(files, tmp_path) == [2]

@@ -416,23 +416,6 @@ async def test_argument_with_a_name_that_python_keeps_for_itself_is_handed_over(
     assert not compiled.left_to_core
 
 
-async def test_what_fields_need_is_asked_for_once_before_a_query_and_never_before_a_mutation() -> None:
-    told: list[str] = []
-
-    async def late(_source: Any) -> str:
-        told.append("resolved")
-        return "x"
-
-    field = GraphQLField(GraphQLString, extensions={KNOWN: Method(late, foresees=lambda _: told.append("foreseen"))})
-    other = GraphQLField(GraphQLString, extensions={KNOWN: Method(lambda _: "y")})
-    root = GraphQLObjectType("Query", {"late": field, "other": other})
-    schema = GraphQLSchema(root, GraphQLObjectType("Mutation", {"late": field}))
-    for text in ("{ other a: late b: late }", "{ other late @skip(if: true) }", "mutation { late }"):
-        await answered(CompiledOperation(schema, parse(text)).execute(None, None, {}))
-        told.append(".")
-    assert told == ["foreseen", "resolved", "resolved", ".", ".", "resolved", "."]
-
-
 @pytest.mark.parametrize("query", ["{ __schema { queryType { name } } }", '{ __type(name: "Box") { name } }'])
 async def test_introspection_is_left_to_graphql_core(query: str) -> None:
     schema, document = _schema(0, known=True), parse(query)

@@ -1,0 +1,88 @@
+"""What is left of a programme's offers and rewards: read once for an answer, and started before the member is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from loyalty.model.offer import Offer
+from loyalty.model.programme import Programme
+from loyalty.model.supply import CounterKey
+from models.mongo.snapshot import Snapshot
+from models.reads.reader import Reader
+
+LIMITED_OFFERS_MAX = 100
+"""The counters of this many offers are read with every page; of a larger catalogue, those of the page's own offers."""
+
+OfferLimits = dict[CounterKey, tuple[str, int]]
+"""The counters that limit offers: the offer's key, and the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Rewards out of stock, pools without codes, and offers that all members together have used up (by key).
+
+    `used_up` is None if the programme has more limited offers than are read with every page.
+    """
+
+    out_of_stock: frozenset[str]
+    empty_pools: frozenset[str]
+    used_up: frozenset[str] | None
+
+
+class SupplyQuery:
+    """A read of a programme's supply that is under way, for all members of one answer."""
+
+    def __init__(self, reader: Reader, programme: Programme, started_at: datetime) -> None:
+        catalogue = programme.catalogue
+        self._stocked, limited = catalogue.stocked, catalogue.limited_offers
+        self._knows_offers = len(limited) <= LIMITED_OFFERS_MAX
+        self._limits = limits_of(limited) if self._knows_offers else {}
+        self._catalogue, self._catalogue_version = catalogue, catalogue.version
+        self._started_at = started_at
+        stocks = {reward.stock_counter: reward.stock or 0 for reward in self._stocked}
+        self._read = reader.supply(programme.key, stocks | limit_values(self._limits), catalogue.pools)
+        self._supply: Supply | None = None
+
+    def fits(self, programme: Programme, snapshot: Snapshot) -> bool:
+        """Return whether the supply may be shown beside a member: of the same catalogue, and read after its version.
+
+        Otherwise the page of a member that has just taken the last piece could still offer it.
+        """
+        catalogue = programme.catalogue
+        return (
+            catalogue is self._catalogue
+            and catalogue.version == self._catalogue_version
+            and snapshot.recorded_at < self._started_at
+        )
+
+    async def supply(self) -> Supply:
+        """Return the supply; later callers share the result."""
+        if self._supply is None:
+            exhausted, empty_pools = await self._read.told()
+            stocks = len(self._stocked)
+            out_of_stock = frozenset(
+                [reward.key for reward, is_gone in zip(self._stocked, exhausted, strict=False) if is_gone]
+            )
+            used_up = exhausted_offers(self._limits, exhausted[stocks:]) if self._knows_offers else None
+            self._supply = Supply(out_of_stock, empty_pools, used_up)
+        return self._supply
+
+
+def limits_of(offers: Mapping[str, Offer]) -> OfferLimits:
+    """Return the counters that limit some offers, with their limits."""
+    return {
+        counter: (key, limit)
+        for key, offer in offers.items()
+        for counter, limit in ((offer.uses_counter, offer.uses_in_all), (offer.budget_counter, offer.budget))
+        if limit is not None
+    }
+
+
+def limit_values(limits: OfferLimits) -> dict[CounterKey, int]:
+    """Return the limit of each counter."""
+    return {counter: limit for counter, (_, limit) in limits.items()}
+
+
+def exhausted_offers(limits: OfferLimits, exhausted: Sequence[bool]) -> frozenset[str]:
+    """Return the keys of the offers of which a counter, in the order of `limits`, has reached its limit."""
+    return frozenset([key for (key, _), is_over in zip(limits.values(), exhausted, strict=True) if is_over])
