@@ -9,7 +9,7 @@ RUN npm ci --no-audit --no-fund && npm run build
 FROM python:3.11-slim
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONPATH=/srv/carillon
 WORKDIR /srv/carillon
-COPY requirements-serve.lock ./
+COPY requirements-serve.lock pyproject.toml ./
 RUN pip install --no-cache-dir --require-hashes -r requirements-serve.lock
 COPY gateway/ gateway/
 COPY schema/ schema/

@@ -35,6 +35,12 @@ check: install ## Lint, types, floors and strata, committed schema
 	$(BIN)/lint-imports
 	$(BIN)/carillon schema --check
 
+wheel: install ## Build the wheel and the sdist into dist/, and run the wheel in an empty environment
+	$(BIN)/python -m tools.wheel
+
+release: install ## Build and check the release of the current commit from a clean clone
+	$(BIN)/python -m tools.release
+
 format: install ## Format, and apply automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -71,4 +77,4 @@ lock: install ## Write the lock files: exact versions and hashes, no index named
 		--python-version 3.11 --universal --extra bench --constraint requirements.lock \
 		-o requirements-bench.lock pyproject.toml
 
-.PHONY: help install clients up test check format schema bench bench-install bench-growth bench-offers lock
+.PHONY: help install clients up test check wheel release format schema bench bench-install bench-growth bench-offers lock

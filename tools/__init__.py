@@ -1,1 +1,1 @@
-"""Development tools: nothing in production imports them."""
+"""Scripts of the project itself: nothing here is installed or runs in production."""

@@ -1,6 +1,7 @@
 """The command line: `carillon`. Each command translates its arguments and calls a floor below."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ from gateway.cli.up import up
 from gateway.config import InvalidSettings
 from gateway.server import PortTaken
 from gateway.site.development import UnknownMember
+from gateway.version import version
 from gateway.workers import WorkersFell
 from models.definitions.programme_file import InvalidProgramme
 from models.loading.audience_list import LoadOvertaken
@@ -33,6 +35,25 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"carillon {version()}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def carillon(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """The GraphQL gateway of an omnichannel loyalty programme."""
+
+
 for command in (up, serve, token, audit, schema):
     app.command()(command)
 app.add_typer(programme_app, name="programme")

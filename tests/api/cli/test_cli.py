@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -18,7 +19,7 @@ from support.gateway import GatewayProcess
 from support.market import MARKET, Market
 from support.programme import PROGRAMMES, source
 from support.shop import Shop
-from support.terminal import carillon, carillon_process, helps
+from support.terminal import Ran, carillon, carillon_process, helps
 
 from gateway.auth.development_key import DevelopmentKey
 from models.mongo.database import Database
@@ -31,6 +32,11 @@ HELP = Path(__file__).with_name("help.txt")
 
 def test_help_of_every_command_is_as_reviewed() -> None:
     assert helps() == HELP.read_text(encoding="utf-8")
+
+
+async def test_version_is_that_of_the_project() -> None:
+    project = tomllib.loads((HELP.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert await carillon("--version") == Ran(0, f"carillon {project['version']}", "")
 
 
 # Tokens
