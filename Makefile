@@ -7,6 +7,8 @@ BENCH_STAMP := $(VENV)/.bench-installed
 # Processes that run the tests, each with its own mongod and gateways: one per core. A few tests (ARGS="-k refund")
 # finish before several processes have started, so pytest runs them alone; TEST_WORKERS=4 overrides this.
 TEST_WORKERS ?= $(if $(ARGS),0,auto)
+# The whole run measures branch coverage and fails below `fail_under` in pyproject.toml; `make test COVERAGE=` does not.
+COVERAGE ?= $(if $(ARGS),,--cov)
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,8 +27,8 @@ clients: $(STAMP) ## Build the screens and the playground (needs Node 20; fetche
 up: install clients ## Start everything: embedded MongoDB, real data, API, screens and playground
 	$(BIN)/carillon up $(ARGS)
 
-test: install clients ## Run the tests on a real mongod, on all cores
-	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(ARGS)
+test: install clients ## Run the tests on a real mongod, on all cores, and measure their coverage
+	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(COVERAGE) $(ARGS)
 
 check: install ## Lint, types, floors and strata, committed schema
 	$(BIN)/ruff check .
