@@ -44,7 +44,7 @@ function PassCode({ pass }: { pass: Pass }) {
           {pass.digits.slice(0, 3)} {pass.digits.slice(3)}
         </bdi>
       </p>
-      <p className="pass-lead tabular">{words.pass.seconds(left)}</p>
+      <p className="pass-lead tabular">{words.pass.seconds({ count: left })}</p>
     </>
   );
 }

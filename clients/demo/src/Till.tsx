@@ -67,7 +67,7 @@ function Receipt({ basket: { lines, total, currency } }: { basket: Basket }) {
   return (
     <>
       <p className="small quiet">
-        {words.till.lead} · {words.till.lines(lines.length)}
+        {words.till.lead} · {words.till.lines({ count: lines.length })}
       </p>
       <ul className="receipt-lines tabular" tabIndex={0} aria-label={words.till.lead}>
         {lines.map((line, place) => (
@@ -90,7 +90,6 @@ function Receipt({ basket: { lines, total, currency } }: { basket: Basket }) {
 
 function TillOutcome({ state }: { state: TillState }) {
   const words = useDemoWords();
-  const format = useFormat();
   if (state.kind === "idle") return <div className="till-outcome" role="status" />;
   if (state.kind === "sent") {
     return (
@@ -107,16 +106,16 @@ function TillOutcome({ state }: { state: TillState }) {
     );
   }
   const { answer, isRefund, screens, tookMs } = state;
-  const points = format.signed(answer.entries.reduce((sum, entry) => sum + entry.points, 0));
+  const points = Math.abs(answer.entries.reduce((sum, entry) => sum + entry.points, 0));
   return (
     <div className="till-outcome" role="status" data-took={tookMs === null ? undefined : Math.round(tookMs)}>
-      <p>{isRefund ? words.outcome.refunded(points) : words.outcome.paid(points)}</p>
+      <p>{isRefund ? words.outcome.refunded({ points }) : words.outcome.paid({ points })}</p>
       <p className="till-took">
-        {tookMs === null ? words.outcome.behind : words.outcome.seen(screens, format.number(Math.round(tookMs)))}
+        {tookMs === null ? words.outcome.behind : words.outcome.seen({ count: screens, milliseconds: Math.round(tookMs) })}
       </p>
       {answer.orders.map(({ id, reward }) => (
         <p key={id} dir={reward.direction.toLowerCase()}>
-          {words.outcome.gift(reward.title)}
+          {words.outcome.gift({ title: reward.title })}
         </p>
       ))}
     </div>

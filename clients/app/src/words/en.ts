@@ -1,16 +1,20 @@
+import { messages } from "@carillon/shared/language/message";
+
 import type { AppWords } from "./index";
+
+const say = messages("en");
 
 export const en: AppWords = {
   tabs: { card: "Card", offers: "Offers", activity: "Activity", orders: "Orders" },
   navigation: "Pages",
   pass: {
     title: "Your pass",
-    show: "Show this at the tablet or the till",
-    digits: "Or type these digits",
-    seconds: (count) => `Good for ${count} s`,
-    away: "The pass needs a connection. Your card number works as well.",
-    waiting: "Your pass is on its way",
-    number: "Card",
+    show: "Show it at the tablet or the till",
+    digits: "Or enter these digits",
+    seconds: say("Valid for {count, plural, one {# second} other {# seconds}}"),
+    away: "The pass needs a connection. You can also use your membership number.",
+    waiting: "Getting your pass",
+    number: "Membership number",
   },
   settings: "Settings",
   orders: "Your orders",

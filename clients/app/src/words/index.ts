@@ -1,4 +1,5 @@
 import { catalogue } from "@carillon/shared/language/Language";
+import type { Message } from "@carillon/shared/language/message";
 
 import { ar } from "./ar";
 import { en } from "./en";
@@ -13,7 +14,7 @@ export interface AppWords {
     title: string;
     show: string;
     digits: string;
-    seconds(count: number): string;
+    seconds: Message<{ count: number }>;
     away: string;
     waiting: string;
     number: string;

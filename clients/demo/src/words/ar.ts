@@ -1,35 +1,39 @@
+import { messages } from "@carillon/shared/language/message";
+
 import type { DemoWords } from "./index";
 
+const say = messages("ar");
+
 export const ar: DemoWords = {
-  sentence: "مستوى واحد على كل قناة، مباشرة: كل الأجراس تقرع معا.",
+  sentence: "مستوى واحد، مباشر على كل قناة: كل الأجراس تُقرع معًا.",
   member: "العضو",
-  screens: { site: "الموقع", app: "التطبيق", kiosk: "جهاز المتجر" },
+  screens: { site: "الموقع", app: "التطبيق", kiosk: "جهاز لوحي في المتجر" },
   playground: "ساحة التجربة",
-  open: "فتح منفردا",
+  open: "فتح في علامة تبويب",
   till: {
     title: "الصندوق",
-    lead: "سلة اشتريت فعلا",
+    lead: "سلة حقيقية",
     total: "المجموع",
     pay: "امسح وادفع",
     refund: "استرداد آخر عملية شراء",
     other: "سلة أخرى",
-    loading: "جار قراءة السلال.",
-    lines: (count) => `عدد المنتجات: ${count}`,
+    loading: "جارٍ تحميل السلال.",
+    lines: say("{count, plural, zero {# قطعة} one {قطعة واحدة} two {قطعتان} few {# قطع} many {# قطعة} other {# قطعة}}"),
   },
-  show: "إظهار رمز التطبيق للجهاز",
+  show: "إظهار رمز التطبيق للجهاز اللوحي",
   outcome: {
-    waiting: "أُرسل؛ نراقب الشاشات.",
-    paid: (points) => `تم الدفع: ${points} نقطة.`,
-    refunded: (points) => `تم الاسترداد: ${points} نقطة.`,
-    seen: (count, milliseconds) => `على ${count} شاشات بعد ${milliseconds} مللي ثانية.`,
+    waiting: "تم الإرسال. راقب الشاشات.",
+    paid: say("تم الدفع: كسب {points, plural, zero {# نقطة} one {نقطة واحدة} two {نقطتين} few {# نقاط} many {# نقطة} other {# نقطة}}."),
+    refunded: say("تم الاسترداد: خصم {points, plural, zero {# نقطة} one {نقطة واحدة} two {نقطتين} few {# نقاط} many {# نقطة} other {# نقطة}}."),
+    seen: say("على {count, plural, zero {# شاشة} one {شاشة واحدة} two {شاشتين} few {# شاشات} many {# شاشة} other {# شاشة}} بعد {milliseconds, number} مللي ثانية."),
     behind: "لم يصل إلى كل الشاشات بعد.",
-    gift: (title) => `هدية فورية: ${title}`,
+    gift: say("لك في الحال: {title}"),
   },
-  version: (version) => `الإصدار ${version}`,
-  nobody: "لا أحد",
+  version: say("الإصدار {version, number}"),
+  nobody: "لا يوجد عضو",
   none: {
-    title: "لا تصدر هذه البوابة رموزا للعرض التجريبي",
-    text: "هكذا يجب أن يكون في الإنتاج وعلى الأجهزة الأخرى. الشاشات نفسها هنا:",
+    title: "لا تصدر هذه البوابة رموز وصول تجريبية",
+    text: "هذا هو المطلوب في الإنتاج وعلى الأجهزة الأخرى. افتح الشاشات هنا:",
   },
-  failed: "لم ينجح ذلك. حاول مرة أخرى.",
+  failed: "لم ينجح ذلك. حاول من جديد.",
 };

@@ -1,35 +1,39 @@
+import { messages } from "@carillon/shared/language/message";
+
 import type { DemoWords } from "./index";
 
+const say = messages("en");
+
 export const en: DemoWords = {
-  sentence: "One status, on every channel, live: all the bells ring together.",
+  sentence: "One status, live on every channel: all the bells ring together.",
   member: "Member",
   screens: { site: "Website", app: "App", kiosk: "In-store tablet" },
   playground: "Playground",
-  open: "Open on its own",
+  open: "Open in its own tab",
   till: {
     title: "Till",
-    lead: "A basket that was really bought",
+    lead: "A real basket",
     total: "Total",
     pay: "Scan and pay",
     refund: "Refund the last purchase",
     other: "Another basket",
-    loading: "The baskets are being read.",
-    lines: (count) => (count === 1 ? "1 article" : `${count} articles`),
+    loading: "Loading the baskets.",
+    lines: say("{count, plural, one {# item} other {# items}}"),
   },
-  show: "Show the app's code to the tablet",
+  show: "Show the app’s code to the tablet",
   outcome: {
-    waiting: "Sent; the screens are watched.",
-    paid: (points) => `Paid: ${points} points.`,
-    refunded: (points) => `Refunded: ${points} points.`,
-    seen: (count, milliseconds) => `On ${count} screens after ${milliseconds} ms.`,
+    waiting: "Sent. Watch the screens.",
+    paid: say("Paid: {points, plural, one {# point} other {# points}} earned."),
+    refunded: say("Refunded: {points, plural, one {# point} other {# points}} deducted."),
+    seen: say("On {count, plural, one {# screen} other {# screens}} after {milliseconds, number} ms."),
     behind: "Not all screens have it yet.",
-    gift: (title) => `Given on the spot: ${title}`,
+    gift: say("Yours right away: {title}"),
   },
-  version: (version) => `Version ${version}`,
-  nobody: "Nobody there",
+  version: say("Version {version, number}"),
+  nobody: "No member",
   none: {
-    title: "This gateway issues no tokens for a demonstration",
-    text: "That is as it should be in production, and for other machines. The screens themselves are here:",
+    title: "This gateway issues no demo access tokens",
+    text: "That is how it should be in production, and for other machines. Open the screens here:",
   },
-  failed: "That did not work. Try again.",
+  failed: "That didn’t work. Try again.",
 };

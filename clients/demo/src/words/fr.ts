@@ -1,35 +1,39 @@
+import { messages } from "@carillon/shared/language/message";
+
 import type { DemoWords } from "./index";
 
+const say = messages("fr");
+
 export const fr: DemoWords = {
-  sentence: "Un seul statut, sur chaque canal, en direct : toutes les cloches sonnent ensemble.",
+  sentence: "Un seul statut, en direct sur tous les canaux : toutes les cloches sonnent ensemble.",
   member: "Membre",
   screens: { site: "Site web", app: "Application", kiosk: "Tablette en magasin" },
   playground: "Bac à sable",
-  open: "Ouvrir à part",
+  open: "Ouvrir dans un onglet",
   till: {
     title: "Caisse",
-    lead: "Un panier réellement acheté",
+    lead: "Un vrai panier",
     total: "Total",
     pay: "Scanner et payer",
     refund: "Rembourser le dernier achat",
     other: "Un autre panier",
-    loading: "Lecture des paniers.",
-    lines: (count) => (count <= 1 ? `${count} article` : `${count} articles`),
+    loading: "Chargement des paniers.",
+    lines: say("{count, plural, one {# article} other {# articles}}"),
   },
-  show: "Montrer le code de l’app à la tablette",
+  show: "Présenter le code de l’application à la tablette",
   outcome: {
-    waiting: "Envoyé ; on observe les écrans.",
-    paid: (points) => `Payé : ${points} points.`,
-    refunded: (points) => `Remboursé : ${points} points.`,
-    seen: (count, milliseconds) => `Sur ${count} écrans après ${milliseconds} ms.`,
-    behind: "Tous les écrans ne l’ont pas encore.",
-    gift: (title) => `Offert sur-le-champ : ${title}`,
+    waiting: "Envoyé. Regardez les écrans.",
+    paid: say("Payé : {points, plural, one {# point gagné} other {# points gagnés}}."),
+    refunded: say("Remboursé : {points, plural, one {# point déduit} other {# points déduits}}."),
+    seen: say("Sur {count, plural, one {# écran} other {# écrans}} après {milliseconds, number} ms."),
+    behind: "Certains écrans ne l’ont pas encore.",
+    gift: say("À vous dès maintenant : {title}"),
   },
-  version: (version) => `Version ${version}`,
-  nobody: "Personne",
+  version: say("Version {version, number}"),
+  nobody: "Aucun membre",
   none: {
-    title: "Cette passerelle n’émet pas de jetons de démonstration",
-    text: "C’est voulu en production, et pour d’autres machines. Les écrans eux-mêmes sont ici :",
+    title: "Cette passerelle n’émet pas de jetons d’accès de démonstration",
+    text: "C’est voulu en production, et pour les autres machines. Ouvrez les écrans ici :",
   },
   failed: "Cela n’a pas fonctionné. Réessayez.",
 };

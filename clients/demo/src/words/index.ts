@@ -1,4 +1,5 @@
 import { catalogue } from "@carillon/shared/language/Language";
+import type { Message } from "@carillon/shared/language/message";
 
 import type { ScreenName } from "../frames";
 import { ar } from "./ar";
@@ -19,18 +20,18 @@ export interface DemoWords {
     refund: string;
     other: string;
     loading: string;
-    lines(count: number): string;
+    lines: Message<{ count: number }>;
   };
   show: string;
   outcome: {
     waiting: string;
-    paid(points: string): string;
-    refunded(points: string): string;
-    seen(count: number, milliseconds: string): string;
+    paid: Message<{ points: number }>;
+    refunded: Message<{ points: number }>;
+    seen: Message<{ count: number; milliseconds: number }>;
     behind: string;
-    gift(title: string): string;
+    gift: Message<{ title: string }>;
   };
-  version(version: string): string;
+  version: Message<{ version: number }>;
   nobody: string;
   none: { title: string; text: string };
   failed: string;

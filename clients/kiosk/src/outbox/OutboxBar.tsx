@@ -16,10 +16,10 @@ export function OutboxBar({ outbox }: { outbox: Outbox }) {
   const [isOpen, setOpen] = useState(false);
   return (
     <footer className="outbox">
-      <p role="status">{waiting > 0 && words.outbox.waiting(waiting)}</p>
+      <p role="status">{waiting > 0 && words.outbox.waiting({ count: waiting })}</p>
       {refused.length > 0 && (
         <Button look="plain" onClick={() => setOpen(true)}>
-          {words.outbox.clerk(refused.length)}
+          {words.outbox.clerk({ count: refused.length })}
         </Button>
       )}
       {isOpen && (

@@ -1,7 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 
 import type { MemberKey, RecordEventInput } from "@carillon/shared/generated/graphql";
-import { useFormat } from "@carillon/shared/language/Language";
 import { Button } from "@carillon/shared/parts/Button";
 import { Dialog } from "@carillon/shared/parts/Dialog";
 
@@ -89,7 +88,6 @@ function useEarning(outbox: Outbox, member: MemberKey, { store }: Device) {
 
 function EarnMessage({ status }: { status: EarnStatus | null }) {
   const words = useKioskWords();
-  const format = useFormat();
   if (status === null) return <p role="status" />;
   if (status.kind === "lost") {
     return (
@@ -102,10 +100,10 @@ function EarnMessage({ status }: { status: EarnStatus | null }) {
   const points = status.answer.entries.reduce((sum, entry) => sum + entry.points, 0);
   return (
     <div className="stack" role="status">
-      <p>{points > 0 ? words.earn.countedPoints(format.signed(points)) : words.earn.counted}</p>
+      <p>{points > 0 ? words.earn.countedPoints({ points }) : words.earn.counted}</p>
       {status.answer.orders.map(({ id, reward }) => (
         <p key={id} className="gift" data-gift={reward.id} dir={reward.direction.toLowerCase()}>
-          {words.earn.gift(reward.title)}
+          {words.earn.gift({ title: reward.title })}
         </p>
       ))}
     </div>

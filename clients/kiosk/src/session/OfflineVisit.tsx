@@ -28,7 +28,7 @@ export function OfflineVisit({ identifier, device, currency, outbox, onEnd }: Of
         <div className="row">
           {left !== null && (
             <p className="idle" role="timer" data-idle={left}>
-              {words.session.idle(left)}
+              {words.session.idle({ seconds: left })}
             </p>
           )}
           <Button look="plain" onClick={onEnd}>

@@ -15,11 +15,11 @@ export function SessionHead({ greeting, secondsLeft, settings, onLeave }: Sessio
   const words = useKioskWords();
   return (
     <header className="kiosk-head">
-      <h1 data-greeting={greeting}>{words.session.hello(greeting)}</h1>
+      <h1 data-greeting={greeting}>{words.session.hello({ name: greeting })}</h1>
       <div className="row">
         {secondsLeft !== null && (
           <p className="idle" role="timer" data-idle={secondsLeft}>
-            <span className="tabular">{words.session.idle(secondsLeft)}</span>
+            <span className="tabular">{words.session.idle({ seconds: secondsLeft })}</span>
             <Button look="plain">{words.session.stay}</Button>
           </p>
         )}

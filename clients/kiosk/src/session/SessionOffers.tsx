@@ -80,7 +80,7 @@ function SessionOffer({ memberOffer, live, device, purchase }: SessionOfferProps
       {redeem.outcome?.kind === "done" && <p role="status">{words.session.used}</p>}
       {gifts.map(({ id, reward }) => (
         <p key={id} className="gift" dir={reward.direction.toLowerCase()}>
-          {words.earn.gift(reward.title)}
+          {words.earn.gift({ title: reward.title })}
         </p>
       ))}
       <Outcome outcome={activate.outcome} />

@@ -1,4 +1,5 @@
 import { catalogue } from "@carillon/shared/language/Language";
+import type { Message } from "@carillon/shared/language/message";
 
 import type { Identifier } from "../scan/identifier";
 import { ar } from "./ar";
@@ -21,7 +22,7 @@ export interface KioskWords {
   };
   camera: { title: string; starting: string; missing: string; refused: string };
   greet: {
-    hello(name: string): string;
+    hello: Message<{ name: string }>;
     digits: string;
     digitsNote: string;
     confirm: string;
@@ -30,9 +31,9 @@ export interface KioskWords {
     known: Record<Identifier["kind"], string>;
   };
   session: {
-    hello(name: string): string;
+    hello: Message<{ name: string }>;
     leave: string;
-    idle(seconds: number): string;
+    idle: Message<{ seconds: number }>;
     stay: string;
     offers: string;
     use: string;
@@ -49,8 +50,8 @@ export interface KioskWords {
     noted: string;
     notedAway: string;
     counted: string;
-    countedPoints(points: string): string;
-    gift(title: string): string;
+    countedPoints: Message<{ points: number }>;
+    gift: Message<{ title: string }>;
   };
   enrol: {
     title: string;
@@ -67,8 +68,8 @@ export interface KioskWords {
     toStatus: string;
   };
   outbox: {
-    waiting(count: number): string;
-    clerk(count: number): string;
+    waiting: Message<{ count: number }>;
+    clerk: Message<{ count: number }>;
     title: string;
     lead: string;
     settled: string;

@@ -1,4 +1,4 @@
-import type { Locale } from "./locale";
+import { type Locale, TAGS } from "./locale";
 
 /** Numbers, dates and money of one language. Arabic has Latin digits, as the programme's own texts do. */
 export interface Format {
@@ -14,7 +14,6 @@ export interface Format {
   hour(iso: string): string;
 }
 
-const TAGS: Readonly<Record<Locale, string>> = { en: "en-GB", fr: "fr-FR", ar: "ar-u-nu-latn" };
 const DAY_ONLY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** A currency such as US$ keeps its own order among Arabic words. */

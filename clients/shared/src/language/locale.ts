@@ -1,6 +1,9 @@
 export const LOCALES = ["en", "fr", "ar"] as const;
 export type Locale = (typeof LOCALES)[number];
 
+/** How numbers and dates are written. Arabic has Latin digits, as on the server. */
+export const TAGS: Readonly<Record<Locale, string>> = { en: "en-GB", fr: "fr-FR", ar: "ar-u-nu-latn" };
+
 export const LOCALE_NAMES: Readonly<Record<Locale, string>> = { en: "English", fr: "Français", ar: "العربية" };
 
 export function localeOf(text: string | null | undefined): Locale | null {

@@ -33,7 +33,7 @@ function Entry({ entry }: { entry: EntryFragment }) {
       <p className="small quiet">
         <time dateTime={entry.occurredAt}>{format.moment(entry.occurredAt)}</time> · {words.channels[entry.channel]}
       </p>
-      <p className="small quiet tabular">{words.activity.balance(format.number(entry.balance))}</p>
+      <p className="small quiet tabular">{words.activity.balance({ points: entry.balance })}</p>
       {entry.why.length > 0 && <Why entry={entry} />}
     </div>
   );

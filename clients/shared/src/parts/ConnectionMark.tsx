@@ -10,7 +10,7 @@ export function ConnectionMark({ connection, asOf }: { connection: Connection; a
   return (
     <p className="connection" data-connection={connection} role="status">
       {words.connection[connection]}
-      {isOld && ` · ${words.connection.asOf(format.time(asOf))}`}
+      {isOld && ` · ${words.connection.asOf({ time: format.time(asOf) })}`}
     </p>
   );
 }

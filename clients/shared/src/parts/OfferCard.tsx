@@ -45,9 +45,9 @@ export function OfferCard({ memberOffer, heading: Heading = "h3", children }: Of
         )}
         <p className="small quiet">
           {[
-            offer.maximum !== null && words.offer.atMost(format.money(offer.maximum.amount, offer.maximum.currency)),
-            expiresAt !== null && words.offer.until(format.day(expiresAt)),
-            usesLeft !== null && usesLeft > 0 && words.offer.usesLeft(usesLeft),
+            offer.maximum !== null && words.offer.atMost({ money: format.money(offer.maximum.amount, offer.maximum.currency) }),
+            expiresAt !== null && words.offer.until({ day: format.day(expiresAt) }),
+            usesLeft !== null && usesLeft > 0 && words.offer.usesLeft({ count: usesLeft }),
             why,
           ]
             .filter(Boolean)
@@ -67,9 +67,9 @@ export function OfferCard({ memberOffer, heading: Heading = "h3", children }: Of
 
 /** The benefit in a word: the offer's number if it has one, else its kind. */
 function benefitOf({ kind, percent, amount, factor, points }: OfferCardFragment["offer"], words: Words, format: Format) {
-  if (percent !== null) return words.offer.off(format.percent(Number(percent) / 100));
-  if (amount !== null) return words.offer.off(format.money(amount.amount, amount.currency));
-  if (factor !== null) return words.offer.factor(format.number(Number(factor)));
-  if (points !== null) return words.offer.bonus(format.number(points));
+  if (percent !== null) return words.offer.off({ share: format.percent(Number(percent) / 100) });
+  if (amount !== null) return words.offer.off({ share: format.money(amount.amount, amount.currency) });
+  if (factor !== null) return words.offer.factor({ times: format.number(Number(factor)) });
+  if (points !== null) return words.offer.bonus({ points });
   return words.offer.kinds[kind];
 }

@@ -17,10 +17,10 @@ export function OrderCard({ order, children }: { order: OrderCardFragment; child
   const { reward, state, quantity, recipient, appointment, code, trackingUrl } = order;
   const tone = ARRIVED.includes(state) ? "good" : OVER.includes(state) ? undefined : "warn";
   const facts = [
-    words.order.number(order.number),
-    quantity > 1 && words.order.quantity(quantity),
-    recipient !== null && words.order.for(recipient),
-    appointment !== null && words.order.appointment(format.moment(appointment)),
+    words.order.number({ number: order.number }),
+    quantity > 1 && words.order.quantity({ count: quantity }),
+    recipient !== null && words.order.for({ name: recipient }),
+    appointment !== null && words.order.appointment({ moment: format.moment(appointment) }),
   ];
   return (
     <article className="panel order" data-order={order.number} data-state={state}>
@@ -33,7 +33,7 @@ export function OrderCard({ order, children }: { order: OrderCardFragment; child
         </span>
       </div>
       <p className="small quiet tabular">
-        {facts.filter(Boolean).join(" · ")} · {format.number(order.points)} {words.points(order.points)}
+        {facts.filter(Boolean).join(" · ")} · {words.pointsCounted({ points: order.points })}
       </p>
       {code !== null && (
         <p className="offer-code">

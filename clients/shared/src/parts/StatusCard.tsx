@@ -37,11 +37,11 @@ export function StatusCard({ member, connection, asOf }: StatusCardProps) {
         </div>
         <p className="status-points">
           <span className="status-number">{format.number(points.available)}</span>
-          <span className="status-unit">{words.points(points.available)}</span>
+          <span className="status-unit">{words.points({ points: points.available })}</span>
         </p>
         <Progress member={member} />
         <p className="hidden-visually" aria-live="polite" aria-atomic="true">
-          {words.status.changed(format.number(points.available), status.tier.name)}
+          {words.status.changed({ points: points.available, tier: status.tier.name })}
         </p>
       </div>
     </section>
@@ -59,24 +59,24 @@ function Progress({ member: { status, points } }: { member: MemberStateFragment 
         <div
           className="status-bar"
           role="progressbar"
-          aria-label={words.status.progress(next.tier.name)}
+          aria-label={words.status.progress({ tier: next.tier.name })}
           aria-valuemin={0}
           aria-valuemax={next.required}
           aria-valuenow={Math.min(next.qualifying, next.required)}
-          aria-valuetext={words.status.missing(format.number(next.missing), next.tier.name)}
+          aria-valuetext={words.status.missing({ points: next.missing, tier: next.tier.name })}
         >
           <span style={{ inlineSize: `${Math.round(next.ratio * 100)}%` }} />
         </div>
       )}
       <div className="status-foot tabular">
         <p>
-          {next === null ? words.status.top : words.status.missing(format.number(next.missing), next.tier.name)}
-          {next?.before != null && ` ${words.status.before(format.day(next.before))}`}
+          {next === null ? words.status.top : words.status.missing({ points: next.missing, tier: next.tier.name })}
+          {next?.before != null && ` ${words.status.before({ day: format.day(next.before) })}`}
         </p>
-        {points.pending > 0 && <p>{words.status.pending(format.number(points.pending))}</p>}
-        {points.held > 0 && <p>{words.status.held(format.number(points.held))}</p>}
+        {points.pending > 0 && <p>{words.status.pending({ points: points.pending })}</p>}
+        {points.held > 0 && <p>{words.status.held({ points: points.held })}</p>}
         {soonest !== undefined && (
-          <p>{words.status.expiring(format.number(soonest.points), format.day(soonest.on))}</p>
+          <p>{words.status.expiring({ points: soonest.points, day: format.day(soonest.on) })}</p>
         )}
       </div>
     </div>

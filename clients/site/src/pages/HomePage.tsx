@@ -19,7 +19,7 @@ export function HomePage({ state, member, entries, programme }: PageProps) {
   const { firstName } = member.profile;
   return (
     <>
-      <h1>{firstName === null ? words.helloNobody : words.hello(firstName)}</h1>
+      <h1>{firstName === null ? words.helloNobody : words.hello({ name: firstName })}</h1>
       <div className="home-top">
         <StatusCard member={member} connection={state.connection} asOf={state.asOf} />
         <PointsPanel member={member} />
@@ -57,7 +57,7 @@ function PointsPanel({ member: { points } }: { member: MemberStateFragment }) {
         <ul className="figures tabular">
           {points.expiring.slice(0, 3).map((lot) => (
             <li key={lot.on}>
-              <span className="quiet">{words.home.expiringOn(format.day(lot.on))}</span>
+              <span className="quiet">{words.home.expiringOn({ day: format.day(lot.on) })}</span>
               <span>{format.number(lot.points)}</span>
             </li>
           ))}

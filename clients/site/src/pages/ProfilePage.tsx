@@ -46,7 +46,7 @@ function Details({ profile, number }: { profile: Profile; number: string }) {
     <section className="panel stack">
       <div className="row spread">
         <h2>{words.profile.details}</h2>
-        <p className="small quiet">{words.profile.completion(format.percent(completion))}</p>
+        <p className="small quiet">{words.profile.completion({ ratio: format.percent(completion) })}</p>
       </div>
       <dl className="figures">
         {rows.map(([label, value]) => (

@@ -19,7 +19,6 @@ export type MemberReward = NonNullable<RewardsQuery["me"]>["rewards"]["edges"][n
 
 export function RewardsPage({ live, member }: PageProps) {
   const words = useSiteWords();
-  const format = useFormat();
   const [category, setCategory] = useState<string | null>(null);
   const [isReachable, setReachable] = useState(false);
   const [first, setFirst] = useState(PAGE);
@@ -34,7 +33,7 @@ export function RewardsPage({ live, member }: PageProps) {
     <>
       <div className="stack">
         <h1>{words.routes.rewards}</h1>
-        <p className="quiet tabular">{words.rewards.lead(format.number(member.points.available))}</p>
+        <p className="quiet tabular">{words.rewards.lead({ points: member.points.available })}</p>
       </div>
       <div className="filters">
         <Categories current={category} onChoose={setCategory} />
@@ -90,15 +89,15 @@ function RewardCard({ memberReward, onChoose }: { memberReward: MemberReward; on
   const { reward, eligible, missingPoints, reasons } = memberReward;
   const facts = [
     words.rewards.categories[reward.category] ?? reward.category,
-    reward.partner !== null && words.rewards.partner(reward.partner),
-    reward.stock !== null && words.rewards.stock(format.number(reward.stock)),
-    reward.availableFrom !== null && words.rewards.from(format.weekday(reward.availableFrom)),
-    reward.availableUntil !== null && words.rewards.until(format.day(reward.availableUntil)),
+    reward.partner !== null && words.rewards.partner({ name: reward.partner }),
+    reward.stock !== null && words.rewards.stock({ count: reward.stock }),
+    reward.availableFrom !== null && words.rewards.from({ day: format.weekday(reward.availableFrom) }),
+    reward.availableUntil !== null && words.rewards.until({ day: format.day(reward.availableUntil) }),
   ];
   return (
     <article className="offer reward" data-reward={reward.key} data-over={!eligible}>
       <p className="offer-gain tabular">
-        {format.number(reward.points)} <span className="reward-unit">{shared.points(reward.points)}</span>
+        {format.number(reward.points)} <span className="reward-unit">{shared.points({ points: reward.points })}</span>
       </p>
       <div className="stack">
         <div dir={reward.direction.toLowerCase()}>
@@ -119,7 +118,7 @@ function RewardCard({ memberReward, onChoose }: { memberReward: MemberReward; on
           </Button>
         </div>
       ) : (
-        missingPoints > 0 && <p className="tag">{words.rewards.missing(format.number(missingPoints))}</p>
+        missingPoints > 0 && <p className="tag">{words.rewards.missing({ points: missingPoints })}</p>
       )}
     </article>
   );

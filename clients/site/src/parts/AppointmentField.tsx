@@ -34,7 +34,7 @@ export function AppointmentField({ reward, chosen, fault, onChoose }: Appointmen
           <optgroup key={day} label={day}>
             {times?.map(({ at, left }) => (
               <option key={at} value={at}>
-                {format.hour(at)} · {words.order.places(left)}
+                {format.hour(at)} · {words.order.places({ count: left })}
               </option>
             ))}
           </optgroup>

@@ -2,7 +2,6 @@ import { type FormEvent, useState } from "react";
 
 import { useAction } from "@carillon/shared/api/useAction";
 import { type OrderCardFragment, PlaceOrderDocument } from "@carillon/shared/generated/graphql";
-import { useFormat } from "@carillon/shared/language/Language";
 import type { LiveMember } from "@carillon/shared/live/liveMember";
 import { Button } from "@carillon/shared/parts/Button";
 import { Dialog } from "@carillon/shared/parts/Dialog";
@@ -45,7 +44,6 @@ interface OrderFormProps {
 
 function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps) {
   const words = useSiteWords();
-  const format = useFormat();
   const place = useAction(PlaceOrderDocument, ({ placeOrder }) => placeOrder);
   const [quantity, setQuantity] = useState(1);
   const [appointment, setAppointment] = useState<string | null>(null);
@@ -99,7 +97,7 @@ function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps)
       {delivery !== null && <DeliveryFields value={delivery} outcome={place.outcome} onChange={setDelivery} />}
       <Outcome outcome={place.outcome} except={FIELDS_WITH_ERRORS} />
       <div className="row spread">
-        <p className="tabular">{words.order.cost(format.number(reward.points * quantity))}</p>
+        <p className="tabular">{words.order.cost({ points: reward.points * quantity })}</p>
         <Button type="submit" isBusy={place.isBusy}>
           {words.order.place}
         </Button>
@@ -113,7 +111,7 @@ function Placed({ order, onClose }: { order: OrderCardFragment; onClose: () => v
   return (
     <div className="stack" role="status">
       <h3>{words.order.placed}</h3>
-      <p>{words.order.placedNumber(order.number)}</p>
+      <p>{words.order.placedNumber({ number: order.number })}</p>
       {order.code !== null && (
         <p className="offer-code">
           <code dir="ltr">{order.code}</code>

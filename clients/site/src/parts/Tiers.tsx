@@ -28,8 +28,8 @@ export function Tiers({ tiers, current }: { tiers: Programme["tiers"]; current: 
               </p>
               <p className="small quiet tabular">
                 {isCurrent && current.until !== null
-                  ? shared.status.until(format.day(current.until))
-                  : words.home.from(format.number(tier.threshold))}
+                  ? shared.status.until({ day: format.day(current.until) })
+                  : words.home.from({ points: tier.threshold })}
               </p>
               <ul className="benefits">
                 {tier.benefits.map((benefit) => (

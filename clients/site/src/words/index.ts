@@ -1,5 +1,6 @@
 import type { ConsentPurpose, ContactChannel } from "@carillon/shared/generated/graphql";
 import { catalogue } from "@carillon/shared/language/Language";
+import type { Message } from "@carillon/shared/language/message";
 
 import type { Route } from "../routes";
 import { ar } from "./ar";
@@ -9,7 +10,7 @@ import { fr } from "./fr";
 export interface SiteWords {
   navigation: string;
   routes: Record<Route, string>;
-  hello(name: string): string;
+  hello: Message<{ name: string }>;
   helloNobody: string;
   home: {
     points: string;
@@ -18,36 +19,36 @@ export interface SiteWords {
     held: string;
     lifetime: string;
     expiring: string;
-    expiringOn(day: string): string;
+    expiringOn: Message<{ day: string }>;
     noExpiry: string;
     tiers: string;
     yours: string;
-    from(points: string): string;
+    from: Message<{ points: number }>;
     offers: string;
     recent: string;
     all: string;
   };
   rewards: {
-    lead(points: string): string;
+    lead: Message<{ points: number }>;
     category: string;
     every: string;
     reachable: string;
     categories: Record<string, string>;
-    missing(points: string): string;
-    stock(count: string): string;
-    from(day: string): string;
-    until(day: string): string;
-    partner(name: string): string;
+    missing: Message<{ points: number }>;
+    stock: Message<{ count: number }>;
+    from: Message<{ day: string }>;
+    until: Message<{ day: string }>;
+    partner: Message<{ name: string }>;
     choose: string;
     empty: string;
     more: string;
   };
   order: {
-    title(reward: string): string;
+    title: Message<{ reward: string }>;
     quantity: string;
     appointment: string;
     chooseAppointment: string;
-    places(count: number): string;
+    places: Message<{ count: number }>;
     noAppointments: string;
     gift: string;
     recipient: string;
@@ -62,10 +63,10 @@ export interface SiteWords {
     country: string;
     countryNote: string;
     store: string;
-    cost(points: string): string;
+    cost: Message<{ points: number }>;
     place: string;
     placed: string;
-    placedNumber(number: string): string;
+    placedNumber: Message<{ number: string }>;
     toOrders: string;
   };
   orders: { empty: string; cancel: string; sure: string; keep: string; giveBack: string; steps: string };
@@ -78,7 +79,7 @@ export interface SiteWords {
     birthDate: string;
     number: string;
     none: string;
-    completion(ratio: string): string;
+    completion: Message<{ ratio: string }>;
     consents: string;
     consentsLead: string;
     purposes: Record<ConsentPurpose, { title: string; text: string }>;

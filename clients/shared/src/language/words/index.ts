@@ -3,54 +3,57 @@ import type { Connection } from "../../live/liveMember";
 import type { Theme } from "../../look/theme";
 import type { Channel, OfferKind, OfferState, OrderState } from "../../generated/graphql";
 import { catalogue } from "../Language";
+import type { Message } from "../message";
 import { ar } from "./ar";
 import { en } from "./en";
 import { fr } from "./fr";
 
-/** The words that all screens share. Numbers come formatted, except where their form decides the word's. */
+/** The words that all screens share. */
 export interface Words {
-  points(count: number): string;
+  /** The word beside a number of points that stands on its own. */
+  points: Message<{ points: number }>;
+  pointsCounted: Message<{ points: number }>;
   status: {
     title: string;
-    missing(points: string, tier: string): string;
+    missing: Message<{ points: number; tier: string }>;
     top: string;
-    progress(tier: string): string;
-    before(day: string): string;
-    until(day: string): string;
-    pending(points: string): string;
-    held(points: string): string;
-    expiring(points: string, day: string): string;
+    progress: Message<{ tier: string }>;
+    before: Message<{ day: string }>;
+    until: Message<{ day: string }>;
+    pending: Message<{ points: number }>;
+    held: Message<{ points: number }>;
+    expiring: Message<{ points: number; day: string }>;
     benefits: string;
-    since(day: string): string;
-    changed(points: string, tier: string): string;
+    since: Message<{ day: string }>;
+    changed: Message<{ points: number; tier: string }>;
   };
-  connection: Record<Connection, string> & { asOf(time: string): string };
-  activity: { empty: string; more: string; why: string; balance(points: string): string; nothing: string };
+  connection: Record<Connection, string> & { asOf: Message<{ time: string }> };
+  activity: { empty: string; more: string; why: string; balance: Message<{ points: number }>; nothing: string };
   offer: {
     why: string;
     activate: string;
     code: string;
-    until(day: string): string;
-    usesLeft(count: number): string;
+    until: Message<{ day: string }>;
+    usesLeft: Message<{ count: number }>;
     terms: string;
     states: Record<OfferState, string>;
     refuse: string;
     refused: string;
     empty: string;
-    off(share: string): string;
-    atMost(money: string): string;
-    factor(times: string): string;
-    bonus(points: string): string;
+    off: Message<{ share: string }>;
+    atMost: Message<{ money: string }>;
+    factor: Message<{ times: string }>;
+    bonus: Message<{ points: number }>;
     kinds: Record<OfferKind, string>;
   };
   order: {
     states: Record<OrderState, string>;
-    number(number: string): string;
-    for(name: string): string;
-    appointment(moment: string): string;
+    number: Message<{ number: string }>;
+    for: Message<{ name: string }>;
+    appointment: Message<{ moment: string }>;
     code: string;
     track: string;
-    quantity(count: number): string;
+    quantity: Message<{ count: number }>;
   };
   channels: Record<Channel, string>;
   failure: Record<FailureKind, string>;
