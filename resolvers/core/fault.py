@@ -8,10 +8,10 @@ class Fault(Exception):  # noqa: N818 - the codes are the API's, and not all are
 
     code = "INTERNAL"
 
-    def __init__(self, reason: str, **params: str | int) -> None:
+    def __init__(self, reason: str, **params: str | float) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.params: Mapping[str, str | int] = params
+        self.params: Mapping[str, str | float] = params
 
 
 class Unauthenticated(Fault):
@@ -44,7 +44,7 @@ class LimitExceeded(Fault):
     code = "LIMIT_EXCEEDED"
 
     def __init__(self, limit: str, *, most: float, setting: str) -> None:
-        super().__init__(f"limit_{limit}", limit=limit, most=str(most), setting=setting)
+        super().__init__(f"limit_{limit}", limit=limit, most=most, setting=setting)
         self.limit, self.most, self.setting = limit, most, setting
 
 

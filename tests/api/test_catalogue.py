@@ -146,10 +146,10 @@ async def test_who_has_no_token_says_whose_catalogue_where_several_run(bazaar: B
     for query, about in ((REWARDS, {}), (CONTENT, {"key": "home"})):
         missing = only_error(await ask_as(gateway, None, query, **about))
         assert missing["extensions"] == {"code": "BAD_USER_INPUT"}
-        assert missing["message"].startswith("Several programmes run here. Say whose catalogue with `programme`")
+        assert missing["message"].startswith("Several programmes run here. Choose one with `programme`")
         unknown = only_error(await ask_as(gateway, None, query, locale="fr", programme="nobody", **about))
         assert unknown["extensions"] == {"code": "BAD_USER_INPUT"}
-        assert unknown["message"].startswith("Aucun programme « nobody » ne tourne ici.")
+        assert unknown["message"].startswith("Aucun programme «\u00a0nobody\u00a0» ne tourne ici.")
     of_coffee = await shown(gateway, None, programme=coffee, first=100)
     assert [edge["node"]["key"] for edge in of_coffee["edges"]] == [
         "refill",
@@ -415,7 +415,7 @@ async def test_what_stands_in_the_programme_file_is_changed_there_alone(bazaar: 
         saved = await bazaar.act(manager, "saveCatalogueItem", SAVED, kind=kind, definition=definition)
         assert refusal_of(saved) == ("CONFLICT", "input.definition.key")
         assert saved["userErrors"][0]["message"] == (
-            f"“{item}” is part of the programme file. Change it there, and apply the file."
+            f"“{item}” comes from the programme file. Change it there, then apply the file."
         )
         retired = await bazaar.act(manager, "retireCatalogueItem", SAVED, kind=kind, item=item)
         assert refusal_of(retired) == ("CONFLICT", "input.item")
@@ -494,7 +494,7 @@ async def test_definition_that_cannot_be_used_is_refused_with_place_and_fix(
     payload = await bazaar.act(manager, "saveCatalogueItem", SAVED, kind=kind, definition=definition)
     assert refusal_of(payload) == ("INVALID", "input.definition")
     [error] = payload["userErrors"]
-    assert error["message"] == f"The definition cannot be used: {fault}. Correct it, and send it again."
+    assert error["message"] == f"The definition can’t be used: {fault}. Correct it, then send it again."
     assert (payload["version"], payload["content"], payload["offer"], payload["reward"]) == (None, None, None, None)
 
 

@@ -77,7 +77,7 @@ async def test_purchase_at_the_till_reaches_app_and_kiosk_as_the_same_version(pe
                 "rule": "own-brand",
                 "points": 0,
                 "applied": False,
-                "reason": "1 point per 2 dollars of our own brands: too little for a point",
+                "reason": "1 point per 2 dollars of our own brands: not enough for a point",
             },
         ]
         told = {
@@ -498,19 +498,19 @@ ENGLISH = (
     "Purchase",
     "1 point per dollar: 10 points",
     "Green",
-    "The key “{key}” was used for other content.",
+    "The key “{key}” was already used for something else.",
 )
 FRENCH = (
     "Achat",
-    "1 point par dollar : 10 points",
+    "1 point par dollar\u00a0: 10 points",
     "Vert",
-    "La clé « {key} » a servi pour un autre contenu.",
+    "La clé «\u00a0{key}\u00a0» a déjà servi pour autre chose.",
 )
 ARABIC = (
     "شراء",
-    "نقطة لكل دولار: 10 نقطة",
+    "نقطة لكل دولار: 10 نقاط",
     "أخضر",
-    "المفتاح «{key}» استعمل لمحتوى آخر.",
+    "سبق استخدام المفتاح «{key}» لمحتوى آخر.",
 )
 
 
@@ -618,9 +618,9 @@ async def test_pages_reach_past_what_the_snapshot_holds(person: Person) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("first: -1", "`first` cannot be below zero."),
-        ('after: "garbage"', "The cursor is not one that this list gave out. Start without `after`."),
-        ('after: "é"', "The cursor is not one that this list gave out. Start without `after`."),
+        ("first: -1", "`first` can’t be below zero. Use 0 or more."),
+        ('after: "garbage"', "This cursor doesn’t come from this list. Start without `after`."),
+        ('after: "é"', "This cursor doesn’t come from this list. Start without `after`."),
     ],
 )
 async def test_page_that_cannot_be_is_refused(person: Person, arguments: str, message: str) -> None:
@@ -634,7 +634,7 @@ async def test_id_that_was_never_given_out_is_refused(development_gateway: Gatew
     gateway = development_gateway
     answer = await gateway.ask(gateway.token("agent"), "query ($id: ID!) { node(id: $id) { id } }", id=id_)
     assert answer["data"] == {"node": None}
-    assert only_error(answer)["message"] == "The id is not one that this API gave out."
+    assert only_error(answer)["message"] == "This id doesn’t come from this API. Use an id from one of its responses."
 
 
 async def test_programme_tells_its_tiers(development_gateway: GatewayProcess) -> None:

@@ -105,19 +105,19 @@ async def test_offer_says_why_it_is_shown_in_three_languages(bazaar: Bazaar) -> 
     await person.buy(purchase={"total": "9.00", "currency": "USD", "lines": [line]})
     name = topic.capitalize()
     whys = {
-        "en": [f"Because you often choose {name}", "For all members", "For you: Members of the last 90 days"],
+        "en": [f"Because you often buy {name}", "For all members", "For you: Members of the last 90 days"],
         "fr": [
-            f"Parce que vous choisissez souvent {name}",
+            f"Parce que vous achetez souvent {name}",
             "Pour tous les membres",
-            "Pour vous : Membres depuis moins de 90 jours",
+            "Pour vous\u00a0: Membres depuis moins de 90 jours",
         ],
-        "ar": [f"لأنك تختار {name} كثيرا", "لكل الأعضاء", "لك: أعضاء آخر 90 يوما"],
+        "ar": [f"لأنك تشتري كثيرًا: {name}", "لجميع الأعضاء", "لك: أعضاء آخر 90 يوما"],
     }
-    tiers = {"en": "For your status: Green", "fr": "Pour votre statut : Vert", "ar": "لفئتك: أخضر"}
+    tiers = {"en": "For your status: Green", "fr": "Pour votre statut\u00a0: Vert", "ar": "لمستواك: أخضر"}
     ends = {
         "en": "Ends soon: 3 days left",
-        "fr": "Bientôt terminée : plus que 3 jours",
-        "ar": "ينتهي قريبا: بقي 3 أيام",
+        "fr": "Bientôt terminée\u00a0: plus que 3 jours",
+        "ar": "ينتهي قريبًا: باقٍ 3 أيام",
     }
     for asked in ("en", "fr", "ar", None):
         shown = {node["offer"]["id"]: node for node in await offers_of(person, locale=asked)}
@@ -167,7 +167,7 @@ async def test_states_narrow_the_offers(bazaar: Bazaar, person: Person) -> None:
     whole = await offers_of(person)
     assert whole[0]["offer"]["id"] == taken
     assert whole[-1]["offer"]["id"] == used
-    assert (whole[0]["why"], whole[-1]["why"]) == ("You activated it", "You have used it")
+    assert (whole[0]["why"], whole[-1]["why"]) == ("You activated this", "You’ve used this")
     assert await in_pages(person, OFFERS, "offer", 1, states=["ACTIVATED", "REDEEMED"]) == [
         whole[0]["offer"]["key"],
         whole[-1]["offer"]["key"],
@@ -205,7 +205,7 @@ async def test_code_is_there_as_long_as_it_may_be_redeemed(bazaar: Bazaar, perso
             "state": state,
             "usesLeft": left,
             "code": own_code if left else None,
-            "why": "You activated it" if left else "You have used it",
+            "why": "You activated this" if left else "You’ve used this",
             "offer": {"id": own},
         }
     await bazaar.done(till, "redeemOffer", USED, code=f" {shared.lower()} ", member=person.by, channel="STORE")
@@ -277,20 +277,20 @@ async def test_rewards_that_can_be_had_come_before_those_to_save_for(bazaar: Baz
         cheap: (True, 0, []),
         near: (False, 20, []),
         dear: (False, 900, []),
-        gold: (False, 0, ["This reward is for members from the status Gold. Choose another one."]),
-        gone: (False, 0, ["Nothing is left of this reward. Choose another one."]),
+        gold: (False, 0, ["This reward needs the status Gold. Choose another one."]),
+        gone: (False, 0, ["This reward is out of stock. Choose another one."]),
         once: (
             False,
             0,
-            ["This reward can be ordered 1 times (in all). Come back later, or choose another one."],
+            ["You can order this reward once in total. Come back later, or choose another one."],
         ),
         closed: (
             False,
             0,
-            ["This reward can be ordered again from 2090-01-01T00:00-05:00. Come back then."],
+            ["You can order this reward from 1 January 2090. Come back then."],
         ),
         over: (False, 0, ["This reward can no longer be ordered. Choose another one."]),
-        codeless: (False, 0, ["All codes of this reward are given. Choose another one."]),
+        codeless: (False, 0, ["All codes for this reward have been given out. Choose another one."]),
     }
     ids = [node["reward"]["id"] for node in shown]
     assert ids[:3] == [cheap, near, dear]
@@ -304,7 +304,7 @@ async def test_rewards_that_can_be_had_come_before_those_to_save_for(bazaar: Baz
     # In the member's words; and what is told is what an order is refused with.
     for locale, words in (
         ("fr", "Cette récompense est épuisée. Choisissez-en une autre."),
-        ("ar", "نفدت هذه المكافأة. اختر غيرها."),
+        ("ar", "نفدت هذه المكافأة. اختر مكافأة أخرى."),
     ):
         node = next(
             node for node in await rewards_of(person, category=category, locale=locale) if node["reward"]["id"] == gone

@@ -45,13 +45,13 @@ async def moved(bazaar: Bazaar, order: dict[str, Any], *states: str) -> None:
 async def test_order_and_its_news_come_in_the_members_language(bazaar: Bazaar) -> None:
     bread = {"en": "A loaf of country bread", "fr": "Un pain de campagne", "ar": "رغيف خبز ريفي"}
     news = {
-        "en": "Order {} is placed: A loaf of country bread",
-        "fr": "La commande {} est passée : Un pain de campagne",
-        "ar": "قدم الطلب {}: رغيف خبز ريفي",
+        "en": "Order {} placed: A loaf of country bread",
+        "fr": "Commande {} enregistrée\u00a0: Un pain de campagne",
+        "ar": "تم تسجيل الطلب {}: رغيف خبز ريفي",
     }
     labels = {
         "en": "Order: A loaf of country bread",
-        "fr": "Commande : Un pain de campagne",
+        "fr": "Commande\u00a0: Un pain de campagne",
         "ar": "طلب: رغيف خبز ريفي",
     }
     live = LIVE.replace("resync", "resync notices { kind text direction } entries { label }")
@@ -87,9 +87,15 @@ async def test_order_and_its_news_come_in_the_members_language(bazaar: Bazaar) -
 @pytest.mark.parametrize(
     ("locale", "message"),
     [
-        (None, "4000 points are asked, 0 are available. Ask for fewer, or wait for more."),
-        ("fr", "4000 points sont demandés, 0 sont disponibles. Demandez-en moins ou attendez d'en avoir plus."),
-        ("ar", "طلبت 4000 نقطة والمتاح 0. اطلب أقل أو انتظر المزيد."),
+        (None, "4,000 points are needed, and the available balance is 0. Choose fewer, or wait until there are more."),
+        (
+            "fr",
+            (
+                "Il faut 4\u202f000 points, et le solde disponible est de 0. "
+                "Choisissez-en moins ou attendez d’en avoir davantage."
+            ),
+        ),
+        ("ar", "تحتاج إلى 4,000 نقطة، والرصيد المتاح 0. اختر عددًا أقل أو انتظر حتى يتوفر المزيد."),
     ],
 )
 async def test_order_is_refused_in_words_that_say_what_to_do(person: Person, locale: str | None, message: str) -> None:
@@ -121,7 +127,9 @@ async def test_gift_goes_to_a_relative_of_a_gold_member(bazaar: Bazaar) -> None:
     told = {"reward": mug, "channel": "APP", "recipient": recipient}
     refused = await bazaar.act(green.token(), "placeOrder", ORDER, **told)
     assert refusal_of(refused) == ("NOT_ELIGIBLE", "input.recipient")
-    assert refused["userErrors"][0]["message"] == "This status has no gifts for a relative. Leave out the recipient."
+    assert refused["userErrors"][0]["message"] == (
+        "Your status doesn’t include rewards for a relative. Remove the recipient."
+    )
     assert await green.state() == before
     given = await placed(bazaar, gold, mug, recipient=recipient)
     assert given["recipient"] == "Ann Other"
@@ -187,7 +195,7 @@ async def test_member_cancels_until_it_is_prepared(bazaar: Bazaar) -> None:
         twice = await bazaar.act(person.token(), "cancelOrder", ORDER, order=order["id"])
         assert refusal_of(twice) == ("CONFLICT", "input.order")
         assert twice["userErrors"][0]["message"] == (
-            "This order can no longer be cancelled (cancelled). Ask customer service for a return."
+            "This order can no longer be cancelled (it is cancelled). Ask customer service for a return."
         )
         assert await person.state() == before
     order = await placed(bazaar, person, mug)
@@ -224,7 +232,7 @@ async def test_each_role_takes_its_own_steps(bazaar: Bazaar) -> None:
     skipped = await bazaar.act(bazaar.token("agent"), "advanceOrder", ORDER, **{**sent, "state": "DELIVERED"})
     assert refusal_of(skipped) == ("CONFLICT", "input.state")
     assert skipped["userErrors"][0]["message"] == (
-        "From placed an order cannot go to delivered. It can go to: confirmed, fulfilled, cancelled."
+        "An order can’t go from “placed” to “delivered”. Choose one of these: confirmed, completed, cancelled."
     )
     instead = await bazaar.act(bazaar.token("agent"), "advanceOrder", ORDER, **{**sent, "state": "CANCELLED"})
     assert refusal_of(instead) == ("INVALID", "input.state")
@@ -257,7 +265,7 @@ async def test_each_role_takes_its_own_steps(bazaar: Bazaar) -> None:
     over = await bazaar.act(bazaar.token("manager"), "advanceOrder", ORDER, order=order["id"], state="CONFIRMED")
     assert refusal_of(over) == ("CONFLICT", "input.state")
     assert over["userErrors"][0]["message"] == (
-        "This order is closed to you (returned). Nothing more can be done with it here."
+        "This order is returned, and you can’t change it. Ask customer service for help."
     )
 
 
@@ -468,7 +476,7 @@ async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(b
     little = await buy("14.99")
     assert little["orders"] == []
     name = "A free refill from 15 euros"
-    assert instant(little) == {"points": 0, "applied": False, "reason": f"{name}: from a purchase of 15.00 EUR"}
+    assert instant(little) == {"points": 0, "applied": False, "reason": f"{name}: for purchases of 15.00 EUR or more"}
 
     live = LIVE.replace("resync", "resync notices { kind text }")
     async with bazaar.gateways[1].socket(own) as app:
@@ -478,16 +486,16 @@ async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(b
         enough = await buy("15.00", key=key)
         [order] = enough["orders"]
         update = await next_update(app)
-    assert instant(enough) == {"points": 0, "applied": True, "reason": f"{name}: A free refill, on the spot"}
+    assert instant(enough) == {"points": 0, "applied": True, "reason": f"{name}: A free refill, yours right away"}
     assert (order["state"], order["points"], order["quantity"], order["code"]) == ("FULFILLED", 0, 1, None)
     assert order["reward"] == {"key": "refill", "title": "A free refill"}
-    assert {"kind": "REWARD_GRANTED", "text": "For you, on the spot: A free refill"} in update["notices"]
+    assert {"kind": "REWARD_GRANTED", "text": "Yours right away: A free refill"} in update["notices"]
     replayed = await buy("15.00", key=key)
     assert (replayed["replayed"], replayed["orders"]) == (True, [order])
 
     more = await buy("99.00")
     assert more["orders"] == []
-    assert instant(more) == {"points": 0, "applied": False, "reason": f"{name}: given as often as it may be"}
+    assert instant(more) == {"points": 0, "applied": False, "reason": f"{name}: limit reached"}
     listed = (await bazaar.ask(own, ORDERS))["me"]["orders"]["edges"]
     assert [edge["node"]["number"] for edge in listed] == [order["number"]]
     # The next day is another one.

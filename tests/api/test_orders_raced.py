@@ -120,7 +120,7 @@ async def test_order_is_tracked_on_every_channel_at_each_step(bazaar: Bazaar) ->
         assert [entry["points"] for entry in update["entries"]] == [-2 * PRICE]
         [notice] = update["notices"]
         assert (notice["kind"], notice["direction"]) == ("ORDER_PLACED", "RTL")
-        assert notice["text"] == f"قدم الطلب {order['number']}: شيء"
+        assert notice["text"] == f"تم تسجيل الطلب {order['number']}: شيء"
         steps = [
             ("CONFIRMED", {}),
             ("PREPARING", {}),

@@ -217,7 +217,7 @@ async def test_a_newcomer_is_enrolled_at_the_tablet_and_known_by_its_number(tabl
 
 @pytest.mark.parametrize(
     ("locale", "words"),
-    [("en", "This code was used already"), ("fr", "Ce code a déjà servi"), ("ar", "استُعمل هذا الرمز من قبل")],
+    [("en", "This code has already been used"), ("fr", "Ce code a déjà servi"), ("ar", "سبق استخدام هذا الرمز")],
 )
 async def test_refusals_are_told_in_the_language_of_the_tablet(tablet: Tablet, locale: str, words: str) -> None:
     person, _ = await shopper(tablet.gateway)
@@ -237,7 +237,7 @@ async def test_wrong_codes_of_tablets_are_refused_in_words_without_a_token(devel
     )
     [error] = data(answer)["enrolDevice"]["userErrors"]
     assert (error["code"], error["path"]) == ("NOT_FOUND", ["input", "code"])
-    assert error["message"].startswith("Ce code n\u2019existe pas")
+    assert error["message"].startswith("Ce code est inconnu")
 
 
 async def test_a_manager_lists_the_tablets(tablet: Tablet) -> None:

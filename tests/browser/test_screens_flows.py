@@ -93,9 +93,9 @@ async def test_a_reward_is_ordered_on_the_website_tracked_and_cancelled(screens:
 async def test_a_refusal_stands_where_the_fault_is_and_nothing_is_ordered(screens: Screens) -> None:
     page = await chosen(screens, "tote-bag")
     await page.get_by_label("It is a gift for a relative").check()
-    await page.get_by_label("Who receives it").fill("Ines")
+    await page.get_by_label("Recipient", exact=True).fill("Ines")
     await page.get_by_role("button", name="Order", exact=True).click()
-    await expect(page.get_by_text("This status has no gifts for a relative")).to_be_visible()
+    await expect(page.get_by_text("Your status doesn’t include rewards for a relative")).to_be_visible()
     found = await stored(screens)
     assert (found["orders"]["edges"], found["points"]["available"]) == ([], 730)
 
@@ -126,7 +126,7 @@ async def test_the_most_that_a_discount_takes_off_is_told_with_it(screens: Scree
 
 async def test_a_consent_is_given_and_withdrawn_on_the_website_and_its_history_is_kept(screens: Screens) -> None:
     page = await opened(screens, "profile")
-    box = page.get_by_label("SMS", exact=True)
+    box = page.get_by_label("Text message", exact=True)
     await box.click()
     await expect(box).to_be_checked()
     given = {"purpose": "MARKETING", "channel": "SMS", "granted": True, "via": "WEB"}
@@ -144,7 +144,7 @@ async def test_a_newcomer_is_enrolled_at_the_tablet_with_what_was_agreed_to(scre
     await at(kiosk, "enrol-member")
     await kiosk.get_by_label("First name").fill("Nour")
     await kiosk.get_by_label("Phone").fill(phone)
-    await kiosk.get_by_label("You may write to me by SMS").check()
+    await kiosk.get_by_label("You may contact me by text message").check()
     await kiosk.get_by_role("button", name="Join").click()
     await at(kiosk, "session")
     number = await kiosk.locator("[data-number]").get_attribute("data-number")
@@ -173,7 +173,7 @@ async def test_a_phone_number_greets_and_earns_until_the_digits_of_the_app_confi
     digits = await app.locator("[data-digits]").get_attribute("data-digits")
     await kiosk.get_by_label("The six digits in your app").fill("000000" if digits != "000000" else "111111")
     await kiosk.get_by_role("button", name="Show my status").click()
-    await expect(kiosk.get_by_text("These are not the digits")).to_be_visible()
+    await expect(kiosk.get_by_text("These digits don’t match")).to_be_visible()
     await kiosk.get_by_label("The six digits in your app").fill(digits or "")
     await kiosk.get_by_role("button", name="Show my status").click()
     await at(kiosk, "session")

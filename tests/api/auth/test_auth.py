@@ -142,9 +142,15 @@ def test_header_that_is_no_bearer_token_is_refused(header: str) -> None:
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"seconds": -1}, "The token has expired. Get a new one, and send the request again."),
-        ({"aud": "another"}, "The token is not valid: wrong audience. Get a new one, and send the request again."),
-        ({"iss": "another"}, "The token is not valid: wrong issuer. Get a new one, and send the request again."),
+        ({"seconds": -1}, "The access token has expired. Get a new one, then send the request again."),
+        (
+            {"aud": "another"},
+            "The access token is not valid: wrong audience. Get a new one, then send the request again.",
+        ),
+        (
+            {"iss": "another"},
+            "The access token is not valid: wrong issuer. Get a new one, then send the request again.",
+        ),
     ],
 )
 async def test_gateway_refuses_a_wrong_token_on_every_transport(

@@ -35,7 +35,7 @@ def test_help_of_every_command_is_as_reviewed() -> None:
 
 
 async def test_version_is_that_of_the_project() -> None:
-    project = tomllib.loads((HELP.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((HELP.parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert await carillon("--version") == Ran(0, f"carillon {project['version']}", "")
 
 

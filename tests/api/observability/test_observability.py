@@ -151,7 +151,9 @@ async def _internal_error(gateway: GatewayProcess, person: Person) -> str:
     assert answer["data"] == {"me": None}
     error = only_error(answer)
     assert set(error["extensions"]) == {"code", "id"}
-    assert error["message"] == f"Something went wrong on our side. Tell support this id: {error['extensions']['id']}."
+    assert (
+        error["message"] == f"Something went wrong on our side. Give this id to support: {error['extensions']['id']}."
+    )
     return str(error["extensions"]["id"])
 
 

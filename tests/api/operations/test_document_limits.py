@@ -34,7 +34,7 @@ def assert_refused(answer: dict[str, Any], limit: str, most: float) -> None:
     setting = f"CARILLON_LIMIT_{limit.upper()}"
     assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "limit": limit, "max": most, "setting": setting}
     assert setting in error["message"]
-    assert f"{most:g}" in error["message"]
+    assert f"{most:,}" in error["message"]
 
 
 async def assert_unharmed(gateway: GatewayProcess) -> None:

@@ -219,7 +219,7 @@ async def test_hash_that_is_not_the_texts_is_refused_and_nothing_remembered(
     both = {"query": text, "extensions": apollo(other)}
     error = only_error(await send(development_gateway, somebody.token(), both))
     assert error["extensions"] == {"code": "BAD_USER_INPUT"}
-    assert error["message"].startswith("The hash is not that of the text.")
+    assert error["message"].startswith("The hash doesn’t match the text.")
     for hash_ in (hash_of(text), hash_of(other)):
         named = {"extensions": apollo("", hash_)}
         assert only_error(await by_post(development_gateway, somebody.token(), named)) == NOT_FOUND
@@ -274,7 +274,7 @@ async def test_text_of_a_client_is_refused(
             error = only_error(await TRANSPORTS[transport](closed_gateway, tokens[role], parameters))
             assert error["extensions"] == {"code": "FORBIDDEN"}
             assert error["message"] == (
-                "Only registered operations run here. Send the documentId of one; register others with the build of "
+                "Only registered operations run here. Send the `documentId` of one; register others when you build "
                 "the client."
             )
     assert await documents(closed_gateway, "refused") == before + 2 * len(texts)
@@ -282,7 +282,7 @@ async def test_text_of_a_client_is_refused(
 
 @pytest.mark.parametrize(
     ("locale", "words"),
-    [("fr", "Seules les opérations enregistrées s'exécutent ici."), ("ar", "لا تنفذ هنا إلا العمليات المسجلة.")],
+    [("fr", "Seules les opérations enregistrées s’exécutent ici."), ("ar", "لا تُنفَّذ هنا إلا العمليات المسجّلة.")],
 )
 async def test_refusal_is_in_the_language_of_the_request(
     closed_gateway: GatewayProcess, locale: str, words: str

@@ -23,11 +23,11 @@ def raised(original: Exception) -> GraphQLError:
 @pytest.mark.parametrize(
     ("fault", "code", "message"),
     [
-        (Unauthenticated("token_expired"), "UNAUTHENTICATED", "Le jeton a expiré. Obtenez-en un nouveau"),
+        (Unauthenticated("token_expired"), "UNAUTHENTICATED", "Le jeton d’accès a expiré. Obtenez-en un nouveau"),
         (
             Forbidden("field_forbidden", role="till", field="Member.profile"),
             "FORBIDDEN",
-            "Le rôle till ne peut pas utiliser Member.profile.",
+            "Le rôle «\u00a0till\u00a0» ne peut pas utiliser Member.profile.",
         ),
         (BadInput("after_negative"), "BAD_USER_INPUT", "`after` "),
         (Unavailable("overloaded"), "UNAVAILABLE", ""),
@@ -49,7 +49,7 @@ def test_limit_names_itself_its_value_and_its_setting() -> None:
         "max": 2.5,
         "setting": "CARILLON_LIMIT_TIME",
     }
-    assert "2.5 seconds (CARILLON_LIMIT_TIME)" in formatted(raised(fault), "en")["message"]
+    assert "2.5 s (CARILLON_LIMIT_TIME)" in formatted(raised(fault), "en")["message"]
 
 
 def test_fault_that_was_wrapped_again_is_still_told() -> None:
@@ -68,7 +68,7 @@ def test_of_an_internal_error_an_id_is_told_and_nothing_else(caplog: pytest.LogC
         sent = formatted(raised(KeyError(PERSONAL)), "en")
     id_ = sent["extensions"]["id"]
     assert sent == {
-        "message": f"Something went wrong on our side. Tell support this id: {id_}.",
+        "message": f"Something went wrong on our side. Give this id to support: {id_}.",
         "extensions": {"code": "INTERNAL", "id": id_},
         "path": ["me", "points"],
     }
@@ -85,7 +85,7 @@ async def test_refusal_is_told_with_its_place_in_the_input() -> None:
     refused = Refusal(RefusalCode.INVALID, "sku_missing", ("purchase", "lines", "2", "sku"))
     error = UserError.of(refused)
     assert (error.code, error.path) == (RefusalCode.INVALID, ["input", "purchase", "lines", "2", "sku"])
-    assert await error.words(context()) == "Le sku est vide. Dites ce qui a été vendu."
+    assert await error.words(context()) == "La référence est vide. Indiquez celle de l’article vendu."
     assert UserError.of(refused, "7").path == ["input", "7", "purchase", "lines", "2", "sku"]
 
 

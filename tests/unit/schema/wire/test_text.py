@@ -3,22 +3,38 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from string import Formatter
 
 import pytest
+from support.programme import read
 
+from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.explanation import Reason
-from loyalty.model.notice import NoticeKind
+from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.ledger import EntryKind
+from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.order import OrderState
 from loyalty.rules.eligibility import Missing
 from loyalty.rules.ranking import Motive
 from models.definitions.programme_file import LOCALES
+from models.mongo.snapshot import EntryView
 from resolvers.core import fault
-from schema.wire.text import accepted_locale, catalogue, sentence, served
+from schema.wire.text import (
+    accepted_locale,
+    arguments,
+    catalogue,
+    explained,
+    labelled,
+    motivated,
+    noticed,
+    refused,
+    sentence,
+    served,
+)
 
 ROOT = Path(__file__).parents[4]
 FAULTS = {kind.__name__ for kind in fault.Fault.__subclasses__()} - {"LimitExceeded"}
@@ -26,9 +42,31 @@ FAULTS = {kind.__name__ for kind in fault.Fault.__subclasses__()} - {"LimitExcee
 ALWAYS_THERE = {"rule", "points"}
 
 
-def placeholders(text: str) -> set[str]:
-    """Return the parameters of a sentence."""
-    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
+# The counts that tell the forms of the three languages apart.
+COUNTS = (0, 1, 2, 3, 10, 11, 100, 1000)
+# The branches that the languages need for whole numbers. French counts exact millions as `many`, before a noun that
+# follows with "de"; beside digits `other` reads as well.
+BRANCHES = {
+    "en": {"one", "other"},
+    "fr": {"one", "other"},
+    "ar": {"zero", "one", "two", "few", "many", "other"},
+}
+# Parameters that are numbers in every sentence but these, where they are text.
+NUMBERS = {"points", "max", "most", "cap", "days", "uses", "orders", "minutes", "available", "left", "asked"}
+TEXT = {("refund_exceeds", "left"), ("order_step", "asked"), ("order_step_role", "asked")}
+PLURAL = re.compile(r"\{(\w+), plural,((?: (?:=\d+|\w+) \{[^{}]*\})+)\}")
+
+
+def messages(locale: str) -> Iterator[tuple[str, str, str]]:
+    """Give every message of a locale with its section and reason."""
+    for section, texts in catalogue(locale).items():
+        yield from ((section, reason, text) for reason, text in texts.items())
+
+
+def branches(text: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Give the plurals of a message: what they count, and their branches."""
+    for name, body in PLURAL.findall(text):
+        yield name, dict(re.findall(r"(=\d+|\w+) \{([^{}]*)\}", body))
 
 
 def calls(*floors: str) -> Iterator[ast.Call]:
@@ -97,7 +135,7 @@ def test_languages_have_the_same_sentences_with_the_same_parameters(locale: str)
     for section, texts in told.items():
         for key, text in texts.items():
             assert text.strip(), f"{section}.{key}"
-            assert placeholders(text) == placeholders(english[section][key]), f"{section}.{key}"
+            assert arguments(text) == arguments(english[section][key]), f"{section}.{key}"
 
 
 def test_sentences_of_other_languages_are_translated() -> None:
@@ -120,9 +158,9 @@ def test_sentences_are_given_the_parameters_that_they_need(section: str, found: 
     assert callable(found)
     texts = catalogue("en")[section]
     missing = [
-        (reason, placeholders(texts[reason]) - given)
+        (reason, arguments(texts[reason]) - given)
         for reason, given in found()
-        if given is not None and not placeholders(texts[reason]) <= given
+        if given is not None and not arguments(texts[reason]) <= given
     ]
     assert missing == []
 
@@ -135,16 +173,199 @@ def test_sentences_are_given_the_parameters_that_they_need(section: str, found: 
         ("notices", NoticeKind),
         ("states", OrderState),
         ("periods", CapPeriod),
+        ("channels", Channel),
     ],
 )
-def test_every_reason_motive_notice_state_and_period_has_its_words(section: str, kinds: type[StrEnum]) -> None:
+def test_every_reason_motive_notice_state_period_and_channel_has_its_words(section: str, kinds: type[StrEnum]) -> None:
     assert {kind.value for kind in kinds} == set(catalogue("en")[section])
 
 
 def test_sentence_is_filled_in() -> None:
     assert sentence("refusals", "key_reused", "fr", {"key": "{a}"}) == (
-        "La clé « {a} » a servi pour un autre contenu. Choisissez une nouvelle clé ou renvoyez le même contenu."
+        "La clé «\u00a0{a}\u00a0» a déjà servi pour autre chose. "
+        "Choisissez une nouvelle clé ou renvoyez le même contenu."
     )
+
+
+def test_sentence_without_one_of_its_parameters_is_an_error() -> None:
+    for section, reason in (("notices", "points_earned"), ("notices", "tier_reached"), ("reasons", "given")):
+        with pytest.raises(KeyError):
+            sentence(section, reason, "en", {"rule": "A rule"})
+
+
+def test_braces_of_a_message_are_quoted() -> None:
+    assert '`{"cups": 2}`' in sentence("refusals", "attributes_not_object", "en", {})
+
+
+@pytest.mark.parametrize("locale", sorted(LOCALES))
+def test_plural_has_the_branches_of_its_language_and_no_arguments_in_them(locale: str) -> None:
+    for section, reason, text in messages(locale):
+        assert text.count(", plural,") == len(PLURAL.findall(text)), f"{section}.{reason}"
+        for _, found in branches(text):
+            assert {name for name in found if not name.startswith("=")} == BRANCHES[locale], f"{section}.{reason}"
+
+
+@pytest.mark.parametrize("locale", sorted(LOCALES))
+def test_number_is_formatted_and_text_is_not(locale: str) -> None:
+    for section, reason, text in messages(locale):
+        for name in arguments(text):
+            is_number = (reason, name) == ("day", "day") or (name in NUMBERS and (reason, name) not in TEXT)
+            assert (f"{{{name}, " in text) == is_number, f"{section}.{reason}: {name}"
+
+
+def in_digits(count: int, locale: str) -> str:
+    """Return a count up to 1,000 as a reader of the locale writes it."""
+    return {"fr": "1\u202f000"}.get(locale, "1,000") if count == 1000 else str(count)
+
+
+def category(count: int, locale: str) -> str:
+    """Return the plural category of one of COUNTS."""
+    if locale == "ar":
+        return {0: "zero", 1: "one", 2: "two", 3: "few", 10: "few", 11: "many"}.get(count, "other")
+    return "one" if count == 1 or (locale, count) == ("fr", 0) else "other"
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("locale", sorted(LOCALES))
+def test_every_sentence_with_a_count_has_the_form_of_the_count(locale: str, count: int) -> None:
+    counted = [(section, reason, text) for section, reason, text in messages(locale) if ", plural," in text]
+    assert len(counted) > 30
+    for section, reason, text in counted:
+        params = {name: count if f"{{{name}, " in text else f"<{name}>" for name in arguments(text)}
+        expected = text
+        for plural in PLURAL.finditer(text):
+            ((_, found),) = branches(plural[0])
+            form = found.get(f"={count}", found[category(count, locale)])
+            expected = expected.replace(plural[0], form.replace("#", in_digits(count, locale)))
+        for name in params:
+            expected = expected.replace(f"{{{name}, number}}", in_digits(count, locale))
+            expected = expected.replace(f"{{{name}}}", f"<{name}>")
+        assert sentence(section, reason, locale, params) == expected
+
+
+# Whole sentences, as a reader of each language expects them.
+SENTENCES = {
+    ("notices", "points_expired", "points", "en"): (
+        "0 points have expired.",
+        "1 point has expired.",
+        "2 points have expired.",
+        "3 points have expired.",
+        "10 points have expired.",
+        "11 points have expired.",
+        "100 points have expired.",
+        "1,000 points have expired.",
+    ),
+    ("notices", "points_expired", "points", "fr"): (
+        "0 point a expiré.",
+        "1 point a expiré.",
+        "2 points ont expiré.",
+        "3 points ont expiré.",
+        "10 points ont expiré.",
+        "11 points ont expiré.",
+        "100 points ont expiré.",
+        "1\u202f000 points ont expiré.",
+    ),
+    ("notices", "points_expired", "points", "ar"): (
+        "انتهت صلاحية 0 نقطة.",
+        "انتهت صلاحية نقطة واحدة.",
+        "انتهت صلاحية نقطتين.",
+        "انتهت صلاحية 3 نقاط.",
+        "انتهت صلاحية 10 نقاط.",
+        "انتهت صلاحية 11 نقطة.",
+        "انتهت صلاحية 100 نقطة.",
+        "انتهت صلاحية 1,000 نقطة.",
+    ),
+    ("refusals", "too_few", "left", "en"): (
+        "Only 0 are left. Order fewer.",
+        "Only 1 is left. Order fewer.",
+        "Only 2 are left. Order fewer.",
+        "Only 3 are left. Order fewer.",
+        "Only 10 are left. Order fewer.",
+        "Only 11 are left. Order fewer.",
+        "Only 100 are left. Order fewer.",
+        "Only 1,000 are left. Order fewer.",
+    ),
+    ("motives", "ends_soon", "days", "ar"): (
+        "ينتهي قريبًا: باقٍ 0 يوم",
+        "ينتهي قريبًا: باقٍ يوم واحد",
+        "ينتهي قريبًا: باقٍ يومان",
+        "ينتهي قريبًا: باقٍ 3 أيام",
+        "ينتهي قريبًا: باقٍ 10 أيام",
+        "ينتهي قريبًا: باقٍ 11 يومًا",
+        "ينتهي قريبًا: باقٍ 100 يوم",
+        "ينتهي قريبًا: باقٍ 1,000 يوم",
+    ),
+}
+
+
+@pytest.mark.parametrize(("section", "reason", "name", "locale"), SENTENCES)
+def test_sentence_reads_well_with_any_count(section: str, reason: str, name: str, locale: str) -> None:
+    told = tuple(sentence(section, reason, locale, {name: count}) for count in COUNTS)
+    assert told == SENTENCES[section, reason, name, locale]
+
+
+@pytest.mark.parametrize(
+    ("opens", "locale", "when"),
+    [
+        ("2090-01-01T00:00-05:00", "en", "1 January 2090"),
+        ("2090-01-01T00:00-05:00", "fr", "1er janvier 2090"),
+        ("2090-01-01T00:00-05:00", "ar", "1 يناير 2090"),
+        ("2090-12-31T14:30+01:00", "en", "31 December 2090 at 14:30"),
+        ("2090-12-31T14:30+01:00", "fr", "31 décembre 2090 à 14:30"),
+        ("2090-12-31T14:30+01:00", "ar", "31 ديسمبر 2090 الساعة 14:30"),
+    ],
+)
+def test_day_of_a_refusal_is_written_as_readers_write_it(opens: str, locale: str, when: str) -> None:
+    assert when in refused("reward_window", {"opens": opens}, read("coffee"), locale)
+    if "T00:00" in opens:
+        assert when in refused("offer_not_yet", {"day": opens[:10]}, read("coffee"), locale)
+
+
+def test_reward_that_never_opens_again_is_over() -> None:
+    over = refused("reward_over", {}, read("coffee"), "en")
+    assert refused("reward_window", {"opens": ""}, read("coffee"), "en") == over
+
+
+def test_keys_of_channels_and_states_are_told_in_words() -> None:
+    programme = read("coffee")
+    assert refused("offer_channel", {"channels": "APP, STORE"}, programme, "en") == (
+        "This offer is valid only here: app, store. Use it there."
+    )
+    params = {"state": "SHIPPED", "asked": "PLACED", "following": "DELIVERED, RETURN_REQUESTED"}
+    assert refused("order_step", params, programme, "fr") == (
+        "Une commande ne peut pas passer de «\u00a0expédiée\u00a0» à «\u00a0enregistrée\u00a0». "
+        "Choisissez l’un de ces états\u00a0: livrée, en attente de retour."
+    )
+
+
+@pytest.mark.parametrize("locale", sorted(LOCALES))
+def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> None:
+    programme, key = read("coffee"), "removed-key"
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    entry = EntryView("m", 1, 0, moment, EntryKind.EARN, 1, 1, moment, Channel.STORE, (), "event", {"type": key})
+    told = (
+        labelled(entry, programme, locale),
+        labelled(replace(entry, label="order", params={"reward": key}), programme, locale),
+        noticed(Notice(NoticeKind.OFFER_ACTIVATED, {"offer": key}), programme, locale),
+        motivated(Motive.FOR_SEGMENT, {"segment": key}, programme, locale),
+        explained(Explanation(key, 0, applied=False, reason=Reason.CONDITION), programme, locale),
+        explained(Explanation(f"instant/{key}", 0, applied=False, reason=Reason.LIMIT), programme, locale),
+        explained(Explanation(key, 0, applied=False, reason=Reason.OUTDONE, params={"by": key}), programme, locale),
+    )
+    assert [words for words in told if key in words] == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("en", "2 points deducted after a refund"),
+        ("fr", "2 points déduits après un remboursement"),
+        ("ar", "خصم نقطتين بعد استرداد"),
+    ],
+)
+def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, told: str) -> None:
+    taken = Explanation("visit", -2, applied=True, reason=Reason.TAKEN_BACK)
+    assert explained(taken, read("coffee"), locale).endswith(told)
 
 
 @pytest.mark.parametrize(
