@@ -1,4 +1,4 @@
-"""`python -m gateway` is `carillon`, for where the project is not installed (the container image)."""
+"""`python -m gateway` runs `carillon` if the project is not installed, as in the container image."""
 
 from gateway.cli.main import main
 

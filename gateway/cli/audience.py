@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.common import DataDir, ProgrammeKey, load_lines, require_programme, tell_lines, with_database
+from gateway.cli.common import DataDir, ProgrammeKey, load_lines, print_refused_lines, require_programme, with_database
 from gateway.cli.console import err, out
 from gateway.cli.progress import count_bar
 from gateway.clock import now
@@ -16,28 +16,30 @@ from models.loading.code_pool import checked_name
 from models.mongo.database import Database
 from resolvers.imports.journey import PROGRAMME
 
-audience_app = typer.Typer(help="Lists of members that offers and rewards are for: load, show.", no_args_is_help=True)
-ListName = Annotated[str, typer.Argument(metavar="LIST", help="The list, as audiences name it.")]
+audience_app = typer.Typer(
+    help="Load and show the lists of members that offers and rewards target.", no_args_is_help=True
+)
+ListName = Annotated[str, typer.Argument(metavar="LIST", help="Name of the list, as in audiences.")]
 
 
 @audience_app.command("load")
 def load_audience(
     name: ListName,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The members: a membership number, card or e-mail a line.")
+        Path, typer.Argument(metavar="FILE", help="Members, one per line: a membership number, card or e-mail.")
     ],
     programme: ProgrammeKey = PROGRAMME,
     data_dir: DataDir = None,
 ) -> None:
-    """Make a list what a file says: members that are not in the file are taken off it."""
+    """Replace a list with the members in a file; members missing from the file are removed."""
 
     async def load(database: Database, lines: Iterable[str]) -> str:
         with count_bar(err, "Loading members") as on_progress:
             tally = await load_list(database, programme, name, lines, now=now(), on_progress=on_progress)
-        tell_lines([(number, f"nobody has {text!r}") for number, text in tally.told], tally.unknown)
+        print_refused_lines([(number, f"no member has {text!r}") for number, text in tally.told], tally.unknown)
         return (
-            f"{tally.members:,} members are on list {name!r} now, {tally.removed:,} were taken off it; "
-            f"{tally.unknown:,} lines name nobody, {tally.repeated:,} somebody named before"
+            f"List {name!r}: {tally.members:,} members loaded, {tally.removed:,} removed; "
+            f"{tally.unknown:,} lines match no member, {tally.repeated:,} repeat a member"
         )
 
     load_lines(file, "audience", data_dir, programme, load)
@@ -45,14 +47,14 @@ def load_audience(
 
 @audience_app.command("show")
 def show_audience(name: ListName, programme: ProgrammeKey = PROGRAMME, data_dir: DataDir = None) -> None:
-    """Show how many members are on a list, and when it was loaded."""
+    """Show the number of members on a list, and when it was loaded."""
     checked_name(name, "list")
 
     async def count(database: Database, _settings: Settings) -> str:
         await require_programme(database, programme)
         found = await audience_list(database, programme, name)
         if found.loaded_at is None:
-            return f"List {name!r} was never loaded."
+            return f"List {name!r} has never been loaded."
         return f"List {name!r}: {found.members:,} members; loaded at {found.loaded_at.isoformat(timespec='seconds')}."
 
     out.print(with_database("audience", data_dir, count))

@@ -1,4 +1,4 @@
-"""`carillon audit`: the proof that everything adds up."""
+"""`carillon audit`: proves that the stored data is consistent."""
 
 import typer
 
@@ -15,7 +15,9 @@ def _print_findings(findings: Findings) -> None:
     for account, points in sorted(findings.balances.items()):
         out.print(f"  {account.value:<12} {points:>15,}")
     for offer, over in findings.overruns.items():
-        out.print(f"offer {offer}: its budget is outrun by {over:,} (points, or hundredths of money)", markup=False)
+        out.print(
+            f"offer {offer}: its budget is exceeded by {over:,} (points, or hundredths of the currency)", markup=False
+        )
     for broken in findings.broken:
         for fault in broken.faults:
             out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
@@ -25,34 +27,34 @@ def _print_findings(findings: Findings) -> None:
 
 
 def audit(data_dir: DataDir = None) -> None:
-    """Prove that every point, order, hold, piece and code is accounted for. Exit 1 where something does not hold."""
+    """Prove that every point, order, hold, unit of stock and code is accounted for. Exit with 1 if a proof fails."""
 
     async def run(database: Database, _settings: Settings) -> int:
         with progress_bar(err, "Auditing members") as on_progress:
             findings = await run_audit(database, on_progress=on_progress)
         _print_findings(findings)
-        looked_at = (
+        audited = (
             f"{findings.members:,} members, {findings.records:,} versions, {findings.orders:,} orders, "
             f"{findings.holds:,} holds, {findings.codes:,} codes, {findings.counters:,} counters"
         )
         if findings.all_holds:
             out.print(
-                f"Everything holds: {looked_at}; points conserved, lots = balance, a record for each version, "
-                "hash chains whole, each event counted once, newest entries, caps and write-offs as in the ledger, "
-                "each number, card, e-mail and phone its member's, orders and holds = points spent and held, "
-                "each code in one place, counters = what was taken."
+                f"All proofs hold: {audited}; points conserved, lots = balance, one record per version, "
+                "hash chains intact, each event counted once, newest entries, caps and write-offs as in the ledger, "
+                "each number, card, e-mail and phone leads to its member, orders and holds = points spent and held, "
+                "each code in one place, counters = quantities taken."
             )
             return 0
         if findings.broken_count:
             out.print(
-                f"{findings.broken_count:,} of {findings.members:,} members do not hold; "
-                f"the first {len(findings.broken)} are named above.",
+                f"{findings.broken_count:,} of {findings.members:,} members failed; "
+                f"the first {len(findings.broken)} are listed above.",
                 style="red",
             )
         if findings.broken_supply_count:
             out.print(
-                f"{findings.broken_supply_count:,} counters and codes do not hold; "
-                f"the first {len(findings.broken_supplies)} are named above.",
+                f"{findings.broken_supply_count:,} counters and codes failed; "
+                f"the first {len(findings.broken_supplies)} are listed above.",
                 style="red",
             )
         return 1

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.common import DataDir, ProgrammeKey, load_lines, require_programme, tell_lines, with_database
+from gateway.cli.common import DataDir, ProgrammeKey, load_lines, print_refused_lines, require_programme, with_database
 from gateway.cli.console import err, out
 from gateway.cli.progress import count_bar
 from gateway.config import Settings
@@ -14,25 +14,25 @@ from models.loading.code_pool import checked_name, load_codes, pool_counts
 from models.mongo.database import Database
 from resolvers.imports.journey import PROGRAMME
 
-codes_app = typer.Typer(help="Pools of codes that rewards and offers give: load, show.", no_args_is_help=True)
-Pool = Annotated[str, typer.Argument(metavar="POOL", help="The pool, as rewards and offers name it.")]
+codes_app = typer.Typer(help="Load and count the pools of codes that rewards and offers issue.", no_args_is_help=True)
+Pool = Annotated[str, typer.Argument(metavar="POOL", help="Name of the pool, as in rewards and offers.")]
 
 
 @codes_app.command("load")
 def load_pool(
     pool: Pool,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The codes, one a line.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Codes, one per line.")],
     programme: ProgrammeKey = PROGRAMME,
     data_dir: DataDir = None,
 ) -> None:
-    """Add codes to a pool. A code that is in it already stays as it is: each is given once, ever."""
+    """Add codes to a pool. Codes already in it stay unchanged: each code is issued once, ever."""
 
     async def load(database: Database, lines: Iterable[str]) -> str:
         with count_bar(err, "Loading codes") as on_progress:
             tally = await load_codes(database, programme, pool, lines, on_progress=on_progress)
-        tell_lines(tally.told, tally.refused)
+        print_refused_lines(tally.told, tally.refused)
         return (
-            f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} were there already, "
+            f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} already in it, "
             f"{tally.refused:,} lines refused"
         )
 
@@ -41,7 +41,7 @@ def load_pool(
 
 @codes_app.command("show")
 def show_pool(pool: Pool, programme: ProgrammeKey = PROGRAMME, data_dir: DataDir = None) -> None:
-    """Show how many codes of a pool are free, held, given and void."""
+    """Show the number of free, held, given and void codes of a pool."""
     checked_name(pool, "pool")
 
     async def count(database: Database, _settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""What the commands share: options, consoles, and the database they work on."""
+"""Options, database connections and file loading that the commands share."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -23,16 +23,19 @@ T = TypeVar("T")
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="The embedded MongoDB's directory (default: carillon in the XDG data home)."),
+    typer.Option(
+        "--data-dir",
+        help="Directory of the embedded MongoDB and the development key (default: carillon in the XDG data home).",
+    ),
 ]
 
 
 @contextmanager
 def database_url(settings: Settings, purpose: str, *, data_dir: Path | None) -> Iterator[str]:
-    """Give the URL of the database that a command works on.
+    """Yield the URL of the command's database.
 
-    A directory named on the command line wins over CARILLON_MONGODB_URL. The embedded server that runs in the
-    directory is used; where none runs, one is started for the command's own time.
+    `--data-dir` overrides CARILLON_MONGODB_URL. If no embedded server runs in the directory, one is started for the
+    duration of the command.
     """
     if settings.mongodb_url is not None and data_dir is None:
         yield settings.mongodb_url
@@ -45,7 +48,7 @@ def database_url(settings: Settings, purpose: str, *, data_dir: Path | None) -> 
 
 @asynccontextmanager
 async def opened(url: str, settings: Settings) -> AsyncIterator[Database]:
-    """Give the database, prepared."""
+    """Yield the prepared database, and close it afterwards."""
     database = connect(url, name=settings.database)
     try:
         await database.prepare()
@@ -57,7 +60,7 @@ async def opened(url: str, settings: Settings) -> AsyncIterator[Database]:
 def with_database(
     purpose: str, data_dir: Path | None, work: Callable[[Database, Settings], Coroutine[Any, Any, T]]
 ) -> T:
-    """Run `work` on the database that the command line and the environment name."""
+    """Run `work` on the database that the command line and the environment select."""
     settings = read_settings(data_dir=data_dir)
 
     async def run(url: str) -> T:
@@ -70,7 +73,7 @@ def with_database(
 
 
 def with_services(purpose: str, data_dir: Path | None, work: Callable[[Services], Coroutine[Any, Any, T]]) -> T:
-    """Run `work` with a process's services."""
+    """Run `work` with the services of a process that follows no changes (`live` is false)."""
     settings = read_settings(data_dir=data_dir)
 
     async def run(url: str) -> T:
@@ -86,12 +89,12 @@ def with_services(purpose: str, data_dir: Path | None, work: Callable[[Services]
         return asyncio.run(run(url))
 
 
-ProgrammeKey = Annotated[str, typer.Option("--programme", help="The programme it is for.")]
+ProgrammeKey = Annotated[str, typer.Option("--programme", help="Key of the programme.")]
 
 
 @contextmanager
 def file_lines(file: Path) -> Iterator[Iterable[str]]:
-    """Give the lines of a file, one after the other."""
+    """Yield an iterator over the lines of a file; stop the command if the file cannot be read."""
     try:
         with file.open(encoding="utf-8-sig") as lines:
             yield lines
@@ -100,34 +103,34 @@ def file_lines(file: Path) -> Iterator[Iterable[str]]:
 
 
 async def require_programme(database: Database, programme: str) -> None:
-    """Refuse a programme that was never applied: nothing would ever look at what is loaded for it.
+    """Refuse a programme that was never applied: nothing would read the data loaded for it.
 
     Raises:
-        ProgrammeNotFound: it says what to do.
+        ProgrammeNotFound: the message says what to do.
     """
     if await newest_version(database, programme) is None:
-        raise ProgrammeNotFound(f"no programme {programme!r} was applied; run `carillon programme apply FILE`")
+        raise ProgrammeNotFound(f"programme {programme!r} has not been applied; run `carillon programme apply FILE`")
 
 
-def tell_lines(told: list[Line], count: int) -> None:
-    """Say which lines of a file were left out, as far as they were kept."""
-    for number, text in told:
+def print_refused_lines(lines: list[Line], count: int) -> None:
+    """Print the refused lines of a file; `count` is their total, of which `lines` holds the first."""
+    for number, text in lines:
         err.print(f"line {number}: {text}", style="red", markup=False)
-    if count > len(told):
-        err.print(f"and {count - len(told):,} lines more", style="red")
+    if count > len(lines):
+        err.print(f"and {count - len(lines):,} more lines", style="red")
 
 
 Load = Callable[[Database, Iterable[str]], Awaitable[str]]
 
 
-def load_lines(file: Path, what: str, data_dir: Path | None, programme: str, load: Load) -> None:
-    """Load the lines of a file for a programme, and print what that did and how long it took."""
+def load_lines(file: Path, purpose: str, data_dir: Path | None, programme: str, load: Load) -> None:
+    """Load the lines of a file for a programme; print the summary that `load` returns, and the seconds it took."""
     with file_lines(file) as lines:
 
         async def run(database: Database, _settings: Settings) -> str:
             await require_programme(database, programme)
             started = monotonic()
-            told = await load(database, lines)
-            return f"{told}, in {monotonic() - started:.1f} s."
+            summary = await load(database, lines)
+            return f"{summary}, in {monotonic() - started:.1f} s."
 
-        out.print(with_database(what, data_dir, run))
+        out.print(with_database(purpose, data_dir, run))

@@ -1,4 +1,4 @@
-"""What the commands print to: standard output for results, standard error for the rest."""
+"""The consoles of the commands: standard output for results, standard error for everything else."""
 
 from typing import NoReturn
 
@@ -10,6 +10,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 def stop(message: str, code: int = 1) -> NoReturn:
-    """Print what is wrong and what to do, and end the command with `code`."""
+    """Print an error message that says what to do, and exit with `code`."""
     err.print(message, style="red", markup=False)
     raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""The embedded MongoDB of commands that run without CARILLON_MONGODB_URL: the one importer of `models/mongod`."""
+"""The embedded MongoDB of commands that run without CARILLON_MONGODB_URL: the only importer of `models/mongod`."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from models.mongod.server import EmbeddedServer, attach_or_start
 
 @contextmanager
 def _errors_printed() -> Iterator[None]:
-    """End the command with what is wrong and what to do, when the server cannot run or has ended."""
+    """End the command with the error's message if the server cannot run or has ended."""
     try:
         yield
     except EmbeddedServerError as error:
@@ -30,7 +30,7 @@ def attached_server(data_dir: Path, *, purpose: str) -> Iterator[str]:
 
 @contextmanager
 def own_server(data_dir: Path, *, fresh: bool) -> Iterator[str]:
-    """Yield the URL of a server that this process starts and owns; the process gets SIGTERM if the server ends."""
+    """Yield the URL of a server that this process starts and owns; if the server ends, send this process SIGTERM."""
     with _errors_printed(), EmbeddedServer.start(data_dir, purpose="up", fresh=fresh) as server:
         threading.Thread(target=_leave_after, args=(server,), name="mongod-watch", daemon=True).start()
         try:
@@ -42,7 +42,7 @@ def own_server(data_dir: Path, *, fresh: bool) -> Iterator[str]:
 
 
 def _leave_after(server: EmbeddedServer) -> None:
-    """Wait for the end of mongod; unless this process ended it, leave as at a signal: no request can be answered."""
+    """Wait for mongod to end. If this process did not end it, shut down as on SIGTERM: no request can be answered."""
     server.wait()
     if server.fall() is not None:
         os.kill(os.getpid(), signal.SIGTERM)

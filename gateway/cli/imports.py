@@ -1,4 +1,4 @@
-"""`carillon import`: the real data set."""
+"""`carillon import`: real data sets."""
 
 from datetime import date, datetime
 from time import monotonic
@@ -14,19 +14,21 @@ from resolvers.core.context import Services
 from resolvers.imports.campaigns import replay_campaigns
 from resolvers.imports.journey import import_journey
 
-import_app = typer.Typer(help="Bring data in.", no_args_is_help=True)
+import_app = typer.Typer(help="Import data sets.", no_args_is_help=True)
 
 
 @import_app.command("complete-journey")
 def import_complete_journey(
-    households: Annotated[int | None, typer.Option(min=1, help="Only the first so many of 2,469 households.")] = None,
+    households: Annotated[int | None, typer.Option(min=1, help="Import only the first N of 2,469 households.")] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Only baskets up to this day of the data's own calendar (2017)."),
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Import only baskets up to this day, in the data's own calendar (2017)."
+        ),
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Import the real data: a year of a grocer's baskets. Can be interrupted and run again; nothing counts twice."""
+    """Import a year of a grocer's real baskets. Safe to interrupt and to repeat: nothing counts twice."""
     last_day: date | None = until.date() if until is not None else None
 
     async def run(services: Services) -> str:
@@ -39,10 +41,10 @@ def import_complete_journey(
             coupons = await replay_campaigns(services, households=households, until=last_day, on_progress=on_progress)
         done = tally.counted + tally.replayed
         return (
-            f"{tally.counted:,} events counted ({tally.points:,} points), {tally.replayed:,} counted before, "
+            f"{tally.counted:,} events counted ({tally.points:,} points), {tally.replayed:,} already counted, "
             f"{tally.refused:,} refused, in {seconds:.1f} s: {done / seconds:,.0f} events/s.\n"
             f"{coupons.redeemed.total():,} coupons redeemed in {len(coupons.redeemed)} campaigns "
-            f"({coupons.replayed:,} of them before), {coupons.refused.total():,} refused; {coupons.offers:,} offers."
+            f"({coupons.replayed:,} of them already), {coupons.refused.total():,} refused; {coupons.offers:,} offers."
         )
 
     out.print(with_services("import", data_dir, run))

@@ -1,4 +1,4 @@
-"""The command line: `carillon`. Each command translates its arguments and calls a floor below."""
+"""The `carillon` command line. Each command translates its arguments and calls a lower floor."""
 
 import sys
 from typing import Annotated
@@ -30,7 +30,7 @@ from resolvers.imports.journey import HouseholdRefused, ImportInterrupted
 
 app = typer.Typer(
     name="carillon",
-    help="The GraphQL gateway of an omnichannel loyalty programme.",
+    help="GraphQL gateway and engine of an omnichannel loyalty programme.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -61,7 +61,7 @@ app.add_typer(import_app, name="import")
 app.add_typer(codes_app, name="codes")
 app.add_typer(audience_app, name="audience")
 
-TOLD = (
+REPORTED_ERRORS = (
     DataMissing,
     DatabaseUnavailable,
     NotAReplicaSet,
@@ -79,10 +79,10 @@ TOLD = (
 
 
 def main() -> None:
-    """Run the command line; what people can mend is told in a sentence, without a stack of calls."""
+    """Run the command line. Print errors that the operator can fix as one sentence, without a traceback."""
     try:
         app()
-    except TOLD as error:
+    except REPORTED_ERRORS as error:
         err.print(str(error), style="red", markup=False)
         sys.exit(1)
     except KeyboardInterrupt:

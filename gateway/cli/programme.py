@@ -15,23 +15,23 @@ from models.mongo.database import Database
 from models.programmes.programme_store import apply as apply_programme
 from models.programmes.programme_store import newest_version
 
-programme_app = typer.Typer(help="Programmes as files: check, plan, apply.", no_args_is_help=True)
+programme_app = typer.Typer(help="Check, plan and apply programme files.", no_args_is_help=True)
 
 
 def read_file(file: Path) -> str:
-    """Return the text of a programme file."""
+    """Return the text of a programme file; stop the command if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         stop(f"{file} cannot be read: {error}")
 
 
-ProgrammeFile = Annotated[Path, typer.Argument(metavar="FILE", help="The programme file (YAML).")]
+ProgrammeFile = Annotated[Path, typer.Argument(metavar="FILE", help="Programme file (YAML).")]
 
 
 @programme_app.command()
 def check(file: ProgrammeFile) -> None:
-    """Say whether a programme file can run; every fault with its line."""
+    """Check that a programme file can run; report every fault with its line."""
     programme = read_programme(read_file(file))
     out.print(
         f"{file}: programme {programme.key!r} can run: "
@@ -41,7 +41,7 @@ def check(file: ProgrammeFile) -> None:
 
 @programme_app.command()
 def plan(file: ProgrammeFile, data_dir: DataDir = None) -> None:
-    """Show how a programme file differs from what runs; nothing is changed."""
+    """Show how a programme file differs from the running version, without changing anything."""
     source = read_file(file)
     programme = read_programme(source)
 
@@ -50,15 +50,19 @@ def plan(file: ProgrammeFile, data_dir: DataDir = None) -> None:
 
     stored = with_database("plan", data_dir, running)
     found = differences(stored["source"] if stored else None, source)
-    title = f"{programme.key}: version {stored['version']} runs" if stored else f"{programme.key}: nothing runs yet"
+    title = (
+        f"{programme.key}: version {stored['version']} is running"
+        if stored
+        else f"{programme.key}: no version is running"
+    )
     if not found:
-        out.print(f"{title}; the file says the same.")
+        out.print(f"{title}; the file does not differ.")
         return
-    table = Table("place", "runs", "file", title=title, title_justify="left")
+    table = Table("place", "running", "file", title=title, title_justify="left")
     for difference in found:
         table.add_row(difference.place, _shown(difference.before), _shown(difference.after))
     out.print(table)
-    out.print(f"{len(found)} differences. `carillon programme apply {file}` makes them version ", end="")
+    out.print(f"{len(found)} differences. `carillon programme apply {file}` stores them as version ", end="")
     out.print(f"{(stored['version'] if stored else 0) + 1}.")
 
 
@@ -68,14 +72,15 @@ def _shown(value: Any) -> str:
 
 @programme_app.command()
 def apply(file: ProgrammeFile, data_dir: DataDir = None) -> None:
-    """Store a programme file as the next version; running gateways follow it without a restart."""
+    """Store a programme file as the next version; running gateways load it without a restart."""
     source = read_file(file)
 
     async def store(database: Database, _settings: Settings) -> tuple[dict[str, Any], bool]:
         return await apply_programme(database, source, now=now(), applied_by="cli")
 
     document, is_new = with_database("apply", data_dir, store)
+    key, version = document["programme"], document["version"]
     if is_new:
-        out.print(f"Programme {document['programme']!r} is version {document['version']} now.")
+        out.print(f"Programme {key!r} is now at version {version}.")
     else:
-        out.print(f"Nothing to apply: version {document['version']} of {document['programme']!r} says the same.")
+        out.print(f"Nothing to apply: the file does not differ from version {version} of {key!r}.")

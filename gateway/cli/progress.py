@@ -1,4 +1,4 @@
-"""Progress on a terminal."""
+"""Progress bars on a terminal."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ COLUMNS = (
 
 @contextmanager
 def progress_bar(console: Console, title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar; give the function that moves it to so many done, of so many."""
+    """Show a progress bar; yield the function that updates it: `(done, total)`."""
     with Progress(*COLUMNS, console=console) as progress:
         task = progress.add_task(title, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
@@ -25,6 +25,6 @@ def progress_bar(console: Console, title: str) -> Iterator[Callable[[int, int], 
 
 @contextmanager
 def count_bar(console: Console, title: str) -> Iterator[Callable[[int], None]]:
-    """Show how many are done where nobody knows of how many; give the function that says so."""
+    """Show a counter without a known total; yield the function that updates it: `(done)`."""
     with progress_bar(console, title) as on_progress:
         yield lambda done: on_progress(done, done)

@@ -12,12 +12,12 @@ from schema.wire.access import rights_table
 
 def schema(
     *,
-    rights: Annotated[bool, typer.Option("--rights", help="The table of fields and roles instead.")] = False,
+    rights: Annotated[bool, typer.Option("--rights", help="Print the table of fields and roles instead.")] = False,
     check_committed: Annotated[
-        bool, typer.Option("--check", help="Compare both with the committed files; exit 1 where they differ.")
+        bool, typer.Option("--check", help="Compare both with the committed files; exit with 1 if they differ.")
     ] = False,
 ) -> None:
-    """Print the schema that is served (SDL)."""
+    """Print the served GraphQL schema (SDL)."""
     table, text = rights_table(executable_schema()), sdl()
     if not check_committed:
         sys.stdout.write(table if rights else text)
@@ -28,5 +28,5 @@ def schema(
         if not path.exists() or path.read_text(encoding="utf-8") != served
     ]
     if stale:
-        stop(f"not what is served: {', '.join(stale)}; run `make schema` and review the difference")
-    out.print("schema.graphql and rights.md are what is served.")
+        stop(f"out of date: {', '.join(stale)}; run `make schema` and review the difference")
+    out.print("schema.graphql and rights.md match the served schema.")

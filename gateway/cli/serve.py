@@ -10,7 +10,7 @@ import typer
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.cli import start as starting
-from gateway.cli.common import DataDir, database_url, with_database
+from gateway.cli.common import DataDir, ProgrammeKey, database_url, with_database
 from gateway.config import Settings, read_limits, read_settings
 from gateway.observability.logs import configure_logs
 from gateway.site.development import issue
@@ -23,7 +23,7 @@ _TTL_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def parsed_ttl(text: str) -> timedelta:
-    """Return a duration such as 30s, 15m, 1h or 7d."""
+    """Parse a duration such as 30s, 15m, 1h or 7d; raise typer.BadParameter for anything else."""
     match = _TTL.fullmatch(text)
     if match is None or int(match[1]) == 0:
         raise typer.BadParameter("write a duration such as 30s, 15m, 1h or 7d")
@@ -31,12 +31,16 @@ def parsed_ttl(text: str) -> timedelta:
 
 
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on (CARILLON_HOST).")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on (CARILLON_PORT).")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes that serve (CARILLON_WORKERS).", min=1)] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (CARILLON_HOST, default 127.0.0.1).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 0 for any free port (CARILLON_PORT, default 8000).")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Number of serving processes (CARILLON_WORKERS, default 1).", min=1)
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Serve the API with the settings of the environment (CARILLON_*)."""
+    """Serve the API, configured by the environment (CARILLON_*)."""
     settings = read_settings(data_dir=data_dir, host=host, port=port, workers=workers)
     limits = read_limits()
     configure_logs(settings.log_level)
@@ -45,13 +49,13 @@ def serve(
 
 
 def token(
-    role: Annotated[Role, typer.Option(help="Who the token stands for.")],
-    member: Annotated[str | None, typer.Option(help="The membership number, for role member.")] = None,
-    ttl: Annotated[str, typer.Option(help="How long it is valid: 30s, 15m, 1h, 7d.")] = "1h",
-    programme: Annotated[str, typer.Option(help="The programme it is for.")] = PROGRAMME,
+    role: Annotated[Role, typer.Option(help="Role of the token.")],
+    member: Annotated[str | None, typer.Option(help="Membership number; required for role member.")] = None,
+    ttl: Annotated[str, typer.Option(help="Lifetime of the token, such as 30s, 15m, 1h or 7d.")] = "1h",
+    programme: ProgrammeKey = PROGRAMME,
     data_dir: DataDir = None,
 ) -> None:
-    """Print a development token, signed with the data directory's key."""
+    """Print a development token signed with the data directory's key."""
     lifetime = parsed_ttl(ttl)
     settings = read_settings(data_dir=data_dir)
     key = DevelopmentKey.load(settings.directory())

@@ -1,4 +1,4 @@
-"""Starting a gateway: what `carillon serve` and `carillon up` share."""
+"""Start a gateway: the code that `carillon serve` and `carillon up` share."""
 
 import asyncio
 import signal
@@ -27,10 +27,10 @@ log = structlog.get_logger(__name__)
 
 
 def verifier_of(settings: Settings) -> Verifier:
-    """Return who verifies tokens: the issuer's JWKS, else the development key where this machine has one.
+    """Return the verifier of tokens: the issuer's JWKS if configured, else the data directory's development key.
 
     Raises:
-        InvalidSettings: neither is there.
+        InvalidSettings: neither exists.
     """
     if settings.jwks_url is not None:
         return JwksVerifier(
@@ -42,15 +42,15 @@ def verifier_of(settings: Settings) -> Verifier:
     directory = settings.directory()
     if not (directory / KEY_FILE).exists():
         raise InvalidSettings(
-            "nobody could be let in: set CARILLON_JWKS_URL to the keys of your token issuer; "
-            f"or, to try things out, make a development key in {directory} with `carillon up` or `carillon token`"
+            "no token could be verified: set CARILLON_JWKS_URL to the URL of your token issuer's keys; "
+            f"or, to try things out, create a development key in {directory} with `carillon up` or `carillon token`"
         )
     log.warning("development_key_in_use", hint="set CARILLON_JWKS_URL in production")
     return DevelopmentKey.load(directory)
 
 
 async def _check(url: str, settings: Settings) -> None:
-    """Refuse a MongoDB that cannot be used, with the reason, before anything listens."""
+    """Raise the reason if MongoDB cannot be used, before the gateway listens."""
     database = connect(url, name=settings.database)
     try:
         await database.prepare()
@@ -59,13 +59,13 @@ async def _check(url: str, settings: Settings) -> None:
 
 
 def run(gateway: Gateway, settings: Settings, limits: Limits, sock: socket.socket) -> None:
-    """Serve until a signal. uvicorn raises the signal again when it is done: then leave, in order."""
+    """Serve until a signal. uvicorn raises the signal again when it has stopped; `leave` then exits in order."""
     signal.signal(signal.SIGTERM, leave)
     Server(gateway, settings, limits).run(sockets=[sock])
 
 
 def leave(_signal: int, _frame: FrameType | None) -> None:
-    """Leave in order, as a handler of SIGTERM."""
+    """Handle SIGTERM: exit with status 0, running every `finally`."""
     sys.exit(0)
 
 
@@ -73,11 +73,11 @@ def serve(url: str, settings: Settings, limits: Limits) -> None:
     """Serve the API until a signal.
 
     Raises:
-        InvalidSettings: tokens could not be verified, or registered operations not be executed.
-        PortTaken: another program listens there.
+        InvalidSettings: no verifier of tokens exists, or a registered operation is invalid.
+        PortTaken: another program listens on the port.
         DatabaseUnavailable: MongoDB cannot be reached.
-        NotAReplicaSet: it can, and is no replica set.
-        WorkersFell: there are to be several workers, and they end as soon as they are started.
+        NotAReplicaSet: the MongoDB server is not a member of a replica set.
+        WorkersFell: several workers are configured, and they keep exiting right after their start.
     """
     verifier_of(settings)
     read_manifest(settings, limits, compilable_schema())

@@ -1,4 +1,4 @@
-"""`carillon up`: everything on this machine, with the real data."""
+"""`carillon up`: everything on this machine, with real data."""
 
 import asyncio
 import shlex
@@ -37,14 +37,14 @@ from resolvers.imports.campaigns import replay_campaigns
 from resolvers.imports.journey import PROGRAMME, import_journey, imported_households
 
 PROGRAMMES = Path(__file__).parents[2] / "programmes"
-HOUSEHOLDS_AT_FIRST = 100
-# Codes of no worth for the reward of the grocer that gives codes.
+HOUSEHOLDS_DEFAULT = 100
+# Worthless codes, for the grocer's reward that issues codes.
 DEMO_POOL = "cinema"
 DEMO_CODES = 500
 TOKEN_TTL = timedelta(hours=12)
 READY_QUERY = "{ me { number status { tier { name } next { missing } } points { available } } }"
 
-WHERE = (
+ENDPOINTS = (
     ("Website", "/site/"),
     ("App", "/app/"),
     ("Tablet", "/kiosk/"),
@@ -54,15 +54,18 @@ WHERE = (
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the pages and the API.")] = 8000,
+    port: Annotated[int, typer.Option(help="Port to listen on, for the pages and the API.")] = 8000,
     data_dir: DataDir = None,
     households: Annotated[
-        int | None, typer.Option(min=0, help="Households of the real data to import (100 at the first start).")
+        int | None,
+        typer.Option(
+            min=0, help="Number of households to import from the real data (default: 100 at the first start)."
+        ),
     ] = None,
     *,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the directory's data first.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the database in the data directory first.")] = False,
 ) -> None:
-    """Start everything on this machine: embedded MongoDB, real data, API, pages, tokens."""
+    """Start everything on this machine: embedded MongoDB, real data, API, pages and tokens."""
     settings = read_settings(data_dir=data_dir, port=port)
     configure_logs("warning")
     start_all(settings, read_limits(), households=households, fresh=fresh, console=out)
@@ -70,14 +73,14 @@ def up(
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What `up` prints: where it is, and a token for each role."""
+    """What `up` prints: the richest member's number, None if there are no members, and a token per role."""
 
     number: str | None
     tokens: dict[Role, str]
 
 
 async def ensure_programme(services: Services) -> None:
-    """Apply the grocer's programme where none of that name runs yet; one that runs is left as it is."""
+    """Apply the grocer's programme unless a version of it is already running."""
     if services.programmes.find(PROGRAMME) is None:
         source = (PROGRAMMES / f"{PROGRAMME}.yaml").read_text(encoding="utf-8")
         await apply(services.database, source, now=now(), applied_by="up")
@@ -88,10 +91,10 @@ def start_all(settings: Settings, limits: Limits, *, households: int | None, fre
     """Start everything on this machine and serve until a signal.
 
     Raises:
-        InvalidSettings: registered operations could not be executed.
-        DataDirectoryInUse: another `carillon` works on the directory.
+        InvalidSettings: a registered operation is invalid.
+        DataDirectoryInUse: another `carillon` uses the directory.
         PortTaken: another program listens on the port.
-        EmbeddedServerError: the embedded MongoDB cannot run here, or ended by itself; says what to do.
+        EmbeddedServerError: the embedded MongoDB cannot run here, or ended unexpectedly; the message says what to do.
     """
     signal.signal(signal.SIGTERM, leave)
     directory = settings.directory()
@@ -115,7 +118,7 @@ def start_all(settings: Settings, limits: Limits, *, households: int | None, fre
 async def _prepare(
     url: str, settings: Settings, limits: Limits, key: DevelopmentKey, *, households: int | None, console: Console
 ) -> Welcome:
-    """Apply the programme and import the data where that is not done yet; return what to print."""
+    """Apply the programme, import missing data and load the demo codes; return what to print."""
     database = connect(url, name=settings.database)
     try:
         async with running_services(database, limits, Metrics(), live=False) as services:
@@ -143,7 +146,7 @@ async def _prepare(
 
 async def _import(services: Services, households: int | None, console: Console) -> None:
     done = await imported_households(services.database)
-    wanted = households if households is not None else (done or HOUSEHOLDS_AT_FIRST)
+    wanted = households if households is not None else (done or HOUSEHOLDS_DEFAULT)
     if wanted <= done:
         return
     with progress_bar(console, f"Importing the baskets of {wanted} households") as on_progress:
@@ -151,23 +154,23 @@ async def _import(services: Services, households: int | None, console: Console) 
     with progress_bar(console, "Replaying their coupons") as on_progress:
         coupons = await replay_campaigns(services, households=wanted, on_progress=on_progress)
     console.print(
-        f"{tally.counted:,} baskets counted, {tally.points:,} points given, "
+        f"{tally.counted:,} baskets counted, {tally.points:,} points earned, "
         f"{coupons.redeemed.total():,} coupons redeemed."
     )
 
 
 def greet(console: Console, address: str, welcome: Welcome, directory: Path) -> None:
-    """Print where everything is, a token for each role, and a query that is ready to send."""
-    console.print(f"\n[bold]Carillon is up.[/bold]  See it all at [bold]{address}/[/bold]")
-    for what, path in WHERE:
-        console.print(f"{what:<12}{address}{path}")
-    console.print(f"Data, development key and MongoDB's log are in {directory}.\n", style="dim")
+    """Print the addresses, a token per role, and a query that is ready to send."""
+    console.print(f"\n[bold]Carillon is up.[/bold]  Open [bold]{address}/[/bold]")
+    for name, path in ENDPOINTS:
+        console.print(f"{name:<12}{address}{path}")
+    console.print(f"The data, the development key and MongoDB's log are in {directory}.\n", style="dim")
     for role, token in welcome.tokens.items():
-        whose = f" (member {welcome.number})" if role is Role.MEMBER else ""
-        console.print(f"[bold]{role.value}[/bold]{whose}\n{token}\n")
+        holder = f" (member {welcome.number})" if role is Role.MEMBER else ""
+        console.print(f"[bold]{role.value}[/bold]{holder}\n{token}\n")
     if welcome.number is not None:
         body = orjson.dumps({"query": READY_QUERY}).decode()
-        console.print("[bold]Ask for that member's status:[/bold]")
+        console.print("[bold]Query that member's status:[/bold]")
         console.print(
             f"curl -s {address}/graphql -H 'Content-Type: application/json' "
             f"-H 'Authorization: Bearer {welcome.tokens[Role.MEMBER]}' -d {shlex.quote(body)}\n",

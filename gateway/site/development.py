@@ -49,7 +49,7 @@ async def issue(
             raise UnknownMember(f"programme {programme!r} has no member with number {number!r}")
         member = identity["member"]
     elif number is not None:
-        raise UnknownMember(f"role {role.value} is no member; leave the number out")
+        raise UnknownMember(f"role {role.value} takes no membership number; leave it out")
     return key.issue(role=role, programme=programme, subject=member or role.value, member=member, ttl=ttl, now=now())
 
 

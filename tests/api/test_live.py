@@ -231,7 +231,7 @@ async def test_running_gateway_follows_an_applied_programme(
     assert not await runs(1)
     file = tmp_path / "club.yaml"
     said = await apply_programme(gateway, file, text)
-    assert said == f"Programme '{key}' is version 1 now."
+    assert said == f"Programme '{key}' is now at version 1."
     await until(lambda: runs(1))
     told = {"key": uuid4().hex, "channel": "APP"}
     newcomer = data(await gateway.ask(till, ENROL, input=told))["enrol"]["member"]
@@ -245,11 +245,11 @@ async def test_running_gateway_follows_an_applied_programme(
         assert (await record(gateway, event, token=till))["entries"][0]["points"] == 20
         more = text.replace('rate: {points: 2, per: "1.00"}', 'rate: {points: 7, per: "1.00"}')
         said = await apply_programme(gateway, file, more)
-        assert said == f"Programme '{key}' is version 2 now."
+        assert said == f"Programme '{key}' is now at version 2."
         await until(lambda: runs(2))
         event = person.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
         assert (await record(gateway, event, token=till))["entries"][0]["points"] == 70
         balances = [(await next_update(socket))["member"]["points"]["available"] for _ in range(2)]
         assert balances == [30, 100]
     said = await apply_programme(gateway, file, more)
-    assert said == f"Nothing to apply: version 2 of '{key}' says the same."
+    assert said == f"Nothing to apply: the file does not differ from version 2 of '{key}'."

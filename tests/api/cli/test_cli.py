@@ -66,7 +66,7 @@ async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProc
             "programme 'grocer' has no member with number '0000000000'",
         ),
         (("--role", "member"), 1, "a member's token needs the membership number; add --member NUMBER"),
-        (("--role", "till", "--member", "0000000000"), 1, "role till is no member; leave the number out"),
+        (("--role", "till", "--member", "0000000000"), 1, "role till takes no membership number; leave it out"),
         (("--role", "admin"), 2, "'admin' is not one of 'member', 'kiosk', 'till', 'agent', 'manager', 'service'"),
         (("--role", "till", "--ttl", "1y"), 2, "write a duration such as 30s, 15m, 1h or 7d"),
         (("--role", "till", "--ttl", "0h"), 2, "write a duration such as 30s, 15m, 1h or 7d"),
@@ -115,19 +115,19 @@ async def test_programme_that_cannot_run_is_refused_with_line_and_fault(
 async def test_plan_shows_what_apply_would_change(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
     settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
     same = await carillon("programme", "plan", str(PROGRAMMES / "grocer.yaml"), **settings)
-    assert (same.code, same.out) == (0, "grocer: version 1 runs; the file says the same.")
+    assert (same.code, same.out) == (0, "grocer: version 1 is running; the file does not differ.")
     file = tmp_path / "grocer.yaml"
     file.write_text(source("grocer").replace("threshold: 2500", "threshold: 3000"), encoding="utf-8")
     planned = await carillon("programme", "plan", str(file), **settings)
     assert planned.code == 0
-    assert "grocer: version 1 runs" in planned.out
+    assert "grocer: version 1 is running" in planned.out
     assert re.search(r"threshold.*2500.*3000", planned.out)
-    assert planned.out.endswith(f"1 differences. `carillon programme apply {file}` makes them version 2.")
+    assert planned.out.endswith(f"1 differences. `carillon programme apply {file}` stores them as version 2.")
     assert await shop.services.database.programmes.count_documents({"programme": "grocer"}) == 1
     applied = await carillon("programme", "apply", str(file), **settings)
-    assert (applied.code, applied.out) == (0, "Programme 'grocer' is version 2 now.")
+    assert (applied.code, applied.out) == (0, "Programme 'grocer' is now at version 2.")
     again = await carillon("programme", "apply", str(file), **settings)
-    assert (again.code, again.out) == (0, "Nothing to apply: version 2 of 'grocer' says the same.")
+    assert (again.code, again.out) == (0, "Nothing to apply: the file does not differ from version 2 of 'grocer'.")
     assert await shop.services.database.programmes.count_documents({"programme": "grocer"}) == 2
 
 
@@ -139,7 +139,7 @@ async def test_schema_is_printed_and_compared() -> None:
     rights, checked = await carillon("schema", "--rights"), await carillon("schema", "--check")
     assert (printed.code, printed.out) == (0, sdl().strip())
     assert (rights.code, rights.out) == (0, rights_table(executable_schema()).strip())
-    assert (checked.code, checked.out) == (0, "schema.graphql and rights.md are what is served.")
+    assert (checked.code, checked.out) == (0, "schema.graphql and rights.md match the served schema.")
 
 
 # The audit and the import
@@ -155,10 +155,11 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     ran = await carillon("audit", **settings)
     assert ran.code == 0
     assert ran.out.endswith(
-        "Everything holds: 2 members, 4 versions, 0 orders, 0 holds, 0 codes, 0 counters; points conserved, "
-        "lots = balance, a record for each version, hash chains whole, each event counted once, "
-        "newest entries, caps and write-offs as in the ledger, each number, card, e-mail and phone its member's, "
-        "orders and holds = points spent and held, each code in one place, counters = what was taken."
+        "All proofs hold: 2 members, 4 versions, 0 orders, 0 holds, 0 codes, 0 counters; points conserved, "
+        "lots = balance, one record per version, hash chains intact, each event counted once, "
+        "newest entries, caps and write-offs as in the ledger, "
+        "each number, card, e-mail and phone leads to its member, orders and holds = points spent and held, "
+        "each code in one place, counters = quantities taken."
     )
     member = broken.snapshot.member
     await database.entries.delete_one({"member": member.id, "version": 2})
@@ -166,7 +167,7 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     assert ran.code == 1
     assert f"member {member.number} ({member.id}): " in ran.out
     assert sound.snapshot.member.number not in ran.out
-    assert ran.out.endswith("1 of 2 members do not hold; the first 1 are named above.")
+    assert ran.out.endswith("1 of 2 members failed; the first 1 are listed above.")
 
 
 async def test_audit_names_a_member_that_nobody_would_find(
@@ -199,7 +200,7 @@ async def test_audit_names_counters_and_codes_that_are_broken(
     assert ran.out.splitlines()[-3:] == [
         "counter stock/bread: 2 are counted, orders and holds say 1",
         "code 'films-7' of pool 'films': it is given, and belongs to nobody",
-        "2 counters and codes do not hold; the first 2 are named above.",
+        "2 counters and codes failed; the first 2 are listed above.",
     ]
 
 
@@ -212,7 +213,7 @@ async def test_audit_tells_a_budget_that_was_outrun(mongod: EmbeddedServer, data
     await market.buy(member, "160.00", key=bought)
     ran = await carillon("audit", **settings)
     assert ran.code == 0
-    assert "offer market/tenth-off: its budget is outrun by 600 (points, or hundredths of money)" in ran.out
+    assert "offer market/tenth-off: its budget is exceeded by 600 (points, or hundredths of the currency)" in ran.out
 
 
 # Pools of codes and lists of members
@@ -224,10 +225,10 @@ async def test_codes_are_loaded_once_and_shown(mongod: EmbeddedServer, shop: Sho
     file.write_text("\ufeffAAA\n\n  BBB \n" + "C" * 65 + "\nDDD\nAAA\n", encoding="utf-8")
     ran = await carillon("codes", "load", "cinema", str(file), **settings)
     assert ran.code == 0
-    assert ran.out.startswith("3 codes loaded into pool 'cinema', 1 were there already, 1 lines refused, in ")
+    assert ran.out.startswith("3 codes loaded into pool 'cinema', 1 already in it, 1 lines refused, in ")
     assert "line 4: 65 characters; a code has 64 at most" in ran.err
     again = await carillon("codes", "load", "cinema", str(file), **settings)
-    assert again.out.startswith("0 codes loaded into pool 'cinema', 4 were there already, 1 lines refused, in ")
+    assert again.out.startswith("0 codes loaded into pool 'cinema', 4 already in it, 1 lines refused, in ")
     shown = await carillon("codes", "show", "cinema", **settings)
     assert shown.out.split() == ["free", "3", "held", "0", "given", "0", "void", "0"]
 
@@ -238,13 +239,13 @@ async def test_lists_are_loaded_and_shown(mongod: EmbeddedServer, shop: Shop, tm
     file = tmp_path / "members.txt"
     file.write_text(f"{member.number}\ncard-1\n" + "nobody\n" * 12, encoding="utf-8")
     before = await carillon("audience", "show", "vip", **settings)
-    assert before.out == "List 'vip' was never loaded."
+    assert before.out == "List 'vip' has never been loaded."
     ran = await carillon("audience", "load", "vip", str(file), **settings)
     assert ran.code == 0
     assert ran.out.startswith(
-        "1 members are on list 'vip' now, 0 were taken off it; 12 lines name nobody, 1 somebody named before, in "
+        "List 'vip': 1 members loaded, 0 removed; 12 lines match no member, 1 repeat a member, in "
     )
-    assert "line 12: nobody has 'nobody'\nand 2 lines more" in ran.err
+    assert "line 12: no member has 'nobody'\nand 2 more lines" in ran.err
     shown = await carillon("audience", "show", "vip", **settings)
     assert shown.out.startswith("List 'vip': 1 members; loaded at ")
 
@@ -260,8 +261,8 @@ async def test_what_cannot_be_loaded_is_told(mongod: EmbeddedServer, shop: Shop,
         (("show", "Upper"), "'Upper' is no name of a "),
         (("load", "some", str(tmp_path / "nowhere")), "nowhere cannot be read: "),
         (("load", "some", str(binary)), "binary cannot be read: "),
-        (("load", "some", str(file), "--programme", "bakery"), "no programme 'bakery' was applied; run "),
-        (("show", "some", "--programme", "bakery"), "no programme 'bakery' was applied; run "),
+        (("load", "some", str(file), "--programme", "bakery"), "programme 'bakery' has not been applied; run "),
+        (("show", "some", "--programme", "bakery"), "programme 'bakery' has not been applied; run "),
     ):
         ran = await carillon(command, *arguments, **settings)
         assert (ran.code, ran.out) == (1, "")
@@ -274,8 +275,8 @@ async def test_import_counts_nothing_twice(development_gateway: GatewayProcess) 
     # which redeemed no coupon.
     settings = {"CARILLON_DATA_DIR": str(development_gateway.data_dir)}
     said = (
-        r"([\d,]+) events counted \(([\d,]+) points\), ([\d,]+) counted before, 0 refused, in .* events/s\.\n"
-        r"5 coupons redeemed in 2 campaigns \(5 of them before\), 0 refused; 1,197 offers\."
+        r"([\d,]+) events counted \(([\d,]+) points\), ([\d,]+) already counted, 0 refused, in .* events/s\.\n"
+        r"5 coupons redeemed in 2 campaigns \(5 of them already\), 0 refused; 1,197 offers\."
     )
     tallies = []
     for _ in range(2):
@@ -319,7 +320,9 @@ async def test_port_that_is_taken_is_told(development_gateway: GatewayProcess, t
 async def test_gateway_that_could_let_nobody_in_does_not_start(mongod: EmbeddedServer, tmp_path: Path) -> None:
     ran = await carillon("serve", CARILLON_MONGODB_URL=mongod.url, CARILLON_DATA_DIR=str(tmp_path))
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err.startswith("nobody could be let in: set CARILLON_JWKS_URL to the keys of your token issuer; ")
+    assert ran.err.startswith(
+        "no token could be verified: set CARILLON_JWKS_URL to the URL of your token issuer's keys; "
+    )
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - nothing is in the way of an event loop here
 
 
@@ -396,7 +399,7 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
 
     gateway = await up()
     said = output.read_text(encoding="utf-8")
-    assert f"Carillon is up.  See it all at {gateway.url}/\n" in said
+    assert f"Carillon is up.  Open {gateway.url}/\n" in said
     where = dict(re.findall(rf"^(\w+) +{re.escape(gateway.url)}(/\S+)$", said, re.MULTILINE))
     assert where == {
         "Website": "/site/",
@@ -405,7 +408,7 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
         "Playground": "/playground/",
         "API": "/graphql",
     }
-    assert f"Data, development key and MongoDB's log are in {data_dir}." in said
+    assert f"The data, the development key and MongoDB's log are in {data_dir}." in said
     printed = re.findall(r"^(kiosk|till|agent|manager|service)\n(\S+)$", said, re.MULTILINE)
     assert [role for role, _ in printed] == ["kiosk", "till", "agent", "manager", "service"]
     person = await enrol(gateway)

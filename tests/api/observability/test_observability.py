@@ -264,7 +264,7 @@ async def test_issuer_of_up_gives_a_token_for_every_role(development_gateway: Ga
     [
         ({"role": "member", "member": "0000000000"}, "programme 'grocer' has no member with number '0000000000'"),
         ({"role": "member"}, "a member's token needs the membership number; add --member NUMBER"),
-        ({"role": "till", "member": "0000000000"}, "role till is no member; leave the number out"),
+        ({"role": "till", "member": "0000000000"}, "role till takes no membership number; leave it out"),
         ({"role": "admin"}, 'Send {"role": ROLE, "member": NUMBER or null}.'),
         ([], 'Send {"role": ROLE, "member": NUMBER or null}.'),
         ({"role": "member", "member": 7}, 'Send {"role": ROLE, "member": NUMBER or null}.'),
