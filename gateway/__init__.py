@@ -1,1 +1,1 @@
-"""How a request gets in: app, configuration, trust, limits, transports, command line."""
+"""The entry floor: application, configuration, authentication, limits, transports, command line."""

@@ -1,4 +1,4 @@
-"""The application: everything wired together, in the order in which it starts and stops."""
+"""The ASGI application: wires all parts together, in their order of start and stop."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Development:
-    """What only a development gateway has: an issuer of tokens for one programme."""
+    """The additions of a development gateway: an issuer of tokens for one programme."""
 
     key: DevelopmentKey
     programme: str
@@ -56,11 +56,11 @@ class Development:
 async def running_services(
     database: Database, limits: Limits, metrics: Metrics, *, live: bool = True
 ) -> AsyncIterator[Services]:
-    """Start what a process needs to serve or import, and stop it in order: feeds first, the committer's work last.
+    """Start the services that a process needs to serve or import; stop the feeds first, the committer last.
 
-    A process that serves nobody (`live` is false) follows no changes and settles no members.
+    With `live` false, the process opens no change feed and settles no members.
 
-    The committer is drained before the connection is closed: what was taken is answered.
+    The committer is drained before the connection closes, so that every accepted command gets its answer.
     """
     await database.prepare()
     hub, programmes = Hub(), Programmes(database)
@@ -99,7 +99,7 @@ async def running_services(
 
 
 class _Front:
-    """Takes queries, mutations and sockets straight to their endpoints; all else goes through Starlette's routes."""
+    """Dispatches GraphQL requests and sockets directly to their endpoints, everything else to Starlette's routes."""
 
     def __init__(self, routed: Starlette) -> None:
         self._routed = routed
@@ -107,7 +107,7 @@ class _Front:
         self.live: ASGIApp = routed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. What is between is kept in memory for as long as a socket is open."""
+        """Serve one connection. Starlette's layers would stay in memory as long as a socket is open."""
         endpoint: ASGIApp = self._routed
         if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] in GraphQLHttp.METHODS:
             endpoint = self.graphql
@@ -117,7 +117,7 @@ class _Front:
 
 
 class Gateway:
-    """One gateway process as an ASGI application. `connections` tells it to drain."""
+    """One gateway process as an ASGI application; `connections` makes it drain."""
 
     def __init__(
         self,

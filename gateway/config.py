@@ -1,4 +1,4 @@
-"""Configuration: the only place that reads the environment. Every setting is CARILLON_ and its name in capitals."""
+"""Configuration: the only place that reads the environment. Variables are CARILLON_ and the name in capitals."""
 
 import os
 from pathlib import Path
@@ -10,68 +10,71 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from resolvers.core.context import Bounds
 
 CLIENTS_DIST = Path(__file__).parents[1] / "clients" / "dist"
-"""Where `make clients` puts what it builds."""
+"""The output directory of `make clients`."""
 
 
-class InvalidSettings(Exception):  # noqa: N818 - told to operators
-    """Settings that cannot work; says which, and what they should be."""
+class InvalidSettings(Exception):  # noqa: N818 - its message is for operators
+    """Invalid settings; the message names each one and says how to correct it."""
 
 
 class Limits(BaseSettings):
-    """What one request, actor or socket may ask for. Past any of them: LIMIT_EXCEEDED, which names the setting."""
+    """Limits of a request, actor or socket. Beyond one, the error is LIMIT_EXCEEDED and names the setting."""
 
     model_config = SettingsConfigDict(env_prefix="CARILLON_LIMIT_", frozen=True)
 
-    depth: int = Field(default=16, ge=3, description="levels of nesting")
-    aliases: int = Field(default=50, ge=0, description="aliases in an operation, through its fragments")
+    depth: int = Field(default=16, ge=3, description="levels of nesting of an operation")
+    aliases: int = Field(default=50, ge=0, description="aliases in an operation, including its fragments")
     tokens: int = Field(default=4000, ge=50, description="tokens of a document")
-    complexity: int = Field(default=50_000, ge=1000, description="work to validate a document (fields compared)")
+    complexity: int = Field(default=50_000, ge=1000, description="fields compared to validate a document")
     body: int = Field(default=2_097_152, ge=1024, description="bytes of a request or socket message")
     page: int = Field(default=100, ge=1, le=1000, description="items of a page")
     batch: int = Field(default=500, ge=1, le=5000, description="events of one `recordEvents`")
     time: float = Field(default=10.0, gt=0, description="seconds of a query or mutation")
     sockets: int = Field(default=64, ge=1, description="live connections (WebSocket and SSE) of one actor")
-    operations: int = Field(default=32, ge=1, description="operations at once on one socket")
-    replay: int = Field(default=1000, ge=1, description="versions told one by one after `after`; more are a resync")
+    operations: int = Field(default=32, ge=1, description="concurrent operations on one socket")
+    replay: int = Field(default=1000, ge=1, description="versions replayed one by one after `after`; more are a resync")
 
     def bounds(self) -> Bounds:
-        """Return the limits that operations themselves hold."""
+        """Return the limits that resolvers enforce."""
         return Bounds(page_max=self.page, batch_max=self.batch, replay_max=self.replay)
 
 
 class Settings(BaseSettings):
-    """How a gateway runs."""
+    """The settings of a gateway."""
 
     model_config = SettingsConfigDict(env_prefix="CARILLON_", frozen=True)
 
     mongodb_url: str | None = Field(default=None, description="the replica set or sharded cluster")
-    database: str = Field(default="carillon", description="database name where the URL has none")
+    database: str = Field(default="carillon", description="database name if the URL has none")
     data_dir: Path | None = Field(default=None, description="the embedded server's directory and the development key")
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=0, le=65535, description="port to listen on")
-    workers: int = Field(default=1, ge=1, le=64, description="processes that serve, on one address; one for each core")
-    jwks_url: str | None = Field(default=None, description="where the token issuer publishes its keys (RS256, ES256)")
-    jwt_issuer: str = Field(default="carillon-development", description="`iss` that tokens must carry")
-    jwt_audience: str = Field(default="carillon", description="`aud` that tokens must carry")
-    jwks_seconds: int = Field(default=300, ge=10, description="how long fetched keys are kept before asking again")
+    workers: int = Field(default=1, ge=1, le=64, description="number of serving processes on one address; one per core")
+    jwks_url: str | None = Field(default=None, description="URL of the token issuer's published keys (RS256, ES256)")
+    jwt_issuer: str = Field(default="carillon-development", description="required `iss` of tokens")
+    jwt_audience: str = Field(default="carillon", description="required `aud` of tokens")
+    jwks_seconds: int = Field(default=300, ge=10, description="seconds to cache fetched keys")
     tokens_seconds: float = Field(
-        default=60, ge=0, le=3600, description="how long a verified token is known again; 0 verifies it each time"
+        default=60,
+        ge=0,
+        le=3600,
+        description="seconds to cache a verified token; a revoked key stays trusted this long; 0 verifies each time",
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default=[], description="web origins that browsers may call from, separated by commas"
     )
-    answers_bytes: int = Field(
-        default=67_108_864, ge=0, description="memory for answers that are proved and given again"
-    )
+    answers_bytes: int = Field(default=67_108_864, ge=0, description="bytes of the response cache; 0 turns it off")
     operations: Path | None = Field(
-        default=None, description="manifest of registered operations; where it is not set, that of `make clients`"
+        default=None, description="manifest of registered operations; default: that of `make clients`"
     )
     operations_only: bool = Field(
-        default=False, description="run registered operations only, but for roles till, agent, manager and service"
+        default=False, description="run registered operations only, except for roles till, agent, manager and service"
     )
-    drain_seconds: float = Field(default=1.0, ge=0, description="unready but serving, before connections are closed")
-    stop_seconds: int = Field(default=20, ge=1, description="then so long for requests to finish")
-    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="least level logged")
+    drain_seconds: float = Field(
+        default=1.0, ge=0, description="seconds after SIGTERM in which it is unready but serves"
+    )
+    stop_seconds: int = Field(default=20, ge=1, description="seconds after that for requests to finish")
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="lowest level logged")
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -81,7 +84,7 @@ class Settings(BaseSettings):
         return value
 
     def directory(self) -> Path:
-        """Return the data directory: the configured one, else `carillon` in the user's XDG data home."""
+        """Return the data directory: the setting, else `carillon` in the user's XDG data home."""
         if self.data_dir is not None:
             return self.data_dir
         home = os.environ.get("XDG_DATA_HOME")
@@ -89,25 +92,25 @@ class Settings(BaseSettings):
 
 
 def read_settings(**values: object) -> Settings:
-    """Return the settings; `values` that are None leave the environment's.
+    """Return the settings of the environment, overridden by the `values` that are not None.
 
     Raises:
-        InvalidSettings: naming each setting that is wrong.
+        InvalidSettings: the message names each invalid setting.
     """
     try:
         return Settings.model_validate({name: value for name, value in values.items() if value is not None})
     except ValidationError as error:
-        raise InvalidSettings(_told(error, "CARILLON_")) from error
+        raise InvalidSettings(_message(error, "CARILLON_")) from error
 
 
 def read_limits() -> Limits:
-    """Return the limits; raises InvalidSettings naming each one that is wrong."""
+    """Return the limits of the environment; raise InvalidSettings, which names each invalid one."""
     try:
         return Limits()
     except ValidationError as error:
-        raise InvalidSettings(_told(error, "CARILLON_LIMIT_")) from error
+        raise InvalidSettings(_message(error, "CARILLON_LIMIT_")) from error
 
 
-def _told(error: ValidationError, prefix: str) -> str:
+def _message(error: ValidationError, prefix: str) -> str:
     faults = [f"{prefix}{str(fault['loc'][0]).upper()}: {fault['msg']}" for fault in error.errors()]
     return "; ".join(faults) + ". See the configuration table in README."

@@ -1,4 +1,4 @@
-"""What operators ask: alive, ready, counted."""
+"""Endpoints for operators: liveness, readiness and metrics."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -10,10 +10,10 @@ from gateway.state import State
 def routes(state: State) -> list[BaseRoute]:
     """Return the routes of /healthz, /readyz and /metrics."""
 
-    async def alive(_request: Request) -> Response:
+    async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
-    async def ready(_request: Request) -> Response:
+    async def readyz(_request: Request) -> Response:
         reasons = []
         if state.connections.draining.is_set():
             reasons.append("draining")
@@ -24,7 +24,7 @@ def routes(state: State) -> list[BaseRoute]:
         body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
         return JSONResponse(body, 503 if reasons else 200)
 
-    async def counted(_request: Request) -> Response:
+    async def metrics(_request: Request) -> Response:
         return Response(state.metrics.text(), media_type=state.metrics.content_type)
 
-    return [Route("/healthz", alive), Route("/readyz", ready), Route("/metrics", counted)]
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]

@@ -1,4 +1,4 @@
-"""The server: uvicorn, with an orderly end. Unready first, then closed to new work, then finished, then gone."""
+"""The uvicorn server with a graceful shutdown: unready, then closed to new work, then finished, then exited."""
 
 import asyncio
 import gc
@@ -16,16 +16,16 @@ from gateway.transports.frames import websocket_protocol
 log = structlog.get_logger(__name__)
 
 WS_PING_SECONDS = 20.0
-FAREWELL_SECONDS = 0.2
+SOCKET_CLOSE_SECONDS = 0.2
 GC_THRESHOLDS = (50_000, 20, 100)
 
 
-class PortTaken(Exception):  # noqa: N818 - told to whoever started the server
+class PortTaken(Exception):  # noqa: N818 - its message is for operators
     """Another program listens on the port."""
 
 
 class Server(uvicorn.Server):
-    """Drains before it stops: /readyz says no for a while, then live connections are told to come back elsewhere."""
+    """Drains before it stops: /readyz returns 503 for a while, then live connections close, to reconnect elsewhere."""
 
     def __init__(self, gateway: Gateway, settings: Settings, limits: Limits) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
                 loop="uvloop",
                 http="httptools",
                 ws=websocket_protocol(),
-                # Small messages: compression costs memory for each socket and gains nothing.
+                # Messages are small: compression would cost memory per socket and gain nothing.
                 ws_per_message_deflate=False,
                 ws_max_size=limits.body,
                 ws_ping_interval=WS_PING_SECONDS,
@@ -51,7 +51,7 @@ class Server(uvicorn.Server):
         self._drained: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to drain at the first signal; stop at once at the second."""
+        """Start to drain on the first SIGTERM; stop at once on the second, or on SIGINT."""
         if self._drained is not None or sig == signal.SIGINT:
             self._leave(sig, frame)
             return
@@ -60,9 +60,9 @@ class Server(uvicorn.Server):
         self._drained = asyncio.get_running_loop().create_task(self._stop_later(sig, frame))
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and tell the garbage collector that what is here now stays.
+        """Start, and exclude all present objects from garbage collection.
 
-        Collecting everything again and again took 14 to 30 % of a loaded gateway's time, in pauses of 0.1 s and more.
+        Repeated full collections took 14 to 30 % of a loaded gateway's time, in pauses of 0.1 s and more.
         """
         await super().startup(sockets)
         gc.collect()
@@ -70,11 +70,11 @@ class Server(uvicorn.Server):
         gc.set_threshold(*GC_THRESHOLDS)
 
     async def _stop_later(self, sig: int, frame: FrameType | None) -> None:
-        # A load balancer needs a moment to see that /readyz says no: till then, whoever is sent away comes back here.
+        # Until the load balancer has seen /readyz return 503, it would send closed connections back here.
         await asyncio.sleep(self._drain_seconds)
         self._gateway.connections.leaving.set()
-        # And sockets a moment to close with our reason: uvicorn closes what is still open without one.
-        await asyncio.sleep(FAREWELL_SECONDS)
+        # Sockets need a moment to close with our reason: uvicorn closes open ones without a reason.
+        await asyncio.sleep(SOCKET_CLOSE_SECONDS)
         self._leave(sig, frame)
 
     def _leave(self, sig: int, frame: FrameType | None) -> None:
@@ -84,10 +84,10 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 is any free one.
+    """Return a listening socket; port 0 picks any free port.
 
     Raises:
-        PortTaken: another program listens there.
+        PortTaken: the address cannot be bound, mostly because another program listens on the port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)

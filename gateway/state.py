@@ -1,4 +1,4 @@
-"""What one gateway process holds: its services, its executor, its verifier, who is connected, whether it drains."""
+"""The state of one gateway process: services, executor, verifier, live connections, draining."""
 
 import asyncio
 from collections import Counter
@@ -26,49 +26,49 @@ CHANNELS = {channel.value: channel for channel in Channel}
 
 
 def address_of(scope: Scope) -> str | None:
-    """Return where a request or a socket comes from; None where the server does not know."""
+    """Return the client's address of a request or socket; None if the server does not know it."""
     client = scope.get("client")
     return client[0] if client is not None else None
 
 
 @dataclass(slots=True)
 class Connections:
-    """Live connections, counted for each actor.
+    """Live connections, counted per actor.
 
-    `draining`: no new work should be sent here. `leaving`: those that are still open are told to go elsewhere.
+    `draining`: the gateway reports itself unready. `leaving`: live connections are closed, to reconnect elsewhere.
     """
 
     limits: Limits
     metrics: Metrics
     draining: asyncio.Event = field(default_factory=asyncio.Event)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
-    _by_actor: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    _by_holder: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     @contextmanager
     def opened(self, transport: str, actor: Actor | None, address: str) -> Iterator[None]:
-        """Count a connection while it is open.
+        """Count a connection while the context is open.
 
         Raises:
-            LimitExceeded: its actor (its address, where nobody is known) holds too many already.
+            LimitExceeded: the actor (without a token, the address) has CARILLON_LIMIT_SOCKETS connections already.
         """
-        who = (actor.programme, actor.role, actor.subject) if actor is not None else (address,)
-        if self._by_actor[who] >= self.limits.sockets:
+        holder = (actor.programme, actor.role, actor.subject) if actor is not None else (address,)
+        if self._by_holder[holder] >= self.limits.sockets:
             raise LimitExceeded("sockets", most=self.limits.sockets, setting="CARILLON_LIMIT_SOCKETS")
-        self._by_actor[who] += 1
+        self._by_holder[holder] += 1
         gauge = self.metrics.sockets.labels(transport)
         gauge.inc()
         try:
             yield
         finally:
             gauge.dec()
-            self._by_actor[who] -= 1
-            if not self._by_actor[who]:
-                del self._by_actor[who]
+            self._by_holder[holder] -= 1
+            if not self._by_holder[holder]:
+                del self._by_holder[holder]
 
 
 @dataclass(slots=True)
 class State:
-    """One for each gateway process; made when it starts."""
+    """One per gateway process, created at its start."""
 
     settings: Settings
     limits: Limits
@@ -85,5 +85,5 @@ class State:
     def context(
         self, actor: Actor | None, locale: str | None, channel: str | None = None, address: str | None = None
     ) -> Context:
-        """Return the context of one operation; a channel that is none is as if nothing was said."""
+        """Return the context of one operation; an unknown channel counts as none."""
         return Context(self.services, actor, locale, CHANNELS.get(channel or ""), address)

@@ -1,9 +1,9 @@
-"""Several gateways on one address: `carillon serve --workers N` uses so many cores of one machine.
+"""Several gateways on one address: `carillon serve --workers N` uses N cores of one machine.
 
-A worker is a gateway of its own, with its own event loop, connections to MongoDB, change stream and memory; all it
-shares is the listening socket, from which whoever is free takes the next connection. So what holds for gateways on
-several machines holds for workers, and there is nothing else to know of them. This process serves nobody: it starts
-them, starts anew the ones that fall, and ends them in order.
+A worker is a complete gateway with its own event loop, connections to MongoDB, change stream and memory. Workers share
+only the listening socket, from which a free one accepts the next connection. So they behave like gateways on several
+machines. The parent process serves no requests: it starts the workers, replaces those that exit, and stops them in
+order.
 """
 
 import multiprocessing
@@ -22,34 +22,34 @@ from types import FrameType
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
-# A worker that falls sooner than this after its start will fall again; after so many in a row, all is given up.
-SOON_SECONDS = 10.0
-SOON_MAX = 5
-PAUSE_SECONDS = 1.0
+# A worker that exits this soon after its start would exit again; after EARLY_EXITS_MAX in a row, the parent gives up.
+EARLY_EXIT_SECONDS = 10.0
+EARLY_EXITS_MAX = 5
+RESTART_PAUSE_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 Work = Callable[[socket.socket, Path], None]
 
 
-class WorkersFell(Exception):  # noqa: N818 - told to whoever started them
-    """Workers end as soon as they are started; why is in the log."""
+class WorkersFell(Exception):  # noqa: N818 - its message is for operators
+    """Workers exit right after their start; the log has the reason."""
 
 
 class Workers:
-    """Keeps `count` processes at `work`, which has to be a function of a module: it gets the socket and a directory."""
+    """Runs `work(socket, metrics_dir)`, a module-level function, in `count` processes; replaces those that exit."""
 
     def __init__(self, work: Work, count: int, sock: socket.socket, metrics_dir: Path) -> None:
         self._work, self._count, self._sock, self._metrics_dir = work, count, sock, metrics_dir
         self._context = multiprocessing.get_context("spawn")
         self._started: dict[SpawnProcess, float] = {}
         self._stopping = False
-        self._fallen_soon = 0
+        self._early_exits = 0
 
     def run(self) -> None:
         """Serve until a signal, and until every worker has ended.
 
         Raises:
-            WorkersFell: they end as soon as they are started.
+            WorkersFell: they keep exiting right after their start.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -60,7 +60,7 @@ class Workers:
                 wait([process.sentinel for process in self._started])
                 self._replace()
         finally:
-            self._tell(signal.SIGKILL)
+            self._signal(signal.SIGKILL)
 
     def _start(self) -> None:
         process = self._context.Process(target=_worker, args=(self._work, self._sock, self._metrics_dir), daemon=False)
@@ -76,31 +76,33 @@ class Workers:
             mark_process_dead(process.pid, str(self._metrics_dir))  # type: ignore[no-untyped-call]
             if self._stopping:
                 continue
-            log.error("worker_fell", worker=process.pid, exit=process.exitcode)
-            self._fallen_soon = self._fallen_soon + 1 if monotonic() - started < SOON_SECONDS else 0
-            if self._fallen_soon >= SOON_MAX:
+            log.error("worker_exited", worker=process.pid, exit=process.exitcode)
+            self._early_exits = self._early_exits + 1 if monotonic() - started < EARLY_EXIT_SECONDS else 0
+            if self._early_exits >= EARLY_EXITS_MAX:
                 self._stopping = True
-                self._tell(signal.SIGTERM)
-                raise WorkersFell(f"workers end as soon as they are started ({SOON_MAX} in a row); see the log")
-            sleep(PAUSE_SECONDS)
+                self._signal(signal.SIGTERM)
+                raise WorkersFell(
+                    f"workers exit right after their start ({EARLY_EXITS_MAX} in a row); see the log for the reason"
+                )
+            sleep(RESTART_PAUSE_SECONDS)
             if not self._stopping:
                 self._start()
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        """Hand a signal on: a worker drains at the first, and stops at the second."""
+        """Forward a signal: a worker drains on the first and stops on the second."""
         self._stopping = True
-        self._tell(signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT)
+        self._signal(signal.SIGTERM if number == signal.SIGTERM else signal.SIGINT)
 
-    def _tell(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         for process in self._started:
             if process.is_alive() and process.pid is not None:
                 os.kill(process.pid, number)
 
 
 def run_workers(work: Work, count: int, sock: socket.socket) -> None:
-    """Run `count` workers on a listening socket until a signal; what they count is summed in one directory."""
+    """Run `count` workers on a listening socket until a signal; their metrics share a temporary directory."""
     with tempfile.TemporaryDirectory(prefix="carillon-metrics-") as directory:
-        # prometheus-client looks for it where it is imported, which a worker does anew.
+        # prometheus-client reads it on import, which each spawned worker repeats.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
         Workers(work, count, sock, Path(directory)).run()
 
@@ -111,7 +113,7 @@ def _worker(work: Work, sock: socket.socket, metrics_dir: Path) -> None:
 
 
 def _end_with_parent() -> None:
-    """Leave in order when the parent is gone: nobody else would end this process."""
+    """Shut down in order when the parent is gone: nothing else would end this process."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,4 +1,4 @@
-"""The claims of a verified token, and the actor that they name."""
+"""Decode a token and turn its claims into an actor."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,14 +13,20 @@ REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
 
 
 def actor_of(claims: Mapping[str, Any]) -> Actor:
-    """Return the actor that verified claims describe."""
+    """Return the actor of verified claims.
+
+    Raises:
+        Unauthenticated: a claim has a wrong value.
+    """
     try:
         role = Role(claims["role"])
     except ValueError:
-        raise Unauthenticated("token_invalid", why=f"there is no role {str(claims['role'])[:40]!r}") from None
+        raise Unauthenticated("token_invalid", why=f"unknown role {str(claims['role'])[:40]!r}") from None
     member = claims.get("member")
     if (role is Role.MEMBER) != isinstance(member, str):
-        raise Unauthenticated("token_invalid", why="role member, and only it, carries the claim member")
+        raise Unauthenticated(
+            "token_invalid", why="the claim member is required for role member, and only allowed there"
+        )
     for name in ("sub", "programme", *(("member",) if role is Role.MEMBER else ())):
         if not isinstance(claims[name], str) or not claims[name]:
             raise Unauthenticated("token_invalid", why=f"the claim {name} is empty")
@@ -38,7 +44,11 @@ def actor_of(claims: Mapping[str, Any]) -> Actor:
 
 
 def decode(token: str, key: Any, *, algorithms: tuple[str, ...], issuer: str, audience: str) -> Actor:
-    """Verify a token with one key. The algorithms are ours, never the token's."""
+    """Verify a token with one key and return its actor. The caller fixes the algorithms, never the token.
+
+    Raises:
+        Unauthenticated: the token is expired or invalid.
+    """
     try:
         claims = jwt.decode(
             token,
@@ -56,7 +66,7 @@ def decode(token: str, key: Any, *, algorithms: tuple[str, ...], issuer: str, au
 
 
 def _why(error: jwt.InvalidTokenError) -> str:
-    """Return what is wrong with a token, without telling more than its sender knows."""
+    """Return the reason for the refusal, without revealing more than the sender knows."""
     if isinstance(error, jwt.InvalidAudienceError):
         return "wrong audience"
     if isinstance(error, jwt.InvalidIssuerError):

@@ -20,13 +20,13 @@ KEY_FILE = "development.key"
 
 @dataclass(frozen=True, slots=True)
 class DevelopmentKey:
-    """The local issuer and verifier: one secret in a file that only its owner reads."""
+    """The local issuer and verifier: one secret in a file that only its owner can read."""
 
     secret: str
 
     @classmethod
     def load(cls, data_dir: Path) -> "DevelopmentKey":
-        """Return the key kept in a data directory, made on first use."""
+        """Return the key of a data directory; create it on first use."""
         path = data_dir / KEY_FILE
         data_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -41,7 +41,7 @@ class DevelopmentKey:
     def issue(
         self, *, role: Role, programme: str, subject: str, member: str | None, ttl: timedelta, now: datetime
     ) -> str:
-        """Return a token of this installation's own."""
+        """Return a token signed with this key; it expires `ttl` after `now`."""
         claims: dict[str, Any] = {
             "iss": DEVELOPMENT_ISSUER,
             "aud": DEVELOPMENT_AUDIENCE,
@@ -56,7 +56,7 @@ class DevelopmentKey:
         return jwt.encode(claims, self.secret, algorithm="HS256")
 
     async def verify(self, token: str) -> Actor:
-        """Return the actor of a token that this installation issued."""
+        """Return the actor of a token that this key signed; raise Unauthenticated if it is not valid now."""
         return decode(
             token,
             self.secret,

@@ -1,4 +1,4 @@
-"""Tokens verified with the keys that the issuer publishes (JWKS)."""
+"""Verify tokens with the keys that the issuer publishes (JWKS)."""
 
 import asyncio
 import json
@@ -18,18 +18,18 @@ from resolvers.core.fault import Unauthenticated
 JWKS_ALGORITHMS = ("RS256", "ES256")
 JWKS_TIMEOUT_SECONDS = 5
 JWKS_BYTES_MAX = 1_000_000
-JWKS_ASK_AGAIN_SECONDS = 10
+JWKS_REFETCH_SECONDS = 10
 
 
 def fetch_jwks(url: str) -> dict[str, Any]:
-    """Return the JWKS at a URL. Blocking, bounded in time and size."""
-    with urlopen(url, timeout=JWKS_TIMEOUT_SECONDS) as answer:  # noqa: S310 - the operator's own setting
-        document: dict[str, Any] = json.loads(answer.read(JWKS_BYTES_MAX))
+    """Return the JWKS at a URL. Blocks, for a bounded time and size."""
+    with urlopen(url, timeout=JWKS_TIMEOUT_SECONDS) as response:  # noqa: S310 - the operator's own setting
+        document: dict[str, Any] = json.loads(response.read(JWKS_BYTES_MAX))
     return document
 
 
 class JwksVerifier:
-    """Verifies with the keys that an issuer publishes, kept for a while, asked for again when a key is unknown."""
+    """Verifies with the keys that an issuer publishes: cached, and fetched again if a token names an unknown key."""
 
     def __init__(
         self,
@@ -41,17 +41,17 @@ class JwksVerifier:
         fetch: Callable[[str], dict[str, Any]] = fetch_jwks,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Make a verifier; `fetch` gets the JWKS (and may block), `clock` counts seconds."""
+        """Cache keys for `keep_seconds`; `fetch` returns the JWKS (and may block), `clock` counts seconds."""
         self._url, self._issuer, self._audience = url, issuer, audience
         self._keep_seconds = keep_seconds
         self._fetch, self._clock = fetch, clock
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
-        self._asked_at = float("-inf")
+        self._tried_at = float("-inf")
         self._lock = asyncio.Lock()
 
     async def verify(self, token: str) -> Actor:
-        """Return the actor of a token that the issuer signed."""
+        """Return the actor of a token that the issuer signed; raise Unauthenticated if it is not valid now."""
         try:
             header = jwt.get_unverified_header(token)
         except jwt.InvalidTokenError:
@@ -72,16 +72,16 @@ class JwksVerifier:
         return self._keys.get(kid)
 
     async def _refresh(self, kid: str) -> None:
-        """Ask for the keys, unless somebody just did: unknown key ids must not become a flood of requests."""
+        """Fetch the keys, unless another call just did: unknown key ids must not flood the issuer with requests."""
         now = self._clock()
         fresh = kid in self._keys and now - self._fetched_at <= self._keep_seconds
-        if fresh or now - self._asked_at < JWKS_ASK_AGAIN_SECONDS:
+        if fresh or now - self._tried_at < JWKS_REFETCH_SECONDS:
             return
-        self._asked_at = now
+        self._tried_at = now
         try:
             keys = PyJWKSet.from_dict(await asyncio.to_thread(self._fetch, self._url)).keys
         except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
-            # The keys at hand stay in use: a lost JWKS server must not lock everybody out.
+            # The cached keys stay in use: an unreachable JWKS server must not lock everybody out.
             log.warning("jwks_unavailable", error=type(error).__name__)
             return
         self._keys = {key.key_id or "": key for key in keys}

@@ -1,4 +1,4 @@
-"""Ends live connections whose tablet was revoked, or whose session is over: a token is looked at once otherwise."""
+"""Ends live connections when their tablet is revoked or their session ends; a token is verified only at connect."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ log = structlog.get_logger(__name__)
 
 
 class TokenWatch:
-    """Asks MongoDB about all tablets and sessions that are connected, at once, every few seconds."""
+    """Checks all connected tablets and sessions in MongoDB, in one batch every `check_seconds`."""
 
     def __init__(self, services: Services, *, check_seconds: float = CHECK_SECONDS) -> None:
         self._services, self._check_seconds = services, check_seconds
@@ -26,7 +26,7 @@ class TokenWatch:
 
     @contextmanager
     def watching(self, actor: Actor | None, end: Callable[[], None]) -> Iterator[None]:
-        """Call `end` when the actor's token is worth nothing any more. Of others than tablets, nothing is asked."""
+        """Call `end` when the actor's token is no longer valid. Only tablets are checked."""
         if actor is None or actor.device is None:
             yield
             return

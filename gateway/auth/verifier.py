@@ -1,7 +1,7 @@
-"""Who asks: JSON Web Tokens, verified with pinned algorithms, issuer, audience and expiry.
+"""Verify JSON Web Tokens, with pinned algorithms, issuer, audience and expiry.
 
-Two verifiers: a JWKS (RS256, ES256; rotated keys are picked up, a lost JWKS server does not lock everybody out), and
-the development key that `carillon up` keeps in its data directory (HS256).
+Two verifiers: a JWKS (RS256, ES256; picks up rotated keys, and survives an unreachable JWKS server), and the
+development key that `carillon up` stores in its data directory (HS256).
 """
 
 from collections.abc import Callable
@@ -25,43 +25,43 @@ log = structlog.get_logger(__name__)
 
 
 class Verifier(Protocol):
-    """Tells who a token stands for."""
+    """Returns the actor of a token."""
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
 
 
 class RememberingVerifier:
-    """Knows a token again that it has verified a moment ago: a client sends the same one with every request.
+    """Caches verified tokens: a client sends the same one with every request.
 
-    A token is forgotten after `seconds`, so that a key which its issuer withdraws is not trusted for longer, and
-    refused from its own end on, whatever is remembered.
+    An entry lives for `seconds`, so that a revoked key is not trusted for longer. A cached token is still refused once
+    it has expired.
     """
 
     def __init__(self, verifier: Verifier, *, seconds: float, clock: Callable[[], float] = monotonic) -> None:
-        """Make a verifier in front of another one; `clock` counts seconds."""
+        """Cache the results of `verifier`; `clock` counts seconds."""
         self._verifier, self._seconds, self._clock = verifier, seconds, clock
-        self._known = LRUCache[str, tuple[Actor, float]](REMEMBERED_MAX)
+        self._cached = LRUCache[str, tuple[Actor, float]](REMEMBERED_MAX)
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
-        known = self._known.get(token)
-        if known is not None:
-            actor, until = known
+        cached = self._cached.get(token)
+        if cached is not None:
+            actor, until = cached
             if self._clock() < until:
                 if actor.expires_at <= datetime.now(UTC):
                     raise Unauthenticated("token_expired")
                 return actor
-            self._known.pop(token, None)
+            self._cached.pop(token, None)
         actor = await self._verifier.verify(token)
-        self._known[token] = actor, self._clock() + self._seconds
+        self._cached[token] = actor, self._clock() + self._seconds
         return actor
 
 
 class OwnTokensVerifier:
-    """Knows the tokens that the installation issued itself, of tablets and their sessions; leaves others to others.
+    """Verifies the tokens that Carillon issues to tablets and their sessions; passes others to the next verifier.
 
-    Nothing of them is remembered: a tablet that is revoked, or a session that has ended, is refused at once.
+    These tokens are never cached: a revoked tablet or an ended session is refused at once.
     """
 
     def __init__(self, services: Services, others: Verifier) -> None:
@@ -75,10 +75,10 @@ class OwnTokensVerifier:
 
 
 def bearer(header: str | None) -> str | None:
-    """Return the token of an Authorization header; None where there is none.
+    """Return the token of an Authorization header; None if the header is missing or blank.
 
     Raises:
-        Unauthenticated: the header is there, and is no bearer token.
+        Unauthenticated: the header is not a bearer token.
     """
     if header is None or not header.strip():
         return None

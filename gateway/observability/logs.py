@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with the request's id and without personal data."""
+"""Structured logs: one JSON object per line, with the request's id and without personal data."""
 
 import asyncio
 import logging
@@ -21,18 +21,18 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 def configure_logs(level: str) -> None:
-    """Send structlog's lines, and those of libraries, to standard error as JSON."""
+    """Write the log lines of structlog and of libraries to standard error as JSON."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _without_words,
+        _without_message,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        # What is not logged costs nothing.
+        # Calls below the level cost next to nothing.
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
@@ -49,22 +49,22 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    # Their lines carry addresses and whole commands, which may hold personal data.
+    # Their lines contain addresses and whole commands, which may include personal data.
     for noisy in ("pymongo", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def _without_words(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Replace an exception by what it is and where it was: its words may hold what somebody sent or is called."""
-    told = event.pop("exc_info", None)
-    error = told[1] if isinstance(told, tuple) else sys.exc_info()[1] if told is True else told
+def _without_message(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replace an exception by its type and places: its message may contain personal data."""
+    info = event.pop("exc_info", None)
+    error = info[1] if isinstance(info, tuple) else sys.exc_info()[1] if info is True else info
     if isinstance(error, BaseException):
         event["exception"] = [_described(one) for one in _chain(error)]
     return event
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """Return an exception, those it groups, and what they came from; the outermost first."""
+    """Return an exception, those it groups, and their causes, outermost first; at most EXCEPTIONS_MAX."""
     found: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting and len(found) < EXCEPTIONS_MAX:
@@ -89,10 +89,10 @@ def _described(error: BaseException) -> dict[str, Any]:
 
 
 def log_lost_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log an exception that nobody waited for; asyncio itself would print its words."""
+    """Log an exception of a task that nobody awaited; asyncio's own handler would print its message."""
     log.error("exception_lost", about=context["message"], exc_info=context.get("exception"))
 
 
 def request_id(header: str | None) -> str:
-    """Return the caller's request id where it is a plain word, else a new one."""
+    """Return the caller's request id if it has only safe characters, else a new one."""
     return header if header is not None and _REQUEST_ID.fullmatch(header) else uuid4().hex

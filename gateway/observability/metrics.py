@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: one registry for each gateway, labels of bounded number; workers' are told in one sum."""
+"""Metrics for Prometheus: one registry per gateway, a bounded number of labels, workers summed up."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -14,16 +14,16 @@ M = TypeVar("M", Counter, Histogram)
 Labelled = dict[tuple[str, ...], M]
 
 
-def _of(kept: Labelled[M], metric: M, *labels: str) -> M:
-    """Return what labels lead to in a metric. It is kept: finding it is dearer than counting."""
-    found = kept.get(labels)
-    if found is None:
-        found = kept[labels] = metric.labels(*labels)
-    return found
+def _child(cache: Labelled[M], metric: M, *labels: str) -> M:
+    """Return a metric's child for some labels, from the cache: to find it is more expensive than to count."""
+    child = cache.get(labels)
+    if child is None:
+        child = cache[labels] = metric.labels(*labels)
+    return child
 
 
 class Metrics:
-    """What a gateway counts; with `shared_dir`, as one of several workers that count into it."""
+    """The metrics of a gateway. With `shared_dir`, several workers count into that directory."""
 
     content_type = CONTENT_TYPE_LATEST
 
@@ -34,7 +34,9 @@ class Metrics:
             "carillon_requests", "Operations answered", ["transport", "outcome"], registry=self.registry
         )
         self.kept = Counter(
-            "carillon_answers_kept", "Operations answered from memory, proved by a read", registry=self.registry
+            "carillon_answers_kept",
+            "Operations answered from the response cache, after validation",
+            registry=self.registry,
         )
         self.execution = Histogram(
             "carillon_execution_seconds",
@@ -51,7 +53,7 @@ class Metrics:
             registry=self.registry,
         )
         self.commit = Histogram(
-            "carillon_commit_seconds", "Seconds a group took", buckets=_SECONDS, registry=self.registry
+            "carillon_commit_seconds", "Seconds to commit a group", buckets=_SECONDS, registry=self.registry
         )
         self.feed_lag = Histogram(
             "carillon_feed_lag_seconds",
@@ -61,7 +63,7 @@ class Metrics:
         )
         self.unsettled = Gauge(
             "carillon_unsettled_members",
-            "Members that time has changed and that could not be settled, by the last round",
+            "Overdue members that the last round could not settle",
             registry=self.registry,
             multiprocess_mode="livemax",
         )
@@ -77,12 +79,12 @@ class Metrics:
         )
         self.executed_updates = Counter(
             "carillon_executed_updates",
-            "Updates executed, each once for all who are told the same",
+            "Updates executed, each once for all subscribers that get the same answer",
             registry=self.registry,
         )
         self.documents = Counter(
             "carillon_documents",
-            "Operations asked for and not answered from memory, by what stood for them",
+            "Requested operations not answered from the response cache, by how they were identified",
             ["how"],
             registry=self.registry,
         )
@@ -93,7 +95,7 @@ class Metrics:
         self._deliveries: Labelled[Counter] = {}
 
     def operation_label(self, name: str | None) -> str:
-        """Return the label of an operation; past OPERATION_NAMES_MAX different names, the rest is `other`."""
+        """Return the label of an operation; beyond OPERATION_NAMES_MAX different names, new ones are `other`."""
         if name is None:
             return "anonymous"
         if name not in self._names:
@@ -103,33 +105,33 @@ class Metrics:
         return name
 
     def count_operation(self, name: str | None, transport: str, outcome: str, seconds: float) -> None:
-        """Count an operation that was answered."""
-        _of(self._observed, self.execution, self.operation_label(name)).observe(seconds)
-        _of(self._counted, self.requests, transport, outcome).inc()
+        """Count an answered operation, and the `seconds` of its execution."""
+        _child(self._observed, self.execution, self.operation_label(name)).observe(seconds)
+        _child(self._counted, self.requests, transport, outcome).inc()
 
     def count_kept(self, name: str | None, transport: str, seconds: float) -> None:
-        """Count an operation whose answer was kept and still held."""
+        """Count an operation answered from the response cache."""
         self.kept.inc()
         self.count_operation(name, transport, "ok", seconds)
 
     def count_document(self, how: str) -> None:
-        """Count an operation by what stood for it: registered, remembered, text, own_text; unknown or refused."""
-        _of(self._documents, self.documents, how).inc()
+        """Count an operation by how it was identified: registered, remembered, text, own_text; unknown or refused."""
+        _child(self._documents, self.documents, how).inc()
 
     def count_deliveries(self, transport: str, count: int) -> None:
-        """Count updates that were sent to subscribers."""
-        _of(self._deliveries, self.deliveries, transport).inc(count)
+        """Count updates sent to subscribers."""
+        _child(self._deliveries, self.deliveries, transport).inc(count)
 
     def on_group(self, size: int, seconds: float) -> None:
-        """Count a committed group."""
+        """Count a committed group: its commands, and the seconds to commit it."""
         self.commits.inc()
         self.group_size.observe(size)
         self.commit.observe(seconds)
 
     def text(self) -> bytes:
-        """Return everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format, summed over the workers."""
         if self._shared_dir is None:
             return generate_latest(self.registry)
-        everybody = CollectorRegistry()
-        MultiProcessCollector(everybody, path=str(self._shared_dir))  # type: ignore[no-untyped-call]
-        return generate_latest(everybody)
+        workers = CollectorRegistry()
+        MultiProcessCollector(workers, path=str(self._shared_dir))  # type: ignore[no-untyped-call]
+        return generate_latest(workers)

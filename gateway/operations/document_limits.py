@@ -1,4 +1,4 @@
-"""The limits of a document: how long, how deep, how many aliases (through its fragments), how dear to validate."""
+"""The limits of a document: tokens, depth, aliases (including its fragments) and the cost of its validation."""
 
 from typing import cast
 
@@ -21,18 +21,18 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from gateway.config import Limits
 from resolvers.core.fault import LimitExceeded
 
-# graphql-core's words, for it has no error classes of its own for these.
+# The messages of graphql-core, which has no error classes for these.
 _TOO_LONG = "tokens. Parsing aborted."
 _TOO_DEEP = "Document is nested too deeply. Parsing aborted."
-_TOO_DEAR = "Validation aborted."
+_TOO_COMPLEX = "Validation aborted."
 
 
 def parse_limited(text: str, limits: Limits) -> DocumentNode:
-    """Parse a document, and stop reading past the limit of tokens.
+    """Parse a document; stop at the limit of tokens.
 
     Raises:
-        LimitExceeded: it has more tokens, or is nested past what can be read.
-        GraphQLSyntaxError: it is no GraphQL.
+        LimitExceeded: it has more tokens, or is nested too deeply to parse.
+        GraphQLSyntaxError: it is not valid GraphQL.
     """
     try:
         return parse(text, max_tokens=limits.tokens)
@@ -50,18 +50,18 @@ def too_deep(limits: Limits) -> LimitExceeded:
 
 
 class _Measure:
-    """Depth and aliases of selection sets. A fragment is measured once, and counted as often as it is spread."""
+    """Depth and aliases of selection sets. A fragment is measured once, and counted for each spread."""
 
     def __init__(self, document: DocumentNode, depth_max: int) -> None:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[str, tuple[int, int]] = {}
-        self._open: set[str] = set()
+        self._measured: dict[str, tuple[int, int]] = {}
+        self._in_progress: set[str] = set()
         self._depth_max = depth_max
 
     def of(self, selections: SelectionSetNode | None, level: int = 0) -> tuple[int, int]:
-        """Return how many levels and aliases are below; stops going down once it is too deep anyway."""
+        """Return the levels and aliases below a selection set; does not descend below `depth_max`."""
         if selections is None or level > self._depth_max:
             return 0, 0
         depth = aliases = 0
@@ -78,33 +78,33 @@ class _Measure:
 
     def _of_fragment(self, name: str) -> tuple[int, int]:
         fragment = self._fragments.get(name)
-        if fragment is None or name in self._open:
-            return 0, 0  # unknown, or a cycle: validation says so
-        if name not in self._known:
-            self._open.add(name)
-            self._known[name] = self.of(fragment.selection_set)
-            self._open.discard(name)
-        return self._known[name]
+        if fragment is None or name in self._in_progress:
+            return 0, 0  # unknown, or a cycle: validation reports it
+        if name not in self._measured:
+            self._in_progress.add(name)
+            self._measured[name] = self.of(fragment.selection_set)
+            self._in_progress.discard(name)
+        return self._measured[name]
 
 
 def validate_limited(
     schema: GraphQLSchema, document: DocumentNode, limits: Limits, errors_max: int
 ) -> list[GraphQLError]:
-    """Validate a document, and stop where that takes more work than any honest document.
+    """Return the validation errors of a document, at most `errors_max`; stop at the limit of complexity.
 
     Raises:
-        LimitExceeded: its fields would have to be compared, or its fragments be followed, more often.
+        LimitExceeded: the validation would have to compare more fields or follow more fragments.
     """
-    # The one way that graphql-core has to set it; read when a validation starts.
+    # graphql-core's only way to set it; it reads the value when a validation starts.
     overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.complexity
     errors = validate(schema, document, max_errors=errors_max)
-    if errors and errors[-1].message == _TOO_DEAR:
+    if errors and errors[-1].message == _TOO_COMPLEX:
         raise LimitExceeded("complexity", most=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
     return errors
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Hold every operation of a document against the limits; raises LimitExceeded."""
+    """Check every operation of a document against the limits of depth and aliases; raise LimitExceeded."""
     measure = _Measure(document, limits.depth)
     for node in document.definitions:
         if not isinstance(node, OperationDefinitionNode):

@@ -1,7 +1,7 @@
-"""Registered operations: the manifest that a client's build writes, read and proved before a gateway serves anybody.
+"""Registered operations: the manifest that a client's build writes, read and validated before the gateway serves.
 
-Two forms are read: what GraphQL Code Generator writes, {"<SHA-256 of the text>": "<text>"}, and Apollo's persisted
-query manifest, whose operations may have ids of their own.
+Two formats are read: that of GraphQL Code Generator, {"<SHA-256 of the text>": "<text>"}, and Apollo's persisted query
+manifest, whose operations may have their own ids.
 """
 
 import re
@@ -26,75 +26,73 @@ FAULTS_TOLD_MAX = 10
 SHA256_PREFIX = "sha256:"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
-# The characters of an identifier (GraphQL over HTTP, appendix on persisted documents); a prefix of one's own is `x-`.
+# The characters of an identifier (GraphQL over HTTP, appendix on persisted documents); custom prefixes start with `x-`.
 _OWN_ID = re.compile(r"(x-[A-Za-z0-9._~-]{1,100}:)?[A-Za-z0-9._~-]{1,200}", re.ASCII)
 _NAMED = re.compile(r"^\s*(?:query|mutation|subscription)\s+(\w+)", re.MULTILINE | re.ASCII)
 
 
 def hash_of(text: str) -> str:
-    """Return what a text is known by: its SHA-256, in lower-case hexadecimal."""
+    """Return the SHA-256 of a text, in lower-case hexadecimal."""
     return sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Texts of operations by what clients may name them by: the hash of the text, or the manifest's own id."""
+    """The registered operations: texts by the hash of the text, and by the manifest's own id."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, id_: str) -> str | None:
-        """Return the text of a registered operation; its hash may be prefixed, as documentId has it."""
+        """Return the text of a registered operation, or None; a hash may have the prefix of a documentId."""
         return self.texts.get(id_.removeprefix(SHA256_PREFIX))
 
     def lists(self, text: str) -> bool:
-        """Say whether a text is that of a registered operation, to the letter."""
+        """Return whether a text is exactly that of a registered operation."""
         return hash_of(text) in self.texts
 
     def __len__(self) -> int:
-        """Return how many operations are registered."""
+        """Return the number of registered operations."""
         return len(set(self.texts.values()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One operation as the file lists it."""
+    """One operation of the file."""
 
     id: str
     name: str
     text: str
 
     @property
-    def told(self) -> str:
-        """How operators find it in the file."""
+    def label(self) -> str:
+        """How an error message names it, so that an operator finds it in the file."""
         return f"operation {self.name} ({self.id[:80]})"
 
 
-class _Unusable(Exception):  # noqa: N818 - told to operators, with the file's name
-    """What is wrong with a file."""
+class _Unusable(Exception):  # noqa: N818 - becomes part of a message for operators
+    """The manifest's file is invalid; the message says why."""
 
 
 def read_manifest(settings: Settings, limits: Limits, schema: GraphQLSchema, *, built: Path = BUILT) -> Manifest:
-    """Return the operations that are registered: those of the setting's file, else of the clients' build.
-
-    Without either, nothing is registered.
+    """Return the registered operations: of the setting's file, else of the clients' build, else none.
 
     Raises:
-        InvalidSettings: the file cannot be used, or only registered operations may run and there are none.
+        InvalidSettings: the file is invalid, or only registered operations may run and none are registered.
     """
     file = settings.operations or (built if built.is_file() else None)
     if file is None:
         if settings.operations_only:
             raise InvalidSettings(
-                "CARILLON_OPERATIONS_ONLY: no operations are registered, so that no client could ask for anything. "
+                "CARILLON_OPERATIONS_ONLY: no operations are registered, so clients could run none. "
                 "Build the clients with `make clients`, or set CARILLON_OPERATIONS to the path of a manifest"
             )
         return Manifest()
     try:
-        return _proved(_listed(_parsed(file)), limits, schema)
+        return _validated(_listed(_parsed(file)), limits, schema)
     except _Unusable as error:
         raise InvalidSettings(
-            f"CARILLON_OPERATIONS: {file} cannot be used: {error}. Build the clients anew with `make clients`, or "
-            "correct the manifest; docs/operations.md says how it is made"
+            f"CARILLON_OPERATIONS: {file} cannot be used: {error}. Rebuild the clients with `make clients`, or "
+            "correct the manifest; docs/operations.md describes it"
         ) from None
 
 
@@ -113,9 +111,9 @@ def _parsed(file: Path) -> Any:
 
 
 def _listed(raw: Any) -> list[_Listed]:
-    """Return the operations of either form."""
+    """Return the operations of either format."""
     if not isinstance(raw, dict):
-        raise _Unusable('it is no object such as {"<SHA-256 of the text>": "<text>"}')
+        raise _Unusable('it is not an object such as {"<SHA-256 of the text>": "<text>"}')
     if "format" not in raw:
         listed = [_Listed(id_.removeprefix(SHA256_PREFIX), _name_in(text), text) for id_, text in _texts(raw.items())]
     elif (raw["format"], raw.get("version")) == (APOLLO_FORMAT, APOLLO_VERSION):
@@ -134,18 +132,18 @@ def _texts(items: Any) -> Iterator[tuple[str, str]]:
         if not isinstance(text, str):
             raise _Unusable(f"operation {id_[:80]} has no text")
         if not _HASH.fullmatch(id_.removeprefix(SHA256_PREFIX)):
-            raise _Unusable(f"operation {_name_in(text)} is listed under {id_[:80]!r}, which is no SHA-256 of a text")
+            raise _Unusable(f"operation {_name_in(text)} is listed under {id_[:80]!r}, which is not a SHA-256")
         yield id_, text
 
 
 def _apollo(operations: Any) -> Iterator[_Listed]:
     if not isinstance(operations, list):
-        raise _Unusable("its operations are no list")
+        raise _Unusable("its operations are not a list")
     for number, one in enumerate(operations, start=1):
-        told = [one.get(name) if isinstance(one, dict) else None for name in ("id", "name", "body")]
-        if not all(isinstance(value, str) for value in told):
+        values = [one.get(name) if isinstance(one, dict) else None for name in ("id", "name", "body")]
+        if not all(isinstance(value, str) for value in values):
             raise _Unusable(f"operation number {number} needs id, name, type and body")
-        id_, name, body = map(str, told)
+        id_, name, body = map(str, values)
         if not _OWN_ID.fullmatch(id_):
             raise _Unusable(f"operation {name[:80]} has the id {id_[:80]!r}; use letters, digits and -._~")
         yield _Listed(id_, name[:80], body)
@@ -156,13 +154,13 @@ def _name_in(text: str) -> str:
     return found[1][:80] if found is not None else "without a name"
 
 
-def _proved(listed: list[_Listed], limits: Limits, schema: GraphQLSchema) -> Manifest:
+def _validated(listed: list[_Listed], limits: Limits, schema: GraphQLSchema) -> Manifest:
     texts: dict[str, str] = {}
     faults: list[str] = []
     for one in listed:
         fault = _fault(one, texts, limits, schema)
         if fault is not None:
-            faults.append(f"{one.told}: {fault}")
+            faults.append(f"{one.label}: {fault}")
         texts |= {one.id: one.text, hash_of(one.text): one.text}
     if faults:
         more = len(faults) - FAULTS_TOLD_MAX
@@ -171,9 +169,9 @@ def _proved(listed: list[_Listed], limits: Limits, schema: GraphQLSchema) -> Man
 
 
 def _fault(one: _Listed, known: Mapping[str, str], limits: Limits, schema: GraphQLSchema) -> str | None:
-    """Return what keeps an operation from being registered."""
+    """Return why an operation cannot be registered, or None."""
     if _HASH.fullmatch(one.id) and hash_of(one.text) != one.id:
-        return "the id is a SHA-256, and not that of its text"
+        return "the id is a SHA-256, but not that of its text"
     if known.get(one.id, one.text) != one.text:
         return "another operation has the same id"
     try:

@@ -1,9 +1,9 @@
-"""From what a client sends to the operation that it stands for, on every transport: a text, or the name of one.
+"""Find the operation of a request, on every transport: the client sends its text, or its name.
 
-An operation is named by `documentId` (the draft of GraphQL over HTTP) or by the hash in `extensions.persistedQuery`
-(Apollo's clients). It is found among the registered ones, then among texts that were sent together with their hash.
-Where only registered operations may run, back ends and staff tools of the brand may still send texts of their own; to
-everybody else, what others have sent is unknown.
+A name is `documentId` (the draft of GraphQL over HTTP) or the hash in `extensions.persistedQuery` (Apollo's clients).
+It is looked up among the registered operations, then in the cache of texts that arrived with their hash. If only
+registered operations may run, the brand's back ends and staff tools may still send their own texts; other callers
+cannot run texts from that cache.
 """
 
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ from resolvers.core.fault import BadInput, DocumentUnknown, Forbidden
 TRUSTED_ROLES = frozenset({Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
 REMEMBERED_MAX = 1000
 REMEMBERED_CHARACTERS_MAX = 1_000_000
-TOLD_ID_LENGTH_MAX = 100
-# Apollo's clients know it by this very message, and send the text then.
+REPORTED_ID_LENGTH_MAX = 100
+# Apollo's clients send the text when they get exactly this message.
 APOLLO_NOT_FOUND = "PersistedQueryNotFound"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestParameters:
-    """What a request says, whatever the transport: a text, a documentId, or a hash with or without its text."""
+    """The parameters of a request on any transport: a text, a documentId, or a hash with or without its text."""
 
     query: str | None
     document_id: str | None = None
@@ -45,20 +45,20 @@ def texts_by_hash() -> LRUCache[str, str]:
 
 
 class Operations:
-    """The operations of one process: which may run, and what they are called."""
+    """Looks up the operations of requests, and decides which may run; one per process."""
 
     def __init__(self, executor: Executor, manifest: Manifest, metrics: Metrics, *, only_registered: bool) -> None:
         self._executor: Final = executor
         self._manifest: Final = manifest
         self._only_registered: Final = only_registered
-        self._remembered: Final = texts_by_hash()
+        self._texts: Final = texts_by_hash()
         self._metrics: Final = metrics
 
     def prepare(self, parameters: RequestParameters, actor: Actor | None, *, streamed: bool = True) -> Operation:
-        """Return the operation that somebody asks for; `streamed` where the transport can answer more than once.
+        """Return the operation of a request; `streamed`: the transport can send several results.
 
         Raises:
-            InvalidOperation: it is not known, not allowed, or cannot be executed.
+            InvalidOperation: it is unknown, forbidden, or cannot be executed.
         """
         text = self._text(parameters, actor)
         request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
@@ -69,8 +69,8 @@ class Operations:
 
     def _remember(self, sha256: str, text: str) -> None:
         """Cache a text that came with its hash; one that is larger than the whole cache is sent again each time."""
-        if sha256 not in self._remembered and len(text) <= REMEMBERED_CHARACTERS_MAX:
-            self._remembered[sha256] = text
+        if sha256 not in self._texts and len(text) <= REMEMBERED_CHARACTERS_MAX:
+            self._texts[sha256] = text
 
     def _text(self, parameters: RequestParameters, actor: Actor | None) -> str:
         is_trusted = actor is not None and actor.role in TRUSTED_ROLES
@@ -91,12 +91,12 @@ class Operations:
         if registered is not None:
             self._metrics.count_document("registered")
             return registered
-        # Who may not send texts must not run what somebody else has sent.
-        remembered = self._remembered.get(id_.removeprefix(SHA256_PREFIX)) if may_send_texts else None
-        if remembered is not None:
+        # A caller who may not send texts must not run a text that another caller sent.
+        cached = self._texts.get(id_.removeprefix(SHA256_PREFIX)) if may_send_texts else None
+        if cached is not None:
             self._metrics.count_document("remembered")
-            return remembered
+            return cached
         self._metrics.count_document("unknown")
         if parameters.document_id is None:
             raise InvalidOperation([GraphQLError(APOLLO_NOT_FOUND, extensions={"code": DocumentUnknown.code})])
-        raise InvalidOperation(DocumentUnknown("document_unknown", id=id_[:TOLD_ID_LENGTH_MAX]))
+        raise InvalidOperation(DocumentUnknown("document_unknown", id=id_[:REPORTED_ID_LENGTH_MAX]))

@@ -1,1 +1,1 @@
-"""The pages that the gateway serves, and what the demonstration needs of it."""
+"""The pages that the gateway serves, and the endpoints of the demonstration."""

@@ -1,4 +1,4 @@
-"""For trying things out, on this machine and under `carillon up` only: tokens for every role, real baskets to scan."""
+"""Development endpoints of `carillon up`, for this machine only: tokens for every role, real baskets to scan."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,23 +22,23 @@ from resolvers.core.actor import Role
 
 TOKEN_TTL = timedelta(hours=1)
 MEMBERS_SHOWN = 10
-# Whoever has most to spend has most to see: offers, rewards within reach, a history.
+# The member with the most points has the most to show: offers, affordable rewards, a history.
 RICHEST_FIRST = [("balances.available", -1), ("_id", 1)]
 BODY_MAX = 4096
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
-class UnknownMember(LookupError):  # noqa: N818 - told to whoever asked for a token
-    """A token was asked for a member who is not there."""
+class UnknownMember(LookupError):  # noqa: N818 - its message is for the caller
+    """A token was requested for a member who does not exist, or a number for a role that takes none."""
 
 
 async def issue(
     state_database: Any, key: DevelopmentKey, *, role: Role, programme: str, number: str | None, ttl: timedelta
 ) -> str:
-    """Return a development token; a member's names the member by number.
+    """Return a development token, valid for `ttl`; role member needs the membership number.
 
     Raises:
-        UnknownMember: role member needs the number of a member who is there, other roles need none.
+        UnknownMember: role member needs the number of an existing member; other roles take none.
     """
     member: str | None = None
     if role is Role.MEMBER:
@@ -59,8 +59,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def _local(endpoint: Endpoint) -> Endpoint:
     """Return an endpoint that answers this machine only.
 
-    Another machine must not get tokens where CARILLON_HOST lets it in, nor a web page of another name that resolves to
-    this address (DNS rebinding).
+    Another machine must not get tokens if CARILLON_HOST admits it, nor a web page of another host name that resolves
+    to this address (DNS rebinding).
     """
 
     async def guarded(request: Request) -> Response:
@@ -73,25 +73,25 @@ def _local(endpoint: Endpoint) -> Endpoint:
 
 
 class _Baskets:
-    """Baskets of the real data, read when somebody asks first, once whoever asks meanwhile."""
+    """Baskets of the real data, read once, at the first request; concurrent requests share the read."""
 
     def __init__(self) -> None:
         self._reading: asyncio.Task[list[dict[str, Any]]] | None = None
 
     async def response(self, currency: str) -> Response:
-        """Return them, or what is missing."""
+        """Return the baskets as JSON; 503 with the reason if the data set is not installed."""
         if self._reading is None:
             self._reading = asyncio.create_task(asyncio.to_thread(real_baskets, currency))
         try:
-            # Who goes away ends its own waiting only.
+            # A client that disconnects cancels its own wait, not the shared read.
             return JSONResponse(await asyncio.shield(self._reading))
         except DataMissing as error:
             self._reading = None
-            return JSONResponse({"error": f"There are no baskets to scan: {error}."}, 503)
+            return JSONResponse({"error": f"No baskets to scan: {error}."}, 503)
 
 
 def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]:
-    """Return the routes of the issuer and of what goes with it."""
+    """Return the routes of the development issuer: session, token and baskets."""
     baskets = _Baskets()
 
     async def session(_request: Request) -> Response:
@@ -121,13 +121,13 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
             return JSONResponse({"error": 'Send {"role": ROLE, "member": NUMBER or null}.'}, 400)
         return JSONResponse({"token": issued, "expiresAt": (now() + TOKEN_TTL).isoformat()})
 
-    async def scanned(_request: Request) -> Response:
+    async def sample_baskets(_request: Request) -> Response:
         return await baskets.response(state.services.programmes.get(programme).currency)
 
     return [
         Route("/dev/session", _local(session)),
         Route("/dev/token", _local(token), methods=["POST"]),
-        Route("/dev/baskets", _local(scanned)),
+        Route("/dev/baskets", _local(sample_baskets)),
     ]
 
 

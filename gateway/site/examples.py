@@ -1,4 +1,4 @@
-"""Example operations for the playground and for what `carillon up` prints."""
+"""Example operations of the playground."""
 
 from datetime import datetime
 from typing import Any
@@ -133,7 +133,7 @@ PROGRAMME = """query Programme {
 
 
 def purchase_input(number: str, now: datetime) -> dict[str, Any]:
-    """Return a purchase of a member, with a key that is new each second."""
+    """Return the input of a member's purchase, with an event key that changes every second."""
     return {
         "key": f"receipt-{now:%Y%m%d-%H%M%S}",
         "type": "purchase",
@@ -153,7 +153,7 @@ def purchase_input(number: str, now: datetime) -> dict[str, Any]:
 
 
 def examples(number: str, now: datetime) -> list[dict[str, Any]]:
-    """Return the playground's examples, for a member's number."""
+    """Return the playground's examples for a membership number: title, role, query and variables of each."""
     purchase = purchase_input(number, now)
     return [
         {"title": "My status, points and history", "role": "member", "query": HOME, "variables": {}},

@@ -1,4 +1,4 @@
-"""Real baskets for the demonstration's till: some that no import brings in first, each small enough to be read."""
+"""Real baskets for the demonstration's till: from households imported last, small enough to read."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 from models.loading.complete_journey import Basket, CompleteJourney
 
 HOUSEHOLDS = 12
-OF_EACH_MAX = 3
+BASKETS_PER_HOUSEHOLD_MAX = 3
 LINES_MIN, LINES_MAX = 2, 12
 QUANTITY_MAX = 20
-"""Fuel is counted in thousandths: a basket of it reads oddly."""
+"""Excludes fuel, whose quantity is in thousandths and would read oddly."""
 
 
 def real_baskets(currency: str) -> list[dict[str, Any]]:
-    """Return the same few dozen baskets each time, as JSON has them; reads the data set, which takes a second.
+    """Return the same few dozen baskets each time, ready for JSON; reads the data set, which takes a second.
 
-    An import takes the households with the lowest numbers first; these are of the highest.
+    An import starts with the lowest household numbers; these baskets come from the highest.
 
     Raises:
         DataMissing: the data set is not installed.
@@ -25,11 +25,13 @@ def real_baskets(currency: str) -> list[dict[str, Any]]:
     names = {str(product): kind.capitalize() for product, kind in data.product_types().items()}
     found: dict[int, list[Basket]] = {household: [] for household in households}
     for basket in data.baskets(households):
-        if len(found[basket.household]) < OF_EACH_MAX and _is_readable(basket, names):
+        if len(found[basket.household]) < BASKETS_PER_HOUSEHOLD_MAX and _is_readable(basket, names):
             found[basket.household].append(basket)
-    # One of each household, then a second of each: who scans a few has met several households.
-    chosen = [of_one[nth] for nth in range(OF_EACH_MAX) for of_one in found.values() if nth < len(of_one)]
-    return [_told(basket, names, currency) for basket in chosen]
+    # One basket of each household, then a second of each, so that the first few come from several households.
+    chosen = [
+        baskets[nth] for nth in range(BASKETS_PER_HOUSEHOLD_MAX) for baskets in found.values() if nth < len(baskets)
+    ]
+    return [_json(basket, names, currency) for basket in chosen]
 
 
 def _is_readable(basket: Basket, names: dict[str, str]) -> bool:
@@ -39,7 +41,7 @@ def _is_readable(basket: Basket, names: dict[str, str]) -> bool:
     )
 
 
-def _told(basket: Basket, names: dict[str, str], currency: str) -> dict[str, Any]:
+def _json(basket: Basket, names: dict[str, str], currency: str) -> dict[str, Any]:
     lines = [
         {
             "sku": line.sku,

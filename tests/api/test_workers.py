@@ -97,7 +97,7 @@ async def test_worker_that_falls_is_replaced_while_the_other_serves(working: Gat
         while not working.is_ready():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
     assert (await working.ask(person.token(), QUERY))["data"] == {"me": {"version": 1}}
-    assert "worker_fell" in working.output.read_text(encoding="utf-8")
+    assert "worker_exited" in working.output.read_text(encoding="utf-8")
 
 
 async def test_all_workers_drain_at_the_first_signal(ending: GatewayProcess) -> None:

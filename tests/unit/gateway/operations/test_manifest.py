@@ -65,23 +65,23 @@ def test_manifest_of_the_clients_build_is_read_where_none_is_named(tmp_path: Pat
     ("content", "fault"),
     [
         (b"{", "it is not JSON ("),
-        ([], "it is no object such as"),
+        ([], "it is not an object such as"),
         ({}, "it lists no operation"),
         ({**APOLLO, "operations": []}, "it lists no operation"),
         ({**APOLLO, "version": 2, "operations": []}, "its format is not apollo-persisted-query-manifest, version 1"),
         ({"format": "another"}, "its format is not apollo-persisted-query-manifest, version 1"),
-        ({**APOLLO, "operations": {}}, "its operations are no list"),
+        ({**APOLLO, "operations": {}}, "its operations are not a list"),
         ({**APOLLO, "operations": [{"id": "a"}]}, "operation number 1 needs id, name, type and body"),
         (
             {**APOLLO, "operations": [{"id": "a b", "name": "Home", "type": "query", "body": NAME_ONLY}]},
             "operation Home has the id 'a b'; use letters, digits and -._~",
         ),
         ({hash_of(NAME_ONLY): 7}, f"operation {hash_of(NAME_ONLY)} has no text"),
-        ({"home": NAME_ONLY}, "operation Registered is listed under 'home', which is no SHA-256 of a text"),
-        ({"0" * 64: NAME_ONLY}, f"operation Registered ({'0' * 64}): the id is a SHA-256, and not that of its text"),
+        ({"home": NAME_ONLY}, "operation Registered is listed under 'home', which is not a SHA-256"),
+        ({"0" * 64: NAME_ONLY}, f"operation Registered ({'0' * 64}): the id is a SHA-256, but not that of its text"),
         (
             {**APOLLO, "operations": [{"id": "0" * 64, "name": "Home", "type": "query", "body": NAME_ONLY}]},
-            f"operation Home ({'0' * 64}): the id is a SHA-256, and not that of its text",
+            f"operation Home ({'0' * 64}): the id is a SHA-256, but not that of its text",
         ),
         (
             {
@@ -120,7 +120,7 @@ def test_so_many_faults_are_told_and_the_rest_counted(tmp_path: Path) -> None:
     texts = [f"query Old{n} {{ nothing{n} }}" for n in range(FAULTS_TOLD_MAX + 3)]
     words = refused({hash_of(text): text for text in texts}, tmp_path)
     assert words.count("Cannot query field") == FAULTS_TOLD_MAX
-    assert "; and 3 more. Build the clients anew" in words
+    assert "; and 3 more. Rebuild the clients" in words
 
 
 def test_file_that_is_not_there_is_refused() -> None:
