@@ -1,9 +1,9 @@
-"""Ready WebSocket frames, written past what one message goes through: an update for many sockets is framed once.
+"""Write prebuilt WebSocket frames: an update for many sockets is framed once.
 
-uvicorn encodes, frames and copies a text for each send, which costs as much again as handing it to the kernel. Its
-protocol class may be replaced by a subclass (`uvicorn.Config(ws=...)`); ours offers the application a function that
-writes a frame as it is. What it relies on is checked when the server starts: where uvicorn is not what it was written
-against, and on any other server, the extension is absent, and messages go the usual way.
+uvicorn encodes, frames and copies a text on each send, which costs as much as passing it to the kernel. uvicorn accepts
+a subclass of its protocol class (`uvicorn.Config(ws=...)`); ours offers the application a function that writes a frame
+unchanged. When the server starts, `websocket_protocol` checks the uvicorn internals that this relies on. If they
+differ, or on another server, the extension is absent, and messages are sent the usual way.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ PLAIN = "websockets-sansio"
 _RELIED_ON = frozenset({"transport", "conn", "writable", "close_sent"})
 
 WriteFrames = Callable[[bytes], bool]
-"""Writes whole frames at once; False where the socket takes none now: it is slow, or going."""
+"""Writes whole frames; returns False if the socket takes none now, because it is slow or closing."""
 
 
 def text_frame(*parts: bytes) -> bytes:
@@ -35,23 +35,23 @@ def text_frame(*parts: bytes) -> bytes:
 
 
 def write_frames_of(scope: Mapping[str, Any]) -> WriteFrames | None:
-    """Return what writes ready frames to a socket; None where its server has no such thing."""
+    """Return the function that writes prebuilt frames to a socket; None if the server does not offer it."""
     return cast("WriteFrames | None", scope.get("extensions", {}).get(EXTENSION))
 
 
 class FramesProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, with an extension that writes ready frames."""
+    """uvicorn's protocol, with an extension that writes prebuilt frames."""
 
     def handle_connect(self, event: Request) -> None:
-        """Offer the extension, where frames go out as they are: compression would change them."""
+        """Offer the extension unless a WebSocket extension such as compression would change the frames."""
         super().handle_connect(event)
         scope = getattr(self, "scope", None)
         if scope is not None and not self.conn.extensions:
             scope["extensions"][EXTENSION] = self.write_frames
 
     def write_frames(self, frames: bytes) -> bool:
-        """Write whole frames; False where the socket takes none now, so that nothing piles up behind a slow one."""
-        # A transport is closing, too, once the other side has closed, a ping got no answer, or the server shuts down.
+        """Write whole frames; return False if the socket takes none now, so that nothing queues behind a slow one."""
+        # A transport also closes after the peer has closed, a ping timed out, or the server shuts down.
         if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
             return False
         self.transport.write(frames)
@@ -59,8 +59,8 @@ class FramesProtocol(WebSocketsSansIOProtocol):
 
 
 def websocket_protocol() -> Any:
-    """Return what uvicorn serves WebSockets with: ours, where its own is as ours relies on; else its own."""
-    named = set(WebSocketsSansIOProtocol.__init__.__code__.co_names)
-    sends = set(WebSocketsSansIOProtocol.send.__code__.co_names)
-    known = named >= _RELIED_ON and sends >= _RELIED_ON | {"write"}
-    return FramesProtocol if known else PLAIN
+    """Return uvicorn's `ws` setting: our protocol if the internals match, else the name of uvicorn's own."""
+    init_names = set(WebSocketsSansIOProtocol.__init__.__code__.co_names)
+    send_names = set(WebSocketsSansIOProtocol.send.__code__.co_names)
+    matches = init_names >= _RELIED_ON and send_names >= _RELIED_ON | {"write"}
+    return FramesProtocol if matches else PLAIN

@@ -1,9 +1,9 @@
 """Live operations as server-sent events: the graphql-sse protocol on /graphql/stream, in both of its modes.
 
-Distinct connections: a GET or POST is answered by a stream of `next` and one `complete`. Single connection: PUT
-reserves a stream and answers its token, GET with the token opens it, POST with the token runs operations on it, DELETE
-ends one.
-Reservations live in the process that made them, so the single mode behind several gateways needs sticky routing.
+Distinct connections: the response to a GET or POST is a stream of `next` events and one `complete`. Single connection:
+PUT reserves a stream and returns its token, GET with the token opens it, POST with the token runs operations on it,
+DELETE ends one.
+A reservation lives in one process, so the single mode behind several gateways needs sticky routing.
 """
 
 import asyncio
@@ -63,14 +63,14 @@ def _event(name: str, body: bytes = b"") -> bytes:
 
 
 class _Stream(StreamingResponse):
-    """A stream that is put in order when it ends, and also where it never begins: its client may be gone by then."""
+    """A stream that calls `ended` even if it never starts, because the client may have disconnected before."""
 
     def __init__(self, events: AsyncGenerator[bytes, None], ended: Callable[[], None]) -> None:
         super().__init__(events, headers=STREAM_HEADERS)
         self._events, self._ended = events, ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the events until they or the client end."""
+        """Send the events until they end or the client disconnects."""
         try:
             async with aclosing(self._events):
                 await super().__call__(scope, receive, send)
@@ -80,11 +80,11 @@ class _Stream(StreamingResponse):
 
 @dataclass(slots=True)
 class _Reservation:
-    """A stream of the single-connection mode: reserved, then open, then gone. It counts as a connection throughout."""
+    """A stream of the single-connection mode. It counts as a connection from the reservation to its end."""
 
     actor: Actor | None
     locale: str | None
-    counted: ExitStack
+    connection: ExitStack
     expiry: asyncio.TimerHandle
     opened: bool = False
     events: asyncio.Queue[bytes] = field(default_factory=lambda: asyncio.Queue(QUEUE_MAX))
@@ -97,10 +97,10 @@ class GraphQLStream:
     def __init__(self, state: State) -> None:
         self._state = state
         self._reservations: dict[str, _Reservation] = {}
-        self._ending: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: Request) -> Response:
-        """Answer one request of either mode."""
+        """Handle one request of either mode."""
         structlog.contextvars.bind_contextvars(request=request_id(request.headers.get("x-request-id")))
         locale = locale_of_request(request)
         try:
@@ -119,11 +119,11 @@ class GraphQLStream:
             if request.method == "DELETE":
                 raise BadRequest(400, f"Send the stream's token in {TOKEN_HEADER}.")
             return self._stream_one(request, await self._parameters(request), actor, locale)
-        # The body first: a stream may end while it arrives.
+        # Read the body first: the stream may end meanwhile.
         body = await self._body(request) if request.method == "POST" else None
         reservation = self._reservations.get(token)
         if reservation is None or reservation.actor != actor:
-            raise BadRequest(404, "There is no such stream; reserve one with PUT.")
+            raise BadRequest(404, "Unknown stream. Reserve one with PUT.")
         if request.method == "GET":
             return self._open(token, reservation)
         if request.method == "DELETE":
@@ -140,22 +140,22 @@ class GraphQLStream:
             return parameters_of_query(request.query_params)
         return parameters_of(await self._body(request))
 
-    def _counted(self, request: Request, actor: Actor | None) -> ExitStack:
-        """Count a live connection, until what this returns is closed."""
-        counted = ExitStack()
-        counted.enter_context(self._state.connections.opened("sse", actor, address_of(request.scope) or ""))
-        return counted
+    def _count_connection(self, request: Request, actor: Actor | None) -> ExitStack:
+        """Count a live connection until the returned stack is closed."""
+        connection = ExitStack()
+        connection.enter_context(self._state.connections.opened("sse", actor, address_of(request.scope) or ""))
+        return connection
 
-    def _afterwards(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what nobody waits for."""
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that nothing awaits; hold the reference that keeps its task alive."""
         task = asyncio.create_task(work)
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _answers(
         self, request: Request, parameters: RequestParameters, actor: Actor | None, locale: str | None
     ) -> AsyncGenerator[bytes, None]:
-        """Give the results of an operation as JSON; what is wrong with it is its only result."""
+        """Return the results of an operation as JSON; an invalid operation yields its errors as the only result."""
         try:
             operation = self._state.operations.prepare(parameters, actor)
         except InvalidOperation as error:
@@ -172,11 +172,13 @@ class GraphQLStream:
     ) -> Response:
         answers = self._answers(request, parameters, actor, locale)
         expired = fault_answer(Unauthenticated("token_expired"), locale or DEFAULT_LOCALE)
-        farewell = _event("next", orjson.dumps(expired)) + _event("complete")
-        return _Stream(self._bounded(actor, _framed(answers), farewell), self._counted(request, actor).close)
+        last_events = _event("next", orjson.dumps(expired)) + _event("complete")
+        return _Stream(
+            self._bounded(actor, _framed(answers), last_events), self._count_connection(request, actor).close
+        )
 
     async def _events(self, operation: Operation, context: Context) -> AsyncGenerator[bytes, None]:
-        """Give the results of any operation as JSON; what goes wrong on our side is a result as well."""
+        """Yield the results of any operation as JSON; a failure of the gateway is a result too."""
         locale = context.locale or DEFAULT_LOCALE
         try:
             if operation.type is not OperationType.SUBSCRIPTION:
@@ -187,26 +189,29 @@ class GraphQLStream:
                     yield told.payload
         except Fault as fault:
             yield orjson.dumps(fault_answer(fault, locale))
-        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
+        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
             id_ = error.id if isinstance(error, Failure) else reported(error)
             yield orjson.dumps(failure_answer(id_, locale))
 
     async def _bounded(
-        self, actor: Actor | None, events: AsyncGenerator[bytes, None], farewell: bytes = b""
+        self, actor: Actor | None, events: AsyncGenerator[bytes, None], last_events: bytes = b""
     ) -> AsyncGenerator[bytes, None]:
-        """Give events, and a comment when there are none for long; stop when the token ends or the gateway goes."""
+        """Yield events, and a comment every KEEP_ALIVE_SECONDS without one; stop when the token or the gateway ends.
+
+        `last_events` are sent when the token expires or is revoked.
+        """
         leaving = asyncio.create_task(self._state.connections.leaving.wait())
-        over = asyncio.Event()
-        ending = asyncio.create_task(over.wait())
+        revoked = asyncio.Event()
+        ending = asyncio.create_task(revoked.wait())
         upcoming: asyncio.Task[bytes] | None = None
         watched = ExitStack()
-        watched.enter_context(self._state.tokens.watching(actor, over.set))
+        watched.enter_context(self._state.tokens.watching(actor, revoked.set))
         try:
             yield KEEP_ALIVE
             while not leaving.done():
                 left = (actor.expires_at - now()).total_seconds() if actor is not None else KEEP_ALIVE_SECONDS
-                if left <= 0 or over.is_set():
-                    yield farewell
+                if left <= 0 or revoked.is_set():
+                    yield last_events
                     return
                 if upcoming is None:
                     upcoming = asyncio.ensure_future(anext(events))
@@ -225,28 +230,28 @@ class GraphQLStream:
                     yield KEEP_ALIVE
         finally:
             watched.close()
-            # Not awaited here: when the client goes, Starlette cancels whatever this waits for.
-            self._afterwards(_closed(events, [task for task in (leaving, ending, upcoming) if task is not None]))
+            # Not awaited here: when the client disconnects, Starlette cancels whatever this awaits.
+            self._in_background(_closed(events, [task for task in (leaving, ending, upcoming) if task is not None]))
 
     # Single connection
 
     def _reserve(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
-        counted = self._counted(request, actor)
+        connection = self._count_connection(request, actor)
         token = secrets.token_urlsafe(24)
         expiry = asyncio.get_running_loop().call_later(RESERVED_SECONDS, self._drop, token)
-        self._reservations[token] = _Reservation(actor, locale, counted, expiry)
+        self._reservations[token] = _Reservation(actor, locale, connection, expiry)
         return Response(token, 201, {"content-type": "text/plain; charset=utf-8", "cache-control": "no-store"})
 
     def _drop(self, token: str) -> None:
-        """Forget a reservation and all that runs on it: its stream ended, or was never opened."""
+        """Remove a reservation and cancel its operations: its stream has ended, or was never opened."""
         reservation = self._reservations.pop(token)
         reservation.expiry.cancel()
-        reservation.counted.close()
-        self._afterwards(cancelled([*reservation.operations.values()]))
+        reservation.connection.close()
+        self._in_background(cancelled([*reservation.operations.values()]))
 
     def _open(self, token: str, reservation: _Reservation) -> Response:
         if reservation.opened:
-            raise BadRequest(409, "The stream is open already.")
+            raise BadRequest(409, "The stream is already open.")
         reservation.opened = True
         reservation.expiry.cancel()
         return _Stream(self._bounded(reservation.actor, _queued(reservation.events)), partial(self._drop, token))
@@ -257,7 +262,7 @@ class GraphQLStream:
         if not isinstance(id_, str) or not id_:
             raise BadRequest(400, "extensions.operationId is missing.")
         if id_ in reservation.operations:
-            raise BadRequest(409, f"Operation {id_[:100]} runs already.")
+            raise BadRequest(409, f"Operation {id_[:100]} is already running.")
         if len(reservation.operations) >= self._state.limits.operations:
             most = self._state.limits.operations
             raise LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS")
@@ -282,7 +287,7 @@ class GraphQLStream:
         task = reservation.operations.pop(id_, None)
         if task is not None:
             await cancelled([task])
-            # Who does not read its stream needs no word of what it ended itself.
+            # A client that does not read its stream needs no `complete` for an operation that it ended itself.
             with suppress(asyncio.QueueFull):
                 reservation.events.put_nowait(_event("complete", orjson.dumps({"id": id_})))
         return Response(status_code=200)

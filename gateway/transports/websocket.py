@@ -3,9 +3,9 @@
 The token comes in `connection_init` as `{"Authorization": "Bearer TOKEN"}` (or in the handshake's header). The socket
 is closed with 4403 when the token ends, and with 1012 when the gateway drains: clients reconnect with `after`.
 
-A socket that only follows has one task, which reads. What it is told is written by whoever tells it, as a ready frame,
-where the server can (`gateway/transports/frames.py`) and the socket takes it; else a task sends what waits, at the
-socket's pace.
+A socket with live subscriptions only has one task, the reader. Each update is written directly by the task that
+broadcasts it, as a prebuilt frame, if the server supports it (`gateway/transports/frames.py`) and the socket takes it.
+Otherwise a task sends the waiting updates at the socket's pace.
 """
 
 import asyncio
@@ -49,12 +49,12 @@ class _Close(Exception):  # noqa: N818 - ends one socket
         self.code, self.reason = code, reason
 
 
-class _Gone(Exception):  # noqa: N818 - the client has closed, or vanished
+class _Gone(Exception):  # noqa: N818 - the client has closed the socket, or is gone
     pass
 
 
 class _Operation:
-    """One operation of a socket: a task while there is something to do, and a follower while it is live."""
+    """One operation of a socket: has a task while it has work to do, and a follower while it is live."""
 
     __slots__ = ("_head", "_session", "_write", "follower", "id", "task")
 
@@ -66,12 +66,12 @@ class _Operation:
         self.task: asyncio.Task[None] | None = None
 
     def follow(self) -> Follower:
-        """Return what a line tells this operation by."""
+        """Create the follower through which a line sends updates to this operation."""
         self.follower = Follower("websocket", self._push, self._wake)
         return self.follower
 
     def run(self, work: Coroutine[Any, Any, bool | None]) -> None:
-        """Do what the operation has to do now; that says whether it completed, or None where it goes on."""
+        """Run some of the operation's work in a task; `work` returns whether it completed, None if it continues."""
         self.task = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
@@ -82,14 +82,14 @@ class _Operation:
             self._wake()
 
     async def stop(self) -> None:
-        """End without a word."""
+        """End without a message to the client."""
         if self.follower is not None:
             self.follower.leave()
         if self.task is not None:
             await cancelled([self.task])
 
     async def next(self, told: Told) -> bool:
-        """Send a result; False where it is an error, which ends an operation by itself."""
+        """Send a result; return False if it is an error message, which ends the operation."""
         if not told.ran:
             await self._session.send({"id": self.id, "type": "error", "payload": told.errors})
             return False
@@ -100,7 +100,7 @@ class _Operation:
         if self._write is None or not batch.ran:
             return False
         if batch.head != self._head:
-            # Where clients number their operations, the same frames go to all of them.
+            # Clients that number their operations alike share the frames.
             batch.head = self._head
             batch.frames = b"".join([text_frame(self._head, told.payload, b"}") for told in batch.tolds])
         return self._write(batch.frames)
@@ -110,7 +110,7 @@ class _Operation:
             self.run(self._drain())
 
     async def _drain(self) -> bool | None:
-        """Send what waits."""
+        """Send the waiting updates; return as `_run` expects."""
         follower = self.follower
         if follower is None:
             return None
@@ -150,7 +150,7 @@ class _Session:
             pass
         except _Close as close:
             await self._close(close.code, close.reason)
-        except Exception as error:  # noqa: BLE001 - the log gets what it was
+        except Exception as error:  # noqa: BLE001 - the log has the details
             await self._close(INTERNAL, f"INTERNAL: {reported(error)}")
 
     async def _speak(self, endpoint: "GraphQLWebSocket") -> None:
@@ -164,7 +164,7 @@ class _Session:
                 await self.send({"type": "connection_ack"})
                 await self._serve(endpoint)
         except LimitExceeded as fault:
-            raise _Close(TOO_MANY, f"{fault.code}: {self._words(fault)}") from None
+            raise _Close(TOO_MANY, f"{fault.code}: {self._message(fault)}") from None
 
     async def _serve(self, endpoint: "GraphQLWebSocket") -> None:
         expiry = None
@@ -187,7 +187,7 @@ class _Session:
         self.end(FORBIDDEN, "Forbidden: the token has expired")
 
     def end(self, code: int, reason: str) -> None:
-        """Close the socket, whatever it is doing. That ends the reading as well."""
+        """Close the socket in any state, which also ends the reader."""
         if self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(self._end(code, reason))
 
@@ -204,7 +204,7 @@ class _Session:
         await cancelled([operation.task for operation in operations if operation.task is not None])
 
     async def _close(self, code: int, reason: str) -> None:
-        """Close a socket that may be closed already. A reason has at most 123 bytes (RFC 6455)."""
+        """Close the socket unless it is closing already. RFC 6455 limits a reason to 123 bytes."""
         if self._is_closing:
             return
         self._is_closing = True
@@ -238,19 +238,19 @@ class _Session:
         await self.send_text(orjson.dumps(message).decode())
 
     async def send_text(self, text: str) -> None:
-        """Send a message as it is, once the socket takes it."""
-        # Whoever is gone gets nothing: the reader learns of it too, and ends the session.
+        """Send the text of a message, once the socket takes it."""
+        # A closed socket is ignored here: the reader notices it too, and ends the session.
         if not self._is_closing:
             with suppress(OSError):
                 # Text, not bytes: clients of the protocol do not read binary frames.
                 await self._send_message({"type": "websocket.send", "text": text})
 
     def delivered(self) -> None:
-        """Count an update that waited before it was sent."""
+        """Count an update that was sent after waiting."""
         self._state.live.delivered("websocket", 1)
 
     async def _first(self) -> dict[str, Any]:
-        """Return connection_init; what may come at any time may come before it."""
+        """Return connection_init, and answer the messages that may precede it."""
         while (message := await self._receive())["type"] != "connection_init":
             if message["type"] == "subscribe":
                 raise _Close(UNAUTHORIZED, "Unauthorized: connection_init comes first")
@@ -258,15 +258,15 @@ class _Session:
         return message
 
     async def _init(self, message: dict[str, Any]) -> None:
-        told = {str(key).lower(): value for key, value in self._payload(message).items() if isinstance(value, str)}
+        sent = {str(key).lower(): value for key, value in self._payload(message).items() if isinstance(value, str)}
         headers = Headers(scope=self._scope)
-        self._locale = accepted_locale(told.get("accept-language") or headers.get("accept-language"))
-        self._channel = told.get(CHANNEL_HEADER) or headers.get(CHANNEL_HEADER)
+        self._locale = accepted_locale(sent.get("accept-language") or headers.get("accept-language"))
+        self._channel = sent.get(CHANNEL_HEADER) or headers.get(CHANNEL_HEADER)
         try:
-            token = bearer(told.get("authorization") or headers.get("authorization"))
+            token = bearer(sent.get("authorization") or headers.get("authorization"))
             self._actor = await self._state.verifier.verify(token) if token is not None else None
         except Fault as fault:
-            raise _Close(FORBIDDEN, f"Forbidden: {self._words(fault)}") from None
+            raise _Close(FORBIDDEN, f"Forbidden: {self._message(fault)}") from None
 
     async def _read_all(self) -> None:
         while True:
@@ -280,7 +280,7 @@ class _Session:
                     await self._answer(message)
 
     async def _answer(self, message: dict[str, Any]) -> None:
-        """Answer a message that may come at any time."""
+        """Handle a message that is allowed at any time."""
         match message["type"]:
             case "ping":
                 payload = self._payload(message)
@@ -325,7 +325,7 @@ class _Session:
             await operation.stop()
 
     async def finished(self, operation: _Operation, work: Coroutine[Any, Any, bool | None]) -> bool:
-        """Do some of an operation's work; False where the operation goes on. What is wrong with it ends it alone."""
+        """Do some of an operation's work; return False if it continues. Its errors end only this operation."""
         id_ = operation.id
         try:
             completed = await work
@@ -334,12 +334,12 @@ class _Session:
             if completed:
                 await self.send({"id": id_, "type": "complete"})
         except InvalidOperation as error:
-            await self.send({"id": id_, "type": "error", "payload": error.answer(self._spoken())["errors"]})
+            await self.send({"id": id_, "type": "error", "payload": error.answer(self._language())["errors"]})
         except Fault as fault:
             await self._refuse(id_, fault)
-        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
+        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
             failure = error.id if isinstance(error, Failure) else reported(error)
-            payload = failure_answer(failure, self._spoken())["errors"]
+            payload = failure_answer(failure, self._language())["errors"]
             await self.send({"id": id_, "type": "error", "payload": payload})
         if operation.follower is not None:
             operation.follower.leave()
@@ -348,32 +348,32 @@ class _Session:
         return True
 
     async def _results(self, running: _Operation, parameters: RequestParameters) -> bool | None:
-        """Send results; False where the last one was an error, None where more come through the follower."""
+        """Send results; return False if the last one was an error, None if more come through the follower."""
         executor = self._state.executor
         operation = self._state.operations.prepare(parameters, self._actor)
         context = self._state.context(self._actor, self._locale, self._channel, address_of(self._scope))
         if operation.type is not OperationType.SUBSCRIPTION:
             return await running.next(Told(await executor.execute(operation, context, "websocket")))
         follower = running.follow()
-        async with aclosing(self._state.live.begin(operation, context, follower)) as begun:
-            async for told in begun:
+        async with aclosing(self._state.live.begin(operation, context, follower)) as first:
+            async for told in first:
                 if not await running.next(told):
                     return False
         return None if follower.follows else True
 
     async def _refuse(self, id_: str, fault: Fault) -> None:
-        payload = fault_answer(fault, self._spoken())["errors"]
+        payload = fault_answer(fault, self._language())["errors"]
         await self.send({"id": id_, "type": "error", "payload": payload})
 
-    def _words(self, fault: Fault) -> str:
-        return str(fault_answer(fault, self._spoken())["errors"][0]["message"])
+    def _message(self, fault: Fault) -> str:
+        return str(fault_answer(fault, self._language())["errors"][0]["message"])
 
-    def _spoken(self) -> str:
+    def _language(self) -> str:
         return self._locale or DEFAULT_LOCALE
 
 
 class GraphQLWebSocket:
-    """The endpoint of live operations, an ASGI application: every layer between costs each message."""
+    """The endpoint of live operations, as an ASGI application: each layer in between would cost every message."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -381,7 +381,7 @@ class GraphQLWebSocket:
         self._watching: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak with one client until it goes, or has to."""
+        """Serve one client until either side closes."""
         if (await receive())["type"] != "websocket.connect":
             return
         try:
@@ -397,13 +397,13 @@ class GraphQLWebSocket:
         await _Session(scope, receive, send, self._state).run(self)
 
     def opened(self, session: _Session) -> None:
-        """Tell a session when the gateway leaves: one task waits for all of them."""
+        """Register a session, to close it when the gateway leaves: one task waits on behalf of all."""
         self._sessions.add(session)
         if self._watching is None:
             self._watching = asyncio.create_task(self._leave())
 
     def closed(self, session: _Session) -> None:
-        """Forget a session."""
+        """Unregister a session."""
         self._sessions.discard(session)
         if not self._sessions and self._watching is not None:
             self._watching.cancel()
@@ -412,5 +412,5 @@ class GraphQLWebSocket:
     async def _leave(self) -> None:
         await self._state.connections.leaving.wait()
         for session in [*self._sessions]:
-            session.end(RESTART, "Service restart: reconnect, and bring `after`")
+            session.end(RESTART, "Service restart: reconnect with `after`")
         self._watching = None

@@ -97,7 +97,7 @@ async def test_gateway_drains_before_it_goes(person: Person, tmp_path: Path) -> 
             await until(lambda: drains(gateway))
             await person.buy("5.00", gateway=gateway)
             assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 2
-            assert await closed_with(socket) == (1012, "Service restart: reconnect, and bring `after`")
+            assert await closed_with(socket) == (1012, "Service restart: reconnect with `after`")
             with pytest.raises(EOFError):
                 await stream.next()
             assert monotonic() - started >= DRAIN_SECONDS

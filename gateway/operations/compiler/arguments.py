@@ -1,4 +1,4 @@
-"""A field's arguments: constant, straight from variables, or, where neither, coerced by graphql-core each time."""
+"""A field's arguments: constant, directly from variables, or else coerced by graphql-core on each call."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
@@ -24,12 +24,12 @@ from graphql.utilities.coerce_input_value import coerce_default_value
 
 from gateway.operations.compiler.runtime import Place
 
-# What nobody can change is coerced once; everything else anew for each call, as graphql-core does.
+# Immutable values are coerced once; all others on each call, as graphql-core does.
 CONSTANT = (str, int, float, bool, type(None), date, Decimal, Enum)
 
 
 def variables_in(value: ValueNode) -> Iterator[VariableNode]:
-    """Tell the variables that a value is made of."""
+    """Yield the variables in a value, nested ones included."""
     waiting = [value]
     while waiting:
         node = waiting.pop()
@@ -48,12 +48,12 @@ def call_arguments(
     place_name: str,
     variables: Iterable[VariableDefinitionNode],
 ) -> str:
-    """Return the arguments of a field as the end of a call's text, after `add`ing the lines that prepare them."""
+    """Return the text of a call's arguments for a field; first `add` the lines that prepare them."""
     definition, node = place.definition, place.nodes[0]
     if not definition.args and not node.arguments:
         return ""
-    given = {argument.name.value: argument.value for argument in node.arguments or ()}
-    used = {name: value for name, value in given.items() if any(variables_in(value))}
+    values = {argument.name.value: argument.value for argument in node.arguments or ()}
+    used = {name: value for name, value in values.items() if any(variables_in(value))}
     constants = _constants(place, frozenset(used))
     types = {one.variable.name.value: one for one in variables}
     if (
@@ -83,7 +83,7 @@ def call_arguments(
 
 
 def _constants(place: Place, variable: frozenset[str]) -> dict[str, Any] | None:
-    """Return the arguments that do not depend on variables; None where they cannot be coerced once and for all."""
+    """Return the arguments that do not depend on variables; None if they must be coerced on each call."""
     node = place.nodes[0]
     fixed = [argument for argument in node.arguments or () if argument.name.value not in variable]
     rest = {name: one for name, one in place.definition.args.items() if name not in variable}
@@ -97,12 +97,12 @@ def _constants(place: Place, variable: frozenset[str]) -> dict[str, Any] | None:
 
 
 def _is_present(variable: VariableDefinitionNode) -> bool:
-    """Say whether a variable always has a value."""
+    """Return whether a variable always has a value."""
     return isinstance(variable.type, NonNullTypeNode) or variable.default_value is not None
 
 
 def _is_direct(value: ValueNode, argument: GraphQLArgument, types: dict[str, VariableDefinitionNode]) -> bool:
-    """Say whether an argument is a variable and nothing else, whose values all fit, and whose default is constant."""
+    """Return whether an argument is just a variable, all of whose values fit, and its default is constant."""
     if not isinstance(value, VariableNode) or value.name.value not in types:
         return False
     variable = types[value.name.value]

@@ -1,4 +1,4 @@
-"""An operation: compiled for the variants of it that are asked for, and executed."""
+"""An operation, compiled for its requested variants, and executed."""
 
 from collections import deque
 from collections.abc import Awaitable, Coroutine
@@ -22,7 +22,7 @@ from graphql.execution.executor import Executor
 from graphql.language import Visitor, visit
 
 from gateway.operations.compiler.emit import Compiler, NotCompilable
-from gateway.operations.compiler.runtime import Execution, Unforeseen
+from gateway.operations.compiler.runtime import Execution, UnexpectedValue
 from gateway.operations.compiler.variables import Misfit, Variables
 
 VARIANTS_MAX = 16
@@ -39,7 +39,7 @@ class _Conditions(Visitor):
         self.found: dict[str, None] = {}
 
     def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-        """Look at one directive."""
+        """Collect the variables of one directive."""
         if node.name.value in {"skip", "include"}:
             for argument in node.arguments or ():
                 if isinstance(argument.value, VariableNode):
@@ -47,7 +47,7 @@ class _Conditions(Visitor):
 
 
 class _Variant:
-    """The functions for one combination of the variables that decide what is asked for, and the size of their text."""
+    """The functions for one combination of `@skip` and `@include` variables; `size` is their text in characters."""
 
     __slots__ = ("guards", "run", "size")
 
@@ -59,28 +59,28 @@ class _Variant:
 
 
 class Room:
-    """How much compiled code there is in all, in characters of its text; each takes some 7 bytes of memory.
+    """Bounds the compiled code of all operations, in characters of its text; each takes some 7 bytes of memory.
 
-    Where there is no more room, what was compiled longest ago is forgotten, and compiled again if it is asked for.
+    Beyond the bound, the variants compiled longest ago are evicted, and compiled again on demand.
     """
 
     def __init__(self, characters_max: int) -> None:
         self._characters_max = characters_max
         self._characters = 0
-        self._kept: deque[tuple[dict[tuple[Any, ...], _Variant], tuple[Any, ...]]] = deque()
+        self._oldest_first: deque[tuple[dict[tuple[Any, ...], _Variant], tuple[Any, ...]]] = deque()
 
     def take(self, variants: dict[tuple[Any, ...], _Variant], key: tuple[Any, ...], variant: _Variant) -> None:
-        """Add a variant to its operation's, and forget the oldest of all operations where that is too much."""
+        """Add a variant to its operation's `variants`; evict the oldest variants of all operations beyond the bound."""
         variants[key] = variant
-        self._kept.append((variants, key))
+        self._oldest_first.append((variants, key))
         self._characters += variant.size
-        while self._characters > self._characters_max and len(self._kept) > 1:
-            oldest, forgotten = self._kept.popleft()
-            self._characters -= oldest.pop(forgotten).size
+        while self._characters > self._characters_max and len(self._oldest_first) > 1:
+            evicted, evicted_key = self._oldest_first.popleft()
+            self._characters -= evicted.pop(evicted_key).size
 
 
 class CompiledOperation:
-    """A valid operation of a valid document; see the package for what it is."""
+    """A valid operation of a valid document; the package's docstring explains compilation."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class CompiledOperation:
         *,
         room: Room | None = None,
     ) -> None:
-        """Prepare an operation; it is compiled when it is first executed. `room` is shared with other operations.
+        """Prepare an operation; its first execution compiles it. Operations can share a `room`.
 
         Raises:
             NotCompilable: the document has no such operation.
@@ -107,23 +107,23 @@ class CompiledOperation:
         self._variants: dict[tuple[Any, ...], _Variant] = {}
         self._room = room or Room(CHARACTERS_MAX)
         self.left_to_core = False
-        """Whether graphql-core executes it from now on."""
+        """True if graphql-core executes this operation from now on."""
 
     def execute(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
-        """Execute the operation, or one event of it where it is a subscription, whose payload is the root then."""
+        """Execute the operation with `raw` variables; for a subscription, one event, whose payload is `root`."""
         if self.left_to_core:
             return self._by_core(root, context, raw)
         try:
             values = self._variables.coerce(raw)
         except Misfit:
-            # graphql-core coerces it after all, or says why it cannot be.
+            # graphql-core coerces the variables, or reports why it cannot.
             core = self._core(root, context, raw)
             if isinstance(core, list):
                 return ExecutionResult(None, core)
             values = core.variable_values.coerced
         variant = self._variants.get(tuple([values.get(name) for name in self._conditions]))
         if variant is None:
-            variant = self._compiled(values, root, context, raw)
+            variant = self._compile(values, root, context, raw)
             if variant is None:
                 return self._by_core(root, context, raw)
         return self._run(variant, Execution(context, root, raw, values, self._core_of))
@@ -132,40 +132,40 @@ class CompiledOperation:
         for guard in variant.guards:
             try:
                 guard(execution.context)
-            except Exception:  # noqa: BLE001 - it is asked again at its field, where its error has a place
+            except Exception:  # noqa: BLE001 - it is called again at its field, where its error gets a path
                 execution.denied = True
                 break
         try:
             data = variant.run(execution.root, None, execution)
         except GraphQLError as error:
-            execution.add(error, ())
+            execution.add_error(error, ())
             data = None
-        except Unforeseen:
-            return self._again(execution.root, execution.context, execution.raw)
+        except UnexpectedValue:
+            return self._fall_back(execution.root, execution.context, execution.raw)
         if data.__class__ is CoroutineType:
-            return self._awaited(data, execution)
+            return self._await_result(data, execution)
         return ExecutionResult(data, execution.errors or None)
 
-    async def _awaited(self, data: Coroutine[Any, Any, Any], execution: Execution) -> ExecutionResult:
+    async def _await_result(self, data: Coroutine[Any, Any, Any], execution: Execution) -> ExecutionResult:
         try:
             return ExecutionResult(await data, execution.errors or None)
         except GraphQLError as error:
-            execution.add(error, ())
+            execution.add_error(error, ())
             return ExecutionResult(None, execution.errors)
-        except Unforeseen:
-            again = self._again(execution.root, execution.context, execution.raw)
-            return again if isinstance(again, ExecutionResult) else await again
+        except UnexpectedValue:
+            result = self._fall_back(execution.root, execution.context, execution.raw)
+            return result if isinstance(result, ExecutionResult) else await result
 
-    def _again(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
-        """Leave to graphql-core what could not be foreseen, this time and from now on."""
+    def _fall_back(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """Execute with graphql-core, now and from now on, because a value was unexpected."""
         self.left_to_core = True
         if self.node.operation is OperationType.MUTATION:
-            # It has changed something already, and must not do so twice.
-            raise RuntimeError("a mutation returned what compiled code cannot complete: tell the compiler less of it")
+            # It may have written already, and must not write twice.
+            raise RuntimeError("a mutation returned a value that compiled code cannot complete: remove its hint")
         return self._by_core(root, context, raw)
 
-    def _compiled(self, values: dict[str, Any], root: Any, context: Any, raw: dict[str, Any]) -> _Variant | None:
-        """Compile the variant that some variables ask for; None where it is left to graphql-core."""
+    def _compile(self, values: dict[str, Any], root: Any, context: Any, raw: dict[str, Any]) -> _Variant | None:
+        """Return the variant for some variables, newly compiled; None if graphql-core has to execute it."""
         if len(self._variants) >= VARIANTS_MAX:
             return None
         core = self._core(root, context, raw)
@@ -191,5 +191,5 @@ class CompiledOperation:
 
     def _core_of(self, execution: Execution) -> Executor[Any]:
         core = self._core(execution.root, execution.context, execution.raw)
-        assert not isinstance(core, list)  # noqa: S101 - the same variables were coerced before
+        assert not isinstance(core, list)  # noqa: S101 - the same variables have been coerced before
         return core

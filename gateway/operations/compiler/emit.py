@@ -1,8 +1,8 @@
-"""The compiler: from the fields of an operation to the text of the functions that answer it.
+"""The compiler: generates, from the fields of an operation, the source code of the functions that execute it.
 
-Every function that is written takes `(v, p, x)`: a value that is not null, the path to it, and the execution. In their
-text `b` is the value at hand, `a0`, `a1` … are completed fields, `w` is what has to be waited for, `k` is which field
-that may not be null is at work, so that the one handler around them knows whose error it has.
+Every generated function takes `(v, p, x)`: a non-null value, the path to it, and the execution. In the source, `b` is
+the current value, `a0`, `a1` … are completed fields, `w` lists the pending awaitables, and `k` is the index of the
+current non-null field, so that the one error handler knows which field failed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,13 +38,13 @@ from graphql.type import GraphQLBoolean, GraphQLFloat
 from gateway.operations.compiler.arguments import call_arguments
 from gateway.operations.compiler.hints import KNOWN, AsItIs, Attribute, Instances, Method
 from gateway.operations.compiler.leaf import leaf_function
-from gateway.operations.compiler.runtime import Place, is_null, list_function, not_null, settle
+from gateway.operations.compiler.runtime import Place, detach, is_null, list_function, not_null
 
-KEPT_MAX = 64
-"""Selections of one shared object that are kept; past it, it begins anew."""
+CACHED_SELECTIONS_MAX = 64
+"""Selections cached in one shared object; beyond this number its cache is cleared."""
 
-# What the value `b` fulfils that needs no coercion.
-_AS_IT_IS = {
+# The condition under which the value `b` needs no coercion.
+_UNCHANGED_IF = {
     GraphQLString: "b.__class__ is str",
     GraphQLID: "b.__class__ is str",
     GraphQLInt: "b.__class__ is int and -2147483648 <= b <= 2147483647",
@@ -53,28 +53,28 @@ _AS_IT_IS = {
 }
 
 
-class NotCompilable(Exception):  # noqa: N818 - told to who asked, who has graphql-core for it
-    """An operation that is left to graphql-core."""
+class NotCompilable(Exception):  # noqa: N818 - not an error: graphql-core executes it
+    """An operation that graphql-core has to execute."""
 
 
 class Selection:
-    """A written function: its name, whether it may return a coroutine, whether it is of its source alone."""
+    """A generated function: its name, whether it may return a coroutine, whether it depends only on its source."""
 
-    __slots__ = ("awaits", "name", "plain")
+    __slots__ = ("awaits", "name", "source_only")
 
-    def __init__(self, name: str, *, awaits: bool, plain: bool) -> None:
-        self.name, self.awaits, self.plain = name, awaits, plain
+    def __init__(self, name: str, *, awaits: bool, source_only: bool) -> None:
+        self.name, self.awaits, self.source_only = name, awaits, source_only
 
 
 class Lines:
-    """Lines of Python with their indentation."""
+    """Lines of Python; each `with` block indents by one level."""
 
     def __init__(self) -> None:
         self.text: list[str] = []
         self._depth = 0
 
     def add(self, *lines: str) -> None:
-        """Add lines at the present depth."""
+        """Add lines at the current indentation."""
         indent = "    " * self._depth
         self.text += [indent + line for line in lines]
 
@@ -86,7 +86,7 @@ class Lines:
 
 
 class Compiler:
-    """Writes the functions of an operation; `core` is graphql-core's executor, with the variables of one variant."""
+    """Generates the functions of an operation; `core` is graphql-core's executor with the variables of one variant."""
 
     def __init__(self, core: Executor[Any]) -> None:
         self._core = core
@@ -98,19 +98,18 @@ class Compiler:
             "is_awaitable": is_awaitable,
             "is_null": is_null,
             "not_null": not_null,
-            "settle": settle,
+            "detach": detach,
         }
         self._selections: dict[tuple[str, tuple[int, ...]], Selection] = {}
         self.size = 0
         self.guards: dict[Any, None] = {}
         """The guards of all fields, each once."""
-        """What asks beforehand for what fields need, each once."""
 
     def compile(self) -> Any:
-        """Return the function that answers the operation.
+        """Return the function that executes the operation.
 
         Raises:
-            NotCompilable: there is something in it that is left to graphql-core.
+            NotCompilable: graphql-core has to execute it.
         """
         core, operation = self._core, self._core.operation
         root = self._schema.get_root_type(operation.operation)
@@ -123,11 +122,11 @@ class Compiler:
         name = self._function(root, collected.grouped_field_set, serial=serial).name
         source = "\n".join(self._text)
         self.size = len(source)
-        exec(compile(source, f"<operation {operation.name.value if operation.name else ''}>", "exec"), self._names)  # noqa: S102 - names in the text are the schema's and Python's own; values are bound
+        exec(compile(source, f"<operation {operation.name.value if operation.name else ''}>", "exec"), self._names)  # noqa: S102 - the source contains only names of the schema and of Python; values are bound
         return self._names[name]
 
     def bind(self, hint: str, value: Any) -> str:
-        """Give a value a name in the text."""
+        """Bind a value to a new name in the generated source; return the name."""
         name = f"{hint}{len(self._names)}"
         self._names[name] = value
         return name
@@ -136,13 +135,13 @@ class Compiler:
         self._text += [*lines.text, ""]
 
     def _name(self, hint: str) -> str:
-        """Return the name of a function that is still to be written."""
+        """Reserve the name of a function that is generated later."""
         return self.bind(hint, None)
 
     # Objects
 
     def _selection(self, kind: GraphQLObjectType, details: list[FieldDetails]) -> Selection:
-        """Return the function that completes a value of an object type, written once."""
+        """Return the function that completes a value of an object type; it is generated once."""
         key = (kind.name, tuple(id(detail.node) for detail in details))
         known = self._selections.get(key)
         if known is None:
@@ -152,32 +151,32 @@ class Compiler:
             )
             if collected.new_defer_usages:
                 raise NotCompilable
-            known = self._kept(kind, self._function(kind, collected.grouped_field_set))
+            known = self._cached_in_object(kind, self._function(kind, collected.grouped_field_set))
             self._selections[key] = known
         return known
 
-    def _kept(self, kind: GraphQLObjectType, selection: Selection) -> Selection:
-        """Keep what a selection comes to in the objects themselves, where they say that they can."""
-        told = _told_of(kind)
-        if told is None or told.kept_in is None or not selection.plain:
+    def _cached_in_object(self, kind: GraphQLObjectType, selection: Selection) -> Selection:
+        """Cache the results of a selection in the objects themselves, if their hint names a `kept_in`."""
+        hint = _instances_hint(kind)
+        if hint is None or hint.kept_in is None or not selection.source_only:
             return selection
-        name, key = self._name("kept"), self.bind("K", object())
+        name, key = self._name("cached"), self.bind("K", object())
         lines = Lines()
         lines.add(f"def {name}(v, p, x):")
         with lines:
             lines.add(
-                f"found = v.{told.kept_in}.get({key})",
+                f"found = v.{hint.kept_in}.get({key})",
                 "if found is None:",
                 "    errors = len(x.errors)",
                 f"    found = {selection.name}(v, p, x)",
                 "    if len(x.errors) == errors:",
-                f"        if len(v.{told.kept_in}) >= {KEPT_MAX}:",
-                f"            v.{told.kept_in}.clear()",
-                f"        v.{told.kept_in}[{key}] = found",
+                f"        if len(v.{hint.kept_in}) >= {CACHED_SELECTIONS_MAX}:",
+                f"            v.{hint.kept_in}.clear()",
+                f"        v.{hint.kept_in}[{key}] = found",
                 "return found",
             )
         self._write(lines)
-        return Selection(name, awaits=False, plain=True)
+        return Selection(name, awaits=False, source_only=True)
 
     def _function(self, kind: GraphQLObjectType, groups: GroupedFieldSet, *, serial: bool = False) -> Selection:
         fields = [
@@ -201,18 +200,18 @@ class Compiler:
                 lines.add("except Exception as error:")
                 with lines:
                     if awaits and not serial:
-                        lines.add("settle(w)")
+                        lines.add("detach(w)")
                     lines.add(f"raise x.located(error, {places}[k], (p, {places}[k])) from error")
             else:
                 for field in fields:
                     field.write(lines, serial=serial)
             answer = "{" + ", ".join(f"{field.key!r}: {field.result}" for field in fields) + "}"
             if awaits and not serial:
-                lines.add(f"return x.gathered({answer}, w) if w else {answer}")
+                lines.add(f"return x.gather({answer}, w) if w else {answer}")
             else:
                 lines.add(f"return {answer}")
         self._write(lines)
-        return Selection(name, awaits=awaits, plain=all(field.plain for field in fields))
+        return Selection(name, awaits=awaits, source_only=all(field.source_only for field in fields))
 
     # Values
 
@@ -226,7 +225,7 @@ class Compiler:
         *,
         trusted: bool,
     ) -> "Completion":
-        """Write how `b` is completed as `kind`, `path` being the expression of its path; return what that may be."""
+        """Generate the completion of `b` as `kind`; `path` is the expression of its path."""
         nullable = not isinstance(kind, GraphQLNonNull)
         inner: Any = kind if nullable else kind.of_type  # type: ignore[union-attr]
         if is_leaf_type(inner):
@@ -243,18 +242,18 @@ class Compiler:
     def _leaf(self, lines: Lines, kind: GraphQLLeafType, place: str, *, nullable: bool, trusted: bool) -> None:
         message = None if nullable else self._names[place].null_message
         complete = self.bind("leaf", leaf_function(kind, message, trusted=trusted))
-        as_it_is = _AS_IT_IS.get(kind)  # type: ignore[arg-type]
-        told = (kind.extensions or {}).get(KNOWN)
-        if isinstance(told, AsItIs):
-            as_it_is = f"b.__class__ is {self.bind('Class', told.python_class)}"
+        unchanged_if = _UNCHANGED_IF.get(kind)  # type: ignore[arg-type]
+        hint = (kind.extensions or {}).get(KNOWN)
+        if isinstance(hint, AsItIs):
+            unchanged_if = f"b.__class__ is {self.bind('Class', hint.python_class)}"
         if isinstance(kind, GraphQLEnumType):
             known = self.bind("known", self._names[complete].known)
             lines.add(f"c = {known}.get(b.__class__)", "c = c.get(b) if c is not None else None")
             lines.add(f"b = c if c is not None else {complete}(b)")
             return
         conditions = ["b is not None"] if nullable else []
-        if as_it_is is not None:
-            conditions.append(f"not ({as_it_is})")
+        if unchanged_if is not None:
+            conditions.append(f"not ({unchanged_if})")
         if conditions:
             lines.add(f"if {' and '.join(conditions)}: b = {complete}(b)")
         else:
@@ -276,9 +275,9 @@ class Compiler:
         item, completion = self._item(kind, place, details, trusted=trusted)
         if nullable:
             lines.add("if b is not None:")
-        with lines if nullable else _level():
+        with lines if nullable else _no_indent():
             if completion.awaits:
-                lines.add(f"b = x.items(b, {item}, {path})")
+                lines.add(f"b = x.complete_list(b, {item}, {path})")
             else:
                 lines.add(f"q = {path}", f"b = [{completion.shortcut}{item}(e, (q, i), x) for i, e in enumerate(b)]")
         return Completion(awaits=completion.awaits)
@@ -286,24 +285,24 @@ class Compiler:
     def _item(
         self, kind: GraphQLOutputType, place: str, details: list[FieldDetails], *, trusted: bool
     ) -> tuple[str, "Completion"]:
-        """Write the function that completes an item of a list: `p` is the path to the item itself."""
+        """Generate the function that completes a list item; `p` is the path to the item."""
         name, lines = self._name("item"), Lines()
         nullable = not isinstance(kind, GraphQLNonNull)
         lines.add(f"def {name}(b, p, x):")
-        with lines, _caught(lines, place, nullable=nullable):
+        with lines, _error_handler(lines, place, nullable=nullable):
             completion = self.completion(lines, kind, place, "p", details, trusted=trusted)
             if completion.awaits:
-                lines.add(f"if b.__class__ is CoroutineType: return x.completed(b, {place}, p, nullable={nullable})")
+                lines.add(f"if b.__class__ is CoroutineType: return x.await_object(b, {place}, p, nullable={nullable})")
             lines.add("return b")
         self._write(lines)
         shortcut = ""
         inner = kind if nullable else kind.of_type  # type: ignore[union-attr]
         if not nullable and is_object_type(inner) and not completion.awaits:
-            told = _told_of(inner)
-            if told is not None:
+            hint = _instances_hint(inner)
+            if hint is not None:
                 selection = self._selection(inner, details)
                 shortcut = (
-                    f"{selection.name}(e, (q, i), x) if e.__class__ is {self.bind('Class', told.python_class)} else "
+                    f"{selection.name}(e, (q, i), x) if e.__class__ is {self.bind('Class', hint.python_class)} else "
                 )
         elif inner in _TEXTS:
             shortcut = "e if e.__class__ is str else "
@@ -320,24 +319,24 @@ class Compiler:
         nullable: bool,
     ) -> "Completion":
         selection = self._selection(kind, details)
-        checked = self._checked(kind, selection, place, nullable=nullable)
-        told = _told_of(kind)
-        if told is not None:
-            known = self.bind("Class", told.python_class)
+        checked = self._checked_selection(kind, selection, place, nullable=nullable)
+        hint = _instances_hint(kind)
+        if hint is not None:
+            known = self.bind("Class", hint.python_class)
             call = f"{selection.name}(b, {path}, x) if b.__class__ is {known} else {checked}(b, {path}, x)"
         else:
             call = f"{checked}(b, {path}, x)"
         lines.add(f"b = {call}" if not nullable else f"b = ({call}) if b is not None else None")
         return Completion(awaits=selection.awaits)
 
-    def _checked(self, kind: GraphQLObjectType, selection: Selection, place: str, *, nullable: bool) -> str:
-        """Write the function for a value of which it is not known that it is of its type, or not null."""
+    def _checked_selection(self, kind: GraphQLObjectType, selection: Selection, place: str, *, nullable: bool) -> str:
+        """Generate the function for a value that may be null or of a wrong type."""
         name, lines = self._name("checked"), Lines()
         lines.add(f"def {name}(b, p, x):")
         with lines:
             self._null(lines, place, nullable=nullable)
             if kind.is_type_of is not None:
-                lines.add(f"x.checked({self.bind('Type', kind)}, b, {place}, p)")
+                lines.add(f"x.check_type({self.bind('Type', kind)}, b, {place}, p)")
             lines.add(f"return {selection.name}(b, p, x)")
         self._write(lines)
         return name
@@ -355,7 +354,7 @@ class Compiler:
         *,
         nullable: bool,
     ) -> "Completion":
-        """Write how a value is completed whose type is known only when it is there."""
+        """Generate the completion of a value whose object type is known only at run time."""
         possible = [(one, self._selection(one, details)) for one in self._schema.get_possible_types(kind)]
         by_name = self.bind("by_name", {})
         by_class = self.bind("by_class", {})
@@ -367,10 +366,10 @@ class Compiler:
             choice.add(f"return {by_name}[x.runtime_type({self.bind('Type', kind)}, b, {place}, p)](b, p, x)")
         self._write(choice)
         for one, selection in possible:
-            told = _told_of(one)
-            if told is not None:
-                self._text.append(f"{by_class}[{self.bind('Class', told.python_class)}] = {selection.name}")
-            checked = self._checked(one, selection, place, nullable=nullable)
+            hint = _instances_hint(one)
+            if hint is not None:
+                self._text.append(f"{by_class}[{self.bind('Class', hint.python_class)}] = {selection.name}")
+            checked = self._checked_selection(one, selection, place, nullable=nullable)
             self._text.append(f"{by_name}[{one.name!r}] = {checked}")
         lines.add(f"b = {name}(b, {path}, x)" + (" if b is not None else None" if nullable else ""))
         return Completion(awaits=any(selection.awaits for _, selection in possible))
@@ -381,7 +380,7 @@ class Compiler:
         """Return the definition of a field.
 
         Raises:
-            NotCompilable: it belongs to introspection.
+            NotCompilable: it is an introspection field.
         """
         definition = self._schema.get_field(kind, name)
         if definition is None or (name.startswith("__") and name != "__typename"):
@@ -391,10 +390,10 @@ class Compiler:
     def awaited(
         self, kind: GraphQLOutputType, place: str, details: list[FieldDetails], *, nullable: bool, trusted: bool
     ) -> str:
-        """Write the coroutine function that waits for a field's value and completes it; `p` is the field's path."""
+        """Generate the coroutine function that awaits a field's value and completes it; `p` is the field's path."""
         name, lines = self._name("awaited"), Lines()
         lines.add(f"async def {name}(b, p, x):")
-        with lines, _caught(lines, place, nullable=nullable):
+        with lines, _error_handler(lines, place, nullable=nullable):
             lines.add("b = await b")
             completion = self.completion(lines, kind, place, "p", details, trusted=trusted)
             if completion.awaits:
@@ -403,13 +402,13 @@ class Compiler:
         self._write(lines)
         return name
 
-    def is_plain(self, kind: GraphQLOutputType, details: list[FieldDetails]) -> bool:
-        """Say whether all below a value is of the value alone: of such a selection the answer can be kept."""
+    def is_source_only(self, kind: GraphQLOutputType, details: list[FieldDetails]) -> bool:
+        """Return whether a selection depends only on its value, so that its result can be cached."""
         inner = get_named_type(kind)
-        return is_leaf_type(inner) or (is_object_type(inner) and self._selection(inner, details).plain)
+        return is_leaf_type(inner) or (is_object_type(inner) and self._selection(inner, details).source_only)
 
     def can_await(self, kind: GraphQLOutputType, details: list[FieldDetails]) -> bool:
-        """Say whether completing a value of a type may have to wait for something below."""
+        """Return whether the completion of a value may be asynchronous."""
         inner = get_named_type(kind)
         if is_leaf_type(inner):
             return False
@@ -423,7 +422,7 @@ _TEXTS = (GraphQLString, GraphQLID)
 
 
 class Completion:
-    """How a value was completed: whether it may be a coroutine now, and the beginning of a quicker way for most."""
+    """A generated completion: whether it may yield a coroutine, and the start of an expression for the common case."""
 
     __slots__ = ("awaits", "shortcut")
 
@@ -432,7 +431,7 @@ class Completion:
 
 
 class _Field:
-    """One field of a selection, on its way into the text."""
+    """One field of a selection, and the generator of its source."""
 
     def __init__(
         self, compiler: Compiler, number: int, key: str, details: list[FieldDetails], parent: GraphQLObjectType
@@ -448,31 +447,31 @@ class _Field:
         self.nullable = not isinstance(self._kind, GraphQLNonNull)
         self.constant = repr(parent.name) if self._node.name.value == "__typename" else None
         self.result = self.constant or f"a{number}"
-        self._read = None if self.constant else _how_to_read(definition)
-        self._trusted = self._read is not None
-        self._guard = getattr(self._read, "guard", None)
+        self._hint = None if self.constant else _field_hint(definition)
+        self._trusted = self._hint is not None
+        self._guard = getattr(self._hint, "guard", None)
         if self._guard is not None:
             compiler.guards[self._guard] = None
-        function = self._read.function if isinstance(self._read, Method) else definition.resolve
-        self._async = not isinstance(self._read, Attribute) and iscoroutinefunction(function)
+        function = self._hint.function if isinstance(self._hint, Method) else definition.resolve
+        self._async = not isinstance(self._hint, Attribute) and iscoroutinefunction(function)
         self._maybe = not self._async and (
-            self._read is None or (isinstance(self._read, Method) and self._read.maybe_awaitable)
+            self._hint is None or (isinstance(self._hint, Method) and self._hint.maybe_awaitable)
         )
         if self.constant:
             self._maybe = self._async = False
         self._below = not self.constant and compiler.can_await(self._kind, details)
         self.awaits = self._async or self._maybe or self._below
-        needs_execution = isinstance(self._read, Method) and self._read.takes_execution
-        self.plain = self.constant is not None or (
-            isinstance(self._read, Attribute | Method)
+        needs_execution = isinstance(self._hint, Method) and self._hint.takes_execution
+        self.source_only = self.constant is not None or (
+            isinstance(self._hint, Attribute | Method)
             and not (needs_execution or self.awaits)
             and self._guard is None
             and not definition.args
-            and compiler.is_plain(self._kind, details)
+            and compiler.is_source_only(self._kind, details)
         )
 
     def write(self, lines: Lines, *, serial: bool) -> None:
-        """Write how the field is resolved and completed into `a…`, or begun and added to what is waited for."""
+        """Generate the code that resolves and completes the field into `a…`, or adds its awaitable to `w`."""
         if self.constant is not None:
             return
         place = self._compiler.bind("P", self.place)
@@ -517,53 +516,52 @@ class _Field:
         if completion.awaits:
             lines.add("if b.__class__ is CoroutineType:")
             with lines:
-                lines.add(f"b = x.completed(b, {place}, (p, {place}), nullable={self.nullable})")
+                lines.add(f"b = x.await_object(b, {place}, (p, {place}), nullable={self.nullable})")
                 self._wait(lines, serial=serial)
 
     def _call(self, lines: Lines, place: str) -> None:
-        """Write how the value is got."""
-        compiler, read = self._compiler, self._read
+        """Generate the code that reads or calls the field's value into `b`."""
+        compiler, hint = self._compiler, self._hint
         arguments = call_arguments(compiler.bind, lines.add, self.place, place, compiler.variables)
-        if isinstance(read, Attribute):
+        if isinstance(hint, Attribute):
             self._check(lines)
-            lines.add(f"b = v.{read.name}")
+            lines.add(f"b = v.{hint.name}")
             return
-        if read is None:
+        if hint is None:
             resolve = compiler.bind("resolve", self.place.definition.resolve or default_field_resolver)
             lines.add(f"b = {resolve}(v, x.info({place}, (p, {place})){arguments})")
             return
-        function = compiler.bind("method", read.function)
-        told = "v, x" if read.takes_execution else "v"
+        function = compiler.bind("method", hint.function)
+        first = "v, x" if hint.takes_execution else "v"
         if self._guard is not None and self._async:
             guard = compiler.bind("guard", self._guard)
-            lines.add(
-                f"b = x.guarded({guard}, {function}, {told}{arguments}) if x.denied else {function}({told}{arguments})"
-            )
+            inputs = f"{first}{arguments}"
+            lines.add(f"b = x.call_guarded({guard}, {function}, {inputs}) if x.denied else {function}({inputs})")
             return
         self._check(lines)
-        lines.add(f"b = {function}({told}{arguments})")
+        lines.add(f"b = {function}({first}{arguments})")
 
     def _check(self, lines: Lines) -> None:
         if self._guard is not None:
             lines.add(f"if x.denied: {self._compiler.bind('guard', self._guard)}(x.context)")
 
 
-def _how_to_read(definition: GraphQLField) -> Attribute | Method | None:
-    """Return what the schema tells of a field, None where it tells nothing."""
-    told = (definition.extensions or {}).get(KNOWN)
-    if isinstance(told, Attribute) and not told.name.isidentifier():
+def _field_hint(definition: GraphQLField) -> Attribute | Method | None:
+    """Return the hint of a field, None if it has none."""
+    hint = (definition.extensions or {}).get(KNOWN)
+    if isinstance(hint, Attribute) and not hint.name.isidentifier():
         raise NotCompilable
-    return told if isinstance(told, Attribute | Method) else None
+    return hint if isinstance(hint, Attribute | Method) else None
 
 
-def _told_of(kind: Any) -> Instances | None:
-    told = (kind.extensions or {}).get(KNOWN)
-    return told if isinstance(told, Instances) else None
+def _instances_hint(kind: Any) -> Instances | None:
+    hint = (kind.extensions or {}).get(KNOWN)
+    return hint if isinstance(hint, Instances) else None
 
 
 @contextmanager
-def _caught(lines: Lines, place: str, *, nullable: bool) -> Iterator[None]:
-    """Write what is done with an error of the lines that are written within the block; `p` is the path to it."""
+def _error_handler(lines: Lines, place: str, *, nullable: bool) -> Iterator[None]:
+    """Generate an error handler around the lines generated within the block; `p` is the path of the value."""
     lines.add("try:")
     with lines:
         yield
@@ -574,8 +572,8 @@ def _caught(lines: Lines, place: str, *, nullable: bool) -> Iterator[None]:
         )
 
 
-class _level:  # noqa: N801 - reads as a statement, as `lines` does
-    """A block that is none."""
+class _no_indent:  # noqa: N801 - reads as a statement, as `lines` does
+    """A block without indentation."""
 
     def __enter__(self) -> None:
         return None

@@ -1,11 +1,11 @@
-"""What a schema can tell the compiler about its fields and types."""
+"""Hints: what a schema can declare to the compiler about its fields and types."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 KNOWN = "compiled"
-"""Under this name in `extensions`."""
+"""The key of a hint in `extensions`."""
 
 Guard = Callable[[Any], None]
 
@@ -14,8 +14,8 @@ Guard = Callable[[Any], None]
 class Attribute:
     """A field that reads the attribute `name` of its source.
 
-    `guard`, here and below, gets the context, and raises where the actor may not use the field. What it says depends on
-    the context alone: it is asked once for each execution, and again only where it said no.
+    `guard`, here and below, gets the context, and raises if the actor may not use the field. It must depend only on the
+    context: it is called once per execution, and again at its field only if a guard has raised.
     """
 
     name: str
@@ -26,9 +26,9 @@ class Attribute:
 class Method:
     """A field that calls `function(source, **arguments)`, or `function(source, execution, **arguments)`.
 
-    Without the execution and without arguments, it is of its source alone: the same each time, as an attribute is.
-    `takes_execution`: the function wants the second argument, of which only `context` may be used.
-    `maybe_awaitable`: it is no coroutine function, and may return an awaitable all the same.
+    Without the execution and without arguments, it must depend only on its source, as an attribute does.
+    `takes_execution`: the function takes the second argument, and may use only its `context`.
+    `maybe_awaitable`: the function is not a coroutine function, but may return an awaitable.
     """
 
     function: Callable[..., Any]
@@ -41,9 +41,9 @@ class Method:
 class Instances:
     """An object type whose values of exactly this class need no `is_type_of`.
 
-    `kept_in` names an attribute that holds a dictionary, empty at first, in objects that never change: what a selection
-    of fields that are of their source alone comes to is kept in it. Objects that are the same in all these fields, and
-    of one class, can share it.
+    `kept_in` names an attribute of immutable objects that holds a dictionary, empty at first: the cache for results of
+    selections whose fields depend only on their source. Objects of one class that are equal in all these fields can
+    share the dictionary.
     """
 
     python_class: type
@@ -52,6 +52,6 @@ class Instances:
 
 @dataclass(frozen=True, slots=True)
 class AsItIs:
-    """A scalar whose values of exactly this class are told as they are: to serialise them would change nothing."""
+    """A scalar whose values of exactly this class are returned unchanged: serialisation would not change them."""
 
     python_class: type

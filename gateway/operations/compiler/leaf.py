@@ -1,4 +1,4 @@
-"""Leaves: scalars and enums on their way out."""
+"""Leaves: output coercion of scalars and enums."""
 
 from collections.abc import Callable
 from enum import Enum
@@ -8,13 +8,13 @@ from graphql import GraphQLEnumType, GraphQLLeafType
 from graphql.execution.executor import Executor
 from graphql.pyutils import Undefined
 
-from gateway.operations.compiler.runtime import not_null, refused_awaitable
+from gateway.operations.compiler.runtime import not_null, refuse_awaitable
 
 _complete = Executor.complete_leaf_value
 
 
 class EnumFunction:
-    """Completes the values of an enum; the names of those that it has seen are in `known`, by class and value."""
+    """Completes the values of an enum; `known` caches the names of values seen so far, by class and value."""
 
     def __init__(self, complete: Callable[[Any], Any]) -> None:
         self._complete = complete
@@ -29,7 +29,7 @@ class EnumFunction:
 
 
 def leaf_function(kind: GraphQLLeafType, null_message: str | None, *, trusted: bool) -> Callable[[Any], Any]:
-    """Return the function that completes a leaf as graphql-core does; `null_message` where null may not stand."""
+    """Return the function that completes a leaf as graphql-core does; `null_message` is the error if it is non-null."""
     coerce = kind.coerce_output_value
 
     def complete(value: Any) -> Any:
@@ -38,9 +38,9 @@ def leaf_function(kind: GraphQLLeafType, null_message: str | None, *, trusted: b
         if value is None or value is Undefined:
             return None if null_message is None else not_null(null_message)
         if not trusted:
-            refused_awaitable(value)
+            refuse_awaitable(value)
         coerced = coerce(value)
-        # graphql-core says what is wrong with a value that comes to nothing.
+        # graphql-core raises the error of a value that coerces to nothing.
         return coerced if coerced is not None and coerced is not Undefined else _complete(kind, value)
 
     return EnumFunction(complete) if isinstance(kind, GraphQLEnumType) else complete

@@ -1,4 +1,4 @@
-"""What compiled code calls when it runs: the state of one execution, and all that is seldom needed."""
+"""The run time of compiled code: the state of one execution, and the functions for rare cases."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -13,16 +13,16 @@ from graphql.pyutils import Path, Undefined, gather_with_cancel
 from graphql.pyutils.is_awaitable import is_async_iterable, is_awaitable
 from graphql.pyutils.is_iterable import is_iterable
 
-# A path is a pair of the path before it and a Place or a list's index: making one costs next to nothing.
+# A path is a pair of its parent path and a Place or list index, which costs next to nothing to create.
 Link = tuple[Any, Any] | None
 
 
-class Unforeseen(BaseException):
-    """A value that compiled code cannot complete, such as an awaitable in a list; no handler of errors may catch it."""
+class UnexpectedValue(BaseException):
+    """A value that compiled code cannot complete, such as an awaitable in a list; no error handler may catch it."""
 
 
 class Place:
-    """A field in an operation: what locating an error or building an info object needs."""
+    """A field of an operation, with all that is needed to locate its errors and to build its info object."""
 
     __slots__ = ("definition", "details", "key", "name", "nodes", "null_message", "parent")
 
@@ -36,7 +36,7 @@ class Place:
 
 
 def keys_of(path: Link) -> list[str | int]:
-    """Return a path as GraphQL tells it."""
+    """Return a path in GraphQL's form: response keys and list indices."""
     keys: list[str | int] = []
     while path is not None:
         path, step = path
@@ -46,7 +46,7 @@ def keys_of(path: Link) -> list[str | int]:
 
 
 class Execution:
-    """One execution. `context` is the caller's; resolvers that are told of get this object as their info."""
+    """One execution. `context` is the caller's; resolvers with a Method hint may get this object as their info."""
 
     __slots__ = ("_core", "_nulled", "build", "context", "denied", "errors", "raw", "root", "values")
 
@@ -64,29 +64,29 @@ class Execution:
         self._nulled: set[tuple[str | int, ...]] = set()
         self._core: Executor[Any] | None = None
 
-    # Errors, as graphql-core's handle_field_error and CollectedErrors have them
+    # Errors, handled as by graphql-core's handle_field_error and CollectedErrors
 
     def located(self, error: Exception, place: Place, path: Link) -> GraphQLError:
-        """Return an error with its place in the operation; `path` is the field's, or the list item's."""
+        """Return an error with its location in the operation; `path` is that of the field or list item."""
         return located_error(error, place.nodes, keys_of(path))
 
     def caught(self, error: Exception, place: Place, path: Link) -> None:
-        """Note an error that makes the value at `path` null; nothing where the place is null by another one already."""
+        """Record an error that makes the value at `path` null, unless another error has nulled the place."""
         keys = keys_of(path)
-        self.add(located_error(error, place.nodes, keys), tuple(keys))
+        self.add_error(located_error(error, place.nodes, keys), tuple(keys))
 
-    def add(self, error: GraphQLError, keys: tuple[str | int, ...]) -> None:
-        """Note an error at a place, () for all of `data`, unless that is null by another one already."""
+    def add_error(self, error: GraphQLError, keys: tuple[str | int, ...]) -> None:
+        """Record an error at a path, () for all of `data`, unless another error has nulled it or a parent."""
         if self._nulled and any(keys[:n] in self._nulled for n in range(len(keys) + 1)):
             return
         self._nulled.add(keys)
         self.errors.append(error)
 
-    # What graphql-core has for it
+    # Rare cases, left to graphql-core
 
     @property
     def core(self) -> Executor[Any]:
-        """graphql-core's executor of the same operation, for what it does better."""
+        """graphql-core's executor of the same operation, built on demand."""
         if self._core is None:
             self._core = self.build(self)
         return self._core
@@ -102,48 +102,48 @@ class Execution:
         while path is not None:
             path, step = path
             steps.append(step)
-        told: Path | None = None
+        chain: Path | None = None
         for step in reversed(steps):
             is_place = step.__class__ is Place
-            told = Path(told, step.key if is_place else step, step.parent.name if is_place else None)
-        return self.core.build_resolve_info(place.definition, place.nodes, place.parent, told)  # type: ignore[arg-type]
+            chain = Path(chain, step.key if is_place else step, step.parent.name if is_place else None)
+        return self.core.build_resolve_info(place.definition, place.nodes, place.parent, chain)  # type: ignore[arg-type]
 
     def arguments(self, place: Place) -> dict[str, Any]:
         """Return the arguments of a field, coerced by graphql-core."""
         return get_argument_values(place.definition, place.nodes[0], self.variable_values)
 
     def runtime_type(self, abstract: Any, value: Any, place: Place, path: Link) -> str:
-        """Return the name of a value's type, one of those that `abstract` can be."""
+        """Return the name of a value's object type, one of the possible types of `abstract`."""
         info = self.info(place, path)
         resolve = abstract.resolve_type or self.core.type_resolver
         name = resolve(value, info, abstract)
         if is_awaitable(name):
-            _closed(name)
-            raise Unforeseen
+            _close(name)
+            raise UnexpectedValue
         return self.core.ensure_valid_runtime_type(name, abstract, place.details, info, value).name
 
-    def checked(self, kind: GraphQLObjectType, value: Any, place: Place, path: Link) -> None:
-        """Raise where a value is not of the object type that it should be."""
+    def check_type(self, kind: GraphQLObjectType, value: Any, place: Place, path: Link) -> None:
+        """Raise if `is_type_of` of the expected object type rejects the value."""
         if kind.is_type_of is None:
             return
-        holds = kind.is_type_of(value, self.info(place, path))
-        if is_awaitable(holds):
-            _closed(holds)
-            raise Unforeseen
-        if not holds:
+        matches = kind.is_type_of(value, self.info(place, path))
+        if is_awaitable(matches):
+            _close(matches)
+            raise UnexpectedValue
+        if not matches:
             raise invalid_return_type_error(kind, value, place.details)
 
     # Awaitables
 
-    async def guarded(
+    async def call_guarded(
         self, guard: Callable[[Any], None], function: Callable[..., Any], *args: Any, **named: Any
     ) -> Any:
-        """Ask the guard when the field's turn comes, as a coroutine function of its own would."""
+        """Call the guard when the coroutine runs, so that its error is the field's, then the function."""
         guard(self.context)
         return await function(*args, **named)
 
-    async def completed(self, awaitable: Awaitable[Any], place: Place, path: Link, *, nullable: bool) -> Any:
-        """Wait for an object, whose own fields had to be waited for."""
+    async def await_object(self, awaitable: Awaitable[Any], place: Place, path: Link, *, nullable: bool) -> Any:
+        """Await an object whose fields have awaitables, and handle its errors."""
         try:
             return await awaitable
         except Exception as error:
@@ -151,8 +151,8 @@ class Execution:
                 return self.caught(error, place, path)
             raise self.located(error, place, path) from error
 
-    async def gathered(self, out: Any, waiting: list[tuple[Any, Any]]) -> Any:
-        """Wait for all that an object or list has to wait for, concurrently; put it in its place."""
+    async def gather(self, out: Any, waiting: list[tuple[Any, Any]]) -> Any:
+        """Await the pending values of an object or list concurrently; put each under its key or index in `out`."""
         if len(waiting) == 1:
             key, awaitable = waiting[0]
             out[key] = await awaitable
@@ -162,8 +162,8 @@ class Execution:
                 out[key] = result
         return out
 
-    def items(self, values: Any, item: Callable[..., Any], path: Link) -> Any:
-        """Complete a list whose items may have to be waited for."""
+    def complete_list(self, values: Any, item: Callable[..., Any], path: Link) -> Any:
+        """Complete a list whose items may be awaitable."""
         out: list[Any] = []
         waiting: list[tuple[int, Any]] = []
         try:
@@ -173,51 +173,51 @@ class Execution:
                     waiting.append((index, completed))
                 out.append(completed)
         except Exception:
-            settle(waiting)
+            detach(waiting)
             raise
-        return self.gathered(out, waiting) if waiting else out
+        return self.gather(out, waiting) if waiting else out
 
 
-_unheeded: set[asyncio.Future[Any]] = set()
+_detached: set[asyncio.Future[Any]] = set()
 
 
-def settle(waiting: list[tuple[Any, Any]]) -> None:
-    """Let run, unheeded, what was begun beside a field that failed."""
+def detach(waiting: list[tuple[Any, Any]]) -> None:
+    """Let the awaitables that started beside a failed field finish in the background; ignore their results."""
     if not waiting:
         return
     future = asyncio.gather(*(awaitable for _, awaitable in waiting), return_exceptions=True)
-    _unheeded.add(future)
-    future.add_done_callback(_unheeded.discard)
+    _detached.add(future)
+    future.add_done_callback(_detached.discard)
 
 
-def _closed(awaitable: Any) -> None:
+def _close(awaitable: Any) -> None:
     if isinstance(awaitable, Coroutine):
         awaitable.close()
 
 
-def refused_awaitable(value: Any) -> None:
-    """Raise Unforeseen where a value would have to be awaited here."""
+def refuse_awaitable(value: Any) -> None:
+    """Raise UnexpectedValue if a value is awaitable."""
     if is_awaitable(value):
-        _closed(value)
-        raise Unforeseen
+        _close(value)
+        raise UnexpectedValue
 
 
 def is_null(value: Any) -> bool:
-    """Say whether a value completes as null; raise it where it is an exception."""
+    """Return whether a value completes as null; raise it if it is an exception."""
     if isinstance(value, Exception):
         raise value
-    refused_awaitable(value)
+    refuse_awaitable(value)
     return value is None or value is Undefined
 
 
 def list_function(place: Place, *, nullable: bool) -> Callable[[Any], Any]:
-    """Return the function for what is no list and no tuple where a list should be: something iterable, or None."""
+    """Return the function for a list field's value that is neither list nor tuple: returns an iterable, or None."""
 
     def listed(value: Any) -> Any:
         if is_null(value):
             return None if nullable else not_null(place.null_message)
         if is_async_iterable(value):
-            raise Unforeseen
+            raise UnexpectedValue
         if not is_iterable(value):
             raise GraphQLError(f"Expected Iterable, but did not find one for field '{place.parent}.{place.name}'.")
         return value
@@ -226,5 +226,5 @@ def list_function(place: Place, *, nullable: bool) -> Callable[[Any], Any]:
 
 
 def not_null(message: str) -> None:
-    """Refuse null where it may not stand."""
+    """Raise the error of null in a non-null place."""
     raise TypeError(message)

@@ -1,4 +1,4 @@
-"""Variables on their way in: functions for the values that fit; the rest is graphql-core's, its errors above all."""
+"""Input coercion of variables: fast functions for values that clearly fit; graphql-core handles the rest."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -29,8 +29,8 @@ from gateway.operations.compiler.arguments import CONSTANT
 Coerce = Callable[[Any], Any]
 
 
-class Misfit(Exception):  # noqa: N818 - graphql-core says what is wrong
-    """A value that is not plainly right; it may still be, and graphql-core decides."""
+class Misfit(Exception):  # noqa: N818 - not an error yet: graphql-core decides
+    """A value that does not clearly fit; graphql-core decides whether it is valid."""
 
 
 class Variables:
@@ -51,7 +51,7 @@ class Variables:
         """Return the coerced variables.
 
         Raises:
-            Misfit: graphql-core is to be asked.
+            Misfit: graphql-core has to coerce them.
         """
         coerced: dict[str, Any] = {}
         for name, coerce, missing in self._types:
@@ -65,19 +65,19 @@ class Variables:
 
 
 def _misfit(_value: Any) -> Any:
-    """Coerce nothing; as what stands for a missing value: there has to be one, or it has to be made anew."""
+    """Coerce nothing. In place of a default: the value is required, or its default must be coerced on each call."""
     raise Misfit
 
 
 def _default(schema: GraphQLSchema, definition: VariableDefinitionNode) -> Any:
-    """Return the default of a variable, where nobody can change it."""
+    """Return the default of a variable if it is immutable, else `_misfit`."""
     found = get_variable_values(schema, [definition], {})
     value = found.coerced.get(definition.variable.name.value) if isinstance(found, VariableValues) else _misfit
     return value if isinstance(value, CONSTANT) else _misfit
 
 
 def _coerce_of(kind: Any, known: dict[Any, Coerce]) -> Coerce:
-    """Return the function for a type; input objects may be within themselves, so theirs are made once."""
+    """Return the function for a type; `known` caches functions, because input objects can be recursive."""
     if isinstance(kind, GraphQLNonNull):
         return _present_of(kind.of_type, known)
     present = _present_of(kind, known)
@@ -85,7 +85,7 @@ def _coerce_of(kind: Any, known: dict[Any, Coerce]) -> Coerce:
 
 
 def _present_of(kind: Any, known: dict[Any, Coerce]) -> Coerce:
-    """Return the function for values of a type that are there; null does not fit."""
+    """Return the function for non-null values of a type."""
     if kind not in known:
         if isinstance(kind, GraphQLInputObjectType):
             fields: list[Any] = []
@@ -142,7 +142,7 @@ def _scalar(kind: Any) -> Coerce:
             raise Misfit
         try:
             found = kind.coerce_input_value(value)
-        except Exception:  # noqa: BLE001 - graphql-core asks again, and words it
+        except Exception:  # noqa: BLE001 - graphql-core coerces again, and formulates the error
             raise Misfit from None
         if found is Undefined:
             raise Misfit
@@ -172,7 +172,7 @@ def _list(coerce: Coerce) -> Coerce:
 
 
 def _when_missing(field: Any) -> tuple[bool, bool]:
-    """Say of an input field whether it has to be there, and whether it has a default."""
+    """Return whether an input field is required, and whether it has a default."""
     return is_required_input_field(field), coerce_default_value(field) is not Undefined
 
 

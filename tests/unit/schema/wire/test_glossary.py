@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from schema.wire.text import catalogue
 
 ROOT = Path(__file__).parents[4]
