@@ -154,7 +154,10 @@ def purchase_input(number: str, now: datetime) -> dict[str, Any]:
 
 def examples(number: str, now: datetime) -> list[dict[str, Any]]:
     """Return the playground's examples for a membership number: title, role, query and variables of each."""
-    purchase = purchase_input(number, now)
+    return [*_member_examples(now), *_store_examples(number, now), *_staff_examples(number, now)]
+
+
+def _member_examples(now: datetime) -> list[dict[str, Any]]:
     return [
         {"title": "My status, points and history", "role": "member", "query": HOME, "variables": {}},
         {"title": "My status, live", "role": "member", "query": LIVE, "variables": {}},
@@ -180,6 +183,12 @@ def examples(number: str, now: datetime) -> list[dict[str, Any]]:
             "query": CATALOGUE,
             "variables": {"pointsMax": 500},
         },
+    ]
+
+
+def _store_examples(number: str, now: datetime) -> list[dict[str, Any]]:
+    purchase = purchase_input(number, now)
+    return [
         {"title": "Scan a card", "role": "kiosk", "query": SCAN, "variables": {"number": number}},
         {"title": "Record a purchase", "role": "till", "query": PURCHASE, "variables": {"input": purchase}},
         {
@@ -202,6 +211,11 @@ def examples(number: str, now: datetime) -> list[dict[str, Any]]:
                 }
             },
         },
+    ]
+
+
+def _staff_examples(number: str, now: datetime) -> list[dict[str, Any]]:
+    return [
         {
             "title": "Give points as a goodwill",
             "role": "agent",

@@ -185,8 +185,8 @@ class GraphQLStream:
                 yield orjson.dumps(await self._state.executor.execute(operation, context, "sse"))
                 return
             async with aclosing(self._state.live.stream(operation, context, "sse")) as stream:
-                async for told in stream:
-                    yield told.payload
+                async for update in stream:
+                    yield update.payload
         except Fault as fault:
             yield orjson.dumps(fault_answer(fault, locale))
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details

@@ -88,12 +88,12 @@ class _Operation:
         if self.task is not None:
             await cancelled([self.task])
 
-    async def next(self, told: Told) -> bool:
+    async def next(self, result: Told) -> bool:
         """Send a result; return False if it is an error message, which ends the operation."""
-        if not told.ran:
-            await self._session.send({"id": self.id, "type": "error", "payload": told.errors})
+        if not result.ran:
+            await self._session.send({"id": self.id, "type": "error", "payload": result.errors})
             return False
-        await self._session.send_text((self._head + told.payload + b"}").decode())
+        await self._session.send_text((self._head + result.payload + b"}").decode())
         return True
 
     def _push(self, batch: Batch) -> bool:
@@ -102,7 +102,7 @@ class _Operation:
         if batch.head != self._head:
             # Clients that number their operations alike share the frames.
             batch.head = self._head
-            batch.frames = b"".join([text_frame(self._head, told.payload, b"}") for told in batch.tolds])
+            batch.frames = b"".join([text_frame(self._head, update.payload, b"}") for update in batch.tolds])
         return self._write(batch.frames)
 
     def _wake(self) -> None:
@@ -114,8 +114,8 @@ class _Operation:
         follower = self.follower
         if follower is None:
             return None
-        while (told := await follower.take()) is not None:
-            if not await self.next(told):
+        while (update := await follower.take()) is not None:
+            if not await self.next(update):
                 return False
             self._session.delivered()
         if follower.ended and follower.end is not None:
@@ -356,8 +356,8 @@ class _Session:
             return await running.next(Told(await executor.execute(operation, context, "websocket")))
         follower = running.follow()
         async with aclosing(self._state.live.begin(operation, context, follower)) as first:
-            async for told in first:
-                if not await running.next(told):
+            async for result in first:
+                if not await running.next(result):
                     return False
         return None if follower.follows else True
 
