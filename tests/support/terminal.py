@@ -109,4 +109,4 @@ def helps() -> str:
 
 
 if __name__ == "__main__":
-    print(helps(), end="")  # noqa: T201 - `python -m support.terminal > gateway/help.txt`, in tests/
+    print(helps(), end="")  # noqa: T201 - `python -m support.terminal > api/cli/help.txt`, in tests/
