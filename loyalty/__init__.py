@@ -1,1 +1,1 @@
-"""The programme's rules: pure Python, no I/O, no clock, no framework."""
+"""The loyalty domain: pure Python without I/O, clock or framework."""

@@ -1,1 +1,1 @@
-"""The kernel: calendar, text, digests and refusals, which know nothing of members."""
+"""The kernel: calendar, text, digests and refusals, independent of members and programmes."""

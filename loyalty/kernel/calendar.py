@@ -1,4 +1,4 @@
-"""Days in the brand's zone: which day a moment falls on, when a day ends, months later."""
+"""Calendar arithmetic in a zone: the day of a moment, the ends of a day, months later, and cap periods."""
 
 import calendar as month_lengths
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.period import CapPeriod, EndOf, Expiry
 
-# The same few hundred days are asked for again and again: every lot and qualifying day of every member.
+# Every lot and qualifying day of every member needs the same few hundred days.
 CACHED_DAYS_MAX = 20_000
 
 day_from = lru_cache(maxsize=CACHED_DAYS_MAX)(date.fromordinal)
-"""Return the day of an ordinal, as `date.toordinal()` counts."""
+"""Return the date of an ordinal, the inverse of `date.toordinal()`."""
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> date:
@@ -21,19 +21,19 @@ def day_of(moment: datetime, zone: ZoneInfo) -> date:
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
 def start_of(day: date, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC at which `day` begins in `zone`."""
+    """Return the start of `day` in `zone`, in UTC."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
 def end_of(day: date, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC at which `day` is over in `zone`."""
+    """Return the end of `day` in `zone`, in UTC: the start of the next day."""
     return start_of(day + timedelta(days=1), zone)
 
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
 def months_later(day: date, months: int) -> date:
-    """Return the same day so many months later (earlier where negative), or the last day of a shorter month."""
+    """Return the same day `months` later (negative: earlier), or the last day of a shorter month."""
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
     return date(year, month + 1, min(day.day, month_lengths.monthrange(year, month + 1)[1]))
@@ -41,7 +41,10 @@ def months_later(day: date, months: int) -> date:
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
 def first_within(day: date, months: int) -> date:
-    """Return the first of the days whose so many months are not over on `day`: they last until `months_later()`."""
+    """Return the first day that a rolling period of `months` still includes on `day`.
+
+    A day counts until `months_later(that day, months)`, exclusive.
+    """
     first = months_later(day, -months)
     while months_later(first, months) <= day:
         first += timedelta(days=1)
@@ -56,7 +59,7 @@ def _last_day_of(day: date, span: EndOf) -> date:
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
 def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
-    """Return the last day on which points earned on a day may be spent; None where they never expire."""
+    """Return the last day to spend points earned on `earned_on`; None if they never expire."""
     if not (expiry.months or expiry.days or expiry.end_of):
         return None
     day = months_later(earned_on, expiry.months) + timedelta(days=expiry.days)
@@ -64,7 +67,10 @@ def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
 
 
 def cap_span(day: date, period: CapPeriod) -> str:
-    """Return the name of the cap's span that `day` is in: a day, an ISO week, a month, a year, or all time."""
+    """Return the name of the cap period that `day` is in: `2026-11-27`, `2026-W48`, `2026-11`, `2026` or `ever`.
+
+    MongoDB stores these names.
+    """
     if period is CapPeriod.DAY:
         return day.isoformat()
     if period is CapPeriod.WEEK:

@@ -1,10 +1,10 @@
-"""The channels on which a member is served."""
+"""Channels: where a brand serves its members."""
 
 from enum import StrEnum
 
 
 class Channel(StrEnum):
-    """Where something was said or done."""
+    """Where something happened. MongoDB stores the values; the API serves them."""
 
     APP = "APP"
     WEB = "WEB"

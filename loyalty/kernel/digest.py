@@ -1,4 +1,4 @@
-"""Content digests: the same content has the same digest on every machine, for ever."""
+"""Content digests, for idempotency keys and the hash chain: equal content has equal digests on every machine."""
 
 import json
 import re
@@ -11,13 +11,13 @@ from typing import Any
 
 import orjson
 
-# How JSON writes a float that is a whole number: rare, and dear to look for in the values themselves.
+# A float with an integral value in JSON text: rare, and expensive to search for in the values themselves.
 _WHOLE_FLOAT = re.compile(r"[:\[,]-?\d+(?:\.0[,\]}]|\.?\d*e\+)")
 
 
 def plain_number(value: Decimal) -> str:
-    """Return how a digest writes a decimal: equal ones, however written, alike."""
-    # Not normalize(), which rounds to 28 digits and would make two long numbers one.
+    """Return the canonical text of a decimal: `5.0` and `5.00` are both `5`."""
+    # normalize() rounds to 28 digits, so that different long numbers would become equal.
     text = str(value) if value else "0"
     if "E" in text:
         text = format(value, "f")
@@ -25,12 +25,12 @@ def plain_number(value: Decimal) -> str:
 
 
 def plain_moment(value: datetime) -> str:
-    """Return how a digest writes a moment."""
+    """Return the canonical text of a moment: ISO 8601 in UTC."""
     return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
 
 
 def _plain(value: Any) -> str:
-    """Write a value that JSON has no word for: equal values, however written, give one text."""
+    """Return the canonical text of a value that JSON lacks."""
     if isinstance(value, Decimal):
         return plain_number(value)
     if isinstance(value, datetime):
@@ -43,7 +43,7 @@ def _plain(value: Any) -> str:
 
 
 def _with_whole_numbers(value: Any) -> Any:
-    """Return `value` with every float that is a whole number as an int: JSON knows one kind of number."""
+    """Return `value` with every integral float as an int, because JSON has one number type."""
     if isinstance(value, float):
         return int(value) if value.is_integer() else value
     if isinstance(value, Mapping):
@@ -70,12 +70,12 @@ def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
 
 
 def exact_digest(content: Mapping[str, Any], *, after: str = "") -> str:
-    """Return what `content_digest()` does, several times faster, for content without floats.
+    """Return the same digest as `content_digest()`, several times faster, for content without floats.
 
-    Two writers of JSON agree on all but these: how many digits they have, and whether one is a whole number.
+    orjson and `json` write all values alike except floats.
     """
     try:
         text = orjson.dumps(content, _plain, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
-    except orjson.JSONEncodeError:  # a whole number of more than 64 bits
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits
         return content_digest(content, after=after)
     return sha256(f"{after}\n".encode() + text).hexdigest()

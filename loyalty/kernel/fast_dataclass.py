@@ -1,4 +1,4 @@
-"""Values: frozen dataclasses that are made quickly."""
+"""Frozen dataclasses with a fast constructor, because one event creates dozens of values."""
 
 from dataclasses import MISSING, fields
 from typing import Any, TypeVar
@@ -7,10 +7,10 @@ T = TypeVar("T")
 
 
 def quick(cls: type[T]) -> type[T]:
-    """Give a frozen dataclass with slots a constructor of the same signature that takes half the time.
+    """Replace the constructor of a frozen dataclass with slots by one of the same signature that takes half the time.
 
-    The one that it has sets each field by `object.__setattr__`, which looks the field up by its name. An event makes
-    some thirty values with some two hundred fields, and that was a tenth of its cost.
+    The original sets each field with `object.__setattr__`, which looks it up by name. An event creates about 30 values
+    with about 200 fields, and that was a tenth of its cost.
     """
     parameters: list[str] = []
     body: list[str] = []
@@ -33,7 +33,7 @@ def quick(cls: type[T]) -> type[T]:
     if hasattr(cls, "__post_init__"):
         body.append("    self.__post_init__()")
     source = f"def __init__(self, {', '.join(parameters)}):\n" + "\n".join(body)
-    exec(source, names)  # noqa: S102 - of the names of the class's own fields, as dataclass() itself does it
+    exec(source, names)  # noqa: S102 - built from the class's own field names only, as dataclass() does
     constructor = names["__init__"]
     constructor.__qualname__ = f"{cls.__qualname__}.__init__"
     constructor.__annotations__ = dict(cls.__init__.__annotations__)

@@ -1,11 +1,11 @@
-"""Periods: the spans of time that caps and limits look at, and how long points last."""
+"""Periods: the calendar periods of caps and limits, and how long points last."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class CapPeriod(StrEnum):
-    """The span of time that a cap looks at, in the brand's zone, around the event's own day."""
+    """The calendar period of a cap or limit, in the brand's zone; the event's own day selects it."""
 
     DAY = "day"
     WEEK = "week"
@@ -15,7 +15,7 @@ class CapPeriod(StrEnum):
 
 
 class EndOf(StrEnum):
-    """Where an expiry day is moved to: the last day of its month, quarter or year."""
+    """Moves an expiry day to the last day of its month, quarter or year."""
 
     MONTH = "month"
     QUARTER = "quarter"
@@ -24,9 +24,9 @@ class EndOf(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When points expire: so many months and days after they were earned, or at the end of a span of time around that.
+    """When points expire: `months` and `days` after they were earned, moved to `end_of` that period if given.
 
-    All of it left out means never.
+    Without any of the three they never expire.
     """
 
     months: int = 0

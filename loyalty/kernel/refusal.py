@@ -1,6 +1,6 @@
-"""Why a command is refused: a closed list, carried as values and put into words on the schema floor.
+"""Refusals: a closed list of reasons why a command is refused, as values. The schema floor puts them into words.
 
-A refusal is an answer, not a fault: nothing was written, and the reader is told what to do. `reason` names the
+A refusal is a result, not an error: nothing was written, and its sentence says what to do. `reason` selects the
 sentence in the text catalogue (fr, en, ar) and `params` fill it.
 """
 
@@ -28,7 +28,7 @@ class RefusalCode(StrEnum):
 class Refusal:
     """One reason why nothing was written.
 
-    `path` leads into the caller's input, below `input`: `("purchase", "lines", "0", "amount")`.
+    `path` locates the fault below the mutation's `input`: `("purchase", "lines", "0", "amount")`.
     """
 
     code: RefusalCode

@@ -1,4 +1,4 @@
-"""Windows of time in the brand's zone: whether one is open, when it opens next, and when it closes."""
+"""Time windows of rules, offers and rewards in the brand's zone: whether one is open, and when it opens and closes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import end_of, start_of
 
-# A weekday comes round within a week, whatever the hours; one day more for those that a change of clocks swallows.
+# Every weekday recurs within a week; a second week covers hours that daylight saving skips.
 SEARCH_DAYS_MAX = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """When a rule is in force, in the brand's zone: days (both inclusive), ISO weekdays, and hours [start, end)."""
+    """Days (both inclusive), ISO weekdays and hours [start, end) in the brand's zone; unset ones do not restrict."""
 
     first_day: date | None = None
     last_day: date | None = None
@@ -23,7 +23,7 @@ class Window:
 
 
 def within_hours(local: datetime, hours: tuple[time, time]) -> bool:
-    """Say whether a local moment is within hours [start, end); where start is not before end, they span midnight."""
+    """Return whether a local moment is within hours [start, end); if start is not before end, they span midnight."""
     start, end = hours
     moment = local.time()
     return start <= moment < end if start < end else moment >= start or moment < end
@@ -36,31 +36,31 @@ def _on_day(window: Window, day: date) -> bool:
 
 
 def is_open(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
-    """Say whether the window is open at a moment."""
+    """Return whether the window is open at a moment."""
     local = moment.astimezone(zone)
     return _on_day(window, local.date()) and (window.hours is None or within_hours(local, window.hours))
 
 
 def is_over(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
-    """Say whether the window's last day has passed, so that it never opens again."""
+    """Return whether the window's last day has passed, so that it never opens again."""
     return window.last_day is not None and moment >= end_of(window.last_day, zone)
 
 
 def at_clock(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    """Return the moment in UTC at which clocks in `zone` show a time on a day.
+    """Return the moment of a local time in `zone`, in UTC.
 
-    A time that comes twice (clocks go back) is taken at its first; one that is skipped (clocks go forward) is taken at
-    the moment of the change.
+    Of a time that occurs twice (clocks go back), the first; for a skipped time (clocks go forward), the moment of the
+    change.
     """
     first = datetime.combine(day, clock, zone).astimezone(UTC)
     if first.astimezone(zone).time() == clock:
         return first
-    # Skipped: the change lies between the two readings of the clock, where the offset from UTC is another one.
+    # Skipped: the change is between the two interpretations, which have different offsets from UTC.
     return _change(datetime.combine(day, clock, zone).replace(fold=1).astimezone(UTC), first, zone)
 
 
 def _change(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
-    """Return the moment of the change of clocks between two moments, to the second."""
+    """Return the moment at which the UTC offset changes between two moments, to the second."""
     offset = early.astimezone(zone).utcoffset()
     while late - early > timedelta(seconds=1):
         middle = (early + (late - early) / 2).replace(microsecond=0)
@@ -72,12 +72,12 @@ def _change(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
 
 
 def spans_of_day(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Tell when the window is open on one day, in order; spans may follow one another without a gap."""
+    """Yield the spans [opens, closes) in which the window is open on one day, in order; adjacent spans may touch."""
     begin, end = start_of(day, zone), end_of(day, zone)
     if window.hours is None:
         yield begin, end
         return
-    # Where clocks go back, hours may come twice; between two of these moments clocks show one run of times.
+    # Hours may occur twice when clocks go back; between two adjacent edges the local time is continuous.
     readings = (datetime.combine(day, clock.replace(fold=fold), zone) for clock in window.hours for fold in (0, 1))
     edges = {begin, end, *(reading.astimezone(UTC) for reading in readings)}
     if begin.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
@@ -88,14 +88,14 @@ def spans_of_day(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[da
 
 
 def _end(window: Window, zone: ZoneInfo) -> datetime | None:
-    """Return when the window's last day is over; None where it has none."""
+    """Return the end of the window's last day; None if it has none."""
     return end_of(window.last_day, zone) if window.last_day else None
 
 
 def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None] | None:
-    """Return the span of time in which the window is open now or next, as (opens, closes); None where it never is.
+    """Return the current or next span in which the window is open, as (opens, closes); None if it never opens again.
 
-    `opens` is not after `moment` where it is open now; `closes` is None where it never closes.
+    `opens` is not after `moment` if the window is open now; `closes` is None if it never closes.
     """
     day = moment.astimezone(zone).date()
     if window.first_day and day < window.first_day:
@@ -108,7 +108,7 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
     while day <= last:
         for opens, closes in spans_of_day(window, day, zone) if _on_day(window, day) else ():
             if found is not None and opens <= found[1]:
-                found = found[0], max(found[1], closes)  # days that follow one another are one span
+                found = found[0], max(found[1], closes)  # adjacent days form one span
             elif found is not None:
                 return found
             elif closes > moment:
@@ -118,5 +118,5 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
         return None
     if found[1] < end_of(last, zone):
         return found
-    # Open on every day that was looked at: it goes on so.
+    # Open on every day of the search: it stays open to its last day.
     return found[0], _end(window, zone)

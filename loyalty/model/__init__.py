@@ -1,1 +1,1 @@
-"""The model: members, ledgers, offers, rewards, orders and programmes as values."""
+"""The model: members, ledgers, offers, rewards, orders and programmes as immutable values."""

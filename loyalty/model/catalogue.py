@@ -1,6 +1,6 @@
-"""The catalogue: a programme's offers, rewards and contents, found by key and by code, and ranked.
+"""The catalogue: a programme's offers, rewards and contents in memory, indexed by key, by code and for ranking.
 
-It is kept in memory and changed in place as its documents change; decisions read it and never change it.
+It changes in place as its documents in MongoDB change. Decisions only read it.
 """
 
 from bisect import bisect_right
@@ -20,13 +20,13 @@ EDGES_ITEMS_MAX = 5_000
 
 
 def normal_code(text: str) -> str:
-    """Return the one form of a code that people type: upper case, no spaces."""
+    """Return a typed code in canonical form: upper case, without spaces."""
     return "".join(text.split()).upper()
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A text for a place of an app, a website or a screen. `version` grows with each change; 0 in a programme file."""
+    """A text for a place in an app, a website or a screen. `version` grows with each change; 0 in a file."""
 
     key: str
     title: Text
@@ -36,7 +36,7 @@ class Content:
 
 
 class Catalogue:
-    """What a programme offers. `version` grows with every change, so that what was worked out from it can be kept."""
+    """A programme's offers, rewards and contents. `version` grows with every change and validates cached results."""
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class Catalogue:
         self.version = 0
         for offer in offers:
             self.put_offer(offer)
-        # What the programme file says itself; the rest comes and goes without a release.
+        # Defined in the programme file. Managers add, change and retire the others without a release.
         self.own_offers = frozenset(self._offers)
         self.own_rewards = frozenset(self._rewards)
         self.own_contents = frozenset(self._contents)
 
     @property
     def offers(self) -> Mapping[str, Offer]:
-        """All offers by key, whether they are on or not."""
+        """All offers by key, current or not."""
         return self._offers
 
     @property
@@ -81,22 +81,22 @@ class Catalogue:
 
     @property
     def has_lists(self) -> bool:
-        """Whether anything is for members of a list, so that it matters who is on one."""
+        """Whether any offer or reward targets a list, so that a decision must read the member's lists."""
         return bool(self._listed) or self._limited()[2]
 
     @property
     def limited_offers(self) -> Mapping[str, Offer]:
-        """The offers that all members together can use up, by key."""
+        """The offers with a limit that all members share, by key."""
         return self._limited_offers
 
     @property
     def stocked(self) -> tuple[Reward, ...]:
-        """The rewards of which there are so many pieces."""
+        """The rewards with limited stock."""
         return self._limited()[0]
 
     @property
     def pools(self) -> tuple[str, ...]:
-        """The pools of codes that rewards are filled from, each once."""
+        """The code pools that rewards use, each once."""
         return self._limited()[1]
 
     def _limited(self) -> tuple[tuple[Reward, ...], tuple[str, ...], bool]:
@@ -108,7 +108,7 @@ class Catalogue:
         return self._limits
 
     def reward_scores(self) -> tuple[tuple[str, Reward, int, bool], ...]:
-        """Return each reward with its key, its weight's part of scores, and whether only its price is to be met."""
+        """Return (key, reward, score of its weight, `is_plain`) of each reward."""
         if self._reward_scores is None:
             self._reward_scores = tuple(
                 (key, reward, WEIGHT * reward.weight, reward.is_plain) for key, reward in self._rewards.items()
@@ -116,9 +116,10 @@ class Catalogue:
         return self._reward_scores
 
     def next_edge(self, now: datetime, zone: ZoneInfo) -> datetime:
-        """Return the first moment after `now` at which time alone may put something on or take it off.
+        """Return the first moment after `now` at which an offer or reward may start or end because of time.
 
-        It is the end of the day at the latest, for windows go by days; `now` itself where there is too much to look at.
+        At the latest the end of the day, because windows depend on the day. With more than EDGES_ITEMS_MAX offers and
+        rewards it is `now`: computing it would take too long.
         """
         if len(self._offers) + len(self._rewards) > EDGES_ITEMS_MAX:
             return now
@@ -141,24 +142,24 @@ class Catalogue:
         return {moment for moment in found if first < moment <= last}
 
     def offer_by_code(self, code: str) -> Offer | None:
-        """Return the offer of a code that all members share."""
+        """Return the offer of a shared code, or None."""
         key = self._by_code.get(normal_code(code))
         return self._offers[key] if key is not None else None
 
     def offers_by_prefix(self, prefix: str) -> Iterator[Offer]:
-        """Tell the offers whose members' codes begin with `prefix`."""
+        """Yield the offers whose members' codes start with `prefix`."""
         key = self._by_code.get(f"{normal_code(prefix)}-")
         if key is not None:
             yield self._offers[key]
 
     def offer_index(self, day: date, zone: ZoneInfo) -> OfferIndex:
-        """Return the offers of a day as ranking wants them: kept, and made anew when another day is asked for."""
+        """Return the ranking index of a day; cached until another day or zone is read."""
         if self._index is None or (self._index.day, self._index.zone) != (day, zone):
             self._index = OfferIndex(self._offers.values(), day, zone)
         return self._index
 
     def put_offer(self, offer: Offer) -> None:
-        """Add an offer, or take it in place of the one with its key."""
+        """Add an offer, or replace the one with its key."""
         self.drop_offer(offer.key)
         self._offers[offer.key] = offer
         if offer.audience.lists:
@@ -173,7 +174,7 @@ class Catalogue:
         self.version += 1
 
     def drop_offer(self, key: str) -> None:
-        """Take an offer away, if it is there."""
+        """Remove an offer if it exists."""
         offer = self._offers.pop(key, None)
         self._listed.discard(key)
         self._limited_offers.pop(key, None)
@@ -187,30 +188,30 @@ class Catalogue:
         self.version += 1
 
     def put_reward(self, reward: Reward) -> None:
-        """Add a reward, or take it in place of the one with its key."""
+        """Add a reward, or replace the one with its key."""
         self._rewards[reward.key] = reward
         self._limits = self._reward_scores = None
         self.version += 1
 
     def drop_reward(self, key: str) -> None:
-        """Take a reward away, if it is there."""
+        """Remove a reward if it exists."""
         if self._rewards.pop(key, None) is not None:
             self._limits = self._reward_scores = None
             self.version += 1
 
     def put_content(self, content: Content) -> None:
-        """Add a content, or take it in place of the one with its key."""
+        """Add a content, or replace the one with its key."""
         self._contents[content.key] = content
         self.version += 1
 
     def drop_content(self, key: str) -> None:
-        """Take a content away, if it is there."""
+        """Remove a content if it exists."""
         if self._contents.pop(key, None) is not None:
             self.version += 1
 
 
 def code_name(offer: Offer) -> str | None:
-    """Return the name an offer's code is found by: the code itself, or the prefix of members' codes and a dash."""
+    """Return the look-up key of an offer's code: the shared code, or the prefix of members' codes and a hyphen."""
     if offer.code is None or offer.code.kind is CodeKind.POOL:
         return None
     text = normal_code(offer.code.text)

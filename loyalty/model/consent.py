@@ -1,4 +1,4 @@
-"""Consents: what a member agrees to, by purpose and channel of contact."""
+"""Consents: what a member agreed to, by purpose and contact channel."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from loyalty.kernel.fast_dataclass import quick
 
 
 class ConsentPurpose(StrEnum):
-    """What personal data may be used for, besides running the programme itself."""
+    """Purposes for which personal data may be used beyond running the programme."""
 
     MARKETING = "marketing"
     PERSONALISATION = "personalisation"
@@ -17,7 +17,7 @@ class ConsentPurpose(StrEnum):
 
 
 class ContactChannel(StrEnum):
-    """How a member is written to."""
+    """How a member may be contacted."""
 
     EMAIL = "email"
     SMS = "sms"
@@ -28,7 +28,10 @@ class ContactChannel(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What was said of one purpose, on one channel of contact (None: of the purpose as such), when and where."""
+    """One consent given or refused, for a purpose and a contact channel (None: the purpose as a whole).
+
+    `via` is the channel on which the member decided.
+    """
 
     purpose: ConsentPurpose
     channel: ContactChannel | None
@@ -38,5 +41,5 @@ class Consent:
 
     @property
     def about(self) -> tuple[ConsentPurpose, ContactChannel | None]:
-        """What it is about; of each, the latest word counts."""
+        """The purpose and contact channel; the latest consent of each pair is in force."""
         return self.purpose, self.channel

@@ -1,4 +1,4 @@
-"""What a decision is: everything that is to be committed together, or not at all."""
+"""Decisions: everything that one command changes, committed in one transaction or not at all."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from loyalty.model.supply import CodeMove, CounterKey
 @quick
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The member's next version with its record.
+    """The member's next version with its ledger record.
 
-    `counted` is the event to keep, `amended` the purchase that a refund or an offer changed. `orders` are all that were
-    made or changed, `taken` what is taken of (or given back to) each shared counter, `codes` those that change hands,
-    `hold` the one that was made or let go.
+    `counted` is the event to store, `amended` the purchase that a refund or an offer changed. `orders` are the orders
+    placed or changed, `taken` the change of each shared counter (negative: returned), `codes` the state changes of pool
+    codes, `hold` the hold that was created or released.
     """
 
     member: Member
@@ -34,4 +34,4 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """Nothing was due: no version is made."""
+    """Nothing was overdue, so no version is written."""

@@ -1,4 +1,4 @@
-"""Why a rule gave points, or gave none: values here, words on the schema floor."""
+"""Explanations: why a rule gave points or none, as values. The schema floor puts them into words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from loyalty.kernel.fast_dataclass import quick
 
 
 class Reason(StrEnum):
-    """What decided over one rule for one event."""
+    """Why a rule gave what it gave for one event. MongoDB stores the values."""
 
     GIVEN = "given"
     CAPPED = "capped"
@@ -42,7 +42,7 @@ class Reason(StrEnum):
 class Explanation:
     """What one rule gave for one event, and why.
 
-    `rule` is the rule's key in the programme file; `points` is signed and 0 where the rule did not apply;
+    `rule` is the rule's key in the programme file. `points` is negative for a reversal and 0 if the rule did not apply.
     `params` fill the sentence of `reason`.
     """
 

@@ -1,4 +1,4 @@
-"""What the rules of a programme are made of: compiled expressions and checks, whoever compiles them."""
+"""Interfaces of compiled expressions and schemas, so that the domain does not depend on their compilers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -7,41 +7,41 @@ from loyalty.model.event import PurchaseLine
 
 
 class Expression(Protocol):
-    """A compiled expression of the rules' language (CEL)."""
+    """A compiled CEL expression."""
 
     @property
     def source(self) -> str:
-        """The text it was compiled from."""
+        """The source text."""
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return its value.
+        """Return the value for `variables`.
 
         Raises:
-            ExpressionFault: the expression does not fit the event, a missing attribute or a wrong type.
+            ExpressionFault: an attribute is missing or a type is wrong.
         """
 
 
 class LineCondition(Protocol):
-    """A compiled condition on the lines of a purchase."""
+    """A compiled condition on single lines of a purchase."""
 
     @property
     def source(self) -> str:
-        """The text it was compiled from."""
+        """The source text."""
 
     def matches(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
-        """Return which of the lines it is true of; `variables` are those of the rules' other expressions.
+        """Return for each line whether the condition is true; `variables` are those of the rule's other expressions.
 
         Raises:
-            ExpressionFault: the condition does not fit the event.
+            ExpressionFault: an attribute is missing or a type is wrong.
         """
 
 
-class ExpressionFault(Exception):  # noqa: N818 - a fault in a programme's rule, told to its author
-    """An expression that cannot be evaluated for an event; carries the evaluator's own words."""
+class ExpressionFault(Exception):  # noqa: N818 - a fault in a programme's rule, reported to its author
+    """An expression cannot be evaluated for an event; carries the evaluator's message."""
 
 
 class AttributesCheck(Protocol):
     """A compiled JSON Schema of an event type's attributes."""
 
     def fault(self, attributes: Mapping[str, Any]) -> str | None:
-        """Return the first thing wrong with `attributes`, as a sentence with its path, or None."""
+        """Return the first fault in `attributes` as a sentence with its path, or None."""

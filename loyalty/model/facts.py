@@ -1,4 +1,4 @@
-"""Needs and facts: what a command depends on besides its member, and what the transaction read of it."""
+"""Needs and facts: the shared data that a command depends on, and the values that its transaction read."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -8,13 +8,13 @@ from loyalty.model.order import Order
 from loyalty.model.supply import CounterKey
 
 
-class NotRead(LookupError):  # noqa: N818 - caught by whoever decides on what was read
-    """A decision needs something shared that its transaction has not read; it is decided again from a fresh read."""
+class NotRead(LookupError):  # noqa: N818 - a request to read again, not an error
+    """A decision needs a shared value that its transaction did not read; the caller reads it and decides again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a command may depend on besides its member; `codes` is how many of each pool."""
+    """The shared data that a command may depend on. `codes` is the number of free codes needed from each pool."""
 
     counters: frozenset[CounterKey] = frozenset()
     codes: Mapping[str, int] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a transaction has read of what is shared: counters, free codes, the member's orders and mailing lists."""
+    """Values read in the transaction: counters, free codes by pool, the member's orders, and the lists it is on."""
 
     taken: Mapping[CounterKey, int] = field(default_factory=dict)
     codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -32,19 +32,31 @@ class Facts:
     lists: frozenset[str] | None = None
 
     def taken_of(self, counter: CounterKey) -> int:
-        """Return what a counter stands at."""
+        """Return the value of a counter.
+
+        Raises:
+            NotRead: the transaction did not read it.
+        """
         if counter not in self.taken:
             raise NotRead(str(counter))
         return self.taken[counter]
 
     def free_code(self, pool: str, *, but: Collection[str] = ()) -> str | None:
-        """Return a code that nobody has and that is none of `but`; None where the pool is empty."""
+        """Return a free code that is not in `but`; None if there is none left.
+
+        Raises:
+            NotRead: the transaction did not read the pool.
+        """
         if pool not in self.codes:
             raise NotRead(pool)
         return next((code for code in self.codes[pool] if code not in but), None)
 
     def member_lists(self) -> frozenset[str]:
-        """Return the lists that the member is on."""
+        """Return the lists that the member is on.
+
+        Raises:
+            NotRead: the transaction did not read them.
+        """
         if self.lists is None:
             raise NotRead("lists")
         return self.lists
@@ -55,7 +67,7 @@ NO_FACTS = Facts()
 
 
 def joined(needs: Sequence[Needs]) -> Needs:
-    """Return all that several commands need."""
+    """Return the needs of several commands as one."""
     codes: Counter[str] = Counter()
     for need in needs:
         codes.update(need.codes)

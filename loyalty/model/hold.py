@@ -1,4 +1,4 @@
-"""Holds: points, a piece and a code kept for a checkout, which let go by themselves when their time is over."""
+"""Holds: points, stock and a code reserved for a checkout, released when they expire."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +13,10 @@ LAPSED_KEPT_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one member keeps until `expires_at`: points out of lots, and what it took of what is shared.
+    """A member's reservation until `expires_at`: points from `lots`, and the shared counters in `took`.
 
-    `code` is the code of `pool` that is kept; nobody has seen it. `version` is the member's that made it.
+    `code` is reserved from `pool` and not revealed yet. `version` is the member's version that created the hold.
+    MongoDB stores the fields under these names.
     """
 
     id: str

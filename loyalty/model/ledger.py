@@ -1,11 +1,11 @@
-"""The ledger: append-only, double-entry, one hash-chained record for each version of a member.
+"""The ledger: append-only and double-entry, one hash-chained record for each version of a member.
 
-Points move between the accounts of one member. `issued` is where points come from: it stands below zero by what was
-given, so that the postings of every entry sum to zero and, at any time,
+Points move between the accounts of one member. They come from `issued`, whose balance is the negative of all points
+given. The postings of every entry sum to zero, and so at any time
 
     -issued = available + pending + held + redeemed + expired + deducted + written_off
 
-`written_off` is zero or negative: points that were spent before a refund took away their reason, borne by the brand.
+`written_off` is zero or negative: points that were spent before a refund reversed them, a loss that the brand bears.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from loyalty.model.notice import Notice
 
 
 class Account(StrEnum):
-    """Where points can stand."""
+    """The accounts of a member. MongoDB stores their values."""
 
     ISSUED = "issued"
     AVAILABLE = "available"
@@ -33,7 +33,7 @@ class Account(StrEnum):
     DEDUCTED = "deducted"
     WRITTEN_OFF = "written_off"
 
-    # Of the string, which it equals; Enum's own is written in Python, and every balance is found by it.
+    # Enum's own hash is a Python function, too slow for keys of every balance. Equal strings keep equal hashes.
     __hash__ = str.__hash__
 
 
@@ -56,7 +56,7 @@ class EntryKind(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class LotKey:
-    """Which lot: the day its points were earned, and the last day they may be spent (None: for ever)."""
+    """Identifies a lot: the day its points were earned and the last day to spend them (None: they never expire)."""
 
     earned_on: date
     expires_on: date | None
@@ -65,9 +65,10 @@ class LotKey:
 @quick
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """`points` more (or fewer) on one account; on `available` and `expired`, of one lot.
+    """Adds `points` (negative: debits) to one account; on `available` and `expired`, to one lot.
 
-    A posting on `available` without a lot is a debt: points taken back that were spent already.
+    A posting on `available` without a lot changes the debt: a refund reversed points that were already spent, or new
+    points repay them.
     """
 
     account: Account
@@ -78,7 +79,14 @@ class Posting:
 @quick
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement, as a shopper sees it. `points` is the change of the available balance, `balance` what it became."""
+    """One movement of points, as a member sees it.
+
+    `points` is the change of the available balance, `balance` the available balance after it. `label` and `params`
+    select its text in the text catalogue.
+
+    Raises:
+        ValueError: the postings do not sum to zero, or do not move `points` on the available account.
+    """
 
     kind: EntryKind
     points: int
@@ -91,7 +99,7 @@ class Entry:
     params: Mapping[str, str | int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Hold the ledger's two laws where an entry is made, so that none can be made wrong."""
+        """Check the ledger's two invariants, so that no invalid entry can exist."""
         total = moved = 0
         for posting in self.postings:
             total += posting.points
@@ -106,7 +114,7 @@ class Entry:
 @quick
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A member's tier: since when, and until when at the least (None: without end)."""
+    """A member's tier, when it was reached, and until when it is guaranteed (None: without end)."""
 
     tier: str
     since: datetime
@@ -116,7 +124,10 @@ class Standing:
 @quick
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Who asked for a change: the operation, the actor's role and subject, the caller's key, and a reason if due."""
+    """What caused a version: the operation, the actor's role and subject, its idempotency key and a reason.
+
+    `reason` is required for adjustments only. MongoDB stores the fields under these names.
+    """
 
     operation: str
     role: str
@@ -128,9 +139,9 @@ class Cause:
 @quick
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that one version of a member changed. `qualified` adds points to days of the qualification.
+    """Everything that one version of a member changed.
 
-    `notices` tell the same in a shopper's terms.
+    `qualified` holds (day, qualifying points added), negative for a refund. `notices` say the same in a member's terms.
     """
 
     member: str
@@ -146,12 +157,12 @@ class Record:
 
     @property
     def why(self) -> tuple[Explanation, ...]:
-        """Every explanation of this version, entry by entry."""
+        """The explanations of all entries, in order."""
         return tuple(explanation for entry in self.entries for explanation in entry.why)
 
 
 def balances_after(balances: Mapping[Account, int], entries: Iterable[Entry]) -> dict[Account, int]:
-    """Return the balances once the postings of `entries` are added."""
+    """Return the balances after the postings of `entries`; `balances` itself stays as it is."""
     result = dict(balances)
     for entry in entries:
         for posting in entry.postings:
@@ -178,13 +189,13 @@ def _entry_content(entry: Entry) -> dict[str, Any]:
 
 
 def sealed(record: Record) -> Record:
-    """Return a record that was just made, and that nobody else has yet, with the hash that it must carry."""
+    """Set the hash of a record in place and return it; nobody else may hold the record yet."""
     object.__setattr__(record, "hash", record_hash(record))
     return record
 
 
 def record_hash(record: Record) -> str:
-    """Return the hash that a record must carry: over its content, chained to the record before it."""
+    """Return the SHA-256 of a record's content, chained to `previous_hash`, in hexadecimal."""
     cause, standing = record.cause, record.standing
     until = standing.until
     content = {
@@ -196,6 +207,6 @@ def record_hash(record: Record) -> str:
         "qualified": [[day.isoformat(), points] for day, points in record.qualified],
         "standing": [standing.tier, plain_moment(standing.since), plain_moment(until) if until is not None else None],
     }
-    if record.notices:  # records from before there were any keep their hashes
+    if record.notices:  # records written before notices existed must keep their hashes
         content["notices"] = [[notice.kind, dict(notice.params)] for notice in record.notices]
     return exact_digest(content, after=record.previous_hash)

@@ -1,7 +1,7 @@
-"""Lots: points with the day they were earned and the day they expire, spent oldest first.
+"""Lots: points by the day they were earned and the day they expire, spent first to expire, first earned.
 
-A member has hundreds of lots, and an event changes one of them. So they are kept packed, in spending order, and what an
-event needs is found by bisection: no lot is made but those that are asked for.
+A member has hundreds of lots, and an event changes one of them. They are packed into bytes in spending order and found
+by bisection, so that a decision creates `Lot` objects only for the lots it reads.
 """
 
 from bisect import bisect_left
@@ -22,14 +22,17 @@ _CELLS = 3
 _ROW = Struct(f"={_CELLS}q")
 _DAY_BITS = 32
 _DAY_MASK = (1 << _DAY_BITS) - 1
-# In the place of the last day of a lot that never expires: after every day that there is.
+# The expiry of a lot that never expires; it sorts after every date.
 _NEVER = (1 << 31) - 1
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Lot:
-    """Points earned on one day with one expiry. `expired` is how many of them lapsed, told to later refunds."""
+    """Points earned on one day with one expiry.
+
+    `points` can still be spent. `expired` have expired; a later refund does not reverse those twice.
+    """
 
     key: LotKey
     points: int
@@ -37,12 +40,12 @@ class Lot:
 
 
 def spending_order(lot: Lot) -> tuple[date, date]:
-    """Order lots as they are spent: the one that expires first, then the one earned first."""
+    """Return the sort key of spending: the lot that expires first, then the one that was earned first."""
     return (lot.key.expires_on or date.max, lot.key.earned_on)
 
 
 def _packed(key: LotKey) -> int:
-    """Return a lot's two days as one number, which orders lots as they are spent."""
+    """Return a lot's two days as one integer that sorts in spending order."""
     last = key.expires_on.toordinal() if key.expires_on is not None else _NEVER
     return last << _DAY_BITS | key.earned_on.toordinal()
 
@@ -53,10 +56,13 @@ def _key(packed: int) -> LotKey:
 
 
 class Lots(Sequence[Lot]):
-    """The lots of one member, in spending order; never changed, equal to any sequence of the same lots.
+    """The lots of one member in spending order. Immutable; equal to any sequence of the same lots.
 
-    `packed` is three whole numbers of 64 bits for each lot, in the machine's own byte order: its days (see `_packed`),
-    its points, and how many of them expired.
+    `packed` holds three 64-bit integers for each lot in the machine's byte order: its days (see `_packed`), its points
+    and its expired points.
+
+    Raises:
+        ValueError: the length of `packed` is not a multiple of 24 bytes.
     """
 
     __slots__ = ("_cells", "packed")
@@ -69,7 +75,7 @@ class Lots(Sequence[Lot]):
 
     @classmethod
     def of(cls, lots: Iterable[Lot]) -> "Lots":
-        """Return some lots in spending order."""
+        """Return `lots` packed and in spending order."""
         if isinstance(lots, Lots):
             return lots
         rows = sorted((_packed(lot.key), lot.points, lot.expired) for lot in lots)
@@ -77,7 +83,7 @@ class Lots(Sequence[Lot]):
 
     @property
     def is_sound(self) -> bool:
-        """Whether the lots are in spending order, and their days are days: what others have packed may be otherwise."""
+        """Whether the lots are in spending order with valid dates. Packed bytes that were stored may be corrupt."""
         try:
             tuple(self)
         except (ValueError, OverflowError):
@@ -109,17 +115,21 @@ class Lots(Sequence[Lot]):
         return f"Lots.of({list(self)!r})"
 
     def _place(self, packed: int) -> int:
-        """Return the place of the first lot that is not before a key."""
+        """Return the index of the first lot that does not sort before `packed`."""
         return bisect_left(self._cells[::_CELLS], packed)
 
     def has(self, key: LotKey) -> bool:
-        """Say whether there is a lot of this key."""
+        """Return whether a lot has this key."""
         packed = _packed(key)
         place = self._place(packed) * _CELLS
         return place < len(self._cells) and self._cells[place] == packed
 
     def with_points(self, key: LotKey, points: int, expired: int) -> "Lots":
-        """Return the lots with so many points, and so many expired ones, more (or fewer) in one of them."""
+        """Return the lots with `points` and `expired` added to one lot; either may be negative. Drops an empty lot.
+
+        Raises:
+            ValueError: the lot's points or expired points would become negative.
+        """
         cells, packed = self._cells, _packed(key)
         place = end = self._place(packed)
         if place * _CELLS < len(cells) and cells[place * _CELLS] == packed:
@@ -131,7 +141,7 @@ class Lots(Sequence[Lot]):
         return Lots(self.packed[: place * _ROW.size] + row + self.packed[end * _ROW.size :])
 
     def first_end(self) -> date | None:
-        """Return the last day of the lot with points that expires first; None where none ever does."""
+        """Return the first expiry day of a lot with points; None if no points ever expire."""
         for place in range(0, len(self._cells), _CELLS):
             if self._cells[place + 1]:
                 last = self._cells[place] >> _DAY_BITS
@@ -139,7 +149,7 @@ class Lots(Sequence[Lot]):
         return None
 
     def by_last_day(self) -> list[tuple[date | None, int]]:
-        """Return the points there are by the last day on which they can be spent, None for never, in that order."""
+        """Return (last day to spend, points) in order of days, without empty days; the day is None for never."""
         by_day: dict[int, int] = {}
         for key, points, _ in _ROW.iter_unpack(self.packed):
             if points:
@@ -148,36 +158,33 @@ class Lots(Sequence[Lot]):
         return [(day_from(last) if last != _NEVER else None, points) for last, points in by_day.items()]
 
     def overdue(self, today: date) -> "Lots":
-        """Return the lots that still hold points after their last day."""
+        """Return the lots that hold points although their expiry day is before `today`."""
         cells, end = self._cells, _CELLS * self._place(today.toordinal() << _DAY_BITS)
         if not any(cells[1:end:_CELLS]):
             return NO_LOTS
         return Lots(b"".join(bytes(cells[at : at + _CELLS]) for at in range(0, end, _CELLS) if cells[at + 1]))
 
     def without_forgotten(self, horizon: date) -> "Lots":
-        """Return the lots without the empty ones whose last day was before `horizon`."""
+        """Return the lots without empty ones that expired before `horizon`."""
         cells, end = self._cells, _CELLS * self._place(horizon.toordinal() << _DAY_BITS)
         if not end:
             return self
-        kept = b"".join(bytes(cells[at : at + _CELLS]) for at in range(0, end, _CELLS) if cells[at + 1])
-        return Lots(kept + self.packed[end // _CELLS * _ROW.size :])
+        remaining = b"".join(bytes(cells[at : at + _CELLS]) for at in range(0, end, _CELLS) if cells[at + 1])
+        return Lots(remaining + self.packed[end // _CELLS * _ROW.size :])
 
 
 NO_LOTS = Lots()
 
 
 def with_points(lots: Iterable[Lot], key: LotKey, points: int, *, expired: int = 0) -> Lots:
-    """Return the lots, in spending order, with so many points more (or fewer) in one of them.
-
-    A lot that is empty is gone. Nothing but this lot is looked at: members have hundreds.
-    """
+    """Return the lots in spending order with `points` and `expired` added to one of them; see `Lots.with_points()`."""
     return Lots.of(lots).with_points(key, points, expired)
 
 
 def spend(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> list[tuple[LotKey, int]]:
-    """Return which lots give how much of `points`, oldest first (`first` before all others).
+    """Return (lot, points) parts that pay `points`, in spending order, lot `first` before all others.
 
-    The parts sum to `points`, or to less where the lots hold less.
+    The parts sum to `points`, or to less if the lots hold less.
     """
     parts: list[tuple[LotKey, int]] = []
     if points <= 0:
@@ -195,10 +202,10 @@ def spend(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> l
 
 
 def overdue(lots: Iterable[Lot], today: date) -> list[Lot]:
-    """Return the lots that still hold points after their last day."""
+    """Return the lots that hold points although their expiry day is before `today`."""
     return list(Lots.of(lots).overdue(today))
 
 
 def without_forgotten(lots: Iterable[Lot], today: date) -> Lots:
-    """Return the lots without those that expired so long ago that no refund can ask for them."""
+    """Return the lots without empty ones that expired more than EXPIRED_LOT_KEPT_DAYS days ago, too old for refunds."""
     return Lots.of(lots).without_forgotten(today - timedelta(days=EXPIRED_LOT_KEPT_DAYS))

@@ -1,4 +1,4 @@
-"""A member: the one snapshot that every decision starts from and every channel is shown."""
+"""A member: the snapshot that every decision starts from and every channel reads."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,17 +15,17 @@ from loyalty.model.lot import NO_LOTS, Lots
 from loyalty.model.offer import UNTOUCHED, OfferUse
 from loyalty.model.qualifying_days import NO_DAYS, Days
 
-# What a frozen dataclass itself uses.
+# A frozen dataclass sets its own fields this way.
 _set = object.__setattr__
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Who a member is. Every field may be missing but the locale that messages are written in.
+    """A member's personal data. Only `locale`, the language of its messages, is always present.
 
-    `preferences` are the topics (`category:COFFEE`) that the member says to like, `consents` what it agreed to or
-    refused.
+    `preferences` are the topics (`category:COFFEE`) that the member chose, `consents` the ones it gave or refused.
+    MongoDB stores the fields under these names.
     """
 
     locale: str
@@ -39,7 +39,7 @@ class Profile:
 
     @property
     def completion(self) -> float:
-        """The share of the five personal fields that are filled in, 0 to 1."""
+        """The fraction of the five personal fields that are filled in, 0 to 1."""
         fields = (self.first_name, self.last_name, self.email, self.phone, self.birth_date)
         return (len(fields) - fields.count(None)) / len(fields)
 
@@ -49,13 +49,16 @@ class Profile:
 class Member:
     """The state of one member at one version.
 
-    `qualifying` holds qualifying points by day; `counted` how many events of each type were counted; `capped` what each
-    capped rule gave in each span of its cap; `head` the hash of the record of this version,
-    `programme_version` the programme that decided it. `holds` are kept for checkouts, `lapsed` names the last ones that
-    let go by themselves. `offers` is what the member has done with offers, `bound` which of them wait for which
-    purchase and what each has cost its budget, `ordered` how many orders of limited rewards fell in each span of their
-    limit. `write_offs` are the points that were written off and not made good since, with the version of each, oldest
-    first: see `loyalty/commands/advance_order.py`.
+    - `qualifying`: qualifying points by day in the brand's zone.
+    - `counted`: number of recorded events by type.
+    - `capped`: points that each capped rule gave, by rule and cap period (see `cap_span()`).
+    - `head`: hash of this version's ledger record. `programme_version`: the programme version that decided it.
+    - `holds`: open holds. `lapsed`: ids of the holds that expired last, at most LAPSED_KEPT_MAX.
+    - `offers`: use of each offer, by offer key.
+    - `bound`: by purchase that is not recorded yet, the offers redeemed for it, each with its charge to the budget.
+    - `ordered`: number of orders that count against a reward's limit, by limit key and period.
+    - `write_offs`: (version, points) of write-offs that are not recovered yet, oldest first; see
+      `loyalty/commands/advance_order.py`.
     """
 
     id: str
@@ -81,26 +84,26 @@ class Member:
     programme_version: int = 0
 
     def balance(self, account: Account) -> int:
-        """Return what stands on one account."""
+        """Return the balance of an account, in points; 0 if nothing was posted to it."""
         return self.balances.get(account, 0)
 
     def offer_use(self, offer: str) -> OfferUse:
-        """Return what the member has done with an offer."""
+        """Return the member's use of an offer; UNTOUCHED if there is none."""
         return self.offers.get(offer, UNTOUCHED)
 
     @property
     def available(self) -> int:
-        """Points that may be spent now; below zero where a refund took back points already spent."""
+        """Points that may be spent now; negative after a refund reversed points that were already spent."""
         return self.balance(Account.AVAILABLE)
 
     @property
     def lifetime(self) -> int:
-        """All points ever given, less those that refunds took back."""
+        """All points ever issued, less those that refunds reversed."""
         return -self.balance(Account.ISSUED)
 
     @property
     def debt(self) -> int:
-        """Points owed: what the next earnings fill first."""
+        """Points owed, 0 or more; the next points earned fill the debt first."""
         return max(0, -self.available)
 
 
@@ -108,7 +111,7 @@ _SLOTS = tuple(Member.__slots__)
 
 
 def working_copy(member: Member) -> Member:
-    """Return a copy to be changed with `change()` by whoever made it, until it is handed on."""
+    """Return a copy that only its creator may modify, with `change()`, before anybody else sees it."""
     copy = object.__new__(Member)
     for name in _SLOTS:
         _set(copy, name, getattr(member, name))
@@ -116,13 +119,16 @@ def working_copy(member: Member) -> Member:
 
 
 def change(member: Member, **fields: Any) -> None:
-    """Change a working copy. One made anew for each change, with `replace()`, costs half of a decision."""
+    """Set fields of a working copy in place: a `replace()` for each change takes half of a decision's time."""
     for name, value in fields.items():
         _set(member, name, value)
 
 
 def due_at(member: Member, zone: ZoneInfo) -> datetime | None:
-    """Return when time alone changes the member next: a lot, a hold or a tier's period ends. None: never."""
+    """Return when the member must be settled next: the first end of a lot, a hold or a tier's period.
+
+    None if nothing will expire.
+    """
     last_day = member.lots.first_end()
     moments = [end_of(last_day, zone)] if last_day is not None else []
     moments += [hold.expires_at for hold in member.holds]

@@ -1,4 +1,4 @@
-"""Notices: what a version of a member brought, in a shopper's terms. Values here, words on the schema floor."""
+"""Notices: what a version changed, in a member's terms, as values. The schema floor puts them into words."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from loyalty.kernel.fast_dataclass import quick
 
 
 class NoticeKind(StrEnum):
-    """What can have happened."""
+    """What happened to a member. MongoDB stores the values; the API serves the names."""
 
     WELCOME = "welcome"
     POINTS_EARNED = "points_earned"
@@ -41,10 +41,7 @@ class NoticeKind(StrEnum):
 @quick
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing that happened.
-
-    `params` name what it happened to: `points`, `tier`, `offer`, `reward`, `order`, `purpose`.
-    """
+    """One thing that happened. `params` are `points`, `tier`, `offer`, `reward`, `order` or `purpose`, by kind."""
 
     kind: NoticeKind
     params: Mapping[str, str | int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Offers: what a member may use, when, how often, and where each one stands for a member."""
+"""Offers: their terms, their audience, and the use that each member has made of them."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -35,7 +35,7 @@ EARNING_KINDS = frozenset({OfferKind.MULTIPLIER, OfferKind.BONUS_POINTS})
 
 
 class OfferState(StrEnum):
-    """Where an offer stands for one member."""
+    """The state of an offer for one member."""
 
     AVAILABLE = "AVAILABLE"
     ACTIVATED = "ACTIVATED"
@@ -44,7 +44,7 @@ class OfferState(StrEnum):
 
 
 class CodeKind(StrEnum):
-    """Whose a code is: one for all, one for each member (made from the member's number), or one of a loaded pool."""
+    """How members get a code: one shared by all, one derived from each member's number, or one from a loaded pool."""
 
     SHARED = "shared"
     MEMBER = "member"
@@ -53,7 +53,7 @@ class CodeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OfferCode:
-    """How an offer is scanned: `text` is the shared code, the prefix of members' codes, or the name of the pool."""
+    """The code of an offer at the till. `text` is the shared code, the prefix of members' codes, or the pool's name."""
 
     kind: CodeKind
     text: str
@@ -61,14 +61,14 @@ class OfferCode:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom something is for. Of each kind that is named, one has to fit; nothing named means everybody."""
+    """The members that an offer or a reward is for: in one of each kind that is not empty. Empty: every member."""
 
     tiers: frozenset[str] = frozenset()
     segments: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
 
     def fits(self, shopper: "Shopper") -> bool:
-        """Say whether a shopper belongs to it."""
+        """Return whether the audience includes a member."""
         return (
             (not self.tiers or shopper.tier in self.tiers)
             and (not self.segments or any(shopper.in_segment(key) for key in self.segments))
@@ -77,7 +77,7 @@ class Audience:
 
 
 class Shopper(Protocol):
-    """A member as audiences see it."""
+    """The segmentation input: the properties of one member that audiences are matched against."""
 
     @property
     def tier(self) -> str:
@@ -88,7 +88,7 @@ class Shopper(Protocol):
         """The lists that the member is on."""
 
     def in_segment(self, key: str) -> bool:
-        """Say whether the member is in a segment now."""
+        """Return whether the member is in a segment now."""
 
 
 EVERYBODY = Audience()
@@ -98,11 +98,14 @@ EVERYBODY = Audience()
 class Offer:
     """One offer. It can be used from `starts_at` until `ends_at` (None: without end), within its `window`.
 
-    `uses_per_member`, `uses_in_all` and `budget` are None where there is no limit; a budget is in points for the kinds
-    that earn, else in hundredths of the currency's unit. Its worth is `percent` (of the purchase; `maximum` is the most
-    money that this takes off), `amount` (money), `factor` (of the purchase's points), `points`, or the `reward` that a
-    GIFT gives. `topics` are what it is about: `category:COFFEE`, `brand:Private`; `weight` moves it up (or down) in
-    everybody's order.
+    - `uses_per_member`, `uses_in_all` and `budget` are None if unlimited. A budget is in points for EARNING_KINDS, else
+      in hundredths of the currency unit.
+    - Its value is `percent` off the purchase (at most `maximum` money), `amount` of money, `factor` on the purchase's
+      points, `points`, or the `reward` that a GIFT grants. `qualifying`: its points count towards tiers.
+    - `returnable`: refunding the whole purchase restores the use.
+    - `topics` such as `category:COFFEE` or `brand:Private` and `weight` (higher: earlier) rank it.
+
+    Empty `channels`, `stores` or `partners` do not restrict it.
     """
 
     key: str
@@ -136,30 +139,30 @@ class Offer:
 
     @property
     def uses_counter(self) -> CounterKey:
-        """The counter of its uses by all members."""
+        """The counter of uses by all members."""
         return CounterKey(Supply.USES, self.key)
 
     @property
     def budget_counter(self) -> CounterKey:
-        """The counter of what it has cost."""
+        """The counter of what was charged to its budget."""
         return CounterKey(Supply.BUDGET, self.key)
 
     @property
     def is_limited(self) -> bool:
-        """Whether all members together can use it up."""
+        """Whether all members share a limit: a number of uses or a budget."""
         return self.uses_in_all is not None or self.budget is not None
 
     def counters(self) -> frozenset[CounterKey]:
-        """Return the counters that limit it."""
+        """Return the counters of its shared limits."""
         limited = {self.uses_counter: self.uses_in_all, self.budget_counter: self.budget}
-        return frozenset(counter for counter, most in limited.items() if most is not None)
+        return frozenset(counter for counter, limit in limited.items() if limit is not None)
 
     def is_over(self, now: datetime) -> bool:
-        """Say whether it has ended."""
+        """Return whether it has ended."""
         return self.ends_at is not None and self.ends_at <= now
 
     def is_on(self, now: datetime, zone: ZoneInfo) -> bool:
-        """Say whether it can be used at this moment, as far as time is concerned."""
+        """Return whether `now` is between its start and end and within its window."""
         if now < self.starts_at or self.is_over(now):
             return False
         return self.window is None or is_open(self.window, now, zone)
@@ -167,10 +170,10 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class OfferUse:
-    """What one member has done with one offer.
+    """One member's use of one offer. MongoDB stores the fields under these names.
 
-    `purchases` are the purchases it was used for, newest last (the newest PURCHASES_KEPT_MAX); `code` the pool's code
-    that this member was given.
+    `purchases` are the last PURCHASES_KEPT_MAX purchases it was used for, newest last; see `purchase_ref()`. `code` is
+    the pool code that the member got. `seen` is how often the member saw the offer.
     """
 
     activated_at: datetime | None = None
@@ -188,7 +191,7 @@ class OfferUse:
         return replace(self, uses=self.uses + 1, redeemed_at=at, purchases=kept)
 
     def given_back(self, purchase: str) -> "OfferUse":
-        """Return the state after the purchase of one use was refunded."""
+        """Return the state after one use is restored because its purchase was refunded."""
         kept = tuple(item for item in self.purchases if item != purchase)
         return replace(self, uses=max(0, self.uses - 1), purchases=kept)
 
@@ -197,17 +200,17 @@ UNTOUCHED = OfferUse()
 
 
 def purchase_ref(sender: str, key: str) -> str:
-    """Return the one name of a purchase: its key is unique for its sender alone."""
+    """Return a purchase's reference across senders: a key is unique only for its sender."""
     return f"{quote(sender, safe='')}/{quote(key, safe='')}"
 
 
 def uses_left(offer: Offer, use: OfferUse) -> int | None:
-    """Return how often a member may still use an offer; None where there is no limit."""
+    """Return how often a member may still use an offer; None if unlimited."""
     return None if offer.uses_per_member is None else max(0, offer.uses_per_member - use.uses)
 
 
 def state_of(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
-    """Return where an offer stands for a member."""
+    """Return the state of an offer for a member; REDEEMED only when no use is left."""
     if uses_left(offer, use) == 0:
         return OfferState.REDEEMED
     if offer.is_over(now):
@@ -217,7 +220,7 @@ def state_of(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A named group of members: whoever its condition (CEL over `member`) holds for."""
+    """A named group of members: those for whom `condition` (CEL over `member`) is true."""
 
     key: str
     name: Text

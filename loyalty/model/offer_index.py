@@ -1,7 +1,7 @@
-"""The offers of one day, laid out for ranking: by whom they are for and what they are about, best first.
+"""The offers of one day indexed for ranking: buckets by audience and topic, best score first.
 
-What ranks an offer alike for everybody (its audience, weight and end) is worked out once a day, so a member's best ten
-are found by looking at the heads of a few buckets, however many offers there are.
+The part of a score that is the same for every member (audience, weight, end) is computed once a day. A page of a
+member's best offers then reads the heads of a few buckets, however many offers exist.
 """
 
 from bisect import bisect_left, insort
@@ -15,20 +15,20 @@ from loyalty.kernel.calendar import day_of, end_of, start_of
 from loyalty.kernel.window import is_open
 from loyalty.model.offer import Audience, Offer, Shopper
 
-# Scores are whole numbers, so that every machine finds the same order. For scale: a topic that a member spends a tenth
-# of the money on is worth some 300 (see `loyalty/rules/ranking.py`).
+# Scores are integers, so that every machine computes the same order. For scale: a topic with a tenth of a member's
+# spending adds about 300 (see `loyalty/rules/ranking.py`).
 WEIGHT = 10
-# What ends within so many days comes a little earlier, by so much; the first that fits.
+# (days left at most, points added): the first match counts.
 ENDS_SOON = ((1, 60), (3, 40), (7, 20))
 SOON = timedelta(days=max(days for days, _ in ENDS_SOON))
-# Up to so many entries are looked at one by one.
+# With at most this many entries, sorting all of them is faster than merging buckets.
 FEW = 200
-# The bucket of all offers of an audience, whatever they are about.
+# The bucket of all offers of an audience, on any topic.
 ANY_TOPIC = ""
 
 
 class AudienceKind(StrEnum):
-    """What an offer's audience is known by: the most selective thing that it names."""
+    """The most selective criterion that an audience names; the index sorts offers into buckets by it."""
 
     LIST = "list"
     SEGMENT = "segment"
@@ -36,7 +36,7 @@ class AudienceKind(StrEnum):
     EVERYBODY = "everybody"
 
 
-# Something for a few comes before something for all.
+# Points added for the audience: the more selective, the higher.
 FOR_FEW = {
     AudienceKind.LIST: 200,
     AudienceKind.SEGMENT: 100,
@@ -44,13 +44,13 @@ FOR_FEW = {
     AudienceKind.EVERYBODY: 0,
 }
 
-# (minus the static score, key, the offer, whether the rest of its audience has to be looked at, whether the time of
-# day has to be): sorted, the best comes first.
+# (minus the static score, key, offer, whether to check the rest of its audience, whether to check the time of day).
+# Sorted ascending, the best comes first.
 Entry = tuple[int, str, Offer, bool, bool]
 
 
 def audience_of(audience: Audience) -> tuple[AudienceKind, frozenset[str]]:
-    """Return the most selective thing that an audience names: its kind, and the keys of which one has to fit."""
+    """Return the most selective criterion of an audience and its keys, of which a member must match one."""
     if audience.lists:
         return AudienceKind.LIST, audience.lists
     if audience.segments:
@@ -61,32 +61,32 @@ def audience_of(audience: Audience) -> tuple[AudienceKind, frozenset[str]]:
 
 
 def days_left(offer: Offer, day: date, zone: ZoneInfo) -> int | None:
-    """Return how many days an offer can be used from a day on, that day included; None: it does not end."""
+    """Return on how many days an offer can still be used, `day` included; None if it never ends."""
     last = offer.window.last_day if offer.window is not None else None
     if offer.ends_at is not None:
         ends_on = day_of(offer.ends_at, zone)
-        # What ends as a day begins was there for the last time on the day before.
+        # An offer that ends at midnight is last usable on the day before.
         ends_on -= timedelta(days=offer.ends_at <= start_of(ends_on, zone))
         last = ends_on if last is None else min(last, ends_on)
     return (last - day).days + 1 if last is not None else None
 
 
 def urgency(days: int | None) -> int:
-    """Return what it is worth that an offer can be used for so many days only."""
-    return next((points for most, points in ENDS_SOON if days is not None and days <= most), 0)
+    """Return the points that an offer gets for ending within `days`; 0 for None."""
+    return next((points for days_max, points in ENDS_SOON if days is not None and days <= days_max), 0)
 
 
 def static_score(offer: Offer, day: date, zone: ZoneInfo) -> int:
-    """Return the part of an offer's score that is the same for all it is for, on one day."""
+    """Return the part of an offer's score on one day that is the same for every member of its audience."""
     kind, _ = audience_of(offer.audience)
     score = WEIGHT * offer.weight + FOR_FEW[kind]
     if offer.window is None and (offer.ends_at is None or offer.ends_at > start_of(day + SOON, zone)):
-        return score  # most offers, and days are dear to work out
+        return score  # true for most offers, and saves computing days
     return score + urgency(days_left(offer, day, zone))
 
 
 class Bucket:
-    """Entries in order, put in order when they are first looked at: most buckets of a day never are."""
+    """Entries in order, sorted on first read: most buckets are never read on their day."""
 
     __slots__ = ("_entries", "_in_order")
 
@@ -106,19 +106,19 @@ class Bucket:
         return self._entries
 
     def add(self, entry: Entry) -> None:
-        """Add an entry where it will be sorted in later."""
+        """Append an entry; the next read sorts it into place."""
         self._entries.append(entry)
         self._in_order = False
 
     def put(self, entry: Entry) -> None:
-        """Add an entry in its place."""
+        """Insert an entry, in order if the bucket is sorted."""
         if self._in_order:
             insort(self._entries, entry)
         else:
             self._entries.append(entry)
 
     def drop(self, entry: Entry) -> None:
-        """Take an entry away, which is there."""
+        """Remove an entry, which must be present."""
         del self._entries[bisect_left(self.entries, entry[:2])]
 
 
@@ -126,7 +126,7 @@ Topics = dict[str, Bucket]
 
 
 class OfferIndex:
-    """The offers that are on at some moment of a day, in buckets by audience and topic."""
+    """The offers that can be used at some moment of one day, in buckets by audience and topic."""
 
     def __init__(self, offers: Iterable[Offer], day: date, zone: ZoneInfo) -> None:
         self.day = day
@@ -141,14 +141,14 @@ class OfferIndex:
                     bucket.add(entry)
 
     def put(self, offer: Offer) -> None:
-        """Add an offer that is not there."""
+        """Add an offer that the index does not hold."""
         if self._is_on(offer):
             entry = self._entry(offer)
             for bucket in self._buckets(offer):
                 bucket.put(entry)
 
     def drop(self, offer: Offer) -> None:
-        """Take an offer away that is there."""
+        """Remove an offer that the index holds."""
         if not self._is_on(offer):
             return
         entry = self._entry(offer)
@@ -164,7 +164,10 @@ class OfferIndex:
                 del self._audiences[kind][key]
 
     def of_shopper(self, shopper: Shopper) -> list[Topics]:
-        """Return the buckets, by topic, of everything that a shopper belongs to. Asks only after segments in use."""
+        """Return the buckets by topic of every audience that includes a member.
+
+        Evaluates only segments that some offer of the day uses.
+        """
         everybody, tiers, segments, lists = (
             self._audiences[kind]
             for kind in (AudienceKind.EVERYBODY, AudienceKind.TIER, AudienceKind.SEGMENT, AudienceKind.LIST)
@@ -178,11 +181,11 @@ class OfferIndex:
         return found
 
     def few(self, audiences: Sequence[Topics]) -> bool:
-        """Say whether there is so little in some audiences that looking at all of it is the quickest."""
+        """Return whether the audiences hold at most FEW entries together."""
         return sum(len(topics[ANY_TOPIC]) for topics in audiences) <= FEW
 
     def layout(self) -> Mapping[tuple[AudienceKind, str, str], Sequence[str]]:
-        """Return the keys of every bucket in order, by audience and topic."""
+        """Return the offer keys of every bucket, best first, by audience kind, audience key and topic."""
         return {
             (kind, key, topic): [entry[1] for entry in bucket.entries]
             for kind, audiences in self._audiences.items()
@@ -191,7 +194,7 @@ class OfferIndex:
         }
 
     def _is_on(self, offer: Offer) -> bool:
-        """Say whether an offer is on at some moment of the day, if perhaps not at all hours."""
+        """Return whether an offer can be used at some moment of the day, perhaps not at all hours."""
         if offer.starts_at >= self._ends_at or offer.is_over(self._starts_at) or offer.uses_per_member == 0:
             return False
         if offer.window is None:
@@ -210,7 +213,7 @@ class OfferIndex:
         return -static_score(offer, self.day, self.zone), offer.key, offer, several, timed
 
     def _buckets(self, offer: Offer) -> Iterable[Bucket]:
-        """Tell every bucket that an offer belongs in, made where it is missing."""
+        """Yield every bucket of an offer, and create missing ones."""
         kind, keys = audience_of(offer.audience)
         audiences = self._audiences[kind]
         for key in keys:

@@ -1,4 +1,4 @@
-"""Orders of rewards: what was ordered, where it stands, and which step may follow which, by whom."""
+"""Orders of rewards: their content, their state, and which role may move them from one state to another."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from loyalty.model.supply import CounterKey
 
 QUANTITY_MAX = 100
 NUMBER_LENGTH = 12
-# Crockford's base 32: no I, L, O or U, which people misread.
+# Crockford's base 32: without I, L, O and U, which people misread.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -34,13 +34,13 @@ class OrderState(StrEnum):
     EXCHANGED = "EXCHANGED"
 
 
-# Roles as the ledger's causes name them.
+# Roles as `Cause.role` names them.
 STAFF = frozenset({"agent", "manager", "service"})
 COUNTER = STAFF | {"till"}
 SHOPPER = STAFF | {"member"}
 
 _S = OrderState
-# From each state, what may follow and who may do it. What is not here is refused. CANCELLED is reached by cancelling.
+# The allowed transitions and the roles that may make them. `CancelOrder` makes those to CANCELLED.
 STEPS: Mapping[OrderState, Mapping[OrderState, frozenset[str]]] = {
     _S.PLACED: {_S.CONFIRMED: STAFF, _S.FULFILLED: COUNTER, _S.CANCELLED: SHOPPER},
     _S.CONFIRMED: {_S.PREPARING: STAFF, _S.FULFILLED: COUNTER, _S.CANCELLED: SHOPPER},
@@ -58,7 +58,7 @@ OVER = frozenset({_S.CANCELLED, _S.RETURNED, _S.EXCHANGED})
 
 @dataclass(frozen=True, slots=True)
 class OrderStep:
-    """One step of an order's history: when, by which role, and a note for the member."""
+    """One state change in an order's history. `by` is the role; `note` is shown to the member."""
 
     state: OrderState
     at: datetime
@@ -68,7 +68,7 @@ class OrderStep:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A relative whom the member gives the reward to."""
+    """The relative who receives the reward. MongoDB stores the fields under these names."""
 
     name: str
     email: str | None = None
@@ -78,7 +78,7 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Where a reward is sent, or the store that it waits in."""
+    """The address a reward is sent to, or the store where it is collected. MongoDB stores these field names."""
 
     name: str
     line1: str
@@ -91,7 +91,10 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The reward as it was ordered: an order can be shown when its reward is no longer in the catalogue."""
+    """A copy of the reward as ordered, so that the order can be shown after the reward leaves the catalogue.
+
+    `points` is the price of one piece. MongoDB stores the fields under these names.
+    """
 
     key: str
     kind: RewardKind
@@ -105,13 +108,15 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One order of `quantity` pieces for `points` in all.
+    """One order of `quantity` pieces for `points` in total. MongoDB stores the fields under these names.
 
-    `lots` is where the points came from, as far as they have not gone back; `points_returned` and `returned` are the
-    points and pieces that have. `took` is what it holds of what is shared, `pool` and `code` its code.
-    `limit_key` and `limit_span` say what it counts against. `placed_version` is the member's in which its points were
-    spent: see `loyalty/commands/advance_order.py`. `origin` names the offer or instant reward that gave it, the order
-    it was exchanged for, or None where the member chose it. `version` is the member's at its last change.
+    - `lots`: the lots that paid, less the points returned to them. `points_returned`, `returned`: points and pieces
+      returned so far.
+    - `took`: the shared counters it occupies. `pool` and `code`: its code.
+    - `limit_key` and `limit_span`: the limit and period it counts against; empty if none.
+    - `placed_version`: the member's version that spent its points; see `loyalty/commands/advance_order.py`.
+    - `origin`: the offer or instant reward that granted it, or the order it replaces; None if the member ordered it.
+    - `exchanged_for`: the id of the order that replaced it. `version`: the member's version at its last change.
     """
 
     id: str
@@ -143,33 +148,33 @@ class Order:
 
     @property
     def code_is_shown(self) -> bool:
-        """Whether the member has been shown the code: once the order is fulfilled or delivered, and ever after."""
+        """Whether the code was revealed to the member: true once the order was ever fulfilled or delivered."""
         return any(step.state in {OrderState.FULFILLED, OrderState.DELIVERED} for step in self.history)
 
     @property
     def before_request(self) -> OrderState:
-        """The state that the order was in before its return was asked for."""
+        """The state before the return was requested: DELIVERED or FULFILLED."""
         states = [step.state for step in self.history]
         return OrderState.DELIVERED if OrderState.DELIVERED in states else OrderState.FULFILLED
 
 
 def seed_of(programme: str, cause: Cause, name: str = "") -> str:
-    """Return what tells apart all that is ever made: the caller's key, unique for ever, and `name` within it."""
+    """Return a unique seed for ids, from the caller's idempotency key; `name` separates several items of one key."""
     return "/".join(quote(part, safe="") for part in (programme, cause.operation, cause.subject, cause.key, name))
 
 
 def order_number(seed: str) -> str:
-    """Return the number of an order for people, three groups of four; the same seed gives the same number."""
+    """Return an order number for people, three groups of four characters; equal seeds give equal numbers."""
     digest = int.from_bytes(sha256(seed.encode()).digest()[:8])
     characters = [_ALPHABET[digest >> 5 * place & 31] for place in range(NUMBER_LENGTH)]
     return "-".join("".join(characters[start : start + 4]) for start in range(0, NUMBER_LENGTH, 4))
 
 
 def derived_id(seed: str) -> str:
-    """Return the id of what a key made: the same key makes the same thing, whoever works it out."""
+    """Return a 24-digit hexadecimal id; equal seeds give equal ids, so that a retry creates the same item."""
     return sha256(seed.encode()).hexdigest()[:24]
 
 
 def points_for(order: Order, returned: int) -> int:
-    """Return how many points all of `returned` pieces are worth: whole at the last piece, never more than they cost."""
+    """Return the points to return for `returned` pieces in total, rounded down; the last piece completes the price."""
     return order.points * returned // order.quantity

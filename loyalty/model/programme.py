@@ -1,6 +1,6 @@
-"""A programme: its tiers, earning rules, expiry and policies, as values that never change.
+"""A programme: its tiers, earning rules, expiry and policies as immutable values.
 
-Programmes are written as files (see `models/definitions/programme_file.py`); a changed file becomes a new version.
+A brand writes its programme as a file (see `models/definitions/programme_file.py`); each change becomes a version.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from loyalty.model.offer import Segment
 
 
 class Rounding(StrEnum):
-    """How a fraction of a point becomes a whole number."""
+    """How fractional points are rounded to whole points."""
 
     DOWN = "down"
     HALF_UP = "half_up"
@@ -27,10 +27,10 @@ class Rounding(StrEnum):
 
 
 class Stacking(StrEnum):
-    """What a rule does beside the others.
+    """How a rule combines with the others.
 
-    `add`: gives besides them. `best`: of the rules with the same group only the one that gives most counts.
-    `exclusive`: once it applies, no rule of lower priority does.
+    `add`: its points are added to theirs. `best`: of the rules in the same group, only the one that gives the most
+    applies. `exclusive`: once it applies, rules of lower priority do not.
     """
 
     ADD = "add"
@@ -39,17 +39,17 @@ class Stacking(StrEnum):
 
 
 class SpentPoints(StrEnum):
-    """What becomes of points that a refund should take back but that were spent."""
+    """What a refund does with points that are already spent: debit the member, or write them off."""
 
     NEGATIVE = "negative"
     WRITE_OFF = "write_off"
 
 
 class QualificationKind(StrEnum):
-    """What a qualification period is.
+    """How the qualification period runs.
 
-    `calendar_year` starts on the same day each year; a tier reached in one is kept to the end of the next.
-    `rolling` is the last so many months; a tier is kept for as long after the last day that met its threshold.
+    `calendar_year` starts on the same day each year; a tier reached in one year is kept to the end of the next.
+    `rolling` is the last N months; a tier is kept for N months after the last day that met its threshold.
     `lifetime` never ends, and a tier is never lost.
     """
 
@@ -60,9 +60,9 @@ class QualificationKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """A status level. `rank` counts from 0, the level everybody has; `threshold` is in qualifying points.
+    """A status level. `rank` counts from 0, the entry tier; `threshold` is in qualifying points.
 
-    `relatives` is a benefit: its members may order rewards for a relative.
+    With `relatives`, members of this tier may order rewards for a relative.
     """
 
     key: str
@@ -75,7 +75,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Qualification:
-    """How long points count towards a tier. `months` is for `rolling`, `starts` (month, day) for `calendar_year`."""
+    """The qualification period. `months` is for `rolling`, `starts` (month, day) for `calendar_year`."""
 
     kind: QualificationKind
     months: int = 12
@@ -84,7 +84,7 @@ class Qualification:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """`points` for each whole or begun `per` (see `rounding`) of the money paid on the lines that count."""
+    """`points` for each `per` of the money paid on the matching lines, rounded to whole points by `rounding`."""
 
     points: Decimal
     per: Decimal
@@ -93,7 +93,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """At most `points` in `period` from one rule for one member."""
+    """The most points that one rule gives one member in each `period`."""
 
     points: int
     period: CapPeriod
@@ -101,10 +101,11 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class EarningRule:
-    """What one kind of event gives. Points come from `rate`, or from `points`; the other is None.
+    """How one type of event earns points: by `rate` or by `points`; the other is None.
 
-    `condition` and `points` see `event`, `member` and `earned` (what the rules before gave for this event); `lines`
-    is evaluated for each receipt line as a list, and narrows `rate` to the lines where it is true.
+    `condition` and `points` read `event`, `member` and `earned`, the points that earlier rules gave for this event.
+    `lines` is evaluated for each receipt line; the rule's points count only for the lines where it is true.
+    Empty `channels`, `stores`, `partners` or `tiers` do not restrict the rule.
     """
 
     key: str
@@ -129,7 +130,7 @@ class EarningRule:
 
 @dataclass(frozen=True, slots=True)
 class EventType:
-    """A type of event that the programme knows; `name` labels it in the ledger, `attributes` checks them."""
+    """A type of event that the programme accepts. `name` labels it in the ledger; `attributes` is its schema."""
 
     key: str
     name: Text | None = None
@@ -138,7 +139,7 @@ class EventType:
 
 @dataclass(frozen=True, slots=True)
 class Brand:
-    """What a brand looks like: CSS colours, such as #0B3D2E. White text can be read on both."""
+    """A brand's CSS colours, such as #0B3D2E. White text is readable on both."""
 
     colour: str = "#1F3A5F"
     accent: str = "#8A5A00"
@@ -149,9 +150,9 @@ PLAIN = Brand()
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """One version of a brand's programme. Tiers come by rank, rules by falling priority.
+    """One version of a brand's programme. Tiers are in order of rank, rules by descending priority.
 
-    `grace_days` is how long points last that come back from an order when their own time is over.
+    `grace_days` is how many days points last that an order returns after they would have expired.
     """
 
     key: str
@@ -175,19 +176,19 @@ class Programme:
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index tiers and rules, the latter also by the event they are for, so that an event walks only its own."""
+        """Index tiers and rules by key, and rules by event type, so that an event evaluates only its own rules."""
         by_event: dict[str, list[EarningRule]] = {}
         for rule in self.rules:
             by_event.setdefault(rule.event, []).append(rule)
         object.__setattr__(self, "rules_by_event", by_event)
-        # Of two with the same key the first counts.
+        # If two have the same key, the first one wins.
         object.__setattr__(self, "_tiers_by_key", {tier.key: tier for tier in reversed(self.tiers)})
         object.__setattr__(self, "_rules_by_key", {rule.key: rule for rule in reversed(self.rules)})
 
     def tier(self, key: str) -> Tier:
-        """Return the tier called `key`; the first one where a programme no longer has it."""
+        """Return the tier with this key; the entry tier if this version no longer has it."""
         return self._tiers_by_key.get(key) or self.tiers[0]
 
     def rule(self, key: str) -> EarningRule | None:
-        """Return the rule called `key`, or None where a programme no longer has it."""
+        """Return the rule with this key, or None if this version no longer has it."""
         return self._rules_by_key.get(key)

@@ -1,4 +1,4 @@
-"""Points by day, packed: a member has hundreds of such days, and an event changes one of them."""
+"""Qualifying points by day, packed into bytes: a member has hundreds of days, and an event changes one of them."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,12 @@ _ROW = Struct(f"={_CELLS}q")
 
 
 class Days(Mapping[date, int]):
-    """Points by day, in order of days; never changed, equal to any mapping of the same days.
+    """Points by day, in order of days. Immutable; equal to any mapping of the same days.
 
-    `packed` is two whole numbers of 64 bits for each day, in the machine's own byte order: its ordinal, its points.
+    `packed` holds two 64-bit integers for each day in the machine's byte order: its ordinal and its points.
+
+    Raises:
+        ValueError: the length of `packed` is not a multiple of 16 bytes.
     """
 
     __slots__ = ("_cells", "packed")
@@ -28,7 +31,7 @@ class Days(Mapping[date, int]):
 
     @classmethod
     def of(cls, days: Mapping[date, int]) -> "Days":
-        """Return the points of some days, without those that have none."""
+        """Return `days` packed, without days of 0 points."""
         if isinstance(days, Days):
             return days
         rows = sorted((day.toordinal(), points) for day, points in days.items() if points)
@@ -36,7 +39,7 @@ class Days(Mapping[date, int]):
 
     @property
     def is_sound(self) -> bool:
-        """Whether the days are in order, and are days: what others have packed may be otherwise."""
+        """Whether the days are in order and valid. Packed bytes that were stored may be corrupt."""
         try:
             self.rows()
         except (ValueError, OverflowError):
@@ -71,21 +74,21 @@ class Days(Mapping[date, int]):
         return [(day_from(day), points) for day, points in _ROW.iter_unpack(self.packed)]
 
     def _place(self, day: date) -> int:
-        """Return the place of the first day that is not before `day`."""
+        """Return the index of the first day that is not before `day`."""
         return bisect_left(self._cells[::_CELLS], day.toordinal())
 
     def total(self, first: date | None = None, end: date | None = None) -> int:
-        """Return the points of the days in [first, end), or of all before or after where one is None."""
+        """Return the sum of points of the days in [first, end); None leaves that side open."""
         start = _CELLS * self._place(first) if first is not None else 0
         stop = _CELLS * self._place(end) if end is not None else len(self._cells)
         return sum(self._cells[start + 1 : stop : _CELLS])
 
     def last(self) -> date | None:
-        """Return the last of the days; None where there are none."""
+        """Return the last day; None if empty."""
         return day_from(self._cells[-_CELLS]) if self._cells else None
 
     def before(self, day: date) -> date | None:
-        """Return the last of the days before `day`; None where there are none."""
+        """Return the last day before `day`; None if there is none."""
         place = self._place(day)
         return day_from(self._cells[(place - 1) * _CELLS]) if place else None
 
@@ -95,7 +98,7 @@ class Days(Mapping[date, int]):
         return Days(self.packed[place * _ROW.size :]) if place else self
 
     def with_points(self, day: date, points: int) -> "Days":
-        """Return the days with so many points more (or fewer) on one; a day that has none left is gone."""
+        """Return the days with `points` (negative: fewer) added to one; drops a day with no points left."""
         cells, ordinal = self._cells, day.toordinal()
         place = end = self._place(day)
         if place * _CELLS < len(cells) and cells[place * _CELLS] == ordinal:

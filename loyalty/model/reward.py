@@ -1,4 +1,4 @@
-"""Rewards: what points buy, for whom, when, how often; and the calendar of those that are appointments."""
+"""Rewards: what members can order for points, under which limits, and the calendar of bookable services."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class RewardKind(StrEnum):
     PARTNER = "PARTNER"
 
 
-# Nothing is sent or done after these are ordered: the order is fulfilled as it is placed.
+# These need no delivery or service: the order is fulfilled when it is placed.
 FULFILLED_AT_ONCE = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.DONATION})
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many orders of one member in each period, in the brand's zone."""
+    """The most orders of one member in each period, in the brand's zone."""
 
     orders: int
     period: CapPeriod
@@ -43,10 +43,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Appointments:
-    """When a service can be had: every so many minutes within opening hours, so many members at a time.
+    """The calendar of a service: an appointment every `minutes` within `hours`, each with `capacity` places.
 
-    Hours are of the brand's clocks: [start, end), an appointment ends within them. A time that a change of clocks
-    skips is no appointment. They can be booked from now until `days_ahead` days from now.
+    `hours` are local times [start, end) in the brand's zone, and an appointment ends within them. A time that daylight
+    saving skips is not an appointment. Empty `weekdays` (ISO, 1 to 7) mean every day. Members can book from now until
+    `days_ahead` days from now.
     """
 
     weekdays: frozenset[int]
@@ -56,7 +57,7 @@ class Appointments:
     days_ahead: int
 
     def on_day(self, day: date, zone: ZoneInfo) -> Iterator[datetime]:
-        """Tell every appointment of a day, in UTC, in order."""
+        """Yield every appointment of a day in order, in UTC."""
         if self.weekdays and day.isoweekday() not in self.weekdays:
             return
         start, end = (clock.hour * 60 + clock.minute for clock in self.hours)
@@ -67,13 +68,13 @@ class Appointments:
                 yield at
 
     def upcoming(self, now: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-        """Tell every appointment that can be booked now, the next one first."""
+        """Yield every appointment that can be booked now, the next one first."""
         today = day_of(now, zone)
         for ahead in range(self.days_ahead + 1):
             yield from (at for at in self.on_day(today + timedelta(days=ahead), zone) if at > now)
 
     def offers(self, at: datetime, now: datetime, zone: ZoneInfo) -> bool:
-        """Say whether a moment is an appointment that can be booked now."""
+        """Return whether `at` is an appointment that can be booked now."""
         day = day_of(at, zone)
         if at <= now or day > day_of(now, zone) + timedelta(days=self.days_ahead):
             return False
@@ -82,10 +83,10 @@ class Appointments:
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """One reward. `points` is what one piece costs.
+    """One reward. `points` is the price of one piece.
 
-    `stock` is how many pieces there ever were, those already given included (None: no limit); `pool` the pool of codes
-    that orders are filled from. `topics` and `weight` rank it as they do offers.
+    `stock` is the number of pieces, those already ordered included (None: unlimited). `pool` is the pool that its codes
+    come from. `topics` and `weight` rank it as they rank offers. Empty `channels` do not restrict it.
     """
 
     key: str
@@ -108,7 +109,7 @@ class Reward:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is seen at once that nothing but its price can keep a member from it."""
+        """Whether only its price can keep a member from ordering it: nothing else restricts it."""
         return (
             self.stock is None
             and self.pool is None
@@ -120,27 +121,27 @@ class Reward:
 
     @property
     def stock_counter(self) -> CounterKey:
-        """The counter of the pieces that were taken."""
+        """The counter of pieces ordered or held."""
         return CounterKey(Supply.STOCK, self.key)
 
     def slot_counter(self, at: datetime) -> CounterKey:
-        """Return the counter of the places taken at one appointment."""
+        """Return the counter of places booked at one appointment."""
         return CounterKey(Supply.SLOT, self.key, at)
 
     def limit_key(self, *, for_relative: bool) -> str:
-        """Return the name under which orders count against the limit: a relative's are counted apart."""
+        """Return the key that orders count under against the limit; orders for a relative count separately."""
         return f"{self.key}{RELATIVE}" if for_relative else self.key
 
     def limit_span(self, now: datetime, zone: ZoneInfo) -> str:
-        """Return the span of the limit that `now` is in; empty where there is no limit."""
+        """Return the limit's current period as `cap_span()` names it; empty if there is no limit."""
         return cap_span(day_of(now, zone), self.limit.period) if self.limit is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
 class InstantReward:
-    """A reward that a purchase of at least `minimum` is given on the spot, at no points.
+    """A reward granted at once, for no points, with a purchase of at least `minimum` in the programme's currency.
 
-    At most `limit` for one member; `channels` and `stores` where it is given (none named: everywhere).
+    `limit` is per member. Empty `channels` or `stores` do not restrict it.
     """
 
     key: str

@@ -1,7 +1,7 @@
-"""What many members share: stock, uses and budgets of offers, appointments, pools of codes.
+"""Supplies that members share: stock, uses and budgets of offers, appointment places, pools of codes.
 
-Each is a counter of what was taken so far, net of what came back; how much there is stands in the programme. So a
-changed figure in the programme needs no migration, and the audit can prove each counter from orders, holds and offers.
+Each counter holds what was taken so far, net of returns; the limit is in the programme. So changing a limit needs no
+migration, and the audit can recompute each counter from orders, holds and offers.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Supply(StrEnum):
-    """The kinds of counters."""
+    """The kinds of shared counters. MongoDB stores the values."""
 
     STOCK = "stock"
     SLOT = "slot"
@@ -20,10 +20,10 @@ class Supply(StrEnum):
 
 
 class CounterKey(NamedTuple):
-    """Which counter: pieces of a reward, places at one appointment, uses of an offer, or what it has cost.
+    """Identifies a counter: pieces of a reward, places at one appointment, uses of an offer, or charges to its budget.
 
-    `key` is the reward's or the offer's; `at` is the moment of an appointment. A budget counts points, or hundredths
-    of the currency's unit. A tuple, for it is looked up dozens of times for a page, and a dataclass hashes in Python.
+    `key` is the key of the reward or offer; `at` is the time of an appointment. A budget counts points, or hundredths
+    of the currency unit. A named tuple, because a page looks up dozens of them and a dataclass hashes in Python.
     """
 
     kind: Supply
@@ -32,7 +32,7 @@ class CounterKey(NamedTuple):
 
 
 class CodeState(StrEnum):
-    """Where a code of a pool stands. A code that somebody has seen is never free again."""
+    """The state of a pool code. A code that was revealed never becomes free again. MongoDB stores the values."""
 
     FREE = "free"
     HELD = "held"
@@ -42,10 +42,7 @@ class CodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeMove:
-    """A code of a pool changes hands: from one state to the next, for a member or for nobody.
-
-    `holder` names what it is for: `order/ID`, `hold/ID` or `offer/KEY`.
-    """
+    """A state change of a pool code. `holder` is what uses it then: `order/ID`, `hold/ID`, `offer/KEY` or None."""
 
     pool: str
     code: str

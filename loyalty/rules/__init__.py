@@ -1,1 +1,1 @@
-"""Rules: what a programme computes for a member, such as points, tiers and rankings."""
+"""Rules: pure functions that compute points, tiers, refunds and rankings for a member."""

@@ -1,4 +1,4 @@
-"""Who may have a reward: what keeps a member from it besides its price and what is left of it."""
+"""Eligibility: why a member may not order a reward, apart from its price and stock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from loyalty.rules.segmentation import MemberShopper
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing that keeps a member from a reward; what a refusal says, and what a catalogue shows."""
+    """One reason why a member may not order a reward, for refusals and for the catalogue."""
 
     code: RefusalCode
     reason: str
@@ -23,7 +23,7 @@ class Missing:
     path: tuple[str, ...] = ("reward",)
 
     def refusal(self) -> Refusal:
-        """Return it as the refusal of an order."""
+        """Return the reason as the refusal of an order."""
         return Refusal(self.code, self.reason, self.path, self.params)
 
 
@@ -41,7 +41,7 @@ def missing(
     channel: Channel | None = None,
     for_relative: bool = False,
 ) -> list[Missing]:
-    """Return what keeps a member from a reward besides its price and what is left of it; nothing: it may be ordered."""
+    """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
     found: list[Missing] = []
     if reward.audience.tiers and shopper.tier not in reward.audience.tiers:
         tiers = [tier for tier in programme.tiers if tier.key in reward.audience.tiers]
@@ -61,7 +61,7 @@ def missing(
         found.append(_missing(RefusalCode.NOT_ELIGIBLE, "relative_tier", "recipient"))
     if reward.limit is not None:
         counted = member.ordered.get(reward.limit_key(for_relative=for_relative))
-        # Most have ordered none, and spans are dear to work out.
+        # Most members have no order to count; this saves computing the period.
         orders = counted.get(reward.limit_span(now, programme.zone), 0) if counted else 0
         if orders >= reward.limit.orders:
             params = {"orders": reward.limit.orders, "period": reward.limit.period.value}

@@ -1,4 +1,4 @@
-"""Time travel over the ledger: a member one version ago, and the proof that a snapshot is its ledger's sum."""
+"""Audits a snapshot against its ledger: replays the records, and rewinds a member to an earlier version."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,11 +17,10 @@ from loyalty.rules.tier import LIFETIME_BUCKET
 
 
 def rewind(member: Member, record: Record, before: Standing) -> Member:
-    """Return `member`, which stands at the version of `record`, as it stood before it.
+    """Return `member`, which is at the version of `record`, as it was one version earlier.
 
-    `before` is the standing of the record that precedes (records carry their own). Exact in version, balances and
-    lots. The profile is the present one: the ledger keeps no personal data. Qualifying days that are forgotten since
-    stay so.
+    `before` is the standing in the preceding record. Version, balances and lots are exact. The profile stays the
+    current one, because the ledger holds no personal data; qualifying days that were dropped since stay dropped.
     """
     balances = dict(member.balances)
     points = {lot.key: lot.points for lot in member.lots}
@@ -52,9 +51,9 @@ def rewind(member: Member, record: Record, before: Standing) -> Member:
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """The caps that a programme always had alike: the period of each such rule, and the zone that its days are in.
+    """The rules whose cap period never changed between versions of the programme, and the brand's zone.
 
-    `version` is the newest one that is known of the programme.
+    `version` is the newest version of the programme that was compared.
     """
 
     zone: ZoneInfo
@@ -67,7 +66,7 @@ NO_CAPS = Caps(ZoneInfo("UTC"), {}, 0)
 
 @dataclass(slots=True)
 class _Given:
-    """What capped rules gave for a day, or took back of it (`points` below zero; the day is known later)."""
+    """Points that capped rules gave for a day, or that a refund reversed (negative; its day follows later)."""
 
     version: int
     day: date | None
@@ -76,10 +75,11 @@ class _Given:
 
 @dataclass(slots=True)
 class Proof:
-    """The ledger of one member added up record by record, then held against its snapshot.
+    """Replays the ledger of one member and compares the result with its snapshot.
 
-    Feed every record in order of version to `add`, and each refund to `add_refund`, then ask `faults`. What rules gave
-    within a cap is replayed for the rules of `caps`; of others, a snapshot may not say more than they ever gave.
+    Pass every record in order of version to `add()` and each refund to `add_refund()`, then call `faults()`. For the
+    rules in `caps`, the points within each cap period are replayed; for other rules, the snapshot may not show more
+    than they ever gave.
     """
 
     member: str
@@ -97,7 +97,7 @@ class Proof:
     _refunded_days: dict[int, date] = field(default_factory=dict)
 
     def add(self, record: Record) -> None:
-        """Add one record: its version, its hash and the running balance of each entry are proved on the way."""
+        """Add one record, and check its version, its hash and the running balance of each entry."""
         if record.version != self.version + 1:
             self.found.append(f"version {self.version} is followed by {record.version}")
         if record.previous_hash != self.head:
@@ -124,7 +124,7 @@ class Proof:
             self.found.append(f"version {version} says a balance of {entry.balance}, its entries give another")
 
     def _add_given(self, entry: Entry, version: int) -> None:
-        """Note what each rule gave with an entry, and what was taken back of it."""
+        """Note the points that each rule gave in an entry, and those that were reversed."""
         earned = entry.kind is EntryKind.EARN
         within: dict[str, int] = {}
         for why in entry.why:
@@ -139,11 +139,11 @@ class Proof:
             self._given.append(_Given(version, day, within))
 
     def add_refund(self, version: int, earned_on: date) -> None:
-        """Add the day on which the points were earned that the refund of a version took back: no record says it."""
+        """Add the day on which the points reversed by the refund in `version` were earned; records do not hold it."""
         self._refunded_days[version] = earned_on
 
     def faults(self, member: Member) -> list[str]:
-        """Return everything that does not hold between the ledger and the snapshot; nothing where all holds."""
+        """Return every difference between the ledger and the snapshot as a sentence; empty if they agree."""
         found = list(self.found)
         if member.version != self.version:
             found.append(f"the snapshot is at version {member.version}, the ledger at {self.version}")
@@ -154,7 +154,7 @@ class Proof:
         ours = {account: points for account, points in self.balances.items() if points}
         theirs = {account: points for account, points in member.balances.items() if points}
         if ours != theirs:
-            found.append(f"balances: the snapshot says {_told(theirs)}, the ledger {_told(ours)}")
+            found.append(f"balances: the snapshot says {_balances_text(theirs)}, the ledger {_balances_text(ours)}")
         if sum(theirs.values()) != 0:
             found.append(f"points are not conserved: the accounts sum to {sum(theirs.values())}")
         return [
@@ -185,10 +185,10 @@ class Proof:
             yield "the qualifying days are not those of the ledger"
 
     def _write_off_faults(self, member: Member) -> Iterator[str]:
-        """Prove what is not made good yet: all of it exactly, and for no version more than was written off in it.
+        """Check the unrecovered write-offs: their sum exactly, and each against what its version wrote off.
 
-        Which write-off an order or a hold made good when it came back, no record says. The first one may be several:
-        a member that has many keeps the oldest as one.
+        Records do not say which write-off a returned order or hold recovered. The first row may combine several: above
+        the limit, a member merges the oldest.
         """
         left = sum(points for _, points in member.write_offs)
         owed = -self.balances.get(Account.WRITTEN_OFF, 0)
@@ -205,20 +205,21 @@ class Proof:
                 return
 
     def _cap_faults(self, member: Member) -> Iterator[str]:
-        """Prove what rules gave within their caps, as far as the ledger says what counted towards them."""
-        # What a newer version of the programme made of a cap is not known here.
+        """Check the points that rules gave within their caps, as far as the ledger shows what counted."""
+        # Caps of a newer programme version are unknown here.
         replayed = self._capped() if member.programme_version <= self.caps.version else None
         for rule in sorted({*member.capped, *(replayed or {})}):
-            told = dict(member.capped.get(rule, {}))
+            stored = dict(member.capped.get(rule, {}))
             if rule not in self.caps.periods:
-                most = self._given_in_all.get(rule, 0)
-                if sum(told.values()) > most or min(told.values(), default=0) < 0:
-                    yield f"the cap of rule {rule!r}: the snapshot counts {sum(told.values())}, it gave {most} in all"
-            elif replayed is not None and told != replayed.get(rule, {}):
-                yield f"the cap of rule {rule!r}: the snapshot counts {told}, the ledger {replayed.get(rule, {})}"
+                given_max = self._given_in_all.get(rule, 0)
+                if sum(stored.values()) > given_max or min(stored.values(), default=0) < 0:
+                    total = sum(stored.values())
+                    yield f"the cap of rule {rule!r}: the snapshot counts {total}, it gave {given_max} in all"
+            elif replayed is not None and stored != replayed.get(rule, {}):
+                yield f"the cap of rule {rule!r}: the snapshot counts {stored}, the ledger {replayed.get(rule, {})}"
 
     def _capped(self) -> dict[str, dict[str, int]] | None:
-        """Return what each rule gave in each span of its cap; None where the day of a refund is not known."""
+        """Return the points that each rule gave in each cap period; None if the day of a refund is unknown."""
         capped: dict[str, dict[str, int]] = {}
         for given in self._given:
             day = given.day or self._refunded_days.get(given.version)
@@ -236,5 +237,5 @@ class Proof:
         return capped
 
 
-def _told(balances: dict[Account, int]) -> str:
+def _balances_text(balances: dict[Account, int]) -> str:
     return ", ".join(f"{account.value} {points}" for account, points in sorted(balances.items())) or "nothing"

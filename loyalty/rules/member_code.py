@@ -1,6 +1,6 @@
-"""Members' own codes of offers: `SPRING-4711223344-K7Q2X9`, made of the member's number, and proved by a secret.
+"""Personal offer codes such as `SPRING-4711223344-K7Q2X9AB`: the member's number with a truncated HMAC.
 
-They need no storage: any gateway with the secret can make them, and tell a made-up one from a real one.
+They need no storage: any gateway with the secret creates and verifies them.
 """
 
 import hmac
@@ -16,16 +16,16 @@ def _proof(programme: str, offer: str, number: str, secret: bytes) -> str:
 
 
 def member_code(prefix: str, *, programme: str, offer: str, number: str, secret: bytes) -> str:
-    """Return the code of one member for one offer; `prefix` is the offer's own."""
+    """Return the code of one member for one offer; `prefix` is the prefix in the offer's `code`."""
     return f"{prefix}-{number}-{_proof(programme, offer, number, secret)}"
 
 
 def parts_of(code: str) -> tuple[str, str, str] | None:
-    """Return the prefix, the membership number and the proof of a code in normal form; None where it has others."""
+    """Split a normalised code into prefix, membership number and proof; None if it does not have three parts."""
     parts = code.rsplit("-", maxsplit=2)
     return (parts[0], parts[1], parts[2]) if len(parts) == len(("prefix", "number", "proof")) else None
 
 
 def is_genuine(proof: str, *, programme: str, offer: str, number: str, secret: bytes) -> bool:
-    """Say whether a code was made by somebody who knows the secret; in the same time for every wrong one."""
+    """Return whether the proof was created with the secret; compares in constant time."""
     return hmac.compare_digest(proof.encode(), _proof(programme, offer, number, secret).encode())

@@ -1,7 +1,7 @@
-"""The pass that a member shows at a tablet: a code for a minute, told by the app as a QR code, and six digits.
+"""The pass that a member shows at a tablet: a signed code for the QR code, valid for a minute, and six digits.
 
-Neither is stored: any gateway with the installation's secret can make them and tell a made-up one. That each is used
-once is for whoever takes them to see to.
+Neither is stored: any gateway with the installation's secret creates and verifies them. The caller that accepts one
+ensures that it is used only once.
 """
 
 import hmac
@@ -13,7 +13,7 @@ from hashlib import sha256
 PREFIX = "CP1"
 PASS_TTL = timedelta(seconds=60)
 NONCE_BYTES = 8
-# Digits are of a span of so many seconds; they are good in it and in the DIGITS_SPANS after it, 60 to 80 seconds.
+# The digits change every span of 20 seconds. They are valid in their span and the next 3: for 60 to 80 seconds.
 DIGITS_SPAN_SECONDS = 20
 DIGITS_SPANS = 3
 DIGITS = 6
@@ -23,7 +23,7 @@ _LENGTH_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class MemberPass:
-    """What a genuine code says: whose it is, until when it is good, and what makes it different from all others."""
+    """The content of a verified pass. `nonce` makes every pass unique."""
 
     member: str
     expires_at: datetime
@@ -39,17 +39,17 @@ def _text(data: bytes) -> str:
 
 
 def member_pass(*, programme: str, member: str, expires_at: datetime, nonce: bytes, secret: bytes) -> str:
-    """Return a code that is good until `expires_at`, to the second."""
-    said = (member, str(int(expires_at.timestamp())), _text(nonce))
-    return ".".join((PREFIX, *said, _pass_proof(programme, said, secret)))
+    """Return a signed pass that is valid until `expires_at`, in whole seconds."""
+    content = (member, str(int(expires_at.timestamp())), _text(nonce))
+    return ".".join((PREFIX, *content, _pass_proof(programme, content, secret)))
 
 
-def _pass_proof(programme: str, said: tuple[str, ...], secret: bytes) -> str:
-    return _text(_proof(secret, "pass", programme, *said)[:_PROOF_BYTES])
+def _pass_proof(programme: str, content: tuple[str, ...], secret: bytes) -> str:
+    return _text(_proof(secret, "pass", programme, *content)[:_PROOF_BYTES])
 
 
 def read_pass(text: str, *, programme: str, secret: bytes) -> MemberPass | None:
-    """Return what a code says; None where it is none of this programme's."""
+    """Return the content of a pass; None if it was not signed for this programme. The caller checks `expires_at`."""
     if len(text) > _LENGTH_MAX:
         return None
     match text.strip().split("."):
@@ -61,12 +61,12 @@ def read_pass(text: str, *, programme: str, secret: bytes) -> MemberPass | None:
 
 
 def span_of(at: datetime) -> int:
-    """Return the span of digits that a moment is in."""
+    """Return the number of the span that a moment is in."""
     return int(at.timestamp()) // DIGITS_SPAN_SECONDS
 
 
 def digits_of(*, programme: str, member: str, span: int, secret: bytes) -> str:
-    """Return the digits of a span, as RFC 4226 cuts them out of a digest."""
+    """Return the six digits of a span, truncated from an HMAC as in RFC 4226, section 5.3."""
     digest = _proof(secret, "digits", programme, member, str(span))
     start = digest[-1] & 15
     number = int.from_bytes(digest[start : start + 4]) & 0x7FFF_FFFF
@@ -74,7 +74,7 @@ def digits_of(*, programme: str, member: str, span: int, secret: bytes) -> str:
 
 
 def span_that_says(digits: str, *, programme: str, member: str, now: datetime, secret: bytes) -> int | None:
-    """Return the span whose digits these are and which is good now, None where there is none."""
+    """Return the span of `digits` if they are valid now, else None; compares in constant time. Spaces are ignored."""
     typed, current = "".join(digits.split()), span_of(now)
     for span in range(current, current - DIGITS_SPANS - 1, -1):
         known = digits_of(programme=programme, member=member, span=span, secret=secret)

@@ -1,7 +1,7 @@
-"""What a refund takes back: of each line in proportion to the money returned, whole at the last of it.
+"""Refunds: how many points of a purchase are reversed, by line, in proportion to the money returned.
 
-What a line still owes is always `floor(points x share returned)` counted from the start, so that partial refunds never
-take more than the line gave, and all refunds together take exactly that.
+The points reversed on a line so far are always `floor(points x share returned so far)`. So partial refunds never
+reverse more than the line gave, and together they reverse exactly that.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ WHOLE = Fraction(1)
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """What a refund takes: by rule, in all, the part that had counted towards a tier, and the shares now returned."""
+    """The points that one refund reverses by rule, how many of them qualified, and each line's share returned after it."""
 
     by_rule: dict[str, int]
     qualifying: int
@@ -25,7 +25,7 @@ class TakenBack:
 
     @property
     def points(self) -> int:
-        """All points that are taken back."""
+        """The points reversed in total."""
         return sum(self.by_rule.values())
 
 
@@ -34,28 +34,28 @@ def _refused(reason: str, *path: str, **params: str | int) -> Refusal:
 
 
 def _by_total(bought: CountedEvent, total: Decimal) -> tuple[Fraction, ...] | Refusal:
-    """Return the shares returned once `total` is paid back without saying for which lines."""
+    """Return each line's share returned after a refund of `total` that names no lines."""
     purchase = bought.event.purchase
     paid = Fraction(purchase.total) if purchase else Fraction(0)
     weights = [Fraction(line.amount) for line in purchase.lines] if purchase else []
     weights = weights or [paid]
-    whole = sum(weights, Fraction(0))
-    if not whole:
+    weights_total = sum(weights, Fraction(0))
+    if not weights_total:
         left = WHOLE - min(bought.returned)
     else:
-        left = sum((w * (1 - r) for w, r in zip(weights, bought.returned, strict=True)), Fraction(0)) / whole
-    owed = paid * left
-    if total > owed:
-        return _refused("refund_exceeds", "purchase", "total", left=f"{float(owed):.2f}")
-    share = WHOLE if total == owed else Fraction(total) / owed
+        left = sum((w * (1 - r) for w, r in zip(weights, bought.returned, strict=True)), Fraction(0)) / weights_total
+    refundable = paid * left
+    if total > refundable:
+        return _refused("refund_exceeds", "purchase", "total", left=f"{float(refundable):.2f}")
+    share = WHOLE if total == refundable else Fraction(total) / refundable
     return tuple(r + (1 - r) * share for r in bought.returned)
 
 
 def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
-    """Return the shares returned once `lines` come back.
+    """Return each line's share returned after a refund of `lines`.
 
-    A line is found by its sku, and the same sku may stand on several lines: those sold with the sign of what comes back
-    are meant. What comes back is measured by its money; by its quantity where the line cost nothing.
+    Lines are matched by sku. If several lines have the sku, those with the same sign as the refund match. The share is
+    measured in money, or in quantity if the lines cost nothing.
     """
     purchase = bought.event.purchase
     sold = purchase.lines if purchase else ()
@@ -71,7 +71,7 @@ def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Frac
             return _refused("refund_sign", "purchase", "lines", str(number), "amount", sku=back.sku)
         for place, whole in wholes.items():
             if whole * rest < 0:
-                continue  # a discount beside the line that it lowers, or the other way round
+                continue  # a discount line and the line that it reduces share a sku
             share = min(rest / whole, 1 - returned[place]) if whole else 1 - returned[place]
             returned[place] += share
             rest -= whole * share
@@ -81,7 +81,10 @@ def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Frac
 
 
 def shares_returned(bought: CountedEvent, refund: Purchase | None) -> tuple[Fraction, ...] | Refusal:
-    """Return which share of each line is returned once `refund` is done; without `refund`, all of every line."""
+    """Return each line's share returned after `refund`, 0 to 1; without `refund`, 1 for every line.
+
+    Refused (INVALID) if nothing is left to refund, or `refund` does not fit what is left of the purchase.
+    """
     if all(share == WHOLE for share in bought.returned):
         return _refused("refund_done", "refundOf")
     if refund is None:
@@ -92,7 +95,7 @@ def shares_returned(bought: CountedEvent, refund: Purchase | None) -> tuple[Frac
 
 
 def take_back(bought: CountedEvent, refund: Purchase | None) -> TakenBack | Refusal:
-    """Return what the refund of `bought` takes back, or why it cannot."""
+    """Return the points that refunding `bought` reverses, or the refusal of `shares_returned()`."""
     returned = shares_returned(bought, refund)
     if isinstance(returned, Refusal):
         return returned

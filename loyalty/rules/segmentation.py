@@ -1,4 +1,4 @@
-"""A member as audiences see it: its tier, its segments and the lists it is on, at one moment."""
+"""The segmentation input: a member's tier, segments and lists at one moment, which audiences are matched against."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from loyalty.rules.earning import member_variables
 
 
 class MemberShopper:
-    """One member at one moment. A segment's condition is evaluated when somebody asks for it, and once."""
+    """The segmentation input of one member at `now`. Evaluates a segment's condition on first use and caches it."""
 
     def __init__(self, member: Member, programme: Programme, lists: frozenset[str], now: datetime) -> None:
         self._member, self._programme, self._now = member, programme, now
@@ -30,13 +30,13 @@ class MemberShopper:
         return self._lists
 
     def in_segment(self, key: str) -> bool:
-        """Say whether the member is in a segment. One that is no more, or does not fit the member, has no members."""
-        known = self._segments.get(key)
-        if known is None:
-            known = self._segments[key] = self._holds(key)
-        return known
+        """Return whether the member is in a segment; false if the segment does not exist or cannot be evaluated."""
+        cached = self._segments.get(key)
+        if cached is None:
+            cached = self._segments[key] = self._evaluate(key)
+        return cached
 
-    def _holds(self, key: str) -> bool:
+    def _evaluate(self, key: str) -> bool:
         segment = self._programme.segments.get(key)
         if segment is None:
             return False

@@ -1,7 +1,7 @@
-"""Status: a pure function of the points earned on each day of the qualification period, never of the balance.
+"""Tiers: computed from the points earned on each day of the qualification period, never from the balance.
 
-Days are added up, so the order in which events arrive does not matter. What is stored besides is only what time has
-promised already: a tier is given at once, and taken away no sooner than at the end of its period.
+The result depends on sums by day, so events may arrive in any order. Only the guarantee is stored: a member is promoted
+at once, and demoted at the end of the period at the earliest. See decision 0006.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ LIFETIME_DAYS_KEPT = 800
 
 @dataclass(frozen=True, slots=True)
 class Deserved:
-    """The tier that points alone give: reached on `since`, kept to the end of `last_day` (None: for ever).
+    """The tier that the points qualify for: reached on `since`, kept to the end of `last_day` (None: for ever).
 
-    `since` is None for the first tier, and where the day is no longer known.
+    `since` is None for the entry tier, and if the day is no longer stored.
     """
 
     tier: Tier
@@ -31,7 +31,7 @@ class Deserved:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The way to the next tier. `before` is when the period ends, None where it rolls or never ends."""
+    """Progress to the next tier, in qualifying points. `before` ends the period; None if rolling or lifetime."""
 
     tier: Tier
     qualifying: int
@@ -40,12 +40,12 @@ class Progress:
 
     @property
     def missing(self) -> int:
-        """Points still to earn; 0 or more."""
+        """Qualifying points still to earn, 0 or more."""
         return max(0, self.required - self.qualifying)
 
     @property
     def ratio(self) -> float:
-        """How much of the way is done, 0 to 1."""
+        """The completed fraction, 0 to 1."""
         return min(1.0, max(0.0, self.qualifying / self.required)) if self.required else 1.0
 
 
@@ -56,7 +56,7 @@ def _year_start(today: date, starts: tuple[int, int]) -> date:
 
 
 def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
-    """Return the day on which the running sum of `days` first reached `threshold`, if it has not fallen below since."""
+    """Return the day since which the running sum of `days` has been at least `threshold`; None if it is below."""
     total = 0
     reached: date | None = None
     for day, points in days:
@@ -69,7 +69,7 @@ def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
 
 
 def _rolling_sum(days: Days, months: int, today: date) -> int:
-    """Return the points of the days that count on `today` in a rolling period."""
+    """Return the points of a rolling period of `months` that ends on `today`."""
     return days.total(first_within(today, months), today + timedelta(days=1))
 
 
@@ -104,9 +104,10 @@ def _by_rolling_months(programme: Programme, days: Days, today: date) -> Deserve
             first += 1
         sums.append((day, total))
     for tier in reversed(programme.tiers[1:]):
-        met = [day for day, total in sums if total >= tier.threshold and months_later(day, months) > today]
-        if met:
-            return Deserved(tier, met[0], months_later(met[-1], months) - timedelta(days=1))
+        qualifying_days = [day for day, total in sums if total >= tier.threshold and months_later(day, months) > today]
+        if qualifying_days:
+            last_day = months_later(qualifying_days[-1], months) - timedelta(days=1)
+            return Deserved(tier, qualifying_days[0], last_day)
     return Deserved(programme.tiers[0], None, None)
 
 
@@ -120,7 +121,10 @@ def _by_lifetime(programme: Programme, days: Days) -> Deserved:
 
 
 def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
-    """Return the tier that the qualifying points of `days` give on `today`, and for how long."""
+    """Return the highest tier whose threshold the qualifying points of `days` meet on `today`, and until when.
+
+    The programme's `qualification` selects which days count; see `QualificationKind`.
+    """
     kind, packed = programme.qualification.kind, Days.of(days)
     if kind is QualificationKind.CALENDAR_YEAR:
         return _by_calendar_year(programme, packed, today)
@@ -130,16 +134,16 @@ def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Des
 
 
 def _reached_on(programme: Programme, days: Days, tier: Tier, day: date) -> bool:
-    """Say whether the points of `day` were among those that gave `tier` on that very day."""
+    """Return whether points were earned on `day` and the member qualified for `tier` at its end."""
     if day not in days:
         return False
     return _counted_on(programme, days, day) >= tier.threshold
 
 
 def _counted_on(programme: Programme, days: Days, day: date, *, since: date | None = None) -> int:
-    """Return the points that counted towards a tier at the end of `day`: at most so many did on each day from `since`.
+    """Return the points that counted towards tiers at the end of `day`.
 
-    Without `since`, exactly so many did on `day`.
+    With `since`, an upper bound of the points that counted on each day from `since` to `day`.
     """
     kind, first = programme.qualification.kind, since or day
     if kind is QualificationKind.ROLLING:
@@ -149,7 +153,7 @@ def _counted_on(programme: Programme, days: Days, day: date, *, since: date | No
 
 
 def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
-    """Return when a tier that is no longer deserved ends: with the period under way, never later than promised."""
+    """Return when a tier that the points no longer qualify for ends: with the current period or its guarantee."""
     if programme.qualification.kind is QualificationKind.CALENDAR_YEAR:
         this = _year_start(day_of(now, programme.zone), programme.qualification.starts)
         period_end = start_of(months_later(this, 12), programme.zone)
@@ -168,10 +172,10 @@ def restand(
     enrolled_at: datetime,
     now: datetime,
 ) -> Standing:
-    """Return the member's standing at `now`: promoted at once, demoted only where the period is over.
+    """Return the member's tier at `now`: promoted at once, demoted only when the period has ended.
 
-    A member who deserves less than the tier it has (a refund, a changed programme) keeps it to the end of the period.
-    A demotion takes effect at the very moment the old tier ended, however late it is noticed.
+    A member whose points no longer qualify (after a refund or a change of the programme) keeps the tier to the end of
+    the period. A demotion takes effect when the old tier ended, even if it is computed later.
     """
     days = Days.of(days)
     while True:
@@ -185,7 +189,7 @@ def restand(
             standing = Standing(due.tier.key, reached, until)
         elif due.tier.rank == current.rank:
             since = standing.since
-            # Backdated events may have reached the tier earlier. One that followed a higher tier began when that ended.
+            # Backdated events may reach the tier earlier, unless it began as a demotion from a higher one.
             if _reached_on(programme, days, current, day_of(since, programme.zone)):
                 since = min(since, reached)
             standing = Standing(current.key, since, until)
@@ -205,16 +209,16 @@ def restand_after_gain(
     enrolled_at: datetime,
     now: datetime,
 ) -> Standing:
-    """Return what `restand()` does, where all that changed since `standing` was found is more points on the last day.
+    """Return the same as `restand()`, faster, if the only change since `standing` is more points on the last day.
 
-    What gave or kept a tier before does so still, so that day alone can give more: a higher tier, or a longer one.
+    What qualified for the tier before still does, so only that day can give a higher tier or prolong the current one.
     """
     steady = _steady(programme, standing, days, now)
     return steady or restand(programme, standing, days, enrolled_at=enrolled_at, now=now)
 
 
 def _steady(programme: Programme, standing: Standing, days: Days, now: datetime) -> Standing | None:
-    """Return the standing where the last day keeps or prolongs it; None where more than that has to be looked at."""
+    """Return the standing if the last day keeps or prolongs it; None if all days must be evaluated."""
     tier, until, last = programme.tier(standing.tier), standing.until, days.last()
     if last is None or tier.key != standing.tier or standing.since > now or (until is not None and until <= now):
         return None
@@ -224,7 +228,7 @@ def _steady(programme: Programme, standing: Standing, days: Days, now: datetime)
         return None
     if tier.rank and last <= day_of(standing.since, programme.zone):
         return None
-    # The day before the last, too: what was told of it ahead of its time, by a till whose clock is fast, counts by now.
+    # Include the day before the last: a till with a fast clock may have reported it before it began.
     previous = days.before(last)
     following = programme.tiers[tier.rank + 1 : tier.rank + 2]
     if following and _counted_on(programme, days, last, since=previous) >= following[0].threshold:
@@ -232,20 +236,20 @@ def _steady(programme: Programme, standing: Standing, days: Days, now: datetime)
     if lasting:
         return standing
     newest = (last, previous) if previous is not None else (last,)
-    met = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
-    if met is None:
+    qualifying_day = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
+    if qualifying_day is None:
         return standing
     if qualification.kind is QualificationKind.CALENDAR_YEAR:
         this = _year_start(today, qualification.starts)
-        end = months_later(this, 24) if met >= this else today
+        end = months_later(this, 24) if qualifying_day >= this else today
     else:
-        end = months_later(met, qualification.months)
-    # A day whose time is over keeps nothing.
+        end = months_later(qualifying_day, qualification.months)
+    # A day whose period has ended prolongs nothing.
     return replace(standing, until=end_of(end - timedelta(days=1), programme.zone)) if end > today else standing
 
 
 def progress(programme: Programme, standing: Standing, days: Mapping[date, int], *, now: datetime) -> Progress | None:
-    """Return the way to the tier above the member's own, or None at the top."""
+    """Return the progress to the next higher tier; None in the highest."""
     rank = programme.tier(standing.tier).rank
     if rank + 1 >= len(programme.tiers):
         return None
@@ -266,7 +270,7 @@ def progress(programme: Programme, standing: Standing, days: Mapping[date, int],
 
 
 def keep_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> Days:
-    """Return the days that can still matter: two periods; for `lifetime`, all, the old ones in one sum."""
+    """Return the days to store: two qualification periods; for `lifetime` all, old ones summed in LIFETIME_BUCKET."""
     today = day_of(now, programme.zone)
     kept = Days.of(days)
     kind = programme.qualification.kind
