@@ -1,4 +1,4 @@
-"""What an event earns: the programme's rules, one after the other, each with its explanation."""
+"""Earning: evaluates the programme's rules for an event, with an explanation for each rule."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Roundin
 
 @dataclass(slots=True)
 class Earned:
-    """What all rules gave for one event. `capped` is what each capped rule has given now in each span."""
+    """The result of all rules for one event. `capped`: points given so far by rule and cap period."""
 
     grants: list[Grant] = field(default_factory=list)
     why: list[Explanation] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Earned:
 
     @property
     def points(self) -> int:
-        """All points of all rules."""
+        """The points of all grants."""
         return sum(grant.points for grant in self.grants)
 
     @property
@@ -43,14 +43,14 @@ class Earned:
 
 
 def whole_points(value: Any, rounding: Rounding) -> int:
-    """Return the whole number of points of a rule's result.
+    """Return a rule's result as whole points.
 
     Raises:
-        ExpressionFault: it is no number, is below zero, or is more than any event may give.
+        ExpressionFault: it is not a number from 0 to POINTS_MAX.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ExpressionFault(f"points must be a number, got {type(value).__name__}")
-    # repr() of a float is its shortest decimal form: 0.1 is taken as a tenth and not as 0.1000000000000000055.
+    # repr() of a float is its shortest decimal form: 0.1 becomes a tenth and not 0.1000000000000000055.
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not number.is_finite() or not 0 <= number <= POINTS_MAX:
         raise ExpressionFault(f"points must be from 0 to {POINTS_MAX}, got {value}")
@@ -58,11 +58,11 @@ def whole_points(value: Any, rounding: Rounding) -> int:
 
 
 def _whole_numbers(weights: Sequence[Decimal]) -> list[int]:
-    """Return weights as whole numbers in the same proportion, those below zero as 0."""
+    """Return weights as integers in the same proportion, negative ones as 0."""
     digits: list[tuple[str, str]] = []
     decimals = 0
     for weight in weights:
-        # Text, and not a quotient of decimals, which would be cut off: exact whatever the number of digits.
+        # As text, because a quotient of decimals would lose digits beyond the precision of the context.
         text = str(weight) if weight > 0 else "0"
         whole, _, part = (text if "E" not in text else format(weight, "f")).partition(".")
         decimals = max(decimals, len(part))
@@ -71,7 +71,7 @@ def _whole_numbers(weights: Sequence[Decimal]) -> list[int]:
 
 
 def spread(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
-    """Return `points` in whole parts in proportion to `weights`, summing exactly to `points` (largest remainder)."""
+    """Split `points` in proportion to `weights` into whole parts that sum to `points` (largest remainder method)."""
     return _spread(points, _whole_numbers(weights))
 
 
@@ -89,7 +89,7 @@ def _spread(points: int, weights: Sequence[int]) -> tuple[int, ...]:
 
 
 def event_variables(event: Event, programme: Programme) -> dict[str, Any]:
-    """Return `event` as the rules' expressions see it; money as a double, for comparisons."""
+    """Return the variable `event` of expressions; money is a double, for comparisons only."""
     local = event.occurred_at.astimezone(programme.zone)
     purchase = event.purchase
     return {
@@ -118,12 +118,12 @@ def event_variables(event: Event, programme: Programme) -> dict[str, Any]:
 
 
 def _birthday_in(birth_date: date, year: int) -> date:
-    """Return the day of a birthday in `year`: 28 February for 29 February in a year that lacks it."""
+    """Return the birthday in `year`; 28 February stands in for 29 February."""
     return months_later(birth_date, 12 * (year - birth_date.year))
 
 
 def member_variables(member: Member, programme: Programme, at: datetime) -> dict[str, Any]:
-    """Return `member` as the rules' expressions see it at a moment, before an event of then is counted."""
+    """Return the variable `member` of expressions: the state before the event that happens `at` this moment."""
     today = day_of(at, programme.zone)
     birth_date = member.profile.birth_date
     return {
@@ -140,7 +140,7 @@ def member_variables(member: Member, programme: Programme, at: datetime) -> dict
 
 
 def _outside(rule: EarningRule, event: Event, member: Member, local: datetime) -> Reason | None:
-    """Return what keeps the event out of the rule's reach, or None."""
+    """Return why the rule does not cover the event, or None."""
     window = rule.window
     if rule.channels and event.channel not in rule.channels:
         return Reason.CHANNEL
@@ -162,7 +162,7 @@ def _outside(rule: EarningRule, event: Event, member: Member, local: datetime) -
 
 
 class _Scope(Mapping[str, Any]):
-    """The variables of the rules' expressions, each made for the first expression that names it."""
+    """The variables of expressions, each computed on first use."""
 
     def __init__(self, event: Event, member: Member, programme: Programme, earned: Earned) -> None:
         self._event, self._member, self._programme, self._earned = event, member, programme, earned
@@ -192,7 +192,7 @@ class _Scope(Mapping[str, Any]):
 
 @dataclass(slots=True)
 class _Calculation:
-    """One event on its way through the rules; `parts` is the money of each line, or of the whole without any."""
+    """The evaluation of one event. `parts` is the money of each line, or the total if there are no lines."""
 
     event: Event
     member: Member
@@ -203,7 +203,7 @@ class _Calculation:
     whole: Sequence[int] = ()
 
     def matching(self, rule: EarningRule) -> list[bool] | None:
-        """Return which lines count for `rule`; None for all."""
+        """Return for each line whether `rule` counts it; None if it counts all."""
         if rule.lines is None:
             return None
         if self.event.purchase is None or not self.event.purchase.lines:
@@ -211,7 +211,7 @@ class _Calculation:
         return rule.lines.matches(self.event.purchase.lines, self.scope)
 
     def points_of(self, rule: EarningRule) -> tuple[int, ...]:
-        """Return what `rule` gives on each line before its cap."""
+        """Return the points of `rule` by line, before its cap."""
         hits = self.matching(rule)
         if rule.rate is None:
             if rule.points is None:
@@ -226,7 +226,7 @@ class _Calculation:
         return self._spread(whole_points(points, rule.rate.rounding), hits)
 
     def _spread(self, points: int, hits: list[bool] | None) -> tuple[int, ...]:
-        """Spread points over the lines that count, by the money of each."""
+        """Split points over the counted lines in proportion to their money."""
         if not points:
             return (0,) * len(self.parts)
         if not self.whole:
@@ -237,7 +237,7 @@ class _Calculation:
 
 
 def _money_by_line(event: Event) -> tuple[Decimal, ...]:
-    """Return the money of each line, or of the whole where there are none: what grants are spread over."""
+    """Return the money of each line, or the total if there are no lines: the weights of grants."""
     purchase = event.purchase
     if purchase is None:
         return (Decimal(0),)
@@ -245,12 +245,12 @@ def _money_by_line(event: Event) -> tuple[Decimal, ...]:
 
 
 def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
-    """Return the span of the rule's cap and what is left in it; None where the event is too late to know."""
+    """Return the rule's cap period and the points left in it; None if the event is too old to know."""
     cap = rule.cap
     if cap is None:
         return "", POINTS_MAX
     spans = member.capped.get(rule.key, {})
-    # Spans of another length were kept by an earlier version of the programme, under another period.
+    # Names of another length are from an earlier version of the programme with another period.
     days = [span for span in spans if cap.period is CapPeriod.DAY and len(span) == DAY_LENGTH]
     newest = max(days, default="")
     if newest and (date.fromisoformat(newest) - day).days > CAPPED_DAYS_KEPT:
@@ -297,10 +297,10 @@ def _try_rule(calculation: _Calculation, rule: EarningRule) -> tuple[Grant, Expl
 
 
 def earn(event: Event, member: Member, programme: Programme) -> Earned:
-    """Return what `event` gives to `member`: the grants that apply and an explanation for every rule of its type.
+    """Return the grants that `event` gives to `member`, and an explanation for every rule of its type.
 
-    Rules are tried by falling priority. A rule whose expression does not fit the event gives nothing and says so; it
-    never fails the event.
+    Rules are evaluated by descending priority. A rule whose expression fails gives nothing, and its explanation says
+    why; it never fails the event.
     """
     rules = programme.rules_by_event.get(event.type, ())
     earned = Earned(capped={rule: dict(spans) for rule, spans in member.capped.items()})
@@ -342,7 +342,7 @@ def earn(event: Event, member: Member, programme: Programme) -> Earned:
 
 
 def without_old_spans(capped: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
-    """Return what capped rules gave, without spans too old to matter and rules that are no more."""
+    """Return `capped` without the oldest cap periods and without rules that no longer exist or have a cap."""
     kept: dict[str, dict[str, int]] = {}
     for key, spans in capped.items():
         rule = programme.rule(key)

@@ -1,4 +1,4 @@
-"""Personal offer codes such as `SPRING-4711223344-K7Q2X9AB`: the member's number with a truncated HMAC.
+"""Personal offer codes such as `SPRING-4711223344-K7Q2X4AB`: the member's number with a truncated HMAC.
 
 They need no storage: any gateway with the secret creates and verifies them.
 """

@@ -1,8 +1,8 @@
-"""Ranking: offers and rewards, best first for one member, on one channel, at one moment; and why.
+"""Ranking: orders offers and rewards for one member, on one channel, at one moment, with a reason for each.
 
-A score is a sum of whole numbers: whom the offer is for, its weight and end (`loyalty/model/offer_index.py`), what the
-member likes best of what it is about, and what the member did with it. Equal scores go by key. The same arguments give
-the same order on every machine.
+A score is a sum of integers: audience, weight and end (`loyalty/model/offer_index.py`), the member's highest affinity
+or preference among its topics, and the member's use of it. Ties are ordered by key. Equal arguments give the same order
+on every machine.
 """
 
 from bisect import bisect_left
@@ -37,23 +37,23 @@ from loyalty.model.offer_index import (
 from loyalty.model.reward import Reward
 from loyalty.rules.affinity import Shares, Taste
 
-# A topic that takes all of a member's money would be worth so much. Worth grows as the root of the share: that a
-# member buys something at all tells most, and the tenth part of the money is a lot for one category of a shop's.
+# The score of a topic with all of a member's spending. It grows with the root of the share: buying a category at all
+# says most, and a tenth of the spending is much for one category of a shop.
 AFFINITY = 1_000
-# What members say themselves that they like is worth as much as a sixth of their money.
+# The score of a declared preference: as much as a sixth of the spending.
 PREFERENCE = 400
-# Activated by the member, to be used: before all that is only offered.
+# Activated offers come before all others that can be used.
 ACTIVATED = 100_000
-# Each time it was looked at and passed by, up to so many times.
+# For each time that the member saw the offer, up to SEEN_MAX times.
 SEEN = -10
 SEEN_MAX = 10
-# Refused: after all that was not, for so many days; people change their minds.
+# Refused offers come after the others for REFUSED_DAYS; people change their minds.
 REFUSED = -50_000
 REFUSED_DAYS = 90
-# What is done with comes last, what was used before what was missed, the latest first.
+# Used and expired offers come last, used ones first, each the latest first.
 DONE = {OfferState.REDEEMED: -10_000_000, OfferState.EXPIRED: -20_000_000}
-# Rewards that can be had now come before those that points are missing for, these before those that are for others.
-# Among the second, what is missing counts for more than what is liked: most that can be saved for is within a month.
+# Rewards that the member can order now come first, then those it lacks points for, then those it may not order.
+# For the second group the missing points weigh more than affinity: most are within a month of saving.
 REACHABLE = -10_000
 CLOSED = -100_000
 MISSING = -5_000
@@ -63,7 +63,7 @@ ALL_STATES = frozenset(OfferState)
 
 
 class Motive(StrEnum):
-    """Why somebody is shown something here: what counted most. Words are made of it elsewhere, with its params."""
+    """Why an item ranks where it does: the largest part of its score. The schema floor puts it into words."""
 
     ACTIVATED = "activated"
     FAVOURITE = "favourite"
@@ -85,9 +85,9 @@ Reason = tuple[Motive, Params]
 
 
 class _Ranked:
-    """Something in its place. Why it stands there is worked out for who asks.
+    """A ranked item. Its reason is computed on first use.
 
-    The constructors set all there is themselves: a page makes dozens.
+    The constructors of subclasses set every slot themselves, for speed: a page creates dozens.
     """
 
     __slots__ = ("_reason", "_why", "score")
@@ -111,24 +111,24 @@ class _Ranked:
 
     @property
     def reason(self) -> Reason:
-        """What counted most, and its params."""
+        """The largest part of the score, and its params."""
         if self._reason is None:
             self._reason = self._why()
         return self._reason
 
     @property
     def motive(self) -> Motive:
-        """What counted most."""
+        """The largest part of the score."""
         return self.reason[0]
 
     @property
     def params(self) -> Params:
-        """What the motive is about."""
+        """The params of the motive's sentence."""
         return self.reason[1]
 
 
 class RankedOffer(_Ranked):
-    """An offer in its place, as it stands for the member. `(score, offer.key)` is where the next page goes on."""
+    """A ranked offer with its use and state for the member. `(score, offer.key)` is the cursor of the next page."""
 
     __slots__ = ("offer", "state", "use")
 
@@ -140,7 +140,7 @@ class RankedOffer(_Ranked):
 
 
 class RankedReward(_Ranked):
-    """A reward in its place. `eligible`: it can be ordered now; `missing` are the points to save for it."""
+    """A ranked reward. `eligible`: the member can order it now; `missing`: points still to earn for it."""
 
     __slots__ = ("eligible", "missing", "reward")
 
@@ -150,9 +150,9 @@ class RankedReward(_Ranked):
 
 
 class Liking:
-    """What topics are worth to a member now, and which of them it was the member that named.
+    """The scores of topics for a member now, from its affinities and its declared preferences.
 
-    A member's taste knows dozens of topics, and a page is about a few: each is worked out when it is asked for.
+    A member has dozens of topics and a page needs a few, so each score is computed on first use.
     """
 
     __slots__ = ("_best", "_now", "_shares", "declared")
@@ -162,26 +162,26 @@ class Liking:
         self._best: dict[frozenset[str], int] = {NO_TOPICS: 0}
 
     def worth(self, topic: str) -> int:
-        """Return what a topic is worth; nothing where the member is not known to like it."""
+        """Return the score of a topic; 0 without affinity or preference."""
         share = self._shares.of(topic)
-        # The root of a whole number, which is exact.
+        # An integer root, which is exact.
         worth = isqrt(int(AFFINITY * AFFINITY * share)) if share else 0
         return worth + PREFERENCE if topic in self.declared else worth
 
     def best(self, topics: frozenset[str]) -> int:
-        """Return what the topic is worth that the member likes best; nothing where none is known."""
+        """Return the highest score of some topics; 0 if none has one."""
         best = self._best.get(topics)
         if best is None:
             best = self._best[topics] = max(map(self.worth, topics))
         return best
 
     def favourite(self, topics: Iterable[str]) -> str | None:
-        """Return the topic that the member likes best."""
+        """Return the topic with the highest score, or None."""
         worth = {topic: self.worth(topic) for topic in topics}
         return min((topic for topic in worth if worth[topic]), key=lambda t: (-worth[t], t), default=None)
 
     def by_worth(self) -> list[tuple[str, int]]:
-        """Return every topic that is worth something, the best first."""
+        """Return (topic, score) of every topic with a score, highest first."""
         topics = dict.fromkeys((*self._shares.topics, *self.declared))
         worth = [(topic, self.worth(topic)) for topic in topics]
         return sorted((item for item in worth if item[1]), key=lambda item: -item[1])
@@ -191,7 +191,7 @@ NO_TOPICS: frozenset[str] = frozenset()
 
 
 def offer_score(offer: Offer, use: OfferUse, likes: Liking, *, now: datetime, zone: ZoneInfo) -> int:
-    """Return the score of an offer that the member may see now."""
+    """Return the score of an offer that is visible to the member now."""
     state = state_of(offer, use, now)
     if state is OfferState.REDEEMED:
         return DONE[state] + (use.redeemed_at.toordinal() if use.redeemed_at is not None else 0)
@@ -220,11 +220,11 @@ def rank_offers(
     first: int,
     after: tuple[int, str] | None = None,
 ) -> tuple[list[RankedOffer], bool]:
-    """Return the member's `first` offers that follow `after` (the score and key of one), and whether there are more.
+    """Return the member's `first` offers after the cursor `after` (score, key), and whether more follow.
 
-    `channel` None: on any; `states` None: in all. `used_up` are the keys of offers that all members together have used
-    up: they are no longer shown to be used. An offer can be used while it is on, by whom it is for, or by whoever
-    activated it; what was used or has ended is shown to those who have touched it.
+    `channel` None means any, `states` None all. `used_up` are the keys of offers whose shared limit is reached; they
+    are not shown as usable. An offer is shown while it can be used, to its audience and to members who activated it;
+    used or expired offers are shown to members who have a use of them.
     """
     wanted = ALL_STATES if states is None else states
 
@@ -272,37 +272,38 @@ def rank_offers(
 
 
 def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
-    """Tell the buckets of the topics that are liked, the most liked first, with what each topic adds to scores."""
+    """Yield (topic score, bucket) of the topics with a score, highest first."""
     return ((points, topics[topic]) for topic, points in by_worth if topic in topics)
 
 
 def _scanned(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
-    """Tell what `_merged` tells, by looking at every entry."""
+    """Yield the same as `_merged()`, by scoring and sorting every entry."""
     found: dict[str, Entry] = {}
     for topics in audiences:
         for negative, key, offer, must_fit, must_be_on in topics[ANY_TOPIC].entries:
             place = negative - likes.best(offer.topics)
             if after is None or (place, key) > (-after[0], after[1]):
                 found[key] = place, key, offer, must_fit, must_be_on
-    # The keys differ: nothing after them is compared.
+    # Keys are unique, so that sorting never compares the offers.
     return iter(sorted(found.values()))
 
 
 def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
-    """Tell the entries of all buckets of a shopper, each once, in order; minus its score stands first in each.
+    """Yield the entries of all buckets of a member once each, best first, with minus the full score in first place.
 
-    Of each audience, the bucket of all topics is opened at once, and that of a topic only when its best could be next.
+    For each audience, opens the bucket of all topics at once, and that of a topic only when its best entry could be
+    next.
     """
     by_worth = likes.by_worth()
-    # (minus the score, key, number, place, what the topic adds, entries). An unopened bucket stands where its best
-    # entry would at most be, before all entries there: its key is empty. Numbers differ: nothing after is compared.
+    # (minus the score, key, number, place, topic score, bucket). An unopened bucket is in the heap with an empty key at
+    # the best score that it can hold, before all entries of that score. Numbers are unique: nothing after is compared.
     heap: list[tuple[int, str, int, int, int, Bucket]] = []
     unopened_of: list[tuple[int, Iterator[tuple[int, Bucket]]]] = []
     numbers = count()
 
     def open_bucket(points: int, bucket: Bucket) -> None:
         entries = bucket.entries
-        # The next key after a key is the same with the least character added.
+        # Appending the least character to a key gives the next possible key.
         start = 0 if after is None else bisect_left(entries, (points - after[0], f"{after[1]}\0"))
         if start < len(entries):
             heappush(heap, (entries[start][0] - points, entries[start][1], next(numbers), start, points, bucket))
@@ -327,8 +328,8 @@ def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] |
         if place + 1 < len(entries):
             entry = entries[place + 1]
             heappush(heap, (entry[0] - points, entry[1], number, place + 1, points, bucket))
-        # An offer is told by the bucket of its best topic, where its score is right. Where several buckets are as
-        # good, it comes out of them in a row.
+        # An offer is yielded from the bucket of its best topic, where its score is complete. If several buckets tie,
+        # it comes out of them in succession.
         _, _, offer, must_fit, must_be_on = entries[place]
         if key != told and likes.best(offer.topics) == points:
             told = key
@@ -338,7 +339,7 @@ def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] |
 def _told(
     offer: Offer, use: OfferUse | None, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
 ) -> RankedOffer:
-    # What nobody has touched is only there while it can be used.
+    # Without a use, the offer is only listed while it can be used.
     state = OfferState.AVAILABLE if use is None else state_of(offer, use, now)
 
     def why() -> Reason:
@@ -353,7 +354,7 @@ def _told(
 def _motive(
     topics: Iterable[str], audience: Audience, days: int | None, likes: Liking, shopper: Shopper
 ) -> tuple[Motive, Params]:
-    """Return what counts most for something, and its params: the topic, the list, segment or tier, the days left."""
+    """Return the largest part of an item's score, with its params: topic, list, segment, tier or days left."""
     reasons: list[tuple[int, Motive, Params]] = []
     topic = likes.favourite(topics)
     if topic is not None:
@@ -370,7 +371,7 @@ def _motive(
         reasons.append((FOR_FEW[kind], Motive.FOR_TIER, {"tier": shopper.tier}))
     if days is not None and urgency(days):
         reasons.append((urgency(days), Motive.ENDS_SOON, {"days": days}))
-    # The first of those that count as much.
+    # max() returns the first of equal parts.
     _, motive, params = max(reasons, key=lambda reason: reason[0], default=(0, Motive.FOR_EVERYBODY, {}))
     return motive, params
 
@@ -390,16 +391,16 @@ def rank_rewards(
     first: int,
     after: tuple[int, str] | None = None,
 ) -> tuple[list[RankedReward], bool]:
-    """Return the `first` rewards that follow `after` (the score and key of one), and whether there are more.
+    """Return the `first` rewards after the cursor `after` (score, key), and whether more follow.
 
-    First what the member can have now, then what points are missing for, the nearest first, then what is for others or
-    not now. `eligible_of` tells what is not seen here (stock, limits, appointments; None: nothing is against it); it is
-    asked only about rewards that may have such a thing, and that the member could have otherwise. `category` and
-    `eligible` narrow the answer.
+    Rewards that the member can order now come first, then those it lacks points for, the nearest first, then those for
+    other members or other times. `eligible_of` checks stock, limits and appointments (False: it cannot be ordered). It
+    is called only for rewards that may have any and that the member could order otherwise. `category` and `eligible`
+    filter the result.
     """
 
     def looked_into(reward: Reward, missing: int) -> tuple[bool, int]:
-        """Return whether the member can have it now, and what whom it is for, when and how many adds to its score."""
+        """Return whether the member can order it now, and what its audience and closure add to its score."""
         is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
         is_closed = not is_for_member or (reward.window is not None and not is_open(reward.window, now, zone))
         is_eligible = not is_closed and not missing and eligible_of(reward) is not False
@@ -420,7 +421,7 @@ def rank_rewards(
             score += REACHABLE + MISSING * missing // reward.points
         if after is None or (-score, key) > (-after[0], after[1]):
             found.append((-score, key, reward, missing, is_eligible))
-    # The keys differ: nothing after them is compared.
+    # Keys are unique, so that nothing after them is compared.
     page = nsmallest(first + 1, found)
 
     def told(place: tuple[int, str, Reward, int, bool]) -> RankedReward:

@@ -17,7 +17,7 @@ WHOLE = Fraction(1)
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """The points that one refund reverses by rule, how many of them qualified, and each line's share returned after it."""
+    """The points that a refund reverses by rule, how many of them qualified, and each line's share returned so far."""
 
     by_rule: dict[str, int]
     qualifying: int
