@@ -40,7 +40,7 @@ def months_later(day: date, months: int) -> date:
 
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
-def first_within(day: date, months: int) -> date:
+def rolling_period_start(day: date, months: int) -> date:
     """Return the first day that a rolling period of `months` still includes on `day`.
 
     A day counts until `months_later(that day, months)`, exclusive.

@@ -82,7 +82,7 @@ class Lots(Sequence[Lot]):
         return cls(b"".join(_ROW.pack(*row) for row in rows))
 
     @property
-    def is_sound(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether the lots are in spending order with valid dates. Packed bytes that were stored may be corrupt."""
         try:
             tuple(self)

@@ -38,7 +38,7 @@ class Days(Mapping[date, int]):
         return cls(b"".join(_ROW.pack(*row) for row in rows))
 
     @property
-    def is_sound(self) -> bool:
+    def is_valid(self) -> bool:
         """Whether the days are in order and valid. Packed bytes that were stored may be corrupt."""
         try:
             self.rows()

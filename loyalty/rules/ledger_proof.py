@@ -167,7 +167,7 @@ class Proof:
 
     def _lot_faults(self, member: Member) -> Iterator[str]:
         lots = Lots.of(member.lots)
-        if not lots.is_sound:
+        if not lots.is_valid:
             yield "the lots are not in spending order"
             return
         if {key: points for key, points in self.lots.items() if points} != {
@@ -179,7 +179,7 @@ class Proof:
 
     def _day_faults(self, member: Member) -> Iterator[str]:
         days = Days.of(member.qualifying)
-        if not days.is_sound:
+        if not days.is_valid:
             yield "the qualifying days are not in order"
         elif any(self.qualifying.get(day, 0) != points for day, points in days.rows() if day != LIFETIME_BUCKET):
             yield "the qualifying days are not those of the ledger"

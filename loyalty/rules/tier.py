@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from loyalty.kernel.calendar import day_of, end_of, first_within, months_later, start_of
+from loyalty.kernel.calendar import day_of, end_of, months_later, rolling_period_start, start_of
 from loyalty.model.ledger import Standing
 from loyalty.model.programme import Programme, QualificationKind, Tier
 from loyalty.model.qualifying_days import Days
@@ -18,7 +18,7 @@ LIFETIME_DAYS_KEPT = 800
 
 
 @dataclass(frozen=True, slots=True)
-class Deserved:
+class QualifiedTier:
     """The tier that the points qualify for: reached on `since`, kept to the end of `last_day` (None: for ever).
 
     `since` is None for the entry tier, and if the day is no longer stored.
@@ -70,7 +70,7 @@ def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
 
 def _rolling_sum(days: Days, months: int, today: date) -> int:
     """Return the points of a rolling period of `months` that ends on `today`."""
-    return days.total(first_within(today, months), today + timedelta(days=1))
+    return days.total(rolling_period_start(today, months), today + timedelta(days=1))
 
 
 def _between(days: Days, first: date, end: date) -> list[tuple[date, int]]:
@@ -78,21 +78,21 @@ def _between(days: Days, first: date, end: date) -> list[tuple[date, int]]:
     return [(day, points) for day, points in days.rows() if first <= day < end]
 
 
-def _by_calendar_year(programme: Programme, days: Days, today: date) -> Deserved:
+def _by_calendar_year(programme: Programme, days: Days, today: date) -> QualifiedTier:
     starts = programme.qualification.starts
     this = _year_start(today, starts)
     previous, following = months_later(this, -12), months_later(this, 12)
     after_next = months_later(this, 24)
-    now_days, then_days = _between(days, this, following), _between(days, previous, this)
+    current_days, previous_days = _between(days, this, following), _between(days, previous, this)
     for tier in reversed(programme.tiers[1:]):
-        then, now = _crossing(then_days, tier.threshold), _crossing(now_days, tier.threshold)
-        if now or then:
-            end = after_next if now else following
-            return Deserved(tier, then or now, end - timedelta(days=1))
-    return Deserved(programme.tiers[0], None, None)
+        earlier, later = _crossing(previous_days, tier.threshold), _crossing(current_days, tier.threshold)
+        if later or earlier:
+            end = after_next if later else following
+            return QualifiedTier(tier, earlier or later, end - timedelta(days=1))
+    return QualifiedTier(programme.tiers[0], None, None)
 
 
-def _by_rolling_months(programme: Programme, days: Days, today: date) -> Deserved:
+def _by_rolling_months(programme: Programme, days: Days, today: date) -> QualifiedTier:
     months = programme.qualification.months
     recent = [(day, points) for day, points in days.rows() if day <= today]
     sums: list[tuple[date, int]] = []
@@ -107,20 +107,20 @@ def _by_rolling_months(programme: Programme, days: Days, today: date) -> Deserve
         qualifying_days = [day for day, total in sums if total >= tier.threshold and months_later(day, months) > today]
         if qualifying_days:
             last_day = months_later(qualifying_days[-1], months) - timedelta(days=1)
-            return Deserved(tier, qualifying_days[0], last_day)
-    return Deserved(programme.tiers[0], None, None)
+            return QualifiedTier(tier, qualifying_days[0], last_day)
+    return QualifiedTier(programme.tiers[0], None, None)
 
 
-def _by_lifetime(programme: Programme, days: Days) -> Deserved:
+def _by_lifetime(programme: Programme, days: Days) -> QualifiedTier:
     ordered = days.rows()
     for tier in reversed(programme.tiers[1:]):
         reached = _crossing(ordered, tier.threshold)
         if reached:
-            return Deserved(tier, reached if reached != LIFETIME_BUCKET else None, None)
-    return Deserved(programme.tiers[0], None, None)
+            return QualifiedTier(tier, reached if reached != LIFETIME_BUCKET else None, None)
+    return QualifiedTier(programme.tiers[0], None, None)
 
 
-def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Deserved:
+def deserved(programme: Programme, days: Mapping[date, int], today: date) -> QualifiedTier:
     """Return the highest tier whose threshold the qualifying points of `days` meet on `today`, and until when.
 
     The programme's `qualification` selects which days count; see `QualificationKind`.
@@ -147,12 +147,12 @@ def _counted_on(programme: Programme, days: Days, day: date, *, since: date | No
     """
     kind, first = programme.qualification.kind, since or day
     if kind is QualificationKind.ROLLING:
-        return days.total(first_within(first, programme.qualification.months), day + timedelta(days=1))
+        return days.total(rolling_period_start(first, programme.qualification.months), day + timedelta(days=1))
     start = _year_start(first, programme.qualification.starts) if kind is QualificationKind.CALENDAR_YEAR else None
     return days.total(start, day + timedelta(days=1))
 
 
-def _kept_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
+def _guaranteed_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
     """Return when a tier that the points no longer qualify for ends: with the current period or its guarantee."""
     if programme.qualification.kind is QualificationKind.CALENDAR_YEAR:
         this = _year_start(day_of(now, programme.zone), programme.qualification.starts)
@@ -179,25 +179,25 @@ def restand(
     """
     days = Days.of(days)
     while True:
-        over = standing.until is not None and standing.until <= now
-        moment = standing.until if over and standing.until else now
-        due = deserved(programme, days, day_of(moment, programme.zone))
+        has_ended = standing.until is not None and standing.until <= now
+        moment = standing.until if has_ended and standing.until else now
+        qualified = deserved(programme, days, day_of(moment, programme.zone))
         current = programme.tier(standing.tier)
-        until = end_of(due.last_day, programme.zone) if due.last_day else None
-        reached = max(start_of(due.since, programme.zone), enrolled_at) if due.since else moment
-        if due.tier.rank > current.rank:
-            standing = Standing(due.tier.key, reached, until)
-        elif due.tier.rank == current.rank:
+        until = end_of(qualified.last_day, programme.zone) if qualified.last_day else None
+        reached = max(start_of(qualified.since, programme.zone), enrolled_at) if qualified.since else moment
+        if qualified.tier.rank > current.rank:
+            standing = Standing(qualified.tier.key, reached, until)
+        elif qualified.tier.rank == current.rank:
             since = standing.since
             # Backdated events may reach the tier earlier, unless it began as a demotion from a higher one.
             if _reached_on(programme, days, current, day_of(since, programme.zone)):
                 since = min(since, reached)
             standing = Standing(current.key, since, until)
-        elif over:
-            standing = Standing(due.tier.key, moment, until)
+        elif has_ended:
+            standing = Standing(qualified.tier.key, moment, until)
         else:
-            standing = Standing(current.key, standing.since, _kept_until(programme, standing, now))
-        if not over:
+            standing = Standing(current.key, standing.since, _guaranteed_until(programme, standing, now))
+        if not has_ended:
             return standing
 
 
@@ -213,18 +213,18 @@ def restand_after_gain(
 
     What qualified for the tier before still does, so only that day can give a higher tier or prolong the current one.
     """
-    steady = _steady(programme, standing, days, now)
-    return steady or restand(programme, standing, days, enrolled_at=enrolled_at, now=now)
+    prolonged = _prolonged_standing(programme, standing, days, now)
+    return prolonged or restand(programme, standing, days, enrolled_at=enrolled_at, now=now)
 
 
-def _steady(programme: Programme, standing: Standing, days: Days, now: datetime) -> Standing | None:
+def _prolonged_standing(programme: Programme, standing: Standing, days: Days, now: datetime) -> Standing | None:
     """Return the standing if the last day keeps or prolongs it; None if all days must be evaluated."""
     tier, until, last = programme.tier(standing.tier), standing.until, days.last()
     if last is None or tier.key != standing.tier or standing.since > now or (until is not None and until <= now):
         return None
     qualification, today = programme.qualification, day_of(now, programme.zone)
-    lasting = not tier.rank or qualification.kind is QualificationKind.LIFETIME
-    if last > today or lasting is not (until is None):
+    is_endless = not tier.rank or qualification.kind is QualificationKind.LIFETIME
+    if last > today or is_endless is not (until is None):
         return None
     if tier.rank and last <= day_of(standing.since, programme.zone):
         return None
@@ -233,7 +233,7 @@ def _steady(programme: Programme, standing: Standing, days: Days, now: datetime)
     following = programme.tiers[tier.rank + 1 : tier.rank + 2]
     if following and _counted_on(programme, days, last, since=previous) >= following[0].threshold:
         return None
-    if lasting:
+    if is_endless:
         return standing
     newest = (last, previous) if previous is not None else (last,)
     qualifying_day = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
