@@ -39,9 +39,9 @@ SAVED = "content { key title body version } offer { key } reward { key } version
 TEXTS = {"en": "Words", "fr": "Des mots", "ar": "كلمات"}
 REFILL = {"fr": "Une recharge offerte", "en": "A free refill", "ar": "إعادة تعبئة مجانية"}
 REFILL_ON_KIOSK = {
-    "fr": "Recharge offerte - au comptoir",
-    "en": "Free refill - at the counter",
-    "ar": "إعادة تعبئة مجانية - عند المنضدة",
+    "fr": "Recharge offerte au comptoir",
+    "en": "Free refill at the counter",
+    "ar": "إعادة تعبئة مجانية عند المنضدة",
 }
 
 
@@ -233,7 +233,7 @@ async def test_kiosk_has_its_own_wording_however_it_says_that_it_is_one(bazaar: 
     assert (await refill(gateway, kiosk, channel="MOON"))[0] == REFILL_ON_KIOSK["fr"]
     query = 'query ($channel: Channel) { content(key: "home", programme: "grocer", channel: $channel) { body } }'
     on_kiosk = "Scan your card to see your points."
-    elsewhere = "Every whole dollar is a point, and our own brands give more."
+    elsewhere = "Earn a point for every dollar, and more on our own brands."
     for channel in CHANNELS:
         told = data(await gateway.ask(gateway.token("kiosk"), query, channel=channel))["content"]["body"]
         assert told == (on_kiosk if channel == "KIOSK" else elsewhere)

@@ -475,7 +475,7 @@ async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(b
 
     little = await buy("14.99")
     assert little["orders"] == []
-    name = "A free refill from 15 euros"
+    name = "A free refill when you spend 15 euros"
     assert instant(little) == {"points": 0, "applied": False, "reason": f"{name}: for purchases of 15.00 EUR or more"}
 
     live = LIVE.replace("resync", "resync notices { kind text }")
