@@ -1,4 +1,4 @@
-"""The mutation type: the sum of what each file of `schema/mutations` declares."""
+"""The mutation type, merged from the files of `schema/mutations`."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -10,11 +10,11 @@ from schema import mutations
 
 
 def _parts() -> Iterator[type]:
-    """Yield each file's own type, `EnrolMutation` and so on: a new mutation is a new file, and no list of them."""
+    """Yield the type of each file, `EnrolMutation` and so on, so that a new mutation is one new file."""
     for module in iter_modules(mutations.__path__, f"{mutations.__name__}."):
         declared = vars(import_module(module.name)).items()
         yield from (kind for name, kind in declared if name.endswith("Mutation") and isinstance(kind, type))
 
 
 Mutation = merge_types("Mutation", tuple(_parts()))
-Mutation.__doc__ = "Everything that can be changed."
+Mutation.__doc__ = "Everything that clients can change. Each mutation takes one `input` with an idempotency `key`."

@@ -1,4 +1,4 @@
-"""Queries: each finds the object, the resolvers say whether the actor may see it."""
+"""Queries: each reads an object; the resolvers decide whether the actor may see it."""
 
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from resolvers.core.member import MemberKey as Key
 from resolvers.core.member import answered
 from resolvers.tablets import device
 from resolvers.tablets import session as kiosk_session
-from schema.types.content import Content
+from schema.types.content import Content, ContentKey
 from schema.types.device import Device, DeviceConnection, DeviceEdge, Pass
 from schema.types.kiosk_session import KioskSession
 from schema.types.ledger import LedgerEntry
@@ -24,25 +24,39 @@ from schema.types.member_key import MemberKey
 from schema.types.offer import Offer
 from schema.types.order import Order
 from schema.types.programme import Programme
-from schema.types.reward import Reward, RewardConnection, RewardEdge
+from schema.types.reward import InCategory, Reward, RewardConnection, RewardEdge
 from schema.wire.access import EVERY_ROLE, PUBLIC, only, resolver
-from schema.wire.enums import Channel
 from schema.wire.ids import from_global_id, from_order_cursor, from_ranked_cursor
 from schema.wire.info import Info
 from schema.wire.node import Node
-from schema.wire.page import page_size
+from schema.wire.on_channel import OnChannel
+from schema.wire.page import After, First, page_size
 from schema.wire.text import locale_asked
 
 LOOKUP = only(*members.LOOKUP_ROLES)
+ProgrammeKey = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Key of the programme to read without a token; required then if several programmes run. Ignored "
+        "with a token, which names the programme."
+    ),
+]
 
 
 @strawberry.type
 class Query:
-    """Everything that can be read."""
+    """Everything that clients can read."""
 
     @resolver(EVERY_ROLE)
-    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - Relay's name
-        """Return what an id stands for, as far as the actor may see it."""
+    async def node(
+        self,
+        info: Info,
+        id: Annotated[  # noqa: A002 - Relay's name
+            strawberry.ID,
+            strawberry.argument(description="Global id of a Member, LedgerEntry, Offer, Reward or Order."),
+        ],
+    ) -> Node | None:
+        """An object by its global id; null if there is none, or if it is another member's order."""
         match from_global_id(id):
             case "Member", [member]:
                 snapshot = await members.look_up(info.context, Key("id", member))
@@ -57,60 +71,60 @@ class Query:
                 return await _order(info.context, order)
         raise BadInput("id_invalid")
 
-    @resolver(EVERY_ROLE, description="The programme of the actor's brand: its name, tiers and units.")
+    @resolver(EVERY_ROLE)
     async def programme(self, info: Info) -> Programme:
-        """Return the programme that runs."""
+        """The programme of the caller's brand, with its name, tiers, currency and colours."""
         context = info.context
         return Programme.of(context.programme(), await locale_asked(context))
 
-    @resolver(EVERY_ROLE, description="The member the token stands for; null for an actor that is not a member.")
+    @resolver(EVERY_ROLE)
     async def me(self, info: Info) -> Member | None:
-        """Return the actor itself."""
+        """The member that the token stands for: a member, or the shopper at a tablet. Null for other callers."""
         snapshot = await members.me(info.context)
         return Member.of(snapshot) if snapshot is not None else None
 
-    @resolver(LOOKUP, description="Any member, for an actor that may look members up; null when there is none.")
-    async def member(self, info: Info, by: MemberKey) -> Member | None:
-        """Return a member."""
+    @resolver(LOOKUP)
+    async def member(
+        self, info: Info, by: Annotated[MemberKey, strawberry.argument(description="The key to find the member by.")]
+    ) -> Member | None:
+        """A member by one of its keys; null if there is none. A member, or a tablet's session, reads only itself."""
         snapshot = await members.look_up(info.context, by.to_key())
         return Member.of(snapshot) if snapshot is not None else None
 
-    @resolver(only(Role.MEMBER), name="pass", description="What a member shows at a tablet: fresh each time.")
+    @resolver(only(Role.MEMBER), name="pass")
     async def member_pass(self, info: Info) -> Pass:
-        """Return a pass of the actor."""
+        """A new pass, which the member shows at a tablet to open a session. For members."""
         return Pass.of(kiosk_session.issue_pass(info.context))
 
-    @resolver(only(Role.KIOSK), description="The session that the token stands for; null for a token that is none.")
+    @resolver(only(Role.KIOSK))
     async def kiosk_session(self, info: Info) -> KioskSession | None:
-        """Return the shopper's session."""
+        """The session of the token; null if the token is not a session's. For tablets."""
         opened = await kiosk_session.shown(info.context)
         return KioskSession.of(opened) if opened is not None else None
 
-    @resolver(only(Role.MANAGER), description="The brand's tablets, the newest first.")
-    async def devices(
-        self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET
-    ) -> DeviceConnection:
-        """Return a page of tablets."""
+    @resolver(only(Role.MANAGER))
+    async def devices(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> DeviceConnection:
+        """The brand's tablets, newest first. For managers."""
         context, place = info.context, from_order_cursor(after) if after else None
         page, has_more = await device.page(context, first=page_size(context, first), after=place)
         edges = [DeviceEdge(node=Device.of(found)) for found in page]
         return DeviceConnection(edges=edges, has_more=has_more, is_first=place is None)
 
-    @resolver(PUBLIC, description="The catalogue, the cheapest first; open to everybody.")
-    async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
+    @resolver(PUBLIC)
+    async def rewards(  # noqa: PLR0917 - GraphQL passes arguments by name
         self,
         info: Info,
-        first: int | None = 20,
-        after: str | None = strawberry.UNSET,
-        category: str | None = strawberry.UNSET,
-        points_max: int | None = strawberry.UNSET,
-        programme: Annotated[
-            str | None,
-            strawberry.argument(description="Whose catalogue, for who has no token; needed where several brands run."),
+        first: First = 20,
+        after: After = strawberry.UNSET,
+        category: InCategory = strawberry.UNSET,
+        points_max: Annotated[
+            int | None,
+            strawberry.argument(description="Only rewards that cost at most this many points; all if left out."),
         ] = strawberry.UNSET,
-        channel: Channel | None = strawberry.UNSET,
+        programme: ProgrammeKey = strawberry.UNSET,
+        channel: OnChannel = strawberry.UNSET,
     ) -> RewardConnection:
-        """Return a page of the catalogue."""
+        """The catalogue of rewards, cheapest first. Open to all callers, with or without a token."""
         context, place = info.context, from_ranked_cursor(after) if after else None
         brand = rewards.public_programme(context, programme or None)
         page, has_more = rewards.listed(
@@ -124,15 +138,15 @@ class Query:
         edges = [RewardEdge(node=Reward.of(found, brand, locale, on, context.now())) for found in page]
         return RewardConnection(edges=edges, has_more=has_more, is_first=place is None)
 
-    @resolver(PUBLIC, description="A text for a place of an app, a website or a screen; null where there is none.")
+    @resolver(PUBLIC)
     async def content(
         self,
         info: Info,
-        key: str,
-        programme: str | None = strawberry.UNSET,
-        channel: Channel | None = strawberry.UNSET,
+        key: ContentKey,
+        programme: ProgrammeKey = strawberry.UNSET,
+        channel: OnChannel = strawberry.UNSET,
     ) -> Content | None:
-        """Return a content."""
+        """A text for a place of an app, a website or a screen; null if there is none. Open to all callers."""
         context = info.context
         brand = rewards.public_programme(context, programme or None)
         found = brand.catalogue.contents.get(key)
@@ -141,7 +155,7 @@ class Query:
 
 
 async def _public_locale(context: Context, brand: ProgrammeRules) -> str:
-    """Return the locale to answer in: the request's, else that of a member that asks, else the programme's."""
+    """Return the locale of the response: the request's, else that of the calling member, else the programme's."""
     return await locale_asked(context) if context.actor is not None else context.locale or brand.locale
 
 

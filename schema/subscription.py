@@ -1,7 +1,8 @@
-"""Subscriptions: the member, live."""
+"""Subscriptions: live changes of a member and of contents."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Annotated
 
 import strawberry
 
@@ -9,43 +10,43 @@ from resolvers.catalogue import content_changes
 from resolvers.core.member import subject_of_watch
 from resolvers.member_stream import member_changes
 from schema.query import LOOKUP
-from schema.types.content import Content
+from schema.types.content import Content, ContentKey
 from schema.types.ledger import LedgerEntry
 from schema.types.member import Member
 from schema.types.member_key import MemberKey
 from schema.types.notice import Notice
 from schema.wire.access import EVERY_ROLE, REACHED, field, subscription
-from schema.wire.enums import Channel
 from schema.wire.info import Info
+from schema.wire.on_channel import OnChannel
 from schema.wire.text import locale_asked, locale_of
 
 
 @strawberry.type
 class MemberUpdate:
-    """One version of a member."""
+    """A version of a member, with what changed in it."""
 
-    version: int = field(REACHED)
-    member: Member = field(REACHED)
+    version: int = field(REACHED, "The member's version: pass the last one received as `after` to reconnect.")
+    member: Member = field(REACHED, "The member at this version.")
     entries: list[LedgerEntry] = field(
-        REACHED, description="The entries of this version; none in a first or resync state."
+        REACHED, "Ledger entries of this version; empty in a first state and with `resync`."
     )
-    resync: bool = field(REACHED, description="True where versions before this one could not be told one by one.")
+    resync: bool = field(
+        REACHED, "True if versions before this one were skipped: read again what the client derived from them."
+    )
     notices: list[Notice] = field(
-        REACHED, description="What happened in this version, in the member's language; none in a first or resync state."
+        REACHED, "What happened in this version, worded for the member; empty in a first state and with `resync`."
     )
 
 
 @strawberry.type
 class Subscription:
-    """Everything that can be watched."""
+    """Everything that clients can watch."""
 
-    @subscription(
-        EVERY_ROLE, description="A content as it is now, then each time it changes; null while there is none."
-    )
+    @subscription(EVERY_ROLE)
     async def content_changed(
-        self, info: Info, key: str, channel: Channel | None = strawberry.UNSET
+        self, info: Info, key: ContentKey, channel: OnChannel = strawberry.UNSET
     ) -> AsyncGenerator[Content | None, None]:
-        """Tell a content whenever it changes."""
+        """A content of the caller's programme now, then each time it changes; null while there is none."""
         context = info.context
         async with aclosing(content_changes(context, context.programme(), key)) as contents:
             async for found in contents:
@@ -53,16 +54,29 @@ class Subscription:
                 on = channel or context.channel
                 yield Content.of(found, programme, locale, on) if found is not None else None
 
-    @subscription(
-        LOOKUP,
-        description="First the member as it is now, then every committed change, in order of version, none twice, none "
-        "left out.\nWith `after`, what was missed since that version comes first; when that can no longer be told, one "
-        "update with\n`resync: true` carries the present state.",
-    )
+    @subscription(LOOKUP)
     async def member_changed(
-        self, info: Info, by: MemberKey | None = strawberry.UNSET, after: int | None = strawberry.UNSET
+        self,
+        info: Info,
+        by: Annotated[
+            MemberKey | None,
+            strawberry.argument(
+                description="The member to watch. Left out: the caller itself, which must be a member."
+            ),
+        ] = strawberry.UNSET,
+        after: Annotated[
+            int | None,
+            strawberry.argument(
+                description="Last version that the client has; 0 for all versions. Left out: the stream starts with "
+                "the present state."
+            ),
+        ] = strawberry.UNSET,
     ) -> AsyncGenerator[MemberUpdate, None]:
-        """Tell every version of a member."""
+        """The member now, then every committed change in order of version, none twice and none left out.
+
+        With `after`, the versions since then come first. If they are more than 1000 (CARILLON_LIMIT_REPLAY) or that
+        version does not exist, one update with `resync: true` carries the present state instead.
+        """
         context = info.context
         member = await subject_of_watch(context, by.to_key() if by else None)
         since = after if isinstance(after, int) else None

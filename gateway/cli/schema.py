@@ -8,13 +8,18 @@ import typer
 from gateway.cli.console import out, stop
 from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
 from schema.wire.access import rights_table
+from schema.wire.description import undescribed
 
 
 def schema(
     *,
     rights: Annotated[bool, typer.Option("--rights", help="Print the table of fields and roles instead.")] = False,
     check_committed: Annotated[
-        bool, typer.Option("--check", help="Compare both with the committed files; exit with 1 if they differ.")
+        bool,
+        typer.Option(
+            "--check",
+            help="Compare both with the committed files, and require a description of every element; exit with 1 otherwise.",
+        ),
     ] = False,
 ) -> None:
     """Print the served GraphQL schema (SDL)."""
@@ -22,6 +27,9 @@ def schema(
     if not check_committed:
         sys.stdout.write(table if rights else text)
         return
+    missing = undescribed(executable_schema())
+    if missing:
+        stop(f"no description: {', '.join(missing)}; add one where each is declared")
     stale = [
         str(path)
         for path, served in ((SDL_FILE, text), (RIGHTS_FILE, table))

@@ -1,1 +1,1 @@
-"""Mutations: one verb or family of verbs a file, with its inputs, payloads, rights and fields."""
+"""Mutations: one verb or family of verbs per file, with its inputs, payloads, rights and fields."""

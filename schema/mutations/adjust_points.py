@@ -8,37 +8,38 @@ from loyalty.kernel.refusal import Refusal
 from models.commits.request import Outcome
 from resolvers import adjustment
 from resolvers.core.context import Context
-from schema.mutations.payload import committed_or_refused, entries_of
+from schema.mutations.payload import ENTRIES, MEMBER, REPLAYED, USER_ERRORS, committed_or_refused, entries_of
 from schema.types.ledger import LedgerEntry
 from schema.types.member import Member
 from schema.types.member_key import MemberKey
 from schema.wire.access import REACHED, STAFF, field, mutation
 from schema.wire.error import UserError
 from schema.wire.info import Info
+from schema.wire.input_field import KEY, required
 
 
 @strawberry.input
 class AdjustPointsInput:
-    """Points to give or, below zero, to take; somebody answers for it with a reason."""
+    """Points to give or deduct, and the reason that the person responsible states."""
 
-    key: str
-    member: MemberKey
-    points: int
-    reason: str
+    key: str = required(KEY)
+    member: MemberKey = required("The member whose points change.")
+    points: int = required("Points to give; negative to deduct available points. Not 0.")
+    reason: str = required("Why, in up to 500 characters; stays in the ledger with the person's id.")
 
 
 @strawberry.type
 class AdjustPointsPayload:
-    """The adjustment in the ledger."""
+    """Result of `adjustPoints`."""
 
-    entries: list[LedgerEntry] = field(REACHED)
-    member: Member | None = field(REACHED)
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
+    entries: list[LedgerEntry] = field(REACHED, ENTRIES)
+    member: Member | None = field(REACHED, MEMBER)
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, outcome: Outcome, context: Context) -> Self:
-        """Return the answer to an adjustment."""
+        """Return the payload of an adjustment."""
         result = committed_or_refused(outcome)
         if isinstance(result, Refusal):
             return cls(entries=[], member=None, replayed=False, user_errors=[UserError.of(result)])
@@ -52,7 +53,7 @@ class AdjustPointsMutation:
 
     @mutation(STAFF)
     async def adjust_points(self, info: Info, input: AdjustPointsInput) -> AdjustPointsPayload:  # noqa: A002
-        """Give points, or take some away, for a reason."""
+        """Give a member points, or deduct available ones, for a stated reason. For agents and managers."""
         outcome = await adjustment.adjust(
             info.context, key=input.key, member=input.member.to_key(), points=input.points, reason=input.reason
         )

@@ -13,6 +13,7 @@ from models.programmes.catalogue_store import Stored
 from resolvers import catalogue
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
+from schema.mutations.payload import REPLAYED, USER_ERRORS
 from schema.types.content import Content
 from schema.types.offer import Offer
 from schema.types.reward import Reward
@@ -20,25 +21,29 @@ from schema.wire.access import REACHED, field, mutation, only
 from schema.wire.enums import Kind
 from schema.wire.error import UserError
 from schema.wire.info import Info
+from schema.wire.input_field import KEY, required
 from schema.wire.text import locale_of
 
 
 @strawberry.input
 class SaveCatalogueItemInput:
-    """An offer, a reward or a content, in the shape that the programme file's sections have."""
+    """An offer, a reward or a content to add or change."""
 
-    key: str
-    kind: Kind
-    definition: JSON = strawberry.field(description='Such as {"key": "spring", "kind": "PERCENT_OFF", ...}.')
+    key: str = required(KEY)
+    kind: Kind = required("What the definition is of.")
+    definition: JSON = required(
+        "The item as an object, with the fields that its section of the programme file has, such as "
+        '{"key": "spring", "kind": "PERCENT_OFF", ...}. An item with the same `key` gets a new version.'
+    )
 
 
 @strawberry.input
 class RetireCatalogueItemInput:
-    """What to take out of the catalogue: `item` is its key there."""
+    """An offer, a reward or a content to remove from the catalogue."""
 
-    key: str
-    kind: Kind
-    item: str
+    key: str = required(KEY)
+    kind: Kind = required("What to remove.")
+    item: str = required("Key of the item in the catalogue. Items of the programme file cannot be removed here.")
 
 
 MANAGERS = only(Role.MANAGER)
@@ -46,18 +51,18 @@ MANAGERS = only(Role.MANAGER)
 
 @strawberry.type
 class CatalogueItemPayload:
-    """What was stored, in its new version; none of the three for what was retired."""
+    """Result of a change of the catalogue: one of `offer`, `reward` and `content` is set, none after a removal."""
 
-    offer: Offer | None = field(REACHED)
-    reward: Reward | None = field(REACHED)
-    content: Content | None = field(REACHED)
-    version: int | None = field(REACHED, description="Counts the changes of this offer, reward or content.")
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
+    offer: Offer | None = field(REACHED, "The stored offer; null if it is another kind of item, removed or refused.")
+    reward: Reward | None = field(REACHED, "The stored reward; null if it is another kind of item, removed or refused.")
+    content: Content | None = field(REACHED, "The stored content; null if it is another kind, removed or refused.")
+    version: int | None = field(REACHED, "Number of changes of this item so far; null if the call was refused.")
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, stored: Stored | Refusal, context: Context) -> Self:
-        """Return the answer to a change of the catalogue."""
+        """Return the payload of a change of the catalogue."""
         if isinstance(stored, Refusal):
             errors = [UserError.of(stored)]
             return cls(offer=None, reward=None, content=None, version=None, replayed=False, user_errors=errors)
@@ -81,16 +86,16 @@ class CatalogueItemPayload:
 class CatalogueMutation:
     """The mutations of the catalogue."""
 
-    @mutation(MANAGERS, description="Adds or changes an offer, a reward or a content, without a release.")
+    @mutation(MANAGERS)
     async def save_catalogue_item(self, info: Info, input: SaveCatalogueItemInput) -> CatalogueItemPayload:  # noqa: A002
-        """Store an offer, a reward or a content."""
+        """Add or change an offer, a reward or a content without a release. For managers."""
         context = info.context
         stored = await catalogue.save(context, key=input.key, kind=input.kind, definition=input.definition)
         return CatalogueItemPayload.of(stored, context)
 
-    @mutation(MANAGERS, description="Takes an offer, a reward or a content out of the catalogue.")
+    @mutation(MANAGERS)
     async def retire_catalogue_item(self, info: Info, input: RetireCatalogueItemInput) -> CatalogueItemPayload:  # noqa: A002
-        """Retire an offer, a reward or a content."""
+        """Remove an offer, a reward or a content from the catalogue. Its versions stay stored. For managers."""
         context = info.context
         stored = await catalogue.retire(context, key=input.key, kind=input.kind, item=input.item)
         return CatalogueItemPayload.of(stored, context)

@@ -10,29 +10,30 @@ from schema.types.member_key import MemberKey, given, key_or_none
 from schema.wire.access import mutation, only
 from schema.wire.enums import ConsentPurpose, ContactChannel
 from schema.wire.info import Info
+from schema.wire.input_field import ACTED_FOR, KEY, optional, required
 
 
 @strawberry.input
 class ConsentInput:
-    """What a member says of one purpose."""
+    """A member's answer for one purpose."""
 
-    purpose: ConsentPurpose
-    granted: bool
-    channel: ContactChannel | None = strawberry.field(
-        default=strawberry.UNSET, description="Left out: of the purpose as such."
+    purpose: ConsentPurpose = required("The use of personal data that the answer is about.")
+    granted: bool = required("True if the member agrees, false if it refuses or withdraws.")
+    channel: ContactChannel | None = optional(
+        "The means of contact that the answer is limited to. Left out or null: the purpose as a whole."
     )
 
 
 @strawberry.input
 class SetConsentsInput:
-    """What a member agrees to and refuses; what is not named stays as it is."""
+    """A member's answers on consents. Purposes that it leaves out keep their answer."""
 
-    key: str
-    consents: list[ConsentInput]
-    member: MemberKey | None = strawberry.UNSET
+    key: str = required(KEY)
+    consents: list[ConsentInput] = required("At least one answer; each pair of purpose and channel once.")
+    member: MemberKey | None = optional(ACTED_FOR)
 
-    def said(self) -> tuple[Said, ...]:
-        """Return what is said, in order."""
+    def answers(self) -> tuple[Said, ...]:
+        """Return the answers, in order."""
         return tuple((one.purpose, given(one.channel), one.granted) for one in self.consents)
 
 
@@ -41,17 +42,17 @@ CONSENTERS = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVIC
 
 @strawberry.type
 class ConsentsPayload(MemberPayload):
-    """The member with what it agreed to."""
+    """Result of `setConsents`."""
 
 
 @strawberry.type
 class ConsentMutation:
     """The mutations of consents."""
 
-    @mutation(CONSENTERS, description="What the member agrees to, by purpose and channel of contact.")
+    @mutation(CONSENTERS)
     async def set_consents(self, info: Info, input: SetConsentsInput) -> ConsentsPayload:  # noqa: A002
-        """Keep what a member agrees to."""
+        """Record what the member agrees to or refuses, by purpose and contact channel. The ledger keeps all."""
         outcome = await consent.set_consents(
-            info.context, key=input.key, member=key_or_none(input.member), consents=input.said()
+            info.context, key=input.key, member=key_or_none(input.member), consents=input.answers()
         )
         return ConsentsPayload.of(outcome)

@@ -12,25 +12,28 @@ from schema.types.member_key import given
 from schema.wire.access import mutation, only
 from schema.wire.enums import Channel
 from schema.wire.info import Info
+from schema.wire.input_field import KEY, optional, required
 
 
 @strawberry.input
 class EnrolInput:
-    """A new member."""
+    """A person to enrol as a member. All personal data is optional."""
 
-    key: str
-    channel: Channel
-    first_name: str | None = strawberry.UNSET
-    last_name: str | None = strawberry.UNSET
-    email: str | None = strawberry.UNSET
-    phone: str | None = strawberry.UNSET
-    birth_date: date | None = strawberry.UNSET
-    locale: str | None = strawberry.UNSET
-    card: str | None = strawberry.UNSET
-    store: str | None = strawberry.UNSET
+    key: str = required(KEY)
+    channel: Channel = required("Where the person enrols.")
+    first_name: str | None = optional("Given name, up to 100 characters.")
+    last_name: str | None = optional("Family name, up to 100 characters.")
+    email: str | None = optional("E-mail address; no other member may have it.")
+    phone: str | None = optional("Phone number, with the country code after a plus; no other member may have it.")
+    birth_date: date | None = optional("Date of birth, not in the future.")
+    locale: str | None = optional(
+        "Language for the member, as a BCP 47 tag such as `fr` or `ar-MA`. Left out: the programme's."
+    )
+    card: str | None = optional("Text of a card to link, up to 64 characters; no other member may have it.")
+    store: str | None = optional("Key of the store where the person enrols.")
 
     def to_newcomer(self) -> Newcomer:
-        """Return what is told of the new member."""
+        """Return the data of the new member."""
         return Newcomer(**{name: given(value) for name, value in vars(self).items()})
 
 
@@ -39,7 +42,7 @@ ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 @strawberry.type
 class EnrolPayload(MemberPayload):
-    """The new member."""
+    """Result of `enrol`."""
 
 
 @strawberry.type
@@ -48,5 +51,5 @@ class EnrolMutation:
 
     @mutation(ENROLLERS)
     async def enrol(self, info: Info, input: EnrolInput) -> EnrolPayload:  # noqa: A002 - Relay's name
-        """Make somebody a member."""
+        """Enrol a person as a member. A card, e-mail or phone of another member is refused with `ALREADY_EXISTS`."""
         return EnrolPayload.of(await enrol.enrol(info.context, input.to_newcomer()))

@@ -16,7 +16,7 @@ from resolvers.core.context import Context
 from resolvers.core.member import may_see
 from resolvers.event import Told
 from schema.mutations.enrol import ENROLLERS
-from schema.mutations.payload import committed_or_refused, entries_of, orders_of
+from schema.mutations.payload import REPLAYED, USER_ERRORS, committed_or_refused, entries_of, orders_of
 from schema.types.ledger import Explanation, LedgerEntry, explanations
 from schema.types.member import Member
 from schema.types.member_key import MemberKey, given
@@ -25,27 +25,30 @@ from schema.wire.access import REACHED, field, mutation, resolver
 from schema.wire.enums import Channel
 from schema.wire.error import UserError, as_refusal
 from schema.wire.info import Info
+from schema.wire.input_field import optional, required
 from schema.wire.text import locale_of
 
 
 @strawberry.input
 class PurchaseLineInput:
-    """One line of a receipt; `amount` is what was paid for all of its quantity."""
+    """One line of a receipt."""
 
-    sku: str
-    amount: Decimal
-    quantity: Decimal = Decimal(1)
-    category: str | None = strawberry.UNSET
-    brand: str | None = strawberry.UNSET
+    sku: str = required("Article number, 1 to 200 characters; a refund refers to it.")
+    amount: Decimal = required("Money paid for the whole quantity, in the purchase's currency; up to 6 decimals.")
+    quantity: Decimal = strawberry.field(default=Decimal(1), description="Number of pieces, or weight; 0 or more.")
+    category: str | None = optional("Category of the article, which rules, offers and preferences refer to.")
+    brand: str | None = optional("Brand of the article, which rules, offers and preferences refer to.")
 
 
 @strawberry.input
 class PurchaseInput:
-    """A receipt."""
+    """The receipt of a purchase, or of what a refund gives back."""
 
-    total: Decimal
-    currency: str
-    lines: list[PurchaseLineInput] = strawberry.field(default_factory=list)
+    total: Decimal = required("Money paid in all, 0 or more. May differ from the sum of the lines, by a discount.")
+    currency: str = required("ISO 4217 code; a purchase is in the programme's currency.")
+    lines: list[PurchaseLineInput] = strawberry.field(
+        default_factory=list, description="Up to 1000 lines. Without lines, rules see the total only."
+    )
 
     def to_purchase(self) -> domain.Purchase:
         """Return the domain's receipt."""
@@ -58,25 +61,28 @@ class PurchaseInput:
 
 @strawberry.input
 class RecordEventInput:
-    """One engaging event."""
+    """Something that a member did and that rules may reward: a purchase, a refund, a visit, a review."""
 
-    key: str = strawberry.field(description="Chosen by the sender, unique per sender: a receipt number, an order id.")
-    type: str = strawberry.field(description="purchase, refund, visit, review, or any type the programme declares.")
-    member: MemberKey
-    occurred_at: datetime
-    channel: Channel
-    store: str | None = strawberry.UNSET
-    partner: str | None = strawberry.UNSET
-    purchase: PurchaseInput | None = strawberry.UNSET
-    refund_of: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="For type refund: the key of the purchase, from the same sender, that this takes back; without "
-        "`purchase`, all of it.",
+    key: str = required(
+        "Idempotency key that the sender chooses, such as a receipt number or an order id: 1 to 200 characters, unique "
+        "for ever per sender. The same key and content counts once; other content is refused with `KEY_REUSED`."
     )
-    attributes: JSON | None = strawberry.UNSET
+    type: str = required("`purchase`, `refund`, `visit`, `review`, or another type that the programme declares.")
+    member: MemberKey = required("The member who did it.")
+    occurred_at: datetime = required("When it happened. At most 5 minutes in the future, for clocks that are ahead.")
+    channel: Channel = required("Where it happened.")
+    store: str | None = optional("Key of the store, up to 200 characters.")
+    partner: str | None = optional("Key of the partner, up to 200 characters.")
+    purchase: PurchaseInput | None = optional(
+        "The receipt: required for type `purchase`, optional for `refund`, refused for other types."
+    )
+    refund_of: str | None = optional(
+        "For type `refund`: key of the purchase, from the same sender, that it reverses: all of it without `purchase`."
+    )
+    attributes: JSON | None = optional("Further data as an object, which the programme's rules for this type can use.")
 
     def to_told(self) -> Told:
-        """Return the event and whose it is; the sender is the actor's."""
+        """Return the event and its member; the sender is filled in from the actor."""
         purchase, attributes = given(self.purchase), given(self.attributes)
         event = domain.Event(
             key=self.key,
@@ -98,28 +104,28 @@ RECORDERS = ENROLLERS
 
 @strawberry.type
 class RecordEventPayload:
-    """What an event gave. A till sends a hundred at once, and asks of each what it needs: no more is made."""
+    """Result of an event: what it gave, and why."""
 
-    orders: list[Order] = field(REACHED, description="The instant rewards that the purchase was given.")
-    member: Member | None = field(REACHED)
-    replayed: bool = field(
+    orders: list[Order] = field(REACHED, "Orders of the instant rewards that the purchase gave.")
+    member: Member | None = field(
         REACHED,
-        description="True when this key had been counted before: the answer is the first one's, and nothing changed.",
+        "The member after the event. Null if the event was refused, and for a tablet without this member's session.",
     )
-    user_errors: list[UserError] = field(REACHED)
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
     committed: strawberry.Private[Committed | None]
 
     @resolver(REACHED)
     def entries(self, info: Info) -> list[LedgerEntry]:
-        """Return what the ledger holds of it."""
-        # A tablet that nobody is known at counts what is bought there, and is told no balance.
+        """Ledger entries of the event; empty if it moved no points, and whenever `member` is null."""
+        # A tablet without a session may record purchases, but may not see balances.
         if self.committed is None or self.member is None:
             return []
         return entries_of(self.committed, info.context)
 
     @resolver(REACHED)
     def why(self, info: Info) -> list[Explanation]:
-        """Return what each rule gave, and why others gave nothing."""
+        """Which rules gave how many points, and why others gave none; empty if the event was refused."""
         if self.committed is None:
             return []
         context, member = info.context, self.committed.snapshot.member
@@ -127,7 +133,7 @@ class RecordEventPayload:
 
     @classmethod
     def of(cls, outcome: Outcome | Exception, context: Context, *place: str) -> Self:
-        """Return the answer to an event; `place` is its place within a batch."""
+        """Return the payload of an event; `place` is its index within a batch."""
         result = as_refusal(outcome) if isinstance(outcome, Exception) else committed_or_refused(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result, *place)]
@@ -146,29 +152,29 @@ class RecordEventPayload:
 class EventMutation:
     """The mutations of events."""
 
-    @mutation(
-        RECORDERS,
-        description="One engaging event from a till, a site, an app or a partner. The same key counts once, for ever.",
-    )
+    @mutation(RECORDERS)
     async def record_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
-        """Count an event."""
+        """Record one event from a till, a site, an app or a partner. The same `key` counts once, for ever."""
         return RecordEventPayload.of(await event.record(info.context, input.to_told()), info.context)
 
-    @mutation(
-        RECORDERS,
-        description="Up to 500 events; each is counted or refused on its own, in the order given for each member.",
-    )
+    @mutation(RECORDERS)
     async def record_events(
         self,
         info: Info,
-        input: Annotated[list[RecordEventInput], strawberry.argument()],  # noqa: A002 - Relay's name
+        input: Annotated[  # noqa: A002 - Relay's name
+            list[RecordEventInput],
+            strawberry.argument(
+                description="The events, up to 500, unless the gateway's setting CARILLON_LIMIT_BATCH says otherwise; "
+                "more fails with `LIMIT_EXCEEDED`."
+            ),
+        ],
     ) -> list[RecordEventPayload]:
-        """Count a batch of events."""
+        """Record many events. Each is counted or refused on its own; those of a member count in the order sent."""
         context = info.context
-        outcomes = await event.record_many(context, [told.to_told() for told in input])
+        outcomes = await event.record_many(context, [item.to_told() for item in input])
         return [RecordEventPayload.of(outcome, context, str(n)) for n, outcome in enumerate(outcomes)]
 
-    @mutation(RECORDERS, description="What the event would give, with nothing written.")
+    @mutation(RECORDERS)
     async def preview_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
-        """Show what an event would give."""
+        """Return what the event would give, and write nothing. For a recorded `key`, the result of the first call."""
         return RecordEventPayload.of(await event.preview(info.context, input.to_told()), info.context)

@@ -11,7 +11,7 @@ from resolvers import offer
 from resolvers.core.context import Context
 from resolvers.offer import Redeemed
 from schema.mutations.enrol import ENROLLERS
-from schema.mutations.payload import committed_or_refused, entries_of, orders_of
+from schema.mutations.payload import MEMBER, REPLAYED, USER_ERRORS, committed_or_refused, entries_of, orders_of
 from schema.types.ledger import LedgerEntry
 from schema.types.member import Member
 from schema.types.member_key import MemberKey, given, key_or_none
@@ -22,38 +22,39 @@ from schema.wire.enums import Channel
 from schema.wire.error import UserError
 from schema.wire.ids import key_of
 from schema.wire.info import Info
+from schema.wire.input_field import ACTED_FOR, KEY, optional, required
 from schema.wire.text import locale_of
 
 
 @strawberry.input
 class ActivateOfferInput:
-    """A member takes an offer up."""
+    """An offer to activate for a member."""
 
-    key: str
-    offer: strawberry.ID
-    member: MemberKey | None = strawberry.UNSET
+    key: str = required(KEY)
+    offer: strawberry.ID = required("Id of the offer.")
+    member: MemberKey | None = optional(ACTED_FOR)
 
 
 @strawberry.input
 class RedeemOfferInput:
-    """A member uses an offer at the till: by its id or its code, bound to its purchase."""
+    """The use of an offer at a till or in a web shop, named by `code`, or by `offer` and `member`."""
 
-    key: str
-    channel: Channel
-    member: MemberKey | None = strawberry.UNSET
-    offer: strawberry.ID | None = strawberry.UNSET
-    code: str | None = strawberry.UNSET
-    purchase_key: str | None = strawberry.field(
-        default=strawberry.UNSET,
-        description="The key of the purchase it is used for, from the same sender: recorded already, or still to be.",
+    key: str = required(KEY)
+    channel: Channel = required("Where the offer is used.")
+    member: MemberKey | None = optional("The member who uses it. Optional if `code` is a member's own code.")
+    offer: strawberry.ID | None = optional("Id of the offer. Optional if `code` is sent.")
+    code: str | None = optional("Scanned or typed code, up to 200 characters.")
+    purchase_key: str | None = optional(
+        "Key of the purchase that the offer is used for, from the same sender, recorded before or after this call. "
+        "Required for MULTIPLIER."
     )
-    store: str | None = strawberry.UNSET
-    occurred_at: datetime | None = strawberry.field(
-        default=strawberry.UNSET, description="When it was used, for a till that was offline; now where it is left out."
+    store: str | None = optional(
+        "Key of the store, up to 200 characters; required for an offer that is limited to stores."
     )
+    occurred_at: datetime | None = optional("When the offer was used, for a till that was offline. Left out: now.")
 
     def to_redeemed(self, programme: str) -> Redeemed:
-        """Return what a till says of a use."""
+        """Return the use as a till reports it."""
         offer = given(self.offer)
         return Redeemed(
             key=self.key,
@@ -69,12 +70,18 @@ class RedeemOfferInput:
 
 @strawberry.input
 class NoteOffersInput:
-    """Offers that a member has seen, and those that the member wants no more of."""
+    """Offers that a member has seen or declined, at most 100 in all."""
 
-    key: str
-    member: MemberKey | None = strawberry.UNSET
-    seen: list[strawberry.ID] = strawberry.field(default_factory=list)
-    refused: list[strawberry.ID] = strawberry.field(default_factory=list)
+    key: str = required(KEY)
+    member: MemberKey | None = optional(ACTED_FOR)
+    seen: list[strawberry.ID] = strawberry.field(
+        default_factory=list,
+        description="Ids of offers that were shown to the member; they move down its list a little.",
+    )
+    refused: list[strawberry.ID] = strawberry.field(
+        default_factory=list,
+        description="Ids of offers that the member declined; they move behind the others for 90 days.",
+    )
 
 
 REDEEMERS = ENROLLERS
@@ -82,18 +89,20 @@ REDEEMERS = ENROLLERS
 
 @strawberry.type
 class OfferPayload:
-    """The offer as it stands for the member now."""
+    """Result of a change of a member's offers."""
 
-    member_offer: MemberOffer | None = field(REACHED)
-    entries: list[LedgerEntry] = field(REACHED, description="The points that it gave at once.")
-    orders: list[Order] = field(REACHED, description="The gift that it gave.")
-    member: Member | None = field(REACHED)
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
+    member_offer: MemberOffer | None = field(
+        REACHED, "The offer after the change; null for `noteOffers`, and if the call was refused."
+    )
+    entries: list[LedgerEntry] = field(REACHED, "Ledger entries of the points that the offer gave at once.")
+    orders: list[Order] = field(REACHED, "Order of the gift that the offer gave; empty for other offers.")
+    member: Member | None = field(REACHED, MEMBER)
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, outcome: Outcome, context: Context) -> Self:
-        """Return the answer to an activation, a redemption or a note."""
+        """Return the payload of an activation, a redemption or a note."""
         result = committed_or_refused(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result)]
@@ -117,23 +126,23 @@ class OfferPayload:
 class OfferMutation:
     """The mutations of offers."""
 
-    @mutation(EVERY_ROLE, description="Take an offer up that has to be activated before it can be used.")
+    @mutation(EVERY_ROLE)
     async def activate_offer(self, info: Info, input: ActivateOfferInput) -> OfferPayload:  # noqa: A002
-        """Activate an offer."""
+        """Activate an offer that must be activated before it can be used."""
         context = info.context
         offer_key = key_of("Offer", input.offer, context.programme().key)
         outcome = await offer.activate(context, key=input.key, member=key_or_none(input.member), offer=offer_key)
         return OfferPayload.of(outcome, context)
 
-    @mutation(REDEEMERS, description="At the till: once per use, bound to the purchase.")
+    @mutation(REDEEMERS)
     async def redeem_offer(self, info: Info, input: RedeemOfferInput) -> OfferPayload:  # noqa: A002
-        """Use an offer."""
+        """Use an offer at a till or in a web shop: once per `key`, and with `purchaseKey` once for that purchase."""
         context = info.context
         return OfferPayload.of(await offer.redeem(context, input.to_redeemed(context.programme().key)), context)
 
-    @mutation(EVERY_ROLE, description="Which offers the member has seen, and which it wants no more of.")
+    @mutation(EVERY_ROLE)
     async def note_offers(self, info: Info, input: NoteOffersInput) -> OfferPayload:  # noqa: A002
-        """Note what was seen and refused."""
+        """Record which offers the member has seen or declined, so that others move up."""
         context = info.context
         programme = context.programme().key
         outcome = await offer.note(

@@ -12,7 +12,7 @@ from resolvers import order
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.order import Checkout, Step
-from schema.mutations.payload import committed_or_refused, orders_of
+from schema.mutations.payload import MEMBER, REPLAYED, USER_ERRORS, committed_or_refused, orders_of
 from schema.types.member import Member
 from schema.types.member_key import MemberKey, given, key_or_none
 from schema.types.order import Order
@@ -21,16 +21,17 @@ from schema.wire.enums import Channel, OrderState
 from schema.wire.error import UserError
 from schema.wire.ids import key_of, parts_of
 from schema.wire.info import Info
+from schema.wire.input_field import ACTED_FOR, KEY, optional, required
 
 
 @strawberry.input
 class RecipientInput:
-    """A relative whom the reward is for."""
+    """A relative who receives the reward."""
 
-    name: str
-    email: str | None = strawberry.UNSET
-    phone: str | None = strawberry.UNSET
-    message: str | None = strawberry.UNSET
+    name: str = required("Name, 1 to 200 characters.")
+    email: str | None = optional("E-mail address.")
+    phone: str | None = optional("Phone number.")
+    message: str | None = optional("Message from the member, up to 500 characters.")
 
     def to_recipient(self) -> Recipient:
         """Return the domain's recipient."""
@@ -39,15 +40,15 @@ class RecipientInput:
 
 @strawberry.input
 class DeliveryInput:
-    """Where a reward is sent, or the store that it is kept in; `country` is a code such as FR (ISO 3166-1)."""
+    """The address that a reward is sent to, or the store where it is collected. Each text: up to 200 characters."""
 
-    name: str
-    line1: str
-    postal_code: str
-    city: str
-    country: str
-    line2: str | None = strawberry.UNSET
-    store: str | None = strawberry.UNSET
+    name: str = required("Name of the addressee.")
+    line1: str = required("Street and number.")
+    postal_code: str = required("Postal code.")
+    city: str = required("Town or city.")
+    country: str = required("ISO 3166-1 code of two letters, such as FR.")
+    line2: str | None = optional("Second line of the address, such as a floor or building.")
+    store: str | None = optional("Key of the store where the reward is collected.")
 
     def to_delivery(self) -> Delivery:
         """Return the domain's delivery."""
@@ -56,20 +57,26 @@ class DeliveryInput:
 
 @strawberry.input
 class PlaceOrderInput:
-    """A reward to order."""
+    """A reward to order for a member."""
 
-    key: str
-    reward: strawberry.ID
-    channel: Channel
-    quantity: int = 1
-    member: MemberKey | None = strawberry.UNSET
-    hold: strawberry.ID | None = strawberry.UNSET
-    recipient: RecipientInput | None = strawberry.UNSET
-    appointment: datetime | None = strawberry.UNSET
-    delivery: DeliveryInput | None = strawberry.UNSET
+    key: str = required(KEY)
+    reward: strawberry.ID = required("Id of the reward.")
+    channel: Channel = required("Where the member orders.")
+    quantity: int = strawberry.field(
+        default=1, description="Number of pieces, 1 to 100; 1 for codes, appointments and rewards with a limit."
+    )
+    member: MemberKey | None = optional(ACTED_FOR)
+    hold: strawberry.ID | None = optional(
+        "Id of the hold that reserved the points or the reward; the order uses it up."
+    )
+    recipient: RecipientInput | None = optional("A relative who receives it. Only some tiers may give rewards away.")
+    appointment: datetime | None = optional(
+        "Start of one of the reward's `appointments`: required for a service by appointment, refused for other rewards."
+    )
+    delivery: DeliveryInput | None = optional("Where to send it, or the store where it is collected.")
 
     def to_checkout(self, programme: str) -> Checkout:
-        """Return the order as it was sent."""
+        """Return the order as the caller sent it."""
         hold, recipient, delivery = given(self.hold), given(self.recipient), given(self.delivery)
         return Checkout(
             key=self.key,
@@ -86,31 +93,29 @@ class PlaceOrderInput:
 
 @strawberry.input
 class CancelOrderInput:
-    """An order to take back."""
+    """An order to cancel."""
 
-    key: str
-    order: strawberry.ID
-    reason: str | None = strawberry.UNSET
+    key: str = required(KEY)
+    order: strawberry.ID = required("Id of the order.")
+    reason: str | None = optional("Why, in up to 500 characters; stays in the order's history.")
 
 
 @strawberry.input
 class AdvanceOrderInput:
-    """The next step of an order."""
+    """The next state of an order."""
 
-    key: str
-    order: strawberry.ID
-    state: OrderState
-    note: str | None = strawberry.field(default=strawberry.UNSET, description="For the member to read.")
-    tracking_url: str | None = strawberry.UNSET
-    quantity: int | None = strawberry.field(
-        default=strawberry.UNSET, description="With RETURNED: how many pieces came back; all that are out if left out."
-    )
-    exchange_for: strawberry.ID | None = strawberry.field(
-        default=strawberry.UNSET, description="With EXCHANGED: the reward given instead; the same again if left out."
+    key: str = required(KEY)
+    order: strawberry.ID = required("Id of the order.")
+    state: OrderState = required("The new state, which must be allowed after the present one. Not CANCELLED.")
+    note: str | None = optional("Note for the member, up to 500 characters.")
+    tracking_url: str | None = optional("Web address to track the parcel, up to 500 characters.")
+    quantity: int | None = optional("With RETURNED: number of pieces that came back. Left out: all that are still out.")
+    exchange_for: strawberry.ID | None = optional(
+        "With EXCHANGED: id of the reward given instead. Left out: the same reward again."
     )
 
     def to_step(self, programme: str) -> Step:
-        """Return the step as it was sent."""
+        """Return the step as the caller sent it."""
         exchange_for = given(self.exchange_for)
         return Step(
             key=self.key,
@@ -129,25 +134,25 @@ ADVANCERS = only(Role.MEMBER, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 @strawberry.type
 class OrderPayload:
-    """The order as it stands now."""
+    """Result of a change of an order."""
 
-    order: Order | None = field(REACHED)
-    replacement: Order | None = field(REACHED, description="With EXCHANGED: the order placed in its stead.")
-    member: Member | None = field(REACHED)
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
+    order: Order | None = field(REACHED, "The order after the change; null if the call was refused.")
+    replacement: Order | None = field(REACHED, "With EXCHANGED: the order that replaces it; null for other changes.")
+    member: Member | None = field(REACHED, MEMBER)
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, outcome: Outcome, context: Context) -> Self:
-        """Return the answer to an order, or to a step of one."""
+        """Return the payload of a new order, or of a change of one."""
         result = committed_or_refused(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result)]
             return cls(order=None, replacement=None, member=None, replayed=False, user_errors=errors)
-        told = orders_of(result, context)
+        orders = orders_of(result, context)
         exchanged = {order.exchanged_for for order in result.orders}
-        replacements = [order for order, known in zip(told, result.orders, strict=True) if known.id in exchanged]
-        own = [order for order in told if order not in replacements]
+        replacements = [order for order, known in zip(orders, result.orders, strict=True) if known.id in exchanged]
+        own = [order for order in orders if order not in replacements]
         return cls(
             order=own[0] if own else None,
             replacement=replacements[0] if replacements else None,
@@ -161,23 +166,23 @@ class OrderPayload:
 class OrderMutation:
     """The mutations of orders."""
 
-    @mutation(EVERY_ROLE, description="Points, a piece, a code and an appointment are taken together, or nothing is.")
+    @mutation(EVERY_ROLE)
     async def place_order(self, info: Info, input: PlaceOrderInput) -> OrderPayload:  # noqa: A002
-        """Order a reward."""
+        """Order a reward. Points, piece, code and appointment are taken together, or nothing is."""
         context = info.context
         return OrderPayload.of(await order.place(context, input.to_checkout(context.programme().key)), context)
 
-    @mutation(CANCELLERS, description="Before it is on its way: points, piece, code and appointment go back.")
+    @mutation(CANCELLERS)
     async def cancel_order(self, info: Info, input: CancelOrderInput) -> OrderPayload:  # noqa: A002
-        """Cancel an order."""
+        """Cancel an order that is not on its way: points, piece, code and appointment are restored."""
         [order_id] = parts_of("Order", input.order, 1)
         reason = input.reason if isinstance(input.reason, str) else None
         return OrderPayload.of(
             await order.cancel(info.context, key=input.key, order=order_id, reason=reason), info.context
         )
 
-    @mutation(ADVANCERS, description="Logistics and agents: the next state, with a note and a tracking address.")
+    @mutation(ADVANCERS)
     async def advance_order(self, info: Info, input: AdvanceOrderInput) -> OrderPayload:  # noqa: A002
-        """Move an order on."""
+        """Move an order to its next state, for logistics and agents. A member can only request a return."""
         context = info.context
         return OrderPayload.of(await order.advance(context, input.to_step(context.programme().key)), context)

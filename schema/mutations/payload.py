@@ -1,4 +1,4 @@
-"""What the payloads of all mutations share."""
+"""Fields and conversions that the payloads of several mutations share."""
 
 from typing import Self
 
@@ -15,9 +15,17 @@ from schema.wire.access import REACHED, field
 from schema.wire.error import UserError
 from schema.wire.text import locale_of
 
+MEMBER = "The member after the change; null if the call was refused."
+ENTRIES = "Ledger entries that the call wrote; empty if it moved no points or was refused."
+REPLAYED = (
+    "True if this `key` was used before: the result is that of the first call, and this call changed nothing. False "
+    "for a first call and for a refusal."
+)
+USER_ERRORS = "Why the call was refused; nothing was changed then. Empty on success."
+
 
 def committed_or_refused(outcome: Outcome) -> Committed | Refusal:
-    """Return the outcome of a command that always makes a version."""
+    """Return the outcome of a command that is either committed or refused."""
     if isinstance(outcome, Committed | Refusal):
         return outcome
     raise TypeError("a caller's command is committed or refused")
@@ -31,15 +39,15 @@ def entries_of(outcome: Committed, context: Context) -> list[LedgerEntry]:
 
 @strawberry.type
 class MemberPayload:
-    """A member as it is after a change of itself."""
+    """The member after a change of its own data."""
 
-    member: Member | None = field(REACHED)
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
+    member: Member | None = field(REACHED, MEMBER)
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, outcome: Outcome) -> Self:
-        """Return the answer to a change."""
+        """Return the payload of a change."""
         result = committed_or_refused(outcome)
         if isinstance(result, Refusal):
             return cls(member=None, replayed=False, user_errors=[UserError.of(result)])

@@ -7,29 +7,33 @@ from schema.mutations.payload import MemberPayload
 from schema.types.member_key import MemberKey, key_or_none
 from schema.wire.access import EVERY_ROLE, mutation
 from schema.wire.info import Info
+from schema.wire.input_field import ACTED_FOR, KEY, optional, required
 
 
 @strawberry.input
 class SetPreferencesInput:
-    """What a member says to like, in place of what it said before."""
+    """A member's preferences, which replace its earlier ones."""
 
-    key: str
-    topics: list[str] = strawberry.field(description="Categories and brands: `category:COFFEE`, `brand:Private`.")
-    member: MemberKey | None = strawberry.UNSET
+    key: str = required(KEY)
+    topics: list[str] = required(
+        "Categories and brands, such as `category:COFFEE` and `brand:Private`: up to 50, of up to 100 characters. "
+        "Empty: none."
+    )
+    member: MemberKey | None = optional(ACTED_FOR)
 
 
 @strawberry.type
 class PreferencesPayload(MemberPayload):
-    """The member with what it likes."""
+    """Result of `setPreferences`."""
 
 
 @strawberry.type
 class PreferenceMutation:
     """The mutations of preferences."""
 
-    @mutation(EVERY_ROLE, description="What the member says to like; offers and rewards about it move up.")
+    @mutation(EVERY_ROLE)
     async def set_preferences(self, info: Info, input: SetPreferencesInput) -> PreferencesPayload:  # noqa: A002
-        """Keep what a member likes."""
+        """Replace the member's preferences; matching offers and rewards move up."""
         context = info.context
         outcome = await preference.set_preferences(
             context, key=input.key, member=key_or_none(input.member), topics=tuple(input.topics)

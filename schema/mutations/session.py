@@ -10,27 +10,31 @@ from resolvers.core.fault import BadInput
 from resolvers.core.member import MemberKey as Key
 from resolvers.tablets import session as kiosk_session
 from resolvers.tablets.session import PASS, Opened
+from schema.mutations.payload import REPLAYED, USER_ERRORS
 from schema.types.kiosk_session import KioskSession
 from schema.types.member_key import given
 from schema.wire.access import REACHED, field, mutation, only
 from schema.wire.error import UserError
 from schema.wire.info import Info
+from schema.wire.input_field import optional, required
 
 
-@strawberry.input(one_of=True, description="Exactly one way to say who stands at the tablet.")
+@strawberry.input(one_of=True)
 class SessionKey:
-    """Who stands at the tablet."""
+    """Identifies the shopper at the tablet by exactly one key."""
 
     pass_: str | None = strawberry.field(
-        name="pass", default=strawberry.UNSET, description="What the QR code of the member's app says."
+        name="pass",
+        default=strawberry.UNSET,
+        description="Text of the QR code that the member's app shows (`Pass.code`).",
     )
-    card: str | None = strawberry.UNSET
-    number: str | None = strawberry.UNSET
-    phone: str | None = strawberry.UNSET
-    email: str | None = strawberry.UNSET
+    card: str | None = optional("Text of the scanned card.")
+    number: str | None = optional("Membership number.")
+    phone: str | None = optional("Phone number; the session must then be confirmed with `confirmSession`.")
+    email: str | None = optional("E-mail address; the session must then be confirmed with `confirmSession`.")
 
     def to_key(self) -> Key:
-        """Return the one key that is given; GraphQL has seen to it that it is one."""
+        """Return the one key that was sent; GraphQL has checked that it is exactly one."""
         for kind in (PASS, "card", "number", "phone", "email"):
             value = given(self.pass_ if kind == PASS else getattr(self, kind))
             if value is not None:
@@ -40,25 +44,31 @@ class SessionKey:
 
 @strawberry.input
 class OpenSessionInput:
-    """A shopper begins."""
+    """A shopper who starts at the tablet."""
 
-    key: str
-    by: SessionKey
+    key: str = required(
+        "Idempotency key that the tablet chooses: 1 to 200 characters. A call with the same key and content returns "
+        "the open session and its token again, with `replayed: true`; other content is refused with `KEY_REUSED`."
+    )
+    by: SessionKey = required("Who the shopper is.")
 
 
 @strawberry.input
 class ConfirmSessionInput:
-    """The six digits that the member's app shows."""
+    """The six digits that the member's app shows now."""
 
-    key: str
-    digits: str
+    key: str = required(
+        "Key that the tablet chooses: 1 to 200 characters. A call for a confirmed session changes nothing and returns "
+        "`replayed: true`, whatever the key."
+    )
+    digits: str = required("`Pass.digits`. 5 wrong attempts per member, or 20 per tablet, block for 15 minutes.")
 
 
 @strawberry.input
 class EndSessionInput:
-    """The shopper leaves."""
+    """A shopper who leaves the tablet."""
 
-    key: str
+    key: str = required("Key that the tablet chooses: 1 to 200 characters. The call can be repeated safely.")
 
 
 KIOSKS = only(Role.KIOSK)
@@ -66,19 +76,20 @@ KIOSKS = only(Role.KIOSK)
 
 @strawberry.type
 class SessionPayload:
-    """The session as it stands now."""
+    """Result of a change of a session."""
 
-    session: KioskSession | None = field(REACHED)
+    session: KioskSession | None = field(REACHED, "The session after the change; null if the call was refused.")
     token: str | None = field(
         REACHED,
-        description="With openSession: the bearer token for all that the shopper sees and does here.",
+        "With `openSession`: bearer token for all that the shopper reads and does at the tablet, valid until the "
+        "session ends. Null for the other mutations and if the call was refused.",
     )
-    replayed: bool = field(REACHED)
-    user_errors: list[UserError] = field(REACHED)
+    replayed: bool = field(REACHED, REPLAYED)
+    user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, outcome: Opened | Refusal) -> Self:
-        """Return the answer to a change of a session."""
+        """Return the payload of a change of a session."""
         if isinstance(outcome, Refusal):
             return cls(session=None, token=None, replayed=False, user_errors=[UserError.of(outcome)])
         session = KioskSession.of(outcome)
@@ -89,19 +100,19 @@ class SessionPayload:
 class SessionMutation:
     """The mutations of sessions at a tablet."""
 
-    @mutation(KIOSKS, description="A shopper begins at a tablet. By the tablet's own token; ends the session before.")
+    @mutation(KIOSKS)
     async def open_session(self, info: Info, input: OpenSessionInput) -> SessionPayload:  # noqa: A002
-        """Begin a session."""
+        """Open a shopper's session, with the tablet's own token. It ends the tablet's previous session."""
         opened = await kiosk_session.open_session(info.context, key=input.key, by=input.by.to_key())
         return SessionPayload.of(opened)
 
-    @mutation(KIOSKS, description="With the digits that the app shows, for a session by phone or e-mail.")
+    @mutation(KIOSKS)
     async def confirm_session(self, info: Info, input: ConfirmSessionInput) -> SessionPayload:  # noqa: A002
-        """Confirm a session."""
+        """Confirm a session that was opened by phone or e-mail, with the session's token."""
         confirmed = await kiosk_session.confirm_session(info.context, key=input.key, digits=input.digits)
         return SessionPayload.of(confirmed)
 
-    @mutation(KIOSKS, description="The shopper leaves; the session's token is worth nothing from then on.")
+    @mutation(KIOSKS)
     async def end_session(self, info: Info, input: EndSessionInput) -> SessionPayload:  # noqa: A002
-        """End a session."""
+        """End the session of the token, which is no longer valid from then on."""
         return SessionPayload.of(await kiosk_session.end_session(info.context, key=input.key))

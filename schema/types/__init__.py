@@ -1,1 +1,1 @@
-"""Types of the API: one noun a file."""
+"""Types of the API: one noun per file."""

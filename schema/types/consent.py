@@ -1,4 +1,4 @@
-"""Consents: what a member agreed to or refused, when and where it said so."""
+"""Consents: what a member agreed to or refused, when and where."""
 
 from datetime import datetime
 from typing import Self
@@ -12,13 +12,15 @@ from schema.wire.enums import Channel, ConsentPurpose, ContactChannel
 
 @strawberry.type
 class Consent:
-    """What was said of one purpose, on one channel of contact."""
+    """A member's answer for one use of its personal data."""
 
-    purpose: ConsentPurpose = field(REACHED)
-    channel: ContactChannel | None = field(REACHED, description="Null: of the purpose as such.")
-    granted: bool = field(REACHED)
-    changed_at: datetime = field(REACHED)
-    via: Channel = field(REACHED, description="Where the member said so.")
+    purpose: ConsentPurpose = field(REACHED, "The use of personal data that the member was asked about.")
+    channel: ContactChannel | None = field(
+        REACHED, "The means of contact that the answer is limited to; null if it is about the purpose as a whole."
+    )
+    granted: bool = field(REACHED, "True if the member agreed, false if it refused or withdrew.")
+    changed_at: datetime = field(REACHED, "When the member gave this answer, in UTC.")
+    via: Channel = field(REACHED, "The channel on which the member gave this answer.")
 
     @classmethod
     def of(cls, consent: domain.Consent) -> Self:

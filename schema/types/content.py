@@ -1,6 +1,6 @@
 """Contents: texts for a place of an app, a website or a screen, changed without a release."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -12,19 +12,26 @@ from schema.wire.enums import TextDirection
 from schema.wire.ids import global_id
 from schema.wire.text import direction_of
 
+ContentKey = Annotated[str, strawberry.argument(description="Key of the content in the programme file or catalogue.")]
+
 
 @strawberry.type
 class Content:
-    """A text in one language, as one channel words it."""
+    """A text for a place of an app, a website or a screen, in one language and in the wording of one channel."""
 
-    id: strawberry.ID = field(REACHED)
-    key: str = field(REACHED)
-    title: str = field(REACHED)
-    body: str = field(REACHED)
-    image: str | None = field(REACHED)
-    locale: str = field(REACHED, description="The language that it is told in.")
-    direction: TextDirection = field(REACHED, description="How its words run.")
-    version: int = field(REACHED, description="Grows with each change; 0 for one of the programme file.")
+    id: strawberry.ID = field(
+        REACHED, "Opaque id, unique over all types, for client caches; `node(id:)` does not read contents."
+    )
+    key: str = field(REACHED, "The name under which clients read it, unique within the programme.")
+    title: str = field(REACHED, "Headline, in the language of `locale`.")
+    body: str = field(REACHED, "The text itself, in the language of `locale`.")
+    image: str | None = field(REACHED, "Address of an image: an https URL or an absolute path. Null if there is none.")
+    locale: str = field(
+        REACHED,
+        "Language of the text: `fr`, `en` or `ar`; may differ from the requested one if a translation is missing.",
+    )
+    direction: TextDirection = field(REACHED, "Writing direction of the text.")
+    version: int = field(REACHED, "Grows with each change; 0 for a content of the programme file.")
 
     @classmethod
     def of(cls, content: domain.Content, programme: Programme, locale: str, channel: Channel | None) -> Self:

@@ -1,4 +1,4 @@
-"""A brand's tablets, and the pass that a member shows at one."""
+"""A brand's tablets, and the pass that a member shows at a tablet."""
 
 from datetime import datetime
 from typing import Self
@@ -10,19 +10,18 @@ from resolvers.tablets import session as kiosk_session
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import DeviceState
 from schema.wire.ids import global_id, order_cursor
-from schema.wire.node import PageInfo
-from schema.wire.page import page_info
+from schema.wire.page import Connection
 
 
 @strawberry.type
 class Device:
-    """A tablet in a store."""
+    """A tablet of the brand. Managers invite it, the tablet enrols itself, managers revoke it."""
 
-    id: strawberry.ID = field(REACHED)
-    name: str = field(REACHED)
-    store: str | None = field(REACHED)
-    state: DeviceState = field(REACHED)
-    enrolled_at: datetime | None = field(REACHED)
+    id: strawberry.ID = field(REACHED, "Opaque id, which `revokeDevice` takes.")
+    name: str = field(REACHED, "Name that the manager gave it, such as its place in the store.")
+    store: str | None = field(REACHED, "Key of its store; null if the invitation named none.")
+    state: DeviceState = field(REACHED, "Whether it is invited, enrolled or revoked.")
+    enrolled_at: datetime | None = field(REACHED, "When it received its token, in UTC; null before that.")
     device: strawberry.Private[stored.Device]
 
     @classmethod
@@ -40,37 +39,30 @@ class Device:
 
 @strawberry.type
 class DeviceEdge:
-    """A tablet and its place in the list."""
+    """A tablet and its position in the list."""
 
-    node: Device = field(REACHED)
+    node: Device = field(REACHED, "The tablet at this position.")
 
     @resolver(REACHED)
     def cursor(self) -> str:
-        """Return the place."""
+        """Opaque position; pass it as `after` to read the tablets that follow."""
         return order_cursor(self.node.device.invited_at, self.node.device.id)
 
 
 @strawberry.type
-class DeviceConnection:
-    """A page of tablets."""
-
-    edges: list[DeviceEdge] = field(REACHED)
-    has_more: strawberry.Private[bool]
-    is_first: strawberry.Private[bool]
-
-    @resolver(REACHED)
-    def page_info(self) -> PageInfo:
-        """Return where the page stands in its list."""
-        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
+class DeviceConnection(Connection[DeviceEdge]):
+    """A page of the brand's tablets, newest first."""
 
 
 @strawberry.type
 class Pass:
-    """What a member shows to be known at a tablet. Good once, for a minute."""
+    """Proves to a tablet who the member is. Valid for 60 seconds, and for one session."""
 
-    code: str = field(REACHED, description="What the QR code says.")
-    digits: str = field(REACHED, description="For a session that was opened by phone or e-mail.")
-    expires_at: datetime = field(REACHED)
+    code: str = field(REACHED, "Text of the QR code that the app shows; `openSession` takes it as `pass`.")
+    digits: str = field(
+        REACHED, "Six digits that confirm a session opened by phone or e-mail; `confirmSession` takes them."
+    )
+    expires_at: datetime = field(REACHED, "When `code` expires, in UTC; read a new pass before then.")
 
     @classmethod
     def of(cls, issued: kiosk_session.Pass) -> Self:

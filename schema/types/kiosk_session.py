@@ -13,16 +13,18 @@ from schema.wire.ids import global_id
 
 @strawberry.type
 class KioskSession:
-    """A shopper, known at a tablet for a while."""
+    """A shopper's session at a tablet, for up to 15 minutes. It ends the tablet's previous session."""
 
-    id: strawberry.ID = field(REACHED)
-    greeting: str = field(REACHED, description="A name as a shared screen may show it, such as “L•••”.")
-    confirmed: bool = field(
-        REACHED, description="False for a session by phone or e-mail until confirmSession: it greets, and earns."
+    id: strawberry.ID = field(REACHED, "Opaque id, unique over all types, for client caches.")
+    greeting: str = field(
+        REACHED, "Masked first name for a shared screen, such as “L•••”; empty in the result of `endSession`."
     )
-    member: Member | None = field(REACHED, description="Null until confirmed.")
-    idle_seconds: int = field(REACHED, description="It ends by itself after so many seconds without a request.")
-    ends_at: datetime = field(REACHED, description="It ends at the latest.")
+    confirmed: bool = field(
+        REACHED, "False for a session by phone or e-mail until `confirmSession`: it can greet and earn points only."
+    )
+    member: Member | None = field(REACHED, "The shopper's membership; null until the session is confirmed.")
+    idle_seconds: int = field(REACHED, "Seconds without a request after which the session ends: 90.")
+    ends_at: datetime = field(REACHED, "When the session ends at the latest, in UTC.")
 
     @classmethod
     def of(cls, opened: sessions.Opened) -> Self:

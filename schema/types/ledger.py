@@ -9,23 +9,25 @@ from models.mongo.snapshot import EntryView
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import Channel, EntryKind
 from schema.wire.ids import cursor, entry_id
-from schema.wire.node import Node, PageInfo
-from schema.wire.page import page_info
+from schema.wire.node import Node
+from schema.wire.page import Connection
 from schema.wire.text import explained, labelled
 
 
 @strawberry.type
 class Explanation:
-    """What one rule gave for one event, and why."""
+    """What one rule of the programme gave for an event, and why."""
 
-    rule: str = field(REACHED, description="The rule's key in the programme file.")
-    points: int = field(REACHED)
-    applied: bool = field(REACHED)
-    reason: str = field(REACHED)
+    rule: str = field(
+        REACHED, "Key of the rule in the programme file; `offer/KEY` for an offer, `instant/KEY` for an instant reward."
+    )
+    points: int = field(REACHED, "Points that the rule gave; negative for reversed ones, 0 if it did not apply.")
+    applied: bool = field(REACHED, "Whether the rule had an effect on this event.")
+    reason: str = field(REACHED, "One sentence that says why, in the language of the request.")
 
 
 def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, locale: str) -> list[Explanation]:
-    """Return every explanation of some entries, in words."""
+    """Return every explanation of some entries, in the language of `locale`."""
     return [
         Explanation(
             rule=explanation.rule,
@@ -40,23 +42,23 @@ def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, loca
 
 @strawberry.type
 class LedgerEntry(Node):
-    """One movement of points. Nothing is made of an entry but what is asked for."""
+    """A movement of a member's points. Entries are never changed or deleted."""
 
-    kind: EntryKind = field(REACHED)
-    points: int = field(REACHED, description="Signed change of the available balance.")
-    balance: int = field(REACHED, description="Available balance after this entry.")
-    version: int = field(REACHED, description="The member's version that this entry belongs to.")
-    occurred_at: datetime = field(REACHED)
-    recorded_at: datetime = field(REACHED)
-    channel: Channel = field(REACHED)
+    kind: EntryKind = field(REACHED, "Why the points moved.")
+    points: int = field(REACHED, "Signed change of the available balance, in points.")
+    balance: int = field(REACHED, "Available balance after this entry, in points.")
+    version: int = field(REACHED, "The member's version that this entry belongs to.")
+    occurred_at: datetime = field(REACHED, "When it happened, as the sender reported it, in UTC.")
+    recorded_at: datetime = field(REACHED, "When the gateway recorded it, in UTC.")
+    channel: Channel = field(REACHED, "Where it happened.")
     view: strawberry.Private[EntryView]
     programme: strawberry.Private[ProgrammeRules]
     locale: strawberry.Private[str]
 
     def __init__(self, view: EntryView, programme: ProgrammeRules, locale: str) -> None:
-        """Make an entry in one language; a page makes dozens, and ten arguments by name take three times as long."""
+        """Build an entry in one language. Dataclass keywords take three times as long, and a page has dozens."""
         self.view, self.programme, self.locale = view, programme, locale
-        # Told as they are stored where they are stored as they are told: names, and moments in RFC 3339.
+        # Names and RFC 3339 timestamps are stored in the form in which they are sent.
         (
             self.kind,
             self.points,
@@ -67,44 +69,35 @@ class LedgerEntry(Node):
             self.channel,
         ) = view.told()
 
-    @resolver(REACHED)  # type: ignore[misc]  # made when it is asked for; other nodes keep theirs
+    @resolver(REACHED)  # type: ignore[misc]  # computed on request; other nodes store theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]
-        """Return the entry's place in the ledger as an id."""
+        """Global id of this entry, the same for ever."""
         view = self.view
         return strawberry.ID(entry_id(view.member, self.version, view.index))
 
-    @resolver(REACHED, description="One line for the shopper, in the locale of the request.")
+    @resolver(REACHED)
     def label(self) -> str:
-        """Return what it was, in words."""
+        """One line for the shopper that says what happened, in the language of the request, else of the member."""
         return labelled(self.view, self.programme, self.locale)
 
-    @resolver(REACHED, description="Which rules gave how much, and why others gave nothing.")
+    @resolver(REACHED)
     def why(self) -> list[Explanation]:
-        """Return the explanations of this entry."""
+        """Which rules gave how many points, and why others gave none; empty for an entry that no rule decided."""
         return explanations((self.view,), self.programme, self.locale)
 
 
 @strawberry.type
 class LedgerEntryEdge:
-    """An entry and its place in the list."""
+    """A ledger entry and its position in the list."""
 
-    node: LedgerEntry = field(REACHED)
+    node: LedgerEntry = field(REACHED, "The ledger entry at this position.")
 
     @resolver(REACHED)
     def cursor(self) -> str:
-        """Return the place."""
+        """Opaque position; pass it as `after` to read the older entries that follow."""
         return cursor(self.node.version, self.node.view.index)
 
 
 @strawberry.type
-class LedgerEntryConnection:
-    """A page of the ledger."""
-
-    edges: list[LedgerEntryEdge] = field(REACHED)
-    has_more: strawberry.Private[bool]
-    is_first: strawberry.Private[bool]
-
-    @resolver(REACHED)
-    def page_info(self) -> PageInfo:
-        """Return where the page stands in its list."""
-        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
+class LedgerEntryConnection(Connection[LedgerEntryEdge]):
+    """A page of a member's ledger, newest first."""

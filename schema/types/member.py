@@ -1,6 +1,6 @@
-"""The member: the root of what its channels show."""
+"""The member: the root of all member data that channels show."""
 
-from typing import Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -17,14 +17,15 @@ from schema.types.offer import MemberOffer, MemberOfferConnection, MemberOfferEd
 from schema.types.order import Order, OrderConnection, OrderEdge
 from schema.types.points import Points
 from schema.types.profile import PERSONAL, Profile
-from schema.types.reward import MemberReward, MemberRewardConnection, MemberRewardEdge
+from schema.types.reward import InCategory, MemberReward, MemberRewardConnection, MemberRewardEdge
 from schema.types.status import Status
 from schema.wire.access import REACHED, field, resolver
-from schema.wire.enums import Channel, OfferState
+from schema.wire.enums import OfferState
 from schema.wire.ids import from_cursor, from_order_cursor, from_ranked_cursor, global_id
 from schema.wire.info import Info
 from schema.wire.node import Node
-from schema.wire.page import page_size
+from schema.wire.on_channel import OnChannel
+from schema.wire.page import After, First, page_size
 from schema.wire.text import locale_of
 
 SUPPLY_FIELDS = frozenset({"Member.offers", "Member.rewards"})
@@ -33,51 +34,48 @@ SUPPLY_FIELDS = frozenset({"Member.offers", "Member.rewards"})
 
 @strawberry.type
 class Member(Node):
-    """A member. Every field tells the same version."""
+    """A member of the programme. All fields of one response are of the same `version`."""
 
     number: str = field(
-        REACHED, description="The membership number, for people: short, typed at a till, with a check digit."
+        REACHED, "Membership number for people: short, can be typed at a till, ends with a check digit."
     )
     version: int = field(
-        REACHED,
-        description="Grows by exactly one with every committed change of this member; the same on every channel.",
+        REACHED, "Grows by exactly one with every committed change of this member; the same on every channel."
     )
     snapshot: strawberry.Private[Snapshot]
     known_outlook: strawberry.Private[Outlook | None] = None
 
-    @resolver(REACHED)  # type: ignore[misc]  # made when it is asked for; other nodes keep theirs
+    @resolver(REACHED)  # type: ignore[misc]  # computed on request; other nodes store theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]
-        """Return the member's id."""
+        """Global id of the member, the same for ever."""
         return strawberry.ID(global_id("Member", self.snapshot.member.id))
 
     def outlook(self, context: Context) -> Outlook:
-        """Return what offers and rewards are worked out from: once for both."""
+        """Return the data that ranks offers and rewards, computed once for both."""
         if self.known_outlook is None:
             self.known_outlook = Outlook(context, self.snapshot)
         return self.known_outlook
 
     @resolver(PERSONAL)
     def profile(self, info: Info) -> Profile:
-        """Return who the member is, masked on a shared screen."""
+        """Personal data. Not for the till role; values are masked for the kiosk role."""
         return Profile.of(self.snapshot.member, masked=info.context.require_actor().role is Role.KIOSK)
 
     @resolver(REACHED)
     def status(self, info: Info) -> Status:
-        """Return the member's tier."""
+        """The member's tier and the progress to the next one."""
         context = info.context
         locale = locale_of(context, self.snapshot.member)
         return Status.of(self.snapshot, context.programme(), locale)
 
     @resolver(REACHED)
     def points(self) -> Points:
-        """Return the member's balances."""
+        """The member's points balances."""
         return Points.of(self.snapshot.member)
 
-    @resolver(PERSONAL, description="The ledger, newest first.")
-    async def activity(
-        self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET
-    ) -> LedgerEntryConnection:
-        """Return a page of the ledger."""
+    @resolver(PERSONAL)
+    async def activity(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> LedgerEntryConnection:
+        """The member's ledger, newest first. Not for the till role."""
         context = info.context
         size = page_size(context, first)
         place = from_cursor(after) if after else None
@@ -86,19 +84,19 @@ class Member(Node):
         edges = [LedgerEntryEdge(node=LedgerEntry(view, programme, locale)) for view in page.entries]
         return LedgerEntryConnection(edges=edges, has_more=page.has_more, is_first=place is None)
 
-    @resolver(
-        REACHED,
-        description="Best first for this member, on the channel of the request, now.",
-    )
+    @resolver(REACHED)
     async def offers(
         self,
         info: Info,
-        first: int | None = 20,
-        after: str | None = strawberry.UNSET,
-        states: list[OfferState] | None = strawberry.UNSET,
-        channel: Channel | None = strawberry.UNSET,
+        first: First = 20,
+        after: After = strawberry.UNSET,
+        states: Annotated[
+            list[OfferState] | None,
+            strawberry.argument(description="Only offers in one of these states; all states if left out or empty."),
+        ] = strawberry.UNSET,
+        channel: OnChannel = strawberry.UNSET,
     ) -> MemberOfferConnection:
-        """Return a page of offers as they stand for the member."""
+        """The offers for this member now, best first; used and expired ones come last."""
         context, place = info.context, from_ranked_cursor(after) if after else None
         on = channel or context.channel
         page, has_more = await offers.ranked(
@@ -117,20 +115,22 @@ class Member(Node):
         ]
         return MemberOfferConnection(edges=edges, has_more=has_more, is_first=place is None)
 
-    @resolver(
-        REACHED,
-        description="Best first for this member: what can be had now, then what is nearly reached.",
-    )
-    async def rewards(  # noqa: PLR0917 - GraphQL's arguments come by name
+    @resolver(REACHED)
+    async def rewards(  # noqa: PLR0917 - GraphQL passes arguments by name
         self,
         info: Info,
-        first: int | None = 20,
-        after: str | None = strawberry.UNSET,
-        category: str | None = strawberry.UNSET,
-        eligible: bool | None = strawberry.UNSET,
-        channel: Channel | None = strawberry.UNSET,
+        first: First = 20,
+        after: After = strawberry.UNSET,
+        category: InCategory = strawberry.UNSET,
+        eligible: Annotated[
+            bool | None,
+            strawberry.argument(
+                description="True: only rewards that the member can order now. False: only the others. Left out: both."
+            ),
+        ] = strawberry.UNSET,
+        channel: OnChannel = strawberry.UNSET,
     ) -> MemberRewardConnection:
-        """Return a page of rewards as they stand for the member."""
+        """The rewards for this member now, best first: what it can order, then what it has nearly enough points for."""
         context, place = info.context, from_ranked_cursor(after) if after else None
         on = channel or context.channel
         page, has_more = await rewards.ranked(
@@ -149,9 +149,9 @@ class Member(Node):
         ]
         return MemberRewardConnection(edges=edges, has_more=has_more, is_first=place is None)
 
-    @resolver(PERSONAL, description="The newest first, as they stand now.")
-    async def orders(self, info: Info, first: int | None = 20, after: str | None = strawberry.UNSET) -> OrderConnection:
-        """Return a page of the member's orders."""
+    @resolver(PERSONAL)
+    async def orders(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> OrderConnection:
+        """The member's orders in their present state, newest first. Not for the till role."""
         context, place = info.context, from_order_cursor(after) if after else None
         member = self.snapshot.member
         page, has_more = await orders.page(context, member.id, first=page_size(context, first), after=place)

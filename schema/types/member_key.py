@@ -7,31 +7,28 @@ import strawberry
 from resolvers.core.fault import BadInput
 from resolvers.core.member import MemberKey as Key
 from schema.wire.ids import from_global_id
+from schema.wire.input_field import optional
 
 NOBODY = ""
 
 
 def given(value: Any) -> Any:
-    """Return what was sent; None where a field was left out."""
+    """Return the value that was sent; None for a field that was left out."""
     return None if value is strawberry.UNSET else value
 
 
-@strawberry.input(
-    one_of=True,
-    description="Exactly one way to say which member. `card` is what scanning a card, QR code or wallet pass gives; a "
-    "member may have several cards, and one number.",
-)
+@strawberry.input(one_of=True)
 class MemberKey:
-    """Which member is meant."""
+    """Identifies a member by exactly one of its keys. The kiosk and till roles use `id`, `number` or `card` only."""
 
-    id: strawberry.ID | None = strawberry.UNSET
-    number: str | None = strawberry.UNSET
-    card: str | None = strawberry.UNSET
-    email: str | None = strawberry.UNSET
-    phone: str | None = strawberry.UNSET
+    id: strawberry.ID | None = optional("Global id of the member.")
+    number: str | None = optional("Membership number. A member has one.")
+    card: str | None = optional("Text of a scanned card, QR code or wallet pass. A member may have several cards.")
+    email: str | None = optional("E-mail address, in any letter case.")
+    phone: str | None = optional("Phone number; spaces and punctuation are ignored.")
 
     def to_key(self) -> Key:
-        """Return the one key that is given; GraphQL has seen to it that it is one."""
+        """Return the one key that was sent; GraphQL has checked that it is exactly one."""
         for kind in ("id", "number", "card", "email", "phone"):
             value = getattr(self, kind)
             if given(value) is not None:
@@ -40,13 +37,13 @@ class MemberKey:
 
 
 def key_or_none(member: MemberKey | None) -> Key | None:
-    """Return which member is named, None where none is."""
+    """Return the key of the named member; None if none is named."""
     named = given(member)
     return named.to_key() if named is not None else None
 
 
 def member_id(text: str) -> str:
-    """Return the member that a global id names; nobody's id where it names something else."""
+    """Return the member id in a global id; NOBODY if it is the id of something else."""
     try:
         kind, parts = from_global_id(text)
     except BadInput:

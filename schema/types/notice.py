@@ -1,4 +1,4 @@
-"""Notices: what a version brought, in the member's language."""
+"""Notices: what changed with a version of a member, in the member's language."""
 
 from typing import Self
 
@@ -13,17 +13,17 @@ from schema.wire.text import noticed, running
 
 @strawberry.type
 class Notice:
-    """One thing that happened."""
+    """Something that happened to the member, worded for the member."""
 
-    kind: NoticeKind = field(REACHED)
-    direction: TextDirection = field(REACHED, description="How its words run.")
+    kind: NoticeKind = field(REACHED, "What happened, for programs.")
+    direction: TextDirection = field(REACHED, "Writing direction of `text`.")
     notice: strawberry.Private[domain.Notice]
     programme: strawberry.Private[Programme]
     locale: strawberry.Private[str]
 
-    @resolver(REACHED, description="One sentence for the member.")
+    @resolver(REACHED)
     def text(self) -> str:
-        """Return what happened, in words."""
+        """One sentence for the member, in the language of the request, else of the member."""
         return noticed(self.notice, self.programme, self.locale)
 
     @classmethod

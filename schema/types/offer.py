@@ -1,4 +1,4 @@
-"""Offers, and each one as it stands for a member."""
+"""Offers, and their state for a member."""
 
 import dataclasses
 from datetime import datetime
@@ -18,45 +18,54 @@ from schema.types.programme import Money
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import Channel, OfferKind, OfferState, TextDirection
 from schema.wire.ids import global_id, ranked_cursor
-from schema.wire.node import Node, PageInfo
-from schema.wire.page import page_info
+from schema.wire.node import Node
+from schema.wire.page import Connection
 from schema.wire.text import direction_of, motivated
-from schema.wire.type_cache import Made
+from schema.wire.type_cache import TypeCache
 
 Info = strawberry.Info[Context, None]
 
 
 @strawberry.type
 class Offer(Node):
-    """Something a member may use."""
+    """An advantage that members can use, at the till or online, while it runs."""
 
-    id: strawberry.ID = field(REACHED)
-    key: str = field(REACHED)
-    kind: OfferKind = field(REACHED)
-    title: str = field(REACHED)
-    description: str = field(REACHED)
-    terms: str = field(REACHED)
-    direction: TextDirection = field(REACHED, description="How the words of its texts run.")
-    image: str | None = field(REACHED)
-    starts_at: datetime = field(REACHED)
-    ends_at: datetime | None = field(REACHED)
-    channels: list[Channel] = field(REACHED, description="Where it can be used; none named: everywhere.")
-    needs_activation: bool = field(REACHED)
-    percent: Decimal | None = field(REACHED, description="For PERCENT_OFF: how much of the purchase is taken off.")
-    maximum: Money | None = field(REACHED, description="For PERCENT_OFF: the most that is taken off; null: no limit.")
-    amount: Money | None = field(REACHED, description="For AMOUNT_OFF: what is taken off.")
-    factor: Decimal | None = field(REACHED, description="For MULTIPLIER: the purchase's points times this.")
-    points: int | None = field(REACHED, description="For BONUS_POINTS: what is given besides.")
+    key: str = field(REACHED, "Key in the programme file or catalogue, unique among offers.")
+    kind: OfferKind = field(REACHED, "What it gives, and which of the fields below are set.")
+    title: str = field(REACHED, "Headline, in the language of the request.")
+    description: str = field(REACHED, "What the member gets, in a sentence or two, in the language of the request.")
+    terms: str = field(REACHED, "Conditions in full, in the language of the request.")
+    direction: TextDirection = field(REACHED, "Writing direction of the texts.")
+    image: str | None = field(REACHED, "Address of an image: an https URL or an absolute path. Null if there is none.")
+    starts_at: datetime = field(REACHED, "When it starts, in UTC.")
+    ends_at: datetime | None = field(REACHED, "When it ends, in UTC; null if it has no end.")
+    channels: list[Channel] = field(REACHED, "Channels on which it can be used; empty: on all.")
+    needs_activation: bool = field(REACHED, "Whether the member must call `activateOffer` before it can use the offer.")
+    percent: Decimal | None = field(
+        REACHED,
+        "For PERCENT_OFF: the percentage that is taken off a purchase, over 0 and up to 100. Null for other kinds.",
+    )
+    maximum: Money | None = field(
+        REACHED, "For PERCENT_OFF: the most money that is taken off; null if there is no limit, and for other kinds."
+    )
+    amount: Money | None = field(
+        REACHED, "For AMOUNT_OFF: the money that is taken off a purchase. Null for other kinds."
+    )
+    factor: Decimal | None = field(
+        REACHED,
+        "For MULTIPLIER: the factor by which the points of a purchase are multiplied, over 1. Null for other kinds.",
+    )
+    points: int | None = field(REACHED, "For BONUS_POINTS: the extra points. Null for other kinds.")
     kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
     kept_untouched: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
-        """Return an offer in one language, as one channel words it; made once, for an offer never changes."""
-        return _OFFERS.of(cls._made, offer, programme, locale, channel)
+        """Return an offer in one language and in the wording of one channel; cached, because an offer never changes."""
+        return _OFFERS.of(cls._built, offer, programme, locale, channel)
 
     @classmethod
-    def _made(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
+    def _built(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
         amount, maximum = offer.amount, offer.maximum
         return cls(
             id=strawberry.ID(global_id("Offer", programme.key, offer.key)),
@@ -79,54 +88,54 @@ class Offer(Node):
         )
 
 
-_OFFERS = Made()
+_OFFERS = TypeCache()
 
 
-@strawberry.type(description="An offer as it stands for one member.")
+@strawberry.type
 class MemberOffer:
-    """An offer as it stands for one member."""
+    """An offer and its state for one member."""
 
-    offer: Offer = field(REACHED)
-    state: OfferState = field(REACHED)
+    offer: Offer = field(REACHED, "The offer itself, the same for all members.")
+    state: OfferState = field(REACHED, "What the member can do with it, or has done.")
     ranked: strawberry.Private[RankedOffer]
     member: strawberry.Private[Member]
     locale: strawberry.Private[str]
     kept: strawberry.Private[dict[object, object]]
 
-    @resolver(REACHED, description="What the till scans; present once it may be redeemed.")
+    @resolver(REACHED)
     def code(self, info: Info) -> str | None:
-        """Return the code."""
+        """Code for the till to scan; null if the member cannot use the offer now, or if it has no code."""
         ranked = self.ranked
         return code_for(info.context, ranked.offer, ranked.use, self.member, ranked.state)
 
-    @resolver(REACHED, description="Null where there is no limit.")
+    @resolver(REACHED)
     def uses_left(self) -> int | None:
-        """Return how often the member may still use it."""
+        """How often the member can still use it; null if there is no limit."""
         return uses_left(self.ranked.offer, self.ranked.use)
 
     @resolver(REACHED)
     def expires_at(self) -> datetime | None:
-        """Return when it ends."""
+        """When the offer ends for the member, in UTC; null if it has no end."""
         return self.ranked.offer.ends_at
 
-    @resolver(REACHED, description="Why this member is shown this offer here.")
+    @resolver(REACHED)
     def why(self, info: Info) -> str:
-        """Return what counted most."""
+        """Why this member is shown this offer at this position, in the language of the request, else of the member."""
         return motivated(self.ranked.motive, self.ranked.params, info.context.programme(), self.locale)
 
     @classmethod
     def of(
         cls, ranked: RankedOffer, member: Member, programme: Programme, locale: str, channel: Channel | None
     ) -> Self:
-        """Return an offer in its place, in one language, as one channel words it."""
+        """Return a ranked offer in one language and in the wording of one channel."""
         offer = Offer.of(ranked.offer, programme, locale, channel)
-        # Most offers stand for most members as they do for everybody who has done nothing with them.
+        # For members who have not used an offer, it is the same: they share one cache.
         kept = offer.kept_untouched if ranked.use is UNTOUCHED and ranked.state is OfferState.AVAILABLE else {}
         return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale, kept=kept)
 
     @classmethod
     def after_use(cls, offer: domain.Offer, member: Member, context: Context, locale: str) -> Self:
-        """Return an offer that the member has just done something with."""
+        """Return an offer that the member has just activated, used or noted."""
         use = member.offer_use(offer.key)
         state = state_of(offer, use, context.now())
         motive = Motive.FOR_EVERYBODY if state is OfferState.AVAILABLE else Motive(state.value.lower())
@@ -136,26 +145,17 @@ class MemberOffer:
 
 @strawberry.type
 class MemberOfferEdge:
-    """An offer and its place in the list."""
+    """An offer for the member, and its position in the list."""
 
-    node: MemberOffer = field(REACHED)
+    node: MemberOffer = field(REACHED, "The offer at this position.")
     score: strawberry.Private[int]
 
     @resolver(REACHED)
     def cursor(self) -> str:
-        """Return the place."""
+        """Opaque position; pass it as `after` to read the offers that follow."""
         return ranked_cursor(self.score, self.node.offer.key)
 
 
 @strawberry.type
-class MemberOfferConnection:
-    """A page of a member's offers."""
-
-    edges: list[MemberOfferEdge] = field(REACHED)
-    has_more: strawberry.Private[bool]
-    is_first: strawberry.Private[bool]
-
-    @resolver(REACHED)
-    def page_info(self) -> PageInfo:
-        """Return where the page stands in its list."""
-        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
+class MemberOfferConnection(Connection[MemberOfferEdge]):
+    """A page of a member's offers, best first."""

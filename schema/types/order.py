@@ -15,38 +15,42 @@ from schema.types.reward import Reward
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import OrderState
 from schema.wire.ids import global_id, order_cursor
-from schema.wire.node import Node, PageInfo
-from schema.wire.page import page_info
+from schema.wire.node import Node
+from schema.wire.page import Connection
 
 
 @strawberry.type
 class OrderStep:
-    """One step of an order's history."""
+    """A state that an order has had."""
 
-    state: OrderState = field(REACHED)
-    at: datetime = field(REACHED)
-    note: str | None = field(REACHED)
+    state: OrderState = field(REACHED, "The state that the order changed to.")
+    at: datetime = field(REACHED, "When it changed, in UTC.")
+    note: str | None = field(REACHED, "Note for the member; null if there is none.")
 
 
 @strawberry.type
 class Order(Node):
-    """A reward that a member ordered."""
+    """A member's order of a reward, or a reward that an offer or a purchase gave."""
 
-    id: strawberry.ID = field(REACHED)
-    number: str = field(REACHED, description="For people: three groups of four characters.")
-    state: OrderState = field(REACHED)
-    reward: Reward = field(REACHED)
-    quantity: int = field(REACHED)
-    returned: int = field(REACHED, description="How many pieces came back.")
-    points: int = field(REACHED)
-    placed_at: datetime = field(REACHED)
-    recipient: str | None = field(REACHED, description="A relative who receives it, where the member gives it away.")
-    code: str | None = field(
-        REACHED, description="The voucher, for the member alone; present once the order is fulfilled. Null to others."
+    number: str = field(REACHED, "Order number for people: three groups of four characters, such as 7K2M-0QZT-4H9D.")
+    state: OrderState = field(REACHED, "The present state.")
+    reward: Reward = field(REACHED, "The reward as it was ordered; its stock and dates are those of today's catalogue.")
+    quantity: int = field(REACHED, "Number of pieces that were ordered, returned ones included.")
+    returned: int = field(REACHED, "Number of pieces that came back.")
+    points: int = field(REACHED, "Points that all pieces cost together; 0 for a gift.")
+    placed_at: datetime = field(REACHED, "When the order was placed, in UTC.")
+    recipient: str | None = field(
+        REACHED,
+        "Name of the relative who receives the reward, masked for the kiosk role. Null if the member keeps it.",
     )
-    appointment: datetime | None = field(REACHED)
-    tracking_url: str | None = field(REACHED)
-    history: list[OrderStep] = field(REACHED)
+    code: str | None = field(
+        REACHED,
+        "Code of the voucher, for the member alone, once the order is fulfilled or delivered. Null before that, for "
+        "other roles, and for a reward without codes.",
+    )
+    appointment: datetime | None = field(REACHED, "Booked time of a service, in UTC; null for other rewards.")
+    tracking_url: str | None = field(REACHED, "Web address to track the parcel; null if there is none.")
+    history: list[OrderStep] = field(REACHED, "All states so far, oldest first.")
 
     @classmethod
     def of(cls, order: domain.Order, context: Context, locale: str) -> Self:
@@ -75,49 +79,40 @@ class Order(Node):
 
 @strawberry.type
 class OrderEdge:
-    """An order and its place in the list."""
+    """An order and its position in the list."""
 
-    node: Order = field(REACHED)
+    node: Order = field(REACHED, "The order at this position.")
     key: strawberry.Private[str]
 
     @resolver(REACHED)
     def cursor(self) -> str:
-        """Return the place."""
+        """Opaque position; pass it as `after` to read the older orders that follow."""
         return order_cursor(self.node.placed_at, self.key)
 
 
 @strawberry.type
-class OrderConnection:
-    """A page of orders, newest first."""
-
-    edges: list[OrderEdge] = field(REACHED)
-    has_more: strawberry.Private[bool]
-    is_first: strawberry.Private[bool]
-
-    @resolver(REACHED)
-    def page_info(self) -> PageInfo:
-        """Return where the page stands in its list."""
-        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
+class OrderConnection(Connection[OrderEdge]):
+    """A page of a member's orders, newest first."""
 
 
 @strawberry.type
 class Hold:
-    """Points, and what a reward takes besides, kept for a checkout."""
+    """Points, and the piece and code of a reward, reserved for a checkout until `expiresAt`."""
 
-    id: strawberry.ID = field(REACHED)
-    points: int = field(REACHED)
-    expires_at: datetime = field(REACHED, description="When it lets go by itself.")
-    reward: Reward | None = field(REACHED)
+    id: strawberry.ID = field(REACHED, "Opaque id, which `placeOrder` and `release` take.")
+    points: int = field(REACHED, "Points that it reserves.")
+    expires_at: datetime = field(REACHED, "When the hold ends and everything is available again, in UTC.")
+    reward: Reward | None = field(REACHED, "The reward that is reserved; null for a hold of points only.")
 
     @classmethod
     def of(cls, hold: domain_hold.Hold, member: str, context: Context, locale: str) -> Self:
         """Return a hold of a member."""
         programme: Programme = context.programme()
         reward = programme.catalogue.rewards.get(hold.reward) if hold.reward is not None else None
-        told = Reward.of(reward, programme, locale, context.channel, context.now()) if reward is not None else None
+        shown = Reward.of(reward, programme, locale, context.channel, context.now()) if reward is not None else None
         return cls(
             id=strawberry.ID(global_id("Hold", member, hold.id)),
             points=hold.points,
             expires_at=hold.expires_at,
-            reward=told,
+            reward=shown,
         )

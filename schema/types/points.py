@@ -13,25 +13,25 @@ from schema.wire.access import REACHED, field, resolver
 
 @strawberry.type
 class ExpiringPoints:
-    """Points with the last day on which they can be spent."""
+    """Points that expire on the same day."""
 
-    points: int = field(REACHED)
-    on: date = field(REACHED)
+    points: int = field(REACHED, "Available points that expire after this day.")
+    on: date = field(REACHED, "Last day on which they can be spent, in the programme's time zone.")
 
 
 @strawberry.type
 class Points:
-    """A member's balances."""
+    """A member's balances, in whole points."""
 
-    available: int = field(REACHED)
-    pending: int = field(REACHED)
-    held: int = field(REACHED)
-    lifetime: int = field(REACHED, description="All points ever given, less those that refunds took back.")
+    available: int = field(REACHED, "Points that can be spent now; below 0 if a refund reversed points already spent.")
+    pending: int = field(REACHED, "Points that are earned and cannot be spent yet; not part of `available`.")
+    held: int = field(REACHED, "Points that holds reserve for checkouts; not part of `available`.")
+    lifetime: int = field(REACHED, "All points ever given, less those that refunds reversed.")
     member: strawberry.Private[domain.Member]
 
-    @resolver(REACHED, description="The next to expire first.")
+    @resolver(REACHED)
     def expiring(self) -> list[ExpiringPoints]:
-        """Return the points of each day on which some expire."""
+        """Points that will expire, by day, the earliest day first; empty if none expire."""
         by_day = Lots.of(self.member.lots).by_last_day()
         return [ExpiringPoints(points=points, on=day) for day, points in by_day if day is not None]
 

@@ -18,30 +18,34 @@ PERSONAL = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 @strawberry.type
 class Profile:
-    """Who a member is. On a shared screen (role kiosk) personal fields come masked."""
+    """A member's personal data. Not for the till role; masked for the kiosk role, because others see its screen."""
 
-    first_name: str | None = field(PERSONAL)
-    last_name: str | None = field(PERSONAL)
-    email: str | None = field(PERSONAL)
-    phone: str | None = field(PERSONAL)
-    birth_date: date | None = field(PERSONAL)
-    locale: str = field(PERSONAL)
-    preferences: list[str] = field(PERSONAL, description="What the member says to like: `category:COFFEE`.")
+    first_name: str | None = field(PERSONAL, "Given name; null if unknown. For the kiosk role the first letter only.")
+    last_name: str | None = field(PERSONAL, "Family name; null if unknown. For the kiosk role the first letter only.")
+    email: str | None = field(PERSONAL, "E-mail address in lower case; null if unknown. Masked for the kiosk role.")
+    phone: str | None = field(
+        PERSONAL, "Phone number without spaces; null if unknown. For the kiosk role the last two digits only."
+    )
+    birth_date: date | None = field(PERSONAL, "Date of birth; null if unknown, and for the kiosk role.")
+    locale: str = field(PERSONAL, "Language in which the member is addressed, as a BCP 47 tag such as `fr` or `ar-MA`.")
+    preferences: list[str] = field(
+        PERSONAL, "Categories and brands that the member chose as preferences, such as `category:COFFEE`."
+    )
     member: strawberry.Private[domain.Member]
 
-    @resolver(PERSONAL, description="The share of the personal fields that are filled in, 0 to 1.")
+    @resolver(PERSONAL)
     def completion(self) -> float:
-        """Return how complete it is."""
+        """Share of the five personal fields (names, e-mail, phone, date of birth) that are filled in, 0 to 1."""
         return self.member.profile.completion
 
-    @resolver(PERSONAL, description="What the member agreed to or refused; what it was never asked is not there.")
+    @resolver(PERSONAL)
     def consents(self) -> list[Consent]:
-        """Return what holds now."""
+        """The member's present answers; a question without an answer is not in the list."""
         return [Consent.of(consent) for consent in self.member.profile.consents]
 
-    @resolver(PERSONAL, description="Every change of the member's consents, the newest first.")
+    @resolver(PERSONAL)
     async def consent_history(self, info: Info) -> list[Consent]:
-        """Return what the ledger tells."""
+        """Every change of the member's consents, newest first."""
         return [Consent.of(consent) for consent in await consents.history(info.context, self.member.id)]
 
     @classmethod

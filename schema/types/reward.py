@@ -1,8 +1,8 @@
-"""Rewards: the catalogue that anybody may look at, and each one as it stands for a member."""
+"""Rewards: the public catalogue, and the state of each reward for a member."""
 
 import dataclasses
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 import strawberry
 
@@ -15,56 +15,61 @@ from resolvers.core.context import Context
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import RewardKind, TextDirection
 from schema.wire.ids import global_id, ranked_cursor
-from schema.wire.node import Node, PageInfo
-from schema.wire.page import page_info, page_size
+from schema.wire.node import Node
+from schema.wire.page import Connection, First, page_size
 from schema.wire.text import direction_of, refused
-from schema.wire.type_cache import Made
+from schema.wire.type_cache import TypeCache
 
 Info = strawberry.Info[Context, None]
+InCategory = Annotated[
+    str | None,
+    strawberry.argument(description="Only rewards of this category (`Reward.category`); all if left out or empty."),
+]
 
 
 @strawberry.type
 class Appointment:
-    """A time at which a service can be had."""
+    """A time at which a service can be booked."""
 
-    at: datetime = field(REACHED)
-    left: int = field(REACHED, description="How many members it still has room for.")
+    at: datetime = field(REACHED, "When it starts, in UTC; `placeOrder` takes it as `appointment`.")
+    left: int = field(REACHED, "Number of members who can still book it.")
 
 
 @strawberry.type
 class Reward(Node):
-    """Something that points buy."""
+    """Something that members order with points."""
 
-    id: strawberry.ID = field(REACHED)
-    key: str = field(REACHED)
-    kind: RewardKind = field(REACHED)
-    title: str = field(REACHED)
-    description: str = field(REACHED)
-    direction: TextDirection = field(REACHED, description="How the words of its texts run.")
-    image: str | None = field(REACHED)
-    category: str = field(REACHED)
-    points: int = field(REACHED)
-    partner: str | None = field(REACHED)
+    key: str = field(REACHED, "Key in the programme file or catalogue, unique among rewards.")
+    kind: RewardKind = field(REACHED, "What it is, which decides how an order of it is fulfilled.")
+    title: str = field(REACHED, "Name for the shopper, in the language of the request.")
+    description: str = field(REACHED, "What the member gets, in a sentence or two, in the language of the request.")
+    direction: TextDirection = field(REACHED, "Writing direction of the texts.")
+    image: str | None = field(REACHED, "Address of an image: an https URL or an absolute path. Null if there is none.")
+    category: str = field(REACHED, "Category key, for the `category` filter of `rewards`.")
+    points: int = field(REACHED, "Points that one piece costs.")
+    partner: str | None = field(REACHED, "Key of the partner who gives it; null for the brand's own rewards.")
     available_from: datetime | None = field(
-        REACHED, description="When it can be ordered next, where it cannot be ordered now; null for now."
+        REACHED, "When it can be ordered next, in UTC; null if it can be ordered now, or never again."
     )
-    available_until: datetime | None = field(REACHED, description="Until when it can be ordered; null for always.")
+    available_until: datetime | None = field(
+        REACHED, "When the present or next period for orders ends, in UTC; null if it has no end."
+    )
     current: strawberry.Private[domain.Reward | None]
     programme: strawberry.Private[Programme]
     kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
     kept_eligible: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
-    @resolver(REACHED, description="What is left; null where there is no limit.")
+    @resolver(REACHED)
     async def stock(self, info: Info) -> int | None:
-        """Return how many pieces are left."""
+        """Number of pieces or codes left; null if there is no limit."""
         if self.current is None:
             return None
         left = await rewards.stock_left(info.context, self.programme, [self.current])
         return left.get(self.current.key)
 
-    @resolver(REACHED, description="For a service by appointment: the next ones that have room, the earliest first.")
-    async def appointments(self, info: Info, first: int | None = 20) -> list[Appointment]:
-        """Return the next appointments."""
+    @resolver(REACHED)
+    async def appointments(self, info: Info, first: First = 20) -> list[Appointment]:
+        """For a service by appointment: the next times with free places, earliest first. Empty for other rewards."""
         if self.current is None:
             return []
         size = page_size(info.context, first)
@@ -80,19 +85,19 @@ class Reward(Node):
         channel: Channel | None,
         now: datetime,
     ) -> Self:
-        """Return a reward in one language; of one that was ordered, what can be had now is told of its successor."""
+        """Return a reward in one language. Stock and dates of an ordered one are those of today's catalogue."""
         current = programme.catalogue.rewards.get(reward.key)
         if current is None or current is not reward or current.window is not None:
-            return cls._made(reward, programme, locale, channel, current=current, now=now)
-        # Nothing of it depends on the time: made once.
+            return cls._built(reward, programme, locale, channel, current=current, now=now)
+        # Nothing of it depends on the time, so it is cached.
         return _REWARDS.of(cls._always_open, current, programme, locale, channel)
 
     @classmethod
     def _always_open(cls, reward: domain.Reward, programme: Programme, locale: str, channel: Channel | None) -> Self:
-        return cls._made(reward, programme, locale, channel, current=reward)
+        return cls._built(reward, programme, locale, channel, current=reward)
 
     @classmethod
-    def _made(
+    def _built(
         cls,
         reward: domain.Reward | Ordered,
         programme: Programme,
@@ -123,57 +128,48 @@ class Reward(Node):
         )
 
 
-_REWARDS = Made()
+_REWARDS = TypeCache()
 
 
 @strawberry.type
 class RewardEdge:
-    """A reward and its place in the list."""
+    """A reward and its position in the list."""
 
-    node: Reward = field(REACHED)
+    node: Reward = field(REACHED, "The reward at this position.")
 
     @resolver(REACHED)
     def cursor(self) -> str:
-        """Return the place."""
+        """Opaque position; pass it as `after` to read the rewards that follow."""
         return ranked_cursor(self.node.points, self.node.key)
 
 
 @strawberry.type
-class RewardConnection:
-    """A page of the catalogue, the cheapest first."""
-
-    edges: list[RewardEdge] = field(REACHED)
-    has_more: strawberry.Private[bool]
-    is_first: strawberry.Private[bool]
-
-    @resolver(REACHED)
-    def page_info(self) -> PageInfo:
-        """Return where the page stands in its list."""
-        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
+class RewardConnection(Connection[RewardEdge]):
+    """A page of the catalogue, cheapest first."""
 
 
-@strawberry.type(description="A reward as it stands for one member.")
+@strawberry.type
 class MemberReward:
-    """A reward as it stands for one member."""
+    """A reward, and whether one member can order it."""
 
-    reward: Reward = field(REACHED)
+    reward: Reward = field(REACHED, "The reward itself, the same for all members.")
     standing: strawberry.Private[rewards.Standing]
     locale: strawberry.Private[str]
     kept: strawberry.Private[dict[object, object]]
 
-    @resolver(REACHED, description="Whether the member could order it now.")
+    @resolver(REACHED)
     def eligible(self) -> bool:
-        """Say whether nothing keeps the member from it."""
+        """Whether the member can order it now: it has the points, and `reasons` is empty."""
         return self.standing.eligible
 
     @resolver(REACHED)
     def missing_points(self) -> int:
-        """Return the points to save."""
+        """Points that the member still lacks for one piece; 0 if it has enough."""
         return self.standing.missing_points
 
-    @resolver(REACHED, description="What keeps the member from it, besides the points.")
+    @resolver(REACHED)
     def reasons(self, info: Info) -> list[str]:
-        """Return what keeps the member from it, in words."""
+        """Why the member cannot order it, points apart: one sentence each, in the language of the request."""
         programme = info.context.programme()
         return [refused(one.reason, one.params, programme, self.locale) for one in self.standing.reasons]
 
@@ -181,35 +177,26 @@ class MemberReward:
     def of(
         cls, standing: rewards.Standing, programme: Programme, locale: str, channel: Channel | None, now: datetime
     ) -> Self:
-        """Return a reward as it stands for a member."""
+        """Return a reward, and whether a member can order it."""
         reward = Reward.of(standing.reward, programme, locale, channel, now)
-        # To all who can have it now it stands the same.
+        # It is the same for all members who can order it: they share one cache.
         kept = reward.kept_eligible if standing.eligible else {}
         return cls(reward=reward, standing=standing, locale=locale, kept=kept)
 
 
 @strawberry.type
 class MemberRewardEdge:
-    """A reward and its place in the list."""
+    """A reward for the member, and its position in the list."""
 
-    node: MemberReward = field(REACHED)
+    node: MemberReward = field(REACHED, "The reward at this position.")
     score: strawberry.Private[int]
 
     @resolver(REACHED)
     def cursor(self) -> str:
-        """Return the place."""
+        """Opaque position; pass it as `after` to read the rewards that follow."""
         return ranked_cursor(self.score, self.node.reward.key)
 
 
 @strawberry.type
-class MemberRewardConnection:
-    """A page of a member's rewards, best first."""
-
-    edges: list[MemberRewardEdge] = field(REACHED)
-    has_more: strawberry.Private[bool]
-    is_first: strawberry.Private[bool]
-
-    @resolver(REACHED)
-    def page_info(self) -> PageInfo:
-        """Return where the page stands in its list."""
-        return page_info(self.edges, has_more=self.has_more, is_first=self.is_first)
+class MemberRewardConnection(Connection[MemberRewardEdge]):
+    """A page of the rewards for a member, best first."""

@@ -1,4 +1,4 @@
-"""The status of a member: its tier and the way to the next one."""
+"""The status of a member: its tier and the progress to the next one."""
 
 from datetime import datetime
 from typing import Self
@@ -15,45 +15,49 @@ from schema.wire.info import Info
 
 @strawberry.type
 class TierProgress:
-    """The way to the next tier."""
+    """A member's progress to the next tier."""
 
-    tier: Tier = field(REACHED)
-    qualifying: int = field(REACHED, description="Points earned in the qualification period so far.")
-    required: int = field(REACHED)
-    missing: int = field(REACHED)
-    ratio: float = field(REACHED, description="How much of the way is done, 0 to 1.")
-    before: datetime | None = field(REACHED, description="When the period ends; null where it rolls or never ends.")
+    tier: Tier = field(REACHED, "The next higher tier.")
+    qualifying: int = field(REACHED, "Qualifying points of the present qualification period so far.")
+    required: int = field(REACHED, "Qualifying points that the next tier takes in all.")
+    missing: int = field(REACHED, "Qualifying points still to earn, 0 or more.")
+    ratio: float = field(REACHED, "Progress as a share: `qualifying` of `required`, 0 to 1.")
+    before: datetime | None = field(
+        REACHED, "When the qualification period ends, in UTC; null if it rolls or never ends."
+    )
 
     @classmethod
-    def of(cls, way: tiers.Progress, locale: str) -> Self:
-        """Return the way to a tier in one language."""
+    def of(cls, progress: tiers.Progress, locale: str) -> Self:
+        """Return the progress to a tier, in one language."""
         return cls(
-            tier=Tier.of(way.tier, locale),
-            qualifying=way.qualifying,
-            required=way.required,
-            missing=way.missing,
-            ratio=way.ratio,
-            before=way.before,
+            tier=Tier.of(progress.tier, locale),
+            qualifying=progress.qualifying,
+            required=progress.required,
+            missing=progress.missing,
+            ratio=progress.ratio,
+            before=progress.before,
         )
 
 
 @strawberry.type
 class Status:
-    """A member's tier, and the way to the next one, which is worked out for who asks for it."""
+    """A member's tier, and the progress to the next one."""
 
-    tier: Tier = field(REACHED)
-    since: datetime = field(REACHED)
-    until: datetime | None = field(REACHED, description="Kept at least so long; null where it has no end.")
+    tier: Tier = field(REACHED, "The tier that the member has now.")
+    since: datetime = field(REACHED, "When the member reached this tier, in UTC.")
+    until: datetime | None = field(
+        REACHED, "The member keeps the tier at least until then, in UTC; null if it never ends."
+    )
     snapshot: strawberry.Private[Snapshot]
     locale: strawberry.Private[str]
 
-    @resolver(REACHED, description="Null at the top.")
+    @resolver(REACHED)
     def next(self, info: Info) -> TierProgress | None:
-        """Return the way to the next tier, now."""
+        """The progress to the next tier; null in the highest tier."""
         context, member = info.context, self.snapshot.member
         at = self.snapshot.as_of or context.now()
-        way = tiers.progress(context.programme(), member.standing, member.qualifying, now=at)
-        return TierProgress.of(way, self.locale) if way is not None else None
+        progress = tiers.progress(context.programme(), member.standing, member.qualifying, now=at)
+        return TierProgress.of(progress, self.locale) if progress is not None else None
 
     @classmethod
     def of(cls, snapshot: Snapshot, programme: ProgrammeRules, locale: str) -> Self:

@@ -1,8 +1,8 @@
-"""Rights, declared beside each field and denied by default.
+"""Access rules, declared beside each field; without a rule the schema is not built.
 
-A field whose rule is `REACHED` is open to whoever may reach the object it belongs to. Any other rule is checked each
-time the field is asked for, on every transport. A field without a rule keeps the schema from being built. The table of
-all fields and roles is generated from here (`carillon schema --rights`) and committed, so that a change shows.
+A field with the rule `REACHED` is open to every caller that can reach its object. Every other rule is checked each time
+the field is resolved, on every transport. `carillon schema --rights` generates the table of all fields and roles, which
+is committed so that reviews show each change.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import Forbidden
+from schema.wire.description import STRAWBERRY, from_docstring
 
 ACCESS = "access"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -22,66 +23,71 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may use a field: `roles`, or (None) whoever reached its object."""
+    """The roles that may use a field; None: every caller that can reach its object."""
 
     roles: frozenset[Role] | None
 
     def allows(self, role: Role) -> bool:
-        """Say whether a role may use the field, once it is there."""
+        """Return whether a role may use the field of an object that it can reach."""
         return self.roles is None or role in self.roles
 
 
 def only(*roles: Role) -> Access:
-    """Return the rule that lets some roles in."""
+    """Return the rule that allows some roles only."""
     return Access(frozenset(roles))
 
 
 REACHED = Access(None)
-# Of the root types: open to anybody who reaches the API, a token or not.
+# Of fields of the root types: open to every caller, with or without a token.
 PUBLIC = REACHED
 EVERY_ROLE = only(*Role)
 STAFF = only(Role.AGENT, Role.MANAGER)
 
 
-def field(access: Access, *, description: str | None = None) -> Any:
-    """Declare an attribute as a field, together with who may use it."""
+def field(access: Access, description: str) -> Any:
+    """Declare an attribute as a field, with its access rule."""
     return strawberry.field(metadata={ACCESS: access}, description=description)
 
 
-def resolver(
-    access: Access,
-    *,
-    name: str | None = None,
-    description: str | None = None,
-) -> Callable[[F], F]:
-    """Declare a method as a field, together with who may use it; `name` where Python cannot call it so."""
-    return cast("Callable[[F], F]", strawberry.field(metadata={ACCESS: access}, name=name, description=description))
+def resolver(access: Access, *, name: str | None = None) -> Callable[[F], F]:
+    """Declare a method as a field, with its access rule; the method's docstring describes the field.
+
+    `name` is for names that Python reserves.
+    """
+    return _declared(strawberry.field, name=name, metadata={ACCESS: access})
 
 
-def mutation(access: Access, *, description: str | None = None) -> Callable[[F], F]:
-    """Declare a method as a mutation, together with who may use it."""
-    return cast("Callable[[F], F]", strawberry.mutation(metadata={ACCESS: access}, description=description))
+def mutation(access: Access) -> Callable[[F], F]:
+    """Declare a method as a mutation, with its access rule; the method's docstring describes the mutation."""
+    return _declared(strawberry.mutation, metadata={ACCESS: access})
 
 
-def subscription(access: Access, *, description: str | None = None) -> Callable[[F], F]:
-    """Declare a method as a subscription, together with who may use it."""
-    return cast("Callable[[F], F]", strawberry.subscription(metadata={ACCESS: access}, description=description))
+def subscription(access: Access) -> Callable[[F], F]:
+    """Declare a method as a subscription, with its access rule; the method's docstring describes the subscription."""
+    return _declared(strawberry.subscription, metadata={ACCESS: access})
 
 
-class AccessUndeclared(TypeError):  # noqa: N818 - told to whoever adds a field
-    """A field that no rule names; deny by default means that the schema is not built."""
+def _declared(declare: Callable[..., Any], **options: Any) -> Callable[[F], F]:
+    def declared(function: F) -> F:
+        return cast("F", declare(function, description=from_docstring(function), **options))
+
+    return declared
+
+
+class AccessUndeclared(TypeError):  # noqa: N818 - names what is wrong with the declaration
+    """A field has no access rule. The schema is not built, so that no field is open by mistake."""
 
 
 def _access_of(type_name: str, field_name: str, definition: GraphQLField) -> Access:
-    source = definition.extensions.get("strawberry-definition")
+    source = definition.extensions.get(STRAWBERRY)
     access = getattr(source, "metadata", {}).get(ACCESS)
     if not isinstance(access, Access):
-        raise AccessUndeclared(f"{type_name}.{field_name} has no access rule; declare it with schema.access.field")
+        raise AccessUndeclared(f"{type_name}.{field_name} has no access rule; declare it with schema.wire.access.field")
     return access
 
 
 def rules(schema: GraphQLSchema) -> dict[tuple[str, str], Access]:
-    """Return the rule of every field of every object type, in the order of the schema's names."""
+    """Return the rule of every field of every object type, sorted by type and field name."""
     return {
         (name, field_name): _access_of(name, field_name, definition)
         for name, kind in sorted(schema.type_map.items())
@@ -91,7 +97,7 @@ def rules(schema: GraphQLSchema) -> dict[tuple[str, str], Access]:
 
 
 def guard_of(access: Access, name: str) -> Callable[[Context], None] | None:
-    """Return what refuses a field to whom its rule does not name; None where everybody may who reached its object."""
+    """Return a check that raises Forbidden for roles that the rule excludes; None for the rule `REACHED`."""
     if access.roles is None:
         return None
 
@@ -105,10 +111,10 @@ def guard_of(access: Access, name: str) -> Callable[[Context], None] | None:
 
 RIGHTS_HEAD = """# Who may use which field
 
-Generated by `carillon schema --rights`; `make check` fails when it is not what the code does. "yes" and "no" are
-checked on the field itself; a dot is a field that is open to whoever reached its object. Whose data a role sees is
-decided where members are found (`resolvers/core/member.py`): a member sees itself only, kiosk and till find by card,
-number or id, and a kiosk sees personal fields masked.
+Generated by `carillon schema --rights`; `make check` fails if it differs from the code. "yes" and "no" are checked on
+the field itself; a dot is a field that is open to every caller that can reach its object. Which members a role can
+reach is decided in `resolvers/core/member.py`: a member reads only itself, kiosk and till find members by card, number
+or id, and a kiosk reads masked personal fields.
 """
 
 

@@ -1,4 +1,4 @@
-"""Errors in words: refusals as `userErrors`, everything else as GraphQL errors with a code and no internals."""
+"""Errors: refusals as `userErrors`, all others as GraphQL errors with a code and no internals."""
 
 from typing import Any, Self
 from uuid import uuid4
@@ -19,51 +19,54 @@ log = structlog.get_logger(__name__)
 Info = strawberry.Info[Context, None]
 
 
-@strawberry.type(description="A refusal that the caller can act on; nothing was written.")
+@strawberry.type
 class UserError:
-    """One reason why nothing was written."""
+    """A refusal that the caller can act on; nothing was changed."""
 
-    code: RefusalCode = field(REACHED)
-    path: list[str] = field(REACHED, description="Where in the arguments.")
+    code: RefusalCode = field(REACHED, "The reason, for programs.")
+    path: list[str] = field(
+        REACHED,
+        'Path to the wrong argument, such as `["input", "purchase", "total"]`; in a batch the index follows "input".',
+    )
     refused: strawberry.Private[refusal.Refusal]
 
-    @resolver(REACHED, description="What is wrong and what to do, in the language of the request, else of the member.")
+    @resolver(REACHED)
     async def message(self, info: Info) -> str:
-        """Return the refusal in words."""
+        """What is wrong and what to do, for people, in the language of the request, else of the member."""
         return await self.words(info.context)
 
     @classmethod
     def of(cls, refused: refusal.Refusal, *place: str) -> Self:
-        """Return a refusal; `place` is that of the input within a batch."""
+        """Return a refusal; `place` is the index of the input within a batch."""
         return cls(code=refused.code, path=["input", *place, *refused.path], refused=refused)
 
     async def words(self, context: Context) -> str:
-        """Return it in words; a member is told in its own language where the request names none."""
+        """Return the message in the language of the request, else of the member."""
         programme = context.programme() if context.actor is not None else None
         return words_of(self.refused.reason, self.refused.params, programme, await locale_asked(context))
 
 
 def as_refusal(error: Exception) -> refusal.Refusal:
-    """Return the fault of one item of a batch as its refusal: its neighbours' answers must not be lost with it."""
+    """Return the fault of one item of a batch as its refusal, so that the results of the other items are not lost."""
     if isinstance(error, Fault):
         return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_committed", ("key",))
     return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_decided", ("key",), {"id": reported(error)})
 
 
 def reported(error: BaseException, **about: Any) -> str:
-    """Log what went wrong on our side, and return the id to tell the caller."""
+    """Log an internal error, and return the id to send to the caller."""
     id_ = uuid4().hex
     log.error("internal_error", id=id_, exc_info=error, **about)
     return id_
 
 
 def fault_message(fault: Fault, locale: str) -> str:
-    """Return a fault in words."""
+    """Return the message of a fault."""
     return sentence("faults", fault.reason, locale, fault.params)
 
 
 def fault_extensions(fault: Fault) -> dict[str, Any]:
-    """Return what a program can act on: the code and, for a limit, which one and where it is set."""
+    """Return the code of a fault and, for a limit, its name, its value and its setting."""
     extensions: dict[str, Any] = {"code": fault.code}
     if isinstance(fault, LimitExceeded):
         extensions |= {"limit": fault.limit, "max": fault.most, "setting": fault.setting}
@@ -71,7 +74,7 @@ def fault_extensions(fault: Fault) -> dict[str, Any]:
 
 
 def failure(id_: str, locale: str) -> dict[str, Any]:
-    """Return something that went wrong on our side, as it is sent: the id by which the log has the rest."""
+    """Return an internal error as it is sent, with the id under which the log has the details."""
     return {
         "message": sentence("faults", "internal", locale, {"id": id_}),
         "extensions": {"code": "INTERNAL", "id": id_},
@@ -79,7 +82,7 @@ def failure(id_: str, locale: str) -> dict[str, Any]:
 
 
 def formatted(error: GraphQLError, locale: str) -> dict[str, Any]:
-    """Return an error as it is sent: known faults in words, wrong operations as they are, the rest as an id."""
+    """Return an error as it is sent: faults with their message, invalid operations unchanged, others as an id."""
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error

@@ -1,4 +1,4 @@
-"""Relay ids and cursors: opaque outside, checked when they come back."""
+"""Relay ids and cursors: opaque to clients, checked when clients send them back."""
 
 from base64 import urlsafe_b64decode
 from binascii import b2a_base64
@@ -13,7 +13,7 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def _encode(text: str) -> str:
-    # base64.urlsafe_b64encode, less its own three calls: every page writes dozens of these.
+    # base64.urlsafe_b64encode without its three inner calls: every page encodes dozens of these.
     return b2a_base64(text.encode(), newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
@@ -21,46 +21,46 @@ def _decode(text: str, reason: str) -> list[str]:
     if len(text) > ID_LENGTH_MAX:
         raise BadInput(reason)
     try:
-        told = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except ValueError as error:
         raise BadInput(reason) from error
-    # The decoder passes over what is not of its alphabet: one thing has one id, as caches and clients expect.
-    if _encode(told) != text:
+    # The decoder ignores characters outside its alphabet. One object has one id, as caches and clients expect.
+    if _encode(decoded) != text:
         raise BadInput(reason)
-    return told.split(":")
+    return decoded.split(":")
 
 
 def global_id(kind: str, *parts: str | int) -> str:
-    """Return the id of a node, unique over all types."""
+    """Return a global id, unique over all types."""
     return _encode(":".join((kind, *map(str, parts))))
 
 
 def entry_id(member: str, version: int, index: int) -> str:
-    """Return the id of a ledger entry, as `global_id` does: a page has dozens."""
+    """Return the global id of a ledger entry, faster than `global_id`: a page has dozens."""
     return _encode(f"LedgerEntry:{member}:{version}:{index}")
 
 
 def from_global_id(text: str) -> tuple[str, list[str]]:
-    """Return the type and the parts of an id; raises BadInput for what is no id of ours."""
+    """Return the type and the parts of a global id; raises BadInput for other text."""
     kind, *parts = _decode(text, "id_invalid")
     return kind, parts
 
 
 def key_of(kind: str, text: str | None, programme: str) -> str:
-    """Return the key that an id of a programme's offer or reward stands for; empty where it is none of them."""
-    match _decode_or_nothing(text):
+    """Return the key in the id of a programme's offer or reward; empty for any other text."""
+    match _decode_or_empty(text):
         case [found, brand, key] if (found, brand) == (kind, programme):
             return key
     return ""
 
 
 def parts_of(kind: str, text: str, count: int) -> list[str]:
-    """Return the parts of an id of one kind; as many empty ones where it is no such id."""
-    found, *parts = _decode_or_nothing(text) or [""]
+    """Return the `count` parts of an id of one kind; as many empty strings for any other text."""
+    found, *parts = _decode_or_empty(text) or [""]
     return parts if found == kind and len(parts) == count else [""] * count
 
 
-def _decode_or_nothing(text: str | None) -> list[str]:
+def _decode_or_empty(text: str | None) -> list[str]:
     try:
         return _decode(text, "id_invalid") if text is not None else []
     except BadInput:
@@ -73,7 +73,7 @@ def ranked_cursor(score: int, key: str) -> str:
 
 
 def from_ranked_cursor(text: str) -> tuple[int, str]:
-    """Return the score and key of a cursor; raises BadInput for what is no cursor of ours."""
+    """Return the score and key of a cursor; raises BadInput for other text."""
     match _decode(text, "cursor_invalid"):
         case [score, key] if score.removeprefix("-").isdecimal() and key:
             return int(score), key
@@ -86,7 +86,7 @@ def order_cursor(placed_at: datetime, key: str) -> str:
 
 
 def from_order_cursor(text: str) -> tuple[datetime, str]:
-    """Return the moment and id of an order's cursor; raises BadInput for what is no cursor of ours."""
+    """Return the moment and id of an order's cursor; raises BadInput for other text."""
     match _decode(text, "cursor_invalid"):
         case [moment, key] if moment.isdecimal() and len(moment) <= MILLISECONDS_DIGITS and key:
             return EPOCH + timedelta(milliseconds=int(moment)), key
@@ -99,7 +99,7 @@ def cursor(version: int, index: int) -> str:
 
 
 def from_cursor(text: str) -> tuple[int, int]:
-    """Return the version and index of a cursor; raises BadInput for what is no cursor of ours."""
+    """Return the version and index of a cursor; raises BadInput for other text."""
     match _decode(text, "cursor_invalid"):
         case [version, index] if version.isdecimal() and index.isdecimal():
             place = int(version), int(index)

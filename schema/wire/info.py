@@ -1,4 +1,4 @@
-"""What Strawberry passes to each resolver: our context, and no root value."""
+"""The `info` argument of resolvers: it holds our context, and there is no root value."""
 
 import strawberry
 

@@ -1,4 +1,4 @@
-"""Relay: nodes that can be fetched again by id, and pages of connections."""
+"""Relay: nodes, which `Query.node` reads by id, and pages of connections."""
 
 import strawberry
 
@@ -7,16 +7,18 @@ from schema.wire.access import REACHED, field
 
 @strawberry.interface
 class Node:
-    """Anything that can be fetched again by its id."""
+    """An object that `node(id:)` reads by its id."""
 
-    id: strawberry.ID = field(REACHED)
+    id: strawberry.ID = field(REACHED, "Global id: opaque, unique over all types, and the same for ever.")
 
 
 @strawberry.type
 class PageInfo:
-    """Where a page stands in its list."""
+    """Where a page is in its list."""
 
-    has_next_page: bool = field(REACHED)
-    has_previous_page: bool = field(REACHED)
-    start_cursor: str | None = field(REACHED)
-    end_cursor: str | None = field(REACHED)
+    has_next_page: bool = field(REACHED, "True if items follow this page.")
+    has_previous_page: bool = field(REACHED, "True if the page was requested with `after`.")
+    start_cursor: str | None = field(REACHED, "Cursor of the first item; null if the page is empty.")
+    end_cursor: str | None = field(
+        REACHED, "Cursor of the last item: pass it as `after` to read the next page. Null if the page is empty."
+    )

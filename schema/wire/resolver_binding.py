@@ -1,9 +1,9 @@
-"""Resolvers called directly: graphql-core's fields call our functions, without what Strawberry puts between.
+"""Binds graphql-core's fields directly to our resolvers, without Strawberry's wrappers.
 
-Strawberry makes an info object and converts every argument for each call, which took a fifth of a batch's time. Our
-resolvers want the context and the arguments and nothing else. So inputs are made while graphql-core coerces them (its
-`out_type` and `out_name`), and each function gets whatever has a `context` for its info. What was found out of a field
-is kept in its extensions, for those who can do still better.
+Strawberry builds an info object and converts every argument for each call, which took a fifth of a batch's time. Our
+resolvers need only the context and the arguments. So graphql-core builds the inputs while it coerces them (`out_type`
+and `out_name`), and any object with a `context` serves as `info`. How a field is resolved is stored in its extensions
+(`DIRECT`) for the operation compiler.
 """
 
 from collections.abc import Callable
@@ -16,21 +16,23 @@ from graphql import GraphQLField, GraphQLInputObjectType, GraphQLObjectType, Gra
 
 from resolvers.core.context import Context
 from schema.wire.access import guard_of, rules
+from schema.wire.description import STRAWBERRY
+
+__all__ = ["DIRECT", "STRAWBERRY", "Direct", "NotDirect", "resolve_directly"]
 
 DIRECT = "direct"
-STRAWBERRY = "strawberry-definition"
 Guard = Callable[[Context], None]
 
 
-class NotDirect(TypeError):  # noqa: N818 - told to whoever writes a resolver
-    """A resolver with parameters that nothing here would fill."""
+class NotDirect(TypeError):  # noqa: N818 - names what is wrong with the declaration
+    """A resolver has parameters that a direct call cannot fill."""
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """How a field is resolved: by `function(source, [info], **arguments)`, or from the attribute `name`.
+    """How a field is resolved: by `function(source, [info], **arguments)`, or by the attribute `name` if that is None.
 
-    `guard` raises where the actor may not use the field; None where everybody may who reached it.
+    `guard` raises if the actor may not use the field; None for the rule `REACHED`.
     """
 
     name: str
@@ -40,10 +42,10 @@ class Direct:
 
 
 def resolve_directly(schema: GraphQLSchema) -> None:
-    """Put our own functions, with their rights in front of them, where Strawberry's wrappers are."""
+    """Replace Strawberry's wrappers with our own functions, each behind its access rule."""
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLInputObjectType):
-            _make_input(kind)
+            _bind_input(kind)
     for (type_name, field_name), access in rules(schema).items():
         kind = schema.type_map[type_name]
         if isinstance(kind, GraphQLObjectType):
@@ -54,47 +56,47 @@ def resolve_directly(schema: GraphQLSchema) -> None:
                 definition.subscribe = _resolver(direct)
             else:
                 definition.resolve = _resolver(direct)
-            for argument, told in zip(
+            for argument, declared in zip(
                 definition.args.values(), definition.extensions[STRAWBERRY].arguments, strict=True
             ):
-                argument.out_name = told.python_name
+                argument.out_name = declared.python_name
 
 
-def _make_input(kind: GraphQLInputObjectType) -> None:
-    """Let graphql-core make our input of what it has coerced."""
-    told = kind.extensions[STRAWBERRY]
-    for field, own in zip(kind.fields.values(), told.fields, strict=True):
+def _bind_input(kind: GraphQLInputObjectType) -> None:
+    """Make graphql-core build our input class from the values that it has coerced."""
+    declared = kind.extensions[STRAWBERRY]
+    for field, own in zip(kind.fields.values(), declared.fields, strict=True):
         field.out_name = own.python_name
-    kind.out_type = partial(_made, told.origin)  # type: ignore[method-assign]
+    kind.out_type = partial(_built, declared.origin)  # type: ignore[method-assign]
 
 
-def _made(origin: type, fields: dict[str, Any]) -> Any:
+def _built(origin: type, fields: dict[str, Any]) -> Any:
     return origin(**fields)
 
 
 def _direct(definition: GraphQLField, guard: Guard | None) -> Direct:
-    told = definition.extensions[STRAWBERRY]
-    if told.base_resolver is None:
-        return Direct(told.python_name, None, takes_info=False, guard=guard)
-    function = told.base_resolver.wrapped_func
-    own, *rest = signature(function).parameters.values()
+    declared = definition.extensions[STRAWBERRY]
+    if declared.base_resolver is None:
+        return Direct(declared.python_name, None, takes_info=False, guard=guard)
+    function = declared.base_resolver.wrapped_func
+    source, *rest = signature(function).parameters.values()
     takes_info = bool(rest) and rest[0].name == "info"
-    arguments = {argument.python_name for argument in told.arguments}
-    given = rest[1:] if takes_info else rest
-    if own.name != "self" or {parameter.name for parameter in given} != arguments:
-        raise NotDirect(f"{told.python_name} takes self, info where it wants it, and its arguments; no more")
+    arguments = {argument.python_name for argument in declared.arguments}
+    own_arguments = rest[1:] if takes_info else rest
+    if source.name != "self" or {parameter.name for parameter in own_arguments} != arguments:
+        raise NotDirect(f"{declared.python_name} takes self, optionally info, and its arguments; no more")
     if any(parameter.kind is not Parameter.POSITIONAL_OR_KEYWORD for parameter in rest):
-        raise NotDirect(f"{told.python_name} takes its arguments by name")
-    return Direct(told.python_name, function, takes_info=takes_info, guard=guard)
+        raise NotDirect(f"{declared.python_name} takes positional-or-keyword arguments only")
+    return Direct(declared.python_name, function, takes_info=takes_info, guard=guard)
 
 
 def _resolver(direct: Direct) -> Callable[..., Any]:
-    """Return what graphql-core calls for a field."""
+    """Return the function that graphql-core calls for a field."""
     call, guard = _call(direct), direct.guard
     if guard is None:
         return call
     if iscoroutinefunction(direct.function):
-        # What refuses a field that waits is told when it is waited for: its neighbours are executed as well.
+        # The guard raises when the coroutine is awaited, so that the sibling fields still run.
         async def guarded_async(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
             guard(info.context)
             return await call(source, info, **arguments)

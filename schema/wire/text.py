@@ -1,4 +1,4 @@
-"""Words for people: every sentence comes from the catalogue in fr, en or ar, here and nowhere else."""
+"""Texts for people: every sentence comes from the catalogue in fr, en or ar, and only through this file."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -71,7 +71,7 @@ def sentence(section: str, reason: str, locale: str, params: Params) -> str:
     return _sentences(locale)[section][reason](params)
 
 
-@lru_cache(maxsize=256)  # every answer asks, and members have few
+@lru_cache(maxsize=256)  # called for every response, with few different tags
 def served(tag: str | None) -> str | None:
     """Return the locale we serve for a language tag (`fr-CH` is served as `fr`), or None."""
     language = (tag or "").split("-", maxsplit=1)[0].lower()
@@ -86,7 +86,7 @@ def accepted_locale(header: str | None) -> str | None:
 
 
 def locale_of(context: Context, member: Member | None = None) -> str:
-    """Return the locale to answer in: the request's, else the member's, else the programme's, else English."""
+    """Return the locale of the response: the request's, else the member's, else the programme's, else English."""
     if context.locale is not None:
         return context.locale
     own = served(member.profile.locale) if member is not None else None
@@ -97,26 +97,21 @@ def locale_of(context: Context, member: Member | None = None) -> str:
 
 
 async def locale_asked(context: Context, member: str | None = None) -> str:
-    """Return the locale to answer in where no member is at hand: that of `member`, or of the actor itself, is read."""
-    who = member or (context.actor.member if context.actor is not None else None)
-    if context.locale is not None or context.actor is None or who is None:
+    """Return the locale of the response if no member is loaded: reads `member`, or else the calling member."""
+    known = member or (context.actor.member if context.actor is not None else None)
+    if context.locale is not None or context.actor is None or known is None:
         return locale_of(context)
-    snapshot = await answered(context.services.reader.member(context.actor.programme, who))
+    snapshot = await answered(context.services.reader.member(context.actor.programme, known))
     return locale_of(context, snapshot.member if snapshot is not None else None)
 
 
-def told(text: Text, locale: str) -> str:
-    """Return one of a programme's own texts."""
-    return text.in_locale(locale)
-
-
 def running(locale: str) -> TextDirection:
-    """Return how the words of a locale run."""
+    """Return the writing direction of a locale."""
     return TextDirection.RTL if is_right_to_left(locale) else TextDirection.LTR
 
 
 def direction_of(text: Text, locale: str, channel: Channel | None) -> TextDirection:
-    """Return how the words of a text run, in the language that it is told in."""
+    """Return the writing direction of a text, in the language that it is shown in."""
     return running(text.locale_told(locale, channel))
 
 
@@ -144,7 +139,7 @@ def _moment(iso: str, locale: str) -> str:
 
 
 def _named(params: Params, programme: Programme, locale: str) -> dict[str, str | float]:
-    """Return parameters with the keys of tiers, offers and rewards in words."""
+    """Return parameters in which names replace the keys of tiers, offers, rewards, periods, purposes and states."""
     catalogue_, named = programme.catalogue, dict(params)
     for name, known in (("offer", catalogue_.offers), ("reward", catalogue_.rewards)):
         if name in named:
@@ -166,7 +161,7 @@ _KEYS = {"channels": "channels", "state": "states", "following": "states"}
 
 
 def refused(reason: str, params: Params, programme: Programme | None, locale: str) -> str:
-    """Return why something is refused, and what to do."""
+    """Return the sentence that says why a call is refused, and what to do."""
     named = _named(params, programme, locale) if programme is not None else dict(params)
     for name, section in _KEYS.items():
         if name in named:
@@ -183,7 +178,7 @@ def refused(reason: str, params: Params, programme: Programme | None, locale: st
 
 
 def motivated(motive: Motive, params: Params, programme: Programme, locale: str) -> str:
-    """Return why a member is shown something."""
+    """Return the sentence that says why a member is shown an offer or reward."""
     named = _named(params, programme, locale)
     if "topic" in named:
         named["topic"] = str(named["topic"]).partition(":")[2].capitalize()
@@ -199,7 +194,7 @@ def noticed(notice: Notice, programme: Programme, locale: str) -> str:
 
 
 def _rule_name(programme: Programme, key: str, locale: str) -> str:
-    """Return the name of a rule, or of the offer or instant reward that gave something."""
+    """Return the name of a rule, or of an offer or instant reward that has the role of one."""
     kind, _, name = key.partition("/")
     if kind == "offer" and name in programme.catalogue.offers:
         return programme.catalogue.offers[name].title.in_locale(locale)
@@ -211,7 +206,7 @@ def _rule_name(programme: Programme, key: str, locale: str) -> str:
 
 
 def explained(explanation: Explanation, programme: Programme, locale: str) -> str:
-    """Return why a rule gave what it gave, in one sentence."""
+    """Return the sentence that says why a rule gave points, or gave none."""
     params = _named(explanation.params, programme, locale)
     if "by" in params:
         params["by"] = _rule_name(programme, str(params["by"]), locale)

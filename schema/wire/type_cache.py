@@ -1,29 +1,29 @@
-"""What is made once of what never changes: offers, rewards and tiers in one language, as one channel words them."""
+"""Caches types that are built from immutable objects: offers, rewards and tiers, per language and channel."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-KEPT_MAX = 20_000
+ENTRIES_MAX = 20_000
 
 
-class Made:
-    """Keeps what was made of things, found by which they are; when there is no more room, it begins anew.
+class TypeCache:
+    """Caches what was built from objects, by the identity of the objects; when full, it is emptied.
 
-    The things themselves are kept with it, so that no other can have the same identity meanwhile.
+    It holds the objects too, so that no other object gets the same identity meanwhile.
     """
 
     def __init__(self) -> None:
-        self._made: dict[tuple[Any, ...], tuple[Any, object, object]] = {}
+        self._entries: dict[tuple[Any, ...], tuple[Any, object, object]] = {}
 
-    def of(self, make: Callable[..., T], item: object, whole: object, *words: Any) -> T:
-        """Return `make(item, whole, *words)`: what it was the first time."""
+    def of(self, build: Callable[..., T], item: object, whole: object, *words: Any) -> T:
+        """Return `build(item, whole, *words)`, from the cache if it was built before."""
         key = (id(item), id(whole), *words)
-        known = self._made.get(key)
-        if known is None:
-            if len(self._made) >= KEPT_MAX:
-                self._made.clear()
-            known = self._made[key] = make(item, whole, *words), item, whole
-        made: T = known[0]
-        return made
+        entry = self._entries.get(key)
+        if entry is None:
+            if len(self._entries) >= ENTRIES_MAX:
+                self._entries.clear()
+            entry = self._entries[key] = build(item, whole, *words), item, whole
+        built: T = entry[0]
+        return built

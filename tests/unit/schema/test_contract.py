@@ -142,7 +142,7 @@ def test_every_field_has_a_row_for_every_role() -> None:
 def test_field_without_a_rule_keeps_the_schema_from_being_built() -> None:
     @strawberry.type
     class Query:
-        told: str = field(only(Role.AGENT))
+        told: str = field(only(Role.AGENT), "A text.")
 
         @strawberry.field
         def forgotten(self) -> str:
@@ -161,7 +161,7 @@ def test_resolver_that_wants_more_than_its_arguments_keeps_the_schema_from_being
             return str(root) * times
 
     schema = strawberry.Schema(query=Query)._schema  # noqa: SLF001 - as schema.build does
-    with pytest.raises(NotDirect, match=r"told takes self, info where it wants it, and its arguments"):
+    with pytest.raises(NotDirect, match=r"told takes self, optionally info, and its arguments"):
         resolve_directly(schema)
 
 
