@@ -31,7 +31,7 @@ from schema.wire.info import Info
 from schema.wire.node import Node
 from schema.wire.on_channel import OnChannel
 from schema.wire.page import After, First, page_size
-from schema.wire.text import locale_asked
+from schema.wire.text import response_locale
 
 LOOKUP = only(*members.LOOKUP_ROLES)
 ProgrammeKey = Annotated[
@@ -75,7 +75,7 @@ class Query:
     async def programme(self, info: Info) -> Programme:
         """The programme of the caller's brand, with its name, tiers, currency and colours."""
         context = info.context
-        return Programme.of(context.programme(), await locale_asked(context))
+        return Programme.of(context.programme(), await response_locale(context))
 
     @resolver(EVERY_ROLE)
     async def me(self, info: Info) -> Member | None:
@@ -156,13 +156,13 @@ class Query:
 
 async def _public_locale(context: Context, brand: ProgrammeRules) -> str:
     """Return the locale of the response: the request's, else that of the calling member, else the programme's."""
-    return await locale_asked(context) if context.actor is not None else context.locale or brand.locale
+    return await response_locale(context) if context.actor is not None else context.locale or brand.locale
 
 
 async def _offer(context: Context, brand: str, key: str) -> Offer | None:
     programme = context.programme()
     found = programme.catalogue.offers.get(key) if brand == programme.key else None
-    return Offer.of(found, programme, await locale_asked(context), context.channel) if found is not None else None
+    return Offer.of(found, programme, await response_locale(context), context.channel) if found is not None else None
 
 
 async def _reward(context: Context, brand: str, key: str) -> Reward | None:
@@ -170,7 +170,7 @@ async def _reward(context: Context, brand: str, key: str) -> Reward | None:
     found = programme.catalogue.rewards.get(key) if brand == programme.key else None
     if found is None:
         return None
-    return Reward.of(found, programme, await locale_asked(context), context.channel, context.now())
+    return Reward.of(found, programme, await response_locale(context), context.channel, context.now())
 
 
 async def _order(context: Context, order: str) -> Order | None:
@@ -178,7 +178,7 @@ async def _order(context: Context, order: str) -> Order | None:
     if actor.role is Role.TILL:
         raise Forbidden("field_forbidden", role=actor.role, field="Order")
     found = await orders.find(context, order)
-    return Order.of(found, context, await locale_asked(context, found.member)) if found is not None else None
+    return Order.of(found, context, await response_locale(context, found.member)) if found is not None else None
 
 
 async def _entry(context: Context, member: str, version: int, index: int) -> LedgerEntry | None:
@@ -191,5 +191,5 @@ async def _entry(context: Context, member: str, version: int, index: int) -> Led
     view = await answered(context.services.reader.entry(actor.programme, permitted, version, index))
     if view is None:
         return None
-    locale = await locale_asked(context, permitted)
+    locale = await response_locale(context, permitted)
     return LedgerEntry(view, context.programme(), locale)

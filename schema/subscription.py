@@ -18,7 +18,7 @@ from schema.types.notice import Notice
 from schema.wire.access import EVERY_ROLE, REACHED, field, subscription
 from schema.wire.info import Info
 from schema.wire.on_channel import OnChannel
-from schema.wire.text import locale_asked, locale_of
+from schema.wire.text import locale_of, response_locale
 
 
 @strawberry.type
@@ -50,7 +50,7 @@ class Subscription:
         context = info.context
         async with aclosing(content_changes(context, context.programme(), key)) as contents:
             async for found in contents:
-                programme, locale = context.programme(), await locale_asked(context)
+                programme, locale = context.programme(), await response_locale(context)
                 on = channel or context.channel
                 yield Content.of(found, programme, locale, on) if found is not None else None
 

@@ -18,7 +18,7 @@ def schema(
         bool,
         typer.Option(
             "--check",
-            help="Compare both with the committed files, and require a description of every element; exit with 1 otherwise.",
+            help="Compare both with the committed files, and require descriptions; exit with 1 if either fails.",
         ),
     ] = False,
 ) -> None:

@@ -51,7 +51,10 @@ class ConsentMutation:
 
     @mutation(CONSENTERS)
     async def set_consents(self, info: Info, input: SetConsentsInput) -> ConsentsPayload:  # noqa: A002
-        """Record what the member agrees to or refuses, by purpose and contact channel. The ledger keeps all."""
+        """Record what the member agrees to or refuses, by purpose and contact channel.
+
+        Every change stays in the ledger.
+        """
         outcome = await consent.set_consents(
             info.context, key=input.key, member=key_or_none(input.member), consents=input.answers()
         )

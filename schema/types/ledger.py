@@ -11,7 +11,7 @@ from schema.wire.enums import Channel, EntryKind
 from schema.wire.ids import cursor, entry_id
 from schema.wire.node import Node
 from schema.wire.page import Connection
-from schema.wire.text import explained, labelled
+from schema.wire.text import entry_label, explanation_sentence
 
 
 @strawberry.type
@@ -23,7 +23,7 @@ class Explanation:
     )
     points: int = field(REACHED, "Points that the rule gave; negative for reversed ones, 0 if it did not apply.")
     applied: bool = field(REACHED, "Whether the rule had an effect on this event.")
-    reason: str = field(REACHED, "One sentence that says why, in the language of the request.")
+    reason: str = field(REACHED, "One sentence that says why, in the language of the request, else of the member.")
 
 
 def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, locale: str) -> list[Explanation]:
@@ -33,7 +33,7 @@ def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, loca
             rule=explanation.rule,
             points=explanation.points,
             applied=explanation.applied,
-            reason=explained(explanation, programme, locale),
+            reason=explanation_sentence(explanation, programme, locale),
         )
         for entry in entries
         for explanation in entry.why
@@ -78,7 +78,7 @@ class LedgerEntry(Node):
     @resolver(REACHED)
     def label(self) -> str:
         """One line for the shopper that says what happened, in the language of the request, else of the member."""
-        return labelled(self.view, self.programme, self.locale)
+        return entry_label(self.view, self.programme, self.locale)
 
     @resolver(REACHED)
     def why(self) -> list[Explanation]:

@@ -8,7 +8,7 @@ from loyalty.model import notice as domain
 from loyalty.model.programme import Programme
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import NoticeKind, TextDirection
-from schema.wire.text import noticed, running
+from schema.wire.text import notice_sentence, text_direction
 
 
 @strawberry.type
@@ -24,9 +24,11 @@ class Notice:
     @resolver(REACHED)
     def text(self) -> str:
         """One sentence for the member, in the language of the request, else of the member."""
-        return noticed(self.notice, self.programme, self.locale)
+        return notice_sentence(self.notice, self.programme, self.locale)
 
     @classmethod
     def of(cls, notice: domain.Notice, programme: Programme, locale: str) -> Self:
         """Return a notice in one language."""
-        return cls(kind=notice.kind, direction=running(locale), notice=notice, programme=programme, locale=locale)
+        return cls(
+            kind=notice.kind, direction=text_direction(locale), notice=notice, programme=programme, locale=locale
+        )

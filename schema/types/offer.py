@@ -20,7 +20,7 @@ from schema.wire.enums import Channel, OfferKind, OfferState, TextDirection
 from schema.wire.ids import global_id, ranked_cursor
 from schema.wire.node import Node
 from schema.wire.page import Connection
-from schema.wire.text import direction_of, motivated
+from schema.wire.text import direction_of, motive_sentence
 from schema.wire.type_cache import TypeCache
 
 Info = strawberry.Info[Context, None]
@@ -121,7 +121,7 @@ class MemberOffer:
     @resolver(REACHED)
     def why(self, info: Info) -> str:
         """Why this member is shown this offer at this position, in the language of the request, else of the member."""
-        return motivated(self.ranked.motive, self.ranked.params, info.context.programme(), self.locale)
+        return motive_sentence(self.ranked.motive, self.ranked.params, info.context.programme(), self.locale)
 
     @classmethod
     def of(

@@ -17,7 +17,7 @@ from schema.wire.enums import RewardKind, TextDirection
 from schema.wire.ids import global_id, ranked_cursor
 from schema.wire.node import Node
 from schema.wire.page import Connection, First, page_size
-from schema.wire.text import direction_of, refused
+from schema.wire.text import direction_of, refusal_sentence
 from schema.wire.type_cache import TypeCache
 
 Info = strawberry.Info[Context, None]
@@ -169,9 +169,9 @@ class MemberReward:
 
     @resolver(REACHED)
     def reasons(self, info: Info) -> list[str]:
-        """Why the member cannot order it, points apart: one sentence each, in the language of the request."""
+        """Why the member cannot order it, points apart: one sentence each, in the request's or member's language."""
         programme = info.context.programme()
-        return [refused(one.reason, one.params, programme, self.locale) for one in self.standing.reasons]
+        return [refusal_sentence(one.reason, one.params, programme, self.locale) for one in self.standing.reasons]
 
     @classmethod
     def of(

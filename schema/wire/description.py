@@ -6,7 +6,6 @@ other elements (attributes, arguments, input fields, enum values, scalars) pass 
 """
 
 from collections.abc import Iterator
-from inspect import cleandoc
 from typing import Any
 
 from graphql import (
@@ -30,12 +29,12 @@ Described = GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType
 
 
 def from_docstring(documented: Any) -> str | None:
-    """Return the docstring of a class or function as a description, each paragraph on one line; None without one."""
+    """Return the docstring of a class or function as a description, on one line; None without one."""
     docstring = vars(documented).get("__doc__") if isinstance(documented, type) else documented.__doc__
     # A dataclass without a docstring gets its signature as one.
     if not docstring or docstring.startswith(f"{documented.__name__}("):
         return None
-    return "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(docstring).split("\n\n"))
+    return " ".join(docstring.split())
 
 
 def describe(schema: GraphQLSchema) -> None:

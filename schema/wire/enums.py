@@ -34,7 +34,7 @@ def _serve(kind: type[Enum], description: str, values: Mapping[Any, str], *, nam
 
 _serve(
     Channel,
-    "The way on which something was done or is shown.",
+    "Where something was done, or where it is shown.",
     {
         Channel.APP: "The brand's mobile app.",
         Channel.WEB: "The brand's website or web shop.",
@@ -103,7 +103,7 @@ _serve(
     NoticeKind,
     "The kind of thing that happened to a member.",
     {
-        NoticeKind.WELCOME: "The member was enrolled.",
+        NoticeKind.WELCOME: "The member was enrolled. Reserved: no operation writes it yet.",
         NoticeKind.POINTS_EARNED: "An event gave points.",
         NoticeKind.POINTS_TAKEN_BACK: "A refund reversed points.",
         NoticeKind.POINTS_EXPIRED: "Points expired.",
@@ -165,7 +165,10 @@ _serve(
         OrderState.PREPARING: "It is being prepared. Only staff can still cancel it.",
         OrderState.SHIPPED: "It is on its way.",
         OrderState.DELIVERED: "It has arrived.",
-        OrderState.FULFILLED: "It was handed over or performed, or its code shown. Codes and donations start here.",
+        OrderState.FULFILLED: (
+            "It was handed over or performed, or its code shown. Codes, discounts and donations have this state "
+            "from the start."
+        ),
         OrderState.CANCELLED: "It was cancelled, and all it took is restored. Final.",
         OrderState.RETURN_REQUESTED: "A return was requested, and staff have not decided yet.",
         OrderState.RETURNED: "All pieces came back, and their points are restored. Final.",
@@ -178,14 +181,19 @@ _serve(
     {
         RefusalCode.INVALID: "A field of the input is missing or wrong; `path` names it.",
         RefusalCode.NOT_FOUND: "No object has this id, key or code, or the caller may not see it.",
-        RefusalCode.ALREADY_EXISTS: "Another object has this card, e-mail address, phone number or code.",
+        RefusalCode.ALREADY_EXISTS: (
+            "The card, e-mail, phone or code belongs to another object, or the offer is already activated."
+        ),
         RefusalCode.KEY_REUSED: "The idempotency key was used for other content.",
         RefusalCode.INSUFFICIENT_POINTS: "The member has too few available points.",
         RefusalCode.NOT_ELIGIBLE: "Not for this member, on this channel, in this store or at this time.",
         RefusalCode.LIMIT_REACHED: "A limit is used up, for example of uses, of orders or of wrong attempts.",
         RefusalCode.OUT_OF_STOCK: "Too few pieces, codes or places are left.",
         RefusalCode.EXPIRED: "The offer, reward, hold, code or session has ended.",
-        RefusalCode.CONFLICT: "The current state does not allow it, for example an order that is already closed.",
+        RefusalCode.CONFLICT: (
+            "The present state does not allow it, such as an order that is closed. In a batch also: the event may not "
+            "have been recorded; send it again with the same key."
+        ),
     },
     name="UserErrorCode",
 )

@@ -12,8 +12,7 @@ from resolvers.core.context import Context
 from resolvers.core.fault import Fault, LimitExceeded
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import RefusalCode
-from schema.wire.text import locale_asked, sentence
-from schema.wire.text import refused as words_of
+from schema.wire.text import refusal_sentence, response_locale, sentence
 
 log = structlog.get_logger(__name__)
 Info = strawberry.Info[Context, None]
@@ -43,7 +42,7 @@ class UserError:
     async def words(self, context: Context) -> str:
         """Return the message in the language of the request, else of the member."""
         programme = context.programme() if context.actor is not None else None
-        return words_of(self.refused.reason, self.refused.params, programme, await locale_asked(context))
+        return refusal_sentence(self.refused.reason, self.refused.params, programme, await response_locale(context))
 
 
 def as_refusal(error: Exception) -> refusal.Refusal:

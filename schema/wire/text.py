@@ -96,7 +96,7 @@ def locale_of(context: Context, member: Member | None = None) -> str:
     return programme.locale if programme is not None else DEFAULT_LOCALE
 
 
-async def locale_asked(context: Context, member: str | None = None) -> str:
+async def response_locale(context: Context, member: str | None = None) -> str:
     """Return the locale of the response if no member is loaded: reads `member`, or else the calling member."""
     known = member or (context.actor.member if context.actor is not None else None)
     if context.locale is not None or context.actor is None or known is None:
@@ -105,14 +105,14 @@ async def locale_asked(context: Context, member: str | None = None) -> str:
     return locale_of(context, snapshot.member if snapshot is not None else None)
 
 
-def running(locale: str) -> TextDirection:
+def text_direction(locale: str) -> TextDirection:
     """Return the writing direction of a locale."""
     return TextDirection.RTL if is_right_to_left(locale) else TextDirection.LTR
 
 
 def direction_of(text: Text, locale: str, channel: Channel | None) -> TextDirection:
     """Return the writing direction of a text, in the language that it is shown in."""
-    return running(text.locale_told(locale, channel))
+    return text_direction(text.locale_told(locale, channel))
 
 
 def _gone(kind: str, locale: str) -> str:
@@ -160,7 +160,7 @@ def _named(params: Params, programme: Programme, locale: str) -> dict[str, str |
 _KEYS = {"channels": "channels", "state": "states", "following": "states"}
 
 
-def refused(reason: str, params: Params, programme: Programme | None, locale: str) -> str:
+def refusal_sentence(reason: str, params: Params, programme: Programme | None, locale: str) -> str:
     """Return the sentence that says why a call is refused, and what to do."""
     named = _named(params, programme, locale) if programme is not None else dict(params)
     for name, section in _KEYS.items():
@@ -177,7 +177,7 @@ def refused(reason: str, params: Params, programme: Programme | None, locale: st
     return sentence("refusals", reason, locale, named)
 
 
-def motivated(motive: Motive, params: Params, programme: Programme, locale: str) -> str:
+def motive_sentence(motive: Motive, params: Params, programme: Programme, locale: str) -> str:
     """Return the sentence that says why a member is shown an offer or reward."""
     named = _named(params, programme, locale)
     if "topic" in named:
@@ -188,7 +188,7 @@ def motivated(motive: Motive, params: Params, programme: Programme, locale: str)
     return sentence("motives", motive.value, locale, named)
 
 
-def noticed(notice: Notice, programme: Programme, locale: str) -> str:
+def notice_sentence(notice: Notice, programme: Programme, locale: str) -> str:
     """Return what happened, in one sentence."""
     return sentence("notices", notice.kind.value, locale, _named(notice.params, programme, locale))
 
@@ -205,7 +205,7 @@ def _rule_name(programme: Programme, key: str, locale: str) -> str:
     return rule.name.in_locale(locale) if rule is not None else _gone("rule", locale)
 
 
-def explained(explanation: Explanation, programme: Programme, locale: str) -> str:
+def explanation_sentence(explanation: Explanation, programme: Programme, locale: str) -> str:
     """Return the sentence that says why a rule gave points, or gave none."""
     params = _named(explanation.params, programme, locale)
     if "by" in params:
@@ -215,7 +215,7 @@ def explained(explanation: Explanation, programme: Programme, locale: str) -> st
     return sentence("reasons", explanation.reason.value, locale, params)
 
 
-def labelled(entry: EntryView, programme: Programme, locale: str) -> str:
+def entry_label(entry: EntryView, programme: Programme, locale: str) -> str:
     """Return the one line that a shopper reads for a ledger entry."""
     if entry.label != "event":
         name = f"{entry.label}_for" if "reward" in entry.params else entry.label

@@ -85,7 +85,7 @@ def test_docstrings_describe_types_resolvers_and_input_arguments() -> None:
     schema: GraphQLSchema = strawberry.Schema(query=Query)._schema  # noqa: SLF001 - as schema.build does
     describe(schema)
     kinds: Any = schema.type_map
-    assert kinds["Query"].description == "Everything that can be read.\n\nWith a token."
+    assert kinds["Query"].description == "Everything that can be read. With a token."
     assert kinds["Query"].fields["wished"].description == "The wish that came true."
     assert kinds["Query"].fields["wished"].args["input"].description == "What the member wishes for."
     assert undescribed(schema) == ["Undocumented"]

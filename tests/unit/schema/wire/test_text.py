@@ -27,11 +27,11 @@ from schema.wire.text import (
     accepted_locale,
     arguments,
     catalogue,
-    explained,
-    labelled,
-    motivated,
-    noticed,
-    refused,
+    entry_label,
+    explanation_sentence,
+    motive_sentence,
+    notice_sentence,
+    refusal_sentence,
     sentence,
     served,
 )
@@ -316,23 +316,23 @@ def test_sentence_reads_well_with_any_count(section: str, reason: str, name: str
     ],
 )
 def test_day_of_a_refusal_is_written_as_readers_write_it(opens: str, locale: str, when: str) -> None:
-    assert when in refused("reward_window", {"opens": opens}, read("coffee"), locale)
+    assert when in refusal_sentence("reward_window", {"opens": opens}, read("coffee"), locale)
     if "T00:00" in opens:
-        assert when in refused("offer_not_yet", {"day": opens[:10]}, read("coffee"), locale)
+        assert when in refusal_sentence("offer_not_yet", {"day": opens[:10]}, read("coffee"), locale)
 
 
 def test_reward_that_never_opens_again_is_over() -> None:
-    over = refused("reward_over", {}, read("coffee"), "en")
-    assert refused("reward_window", {"opens": ""}, read("coffee"), "en") == over
+    over = refusal_sentence("reward_over", {}, read("coffee"), "en")
+    assert refusal_sentence("reward_window", {"opens": ""}, read("coffee"), "en") == over
 
 
 def test_keys_of_channels_and_states_are_told_in_words() -> None:
     programme = read("coffee")
-    assert refused("offer_channel", {"channels": "APP, STORE"}, programme, "en") == (
+    assert refusal_sentence("offer_channel", {"channels": "APP, STORE"}, programme, "en") == (
         "This offer is valid only here: app, store. Use it there."
     )
     params = {"state": "SHIPPED", "asked": "PLACED", "following": "DELIVERED, RETURN_REQUESTED"}
-    assert refused("order_step", params, programme, "fr") == (
+    assert refusal_sentence("order_step", params, programme, "fr") == (
         "Une commande ne peut pas passer de «\u00a0expédiée\u00a0» à «\u00a0enregistrée\u00a0». "
         "Choisissez l’un de ces états\u00a0: livrée, en attente de retour."
     )
@@ -344,13 +344,15 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     entry = EntryView("m", 1, 0, moment, EntryKind.EARN, 1, 1, moment, Channel.STORE, (), "event", {"type": key})
     told = (
-        labelled(entry, programme, locale),
-        labelled(replace(entry, label="order", params={"reward": key}), programme, locale),
-        noticed(Notice(NoticeKind.OFFER_ACTIVATED, {"offer": key}), programme, locale),
-        motivated(Motive.FOR_SEGMENT, {"segment": key}, programme, locale),
-        explained(Explanation(key, 0, applied=False, reason=Reason.CONDITION), programme, locale),
-        explained(Explanation(f"instant/{key}", 0, applied=False, reason=Reason.LIMIT), programme, locale),
-        explained(Explanation(key, 0, applied=False, reason=Reason.OUTDONE, params={"by": key}), programme, locale),
+        entry_label(entry, programme, locale),
+        entry_label(replace(entry, label="order", params={"reward": key}), programme, locale),
+        notice_sentence(Notice(NoticeKind.OFFER_ACTIVATED, {"offer": key}), programme, locale),
+        motive_sentence(Motive.FOR_SEGMENT, {"segment": key}, programme, locale),
+        explanation_sentence(Explanation(key, 0, applied=False, reason=Reason.CONDITION), programme, locale),
+        explanation_sentence(Explanation(f"instant/{key}", 0, applied=False, reason=Reason.LIMIT), programme, locale),
+        explanation_sentence(
+            Explanation(key, 0, applied=False, reason=Reason.OUTDONE, params={"by": key}), programme, locale
+        ),
     )
     assert [words for words in told if key in words] == []
 
@@ -365,7 +367,7 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
 )
 def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, told: str) -> None:
     taken = Explanation("visit", -2, applied=True, reason=Reason.TAKEN_BACK)
-    assert explained(taken, read("coffee"), locale).endswith(told)
+    assert explanation_sentence(taken, read("coffee"), locale).endswith(told)
 
 
 @pytest.mark.parametrize(
