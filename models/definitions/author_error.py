@@ -1,23 +1,23 @@
-"""What is wrong with what an author wrote: told with its line, its place and the fix."""
+"""Validation errors of programme files and definitions, each with its line, its place and the fix."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong: its line (from 1; 0 where it came in no file), the place in its author's words, and the fix."""
+    """One error: line (from 1; 0 without a file), dotted path of the place, what is wrong and how to fix it."""
 
     line: int
     place: str
     message: str
 
     def __str__(self) -> str:
-        told = f"{self.place}: {self.message}" if self.place else self.message
-        return f"line {self.line}: {told}" if self.line else told
+        text = f"{self.place}: {self.message}" if self.place else self.message
+        return f"line {self.line}: {text}" if self.line else text
 
 
-class Faulty(Exception):  # noqa: N818 - an answer to an author
-    """Something written that cannot run; `faults` lists everything that is wrong with it."""
+class Faulty(Exception):  # noqa: N818 - shown to the author
+    """A programme file or a definition is invalid; `faults` lists every error found."""
 
     def __init__(self, faults: list[Fault]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
@@ -25,8 +25,8 @@ class Faulty(Exception):  # noqa: N818 - an answer to an author
 
 
 class InvalidProgramme(Faulty):
-    """A programme file that cannot run."""
+    """A programme file is invalid."""
 
 
 class InvalidDefinition(Faulty):
-    """An offer, a reward or a content, written without a file, that cannot run."""
+    """A single offer, reward or content, sent through the API or an import, is invalid."""

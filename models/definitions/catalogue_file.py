@@ -1,4 +1,4 @@
-"""What a programme offers, as it is written: the catalogue's sections of a file, and one definition by itself."""
+"""Parses the catalogue: its sections in a programme file, and single definitions from the API or an import."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ Item = Offer | Reward | Content
 
 
 class Kind(StrEnum):
-    """What can be changed without a release."""
+    """The kinds of item that a manager can change without a release."""
 
     OFFER = "offer"
     REWARD = "reward"
@@ -41,7 +41,7 @@ class ContentShape(Shape):
 
 
 class CatalogueShape(Shape):
-    """The sections of a programme file that are its catalogue."""
+    """The catalogue's sections of a programme file."""
 
     offers: list[OfferShape] = Field(default=[], max_length=1000)
     rewards: list[RewardShape] = Field(default=[], max_length=1000)
@@ -56,7 +56,7 @@ def read_content(path: Path, shape: ContentShape, scope: Scope) -> Content:
 
 
 def read_catalogue(shape: CatalogueShape, scope: Scope) -> Catalogue:
-    """Return the catalogue of a file; what does not fit together becomes faults of the scope."""
+    """Return the catalogue of a file; errors are added to `scope.faults`."""
     for section in ("offers", "rewards", "instant_rewards", "contents"):
         scope.unique((section,), (item.key for item in getattr(shape, section)))
     rewards = [read_reward(("rewards", index), item, scope) for index, item in enumerate(shape.rewards)]
@@ -72,7 +72,7 @@ def read_catalogue(shape: CatalogueShape, scope: Scope) -> Catalogue:
 
 
 def _unique_codes(offers: list[Offer], scope: Scope) -> None:
-    """Note each code by which another offer is found already."""
+    """Report each code that an earlier offer of the file already uses."""
     owners: dict[str, str] = {}
     for index, offer in enumerate(offers):
         name = code_name(offer)
@@ -80,7 +80,7 @@ def _unique_codes(offers: list[Offer], scope: Scope) -> None:
             continue
         if name in owners:
             path = ("offers", index, "code", offer.code.kind.value)
-            scope.fault(path, f"{offer.code.text!r} is the code of {owners[name]!r} already; choose another")
+            scope.fault(path, f"offer {owners[name]!r} already uses code {offer.code.text!r}; choose another code")
         owners.setdefault(name, offer.key)
 
 
@@ -93,9 +93,9 @@ _SHAPES: Mapping[Kind, type[OfferShape | RewardShape | ContentShape]] = {
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One definition as it was read. `content` is what it says, in the one form in which it is stored.
+    """One parsed definition. `content` is its normal form, as stored.
 
-    `faults` tell what it names and there is not, and what its texts lack.
+    `faults` are unknown tiers, segments and rewards, and missing or unsupported locales.
     """
 
     kind: Kind
@@ -105,7 +105,7 @@ class Definition:
 
     @property
     def digest(self) -> str:
-        """The digest of what it says: however it was written, the same says the same."""
+        """The SHA-256 digest of the normal form: two ways of writing the same definition have the same digest."""
         return content_digest({"kind": self.kind.value, "definition": self.content})
 
 
@@ -127,7 +127,7 @@ def _read(path: Path, shape: Shape, scope: Scope) -> Item:
         return read_reward(path, shape, scope)
     if isinstance(shape, ContentShape):
         return read_content(path, shape, scope)
-    raise TypeError(f"{type(shape).__name__} is no shape of a definition")
+    raise TypeError(f"{type(shape).__name__} is not a definition shape")
 
 
 def define(
@@ -138,19 +138,19 @@ def define(
     path: Path = (),
     rewards: Mapping[str, Reward] | None = None,
 ) -> Definition:
-    """Return what a definition says. `rewards` are those that it may give, the programme's where none are told.
+    """Return the parsed definition. `rewards` are those it may refer to; None means the programme's.
 
     Raises:
-        InvalidDefinition: it does not have the shape of its kind; places begin with `path`.
+        InvalidDefinition: it does not have the shape of its kind, or is too large; places begin with `path`.
     """
     try:
         shape = _SHAPES[kind].model_validate(definition)
     except ValidationError as error:
         faults = [NoLines().fault((*path, *place(dict(found))), hint(dict(found))) for found in error.errors()]
         raise InvalidDefinition(faults) from error
-    told = shape.model_dump_json(exclude_defaults=True)
-    if len(told.encode()) > DEFINITION_BYTES_MAX:
-        fault = NoLines().fault(path, f"is larger than {DEFINITION_BYTES_MAX} bytes; shorten its texts")
+    normal_form = shape.model_dump_json(exclude_defaults=True)
+    if len(normal_form.encode()) > DEFINITION_BYTES_MAX:
+        fault = NoLines().fault(path, f"the definition is larger than {DEFINITION_BYTES_MAX} bytes; shorten its texts")
         raise InvalidDefinition([fault])
     scope = _scope(programme, programme.catalogue.rewards if rewards is None else rewards)
     item = _read(path, shape, scope)
@@ -162,7 +162,7 @@ def read_definition(kind: Kind, definition: Mapping[str, Any], programme: Progra
     """Return the offer, the reward or the content that a definition describes.
 
     Raises:
-        InvalidDefinition: with every fault found, each with its place and what to do.
+        InvalidDefinition: lists every error found, each with its place and the fix.
     """
     defined = define(kind, definition, programme)
     if defined.faults:
@@ -171,15 +171,15 @@ def read_definition(kind: Kind, definition: Mapping[str, Any], programme: Progra
 
 
 def revive(kind: Kind, content: Mapping[str, Any], programme: Programme, *, version: int) -> Item:
-    """Return what was stored at a time when it was right, whatever it names that the programme has no more.
+    """Return the item of a stored definition; it may refer to tiers, segments and rewards that no longer exist.
 
     Raises:
-        ValueError: it does not have the shape of its kind, or a text lacks the programme's own locale.
+        ValueError: it does not have the shape of its kind, or a text lacks the programme's default locale.
     """
     shape = _SHAPES[kind].model_validate(content)
     scope = Scope(NoLines(), locale=programme.locale, zone=programme.zone, tiers=(), segments=())
     item = _read((), shape, scope)
     texts = [item.title, item.body] if isinstance(item, Content) else [item.title, item.description]
     if any(programme.locale not in text.by_locale for text in texts):
-        raise ValueError(f"{item.key} has no text in {programme.locale}")
+        raise ValueError(f"{item.key} has no text in the programme's default locale {programme.locale}")
     return replace(item, version=version) if isinstance(item, Content) else item

@@ -1,4 +1,4 @@
-"""The rules' language: the Common Expression Language (CEL), compiled once, evaluated by Rust."""
+"""Compiles and evaluates the conditions and formulas of programme files: Common Expression Language (CEL), in Rust."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +12,9 @@ from loyalty.model.expression import ExpressionFault
 VARIABLES = ("event", "member", "earned")
 LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
 WORDS = frozenset({"sku", "category", "brand"})
-KEPT_MAX = 10_000
+CACHED_MAX = 10_000
 FAULT_LENGTH_MAX = 200
-# A line as conditions see it, as `event_variables()` of loyalty/rules/earning.py does.
+# The values of a line that conditions can read; must agree with `event_variables()` in loyalty/rules/earning.py.
 _READ: dict[str, Callable[[PurchaseLine], Any]] = {
     "sku": lambda line: line.sku,
     "quantity": lambda line: float(line.quantity),
@@ -24,14 +24,14 @@ _READ: dict[str, Callable[[PurchaseLine], Any]] = {
 }
 _MISSING = object()
 _MEMBER = re.compile(r"\bmember\b")
-# Not followed by a call, an index or more of a path, nor by what would make it longer.
+# Not followed by a call, an index or a third path step; `\b` stops the match from ending inside a name.
 _MEMBER_PATH = re.compile(r"\bmember\.(\w+(?:\.\w+)?)\b(?!\s*[.(\[])")
 _BOUND_BY_MACRO = re.compile(r"\.\s*(?:all|exists|exists_one|existsOne|filter|map)\s*\(\s*(\w+)\s*,")
 _FAULTS = (ValueError, TypeError, KeyError, RuntimeError, ZeroDivisionError, OverflowError, IndexError)
 
 
-class InvalidExpression(ValueError):  # noqa: N818 - told to the author of a programme
-    """A text that is no expression, or names what rules cannot see; says what is allowed."""
+class InvalidExpression(ValueError):  # noqa: N818 - shown to the author of a programme
+    """The text is not a CEL expression, or uses an unknown name; the message says which names are allowed."""
 
 
 class CelExpression:
@@ -43,7 +43,7 @@ class CelExpression:
         """Compile `source`.
 
         Raises:
-            InvalidExpression: it does not parse, or names another variable.
+            InvalidExpression: it does not parse.
         """
         self.source = source
         try:
@@ -54,93 +54,93 @@ class CelExpression:
 
     @classmethod
     def over_event(cls, source: str) -> "CelExpression":
-        """Compile an expression over the rules' variables."""
+        """Compile an expression over `VARIABLES`; raises InvalidExpression also for any other variable."""
         expression = cls(source)
         expression.allow(VARIABLES)
         return expression
 
     def allow(self, names: tuple[str, ...]) -> None:
-        """Refuse any variable but `names` and those that a macro binds, `x` in `.map(x, ...)`."""
+        """Raise InvalidExpression for any variable but `names` and those that a macro binds, `x` in `.map(x, ...)`."""
         allowed = {*names, *_BOUND_BY_MACRO.findall(self.source)}
         unknown = sorted(name for name in self.names if name not in allowed)
         if unknown:
-            raise InvalidExpression(f"unknown variable {unknown[0]!r}: rules see {', '.join(names)}")
+            raise InvalidExpression(f"unknown variable {unknown[0]!r}; use {', '.join(names)}")
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return the value; raises ExpressionFault where the expression does not fit the variables."""
-        # Only what is named is handed over: every value costs its way into the evaluator.
+        """Return the value; raises ExpressionFault if a name is missing or a type does not fit."""
+        # Pass only the variables that the expression uses: converting each value for the evaluator costs time.
         return self.execute({name: variables[name] for name in self.names if name in variables})
 
     def execute(self, variables: dict[str, Any]) -> Any:
-        """Return the value for exactly these variables."""
+        """Return the value for exactly these variables; raises ExpressionFault as `evaluate` does."""
         try:
             return self._program.execute(variables)
         except KeyError as error:
-            raise ExpressionFault(f"there is no {error}") from error
+            raise ExpressionFault(f"unknown name {error}") from error
         except _FAULTS as error:
             raise ExpressionFault(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
 
     def rehearse(self, variables: Mapping[str, Any]) -> None:
-        """Evaluate once over made-up values; what cannot fit any event is told to the author at once.
+        """Evaluate once over sample values, so that errors which no event could avoid are found when a file is checked.
 
         Raises:
-            InvalidExpression: a name is misspelt, or types are mixed that CEL does not mix.
+            InvalidExpression: a name does not exist, or an operator does not accept its operands' types.
         """
         try:
             self._program.execute({name: variables[name] for name in self.names if name in variables})
         except KeyError as error:
-            raise InvalidExpression(f"there is no {error}") from error
+            raise InvalidExpression(f"unknown name {error}; check the spelling") from error
         except TypeError as error:
             raise InvalidExpression(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
         except _FAULTS:
-            return  # depends on the values: a division by zero, an index
+            return  # depends on the values: a division by zero, an index out of range
 
 
 class CelMemberCondition(CelExpression):
-    """A condition over `member`. Members are alike in what it looks at: what it said of such values is kept."""
+    """A condition over `member`, with a cache of results by the values it reads: few combinations occur."""
 
-    __slots__ = ("_kept", "_paths")
+    __slots__ = ("_cache", "_paths")
 
     def __init__(self, source: str) -> None:
         """Compile `source`; raises InvalidExpression as CelExpression does."""
         super().__init__(source)
         paths = {tuple(path.split(".")) for path in _MEMBER_PATH.findall(source)}
-        # Whatever is not read as member.name, or member.name.name, may look at all of it.
+        # Any other use of `member` than member.name or member.name.name may read every field: it is not cached.
         plain = self.names == ("member",) and len(_MEMBER.findall(source)) == len(_MEMBER_PATH.findall(source))
         self._paths = tuple(sorted(paths)) if plain else None
-        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._cache: dict[tuple[Any, ...], Any] = {}
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return the value; raises ExpressionFault where the expression does not fit the variables."""
+        """Return the value; raises ExpressionFault if a name is missing or a type does not fit."""
         if self._paths is None:
             return super().evaluate(variables)
         try:
-            seen = tuple([_at(variables["member"], path) for path in self._paths])
-            known = self._kept.get(seen, _MISSING)
+            values = tuple([_at(variables["member"], path) for path in self._paths])
+            result = self._cache.get(values, _MISSING)
         except (KeyError, TypeError):
-            return super().evaluate(variables)  # says what there is not
-        if known is _MISSING:
-            known = super().evaluate(variables)
-            if len(self._kept) >= KEPT_MAX:
-                self._kept.clear()
-            self._kept[seen] = known
-        return known
+            return super().evaluate(variables)  # its error names the missing field
+        if result is _MISSING:
+            result = super().evaluate(variables)
+            if len(self._cache) >= CACHED_MAX:
+                self._cache.clear()
+            self._cache[values] = result
+        return result
 
 
 def _at(value: Any, path: tuple[str, ...]) -> tuple[type, Any]:
-    """Return the type and value at a path: 1 and 1.0 are one key, and not one value."""
+    """Return the type and value at a path. The type is there because 1 and 1.0 are equal as dict keys."""
     for name in path:
         value = value[name]
     return type(value), value
 
 
 class CelLineCondition:
-    """A condition over `line`, evaluated once for each different line of a purchase as far as it looks at them.
+    """A condition over `line`, evaluated once for each distinct combination of the fields that it reads.
 
-    Where it looks at nothing but a line's words, what it said of them is kept: products are bought again and again.
+    If it reads only a line's text fields (`WORDS`), results are cached across purchases: the same products recur.
     """
 
-    __slots__ = ("_expression", "_fields", "_kept", "_outer", "source")
+    __slots__ = ("_cache", "_expression", "_fields", "_outer", "source")
 
     def __init__(self, source: str) -> None:
         """Compile `source`; raises InvalidExpression as CelExpression does."""
@@ -150,34 +150,34 @@ class CelLineCondition:
         named = tuple(name for name in LINE_FIELDS if re.search(rf"\b{name}\b", source))
         self._fields = named or LINE_FIELDS
         self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
-        self._kept: dict[tuple[Any, ...], Any] | None = (
+        self._cache: dict[tuple[Any, ...], Any] | None = (
             {} if not self._outer and WORDS.issuperset(self._fields) else None
         )
 
     def rehearse(self, variables: Mapping[str, Any]) -> None:
-        """Evaluate once over made-up values; raises InvalidExpression as CelExpression does."""
+        """Evaluate once over sample values; raises InvalidExpression as CelExpression does."""
         self._expression.rehearse({**variables, "line": variables["event"]["purchase"]["lines"][0]})
 
     def evaluate(self, variables: Mapping[str, Any]) -> list[Any]:
-        """Return the value for each line of `event.purchase`; raises ExpressionFault where it does not fit."""
+        """Return the value for each line of `event.purchase`; raises ExpressionFault as CelExpression does."""
         lines = variables["event"]["purchase"]["lines"]
         return self._values([tuple(line[name] for name in self._fields) for line in lines], variables)
 
     def matches(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
-        """Return which of the lines it is true of; raises ExpressionFault where it does not fit."""
+        """Return for each line whether the condition is true; raises ExpressionFault as CelExpression does."""
         read = [_READ[name] for name in self._fields]
         values = self._values([tuple(value(line) for value in read) for line in lines], variables)
         return [value is True for value in values]
 
     def _values(self, rows: list[tuple[Any, ...]], variables: Mapping[str, Any]) -> list[Any]:
-        """Return the value for each row of `_fields`."""
-        known = self._kept
-        if known is None:
-            known = {}
-        elif len(known) > KEPT_MAX:
-            known.clear()
+        """Return the value for each row; a row holds the values of `_fields`."""
+        results = self._cache
+        if results is None:
+            results = {}
+        elif len(results) > CACHED_MAX:
+            results.clear()
         outer = {name: variables[name] for name in self._outer}
         for row in rows:
-            if row not in known:
-                known[row] = self._expression.execute({**outer, "line": dict(zip(self._fields, row, strict=True))})
-        return [known[row] for row in rows]
+            if row not in results:
+                results[row] = self._expression.execute({**outer, "line": dict(zip(self._fields, row, strict=True))})
+        return [results[row] for row in rows]

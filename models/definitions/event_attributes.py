@@ -1,4 +1,4 @@
-"""The check of an event's attributes: the JSON Schema that the programme declares for its type."""
+"""Validates an event's attributes against the JSON Schema that the programme declares for the event's type."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 class JsonSchemaCheck:
-    """A JSON Schema (draft 2020-12) held against attributes."""
+    """A compiled JSON Schema (draft 2020-12) for attributes."""
 
     __slots__ = ("_validator",)
 
@@ -31,27 +31,29 @@ class JsonSchemaCheck:
         """Compile `schema`.
 
         Raises:
-            ValueError: it is no valid JSON Schema.
+            ValueError: it is not a valid JSON Schema, or a `$ref` does not resolve within it.
         """
         try:
             Draft202012Validator.check_schema(schema)
         except SchemaError as error:
-            raise ValueError(f"not a JSON Schema: {error.message}") from error
+            raise ValueError(f"invalid JSON Schema: {error.message}") from error
         resolver = Registry().resolver_with_root(DRAFT202012.create_resource(schema))
         for reference in _references(schema):
             try:
                 resolver.lookup(reference)
             except Unresolvable as error:
-                raise ValueError(f"$ref {reference!r} leads nowhere; write #/$defs/NAME, and define it") from error
-        # An empty registry: nothing is ever fetched to check an event.
+                raise ValueError(
+                    f"$ref {reference!r} does not resolve; write #/$defs/NAME and define NAME under $defs"
+                ) from error
+        # An empty registry, so that validating an event never fetches a URL.
         self._validator = Draft202012Validator(schema, registry=Registry())
 
     def fault(self, attributes: Mapping[str, Any]) -> str | None:
-        """Return the first thing wrong, as `path: sentence`, or None."""
+        """Return the first error by path, as `path: message`, or None if the attributes are valid."""
         try:
             error = min(self._validator.iter_errors(attributes), key=lambda found: list(found.path), default=None)
         except RecursionError:
-            return "nested too deep to be checked"
+            return "nested too deeply to validate"
         if error is None:
             return None
         path = ".".join(str(step) for step in error.path)

@@ -1,4 +1,4 @@
-"""Offers as they are written, in a programme file or by a manager."""
+"""Parses offers, from a programme file or from a manager's definition."""
 
 from decimal import Decimal
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ from models.definitions.yaml_lines import Path
 
 UNLIMITED = "unlimited"
 HUNDREDTHS = Decimal(100)
-# What a kind is worth, by the place where it is written. The other kinds are worth what their texts say.
+# The field that holds the value of each kind. The other kinds have no numeric value: their texts describe it.
 WORTH = {
     OfferKind.PERCENT_OFF: "percent",
     OfferKind.AMOUNT_OFF: "amount",
@@ -40,28 +40,28 @@ WORTH = {
 
 def _uses(value: Any) -> Any:
     if isinstance(value, str) and value != UNLIMITED:
-        raise ValueError(f"write a number of uses, or {UNLIMITED}")
+        raise ValueError(f"must be a number of uses, or {UNLIMITED}")
     return None if value == UNLIMITED else value
 
 
 class UsesShape(Shape):
-    """How often an offer may be used; by a member once, where nothing else is written."""
+    """How often an offer can be used: by each member (default 1), and in all (default unlimited)."""
 
     per_member: Annotated[Annotated[int, Field(ge=1, le=1_000_000)] | None, BeforeValidator(_uses)] = 1
     in_all: int | None = Field(default=None, ge=1, le=1_000_000_000)
 
 
 class CodeShape(Shape):
-    """What the till scans: one of three ways. A dash parts a member's code from its prefix, so that codes have none."""
+    """The code that the till scans, of one of three kinds. No dashes: one separates a member's code from its prefix."""
 
     shared: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{3,40}$")] | None = None
     member: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{2,20}$")] | None = None
     pool: Key | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> "CodeShape":
+    def _exactly_one(self) -> "CodeShape":
         if sum(text is not None for text in (self.shared, self.member, self.pool)) != 1:
-            raise ValueError("a code is shared, member or pool; write one of them")
+            raise ValueError("a code is either shared, member or pool; write exactly one of them")
         return self
 
     def code(self) -> OfferCode:
@@ -110,29 +110,35 @@ class OfferShape(Shape):
         in_order(self.first_day, self.last_day)
         for kind, name in WORTH.items():
             if kind is self.kind and getattr(self, name) is None:
-                raise ValueError(f"{kind} needs {name}; add it")
+                raise ValueError(f"kind {kind} needs {name}; add it")
             if kind is not self.kind and getattr(self, name) is not None:
-                raise ValueError(f"{name} is for kind: {kind}; this one is {self.kind}, remove it")
+                raise ValueError(f"{name} is only for kind {kind}, and this offer is {self.kind}; remove it")
         if self.maximum is not None and self.kind is not OfferKind.PERCENT_OFF:
-            raise ValueError(f"maximum is for kind: {OfferKind.PERCENT_OFF}; this one is {self.kind}, remove it")
+            raise ValueError(
+                f"maximum is only for kind {OfferKind.PERCENT_OFF}, and this offer is {self.kind}; remove it"
+            )
         if self.qualifying and self.kind not in EARNING_KINDS:
-            raise ValueError(f"qualifying is for the kinds that give points; this one is {self.kind}, remove it")
+            raise ValueError(f"qualifying is only for kinds that give points, and this offer is {self.kind}; remove it")
         if self.code is not None and self.code.pool is not None and not self.activation:
-            raise ValueError("a member gets a code of a pool by activating the offer; write activation: true")
+            raise ValueError("members get a code from a pool when they activate the offer; add activation: true")
         if self.budget is not None and self.budget_counted != self.budget_counted.to_integral_value():
-            unit = "whole points" if self.kind in EARNING_KINDS else "money, with two decimals at most"
-            raise ValueError(f"budget: {self.budget} is not right for {self.kind}; write {unit}")
+            unit = (
+                "a whole number of points"
+                if self.kind in EARNING_KINDS
+                else "an amount of money with at most two decimals"
+            )
+            raise ValueError(f"budget {self.budget} does not fit kind {self.kind}; write {unit}")
         return self
 
     @property
     def budget_counted(self) -> Decimal:
-        """The budget as its counter counts: points, or hundredths of the currency's unit."""
+        """The budget in its counter's unit: points, or hundredths of the currency's unit."""
         budget = self.budget or Decimal(0)
         return budget if self.kind in EARNING_KINDS else budget * HUNDREDTHS
 
 
 def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
-    """Return the offer at `path`; what it names and there is not becomes faults of the scope."""
+    """Return the offer at `path`; unknown names and bad texts are added to `scope.faults`."""
     if shape.reward is not None:
         scope.given_reward((*path, "reward"), shape.reward)
     return Offer(

@@ -1,7 +1,7 @@
-"""Programmes as files: YAML in, `loyalty.Programme` out, errors that name the line and the fix.
+"""Parses programme files: YAML in, `loyalty.Programme` out, errors that name the line and the fix.
 
-The shape is declared with pydantic, the line numbers come from PyYAML's nodes. Read by `carillon programme`, and by
-every gateway from the version that is stored.
+pydantic declares the shape; the line numbers come from PyYAML's nodes. `carillon programme` parses files, and every
+gateway parses the stored versions.
 """
 
 from collections.abc import Mapping
@@ -72,13 +72,15 @@ class _Qualification(Shape):
         month, day = (int(part) for part in self.starts.split("-"))
         for name, period in (("months", QualificationKind.ROLLING), ("starts", QualificationKind.CALENDAR_YEAR)):
             if name in self.model_fields_set and self.period is not period:
-                raise ValueError(f"{name} is for period: {period.value}; this one is {self.period.value}, remove it")
+                raise ValueError(
+                    f"{name} is only for period {period.value}, and this is {self.period.value}; remove it"
+                )
         if (month, day) == (2, 29):
-            raise ValueError("starts: a period cannot start on 29 February, which most years lack; write 03-01")
+            raise ValueError("starts cannot be 29 February, which most years do not have; write 03-01")
         try:
             date(2001, month, day)
         except ValueError as error:
-            raise ValueError(f"starts: {self.starts} is no month and day; write for example 04-01") from error
+            raise ValueError(f"starts {self.starts} is not a month and day; write for example 04-01") from error
         return self
 
 
@@ -119,15 +121,15 @@ class _Rule(Shape):
     qualifying: bool = True
 
     @model_validator(mode="after")
-    def _gives_one_way(self) -> "_Rule":
+    def _consistent(self) -> "_Rule":
         if (self.rate is None) == (self.points is None):
-            raise ValueError("a rule gives either a rate or points; write one of them")
+            raise ValueError("a rule has either rate or points; write exactly one of them")
         if (self.stacking is Stacking.BEST) != bool(self.group):
-            raise ValueError("group and stacking: best belong together; write both or neither")
+            raise ValueError("group and stacking: best go together; write both or neither")
         if self.rate is not None and self.event != "purchase":
-            raise ValueError(f"rate counts money, which {self.event!r} has none of; write points instead")
+            raise ValueError(f"rate needs an amount, which event {self.event!r} does not have; write points instead")
         if self.lines is not None and self.rate is None:
-            raise ValueError("lines narrows a rate; with points, use the lines in the expression itself")
+            raise ValueError("lines is only for rules with rate; with points, filter the lines in the expression")
         return self
 
 
@@ -151,10 +153,10 @@ class _Segment(Shape):
 
 
 def _legible(colour: str) -> str:
-    """Refuse a colour on which white text cannot be read."""
+    """Raise ValueError for a colour on which white text is not legible."""
     contrast = 1.05 / (_luminance(colour) + 0.05)
     if contrast < TEXT_CONTRAST_MIN:
-        raise ValueError(f"white text on {colour} has a contrast of {contrast:.2f}; take a darker one (4.5 or more)")
+        raise ValueError(f"white text on {colour} has a contrast of {contrast:.2f}; use a darker colour (4.5 or more)")
     return colour
 
 
@@ -168,7 +170,7 @@ def _linear(part: float) -> float:
     return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4  # noqa: PLR2004 - WCAG's constants
 
 
-# What WCAG 2.2 asks of text (1.4.3, level AA).
+# WCAG 2.2, success criterion 1.4.3, level AA.
 TEXT_CONTRAST_MIN = 4.5
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_legible)]
 
@@ -205,7 +207,7 @@ def _parse(source: str) -> tuple[_File, Lines]:
 
 
 class _Builder:
-    """Turns a parsed file into a programme, collecting what only makes sense across its parts."""
+    """Builds a programme from a parsed file; checks what pydantic cannot, such as references between sections."""
 
     def __init__(self, file: _File, lines: Lines, version: int) -> None:
         self.file, self.version = file, version
@@ -218,10 +220,10 @@ class _Builder:
             segments=frozenset(segment.key for segment in file.segments),
         )
         if not known:
-            self.fault(("time_zone",), f"{file.time_zone!r} is no IANA time zone; write for example Europe/Paris")
+            self.fault(("time_zone",), f"unknown time zone {file.time_zone!r}; write an IANA name such as Europe/Paris")
 
     def build(self) -> Programme:
-        """Return the programme, or raise InvalidProgramme with every fault found."""
+        """Return the programme, or raise InvalidProgramme with every error found."""
         file = self.file
         tiers = self.tiers()
         event_types = self.event_types()
@@ -256,23 +258,23 @@ class _Builder:
         )
 
     def fault(self, path: Path, message: str) -> None:
-        """Note one fault."""
+        """Add one error."""
         self.scope.fault(path, message)
 
     def text(self, path: Path, words: Mapping[str, str | Mapping[str, str]]) -> Text:
-        """Return a text."""
+        """Return the text at `path`."""
         return self.scope.text(path, words)
 
     def tiers(self) -> tuple[Tier, ...]:
-        """Return the tiers by rank."""
+        """Return the tiers, lowest rank first."""
         tiers = self.file.tiers
         self.scope.unique(("tiers",), (tier.key for tier in tiers))
         if tiers[0].threshold != 0:
-            self.fault(("tiers", 0, "threshold"), "the first tier is everybody's: its threshold is 0")
+            self.fault(("tiers", 0, "threshold"), "the first tier is for everybody; set its threshold to 0")
         for index in range(1, len(tiers)):
             if tiers[index].threshold <= tiers[index - 1].threshold:
                 self.fault(
-                    ("tiers", index, "threshold"), "must be above the tier before it; list tiers from low to high"
+                    ("tiers", index, "threshold"), "must be higher than the tier before it; list tiers from low to high"
                 )
         return tuple(
             Tier(
@@ -292,7 +294,7 @@ class _Builder:
         for key, declared in self.file.event_types.items():
             path = ("event_types", key)
             if key in {REFUND, *OWN_EVENT_TYPES} and declared.attributes is not None:
-                self.fault((*path, "attributes"), f"{key!r} is built in and has no attributes of its own; remove them")
+                self.fault((*path, "attributes"), f"{key!r} is built in and cannot have attributes; remove them")
             name = self.text((*path, "name"), declared.name) if declared.name else None
             check = None
             if declared.attributes is not None:
@@ -304,20 +306,20 @@ class _Builder:
         return types
 
     def expression(self, path: Path, source: str | None, *, lines: bool = False) -> Any:
-        """Return the compiled expression, None where there is none to compile."""
+        """Return the compiled expression; None if `source` is None or invalid."""
         if source is None:
             return None
         try:
             expression = CelLineCondition(source) if lines else CelExpression.over_event(source)
-            if "attributes" not in source:  # whose shape only their own JSON Schema tells
-                expression.rehearse(self.made_up())
+            if "attributes" not in source:  # their shape is not known here: only their JSON Schema describes it
+                expression.rehearse(self.sample_variables())
         except InvalidExpression as error:
-            self.fault(path, f"not a CEL expression: {error}")
+            self.fault(path, f"invalid expression: {error}")
             return None
         return expression
 
-    def made_up(self) -> dict[str, Any]:
-        """Return variables of the shape that rules see (`loyalty/rules/earning.py`), with values of no meaning."""
+    def sample_variables(self) -> dict[str, Any]:
+        """Return variables as rules get them (`loyalty/rules/earning.py`), with arbitrary values."""
         line = {"sku": "sku", "quantity": 1.0, "amount": 10.0, "category": "category", "brand": "brand"}
         return {
             "event": {
@@ -346,22 +348,24 @@ class _Builder:
         }
 
     def segment(self, path: Path, segment: _Segment) -> Segment | None:
-        """Return one segment, None where its condition is none."""
+        """Return one segment; None if its condition is invalid."""
         name = self.text((*path, "name"), segment.name)
-        member = {"member": self.made_up()["member"]}
+        member = {"member": self.sample_variables()["member"]}
         try:
             condition = CelMemberCondition(segment.when)
             condition.allow(("member",))
             condition.rehearse(member)
         except InvalidExpression as error:
-            self.fault((*path, "when"), f"not a CEL expression: {error}")
+            self.fault((*path, "when"), f"invalid expression: {error}")
             return None
         try:
-            told = condition.evaluate(member)
+            result = condition.evaluate(member)
         except ExpressionFault:
-            return Segment(segment.key, name, condition)  # depends on the member: a division by zero, an index
-        if not isinstance(told, bool):
-            self.fault((*path, "when"), "must be true or false; compare with something, as in member.rank >= 1")
+            return Segment(
+                segment.key, name, condition
+            )  # depends on the member: a division by zero, an index out of range
+        if not isinstance(result, bool):
+            self.fault((*path, "when"), "must be true or false; write a comparison, for example member.rank >= 1")
         return Segment(segment.key, name, condition)
 
     def rule(self, index: int, rule: _Rule, event_types: Mapping[str, EventType]) -> EarningRule:
@@ -369,7 +373,7 @@ class _Builder:
         path = ("rules", index)
         if rule.event not in event_types or rule.event == REFUND:
             known = ", ".join(sorted(key for key in event_types if key != REFUND))
-            self.fault((*path, "event"), f"{rule.event!r} earns nothing or is not declared; known: {known}")
+            self.fault((*path, "event"), f"event {rule.event!r} is not declared or earns no points; use one of {known}")
         self.scope.known_tiers((*path, "tiers"), rule.tiers)
         return EarningRule(
             key=rule.key,
@@ -397,22 +401,22 @@ def read_programme(source: str, *, version: int = 0) -> Programme:
     """Return the programme that a YAML text describes, as `version`.
 
     Raises:
-        InvalidProgramme: with every fault found, each with its line and what to do.
+        InvalidProgramme: lists every error found, each with its line and the fix.
     """
     file, lines = _parse(source)
     return _Builder(file, lines, version).build()
 
 
 def source_digest(source: str) -> str:
-    """Return the digest of what a programme file says: comments and layout do not count."""
+    """Return the SHA-256 digest of a programme file's content; comments and layout do not change it."""
     file, _ = _parse(source)
-    # Without what nobody wrote: a place that a later version of Carillon knows changes no file that lacks it.
+    # Without defaults, so that a field added in a later version of Carillon does not change the digest of older files.
     return sha256(file.model_dump_json(exclude_defaults=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where two programmes differ; `before` or `after` is None where one has nothing there."""
+    """One place where two programmes differ; `before` or `after` is None if one does not have it."""
 
     place: str
     before: Any
@@ -428,7 +432,7 @@ def _flat(value: Any, path: tuple[str, ...]) -> dict[tuple[str, ...], Any]:
 
 
 def differences(before: str | None, after: str) -> list[Difference]:
-    """Return where the programme of `after` differs from that of `before` (None: nothing runs yet)."""
+    """Return where the file `after` differs from the file `before` (None: no version applied yet)."""
     old = _flat(_parse(before)[0].model_dump(mode="json"), ()) if before is not None else {}
     new = _flat(_parse(after)[0].model_dump(mode="json"), ())
     places = sorted(old.keys() | new.keys())

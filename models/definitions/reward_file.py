@@ -1,4 +1,4 @@
-"""Rewards as they are written, in a programme file or by a manager; and the instant ones of a file."""
+"""Parses rewards, from a programme file or from a manager's definition, and a file's instant rewards."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ from models.definitions.shared_shapes import (
 )
 from models.definitions.yaml_lines import Path
 
-# What is given by a code of a pool.
+# Kinds that are handed out as a code from a pool.
 POOLED = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.PARTNER})
 
 
@@ -43,7 +43,7 @@ class AppointmentsShape(Shape):
     def _fits_a_day(self) -> "AppointmentsShape":
         start, end = (clock.hour * 60 + clock.minute for clock in read_hours(self.hours))
         if end - start < self.minutes:
-            raise ValueError(f"no appointment of {self.minutes} minutes fits into {self.hours}; write later hours")
+            raise ValueError(f"an appointment of {self.minutes} minutes does not fit into {self.hours}; widen hours")
         return self
 
     def appointments(self) -> Appointments:
@@ -77,20 +77,22 @@ class RewardShape(Shape):
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "RewardShape":
         if self.kind is RewardKind.DIGITAL_CODE and self.pool is None:
-            raise ValueError("DIGITAL_CODE needs pool, the name of the codes that it gives; add it")
+            raise ValueError("kind DIGITAL_CODE needs pool, the name of its pool of codes; add it")
         if self.pool is not None and self.kind not in POOLED:
-            raise ValueError(f"pool is for kinds {', '.join(sorted(POOLED))}; this one is {self.kind}, remove it")
+            raise ValueError(
+                f"pool is only for kinds {', '.join(sorted(POOLED))}, and this reward is {self.kind}; remove it"
+            )
         if self.pool is not None and self.stock is not None:
-            raise ValueError("a pool has as many pieces as codes; remove stock")
+            raise ValueError("the codes of its pool are the stock of a reward; remove stock")
         if self.appointments is not None and self.kind is not RewardKind.SERVICE:
-            raise ValueError(f"appointments are for kind: SERVICE; this one is {self.kind}, remove them")
+            raise ValueError(f"appointments are only for kind SERVICE, and this reward is {self.kind}; remove them")
         if self.kind is RewardKind.PARTNER and self.partner is None:
-            raise ValueError("PARTNER needs partner, who gives it; add it")
+            raise ValueError("kind PARTNER needs partner, the name of the partner that supplies it; add it")
         return self
 
 
 class InstantRewardShape(Shape):
-    """One reward that a purchase gives."""
+    """One reward that a purchase of at least `minimum` triggers."""
 
     key: Key
     name: Words
@@ -104,7 +106,7 @@ class InstantRewardShape(Shape):
 
 
 def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
-    """Return the reward at `path`; what it names and there is not becomes faults of the scope."""
+    """Return the reward at `path`; unknown names and bad texts are added to `scope.faults`."""
     return Reward(
         key=shape.key,
         kind=shape.kind,
@@ -127,7 +129,7 @@ def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
 
 
 def read_instant_reward(path: Path, shape: InstantRewardShape, scope: Scope) -> InstantReward:
-    """Return the instant reward at `path`; what it names and there is not becomes faults of the scope."""
+    """Return the instant reward at `path`; unknown names and bad texts are added to `scope.faults`."""
     scope.given_reward((*path, "reward"), shape.reward)
     return InstantReward(
         key=shape.key,

@@ -25,21 +25,21 @@ from loyalty.model.reward import Limit
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 WORDS_LENGTH_MAX = 20_000
 NAMES_MAX = 10_000
-# Many thousand offers say the same: the same texts, audiences and topics are kept once.
+# Thousands of offers repeat the same texts, audiences and topics: each distinct one is held in memory once.
 SHARED_MAX = 10_000
 FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = date(2199, 12, 31)
 
 
 def _decimal(value: Any) -> Any:
-    """Take a YAML number as it is written: `0.1` is a tenth."""
+    """Return a YAML number as text, so that `0.1` becomes exactly a tenth."""
     if isinstance(value, bool):
         return value
     return str(value) if isinstance(value, int | float) else value
 
 
 def _plain(value: Decimal) -> str:
-    """Write a number in one form, however it was written: 5.00 as 5."""
+    """Return the normal form of a number: 5.00 becomes 5."""
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -62,7 +62,7 @@ def _wording_kind(value: Any) -> str:
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
 Wording = Annotated[str, StringConstraints(max_length=WORDS_LENGTH_MAX)]
-# By locale; under a channel's name, that channel's own wordings by locale.
+# Texts by locale; under a channel's name, that channel's own texts by locale.
 Words = Annotated[
     dict[
         str,
@@ -75,7 +75,7 @@ Words = Annotated[
 ]
 Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, return_type=str, when_used="json")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-# Tuples: a default that cannot change is not copied for each of many thousand offers.
+# Tuples, because pydantic does not copy an immutable default for each of thousands of offers.
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(max_length=NAMES_MAX)]
 Cel = Annotated[str, BeforeValidator(_expression), StringConstraints(min_length=1, max_length=2000)]
 Image = Annotated[str, StringConstraints(pattern=r"^(https://|/)\S{1,500}$")]
@@ -86,7 +86,7 @@ Weight = Annotated[int, Field(ge=-1000, le=1000)]
 
 
 class Shape(BaseModel):
-    """A mapping of which every place is known."""
+    """A mapping that accepts no unknown field."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -98,13 +98,13 @@ class ClockShape(Shape):
     hours: Hours | None = None
 
     @model_validator(mode="after")
-    def _on_a_clock(self) -> "ClockShape":
+    def _valid_hours(self) -> "ClockShape":
         if self.hours is not None:
             read_hours(self.hours)
         return self
 
     def window(self) -> Window | None:
-        """Return the window; None where it is always open."""
+        """Return the window; None if it is always open."""
         if not self.weekdays and self.hours is None:
             return None
         return Window(None, None, iso_weekdays(self.weekdays), read_hours(self.hours) if self.hours else None)
@@ -132,7 +132,7 @@ class WindowShape(Shape):
 
 
 class AudienceShape(Shape):
-    """Whom something is for."""
+    """The members that something is for; empty means everybody."""
 
     tiers: Names = ()
     segments: Names = ()
@@ -140,7 +140,7 @@ class AudienceShape(Shape):
 
 
 class LimitShape(Shape):
-    """So many orders of one member in each period."""
+    """The most orders that one member can place in each period."""
 
     orders: int = Field(ge=1, le=1_000_000)
     per: CapPeriod
@@ -151,44 +151,44 @@ class LimitShape(Shape):
 
 
 def in_order(first_day: date | None, last_day: date | None) -> None:
-    """Refuse a span of days that ends before it begins."""
+    """Raise ValueError for a span of days that ends before it begins."""
     if first_day and last_day and last_day < first_day:
         raise ValueError("last_day is before first_day; swap them")
 
 
 def read_hours(text: str) -> tuple[time, time]:
-    """Return hours written as `18:00-20:00`."""
+    """Return the start and end of hours such as `18:00-20:00`; raises ValueError for anything else."""
     try:
         start, end = (time.fromisoformat(part) for part in text.split("-"))
     except ValueError as error:
-        raise ValueError(f"hours: {text!r} are no hours; write for example 18:00-20:00") from error
+        raise ValueError(f"hours {text!r} are not valid; write for example 18:00-20:00") from error
     return start, end
 
 
 def iso_weekdays(names: Iterable[str]) -> frozenset[int]:
-    """Return the numbers of weekdays, 1 for Monday."""
+    """Return the ISO numbers of weekdays, 1 for Monday."""
     return frozenset(WEEKDAYS.index(day) + 1 for day in names)
 
 
 @lru_cache(maxsize=SHARED_MAX)
 def topics(categories: tuple[str, ...], brands: tuple[str, ...]) -> frozenset[str]:
-    """Return what something is about, as the ranking names it."""
+    """Return topics as the ranking names them: `category:NAME` and `brand:NAME`."""
     return frozenset([*(f"category:{name}" for name in categories), *(f"brand:{name}" for name in brands)])
 
 
 _HINTS = {
     "missing": "is missing; add it",
-    "extra_forbidden": "is not known here; check the spelling or remove it",
-    "string_pattern_mismatch": "does not have the form {pattern}",
+    "extra_forbidden": "is not a known field; check the spelling or remove it",
+    "string_pattern_mismatch": "must match the pattern {pattern}",
 }
 
 
 def hint(error: Mapping[str, Any]) -> str:
-    """Return what to do about one of pydantic's errors."""
-    told = _HINTS.get(error["type"], "{msg}")
-    return told.format(msg=str(error["msg"]).removeprefix("Value error, "), **error.get("ctx", {}))
+    """Return the message for one of pydantic's errors: what is wrong and how to fix it."""
+    template = _HINTS.get(error["type"], "{msg}")
+    return template.format(msg=str(error["msg"]).removeprefix("Value error, "), **error.get("ctx", {}))
 
 
 def place(error: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """Return the path of one of pydantic's errors, without the names of our own alternatives, as in `<text>`."""
+    """Return the path of one of pydantic's errors, without union tags such as `<text>`."""
     return tuple(step for step in error["loc"] if not str(step).startswith("<"))

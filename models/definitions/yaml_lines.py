@@ -1,4 +1,4 @@
-"""YAML texts with the line of every place in them, so that what is wrong can be told where it stands."""
+"""Loads YAML together with the line of every place in it, so that an error can name its line."""
 
 from typing import Any
 
@@ -9,14 +9,15 @@ from models.definitions.author_error import Fault, InvalidProgramme
 FILE_BYTES_MAX = 1_000_000
 PLACES_MAX = 200_000
 DEPTH_MAX = 50
+_TOO_DEEP = f"nested more than {DEPTH_MAX} levels deep; flatten it"
 Path = tuple[str | int, ...]
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML; a value that cannot be made, such as 30 February, is told with its line as other errors are."""
+    """A SafeLoader that reports a value which cannot be constructed, such as 30 February, with its line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """Return the value of a node."""
+        """Return the value of a node; raises ConstructorError if it has none."""
         try:
             return super().construct_object(node, deep)
         except ValueError as error:
@@ -24,7 +25,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class Lines:
-    """Where each place of a YAML text stands, by its path."""
+    """The line of each place of a YAML text, by path."""
 
     def __init__(self, source: str) -> None:
         self.by_path: dict[tuple[str, ...], int] = {}
@@ -35,15 +36,17 @@ class Lines:
     def _walk(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         line = node.start_mark.line + 1
         if len(path) > DEPTH_MAX:
-            raise InvalidProgramme([Fault(line, ".".join(path[:3]), f"nested more than {DEPTH_MAX} deep; flatten it")])
-        if len(self.by_path) > PLACES_MAX:  # an alias in an alias in an alias: a short file that means a long one
-            raise InvalidProgramme([Fault(line, "", f"more than {PLACES_MAX} places; use fewer aliases")])
+            raise InvalidProgramme([Fault(line, ".".join(path[:3]), _TOO_DEEP)])
+        if len(self.by_path) > PLACES_MAX:  # nested aliases let a short file expand to a huge one
+            raise InvalidProgramme([Fault(line, "", f"the file has more than {PLACES_MAX} values; use fewer aliases")])
         self.by_path.setdefault(path, line)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 step = (*path, str(key.value))
                 if step in self.by_path:
-                    raise InvalidProgramme([Fault(key.start_mark.line + 1, ".".join(step), "written twice; keep one")])
+                    raise InvalidProgramme(
+                        [Fault(key.start_mark.line + 1, ".".join(step), "is written twice; keep one")]
+                    )
                 self.by_path[step] = key.start_mark.line + 1
                 self._walk(value, step)
         elif isinstance(node, yaml.SequenceNode):
@@ -51,7 +54,7 @@ class Lines:
                 self._walk(value, (*path, str(index)))
 
     def fault(self, path: Path, message: str) -> Fault:
-        """Return a fault at `path`, or at the nearest place above it that is written."""
+        """Return an error at `path`, with the line of the nearest ancestor that the text contains."""
         steps = tuple(str(step) for step in path)
         known = steps
         while known not in self.by_path and known:
@@ -60,10 +63,10 @@ class Lines:
 
 
 def load(source: str) -> tuple[dict[str, Any], Lines]:
-    """Return the mapping that a YAML text is, and where its places stand.
+    """Return the mapping that a YAML text holds, and the lines of its places.
 
     Raises:
-        InvalidProgramme: it is too large, no YAML, or no mapping.
+        InvalidProgramme: it is too large, not valid YAML, or not a mapping.
     """
     if len(source.encode(errors="replace")) > FILE_BYTES_MAX:
         raise InvalidProgramme([Fault(1, "", f"the file is larger than {FILE_BYTES_MAX} bytes; split the programme")])
@@ -72,11 +75,11 @@ def load(source: str) -> tuple[dict[str, Any], Lines]:
         raw = yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InvalidProgramme([Fault(mark.line + 1 if mark else 1, "", f"not YAML: {error.problem}")]) from error
+        raise InvalidProgramme([Fault(mark.line + 1 if mark else 1, "", f"invalid YAML: {error.problem}")]) from error
     except yaml.YAMLError as error:
-        raise InvalidProgramme([Fault(1, "", f"not YAML: {error}")]) from error
+        raise InvalidProgramme([Fault(1, "", f"invalid YAML: {error}")]) from error
     except RecursionError as error:
-        raise InvalidProgramme([Fault(1, "", f"nested more than {DEPTH_MAX} deep; flatten it")]) from error
+        raise InvalidProgramme([Fault(1, "", _TOO_DEEP)]) from error
     if not isinstance(raw, dict):
-        raise InvalidProgramme([Fault(1, "", "a programme is a mapping; begin with `programme: KEY`")])
+        raise InvalidProgramme([Fault(1, "", "the file is not a mapping; start it with `programme: KEY`")])
     return raw, lines

@@ -244,9 +244,9 @@ async def test_what_the_programme_file_says_is_changed_there(
 
 async def test_what_cannot_run_is_not_stored(database: Database, manager: Manager) -> None:
     before = await documents(database)
-    with pytest.raises(InvalidDefinition, match=r"audience\.tiers: there is no tier 'bronze'"):
+    with pytest.raises(InvalidDefinition, match=r"audience\.tiers: unknown tier 'bronze'; define it under tiers"):
         await manager.offer(audience={"tiers": ["bronze"]})
-    with pytest.raises(InvalidDefinition, match="PERCENT_OFF needs percent; add it"):
+    with pytest.raises(InvalidDefinition, match="kind PERCENT_OFF needs percent; add it"):
         await manager.offer(percent=None)
     assert await documents(database) == before
 
@@ -365,7 +365,7 @@ async def test_an_import_brings_back_what_was_retired(manager: Manager) -> None:
 async def test_an_offer_of_an_import_may_give_a_reward_that_came_before_it(manager: Manager) -> None:
     gift = {**TEA, "kind": "GIFT", "percent": None, "reward": "clay-cup"}
     assert await manager.put_many([(Kind.REWARD, CUP), (Kind.OFFER, gift)]) == Imported(new=2, unchanged=0)
-    with pytest.raises(InvalidDefinition, match=r"^0.reward: there is no reward 'clay-pot'; add it to rewards$"):
+    with pytest.raises(InvalidDefinition, match=r"^0.reward: unknown reward 'clay-pot'; add it to rewards$"):
         await manager.put_many([(Kind.OFFER, {**gift, "reward": "clay-pot"})])
 
 
@@ -382,9 +382,9 @@ async def test_all_faults_of_a_batch_are_told_and_none_of_it_is_stored(
         await manager.put_many(definitions)
     assert [str(fault) for fault in told.value.faults] == [
         "6.percent: Input should be greater than 0",
-        "7.key: 'tea-0' is used twice; keys are unique",
+        "7.key: key 'tea-0' is used twice; choose another key",
         "8.key: 'basket-5' stands in the programme file; change it there",
-        "9.audience.segments: there is no segment 'seldom'; known: newcomers, regulars",
+        "9.audience.segments: unknown segment 'seldom'; define it under segments, or use: newcomers, regulars",
     ]
     # What came before that batch is stored; the import, mended, goes on from there.
     assert await database.catalogue.count_documents({}) == 5
@@ -402,9 +402,9 @@ async def test_an_import_takes_no_code_twice(database: Database, manager: Manage
     with pytest.raises(InvalidDefinition) as told:
         await manager.put_many(definitions)
     assert [str(fault) for fault in told.value.faults] == [
-        "1.code: 'TEA00001' is the code of 'mint' already; choose another",
-        "2.code: 'TEA00000' is the code of 'tea-0' already; choose another",
-        "3.code: 'FRESH5' is the code of 'basket-5' already; choose another",
+        "1.code: offer 'mint' already uses code 'TEA00001'; choose another code",
+        "2.code: offer 'tea-0' already uses code 'TEA00000'; choose another code",
+        "3.code: offer 'basket-5' already uses code 'FRESH5'; choose another code",
     ]
     assert await documents(database) == before
 

@@ -231,7 +231,7 @@ def test_lines_may_look_at_the_event_the_member_and_what_was_earned() -> None:
         ("1000000001", "points must be from 0 to 1000000000, got 1000000001"),
         ("1e300", "points must be from 0 to 1000000000, got 1e+300"),
         ("1 / 0", "division by zero in CEL expression"),
-        ("event.attributes.cups", "there is no 'cups'"),
+        ("event.attributes.cups", "unknown name 'cups'"),
     ],
 )
 def test_an_expression_that_does_not_fit_gives_nothing_and_never_fails_the_event(points: str, fault: str) -> None:
@@ -255,7 +255,7 @@ def test_a_condition_that_does_not_fit_the_event_is_told_as_a_fault() -> None:
     story = Story.of(programme(flat("cups", "5", event="visit", when="event.attributes.cups > 1")))
     story.happen("visit", "2024-03-01 10:00")
     assert story.records[-1].why == (
-        Explanation("cups", 0, applied=False, reason=Reason.FAULT, params={"fault": "there is no 'cups'"}),
+        Explanation("cups", 0, applied=False, reason=Reason.FAULT, params={"fault": "unknown name 'cups'"}),
     )
     story.happen("visit", "2024-03-01 11:00", attributes={"cups": 2})
     assert story.now.available == 5
@@ -264,7 +264,7 @@ def test_a_condition_that_does_not_fit_the_event_is_told_as_a_fault() -> None:
 def test_a_line_condition_that_does_not_fit_is_told_as_a_fault() -> None:
     story = Story.of(programme(per_euro("own", lines="line.colour == 'red'")))
     story.buy("2024-03-01 10:00", receipt(None, line("a", "5")))
-    assert story.records[-1].why[0].params == {"fault": "there is no 'colour'"}
+    assert story.records[-1].why[0].params == {"fault": "unknown name 'colour'"}
 
 
 @pytest.mark.parametrize("when", ["false", "1", "'true'", "null", "event.purchase.total > 100.0"])

@@ -251,7 +251,7 @@ def test_a_rule_may_reward_an_activation_or_a_redemption() -> None:
 @pytest.mark.parametrize("event", ["activation", "redemption", "enrolment", "refund"])
 def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(event: str) -> None:
     assert faults(f"{BARE}event_types: {{{event}: {{name: Named, attributes: {{}}}}}}\n") == [
-        (f"line 9: event_types.{event}.attributes: {event!r} is built in and has no attributes of its own; remove them")
+        (f"line 9: event_types.{event}.attributes: {event!r} is built in and cannot have attributes; remove them")
     ]
     named = read_programme(f"{BARE}event_types: {{{event}: {{name: Named}}}}\n").event_types[event].name
     assert named == Text({"en": "Named"}, "en")
@@ -264,20 +264,20 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
         (
             "when: member.events.purchase >= 20",
             "when: event.day == '2026-01-01'",
-            ("line 13: segments.0.when: not a CEL expression: unknown variable 'event': rules see member"),
+            ("line 13: segments.0.when: invalid expression: unknown variable 'event'; use member"),
         ),
         (
             "when: member.events.purchase >= 20",
             "when: member.rang >= 1",
-            "line 13: segments.0.when: not a CEL expression: there is no 'rang'",
+            "line 13: segments.0.when: invalid expression: unknown name 'rang'; check the spelling",
         ),
         (
             "when: member.events.purchase >= 20",
             "when: member.rank",
-            "line 13: segments.0.when: must be true or false; compare with something, as in member.rank >= 1",
+            "line 13: segments.0.when: must be true or false; write a comparison, for example member.rank >= 1",
         ),
-        ("  - key: double", "  - key: tea", "line 37: offers.1.key: 'tea' is used twice; keys are unique"),
-        ("  - key: film", "  - key: cup", "line 70: rewards.1.key: 'cup' is used twice; keys are unique"),
+        ("  - key: double", "  - key: tea", "line 37: offers.1.key: key 'tea' is used twice; choose another key"),
+        ("  - key: film", "  - key: cup", "line 70: rewards.1.key: key 'cup' is used twice; choose another key"),
         (
             "    kind: PERCENT_OFF",
             "    kind: HALF_OFF",
@@ -286,30 +286,36 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
                 "'BONUS_POINTS', 'GIFT', 'EARLY_ACCESS', 'INVITATION' or 'SERVICE'"
             ),
         ),
-        ("    percent: 12.5\n", "", "line 15: offers.0: PERCENT_OFF needs percent; add it"),
-        ("    factor: 2\n", "", "line 37: offers.1: MULTIPLIER needs factor; add it"),
-        ("    reward: cup\nrewards", "rewards", "line 47: offers.2: GIFT needs reward; add it"),
+        ("    percent: 12.5\n", "", "line 15: offers.0: kind PERCENT_OFF needs percent; add it"),
+        ("    factor: 2\n", "", "line 37: offers.1: kind MULTIPLIER needs factor; add it"),
+        ("    reward: cup\nrewards", "rewards", "line 47: offers.2: kind GIFT needs reward; add it"),
         (
             "    factor: 2",
             "    factor: 2\n    percent: 5",
-            "line 37: offers.1: percent is for kind: PERCENT_OFF; this one is MULTIPLIER, remove it",
+            "line 37: offers.1: percent is only for kind PERCENT_OFF, and this offer is MULTIPLIER; remove it",
         ),
         ("    factor: 2", "    factor: 1", "line 45: offers.1.factor: Input should be greater than 1"),
         ("percent: 12.5", "percent: 101", "line 33: offers.0.percent: Input should be less than or equal to 100"),
         (
             "    weight: -5",
             "    qualifying: true",
-            ("line 15: offers.0: qualifying is for the kinds that give points; this one is PERCENT_OFF, remove it"),
+            (
+                "line 15: offers.0: qualifying is only for kinds that give points, "
+                "and this offer is PERCENT_OFF; remove it"
+            ),
         ),
         (
             "    activation: true\n",
             "",
-            "line 15: offers.0: a member gets a code of a pool by activating the offer; write activation: true",
+            "line 15: offers.0: members get a code from a pool when they activate the offer; add activation: true",
         ),
         (
             'budget: "12.50"',
             'budget: "12.505"',
-            ("line 15: offers.0: budget: 12.505 is not right for PERCENT_OFF; write money, with two decimals at most"),
+            (
+                "line 15: offers.0: budget 12.505 does not fit kind PERCENT_OFF; "
+                "write an amount of money with at most two decimals"
+            ),
         ),
         (
             "    weight: -5",
@@ -319,17 +325,17 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
         (
             "budget: 5000",
             "budget: 5000\n    maximum: 20",
-            "line 37: offers.1: maximum is for kind: PERCENT_OFF; this one is MULTIPLIER, remove it",
+            "line 37: offers.1: maximum is only for kind PERCENT_OFF, and this offer is MULTIPLIER; remove it",
         ),
         (
             "budget: 5000",
             "budget: 0.5",
-            "line 37: offers.1: budget: 0.5 is not right for MULTIPLIER; write whole points",
+            "line 37: offers.1: budget 0.5 does not fit kind MULTIPLIER; write a whole number of points",
         ),
         (
             "per_member: unlimited",
             "per_member: often",
-            "line 42: offers.1.uses.per_member: write a number of uses, or unlimited",
+            "line 42: offers.1.uses.per_member: must be a number of uses, or unlimited",
         ),
         (
             "per_member: unlimited",
@@ -339,17 +345,17 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
         (
             "{member: two}",
             "{member: two, shared: two}",
-            "line 44: offers.1.code: a code is shared, member or pool; write one of them",
+            "line 44: offers.1.code: a code is either shared, member or pool; write exactly one of them",
         ),
         (
             "{member: two}",
             "{member: two-}",
-            "line 44: offers.1.code.member: does not have the form ^[A-Za-z0-9]{2,20}$",
+            "line 44: offers.1.code.member: must match the pattern ^[A-Za-z0-9]{2,20}$",
         ),
         (
             "{member: two}",
             "{shared: CUP2025}",
-            "line 52: offers.2.code.shared: 'CUP2025' is the code of 'double' already; choose another",
+            "line 52: offers.2.code.shared: offer 'double' already uses code 'CUP2025'; choose another code",
         ),
         (
             "last_day: 2025-10-26",
@@ -365,59 +371,63 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
         (
             "hours: 22:00-02:00",
             "hours: 22:00-24:30",
-            "line 23: offers.0.window: hours: '22:00-24:30' are no hours; write for example 18:00-20:00",
+            "line 23: offers.0.window: hours '22:00-24:30' are not valid; write for example 18:00-20:00",
         ),
         (
             "window: {weekdays: [monday, sunday], hours: 22:00-02:00}",
             "window: {last_day: 2025-01-01}",
-            "line 23: offers.0.window.last_day: is not known here; check the spelling or remove it",
+            "line 23: offers.0.window.last_day: is not a known field; check the spelling or remove it",
         ),
-        ("{tiers: [gold], seg", "{tiers: [silver], seg", "line 27: offers.0.audience.tiers: there is no tier 'silver'"),
+        (
+            "{tiers: [gold], seg",
+            "{tiers: [silver], seg",
+            "line 27: offers.0.audience.tiers: unknown tier 'silver'; define it under tiers",
+        ),
         (
             "segments: [often]",
             "segments: [seldom]",
-            "line 27: offers.0.audience.segments: there is no segment 'seldom'; known: often",
+            "line 27: offers.0.audience.segments: unknown segment 'seldom'; define it under segments, or use: often",
         ),
         (
             "    reward: cup\nrewards",
             "    reward: pot\nrewards",
-            "line 53: offers.2.reward: there is no reward 'pot'; add it to rewards",
+            "line 53: offers.2.reward: unknown reward 'pot'; add it to rewards",
         ),
         (
             "    reward: cup\nrewards",
             "    reward: barista\nrewards",
             (
-                "line 53: offers.2.reward: 'barista' needs an appointment, which nobody chooses here; "
-                "give another reward"
+                "line 53: offers.2.reward: reward 'barista' needs an appointment, which nobody can choose here; "
+                "use another reward"
             ),
         ),
         (
             "    reward: cup\n    minimum",
             "    reward: pot\n    minimum",
-            "line 94: instant_rewards.0.reward: there is no reward 'pot'; add it to rewards",
+            "line 94: instant_rewards.0.reward: unknown reward 'pot'; add it to rewards",
         ),
         (
             "image: /images/tea.jpg",
             "image: tea.jpg",
-            r"line 20: offers.0.image: does not have the form ^(https://|/)\S{1,500}$",
+            r"line 20: offers.0.image: must match the pattern ^(https://|/)\S{1,500}$",
         ),
         (
             "KIOSK: {en: Tea here, fr: Thé ici}",
             "TILL: {en: Tea here}",
             (
-                "line 17: offers.0.title: 'TILL' is no channel; "
+                "line 17: offers.0.title: unknown channel 'TILL'; "
                 "use APP, WEB, STORE, KIOSK, AGENT, SOCIAL, PARTNER, SYSTEM"
             ),
         ),
         (
             "KIOSK: {en: Tea here, fr: Thé ici}",
             "KIOSK: {de: Tee}",
-            "line 17: offers.0.title: locale 'de' is not served; use fr, en, ar",
+            "line 17: offers.0.title: unsupported locale 'de'; use fr, en, ar",
         ),
         (
             "{en: Tea, fr: Thé, KIOSK",
             "{fr: Thé, KIOSK",
-            "line 17: offers.0.title: has no text in the programme's own locale 'en'; add it",
+            "line 17: offers.0.title: has no text in the programme's default locale 'en'; add one",
         ),
         (
             "{en: Tea, fr: Thé, KIOSK",
@@ -428,28 +438,38 @@ def test_nobody_declares_attributes_of_what_the_programme_makes_happen_itself(ev
         (
             "    pool: cinema\n",
             "",
-            "line 70: rewards.1: DIGITAL_CODE needs pool, the name of the codes that it gives; add it",
+            "line 70: rewards.1: kind DIGITAL_CODE needs pool, the name of its pool of codes; add it",
         ),
         (
             "    stock: 25",
             "    pool: cups",
-            ("line 55: rewards.0: pool is for kinds DIGITAL_CODE, DISCOUNT, PARTNER; this one is PHYSICAL, remove it"),
+            (
+                "line 55: rewards.0: pool is only for kinds DIGITAL_CODE, DISCOUNT, PARTNER, "
+                "and this reward is PHYSICAL; remove it"
+            ),
         ),
         (
             "    pool: cinema",
             "    pool: cinema\n    stock: 5",
-            "line 70: rewards.1: a pool has as many pieces as codes; remove stock",
+            "line 70: rewards.1: the codes of its pool are the stock of a reward; remove stock",
         ),
         (
             "    partner: Velo",
             "    appointments: {hours: 10:00-12:00, minutes: 60}",
-            "line 84: rewards.3: appointments are for kind: SERVICE; this one is PARTNER, remove them",
+            "line 84: rewards.3: appointments are only for kind SERVICE, and this reward is PARTNER; remove them",
         ),
-        ("    partner: Velo\n", "", "line 84: rewards.3: PARTNER needs partner, who gives it; add it"),
+        (
+            "    partner: Velo\n",
+            "",
+            "line 84: rewards.3: kind PARTNER needs partner, the name of the partner that supplies it; add it",
+        ),
         (
             "hours: 10:00-18:00",
             "hours: 18:00-10:00",
-            ("line 83: rewards.2.appointments: no appointment of 60 minutes fits into 18:00-10:00; write later hours"),
+            (
+                "line 83: rewards.2.appointments: an appointment of 60 minutes "
+                "does not fit into 18:00-10:00; widen hours"
+            ),
         ),
         (
             "limit: {orders: 1, per: week}",
@@ -470,7 +490,9 @@ def test_a_fault_names_the_line_the_place_and_the_fix(written: str, instead: str
 
 def test_two_offers_whose_members_codes_begin_alike_are_refused() -> None:
     source = changed("{shared: Cup2025}", "{member: TWO}")
-    assert faults(source) == ["line 52: offers.2.code.member: 'TWO' is the code of 'double' already; choose another"]
+    assert faults(source) == [
+        "line 52: offers.2.code.member: offer 'double' already uses code 'TWO'; choose another code"
+    ]
     # A shared code and a prefix are never confused: members' codes have a dash.
     assert len(read_programme(changed("{shared: Cup2025}", "{shared: TWO}")).catalogue.offers) == 3
 
@@ -526,7 +548,7 @@ def test_a_definition_says_the_same_however_it_is_written(corner: Programme) -> 
 @pytest.mark.parametrize(
     ("kind", "definition", "told"),
     [
-        (Kind.OFFER, {**TEA, "percent": None}, [": PERCENT_OFF needs percent; add it"]),
+        (Kind.OFFER, {**TEA, "percent": None}, [": kind PERCENT_OFF needs percent; add it"]),
         (
             Kind.OFFER,
             {**TEA, "first_day": "soon"},
@@ -536,14 +558,14 @@ def test_a_definition_says_the_same_however_it_is_written(corner: Programme) -> 
             Kind.OFFER,
             {**TEA, "audience": {"tiers": ["silver"], "segments": ["seldom"]}},
             [
-                "audience.tiers: there is no tier 'silver'",
-                "audience.segments: there is no segment 'seldom'; known: often",
+                "audience.tiers: unknown tier 'silver'; define it under tiers",
+                "audience.segments: unknown segment 'seldom'; define it under segments, or use: often",
             ],
         ),
         (
             Kind.OFFER,
             {**TEA, "kind": "GIFT", "percent": None, "reward": "pot"},
-            ["reward: there is no reward 'pot'; add it to rewards"],
+            ["reward: unknown reward 'pot'; add it to rewards"],
         ),
         (
             Kind.REWARD,
@@ -553,12 +575,12 @@ def test_a_definition_says_the_same_however_it_is_written(corner: Programme) -> 
         (
             Kind.CONTENT,
             {"key": "home", "title": {"fr": "Bonjour"}, "body": "You", "offers": []},
-            ["offers: is not known here; check the spelling or remove it"],
+            ["offers: is not a known field; check the spelling or remove it"],
         ),
         (
             Kind.CONTENT,
             {"key": "home", "title": {"fr": "Bonjour"}, "body": "You"},
-            ["title: has no text in the programme's own locale 'en'; add it"],
+            ["title: has no text in the programme's default locale 'en'; add one"],
         ),
         (
             Kind.CONTENT,
