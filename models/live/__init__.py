@@ -1,1 +1,1 @@
-"""Live updates: one change stream a process, and the hub that distributes it."""
+"""Live updates: one change stream per process, and the hub that distributes it."""

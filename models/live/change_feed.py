@@ -1,9 +1,9 @@
-"""The change feed: one change stream for each process, never one for each subscriber.
+"""Follows MongoDB's change stream: one stream per process, never one per subscriber.
 
-Members are written by replacement, so each change carries the whole snapshot of its version, in the order of commits.
-The stream resumes from its token after a failover. Where the token is too old, or refused for another reason, the
-stream begins afresh and watchers are told that there is a gap.
-The token lives as long as the process: a process that starts has no watchers yet, and theirs bring `after`.
+Members are written by replacement, so each change carries the whole snapshot of its version, in commit order.
+The stream resumes from its token after a failover. If MongoDB rejects the token (too old, for example), a new stream is
+opened and the hub publishes a gap: watchers resynchronise.
+The token is kept in memory only: a process that starts has no watchers yet, and new watchers send `after`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
 AWAIT_MS = 1000
 
-# Whatever stands in a document, the stream goes on: what cannot be used is found out where it would be.
+# Lenient decoding, so that one bad document does not end the stream; a reader of the value reports the error.
 DECODED: CodecOptions[Document] = CodecOptions(
     tz_aware=True,
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
@@ -38,11 +38,11 @@ log = structlog.get_logger(__name__)
 
 
 async def _nothing() -> None:
-    """Catch up with nothing."""
+    """Do nothing."""
 
 
 class Feed:
-    """Follows the database and tells the hub; run `run` as one task for the life of the process."""
+    """Follows the database and publishes changes to the hub. Run `run` as one task for the life of the process."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Feed:
         catch_up: Callable[[], Awaitable[None]] = _nothing,
         on_lag: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """Make a feed.
+        """Set the callbacks.
 
         `on_programme` gets each stored programme version, `on_item` each stored version of an offer, reward or content,
-        `on_lag` seconds from commit to here. `catch_up` reads the items that did not come through the stream: before
-        it was open, or for a programme that was not there.
+        `on_lag` the seconds from commit to arrival. `catch_up` reads items that the stream did not deliver: those
+        stored before it was open, or for a programme that was not loaded yet.
         """
         self._db = database
         self._hub = hub
@@ -75,12 +75,12 @@ class Feed:
         self.opened = asyncio.Event()
 
     async def run(self) -> None:
-        """Follow until cancelled; whatever fails is tried again, from where it failed."""
+        """Follow until cancelled. After a database error, wait and resume from the last token."""
         while True:
             try:
                 await self._follow()
             except OperationFailure as error:
-                if self._token is not None and self._loses_token(error):
+                if self._token is not None and self._is_token_lost(error):
                     log.warning("feed_token_lost", code=error.code)
                     self._token = None
                 else:
@@ -90,11 +90,11 @@ class Feed:
             await asyncio.sleep(self._pause_seconds)
             self._pause_seconds = min(self._pause_seconds * 2, RETRY_SECONDS_MAX)
 
-    def _loses_token(self, error: OperationFailure) -> bool:
-        """Say whether an error means that the stream cannot be resumed from its token, however often it is tried.
+    def _is_token_lost(self, error: OperationFailure) -> bool:
+        """Return whether an error means that the stream can never be resumed from its token.
 
-        A token that MongoDB cannot read is refused when the stream is opened, with whatever code its reader came to
-        (9, 15, 40647, 50811 and more). Since 4.4, errors after which the same token may work again carry a label.
+        MongoDB rejects an unreadable token when the stream is opened, with whatever code its parser fails with (9, 15,
+        40647, 50811 and others). Since 4.4, errors after which the same token may work again carry a label.
         """
         lost = error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError")
         return lost or (self._opening and not error.has_error_label("ResumableChangeStreamError"))
@@ -104,16 +104,16 @@ class Feed:
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
         if self._token is None:
             self._behind, self._missed = True, self._opened_before
-        # Decoded at once, whoever watches: to look into an encoded change for its member takes three times as long.
+        # Changes are decoded even if nobody watches: finding the member in raw BSON takes three times as long.
         database = self._db.db.with_options(codec_options=DECODED)
         self._opening = True
         async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
             self._opening, self._opened_before = False, True
-            # The first answer of the server fixes the place from which nothing is missed.
+            # The token of the first reply marks the position from which no change is missed.
             self._token = stream.resume_token or self._token
             self._pause_seconds = RETRY_SECONDS_MIN
             try:
-                await self._come_up()
+                await self._read_missing()
                 self.opened.set()
                 if self._missed:
                     self._hub.publish_gap()
@@ -121,41 +121,41 @@ class Feed:
                 while stream.alive:
                     change = await stream.try_next()
                     if change is not None:
-                        self._tell_safely(change)
+                        self._publish_safely(change)
                     if self._behind:
-                        await self._come_up()
+                        await self._read_missing()
             finally:
-                # Asked for once, at the end: each time it is copied, and what was told before it is never told again.
+                # Read once, at the end: each read copies it. Changes before it were all published, so none is repeated.
                 self._token = stream.resume_token or self._token
 
-    async def _come_up(self) -> None:
-        """Read what the stream does not bring: what was stored before it was open, or for a programme not yet here."""
+    async def _read_missing(self) -> None:
+        """Read what the stream does not deliver: documents stored before it was open, or before their programme."""
         if self._behind:
             async for programme in newest_versions(self._db):
-                self._tell_programme(programme)
+                self._publish_programme(programme)
             await self._catch_up()
             self._behind = False
 
-    def _tell_safely(self, change: Mapping[str, Any]) -> None:
-        """Tell one change. One that cannot be read must not end the feed: its watchers read for themselves."""
+    def _publish_safely(self, change: Mapping[str, Any]) -> None:
+        """Publish one change. If it cannot be read, publish a gap instead of ending the feed."""
         try:
-            self._tell(change)
+            self._publish(change)
         except Exception:
             log.exception("change_unreadable", collection=change["ns"]["coll"], document=str(change["documentKey"]))
             self._hub.publish_gap()
 
-    def _tell_programme(self, document: Mapping[str, Any]) -> None:
-        """Tell a stored programme. One that a newer gateway wrote may be unheard of here: what runs goes on."""
+    def _publish_programme(self, document: Mapping[str, Any]) -> None:
+        """Publish a programme version. If it cannot be read (a newer gateway wrote it), keep the running version."""
         try:
             self._on_programme(document)
         except Exception:
             log.exception("programme_unreadable", programme=document["_id"])
 
-    def _tell(self, change: Mapping[str, Any]) -> None:
+    def _publish(self, change: Mapping[str, Any]) -> None:
         document = change["fullDocument"]
         if change["ns"]["coll"] == self._db.programmes.name:
-            self._tell_programme(document)
-            self._behind = True  # its catalogue may have to be read
+            self._publish_programme(document)
+            self._behind = True  # its catalogue may not be loaded yet
             return
         if change["ns"]["coll"] == self._db.catalogue.name:
             self._on_item(document)

@@ -1,7 +1,7 @@
-"""The hub: hands each committed version of a member to everybody in this process who watches that member.
+"""Distributes each committed version of a member to all its watchers in this process.
 
-Every queue is bounded. A watcher that is too slow loses its backlog, and is told so: its next update is the newest
-state, marked `resync`.
+Every queue is bounded. When a watcher is too slow, its backlog is dropped and its next change is the newest version,
+marked `resync`.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ BACKLOG_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A version of a member, or (with `resync`) its newest state after some could not be told one by one."""
+    """A version of a member; with `resync`, versions before it were dropped."""
 
     snapshot: Snapshot
     resync: bool = False
@@ -32,20 +32,20 @@ class Watch:
         self._gap = False
 
     def put(self, snapshot: Snapshot) -> None:
-        """Add a version; where the backlog is full, keep only this one and mark it."""
-        lost = len(self._changes) >= BACKLOG_MAX
-        if lost:
+        """Add a version; if the backlog is full, drop it and mark this version `resync`."""
+        overflow = len(self._changes) >= BACKLOG_MAX
+        if overflow:
             self._changes.clear()
-        self._changes.append(Change(snapshot, resync=lost))
+        self._changes.append(Change(snapshot, resync=overflow))
         self._waiting.set()
 
     def put_gap(self) -> None:
-        """Say that changes may have been missed: the watcher has to read for itself."""
+        """Mark that changes may have been missed: the watcher must read the member."""
         self._gap = True
         self._waiting.set()
 
     async def next(self) -> Change | None:
-        """Wait for the next change; None where changes may have been missed."""
+        """Wait for the next change; None if changes may have been missed."""
         while not self._changes and not self._gap:
             self._waiting.clear()
             await self._waiting.wait()
@@ -63,12 +63,12 @@ class Hub:
         self._watches: dict[str, set[Watch]] = {}
 
     def watches(self, member: str) -> bool:
-        """Say whether anybody watches a member, so that nobody decodes what nobody reads."""
+        """Return whether a member has watchers, so that changes without any are not decoded."""
         return member in self._watches
 
     @contextmanager
     def watch(self, member: str) -> Iterator[Watch]:
-        """Watch a member from this moment on, until the block ends."""
+        """Watch a member until the block ends."""
         watch = Watch()
         self._watches.setdefault(member, set()).add(watch)
         try:
@@ -80,14 +80,14 @@ class Hub:
                 del self._watches[member]
 
     def publish(self, snapshot: Snapshot) -> int:
-        """Hand a version to all who watch its member; return how many that are."""
+        """Add a version to the queue of each watcher of its member; return how many there are."""
         watches = self._watches.get(snapshot.member.id, ())
         for watch in watches:
             watch.put(snapshot)
         return len(watches)
 
     def publish_gap(self) -> None:
-        """Tell every watcher that changes may have been missed."""
+        """Mark for every watcher that changes may have been missed."""
         for watches in self._watches.values():
             for watch in watches:
                 watch.put_gap()

@@ -1,1 +1,1 @@
-"""Data that is loaded from files: the real data set, pools of codes, lists of members."""
+"""Loads data from files: the Complete Journey data set, pools of codes, audience lists."""

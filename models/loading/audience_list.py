@@ -1,7 +1,7 @@
-"""Lists of members, loaded from files: the audiences that are named one by one.
+"""Loads audience lists, which name their members one by one, from files.
 
-Loading a list again replaces it. Members are put on it batch by batch, stamped with the number of the load; at the end
-those who do not bear the stamp are taken off. A load that was interrupted has taken nobody off: it is run again.
+Loading a list again replaces it. Members are added in batches, stamped with the number of the load; at the end members
+with an older stamp are removed. An interrupted load has removed nobody and can be run again.
 """
 
 from collections.abc import Callable, Iterable
@@ -20,15 +20,15 @@ LINES_MAX = 1_000_000
 BATCH = 1000
 
 
-class LoadOvertaken(Exception):  # noqa: N818 - told to whoever loads
-    """Another load of the same list began after this one; that one is what the list will be."""
+class LoadOvertaken(Exception):  # noqa: N818 - shown to the operator
+    """Another load of the same list started after this one; the list will hold its members."""
 
 
 @dataclass(slots=True)
 class LoadedList:
-    """What loading a file did: members on the list now, those taken off it, lines that name nobody, and repetitions.
+    """The result of loading a file: members on the list now, members removed, lines without a member, duplicate lines.
 
-    `told` are the first TOLD_MAX lines that name nobody: their numbers, from 1, and what they say.
+    `told` holds the first TOLD_MAX lines without a member: line number, from 1, and text.
     """
 
     members: int = 0
@@ -38,7 +38,7 @@ class LoadedList:
     told: list[Line] = field(default_factory=list)
 
     def miss(self, number: int, text: str) -> None:
-        """Note a line that names nobody."""
+        """Count a line that matches no member."""
         self.unknown += 1
         if len(self.told) < TOLD_MAX:
             self.told.append((number, text))
@@ -46,7 +46,7 @@ class LoadedList:
 
 @dataclass(frozen=True, slots=True)
 class AudienceList:
-    """A list as it stands: how many members are on it, and when its newest load began (None: never loaded)."""
+    """How many members are on a list, and when its newest load started (None: never loaded)."""
 
     members: int
     loaded_at: datetime | None
@@ -57,7 +57,7 @@ def _mark_id(programme: str, name: str) -> str:
 
 
 def _keys(programme: str, text: str) -> list[str]:
-    """Return the identities that a line may mean, in the order in which they are tried."""
+    """Return the identities that a line may stand for, in the order in which they are tried."""
     claims = [("number", text), ("card", text)]
     if "@" in text:
         claims.append(("email", text.casefold()))
@@ -73,11 +73,13 @@ async def load_list(
     now: datetime,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> LoadedList:
-    """Make a list what a file says: one membership number, card or e-mail a line. `on_progress` is told lines done.
+    """Replace a list by the members of a file: one membership number, card or e-mail per line.
+
+    `on_progress` gets the number of lines processed.
 
     Raises:
-        InvalidLoad: the list cannot have this name, or there are more than LINES_MAX lines.
-        LoadOvertaken: another load of the list began meanwhile.
+        InvalidLoad: the name of the list is invalid, or there are more than LINES_MAX lines.
+        LoadOvertaken: another load of the list started meanwhile.
     """
     checked_name(name, "list")
     mark = await database.marks.find_one_and_update(
@@ -96,7 +98,7 @@ async def load_list(
         done += len(batch)
         on_progress(done)
     await _require_newest(database, programme, name, stamp)
-    tally.removed = await _take_off(database, programme, name, {"$not": {"$gte": stamp}})
+    tally.removed = await _remove(database, programme, name, {"$not": {"$gte": stamp}})
     tally.members = await database.audiences.count_documents({"programme": programme, "lists": name})
     tally.repeated = done - tally.unknown - tally.members
     return tally
@@ -105,13 +107,13 @@ async def load_list(
 async def _require_newest(database: Database, programme: str, name: str, stamp: int) -> None:
     mark = await database.marks.find_one({"_id": _mark_id(programme, name)})
     if mark is None or mark["stamp"] != stamp:
-        # The other load may have taken off already whoever is not in its file: nobody may come after that.
-        await _take_off(database, programme, name, {"$eq": stamp})
-        raise LoadOvertaken(f"another load of list {name!r} has begun; let it end, or load this file again after it")
+        # The other load may already have removed the members that its file lacks: remove what this load added since.
+        await _remove(database, programme, name, {"$eq": stamp})
+        raise LoadOvertaken(f"another load of list {name!r} has started; wait for it, or load this file again after it")
 
 
 async def _members(database: Database, programme: str, batch: list[Line], tally: LoadedList) -> list[str]:
-    """Return the members that lines name, each once."""
+    """Return the distinct members that the lines name; count the lines without one."""
     keys = {line: _keys(programme, line[1]) for line in batch}
     found: dict[str, str] = {}
     wanted = list({key for some in keys.values() for key in some})
@@ -138,8 +140,8 @@ async def _put(database: Database, programme: str, name: str, members: list[str]
         await database.audiences.bulk_write(writes, ordered=False)
 
 
-async def _take_off(database: Database, programme: str, name: str, stamps: dict[str, Any]) -> int:
-    """Take those off the list whose stamp `stamps` (a filter) allows; return how many."""
+async def _remove(database: Database, programme: str, name: str, stamps: dict[str, Any]) -> int:
+    """Remove the members whose stamp matches `stamps` (a MongoDB filter) from the list; return how many."""
     query = {"programme": programme, "lists": name, f"stamps.{name}": stamps}
     result = await database.audiences.update_many(query, {"$pull": {"lists": name}, "$unset": {f"stamps.{name}": ""}})
     await database.audiences.delete_many({"programme": programme, "lists": []})
@@ -147,7 +149,7 @@ async def _take_off(database: Database, programme: str, name: str, stamps: dict[
 
 
 async def audience_list(database: Database, programme: str, name: str) -> AudienceList:
-    """Return a list as it stands."""
+    """Return the size of a list and the time of its newest load."""
     members = await database.audiences.count_documents({"programme": programme, "lists": name})
     mark = await database.marks.find_one({"_id": _mark_id(programme, name)})
     return AudienceList(members, mark["loaded_at"] if mark else None)

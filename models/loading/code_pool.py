@@ -1,4 +1,4 @@
-"""Pools of codes, loaded from files. A code is one document for ever: once loaded it is never free a second time."""
+"""Loads pools of codes from files. A code is one document, never deleted, so that it cannot become free again."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -22,15 +22,15 @@ _DUPLICATE_KEY = 11000
 Line = tuple[int, str]
 
 
-class InvalidLoad(Exception):  # noqa: N818 - told to whoever loads
-    """A pool or a list cannot be loaded under this name, or its file is too long; says what to do."""
+class InvalidLoad(Exception):  # noqa: N818 - shown to the operator
+    """The name of the pool or list is invalid, or its file is too long; the message says what to do."""
 
 
 @dataclass(slots=True)
 class LoadedCodes:
-    """What loading a file did: codes that are new, codes that were in the pool, and lines that are no codes.
+    """The result of loading a file: new codes, codes that were in the pool already, and refused lines.
 
-    `told` are the first TOLD_MAX refused lines: their numbers, from 1, and why.
+    `told` holds the first TOLD_MAX refused lines: line number, from 1, and the reason.
     """
 
     loaded: int = 0
@@ -39,25 +39,25 @@ class LoadedCodes:
     told: list[Line] = field(default_factory=list)
 
     def refuse(self, number: int, reason: str) -> None:
-        """Note a line that is no code."""
+        """Count a line that is not a valid code."""
         self.refused += 1
         if len(self.told) < TOLD_MAX:
             self.told.append((number, reason))
 
 
 def checked_name(name: str, what: str) -> str:
-    """Return the name of a pool or a list, as programme files write such names.
+    """Return the name of a pool or list if it is valid in programme files. `what` is `pool` or `list`.
 
     Raises:
-        InvalidLoad: no programme could name it.
+        InvalidLoad: it is not.
     """
     if NAME.fullmatch(name) is None:
-        raise InvalidLoad(f"{name!r} is no name of a {what}: write up to 40 of a-z, 0-9 and -, beginning with a letter")
+        raise InvalidLoad(f"{name!r} is not a valid {what} name: use up to 40 of a-z, 0-9 and -, with a letter first")
     return name
 
 
 def filled_lines(lines: Iterable[str], most: int) -> Iterator[Line]:
-    """Tell the lines that are not blank, without the spaces around them, with their numbers from 1.
+    """Yield the lines that are not blank, stripped, with their numbers from 1.
 
     Raises:
         InvalidLoad: there are more than `most`.
@@ -69,14 +69,14 @@ def filled_lines(lines: Iterable[str], most: int) -> Iterator[Line]:
             continue
         filled += 1
         if filled > most:
-            raise InvalidLoad(f"line {number}: a file may have {most:,} lines that are not blank; load it in parts")
+            raise InvalidLoad(f"line {number}: more than {most:,} lines that are not blank; load the file in parts")
         yield number, text
 
 
-def _fault(code: str) -> str | None:
+def _reason_to_refuse(code: str) -> str | None:
     if len(code) > CODE_LENGTH_MAX:
-        return f"{len(code)} characters; a code has {CODE_LENGTH_MAX} at most"
-    return None if code.isprintable() else "characters that cannot be printed"
+        return f"{len(code)} characters; a code has at most {CODE_LENGTH_MAX}"
+    return None if code.isprintable() else "contains unprintable characters"
 
 
 async def load_codes(
@@ -87,12 +87,12 @@ async def load_codes(
     *,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> LoadedCodes:
-    """Add the codes of a file, one a line, to a pool. A code that is there already stays as it is, whoever has it.
+    """Add the codes of a file, one per line, to a pool. A code that the pool already has does not change.
 
-    It can be interrupted anywhere and run again. `on_progress` is told how many lines are done.
+    It can be interrupted at any point and run again. `on_progress` gets the number of lines processed.
 
     Raises:
-        InvalidLoad: the pool cannot have this name, or there are more than CODES_MAX lines.
+        InvalidLoad: the name of the pool is invalid, or there are more than CODES_MAX lines.
     """
     checked_name(pool, "pool")
     tally = LoadedCodes()
@@ -100,7 +100,7 @@ async def load_codes(
     while batch := list(islice(rest, BATCH)):
         documents: list[Document] = []
         for number, code in batch:
-            reason = _fault(code)
+            reason = _reason_to_refuse(code)
             if reason is not None:
                 tally.refuse(number, reason)
                 continue
@@ -114,7 +114,7 @@ async def load_codes(
 
 
 async def _insert(database: Database, documents: list[Document]) -> int:
-    """Insert what is not there yet; return how many were."""
+    """Insert the documents whose `_id` is new; return how many were not."""
     if not documents:
         return 0
     try:

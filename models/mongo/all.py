@@ -1,4 +1,4 @@
-"""All collections."""
+"""Lists the document classes of all collections, for `Database.prepare`."""
 
 from models.mongo.event import EventDocument
 from models.mongo.identity import IdentityDocument

@@ -1,6 +1,7 @@
-"""Domain values to BSON documents and back. Plain dictionaries: on the hot paths a model per document is dear.
+"""Converts domain values to BSON values and back, shared by the conversion functions of all collections.
 
-Days are ISO strings, moments UTC dates (milliseconds), money and shares of a line exact numbers as text.
+Days are stored as ISO strings, moments as UTC dates (milliseconds), money as exact decimals in text, and shares of a
+line as exact fractions in text.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from loyalty.model.ledger import LotKey
 Document = dict[str, Any]
 
 
-# The same few hundred days are written again and again: every lot and qualifying day, with every commit.
+# Cached because the same few hundred days recur: every commit writes each lot and qualifying day.
 _iso = lru_cache(maxsize=20_000)(date.isoformat)
 from_iso = lru_cache(maxsize=20_000)(date.fromisoformat)
 
@@ -24,12 +25,12 @@ def day(value: date | None) -> str | None:
 
 
 def to_day(value: str | None) -> date | None:
-    """Return a stored day."""
+    """Return the date of a stored day."""
     return from_iso(value) if value is not None else None
 
 
 def moment_of(value: datetime) -> datetime:
-    """Return a moment that was read, in Python's own UTC: PyMongo's is written in Python, and asked at every turn."""
+    """Return a stored moment with `datetime.UTC`: PyMongo's tzinfo is written in Python, so each use of it is slow."""
     return value.replace(tzinfo=UTC)
 
 
@@ -39,10 +40,10 @@ def without_none(document: Mapping[str, Any]) -> Document:
 
 
 def lot_rows(lots: Iterable[tuple[LotKey, int]]) -> list[list[Any]]:
-    """Return points of lots as they are stored: earned on, expires on, points."""
+    """Return points by lot as stored: rows of earned on, expires on, points."""
     return [[_iso(lot.earned_on), day(lot.expires_on), points] for lot, points in lots]
 
 
 def lots_of(rows: Iterable[list[Any]]) -> tuple[tuple[LotKey, int], ...]:
-    """Return stored points of lots."""
+    """Return the points by lot of stored rows."""
     return tuple((LotKey(from_iso(earned_on), to_day(expires_on)), points) for earned_on, expires_on, points in rows)

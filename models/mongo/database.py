@@ -1,4 +1,4 @@
-"""The connection to MongoDB: opened, checked and prepared once for each process."""
+"""Opens, checks and prepares the connection to MongoDB, once per process."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
@@ -32,14 +32,14 @@ NAMESPACE_EXISTS = 48
 MAJORITY = WriteConcern(w="majority", j=True)
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818 - told to operators and, in other words, to callers
-    """MongoDB cannot be reached or used; says what to do."""
+class DatabaseUnavailable(Exception):  # noqa: N818 - shown to operators; callers get a text from the catalogue
+    """MongoDB cannot be reached or used; the message says why."""
 
 
 class Database:
     """One MongoDB database and its collections.
 
-    All reads are of majority-committed data: what has once been shown cannot be rolled back by a failover.
+    All reads use read concern `majority`, so that a failover cannot roll back data that a caller has seen.
     """
 
     def __init__(self, client: AsyncMongoClient[dict[str, Any]], name: str) -> None:
@@ -66,10 +66,10 @@ class Database:
         return Collection(self.db, document.Settings.name)
 
     async def prepare(self) -> None:
-        """Create collections, validators and indexes where they are missing; refuse a server that is no replica set.
+        """Create missing collections and indexes, and install the validators.
 
         Raises:
-            NotAReplicaSet: transactions and change streams need one.
+            NotAReplicaSet: the server is not in a replica set, which transactions and change streams need.
             DatabaseUnavailable: the server cannot be reached.
         """
         try:
@@ -86,21 +86,21 @@ class Database:
             try:
                 await self.db.create_collection(name, check_exists=False, validator=validator)
             except OperationFailure as error:
-                if error.code != NAMESPACE_EXISTS:  # another gateway was first, with the same validator
+                if error.code != NAMESPACE_EXISTS:  # another gateway created it first, with the same validator
                     raise
             else:
                 return
         await self.db.command("collMod", name, validator=validator)
 
     async def transact(self, act: Callable[[AsyncClientSession], Awaitable[T]], *, seconds_max: float) -> T:
-        """Run `act` in a transaction, again where it conflicts; return what it returned, durable on a majority.
+        """Run `act` in a transaction and return its result, durable on a majority; run it again after a conflict.
 
-        What it reads is of one moment. What it raises undoes it.
+        It reads from one snapshot. An exception from `act` aborts the transaction.
 
         Raises:
-            PyMongoError: it did not come about within `seconds_max`, with all its retries.
+            PyMongoError: it did not commit within `seconds_max`, retries included.
         """
-        # Left to itself, with_transaction() goes on trying for two minutes.
+        # Without a timeout, with_transaction() retries for two minutes.
         with pymongo.timeout(seconds_max):
             async with self.client.start_session() as session:
                 return await session.with_transaction(
@@ -111,7 +111,7 @@ class Database:
                 )
 
     async def has_primary(self) -> bool:
-        """Say whether MongoDB takes writes now."""
+        """Return whether MongoDB accepts writes now."""
         try:
             hello = await self.client.admin.command("hello")
         except PyMongoError:
@@ -124,24 +124,25 @@ class Database:
 
 
 def connect(url: str, *, name: str = "carillon", pool_size_max: int = 100, timeout_ms: int = 5000) -> Database:
-    """Return the database at `url`; nothing is sent yet.
+    """Return the database at `url` without connecting yet.
 
-    The database is the one that the URL names, else `name`; and what it says of the pool and of waiting holds.
+    The database is the one that the URL names, or else `name`. The URL's pool and timeout options override the
+    arguments.
 
     Raises:
-        DatabaseUnavailable: the URL is no MongoDB URL.
+        DatabaseUnavailable: it is not a MongoDB URL.
     """
     try:
-        # PyMongo lets an argument overrule the URL.
-        decided = {option.lower() for option, _ in parse_qsl(urlsplit(url).query)}
-        usual: dict[str, Any] = {
+        # In PyMongo, keyword arguments override the URL: pass only those that the URL does not set.
+        in_url = {option.lower() for option, _ in parse_qsl(urlsplit(url).query)}
+        defaults: dict[str, Any] = {
             "appname": "carillon",
             "maxPoolSize": pool_size_max,
             "serverSelectionTimeoutMS": timeout_ms,
             "connectTimeoutMS": timeout_ms,
         }
         client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-            url, tz_aware=True, **{option: value for option, value in usual.items() if option.lower() not in decided}
+            url, tz_aware=True, **{option: value for option, value in defaults.items() if option.lower() not in in_url}
         )
     except (ConfigurationError, ValueError) as error:
         raise DatabaseUnavailable(f"not a MongoDB URL: {error}; write mongodb://HOST:PORT/?replicaSet=NAME") from error

@@ -1,4 +1,4 @@
-"""`events`: one document for each idempotency key, with the event that it counted."""
+"""Collection `events`: one document per idempotency key, with the event recorded under it."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -39,7 +39,7 @@ def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
 
 
 def event_fields(counted: CountedEvent) -> Document:
-    """Return what is kept of a counted event, besides its key."""
+    """Return the stored fields of a counted event, without those of its key."""
     event = counted.event
     purchase = event.purchase
     return without_none(
@@ -68,7 +68,7 @@ def event_fields(counted: CountedEvent) -> Document:
 
 
 def amended_fields(counted: CountedEvent) -> Document:
-    """Return what a refund or an offer can change of a counted event."""
+    """Return the stored fields of a counted event that a refund or an offer can change."""
     return {
         "grants": grant_rows(counted.grants),
         "returned": returned_rows(counted.returned),
@@ -77,12 +77,12 @@ def amended_fields(counted: CountedEvent) -> Document:
 
 
 def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
-    """Return what rules and offers gave for an event, as compact rows."""
+    """Return grants as compact rows: rule, points by line, qualifying."""
     return [[grant.rule, list(grant.by_line), grant.qualifying] for grant in grants]
 
 
 def returned_rows(returned: Iterable[Fraction]) -> list[str]:
-    """Return the shares of lines returned, exactly."""
+    """Return the returned share of each line as an exact fraction in text."""
     return ["0" if share is NOTHING else str(share) for share in returned]
 
 
@@ -113,7 +113,7 @@ def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
 
 
 class EventDocument(beanie.Document):
-    """What came in, once for each key: the event (or enrolment, or adjustment) with its content's digest."""
+    """One command per idempotency key: an event, enrolment, adjustment or other, with the digest of its content."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str

@@ -1,4 +1,4 @@
-"""`identities`: a number, card, e-mail or phone, and the member it belongs to."""
+"""Collection `identities`: each number, card, e-mail and phone, with the member it belongs to."""
 
 from typing import Annotated, ClassVar
 
@@ -8,7 +8,7 @@ from models.mongo.schema import STRING, schema
 
 
 class IdentityDocument(Document):
-    """One way to say which member: a number, card, email or phone. The `_id` makes each one unique in its programme."""
+    """One identity of a member: a number, card, email or phone. Its `_id` makes it unique in the programme."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str

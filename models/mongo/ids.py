@@ -1,4 +1,4 @@
-"""Keys of documents that are found by what people and machines send: quoted, so that no two can be confused."""
+"""Builds `_id`s from values that callers send. Each part is percent-encoded, so that two `_id`s cannot collide."""
 
 from functools import lru_cache
 from urllib.parse import quote
@@ -7,21 +7,21 @@ from loyalty.model.supply import CounterKey
 
 
 def joined(*parts: str) -> str:
-    """Return one `_id` of several parts."""
+    """Return the parts, percent-encoded and joined by slashes."""
     return "/".join(quote(part, safe="") for part in parts)
 
 
-# A till sends thousands of events.
+# Cached because a till sends thousands of events.
 _sender = lru_cache(maxsize=10_000)(joined)
 
 
 def event_key(programme: str, operation: str, sender: str, key: str) -> str:
-    """Return the `_id` under which an operation's key counts, once, for ever."""
+    """Return the `_id` of an idempotency key; a key counts once, for ever."""
     return f"{_sender(programme, operation, sender)}/{quote(key, safe='')}"
 
 
 def counter_id(programme: str, counter: CounterKey) -> str:
-    """Return the `_id` of a counter of what is shared."""
+    """Return the `_id` of a shared counter."""
     at = [counter.at.isoformat()] if counter.at is not None else []
     return joined(programme, counter.kind, counter.key, *at)
 
@@ -32,10 +32,10 @@ def code_id(programme: str, pool: str, code: str) -> str:
 
 
 def audience_id(programme: str, member: str) -> str:
-    """Return the `_id` of the lists that a member is on."""
+    """Return the `_id` of the document with a member's audience lists."""
     return joined(programme, member)
 
 
 def identity_key(programme: str, kind: str, value: str) -> str:
-    """Return the `_id` of one of the ways to say which member: number, card, email or phone."""
+    """Return the `_id` of an identity; `kind` is number, card, email or phone."""
     return joined(programme, kind, value)

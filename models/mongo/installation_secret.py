@@ -1,4 +1,4 @@
-"""The installation's own secret, made once for each database: what members' codes are proved with."""
+"""Stores the installation's secret, one per database, which signs members' codes, passes and tablet tokens."""
 
 import secrets
 
@@ -11,7 +11,7 @@ SECRET_BYTES = 32
 
 
 async def code_secret(database: Database) -> bytes:
-    """Return the secret of a database; the first to ask makes it."""
+    """Return the secret of a database (32 bytes); the first call creates it."""
     mark = await database.marks.find_one_and_update(
         {"_id": MARK},
         {"$setOnInsert": {"secret": secrets.token_bytes(SECRET_BYTES)}},
@@ -19,5 +19,5 @@ async def code_secret(database: Database) -> bytes:
         return_document=ReturnDocument.AFTER,
     )
     if mark is None:
-        raise LookupError("an upsert returns what it made")
+        raise LookupError("the upsert returned no document")
     return bytes(mark["secret"])

@@ -1,4 +1,4 @@
-"""`entries`: the ledger, one record for each version of a member."""
+"""Collection `entries`: the ledger, one record for each version of a member."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,18 +16,18 @@ from models.mongo.schema import ARRAY, MOMENT, STRING, WHOLE, schema
 
 
 def standing_document(standing: Standing) -> Document:
-    """Return a standing as it is stored."""
+    """Return a tier status as stored."""
     return {"tier": standing.tier, "since": standing.since, "until": standing.until}
 
 
 def standing_of(document: Mapping[str, Any]) -> Standing:
-    """Return the standing of a document."""
+    """Return the tier status of a document."""
     until = document["until"]
     return Standing(document["tier"], moment_of(document["since"]), moment_of(until) if until is not None else None)
 
 
 def explanation_row(explanation: Explanation) -> list[Any]:
-    """Return an explanation as a compact row."""
+    """Return an explanation as a compact row: rule, points, applied, reason, params."""
     params = dict(explanation.params)
     return [explanation.rule, explanation.points, explanation.applied, explanation.reason.value, params]
 
@@ -38,7 +38,7 @@ def explanation_of(row: list[Any]) -> Explanation:
 
 
 def entry_document(entry: Entry) -> Document:
-    """Return an entry as the ledger keeps it."""
+    """Return an entry as the ledger stores it."""
     return {
         "kind": entry.kind.value,
         "points": entry.points,
@@ -57,7 +57,7 @@ def entry_document(entry: Entry) -> Document:
 
 def _posting_of(row: list[Any]) -> Posting:
     lot = None
-    if len(row) > 2:  # noqa: PLR2004 - account, points, and then the lot's two days
+    if len(row) > 2:  # noqa: PLR2004 - account and points, then the lot's two days if it has one
         lot = LotKey(from_iso(row[2]), to_day(row[3]))
     return Posting(Account(row[0]), row[1], lot)
 
@@ -83,7 +83,7 @@ def record_id(member: str, version: int) -> str:
 
 
 def record_document(record: Record, programme: str) -> Document:
-    """Return a record as the ledger keeps it."""
+    """Return a record as the ledger stores it."""
     return {
         "_id": record_id(record.member, record.version),
         "programme": programme,
@@ -117,7 +117,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
 
 
 def notice_row(notice: Notice) -> list[Any]:
-    """Return a notice as a compact row."""
+    """Return a notice as a compact row: kind, params."""
     return [notice.kind.value, dict(notice.params)]
 
 

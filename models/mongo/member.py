@@ -1,4 +1,4 @@
-"""`members`: one snapshot for each member."""
+"""Collection `members`: one snapshot per member."""
 
 import sys
 from array import array
@@ -24,7 +24,7 @@ from models.mongo.supply import counter_of, counter_row
 
 
 def profile_document(profile: Profile) -> Document:
-    """Return a profile as it is stored: only what is filled in."""
+    """Return a profile as stored: only the fields that are filled in."""
     document = without_none({name: getattr(profile, name) or None for name in Profile.__slots__})
     if profile.preferences:
         document["preferences"] = list(profile.preferences)
@@ -37,12 +37,12 @@ def profile_document(profile: Profile) -> Document:
 
 def profile_of(document: Mapping[str, Any]) -> Profile:
     """Return the profile of a document."""
-    kept = {
+    converted = {
         "birth_date": to_day(document.get("birth_date")),
         "preferences": tuple(document.get("preferences", ())),
         "consents": tuple(_consent_of(row) for row in document.get("consents", ())),
     }
-    return Profile(**{**document, **kept})
+    return Profile(**{**document, **converted})
 
 
 def _consent_row(consent: Consent) -> list[Any]:
@@ -57,7 +57,7 @@ def _consent_of(row: list[Any]) -> Consent:
 
 
 def member_document(member: Member) -> Document:
-    """Return a member's state as it is stored; `models/snapshot.py` adds what only readers need."""
+    """Return a member's state as stored; models/mongo/snapshot.py adds the fields that only readers need."""
     return {
         "_id": member.id,
         "programme": member.programme,
@@ -79,7 +79,7 @@ def member_document(member: Member) -> Document:
 
 
 def _shopping_document(member: Member) -> Document:
-    """Return what a member has to do with offers and rewards; most have little or nothing, and then nothing is kept."""
+    """Return the fields for offers and rewards; empty ones, as for most members, are not stored."""
     parts = {
         "holds": [hold_document(hold) for hold in member.holds],
         "lapsed": list(member.lapsed),
@@ -92,18 +92,18 @@ def _shopping_document(member: Member) -> Document:
 
 
 def use_document(use: OfferUse) -> Document:
-    """Return what a member did with an offer as it is stored."""
+    """Return a member's use of an offer as stored; empty fields are left out."""
     stored = {name: getattr(use, name) for name in OfferUse.__slots__}
     return {name: value for name, value in {**stored, "purchases": list(use.purchases)}.items() if value}
 
 
 def use_of(document: Mapping[str, Any]) -> OfferUse:
-    """Return what a member did with an offer."""
+    """Return a member's use of an offer from its document."""
     return OfferUse(**{**document, "purchases": tuple(document.get("purchases", ()))})
 
 
 def hold_document(hold: Hold) -> Document:
-    """Return a hold as it is stored, within its member."""
+    """Return a hold as stored within its member."""
     return without_none(
         {
             "id": hold.id,
@@ -131,7 +131,7 @@ def hold_of(document: Mapping[str, Any]) -> Hold:
 
 
 def packed_bytes(packed: bytes) -> bytes:
-    """Return packed whole numbers as they are stored, little end first, or what was stored as this machine packs it."""
+    """Convert packed 64-bit integers between this machine's byte order and the stored one, little endian."""
     if sys.byteorder == "little":
         return packed
     cells = array("q", packed)
@@ -142,7 +142,7 @@ def packed_bytes(packed: bytes) -> bytes:
 def _member_lots(stored: bytes | list[list[Any]]) -> Lots:
     if isinstance(stored, bytes):
         return Lots(packed_bytes(stored))
-    # As snapshots were stored before lots were packed.
+    # The format of snapshots written before lots were packed.
     return Lots.of(
         Lot(LotKey(from_iso(earned_on), to_day(expires_on)), points, expired)
         for earned_on, expires_on, points, expired in stored
@@ -156,7 +156,7 @@ def _member_days(stored: bytes | dict[str, int]) -> Days:
 
 
 def member_of(document: Mapping[str, Any]) -> Member:
-    """Return the member's state of a document."""
+    """Return the member of a document."""
     return Member(
         id=document["_id"],
         programme=document["programme"],
@@ -185,7 +185,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
 
 
 class MemberDocument(beanie.Document):
-    """One snapshot for each member. `_id` is the member; everything a home screen needs is in it."""
+    """One snapshot per member: all that a home screen shows, so that it is one read. `_id` is the member's id."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -211,9 +211,9 @@ class MemberDocument(beanie.Document):
         name = "members"
         indexes: ClassVar = [
             IndexModel([("programme", ASCENDING), ("_id", ASCENDING)], unique=True),
-            # A scanned card is one read: the number is in the member, and found by it.
+            # Finds a member by its scanned number in one read, without `identities`.
             IndexModel([("programme", ASCENDING), ("number", ASCENDING)], unique=True),
-            # The sweeper's: only members whom time will change.
+            # For the sweeper: only members with a moment at which they must be settled.
             IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
         ]
 
@@ -227,8 +227,8 @@ class MemberDocument(beanie.Document):
             "standing": {"bsonType": "object", "required": ["tier", "since", "until"]},
             "balances": {
                 "bsonType": "object",
-                # `available` may be negative where the programme lets a refund owe points: the ledger's business.
-                # No policy lets anything else fall below zero but what is issued and what is written off.
+                # `available` can be negative if the programme allows it after a refund; the ledger's rules check that.
+                # Of the other accounts, only `issued` and `written_off` can be below zero.
                 "properties": {
                     "issued": {**WHOLE, "maximum": 0},
                     "available": WHOLE,
@@ -241,7 +241,7 @@ class MemberDocument(beanie.Document):
                 },
                 "additionalProperties": False,
             },
-            # Packed; an array and an object in snapshots from before they were.
+            # Packed; an array or an object in snapshots written before packing.
             "lots": {"bsonType": ["binData", "array"]},
             "qualifying": {"bsonType": ["binData", "object"]},
             "head": {**STRING, "minLength": 64, "maxLength": 64},

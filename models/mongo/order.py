@@ -1,4 +1,4 @@
-"""`orders`: one document for each order."""
+"""Collection `orders`: one document per order."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ from models.mongo.supply import counter_of, counter_row
 
 
 def text_document(text: Text) -> Document:
-    """Return a text as it is stored."""
+    """Return a text as stored."""
     by_channel = {channel.value: dict(wordings) for channel, wordings in text.by_channel.items()}
     document: Document = {"by_locale": dict(text.by_locale), "default": text.default}
     return {**document, "by_channel": by_channel} if by_channel else document
@@ -30,7 +30,7 @@ def text_of(document: Mapping[str, Any]) -> Text:
 
 
 def order_document(order: Order, programme: str) -> Document:
-    """Return an order as it is stored."""
+    """Return an order as stored; fields that are None are left out."""
     reward = order.reward
     return without_none(
         {
@@ -98,7 +98,7 @@ def order_of(document: Mapping[str, Any]) -> Order:
 
 
 class OrderDocument(beanie.Document):
-    """One order of a reward as it stands; what moved with each step is in the ledger."""
+    """One order of a reward in its current state; the ledger has the points of each step."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str

@@ -1,4 +1,4 @@
-"""`programmes` and `catalogue`: versions of programmes, and items that a manager saved."""
+"""Collections `programmes` and `catalogue`: versions of programmes, and versions of items that managers saved."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from models.mongo.schema import MOMENT, OBJECT, STRING, WHOLE, schema
 
 
 class ProgrammeDocument(Document):
-    """One version of a programme, for ever: the file as it was applied."""
+    """One version of a programme, never changed: the file as it was applied."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -37,10 +37,10 @@ class ProgrammeDocument(Document):
 
 
 class CatalogueDocument(Document):
-    """One version, for ever, of an offer, a reward or a content that was made without a release.
+    """One version, never changed, of an offer, a reward or a content that a manager saved without a release.
 
-    `item` is its programme, kind and key; `turn` grows with every change of the programme's catalogue; `code` is what
-    its offer is found by at the till; `request` is the caller's key, which counts once.
+    `item` is its programme, kind and key; `turn` grows with each change of the programme's catalogue; `code` is an
+    offer's till code; `request` is the caller's idempotency key.
     """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
@@ -63,7 +63,7 @@ class CatalogueDocument(Document):
         indexes: ClassVar = [
             IndexModel([("item", ASCENDING), ("version", DESCENDING)], unique=True),
             IndexModel([("programme", ASCENDING), ("turn", ASCENDING)]),
-            # Every string is above "". With `$type` here, MongoDB would not use the index to find one.
+            # Every string is greater than "". With `$type` here, MongoDB would not use the index for equality.
             IndexModel([("request", ASCENDING)], unique=True, partialFilterExpression={"request": {"$gt": ""}}),
             IndexModel([("programme", ASCENDING), ("code", ASCENDING)], partialFilterExpression={"code": {"$gt": ""}}),
         ]

@@ -1,4 +1,4 @@
-"""Building blocks of the JSON Schemas with which MongoDB validates each collection."""
+"""Builds the JSON Schema validators with which MongoDB itself checks each document, whichever program writes it."""
 
 from typing import Any
 
@@ -10,5 +10,5 @@ ARRAY: dict[str, Any] = {"bsonType": "array"}
 
 
 def schema(required: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the validator of a collection whose documents must have `required`, each of its own schema."""
+    """Return a collection's validator: a document must have each field of `required`, valid against its schema."""
     return {"$jsonSchema": {"bsonType": "object", "required": [*required], "properties": required}}

@@ -1,4 +1,4 @@
-"""`counters`, `codes` and `audiences`: what members share."""
+"""Collections `counters`, `codes` and `audiences`: data that members share."""
 
 from datetime import datetime
 from typing import Any, ClassVar
@@ -12,22 +12,22 @@ from models.mongo.schema import ARRAY, STRING, WHOLE, schema
 
 
 def counter_row(counter: CounterKey) -> list[Any]:
-    """Return which counter, as a compact row."""
+    """Return a counter's key as a compact row: kind, key, at."""
     return [counter.kind.value, counter.key, counter.at]
 
 
 def counter_fields(programme: str, counter: CounterKey) -> Document:
-    """Return what a counter's document says besides how much was taken."""
+    """Return the fields of a counter's document, without `taken`."""
     return {"programme": programme, "kind": counter.kind.value, "key": counter.key, "at": counter.at}
 
 
 def counter_of(row: list[Any]) -> CounterKey:
-    """Return the counter of a row."""
+    """Return the counter's key of a row."""
     return CounterKey(Supply(row[0]), row[1], row[2])
 
 
 class CounterDocument(beanie.Document):
-    """What was taken so far of what members share: stock, an appointment, an offer's uses or its budget."""
+    """How much was taken so far of a shared supply: stock, an appointment, an offer's uses or its budget."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -46,7 +46,7 @@ class CounterDocument(beanie.Document):
 
 
 class CodeDocument(beanie.Document):
-    """One code of a loaded pool, for ever: free, held, given or void. The `_id` makes each one unique in its pool."""
+    """One code of a loaded pool, never deleted: free, held, given or void. Its `_id` makes it unique in the pool."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -74,7 +74,7 @@ class CodeDocument(beanie.Document):
 
 
 class AudienceDocument(beanie.Document):
-    """The lists that one member is on. Lists are loaded from files, and offers are for some of them."""
+    """The audience lists that one member is on. Lists are loaded from files; offers and rewards refer to them."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str

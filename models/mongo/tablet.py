@@ -1,4 +1,4 @@
-"""`devices`, `sessions` and `spent`: tablets, their sessions, and the passes that were used."""
+"""Collections `devices`, `sessions` and `spent`: tablets, their sessions, and used passes and attempt counts."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -10,10 +10,10 @@ from models.mongo.schema import MOMENT, STRING, schema
 
 
 class DeviceDocument(Document):
-    """A tablet of a brand, for ever: who invited it, when it was enrolled, who took its token away.
+    """A tablet of a programme, never deleted: who invited it, when it was enrolled, who revoked it.
 
-    `code_digest` is that of the short code it is enrolled with; `enrolled_by` is the digest of the key that it sent;
-    `session` is the last one that began there, which alone may go on.
+    `code_digest` is the digest of its enrolment code; `enrolled_by` is the digest of the key that enrolled it;
+    `session` is the newest session on it, the only one that can be open.
     """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
@@ -55,7 +55,7 @@ class DeviceDocument(Document):
 
 
 class SessionDocument(Document):
-    """A shopper at a tablet. MongoDB forgets it at `forget_at`, when its token could be no good for long already."""
+    """A shopper's session on a tablet. MongoDB deletes it at `forget_at`, long after its token expired."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -89,7 +89,7 @@ class SessionDocument(Document):
 
 
 class SpentDocument(Document):
-    """A pass, or six digits, that was used, and for which session; or how many attempts somebody made in a while."""
+    """A used pass or six-digit code, with the session it was used for; or the number of attempts in a time span."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     session: str | None

@@ -1,4 +1,4 @@
-"""Reads that finish although their caller is cancelled."""
+"""Lets a read finish when its caller is cancelled, so that its connection stays usable."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -10,27 +10,27 @@ T = TypeVar("T")
 
 
 def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Finish a read though nobody may wait for it any more: PyMongo closes the connection of a task that is cancelled.
+    """Return `read` shielded from cancellation: PyMongo closes the connection of a cancelled task.
 
-    What goes through a loader is finished anyway: a batch is a task of its own.
+    Reads through a loader do not need it: a batch is a task of its own.
     """
 
     @wraps(read)
-    async def whole(*args: P.args, **named: P.kwargs) -> T:
+    async def shielded(*args: P.args, **named: P.kwargs) -> T:
         reading = asyncio.ensure_future(read(*args, **named))
         _reading.add(reading)
         reading.add_done_callback(done)
         return await asyncio.shield(reading)
 
-    return whole
+    return shielded
 
 
 _reading: set[asyncio.Future[Any]] = set()
 
 
 def done(reading: asyncio.Future[Any]) -> None:
-    """Take note that a read has ended, so that its error is not reported as never retrieved."""
+    """Forget a finished read, and retrieve its error so that asyncio does not log it as never retrieved."""
     _reading.discard(reading)
-    # Whoever waited is told; where nobody does, that it failed is nobody's business.
+    # A caller that still waits gets the error itself.
     if not reading.cancelled():
         reading.exception()

@@ -1,1 +1,1 @@
-"""The embedded MongoDB server, for development and tests; nothing in production imports it."""
+"""The embedded MongoDB server, for development and tests only: production code does not import it."""

@@ -1,4 +1,4 @@
-"""The data directory of an embedded server: its layout, lock and state file."""
+"""Manages an embedded server's data directory: its layout, lock and state file."""
 
 import contextlib
 import json
@@ -13,11 +13,11 @@ from typing import Any, Literal
 
 from models.mongod.errors import DataDirectoryInUse, EmbeddedServerError
 
-if sys.platform != "win32":  # elsewhere BinaryMissing is raised long before a lock is wanted
+if sys.platform != "win32":  # on Windows, BinaryMissing is raised before any lock is taken
     import fcntl
 
 _PURPOSE_CHARS = 200
-_CLAIM_RETRY_SECONDS = 0.5  # find_running() holds the lock for an instant; that is no owner
+_CLAIM_RETRY_SECONDS = 0.5  # find_running() holds the lock for an instant, without being an owner
 POLL_SECONDS = 0.05
 
 _Phase = Literal["starting", "ready", "stopping", "stopped"]
@@ -25,7 +25,7 @@ _Phase = Literal["starting", "ready", "stopping", "stopped"]
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are in a data directory."""
+    """The paths in a data directory."""
 
     root: Path
 
@@ -46,23 +46,23 @@ class Layout:
 
     @property
     def output(self) -> Path:
-        """What mongod printed before its log was open."""
+        """The output of mongod before it opened its log."""
         return self.root / "logs" / "mongod.out"
 
     @property
     def lock(self) -> Path:
-        """The file whose lock the owner holds."""
+        """The file that the owner holds locked."""
         return self.root / "server.lock"
 
     @property
     def state(self) -> Path:
-        """Who the owner is, and where the server listens."""
+        """The state file: the owner's process id and the server's port."""
         return self.root / "server.json"
 
 
 @dataclass(frozen=True)
 class _State:
-    """What server.json says. Zero stands for a port or a process that is not known yet."""
+    """The content of server.json. A port or process id of 0 is not known yet."""
 
     phase: _Phase
     owner_pid: int
@@ -72,7 +72,7 @@ class _State:
 
 
 class Claim:
-    """The right to a data directory: its lock, and the state file by which others learn who holds it."""
+    """Ownership of a data directory: its lock, and the state file that names the owner to other processes."""
 
     def __init__(self, layout: Layout, purpose: str) -> None:
         self._layout = layout
@@ -81,13 +81,13 @@ class Claim:
         self.former_port = former.port if former else 0
         self._state = _State("starting", os.getpid(), purpose[:_PURPOSE_CHARS], self.former_port)
         try:
-            self.tell("starting")
+            self.write_state("starting")
         except OSError:
             self.release()
             raise
 
-    def tell(self, phase: _Phase, *, port: int | None = None, mongod_pid: int | None = None) -> None:
-        """Write the state file, changed as given; nothing once released. Raises OSError."""
+    def write_state(self, phase: _Phase, *, port: int | None = None, mongod_pid: int | None = None) -> None:
+        """Write the state file with the given changes; do nothing after `release`. Raises OSError."""
         if self._lock is None:
             return
         changes: dict[str, Any] = {"port": port, "mongod_pid": mongod_pid}
@@ -96,12 +96,12 @@ class Claim:
         _write_atomically(self._layout.state, json.dumps(asdict(self._state)))
 
     def release(self) -> None:
-        """Give the directory back; harmless when done twice."""
+        """Release the directory; calling it twice is harmless."""
         if self._lock is None:
             return
         try:
-            with contextlib.suppress(OSError):  # the lock is what counts, not the note
-                self.tell("stopped", mongod_pid=0)
+            with contextlib.suppress(OSError):  # only the lock matters: the state file is a hint
+                self.write_state("stopped", mongod_pid=0)
         finally:
             os.close(self._lock)
             self._lock = None
@@ -127,7 +127,7 @@ def _lock_directory(layout: Layout) -> int:
 
 
 def _try_lock(descriptor: int, deadline: float) -> bool:
-    """Take an exclusive lock, waiting until the deadline (of time.monotonic); tell whether it was had."""
+    """Take an exclusive lock, waiting until the deadline (of time.monotonic); return whether it succeeded."""
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -140,7 +140,7 @@ def _try_lock(descriptor: int, deadline: float) -> bool:
 
 
 def is_held(layout: Layout) -> bool:
-    """Tell whether some process holds the directory's lock."""
+    """Return whether a process holds the directory's lock."""
     try:
         descriptor = os.open(layout.lock, os.O_RDONLY)
     except OSError:
@@ -158,14 +158,14 @@ def is_held(layout: Layout) -> bool:
 def _in_use(layout: Layout) -> DataDirectoryInUse:
     state = read_state(layout)
     if state is None or state.phase == "stopped" or not is_alive(state.owner_pid):
-        return DataDirectoryInUse(layout.root, None, "it has not yet said what for")
+        return DataDirectoryInUse(layout.root, None, "purpose not known yet")
     return DataDirectoryInUse(layout.root, state.owner_pid, state.purpose)
 
 
 def await_former_mongod(layout: Layout, deadline: float) -> None:
-    """Wait for the mongod of a killed parent, which takes a moment to shut down.
+    """Wait until the mongod of a killed parent has shut down.
 
-    mongod flocks mongod.lock, which holds its process id, for as long as it uses the files beside it. Raises
+    mongod holds a flock on mongod.lock, which contains its process id, while it uses the directory. Raises
     DataDirectoryInUse if it still does at the deadline.
     """
     path = layout.database / "mongod.lock"
@@ -179,7 +179,7 @@ def await_former_mongod(layout: Layout, deadline: float) -> None:
 
 
 def read_state(layout: Layout) -> _State | None:
-    """Return what the state file says, or None if there is none or it makes no sense."""
+    """Return the content of the state file, or None if it does not exist or is invalid."""
     try:
         state = _State(**json.loads(layout.state.read_bytes()))
     except (OSError, ValueError, TypeError):
@@ -206,11 +206,11 @@ def _write_atomically(path: Path, text: str) -> None:
 
 def is_alive(pid: int) -> bool:
     """Return whether a process exists."""
-    if pid <= 0:  # to the kernel that means a group of processes
+    if pid <= 0:  # for os.kill these mean process groups
         return False
     try:
         os.kill(pid, 0)
-    except PermissionError:  # it lives, as another user
+    except PermissionError:  # it exists, as another user
         return True
     except (OSError, OverflowError):
         return False
@@ -224,5 +224,5 @@ def writing(layout: Layout) -> Iterator[None]:
         yield
     except OSError as error:
         raise EmbeddedServerError(
-            f"The data directory {layout.root} cannot be used: {error}. Mend that, or choose another one."
+            f"The data directory {layout.root} cannot be used: {error}. Fix that, or choose another one."
         ) from error

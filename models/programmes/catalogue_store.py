@@ -1,8 +1,9 @@
-"""Offers, rewards and contents that are made and changed without a release, and every version of them, for ever.
+"""Stores the offers, rewards and contents that change without a release; every version is kept for ever.
 
-Changes of one programme's catalogue take turns: each one moves the programme's mark on, in its transaction, so that of
-two at once one has to begin again from a fresh read. So a code is never given twice, and a process that has seen a
-turn has seen all turns before it. Managers change little; imports write many definitions in one turn.
+Changes of one programme's catalogue are serialised in turns: each transaction increments the programme's turn number,
+so that of two concurrent ones the second conflicts and restarts from a fresh read. So no two offers get the same code,
+and a process that has seen a turn has seen all turns before it. Managers make few changes; imports store many
+definitions per turn.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -30,9 +31,9 @@ from models.mongo.ids import joined
 TURN_ATTEMPTS = 5
 TURN_SECONDS_MAX = 8.0
 IMPORT_BATCH = 500
-FAULTS_TOLD_MAX = 100
+FAULTS_SHOWN_MAX = 100
 
-# MongoDB walks the index from item to item, however many versions there are of each (a distinct scan).
+# MongoDB reads only the first index entry of each item, however many versions it has (a distinct scan).
 NEWEST: list[Mapping[str, Any]] = [
     {"$sort": {"item": 1, "version": -1}},
     {"$group": {"_id": "$item", "newest": {"$first": "$$ROOT"}}},
@@ -43,7 +44,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What is stored now, at which version; `replayed` where the key had been counted before and nothing changed."""
+    """The stored item and its version; `replayed` if the key had been used before and nothing changed."""
 
     kind: Kind
     item: Item
@@ -54,15 +55,15 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many definitions of an import made a new version, and how many said what was stored already."""
+    """How many definitions of an import were stored as a new version, and how many equal the stored one."""
 
     new: int
     unchanged: int
 
 
 @dataclass(frozen=True, slots=True)
-class _Sent:
-    """A change as its caller sent it: the name under which its key counts, for ever, the key, and the content."""
+class _ChangeRequest:
+    """The idempotency of a change: the stored id of its key, the key itself, and the digest of its content."""
 
     id: str
     key: str
@@ -70,7 +71,7 @@ class _Sent:
 
 
 class _Refused(Exception):  # noqa: N818 - caught in this module
-    """A refusal on its way out of a transaction, which is undone by it."""
+    """Carries a refusal out of a transaction, and aborts it."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
@@ -78,18 +79,18 @@ class _Refused(Exception):  # noqa: N818 - caught in this module
 
 
 def item_id(programme: str, kind: Kind, key: str) -> str:
-    """Return the name of an offer, a reward or a content, whatever its version."""
+    """Return the id of an offer, a reward or a content, without its version."""
     return joined(programme, kind.value, key)
 
 
 def is_own(catalogue: Catalogue, kind: Kind, key: str) -> bool:
-    """Say whether the programme file says it itself."""
+    """Return whether the programme file defines the item."""
     own = {Kind.OFFER: catalogue.own_offers, Kind.REWARD: catalogue.own_rewards, Kind.CONTENT: catalogue.own_contents}
     return key in own[kind]
 
 
 async def _next_turn(database: Database, programme: str, session: AsyncClientSession) -> int:
-    """Take the next turn of a programme. Whoever has read before another one's turn conflicts here and reads again."""
+    """Return the next turn of a programme. A transaction that read before another one's turn conflicts and restarts."""
     mark: Document | None = await database.marks.find_one_and_update(
         {"_id": f"catalogue/{programme}"},
         {"$inc": {"turn": 1}},
@@ -101,14 +102,14 @@ async def _next_turn(database: Database, programme: str, session: AsyncClientSes
 
 
 async def _transact(database: Database, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T | Refusal:
-    """Run `act` in a transaction; a refusal out of it undoes it."""
-    for tried in range(1, TURN_ATTEMPTS + 1):
+    """Run `act` in a transaction; a refusal from it aborts it and is returned."""
+    for attempt in range(1, TURN_ATTEMPTS + 1):
         try:
             return await database.transact(act, seconds_max=TURN_SECONDS_MAX)
         except _Refused as refused:
             return refused.refusal
-        except DuplicateKeyError:  # two made the programme's first mark at once
-            if tried == TURN_ATTEMPTS:
+        except DuplicateKeyError:  # two transactions created the programme's turn number at once
+            if attempt == TURN_ATTEMPTS:
                 raise
     raise AssertionError("unreachable: the last attempt returns or raises")
 
@@ -123,16 +124,16 @@ async def put(
     now: datetime,
     changed_by: str,
 ) -> Stored | Refusal:
-    """Store a definition as the next version of the offer, reward or content that it names.
+    """Store a definition as the next version of its offer, reward or content.
 
-    `request` is the caller's own key: it counts once, for ever, for each `changed_by` (role and subject). Refused are
-    the key with another content, what the programme file says itself, and a code that another offer has.
+    `request` is the caller's idempotency key, unique for each `changed_by` (role and subject), for ever. Refused are a
+    key that was used with another content, an item that the programme file defines, and a code of another offer.
 
     Raises:
-        InvalidDefinition: with every fault found.
+        InvalidDefinition: lists every error found.
     """
     defined = define(kind, definition, programme)
-    sent = _Sent(joined(programme.key, changed_by, request), request, defined.digest)
+    sent = _ChangeRequest(joined(programme.key, changed_by, request), request, defined.digest)
 
     async def act(session: AsyncClientSession) -> Stored:
         replayed = await _replayed(database, programme, sent, session)
@@ -168,12 +169,12 @@ async def retire(
     now: datetime,
     changed_by: str,
 ) -> Stored | Refusal:
-    """Take an offer, a reward or a content out of the catalogue: its next version says that it is retired.
+    """Remove an offer, a reward or a content from the catalogue: store a next version that is marked as retired.
 
-    Refused are what the programme file says itself, and what is not stored or is retired already.
+    Refused are an item that the programme file defines, and one that is not stored or is retired already.
     """
     digest = content_digest({"kind": kind.value, "retired": key})
-    sent = _Sent(joined(programme.key, changed_by, request), request, digest)
+    sent = _ChangeRequest(joined(programme.key, changed_by, request), request, digest)
 
     async def act(session: AsyncClientSession) -> Stored:
         replayed = await _replayed(database, programme, sent, session)
@@ -212,12 +213,12 @@ async def put_many(
     now: datetime,
     changed_by: str,
 ) -> Imported:
-    """Store many definitions, IMPORT_BATCH in each turn; one that says what is stored already makes no new version.
+    """Store many definitions, IMPORT_BATCH in each turn; one that equals the stored version is left as it is.
 
-    So an import that was interrupted is simply run again. An offer may give a reward that came before it.
+    So an interrupted import can be run again. An offer can refer to a reward before it in `definitions`.
 
     Raises:
-        InvalidDefinition: places begin with the position in `definitions`, from 0; its batch is not stored.
+        InvalidDefinition: places begin with the position in `definitions`, from 0; that batch is not stored.
     """
     rewards = dict(programme.catalogue.rewards)
     used: set[tuple[Kind, str]] = set()
@@ -254,7 +255,7 @@ async def put_many(
 
         stored = await _transact(database, act)
         if isinstance(stored, Refusal):
-            raise TypeError(f"an import is not refused but told its faults: {stored}")
+            raise TypeError(f"an import raises InvalidDefinition instead of a refusal: {stored}")
         new += stored
         unchanged += len(defined) - stored
     return Imported(new, unchanged)
@@ -266,7 +267,7 @@ def _defined(
     rewards: dict[str, Reward],
     used: set[tuple[Kind, str]],
 ) -> dict[str, tuple[int, Definition]]:
-    """Return a batch's definitions by item, with their positions; adds to `rewards` and `used`."""
+    """Return a batch's definitions and positions by item id; adds to `rewards` and `used`. Raises InvalidDefinition."""
     faults: list[Fault] = []
     defined: dict[str, tuple[int, Definition]] = {}
     for position, (kind, definition) in batch:
@@ -278,20 +279,20 @@ def _defined(
         key = one.item.key
         faults += one.faults
         if is_own(programme.catalogue, kind, key):
-            faults.append(Fault(0, f"{position}.key", f"{key!r} stands in the programme file; change it there"))
+            faults.append(Fault(0, f"{position}.key", f"the programme file defines {key!r}; change it there"))
         if (kind, key) in used:
-            faults.append(Fault(0, f"{position}.key", f"{key!r} is used twice; keys are unique"))
+            faults.append(Fault(0, f"{position}.key", f"key {key!r} is used twice; choose another key"))
         used.add((kind, key))
         if isinstance(one.item, Reward):
             rewards[key] = one.item
         defined[item_id(programme.key, kind, key)] = position, one
     if faults:
-        raise InvalidDefinition(faults[:FAULTS_TOLD_MAX])
+        raise InvalidDefinition(faults[:FAULTS_SHOWN_MAX])
     return defined
 
 
 def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str, str]) -> None:
-    """Refuse a batch in which an offer has the code of another, of the batch or of the catalogue."""
+    """Raise InvalidDefinition if an offer has the code of another offer, in the batch or in the catalogue."""
     faults: list[Fault] = []
     taken = dict(owners)
     for position, one in changed:
@@ -299,11 +300,11 @@ def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str
         if name is None:
             continue
         if name in taken:
-            message = f"{name.rstrip('-')!r} is the code of {taken[name]!r} already; choose another"
+            message = f"offer {taken[name]!r} already uses code {name.rstrip('-')!r}; choose another code"
             faults.append(Fault(0, f"{position}.code", message))
         taken[name] = one.item.key
     if faults:
-        raise InvalidDefinition(faults[:FAULTS_TOLD_MAX])
+        raise InvalidDefinition(faults[:FAULTS_SHOWN_MAX])
 
 
 def _in_file(key: str) -> Refusal:
@@ -339,9 +340,9 @@ def _stored(document: Mapping[str, Any], programme: Programme, *, replayed: bool
 
 
 async def _replayed(
-    database: Database, programme: Programme, sent: _Sent, session: AsyncClientSession
+    database: Database, programme: Programme, sent: _ChangeRequest, session: AsyncClientSession
 ) -> Stored | None:
-    """Return the first answer to a key that was counted before."""
+    """Return the result of the first use of a key, or None; raises _Refused if the content differs."""
     document = await database.catalogue.find_one({"request": sent.id}, session=session)
     if document is None:
         return None
@@ -351,7 +352,7 @@ async def _replayed(
 
 
 async def _newest_of(database: Database, items: list[str], session: AsyncClientSession) -> dict[str, Document]:
-    """Return the newest version of each item that is stored."""
+    """Return the newest stored version of each item by item id."""
     pipeline = [{"$match": {"item": {"$in": items}}}, *NEWEST]
     cursor = await database.catalogue.aggregate(pipeline, session=session)
     return {document["item"]: document async for document in cursor}
@@ -360,7 +361,7 @@ async def _newest_of(database: Database, items: list[str], session: AsyncClientS
 async def _code_owners(
     database: Database, programme: Programme, defined: Iterable[Definition], session: AsyncClientSession
 ) -> dict[str, str]:
-    """Return the codes of these offers that another offer has, and which: one of the file's, or a stored one."""
+    """Return those of the definitions' codes that another offer has (in the file or stored), with that offer's key."""
     wanted: dict[str, set[str]] = {}
     for one in defined:
         name = code_name(one.item) if isinstance(one.item, Offer) else None
@@ -372,10 +373,10 @@ async def _code_owners(
     catalogue = programme.catalogue
     own = {code_name(catalogue.offers[key]): key for key in catalogue.own_offers}
     owners = {name: own[name] for name in wanted if name in own}
-    # Older versions keep the code that they had: only the newest of each offer counts.
+    # Older versions still have their codes: only the newest version of each offer counts.
     query = {"programme": programme.key, "code": {"$in": [*wanted]}, "key": {"$nin": [*changing]}}
-    once = {found["item"] async for found in database.catalogue.find(query, {"item": 1}, session=session)}
-    if once:
-        newest = await _newest_of(database, [*once], session)
+    candidates = {found["item"] async for found in database.catalogue.find(query, {"item": 1}, session=session)}
+    if candidates:
+        newest = await _newest_of(database, [*candidates], session)
         owners |= {found["code"]: found["key"] for found in newest.values() if found["code"] in wanted}
     return owners

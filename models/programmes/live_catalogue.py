@@ -1,4 +1,4 @@
-"""What is stored of a programme's catalogue, in memory: laid over what the file says, and kept up with the changes."""
+"""Keeps a programme's catalogue current in memory: the stored items, overlaid on those of the programme file."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 async def newest_items(database: Database, programme: str) -> AsyncIterator[Document]:
-    """Tell the newest version of everything that is stored for a programme."""
+    """Yield the newest version of every item that is stored for a programme."""
     first = joined(programme, "")
     span = {"item": {"$gte": first, "$lt": f"{first[:-1]}0"}}  # "0" comes right after "/"
     cursor = await database.catalogue.aggregate([{"$match": span}, *NEWEST], batchSize=READ_BATCH)
@@ -31,37 +31,37 @@ async def newest_items(database: Database, programme: str) -> AsyncIterator[Docu
 
 
 async def items_since(database: Database, programme: str, turn: int) -> AsyncIterator[Document]:
-    """Tell what was stored for a programme in a turn and in all after it, in order."""
+    """Yield the versions that were stored for a programme in `turn` and later, in order of turns."""
     query = {"programme": programme, "turn": {"$gte": turn}}
     async for document in database.catalogue.find(query, batch_size=READ_BATCH).sort("turn"):
         yield document
 
 
 async def newest_turn(database: Database, programme: str) -> int:
-    """Return the programme's last turn, 0 before the first."""
+    """Return the programme's newest turn, 0 before the first."""
     mark = await database.marks.find_one({"_id": f"catalogue/{programme}"})
     return mark["turn"] if mark is not None else 0
 
 
 @dataclass(slots=True)
 class _Newest:
-    """The newest version of one item; its value is None where it is retired."""
+    """The newest version of one item; `value` is None if it is retired."""
 
     version: int
     value: Item | None
 
 
 class Overlay:
-    """The newest of all that is stored for one programme, laid over the catalogue of its file."""
+    """The newest stored version of each item of one programme, overlaid on the catalogue of its file."""
 
     def __init__(self) -> None:
         self._newest: dict[tuple[Kind, str], _Newest] = {}
         self._turn: int | None = None
 
     def take(self, document: Mapping[str, Any], programme: Programme) -> None:
-        """Take a stored version into the catalogue, unless a newer one is here already.
+        """Apply a stored version to the catalogue, unless a newer one was applied already.
 
-        One that cannot be read, such as a newer gateway's, is left out: what runs goes on.
+        A version that cannot be read, such as a newer gateway's, is logged and skipped: the former one stays in use.
         """
         kind, key, version = Kind(document["kind"]), document["key"], document["version"]
         known = self._newest.get((kind, key))
@@ -77,32 +77,33 @@ class Overlay:
         _show(programme.catalogue, kind, key, value)
 
     def follow(self, document: Mapping[str, Any], programme: Programme) -> None:
-        """Take a stored version that comes in the order of turns."""
+        """Apply a stored version; versions must come in the order of turns."""
         self.take(document, programme)
         if self._turn is not None:
             self._turn = max(self._turn, document["turn"])
 
     def lay(self, programme: Programme, *, before: Programme | None) -> None:
-        """Lay all that is known over a new version of the programme."""
+        """Apply all known items to a new version of the programme. `before` is the version it replaces."""
         for (kind, key), newest in self._newest.items():
             _show(programme.catalogue, kind, key, newest.value)
         if before is not None and (before.locale, before.zone) != (programme.locale, programme.zone):
-            # Days and texts were read in the old ones. They are used until they are read again.
+            # Days and texts were parsed with the old locale and zone: keep using them until catch_up() has read them
+            # again.
             self._turn = None
             for newest in self._newest.values():
                 newest.version = 0
 
     async def catch_up(self, database: Database, programme: Callable[[], Programme]) -> None:
-        """Read what was stored since the last turn that was followed; everything, at first.
+        """Read the versions stored since the last turn that was applied; all of them, the first time.
 
-        `programme` returns the newest version, which may become another one in the meantime.
+        `programme` returns the current version of the programme, which can change during the call.
         """
         key = programme().key
         if self._turn is not None:
             async for document in items_since(database, key, self._turn):
                 self.follow(document, programme())
             return
-        # Before all is read: what is stored meanwhile may be among it or not, and is read once more.
+        # Read before the items: an item stored meanwhile may be missing from them, and is read in the next call.
         turn = await newest_turn(database, key)
         async for document in newest_items(database, key):
             self.take(document, programme())
@@ -110,7 +111,7 @@ class Overlay:
 
 
 def _show(catalogue: Catalogue, kind: Kind, key: str, value: Item | None) -> None:
-    """Bring an item into the catalogue or out of it. What the file says itself stays as the file says."""
+    """Add an item to the catalogue or remove it (None). Items that the programme file defines are not changed."""
     if is_own(catalogue, kind, key):
         return
     if isinstance(value, Offer):

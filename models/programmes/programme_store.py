@@ -1,4 +1,4 @@
-"""Stored programmes: each applied file is a new version for ever; gateways keep the newest of each in memory."""
+"""Stores programmes, each applied file as a new version, and keeps the newest version of each in memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -20,14 +20,15 @@ from models.programmes.live_catalogue import Overlay
 APPLY_ATTEMPTS = 5
 
 
-class ProgrammeNotFound(LookupError):  # noqa: N818 - answered in words
-    """No programme of this key was ever applied."""
+class ProgrammeNotFound(LookupError):  # noqa: N818 - shown to callers as a message
+    """No programme with this key was ever applied."""
 
 
 class Programmes:
-    """The newest version of every programme, in memory, with all that its catalogue holds beside what the file says.
+    """The newest version of every programme in memory, with the stored items in its catalogue.
 
-    `follow` and `follow_item` take what the feed brings, `catch_up` what it did not.
+    `follow` and `follow_item` apply what the change feed delivers; `catch_up` reads what it did not. `turn` grows with
+    every change of any programme or catalogue.
     """
 
     def __init__(self, database: Database, known: Iterable[Programme] = ()) -> None:
@@ -37,38 +38,38 @@ class Programmes:
         self.turn = 0
         self._watchers: dict[str, set[asyncio.Event]] = {}
         for programme in known:
-            # A catalogue is changed in place: what others know stays as it is.
-            self._take(replace(programme, catalogue=_own_catalogue(programme.catalogue)))
+            # A copy, because the catalogue is changed in place and the caller may share the programme.
+            self._apply(replace(programme, catalogue=_own_catalogue(programme.catalogue)))
 
     async def load(self) -> None:
-        """Read the newest version of every programme, and what is stored for their catalogues."""
+        """Read the newest version of every programme, and the stored items of their catalogues."""
         async for document in newest_versions(self._db):
             self.follow(document)
         await self.catch_up()
 
     def follow(self, document: Mapping[str, Any]) -> None:
-        """Take a stored version, unless a newer one is here already."""
+        """Apply a stored version, unless this one or a newer one was applied already."""
         key = document["programme"]
         known = self._newest.get(key)
         if known is None or known.version < document["version"]:
-            self._take(read_programme(document["source"], version=document["version"]))
+            self._apply(read_programme(document["source"], version=document["version"]))
 
     def follow_item(self, document: Mapping[str, Any]) -> None:
-        """Take a stored version of an offer, a reward or a content; the feed brings them in order."""
+        """Apply a stored version of an offer, a reward or a content; the feed delivers them in order."""
         programme = self._newest.get(document["programme"])
-        if programme is not None:  # else it is read with the programme, once that is here
+        if programme is not None:  # otherwise it is read with the programme, once that is loaded
             self._overlays[programme.key].follow(document, programme)
-            self._tell(programme.key)
+            self._notify(programme.key)
 
     async def catch_up(self) -> None:
-        """Read what was stored for the catalogues and not followed yet: at the start, and after a gap."""
+        """Read the stored items that were not applied yet: at the start, and after a gap in the feed."""
         for key, overlay in list(self._overlays.items()):
             await overlay.catch_up(self._db, partial(self.get, key))
-            self._tell(key)
+            self._notify(key)
 
     @contextmanager
     def watch(self, key: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever the programme called `key`, or its catalogue, may have changed."""
+        """Yield an event that is set whenever the programme `key` or its catalogue may have changed."""
         changed = asyncio.Event()
         self._watchers.setdefault(key, set()).add(changed)
         try:
@@ -79,30 +80,30 @@ class Programmes:
             if not watchers:
                 del self._watchers[key]
 
-    def _tell(self, key: str) -> None:
+    def _notify(self, key: str) -> None:
         self.turn += 1
         for changed in self._watchers.get(key, ()):
             changed.set()
 
-    def _take(self, programme: Programme) -> None:
+    def _apply(self, programme: Programme) -> None:
         overlay = self._overlays.setdefault(programme.key, Overlay())
         overlay.lay(programme, before=self._newest.get(programme.key))
         self._newest[programme.key] = programme
-        self._tell(programme.key)
+        self._notify(programme.key)
 
     def get(self, key: str) -> Programme:
-        """Return the programme called `key`.
+        """Return the programme `key`.
 
         Raises:
             ProgrammeNotFound: it was never applied.
         """
         programme = self.find(key)
         if programme is None:
-            raise ProgrammeNotFound(f"no programme {key!r} was applied; run `carillon programme apply FILE`")
+            raise ProgrammeNotFound(f"programme {key!r} was never applied; run `carillon programme apply FILE`")
         return programme
 
     def find(self, key: str) -> Programme | None:
-        """Return the programme called `key`, or None where it was never applied."""
+        """Return the programme `key`, or None if it was never applied."""
         return self._newest.get(key)
 
     def keys(self) -> list[str]:
@@ -111,7 +112,7 @@ class Programmes:
 
 
 def _own_catalogue(catalogue: Catalogue) -> Catalogue:
-    """Return what the programme file says itself."""
+    """Return a catalogue of only those items that the programme file defines."""
     return Catalogue(
         [catalogue.offers[key] for key in catalogue.offers if key in catalogue.own_offers],
         [catalogue.rewards[key] for key in catalogue.rewards if key in catalogue.own_rewards],
@@ -121,12 +122,12 @@ def _own_catalogue(catalogue: Catalogue) -> Catalogue:
 
 
 async def newest_version(database: Database, key: str) -> Document | None:
-    """Return the newest stored version of a programme, or None where it was never applied."""
+    """Return the newest stored version of a programme, or None if it was never applied."""
     return await database.programmes.find_one({"programme": key}, sort=[("version", -1)])
 
 
 async def newest_versions(database: Database) -> AsyncIterator[Document]:
-    """Tell the newest stored version of every programme."""
+    """Yield the newest stored version of every programme."""
     for key in await database.programmes.distinct("programme"):
         document = await newest_version(database, key)
         if document is not None:
@@ -134,12 +135,12 @@ async def newest_versions(database: Database) -> AsyncIterator[Document]:
 
 
 async def apply(database: Database, source: str, *, now: datetime, applied_by: str) -> tuple[Document, bool]:
-    """Store a programme file as the next version; return what is stored, and whether it is new.
+    """Store a programme file as the next version; return the stored version, and whether it is new.
 
-    A file that says what the newest version says already makes no new version.
+    A file with the same content as the newest version is not stored again.
 
     Raises:
-        InvalidProgramme: the file cannot run.
+        InvalidProgramme: the file has errors.
     """
     programme = read_programme(source)
     digest = source_digest(source)

@@ -1,1 +1,1 @@
-"""Tablets and the sessions that shoppers open on them."""
+"""Stores tablets, and the sessions that shoppers open on them."""

@@ -1,4 +1,4 @@
-"""Tablets as they are stored. A tablet is invited, enrolled once, and revoked once; nothing of it is ever deleted."""
+"""Stores tablets. A tablet is invited, enrolled once and revoked once; its document is never deleted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from models.mongo.uncancelled import finished
 
 
 class DeviceState(StrEnum):
-    """Where a tablet stands: its code was told, it has its token, its token was taken away."""
+    """The state of a tablet: it can be enrolled with its code, it has its token, or its token or code was revoked."""
 
     INVITED = "INVITED"
     ENROLLED = "ENROLLED"
@@ -24,9 +24,10 @@ class DeviceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A tablet of a brand. `digest` is that of the invitation's content; `enrolled_by`, `revoked_key` name requests.
+    """A tablet of a programme. `digest` is the digest of the invitation's content.
 
-    `session` is the last session that began there; no other goes on.
+    `enrolled_by` is the digest of the key of the enrolling request, `revoked_key` the key of the revoking one.
+    `session` is the newest session on it, the only one that can be open.
     """
 
     id: str
@@ -55,16 +56,16 @@ def _document(device: Device) -> Document:
 def _device(document: Document | None) -> Device | None:
     if document is None:
         return None
-    told: dict[str, Any] = {name: document[name] for name in Device.__slots__ if name != "id"}
-    moments = {name: moment_of(value) for name, value in told.items() if isinstance(value, datetime)}
-    return Device(**{**told, **moments, "id": document["_id"], "state": DeviceState(document["state"])})
+    fields: dict[str, Any] = {name: document[name] for name in Device.__slots__ if name != "id"}
+    moments = {name: moment_of(value) for name, value in fields.items() if isinstance(value, datetime)}
+    return Device(**{**fields, **moments, "id": document["_id"], "state": DeviceState(document["state"])})
 
 
 async def invite(database: Database, device: Device) -> tuple[Device, bool]:
-    """Store an invitation; return the one that is stored under its id, and whether it was there before.
+    """Store an invitation; return the one that is stored under its id, and whether it was stored before.
 
     Raises:
-        DuplicateKeyError: another tablet has the same code, which does not happen twice in a trillion times.
+        DuplicateKeyError: another tablet has the same code; the chance is about one in a trillion.
     """
     try:
         await database.devices.insert_one(_document(device))
@@ -84,7 +85,7 @@ async def find(database: Database, device: str) -> Device | None:
 
 @finished
 async def enrolled(database: Database, devices: Iterable[str]) -> dict[str, str | None]:
-    """Return which of some tablets have their token, and the last session that began at each."""
+    """Return the newest session (or None) of each of the given tablets that is enrolled."""
     query = {"_id": {"$in": [*devices]}, "state": DeviceState.ENROLLED.value}
     found = await database.devices.find(query, {"session": 1}).to_list()
     return {document["_id"]: document["session"] for document in found}
@@ -92,12 +93,12 @@ async def enrolled(database: Database, devices: Iterable[str]) -> dict[str, str 
 
 @finished
 async def find_by_code(database: Database, code_digest: str) -> Device | None:
-    """Return the tablet that a code was told for, or None."""
+    """Return the tablet whose enrolment code has this digest, or None."""
     return _device(await database.devices.find_one({"code_digest": code_digest}))
 
 
 async def enrol(database: Database, device: str, *, by: str, now: datetime) -> Device | None:
-    """Enrol a tablet whose invitation is good still; None where it is not, or another was first."""
+    """Enrol an invited tablet; None if its code has expired, or it is enrolled or revoked already."""
     return _device(
         await database.devices.find_one_and_update(
             {"_id": device, "state": DeviceState.INVITED.value, "code_expires_at": {"$gt": now}},
@@ -108,12 +109,12 @@ async def enrol(database: Database, device: str, *, by: str, now: datetime) -> D
 
 
 async def revoke(database: Database, device: Device, *, key: str, by: str, now: datetime) -> Device | None:
-    """Take a tablet's token, or its invitation, away; None where that was done before."""
-    said = {"state": DeviceState.REVOKED.value, "revoked_at": now, "revoked_by": by, "revoked_key": key}
+    """Revoke a tablet's token or invitation; None if it was revoked before."""
+    changes = {"state": DeviceState.REVOKED.value, "revoked_at": now, "revoked_by": by, "revoked_key": key}
     return _device(
         await database.devices.find_one_and_update(
             {"_id": device.id, "programme": device.programme, "state": {"$ne": DeviceState.REVOKED.value}},
-            {"$set": said},
+            {"$set": changes},
             return_document=ReturnDocument.AFTER,
         )
     )
@@ -123,7 +124,7 @@ async def revoke(database: Database, device: Device, *, key: str, by: str, now: 
 async def page(
     database: Database, programme: str, *, first: int, after: tuple[datetime, str] | None
 ) -> tuple[list[Device], bool]:
-    """Return a programme's tablets, the newest first, and whether there are more."""
+    """Return the `first` newest tablets that are older than `after` (invited_at, id), and whether there are more."""
     query: Document = {"programme": programme}
     if after is not None:
         at, id_ = after

@@ -1,4 +1,4 @@
-"""Sessions at tablets as they are stored, and what may be used once: a pass, six digits, so many attempts."""
+"""Stores sessions on tablets, one-time credentials (passes and six-digit codes), and attempt counters."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from models.mongo.database import Database
 from models.mongo.uncancelled import finished
 
 TRANSACTION_SECONDS_MAX = 8.0
-# An ended session is told apart from none for so long.
+# How long an ended session can be told from one that never existed.
 FORGET_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A shopper at a tablet, from `opened_at` until `ended_at`, `ends_at`, or too long after `seen_at`."""
+    """A shopper's session, from `opened_at` until `ended_at`, `ends_at`, or the idle time after `seen_at`."""
 
     id: str
     programme: str
@@ -33,13 +33,13 @@ class Session:
     ended_at: datetime | None = None
 
     def is_open(self, now: datetime, idle: timedelta) -> bool:
-        """Say whether it goes on: it was not ended, is not too old, and somebody did something a while ago at most."""
+        """Return whether it is open: not ended, not expired, and used less than `idle` ago."""
         return self.ended_at is None and now < self.ends_at and now - self.seen_at < idle
 
 
 @dataclass(frozen=True, slots=True)
 class Once:
-    """What may be used once: a pass, six digits. MongoDB forgets it at `forget_at`, when it is no good any more."""
+    """A credential that can be used once: a pass or six digits. MongoDB deletes it at `forget_at`, after it expires."""
 
     id: str
     forget_at: datetime
@@ -57,9 +57,9 @@ def _document(session: Session) -> Document:
 def _session(document: Document | None) -> Session | None:
     if document is None:
         return None
-    told = {name: document[name] for name in Session.__slots__ if name != "id"}
-    moments = {name: moment_of(value) for name, value in told.items() if isinstance(value, datetime)}
-    return Session(**{**told, **moments, "id": document["_id"]})
+    fields = {name: document[name] for name in Session.__slots__ if name != "id"}
+    moments = {name: moment_of(value) for name, value in fields.items() if isinstance(value, datetime)}
+    return Session(**{**fields, **moments, "id": document["_id"]})
 
 
 @finished
@@ -70,17 +70,17 @@ async def find(database: Database, session: str) -> Session | None:
 
 @finished
 async def find_all(database: Database, sessions: Iterable[str]) -> dict[str, Session]:
-    """Return the sessions there are of some."""
+    """Return those of the given sessions that exist, by id."""
     found = await database.sessions.find({"_id": {"$in": [*sessions]}}).to_list()
     return {session.id: session for document in found if (session := _session(document)) is not None}
 
 
 @finished
 async def begin(database: Database, session: Session, used_up: Once | None = None) -> tuple[Session, bool] | None:
-    """Store a session, use up what it begins with, and make it the one of its tablet; the last that does so goes on.
+    """Store a session, mark its pass as used, and make it the tablet's newest session, which closes the one before.
 
-    All of it is done or nothing, so that who retries after a gateway died is not told that a pass was used.
-    Returns what is stored under its id, and whether it was there before; None where another used that up.
+    One transaction, so that a retry after a gateway's crash is not refused because the pass was used. Returns the
+    session that is stored under its id, and whether it was stored before; None if another session used the pass.
     """
 
     async def act(transaction: AsyncClientSession) -> None:
@@ -102,7 +102,7 @@ async def begin(database: Database, session: Session, used_up: Once | None = Non
 
 
 async def confirm(database: Database, session: str) -> Session | None:
-    """Confirm a session that goes on; None where it has ended."""
+    """Confirm a session; None if it has ended."""
     return _session(
         await database.sessions.find_one_and_update(
             {"_id": session, "ended_at": None},
@@ -113,17 +113,17 @@ async def confirm(database: Database, session: str) -> Session | None:
 
 
 async def touch(database: Database, session: str, now: datetime) -> None:
-    """Note that somebody does something."""
+    """Record that the session was used."""
     await database.sessions.update_one({"_id": session, "ended_at": None}, {"$max": {"seen_at": now}})
 
 
 async def end(database: Database, session: str, now: datetime) -> None:
-    """End a session, if it goes on."""
+    """End a session, unless it has ended already."""
     await database.sessions.update_one({"_id": session, "ended_at": None}, {"$set": {"ended_at": now}})
 
 
 async def spend(database: Database, once: Once, *, session: str) -> bool:
-    """Use something up for a session; False where another session used it."""
+    """Mark a credential as used by a session; False if another session used it."""
     try:
         await database.spent.insert_one(_spent(once, session))
     except DuplicateKeyError:
@@ -133,7 +133,7 @@ async def spend(database: Database, once: Once, *, session: str) -> bool:
 
 
 async def attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
-    """Count an attempt before it is made, so that many at once are counted all; return how many there were with it."""
+    """Count an attempt before it is made, so that concurrent ones are all counted; return the count with this one."""
     counted = await database.spent.find_one_and_update(
         {"_id": id_},
         {"$inc": {"attempts": 1}, "$setOnInsert": {"forget_at": forget_at}},
@@ -141,10 +141,10 @@ async def attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
         return_document=ReturnDocument.AFTER,
     )
     if counted is None:
-        raise LookupError("an upsert returns what it made")
+        raise LookupError("the upsert returned no document")
     return int(counted["attempts"])
 
 
 async def forgive(database: Database, id_: str) -> None:
-    """Take an attempt back that was none to be counted: it was right."""
+    """Uncount an attempt that was right."""
     await database.spent.update_one({"_id": id_}, {"$inc": {"attempts": -1}})

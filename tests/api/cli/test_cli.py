@@ -226,7 +226,7 @@ async def test_codes_are_loaded_once_and_shown(mongod: EmbeddedServer, shop: Sho
     ran = await carillon("codes", "load", "cinema", str(file), **settings)
     assert ran.code == 0
     assert ran.out.startswith("3 codes loaded into pool 'cinema', 1 already in it, 1 lines refused, in ")
-    assert "line 4: 65 characters; a code has 64 at most" in ran.err
+    assert "line 4: 65 characters; a code has at most 64" in ran.err
     again = await carillon("codes", "load", "cinema", str(file), **settings)
     assert again.out.startswith("0 codes loaded into pool 'cinema', 4 already in it, 1 lines refused, in ")
     shown = await carillon("codes", "show", "cinema", **settings)
@@ -257,8 +257,8 @@ async def test_what_cannot_be_loaded_is_told(mongod: EmbeddedServer, shop: Shop,
     file.write_text("A\n", encoding="utf-8")
     binary.write_bytes(b"A\n\xff\xfe\n")
     for arguments, message in (
-        (("load", "Upper", str(file)), "'Upper' is no name of a "),
-        (("show", "Upper"), "'Upper' is no name of a "),
+        (("load", "Upper", str(file)), "'Upper' is not a valid "),
+        (("show", "Upper"), "'Upper' is not a valid "),
         (("load", "some", str(tmp_path / "nowhere")), "nowhere cannot be read: "),
         (("load", "some", str(binary)), "binary cannot be read: "),
         (("load", "some", str(file), "--programme", "bakery"), "programme 'bakery' has not been applied; run "),
@@ -429,7 +429,7 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
         assert app.close_code == 1012
     last = output.read_text(encoding="utf-8").splitlines()[-1]
     assert last == (
-        f"The embedded MongoDB server ended by itself, with signal 9. See its log, {data_dir}/logs/mongod.log. "
-        "Everything that was acknowledged is kept in its directory: start again."
+        f"The embedded MongoDB server ended unexpectedly, with signal 9. Look into its log, {data_dir}/logs/mongod.log. "
+        "Its directory has everything that was acknowledged: start again."
     )
     assert find_running(data_dir) is None

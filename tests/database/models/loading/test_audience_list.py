@@ -77,5 +77,5 @@ async def test_a_load_that_was_overtaken_ends_and_leaves_the_list_to_the_other(s
 
 
 async def test_a_list_that_no_programme_can_name_is_refused(database: Database) -> None:
-    with pytest.raises(InvalidLoad, match="is no name of a list"):
+    with pytest.raises(InvalidLoad, match="is not a valid list name"):
         await load_list(database, "grocer", "stamps.vip", ["A"], now=NOON)

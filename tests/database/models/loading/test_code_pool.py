@@ -53,8 +53,8 @@ async def test_lines_that_are_no_codes_are_told(database: Database) -> None:
     tally = await load_codes(database, "grocer", "cinema", lines)
     assert (tally.loaded, tally.refused, len(tally.told)) == (1, 22, 10)
     assert tally.told[:2] == [
-        (2, "65 characters; a code has 64 at most"),
-        (3, "characters that cannot be printed"),
+        (2, "65 characters; a code has at most 64"),
+        (3, "contains unprintable characters"),
     ]
 
 
@@ -68,12 +68,12 @@ async def test_more_codes_than_a_batch_are_loaded(database: Database) -> None:
 async def test_a_file_that_is_too_long_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_pool, "CODES_MAX", 3)
     assert (await load_codes(database, "grocer", "cinema", ["A", "", "B", "C"])).loaded == 3
-    with pytest.raises(InvalidLoad, match="line 5: a file may have 3 lines that are not blank"):
+    with pytest.raises(InvalidLoad, match="line 5: more than 3 lines that are not blank"):
         await load_codes(database, "grocer", "cinema", ["A", "", "B", "C", "D"])
 
 
 @pytest.mark.parametrize("name", ["", "Cinema", "1st", "a/b", "x" * 41, "cinéma"])
 async def test_a_pool_that_no_programme_can_name_is_refused(database: Database, name: str) -> None:
-    with pytest.raises(InvalidLoad, match="is no name of a pool"):
+    with pytest.raises(InvalidLoad, match="is not a valid pool name"):
         await load_codes(database, "grocer", name, ["A"])
     assert await database.codes.count_documents({}) == 0

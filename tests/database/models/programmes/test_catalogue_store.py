@@ -383,7 +383,7 @@ async def test_all_faults_of_a_batch_are_told_and_none_of_it_is_stored(
     assert [str(fault) for fault in told.value.faults] == [
         "6.percent: Input should be greater than 0",
         "7.key: key 'tea-0' is used twice; choose another key",
-        "8.key: 'basket-5' stands in the programme file; change it there",
+        "8.key: the programme file defines 'basket-5'; change it there",
         "9.audience.segments: unknown segment 'seldom'; define it under segments, or use: newcomers, regulars",
     ]
     # What came before that batch is stored; the import, mended, goes on from there.

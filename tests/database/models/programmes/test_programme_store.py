@@ -77,6 +77,6 @@ async def test_a_programme_that_was_never_applied_is_told_with_the_remedy(databa
     assert (programmes.find("coffee"), programmes.keys()) == (None, [])
     assert await newest_version(database, "coffee") is None
     with pytest.raises(
-        ProgrammeNotFound, match="no programme 'coffee' was applied; run `carillon programme apply FILE`"
+        ProgrammeNotFound, match="programme 'coffee' was never applied; run `carillon programme apply FILE`"
     ):
         programmes.get("coffee")
