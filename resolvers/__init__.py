@@ -1,1 +1,1 @@
-"""What an operation does, free of GraphQL: load, decide, commit."""
+"""Runs operations without any GraphQL: load, decide, commit."""

@@ -1,4 +1,4 @@
-"""Adjusting points: a person gives or takes, answers for it with a reason, and the ledger keeps both."""
+"""Adjusts points: staff add or deduct points with a reason, which the ledger stores with the actor."""
 
 from loyalty.commands.adjust_points import AdjustPoints
 from models.commits.request import Outcome
@@ -12,7 +12,7 @@ REASON_LENGTH_MAX = 500
 
 
 async def adjust(context: Context, *, key: str, member: MemberKey, points: int, reason: str) -> Outcome:
-    """Give points to a member, or take available ones away; the reason and the actor stay in the ledger."""
+    """Add points to a member, or deduct available ones (negative `points`)."""
     refusal = key_refusal(key) or text_refusal(reason, REASON_LENGTH_MAX, "reason")
     if refusal is not None:
         return refusal

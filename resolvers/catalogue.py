@@ -1,4 +1,4 @@
-"""What a manager changes without a release: offers, rewards and contents, beside those of the programme file."""
+"""Lets managers change offers, rewards and contents without a release, in addition to those of the programme file."""
 
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from dataclasses import replace
@@ -21,7 +21,7 @@ from resolvers.core.idempotency_key import key_refusal
 T = TypeVar("T")
 
 
-async def _written(write: Awaitable[T]) -> T:
+async def _write_or_unavailable(write: Awaitable[T]) -> T:
     try:
         return await write
     except PyMongoError as error:
@@ -29,14 +29,14 @@ async def _written(write: Awaitable[T]) -> T:
 
 
 async def save(context: Context, *, key: str, kind: Kind, definition: object) -> Stored | Refusal:
-    """Store a definition, in the shape of a programme file's section, as the next version of what it names."""
+    """Store a definition, in the format of a programme file's section, as the next version of its item."""
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
     if not isinstance(definition, Mapping):
-        return _unusable("it is no object")
+        return _invalid("it is not an object")
     try:
-        stored = await _written(
+        stored = await _write_or_unavailable(
             catalogue_store.put(
                 context.services.database,
                 context.programme(),
@@ -48,20 +48,20 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
             )
         )
     except InvalidDefinition as error:
-        return _unusable("; ".join(str(fault) for fault in error.faults))
-    return _placed(stored, "definition", "key")
+        return _invalid("; ".join(str(fault) for fault in error.faults))
+    return _with_path(stored, "definition", "key")
 
 
-def _unusable(fault: str) -> Refusal:
+def _invalid(fault: str) -> Refusal:
     return Refusal(RefusalCode.INVALID, "definition_invalid", ("definition",), {"fault": fault})
 
 
 async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored | Refusal:
-    """Take an offer, a reward or a content out of the catalogue."""
+    """Remove an offer, a reward or a content from the catalogue."""
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    stored = await _written(
+    stored = await _write_or_unavailable(
         catalogue_store.retire(
             context.services.database,
             context.programme(),
@@ -72,18 +72,18 @@ async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored
             changed_by=staff_of(context),
         )
     )
-    return _placed(stored, "item")
+    return _with_path(stored, "item")
 
 
-def _placed(stored: Stored | Refusal, *path: str) -> Stored | Refusal:
-    """Return a refusal of the item itself with the place of its name in the arguments; `key` there is the caller's."""
+def _with_path(stored: Stored | Refusal, *path: str) -> Stored | Refusal:
+    """Point a refusal of the item at the argument with its key: `key` itself is the idempotency key there."""
     if isinstance(stored, Refusal) and stored.reason in {"item_in_file", "item_unknown"}:
         return replace(stored, path=path)
     return stored
 
 
 async def content_changes(context: Context, programme: Programme, key: str) -> AsyncGenerator[Content | None, None]:
-    """Tell a content as it is now, then each time it changes; None while there is none. Of quick changes the last."""
+    """Yield a content now and after each change, None while it does not exist. Quick changes are merged."""
     programmes = context.services.programmes
     with programmes.watch(programme.key) as changed:
         last: Content | None = None

@@ -1,4 +1,4 @@
-"""Consents: a member agrees to something or withdraws it, and can be shown every time that it did."""
+"""Records consents: a member grants or withdraws them, and every change can be shown."""
 
 from loyalty.commands.consent import SetConsents, consents_of
 from loyalty.kernel.channel import Channel
@@ -15,16 +15,16 @@ Said = tuple[ConsentPurpose, ContactChannel | None, bool]
 
 
 async def set_consents(context: Context, *, key: str, member: MemberKey | None, consents: tuple[Said, ...]) -> Outcome:
-    """Keep what a member agrees to and refuses; what is not named stays as it was."""
+    """Store the given consents of a member as granted or withdrawn; others do not change."""
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
     command = SetConsents(consents, context.channel or Channel.SYSTEM, cause_of(context, OPERATION, key))
-    return await act(context, command, found, {"consents": [[*said] for said in consents]})
+    return await act(context, command, found, {"consents": [[*change] for change in consents]})
 
 
 async def history(context: Context, member: str) -> list[Consent]:
-    """Return every change of a member's consents, the newest first."""
+    """Return every change of a member's consents, newest first."""
     programme = context.require_actor().programme
     records = await answered(context.services.reader.records_of(programme, member, OPERATION))
     return [consent for record in records for consent in reversed(consents_of(record))]

@@ -1,4 +1,4 @@
-"""Enrolment: somebody becomes a member, in store, online, in the app or through an agent."""
+"""Enrols members, in store, online, in the app or through an agent."""
 
 import secrets
 from collections.abc import Callable
@@ -31,7 +31,7 @@ CARD_LENGTH_MAX = 64
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """What is told of a new member, as it was sent."""
+    """The input of an enrolment, as sent."""
 
     key: str
     channel: Channel
@@ -54,7 +54,7 @@ def _trimmed(text: str | None) -> str | None:
 
 
 def profile_from(newcomer: Newcomer, programme_locale: str) -> Profile | Refusal:
-    """Return the profile of a newcomer in normal form, or what is wrong with it."""
+    """Return the profile in normal form, or a refusal of the first invalid field."""
     first_name, last_name = _trimmed(newcomer.first_name), _trimmed(newcomer.last_name)
     for field, name in (("firstName", first_name), ("lastName", last_name)):
         if name is not None and len(name) > NAME_LENGTH_MAX:
@@ -81,10 +81,10 @@ async def enrol(
     occurred_at: datetime | None = None,
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> Outcome:
-    """Make somebody a member; the same key makes one member, for ever.
+    """Enrol a member; one key enrols one member, for ever.
 
-    Returns `ALREADY_EXISTS` where the card, e-mail or phone is a member's already, `INVALID` where a field is wrong.
-    `draw` gives a whole number below its argument, for the membership number.
+    Returns `ALREADY_EXISTS` if another member has the card, e-mail or phone, `INVALID` if a field is invalid.
+    `draw` returns a random whole number below its argument, for the membership number.
     """
     actor, programme, now = context.require_actor(), context.programme(), context.now()
     refusal = key_refusal(newcomer.key)

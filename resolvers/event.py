@@ -1,4 +1,4 @@
-"""Engaging events: counted once for ever, one at a time or in a batch, or previewed with nothing written."""
+"""Records events, each once per key, one at a time or in a batch; and previews them without writing."""
 
 import asyncio
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ MONEY_DECIMALS_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An event as a caller told it, and of which member. `event.sender` is filled in from the actor."""
+    """An event as sent, and its member. `event.sender` is ignored: the actor is the sender."""
 
     event: Event
     member: MemberKey
@@ -72,7 +72,7 @@ def _is_reasonable(number: Decimal) -> bool:
 
 
 def _is_shallow(value: Any, levels: int) -> bool:
-    """Say whether a JSON value is nested at most so many levels."""
+    """Return whether a JSON value is nested at most `levels` deep."""
     if not isinstance(value, Mapping | list):
         return True
     below = value.values() if isinstance(value, Mapping) else value
@@ -80,7 +80,7 @@ def _is_shallow(value: Any, levels: int) -> bool:
 
 
 def _is_storable(attributes: Mapping[str, Any]) -> bool:
-    """Say whether BSON can hold the attributes."""
+    """Return whether the attributes can be stored as BSON."""
     try:
         bson.encode(attributes)
     except (BSONError, OverflowError, UnicodeError):
@@ -89,7 +89,7 @@ def _is_storable(attributes: Mapping[str, Any]) -> bool:
 
 
 def shape_refusal(event: Event) -> Refusal | None:
-    """Return what is wrong with the size or form of an event, before anybody is asked about it."""
+    """Return a refusal if the size or form of an event is invalid, or None; reads nothing."""
     refusal = key_refusal(event.key)
     if refusal is not None:
         return refusal
@@ -119,9 +119,9 @@ def _purchase_refusal(purchase: Purchase) -> Refusal | None:
 
 
 def event_digest(event: Event, member: str) -> str:
-    """Return the digest of what was sent: the same key with another digest is another event, and refused."""
+    """Return the digest of an event's content. A key that is reused with another digest is refused."""
     purchase = event.purchase
-    # Only attributes can have floats in them.
+    # `exact_digest` is faster, but for content without floats only; attributes can contain them.
     digest = content_digest if event.attributes else exact_digest
     return digest(
         {
@@ -171,24 +171,24 @@ def _request(context: Context, event: Event, member: str) -> Request:
 
 
 def submit(context: Context, event: Event, member: str) -> asyncio.Future[Outcome]:
-    """Hand an event of a known member to the committer, in the actor's name; the order of calls is that of decisions.
+    """Submit an event of a known member to the committer, with the actor as sender. Events are decided in call order.
 
     Raises:
-        Overloaded: too many commands wait already.
+        Overloaded: too many commands are waiting.
     """
     return context.services.committer.submit(_request(context, event, member))
 
 
-async def record(context: Context, told: Told) -> Outcome:
-    """Count one event; returns once it is durable. The same key gives the first answer again."""
-    [outcome] = await record_all(context, [told])
+async def record(context: Context, sent: Told) -> Outcome:
+    """Record one event; returns once it is durable. A repeated key returns the first outcome."""
+    [outcome] = await record_all(context, [sent])
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
 
 async def record_many(context: Context, batch: list[Told]) -> list[Outcome | Exception]:
-    """Count a batch: each event on its own, those of one member in the order given."""
+    """Record a batch: each event independently, those of one member in the given order. Raises LimitExceeded."""
     most = context.services.bounds.batch_max
     if len(batch) > most:
         raise LimitExceeded("batch", most=most, setting="CARILLON_LIMIT_BATCH")
@@ -196,24 +196,24 @@ async def record_many(context: Context, batch: list[Told]) -> list[Outcome | Exc
 
 
 async def record_all(context: Context, batch: list[Told]) -> list[Outcome | Exception]:
-    """Count events; a fault of one of them is its own answer."""
-    refusals = [shape_refusal(told.event) for told in batch]
-    members = await load_many(context, [told.member for told in batch])
+    """Record events; an error of one of them is returned in its place."""
+    refusals = [shape_refusal(sent.event) for sent in batch]
+    members = await load_many(context, [sent.member for sent in batch])
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
-    for told, refusal, member in zip(batch, refusals, members, strict=True):
+    for sent, refusal, member in zip(batch, refusals, members, strict=True):
         if refusal is not None:
             waiting.append(refusal)
         elif member is None:
             waiting.append(_not_found())
         else:
             try:
-                waiting.append(submit(context, told.event, member))
+                waiting.append(submit(context, sent.event, member))
             except Overloaded:
                 waiting.append(Unavailable("overloaded"))
     futures = [item for item in waiting if isinstance(item, asyncio.Future)]
     if futures:
-        # Whoever stops waiting for these does not cancel them.
+        # Unlike gather(), wait() does not cancel them when the caller is cancelled.
         await asyncio.wait(futures)
     return [_outcome(item) if isinstance(item, asyncio.Future) else item for item in waiting]
 
@@ -224,32 +224,32 @@ def _outcome(future: asyncio.Future[Outcome]) -> Outcome | Exception:
         return future.result()
     if isinstance(error, CommitUnavailable):
         return Unavailable("commit_unavailable")
-    if isinstance(error, Exception):  # the fault of one event is the answer to that event alone
+    if isinstance(error, Exception):  # an error of one event does not affect the others
         return error
     raise error
 
 
-async def preview(context: Context, told: Told) -> Outcome:
-    """Return what an event would give, with nothing written; for a key that was counted, the first answer."""
-    refusal = shape_refusal(told.event)
+async def preview(context: Context, sent: Told) -> Outcome:
+    """Return the outcome that an event would have, without writing; for a key that was recorded, the first outcome."""
+    refusal = shape_refusal(sent.event)
     if refusal is not None:
         return refusal
-    member = await find(context, told.member)
+    member = await find(context, sent.member)
     snapshot = await load(context, member) if member is not None else None
     if member is None or snapshot is None:
         return _not_found()
-    request = _request(context, told.event, member)
+    request = _request(context, sent.event, member)
     command = request.command
     if not isinstance(command, RecordEvent):
-        raise TypeError("a preview is of an event")
-    reader, actor, key = context.services.reader, context.require_actor(), told.event.key
+        raise TypeError("only events can be previewed")
+    reader, actor, key = context.services.reader, context.require_actor(), sent.event.key
     counted = await answered(reader.event(actor.programme, OPERATION, actor.subject, key))
     if counted is not None:
         if counted["digest"] != request.digest:
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
         first = await answered(reader.record(counted["member"], counted["version"]))
         if first is None:
-            raise LookupError("a counted event has no record")
+            raise LookupError("a recorded event has no ledger record")
         return Committed(snapshot, first, replayed=True)
     if command.event.refund_of is not None:
         bought = await answered(reader.event(actor.programme, OPERATION, actor.subject, command.event.refund_of))

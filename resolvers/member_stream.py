@@ -1,4 +1,4 @@
-"""The live member: every version in order, once, across reconnects; or one update that says to start afresh."""
+"""Streams a member's versions in order, each once, across reconnects; or one update that says to resynchronise."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -15,7 +15,7 @@ FEED_TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One version of a member, its entries and notices. With `resync`, versions before it were not told."""
+    """One version of a member, its entries and notices. With `resync`, versions before it were skipped."""
 
     snapshot: Snapshot
     entries: tuple[EntryView, ...] = ()
@@ -24,10 +24,14 @@ class Update:
 
 
 async def member_changes(context: Context, member: str, *, after: int | None) -> AsyncGenerator[Update, None]:
-    """Tell what `memberChanged` tells, until the caller stops.
+    """Yield the updates of the subscription `memberChanged`, after version `after` (None: from now), until closed.
 
-    The watch begins before the member is read: what is committed in between waits in its queue, and versions that were
-    told already are left out by their number. So there is no gap and no double, whatever the feed's delay.
+    The watch starts before the member is read: versions committed in between wait in its queue, and those already sent
+    are skipped by their number. So there is neither gap nor duplicate, whatever the feed's delay.
+
+    Raises:
+        BadInput: `after` is negative, or the member does not exist.
+        Unavailable: the change feed is not open, or the database does not answer.
     """
     if after is not None and after < 0:
         raise BadInput("after_negative")
@@ -39,7 +43,7 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
         last = newest.version
         while True:
             change = await watch.next()
-            # None: the feed may have missed something, and only a read can tell.
+            # None: the feed may have missed changes, so read the member.
             newest = change.snapshot if change is not None else await _read(context, member)
             if newest.version <= last:
                 continue
@@ -47,7 +51,7 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
                 yield Update(newest, resync=True)
             elif newest.version == last + 1:
                 yield Update(newest, newest.of_version(), notices=newest.notices)
-            else:  # what did not come through the feed is read from the ledger
+            else:  # read the versions that the feed did not deliver from the ledger
                 async for update in _missed(context, newest, last):
                     yield update
             last = newest.version
@@ -55,7 +59,7 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
 
 async def _feed_opened(context: Context) -> None:
     try:
-        # Not wait_for: on Python 3.11 it loses a cancellation that comes together with its result.
+        # Not wait_for: on Python 3.11 it loses a cancellation that arrives together with its result.
         async with asyncio.timeout(FEED_TIMEOUT_SECONDS):
             await context.services.feed.opened.wait()
     except TimeoutError as error:
@@ -63,7 +67,7 @@ async def _feed_opened(context: Context) -> None:
 
 
 async def _first(context: Context, snapshot: Snapshot, after: int | None) -> AsyncIterator[Update]:
-    """Tell the member as it is now; or, to who knows a version, what came after that."""
+    """Yield the member as of now; or the versions after `after`, if the caller has that one."""
     if after is None:
         yield Update(snapshot)
     else:
@@ -80,7 +84,7 @@ async def _read(context: Context, member: str) -> Snapshot:
 
 
 async def _missed(context: Context, snapshot: Snapshot, after: int) -> AsyncIterator[Update]:
-    """Tell every version after `after` up to the snapshot's, or its state alone where they cannot all be told."""
+    """Yield every version after `after` up to the snapshot's; or only the snapshot, if there are too many."""
     missed = snapshot.version - after
     if missed < 0 or missed > context.services.bounds.replay_max:
         yield Update(snapshot, resync=True)

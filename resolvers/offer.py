@@ -1,4 +1,4 @@
-"""Offers of a member: shown best first, activated, redeemed at the till, seen and refused."""
+"""Ranks a member's offers; activates and redeems them, and records which were seen and declined."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ OPEN = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
 
 @dataclass(frozen=True, slots=True)
 class Redeemed:
-    """What a till says of a use: the offer or its code, its purchase, where and when."""
+    """A redemption as a till sends it: the offer or its code, the purchase, where and when."""
 
     key: str
     channel: Channel
@@ -49,8 +49,8 @@ async def ranked(
 ) -> tuple[list[RankedOffer], bool]:
     """Return a page of a member's offers, best first, and whether there are more.
 
-    What all members together have used up is left out. Where a programme limits many offers, the counters are read for
-    the offers of the page alone.
+    Offers that all members together have used up are left out. If a programme limits many offers, only the counters of
+    the page's offers are read. `after` is the rank and key of the last offer before the page.
     """
     programme, member = context.programme(), outlook.snapshot.member
     used_up: frozenset[str] | None = frozenset()
@@ -93,7 +93,7 @@ async def ranked(
 
 
 def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, state: OfferState) -> str | None:
-    """Return what the till scans for a member's offer; None while it may not be redeemed, or has no code."""
+    """Return the code that the till scans for a member's offer; None if it cannot be redeemed now or has no code."""
     programme, code = context.programme(), offer.code
     if code is None or state not in OPEN or (offer.needs_activation and use.activated_at is None):
         return None
@@ -113,7 +113,7 @@ def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, stat
 
 
 async def activate(context: Context, *, key: str, member: MemberKey | None, offer: str) -> Outcome:
-    """Let a member take an offer up."""
+    """Activate an offer for a member."""
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
@@ -124,7 +124,7 @@ async def activate(context: Context, *, key: str, member: MemberKey | None, offe
 async def note(
     context: Context, *, key: str, member: MemberKey | None, seen: tuple[str, ...], refused: tuple[str, ...]
 ) -> Outcome:
-    """Note which offers a member has seen, and which the member wants no more of."""
+    """Record which offers a member has seen, and which it declined."""
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
@@ -132,54 +132,54 @@ async def note(
     return await act(context, command, found, {"seen": [*seen], "refused": [*refused]})
 
 
-async def redeem(context: Context, told: Redeemed) -> Outcome:
-    """Use an offer at the till, by its id or its code; once per use, bound to its purchase."""
+async def redeem(context: Context, request: Redeemed) -> Outcome:
+    """Redeem an offer at the till, by its key or code. A purchase key binds the use to that purchase."""
     refusal = (
-        key_refusal(told.key)
-        or text_refusal(told.code, TEXT_LENGTH_MAX, "code")
-        or text_refusal(told.purchase_key, TEXT_LENGTH_MAX, "purchaseKey")
-        or text_refusal(told.store, TEXT_LENGTH_MAX, "store")
+        key_refusal(request.key)
+        or text_refusal(request.code, TEXT_LENGTH_MAX, "code")
+        or text_refusal(request.purchase_key, TEXT_LENGTH_MAX, "purchaseKey")
+        or text_refusal(request.store, TEXT_LENGTH_MAX, "store")
     )
     if refusal is not None:
         return refusal
-    meant = await _meant(context, told)
-    if isinstance(meant, Refusal):
-        return meant
-    member, offer = meant
+    target = await _target(context, request)
+    if isinstance(target, Refusal):
+        return target
+    member, offer = target
     actor = context.require_actor()
     require_may_see(actor, member)
-    purchase = purchase_ref(actor.subject, told.purchase_key) if told.purchase_key is not None else None
+    purchase = purchase_ref(actor.subject, request.purchase_key) if request.purchase_key is not None else None
     command = RedeemOffer(
         offer=offer,
         purchase=purchase,
-        channel=told.channel,
-        store=told.store,
-        occurred_at=told.occurred_at or context.now(),
-        cause=cause_of(context, REDEEM, told.key),
+        channel=request.channel,
+        store=request.store,
+        occurred_at=request.occurred_at or context.now(),
+        cause=cause_of(context, REDEEM, request.key),
     )
-    content = {"offer": offer, "purchase": purchase, "channel": told.channel, "store": told.store}
-    return await act(context, command, member, {**content, "occurred_at": told.occurred_at})
+    content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
+    return await act(context, command, member, {**content, "occurred_at": request.occurred_at})
 
 
-async def _meant(context: Context, told: Redeemed) -> tuple[str, str] | Refusal:
-    """Return the member and the offer that are meant, or why they cannot be told."""
+async def _target(context: Context, request: Redeemed) -> tuple[str, str] | Refusal:
+    """Return the member and the offer key of a redemption, or a refusal."""
     named: str | None = None
-    if told.member is not None or context.require_actor().member is not None:
-        found = await subject(context, told.member)
+    if request.member is not None or context.require_actor().member is not None:
+        found = await subject(context, request.member)
         if isinstance(found, Refusal):
             return found
         named = found
-    if told.code is None:
-        if told.offer is None:
+    if request.code is None:
+        if request.offer is None:
             return Refusal(RefusalCode.INVALID, "offer_or_code", ("offer",))
         if named is None:
             return Refusal(RefusalCode.INVALID, "member_missing", ("member",))
-        return named, told.offer
-    by_code = await _by_code(context, told.code)
+        return named, request.offer
+    by_code = await _by_code(context, request.code)
     if by_code is None:
         return Refusal(RefusalCode.NOT_FOUND, "code_not_found", ("code",))
     owner, offer = by_code
-    if told.offer is not None and told.offer != offer:
+    if request.offer is not None and request.offer != offer:
         return Refusal(RefusalCode.CONFLICT, "code_of_another_offer", ("code",))
     if owner is not None and named is not None and owner != named:
         return Refusal(RefusalCode.CONFLICT, "code_of_another_member", ("code",))
@@ -188,7 +188,7 @@ async def _meant(context: Context, told: Redeemed) -> tuple[str, str] | Refusal:
 
 
 async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None:
-    """Return whose code it is (None: everybody's) and of which offer; None where it is no code of ours."""
+    """Return the member (None: anyone) and the offer key of a code; None for an unknown code."""
     programme, code, reader = context.programme(), normal_code(text), context.services.reader
     shared = programme.catalogue.offer_by_code(code)
     if shared is not None:

@@ -1,4 +1,4 @@
-"""Orders and holds: placed, cancelled, moved on, kept for a checkout and let go."""
+"""Places, cancels and advances orders; creates and releases holds for a checkout."""
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,7 +26,7 @@ MESSAGE_LENGTH_MAX = 500
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """An order as it was sent; `reward` and `hold` are keys."""
+    """The input of an order, as sent; `reward` is a key, `hold` an id."""
 
     key: str
     reward: str
@@ -43,76 +43,76 @@ def _invalid(reason: str, *path: str) -> Refusal:
     return Refusal(RefusalCode.INVALID, reason, path)
 
 
-def _recipient_of(told: Recipient | None) -> Recipient | Refusal | None:
-    """Return a recipient in normal form, or what is wrong with it."""
-    if told is None:
+def _recipient_of(request: Recipient | None) -> Recipient | Refusal | None:
+    """Return a recipient in normal form, or a refusal of the first invalid field."""
+    if request is None:
         return None
-    name = told.name.strip()
+    name = request.name.strip()
     if not name:
         return _invalid("recipient_name", "recipient", "name")
     refusal = text_refusal(name, FIELD_LENGTH_MAX, "recipient", "name") or text_refusal(
-        told.message, MESSAGE_LENGTH_MAX, "recipient", "message"
+        request.message, MESSAGE_LENGTH_MAX, "recipient", "message"
     )
     if refusal is not None:
         return refusal
-    email = normal_email(told.email) if told.email is not None else None
-    if told.email is not None and email is None:
+    email = normal_email(request.email) if request.email is not None else None
+    if request.email is not None and email is None:
         return _invalid("email_invalid", "recipient", "email")
-    phone = normal_phone(told.phone) if told.phone is not None else None
-    if told.phone is not None and phone is None:
+    phone = normal_phone(request.phone) if request.phone is not None else None
+    if request.phone is not None and phone is None:
         return _invalid("phone_invalid", "recipient", "phone")
-    return Recipient(name, email, phone, told.message)
+    return Recipient(name, email, phone, request.message)
 
 
-def _delivery_refusal(told: Delivery | None) -> Refusal | None:
-    if told is None:
+def _delivery_refusal(request: Delivery | None) -> Refusal | None:
+    if request is None:
         return None
-    fields = {"name": told.name, "line1": told.line1, "postalCode": told.postal_code, "city": told.city}
+    fields = {"name": request.name, "line1": request.line1, "postalCode": request.postal_code, "city": request.city}
     for name, text in fields.items():
         if not text.strip():
             return _invalid("delivery_field", "delivery", name)
-    if len(told.country) != COUNTRY_LENGTH or not told.country.isalpha():
+    if len(request.country) != COUNTRY_LENGTH or not request.country.isalpha():
         return _invalid("country_invalid", "delivery", "country")
-    texts = {**fields, "line2": told.line2, "store": told.store}
+    texts = {**fields, "line2": request.line2, "store": request.store}
     refusals = (text_refusal(text, FIELD_LENGTH_MAX, "delivery", name) for name, text in texts.items())
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 
-async def place(context: Context, told: Checkout) -> Outcome:
-    """Order a reward: points, piece, code and appointment together, or nothing at all."""
-    recipient = _recipient_of(told.recipient)
+async def place(context: Context, request: Checkout) -> Outcome:
+    """Order a reward. Points, stock, code and appointment are taken together or not at all."""
+    recipient = _recipient_of(request.recipient)
     if isinstance(recipient, Refusal):
         return recipient
-    refusal = _delivery_refusal(told.delivery)
+    refusal = _delivery_refusal(request.delivery)
     if refusal is not None:
         return refusal
-    member = await subject(context, told.member)
+    member = await subject(context, request.member)
     if isinstance(member, Refusal):
         return member
     command = PlaceOrder(
-        reward=told.reward,
-        quantity=told.quantity,
-        channel=told.channel,
-        cause=cause_of(context, PLACE, told.key),
-        hold=told.hold,
+        reward=request.reward,
+        quantity=request.quantity,
+        channel=request.channel,
+        cause=cause_of(context, PLACE, request.key),
+        hold=request.hold,
         recipient=recipient,
-        appointment=told.appointment,
-        delivery=told.delivery,
+        appointment=request.appointment,
+        delivery=request.delivery,
     )
     content: dict[str, object] = {
-        "reward": told.reward,
-        "quantity": told.quantity,
-        "hold": told.hold,
+        "reward": request.reward,
+        "quantity": request.quantity,
+        "hold": request.hold,
         "recipient": asdict(recipient) if recipient is not None else None,
-        "appointment": told.appointment,
-        "delivery": asdict(told.delivery) if told.delivery is not None else None,
-        "channel": told.channel,
+        "appointment": request.appointment,
+        "delivery": asdict(request.delivery) if request.delivery is not None else None,
+        "channel": request.channel,
     }
     return await act(context, command, member, content)
 
 
 async def find(context: Context, order: str) -> Order | None:
-    """Return an order that the actor may look at, or None."""
+    """Return an order that the actor has access to, or None."""
     found = await answered(context.services.reader.order(context.require_actor().programme, order))
     return found if found is not None and may_see(context.require_actor(), found.member) else None
 
@@ -122,7 +122,7 @@ def _order_not_found() -> Refusal:
 
 
 async def cancel(context: Context, *, key: str, order: str, reason: str | None) -> Outcome:
-    """Cancel an order that is not on its way: what it took goes back."""
+    """Cancel an order that was not sent yet; all that it took is returned."""
     refusal = text_refusal(reason, NOTE_LENGTH_MAX, "reason")
     if refusal is not None:
         return refusal
@@ -135,7 +135,7 @@ async def cancel(context: Context, *, key: str, order: str, reason: str | None) 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The next step of an order as it was sent; `exchange_for` is a reward's key."""
+    """The input of an order's next step, as sent; `exchange_for` is a reward's key."""
 
     key: str
     order: str
@@ -154,35 +154,35 @@ def _is_web_address(text: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-async def advance(context: Context, told: Step) -> Outcome:
-    """Move an order to its next state, as far as the actor's role may."""
-    refusal = text_refusal(told.note, NOTE_LENGTH_MAX, "note") or text_refusal(
-        told.tracking_url, NOTE_LENGTH_MAX, "trackingUrl"
+async def advance(context: Context, request: Step) -> Outcome:
+    """Move an order to its next state, if the actor's role is allowed to."""
+    refusal = text_refusal(request.note, NOTE_LENGTH_MAX, "note") or text_refusal(
+        request.tracking_url, NOTE_LENGTH_MAX, "trackingUrl"
     )
     if refusal is not None:
         return refusal
-    if told.tracking_url is not None and not _is_web_address(told.tracking_url):
+    if request.tracking_url is not None and not _is_web_address(request.tracking_url):
         return _invalid("tracking_url_invalid", "trackingUrl")
-    found = await find(context, told.order)
+    found = await find(context, request.order)
     if found is None:
         return _order_not_found()
-    again = found.reward.key if told.state is OrderState.EXCHANGED else None
+    same_reward = found.reward.key if request.state is OrderState.EXCHANGED else None
     command = AdvanceOrder(
-        order=told.order,
-        state=told.state,
-        cause=cause_of(context, ADVANCE, told.key),
-        note=told.note,
-        tracking_url=told.tracking_url,
-        quantity=told.quantity,
-        exchange_for=told.exchange_for if told.exchange_for is not None else again,
+        order=request.order,
+        state=request.state,
+        cause=cause_of(context, ADVANCE, request.key),
+        note=request.note,
+        tracking_url=request.tracking_url,
+        quantity=request.quantity,
+        exchange_for=request.exchange_for if request.exchange_for is not None else same_reward,
     )
     content: dict[str, object] = {
-        "order": told.order,
-        "state": told.state,
-        "note": told.note,
-        "tracking_url": told.tracking_url,
-        "quantity": told.quantity,
-        "exchange_for": told.exchange_for,
+        "order": request.order,
+        "state": request.state,
+        "note": request.note,
+        "tracking_url": request.tracking_url,
+        "quantity": request.quantity,
+        "exchange_for": request.exchange_for,
     }
     return await act(context, command, found.member, content)
 
@@ -190,7 +190,7 @@ async def advance(context: Context, told: Step) -> Outcome:
 async def hold(
     context: Context, *, key: str, member: MemberKey | None, reward: str | None, points: int | None, ttl_seconds: int
 ) -> Outcome:
-    """Keep points, or all that a reward takes, for a checkout; it lets go by itself."""
+    """Hold points, or all that a reward takes, for a checkout; the hold expires after `ttl_seconds`."""
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
@@ -200,19 +200,19 @@ async def hold(
 
 
 async def release(context: Context, *, key: str, member: str, hold: str) -> Outcome:
-    """Let a hold of a member go."""
+    """Release a hold of a member."""
     not_found = Refusal(RefusalCode.NOT_FOUND, "hold_not_found", ("hold",))
     if not may_see(context.require_actor(), member):
         return not_found
     command = ReleaseHold(hold, cause_of(context, RELEASE, key))
     outcome = await act(context, command, member, {"hold": hold})
-    # Nobody said which member: the id of the hold did.
+    # The caller did not name the member (the hold's id contains it), so refuse the hold.
     return not_found if outcome == NO_SUCH_MEMBER else outcome
 
 
 async def page(
     context: Context, member: str, *, first: int, after: tuple[datetime, str] | None
 ) -> tuple[list[Order], bool]:
-    """Return a member's orders, newest first, and whether there are more."""
+    """Return the `first` newest orders of a member older than `after` (placed_at, id), and whether there are more."""
     programme = context.require_actor().programme
     return await answered(context.services.reader.orders(programme, member, first=first, after=after))

@@ -1,4 +1,4 @@
-"""Preferences: a member says what it likes."""
+"""Stores the preferences that a member declares."""
 
 from loyalty.commands.preference import SetPreferences
 from loyalty.kernel.refusal import Refusal
@@ -11,7 +11,7 @@ OPERATION = "set-preferences"
 
 
 async def set_preferences(context: Context, *, key: str, member: MemberKey | None, topics: tuple[str, ...]) -> Outcome:
-    """Keep which categories and brands a member likes, in place of what was said before."""
+    """Replace a member's preferences. `topics` are such as `category:COFFEE` and `brand:Private`."""
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found

@@ -1,4 +1,4 @@
-"""Rewards: the public catalogue, and each one as it stands for a member."""
+"""Lists rewards: the public catalogue, and a member's rewards, ranked and with their eligibility."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ APPOINTMENTS_SEARCHED_MAX = 500
 @quick
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A reward as it stands for a member: what keeps the member from it, and the points to save."""
+    """A reward's availability for a member: the reasons why it cannot be ordered, and the points missing."""
 
     reward: Reward
     missing_points: int
@@ -35,15 +35,15 @@ class Standing:
 
     @property
     def eligible(self) -> bool:
-        """Whether the member could order it now."""
+        """Whether the member can order it now."""
         return not self.missing_points and not self.reasons
 
 
 def public_programme(context: Context, key: str | None) -> Programme:
-    """Return the programme whose catalogue anybody may look at: the actor's, the one named, or the only one.
+    """Return the programme whose public catalogue to show: the actor's, or the one named, or the only one.
 
     Raises:
-        BadInput: it is not said which, and there are several; or there is no such programme.
+        BadInput: no programme was named and there are several; or it does not exist.
     """
     if context.actor is not None:
         return context.programme()
@@ -61,7 +61,7 @@ def public_programme(context: Context, key: str | None) -> Programme:
 def listed(
     programme: Programme, *, category: str | None, points_max: int | None, first: int, after: tuple[int, str] | None
 ) -> tuple[list[Reward], bool]:
-    """Return a page of the catalogue by points and key, and whether there are more."""
+    """Return a page of the catalogue in order of points and key, and whether there are more."""
     rewards = sorted(
         (
             reward
@@ -76,7 +76,7 @@ def listed(
 
 
 async def stock_left(context: Context, programme: Programme, rewards: Iterable[Reward]) -> dict[str, int]:
-    """Return how many pieces, or codes, are left of each reward that has a stock or a pool."""
+    """Return the pieces or codes left, by reward key, of each reward that has a stock or a pool."""
     reader, limited = context.services.reader, [*rewards]
     stocks = {reward.stock_counter: reward for reward in limited if reward.stock is not None}
     pools = {reward.key: reward.pool for reward in limited if reward.pool is not None}
@@ -87,7 +87,7 @@ async def stock_left(context: Context, programme: Programme, rewards: Iterable[R
 
 
 def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[datetime | None, datetime | None]:
-    """Return from when and until when a reward can be ordered, now or next; None for always."""
+    """Return the start and end of the current or next window of a reward; None for no bound, start None if open now."""
     if reward.window is None:
         return None, None
     span = next_span(reward.window, now, programme.zone)
@@ -108,7 +108,7 @@ async def ranked(
     first: int,
     after: tuple[int, str] | None,
 ) -> tuple[list[tuple[RankedReward, Standing]], bool]:
-    """Return a page of the rewards of a member, best first, and whether there are more."""
+    """Return a page of a member's rewards, best first, and whether there are more."""
     programme, now, snapshot = context.programme(), context.now(), outlook.snapshot
     shopper, left = await outlook.known()
 
@@ -117,10 +117,10 @@ async def ranked(
     def standing(reward: Reward) -> Standing:
         found = known.get(reward.key)
         if found is None:
-            found = known[reward.key] = worked_out(reward)
+            found = known[reward.key] = compute(reward)
         return found
 
-    def worked_out(reward: Reward) -> Standing:
+    def compute(reward: Reward) -> Standing:
         if reward.is_plain:
             return Standing(reward, max(0, reward.points - available), ())
         found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.out_of_stock)
@@ -163,7 +163,7 @@ def _standing(
 async def appointments(
     context: Context, programme: Programme, reward: Reward, *, first: int
 ) -> list[tuple[datetime, int]]:
-    """Return the next `first` appointments of a service that still have room, each with how many places are left."""
+    """Return the next `first` appointments of a service with free places, each with their number."""
     if reward.appointments is None:
         return []
     upcoming: dict[CounterKey, datetime] = {}

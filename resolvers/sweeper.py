@@ -1,4 +1,4 @@
-"""Time passes: lots expire and tiers end without anybody asking, and every channel sees it as a committed change."""
+"""Settles members when they are due (lots, tiers or holds expire), so that every channel sees a committed change."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -27,7 +27,7 @@ INTERVAL_SECONDS = 1.0
 # A member that cannot be settled is tried again after this long, then after twice as long, and so on.
 RETRY_MIN = timedelta(seconds=5)
 RETRY_MAX = timedelta(hours=1)
-# Of those beyond, nothing is remembered: they are tried in every round.
+# Failures beyond this number are not remembered: those members are tried in every round.
 REMEMBERED_MAX = 10_000
 
 log = structlog.get_logger(__name__)
@@ -35,17 +35,18 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Failure:
-    """A member that could not be settled: when it is tried again, and how long it waits after that."""
+    """A member that could not be settled: when to retry, and how long to wait after the next failure."""
 
-    again_at: datetime
+    retry_at: datetime
     wait: timedelta
 
 
 @dataclass(slots=True)
 class _Round:
-    """What became of the members that are due.
+    """The result of one round.
 
-    `left` could not be settled, or were not tried yet again; `waiting` are those of them that are remembered.
+    `left` counts the due members that failed or wait for their retry; `waiting` are those with a remembered failure;
+    `unknown` are programmes that are not loaded.
     """
 
     settled: int = 0
@@ -55,22 +56,22 @@ class _Round:
 
 
 class Sweeper:
-    """Settles due members in rounds. A round goes past those that cannot be settled. One for each process."""
+    """Settles due members in rounds, skipping those that cannot be settled. One per process."""
 
     def __init__(self, services: Services, *, on_left: Callable[[int], None] = lambda _members: None) -> None:
-        """Make a sweeper; `on_left` is told after each round how many due members were left unsettled."""
+        """`on_left` gets the number of due members left unsettled after each round."""
         self._services = services
         self._on_left = on_left
         self._failures: dict[str, _Failure] = {}
         self._left = 0
 
     async def sweep(self) -> int:
-        """Settle every member whom time has changed; return how many that was possible for.
+        """Settle every due member; return how many were settled.
 
-        Every gateway does this. Where two settle the same member, the second finds nothing due.
+        Every gateway does this. If two settle the same member, the second one finds it not due.
 
         Raises:
-            PyMongoError, Unavailable, Overloaded: nothing can be settled now; the next round begins anew.
+            PyMongoError, Unavailable, Overloaded: nothing can be settled now; the next round starts over.
         """
         done = _Round()
         batch: list[Request] = []
@@ -80,18 +81,18 @@ class Sweeper:
                 await self._settle(batch, done)
                 batch = []
         await self._settle(batch, done)
-        # Who is due no more was settled by somebody else.
+        # Members that are no longer due were settled by another process.
         self._failures = {id_: failure for id_, failure in self._failures.items() if id_ in done.waiting}
-        self._tell(done)
+        self._report(done)
         return done.settled
 
     async def _due(self, done: _Round) -> AsyncIterator[Request]:
-        """Give what settles each due member, the longest due first. The cursor only ever goes on.
+        """Yield a request that settles each due member, the longest due first, in one pass of a cursor.
 
-        Only the id and the programme are read: a snapshot that cannot be read must not keep the others from it.
+        Only the id and programme are read, so that a snapshot that cannot be decoded does not stop the others.
         """
         now = self._services.clock()
-        # Without `$type`, MongoDB would not use the index, which holds only members that have such a moment.
+        # Without `$type`, MongoDB would not use the partial index.
         due = {"due_at": {"$lte": now, "$type": "date"}}
         cursor = self._services.database.members.find(due, {"programme": 1}, sort=[("due_at", 1)], batch_size=BATCH_MAX)
         async with cursor:
@@ -105,7 +106,7 @@ class Sweeper:
         failure = self._failures.get(id_)
         if failure is not None:
             done.waiting.add(id_)
-            if now < failure.again_at:
+            if now < failure.retry_at:
                 done.left += 1
                 return None
         try:
@@ -117,13 +118,13 @@ class Sweeper:
         return Request(Settle(Cause("settle", SYSTEM, SYSTEM, "")), id_, programme, now)
 
     async def _settle(self, batch: list[Request], done: _Round) -> None:
-        """Settle some members at once.
+        """Settle some members concurrently.
 
         Raises:
-            Unavailable, Overloaded: not one of them could be committed.
+            Unavailable, Overloaded: none of them could be committed.
         """
         outcomes = await asyncio.gather(*(self._settle_one(request) for request in batch), return_exceptions=True)
-        stopped = [outcome for outcome in outcomes if isinstance(outcome, CommitUnavailable | Overloaded)]
+        uncommitted = [outcome for outcome in outcomes if isinstance(outcome, CommitUnavailable | Overloaded)]
         for request, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException | Refusal):
                 done.left += 1
@@ -133,8 +134,8 @@ class Sweeper:
             else:
                 done.settled += 1
                 self._failures.pop(request.member, None)
-        if stopped and len(stopped) == len(batch):
-            raise stopped[0]
+        if uncommitted and len(uncommitted) == len(batch):
+            raise uncommitted[0]
 
     async def _settle_one(self, request: Request) -> Outcome:
         outcome = await self._services.committer.commit(request)
@@ -143,7 +144,7 @@ class Sweeper:
         return outcome
 
     async def _postpone(self, request: Request) -> None:
-        """Note when the member is really due: a changed programme (its time zone) can move that."""
+        """Correct when the member is due: a new programme version with another time zone can change it."""
         members = self._services.database.members
         document = await members.find_one({"_id": request.member})
         if document is not None:
@@ -159,7 +160,7 @@ class Sweeper:
         if before is not None or len(self._failures) < REMEMBERED_MAX:
             self._failures[request.member] = _Failure(request.now + wait, min(wait * 2, RETRY_MAX))
 
-    def _tell(self, done: _Round) -> None:
+    def _report(self, done: _Round) -> None:
         self._on_left(done.left)
         if done.left != self._left:
             log.warning("settlement_left", members=done.left, programmes_unknown=sorted(done.unknown))
@@ -167,12 +168,12 @@ class Sweeper:
 
 
 async def settle_due(services: Services) -> int:
-    """Settle, in one round, every member whom time has changed; return how many that was possible for."""
+    """Settle every due member in one round; return how many were settled. Raises as `Sweeper.sweep`."""
     return await Sweeper(services).sweep()
 
 
 async def run_settlement(services: Services, *, on_left: Callable[[int], None] = lambda _members: None) -> None:
-    """Settle members as they become due, until cancelled. `on_left` is told how many each round left unsettled."""
+    """Settle members as they become due, until cancelled. `on_left` is as for `Sweeper`."""
     sweeper = Sweeper(services, on_left=on_left)
     while True:
         try:
@@ -180,6 +181,6 @@ async def run_settlement(services: Services, *, on_left: Callable[[int], None] =
         except (PyMongoError, CommitUnavailable, Overloaded) as error:
             log.warning("settlement_interrupted", error=type(error).__name__)
         except Exception:
-            # What nobody thought of must not stop the clock for all members.
+            # An unexpected error must not stop settlement for all members.
             log.exception("settlement_failed")
         await asyncio.sleep(INTERVAL_SECONDS)

@@ -1,1 +1,1 @@
-"""The audit: proves from the ledger and the other documents that everything adds up."""
+"""The audit: checks the ledger, members, orders, codes and counters against each other."""

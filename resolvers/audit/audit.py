@@ -1,9 +1,8 @@
-"""The audit: proves on the live database that every point is accounted for. A stream, in bounded memory.
+"""The audit: checks on the live database that every point is accounted for, streaming in bounded memory.
 
-Members are read in pages by id; the ledger, the events, the orders, the codes and the identities of the same range of
-ids are streamed beside them. Gateways may go on writing: a member that moved on while its page was read is read again
-before anything is said about it, and so is what members share, where it does not stand at what they, their orders and
-purchases say.
+Members are read in pages by id; the ledger, events, orders, codes and identities of the same range of ids are streamed
+beside them. Gateways can keep writing: before a fault is reported, the member, or the shared counter, is read again in
+one snapshot.
 """
 
 import asyncio
@@ -19,9 +18,16 @@ from models.definitions.catalogue_file import Kind
 from models.mongo.database import Database
 from models.mongo.member import member_of
 from models.programmes.catalogue_history import PastCatalogue
-from resolvers.audit.decode import read
+from resolvers.audit.decode import decode
 from resolvers.audit.member import MemberProof, read_proofs
-from resolvers.audit.supply import BrokenSupply, Reckoning, broken_codes, is_forgettable, reckoned_again, stands
+from resolvers.audit.supply import (
+    BrokenSupply,
+    ExpectedCounters,
+    broken_codes,
+    check_counters,
+    is_forgettable,
+    reread_expected,
+)
 
 PAGE = 200
 FAULTS_KEPT_MAX = 100
@@ -29,8 +35,8 @@ _ID_MIN, _ID_MAX = "", "\uffff"
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """A member for whom something does not hold, and what."""
+class BrokenMember:
+    """A member with its faults, each a sentence."""
 
     member: str
     number: str
@@ -39,11 +45,11 @@ class Broken:
 
 @dataclass(slots=True)
 class Findings:
-    """What an audit found. `broken` keeps the first FAULTS_KEPT_MAX members, `broken_count` counts all.
+    """The result of an audit. `broken` has the first FAULTS_KEPT_MAX members with faults; `broken_count` counts all.
 
-    `broken_supplies` are as many counters and codes that do not hold, `broken_supply_count` counts all of them.
-    `overruns` are as many offers by whose uses their budget was outrun, each with by how much, in points or hundredths
-    of the currency's unit: that is told, and no fault.
+    `broken_supplies` has the first FAULTS_KEPT_MAX counters and codes with faults; `broken_supply_count` counts all.
+    `overruns` has the first FAULTS_KEPT_MAX offers whose uses exceeded their budget, and by how much, in points or
+    hundredths of the currency's unit: they are reported and are not faults.
     """
 
     members: int = 0
@@ -53,7 +59,7 @@ class Findings:
     codes: int = 0
     counters: int = 0
     balances: dict[Account, int] = field(default_factory=dict)
-    broken: list[Broken] = field(default_factory=list)
+    broken: list[BrokenMember] = field(default_factory=list)
     broken_count: int = 0
     broken_supplies: list[BrokenSupply] = field(default_factory=list)
     broken_supply_count: int = 0
@@ -61,17 +67,17 @@ class Findings:
 
     @property
     def all_holds(self) -> bool:
-        """Whether nothing was found that does not hold."""
+        """Whether the audit found no fault."""
         return not (self.broken_count or self.broken_supply_count)
 
-    def add(self, broken: Broken) -> None:
-        """Note a broken member."""
+    def add(self, broken: BrokenMember) -> None:
+        """Add a member with faults."""
         self.broken_count += 1
         if len(self.broken) < FAULTS_KEPT_MAX:
             self.broken.append(broken)
 
     def add_supply(self, broken: BrokenSupply) -> None:
-        """Note a counter or a code that does not hold."""
+        """Add a counter or a code with faults."""
         self.broken_supply_count += 1
         if len(self.broken_supplies) < FAULTS_KEPT_MAX:
             self.broken_supplies.append(broken)
@@ -80,14 +86,14 @@ class Findings:
 async def audit(
     database: Database, *, on_progress: Callable[[int, int], None] = lambda _done, _total: None
 ) -> Findings:
-    """Prove that every point is accounted for, and all that points and offers gave.
+    """Check that every point, order, code and shared counter is accounted for; return the findings.
 
-    For every member: conservation, lots = balance, a record for each version, the hash chain, events once; the newest
-    entries and their number, caps and write-offs as the ledger gives them (`loyalty/rules/ledger_proof.py` says how far
-    that goes); number, cards, e-mail and phone lead to the member, and nothing else does; holds = held and orders =
-    redeemed; each order made by a counted event, in a state that its pieces and points bear out; each code in one
-    place. For what members share: what is counted = what orders, holds, offers and purchases say, as far as
-    `resolvers/audit/supply.py` can prove it. `on_progress` is told how many members are done, and of about how many.
+    For every member: conservation, lots = balance, a record for each version, the hash chain, each event recorded once;
+    newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for the
+    limits of that); identities exactly those of the member's number, cards, e-mail and phone; holds = held and orders =
+    redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each code in
+    one place. For shared counters: the count equals that of orders, holds, offers and purchases, as far as
+    `resolvers/audit/supply.py` can check it. `on_progress` gets the members done and the approximate total.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()
@@ -110,108 +116,115 @@ async def audit(
 
 
 async def _programmes(database: Database) -> list[str]:
-    """Return every programme that anything is there of: a lost member must not hide what it left."""
-    left = (database.members, database.entries, database.events, database.orders, database.codes, database.counters)
+    """Return the programmes of all collections, so that the documents of a lost member are found too."""
+    collections = (
+        database.members,
+        database.entries,
+        database.events,
+        database.orders,
+        database.codes,
+        database.counters,
+    )
     found = await asyncio.gather(
-        *(collection.distinct("programme") for collection in left), _programmes_of_identities(database)
+        *(collection.distinct("programme") for collection in collections), _programmes_of_identities(database)
     )
     return sorted({key for keys in found for key in keys})
 
 
 async def _programmes_of_identities(database: Database) -> list[str]:
-    """Return the programmes of identities: no index of theirs begins with the programme, but their `_id`s do."""
+    """Return the programmes of identities by skipping through their `_id`s, which begin with the programme."""
     keys: list[str] = []
     after = ""
     while (
         identity := await database.identities.find_one({"_id": {"$gt": after}}, {"programme": 1}, sort=[("_id", 1)])
     ) is not None:
         keys.append(identity["programme"])
-        after = f"{identity['_id'].partition('/')[0]}0"  # which comes after every `_id` of that programme
+        after = f"{identity['_id'].partition('/')[0]}0"  # "0" is the character after "/"
     return keys
 
 
 class _Audit:
-    """The audit of one programme: adds to the findings, and adds up what its shared counters should be."""
+    """The audit of one programme: adds to the findings, and sums up the expected values of its shared counters."""
 
     def __init__(self, database: Database, programme: str, findings: Findings) -> None:
         self._db, self._programme, self._findings = database, programme, findings
         self._past = PastCatalogue(database, programme)
         self._caps = NO_CAPS
-        self._reckoning = Reckoning()
+        self._expected = ExpectedCounters()
 
     async def begin(self) -> None:
-        """Read what the programme has said of caps so far."""
+        """Read the caps of all versions of the programme."""
         self._caps = await self._past.caps()
 
     async def audit_page(self, page: list[dict[str, Any]], ids: dict[str, str]) -> None:
-        """Audit the members of a page, and whatever else there is of members in that range of ids."""
+        """Audit the members of a page, and all documents of members in that range of ids."""
         members = {document["_id"]: document for document in page}
-        found = await read_proofs(self._db, self._programme, ids, caps=self._caps, reckoning=self._reckoning)
+        found = await read_proofs(self._db, self._programme, ids, caps=self._caps, expected=self._expected)
         for id_ in sorted(members.keys() | found.keys()):
             document, proof = members.get(id_), found.get(id_)
             if proof is not None:
                 self._findings.records += proof.records
-                self._findings.orders += proof.shopping.orders
+                self._findings.orders += proof.orders_and_codes.orders
             faults = await self._faults(id_, document, proof)
             if faults:
-                self._findings.add(Broken(id_, document["number"] if document else "?", tuple(faults)))
+                self._findings.add(BrokenMember(id_, document["number"] if document else "?", tuple(faults)))
             if document is not None:
                 self._count(document)
 
     def _count(self, document: dict[str, Any]) -> None:
         findings = self._findings
         findings.members += 1
-        self._reckoning.add_member(document)
-        member = read(member_of, document)
+        self._expected.add_member(document)
+        member = decode(member_of, document)
         if isinstance(member, Member):
             findings.holds += len(member.holds)
             for account, points in member.balances.items():
                 findings.balances[account] = findings.balances.get(account, 0) + points
 
     async def _faults(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
-        """Return what does not hold for a member; one that moved on while it was read is read again, at one moment."""
-        if not await self._compared(id_, document, proof):
+        """Return a member's faults; one with faults is read again in one snapshot first, as it may have changed."""
+        if not await self._compare(id_, document, proof):
             return []
         async with self._db.client.start_session(snapshot=True) as session:
             document = await self._db.members.find_one({"_id": id_}, session=session)
             again = await read_proofs(self._db, self._programme, {"$eq": id_}, caps=self._caps, session=session)
-        return await self._compared(id_, document, again.get(id_))
+        return await self._compare(id_, document, again.get(id_))
 
-    async def _compared(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
+    async def _compare(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
         proof = proof or MemberProof(self._programme, id_, NO_CAPS)
         if document is None:
             return proof.faults(None, frozenset())
-        # What a member did with an offer is forgotten when the member changes, not before.
+        # A member's use of an old offer is dropped when the member changes, not before.
         changed_at = document.get("recorded_at")
-        offers = {*proof.shopping.offers_with_codes()} if isinstance(changed_at, datetime) else set()
+        offers = {*proof.orders_and_codes.offers_with_codes()} if isinstance(changed_at, datetime) else set()
         definitions = await self._past.definitions(Kind.OFFER, offers) if offers else {}
         moment = changed_at if isinstance(changed_at, datetime) else datetime.max.replace(tzinfo=UTC)
         return proof.faults(
-            document, frozenset(key for key, said in definitions.items() if is_forgettable(said, moment))
+            document, frozenset(key for key, past in definitions.items() if is_forgettable(past, moment))
         )
 
     async def audit_counters(self) -> None:
-        """Audit the counters. Those that other processes moved meanwhile are reckoned again, at one moment."""
+        """Audit the counters. Read those with faults again in one snapshot: other processes may have changed them."""
         suspects: set[str] = set()
-        async for stand in stands(self._db, self._past, self._programme, self._reckoning):
+        async for check in check_counters(self._db, self._past, self._programme, self._expected):
             self._findings.counters += 1
-            if stand.counter is not None and stand.overrun and len(self._findings.overruns) < FAULTS_KEPT_MAX:
-                self._findings.overruns[f"{self._programme}/{stand.counter.key}"] = stand.overrun
-            if stand.broken is not None and stand.counter is not None:
-                suspects.add(stand.counter.key)
-            elif stand.broken is not None:
-                self._findings.add_supply(stand.broken)
+            if check.counter is not None and check.overrun and len(self._findings.overruns) < FAULTS_KEPT_MAX:
+                self._findings.overruns[f"{self._programme}/{check.counter.key}"] = check.overrun
+            if check.broken is not None and check.counter is not None:
+                suspects.add(check.counter.key)
+            elif check.broken is not None:
+                self._findings.add_supply(check.broken)
         if not suspects:
             return
         async with self._db.client.start_session(snapshot=True) as session:
-            again = await reckoned_again(self._db, self._programme, suspects, session)
-            found = stands(self._db, self._past, self._programme, again, session=session, only=suspects)
-            async for stand in found:
-                if stand.broken is not None and stand.counter is not None:
-                    self._findings.add_supply(stand.broken)
+            again = await reread_expected(self._db, self._programme, suspects, session)
+            found = check_counters(self._db, self._past, self._programme, again, session=session, only=suspects)
+            async for check in found:
+                if check.broken is not None and check.counter is not None:
+                    self._findings.add_supply(check.broken)
 
     async def audit_codes(self) -> None:
-        """Audit the codes of all pools, beside what the audit of each member says of the member's own."""
+        """Audit the codes of all pools; the audit of each member checks the member's own codes."""
         self._findings.codes += await self._db.codes.count_documents({"programme": self._programme})
         async for broken in broken_codes(self._db, self._programme):
             self._findings.add_supply(broken)

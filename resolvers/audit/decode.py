@@ -1,4 +1,4 @@
-"""Documents that the audit cannot read: a finding like any other, which does not end it."""
+"""Turns a document that cannot be decoded into a finding, so that it does not end the audit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A document that is no longer what the code writes, and why."""
+    """A document that cannot be decoded, and why."""
 
     reason: str
 
 
-def read(of: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T | Unreadable:
-    """Return what `of` makes of a document, or that it cannot."""
+def decode(convert: Callable[[dict[str, Any]], T], document: dict[str, Any]) -> T | Unreadable:
+    """Return `convert(document)`, or Unreadable if it raises."""
     try:
-        return of(document)
-    except Exception as error:  # noqa: BLE001 - whatever was done to the document
+        return convert(document)
+    except Exception as error:  # noqa: BLE001 - a damaged document can raise anything
         return Unreadable(f"{type(error).__name__}: {error}")

@@ -1,4 +1,4 @@
-"""What the audit proves of one member's orders, holds and codes, beside the ledger."""
+"""Audits one member's orders, holds and codes."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,85 +10,89 @@ from loyalty.model.member import Member
 from loyalty.model.order import OVER, Order, OrderState, derived_id, order_number, points_for, seed_of
 from loyalty.model.supply import CodeState
 from models.mongo.order import order_of
-from resolvers.audit.decode import Unreadable, read
+from resolvers.audit.decode import Unreadable, decode
 
 OFFER_HOLDER = "offer/"
 
 
 @dataclass(slots=True)
-class _Seen:
-    """An order that was read: what is still to be held against events and the member."""
+class _SeenOrder:
+    """An order that was read: what is still to be compared with events and the member."""
 
     number: str
     version: int
     origin: str
     pool: str | None
     limit: tuple[str, str] | None
-    is_out: bool
-    made: bool = False
-    named_at: int = 0
+    has_unreturned: bool
+    has_creator: bool = False
+    last_event_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _CodeUse:
-    """A code that an order, a hold or an offer says it has. `pool` is None where its owner does not say."""
+    """A code that an order, a hold or an offer has. `pool` is None if its owner does not store it."""
 
     owner: str
     state: CodeState
     pool: str | None
 
 
-class Shopping:
-    """The orders, holds and codes of one member as the audit streams by. Orders come before events."""
+class OrdersAndCodes:
+    """Collects one member's orders and codes. All orders must be added before the events."""
 
     def __init__(self, member: str) -> None:
         self.member = member
         self.orders = 0
         self.found: list[str] = []
         self._redeemed = 0
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _SeenOrder] = {}
         self._uses: dict[tuple[str, str], _CodeUse] = {}
         self._codes: dict[tuple[str, str], dict[str, Any]] = {}
         self._held: set[str] = set()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing at all was found of the member."""
+        """Whether the member has neither orders nor codes."""
         return not (self.orders or self._codes)
 
     def add_order(self, document: dict[str, Any]) -> None:
-        """Add an order, and prove what it says by itself."""
+        """Add an order, and check it on its own."""
         self.orders += 1
-        order = read(order_of, document)
+        order = decode(order_of, document)
         if isinstance(order, Unreadable):
             self.found.append(f"order {document.get('number', document['_id'])} cannot be read: {order.reason}")
             return
-        self.found += _own_faults(order)
+        self.found += _faults_within(order)
         self._redeemed += order.points - order.points_returned
-        is_out = order.returned < order.quantity
+        has_unreturned = order.returned < order.quantity
         limit = (order.limit_key, order.limit_span) if order.limit_span else None
-        self._seen[order.id] = _Seen(order.number, order.version, order.origin or "", order.pool, limit, is_out)
+        self._seen[order.id] = _SeenOrder(
+            order.number, order.version, order.origin or "", order.pool, limit, has_unreturned
+        )
         if order.code is not None:
-            state = CodeState.GIVEN if is_out else CodeState.VOID
+            state = CodeState.GIVEN if has_unreturned else CodeState.VOID
             self._uses[f"order/{order.id}", order.code] = _CodeUse(f"order {order.number}", state, order.pool)
 
     def add_event(self, event: dict[str, Any], programme: str) -> None:
-        """Hold the orders and the hold that a counted key names against those that are there."""
+        """Compare the orders and the hold of an event with the member's."""
         cause = Cause(event["operation"], "", event["sender"], event["key"])
         for id_ in event.get("orders", ()):
             order = self._seen.get(id_)
             if order is None:
                 self.found.append(f"event {event['key']!r} names order {id_}, which the member does not have")
                 continue
-            order.named_at = max(order.named_at, event["version"])
+            order.last_event_version = max(order.last_event_version, event["version"])
             for name in ("", order.origin):
                 seed = seed_of(programme, cause, name)
-                order.made = order.made or (derived_id(seed) == id_ and order_number(seed) == order.number)
+                order.has_creator = order.has_creator or (
+                    derived_id(seed) == id_ and order_number(seed) == order.number
+                )
         if "hold" in event and event["hold"]["id"] == derived_id(seed_of(programme, cause)):
             self._held.add(event["hold"]["id"])
 
     def add_code(self, document: dict[str, Any]) -> None:
-        """Add a code that is marked as the member's."""
+        """Add a code whose document names the member."""
         holder, code = str(document.get("holder", "")), document["code"]
         before = self._codes.get((holder, code))
         if before is not None:
@@ -96,53 +100,55 @@ class Shopping:
         self._codes[holder, code] = document
 
     def offers_with_codes(self) -> Iterable[str]:
-        """Tell the offers that gave the member a code."""
+        """Yield the keys of the offers that gave the member a code."""
         for holder, _ in self._codes:
             if holder.startswith(OFFER_HOLDER):
                 yield holder.removeprefix(OFFER_HOLDER)
 
     def faults(self, member: Member, forgotten: frozenset[str]) -> list[str]:
-        """Return what does not hold between a member and its orders, holds and codes; nothing where all holds.
+        """Return the faults between a member and its orders, holds and codes.
 
-        `forgotten` are the offers that a member keeps nothing of any more: their codes stay given.
+        `forgotten` are offers whose use the member no longer stores: their codes stay given.
         """
-        found = [*self.found, *self._point_faults(member), *self._hold_faults(member)]
+        found = [*self.found, *self._balance_faults(member), *self._hold_faults(member)]
         for order in self._seen.values():
-            if not order.made:
-                found.append(f"order {order.number} is not what any counted event made")
-            if order.version != order.named_at:
-                found.append(f"order {order.number} is at version {order.version}, its last event at {order.named_at}")
+            if not order.has_creator:
+                found.append(f"no recorded event created order {order.number}")
+            if order.version != order.last_event_version:
+                found.append(
+                    f"order {order.number} is at version {order.version}, its last event at {order.last_event_version}"
+                )
             if order.version > member.version:
                 found.append(f"order {order.number} is at version {order.version}, its member at {member.version}")
         return found + self._limit_faults(member) + self._code_faults(member, forgotten)
 
-    def _point_faults(self, member: Member) -> Iterable[str]:
-        kept, held = sum(hold.points for hold in member.holds), member.balance(Account.HELD)
-        if kept != held:
-            yield f"held: the snapshot says {held}, its holds keep {kept}"
+    def _balance_faults(self, member: Member) -> Iterable[str]:
+        sum_of_holds, held = sum(hold.points for hold in member.holds), member.balance(Account.HELD)
+        if sum_of_holds != held:
+            yield f"held: the snapshot has {held}, its holds sum to {sum_of_holds}"
         if self._redeemed != member.balance(Account.REDEEMED):
-            yield f"redeemed: the snapshot says {member.balance(Account.REDEEMED)}, its orders {self._redeemed}"
+            yield f"redeemed: the snapshot has {member.balance(Account.REDEEMED)}, its orders sum to {self._redeemed}"
 
     def _hold_faults(self, member: Member) -> Iterable[str]:
         for hold in member.holds:
             if sum(points for _, points in hold.lots) != hold.points:
-                yield f"hold {hold.id} keeps {hold.points} points, its lots do not sum to them"
+                yield f"hold {hold.id} has {hold.points} points, its lots have a different sum"
             if hold.id not in self._held:
-                yield f"hold {hold.id} is not what any counted event made"
+                yield f"no recorded event created hold {hold.id}"
         if len({hold.id for hold in member.holds}) != len(member.holds):
-            yield "a hold is kept twice"
+            yield "a hold occurs twice"
 
     def _limit_faults(self, member: Member) -> list[str]:
-        """Return limits that count fewer orders than are out. Of a limit with many spans the oldest are forgotten."""
-        out: dict[str, dict[str, int]] = {}
+        """Return limits that count fewer orders than are unreturned. Members store only the newest spans of a limit."""
+        unreturned: dict[str, dict[str, int]] = {}
         for order in self._seen.values():
             if order.limit is not None:
                 key, span = order.limit
-                spans = out.setdefault(key, {})
-                spans[span] = spans.get(span, 0) + order.is_out
+                spans = unreturned.setdefault(key, {})
+                spans[span] = spans.get(span, 0) + order.has_unreturned
         return [
-            f"limit {key!r} counts {member.ordered.get(key, {}).get(span, 0)} orders in {span!r}, {orders} are out"
-            for key, spans in out.items()
+            f"limit {key!r} counts {member.ordered.get(key, {}).get(span, 0)} orders in {span!r}, not {orders}"
+            for key, spans in unreturned.items()
             if len(spans) <= ORDER_SPANS_KEPT
             for span, orders in spans.items()
             if orders > member.ordered.get(key, {}).get(span, 0)
@@ -158,39 +164,39 @@ class Shopping:
                 uses[f"{OFFER_HOLDER}{key}", use.code] = _CodeUse(f"offer {key!r}", CodeState.GIVEN, None)
         found: list[str] = []
         for (holder, code), document in self._codes.items():
-            said = uses.pop((holder, code), None)
+            owned = uses.pop((holder, code), None)
             pool, state = document["pool"], document["state"]
-            if said is None:
+            if owned is None:
                 if holder.removeprefix(OFFER_HOLDER) not in forgotten or state != CodeState.GIVEN:
                     found.append(f"code {code!r} of pool {pool!r} is {state} for {holder}, which does not have it")
-            elif said.pool not in {None, pool}:
-                found.append(f"code {code!r} of {said.owner} is in pool {pool!r}, not in {said.pool!r}")
-            elif said.state != state:
-                found.append(f"code {code!r} of {said.owner} is {state}, not {said.state}")
-        found += [f"code {code!r} of {said.owner} is not marked as given to it" for (_, code), said in uses.items()]
+            elif owned.pool not in {None, pool}:
+                found.append(f"code {code!r} of {owned.owner} is in pool {pool!r}, not in {owned.pool!r}")
+            elif owned.state != state:
+                found.append(f"code {code!r} of {owned.owner} is {state}, not {owned.state}")
+        found += [f"code {code!r} of {owned.owner} is not assigned to it" for (_, code), owned in uses.items()]
         return found
 
 
-def _own_faults(order: Order) -> list[str]:
-    """Return what does not hold within one order."""
+def _faults_within(order: Order) -> list[str]:
+    """Return the faults within one order."""
     found: list[str] = []
     name, out = f"order {order.number}", order.quantity - order.returned
     if not 0 <= order.returned <= order.quantity:
-        return [f"{name} has {order.returned} of {order.quantity} pieces back"]
+        return [f"{name} has {order.returned} of {order.quantity} pieces returned"]
     if sum(points for _, points in order.lots) != order.points - order.points_returned:
-        found.append(f"{name} costs {order.points - order.points_returned} points, its lots do not sum to them")
+        found.append(f"{name} costs {order.points - order.points_returned} points, its lots have a different sum")
     if order.points_returned != points_for(order, order.returned):
         worth = points_for(order, order.returned)
-        found.append(f"{name} gave {order.points_returned} points back, the pieces that came back are worth {worth}")
+        found.append(f"{name} returned {order.points_returned} points, its returned pieces are worth {worth}")
     if (order.state in OVER) != (out == 0):
-        found.append(f"{name} is {order.state}, and {out} of its {order.quantity} pieces are out")
+        found.append(f"{name} is {order.state}, and {out} of its {order.quantity} pieces are not returned")
     steps = [step.state for step in order.history]
-    # Where only some pieces came back, the order stays in the state that it was in before.
+    # After a partial return, the order stays in its former state.
     stays = order.returned > 0 and out > 0 and steps[-1:] == [OrderState.RETURNED] and order.state in steps[:-1]
     if steps[-1:] != [order.state] and not stays:
         found.append(f"{name} is {order.state}, its history ends with {steps[-1] if steps else 'nothing'}")
     if any(pieces != out for _, pieces in order.took):
-        found.append(f"{name} takes other pieces than the {out} that are out")
+        found.append(f"{name} has a counter that does not count its {out} unreturned pieces")
     if order.pool is not None and order.code is None and out:
         found.append(f"{name} has no code")
     return found

@@ -1,13 +1,15 @@
-"""What the audit proves of what members share: counters of stock, appointments, offers' uses and budgets; free codes.
+"""Audits shared supplies: the counters of stock, appointments, offers' uses and budgets, and the states of codes.
 
-Stock and appointments are what orders and holds took; uses are what members keep of their offers. Neither may be more
-than any version of the catalogue ever allowed. Three things cannot be proved, and nothing is said of them:
+The counters of stock and appointments must equal what orders and holds took, those of uses what members store of their
+offers. Neither can exceed the highest limit that a version of the catalogue had. Three things cannot be checked and are
+not reported:
 
-- A member forgets an offer OFFERS_KEPT_DAYS after its end, so that more uses may be counted than members keep.
-- A budget is what purchases say was counted for their offers. What an offer cost without a purchase is told nowhere:
-  where there may have been such a use, the counter may say more. Where an offer was out of the catalogue for a time, or
-  had a budget or was returnable in some versions only, costs of purchases that came back may be in it or not.
-- A counter at nothing: all that it counted may have come back.
+- A member drops its use of an offer OFFERS_KEPT_DAYS after the offer's end, so a counter can have more uses than the
+  members store.
+- A budget counts the costs that purchases store for their offers. The cost of a use without a purchase is stored
+  nowhere: if there can have been such a use, the counter can be higher. If an offer was out of the catalogue for a
+  time, or had a budget or was returnable in some versions only, the costs of returned purchases may be in the counter.
+- A missing counter with an expected value of 0: everything that it counted can have been returned.
 """
 
 from collections import Counter
@@ -29,12 +31,12 @@ from models.mongo.database import Database
 from models.mongo.ids import counter_id
 from models.mongo.supply import counter_of
 from models.programmes.catalogue_history import Past, PastCatalogue
-from resolvers.audit.decode import Unreadable, read
+from resolvers.audit.decode import Unreadable, decode
 
 BATCH = 1000
-# These may cost something without a purchase, and so may what has a maximum; what the others cost is told with their
-# purchase, or is nothing.
-_COSTS_ALONE = frozenset({OfferKind.AMOUNT_OFF, OfferKind.BONUS_POINTS})
+# Kinds that can have a cost without a purchase, as can an offer with a maximum. The cost of the others is stored with
+# their purchase, or is 0.
+_COSTS_WITHOUT_PURCHASE = frozenset({OfferKind.AMOUNT_OFF, OfferKind.BONUS_POINTS})
 _KIND = {Supply.STOCK: Kind.REWARD, Supply.SLOT: Kind.REWARD, Supply.USES: Kind.OFFER, Supply.BUDGET: Kind.OFFER}
 _SOURCE = {
     Supply.STOCK: "orders and holds",
@@ -46,18 +48,18 @@ _SOURCE = {
 
 @dataclass(frozen=True, slots=True)
 class BrokenSupply:
-    """Something shared that does not hold: a counter or a code, and what."""
+    """A counter or a code with its faults, each a sentence."""
 
     name: str
     faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
-    """A counter that was looked at. `counter` is None where its document cannot be read, `broken` where it holds.
+class CounterCheck:
+    """The check of one counter. `counter` is None if its document cannot be read, `broken` is None if it has no fault.
 
-    `overrun` is by how much a budget was outrun, in points or hundredths of the currency's unit. That is no fault: what
-    the till took off is counted, whatever it is.
+    `overrun` is how much a budget was exceeded, in points or hundredths of the currency's unit. That is not a fault:
+    discounts that a till gave are counted even beyond the budget.
     """
 
     counter: CounterKey | None
@@ -67,73 +69,73 @@ class Stand:
 
 @dataclass(slots=True)
 class _Costs:
-    """What purchases say that one offer cost, and in how many uses; apart for purchases that came back whole."""
+    """The costs and uses of one offer from purchases; those of fully returned purchases apart."""
 
     kept: int = 0
     kept_uses: int = 0
-    back: int = 0
-    back_uses: int = 0
+    returned: int = 0
+    returned_uses: int = 0
 
-    def add(self, cost: int, *, is_back: bool) -> None:
+    def add(self, cost: int, *, is_returned: bool) -> None:
         """Add one use."""
-        if is_back:
-            self.back += cost
-            self.back_uses += 1
+        if is_returned:
+            self.returned += cost
+            self.returned_uses += 1
         else:
             self.kept += cost
             self.kept_uses += 1
 
 
-class Reckoning:
-    """What should stand on the counters of one programme, added up from what members, orders and purchases say.
+class ExpectedCounters:
+    """The expected values of one programme's counters, summed up from members, orders and purchases.
 
-    `only` are the keys of rewards and offers that it is about, None for all. A document that cannot be read is left
-    out: it is a finding of its member. `waiting` counts the uses whose purchase is still to come, `ahead` what they
-    cost. `latest` is the newest moment at which any member was changed.
+    `only` are the keys of rewards and offers to include, None for all. A document that cannot be read is left out: the
+    audit of its member reports it. `pending` counts the uses whose purchase is still to come, `pending_costs` their
+    costs. `latest` is the newest time at which a member was changed.
     """
 
     def __init__(self, only: Collection[str] | None = None) -> None:
         self.taken: Counter[CounterKey] = Counter()
         self.costs: dict[str, _Costs] = {}
-        self.waiting: Counter[str] = Counter()
-        self.ahead: Counter[str] = Counter()
+        self.pending: Counter[str] = Counter()
+        self.pending_costs: Counter[str] = Counter()
         self.latest = datetime.min.replace(tzinfo=UTC)
         self._only = only
 
     def add_order(self, document: dict[str, Any]) -> None:
-        """Add what an order took."""
-        took = read(lambda told: [(counter_of(row[:3]), int(row[3])) for row in told["took"]], document)
+        """Add the pieces that an order took."""
+        took = decode(lambda order: [(counter_of(row[:3]), int(row[3])) for row in order["took"]], document)
         for counter, pieces in [] if isinstance(took, Unreadable) else took:
             self._take(counter, pieces)
 
     def add_member(self, document: dict[str, Any]) -> None:
-        """Add what a member's holds took, the uses of offers that it keeps, and the offers that wait for a purchase."""
-        told = read(_kept_by, document)
-        if isinstance(told, Unreadable):
+        """Add the pieces of a member's holds, its stored uses of offers, and its uses that wait for a purchase."""
+        decoded = decode(_uses_of, document)
+        if isinstance(decoded, Unreadable):
             return
-        taken, waiting, changed_at = told
+        taken, pending, changed_at = decoded
         for counter, pieces in taken:
             self._take(counter, pieces)
-        for key, cost in waiting:
+        for key, cost in pending:
             if self._counts(key):
-                self.waiting[key] += 1
-                self.ahead[key] += cost
+                self.pending[key] += 1
+                self.pending_costs[key] += cost
         self.latest = max(self.latest, changed_at)
 
     def add_event(self, document: dict[str, Any]) -> None:
-        """Add what the offers of a purchase cost."""
-        told = read(_costs_of, document) if document.get("offers") else ([], False)
-        if isinstance(told, Unreadable):
+        """Add the costs of a purchase's offers."""
+        decoded = decode(_costs_of, document) if document.get("offers") else ([], False)
+        if isinstance(decoded, Unreadable):
             return
-        offers, is_back = told
+        offers, is_returned = decoded
         for key, cost in offers:
             if self._counts(key):
-                self.costs.setdefault(key, _Costs()).add(cost, is_back=is_back)
+                self.costs.setdefault(key, _Costs()).add(cost, is_returned=is_returned)
 
     def counters(self) -> set[CounterKey]:
-        """Return the counters that should stand at something, as far as it is known."""
-        spent = {CounterKey(Supply.BUDGET, key) for key, costs in self.costs.items() if costs.kept or costs.back}
-        spent |= {CounterKey(Supply.BUDGET, key) for key, cost in self.ahead.items() if cost}
+        """Return the counters whose expected value is known to be above 0."""
+        spent = {CounterKey(Supply.BUDGET, key) for key, costs in self.costs.items() if costs.kept or costs.returned}
+        spent |= {CounterKey(Supply.BUDGET, key) for key, cost in self.pending_costs.items() if cost}
         return {counter for counter, pieces in self.taken.items() if pieces} | spent
 
     def _counts(self, key: str) -> bool:
@@ -144,59 +146,67 @@ class Reckoning:
             self.taken[counter] += pieces
 
 
-def _kept_by(member: dict[str, Any]) -> tuple[list[tuple[CounterKey, int]], list[tuple[str, int]], datetime]:
+def _uses_of(member: dict[str, Any]) -> tuple[list[tuple[CounterKey, int]], list[tuple[str, int]], datetime]:
     taken = [(counter_of(row), 1) for hold in member.get("holds", ()) for row in hold["took"]]
     uses = member.get("offers", {}).items()
     taken += [(CounterKey(Supply.USES, key), int(use.get("uses", 0))) for key, use in uses]
-    waiting = [(key, int(cost)) for _, offers in member.get("bound", ()) for key, cost in offers]
-    return taken, waiting, member["recorded_at"]
+    pending = [(key, int(cost)) for _, offers in member.get("bound", ()) for key, cost in offers]
+    return taken, pending, member["recorded_at"]
 
 
 def _costs_of(event: dict[str, Any]) -> tuple[list[tuple[str, int]], bool]:
-    is_back = all(Fraction(share) == 1 for share in event["returned"])
-    return [(key, int(cost)) for key, cost in event["offers"]], is_back
+    is_returned = all(Fraction(share) == 1 for share in event["returned"])
+    return [(key, int(cost)) for key, cost in event["offers"]], is_returned
 
 
 def is_forgettable(definitions: Past, moment: datetime) -> bool:
-    """Say whether members may keep nothing any more, at a moment, of what they did with an offer."""
-    known = [said for said in definitions if said is not None]
-    ends = [date.fromisoformat(str(said["last_day"])) for said in known if said.get("last_day") is not None]
+    """Return whether members can have dropped their uses of an offer by `moment`."""
+    known = [definition for definition in definitions if definition is not None]
+    ends = [
+        date.fromisoformat(str(definition["last_day"]))
+        for definition in known
+        if definition.get("last_day") is not None
+    ]
     return not known or any((moment.date() - last_day).days >= OFFERS_KEPT_DAYS for last_day in ends)
 
 
-async def stands(
+async def check_counters(
     database: Database,
     past: PastCatalogue,
     programme: str,
-    reckoning: Reckoning,
+    expected: ExpectedCounters,
     *,
     session: AsyncClientSession | None = None,
     only: Collection[str] | None = None,
-) -> AsyncIterator[Stand]:
-    """Hold every counter against what it should be; one that should be there and is not stands at 0, and is broken.
+) -> AsyncIterator[CounterCheck]:
+    """Compare every counter with its expected value and its limit. A missing counter is compared as 0.
 
-    `only` are the keys of rewards and offers to look at, None for all.
+    `only` are the keys of rewards and offers to check, None for all.
     """
-    missing = reckoning.counters()
+    missing = expected.counters()
     batch: dict[CounterKey, int] = {}
     query: dict[str, Any] = {"programme": programme} | ({"key": {"$in": [*only]}} if only is not None else {})
     async for document in database.counters.find(query, session=session):
-        told = read(_counter_and_taken, document)
-        if isinstance(told, Unreadable) or counter_id(programme, told[0]) != document["_id"]:
-            fault = f"cannot be read: {told.reason}" if isinstance(told, Unreadable) else f"counts {_name(told[0])}"
-            yield Stand(None, BrokenSupply(f"counter {document['_id']}", (fault,)))
+        decoded = decode(_counter_and_taken, document)
+        if isinstance(decoded, Unreadable) or counter_id(programme, decoded[0]) != document["_id"]:
+            fault = (
+                f"cannot be read: {decoded.reason}"
+                if isinstance(decoded, Unreadable)
+                else f"counts {_name(decoded[0])}"
+            )
+            yield CounterCheck(None, BrokenSupply(f"counter {document['_id']}", (fault,)))
             continue
-        missing.discard(told[0])
-        batch[told[0]] = told[1]
+        missing.discard(decoded[0])
+        batch[decoded[0]] = decoded[1]
         if len(batch) == BATCH:
-            for stand in await _held_against(past, reckoning, batch, session):
-                yield stand
+            for check in await _check_batch(past, expected, batch, session):
+                yield check
             batch = {}
-    for stand in await _held_against(past, reckoning, batch, session):
-        yield stand
-    for stand in await _held_against(past, reckoning, dict.fromkeys(sorted(missing), 0), session):
-        if stand.broken is not None:
-            yield stand
+    for check in await _check_batch(past, expected, batch, session):
+        yield check
+    for check in await _check_batch(past, expected, dict.fromkeys(sorted(missing), 0), session):
+        if check.broken is not None:
+            yield check
 
 
 def _counter_and_taken(document: dict[str, Any]) -> tuple[CounterKey, int]:
@@ -208,111 +218,117 @@ def _name(counter: CounterKey) -> str:
     return f"{counter.kind}/{counter.key}{at}"
 
 
-async def _held_against(
-    past: PastCatalogue, reckoning: Reckoning, taken: Mapping[CounterKey, int], session: AsyncClientSession | None
-) -> list[Stand]:
-    said: dict[Kind, dict[str, Past]] = {}
+async def _check_batch(
+    past: PastCatalogue, expected: ExpectedCounters, taken: Mapping[CounterKey, int], session: AsyncClientSession | None
+) -> list[CounterCheck]:
+    by_kind: dict[Kind, dict[str, Past]] = {}
     for kind in (Kind.OFFER, Kind.REWARD):
         keys = {counter.key for counter in taken if _KIND[counter.kind] is kind}
-        said[kind] = await past.definitions(kind, keys, session) if keys else {}
-    found: list[Stand] = []
+        by_kind[kind] = await past.definitions(kind, keys, session) if keys else {}
+    found: list[CounterCheck] = []
     for counter, pieces in taken.items():
-        definitions = said[_KIND[counter.kind]][counter.key]
-        faults = tuple(_faults(counter, pieces, reckoning, definitions))
+        definitions = by_kind[_KIND[counter.kind]][counter.key]
+        faults = tuple(_faults(counter, pieces, expected, definitions))
         broken = BrokenSupply(f"counter {_name(counter)}", faults) if faults else None
-        found.append(Stand(counter, broken, _overrun(counter, pieces, definitions)))
+        found.append(CounterCheck(counter, broken, _overrun(counter, pieces, definitions)))
     return found
 
 
-def _faults(counter: CounterKey, taken: int, reckoning: Reckoning, definitions: Past) -> Iterable[str]:
-    low, high = _bounds(counter, reckoning, definitions)
+def _faults(counter: CounterKey, taken: int, expected: ExpectedCounters, definitions: Past) -> Iterable[str]:
+    low, high = _bounds(counter, expected, definitions)
     if taken < low or (high is not None and taken > high):
-        should = f"{low}" if low == high else f"{low} or more" if high is None else f"{low} to {high}"
-        yield f"{taken} are counted, {_SOURCE[counter.kind]} say {should}"
-    most = _most(counter, definitions)
-    if most is not None and taken > most:
-        yield f"{taken} are counted, and there never were more than {most}"
+        values = f"{low}" if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+        yield f"it is {taken}, {_SOURCE[counter.kind]} sum to {values}"
+    limit = _limit(counter, definitions)
+    if limit is not None and taken > limit:
+        yield f"it is {taken}, and its limit was never above {limit}"
 
 
 def _overrun(counter: CounterKey, taken: int, definitions: Past) -> int:
-    """Return by how much a budget was outrun, by the largest that the offer ever had."""
+    """Return by how much a budget counter exceeds the largest budget that the offer ever had."""
     if counter.kind is not Supply.BUDGET:
         return 0
     budgets = [
-        int(Decimal(str(said["budget"])) * (1 if said["kind"] in EARNING_KINDS else HUNDREDTHS))
-        for said in definitions
-        if said is not None and said.get("budget") is not None
+        int(Decimal(str(definition["budget"])) * (1 if definition["kind"] in EARNING_KINDS else HUNDREDTHS))
+        for definition in definitions
+        if definition is not None and definition.get("budget") is not None
     ]
     return max(0, taken - max(budgets, default=taken))
 
 
-def _bounds(counter: CounterKey, reckoning: Reckoning, definitions: Past) -> tuple[int, int | None]:
-    """Return the least and the most that a counter can stand at; None where there is no most."""
-    reckoned = reckoning.taken[counter]
+def _bounds(counter: CounterKey, expected: ExpectedCounters, definitions: Past) -> tuple[int, int | None]:
+    """Return the lowest and highest possible value of a counter; None for no upper bound."""
+    taken = expected.taken[counter]
     if counter.kind is Supply.BUDGET:
-        return _budget_bounds(counter.key, reckoning, definitions)
-    if counter.kind is Supply.USES and is_forgettable(definitions, reckoning.latest):
-        return reckoned, None
-    return reckoned, reckoned
+        return _budget_bounds(counter.key, expected, definitions)
+    if counter.kind is Supply.USES and is_forgettable(definitions, expected.latest):
+        return taken, None
+    return taken, taken
 
 
-def _budget_bounds(key: str, reckoning: Reckoning, definitions: Past) -> tuple[int, int | None]:
-    known = [said for said in definitions if said is not None]
-    costs = reckoning.costs.get(key, _Costs())
-    costs = replace(costs, kept=costs.kept + reckoning.ahead[key])
+def _budget_bounds(key: str, expected: ExpectedCounters, definitions: Past) -> tuple[int, int | None]:
+    known = [definition for definition in definitions if definition is not None]
+    costs = expected.costs.get(key, _Costs())
+    costs = replace(costs, kept=costs.kept + expected.pending_costs[key])
     if not known:
         return costs.kept, None
-    returnable = {bool(said.get("returnable")) for said in known}
-    low, high, uses = costs.kept, costs.kept + costs.back, costs.kept_uses
-    if returnable == {True} and None not in definitions and all(said.get("budget") is not None for said in known):
+    returnable = {bool(definition.get("returnable")) for definition in known}
+    low, high, uses = costs.kept, costs.kept + costs.returned, costs.kept_uses
+    if (
+        returnable == {True}
+        and None not in definitions
+        and all(definition.get("budget") is not None for definition in known)
+    ):
         high = low
     elif returnable == {False}:
-        low, uses = high, uses + costs.back_uses
-    if not any(said["kind"] in _COSTS_ALONE or said.get("maximum") is not None for said in known):
+        low, uses = high, uses + costs.returned_uses
+    if not any(
+        definition["kind"] in _COSTS_WITHOUT_PURCHASE or definition.get("maximum") is not None for definition in known
+    ):
         return low, high
-    # Every use that members keep was for a purchase, told or still to come: then none cost anything without one.
-    kept = reckoning.taken[CounterKey(Supply.USES, key)]
-    is_all = low == high and not is_forgettable(definitions, reckoning.latest)
-    return (low, high) if is_all and kept == uses + reckoning.waiting[key] else (low, None)
+    # If all uses that members store belong to a purchase, recorded or still to come, no use had a cost without one.
+    stored_uses = expected.taken[CounterKey(Supply.USES, key)]
+    is_exact = low == high and not is_forgettable(definitions, expected.latest)
+    return (low, high) if is_exact and stored_uses == uses + expected.pending[key] else (low, None)
 
 
-def _most(counter: CounterKey, definitions: Past) -> int | None:
-    """Return the most that any version of the catalogue allowed; None where one had no limit, or none is known."""
-    known = [said for said in definitions if said is not None]
+def _limit(counter: CounterKey, definitions: Past) -> int | None:
+    """Return the highest limit of any version of the catalogue; None if a version had none, or no version is known."""
+    known = [definition for definition in definitions if definition is not None]
     if counter.kind is Supply.STOCK:
-        limits = [said.get("stock") for said in known]
+        limits = [definition.get("stock") for definition in known]
     elif counter.kind is Supply.SLOT:
-        # What had no appointments in some version could not be booked then.
-        calendars = [said["appointments"] for said in known if said.get("appointments") is not None]
+        # A version without appointments allowed no booking.
+        calendars = [definition["appointments"] for definition in known if definition.get("appointments") is not None]
         limits = [calendar.get("capacity", 1) for calendar in calendars]
     elif counter.kind is Supply.USES:
-        limits = [(said.get("uses") or {}).get("in_all") for said in known]
+        limits = [(definition.get("uses") or {}).get("in_all") for definition in known]
     else:
         return None
-    told = [limit for limit in limits if limit is not None]
-    return max(told) if told and len(told) == len(limits) else None
+    known_limits = [limit for limit in limits if limit is not None]
+    return max(known_limits) if known_limits and len(known_limits) == len(limits) else None
 
 
-async def reckoned_again(
+async def reread_expected(
     database: Database, programme: str, only: Collection[str], session: AsyncClientSession
-) -> Reckoning:
-    """Return what should stand on the counters of some rewards and offers, read again, at the session's one moment."""
-    reckoning = Reckoning(only)
+) -> ExpectedCounters:
+    """Return the expected values of the counters of some rewards and offers, read in the session's snapshot."""
+    expected = ExpectedCounters(only)
     here = {"programme": programme}
     took = {**here, "took.0": {"$exists": True}}
     async for document in database.orders.find(took, {"took": 1}, session=session):
-        reckoning.add_order(document)
+        expected.add_order(document)
     fields = dict.fromkeys(("holds", "offers", "bound", "recorded_at"), 1)
     async for document in database.members.find(here, fields, session=session):
-        reckoning.add_member(document)
+        expected.add_member(document)
     bought = {**here, "offers.0": {"$exists": True}}
     async for document in database.events.find(bought, {"offers": 1, "returned": 1}, session=session):
-        reckoning.add_event(document)
-    return reckoning
+        expected.add_event(document)
+    return expected
 
 
 async def broken_codes(database: Database, programme: str) -> AsyncIterator[BrokenSupply]:
-    """Tell the codes that are free and somebody's, or not free and nobody's: what one document says by itself."""
+    """Yield the codes that are free and have a holder, or are not free and have none."""
     owned = {"holder": {"$type": "string"}, "member": {"$type": "string"}}
     query = {
         "programme": programme,
@@ -325,4 +341,4 @@ async def broken_codes(database: Database, programme: str) -> AsyncIterator[Brok
     async for document in database.codes.find(query):
         holder = document.get("holder") or "nobody"
         name = f"code {document['code']!r} of pool {document['pool']!r}"
-        yield BrokenSupply(name, (f"it is {document['state']}, and belongs to {holder}",))
+        yield BrokenSupply(name, (f"it is {document['state']}, and its holder is {holder}",))

@@ -1,1 +1,1 @@
-"""What every feature uses: the context, the actor and its rights, and the run of a command."""
+"""Shared by all features: the context, the actor and its rights, and running a command."""

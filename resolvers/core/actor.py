@@ -1,4 +1,4 @@
-"""Who asks: a role within one programme, from a token."""
+"""Describes the caller: a role within one programme, from a token."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an actor is. A closed list: a token with another role is refused."""
+    """The roles of actors. A closed list: a token with another role is refused."""
 
     MEMBER = "member"
     KIOSK = "kiosk"
@@ -18,9 +18,9 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`subject` is the sender that keys are unique for; `expires_at` ends sockets.
+    """The caller of an operation. Idempotency keys are unique per `subject`; sockets close at `expires_at`.
 
-    `member` is whom the token stands for: set for role member, and for a tablet while a shopper's session is confirmed.
+    `member` is the member of the token: set for role member, and for a tablet while a shopper's session is confirmed.
     `device` is an enrolled tablet, `session` the shopper's session there. A brand's own kiosk back end has neither.
     """
 

@@ -1,4 +1,4 @@
-"""For whom an operation acts: the actor itself, or the member that staff, a till or a shared screen names."""
+"""Runs commands for a member: the actor's own, or the one that staff, a till or a shared screen names."""
 
 from loyalty.commands.decide import Command
 from loyalty.kernel.digest import content_digest
@@ -13,10 +13,10 @@ NOT_FOUND = Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
 
 
 async def subject(context: Context, key: MemberKey | None) -> str | Refusal:
-    """Return the id of the member that is acted for: the actor's own where none is named.
+    """Return the id of the member that `key` names, or the actor's own if `key` is None.
 
     Raises:
-        Forbidden: the actor may not look at that member.
+        Forbidden: the actor has no access to that member.
     """
     actor = context.require_actor()
     if key is None:
@@ -28,26 +28,26 @@ async def subject(context: Context, key: MemberKey | None) -> str | Refusal:
 
 
 def cause_of(context: Context, operation: str, key: str, reason: str | None = None) -> Cause:
-    """Return who asks for a change, under which key."""
+    """Return the cause of a change: operation, actor, idempotency key and reason."""
     actor = context.require_actor()
     return Cause(operation, actor.role, actor.subject, key, reason)
 
 
 def staff_of(context: Context) -> str:
-    """Return who asks, as it is noted of what staff does."""
+    """Return the actor as stored with changes by staff: `role/subject`."""
     actor = context.require_actor()
     return f"{actor.role}/{actor.subject}"
 
 
 def text_refusal(text: str | None, length_max: int, *path: str) -> Refusal | None:
-    """Return that a text is too long, or None."""
+    """Return a refusal if a text is longer than `length_max` characters, or None."""
     if text is not None and len(text) > length_max:
         return Refusal(RefusalCode.INVALID, "text_too_long", path, {"max": length_max})
     return None
 
 
 async def act(context: Context, command: Command, member: str, content: dict[str, object]) -> Outcome:
-    """Commit a command for a member; `content` is what was asked, which the same key must always ask."""
+    """Commit a command for a member. `content` is the operation's input; a key reused with another one is refused."""
     refusal = key_refusal(command.cause.key)
     if refusal is not None:
         return refusal

@@ -1,10 +1,10 @@
-"""What stops an operation besides a refusal: a closed list of codes, each carrying what its sentence needs."""
+"""Defines the errors that stop an operation, other than refusals, as a closed list of codes."""
 
 from collections.abc import Mapping
 
 
-class Fault(Exception):  # noqa: N818 - the codes are the API's, and not all are errors of ours
-    """An operation that cannot go on. `code` is the API's `extensions.code`, `reason` names the sentence."""
+class Fault(Exception):  # noqa: N818 - the codes are the API's, and not all are server errors
+    """An operation failed. `code` is the API's `extensions.code`, `reason` the text's key, `params` its parameters."""
 
     code = "INTERNAL"
 
@@ -15,31 +15,31 @@ class Fault(Exception):  # noqa: N818 - the codes are the API's, and not all are
 
 
 class Unauthenticated(Fault):
-    """Nobody is known to ask: no token, or one that is not valid (any more)."""
+    """Authentication is required: the token is missing, invalid or expired."""
 
     code = "UNAUTHENTICATED"
 
 
 class Forbidden(Fault):
-    """The actor is known, and no rule lets it do this."""
+    """The actor is authenticated, and no rule allows the operation."""
 
     code = "FORBIDDEN"
 
 
 class BadInput(Fault):
-    """The operation itself is wrong; sending it again will not help."""
+    """The operation or its input is invalid; a retry fails again."""
 
     code = "BAD_USER_INPUT"
 
 
 class DocumentUnknown(Fault):
-    """An operation is named that is not known here; the code is the one that Apollo's clients know."""
+    """The registered operation is unknown; the code is the one that Apollo's clients expect."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"
 
 
 class LimitExceeded(Fault):
-    """A limit of this installation; `limit` names it, `most` is its value, `setting` is where operators change it."""
+    """A limit was exceeded: `limit` is its name, `most` its value, `setting` the setting that changes it."""
 
     code = "LIMIT_EXCEEDED"
 
@@ -49,6 +49,6 @@ class LimitExceeded(Fault):
 
 
 class Unavailable(Fault):
-    """It may work in a moment; a mutation is sent again with the same key."""
+    """A temporary failure; the caller can retry, a mutation with the same key."""
 
     code = "UNAVAILABLE"

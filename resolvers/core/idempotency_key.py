@@ -1,4 +1,4 @@
-"""Keys that callers choose: present, and of bounded length."""
+"""Validates idempotency keys, which callers choose: not blank, and of bounded length."""
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 
@@ -6,7 +6,7 @@ KEY_LENGTH_MAX = 200
 
 
 def key_refusal(key: str) -> Refusal | None:
-    """Return what is wrong with a key, or None."""
+    """Return a refusal if a key is blank or too long, or None."""
     if not key.strip():
         return Refusal(RefusalCode.INVALID, "key_missing", ("key",))
     if len(key) > KEY_LENGTH_MAX:

@@ -1,4 +1,4 @@
-"""Which member is meant, who may look at it, and the member as it is now."""
+"""Finds members, checks access to them, and loads them as they are now."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ LOOKUP_ROLES = frozenset({Role.MEMBER, Role.KIOSK, Role.TILL, Role.AGENT, Role.M
 
 @dataclass(frozen=True, slots=True)
 class MemberKey:
-    """One way to say which member: `kind` is id, number, card, email or phone."""
+    """Identifies a member: `kind` is id, number, card, email or phone."""
 
     kind: str
     value: str
 
 
 async def answered(read: Awaitable[T]) -> T:
-    """Return what a read gives; a MongoDB that does not answer becomes a fault that says so."""
+    """Return the result of a read. Raises Unavailable for a database error."""
     try:
         return await read
     except PyMongoError as error:
@@ -42,7 +42,7 @@ async def answered(read: Awaitable[T]) -> T:
 
 
 async def commit(context: Context, request: Request) -> Outcome:
-    """Commit one command; what keeps it from being durable becomes a fault that says to send it again."""
+    """Commit one command and return its outcome. Raises Unavailable if it could not be committed."""
     uncacheable()
     try:
         return await context.services.committer.commit(request)
@@ -53,7 +53,7 @@ async def commit(context: Context, request: Request) -> Outcome:
 
 
 async def find(context: Context, key: MemberKey) -> str | None:
-    """Return the id of the member that `key` stands for in the actor's programme, or None."""
+    """Return the id of the member that `key` identifies in the actor's programme, or None. An id is not checked."""
     programme = context.require_actor().programme
     if key.kind == "id":
         return key.value
@@ -62,7 +62,7 @@ async def find(context: Context, key: MemberKey) -> str | None:
 
 
 def _normal(key: MemberKey) -> str | None:
-    """Return what a key says as it is kept; nothing where it can be nobody's."""
+    """Return the stored form of a key's value; None if the value is invalid."""
     if key.kind == "email":
         return normal_email(key.value)
     if key.kind == "phone":
@@ -72,7 +72,7 @@ def _normal(key: MemberKey) -> str | None:
 
 
 async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
-    """Return the member as it is now: what time alone demands is committed before it is shown."""
+    """Return the member as of now: settle it first if it is due (expired lots, tiers or holds)."""
     now = context.now()
     if snapshot.due_at is None or snapshot.due_at > now:
         return snapshot
@@ -88,57 +88,58 @@ async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
     )
     if isinstance(outcome, Committed):
         return outcome.snapshot
-    # Somebody else was first, and may have shown what that made of the member already.
-    settled_by_another = await answered(context.services.reader.member(member.programme, member.id))
-    return settled_by_another or snapshot
+    # Another process settled it first, and may have shown that version already.
+    newer = await answered(context.services.reader.member(member.programme, member.id))
+    return newer or snapshot
 
 
 async def load(context: Context, member: str) -> Snapshot | None:
-    """Return a member of the actor's programme as it is now, or None."""
+    """Return a member of the actor's programme as of now, or None."""
     actor = context.require_actor()
     snapshot = await answered(context.services.reader.member(actor.programme, member))
     return await settled(context, snapshot) if snapshot is not None else None
 
 
 def may_see(actor: Actor, member: str | None) -> bool:
-    """Say whether an actor may look at a member: a member sees itself only, a tablet whose session it is."""
+    """Return whether an actor may access a member: a member only itself, a tablet only its session's member."""
     sees_one = actor.role is Role.MEMBER or actor.device is not None
     return not sees_one or (member is not None and actor.member == member)
 
 
 async def me(context: Context) -> Snapshot | None:
-    """Return the member that the token stands for; None for an actor that is none."""
+    """Return the actor's own member; None for an actor without one."""
     actor = context.require_actor()
     return await load(context, actor.member) if actor.member is not None else None
 
 
 async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
-    """Return any member, for an actor that may look members up; None where there is none."""
+    """Return the member that `key` identifies, or None. Raises Forbidden as `permitted` does."""
     if key.kind != "number":
         member = await permitted(context, key)
         return await load(context, member) if member is not None else None
-    # The number is in the member itself: looking it up and reading the member is one.
-    actor, number = _looking_up(context, key), _normal(key)
+    # The number is in the member's document: one read finds and returns it.
+    actor, number = _require_lookup(context, key), _normal(key)
     found = await answered(context.services.reader.member_numbered(actor.programme, number)) if number else None
     require_may_see(actor, found.member.id if found is not None else None)
     return await settled(context, found) if found is not None else None
 
 
 async def permitted(context: Context, key: MemberKey) -> str | None:
-    """Return the id of a member whom the actor may look at, or None where there is none.
+    """Return the id of the member that `key` identifies, after checking the actor's access; None if it does not exist.
 
     Raises:
-        Forbidden: a member or a shopper's session asked for somebody else (there or not), a tablet for anybody, or a
-            shared screen by other than card or number.
+        Forbidden: the actor is a member, a shopper's session or a tablet, and this is not its own member (whether or
+        not
+            it exists); or it is a shared screen, and `key` is an email or phone.
     """
-    actor = _looking_up(context, key)
+    actor = _require_lookup(context, key)
     member = await find(context, key)
     require_may_see(actor, member)
     return member
 
 
-def _looking_up(context: Context, key: MemberKey) -> Actor:
-    """Return the actor, if its role may look members up in this way."""
+def _require_lookup(context: Context, key: MemberKey) -> Actor:
+    """Return the actor; raises Forbidden if its role cannot look members up by this kind of key."""
     actor = context.require_actor()
     if actor.role not in LOOKUP_ROLES:
         raise Forbidden("lookup_forbidden", role=actor.role)
@@ -148,13 +149,18 @@ def _looking_up(context: Context, key: MemberKey) -> Actor:
 
 
 def require_may_see(actor: Actor, member: str | None) -> None:
-    """Refuse who acts for, or asks for, somebody else, there or not."""
+    """Raise Forbidden if an actor has no access to a member, whether or not it exists (None)."""
     if not may_see(actor, member):
         raise Forbidden("session_needed" if actor.device is not None else "other_member")
 
 
 async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
-    """Return the id of the member that a subscription is for: the actor itself where no key is given."""
+    """Return the id of the member that a subscription watches: the actor's own if `key` is None.
+
+    Raises:
+        BadInput: no key, and the actor has no member; or the member does not exist.
+        Forbidden: as `permitted`.
+    """
     actor = context.require_actor()
     if key is None:
         if actor.member is None:
@@ -167,11 +173,11 @@ async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
 
 
 async def load_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
-    """Return the ids of many members, looked up at once."""
+    """Return the ids of many members in the order of `keys`, looked up in one read; None for unknown ones."""
     programme = context.require_actor().programme
-    said = {key: value for key in keys if key.kind != "id" and (value := _normal(key)) is not None}
+    values = {key: value for key in keys if key.kind != "id" and (value := _normal(key)) is not None}
     found = await answered(
-        context.services.reader.members_by(programme, [(key.kind, value) for key, value in said.items()])
+        context.services.reader.members_by(programme, [(key.kind, value) for key, value in values.items()])
     )
-    known = dict(zip(said, found, strict=True))
+    known = dict(zip(values, found, strict=True))
     return [key.value if key.kind == "id" else known.get(key) for key in keys]

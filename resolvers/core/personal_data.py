@@ -1,4 +1,4 @@
-"""Personal data: one normal form of what people type, and what a shared screen shows of it."""
+"""Normalises personal data that people type, and masks it for shared screens."""
 
 import re
 from unicodedata import decimal
@@ -12,15 +12,15 @@ MASK = "•••"
 
 
 def normal_email(text: str) -> str | None:
-    """Return the normal form of an e-mail address, or None where it is none."""
+    """Return the normal form of an e-mail address, or None if it is invalid."""
     email = text.strip().casefold()
     return email if len(email) <= EMAIL_LENGTH_MAX and EMAIL.fullmatch(email) else None
 
 
 def normal_phone(text: str) -> str | None:
-    """Return the normal form of a phone number: digits, after a plus where it is international. None if it is none.
+    """Return the normal form of a phone number: digits, after a plus if it is international. None if it is invalid.
 
-    Digits of any script are those of ASCII: an Arabic keyboard writes ٠٦ for 06.
+    Digits of other scripts become ASCII digits: an Arabic keyboard writes ٠٦ for 06.
     """
     phone = "".join(str(decimal(c)) if c.isdecimal() else c for c in _PHONE_PUNCTUATION.sub("", text))
     phone = f"+{phone[2:]}" if phone.startswith("00") else phone
@@ -28,7 +28,7 @@ def normal_phone(text: str) -> str | None:
 
 
 def is_locale(text: str) -> bool:
-    """Say whether a text is a language tag such as `fr`, `en-GB` or `ar-MA` (BCP 47)."""
+    """Return whether a text is a language tag such as `fr`, `en-GB` or `ar-MA` (BCP 47)."""
     return LOCALE.fullmatch(text) is not None
 
 

@@ -1,1 +1,1 @@
-"""Imports of the real data set, through the same commands as live events."""
+"""Imports the Complete Journey data set through the same commands as live events."""

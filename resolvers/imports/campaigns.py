@@ -1,8 +1,8 @@
-"""The real data's campaigns: its 27 mailings become lists, its coupons offers, and its redemptions are replayed.
+"""Imports the data set's campaigns: 27 mailings become audience lists, coupons offers; redemptions are replayed.
 
-Every redemption goes through the same `redeem` as a till's, under a key of its own, on the day it was made (moved as
-the baskets are). The data does not say what a coupon took off: each takes off COUPON_AMOUNT, the median of what coupons
-took off a line of its receipts.
+Every redemption goes through the same `redeem` as a till's, under its own key, on its original day (shifted like the
+baskets). The data does not have a coupon's value: each is worth COUPON_AMOUNT, the median coupon discount on a line of
+the data's receipts.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from resolvers.offer import Redeemed, redeem
 
 COUPON_AMOUNT = "1.00"
 USES_PER_MEMBER = 2
-# Chosen on the redemptions before July (bench/ranking.py): a coupon is about the categories of which it covers at least
-# so large a share of what it covers of the best.
+# A coupon's topics are the categories that it covers at least this much, relative to the category it covers most. Tuned
+# on the redemptions before July (bench/ranking.py).
 ABOUT = 1 / 4
-# Half as much of a category is half as likely to hold what the member buys.
+# Half the coverage of a category is half as likely to contain what the member buys.
 WEIGHT_OF_BREADTH = 2
 CATEGORIES_MAX = 20
 REDEEMED_AT_ONCE = 100
@@ -37,7 +37,7 @@ REDEEMED_AT_ONCE = 100
 
 @dataclass(slots=True)
 class CampaignTally:
-    """What an import of the campaigns did: offers there are, and redemptions counted by campaign."""
+    """The result of an import of campaigns. `redeemed` counts redemptions by campaign, `refused` by reason."""
 
     offers: int = 0
     listed: int = 0
@@ -55,7 +55,7 @@ class CampaignTally:
 
 
 def list_of(campaign: int) -> str:
-    """Return the list of those who received a campaign."""
+    """Return the name of the audience list of a campaign."""
     return f"campaign-{campaign}"
 
 
@@ -65,9 +65,9 @@ def offer_key(campaign: int, upc: int) -> str:
 
 
 def about(coupon: Coupon, products: Mapping[str, int]) -> tuple[list[str], float]:
-    """Return the categories that a coupon is about, the most covered first, and the share of the first that it covers.
+    """Return a coupon's categories, the most covered first, and the share of the first that it covers.
 
-    `products` are how many products each category has.
+    `products` is the number of products by category.
     """
     covered = {name: count / products[name] for name, count in coupon.categories}
     most = max(covered.values(), default=1.0)
@@ -76,12 +76,12 @@ def about(coupon: Coupon, products: Mapping[str, int]) -> tuple[list[str], float
 
 
 def weight_of(covered: float) -> int:
-    """Return the weight of a coupon that covers such a share of the category that it covers best."""
+    """Return the weight of a coupon's offer; `covered` is the share of its most covered category."""
     return round(WEIGHT_OF_BREADTH * log2(covered))
 
 
 def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int], shift: timedelta) -> dict[str, Any]:
-    """Return the offer of a coupon, in the shape of a programme file's section."""
+    """Return the offer of a coupon, in the format of a programme file's section."""
     categories, covered = about(coupon, products)
     named = ", ".join(name.capitalize() for name in categories[:2])
     first_day, last_day = campaign.first_day + shift, campaign.last_day + shift
@@ -123,7 +123,10 @@ async def replay_campaigns(
     until: date | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> CampaignTally:
-    """Import the campaigns for the first `households` (None: all), whose baskets were imported before."""
+    """Import the campaigns for the first `households` (None: all); their baskets must be imported already.
+
+    `until` and `on_progress` are as for `import_campaigns`. Raises DataMissing, ImportInterrupted.
+    """
     journey = await asyncio.to_thread(CompleteJourney)
     numbers = await asyncio.to_thread(journey.households, households)
     shift = await shift_of(services.database, services.clock())
@@ -138,10 +141,10 @@ async def import_campaigns(
     until: date | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> CampaignTally:
-    """Make the campaigns' lists and offers, and replay the redemptions of `households`, all enrolled already.
+    """Create the campaigns' lists and offers, and replay the redemptions of `households`, which must be enrolled.
 
-    `shift` moves every day by whole weeks; redemptions after the day `until` are left out. What was imported before
-    changes nothing.
+    `shift` moves every day by whole weeks; redemptions after the day `until` are left out. Idempotent. `on_progress`
+    gets the redemptions done and their total.
     """
     services, programme, imported = context.services, context.programme(), frozenset(households)
     journey = await asyncio.to_thread(CompleteJourney)
@@ -178,12 +181,12 @@ async def import_campaigns(
 
 
 async def _redeem(context: Context, use: CouponUse, shift: timedelta) -> Outcome:
-    """Replay one redemption; a MongoDB that does not answer in time is asked again, under the same key."""
-    told = Redeemed(
+    """Replay one redemption; retry it under the same key if MongoDB does not answer in time."""
+    redemption = Redeemed(
         key=f"coupon-{use.household}-{use.campaign}-{use.upc}-{use.day.isoformat()}",
         channel=Channel.STORE,
         member=MemberKey("card", card_of(use.household)),
         offer=offer_key(use.campaign, use.upc),
         occurred_at=datetime.combine(use.day, time(12), UTC) + shift,
     )
-    return await until_answered(lambda: redeem(context, told))
+    return await until_answered(lambda: redeem(context, redemption))

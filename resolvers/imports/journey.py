@@ -1,8 +1,8 @@
-"""The import of the real data: every basket an event, through the same committer as live ones, keys = basket ids.
+"""Imports the data set's baskets as events, through the same committer as live ones, with basket ids as keys.
 
-It can be interrupted anywhere and run again: what was counted is answered, not counted. The data is of 2017; so that
-its members live in the present, all of it is moved by the same whole number of weeks, fixed at the first import of a
-database.
+It can be interrupted at any point and run again: recorded baskets are replayed, not recorded twice. The data is from
+2017; to make its members current, all of it is shifted by the same whole number of weeks, fixed by the first import
+into a database.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ AGAIN_MAX = 30
 AGAIN_AFTER_SECONDS = 2
 
 
-class HouseholdRefused(Exception):  # noqa: N818 - told to whoever imports
-    """A household's card is another member's already: this database is not the import's alone."""
+class HouseholdRefused(Exception):  # noqa: N818 - shown to the operator
+    """Another member has a household's card: the import needs a database of its own."""
 
 
-class ImportInterrupted(Exception):  # noqa: N818 - told to whoever imports
-    """MongoDB stopped answering for long; what was counted stays counted."""
+class ImportInterrupted(Exception):  # noqa: N818 - shown to the operator
+    """MongoDB did not answer for AGAIN_MAX attempts; recorded baskets stay recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class _Sent:
 
 @dataclass(slots=True)
 class Tally:
-    """What an import did. `points` are those of the baskets it counted."""
+    """The result of an import. `points` were earned by the `counted` baskets, those not recorded before."""
 
     counted: int = 0
     replayed: int = 0
@@ -70,15 +70,15 @@ class Tally:
 
 
 def card_of(household: int) -> str:
-    """Return the card that a household is enrolled with."""
+    """Return the card number of a household."""
     return f"household-{household}"
 
 
 async def shift_of(database: Database, now: datetime) -> timedelta:
-    """Return by how much this database's data is moved: whole weeks, so that its last day is in the week before now."""
+    """Return the shift of this database's data: whole weeks, so that its last day is in the week before `now`."""
     last = datetime.combine(LAST_DAY, time(23, 59), UTC)
     weeks = max(0, (now - last) // timedelta(weeks=1))
-    # The first import decides, for all later ones: a moved event would be another event under the same key.
+    # The first import fixes the shift: with another one, later events would have other content under the same key.
     mark = await database.marks.find_one_and_update(
         {"_id": MARK}, {"$setOnInsert": {"weeks": weeks}}, upsert=True, return_document=ReturnDocument.AFTER
     )
@@ -86,13 +86,13 @@ async def shift_of(database: Database, now: datetime) -> timedelta:
 
 
 async def imported_households(database: Database) -> int:
-    """Return how many households were imported whole."""
+    """Return how many households were imported with all their baskets."""
     mark = await database.marks.find_one({"_id": MARK})
     return int(mark.get("households", 0)) if mark else 0
 
 
 def importer(services: Services) -> Context:
-    """Return the context of the import: a service of its own name, whose keys are the data's."""
+    """Return the context of the import: a service with its own subject, so that its keys are its own."""
     expires_at = datetime.max.replace(tzinfo=UTC)
     return Context(services, Actor(Role.SERVICE, PROGRAMME, MARK, expires_at))
 
@@ -107,10 +107,11 @@ async def import_journey(
 ) -> Tally:
     """Import the baskets of the first `households` (None: all) up to and including `until`, in the data's calendar.
 
-    At most `in_flight_max` baskets wait to be committed. `on_progress` is told how many are done, and of how many.
+    At most `in_flight_max` baskets wait for their commit. `on_progress` gets the baskets done and their total.
 
     Raises:
         DataMissing: the data set is not installed.
+        HouseholdRefused, ImportInterrupted: the import cannot continue.
     """
     journey = await asyncio.to_thread(CompleteJourney)
     context = importer(services)
@@ -125,18 +126,18 @@ async def import_journey(
         event, member = _event(basket, shift), members[basket.household]
         waiting.append(_Sent(event, member, submit(context, event, member)))
         if len(waiting) >= in_flight_max:
-            # Half is awaited, so that the committer always has a group to gather.
-            await _settle(context, waiting, max(1, in_flight_max // 2), tally)
+            # Await only half, so that the committer always has commands for a group.
+            await _collect(context, waiting, max(1, in_flight_max // 2), tally)
             on_progress(number - len(waiting), total)
-    await _settle(context, waiting, len(waiting), tally)
+    await _collect(context, waiting, len(waiting), tally)
     on_progress(total, total)
     if until is None:
         await services.database.marks.update_one({"_id": MARK}, {"$max": {"households": len(numbers)}})
     return tally
 
 
-async def _settle(context: Context, waiting: list[_Sent], count: int, tally: Tally) -> None:
-    """Await the first of what was sent; what MongoDB did not answer in time is sent again, under the same key."""
+async def _collect(context: Context, waiting: list[_Sent], count: int, tally: Tally) -> None:
+    """Await the first `count` outcomes; retry those that MongoDB did not answer in time, under the same key."""
     sent = waiting[:count]
     del waiting[:count]
     unanswered: list[_Sent] = []
@@ -149,27 +150,27 @@ async def _settle(context: Context, waiting: list[_Sent], count: int, tally: Tal
             raise outcome
         else:
             tally.add(outcome)
-    again = (partial(submit, context, one.event, one.member) for one in unanswered)
-    for outcome in await asyncio.gather(*map(until_answered, again)):
+    retries = (partial(submit, context, one.event, one.member) for one in unanswered)
+    for outcome in await asyncio.gather(*map(until_answered, retries)):
         tally.add(outcome)
 
 
-async def until_answered(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
-    """Ask, under the same key each time, until MongoDB answers in time.
+async def until_answered(send: Callable[[], Awaitable[Outcome]]) -> Outcome:
+    """Call `send`, which must use the same key each time, until MongoDB answers in time.
 
     Raises:
-        ImportInterrupted: it did not for long.
+        ImportInterrupted: it did not in AGAIN_MAX attempts.
     """
     for _ in range(AGAIN_MAX):
         try:
-            return await ask()
+            return await send()
         except (Unavailable, Overloaded, fault.Unavailable):
             await asyncio.sleep(AGAIN_AFTER_SECONDS)
-    raise ImportInterrupted("MongoDB does not answer; run the import again when it does: nothing counts twice")
+    raise ImportInterrupted("MongoDB does not answer; run the import again when it does: no basket is recorded twice")
 
 
 async def _enrol_all(context: Context, first: dict[int, datetime], shift: timedelta) -> dict[int, str]:
-    """Enrol each household at its first basket; return its member."""
+    """Enrol each household at the time of its first basket; return the member by household."""
     households = [*first]
     members: dict[int, str] = {}
     for start in range(0, len(households), ENROLLED_AT_ONCE):
@@ -191,7 +192,7 @@ async def _enrol(context: Context, household: int, at: datetime) -> str:
     if isinstance(outcome, Committed):
         return outcome.snapshot.member.id
     reason = outcome.reason if isinstance(outcome, Refusal) else "unchanged"
-    raise HouseholdRefused(f"household {household} cannot be enrolled: {reason}; import into a database of its own")
+    raise HouseholdRefused(f"household {household} cannot be enrolled: {reason}; import into an empty database")
 
 
 def _event(basket: Basket, shift: timedelta) -> Event:

@@ -1,4 +1,4 @@
-"""Tablets: a manager invites one with a short code, the tablet turns it into its token, a manager takes that away."""
+"""Manages tablets: a manager invites one with a short code, the tablet enrols with it, a manager revokes it."""
 
 import hmac
 from base64 import b32encode
@@ -25,13 +25,13 @@ NAME_LENGTH_MAX = 100
 WRONG_CODES_MAX = 20
 _CODE_LENGTH = 8
 _HALF = 4
-# Crockford's alphabet has no letters that are taken for digits; RFC 4648's is what Python writes.
+# Python encodes with RFC 4648's alphabet; Crockford's has no letters that look like digits.
 _CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 
 
 def short_code(device: str, secret: bytes) -> str:
-    """Return the code by which a tablet is enrolled: of its id, so that it is not stored and can be told again."""
+    """Return a tablet's enrolment code, derived from its id, so that it need not be stored to be shown again."""
     digest = hmac.new(secret, f"device-code\0{device}".encode(), sha256).digest()
     text = b32encode(digest).translate(_CROCKFORD)[:_CODE_LENGTH].decode("ascii")
     return f"{text[:_HALF]}-{text[_HALF:]}"
@@ -47,7 +47,7 @@ def device_token(context: Context, device: Device) -> str:
 
 
 async def invite(context: Context, *, key: str, name: str, store: str | None) -> tuple[Device, str, bool] | Refusal:
-    """Return a tablet that may be enrolled, its short code, and whether the key was used for it before."""
+    """Invite a tablet; return it, its enrolment code, and whether the same request had invited it before."""
     refusal = (
         key_refusal(key)
         or (Refusal(RefusalCode.INVALID, "device_name_missing", ("name",)) if not name.strip() else None)
@@ -81,9 +81,9 @@ async def invite(context: Context, *, key: str, name: str, store: str | None) ->
 
 
 async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool] | Refusal:
-    """Return the tablet that a code enrols, and whether the same request did so before.
+    """Enrol a tablet by its code; return it, and whether the same request had enrolled it before.
 
-    Nobody is known to ask, so wrong codes are counted by where they come from.
+    The caller is not authenticated, so wrong codes are counted by client address.
     """
     refusal = key_refusal(key)
     if refusal is not None:
@@ -113,7 +113,7 @@ async def _enrolled(context: Context, *, key: str, code: str) -> tuple[Device, b
 
 
 async def revoke(context: Context, *, key: str, device: str) -> tuple[Device, bool] | Refusal:
-    """Take a tablet's token away, and with it that of the session there; whether this key did so before."""
+    """Revoke a tablet and its session; return it, and whether the same request had revoked it before."""
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
@@ -132,7 +132,7 @@ async def revoke(context: Context, *, key: str, device: str) -> tuple[Device, bo
 
 
 async def page(context: Context, *, first: int, after: tuple[datetime, str] | None) -> tuple[list[Device], bool]:
-    """Return the brand's tablets, the newest first, and whether there are more."""
+    """Return the programme's `first` newest tablets older than `after` (invited_at, id), and whether there are more."""
     return await answered(
         device_store.page(context.services.database, context.require_actor().programme, first=first, after=after)
     )

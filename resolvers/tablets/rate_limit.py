@@ -1,4 +1,4 @@
-"""Attempts: who guesses cards, phone numbers and codes is stopped after a few; who is right is not counted."""
+"""Limits wrong attempts at cards, phone numbers and codes; right ones are not counted."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +14,7 @@ SPAN = timedelta(minutes=15)
 
 
 class Attempt:
-    """One attempt. It counts, unless it turns out to be `right`."""
+    """One attempt. It counts unless the caller sets `right`."""
 
     def __init__(self) -> None:
         self.right = False
@@ -22,9 +22,9 @@ class Attempt:
 
 @asynccontextmanager
 async def attempting(context: Context, *who: str, most: int) -> AsyncIterator[Attempt | Refusal]:
-    """Count an attempt of somebody before it is made; the refusal where `most` were wrong within SPAN already.
+    """Count an attempt by `who` (the parts of the counter's id); yield a refusal after `most` wrong ones within SPAN.
 
-    It is counted first, so that many attempts at once are as many; a right one is taken back afterwards.
+    It is counted before it is made, so that concurrent attempts are all counted, and uncounted if it was right.
     """
     database, now = context.services.database, context.now()
     span = int(now.timestamp()) // int(SPAN.total_seconds())

@@ -1,8 +1,8 @@
-"""Sessions at tablets: a shopper is known there for a while, by a pass, a card or, once confirmed, a phone number.
+"""Manages shoppers' sessions on tablets, opened with a pass, a card or, if confirmed afterwards, a phone number.
 
-A tablet's own token greets, enrols and earns, and sees no member. What a shopper sees and does goes by the token of the
-session, which is worth nothing once the session has ended: when the shopper leaves, when nothing was done for
-IDLE, when another one begins at the tablet, when the tablet is revoked, after SESSION_TTL at the latest.
+A tablet's own token can greet, enrol and record events, and has no access to members. A shopper uses the token of a
+session, which is valid until the session ends: when the shopper leaves, after IDLE without use, when another session is
+opened on the tablet, when the tablet is revoked, and after SESSION_TTL at the latest.
 """
 
 import secrets
@@ -41,19 +41,19 @@ from resolvers.tablets.rate_limit import attempting
 
 SESSION_TTL = timedelta(minutes=15)
 IDLE = timedelta(seconds=90)
-# A session is read with each request; that somebody does something is written no more often than this.
+# A session is read with each request; its last use is written at most this often.
 TOUCH_AFTER = timedelta(seconds=5)
 WRONG_PER_DEVICE_MAX = 20
 WRONG_DIGITS_PER_MEMBER_MAX = 5
 GREETED_KINDS = frozenset({"phone", "email"})
 # A tablet's token ends when it is revoked.
 NEVER = datetime.max.replace(tzinfo=UTC)
-PASS = "pass"  # noqa: S105 - the name of a way to say who somebody is
+PASS = "pass"  # noqa: S105 - a kind of MemberKey
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a member's app shows: the QR code's text, six digits, and until when both are good."""
+    """What a member's app shows: the text of the QR code, six digits, and when both expire."""
 
     code: str
     digits: str
@@ -62,7 +62,7 @@ class Pass:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session with what its screen may say; `token` where it was just opened, `snapshot` once it is confirmed."""
+    """A session as its screen can show it. `token` is set by `open_session` only, `snapshot` once it is confirmed."""
 
     session: Session
     greeting: str
@@ -72,7 +72,7 @@ class Opened:
 
 
 def issue_pass(context: Context) -> Pass:
-    """Return a fresh pass of the member that asks."""
+    """Return a new pass of the calling member. Raises Forbidden for other roles."""
     actor, now, secret = context.require_actor(), context.now(), context.services.code_secret
     if actor.role is not Role.MEMBER or actor.member is None:
         raise Forbidden("field_forbidden", role=actor.role, field="Query.pass")
@@ -85,10 +85,10 @@ def issue_pass(context: Context) -> Pass:
 
 
 async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened | Refusal:
-    """Begin a session for whoever stands at the tablet; it ends the one before.
+    """Open a session for the shopper at the tablet, which closes the one before; refused after too many attempts.
 
     Raises:
-        BadInput: the actor is no enrolled tablet.
+        BadInput: the actor is not an enrolled tablet.
     """
     actor = context.require_actor()
     if actor.device is None or actor.session is not None:
@@ -100,25 +100,25 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened |
     digest = content_digest({"kind": by.kind, "value": by.value})
     known = await answered(session_store.find(context.services.database, id_))
     if known is not None:
-        return await _again(context, known, digest, key)
+        return await _replay(context, known, digest, key)
     async with attempting(context, "tablet", actor.device, most=WRONG_PER_DEVICE_MAX) as attempt:
         if isinstance(attempt, Refusal):
             return attempt
-        begun = await _begun(context, by, id_=id_, device=actor.device, digest=digest)
+        begun = await _begin(context, by, id_=id_, device=actor.device, digest=digest)
         attempt.right = not isinstance(begun, Refusal)
     if isinstance(begun, Refusal):
         return begun
-    session, was_there = begun
-    if was_there:
-        return await _again(context, session, digest, key)
+    session, replayed = begun
+    if replayed:
+        return await _replay(context, session, digest, key)
     return await _opened(context, session, token=_token(context, session))
 
 
-async def _begun(
+async def _begin(
     context: Context, by: MemberKey, *, id_: str, device: str, digest: str
 ) -> tuple[Session, bool] | Refusal:
-    """Begin a session for the member that stands at the tablet; say whether it was there before."""
-    found = await _who(context, by)
+    """Store a session for the shopper at the tablet; return it, and whether it was stored before."""
+    found = await _identify(context, by)
     if isinstance(found, Refusal):
         return found
     member, shown_pass = found
@@ -142,8 +142,8 @@ def _token(context: Context, session: Session) -> str:
     return token_of(TokenKind.SESSION, session.id, secret=context.services.code_secret)
 
 
-async def _again(context: Context, session: Session, digest: str, key: str) -> Opened | Refusal:
-    """Return what a request was answered the first time, if the session still goes on."""
+async def _replay(context: Context, session: Session, digest: str, key: str) -> Opened | Refusal:
+    """Return the result of the first request with the same key, if its session is still open."""
     if session.digest != digest:
         return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
     device = await _enrolled(context.services, session.device)
@@ -152,28 +152,32 @@ async def _again(context: Context, session: Session, digest: str, key: str) -> O
     return await _opened(context, session, token=_token(context, session), replayed=True)
 
 
-async def _who(context: Context, by: MemberKey) -> tuple[str, Once | None] | Refusal:
-    """Return the member that stands at the tablet, and the pass that says so, which is good once."""
+async def _identify(context: Context, by: MemberKey) -> tuple[str, Once | None] | Refusal:
+    """Return the member at the tablet, and the pass to be used up (None without one)."""
     if by.kind == PASS:
-        return _who_shows(context, by.value)
+        return _identify_by_pass(context, by.value)
     member = await find(context, by)
     if member is None:
         return Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("by", by.kind))
     return member, None
 
 
-def _who_shows(context: Context, text: str) -> tuple[str, Once] | Refusal:
+def _identify_by_pass(context: Context, text: str) -> tuple[str, Once] | Refusal:
     programme, now = context.require_actor().programme, context.now()
-    told = read_pass(text, programme=programme, secret=context.services.code_secret)
-    if told is None:
+    shown = read_pass(text, programme=programme, secret=context.services.code_secret)
+    if shown is None:
         return Refusal(RefusalCode.NOT_FOUND, "pass_unknown", ("by", PASS))
-    if now >= told.expires_at:
+    if now >= shown.expires_at:
         return Refusal(RefusalCode.EXPIRED, "pass_expired", ("by", PASS))
-    return told.member, Once(joined(PASS, programme, told.member, told.nonce), told.expires_at)
+    return shown.member, Once(joined(PASS, programme, shown.member, shown.nonce), shown.expires_at)
 
 
 async def confirm_session(context: Context, *, key: str, digits: str) -> Opened | Refusal:
-    """Confirm, with the digits that the member's app shows, who was only greeted so far."""
+    """Confirm a session that was opened by phone or e-mail, with the digits that the member's app shows.
+
+    Raises:
+        BadInput: the actor has no session.
+    """
     session = await current(context)
     if session is None:
         raise BadInput("session_missing")
@@ -192,7 +196,7 @@ async def confirm_session(context: Context, *, key: str, digits: str) -> Opened 
 
 
 async def _digits_refusal(context: Context, session: Session, digits: str) -> Refusal | None:
-    """Return what is wrong with some digits. Guesses are counted for the tablet, and for the member on any tablet."""
+    """Return a refusal of wrong digits, or None. Attempts are counted per tablet, and per member across tablets."""
     who = session.programme, session.member
     async with attempting(context, "tablet", session.device, most=WRONG_PER_DEVICE_MAX) as by_device:
         if isinstance(by_device, Refusal):
@@ -218,7 +222,7 @@ async def _wrong_digits(context: Context, session: Session, digits: str) -> Refu
 
 
 async def end_session(context: Context, *, key: str) -> Opened | Refusal:
-    """End the session that the token stands for."""
+    """End the actor's session. Raises BadInput if it has none."""
     session = await current(context)
     if session is None:
         raise BadInput("session_missing")
@@ -230,14 +234,14 @@ async def end_session(context: Context, *, key: str) -> Opened | Refusal:
 
 
 async def current(context: Context) -> Session | None:
-    """Return the session that the token stands for; None for a token that is none."""
+    """Return the actor's session; None if its token is not a session's."""
     uncacheable()
     actor = context.require_actor()
     return await answered(session_store.find(context.services.database, actor.session)) if actor.session else None
 
 
 async def shown(context: Context) -> Opened | None:
-    """Return the session that the token stands for, with what its screen may say."""
+    """Return the actor's session as its screen can show it, or None."""
     session = await current(context)
     return await _opened(context, session) if session is not None else None
 
@@ -249,10 +253,10 @@ async def _opened(context: Context, session: Session, *, token: str | None = Non
 
 
 async def actor_of_token(services: Services, token: str) -> Actor:
-    """Return the tablet or the session that a token stands for; a session's is used by it.
+    """Return the actor of a tablet's or a session's token; records the use of a session.
 
     Raises:
-        Unauthenticated: we did not issue it, the tablet was revoked, or the session has ended.
+        Unauthenticated: its signature is invalid, the tablet was revoked, or the session has ended.
     """
     read = read_token(token, secret=services.code_secret)
     if read is None:
@@ -281,7 +285,7 @@ async def actor_of_token(services: Services, token: str) -> Actor:
 
 
 def subject_of(device: Device) -> str:
-    """Return the sender that a tablet's keys are unique for, whether a shopper is known there or not."""
+    """Return the subject of a tablet, with or without a session: its idempotency keys are unique per tablet."""
     return f"device/{device.id}"
 
 
@@ -293,16 +297,16 @@ async def _enrolled(services: Services, id_: str) -> Device:
 
 
 async def ended(services: Services, actors: Iterable[Actor]) -> set[Actor]:
-    """Return those of some tablets and sessions whose tokens are worth nothing any more."""
-    asked, now = [*actors], services.clock()
+    """Return those of the given tablets and sessions whose tokens are no longer valid."""
+    checked, now = [*actors], services.clock()
     devices = await answered(
-        device_store.enrolled(services.database, {actor.device for actor in asked if actor.device is not None})
+        device_store.enrolled(services.database, {actor.device for actor in checked if actor.device is not None})
     )
     sessions = await answered(
-        session_store.find_all(services.database, {actor.session for actor in asked if actor.session is not None})
+        session_store.find_all(services.database, {actor.session for actor in checked if actor.session is not None})
     )
 
-    def goes_on(actor: Actor) -> bool:
+    def is_valid(actor: Actor) -> bool:
         if actor.device not in devices:
             return False
         if actor.session is None:
@@ -310,4 +314,4 @@ async def ended(services: Services, actors: Iterable[Actor]) -> set[Actor]:
         session = sessions.get(actor.session)
         return session is not None and session.is_open(now, IDLE) and devices[session.device] == session.id
 
-    return {actor for actor in asked if not goes_on(actor)}
+    return {actor for actor in checked if not is_valid(actor)}

@@ -431,8 +431,8 @@ REWARD = {"key": "mug", "kind": "PHYSICAL", "title": TEXTS, "description": TEXTS
 @pytest.mark.parametrize(
     ("kind", "definition", "fault"),
     [
-        ("CONTENT", [], "it is no object"),
-        ("CONTENT", "words", "it is no object"),
+        ("CONTENT", [], "it is not an object"),
+        ("CONTENT", "words", "it is not an object"),
         ("CONTENT", {}, "key: is missing; add it; title: is missing; add it; body: is missing; add it"),
         ("CONTENT", {"key": "Upper", "title": "a", "body": "b"}, "key: must match the pattern ^[a-z][a-z0-9-]{0,39}$"),
         ("CONTENT", {"key": "a", "title": "a"}, "body: is missing; add it"),

@@ -178,7 +178,7 @@ async def test_audit_names_a_member_that_nobody_would_find(
     await database.identities.delete_one({"_id": "grocer/email/lucy%40example.org"})
     ran = await carillon("audit", **settings)
     assert ran.code == 1
-    assert f"member {member.number} ({member.id}): its email leads to nobody, or to somebody else" in ran.out
+    assert f"member {member.number} ({member.id}): no identity points from its email to it" in ran.out
     assert "lucy" not in ran.out
 
 
@@ -198,8 +198,8 @@ async def test_audit_names_counters_and_codes_that_are_broken(
     ran = await carillon("audit", **settings)
     assert ran.code == 1
     assert ran.out.splitlines()[-3:] == [
-        "counter stock/bread: 2 are counted, orders and holds say 1",
-        "code 'films-7' of pool 'films': it is given, and belongs to nobody",
+        "counter stock/bread: it is 2, orders and holds sum to 1",
+        "code 'films-7' of pool 'films': it is given, and its holder is nobody",
         "2 counters and codes failed; the first 2 are listed above.",
     ]
 
@@ -429,7 +429,7 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
         assert app.close_code == 1012
     last = output.read_text(encoding="utf-8").splitlines()[-1]
     assert last == (
-        f"The embedded MongoDB server ended unexpectedly, with signal 9. Look into its log, {data_dir}/logs/mongod.log. "
-        "Its directory has everything that was acknowledged: start again."
+        f"The embedded MongoDB server ended unexpectedly, with signal 9. Look into its log, "
+        f"{data_dir}/logs/mongod.log. Its directory has everything that was acknowledged: start again."
     )
     assert find_running(data_dir) is None

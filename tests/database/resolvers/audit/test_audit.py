@@ -100,7 +100,7 @@ def newest_edited(edit_rows: Callable[[list[Any]], list[Any]]) -> Change:
     return lambda document: {"$set": {"recent": orjson.dumps(edit_rows(orjson.loads(document["recent"])))}}
 
 
-NEWEST = "the newest entries in the snapshot are not those of the ledger"
+NEWEST = "the newest entries in the snapshot differ from the ledger's"
 SNAPSHOT_EDITS: list[tuple[Change, str]] = [
     ({"$inc": {"entries": 1}}, "the snapshot counts 7 entries, the ledger has 6"),
     ({"$inc": {"entries": -1}}, "the snapshot counts 5 entries, the ledger has 6"),
@@ -113,11 +113,11 @@ SNAPSHOT_EDITS: list[tuple[Change, str]] = [
     ({"$set": {"recent": b"no rows"}}, "the newest entries in the snapshot cannot be read: JSONDecodeError"),
     ({"$set": {"capped": {"basket": {"ever": 10_000}}}}, "the cap of rule 'basket': the snapshot counts 10000"),
     ({"$set": {"write_offs": [[2, 5]]}}, "the snapshot says that 5 written-off points are not made good, the ledger 0"),
-    ({"$set": {"number": "000000000"}}, "its number leads to nobody, or to somebody else"),
-    ({"$set": {"cards": ["C-1"]}}, "its card leads to nobody, or to somebody else"),
-    ({"$set": {"profile.email": "other@example.org"}}, "its email leads to nobody, or to somebody else"),
-    ({"$set": {"profile.phone": "+33600000000"}}, "its phone leads to nobody, or to somebody else"),
-    ({"$unset": {"profile.email": 1}}, "it is found by something of email that is not its own"),
+    ({"$set": {"number": "000000000"}}, "no identity points from its number to it"),
+    ({"$set": {"cards": ["C-1"]}}, "no identity points from its card to it"),
+    ({"$set": {"profile.email": "other@example.org"}}, "no identity points from its email to it"),
+    ({"$set": {"profile.phone": "+33600000000"}}, "no identity points from its phone to it"),
+    ({"$unset": {"profile.email": 1}}, "an identity (email) points to it, which the member does not have"),
     ({"$inc": {"balances.available": 1}}, "balances: the snapshot says"),
     ({"$inc": {"balances.available": 1, "balances.issued": -1}}, "balances: the snapshot says"),
     (lots_edited(lambda cells: [cells[0], cells[1] + 1, *cells[2:]]), "the open lots are not those of the ledger"),
@@ -217,7 +217,7 @@ async def test_an_event_that_was_removed_is_found(shop: Shop) -> None:
     _, broken, _ = await lived_in(shop)
     event = await shop.services.database.events.find_one_and_delete({"member": broken, "version": 2})
     assert event is not None
-    assert await faults_of(shop) == {broken: (f"key {event['key']!r} was counted, and its event is gone",)}
+    assert await faults_of(shop) == {broken: (f"the event of key {event['key']!r} is missing",)}
 
 
 async def test_an_event_that_was_duplicated_is_found(shop: Shop) -> None:
@@ -225,7 +225,7 @@ async def test_an_event_that_was_duplicated_is_found(shop: Shop) -> None:
     event = await shop.services.database.events.find_one({"member": broken, "version": 2})
     assert event is not None
     await shop.services.database.events.insert_one({**event, "_id": "another id"})
-    assert await faults_of(shop) == {broken: (f"event {event['key']!r} is not what version 2 counted",)}
+    assert await faults_of(shop) == {broken: (f"event {event['key']!r} does not match the record of version 2",)}
 
 
 async def test_an_event_that_was_moved_to_another_member_or_version_is_found(shop: Shop) -> None:
@@ -248,14 +248,14 @@ async def test_an_identity_that_was_removed_or_given_to_another_is_found(shop: S
     assert kinds_of(own) == ["card", "email", "number", "phone"]
     assert await faults_of(shop) == {}
     for identity, kind in ((identity, identity["_id"].split("/")[1]) for identity in own):
-        missing = f"its {kind} leads to nobody, or to somebody else"
+        missing = f"no identity points from its {kind} to it"
         with subtests.test(kind):
             await identities.delete_one({"_id": identity["_id"]})
             assert await faults_of(shop) == {one: (missing,)}
             await identities.insert_one({**identity, "member": two})
             assert await faults_of(shop) == {
                 one: (missing,),
-                two: (f"it is found by something of {kind} that is not its own",),
+                two: (f"an identity ({kind}) points to it, which the member does not have",),
             }
             await identities.replace_one({"_id": identity["_id"]}, identity)
     assert await faults_of(shop) == {}
@@ -267,7 +267,7 @@ async def test_an_identity_of_a_member_that_is_not_there_is_found(shop: Shop) ->
         stray = {"_id": f"{programme}/card/C-1", "programme": programme, "member": f"nobody of {programme}"}
         await shop.services.database.identities.insert_one(stray)
     assert await faults_of(shop) == {
-        f"nobody of {programme}": ("there are identities of a member that is not there",)
+        f"nobody of {programme}": ("the member does not exist, but identities of it do",)
         for programme in ("gone", "grocer")
     }
 
@@ -351,7 +351,7 @@ async def test_a_member_that_was_removed_is_found(shop: Shop) -> None:
     await shop.services.database.members.delete_one({"_id": broken})
     findings = await audit(shop.services.database)
     assert [(found.member, found.number, found.faults) for found in findings.broken] == [
-        (broken, "?", ("there are records or events of a member that is not there",))
+        (broken, "?", ("the member does not exist, but records or events of it do",))
     ]
     assert findings.members == 2
 
@@ -360,7 +360,7 @@ async def test_a_member_that_was_removed_with_its_ledger_leaves_its_events(shop:
     member = await shop.member()
     await shop.services.database.members.delete_one({"_id": member})
     await shop.services.database.entries.delete_many({"member": member})
-    assert await faults_of(shop) == {member: ("there are records or events of a member that is not there",)}
+    assert await faults_of(shop) == {member: ("the member does not exist, but records or events of it do",)}
 
 
 async def test_several_broken_members_are_each_named_by_number(shop: Shop) -> None:

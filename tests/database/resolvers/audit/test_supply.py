@@ -91,49 +91,53 @@ async def test_everything_that_members_do_with_offers_and_rewards_passes(market:
 
 
 ORDER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"quantity": 4}, {"$inc": {"points": 1}}, "its lots do not sum to them"),
-    ({"quantity": 4}, {"$inc": {"points_returned": 1}}, "redeemed: the snapshot says"),
-    ({"quantity": 4}, {"$inc": {"lots.0.2": -1}}, "its lots do not sum to them"),
-    ({"quantity": 4}, {"$set": {"lots": []}}, "its lots do not sum to them"),
-    ({"quantity": 4}, {"$set": {"returned": 5}}, "has 5 of 4 pieces back"),
-    ({"quantity": 4}, {"$set": {"returned": 2}}, "gave 10 points back, the pieces that came back are worth 20"),
-    ({"quantity": 4}, {"$set": {"state": "CANCELLED"}}, "is CANCELLED, and 3 of its 4 pieces are out"),
+    ({"quantity": 4}, {"$inc": {"points": 1}}, "its lots have a different sum"),
+    ({"quantity": 4}, {"$inc": {"points_returned": 1}}, "redeemed: the snapshot has"),
+    ({"quantity": 4}, {"$inc": {"lots.0.2": -1}}, "its lots have a different sum"),
+    ({"quantity": 4}, {"$set": {"lots": []}}, "its lots have a different sum"),
+    ({"quantity": 4}, {"$set": {"returned": 5}}, "has 5 of 4 pieces returned"),
+    ({"quantity": 4}, {"$set": {"returned": 2}}, "returned 10 points, its returned pieces are worth 20"),
+    ({"quantity": 4}, {"$set": {"state": "CANCELLED"}}, "is CANCELLED, and 3 of its 4 pieces are not returned"),
     ({"quantity": 4}, {"$set": {"state": "PREPARING"}}, "is PREPARING, its history ends with RETURNED"),
-    ({"quantity": 4}, {"$set": {"took.0.3": 4}}, "takes other pieces than the 3 that are out"),
+    ({"quantity": 4}, {"$set": {"took.0.3": 4}}, "has a counter that does not count its 3 unreturned pieces"),
     ({"quantity": 4}, {"$set": {"took": []}}, "counter stock/bread: "),
     ({"quantity": 4}, {"$set": {"version": 99}}, "is at version 99"),
     ({"quantity": 4}, {"$inc": {"version": -1}}, "its last event at"),
     (
         {"quantity": 4},
         {"$set": {"number": "0000-0000-0000"}},
-        "order 0000-0000-0000 is not what any counted event made",
+        "no recorded event created order 0000-0000-0000",
     ),
-    ({"quantity": 4}, {"$set": {"member": "nobody"}}, "there are orders or codes of a member that is not there"),
+    ({"quantity": 4}, {"$set": {"member": "nobody"}}, "the member does not exist, but orders or codes of it do"),
     ({"quantity": 4}, {"$set": {"history": "long"}}, "cannot be read"),
     ({"quantity": 4}, {"$unset": {"reward": 1}}, "cannot be read"),
     ({"quantity": 4}, {"$set": {"programme": "grocer"}}, "which the member does not have"),
     ({"reward.key": "film", "state": "FULFILLED"}, {"$unset": {"code": 1}}, "has no code"),
-    ({"reward.key": "film", "state": "FULFILLED"}, {"$set": {"code": "films-29"}}, "is not marked as given to it"),
+    ({"reward.key": "film", "state": "FULFILLED"}, {"$set": {"code": "films-29"}}, "is not assigned to it"),
     ({"reward.key": "film", "state": "FULFILLED"}, {"$set": {"pool": "flowers"}}, "is in pool 'films', not in"),
-    ({"reward.key": "film", "state": "RETURNED"}, {"$set": {"state": "FULFILLED"}}, "0 of its 1 pieces are out"),
+    (
+        {"reward.key": "film", "state": "RETURNED"},
+        {"$set": {"state": "FULFILLED"}},
+        "0 of its 1 pieces are not returned",
+    ),
     ({"reward.key": "massage", "state": "PLACED"}, {"$set": {"took.0.1": "bread"}}, "counter slot/massage/"),
 ]
 MEMBER_EDITS: list[tuple[dict[str, Any], str]] = [
-    ({"$inc": {"balances.held": 1}}, "held: the snapshot says 38, its holds keep 37"),
-    ({"$inc": {"balances.redeemed": 1}}, "redeemed: the snapshot says"),
-    ({"$inc": {"holds.0.points": 1}}, "keeps 8 points, its lots do not sum to them"),
-    ({"$inc": {"holds.0.lots.0.2": 1}}, "keeps 7 points, its lots do not sum to them"),
-    ({"$set": {"holds.0.id": "another"}}, "hold another is not what any counted event made"),
-    ({"$unset": {"holds": 1}}, "held: the snapshot says 37, its holds keep 0"),
+    ({"$inc": {"balances.held": 1}}, "held: the snapshot has 38, its holds sum to 37"),
+    ({"$inc": {"balances.redeemed": 1}}, "redeemed: the snapshot has"),
+    ({"$inc": {"holds.0.points": 1}}, "has 8 points, its lots have a different sum"),
+    ({"$inc": {"holds.0.lots.0.2": 1}}, "has 7 points, its lots have a different sum"),
+    ({"$set": {"holds.0.id": "another"}}, "no recorded event created hold another"),
+    ({"$unset": {"holds": 1}}, "held: the snapshot has 37, its holds sum to 0"),
     ({"$unset": {"holds": 1}}, "for hold/"),
     ({"$unset": {"holds": 1}}, "counter stock/bread: "),
-    ({"$set": {"holds.1.code": "films-29"}}, "is not marked as given to it"),
+    ({"$set": {"holds.1.code": "films-29"}}, "is not assigned to it"),
     ({"$set": {"holds.2.took": []}}, "counter stock/bread: "),
-    ({"$set": {"ordered": []}}, "limit 'cake' counts 0 orders in '2026-06', 1 are out"),
-    ({"$inc": {"offers.double.uses": 1}}, "counter uses/double: 2 are counted, members say 3"),
-    ({"$unset": {"offers": 1}}, "counter uses/double: 2 are counted, members say 0"),
+    ({"$set": {"ordered": []}}, "limit 'cake' counts 0 orders in '2026-06', not 1"),
+    ({"$inc": {"offers.double.uses": 1}}, "counter uses/double: it is 2, members sum to 3"),
+    ({"$unset": {"offers": 1}}, "counter uses/double: it is 2, members sum to 0"),
     ({"$unset": {"offers.voucher": 1}}, "is given for offer/voucher, which does not have it"),
-    ({"$set": {"offers.voucher.code": "washes-29"}}, "code 'washes-29' of offer 'voucher' is not marked as given"),
+    ({"$set": {"offers.voucher.code": "washes-29"}}, "code 'washes-29' of offer 'voucher' is not assigned"),
 ]
 
 
@@ -185,36 +189,36 @@ async def test_an_order_that_nobody_made_is_found(market: Market) -> None:
     assert document is not None
     await orders.insert_one({**document, "_id": "another", "number": "AAAA-AAAA-AAAA"})
     said = await told(market)
-    assert "order AAAA-AAAA-AAAA is not what any counted event made" in said
-    assert "1 are counted, orders and holds say 2" in said
+    assert "no recorded event created order AAAA-AAAA-AAAA" in said
+    assert "it is 1, orders and holds sum to 2" in said
 
 
 async def test_an_event_that_forgot_its_order_or_hold_is_found(market: Market) -> None:
     await visited(market)
     events = market.services.database.events
     placed = {"operation": "place-order"}
-    await expect_told(market, events, placed, {"$unset": {"orders": 1}}, "is not what any counted event made")
+    await expect_told(market, events, placed, {"$unset": {"orders": 1}}, "no recorded event created")
     await expect_told(market, events, placed, {"$set": {"orders": 5}}, "cannot be read")
     first_hold = {"operation": "hold", "hold.points": 7}
-    await expect_told(market, events, first_hold, {"$unset": {"hold": 1}}, "is not what any counted event made")
+    await expect_told(market, events, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
     assert await told(market) == ""
 
 
 COUNTER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"kind": "stock"}, {"$inc": {"taken": 1}}, "counter stock/bread: 9 are counted, orders and holds say 8"),
-    ({"kind": "stock"}, {"$set": {"taken": -1}}, "counter stock/bread: -1 are counted"),
-    ({"kind": "stock"}, {"$set": {"taken": 41}}, "41 are counted, and there never were more than 40"),
+    ({"kind": "stock"}, {"$inc": {"taken": 1}}, "counter stock/bread: it is 9, orders and holds sum to 8"),
+    ({"kind": "stock"}, {"$set": {"taken": -1}}, "counter stock/bread: it is -1"),
+    ({"kind": "stock"}, {"$set": {"taken": 41}}, "it is 41, and its limit was never above 40"),
     ({"kind": "stock"}, {"$set": {"taken": "many"}}, "cannot be read"),
     ({"kind": "stock"}, {"$set": {"key": "film"}}, "counts stock/film"),
-    ({"kind": "stock"}, {"$set": {"programme": "grocer"}}, "counter stock/bread: 0 are counted"),
-    ({"kind": "slot", "taken": 1}, {"$inc": {"taken": 1}}, "2 are counted, orders and holds say 1"),
-    ({"kind": "slot", "taken": 1}, {"$set": {"taken": 3}}, "3 are counted, and there never were more than 2"),
-    ({"kind": "slot", "taken": 0}, {"$inc": {"taken": 1}}, "1 are counted, orders and holds say 0"),
-    ({"kind": "uses", "key": "double"}, {"$inc": {"taken": 1}}, "counter uses/double: 3 are counted, members say 2"),
-    ({"kind": "uses", "key": "double"}, {"$set": {"taken": 41}}, "there never were more than 40"),
-    ({"kind": "uses", "key": "tenth-off"}, {"$inc": {"taken": -1}}, "uses/tenth-off: 0 are counted, members say 1"),
-    ({"kind": "budget", "key": "double"}, {"$inc": {"taken": 1}}, "budget/double: 581 are counted, purchases say 580"),
-    ({"kind": "budget", "key": "five-off"}, {"$inc": {"taken": -1}}, "1999 are counted, purchases say 2000"),
+    ({"kind": "stock"}, {"$set": {"programme": "grocer"}}, "counter stock/bread: it is 0"),
+    ({"kind": "slot", "taken": 1}, {"$inc": {"taken": 1}}, "it is 2, orders and holds sum to 1"),
+    ({"kind": "slot", "taken": 1}, {"$set": {"taken": 3}}, "it is 3, and its limit was never above 2"),
+    ({"kind": "slot", "taken": 0}, {"$inc": {"taken": 1}}, "it is 1, orders and holds sum to 0"),
+    ({"kind": "uses", "key": "double"}, {"$inc": {"taken": 1}}, "counter uses/double: it is 3, members sum to 2"),
+    ({"kind": "uses", "key": "double"}, {"$set": {"taken": 41}}, "its limit was never above 40"),
+    ({"kind": "uses", "key": "tenth-off"}, {"$inc": {"taken": -1}}, "uses/tenth-off: it is 0, members sum to 1"),
+    ({"kind": "budget", "key": "double"}, {"$inc": {"taken": 1}}, "budget/double: it is 581, purchases sum to 580"),
+    ({"kind": "budget", "key": "five-off"}, {"$inc": {"taken": -1}}, "it is 1999, purchases sum to 2000"),
 ]
 
 
@@ -229,7 +233,7 @@ async def test_a_counter_that_was_edited_is_found(market: Market, subtests: pyte
             await counters.delete_one({"_id": document["_id"]})
             said = await told(market)
             await counters.insert_one(document)
-            assert ": 0 are counted, " in said
+            assert ": it is 0, " in said
     assert await told(market) == ""
 
 
@@ -237,20 +241,20 @@ CODE_EDITS: list[tuple[str, dict[str, Any], str]] = [
     ("given", {"$set": {"state": "void"}}, " is void, not given"),
     ("given", {"$set": {"state": "held"}}, " is held, not given"),
     ("given", {"$set": {"state": "free"}}, " is free, not given"),
-    ("given", {"$set": {"state": "free"}}, "it is free, and belongs to "),
-    ("given", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not marked as given to it"),
-    ("given", {"$unset": {"member": 1}}, "is not marked as given to it"),
-    ("given", {"$unset": {"holder": 1}}, "it is given, and belongs to nobody"),
+    ("given", {"$set": {"state": "free"}}, "it is free, and its holder is "),
+    ("given", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not assigned to it"),
+    ("given", {"$unset": {"member": 1}}, "is not assigned to it"),
+    ("given", {"$unset": {"holder": 1}}, "it is given, and its holder is nobody"),
     ("given", {"$set": {"holder": "order/another"}}, "is given for order/another, which does not have it"),
-    ("given", {"$set": {"member": "nobody"}}, "there are orders or codes of a member that is not there"),
+    ("given", {"$set": {"member": "nobody"}}, "the member does not exist, but orders or codes of it do"),
     ("given", {"$set": {"pool": "shows"}}, "is in pool 'shows', not in"),
     ("held", {"$set": {"state": "given"}}, " is given, not held"),
-    ("held", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not marked as given to it"),
+    ("held", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not assigned to it"),
     ("void", {"$set": {"state": "given"}}, " is given, not void"),
-    ("void", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not marked as given to it"),
-    ("free", {"$set": {"state": "given"}}, "it is given, and belongs to nobody"),
-    ("free", {"$set": {"state": "void"}}, "it is void, and belongs to nobody"),
-    ("free", {"$set": {"member": "nobody"}}, "it is free, and belongs to nobody"),
+    ("void", {"$set": {"state": "free"}, "$unset": {"holder": 1, "member": 1}}, "is not assigned to it"),
+    ("free", {"$set": {"state": "given"}}, "it is given, and its holder is nobody"),
+    ("free", {"$set": {"state": "void"}}, "it is void, and its holder is nobody"),
+    ("free", {"$set": {"member": "nobody"}}, "it is free, and its holder is nobody"),
 ]
 
 
@@ -308,7 +312,7 @@ async def test_what_was_allowed_once_may_be_more_than_is_allowed_now(market: Mar
     await market.apply(without.replace("    reward: bread\n", "").replace("kind: GIFT", "kind: SERVICE"))
     assert await told(market) == ""
     await edit(market.services.database.counters, {"kind": "stock"}, {"$inc": {"taken": 20}})
-    assert "41 are counted, and there never were more than 40" in await told(market)
+    assert "it is 41, and its limit was never above 40" in await told(market)
 
 
 async def test_a_budget_that_came_later_or_an_offer_that_was_away_is_not_held_against_it(market: Market) -> None:
@@ -348,7 +352,7 @@ async def test_what_a_share_reserves_of_its_budget_and_what_it_cost_pass(market:
     findings = await audit(market.services.database)
     assert findings.overruns == {}
     await edit(market.services.database.counters, counter, {"$set": {"taken": 522}})
-    assert "budget/tenth-off: 522 are counted, purchases say 523 or more" in await told(market)
+    assert "budget/tenth-off: it is 522, purchases sum to 523 or more" in await told(market)
 
 
 async def test_a_budget_that_was_outrun_is_told_and_no_fault(market: Market) -> None:
