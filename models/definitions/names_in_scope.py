@@ -79,7 +79,7 @@ class Scope:
             used.add(key)
 
     def text(self, path: Path, words: Mapping[str, str | Mapping[str, str]]) -> Text:
-        """Return a text. Every text needs the programme's default locale; the key "" stands for it."""
+        """Return a text. The key "" means the programme's default locale, which every text needs."""
         plain = {name: text for name, text in words.items() if isinstance(text, str) and name not in _CHANNELS}
         by_locale = self._by_locale(path, plain)
         by_channel = _NO_WORDINGS

@@ -1,8 +1,8 @@
-"""The snapshot: a member's state with what readers need beside it, so that a home screen is one read.
+"""The snapshot: a member's state with its newest entries and affinity, so that a home screen is one read.
 
-`recent` holds the newest entries, newest first: at least RECENT_ENTRIES where there are so many, and always all of the
-newest version, which is what the live feed tells. `entries` counts all entries there ever were. The rows of `recent`
-are stored as one JSON text: they are copied with every commit, and most readers look at few of them.
+`recent` holds the newest entries, newest first: at least RECENT_ENTRIES if the member has that many, and always all of
+the newest version, which the live feed sends. `entries` is the number of all entries ever. The rows of `recent` are
+stored as one JSON text, because every commit copies them and most readers use few of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ NO_TASTE_TEXT = b""
 @quick
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """An entry as readers see it, with its place in the ledger: `index` is its place within its version."""
+    """A ledger entry with the version of its record and its `index` in that record."""
 
     member: str
     version: int
@@ -50,7 +50,7 @@ class EntryView:
     params: Mapping[str, str | int]
 
     def told(self) -> tuple[Any, ...]:
-        """Return kind, points, balance, version, when it happened and was recorded, and the channel, to be told."""
+        """Return kind, points, balance, version, occurred_at, recorded_at and channel, for compiled operations."""
         return (
             self.kind,
             self.points,
@@ -63,12 +63,12 @@ class EntryView:
 
 
 Row = list[Any]
-# Between two rows of the stored text. JSON allows the line's end here, and never within a row.
+# Separates rows in the stored text. JSON text has no newline within a row, so that the text can be split here.
 BETWEEN_ROWS = b",\n"
 
 
 class Rows(Sequence[Row]):
-    """The newest entries as they are stored, newest first; made of their text when somebody looks at them."""
+    """The newest entries as stored, newest first. Their JSON text is parsed when they are first used."""
 
     __slots__ = ("_rows", "text")
 
@@ -78,7 +78,7 @@ class Rows(Sequence[Row]):
 
     @classmethod
     def of(cls, rows: Iterable[Row]) -> "Rows":
-        """Return some rows, newest first."""
+        """Return the given rows, newest first, as their text."""
         return cls(b"[" + BETWEEN_ROWS.join(map(orjson.dumps, rows)) + b"]")
 
     def _all(self) -> tuple[Row, ...]:
@@ -109,7 +109,7 @@ class Rows(Sequence[Row]):
         return f"Rows.of({self._all()!r})"
 
     def of_version(self, version: int) -> list[Row]:
-        """Return the rows of the newest version, which is `version`; the text of those before it is not read."""
+        """Return the rows of the newest version, which must be `version`, without parsing older rows."""
         if self._rows is not None or BETWEEN_ROWS not in self.text:
             return [row for row in self._all() if row[0] == version]
         found: list[Row] = []
@@ -124,11 +124,11 @@ class Rows(Sequence[Row]):
         return found
 
     def after(self, newer: Iterable[Row], keep: int) -> "Rows":
-        """Return newer rows followed by these, as many as are kept; the text of those that stay is not read."""
+        """Return `newer` followed by these rows, `keep` rows in all, without parsing these."""
         texts = [orjson.dumps(row) for row in newer]
         if BETWEEN_ROWS in self.text:
             texts += self.text[1:-1].split(BETWEEN_ROWS, keep)[: keep - len(texts)]
-        else:  # one row or none, or those of a text from before rows had lines of their own
+        else:  # at most one row, or a text written before rows were separated by newlines
             texts += [orjson.dumps(row) for row in self._all()[: keep - len(texts)]]
         return Rows(b"[" + BETWEEN_ROWS.join(texts) + b"]")
 
@@ -136,10 +136,10 @@ class Rows(Sequence[Row]):
 @quick
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A member at one version; `as_of` is the moment its time-dependent figures are told for, None for now.
+    """A member at one version. `as_of` is the moment for its time-dependent figures, None for now.
 
-    `rows` are the newest entries as they are stored; `recent` and `of_version` make views of them. `notices` are those
-    of this version.
+    `rows` are the newest entries as stored; `recent` and `of_version` return views of them. `entries` is the number of
+    all entries. `notices` are those of this version. `taste_text` is the affinity as JSON, empty for none.
     """
 
     member: Member
@@ -153,8 +153,8 @@ class Snapshot:
 
     @property
     def taste(self) -> Taste:
-        """What the member likes, learned from purchases."""
-        return _taste_of(self.taste_text)
+        """The member's affinity, learned from purchases."""
+        return _affinity_of(self.taste_text)
 
     @property
     def version(self) -> int:
@@ -162,21 +162,21 @@ class Snapshot:
         return self.member.version
 
     def recent(self, *, first: int, after: tuple[int, int] | None = None) -> tuple[EntryView, ...]:
-        """Return up to `first` of the newest entries, newest first, that are older than `after` (version, index)."""
+        """Return up to `first` stored entries older than `after` (version, index), newest first."""
         older = (row for row in self.rows if after is None or (row[0], row[1]) < after)
         return tuple(_view_of(self.member.id, row) for row in islice(older, first))
 
     def page(self, *, first: int, after: tuple[int, int] | None = None) -> tuple[tuple[EntryView, ...], bool] | None:
-        """Return the `first` newest entries that are older than `after` (version, index), and whether there are more.
+        """Return the `first` newest entries older than `after` (version, index), and whether there are more.
 
-        None where the snapshot does not hold so many: the ledger does.
+        None if the snapshot does not have them all: read the ledger.
         """
         rows = tuple(self.rows)
         start = 0 if after is None else next((n for n, row in enumerate(rows) if (row[0], row[1]) < after), len(rows))
         end = start + first
         if (end > len(rows) or start == len(rows)) and len(rows) < self.entries:
             return None
-        # The rows are the newest without a gap, so the place of a row is how many entries are newer.
+        # The rows are the newest entries without a gap, so the position of a row is the number of newer entries.
         member = self.member.id
         return tuple([_view_of(member, row) for row in rows[start:end]]), end < self.entries
 
@@ -186,7 +186,7 @@ class Snapshot:
 
 
 def entry_views(record: Record) -> tuple[EntryView, ...]:
-    """Return the entries of a record as readers see them, in order."""
+    """Return the entries of a record as views, in order."""
     return tuple(_view(record, index, entry) for index, entry in enumerate(record.entries))
 
 
@@ -208,7 +208,7 @@ def _view(record: Record, index: int, entry: Entry) -> EntryView:
 
 
 def row_of(view: EntryView) -> Row:
-    """Return an entry as a snapshot stores it."""
+    """Return an entry as a snapshot's row."""
     return _row(view.version, view.index, view.recorded_at.isoformat(), view)
 
 
@@ -229,7 +229,7 @@ def _row(version: int, index: int, recorded_at: str, entry: Entry | EntryView) -
 
 
 class RowView:
-    """An entry as a snapshot stores it, read as an EntryView is; nothing is made of the row but what is asked for."""
+    """A snapshot's row with the attributes of an EntryView, each converted only when it is read."""
 
     __slots__ = ("_row", "member")
 
@@ -244,7 +244,7 @@ class RowView:
 
     @property
     def index(self) -> int:
-        """Its place within its version."""
+        """Its index in the record of its version."""
         index: int = self._row[1]
         return index
 
@@ -255,7 +255,7 @@ class RowView:
 
     @property
     def kind(self) -> EntryKind:
-        """What kind of movement it was."""
+        """The kind of entry."""
         return EntryKind(self._row[3])
 
     @property
@@ -277,33 +277,33 @@ class RowView:
 
     @property
     def channel(self) -> Channel:
-        """Where it happened."""
+        """The channel in which it happened."""
         return Channel(self._row[7])
 
     @property
     def why(self) -> tuple[Explanation, ...]:
-        """What each rule gave."""
+        """The explanation of each rule."""
         return tuple(explanation_of(explanation) for explanation in self._row[8])
 
     @property
     def label(self) -> str:
-        """What it is called in the catalogue of texts."""
+        """The key of its text in the catalogue of texts."""
         label: str = self._row[9]
         return label
 
     @property
     def params(self) -> Mapping[str, str | int]:
-        """What the label is about."""
+        """The parameters of its text."""
         params: Mapping[str, str | int] = self._row[10]
         return params
 
     def told(self) -> tuple[Any, ...]:
-        """Return what EntryView.told() does, as it is stored: what would be made of it would only be turned back."""
+        """Return the values of EntryView.told() as stored, because the response needs the stored form anyway."""
         version, _, recorded_at, kind, points, balance, occurred_at, channel, _, _, _ = self._row
         return kind, points, balance, version, occurred_at, recorded_at, channel
 
     def whole(self) -> EntryView:
-        """Return all of it."""
+        """Return the row as an EntryView."""
         return EntryView(**{name: getattr(self, name) for name in EntryView.__slots__})
 
     def __eq__(self, other: object) -> bool:
@@ -319,16 +319,16 @@ class RowView:
 
 
 def _view_of(member: str, row: Row) -> EntryView:
-    # It is read as one, attribute by attribute; a protocol of all of these would say so a third time.
+    # RowView has every attribute of EntryView; a protocol would only repeat them.
     return cast("EntryView", RowView(member, row))
 
 
 def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:
     """Return the snapshot that follows `before` (None: the first) once `decision` is committed."""
     member, record, counted = decision.member, decision.record, decision.counted
-    taste = before.taste_text if before is not None else NO_TASTE_TEXT
+    affinity = before.taste_text if before is not None else NO_TASTE_TEXT
     if counted is not None and counted.event.type == PURCHASE:
-        taste = _taste_after(taste, counted.event, zone)
+        affinity = _affinity_after(affinity, counted.event, zone)
     recorded_at = record.recorded_at.isoformat()
     newest = [_row(record.version, index, recorded_at, entry) for index, entry in enumerate(record.entries)]
     older = before.rows if before is not None else Rows()
@@ -339,22 +339,22 @@ def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -
         due_at=due_at(member, zone),
         recorded_at=record.recorded_at,
         notices=record.notices,
-        taste_text=taste,
+        taste_text=affinity,
     )
 
 
-def _taste_after(text: bytes, event: Event, zone: ZoneInfo) -> bytes:
+def _affinity_after(text: bytes, event: Event, zone: ZoneInfo) -> bytes:
     known = orjson.loads(text) if text else NO_TASTE.plain()
     learned = learn_plain(known, event, zone)
     return orjson.dumps(learned) if learned is not known else text
 
 
-def _taste_of(text: bytes) -> Taste:
+def _affinity_of(text: bytes) -> Taste:
     return Taste.of_plain(orjson.loads(text)) if text else NO_TASTE
 
 
 def snapshot_document(snapshot: Snapshot) -> Document:
-    """Return the snapshot as it is stored."""
+    """Return a snapshot as stored."""
     return {
         **member_document(snapshot.member),
         "recent": snapshot.rows.text,

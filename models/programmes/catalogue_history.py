@@ -57,7 +57,7 @@ class PastCatalogue:
     async def definitions(
         self, kind: Kind, keys: Collection[str], session: AsyncClientSession | None = None
     ) -> dict[str, Past]:
-        """Return every definition that each key ever had, unordered. None in a list stands for a time without one.
+        """Return every definition that each key ever had, unordered. None in a list means a time without one.
 
         A key that was never defined has an empty list.
         """

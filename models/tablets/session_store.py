@@ -13,7 +13,7 @@ from models.mongo.database import Database
 from models.mongo.uncancelled import finished
 
 TRANSACTION_SECONDS_MAX = 8.0
-# How long an ended session can be told from one that never existed.
+# For how long an ended session differs from one that never existed.
 FORGET_AFTER = timedelta(days=1)
 
 
