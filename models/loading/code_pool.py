@@ -45,14 +45,14 @@ class LoadedCodes:
             self.told.append((number, reason))
 
 
-def checked_name(name: str, what: str) -> str:
-    """Return the name of a pool or list if it is valid in programme files. `what` is `pool` or `list`.
+def checked_name(name: str, kind: str) -> str:
+    """Return the name of a pool or list if it is valid in programme files. `kind` is `pool` or `list`.
 
     Raises:
         InvalidLoad: it is not.
     """
     if NAME.fullmatch(name) is None:
-        raise InvalidLoad(f"{name!r} is not a valid {what} name: use up to 40 of a-z, 0-9 and -, with a letter first")
+        raise InvalidLoad(f"{name!r} is not a valid {kind} name: use up to 40 of a-z, 0-9 and -, with a letter first")
     return name
 
 

@@ -31,7 +31,7 @@ from models.mongo.ids import joined
 TURN_ATTEMPTS = 5
 TURN_SECONDS_MAX = 8.0
 IMPORT_BATCH = 500
-FAULTS_SHOWN_MAX = 100
+FAULTS_REPORTED_MAX = 100
 
 # MongoDB reads only the first index entry of each item, however many versions it has (a distinct scan).
 NEWEST: list[Mapping[str, Any]] = [
@@ -287,7 +287,7 @@ def _defined(
             rewards[key] = one.item
         defined[item_id(programme.key, kind, key)] = position, one
     if faults:
-        raise InvalidDefinition(faults[:FAULTS_SHOWN_MAX])
+        raise InvalidDefinition(faults[:FAULTS_REPORTED_MAX])
     return defined
 
 
@@ -304,7 +304,7 @@ def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str
             faults.append(Fault(0, f"{position}.code", message))
         taken[name] = one.item.key
     if faults:
-        raise InvalidDefinition(faults[:FAULTS_SHOWN_MAX])
+        raise InvalidDefinition(faults[:FAULTS_REPORTED_MAX])
 
 
 def _in_file(key: str) -> Refusal:
