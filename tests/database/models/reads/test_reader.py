@@ -16,7 +16,7 @@ from models.mongo.database import Database
 from models.mongo.ledger import record_of
 from models.mongo.snapshot import EntryView, Snapshot, entry_views
 from models.mongod.server import EmbeddedServer
-from models.reads.dependencies import Rests
+from models.reads.dependencies import Dependencies
 from models.reads.reader import BATCH_MAX, Reader
 
 
@@ -227,9 +227,9 @@ async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its
     await database.audiences.insert_one({"_id": "ada", "programme": "grocer", "lists": ["vip"]})
     both = ("grocer", ("empty", "full"))
     limits = ("lamps", "mugs"), (3, 1)
-    rests = Rests({ada: 1}, {limits: (True, False)}, {both: frozenset({"empty"})}, {"ada": frozenset({"vip"})})
+    rests = Dependencies({ada: 1}, {limits: (True, False)}, {both: frozenset({"empty"})}, {"ada": frozenset({"vip"})})
     others = [
-        Rests({ada: 1, bob: 1}, {}, {}, {"bob": frozenset()}),
+        Dependencies({ada: 1, bob: 1}, {}, {}, {"bob": frozenset()}),
         replace(rests, versions={ada: 1, bob: 2}),
         replace(rests, versions={"nobody": 1}),
         replace(rests, used_up={limits: (True, True)}),
@@ -240,9 +240,9 @@ async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its
     assert await asyncio.gather(*map(reader.holds, [rests, *others])) == [True, True, *[False] * 6]
     assert queries.asked == [("members", "counters", "codes", "codes", "audiences")]
     queries.asked.clear()
-    assert await reader.holds(Rests({bob: 1}, {}, {}, {}))
+    assert await reader.validate(Dependencies({bob: 1}, {}, {}, {}))
     assert queries.asked == ["members"]
-    assert await reader.holds(Rests({}, {}, {}, {}))
+    assert await reader.validate(Dependencies({}, {}, {}, {}))
     assert queries.asked == ["members"]
 
 
