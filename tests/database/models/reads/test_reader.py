@@ -17,7 +17,8 @@ from models.mongo.ledger import record_of
 from models.mongo.snapshot import EntryView, Snapshot, entry_views
 from models.mongod.server import EmbeddedServer
 from models.reads.dependencies import Dependencies
-from models.reads.reader import BATCH_MAX, Reader
+from models.reads.loader import BATCH_MAX
+from models.reads.reader import Reader
 
 
 @pytest.fixture
@@ -232,12 +233,12 @@ async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its
         Dependencies({ada: 1, bob: 1}, {}, {}, {"bob": frozenset()}),
         replace(rests, versions={ada: 1, bob: 2}),
         replace(rests, versions={"nobody": 1}),
-        replace(rests, used_up={limits: (True, True)}),
-        replace(rests, used_up={(("lamps", "mugs"), (4, 1)): (True, False)}),
-        replace(rests, pools={both: frozenset()}),
+        replace(rests, exhausted={limits: (True, True)}),
+        replace(rests, exhausted={(("lamps", "mugs"), (4, 1)): (True, False)}),
+        replace(rests, empty_pools={both: frozenset()}),
         replace(rests, lists={"ada": frozenset()}),
     ]
-    assert await asyncio.gather(*map(reader.holds, [rests, *others])) == [True, True, *[False] * 6]
+    assert await asyncio.gather(*map(reader.validate, [rests, *others])) == [True, True, *[False] * 6]
     assert queries.asked == [("members", "counters", "codes", "codes", "audiences")]
     queries.asked.clear()
     assert await reader.validate(Dependencies({bob: 1}, {}, {}, {}))
