@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 from graphql import GraphQLSchema, build_schema, execute, parse, validate
 
-from gateway.operations.compiler import KNOWN, Attribute, CompiledOperation, Instances
+from gateway.operations.compiler import HINT, Attribute, CompiledOperation, Instances
 
 ENTRIES, OFFERS, REWARDS = 20, 10, 10
 SCHEMA = """
@@ -58,9 +58,9 @@ def _classes(schema: GraphQLSchema) -> dict[str, type]:
         if fields is None or name.startswith("__"):
             continue
         classes[name] = type(name, (), {"__slots__": tuple(fields)})
-        kind.extensions[KNOWN] = Instances(classes[name])
+        kind.extensions[HINT] = Instances(classes[name])
         for field, definition in fields.items():
-            definition.extensions[KNOWN] = Attribute(field)
+            definition.extensions[HINT] = Attribute(field)
     return classes
 
 

@@ -14,12 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway import health
 from gateway.auth.development_key import DevelopmentKey
 from gateway.auth.revocation_watch import TokenWatch
-from gateway.auth.verifier import OwnTokensVerifier, RememberingVerifier, Verifier
+from gateway.auth.verifier import CachingVerifier, OwnTokensVerifier, Verifier
 from gateway.clock import now
 from gateway.config import CLIENTS_DIST, Limits, Settings
 from gateway.observability.logs import log_lost_exception
 from gateway.observability.metrics import Metrics
-from gateway.operations.broadcast import Live
+from gateway.operations.broadcast import Broadcaster
 from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.executor import Executor
 from gateway.operations.manifest import Manifest
@@ -103,16 +103,16 @@ class _Front:
 
     def __init__(self, routed: Starlette) -> None:
         self._routed = routed
-        self.graphql: ASGIApp = routed
-        self.live: ASGIApp = routed
+        self.http: ASGIApp = routed
+        self.websocket: ASGIApp = routed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. Starlette's layers would stay in memory as long as a socket is open."""
+        """Serve one connection. Starlette's layers would stay in memory for as long as a socket is open."""
         endpoint: ASGIApp = self._routed
         if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] in GraphQLHttp.METHODS:
-            endpoint = self.graphql
+            endpoint = self.http
         elif scope["type"] == "websocket" and scope["path"] == "/graphql":
-            endpoint = self.live
+            endpoint = self.websocket
         await endpoint(scope, receive, send)
 
 
@@ -168,7 +168,7 @@ class Gateway:
                     limits=self._limits,
                     metrics=self.metrics,
                     verifier=OwnTokensVerifier(
-                        services, RememberingVerifier(self._verifier, seconds=self._settings.tokens_seconds)
+                        services, CachingVerifier(self._verifier, seconds=self._settings.tokens_seconds)
                     ),
                     tokens=TokenWatch(services),
                     services=services,
@@ -177,15 +177,15 @@ class Gateway:
                         executor, self._manifest, self.metrics, only_registered=self._settings.operations_only
                     ),
                     connections=self.connections,
-                    live=Live(executor, self.metrics),
+                    broadcaster=Broadcaster(executor, self.metrics),
                     response_cache=ResponseCache(
                         services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes
                     ),
                 )
-                self._front.graphql, self._front.live = GraphQLHttp(state), GraphQLWebSocket(state)
+                self._front.http, self._front.websocket = GraphQLHttp(state), GraphQLWebSocket(state)
                 app.router.routes[:] = [
-                    Route("/graphql", self._front.graphql, methods=GraphQLHttp.METHODS),
-                    WebSocketRoute("/graphql", self._front.live),
+                    Route("/graphql", self._front.http, methods=GraphQLHttp.METHODS),
+                    WebSocketRoute("/graphql", self._front.websocket),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
                     *pages.routes(CLIENTS_DIST),

@@ -12,7 +12,7 @@ from gateway.auth.revocation_watch import TokenWatch
 from gateway.auth.verifier import Verifier
 from gateway.config import Limits, Settings
 from gateway.observability.metrics import Metrics
-from gateway.operations.broadcast import Live
+from gateway.operations.broadcast import Broadcaster
 from gateway.operations.executor import Executor
 from gateway.operations.persisted import Operations
 from gateway.operations.response_cache import ResponseCache
@@ -79,7 +79,7 @@ class State:
     executor: Executor
     operations: Operations
     connections: Connections
-    live: Live
+    broadcaster: Broadcaster
     response_cache: ResponseCache
 
     def context(

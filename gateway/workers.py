@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 Work = Callable[[socket.socket, Path], None]
 
 
-class WorkersFell(Exception):  # noqa: N818 - its message is for operators
+class WorkersKeepExiting(Exception):  # noqa: N818 - its message is for operators
     """Workers exit right after their start; the log has the reason."""
 
 
@@ -49,7 +49,7 @@ class Workers:
         """Serve until a signal, and until every worker has ended.
 
         Raises:
-            WorkersFell: they keep exiting right after their start.
+            WorkersKeepExiting: they keep exiting right after their start.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -81,7 +81,7 @@ class Workers:
             if self._early_exits >= EARLY_EXITS_MAX:
                 self._stopping = True
                 self._signal(signal.SIGTERM)
-                raise WorkersFell(
+                raise WorkersKeepExiting(
                     f"workers exit right after their start ({EARLY_EXITS_MAX} in a row); see the log for the reason"
                 )
             sleep(RESTART_PAUSE_SECONDS)

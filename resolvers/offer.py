@@ -199,6 +199,6 @@ async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None
         for offer in programme.catalogue.offers_by_prefix(prefix):
             secret = context.services.code_secret
             if is_genuine(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
-                member = await answered(reader.member_by(programme.key, "number", number))
+                member = await answered(reader.member_id_by(programme.key, "number", number))
                 return (member, offer.key) if member is not None else None
     return await answered(reader.code_holder(programme.key, text.strip()))

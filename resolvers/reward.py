@@ -80,7 +80,7 @@ async def stock_left(context: Context, programme: Programme, rewards: Iterable[R
     reader, limited = context.services.reader, [*rewards]
     stocks = {reward.stock_counter: reward for reward in limited if reward.stock is not None}
     pools = {reward.key: reward.pool for reward in limited if reward.pool is not None}
-    taken = await answered(reader.taken(programme.key, stocks))
+    taken = await answered(reader.counter_values(programme.key, stocks))
     left = {stocks[key].key: max(0, (stocks[key].stock or 0) - count) for key, count in taken.items()}
     free = await answered(reader.free_codes(programme.key, pools.values()))
     return left | {key: min(free[pool], left.get(key, free[pool])) for key, pool in pools.items()}
@@ -171,7 +171,7 @@ async def appointments(
         upcoming[reward.slot_counter(at)] = at
         if len(upcoming) >= APPOINTMENTS_SEARCHED_MAX:
             break
-    taken = await answered(context.services.reader.taken(programme.key, upcoming))
+    taken = await answered(context.services.reader.counter_values(programme.key, upcoming))
     capacity = reward.appointments.capacity
     free = [(upcoming[counter], capacity - count) for counter, count in taken.items() if count < capacity]
     return sorted(free)[:first]

@@ -37,13 +37,13 @@ class JwksVerifier:
         *,
         issuer: str,
         audience: str,
-        keep_seconds: float,
+        ttl_seconds: float,
         fetch: Callable[[str], dict[str, Any]] = fetch_jwks,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """Cache keys for `keep_seconds`; `fetch` returns the JWKS (and may block), `clock` counts seconds."""
+        """Cache keys for `ttl_seconds`; `fetch` returns the JWKS (and may block), `clock` counts seconds."""
         self._url, self._issuer, self._audience = url, issuer, audience
-        self._keep_seconds = keep_seconds
+        self._ttl_seconds = ttl_seconds
         self._fetch, self._clock = fetch, clock
         self._keys: dict[str, PyJWK] = {}
         self._fetched_at = float("-inf")
@@ -66,7 +66,7 @@ class JwksVerifier:
         return decode(token, key, algorithms=(key.algorithm_name,), issuer=self._issuer, audience=self._audience)
 
     async def _key(self, kid: str) -> PyJWK | None:
-        if kid not in self._keys or self._clock() - self._fetched_at > self._keep_seconds:
+        if kid not in self._keys or self._clock() - self._fetched_at > self._ttl_seconds:
             async with self._lock:
                 await self._refresh(kid)
         return self._keys.get(kid)
@@ -74,7 +74,7 @@ class JwksVerifier:
     async def _refresh(self, kid: str) -> None:
         """Fetch the keys, unless another call just did: unknown key ids must not flood the issuer with requests."""
         now = self._clock()
-        fresh = kid in self._keys and now - self._fetched_at <= self._keep_seconds
+        fresh = kid in self._keys and now - self._fetched_at <= self._ttl_seconds
         if fresh or now - self._tried_at < JWKS_REFETCH_SECONDS:
             return
         self._tried_at = now

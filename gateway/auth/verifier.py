@@ -19,7 +19,7 @@ from resolvers.tablets.issued_tokens import is_own
 from resolvers.tablets.session import actor_of_token
 
 TOKEN_LENGTH_MAX = 8192
-REMEMBERED_MAX = 10_000
+CACHED_TOKENS_MAX = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ class Verifier(Protocol):
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
 
 
-class RememberingVerifier:
+class CachingVerifier:
     """Caches verified tokens: a client sends the same one with every request.
 
     An entry lives for `seconds`, so that a revoked key is not trusted for longer. A cached token is still refused once
@@ -41,7 +41,7 @@ class RememberingVerifier:
     def __init__(self, verifier: Verifier, *, seconds: float, clock: Callable[[], float] = monotonic) -> None:
         """Cache the results of `verifier`; `clock` counts seconds."""
         self._verifier, self._seconds, self._clock = verifier, seconds, clock
-        self._cached = LRUCache[str, tuple[Actor, float]](REMEMBERED_MAX)
+        self._cached = LRUCache[str, tuple[Actor, float]](CACHED_TOKENS_MAX)
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""

@@ -18,7 +18,7 @@ from gateway.config import InvalidSettings
 from gateway.server import PortTaken
 from gateway.site.development import UnknownMember
 from gateway.version import version
-from gateway.workers import WorkersFell
+from gateway.workers import WorkersKeepExiting
 from models.definitions.programme_file import InvalidProgramme
 from models.loading.audience_list import LoadOvertaken
 from models.loading.code_pool import InvalidLoad
@@ -74,7 +74,7 @@ REPORTED_ERRORS = (
     PortTaken,
     ProgrammeNotFound,
     UnknownMember,
-    WorkersFell,
+    WorkersKeepExiting,
 )
 
 

@@ -37,7 +37,7 @@ def verifier_of(settings: Settings) -> Verifier:
             settings.jwks_url,
             issuer=settings.jwt_issuer,
             audience=settings.jwt_audience,
-            keep_seconds=settings.jwks_seconds,
+            ttl_seconds=settings.jwks_seconds,
         )
     directory = settings.directory()
     if not (directory / KEY_FILE).exists():
@@ -77,7 +77,7 @@ def serve(url: str, settings: Settings, limits: Limits) -> None:
         PortTaken: another program listens on the port.
         DatabaseUnavailable: MongoDB cannot be reached.
         NotAReplicaSet: the MongoDB server is not a member of a replica set.
-        WorkersFell: several workers are configured, and they keep exiting right after their start.
+        WorkersKeepExiting: several workers are configured, and they keep exiting right after their start.
     """
     verifier_of(settings)
     read_manifest(settings, limits, compilable_schema())

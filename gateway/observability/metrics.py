@@ -33,7 +33,7 @@ class Metrics:
         self.requests = Counter(
             "carillon_requests", "Operations answered", ["transport", "outcome"], registry=self.registry
         )
-        self.kept = Counter(
+        self.cached_answers = Counter(
             "carillon_answers_kept",
             "Operations answered from the response cache, after validation",
             registry=self.registry,
@@ -109,9 +109,9 @@ class Metrics:
         _child(self._observed, self.execution, self.operation_label(name)).observe(seconds)
         _child(self._counted, self.requests, transport, outcome).inc()
 
-    def count_kept(self, name: str | None, transport: str, seconds: float) -> None:
+    def count_cached(self, name: str | None, transport: str, seconds: float) -> None:
         """Count an operation answered from the response cache."""
-        self.kept.inc()
+        self.cached_answers.inc()
         self.count_operation(name, transport, "ok", seconds)
 
     def count_document(self, how: str) -> None:

@@ -1,4 +1,4 @@
-"""Until when time alone leaves an answer as it is: days, the catalogue's windows, and what falls due for a member."""
+"""When a cached answer expires: the next moment at which time alone can change it."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time, timedelta
@@ -9,11 +9,11 @@ from models.reads.dependencies import Recording
 
 
 def valid_until(recording: Recording, programmes: Iterable[Programme], now: datetime) -> datetime | None:
-    """Return the first moment at which an answer may differ although nothing was written; None if there is none.
+    """Return the first moment at which an answer may change without a write, as of `now`; None if there is none.
 
-    Answers depend on the brands' days (tiers, segments, limits, windows), on UTC's (affinities decay), on the
-    catalogue's own moments, on the moment at which a member has to be settled, and on the moment at which an offer that
-    a member refused is ranked as before. `programmes` are those that the answer can be about.
+    Such moments are the midnights of the programmes' time zones (tiers, segments, limits, windows) and of UTC
+    (affinities decay), the starts and ends in the catalogue, a member's next settlement, and the end of the period in
+    which a refused offer ranks last. `programmes` are those that the answer can depend on.
     """
     return min(_edges(recording, programmes, now)) if recording.timed else None
 

@@ -27,7 +27,7 @@ from graphql import Executor as GraphQLExecutor
 
 from gateway.config import Limits
 from gateway.observability.metrics import Metrics
-from gateway.operations.compiler import CHARACTERS_MAX, CompiledOperation, Room
+from gateway.operations.compiler import CHARACTERS_MAX, CodeBudget, CompiledOperation
 from gateway.operations.document_limits import check_document, parse_limited, too_deep, validate_limited
 from gateway.operations.prefetch import selects_any
 from resolvers.core.context import Context
@@ -162,7 +162,7 @@ class Executor:
         self._schema = schema
         self.limits = limits
         self._metrics = metrics
-        self._room = Room(CHARACTERS_MAX)
+        self._budget = CodeBudget(CHARACTERS_MAX)
         size_min = CACHED_CHARACTERS_MAX // CACHED_DOCUMENTS_MAX
         self._documents = LRUCache[str, _Document](
             CACHED_CHARACTERS_MAX, getsizeof=lambda document: max(document.text_length, size_min)
@@ -187,10 +187,10 @@ class Executor:
         return Operation(checked.document, compiled, request, prefetches_supply)
 
     def _operation(self, document: DocumentNode, name: str | None) -> tuple[CompiledOperation, bool]:
-        """Return an operation, to be compiled when it is first executed, and whether its execution starts a read."""
+        """Return an operation, to be compiled when it is first executed, and whether it prefetches supply."""
         if get_operation_ast(document, name) is not None:
-            compiled = CompiledOperation(self._schema, document, name, room=self._room)
-            # A mutation changes what it would have read.
+            compiled = CompiledOperation(self._schema, document, name, budget=self._budget)
+            # A mutation would prefetch what it is about to change.
             is_query = compiled.node.operation is OperationType.QUERY
             return compiled, is_query and selects_any(self._schema, document, name, SUPPLY_FIELDS)
         if name is None:
@@ -246,9 +246,9 @@ class Executor:
         return {"data": result.data, "errors": errors}
 
     async def source(self, operation: Operation, context: Context) -> AsyncGenerator[Any, None] | Answer:
-        """Return the events of a subscription, for `update` to execute each; or the answer that refuses it.
+        """Return the events of a subscription, each to be executed by `update`; or the answer that refuses it.
 
-        An error between two events is raised as it is.
+        The events raise an error of their source unchanged.
         """
         built = GraphQLExecutor.build(
             self._schema,
@@ -266,8 +266,8 @@ class Executor:
             return {"errors": self._answer(stream, context)["errors"]}
         return cast("AsyncGenerator[Any, None]", stream)
 
-    def count_begun(self, values: AsyncGenerator[Any, None] | Answer, transport: str) -> None:
-        """Count a subscription, by whether its source was opened."""
+    def count_subscription(self, values: AsyncGenerator[Any, None] | Answer, transport: str) -> None:
+        """Count a subscription by its outcome: `ok` if its source was opened, else the code of the first error."""
         outcome = _outcome(values) if isinstance(values, dict) else "ok"
         self._metrics.requests.labels(transport, outcome).inc()
 
@@ -285,16 +285,16 @@ def _outcome(answer: Answer) -> str:
     return str(errors[0]["extensions"]["code"]) if errors else "ok"
 
 
-async def cancelled(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel tasks, and return when all have ended, whatever their results.
+async def cancel_all(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait until all have ended, whatever their results.
 
     A cancellation can be lost: before Python 3.12, asyncio.wait_for drops one that arrives together with its result.
     A task that is still running is cancelled again.
     """
-    ending = [*tasks]
-    going_on = set(ending)
-    while going_on:
-        for task in going_on:
+    cancelled = [*tasks]
+    running = set(cancelled)
+    while running:
+        for task in running:
             task.cancel()
-        _, going_on = await asyncio.wait(going_on, timeout=CANCEL_AGAIN_SECONDS)
-    await asyncio.gather(*ending, return_exceptions=True)
+        _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
+    await asyncio.gather(*cancelled, return_exceptions=True)

@@ -22,7 +22,7 @@ APOLLO_FORMAT = "apollo-persisted-query-manifest"
 APOLLO_VERSION = 1
 BYTES_MAX = 16_777_216
 OPERATIONS_MAX = 10_000
-FAULTS_TOLD_MAX = 10
+FAULTS_REPORTED_MAX = 10
 SHA256_PREFIX = "sha256:"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -31,7 +31,7 @@ _OWN_ID = re.compile(r"(x-[A-Za-z0-9._~-]{1,100}:)?[A-Za-z0-9._~-]{1,200}", re.A
 _NAMED = re.compile(r"^\s*(?:query|mutation|subscription)\s+(\w+)", re.MULTILINE | re.ASCII)
 
 
-def hash_of(text: str) -> str:
+def sha256_hex(text: str) -> str:
     """Return the SHA-256 of a text, in lower-case hexadecimal."""
     return sha256(text.encode()).hexdigest()
 
@@ -46,9 +46,9 @@ class Manifest:
         """Return the text of a registered operation, or None; a hash may have the prefix of a documentId."""
         return self.texts.get(id_.removeprefix(SHA256_PREFIX))
 
-    def lists(self, text: str) -> bool:
+    def contains(self, text: str) -> bool:
         """Return whether a text is exactly that of a registered operation."""
-        return hash_of(text) in self.texts
+        return sha256_hex(text) in self.texts
 
     def __len__(self) -> int:
         """Return the number of registered operations."""
@@ -161,16 +161,16 @@ def _validated(listed: list[_Listed], limits: Limits, schema: GraphQLSchema) -> 
         fault = _fault(one, texts, limits, schema)
         if fault is not None:
             faults.append(f"{one.label}: {fault}")
-        texts |= {one.id: one.text, hash_of(one.text): one.text}
+        texts |= {one.id: one.text, sha256_hex(one.text): one.text}
     if faults:
-        more = len(faults) - FAULTS_TOLD_MAX
-        raise _Unusable("; ".join(faults[:FAULTS_TOLD_MAX]) + (f"; and {more} more" if more > 0 else ""))
+        more = len(faults) - FAULTS_REPORTED_MAX
+        raise _Unusable("; ".join(faults[:FAULTS_REPORTED_MAX]) + (f"; and {more} more" if more > 0 else ""))
     return Manifest(texts)
 
 
 def _fault(one: _Listed, known: Mapping[str, str], limits: Limits, schema: GraphQLSchema) -> str | None:
     """Return why an operation cannot be registered, or None."""
-    if _HASH.fullmatch(one.id) and hash_of(one.text) != one.id:
+    if _HASH.fullmatch(one.id) and sha256_hex(one.text) != one.id:
         return "the id is a SHA-256, but not that of its text"
     if known.get(one.id, one.text) != one.text:
         return "another operation has the same id"

@@ -15,13 +15,13 @@ from graphql import GraphQLError
 
 from gateway.observability.metrics import Metrics
 from gateway.operations.executor import Executor, GraphQLRequest, InvalidOperation, Operation
-from gateway.operations.manifest import SHA256_PREFIX, Manifest, hash_of
+from gateway.operations.manifest import SHA256_PREFIX, Manifest, sha256_hex
 from resolvers.core.actor import Actor, Role
 from resolvers.core.fault import BadInput, DocumentUnknown, Forbidden
 
 TRUSTED_ROLES = frozenset({Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
-REMEMBERED_MAX = 1000
-REMEMBERED_CHARACTERS_MAX = 1_000_000
+CACHED_TEXTS_MAX = 1000
+CACHED_CHARACTERS_MAX = 1_000_000
 REPORTED_ID_LENGTH_MAX = 100
 # Apollo's clients send the text when they get exactly this message.
 APOLLO_NOT_FOUND = "PersistedQueryNotFound"
@@ -40,8 +40,8 @@ class RequestParameters:
 
 def texts_by_hash() -> LRUCache[str, str]:
     """Return a cache of the texts that were sent with their hash, bounded in number and in characters."""
-    size_min = REMEMBERED_CHARACTERS_MAX // REMEMBERED_MAX
-    return LRUCache(REMEMBERED_CHARACTERS_MAX, getsizeof=lambda text: max(len(text), size_min))
+    size_min = CACHED_CHARACTERS_MAX // CACHED_TEXTS_MAX
+    return LRUCache(CACHED_CHARACTERS_MAX, getsizeof=lambda text: max(len(text), size_min))
 
 
 class Operations:
@@ -64,12 +64,12 @@ class Operations:
         request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
         operation = self._executor.prepare(request, streamed=streamed)
         if parameters.sha256 is not None and parameters.query is not None:
-            self._remember(parameters.sha256, text)
+            self._cache(parameters.sha256, text)
         return operation
 
-    def _remember(self, sha256: str, text: str) -> None:
+    def _cache(self, sha256: str, text: str) -> None:
         """Cache a text that came with its hash; one that is larger than the whole cache is sent again each time."""
-        if sha256 not in self._texts and len(text) <= REMEMBERED_CHARACTERS_MAX:
+        if sha256 not in self._texts and len(text) <= CACHED_CHARACTERS_MAX:
             self._texts[sha256] = text
 
     def _text(self, parameters: RequestParameters, actor: Actor | None) -> str:
@@ -80,7 +80,7 @@ class Operations:
         if not may_send_texts and not self._manifest.lists(parameters.query):
             self._metrics.count_document("refused")
             raise InvalidOperation(Forbidden("operation_unregistered"))
-        if parameters.sha256 is not None and hash_of(parameters.query) != parameters.sha256:
+        if parameters.sha256 is not None and sha256_hex(parameters.query) != parameters.sha256:
             raise InvalidOperation(BadInput("document_hash_wrong"))
         self._metrics.count_document("own_text" if is_trusted else "text")
         return parameters.query

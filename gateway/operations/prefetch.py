@@ -1,4 +1,4 @@
-"""Which operations start a read before they are executed: those that select a field which will need it."""
+"""Finds the operations that select certain fields, whose data is then read before the operation is executed."""
 
 from typing import Any
 
@@ -15,15 +15,15 @@ class _Selection(Visitor):
         self.found = False
 
     def enter_field(self, node: FieldNode, *_: Any) -> None:
-        """Compare one field."""
+        """Compare the coordinates of one field."""
         parent = self._types.get_parent_type()
         self.found = self.found or (parent is not None and f"{parent.name}.{node.name.value}" in self._coordinates)
 
 
 def selects_any(schema: GraphQLSchema, document: DocumentNode, name: str | None, coordinates: frozenset[str]) -> bool:
-    """Return whether an operation of a valid document selects one of some fields, itself or in a fragment.
+    """Return whether an operation of a valid document selects one of the fields `coordinates`, itself or in a fragment.
 
-    Conditions (`@skip`, `@include`) are left out of account.
+    `@skip` and `@include` are ignored.
     """
     operations = separate_operations(document)
     # Without a name, a document has one operation.

@@ -276,7 +276,7 @@ class GraphQLHttp:
         key = (text, asked.method, who, asked.locale, asked.channel)
         known = await state.response_cache.get(key)
         if known is not None:
-            state.metrics.count_kept(known.name, "http", perf_counter() - started)
+            state.metrics.count_cached(known.name, "http", perf_counter() - started)
             return _sent(known.body, asked, kind)
         operation = state.operations.prepare(_parameters(asked, text), actor, streamed=False)
         if asked.method != "POST" and operation.type is not OperationType.QUERY:

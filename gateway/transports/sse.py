@@ -24,7 +24,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.clock import now
 from gateway.observability.logs import request_id
 from gateway.operations.broadcast import Failure
-from gateway.operations.executor import InvalidOperation, Operation, cancelled, failure_answer, fault_answer
+from gateway.operations.executor import InvalidOperation, Operation, cancel_all, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
 from gateway.transports.http import (
@@ -184,9 +184,9 @@ class GraphQLStream:
             if operation.type is not OperationType.SUBSCRIPTION:
                 yield orjson.dumps(await self._state.executor.execute(operation, context, "sse"))
                 return
-            async with aclosing(self._state.live.stream(operation, context, "sse")) as stream:
-                async for update in stream:
-                    yield update.payload
+            async with aclosing(self._state.broadcaster.stream(operation, context, "sse")) as stream:
+                async for answer in stream:
+                    yield answer.payload
         except Fault as fault:
             yield orjson.dumps(fault_answer(fault, locale))
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
@@ -247,7 +247,7 @@ class GraphQLStream:
         reservation = self._reservations.pop(token)
         reservation.expiry.cancel()
         reservation.connection.close()
-        self._in_background(cancelled([*reservation.operations.values()]))
+        self._in_background(cancel_all([*reservation.operations.values()]))
 
     def _open(self, token: str, reservation: _Reservation) -> Response:
         if reservation.opened:
@@ -286,7 +286,7 @@ class GraphQLStream:
             raise BadRequest(400, "operationId is missing.")
         task = reservation.operations.pop(id_, None)
         if task is not None:
-            await cancelled([task])
+            await cancel_all([task])
             # A client that does not read its stream needs no `complete` for an operation that it ended itself.
             with suppress(asyncio.QueueFull):
                 reservation.events.put_nowait(_event("complete", orjson.dumps({"id": id_})))
@@ -294,7 +294,7 @@ class GraphQLStream:
 
 
 async def _closed(events: AsyncGenerator[bytes, None], tasks: Iterable[asyncio.Task[Any]]) -> None:
-    await cancelled(tasks)
+    await cancel_all(tasks)
     await events.aclose()
 
 

@@ -3,9 +3,9 @@
 The token comes in `connection_init` as `{"Authorization": "Bearer TOKEN"}` (or in the handshake's header). The socket
 is closed with 4403 when the token ends, and with 1012 when the gateway drains: clients reconnect with `after`.
 
-A socket with live subscriptions only has one task, the reader. Each update is written directly by the task that
-broadcasts it, as a prebuilt frame, if the server supports it (`gateway/transports/frames.py`) and the socket takes it.
-Otherwise a task sends the waiting updates at the socket's pace.
+A socket that has nothing but live subscriptions has one task, the reader. The task that broadcasts an update writes it
+directly, as a prebuilt frame, if the server supports that (`gateway/transports/frames.py`) and the socket accepts it.
+Otherwise a task of the socket sends the waiting updates at its pace.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ from starlette.types import Receive, Scope, Send
 from gateway.auth.verifier import bearer
 from gateway.clock import now
 from gateway.observability.logs import request_id
-from gateway.operations.broadcast import Batch, Failure, Follower, Told
-from gateway.operations.executor import InvalidOperation, cancelled, failure_answer, fault_answer
+from gateway.operations.broadcast import Batch, EncodedAnswer, Failure, Subscriber
+from gateway.operations.executor import InvalidOperation, cancel_all, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
 from gateway.transports.frames import text_frame, write_frames_of
@@ -54,21 +54,21 @@ class _Gone(Exception):  # noqa: N818 - the client has closed the socket, or is 
 
 
 class _Operation:
-    """One operation of a socket: has a task while it has work to do, and a follower while it is live."""
+    """One operation of a socket: has a task while it has work to do, and a subscriber if it is a subscription."""
 
-    __slots__ = ("_head", "_session", "_write", "follower", "id", "task")
+    __slots__ = ("_head", "_session", "_write", "id", "subscriber", "task")
 
     def __init__(self, session: "_Session", id_: str) -> None:
         self._session, self.id = session, id_
         self._write = session.write_frames
         self._head = b'{"id":' + orjson.dumps(id_) + b',"type":"next","payload":'
-        self.follower: Follower | None = None
+        self.subscriber: Subscriber | None = None
         self.task: asyncio.Task[None] | None = None
 
-    def follow(self) -> Follower:
-        """Create the follower through which a line sends updates to this operation."""
-        self.follower = Follower("websocket", self._push, self._wake)
-        return self.follower
+    def subscribe(self) -> Subscriber:
+        """Create the subscriber through which a broadcast sends updates to this operation."""
+        self.subscriber = Subscriber("websocket", self._push, self._wake)
+        return self.subscriber
 
     def run(self, work: Coroutine[Any, Any, bool | None]) -> None:
         """Run some of the operation's work in a task; `work` returns whether it completed, None if it continues."""
@@ -78,31 +78,31 @@ class _Operation:
         if await self._session.finished(self, work):
             return
         self.task = None
-        if self.follower is not None and self.follower.is_awaited:
+        if self.subscriber is not None and self.subscriber.has_pending:
             self._wake()
 
     async def stop(self) -> None:
         """End without a message to the client."""
-        if self.follower is not None:
-            self.follower.leave()
+        if self.subscriber is not None:
+            self.subscriber.leave()
         if self.task is not None:
-            await cancelled([self.task])
+            await cancel_all([self.task])
 
-    async def next(self, result: Told) -> bool:
+    async def next(self, result: EncodedAnswer) -> bool:
         """Send a result; return False if it is an error message, which ends the operation."""
-        if not result.ran:
+        if not result.executed:
             await self._session.send({"id": self.id, "type": "error", "payload": result.errors})
             return False
         await self._session.send_text((self._head + result.payload + b"}").decode())
         return True
 
     def _push(self, batch: Batch) -> bool:
-        if self._write is None or not batch.ran:
+        if self._write is None or not batch.executed:
             return False
         if batch.head != self._head:
-            # Clients that number their operations alike share the frames.
+            # Operations with the same id, which clients of one kind have, share the frames.
             batch.head = self._head
-            batch.frames = b"".join([text_frame(self._head, update.payload, b"}") for update in batch.tolds])
+            batch.frames = b"".join([text_frame(self._head, update.payload, b"}") for update in batch.answers])
         return self._write(batch.frames)
 
     def _wake(self) -> None:
@@ -111,16 +111,16 @@ class _Operation:
 
     async def _drain(self) -> bool | None:
         """Send the waiting updates; return as `_run` expects."""
-        follower = self.follower
-        if follower is None:
+        subscriber = self.subscriber
+        if subscriber is None:
             return None
-        while (update := await follower.take()) is not None:
+        while (update := await subscriber.take()) is not None:
             if not await self.next(update):
                 return False
-            self._session.delivered()
-        if follower.ended and follower.end is not None:
-            raise follower.end
-        return True if follower.ended else None
+            self._session.count_delivery()
+        if subscriber.ended and subscriber.error is not None:
+            raise subscriber.error
+        return True if subscriber.ended else None
 
 
 class _Session:
@@ -181,7 +181,7 @@ class _Session:
                 expiry.cancel()
             await self._stop_all()
             if self._ending is not None:
-                await cancelled([self._ending])
+                await cancel_all([self._ending])
 
     def _expire(self) -> None:
         self.end(FORBIDDEN, "Forbidden: the token has expired")
@@ -199,9 +199,9 @@ class _Session:
         operations = [*self._operations.values()]
         self._operations.clear()
         for operation in operations:
-            if operation.follower is not None:
-                operation.follower.leave()
-        await cancelled([operation.task for operation in operations if operation.task is not None])
+            if operation.subscriber is not None:
+                operation.subscriber.leave()
+        await cancel_all([operation.task for operation in operations if operation.task is not None])
 
     async def _close(self, code: int, reason: str) -> None:
         """Close the socket unless it is closing already. RFC 6455 limits a reason to 123 bytes."""
@@ -245,9 +245,9 @@ class _Session:
                 # Text, not bytes: clients of the protocol do not read binary frames.
                 await self._send_message({"type": "websocket.send", "text": text})
 
-    def delivered(self) -> None:
-        """Count an update that was sent after waiting."""
-        self._state.live.delivered("websocket", 1)
+    def count_delivery(self) -> None:
+        """Count an update that was sent from a queue."""
+        self._state.broadcaster.count_deliveries("websocket", 1)
 
     async def _first(self) -> dict[str, Any]:
         """Return connection_init, and answer the messages that may precede it."""
@@ -341,25 +341,25 @@ class _Session:
             failure = error.id if isinstance(error, Failure) else reported(error)
             payload = failure_answer(failure, self._language())["errors"]
             await self.send({"id": id_, "type": "error", "payload": payload})
-        if operation.follower is not None:
-            operation.follower.leave()
+        if operation.subscriber is not None:
+            operation.subscriber.leave()
         if self._operations.get(id_) is operation:
             del self._operations[id_]
         return True
 
     async def _results(self, running: _Operation, parameters: RequestParameters) -> bool | None:
-        """Send results; return False if the last one was an error, None if more come through the follower."""
+        """Send results; return False if the last one was an error, None if more come through the subscriber."""
         executor = self._state.executor
         operation = self._state.operations.prepare(parameters, self._actor)
         context = self._state.context(self._actor, self._locale, self._channel, address_of(self._scope))
         if operation.type is not OperationType.SUBSCRIPTION:
-            return await running.next(Told(await executor.execute(operation, context, "websocket")))
-        follower = running.follow()
-        async with aclosing(self._state.live.begin(operation, context, follower)) as first:
-            async for result in first:
+            return await running.next(EncodedAnswer(await executor.execute(operation, context, "websocket")))
+        subscriber = running.subscribe()
+        async with aclosing(self._state.broadcaster.begin(operation, context, subscriber)) as first_answers:
+            async for result in first_answers:
                 if not await running.next(result):
                     return False
-        return None if follower.follows else True
+        return None if subscriber.joined else True
 
     async def _refuse(self, id_: str, fault: Fault) -> None:
         payload = fault_answer(fault, self._language())["errors"]
@@ -373,7 +373,7 @@ class _Session:
 
 
 class GraphQLWebSocket:
-    """The endpoint of live operations, as an ASGI application: each layer in between would cost every message."""
+    """The endpoint of live operations, as a bare ASGI application: each layer in between would cost every message."""
 
     def __init__(self, state: State) -> None:
         self._state = state

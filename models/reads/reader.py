@@ -29,7 +29,7 @@ from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of
 from models.mongo.uncancelled import done, finished
 from models.reads.dependencies import Dependencies, Ids, Limits, Pools, Recording, current_recording
 from models.reads.loader import Loader
-from models.reads.union_query import Together
+from models.reads.union_query import UnionQuery
 
 # The same stocks, for every page of rewards.
 _counter_id = lru_cache(maxsize=10_000)(counter_id)
@@ -98,7 +98,7 @@ class Reader:
     """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
 
     def __init__(self, database: Database) -> None:
-        self._db, self._together = database, Together()
+        self._db, self._together = database, UnionQuery()
         self._members: Loader[str, Snapshot | None] = Loader(self._load_members, record=_record_member)
         self._numbers: Loader[tuple[str, str], Snapshot | None] = Loader(self._load_numbers, record=_record_member)
         self._validations: Loader[Dependencies, bool] = Loader(self._validate)
@@ -192,15 +192,15 @@ class Reader:
         snapshot = await self._members.load(member)
         return snapshot if snapshot is not None and snapshot.member.programme == programme else None
 
-    async def member_numbered(self, programme: str, number: str) -> Snapshot | None:
+    async def member_by_number(self, programme: str, number: str) -> Snapshot | None:
         """Return the member with a membership number, or None where there is none."""
         return await self._numbers.load((programme, number))
 
-    async def member_by(self, programme: str, kind: str, value: str) -> str | None:
+    async def member_id_by(self, programme: str, kind: str, value: str) -> str | None:
         """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""
         return await self._identities.load(identity_key(programme, kind, value))
 
-    async def members_by(self, programme: str, identities: Sequence[tuple[str, str]]) -> list[str | None]:
+    async def member_ids_by(self, programme: str, identities: Sequence[tuple[str, str]]) -> list[str | None]:
         """Return the ids of the members that some identities (kind and value) stand for, read at once."""
         keys = [identity_key(programme, kind, value) for kind, value in identities]
         return await self._identities.load_many(keys)
@@ -223,7 +223,7 @@ class Reader:
         found = await self._db.entries.find(query, sort=[("version", DESCENDING)]).to_list()
         return [record_of(document) for document in found]
 
-    async def taken(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
+    async def counter_values(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
         """Return what each of some counters of what members share stands at."""
         ids = {counter: _counter_id(programme, counter) for counter in counters}
         if not ids:
@@ -259,7 +259,7 @@ class Reader:
             for pool, most in need.codes.items()
         }
         lists = await self.lists(programme, member) if need.lists else None
-        return Facts(await self.taken(programme, need.counters), codes, {}, lists)
+        return Facts(await self.counter_values(programme, need.counters), codes, {}, lists)
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:
         """Return the lists that a member is on."""

@@ -44,7 +44,7 @@ class _Part:
         return [*stages, {"$set": {_PART: number}}]
 
 
-class Together:
+class UnionQuery:
     """Reads for one process, in the running event loop. Who stops waiting for one does not stop it."""
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ CHANNELS = {Role.MEMBER: Channel.APP, Role.KIOSK: Channel.KIOSK, Role.TILL: Chan
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One for each operation. `locale` and `told_channel` are what the request said, None where it did not say.
+    """One for each operation. `locale` and `declared_channel` are what the request said, None where it did not say.
 
     `address` is where the request came from, None where that is not known. `prefetched` is a read that the operation
     will need, and that was started before it is executed.
@@ -60,15 +60,15 @@ class Context:
     services: Services
     actor: Actor | None
     locale: str | None = None
-    told_channel: Channel | None = None
+    declared_channel: Channel | None = None
     address: str | None = None
     prefetched: SupplyQuery | None = None
 
     @property
     def channel(self) -> Channel | None:
         """The channel of the request: what it says, else what its role is on; None for no channel in particular."""
-        if self.told_channel is not None or self.actor is None:
-            return self.told_channel
+        if self.declared_channel is not None or self.actor is None:
+            return self.declared_channel
         return CHANNELS.get(self.actor.role)
 
     def require_actor(self) -> Actor:

@@ -58,7 +58,7 @@ async def find(context: Context, key: MemberKey) -> str | None:
     if key.kind == "id":
         return key.value
     value = _normal(key)
-    return await answered(context.services.reader.member_by(programme, key.kind, value)) if value else None
+    return await answered(context.services.reader.member_id_by(programme, key.kind, value)) if value else None
 
 
 def _normal(key: MemberKey) -> str | None:
@@ -119,7 +119,7 @@ async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
         return await load(context, member) if member is not None else None
     # The number is in the member's document: one read finds and returns it.
     actor, number = _require_lookup(context, key), _normal(key)
-    found = await answered(context.services.reader.member_numbered(actor.programme, number)) if number else None
+    found = await answered(context.services.reader.member_by_number(actor.programme, number)) if number else None
     require_may_see(actor, found.member.id if found is not None else None)
     return await settled(context, found) if found is not None else None
 
@@ -177,7 +177,7 @@ async def load_many(context: Context, keys: list[MemberKey]) -> list[str | None]
     programme = context.require_actor().programme
     values = {key: value for key in keys if key.kind != "id" and (value := _normal(key)) is not None}
     found = await answered(
-        context.services.reader.members_by(programme, [(key.kind, value) for key, value in values.items()])
+        context.services.reader.member_ids_by(programme, [(key.kind, value) for key, value in values.items()])
     )
     known = dict(zip(values, found, strict=True))
     return [key.value if key.kind == "id" else known.get(key) for key in keys]

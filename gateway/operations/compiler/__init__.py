@@ -24,16 +24,16 @@ graphql-core still collects the fields (at compile time), coerces unusual values
 
 An operation is compiled once per combination of the variables that its `@skip` and `@include` use, up to VARIANTS_MAX
 of them; beyond that, graphql-core executes it. graphql-core also executes what is NotCompilable: introspection,
-fragments with arguments, `@defer` and `@stream`, operations with directives. A Room that operations share bounds the
-memory.
+fragments with arguments, `@defer` and `@stream`, operations with directives. A CodeBudget that operations share bounds
+the memory.
 
 Any schema works, and gets faster. It is fastest with hints: the schema declares, in the `extensions` of its fields and
-types under the key KNOWN, what the compiler cannot find out:
+types under the key HINT, what the compiler cannot find out:
 
-    field.extensions[KNOWN] = Attribute("points")       # only reads an attribute
-    field.extensions[KNOWN] = Method(function, ...)     # calls function(source, [execution], **arguments)
-    type.extensions[KNOWN]  = Instances(cls)            # its objects are instances of cls
-    scalar.extensions[KNOWN] = AsItIs(str)              # its strings are returned unchanged
+    field.extensions[HINT] = Attribute("points")        # only reads an attribute
+    field.extensions[HINT] = Method(function, ...)      # calls function(source, [execution], **arguments)
+    type.extensions[HINT] = Instances(cls)              # its objects are instances of cls
+    scalar.extensions[HINT] = Unchanged(str)            # its strings are returned unchanged
 
 Hints are trusted: such a value is not awaitable, unless the function is a coroutine function or its hint says that it
 may return awaitables. If an unexpected value occurs anyway (an awaitable in a list, an asynchronous iterable, a type
@@ -41,17 +41,17 @@ that resolves asynchronously), graphql-core executes the query again, which is s
 effects. In a mutation it is an error.
 """
 
-from gateway.operations.compiler.compiled_operation import CHARACTERS_MAX, CompiledOperation, NotCompilable, Room
-from gateway.operations.compiler.hints import KNOWN, AsItIs, Attribute, Instances, Method
+from gateway.operations.compiler.compiled_operation import CHARACTERS_MAX, CodeBudget, CompiledOperation, NotCompilable
+from gateway.operations.compiler.hints import HINT, Attribute, Instances, Method, Unchanged
 
 __all__ = [
     "CHARACTERS_MAX",
-    "KNOWN",
-    "AsItIs",
+    "HINT",
     "Attribute",
+    "CodeBudget",
     "CompiledOperation",
     "Instances",
     "Method",
     "NotCompilable",
-    "Room",
+    "Unchanged",
 ]

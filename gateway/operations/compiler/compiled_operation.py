@@ -28,7 +28,7 @@ from gateway.operations.compiler.variables import Misfit, Variables
 VARIANTS_MAX = 16
 CHARACTERS_MAX = 5_000_000
 
-__all__ = ["CHARACTERS_MAX", "CompiledOperation", "NotCompilable", "Room"]
+__all__ = ["CHARACTERS_MAX", "CodeBudget", "CompiledOperation", "NotCompilable"]
 
 
 class _Conditions(Visitor):
@@ -58,7 +58,7 @@ class _Variant:
         self.size = compiler.size
 
 
-class Room:
+class CodeBudget:
     """Bounds the compiled code of all operations, in characters of its text; each takes some 7 bytes of memory.
 
     Beyond the bound, the variants compiled longest ago are evicted, and compiled again on demand.
@@ -88,9 +88,9 @@ class CompiledOperation:
         document: DocumentNode,
         operation_name: str | None = None,
         *,
-        room: Room | None = None,
+        budget: CodeBudget | None = None,
     ) -> None:
-        """Prepare an operation; its first execution compiles it. Operations can share a `room`.
+        """Prepare an operation; its first execution compiles it. Operations can share a `budget`.
 
         Raises:
             NotCompilable: the document has no such operation.
@@ -105,7 +105,7 @@ class CompiledOperation:
         visit(document, conditions)
         self._conditions = tuple(conditions.found)
         self._variants: dict[tuple[Any, ...], _Variant] = {}
-        self._room = room or Room(CHARACTERS_MAX)
+        self._budget = budget or CodeBudget(CHARACTERS_MAX)
         self.left_to_core = False
         """True if graphql-core executes this operation from now on."""
 
@@ -177,7 +177,7 @@ class CompiledOperation:
         except (NotCompilable, RecursionError):
             self.left_to_core = True
             return None
-        self._room.take(self._variants, tuple([values.get(name) for name in self._conditions]), variant)
+        self._budget.take(self._variants, tuple([values.get(name) for name in self._conditions]), variant)
         return variant
 
     def _by_core(self, root: Any, context: Any, raw: dict[str, Any]) -> ExecutionResult | Awaitable[ExecutionResult]:

@@ -36,7 +36,7 @@ from graphql.pyutils.is_awaitable import is_awaitable
 from graphql.type import GraphQLBoolean, GraphQLFloat
 
 from gateway.operations.compiler.arguments import call_arguments
-from gateway.operations.compiler.hints import KNOWN, AsItIs, Attribute, Instances, Method
+from gateway.operations.compiler.hints import HINT, Attribute, Instances, Method, Unchanged
 from gateway.operations.compiler.leaf import leaf_function
 from gateway.operations.compiler.runtime import Place, detach, is_null, list_function, not_null
 
@@ -156,23 +156,23 @@ class Compiler:
         return known
 
     def _cached_in_object(self, kind: GraphQLObjectType, selection: Selection) -> Selection:
-        """Cache the results of a selection in the objects themselves, if their hint names a `kept_in`."""
+        """Cache the results of a selection in the objects themselves, if their hint names a `cache_attribute`."""
         hint = _instances_hint(kind)
-        if hint is None or hint.kept_in is None or not selection.source_only:
+        if hint is None or hint.cache_attribute is None or not selection.source_only:
             return selection
         name, key = self._name("cached"), self.bind("K", object())
         lines = Lines()
         lines.add(f"def {name}(v, p, x):")
         with lines:
             lines.add(
-                f"found = v.{hint.kept_in}.get({key})",
+                f"found = v.{hint.cache_attribute}.get({key})",
                 "if found is None:",
                 "    errors = len(x.errors)",
                 f"    found = {selection.name}(v, p, x)",
                 "    if len(x.errors) == errors:",
-                f"        if len(v.{hint.kept_in}) >= {CACHED_SELECTIONS_MAX}:",
-                f"            v.{hint.kept_in}.clear()",
-                f"        v.{hint.kept_in}[{key}] = found",
+                f"        if len(v.{hint.cache_attribute}) >= {CACHED_SELECTIONS_MAX}:",
+                f"            v.{hint.cache_attribute}.clear()",
+                f"        v.{hint.cache_attribute}[{key}] = found",
                 "return found",
             )
         self._write(lines)
@@ -243,8 +243,8 @@ class Compiler:
         message = None if nullable else self._names[place].null_message
         complete = self.bind("leaf", leaf_function(kind, message, trusted=trusted))
         unchanged_if = _UNCHANGED_IF.get(kind)  # type: ignore[arg-type]
-        hint = (kind.extensions or {}).get(KNOWN)
-        if isinstance(hint, AsItIs):
+        hint = (kind.extensions or {}).get(HINT)
+        if isinstance(hint, Unchanged):
             unchanged_if = f"b.__class__ is {self.bind('Class', hint.python_class)}"
         if isinstance(kind, GraphQLEnumType):
             known = self.bind("known", self._names[complete].known)
@@ -548,14 +548,14 @@ class _Field:
 
 def _field_hint(definition: GraphQLField) -> Attribute | Method | None:
     """Return the hint of a field, None if it has none."""
-    hint = (definition.extensions or {}).get(KNOWN)
+    hint = (definition.extensions or {}).get(HINT)
     if isinstance(hint, Attribute) and not hint.name.isidentifier():
         raise NotCompilable
     return hint if isinstance(hint, Attribute | Method) else None
 
 
 def _instances_hint(kind: Any) -> Instances | None:
-    hint = (kind.extensions or {}).get(KNOWN)
+    hint = (kind.extensions or {}).get(HINT)
     return hint if isinstance(hint, Instances) else None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-KNOWN = "compiled"
+HINT = "compiled"
 """The key of a hint in `extensions`."""
 
 Guard = Callable[[Any], None]
@@ -41,17 +41,17 @@ class Method:
 class Instances:
     """An object type whose values of exactly this class need no `is_type_of`.
 
-    `kept_in` names an attribute of immutable objects that holds a dictionary, empty at first: the cache for results of
-    selections whose fields depend only on their source. Objects of one class that are equal in all these fields can
-    share the dictionary.
+    `cache_attribute` names an attribute of immutable objects that holds a dictionary, empty at first: the cache for
+    results of selections whose fields depend only on their source. Objects of one class that are equal in all these
+    fields can share the dictionary.
     """
 
     python_class: type
-    kept_in: str | None = None
+    cache_attribute: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AsItIs:
+class Unchanged:
     """A scalar whose values of exactly this class are returned unchanged: serialisation would not change them."""
 
     python_class: type

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.auth.jwks import JwksVerifier
-from gateway.auth.verifier import REMEMBERED_MAX, RememberingVerifier, bearer
+from gateway.auth.verifier import CACHED_TOKENS_MAX, CachingVerifier, bearer
 from resolvers.core.actor import Actor, Role
 from resolvers.core.fault import Unauthenticated
 
@@ -236,7 +236,7 @@ class Seconds:
 
 def verifier(issuer: Issuer, clock: Callable[[], float]) -> JwksVerifier:
     return JwksVerifier(
-        "https://id.example/jwks", issuer=ISSUER, audience=AUDIENCE, keep_seconds=300, fetch=issuer.fetch, clock=clock
+        "https://id.example/jwks", issuer=ISSUER, audience=AUDIENCE, ttl_seconds=300, fetch=issuer.fetch, clock=clock
     )
 
 
@@ -433,7 +433,7 @@ class Counting:
 
 async def test_a_token_is_known_again_and_after_a_while_verified_anew() -> None:
     counting, clock = Counting(), Seconds()
-    remembering = RememberingVerifier(counting, seconds=60, clock=clock)
+    remembering = CachingVerifier(counting, seconds=60, clock=clock)
     assert [(await remembering.verify(text)).subject for text in ("a", "b", "a", "a")] == ["a", "b", "a", "a"]
     assert counting.asked == ["a", "b"]
     clock.passed += 59.9
@@ -448,21 +448,21 @@ async def test_a_token_is_known_again_and_after_a_while_verified_anew() -> None:
 async def test_a_token_that_was_refused_is_not_known_again() -> None:
     counting = Counting()
     counting.knows = False
-    remembering = RememberingVerifier(counting, seconds=60)
+    remembering = CachingVerifier(counting, seconds=60)
     assert await why_refused(remembering.verify("a")) == "unknown key"
     counting.knows = True
     assert (await remembering.verify("a")).subject == "a"
 
 
 async def test_a_token_that_is_known_again_is_refused_from_its_end_on() -> None:
-    remembering = RememberingVerifier(Counting(expires_at=datetime.now(UTC) - timedelta(seconds=1)), seconds=60)
+    remembering = CachingVerifier(Counting(expires_at=datetime.now(UTC) - timedelta(seconds=1)), seconds=60)
     await remembering.verify("a")  # the one behind has let it pass
     assert await why_refused(remembering.verify("a")) == "token_expired"
 
 
 async def test_no_token_is_known_again_where_none_is_to_be() -> None:
     counting = Counting()
-    remembering = RememberingVerifier(counting, seconds=0)
+    remembering = CachingVerifier(counting, seconds=0)
     for _ in range(3):
         await remembering.verify("a")
     assert counting.asked == ["a"] * 3
@@ -470,10 +470,10 @@ async def test_no_token_is_known_again_where_none_is_to_be() -> None:
 
 async def test_so_many_tokens_are_known_again_and_no_more() -> None:
     counting = Counting()
-    remembering = RememberingVerifier(counting, seconds=60)
-    for number in range(REMEMBERED_MAX + 1):
+    remembering = CachingVerifier(counting, seconds=60)
+    for number in range(CACHED_TOKENS_MAX + 1):
         await remembering.verify(str(number))
     counting.asked.clear()
-    for number in (1, REMEMBERED_MAX, 0):
+    for number in (1, CACHED_TOKENS_MAX, 0):
         await remembering.verify(str(number))
     assert counting.asked == ["0"]

@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from gateway.config import Limits
 from gateway.observability.metrics import Metrics
-from gateway.operations.broadcast import Batch, Failure, Follower, Live, Told, reaching_variables
+from gateway.operations.broadcast import Batch, Broadcaster, EncodedAnswer, Failure, Subscriber, answer_variables
 from gateway.operations.executor import Executor, GraphQLRequest, Operation
 from loyalty.kernel.channel import Channel
 from models.live.hub import BACKLOG_MAX
@@ -34,16 +34,16 @@ WITHIN_SECONDS = 10
 
 
 @pytest.fixture(scope="module")
-def live() -> Live:
+def live() -> Broadcaster:
     metrics = Metrics()
-    return Live(Executor(executable_schema(), Limits(), metrics), metrics)
+    return Broadcaster(Executor(executable_schema(), Limits(), metrics), metrics)
 
 
-def prepared(live: Live, query: str = UPDATES, **variables: Any) -> Operation:
+def prepared(live: Broadcaster, query: str = UPDATES, **variables: Any) -> Operation:
     return live.executor.prepare(GraphQLRequest(query, None, variables))
 
 
-def executed(live: Live) -> int:
+def executed(live: Broadcaster) -> int:
     value = live.metrics.registry.get_sample_value("carillon_executed_updates_total")
     assert value is not None
     return int(value)
@@ -52,36 +52,36 @@ def executed(live: Live) -> int:
 class Device:
     """A subscriber whose transport takes updates at once, unless it is slow."""
 
-    def __init__(self, live: Live) -> None:
+    def __init__(self, live: Broadcaster) -> None:
         self.live = live
         self.is_slow = False
         self.told: list[dict[str, Any]] = []
         self.batches: list[int] = []
         self.arrived = asyncio.Event()
-        self.follower = Follower("websocket", self._push, self.arrived.set)
+        self.subscriber = Subscriber("websocket", self._push, self.arrived.set)
 
     def _push(self, batch: Batch) -> bool:
         if self.is_slow:
             return False
-        self.batches.append(len(batch.tolds))
-        for told in batch.tolds:
+        self.batches.append(len(batch.answers))
+        for told in batch.answers:
             self._take(told)
         return True
 
-    def _take(self, told: Told) -> None:
+    def _take(self, told: EncodedAnswer) -> None:
         update = json.loads(told.payload)["data"]["memberChanged"]
         self.told.append(update)
         self.arrived.set()
 
     async def begin(self, context: Context, **variables: Any) -> None:
         """Subscribe, until it follows or is over."""
-        async with aclosing(self.live.begin(prepared(self.live, **variables), context, self.follower)) as begun:
+        async with aclosing(self.live.begin(prepared(self.live, **variables), context, self.subscriber)) as begun:
             async for told in begun:
                 self._take(told)
 
     async def catch_up(self) -> None:
         """Take what waits."""
-        while (told := await self.follower.take()) is not None:
+        while (told := await self.subscriber.take()) is not None:
             self._take(told)
 
     async def comes_to(self, version: int) -> None:
@@ -96,17 +96,17 @@ class Device:
 
 
 @asynccontextmanager
-async def devices(live: Live, *contexts: Context, **variables: Any) -> AsyncIterator[list[Device]]:
+async def devices(live: Broadcaster, *contexts: Context, **variables: Any) -> AsyncIterator[list[Device]]:
     """Give devices that follow."""
     opened = [Device(live) for _ in contexts]
     for device, context in zip(opened, contexts, strict=True):
         await device.begin(context, **variables)
-        assert device.follower.follows
+        assert device.subscriber.joined
     try:
         yield opened
     finally:
         for device in opened:
-            device.follower.leave()
+            device.subscriber.leave()
 
 
 async def until_nobody_watches(shop: Shop, member: str) -> None:
@@ -118,7 +118,7 @@ async def until_nobody_watches(shop: Shop, member: str) -> None:
 # Lines
 
 
-async def test_an_update_is_executed_once_for_all_who_are_told_the_same(shop: Shop, live: Live) -> None:
+async def test_an_update_is_executed_once_for_all_who_are_told_the_same(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     contexts = [shop.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(100)]
     async with devices(live, *contexts) as followers:
@@ -133,32 +133,32 @@ async def test_an_update_is_executed_once_for_all_who_are_told_the_same(shop: Sh
     await until_nobody_watches(shop, member)
 
 
-async def test_rights_language_channel_and_member_part_lines(shop: Shop, live: Live) -> None:
+async def test_rights_language_channel_and_member_part_lines(shop: Shop, live: Broadcaster) -> None:
     member, other = await shop.member(), await shop.member()
     own, agent = shop.context(Role.MEMBER, member=member), shop.context(Role.AGENT)
-    contexts = [own, replace(own, locale="fr"), replace(own, locale="ar"), replace(own, told_channel=Channel.WEB)]
+    contexts = [own, replace(own, locale="fr"), replace(own, locale="ar"), replace(own, declared_channel=Channel.WEB)]
     by = {"id": global_id("Member", member)}
-    async with devices(live, *contexts, replace(own, told_channel=Channel.APP)), AsyncExitStack() as stack:
+    async with devices(live, *contexts, replace(own, declared_channel=Channel.APP)), AsyncExitStack() as stack:
         for context in (agent, shop.context(Role.KIOSK), shop.context(Role.AGENT, subject="another")):
             await stack.enter_async_context(devices(live, context, by=by))
         # APP is a member's channel anyway, and two agents see the same.
-        assert len(live._lines) == 6  # noqa: SLF001 - nothing else says it
+        assert len(live._broadcasts) == 6  # noqa: SLF001 - nothing else says it
         await stack.enter_async_context(devices(live, agent, by={"id": global_id("Member", other)}))
-        assert len(live._lines) == 7  # noqa: SLF001
-    assert not live._lines  # noqa: SLF001
+        assert len(live._broadcasts) == 7  # noqa: SLF001
+    assert not live._broadcasts  # noqa: SLF001
 
 
-async def test_who_reconnects_follows_the_same_line_whatever_it_brings(shop: Shop, live: Live) -> None:
+async def test_who_reconnects_follows_the_same_line_whatever_it_brings(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
     for _ in range(3):
         await shop.buy(member, "1.00")
     async with devices(live, context), devices(live, context, after=1) as [back], devices(live, context, after=0):
         assert back.versions == [2, 3, 4]
-        assert len(live._lines) == 1  # noqa: SLF001 - nothing else says it
+        assert len(live._broadcasts) == 1  # noqa: SLF001 - nothing else says it
 
 
-async def test_who_brings_the_newest_version_follows_from_the_next_change(shop: Shop, live: Live) -> None:
+async def test_who_brings_the_newest_version_follows_from_the_next_change(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
     reconnected = [Device(live) for _ in range(20)]
@@ -174,16 +174,16 @@ async def test_who_brings_the_newest_version_follows_from_the_next_change(shop: 
     for device in reconnected:
         await device.comes_to(3)
         assert device.versions == [2, 3]
-        device.follower.leave()
+        device.subscriber.leave()
     assert executed(live) == before + 2
 
 
-async def test_a_line_outlives_who_began_it(shop: Shop, live: Live) -> None:
+async def test_a_line_outlives_who_began_it(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
     async with devices(live, context) as [first]:
         async with devices(live, context) as [second]:
-            first.follower.leave()
+            first.subscriber.leave()
             await shop.buy(member, "1.00")
             await second.comes_to(2)
             assert first.versions == [1]
@@ -194,7 +194,7 @@ async def test_a_line_outlives_who_began_it(shop: Shop, live: Live) -> None:
             assert third.versions == [2, 3]
 
 
-async def test_joining_under_load_leaves_no_gap_and_no_double(shop: Shop, live: Live) -> None:
+async def test_joining_under_load_leaves_no_gap_and_no_double(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     contexts = [shop.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(30)]
     joined: list[Device] = []
@@ -214,14 +214,14 @@ async def test_joining_under_load_leaves_no_gap_and_no_double(shop: Shop, live: 
         await device.comes_to(101)
         assert device.versions == [*range(device.versions[0], 102)]
         assert not any(update["resync"] for update in device.told)
-        device.follower.leave()
+        device.subscriber.leave()
     await until_nobody_watches(shop, member)
 
 
 # Slow ones
 
 
-async def test_a_slow_device_is_told_the_newest_state_and_nobody_waits_for_it(shop: Shop, live: Live) -> None:
+async def test_a_slow_device_is_told_the_newest_state_and_nobody_waits_for_it(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
     async with devices(live, context, context, context) as [fast, slow, slower]:
@@ -249,15 +249,15 @@ async def test_a_slow_device_is_told_the_newest_state_and_nobody_waits_for_it(sh
             assert device.told[-1] == {"version": last + 1, "resync": False}
 
 
-async def test_what_comes_while_a_merged_state_waits_is_part_of_it(shop: Shop, live: Live) -> None:
+async def test_what_comes_while_a_merged_state_waits_is_part_of_it(shop: Shop, live: Broadcaster) -> None:
     member = await shop.member()
     async with devices(live, shop.context(Role.MEMBER, member=member)) as [device]:
-        [line] = live._lines.values()  # noqa: SLF001 - told by hand
-        value = line._recent[-1].value  # noqa: SLF001
+        [line] = live._broadcasts.values()  # noqa: SLF001 - told by hand
+        value = line._recent[-1].event  # noqa: SLF001
         device.is_slow = True
         for version in range(2, BACKLOG_MAX + 4):
-            told = Told({"data": {"memberChanged": {"version": version}}}, replace(value, version=version))
-            device.follower.put(Batch([told]))
+            told = EncodedAnswer({"data": {"memberChanged": {"version": version}}}, replace(value, version=version))
+            device.subscriber.put(Batch([told]))
         await device.catch_up()
         assert device.told[1:] == [{"version": BACKLOG_MAX + 3, "resync": True}]
 
@@ -266,7 +266,7 @@ async def test_what_comes_while_a_merged_state_waits_is_part_of_it(shop: Shop, l
 
 
 async def test_a_line_that_fails_says_so_to_each_of_its_followers(
-    shop: Shop, live: Live, monkeypatch: pytest.MonkeyPatch
+    shop: Shop, live: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     member = await shop.member()
     context = shop.context(Role.MEMBER, member=member)
@@ -281,17 +281,17 @@ async def test_a_line_that_fails_says_so_to_each_of_its_followers(
             for device in followers:
                 async with asyncio.timeout(WITHIN_SECONDS):
                     await device.arrived.wait()
-                    while not device.follower.ended:
+                    while not device.subscriber.ended:
                         device.arrived.clear()
                         await device.arrived.wait()
-            ends = [device.follower.end for device in followers]
+            ends = [device.subscriber.error for device in followers]
             assert ends[0] is ends[1]
             assert isinstance(ends[0], Unavailable if isinstance(raised, Unavailable) else Failure)
             monkeypatch.undo()
-        assert not live._lines  # noqa: SLF001 - nothing else says it
+        assert not live._broadcasts  # noqa: SLF001 - nothing else says it
 
 
-def test_variables_that_only_choose_the_events_do_not_part_lines(live: Live) -> None:
+def test_variables_that_only_choose_the_events_do_not_part_lines(live: Broadcaster) -> None:
     query = """subscription ($by: MemberKey, $after: Int, $first: Int, $with: Boolean!) {
       memberChanged(by: $by, after: $after) {
         version member { ...Some activity(first: $first) { edges { cursor } } }
@@ -299,7 +299,7 @@ def test_variables_that_only_choose_the_events_do_not_part_lines(live: Live) -> 
     }
     fragment Some on Member { number @include(if: $with) }"""
     operation = prepared(live, query, **{"with": True})
-    assert reaching_variables(operation) == {"first", "with"}
+    assert answer_variables(operation) == {"first", "with"}
 
 
 # Over the wire

@@ -31,8 +31,8 @@ from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.executor import Executor, InvalidOperation
 from gateway.operations.manifest import Manifest
 from gateway.operations.persisted import (
-    REMEMBERED_CHARACTERS_MAX,
-    REMEMBERED_MAX,
+    CACHED_CHARACTERS_MAX,
+    CACHED_TEXTS_MAX,
     TRUSTED_ROLES,
     Operations,
     RequestParameters,
@@ -235,11 +235,11 @@ async def test_text_that_cannot_run_is_not_remembered(development_gateway: Gatew
 
 def test_texts_that_are_remembered_are_bounded() -> None:
     remembered = texts_by_hash()
-    for n in range(REMEMBERED_MAX + 2):
+    for n in range(CACHED_TEXTS_MAX + 2):
         remembered[str(n)] = "text"
         assert remembered.get("0") == "text"
     assert [remembered.get(str(n)) for n in (1, 2, 3)] == [None, None, "text"]
-    remembered["large"] = "x" * REMEMBERED_CHARACTERS_MAX
+    remembered["large"] = "x" * CACHED_CHARACTERS_MAX
     assert remembered.get("0") is None
     remembered["small"] = "x"
     assert (remembered.get("large"), remembered.get("small")) == (None, "x")
@@ -248,7 +248,7 @@ def test_texts_that_are_remembered_are_bounded() -> None:
 def test_text_larger_than_the_whole_cache_is_executed_and_not_remembered() -> None:
     executor = Executor(compilable_schema(), Limits(), Metrics())
     operations = Operations(executor, Manifest(), Metrics(), only_registered=False)
-    text = f"query Large {{ __typename }} #{'x' * REMEMBERED_CHARACTERS_MAX}"
+    text = f"query Large {{ __typename }} #{'x' * CACHED_CHARACTERS_MAX}"
     sent = RequestParameters(text, sha256=hash_of(text))
     for _ in range(2):
         assert operations.prepare(sent, None).name == "Large"

@@ -45,7 +45,7 @@ async def test_a_newcomer_becomes_a_member_in_normal_form(shop: Shop) -> None:
         "email": "sam.lee@example.org",
         "phone": "+33612345678",
     }.items():
-        assert await shop.services.reader.member_by("grocer", kind, value) == member.id
+        assert await shop.services.reader.member_id_by("grocer", kind, value) == member.id
 
 
 async def test_what_is_left_out_or_blank_is_not_kept(shop: Shop) -> None:

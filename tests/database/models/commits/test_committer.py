@@ -321,7 +321,7 @@ async def test_of_many_enrolments_at_once_under_one_identity_one_wins(
         Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
     ] * 19
     assert await counts(database) == (1, 1, 1)
-    assert await Reader(database).member_by("grocer", kind, identity[kind]) == winner.snapshot.member.id
+    assert await Reader(database).member_id_by("grocer", kind, identity[kind]) == winner.snapshot.member.id
     assert await database.identities.count_documents({}) == 2
 
 

@@ -205,7 +205,7 @@ async def test_loads_at_the_same_time_share_one_query(
     snapshots = await asyncio.gather(*(reader.member("grocer", member) for member in asked))
     assert [snapshot and snapshot.member.id for snapshot in snapshots] == [*members, None, *members]
     assert queries.asked == ["members"]
-    cards = await asyncio.gather(*(reader.member_by("grocer", "card", f"card-{number}") for number in range(25)))
+    cards = await asyncio.gather(*(reader.member_id_by("grocer", "card", f"card-{number}") for number in range(25)))
     assert [*cards] == [*members, *[None] * 5]
     assert queries.asked == ["members", "identities"]
 
@@ -295,7 +295,7 @@ async def test_read_that_nobody_waits_for_any_more_costs_the_pool_no_connection(
     assert snapshot is not None
     reads: list[Callable[[], Coroutine[Any, Any, Any]]] = [
         lambda: reader.member("grocer", member),
-        lambda: reader.member_by("grocer", "number", snapshot.member.number),
+        lambda: reader.member_id_by("grocer", "number", snapshot.member.number),
         lambda: reader.orders("grocer", member, first=5, after=None),
         lambda: reader.entries(snapshot, first=5, after=(5, 0)),
         lambda: reader.entry("grocer", member, 1, 0),

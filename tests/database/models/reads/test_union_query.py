@@ -14,7 +14,7 @@ from support.queries import Queries
 from models.mongo.bson import Document
 from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer
-from models.reads.union_query import FIRST_BATCH, PARTS_MAX, Together
+from models.reads.union_query import FIRST_BATCH, PARTS_MAX, UnionQuery
 
 NAMES = ("one", "two", "three")
 HELD = 12
@@ -46,13 +46,13 @@ async def test_what_is_asked_at_the_same_time_is_one_query_and_each_gets_its_own
     watched: tuple[Database, Queries],
 ) -> None:
     database, queries = watched
-    together = Together()
+    union_query = UnionQuery()
     queries.asked.clear()
     one, two, none, three = await asyncio.gather(
-        together.find(database.db["one"], among("one", 1, 2)),
-        together.find(database.db["two"], {"name": "two"}, "n"),
-        together.find(database.db["one"], among("one", 99)),
-        together.find(database.db["three"], {"n": {"$lt": 5}}, "_id", limit=2),
+        union_query.find(database.db["one"], among("one", 1, 2)),
+        union_query.find(database.db["two"], {"name": "two"}, "n"),
+        union_query.find(database.db["one"], among("one", 99)),
+        union_query.find(database.db["three"], {"n": {"$lt": 5}}, "_id", limit=2),
     )
     assert queries.asked == [("one", "two", "one", "three")]
     assert by_id(one) == [{"_id": f"one-{n}", "n": n, "name": "one", "rest": [n]} for n in (1, 2)]
@@ -64,10 +64,10 @@ async def test_what_is_asked_at_the_same_time_is_one_query_and_each_gets_its_own
 
 async def test_what_is_asked_alone_is_found_without_an_aggregation(watched: tuple[Database, Queries]) -> None:
     database, queries = watched
-    together = Together()
+    union_query = UnionQuery()
     queries.asked.clear()
-    assert len(await together.find(database.db["one"], {}, "n", limit=3)) == 3
-    assert await together.find(database.db["two"], among("two", 0), "n") == [{"_id": "two-0", "n": 0}]
+    assert len(await union_query.find(database.db["one"], {}, "n", limit=3)) == 3
+    assert await union_query.find(database.db["two"], among("two", 0), "n") == [{"_id": "two-0", "n": 0}]
     assert queries.asked == ["one", "two"]
 
 
@@ -87,9 +87,9 @@ async def test_a_query_of_several_parts_finds_what_a_query_of_each_finds(
     watched: tuple[Database, Queries], parts: list[tuple[str, list[int], tuple[str, ...]]]
 ) -> None:
     database, _ = watched
-    together = Together()
+    union_query = UnionQuery()
     found = await asyncio.gather(
-        *(together.find(database.db[name], among(name, *numbers), *fields) for name, numbers, fields in parts)
+        *(union_query.find(database.db[name], among(name, *numbers), *fields) for name, numbers, fields in parts)
     )
     for documents, (name, numbers, fields) in zip(found, parts, strict=True):
         alone = await database.db[name].find(among(name, *numbers), dict.fromkeys(fields, 1) or None).to_list()
@@ -98,9 +98,9 @@ async def test_a_query_of_several_parts_finds_what_a_query_of_each_finds(
 
 async def test_more_reads_than_a_query_may_have_are_several_queries(watched: tuple[Database, Queries]) -> None:
     database, queries = watched
-    together = Together()
+    union_query = UnionQuery()
     queries.asked.clear()
-    asked = [together.find(database.db["one"], among("one", n % HELD), "n") for n in range(PARTS_MAX + 1)]
+    asked = [union_query.find(database.db["one"], among("one", n % HELD), "n") for n in range(PARTS_MAX + 1)]
     found = await asyncio.gather(*asked)
     assert [documents[0]["n"] for documents in found] == [n % HELD for n in range(PARTS_MAX + 1)]
     assert sorted(map(str, queries.asked)) == sorted([str(("one",) * PARTS_MAX), "one"])
@@ -110,9 +110,9 @@ async def test_more_documents_than_the_first_answer_holds_are_all_found(watched:
     database, _ = watched
     many = database.db["many"]
     await many.insert_many([{"_id": n} for n in range(FIRST_BATCH + 1)])
-    together = Together()
-    alone = await together.find(many, {})
-    beside, _few = await asyncio.gather(together.find(many, {}), together.find(database.db["one"], {}))
+    union_query = UnionQuery()
+    alone = await union_query.find(many, {})
+    beside, _few = await asyncio.gather(union_query.find(many, {}), union_query.find(database.db["one"], {}))
     assert len(alone) == len(beside) == FIRST_BATCH + 1
 
 
@@ -120,20 +120,20 @@ async def test_everybody_is_told_what_went_wrong_and_the_next_read_is_answered(
     watched: tuple[Database, Queries],
 ) -> None:
     database, _ = watched
-    together = Together()
+    union_query = UnionQuery()
     outcomes = await asyncio.gather(
-        together.find(database.db["one"], {"n": {"$no": 1}}),
-        together.find(database.db["two"], {}),
+        union_query.find(database.db["one"], {"n": {"$no": 1}}),
+        union_query.find(database.db["two"], {}),
         return_exceptions=True,
     )
     assert all(isinstance(outcome, PyMongoError) for outcome in outcomes)
-    assert len(await together.find(database.db["two"], {})) == HELD
+    assert len(await union_query.find(database.db["two"], {})) == HELD
 
 
 async def test_who_stops_waiting_takes_nobodys_answer_with_it(watched: tuple[Database, Queries]) -> None:
     database, _ = watched
-    together = Together()
-    leaving, staying = together.find(database.db["one"], {}), together.find(database.db["two"], {})
+    union_query = UnionQuery()
+    leaving, staying = union_query.find(database.db["one"], {}), union_query.find(database.db["two"], {})
     await asyncio.sleep(0)
     leaving.cancel()
     assert len(await staying) == HELD

@@ -12,7 +12,7 @@ from support.terminal import carillon, carillon_process
 from gateway.auth.development_key import DevelopmentKey
 from gateway.config import InvalidSettings, Limits, Settings
 from gateway.operations.compiler_hints import compilable_schema
-from gateway.operations.manifest import FAULTS_TOLD_MAX, Manifest, read_manifest
+from gateway.operations.manifest import FAULTS_REPORTED_MAX, Manifest, read_manifest
 
 NOWHERE = Path("/nowhere/operations.json")
 APOLLO = {"format": "apollo-persisted-query-manifest", "version": 1}
@@ -40,8 +40,8 @@ def test_manifest_of_code_generator_is_read(tmp_path: Path) -> None:
     assert len(manifest) == len(TEXTS)
     for text in TEXTS:
         assert manifest.find(hash_of(text)) == manifest.find(f"sha256:{hash_of(text)}") == text
-        assert manifest.lists(text)
-        assert not manifest.lists(f"{text} ")
+        assert manifest.contains(text)
+        assert not manifest.contains(f"{text} ")
     assert manifest.find(hash_of("{ me { id } }")) is None
 
 
@@ -117,9 +117,9 @@ def test_operation_that_could_not_run_is_named_with_the_reason(tmp_path: Path, t
 
 
 def test_so_many_faults_are_told_and_the_rest_counted(tmp_path: Path) -> None:
-    texts = [f"query Old{n} {{ nothing{n} }}" for n in range(FAULTS_TOLD_MAX + 3)]
+    texts = [f"query Old{n} {{ nothing{n} }}" for n in range(FAULTS_REPORTED_MAX + 3)]
     words = refused({hash_of(text): text for text in texts}, tmp_path)
-    assert words.count("Cannot query field") == FAULTS_TOLD_MAX
+    assert words.count("Cannot query field") == FAULTS_REPORTED_MAX
     assert "; and 3 more. Rebuild the clients" in words
 
 

@@ -39,7 +39,7 @@ from graphql.execution import execute_subscription_event
 from graphql.execution.executor import Executor
 from support.operations import Operations
 
-from gateway.operations.compiler import KNOWN, AsItIs, Attribute, CompiledOperation, Instances, Method, Room
+from gateway.operations.compiler import HINT, Attribute, CodeBudget, CompiledOperation, Instances, Method, Unchanged
 
 # How many different operations are compared in all; a long run takes 20000.
 OPERATIONS = int(os.environ.get("OPERATIONS", "600"))
@@ -72,7 +72,7 @@ def _moment(value: object) -> str:
     return f"+{value}"
 
 
-Moment = GraphQLScalarType("Moment", serialize=_moment, extensions={KNOWN: AsItIs(str)})
+Moment = GraphQLScalarType("Moment", serialize=_moment, extensions={HINT: Unchanged(str)})
 ColourType = GraphQLEnumType("Colour", Colour)
 Want = GraphQLInputObjectType(
     "Want",
@@ -228,7 +228,7 @@ def _field(name: str, kind: Any, way: str, *, known: bool) -> GraphQLField:
         "async": (ARGUMENTS, ours.asynchronous, Method(ours.bare, takes_execution=True, guard=ours.guard)),
         "either": (ARGUMENTS, ours.either, Method(ours.either, takes_execution=True, maybe_awaitable=True)),
     }[way]
-    return GraphQLField(kind, arguments, resolve=resolve, extensions={KNOWN: told} if known else None)
+    return GraphQLField(kind, arguments, resolve=resolve, extensions={HINT: told} if known else None)
 
 
 KEYS = (*LEAVES, *(f"{one}s" for one in LEAVES), "one", "some", "union", "any", "anys", "deep")
@@ -256,7 +256,7 @@ def _fields(name: str, random: Random, kinds: dict[str, Any], *, known: bool) ->
         f"{key}{name}": _field(f"{key}{name}", _kind_of(key, random, kinds), random.choice(WAYS), known=known)
         for key in KEYS
     }
-    seed = GraphQLField(GraphQLNonNull(GraphQLString), extensions={KNOWN: Attribute("seed")})
+    seed = GraphQLField(GraphQLNonNull(GraphQLString), extensions={HINT: Attribute("seed")})
     return {**found, "seed": seed}
 
 
@@ -277,7 +277,7 @@ def _schema(seed: int, *, known: bool) -> GraphQLSchema:
             interfaces=[kinds["any"]],
             # Of a type that tells its class, the schema can find the type of a value, too.
             is_type_of=_is_of(name) if random.random() < 0.7 or known else None,
-            extensions={KNOWN: Instances(cls, "kept" if random.random() < 0.5 else None)} if known else None,
+            extensions={HINT: Instances(cls, "kept" if random.random() < 0.5 else None)} if known else None,
         )
     things = [kinds[name] for name in CLASSES]
     kinds["union"] = GraphQLUnionType("AnyOf", things, resolve_type=lambda value, _info, _kind: value.kind)
@@ -390,13 +390,13 @@ async def test_operation_of_many_variants_is_left_to_graphql_core_past_their_lim
 
 
 async def test_what_was_compiled_longest_ago_makes_room_and_is_compiled_again() -> None:
-    schema, room, root = _schema(0, known=True), Room(1), Box("0", 0, "Box")
+    schema, budget, root = _schema(0, known=True), CodeBudget(1), Box("0", 0, "Box")
     texts = [
         "{ strict { seed } }",
         "{ strict { __typename } }",
         "query ($v: Boolean!) { strict { seed @skip(if: $v) __typename } }",
     ]
-    compiled = [(parse(text), CompiledOperation(schema, parse(text), room=room)) for text in texts]
+    compiled = [(parse(text), CompiledOperation(schema, parse(text), budget=budget)) for text in texts]
     for turn in range(4):
         for document, operation in compiled:
             variables = {"v": turn % 2 == 0}
