@@ -1,4 +1,4 @@
-"""The ASGI application: wires all parts together, in their order of start and stop."""
+"""The ASGI application: wires all parts together, and starts and stops them in order."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -56,7 +56,7 @@ class Development:
 async def running_services(
     database: Database, limits: Limits, metrics: Metrics, *, live: bool = True
 ) -> AsyncIterator[Services]:
-    """Start the services that a process needs to serve or import; stop the feeds first, the committer last.
+    """Start the services that a process needs to serve or import; at the end, stop the feed first, the committer last.
 
     With `live` false, the process opens no change feed and settles no members.
 
@@ -117,7 +117,7 @@ class _Front:
 
 
 class Gateway:
-    """One gateway process as an ASGI application; `connections` makes it drain."""
+    """One gateway process as an ASGI application; setting the events of `connections` drains it."""
 
     def __init__(
         self,

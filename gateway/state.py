@@ -1,4 +1,4 @@
-"""The state of one gateway process: services, executor, verifier, live connections, draining."""
+"""The state of one gateway process: services, executor, verifier, live connections and draining."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a member's offers and rewards are computed from: segmentation input, affinities and supply, each read once."""
+"""The inputs of a member's offers and rewards: segmentation input, affinities and supply, each read once per answer."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,7 +15,7 @@ from resolvers.core.supply import Supply, SupplyQuery, exhausted_offers, limit_v
 
 
 def prefetch_supply(context: Context) -> Context:
-    """Start to read what is left, so that it is one query with the member; return the context that carries the read.
+    """Start to read supply, so that it is batched with the member; return a context that carries the read.
 
     For operations that select offers or rewards of members.
     """
@@ -53,7 +53,7 @@ class Outlook:
         return self._shopper
 
     async def known(self) -> tuple[MemberShopper, Supply]:
-        """Return the segmentation input and the supply: read at once, and once for offers and rewards."""
+        """Return the segmentation input and the supply, read concurrently, and once for offers and rewards."""
         query = self._supply()
         return await self.shopper(), await answered(query.supply())
 
@@ -68,7 +68,7 @@ class Outlook:
 
 
 async def used_up_among(context: Context, programme: Programme, offers: Mapping[str, Offer]) -> frozenset[str]:
-    """Return the keys of those of some offers that all members together have used up."""
+    """Return the keys of the offers that all members together have used up."""
     limits = limits_of(offers)
-    exhausted, _ = await answered(context.services.reader.supply(programme.key, limit_values(limits), ()).told())
+    exhausted, _ = await answered(context.services.reader.supply(programme.key, limit_values(limits), ()).result())
     return exhausted_offers(limits, exhausted)

@@ -77,7 +77,7 @@ class Operations:
         may_send_texts = is_trusted or not self._only_registered
         if parameters.query is None:
             return self._named(parameters, may_send_texts=may_send_texts)
-        if not may_send_texts and not self._manifest.lists(parameters.query):
+        if not may_send_texts and not self._manifest.contains(parameters.query):
             self._metrics.count_document("refused")
             raise InvalidOperation(Forbidden("operation_unregistered"))
         if parameters.sha256 is not None and sha256_hex(parameters.query) != parameters.sha256:

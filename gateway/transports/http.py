@@ -1,7 +1,7 @@
-"""GraphQL over HTTP: POST and GET on /graphql, as the specification's working draft says it.
+"""GraphQL over HTTP: POST and GET on /graphql, as in the working draft of the specification.
 
-GET runs queries only, and its answers carry an ETag: who sends it back is told 304 while nothing has changed. The
-answer is `application/graphql-response+json` for who accepts it (with status codes that mean something), else
+GET runs queries only. Its answers carry an ETag; a request with that ETag gets 304 while the answer is unchanged. A
+client that accepts `application/graphql-response+json` gets it, with the status codes of the draft; others get
 `application/json`.
 """
 
@@ -33,15 +33,15 @@ from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
-# What is sent for each media type that a client may accept.
-SERVED = {GRAPHQL_RESPONSE: GRAPHQL_RESPONSE, JSON: JSON, "application/*": GRAPHQL_RESPONSE, "*/*": JSON}
+# The media type sent for each one that a client may accept.
+RESPONSE_TYPES = {GRAPHQL_RESPONSE: GRAPHQL_RESPONSE, JSON: JSON, "application/*": GRAPHQL_RESPONSE, "*/*": JSON}
 VARY = f"accept, accept-language, authorization, {CHANNEL_HEADER}"
 
 log = structlog.get_logger(__name__)
 
 
 class BadRequest(Exception):  # noqa: N818 - answered with its status
-    """A request that is no GraphQL request; `message` says what to send instead."""
+    """The request is not a GraphQL request; `message` says what to send instead."""
 
     def __init__(self, status: int, message: str, **headers: str) -> None:
         super().__init__(message)
@@ -49,31 +49,35 @@ class BadRequest(Exception):  # noqa: N818 - answered with its status
 
 
 @lru_cache(maxsize=256)  # a few clients send the same few headers
-def media_type(accept: str | None) -> str:
-    """Return what to answer with: the better of the two types we serve that the client accepts.
+def negotiated_type(accept: str | None) -> str:
+    """Return the media type of the response: of our two types, the one that the client prefers.
 
     Raises:
-        BadRequest: it accepts neither.
+        BadRequest: the client accepts neither.
     """
     if accept is None or not accept.strip():
         return JSON
-    found = [(weight, SERVED[kind]) for kind, weight in weighted(accept) if weight > 0 and kind in SERVED]
+    found = [
+        (weight, RESPONSE_TYPES[accepted])
+        for accepted, weight in weighted(accept)
+        if weight > 0 and accepted in RESPONSE_TYPES
+    ]
     if not found:
         raise BadRequest(406, f"Accept {GRAPHQL_RESPONSE} or {JSON}.")
-    return max(found, key=lambda one: one[0])[1]  # the first of those of the same weight
+    return max(found, key=lambda one: one[0])[1]  # of equal weights, the first
 
 
-async def limited_body(request: Request, most: int) -> bytes:
+async def limited_body(request: Request, bytes_max: int) -> bytes:
     """Return the body of a request, as `_body` does."""
-    return await _body(request.receive, request.headers.get("content-length", ""), most)
+    return await _body(request.receive, request.headers.get("content-length", ""), bytes_max)
 
 
-def _too_large(most: int) -> LimitExceeded:
-    return LimitExceeded("body", most=most, setting="CARILLON_LIMIT_BODY")
+def _too_large(bytes_max: int) -> LimitExceeded:
+    return LimitExceeded("body", most=bytes_max, setting="CARILLON_LIMIT_BODY")
 
 
 def parameters_of(body: Any) -> RequestParameters:
-    """Return what a JSON body or the query string asks for.
+    """Return the parameters in a JSON body, or in a query string parsed to the same form.
 
     Raises:
         BadRequest: a parameter is missing or has the wrong type.
@@ -94,12 +98,12 @@ def parameters_of(body: Any) -> RequestParameters:
 
 
 def _named(body: dict[str, Any], persisted: Any) -> tuple[str | None, str | None, str | None]:
-    """Return the text, the documentId and Apollo's hash of a request: a text may come with its hash, no more."""
+    """Return the text, the documentId and Apollo's hash of a request; only a text and its hash may be sent together."""
     query, document_id, sha256 = body.get("query"), body.get("documentId"), _apollo_hash(persisted)
     if document_id is not None and (not isinstance(document_id, str) or not document_id):
         raise BadRequest(400, "documentId is a string, and not empty.")
     if query == "" and (document_id or sha256):
-        query = None  # clients of graphql-transport-ws cannot leave it out
+        query = None  # graphql-transport-ws requires a query, so clients send it empty
     if query is not None and not isinstance(query, str):
         raise BadRequest(400, "query is no string.")
     if document_id is not None and (query is not None or sha256 is not None):
@@ -110,7 +114,7 @@ def _named(body: dict[str, Any], persisted: Any) -> tuple[str | None, str | None
 
 
 def _apollo_hash(persisted: Any) -> str | None:
-    """Return the hash of Apollo's extension, where there is one."""
+    """Return the hash in Apollo's extension, None if it is not sent."""
     if persisted is None:
         return None
     hash_ = persisted.get("sha256Hash") if isinstance(persisted, dict) and persisted.get("version") == 1 else None
@@ -120,7 +124,7 @@ def _apollo_hash(persisted: Any) -> str | None:
 
 
 def parameters_of_query(params: QueryParams) -> RequestParameters:
-    """Return the request of a query string; variables and extensions are JSON in it."""
+    """Return the parameters in a query string, where variables and extensions are JSON."""
     body: dict[str, Any] = dict(params)
     for name in ("variables", "extensions"):
         if body.get(name):
@@ -131,7 +135,7 @@ def parameters_of_query(params: QueryParams) -> RequestParameters:
 
 
 def parsed_json(text: bytes | str, name: str) -> Any:
-    """Return parsed JSON; raises BadRequest where it is none."""
+    """Return parsed JSON; raise BadRequest if it is invalid, with `name` in the message."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -139,30 +143,30 @@ def parsed_json(text: bytes | str, name: str) -> Any:
 
 
 async def actor_of_request(request: Request, state: State) -> Actor | None:
-    """Return who asks; None where no token is sent. Raises Unauthenticated for a token that is not valid."""
+    """Return the actor of the request's token, None without one; raise Unauthenticated if the token is not valid."""
     token = bearer(request.headers.get("authorization"))
     return await state.verifier.verify(token) if token is not None else None
 
 
 def locale_of_request(request: Request) -> str | None:
-    """Return the language that the request asks for, or None."""
+    """Return the served language that the request prefers, or None."""
     return accepted_locale(request.headers.get("accept-language"))
 
 
-def respond(answer: Answer, status: int, kind: str = JSON, **headers: str) -> Response:
+def respond(answer: Answer, status: int, media_type: str = JSON, **headers: str) -> Response:
     """Return an answer as JSON."""
-    return _response(orjson.dumps(answer), status, kind, **headers)
+    return _response(orjson.dumps(answer), status, media_type, **headers)
 
 
-def _response(body: bytes, status: int, kind: str, **headers: str) -> Response:
-    told = {"content-type": f"{kind}; charset=utf-8", "cache-control": "no-store", "vary": VARY, **headers}
-    return Response(body, status, told)
+def _response(body: bytes, status: int, media_type: str, **headers: str) -> Response:
+    all_headers = {"content-type": f"{media_type}; charset=utf-8", "cache-control": "no-store", "vary": VARY, **headers}
+    return Response(body, status, all_headers)
 
 
-def bad_request(error: BadRequest, kind: str = JSON) -> Response:
-    """Return the answer to what is no GraphQL request."""
+def bad_request(error: BadRequest, media_type: str = JSON) -> Response:
+    """Return the answer to a request that is not a GraphQL request."""
     body = {"errors": [{"message": error.message, "extensions": {"code": "BAD_USER_INPUT"}}]}
-    return respond(body, error.status, kind, **error.headers)
+    return respond(body, error.status, media_type, **error.headers)
 
 
 _STATUS = {
@@ -174,7 +178,7 @@ _STATUS = {
 
 
 def fault_status(fault: Fault) -> int:
-    """Return the status of a request that a fault kept from running at all."""
+    """Return the status of a request that a fault refused before its execution."""
     if isinstance(fault, LimitExceeded):
         return {"body": 413, "sockets": 429}.get(fault.limit, 400)
     return _STATUS.get(fault.code, 400)
@@ -185,15 +189,15 @@ def invalid_status(invalid: InvalidOperation) -> int:
     return fault_status(invalid.errors) if isinstance(invalid.errors, Fault) else _STATUS.get(invalid.code, 400)
 
 
-def fault_response(fault: Fault, locale: str | None, kind: str = JSON) -> Response:
-    """Return the answer to a request that a fault kept from running at all."""
+def fault_response(fault: Fault, locale: str | None, media_type: str = JSON) -> Response:
+    """Return the answer to a request that a fault refused before its execution."""
     headers = {"www-authenticate": "Bearer"} if isinstance(fault, Unauthenticated) else {}
-    return respond(fault_answer(fault, locale or DEFAULT_LOCALE), fault_status(fault), kind, **headers)
+    return respond(fault_answer(fault, locale or DEFAULT_LOCALE), fault_status(fault), media_type, **headers)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the headers of a request say."""
+class _RequestHead:
+    """The request line and the headers of a request, as far as they matter here."""
 
     method: str
     query: bytes
@@ -209,9 +213,9 @@ class _Asked:
 
     @classmethod
     def of(cls, scope: Scope) -> Self:
-        """Return what a scope says; of a header that is sent twice, the first."""
-        told = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        get = told.get
+        """Return the head of a scope's request; of a repeated header, the first counts."""
+        headers = {name: value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        get = headers.get
         return cls(
             scope["method"],
             scope["query_string"],
@@ -231,7 +235,7 @@ _CHANNEL = CHANNEL_HEADER.encode()
 
 
 class GraphQLHttp:
-    """The endpoint of queries and mutations: a bare ASGI application, for each request pays for every layer between."""
+    """The endpoint of queries and mutations, as a bare ASGI application: every layer would cost every request."""
 
     METHODS = ("GET", "HEAD", "POST")
 
@@ -239,86 +243,85 @@ class GraphQLHttp:
         self._state = state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; whatever goes wrong is answered too."""
-        asked = _Asked.of(scope)
-        id_ = request_id(asked.request_id)
+        """Answer one request; an error is answered too."""
+        head = _RequestHead.of(scope)
+        id_ = request_id(head.request_id)
         structlog.contextvars.bind_contextvars(request=id_)
-        kind = JSON
+        media_type = JSON
         try:
-            kind = media_type(asked.accept)
-            response = await self._answer(asked, kind, receive)
+            media_type = negotiated_type(head.accept)
+            response = await self._answer(head, media_type, receive)
         except ClientDisconnect:
             return
         except BadRequest as error:
-            response = bad_request(error, kind)
+            response = bad_request(error, media_type)
         except InvalidOperation as error:
-            status = invalid_status(error) if kind != JSON else 200
-            response = respond(error.answer(asked.locale or DEFAULT_LOCALE), status, kind)
+            status = invalid_status(error) if media_type != JSON else 200
+            response = respond(error.answer(head.locale or DEFAULT_LOCALE), status, media_type)
         except Fault as fault:
-            response = fault_response(fault, asked.locale, kind)
-        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log gets the rest
-            response = respond(failure_answer(reported(error), asked.locale or DEFAULT_LOCALE), 500, kind)
+            response = fault_response(fault, head.locale, media_type)
+        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
+            response = respond(failure_answer(reported(error), head.locale or DEFAULT_LOCALE), 500, media_type)
         response.raw_headers.append((b"x-request-id", id_.encode("latin-1")))
         await send({"type": "http.response.start", "status": response.status_code, "headers": response.raw_headers})
         await send({"type": "http.response.body", "body": response.body})
 
-    async def _answer(self, asked: _Asked, kind: str, receive: Receive) -> Response:
+    async def _answer(self, head: _RequestHead, media_type: str, receive: Receive) -> Response:
         state, started = self._state, perf_counter()
-        text = await self._text(asked, receive)
+        text = await self._text(head, receive)
         try:
-            token = bearer(asked.authorization)
+            token = bearer(head.authorization)
             actor = await state.verifier.verify(token) if token is not None else None
         except Fault:
-            _parameters(asked, text)  # what is no GraphQL request is told as such, whoever sends it
+            _parameters(head, text)  # raises BadRequest, which takes precedence over an invalid token
             raise
-        # Everything about the actor that an answer can depend on.
-        who = _who(actor) if actor is not None else None
-        key = (text, asked.method, who, asked.locale, asked.channel)
-        known = await state.response_cache.get(key)
-        if known is not None:
-            state.metrics.count_cached(known.name, "http", perf_counter() - started)
-            return _sent(known.body, asked, kind)
-        operation = state.operations.prepare(_parameters(asked, text), actor, streamed=False)
-        if asked.method != "POST" and operation.type is not OperationType.QUERY:
+        actor_key = _actor_key(actor) if actor is not None else None
+        key = (text, head.method, actor_key, head.locale, head.channel)
+        cached = await state.response_cache.get(key)
+        if cached is not None:
+            state.metrics.count_cached(cached.name, "http", perf_counter() - started)
+            return _success(cached.body, head, media_type)
+        operation = state.operations.prepare(_parameters(head, text), actor, streamed=False)
+        if head.method != "POST" and operation.type is not OperationType.QUERY:
             raise BadRequest(405, "GET runs queries only. Send a mutation with POST.", allow="POST")
-        context, turn = state.context(actor, asked.locale, asked.channel, asked.address), state.response_cache.turn
+        context, turn = state.context(actor, head.locale, head.channel, head.address), state.response_cache.turn
         with recording() as recorded:
             answer = await state.executor.execute(operation, context, "http")
         if "errors" in answer:
-            return respond(answer, 200 if "data" in answer or kind == JSON else 400, kind)
+            return respond(answer, 200 if "data" in answer or media_type == JSON else 400, media_type)
         body = orjson.dumps(answer)
         if operation.type is OperationType.QUERY:
             state.response_cache.put(key, body, operation.name, turn=turn, recording=recorded, context=context)
-        return _sent(body, asked, kind)
+        return _success(body, head, media_type)
 
-    async def _text(self, asked: _Asked, receive: Receive) -> bytes:
-        if asked.method != "POST":
-            return asked.query
-        if asked.content_type != JSON and asked.content_type.split(";")[0].strip().lower() != JSON:
+    async def _text(self, head: _RequestHead, receive: Receive) -> bytes:
+        if head.method != "POST":
+            return head.query
+        if head.content_type != JSON and head.content_type.split(";")[0].strip().lower() != JSON:
             raise BadRequest(415, f"Send the body with Content-Type: {JSON}.")
-        return await _body(receive, asked.content_length, self._state.limits.body)
+        return await _body(receive, head.content_length, self._state.limits.body)
 
 
-def _who(actor: Actor) -> tuple[str | None, ...]:
-    """Return all of an actor that an answer can depend on."""
+def _actor_key(actor: Actor) -> tuple[str | None, ...]:
+    """Return everything about an actor that an answer can depend on."""
     return actor.role, actor.programme, actor.subject, actor.member, actor.session
 
 
-def _parameters(asked: _Asked, text: bytes) -> RequestParameters:
-    if asked.method != "POST":
+def _parameters(head: _RequestHead, text: bytes) -> RequestParameters:
+    if head.method != "POST":
         return parameters_of_query(QueryParams(text))
     return parameters_of(parsed_json(text, "The body"))
 
 
-async def _body(receive: Receive, declared: str, most: int) -> bytes:
-    """Return the body; stops reading past the limit.
+async def _body(receive: Receive, content_length: str, bytes_max: int) -> bytes:
+    """Return the body; stop reading past `bytes_max`.
 
     Raises:
         LimitExceeded: it is larger.
-        ClientDisconnect: the client went before it was whole.
+        ClientDisconnect: the client disconnected before the end of the body.
     """
-    if declared.isdecimal() and int(declared) > most:
-        raise _too_large(most)
+    if content_length.isdecimal() and int(content_length) > bytes_max:
+        raise _too_large(bytes_max)
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
@@ -327,24 +330,24 @@ async def _body(receive: Receive, declared: str, most: int) -> bytes:
             raise ClientDisconnect
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size > most:
-            raise _too_large(most)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
         chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-def _sent(body: bytes, asked: _Asked, kind: str) -> Response:
-    """Return an answer without errors: to GET with what it can be known again by, or 304 where the client has it."""
-    if asked.method == "POST":
-        return _response(body, 200, kind)
-    tag = f'"{blake2b(body, digest_size=16, person=kind[-16:].encode()).hexdigest()}"'
-    headers = {"etag": tag, "cache-control": "private, no-cache", "vary": VARY}
-    if asked.none_match is not None and (asked.none_match.strip() == "*" or tag in tags(asked.none_match)):
+def _success(body: bytes, head: _RequestHead, media_type: str) -> Response:
+    """Return the response of an answer without errors: for GET with its ETag, or 304 if the client sent that ETag."""
+    if head.method == "POST":
+        return _response(body, 200, media_type)
+    etag = f'"{blake2b(body, digest_size=16, person=media_type[-16:].encode()).hexdigest()}"'
+    headers = {"etag": etag, "cache-control": "private, no-cache", "vary": VARY}
+    if head.none_match is not None and (head.none_match.strip() == "*" or etag in entity_tags(head.none_match)):
         return Response(None, 304, headers)
-    return _response(body, 200, kind, **headers)
+    return _response(body, 200, media_type, **headers)
 
 
-def tags(none_match: str) -> list[str]:
-    """Return the tags of an If-None-Match header; they are compared weakly (RFC 9110, 13.1.2)."""
+def entity_tags(none_match: str) -> list[str]:
+    """Return the ETags of an If-None-Match header without `W/`, for weak comparison (RFC 9110, 13.1.2)."""
     return [tag.strip().removeprefix("W/") for tag in none_match.split(",")]

@@ -1,4 +1,4 @@
-"""What an answer depends on, recorded while it is computed, so that a small read can prove later that it still holds.
+"""The dependencies of an answer, recorded while it is computed, so that a small read can validate it later.
 
 Caching is the exception: a read of MongoDB that records no dependency makes the answer uncacheable
 (`models/mongo/collection.py` reports it), and so does `uncacheable()`, for answers that differ each time.
@@ -23,7 +23,7 @@ Limits = tuple[Ids, tuple[int, ...]]
 class Dependencies:
     """Validators of an answer: member versions, counters at their limit, empty pools, and the lists of members.
 
-    A counter's value is no validator: every order changes one, and few exhaust it.
+    The value of a counter is not a validator: every order changes one, but few exhaust it.
     """
 
     versions: Mapping[str, int]
@@ -33,7 +33,7 @@ class Dependencies:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the answer depends on nothing that MongoDB stores."""
+        """Whether the answer depends on no stored data."""
         return not (self.versions or self.exhausted or self.empty_pools or self.lists)
 
     def unchanged_in(self, current: "Dependencies") -> bool:
@@ -50,7 +50,7 @@ class Recording:
     """The dependencies of one answer, as they are recorded.
 
     `cacheable` turns false with the first read whose dependencies are not recorded, or that contradicts an earlier one.
-    `timed`: the answer depends on the moment as well.
+    `timed`: the answer depends on the present moment too.
     """
 
     __slots__ = ("_empty_pools", "_exhausted", "_lists", "cacheable", "snapshots", "timed")
@@ -81,7 +81,7 @@ class Recording:
         self.cacheable = self.cacheable and self._empty_pools.setdefault(pools, empty) == empty
 
     def lists(self, audience: str, lists: frozenset[str]) -> None:
-        """Record the lists that a member was on."""
+        """Record the audience lists that a member was on."""
         self.cacheable = self.cacheable and self._lists.setdefault(audience, lists) == lists
 
     def dependencies(self) -> Dependencies:
@@ -115,7 +115,7 @@ def uncacheable() -> None:
 
 
 def depends_on_time() -> None:
-    """Record that the answer depends on the moment."""
+    """Record that the answer depends on the present moment."""
     current = current_recording()
     if current is not None:
         current.timed = True

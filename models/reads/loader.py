@@ -18,8 +18,8 @@ V = TypeVar("V")
 class Loader(Generic[K, V]):
     """Coalesces the loads of one event-loop tick into calls of `load_batch`, which returns a value for each key.
 
-    It caches nothing. `record` records what an answer depends on that was given a value; without it, such an answer is
-    uncacheable.
+    It caches no values. `record` records the dependency of an answer on a loaded value; without `record`, a load makes
+    the answer uncacheable.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class Loader(Generic[K, V]):
         record: Callable[[Recording, K, V], None] | None = None,
     ) -> None:
         async def load(keys: list[K]) -> list[V]:
-            # The batch runs in the context of its first caller, and is for all of them.
+            # The batch is for all its callers, but runs in the context of the first.
             with unobserved():
                 return await load_batch(keys)
 
@@ -39,21 +39,21 @@ class Loader(Generic[K, V]):
     async def load(self, key: K) -> V:
         """Return the value of a key."""
         value = await self._loader.load(key)
-        self._note(key, value)
+        self._record_dependency(key, value)
         return value
 
     async def load_many(self, keys: Sequence[K]) -> list[V]:
         """Return the value of each key."""
         values = await self._loader.load_many(keys)
         for key, value in zip(keys, values, strict=True):
-            self._note(key, value)
+            self._record_dependency(key, value)
         return values
 
     def start(self, key: K) -> "asyncio.Future[V]":
-        """Start a load that several answers may wait for. Whoever awaits it records its dependencies."""
+        """Start a load that several answers may await. Each of them records its dependencies itself."""
         return self._loader.load(key)
 
-    def _note(self, key: K, value: V) -> None:
+    def _record_dependency(self, key: K, value: V) -> None:
         recording = current_recording()
         if recording is None:
             return

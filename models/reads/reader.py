@@ -31,14 +31,14 @@ from models.reads.dependencies import Dependencies, Ids, Limits, Pools, Recordin
 from models.reads.loader import Loader
 from models.reads.union_query import UnionQuery
 
-# The same stocks, for every page of rewards.
+# Every page of rewards reads the same stocks.
 _counter_id = lru_cache(maxsize=10_000)(counter_id)
 REPLAY_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some entries, newest first, and whether there are older ones."""
+    """A page of entries, newest first, and whether there are older ones."""
 
     entries: tuple[EntryView, ...]
     has_more: bool
@@ -46,7 +46,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One version as it was committed: the member as it stood then, and what that version's entries were."""
+    """One version as it was committed: the member at that version, and the entries that it added."""
 
     snapshot: Snapshot
     entries: tuple[EntryView, ...]
@@ -54,32 +54,32 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class SupplyRead:
-    """A read of counters and pools that is under way; several may wait for it, or nobody."""
+    """A started read of counters and pools; any number of callers may await its result, or none."""
 
     limits: Limits
-    counted: asyncio.Future[Mapping[str, int]] | None
+    counts: asyncio.Future[Mapping[str, int]] | None
     pools: Pools
-    emptied: asyncio.Future[frozenset[str]] | None
+    empty_pools: asyncio.Future[frozenset[str]] | None
 
-    async def told(self) -> tuple[tuple[bool, ...], frozenset[str]]:
-        """Return which of the counters are used up, in their order, and which pools have no code to give."""
-        used_up = _used_up(self.limits, await asyncio.shield(self.counted)) if self.counted is not None else ()
-        empty = await asyncio.shield(self.emptied) if self.emptied is not None else frozenset[str]()
+    async def result(self) -> tuple[tuple[bool, ...], frozenset[str]]:
+        """Return whether each counter has reached its limit, in their order, and the pools without a free code."""
+        exhausted = _exhausted(self.limits, await asyncio.shield(self.counts)) if self.counts is not None else ()
+        empty = await asyncio.shield(self.empty_pools) if self.empty_pools is not None else frozenset[str]()
         if (recording := current_recording()) is not None:
-            if self.counted is not None:
-                recording.counters(self.limits, used_up)
-            if self.emptied is not None:
+            if self.counts is not None:
+                recording.counters(self.limits, exhausted)
+            if self.empty_pools is not None:
                 recording.pools(self.pools, empty)
-        return used_up, empty
+        return exhausted, empty
 
 
-def _used_up(limits: Limits, found: Mapping[str, int]) -> tuple[bool, ...]:
-    """Say which counters have reached their limit; one that nothing was taken of yet is not there."""
-    return tuple([found.get(id_, 0) >= most for id_, most in zip(*limits, strict=True)])
+def _exhausted(limits: Limits, counts: Mapping[str, int]) -> tuple[bool, ...]:
+    """Return whether each counter has reached its limit; one that does not exist yet counts as 0."""
+    return tuple([counts.get(id_, 0) >= limit for id_, limit in zip(*limits, strict=True)])
 
 
-def _free(programme: str, pool: str) -> Document:
-    """Return what the codes of a pool are that nobody has."""
+def _free_codes(programme: str, pool: str) -> Document:
+    """Return the query for the codes of a pool that no member has."""
     return {"programme": programme, "pool": pool, "state": CodeState.FREE.value}
 
 
@@ -88,52 +88,52 @@ def _record_member(recording: Recording, _key: object, snapshot: Snapshot | None
 
 
 def _record_identity(recording: Recording, _key: str, member: str | None) -> None:
-    # An identity moves to another member, if ever, together with a version of the member that it leaves: the version
-    # of that member, which is read next, validates both. An identity of no member has no validator.
+    # An identity can move to another member only in a commit that also changes the version of the member that it
+    # leaves. That version, which is read next, validates both. An identity without a member has no validator.
     if member is None:
         recording.unrecorded_read()
 
 
 class Reader:
-    """Reads for one process. Make it inside the running event loop, which its loaders belong to."""
+    """The reads of one process. Create it in the running event loop, because its loaders belong to that loop."""
 
     def __init__(self, database: Database) -> None:
-        self._db, self._together = database, UnionQuery()
+        self._db, self._union = database, UnionQuery()
         self._members: Loader[str, Snapshot | None] = Loader(self._load_members, record=_record_member)
         self._numbers: Loader[tuple[str, str], Snapshot | None] = Loader(self._load_numbers, record=_record_member)
         self._validations: Loader[Dependencies, bool] = Loader(self._validate)
         self._identities: Loader[str, str | None] = Loader(self._load_identities, record=_record_identity)
         self._counters: Loader[Ids, Mapping[str, int]] = Loader(self._load_counters)
-        self._empty_pools: Loader[tuple[str, tuple[str, ...]], frozenset[str]] = Loader(self._load_empty_pools)
+        self._empty_pools: Loader[Pools, frozenset[str]] = Loader(self._load_empty_pools)
         self._pools: Loader[tuple[str, str], int] = Loader(self._load_pools)
         self._lists: Loader[str, frozenset[str]] = Loader(self._load_lists, record=Recording.lists)
         self._orders: Loader[str, Document | None] = Loader(self._load_orders)
 
     async def _by_id(self, collection: Collection, ids: Iterable[str], *fields: str) -> dict[str, Document]:
-        """Return the documents there are of some ids, all of each or some fields."""
+        """Return the existing documents among `ids`, by id: whole ones, or only `fields`."""
         wanted = [*set(ids)]
         if not wanted:
             return {}
-        documents = await self._together.find(collection, {"_id": {"$in": wanted}}, *fields)
+        documents = await self._union.find(collection, {"_id": {"$in": wanted}}, *fields)
         return {document["_id"]: document for document in documents}
 
-    async def _load_counters(self, asked: list[Ids]) -> list[Mapping[str, int]]:
-        """Return, for each that asked, the counters there are: who asks for stocks asks for the same ones as others."""
-        documents = await self._by_id(self._db.counters, (id_ for ids in set(asked) for id_ in ids), "taken")
+    async def _load_counters(self, keys: list[Ids]) -> list[Mapping[str, int]]:
+        """Return the existing counters of all keys, for each key: most keys are the same stocks."""
+        documents = await self._by_id(self._db.counters, (id_ for ids in set(keys) for id_ in ids), "taken")
         found = {id_: document["taken"] for id_, document in documents.items()}
-        return [found] * len(asked)
+        return [found] * len(keys)
 
-    async def _load_empty_pools(self, asked: list[tuple[str, tuple[str, ...]]]) -> list[frozenset[str]]:
-        """Return, for each that asked, which pools of a programme have no code to give."""
-        pools = [*{(programme, pool) for programme, pools in set(asked) for pool in pools}]
+    async def _load_empty_pools(self, keys: list[Pools]) -> list[frozenset[str]]:
+        """Return, for each key, its pools without a free code."""
+        pools = [*{(programme, pool) for programme, pools in set(keys) for pool in pools}]
         free = await asyncio.gather(
-            *[self._together.find(self._db.codes, _free(*pool), "_id", limit=1) for pool in pools]
+            *[self._union.find(self._db.codes, _free_codes(*pool), "_id", limit=1) for pool in pools]
         )
         empty = {pool for pool, codes in zip(pools, free, strict=True) if not codes}
-        return [frozenset(pool for pool in pools if (programme, pool) in empty) for programme, pools in asked]
+        return [frozenset(pool for pool in pools if (programme, pool) in empty) for programme, pools in keys]
 
     async def _load_pools(self, pools: list[tuple[str, str]]) -> list[int]:
-        wanted = [_free(*pool) for pool in set(pools)]
+        wanted = [_free_codes(*pool) for pool in set(pools)]
         by_pool = {"_id": {"programme": "$programme", "pool": "$pool"}, "codes": {"$sum": 1}}
         cursor = await self._db.codes.aggregate([{"$match": {"$or": wanted}}, {"$group": by_pool}])
         found = {(row["_id"]["programme"], row["_id"]["pool"]): row["codes"] async for row in cursor}
@@ -152,28 +152,28 @@ class Reader:
         found = {id_: snapshot_of(document) for id_, document in documents.items()}
         return [found.get(id_) for id_ in ids]
 
-    async def _load_numbers(self, asked: list[tuple[str, str]]) -> list[Snapshot | None]:
+    async def _load_numbers(self, keys: list[tuple[str, str]]) -> list[Snapshot | None]:
         by_programme: dict[str, list[str]] = {}
-        for programme, number in set(asked):
+        for programme, number in set(keys):
             by_programme.setdefault(programme, []).append(number)
-        either = [{"programme": programme, "number": {"$in": numbers}} for programme, numbers in by_programme.items()]
-        query: Document = either[0] if len(either) == 1 else {"$or": either}
-        snapshots = map(snapshot_of, await self._together.find(self._db.members, query))
+        queries = [{"programme": programme, "number": {"$in": numbers}} for programme, numbers in by_programme.items()]
+        query: Document = queries[0] if len(queries) == 1 else {"$or": queries}
+        snapshots = map(snapshot_of, await self._union.find(self._db.members, query))
         found = {(snapshot.member.programme, snapshot.member.number): snapshot for snapshot in snapshots}
-        return [found.get(one) for one in asked]
+        return [found.get(key) for key in keys]
 
     async def _load_identities(self, keys: list[str]) -> list[str | None]:
         found = await self._by_id(self._db.identities, keys, "member")
         return [found[key]["member"] if key in found else None for key in keys]
 
-    async def _validate(self, asked: list[Dependencies]) -> list[bool]:
-        """Return of each whether it is unchanged."""
-        limits = [*{limits for dependencies in asked for limits in dependencies.exhausted}]
-        pools = [*{pools for dependencies in asked for pools in dependencies.empty_pools}]
-        audiences = [*{audience for dependencies in asked for audience in dependencies.lists}]
+    async def _validate(self, keys: list[Dependencies]) -> list[bool]:
+        """Return, for each key, whether it is unchanged."""
+        limits = [*{limits for dependencies in keys for limits in dependencies.exhausted}]
+        pools = [*{pools for dependencies in keys for pools in dependencies.empty_pools}]
+        audiences = [*{audience for dependencies in keys for audience in dependencies.lists}]
         members, counts, empty, lists = await asyncio.gather(
             self._by_id(
-                self._db.members, (member for dependencies in asked for member in dependencies.versions), "version"
+                self._db.members, (member for dependencies in keys for member in dependencies.versions), "version"
             ),
             self._load_counters([ids for ids, _ in limits]),
             self._load_empty_pools(pools),
@@ -181,33 +181,33 @@ class Reader:
         )
         current = Dependencies(
             {id_: document["version"] for id_, document in members.items()},
-            {one: _used_up(one, found) for one, found in zip(limits, counts, strict=True)},
+            {one: _exhausted(one, found) for one, found in zip(limits, counts, strict=True)},
             dict(zip(pools, empty, strict=True)),
             dict(zip(audiences, lists, strict=True)),
         )
-        return [dependencies.unchanged_in(current) for dependencies in asked]
+        return [dependencies.unchanged_in(current) for dependencies in keys]
 
     async def member(self, programme: str, member: str) -> Snapshot | None:
-        """Return the member, or None where `programme` has no such member."""
+        """Return the member, or None if `programme` has no such member."""
         snapshot = await self._members.load(member)
         return snapshot if snapshot is not None and snapshot.member.programme == programme else None
 
     async def member_by_number(self, programme: str, number: str) -> Snapshot | None:
-        """Return the member with a membership number, or None where there is none."""
+        """Return the member with a membership number, or None."""
         return await self._numbers.load((programme, number))
 
     async def member_id_by(self, programme: str, kind: str, value: str) -> str | None:
-        """Return the id of the member that an identity (`number`, `card`, `email`, `phone`) stands for."""
+        """Return the id of the member with an identity (`number`, `card`, `email`, `phone`), or None."""
         return await self._identities.load(identity_key(programme, kind, value))
 
     async def member_ids_by(self, programme: str, identities: Sequence[tuple[str, str]]) -> list[str | None]:
-        """Return the ids of the members that some identities (kind and value) stand for, read at once."""
+        """Return the id of the member of each identity (kind and value), or None, in one read."""
         keys = [identity_key(programme, kind, value) for kind, value in identities]
         return await self._identities.load_many(keys)
 
     @finished
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
-        """Return what is kept under a key that was counted, as it is stored; None where it never was."""
+        """Return the stored document of an event by its idempotency key; None if the key is new."""
         return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
 
     @finished
@@ -218,13 +218,13 @@ class Reader:
 
     @finished
     async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
-        """Return the ledger's records of what one operation did to a member, the newest first."""
+        """Return the ledger records of a member that `operation` caused, newest first."""
         query = {"programme": programme, "member": member, "cause.operation": operation}
         found = await self._db.entries.find(query, sort=[("version", DESCENDING)]).to_list()
         return [record_of(document) for document in found]
 
     async def counter_values(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
-        """Return what each of some counters of what members share stands at."""
+        """Return the value of each counter, 0 if it does not exist yet."""
         ids = {counter: _counter_id(programme, counter) for counter in counters}
         if not ids:
             return {}
@@ -233,30 +233,30 @@ class Reader:
         return {counter: found.get(id_, 0) for counter, id_ in ids.items()}
 
     def supply(self, programme: str, limits: Mapping[CounterKey, int], pools: tuple[str, ...]) -> SupplyRead:
-        """Ask at once which of some counters are used up, and which of some pools have no code to give."""
+        """Start to read which counters have reached their limits, and which pools have no free code."""
         ids = tuple([_counter_id(programme, counter) for counter in limits])
-        counted = self._counters.start(ids) if ids else None
-        emptied = self._empty_pools.start((programme, pools)) if pools else None
-        for asked in (counted, emptied):
-            if asked is not None:
-                asked.add_done_callback(done)
-        return SupplyRead((ids, tuple(limits.values())), counted, (programme, pools), emptied)
+        counts = self._counters.start(ids) if ids else None
+        empty_pools = self._empty_pools.start((programme, pools)) if pools else None
+        for read in (counts, empty_pools):
+            if read is not None:
+                read.add_done_callback(done)
+        return SupplyRead((ids, tuple(limits.values())), counts, (programme, pools), empty_pools)
 
     async def validate(self, dependencies: Dependencies) -> bool:
         """Return whether the dependencies of an answer are unchanged; the reads are batched with those of others."""
         return await self._validations.load(dependencies)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
-        """Return how many codes of each of some pools nobody has."""
+        """Return the number of free codes in each pool."""
         keys = [*dict.fromkeys(pools)]
         return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
     @finished
     async def facts(self, programme: str, member: str, need: Needs) -> Facts:
-        """Return what a command would depend on, as it is now: for a preview, which takes nothing."""
+        """Return the current facts that a command needs, without reserving anything: for a preview."""
         codes = {
-            pool: [document["code"] async for document in self._db.codes.find(_free(programme, pool), limit=most)]
-            for pool, most in need.codes.items()
+            pool: [document["code"] async for document in self._db.codes.find(_free_codes(programme, pool), limit=n)]
+            for pool, n in need.codes.items()
         }
         lists = await self.lists(programme, member) if need.lists else None
         return Facts(await self.counter_values(programme, need.counters), codes, {}, lists)
@@ -267,13 +267,13 @@ class Reader:
 
     @finished
     async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
-        """Return the member whom an offer's code was given, and the offer; None where nobody has it for an offer."""
+        """Return the member who holds a code, and the key of its offer; None if no member holds it for an offer."""
         document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
         kind, _, key = str(document["holder"]).partition("/") if document is not None else ("", "", "")
         return (document["member"], key) if document is not None and kind == "offer" else None
 
     async def order(self, programme: str, order: str) -> Order | None:
-        """Return an order, or None where `programme` has no such order."""
+        """Return an order, or None if `programme` has no such order."""
         document = await self._orders.load(order)
         return order_of(document) if document is not None and document["programme"] == programme else None
 
@@ -293,7 +293,7 @@ class Reader:
     async def entries(self, snapshot: Snapshot, *, first: int, after: tuple[int, int] | None) -> Page:
         """Return up to `first` entries, newest first, that are older than `after` (version, index).
 
-        Nothing newer than the snapshot's own version is told. What the snapshot holds needs no query.
+        Entries newer than the snapshot's version are left out. A page that the snapshot holds needs no query.
         """
         held = snapshot.page(first=first, after=after)
         return Page(*held) if held is not None else await self._older(snapshot, first, after)
@@ -326,7 +326,7 @@ class Reader:
 
     @finished
     async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
-        """Return one entry by its place, or None where there is none."""
+        """Return the entry at `index` of a version, or None."""
         document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
         if document is None:
             return None
@@ -347,10 +347,10 @@ class Reader:
         return await cursor.to_list()
 
     async def versions(self, snapshot: Snapshot, *, after: int) -> AsyncIterator[Version]:
-        """Tell every version after `after` up to the snapshot's own, in order, each as the member stood then.
+        """Yield every version after `after` up to the snapshot's own, in order.
 
-        The states are told backwards from the snapshot, for the ledger keeps changes, and then turned round: the
-        caller bounds how many versions that is.
+        The ledger stores changes, so the states are computed backwards from the snapshot, and all are in memory before
+        the first is yielded: the caller bounds their number.
         """
         documents = await self._since(snapshot, after)
         records = [record_of(document) for document in documents if document["version"] > after]
@@ -358,19 +358,19 @@ class Reader:
         versions: list[Version] = []
         member = snapshot.member
         later = 0
-        for place, record in enumerate(records):
+        for index, record in enumerate(records):
             versions.append(_version(snapshot, member, record, later))
             later += len(record.entries)
-            if place + 1 < len(standings):
-                member = rewind(member, record, standings[place + 1])
+            if index + 1 < len(standings):
+                member = rewind(member, record, standings[index + 1])
         for version in reversed(versions):
             yield version
 
 
 def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Version:
-    """Return one version of a member, after which `later` more entries were written.
+    """Return one version of a member; `later` is the number of entries that newer versions added.
 
-    Its newest entries are its own and those of the snapshot that are older; the rest is read where it is asked for.
+    It holds its own entries and the older ones of the snapshot; further ones are read on request.
     """
     older = tuple(row for row in newest.rows if row[0] < record.version)
     views = entry_views(record)

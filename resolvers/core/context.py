@@ -1,4 +1,4 @@
-"""What every operation gets: the services of the process, and who asks, in which language."""
+"""The context of an operation: the services of the process, the actor, the language and the channel."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from resolvers.core.supply import SupplyQuery
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The limits that operations themselves hold; the gateway reads them from its configuration."""
+    """The limits that resolvers enforce; the gateway reads them from its configuration."""
 
     page_max: int = 100
     batch_max: int = 500
@@ -29,9 +29,9 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One for each process. `clock` gives the present moment in UTC, in whole milliseconds.
+    """One per process. `clock` returns the present moment in UTC, in whole milliseconds.
 
-    `code_secret` proves members' codes of offers.
+    `code_secret` is the key of members' offer codes, and of the tokens and codes of tablets.
     """
 
     database: Database
@@ -45,16 +45,16 @@ class Services:
     bounds: Bounds = field(default_factory=Bounds)
 
 
-# Where a role's requests come from, where they do not say; staff and services look from no channel in particular.
+# The channel of a role whose request declares none; managers and services have no channel.
 CHANNELS = {Role.MEMBER: Channel.APP, Role.KIOSK: Channel.KIOSK, Role.TILL: Channel.STORE, Role.AGENT: Channel.AGENT}
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One for each operation. `locale` and `declared_channel` are what the request said, None where it did not say.
+    """One per operation. `locale` and `declared_channel` are those of the request, None if it declares none.
 
-    `address` is where the request came from, None where that is not known. `prefetched` is a read that the operation
-    will need, and that was started before it is executed.
+    `address` is the client's address, None if it is not known. `prefetched` is a read of supply that was started before
+    the operation is executed.
     """
 
     services: Services
@@ -66,19 +66,19 @@ class Context:
 
     @property
     def channel(self) -> Channel | None:
-        """The channel of the request: what it says, else what its role is on; None for no channel in particular."""
+        """The declared channel, else that of the actor's role; None if neither exists."""
         if self.declared_channel is not None or self.actor is None:
             return self.declared_channel
         return CHANNELS.get(self.actor.role)
 
     def require_actor(self) -> Actor:
-        """Return who asks, or refuse an operation that nobody is known to ask for."""
+        """Return the actor; raise Unauthenticated if the request has no token."""
         if self.actor is None:
             raise Unauthenticated("token_missing")
         return self.actor
 
     def programme(self) -> Programme:
-        """Return the programme of the actor's brand."""
+        """Return the actor's programme; raise BadInput if it does not exist."""
         actor = self.require_actor()
         try:
             return self.services.programmes.get(actor.programme)
@@ -86,6 +86,6 @@ class Context:
             raise BadInput("programme_unknown", programme=actor.programme) from error
 
     def now(self) -> datetime:
-        """Return the present moment."""
+        """Return the present moment, and record that the answer depends on it."""
         depends_on_time()
         return self.services.clock()

@@ -1,4 +1,4 @@
-"""What is left of a programme's offers and rewards: read once for an answer, and started before the member is read."""
+"""The supply of a programme's offers and rewards: read once per answer, started before the member is read."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from models.mongo.snapshot import Snapshot
 from models.reads.reader import Reader
 
 LIMITED_OFFERS_MAX = 100
-"""The counters of this many offers are read with every page; of a larger catalogue, those of the page's own offers."""
+"""With at most this many limited offers, all their counters are read with every page; else only those of its offers."""
 
 OfferLimits = dict[CounterKey, tuple[str, int]]
-"""The counters that limit offers: the offer's key, and the limit."""
+"""By counter that limits an offer: the offer's key, and the limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Rewards out of stock, pools without codes, and offers that all members together have used up (by key).
+    """Keys of rewards out of stock, of pools without a free code, and of offers that all members together used up.
 
-    `used_up` is None if the programme has more limited offers than are read with every page.
+    `used_up` is None if the programme has more limited offers than LIMITED_OFFERS_MAX.
     """
 
     out_of_stock: frozenset[str]
@@ -30,7 +30,7 @@ class Supply:
 
 
 class SupplyQuery:
-    """A read of a programme's supply that is under way, for all members of one answer."""
+    """A started read of a programme's supply, for all members of one answer."""
 
     def __init__(self, reader: Reader, programme: Programme, started_at: datetime) -> None:
         catalogue = programme.catalogue
@@ -46,7 +46,7 @@ class SupplyQuery:
     def fits(self, programme: Programme, snapshot: Snapshot) -> bool:
         """Return whether the supply may be shown beside a member: of the same catalogue, and read after its version.
 
-        Otherwise the page of a member that has just taken the last piece could still offer it.
+        Otherwise a member who has just taken the last piece could still be offered it.
         """
         catalogue = programme.catalogue
         return (
@@ -58,7 +58,7 @@ class SupplyQuery:
     async def supply(self) -> Supply:
         """Return the supply; later callers share the result."""
         if self._supply is None:
-            exhausted, empty_pools = await self._read.told()
+            exhausted, empty_pools = await self._read.result()
             stocks = len(self._stocked)
             out_of_stock = frozenset(
                 [reward.key for reward, is_gone in zip(self._stocked, exhausted, strict=False) if is_gone]
@@ -69,7 +69,7 @@ class SupplyQuery:
 
 
 def limits_of(offers: Mapping[str, Offer]) -> OfferLimits:
-    """Return the counters that limit some offers, with their limits."""
+    """Return the counters that limit the offers, with their limits."""
     return {
         counter: (key, limit)
         for key, offer in offers.items()
@@ -84,5 +84,5 @@ def limit_values(limits: OfferLimits) -> dict[CounterKey, int]:
 
 
 def exhausted_offers(limits: OfferLimits, exhausted: Sequence[bool]) -> frozenset[str]:
-    """Return the keys of the offers of which a counter, in the order of `limits`, has reached its limit."""
+    """Return the keys of the offers with an exhausted counter; `exhausted` is in the order of `limits`."""
     return frozenset([key for (key, _), is_over in zip(limits.values(), exhausted, strict=True) if is_over])
