@@ -85,7 +85,7 @@ def parameters_of(body: Any) -> RequestParameters:
     if isinstance(body, list):
         raise BadRequest(400, "Send one operation at a time; many events go into one recordEvents.")
     if not isinstance(body, dict):
-        raise BadRequest(400, "The body is a JSON object with query or documentId, and perhaps variables.")
+        raise BadRequest(400, "The body is a JSON object with query or documentId, and optionally variables.")
     name, variables, extensions = body.get("operationName"), body.get("variables"), body.get("extensions")
     if name is not None and not isinstance(name, str):
         raise BadRequest(400, "operationName is a string.")
@@ -105,9 +105,9 @@ def _named(body: dict[str, Any], persisted: Any) -> tuple[str | None, str | None
     if query == "" and (document_id or sha256):
         query = None  # graphql-transport-ws requires a query, so clients send it empty
     if query is not None and not isinstance(query, str):
-        raise BadRequest(400, "query is no string.")
+        raise BadRequest(400, "query is a string.")
     if document_id is not None and (query is not None or sha256 is not None):
-        raise BadRequest(400, "documentId stands for the operation by itself. Leave out query and persistedQuery.")
+        raise BadRequest(400, "documentId identifies the operation. Leave out query and persistedQuery.")
     if query is None and document_id is None and sha256 is None:
         raise BadRequest(400, "query is missing. Send query, or documentId.")
     return query, document_id, sha256

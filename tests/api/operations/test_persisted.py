@@ -191,7 +191,7 @@ async def test_request_that_names_nothing_or_two_things_is_no_request(
 
 
 async def test_socket_that_names_two_things_is_closed(closed_gateway: GatewayProcess) -> None:
-    with pytest.raises(Exception, match=r"4400.*documentId stands for the operation by itself"):
+    with pytest.raises(Exception, match=r"4400.*documentId identifies the operation"):
         await by_socket(closed_gateway, None, {"documentId": OWN_ID, "query": NAME_ONLY})
 
 
