@@ -1,1 +1,1 @@
-"""What a gateway does in a second: queries, events and deliveries, each answer checked. Run by `make bench`."""
+"""Benchmarks of the gateway: queries, events and live updates per second, every answer checked. See `make bench`."""

@@ -1,4 +1,4 @@
-"""`python -m bench`: measure a gateway of its own; the table goes to standard output and to bench/results/."""
+"""`python -m bench`: start a gateway and measure it; writes the table to standard output and to bench/results/."""
 
 import argparse
 import sys
@@ -26,7 +26,7 @@ async def _run(
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A load, what it counts, and on how many connections at most it makes sense."""
+    """A load, the unit that it counts, and the number of connections beyond which it is pointless."""
 
     unit: str
     run: Measure
@@ -37,7 +37,7 @@ LOADS = {
     "home": Kind("queries", partial(_run, home)),
     "kiosk": Kind("queries", partial(_run, kiosk)),
     "events": Kind("events", partial(_run, Till)),
-    # More batches at once than this only wait for each other, in the end past the limit of time.
+    # More concurrent batches only queue behind each other, until they time out.
     "batch": Kind("events", partial(_run, BatchTill), connections_max=4),
     "live": Kind("deliveries", run_live),
 }
@@ -58,50 +58,50 @@ def _names(text: str) -> list[str]:
 
 
 def arguments() -> argparse.Namespace:
-    """Return what the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=2, help="seconds of each load in a round (2)")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, in each of which every load runs (3)")
-    parser.add_argument("--connections", type=_numbers, default=[1, 16], help="connections at once (1,16)")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds; every load runs in each (3)")
+    parser.add_argument("--connections", type=_numbers, default=[1, 16], help="concurrent connections (1,16)")
     parser.add_argument("--members", type=int, default=100, help="members with a year of real baskets (100)")
     parser.add_argument("--sockets", type=int, default=1000, help="sockets of the live load (1000)")
     parser.add_argument("--only", type=_names, default=[*LOADS], help=f"some of {','.join(LOADS)}")
-    asked = parser.parse_args()
-    if asked.seconds <= 0 or min(asked.rounds, asked.members, asked.sockets) < 1:
-        parser.error("seconds, rounds, members and sockets are greater than nothing")
-    return asked
+    options = parser.parse_args()
+    if options.seconds <= 0 or min(options.rounds, options.members, options.sockets) < 1:
+        parser.error("seconds, rounds, members and sockets must be greater than 0")
+    return options
 
 
-async def measure(site: Site, asked: argparse.Namespace) -> list[Measured]:
-    """Run the rounds, each of them with every load, so that a bad moment of the machine touches all alike."""
+async def measure(site: Site, options: argparse.Namespace) -> list[Measured]:
+    """Run every load in each round, so that a slow moment of the machine affects all loads alike."""
     rounds: dict[tuple[str, int], list[Round]] = {
-        (name, min(n, LOADS[name].connections_max or n)): [] for name in asked.only for n in asked.connections
+        (name, min(n, LOADS[name].connections_max or n)): [] for name in options.only for n in options.connections
     }
-    for number in range(asked.rounds):
+    for number in range(options.rounds):
         for (name, connections), done in rounds.items():
             one = await LOADS[name].run(
-                site, connections=connections, seconds=asked.seconds, sockets=asked.sockets, seed=number
+                site, connections=connections, seconds=options.seconds, sockets=options.sockets, seed=number
             )
             done.append(one)
-            told = f"{name} on {connections}: {one.per_second:,.0f} {LOADS[name].unit}/s"
-            print(f"round {number + 1}/{asked.rounds}  {told}", file=sys.stderr)
+            rate = f"{name} on {connections}: {one.per_second:,.0f} {LOADS[name].unit}/s"
+            print(f"round {number + 1}/{options.rounds}  {rate}", file=sys.stderr)
     return [Measured(name, LOADS[name].unit, n, done) for (name, n), done in rounds.items()]
 
 
-async def bench(asked: argparse.Namespace) -> None:
+async def bench(options: argparse.Namespace) -> None:
     """Start a gateway, measure it, and report."""
-    settings: dict[str, Any] = {name: getattr(asked, name) for name in ("seconds", "rounds", "members", "sockets")}
-    async with running_gateway(asked.members) as site:
-        print(f"gateway with {asked.members} members: process {site.pid}", file=sys.stderr)
+    settings: dict[str, Any] = {name: getattr(options, name) for name in ("seconds", "rounds", "members", "sockets")}
+    async with running_gateway(options.members) as site:
+        print(f"gateway with {options.members} members: process {site.pid}", file=sys.stderr)
         described = await machine(site)
-        measured = await measure(site, asked)
+        measured = await measure(site, options)
     text = markdown(measured, described, settings)
     write(text, measured, described, settings)
     print(text, end="")
 
 
 def main() -> int:
-    """Return 0, or 1 where an answer was wrong."""
+    """Return 0, or 1 if an answer was wrong."""
     return run_bench(bench(arguments()))
 
 

@@ -1,7 +1,7 @@
-"""`python -m bench.catalogue`: what a member's first ten offers cost with 100,000 offers, against 100.
+"""`python -m bench.catalogue`: the time to rank a member's first ten offers among 100,000, against 100.
 
-In this process, without the gateway: `rank_offers` alone, so the ratio is stricter than that of whole requests. Both
-catalogues are generated alike, and each has 1,000 rewards.
+Times `rank_offers` alone in this process, without the gateway, so the ratio is stricter than that of whole requests.
+Both catalogues are generated alike, and each has 1,000 rewards.
 """
 
 import random
@@ -39,73 +39,73 @@ LISTS = [f"list-{number}" for number in range(200)]
 CHANNELS = (Channel.APP, Channel.WEB, Channel.STORE, Channel.KIOSK)
 
 
-def _audience(chance: random.Random) -> Audience:
-    """Return an audience: of ten offers four are for everybody, three for tiers, two for segments, one for lists."""
-    kind = chance.random()
-    tiers = frozenset(chance.sample(TIERS, 2))
-    if kind < 0.4:  # noqa: PLR2004 - the shares that the docstring tells
+def _audience(rng: random.Random) -> Audience:
+    """Return an audience: of ten offers four have none, three have tiers, two segments, one a list."""
+    kind = rng.random()
+    tiers = frozenset(rng.sample(TIERS, 2))
+    if kind < 0.4:  # noqa: PLR2004 - the shares in the docstring
         return Audience()
     if kind < 0.7:  # noqa: PLR2004
         return Audience(tiers=tiers)
     if kind < 0.9:  # noqa: PLR2004
-        # Every other one has to fit in two ways.
+        # Half of these require a tier and a segment.
         return Audience(
-            tiers=tiers if chance.random() < 1 / 2 else frozenset(), segments=frozenset({chance.choice(SEGMENTS)})
+            tiers=tiers if rng.random() < 1 / 2 else frozenset(), segments=frozenset({rng.choice(SEGMENTS)})
         )
-    return Audience(lists=frozenset({chance.choice(LISTS)}))
+    return Audience(lists=frozenset({rng.choice(LISTS)}))
 
 
-def _window(chance: random.Random) -> Window | None:
+def _window(rng: random.Random) -> Window | None:
     """Return a window: of ten offers two have weekdays, one has hours."""
-    kind = chance.random()
-    if kind < 0.2:  # noqa: PLR2004 - the shares that the docstring tells
-        return Window(weekdays=frozenset(chance.sample(range(1, 8), 3)))
-    return Window(hours=(time(chance.randrange(12)), time(chance.randrange(13, 24)))) if kind < 0.3 else None  # noqa: PLR2004
+    kind = rng.random()
+    if kind < 0.2:  # noqa: PLR2004 - the shares in the docstring
+        return Window(weekdays=frozenset(rng.sample(range(1, 8), 3)))
+    return Window(hours=(time(rng.randrange(12)), time(rng.randrange(13, 24)))) if kind < 0.3 else None  # noqa: PLR2004
 
 
-def an_offer(number: int, chance: random.Random) -> Offer:
-    """Return an offer; four in five are on today."""
-    starts_at = NOW + timedelta(hours=chance.randrange(-2000, 200))
-    ends_at = NOW + timedelta(hours=chance.randrange(-200, 2000)) if chance.random() < 0.9 else None  # noqa: PLR2004
-    topics = [*chance.sample(CATEGORIES, chance.randrange(3)), *chance.sample(BRANDS, chance.randrange(2))]
+def sample_offer(number: int, rng: random.Random) -> Offer:
+    """Return an offer; four in five are current."""
+    starts_at = NOW + timedelta(hours=rng.randrange(-2000, 200))
+    ends_at = NOW + timedelta(hours=rng.randrange(-200, 2000)) if rng.random() < 0.9 else None  # noqa: PLR2004
+    topics = [*rng.sample(CATEGORIES, rng.randrange(3)), *rng.sample(BRANDS, rng.randrange(2))]
     return Offer(
         key=f"offer-{number}",
-        kind=chance.choice(list(OfferKind)),
+        kind=rng.choice(list(OfferKind)),
         title=NOTHING,
         description=NOTHING,
         terms=NOTHING,
         starts_at=starts_at,
         ends_at=ends_at,
-        window=_window(chance),
-        channels=frozenset(chance.sample(CHANNELS, 2)) if chance.random() < 1 / 4 else frozenset(),
-        audience=_audience(chance),
+        window=_window(rng),
+        channels=frozenset(rng.sample(CHANNELS, 2)) if rng.random() < 1 / 4 else frozenset(),
+        audience=_audience(rng),
         topics=frozenset(topics),
-        weight=chance.choice((0, 0, 0, 1, 2, 5)),
+        weight=rng.choice((0, 0, 0, 1, 2, 5)),
     )
 
 
-def a_catalogue(offers: int) -> Catalogue:
-    """Return a catalogue of so many offers and the rewards; the same one each time."""
-    chance = random.Random(offers)
+def sample_catalogue(offers: int) -> Catalogue:
+    """Return a catalogue of `offers` offers and REWARDS rewards; deterministic."""
+    rng = random.Random(offers)
     rewards = (
         Reward(
             key=f"reward-{number}",
-            kind=chance.choice(list(RewardKind)),
+            kind=rng.choice(list(RewardKind)),
             title=NOTHING,
             description=NOTHING,
             category=f"category-{number % 10}",
-            points=chance.randrange(100, 20_000),
-            audience=_audience(chance),
-            topics=frozenset(chance.sample(CATEGORIES, 1)),
+            points=rng.randrange(100, 20_000),
+            audience=_audience(rng),
+            topics=frozenset(rng.sample(CATEGORIES, 1)),
         )
         for number in range(REWARDS)
     )
-    return Catalogue((an_offer(number, chance) for number in range(offers)), rewards)
+    return Catalogue((sample_offer(number, rng) for number in range(offers)), rewards)
 
 
 @dataclass(frozen=True, slots=True)
-class Somebody:
-    """A member with a taste, as audiences see it."""
+class SampleMember:
+    """A member with affinities: the input that audiences are checked against."""
 
     member: Member
     taste: Taste
@@ -114,19 +114,19 @@ class Somebody:
     segments: frozenset[str]
 
     def in_segment(self, key: str) -> bool:
-        """Say whether the member is in a segment."""
+        """Return whether the member is in a segment."""
         return key in self.segments
 
 
-def somebody(number: int) -> Somebody:
-    """Return a member who likes 35 topics, has touched 20 offers and is in some segments and lists."""
-    chance = random.Random(number)
-    topics = {topic: chance.expovariate(1) for topic in (*chance.sample(CATEGORIES, 30), *chance.sample(BRANDS, 5))}
-    # Weights of purchases of these days, so that they count for something beside what is unknown.
+def sample_member(number: int) -> SampleMember:
+    """Return a member with affinities for 35 topics, uses of 20 offers, five segments and five lists."""
+    rng = random.Random(number)
+    topics = {topic: rng.expovariate(1) for topic in (*rng.sample(CATEGORIES, 30), *rng.sample(BRANDS, 5))}
+    # As large as the weights of purchases of these days, so that they outweigh the prior.
     scale = 2.0**90
     taste = Taste(sum(topics.values()) * scale, {topic: weight * scale for topic, weight in topics.items()})
-    tier = chance.choice(TIERS)
-    touched = {f"offer-{chance.randrange(FEW)}": OfferUse(seen=chance.randrange(5)) for _ in range(20)}
+    tier = rng.choice(TIERS)
+    uses = {f"offer-{rng.randrange(FEW)}": OfferUse(seen=rng.randrange(5)) for _ in range(20)}
     member = Member(
         id=f"m-{number}",
         programme="bench",
@@ -135,15 +135,15 @@ def somebody(number: int) -> Somebody:
         enrolled_at=NOW,
         profile=Profile("en"),
         standing=Standing(tier, NOW, None),
-        balances={Account.AVAILABLE: chance.randrange(10_000)},
-        offers=touched,
+        balances={Account.AVAILABLE: rng.randrange(10_000)},
+        offers=uses,
     )
-    segments = frozenset(chance.sample(SEGMENTS, 5))
-    return Somebody(member, taste, tier, frozenset(chance.sample(LISTS, 5)), segments)
+    segments = frozenset(rng.sample(SEGMENTS, 5))
+    return SampleMember(member, taste, tier, frozenset(rng.sample(LISTS, 5)), segments)
 
 
-def offers_us(catalogue: Catalogue, people: Sequence[Somebody]) -> float:
-    """Return how many microseconds a member's first offers take, on average over some members."""
+def offers_us(catalogue: Catalogue, people: Sequence[SampleMember]) -> float:
+    """Return the mean microseconds to rank a member's first offers."""
     started = perf_counter_ns()
     for one in people:
         likes = Liking(one.taste, frozenset(), NOW)
@@ -153,8 +153,8 @@ def offers_us(catalogue: Catalogue, people: Sequence[Somebody]) -> float:
     return (perf_counter_ns() - started) / len(people) / 1_000
 
 
-def rewards_us(catalogue: Catalogue, people: Sequence[Somebody]) -> float:
-    """Return how many microseconds a member's first rewards take, on average over some members."""
+def rewards_us(catalogue: Catalogue, people: Sequence[SampleMember]) -> float:
+    """Return the mean microseconds to rank a member's first rewards."""
     started = perf_counter_ns()
     for one in people:
         likes = Liking(one.taste, frozenset(), NOW)
@@ -163,22 +163,22 @@ def rewards_us(catalogue: Catalogue, people: Sequence[Somebody]) -> float:
 
 
 def main() -> int:
-    """Print what was measured; 1 where the ratio is greater than it may be."""
-    catalogues = {offers: a_catalogue(offers) for offers in (FEW, MANY)}
-    people = [somebody(number) for number in range(MEMBERS)]
+    """Print the times; return 1 if the ratio exceeds RATIO_MAX."""
+    catalogues = {offers: sample_catalogue(offers) for offers in (FEW, MANY)}
+    people = [sample_member(number) for number in range(MEMBERS)]
     for offers, catalogue in catalogues.items():
         started = perf_counter_ns()
         catalogue.offer_index(day_of(NOW, ZONE), ZONE)
-        made = (perf_counter_ns() - started) / 1e6
-        # The first look at each bucket puts it in order: once a day.
+        built_ms = (perf_counter_ns() - started) / 1e6
+        # The first read of each bucket sorts it: once a day.
         started = perf_counter_ns()
         offers_us(catalogue, people)
-        looked = (perf_counter_ns() - started) / 1e6
-        print(f"{offers:>9,} offers: the day's index {made:,.1f} ms, first looks {looked:,.1f} ms")
+        first_reads_ms = (perf_counter_ns() - started) / 1e6
+        print(f"{offers:>9,} offers: daily index {built_ms:,.1f} ms, first reads {first_reads_ms:,.1f} ms")
     rounds = [{offers: offers_us(catalogue, people) for offers, catalogue in catalogues.items()} for _ in range(ROUNDS)]
     few, many = (median(one[offers] for one in rounds) for offers in (FEW, MANY))
     print(f"{FEW:>9,} offers: {few:,.0f} us for a member's first {FIRST}")
-    print(f"{MANY:>9,} offers: {many:,.0f} us for a member's first {FIRST}, {many / few:.2f} times as much")
+    print(f"{MANY:>9,} offers: {many:,.0f} us for a member's first {FIRST}, ratio {many / few:.2f}")
     print(f"{REWARDS:>9,} rewards: {median(rewards_us(catalogues[FEW], people) for _ in range(ROUNDS)):,.0f} us")
     return int(many / few > RATIO_MAX)
 

@@ -1,4 +1,4 @@
-"""The table of Carillon beside its peers: medians, the least and the most, how many times as much Carillon does."""
+"""The table that compares Carillon with its peers: medians, minimum and maximum, Carillon's multiple."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from bench.report import RESULTS
 from bench.servers import CARILLON_KEY, KINDS
 
 HEAD = (
-    *("load", "connections", "server", "per second", "least to most", "Carillon does", "p50 ms", "p99 ms"),
+    *("load", "connections", "server", "per second", "min to max", "Carillon's multiple", "p50 ms", "p99 ms"),
     *("server CPU", "us CPU each", "mongod CPU", "memory MiB"),
 )
 
@@ -51,14 +51,14 @@ def markdown(measured: Sequence[Measured], described: dict[str, str], settings: 
     for group in _by_load(measured):
         own = next((one.per_second for one in group if one.server == CARILLON_KEY), None)
         rows += [_row(one, own) for one in group]
-    told = ", ".join(f"{name} {value}" for name, value in settings.items())
+    parameters = ", ".join(f"{name} {value}" for name, value in settings.items())
     lines = [
         "| " + " | ".join(HEAD) + " |",
         "| --- | ---: | --- |" + " ---: |" * (len(HEAD) - 3),
         *("| " + " | ".join(row) + " |" for row in rows),
         "",
-        f"Medians of interleaved rounds ({told}); CPU in shares of one core. Each server is one process. Every answer",
-        "was looked at for errors, and samples before and after each load compared field by field.",
+        f"Medians of interleaved rounds ({parameters}); CPU in shares of one core. Each server is one process. Every",
+        "answer was checked for errors, and samples before and after each load were compared field by field.",
         "",
         *(f"- {name}: {value}" for name, value in described.items()),
     ]
@@ -72,9 +72,9 @@ def write(
     settings: dict[str, Any],
     events: Mapping[str, Any],
 ) -> None:
-    """Keep the comparison in bench/results/: as Markdown, with every round as JSON, and a plot of each load.
+    """Write the comparison to bench/results/: the table, every round as JSON, and a plot of each load.
 
-    `events` are the rounds of what only Carillon does, as they are to be kept.
+    `events` are the rounds of the event loads, which only Carillon runs, as JSON values.
     """
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"peers-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"

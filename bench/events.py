@@ -1,4 +1,4 @@
-"""Events in a second: one by one and in batches, how long one takes at half of the full load, and bare inserts."""
+"""Events per second: one by one, in batches, at half load for latency, and bare inserts for comparison."""
 
 import asyncio
 import time
@@ -25,14 +25,16 @@ from models.mongo.ledger import record_id
 SINGLE_CONNECTIONS, BATCH_CONNECTIONS = 64, 4
 BARE_BATCH = 200
 BARE_VERSION = 1_000_000
-"""Past all versions that a member of a measuring has: the ledger takes each of a member once."""
+"""Above every version that a member reaches in a run: the ledger accepts each version of a member once."""
 MEMBERS_MAX = 5_000
-HEAD = ("events", "connections", "per second", "least to most", "p50 ms", "p99 ms", "gateway CPU", "us CPU each")
+BARE_COMMITS = "database work of a purchase, no decisions, no gateway"
+BARE_INSERTS = "bare insert_many, no gateway"
+HEAD = ("events", "connections", "per second", "min to max", "p50 ms", "p99 ms", "gateway CPU", "us CPU each")
 
 
 @dataclass(frozen=True, slots=True)
 class EventRound:
-    """One round: events a second, latency of a request, CPU of the gateway for one event in microseconds."""
+    """One round: events per second, latency of a request, the gateway's CPU as a share of a core and in us per event."""
 
     per_second: float
     latency: Latency
@@ -41,26 +43,26 @@ class EventRound:
 
 
 def site_of(world: World, server: Server) -> Site:
-    """Return a server as the loads of a gateway know it, with a part of the members."""
+    """Return a server as the site that loads run on, with up to MEMBERS_MAX members."""
     members = tuple(Member(one.number, "") for one in world.members[:MEMBERS_MAX])
     return Site("127.0.0.1", server.port, server.pid, world.key, world.database, members)
 
 
-async def whole(
+async def full_load(
     world: World, server: Server, make: type[Till], *, connections: int, seconds: float, seed: int
 ) -> EventRound:
-    """Run a load of events as fast as the gateway answers."""
+    """Run a load of events as fast as the gateway responds."""
     site = site_of(world, server)
     one: LoadRound = await run(site, make(site, seed), connections=connections, seconds=seconds)
     return EventRound(one.per_second, one.latency, one.gateway_cpu, one.gateway_cpu / one.per_second * 1e6)
 
 
 async def paced(world: World, server: Server, *, per_second: float, seconds: float, seed: int) -> EventRound:
-    """Send single events at a steady rate; latency counts from the moment at which each one was due.
+    """Send single events at a steady rate; latency counts from the scheduled send time.
 
-    So an event that had to wait for a free connection is told with its waiting.
+    So latency includes waiting for a free connection.
     """
-    site, due = site_of(world, server), count()
+    site, schedule = site_of(world, server), count()
     till = Till(site, seed)
     opened = [await Connection.open(site.host, site.port) for _ in range(SINGLE_CONNECTIONS)]
     latencies: list[float] = []
@@ -68,12 +70,12 @@ async def paced(world: World, server: Server, *, per_second: float, seconds: flo
     before = usage(server.pid)
 
     async def drive(connection: Connection) -> None:
-        while (moment := started + next(due) / per_second) < started + seconds:
+        while (moment := started + next(schedule) / per_second) < started + seconds:
             await asyncio.sleep(max(0.0, moment - time.perf_counter()))
-            ask = till.ask()
-            status, body = await connection.ask(ask.wire)
+            request = till.next_request()
+            status, body = await connection.send(request.wire)
             latencies.append(time.perf_counter() - moment)
-            ask.check(data_of(status, body))
+            request.check(data_of(status, body))
 
     try:
         await together(*(drive(connection) for connection in opened))
@@ -87,7 +89,7 @@ async def paced(world: World, server: Server, *, per_second: float, seconds: flo
 
 
 async def bare_inserts(world: World, seconds: float) -> float:
-    """Return how many event documents a second mongod takes with nothing but insert_many, one batch after the other."""
+    """Return the event documents per second that mongod inserts with insert_many, one batch after the other."""
     collection = world.database.db["bench_bare"]
     document = await world.database.events.find_one({})
     template: dict[str, Any] = {**(document or {}), "_id": None}
@@ -101,20 +103,20 @@ async def bare_inserts(world: World, seconds: float) -> float:
 
 
 async def bare_commits(world: World, places: Iterator[int], seconds: float) -> float:
-    """Return how many purchases a second could be written if nothing had to be decided about them.
+    """Return the purchases per second that mongod writes if no decisions are made.
 
-    What a full group of the committer reads and writes, as many groups at once as it has in flight, each on members of
-    its own: the keys and the members are read, and of each member a purchase made before is written once more, with its
-    event, its record in the ledger and the next version of its snapshot. `places` numbers the groups of all rounds.
+    Reads and writes what full groups of the committer do, as many groups at once as it has in flight, each on its own
+    members: reads the keys and the members, and writes an earlier purchase of each member once more, with its event,
+    its ledger record and the next version of its snapshot. `places` numbers the groups of all rounds.
 
     Raises:
-        BenchError: there are too few members who have bought something.
+        BenchError: too few members have purchases.
     """
     database = world.database
-    bought = await database.events.find({"purchase": {"$exists": True}}).to_list()
-    events = list({event["member"]: event for event in bought}.values())[: GROUP_MAX * GROUPS_IN_FLIGHT]
+    purchases = await database.events.find({"purchase": {"$exists": True}}).to_list()
+    events = list({event["member"]: event for event in purchases}.values())[: GROUP_MAX * GROUPS_IN_FLIGHT]
     if len(events) < GROUP_MAX * GROUPS_IN_FLIGHT:
-        raise BenchError(f"only {len(events)} members have bought something")
+        raise BenchError(f"only {len(events)} members have purchases, not {GROUP_MAX * GROUPS_IN_FLIGHT}")
     records = {
         record["member"]: record
         async for record in database.entries.find(
@@ -130,39 +132,39 @@ async def bare_commits(world: World, places: Iterator[int], seconds: float) -> f
 
         async def act(session: AsyncClientSession) -> None:
             await database.events.find({"_id": {"$in": keys}}, session=session).to_list()
-            among = {"_id": {"$in": ids}}
-            members = await database.members.find(among, batch_size=GROUP_MAX + 1, session=session).to_list()
-            again = [{**event, "_id": key} for key, event in zip(keys, group, strict=True)]
-            await database.events.insert_many(again, session=session)
-            kept = [
+            by_id = {"_id": {"$in": ids}}
+            members = await database.members.find(by_id, batch_size=GROUP_MAX + 1, session=session).to_list()
+            repeated = [{**event, "_id": key} for key, event in zip(keys, group, strict=True)]
+            await database.events.insert_many(repeated, session=session)
+            next_records = [
                 {**records[id_], "_id": key, "version": BARE_VERSION + place}
                 for key, id_ in zip(keys, ids, strict=True)
             ]
-            await database.entries.insert_many(kept, session=session)
-            following = [{**member, "version": member["version"] + 1} for member in members]
-            replaced = [ReplaceOne({"_id": one["_id"]}, one) for one in following]
+            await database.entries.insert_many(next_records, session=session)
+            next_versions = [{**member, "version": member["version"] + 1} for member in members]
+            replaced = [ReplaceOne({"_id": one["_id"]}, one) for one in next_versions]
             await database.members.bulk_write(replaced, session=session)
 
         await database.transact(act, seconds_max=seconds + 10)
         written += len(group)
 
-    async def one_after_the_other(group: list[dict[str, Any]]) -> None:
+    async def commit_repeatedly(group: list[dict[str, Any]]) -> None:
         while time.perf_counter() - started < seconds:
             await commit(group)
 
-    await together(*(one_after_the_other(events[start::GROUPS_IN_FLIGHT]) for start in range(GROUPS_IN_FLIGHT)))
+    await together(*(commit_repeatedly(events[start::GROUPS_IN_FLIGHT]) for start in range(GROUPS_IN_FLIGHT)))
     return written / (time.perf_counter() - started)
 
 
 async def measure(world: World, server: Server, *, rounds: int, seconds: float) -> dict[str, list[EventRound]]:
-    """Return the rounds of each way to send events."""
+    """Return the rounds of each event load, by its name."""
     done: dict[str, list[EventRound]] = {name: [] for name in ("one by one", "in batches of 100", "at half load")}
     for seed in range(rounds):
         done["one by one"].append(
-            await whole(world, server, Till, connections=SINGLE_CONNECTIONS, seconds=seconds, seed=seed)
+            await full_load(world, server, Till, connections=SINGLE_CONNECTIONS, seconds=seconds, seed=seed)
         )
         done["in batches of 100"].append(
-            await whole(world, server, BatchTill, connections=BATCH_CONNECTIONS, seconds=seconds, seed=seed)
+            await full_load(world, server, BatchTill, connections=BATCH_CONNECTIONS, seconds=seconds, seed=seed)
         )
     half = median(one.per_second for one in done["one by one"]) / 2
     for seed in range(rounds):
@@ -171,17 +173,17 @@ async def measure(world: World, server: Server, *, rounds: int, seconds: float) 
 
 
 async def measure_bare(world: World, *, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return the rates of what MongoDB does without a gateway, by what it is; the last thing to be measured."""
-    done: dict[str, list[float]] = {"what a purchase writes, nothing decided": [], "bare insert_many": []}
+    """Return the rates of MongoDB without a gateway, by name. Run it last: it changes members."""
+    done: dict[str, list[float]] = {BARE_COMMITS: [], BARE_INSERTS: []}
     places = count()
     for _ in range(rounds):
-        done["what a purchase writes, nothing decided"].append(await bare_commits(world, places, seconds))
-        done["bare insert_many"].append(await bare_inserts(world, seconds))
+        done[BARE_COMMITS].append(await bare_commits(world, places, seconds))
+        done[BARE_INSERTS].append(await bare_inserts(world, seconds))
     return done
 
 
 def markdown(done: dict[str, list[EventRound]], bare: dict[str, list[float]]) -> str:
-    """Return the events as a Markdown table."""
+    """Return the Markdown table of events."""
     connections = {"in batches of 100": BATCH_CONNECTIONS}
     lines = ["| " + " | ".join(HEAD) + " |", "| --- |" + " ---: |" * (len(HEAD) - 1)]
     for name, rounds in done.items():

@@ -1,7 +1,7 @@
-"""`python -m bench.execution`: a home screen's answer made by graphql-core, by compiled code, and by hand.
+"""`python -m bench.execution`: build a home screen's answer with graphql-core, with compiled code, and by hand.
 
-No HTTP, no database, no rules: the same 330 plain values, already there, on their way into one dictionary. By hand is
-one literal that somebody wrote for exactly this answer; it is what the others are measured against.
+No HTTP, no database, no rules: all three put the same 330 plain values from memory into one dictionary. By hand is one
+literal written for exactly this answer; the others are compared with it.
 """
 
 import argparse
@@ -51,7 +51,7 @@ HOME = """query Home { me {
 
 
 def _classes(schema: GraphQLSchema) -> dict[str, type]:
-    """Return a plain class for each type, and tell the compiler what there is to know of them."""
+    """Return a plain class for each type, and give the compiler its hints."""
     classes = {}
     for name, kind in schema.type_map.items():
         fields = getattr(kind, "fields", None)
@@ -64,52 +64,52 @@ def _classes(schema: GraphQLSchema) -> dict[str, type]:
     return classes
 
 
-def _made(cls: type, **values: Any) -> Any:
-    made = cls()
+def _new(cls: type, **values: Any) -> Any:
+    instance = cls()
     for name, value in values.items():
-        setattr(made, name, value)
-    return made
+        setattr(instance, name, value)
+    return instance
 
 
 def _root(types: dict[str, type]) -> Any:
-    """Return a member with all that a home screen shows."""
+    """Return a root with a member that has all values of a home screen."""
 
     def tier(key: str) -> Any:
-        return _made(types["Tier"], key=key, name=key.title(), rank=1, benefits=["Points on every basket", "A gift"])
+        return _new(types["Tier"], key=key, name=key.title(), rank=1, benefits=["Points on every basket", "A gift"])
 
     def edges(connection: str, edge: str, nodes: list[Any]) -> Any:
-        return _made(types[connection], edges=[_made(types[edge], node=node) for node in nodes])
+        return _new(types[connection], edges=[_new(types[edge], node=node) for node in nodes])
 
     def entry(n: int) -> Any:
-        told = {"kind": "EARN", "points": n, "balance": 9 * n, "occurredAt": "2026-05-01T12:00:00+00:00"}
-        return _made(types["Entry"], id=f"RW50cnk6{n}", channel="STORE", label="Purchase", **told)
+        values = {"kind": "EARN", "points": n, "balance": 9 * n, "occurredAt": "2026-05-01T12:00:00+00:00"}
+        return _new(types["Entry"], id=f"RW50cnk6{n}", channel="STORE", label="Purchase", **values)
 
     def offer(n: int) -> Any:
-        told = {"title": f"{n} % off", "description": "On one basket.", "kind": "PERCENT_OFF", "endsAt": None}
-        offer = _made(types["Offer"], key=f"offer-{n}", **told)
-        return _made(types["MemberOffer"], state="AVAILABLE", usesLeft=2, expiresAt=None, offer=offer)
+        values = {"title": f"{n} % off", "description": "On one basket.", "kind": "PERCENT_OFF", "endsAt": None}
+        offer = _new(types["Offer"], key=f"offer-{n}", **values)
+        return _new(types["MemberOffer"], state="AVAILABLE", usesLeft=2, expiresAt=None, offer=offer)
 
     def reward(n: int) -> Any:
-        told = {"title": f"A voucher {n}", "description": "In every store.", "points": 100 * n, "kind": "DISCOUNT"}
-        reward = _made(types["Reward"], key=f"reward-{n}", image=f"/{n}.jpg", **told)
-        return _made(types["MemberReward"], eligible=n < OFFERS // 2, missingPoints=10 * n, reward=reward)
+        values = {"title": f"A voucher {n}", "description": "In every store.", "points": 100 * n, "kind": "DISCOUNT"}
+        reward = _new(types["Reward"], key=f"reward-{n}", image=f"/{n}.jpg", **values)
+        return _new(types["MemberReward"], eligible=n < OFFERS // 2, missingPoints=10 * n, reward=reward)
 
-    following = _made(types["Next"], tier=tier("gold"), missing=120, ratio=0.88)
-    me = _made(
+    following = _new(types["Next"], tier=tier("gold"), missing=120, ratio=0.88)
+    me = _new(
         types["Member"],
         number="9907359187",
         version=26,
-        status=_made(types["Status"], tier=tier("silver"), since="2026-01-01T05:00:00+00:00", next=following),
-        points=_made(types["Points"], available=880, pending=0),
+        status=_new(types["Status"], tier=tier("silver"), since="2026-01-01T05:00:00+00:00", next=following),
+        points=_new(types["Points"], available=880, pending=0),
         activity=edges("EntryConnection", "EntryEdge", [entry(n) for n in range(ENTRIES)]),
         offers=edges("OfferConnection", "OfferEdge", [offer(n) for n in range(OFFERS)]),
         rewards=edges("RewardConnection", "RewardEdge", [reward(n) for n in range(REWARDS)]),
     )
-    return _made(types["Query"], me=me)
+    return _new(types["Query"], me=me)
 
 
 def by_hand(root: Any) -> dict[str, Any]:
-    """Return the answer as somebody would write it who had nothing else to answer."""
+    """Return the answer, written out for this one query."""
     me = root.me
     status = me.status
     tier, following = status.tier, status.next
@@ -148,12 +148,12 @@ def _entry_by_hand(entry: Any) -> dict[str, Any]:
     }
 
 
-def _offer_by_hand(told: Any) -> dict[str, Any]:
-    offer = told.offer
+def _offer_by_hand(member_offer: Any) -> dict[str, Any]:
+    offer = member_offer.offer
     return {
-        "state": told.state,
-        "usesLeft": told.usesLeft,
-        "expiresAt": told.expiresAt,
+        "state": member_offer.state,
+        "usesLeft": member_offer.usesLeft,
+        "expiresAt": member_offer.expiresAt,
         "offer": {
             "key": offer.key,
             "title": offer.title,
@@ -164,11 +164,11 @@ def _offer_by_hand(told: Any) -> dict[str, Any]:
     }
 
 
-def _reward_by_hand(told: Any) -> dict[str, Any]:
-    reward = told.reward
+def _reward_by_hand(member_reward: Any) -> dict[str, Any]:
+    reward = member_reward.reward
     return {
-        "eligible": told.eligible,
-        "missingPoints": told.missingPoints,
+        "eligible": member_reward.eligible,
+        "missingPoints": member_reward.missingPoints,
         "reward": {
             "key": reward.key,
             "title": reward.title,
@@ -181,46 +181,46 @@ def _reward_by_hand(told: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """A way to make the answer, and how often in a row it is timed."""
+class Method:
+    """A method to build the answer, and the number of runs per timing."""
 
     name: str
     make: Callable[[], Any]
     times: int
 
 
-def measured(ways: list[Way], rounds: int) -> dict[str, list[float]]:
-    """Return the microseconds of each way in each round; the ways take turns."""
-    found: dict[str, list[float]] = {way.name: [] for way in ways}
+def measured(methods: list[Method], rounds: int) -> dict[str, list[float]]:
+    """Return the microseconds per run of each method in each round; the methods take turns."""
+    found: dict[str, list[float]] = {method.name: [] for method in methods}
     for _ in range(rounds):
-        for way in ways:
+        for method in methods:
             started = perf_counter()
-            for _ in range(way.times):
-                way.make()
-            found[way.name].append((perf_counter() - started) / way.times * 1e6)
+            for _ in range(method.times):
+                method.make()
+            found[method.name].append((perf_counter() - started) / method.times * 1e6)
     return found
 
 
 def main() -> int:
-    """Print the table; return 1 where the answers differ, or compiled code takes more than six times by hand."""
+    """Print the table; return 1 if the answers differ or compiled code takes over six times as long as by hand."""
     parser = argparse.ArgumentParser(prog="python -m bench.execution", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=21, help="rounds in which the ways take turns (21)")
-    asked = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=21, help="rounds; the methods take turns (21)")
+    options = parser.parse_args()
     schema, document = build_schema(SCHEMA), parse(HOME)
     root = _root(_classes(schema))
     compiled = CompiledOperation(schema, document)
-    ways = [
-        Way("by hand", lambda: by_hand(root), 500),
-        Way("compiled", lambda: compiled.execute(root, None, {}), 200),
-        Way("graphql-core", lambda: execute(schema, document, root), 10),
+    methods = [
+        Method("by hand", lambda: by_hand(root), 500),
+        Method("compiled", lambda: compiled.execute(root, None, {}), 200),
+        Method("graphql-core", lambda: execute(schema, document, root), 10),
     ]
     answers = [by_hand(root), compiled.execute(root, None, {}).data, execute(schema, document, root).data]  # type: ignore[union-attr]
     if validate(schema, document) or any(orjson.dumps(answer) != orjson.dumps(answers[0]) for answer in answers):
         print("the answers differ", file=sys.stderr)
         return 1
-    found = measured(ways, asked.rounds)
+    found = measured(methods, options.rounds)
     hand = median(found["by hand"])
-    print("| way | us, median | least to most | times by hand |\n| --- | ---: | ---: | ---: |")
+    print("| method | us, median | min to max | multiple of by hand |\n| --- | ---: | ---: | ---: |")
     for name, each in found.items():
         print(f"| {name} | {median(each):.1f} | {min(each):.1f} to {max(each):.1f} | {median(each) / hand:.1f} |")
     return int(median(found["compiled"]) > 6 * hand)

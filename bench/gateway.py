@@ -1,4 +1,4 @@
-"""The gateway that is measured: `carillon up` as its own process, in a directory that is gone afterwards."""
+"""The measured gateway: `carillon up` in its own process and in a temporary directory."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.http import BenchError, is_ready
-from bench.processes import TOLD_LENGTH_MAX, own_environment, started, told
+from bench.processes import OUTPUT_SHOWN_MAX, read_output, server_environment, started
 from gateway.auth.development_key import DevelopmentKey
 from models.mongo.database import Database, connect
 from models.mongod.server import find_running
@@ -28,7 +28,7 @@ _ADDRESS = re.compile(r"http://(127\.0\.0\.1):(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member to ask for, and the token that stands for it."""
+    """A member's number and its own token."""
 
     number: str
     token: str
@@ -36,7 +36,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A running gateway and what a load needs to speak to it."""
+    """A running gateway with the data that loads need: address, members, keys, database."""
 
     host: str
     port: int
@@ -46,17 +46,17 @@ class Site:
     members: tuple[Member, ...]
 
     def token(self, role: Role, subject: str) -> str:
-        """Return a token of a role that is no member."""
-        return issued(self.key, role, subject)
+        """Return a token of a role other than member."""
+        return issue_token(self.key, role, subject)
 
     def cpu_seconds(self) -> tuple[float, float]:
-        """Return the CPU time that the gateway and this process have taken so far, in seconds."""
+        """Return the CPU seconds that the gateway and this process have used so far."""
         stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), time.process_time()
 
 
-def issued(key: DevelopmentKey, role: Role, subject: str, member: str | None = None) -> str:
+def issue_token(key: DevelopmentKey, role: Role, subject: str, member: str | None = None) -> str:
     """Return a token signed with the gateway's development key."""
     return key.issue(
         role=role, programme=PROGRAMME, subject=subject, member=member, ttl=TOKEN_TTL, now=datetime.now(UTC)
@@ -65,43 +65,43 @@ def issued(key: DevelopmentKey, role: Role, subject: str, member: str | None = N
 
 @asynccontextmanager
 async def running_gateway(members: int) -> AsyncIterator[Site]:
-    """Start a gateway with so many households of the real data, and stop it afterwards.
+    """Start a gateway with `members` households of the real data, and stop it afterwards.
 
-    Its settings and limits are the defaults.
+    Its settings and limits are the defaults, except for the drain period.
     """
-    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as place:
-        data_dir, output = Path(place) / "data", Path(place) / "output"
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as directory:
+        data_dir, output = Path(directory) / "data", Path(directory) / "output"
         command = (str(CARILLON), "up", "--port", "0", "--data-dir", str(data_dir), "--households", str(members))
-        async with started(command, output, own_environment(CARILLON_DRAIN_SECONDS="0")) as process:
+        async with started(command, output, server_environment(CARILLON_DRAIN_SECONDS="0")) as process:
             host, port = await _address(process, output)
             async with _site(process.pid, host, port, data_dir, members) as site:
                 yield site
 
 
 async def _address(process: asyncio.subprocess.Process, output: Path) -> tuple[str, int]:
-    """Wait until the gateway is ready, and return where."""
+    """Wait until the gateway is ready; return its host and port."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while process.returncode is None and time.monotonic() < deadline:
-        found = _ADDRESS.search(told(output))
+        found = _ADDRESS.search(read_output(output))
         if found is not None and await is_ready(found[1], int(found[2])):
             return found[1], int(found[2])
         await asyncio.sleep(0.1)
-    raise BenchError(f"the gateway did not start:\n{told(output)[-TOLD_LENGTH_MAX:]}")
+    raise BenchError(f"the gateway did not start:\n{read_output(output)[-OUTPUT_SHOWN_MAX:]}")
 
 
 @asynccontextmanager
 async def _site(pid: int, host: str, port: int, data_dir: Path, members: int) -> AsyncIterator[Site]:
     running = find_running(data_dir)
     if running is None:
-        raise BenchError("the gateway's MongoDB does not run")
+        raise BenchError("the gateway's MongoDB is not running")
     key, database = DevelopmentKey.load(data_dir), connect(running.url)
     try:
         found = await database.members.find(
             {"programme": PROGRAMME}, {"number": 1}, sort=[("_id", 1)], limit=members
         ).to_list()
         if len(found) != members:
-            raise BenchError(f"the data has {len(found)} members, not {members}; ask for fewer with --members")
-        known = tuple(Member(one["number"], issued(key, Role.MEMBER, one["_id"], one["_id"])) for one in found)
+            raise BenchError(f"the data has {len(found)} members, not {members}; use a smaller --members")
+        known = tuple(Member(one["number"], issue_token(key, Role.MEMBER, one["_id"], one["_id"])) for one in found)
         yield Site(host, port, pid, key, database, known)
     finally:
         await database.close()

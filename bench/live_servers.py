@@ -1,4 +1,4 @@
-"""The servers that are told of changes, each a process of its own, and the processes that write and listen."""
+"""The servers that send live updates, each in its own process, and the bench's writer and client processes."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ import orjson
 from bench.gateway import CARILLON
 from bench.http import BenchError
 from bench.live_world import DATABASE, PROGRAMME_FILE, World
-from bench.processes import own_environment, port_of, started, stop
+from bench.processes import port_of, server_environment, started, stop
 from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 from models.definitions.programme_file import read_programme
 from schema.wire.text import catalogue
@@ -24,13 +24,13 @@ NODE_PEER = Path(__file__).parent / "peers" / "live-node" / "server.mjs"
 SERVERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "carillon": ("Carillon", (str(CARILLON), "serve")),
     "graphql-ws": ("graphql-ws on Node", ("node", str(NODE_PEER))),
-    "strawberry": ("Strawberry as it comes", (sys.executable, "-m", "bench.peers.live_strawberry")),
+    "strawberry": ("Strawberry, default setup", (sys.executable, "-m", "bench.peers.live_strawberry")),
     "bare": ("no GraphQL, bare ASGI sends", (sys.executable, "-m", "bench.peers.live_bare")),
 }
 
 
-def _words() -> str:
-    """Return the words of an answer in English, for peers."""
+def _texts() -> str:
+    """Return the English texts of an answer, for peers: labels and names of tiers, as JSON."""
     programme = read_programme(PROGRAMME_FILE.read_text(encoding="utf-8"), version=1)
     labels = dict(catalogue("en")["labels"])
     for key, declared in programme.event_types.items():
@@ -41,10 +41,10 @@ def _words() -> str:
 
 
 def _environment(world: World) -> dict[str, str]:
-    return own_environment(
+    return server_environment(
         CARILLON_MONGODB_URL=world.url,
         CARILLON_DATABASE=DATABASE,
-        CARILLON_DATA_DIR=str(world.place / "data"),
+        CARILLON_DATA_DIR=str(world.directory / "data"),
         CARILLON_PORT="0",
         CARILLON_DRAIN_SECONDS="0",
         MONGODB_URL=world.url,
@@ -52,7 +52,7 @@ def _environment(world: World) -> dict[str, str]:
         JWT_KEY=world.key.secret,
         JWT_ISSUER=DEVELOPMENT_ISSUER,
         JWT_AUDIENCE=DEVELOPMENT_AUDIENCE,
-        WORDS=_words(),
+        TEXTS=_texts(),
         NODE_ENV="production",
     )
 
@@ -68,44 +68,48 @@ class Server:
 
 @asynccontextmanager
 async def running(world: World, key: str) -> AsyncIterator[Server]:
-    """Start a server, and end it afterwards."""
+    """Start a server, and stop it afterwards."""
     _, command = SERVERS[key]
-    output = world.place / f"{key}.log"
+    output = world.directory / f"{key}.log"
     async with started(command, output, _environment(world)) as process:
         yield Server(key, await port_of(process, output, command), process.pid)
 
 
 class Helper:
-    """A process of this bench that does what it is asked, line by line."""
+    """A process of this bench that runs commands, one JSON line each."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self._process.pid
 
-    async def told(self) -> str:
-        """Return the next line that it says."""
+    async def read_line(self) -> str:
+        """Return the next line of its output.
+
+        Raises:
+            BenchError: the process has ended.
+        """
         if self._process.stdout is None:
-            raise BenchError("a helper cannot be heard")
+            raise BenchError("a helper process has no output pipe")
         line = (await self._process.stdout.readline()).decode().strip()
         if not line:
-            raise BenchError("a process of the bench has ended; what it said is above")
+            raise BenchError("a helper process has ended; its error output is above")
         return line
 
-    async def ask(self, **what: Any) -> str:
-        """Ask something, and return the answer."""
+    async def command(self, **command: Any) -> str:
+        """Send a command, and return the line that answers it."""
         if self._process.stdin is None:
-            raise BenchError("a helper cannot be asked")
-        self._process.stdin.write(orjson.dumps(what) + b"\n")
-        return await self.told()
+            raise BenchError("a helper process has no input pipe")
+        self._process.stdin.write(orjson.dumps(command) + b"\n")
+        return await self.read_line()
 
 
 @asynccontextmanager
-async def helping(module: str, arguments: Sequence[str]) -> AsyncIterator[Helper]:
-    """Run a module of the bench as a process of its own."""
+async def running_helper(module: str, arguments: Sequence[str]) -> AsyncIterator[Helper]:
+    """Run a module of the bench in its own process."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         stdin=asyncio.subprocess.PIPE,

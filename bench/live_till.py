@@ -1,7 +1,7 @@
-"""Live deliveries: members' sockets on one side, a till on the other, and every update expected on every socket.
+"""Live deliveries from one gateway: a till records events, and every update must reach every socket of its member.
 
-Each of the till's connections records an event, waits until it has reached every socket of its member, and records the
-next: one connection shows how long an update takes on its way, several show how many are delivered in a second.
+Each of the till's connections records an event, waits until the update has reached every socket of its member, and
+records the next: one connection shows the latency of an update, several show the deliveries per second.
 """
 
 import asyncio
@@ -24,20 +24,20 @@ from bench.operations import LIVE, Till
 OPENED_AT_ONCE = 50
 ARRIVAL_SECONDS_MAX = 30
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
-WHOLE = 0x80
+FIN = 0x80
 SHORT_MAX, MEDIUM = 125, 126
 
 
 @dataclass(slots=True)
 class _Delivery:
-    """One version of one member on its way to the member's sockets: the moments at which it arrived."""
+    """The moments at which one version of one member arrived on the member's sockets."""
 
     moments: list[float] = field(default_factory=list)
     complete: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Audience:
-    """All sockets, and what has arrived on them."""
+class SocketPool:
+    """All sockets, and the updates that arrived on them."""
 
     def __init__(self) -> None:
         self.sockets: list[Socket] = []
@@ -46,7 +46,7 @@ class Audience:
         self._deliveries: defaultdict[tuple[Member, int], _Delivery] = defaultdict(_Delivery)
 
     async def open(self, site: Site, sockets: int) -> None:
-        """Open so many sockets, the members in turn; each is subscribed and has its first state."""
+        """Open `sockets` sockets, members in turn, and wait until each is subscribed and has its first state."""
         for first in range(0, sockets, OPENED_AT_ONCE):
             members = [site.members[n % len(site.members)] for n in range(first, min(first + OPENED_AT_ONCE, sockets))]
             await together(*(self._open(site, member) for member in members))
@@ -56,7 +56,7 @@ class Audience:
         await asyncio.get_running_loop().create_connection(lambda: socket, site.host, site.port)
         self.sockets.append(socket)
         self.watchers[member] += 1
-        await _within(socket.subscribed, "a socket had no first state")
+        await _within(socket.subscribed, "a socket did not receive its first state")
         self.check()
 
     def close(self) -> None:
@@ -64,27 +64,27 @@ class Audience:
         for socket in self.sockets:
             socket.close()
 
-    def fail(self, why: str) -> None:
-        """End the measuring: something arrived that should not have, or the other way round."""
+    def fail(self, reason: str) -> None:
+        """End the round: an update is missing or unexpected."""
         if self.failure is None:
-            self.failure = BenchError(why)
+            self.failure = BenchError(reason)
         for delivery in self._deliveries.values():
             delivery.complete.set()
 
     def check(self) -> None:
-        """Raise what went wrong on any socket."""
+        """Raise the first failure of any socket."""
         if self.failure is not None:
             raise self.failure
 
-    def arrived(self, member: Member, version: int, moment: float) -> None:
-        """Take note of an update on one socket."""
+    def record_arrival(self, member: Member, version: int, moment: float) -> None:
+        """Record an update on one socket."""
         delivery = self._deliveries[member, version]
         delivery.moments.append(moment)
         if len(delivery.moments) == self.watchers[member]:
             delivery.complete.set()
 
-    async def received(self, member: Member, version: int) -> list[float]:
-        """Wait until a version is on every socket of its member; return the moments at which it arrived."""
+    async def wait_for_arrivals(self, member: Member, version: int) -> list[float]:
+        """Wait until a version has reached every socket of its member; return the moments of arrival."""
         self.check()
         delivery = self._deliveries[member, version]
         await _within(delivery.complete, f"version {version} did not reach all {self.watchers[member]} sockets")
@@ -104,19 +104,19 @@ async def _within(event: asyncio.Event, missing: str) -> None:
 
 
 class Socket(asyncio.Protocol):
-    """A member's socket (graphql-transport-ws) that accepts each version once, in order, and nothing else."""
+    """A member's socket (graphql-transport-ws) that expects each version once, in order; anything else fails."""
 
-    def __init__(self, audience: Audience, member: Member, host: str) -> None:
+    def __init__(self, pool: SocketPool, member: Member, host: str) -> None:
         self.subscribed = asyncio.Event()
-        self._audience, self._member, self._host = audience, member, host
+        self._pool, self._member, self._host = pool, member, host
         self._buffer = bytearray()
         self._upgraded = self._closing = False
         self._version: int | None = None
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for a WebSocket."""
-        # uvloop's transports are not of asyncio's class.
+        """Send the WebSocket handshake."""
+        # uvloop's transports do not inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         nonce = base64.b64encode(secrets.token_bytes(16)).decode()
         head = (
@@ -130,40 +130,40 @@ class Socket(asyncio.Protocol):
         """Close the socket."""
         self._closing = True
         if self._transport is not None:
-            self._frame(CLOSE, struct.pack("!H", 1000))
+            self._send_frame(CLOSE, struct.pack("!H", 1000))
             self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """A socket that the gateway drops loses updates."""
+        """Fail: a socket that the gateway drops loses updates."""
         if not self._closing:
             self._fail(f"a socket was lost ({exc or 'end of stream'})")
 
-    def _fail(self, why: str) -> None:
-        self._audience.fail(why)
+    def _fail(self, reason: str) -> None:
+        self._pool.fail(reason)
         self.subscribed.set()
 
-    def _frame(self, opcode: int, payload: bytes) -> None:
-        """Send a frame. Clients must mask theirs; a mask of zeros leaves the payload as it is."""
+    def _send_frame(self, opcode: int, payload: bytes) -> None:
+        """Send a frame. Clients must mask frames; a mask of zeros leaves the payload unchanged."""
         if self._transport is None:
             return
         size = len(payload)
-        length = struct.pack("!B", WHOLE | size) if size <= SHORT_MAX else struct.pack("!BH", WHOLE | MEDIUM, size)
-        self._transport.write(bytes([WHOLE | opcode]) + length + bytes(4) + payload)
+        length = struct.pack("!B", FIN | size) if size <= SHORT_MAX else struct.pack("!BH", FIN | MEDIUM, size)
+        self._transport.write(bytes([FIN | opcode]) + length + bytes(4) + payload)
 
-    def _say(self, message: dict[str, Any]) -> None:
-        self._frame(TEXT, orjson.dumps(message))
+    def _send_json(self, message: dict[str, Any]) -> None:
+        self._send_frame(TEXT, orjson.dumps(message))
 
     def data_received(self, data: bytes) -> None:
-        """Take frames as they come."""
+        """Handle the complete frames in the buffer."""
         moment = perf_counter()
         self._buffer += data
         if not self._upgraded and not self._upgrade():
             return
-        place = 0
-        while (frame := self._next_frame(place)) is not None:
-            first, start, place = frame
-            self._take(first, bytes(self._buffer[start:place]), moment)
-        del self._buffer[:place]
+        offset = 0
+        while (frame := self._next_frame(offset)) is not None:
+            first, start, offset = frame
+            self._handle_frame(first, bytes(self._buffer[start:offset]), moment)
+        del self._buffer[:offset]
 
     def _upgrade(self) -> bool:
         end = self._buffer.find(HEAD_END)
@@ -174,40 +174,40 @@ class Socket(asyncio.Protocol):
             return False
         del self._buffer[: end + len(HEAD_END)]
         self._upgraded = True
-        self._say({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._member.token}"}})
+        self._send_json({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._member.token}"}})
         return True
 
-    def _next_frame(self, place: int) -> tuple[int, int, int] | None:
-        """Return the first byte of the frame at `place`, where its payload starts and ends; None until it is whole."""
+    def _next_frame(self, offset: int) -> tuple[int, int, int] | None:
+        """Return the first byte of the frame at `offset` and the start and end of its payload; None until complete."""
         buffer = self._buffer
-        start = place + 2
+        start = offset + 2
         if len(buffer) < start:
             return None
-        size = buffer[place + 1]
+        size = buffer[offset + 1]
         if size > SHORT_MAX:
             width = 2 if size == MEDIUM else 8
             start += width
             size = int.from_bytes(buffer[start - width : start], "big")
-        return (buffer[place], start, start + size) if len(buffer) >= start + size else None
+        return (buffer[offset], start, start + size) if len(buffer) >= start + size else None
 
-    def _take(self, first: int, payload: bytes, moment: float) -> None:
-        if first == WHOLE | TEXT:
-            self._hear(orjson.loads(payload), moment)
-        elif first == WHOLE | PING:
-            self._frame(PONG, payload)
-        elif first == WHOLE | CLOSE:
+    def _handle_frame(self, first: int, payload: bytes, moment: float) -> None:
+        if first == FIN | TEXT:
+            self._handle_message(orjson.loads(payload), moment)
+        elif first == FIN | PING:
+            self._send_frame(PONG, payload)
+        elif first == FIN | CLOSE:
             code, reason = int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
             if not self._closing:
                 self._fail(f"a socket was closed with {code} {reason}")
         else:
-            self._fail(f"a frame that is not expected: {first:#x}")
+            self._fail(f"an unexpected frame: {first:#x}")
 
-    def _hear(self, message: dict[str, Any], moment: float) -> None:
+    def _handle_message(self, message: dict[str, Any], moment: float) -> None:
         match message:
             case {"type": "next", "payload": {"data": {"memberChanged": update}, **rest}} if "errors" not in rest:
                 self._update(update, moment)
             case {"type": "connection_ack"}:
-                self._say({"type": "subscribe", "id": "1", "payload": {"query": LIVE}})
+                self._send_json({"type": "subscribe", "id": "1", "payload": {"query": LIVE}})
             case _:
                 self._fail(f"not an update: {orjson.dumps(message)[:500].decode()}")
 
@@ -216,37 +216,37 @@ class Socket(asyncio.Protocol):
         if self._version is None:
             self.subscribed.set()
         elif version != self._version + 1 or update["resync"] or not update["entries"]:
-            self._fail(f"after version {self._version} came {orjson.dumps(update)[:500].decode()}")
+            self._fail(f"after version {self._version} arrived {orjson.dumps(update)[:500].decode()}")
         else:
-            self._audience.arrived(self._member, version, moment)
+            self._pool.record_arrival(self._member, version, moment)
         self._version = version
 
 
 async def run_live(site: Site, *, connections: int, seconds: float, sockets: int, seed: int) -> Round:
-    """Measure deliveries to so many sockets; `connections` are those of the till.
+    """Measure deliveries to `sockets` sockets; `connections` are those of the till.
 
-    Latencies are from sending a mutation (`latency`) and from its answer (`after_answer`) to each arrival.
+    Latencies run from sending a mutation (`latency`) and from its answer (`after_answer`) to each arrival.
     """
-    audience, till, random = Audience(), Till(site, seed), Random(seed)
+    pool, till, random = SocketPool(), Till(site, seed), Random(seed)
     opened = [await Connection.open(site.host, site.port) for _ in range(connections)]
     from_sending: list[float] = []
     from_answer: list[float] = []
 
     async def drive(connection: Connection, deadline: float) -> None:
-        watched = [*audience.watchers]
+        watched = [*pool.watchers]
         while (sent := perf_counter()) < deadline:
             member = random.choice(watched)
-            ask = till.ask_for(member)
-            status, body = await connection.ask(ask.wire)
+            request = till.request_for(member)
+            status, body = await connection.send(request.wire)
             answered = perf_counter()
             data = data_of(status, body)
-            ask.check(data)
-            moments = await audience.received(member, data["recordEvent"]["member"]["version"])
+            request.check(data)
+            moments = await pool.wait_for_arrivals(member, data["recordEvent"]["member"]["version"])
             from_sending.extend(moment - sent for moment in moments)
             from_answer.extend(max(0.0, moment - answered) for moment in moments)
 
     try:
-        await audience.open(site, sockets)
+        await pool.open(site, sockets)
         await drive(opened[0], perf_counter() + seconds * WARM_UP_SHARE)
         from_sending.clear()
         from_answer.clear()
@@ -254,10 +254,10 @@ async def run_live(site: Site, *, connections: int, seconds: float, sockets: int
         deadline = perf_counter() + seconds
         await together(*(drive(connection, deadline) for connection in opened))
         measured = watch.stop(len(from_sending), Latency.of(from_sending), Latency.of(from_answer))
-        audience.check()
+        pool.check()
         await till.verify()
     finally:
-        audience.close()
+        pool.close()
         for connection in opened:
             connection.close()
     return measured

@@ -1,8 +1,8 @@
-"""What live updates are measured on: one mongod, one programme, and versions of members that were made beforehand.
+"""The data for live updates: one mongod, one programme, and versions of members prepared in advance.
 
-Every version is decided and put into a snapshot by the real code, in a database that is dropped afterwards; what is
-kept of it are the encoded documents. A writer then replaces member documents with them, so that all servers are told
-the same changes at the same rate, whatever they can write themselves.
+The real code decides every version and writes its snapshot in a database that is dropped afterwards; only the encoded
+documents remain. A writer then replaces member documents with them, so that all servers see the same changes at the
+same rate, however fast they write themselves.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from random import Random
 
 import bson
 
-from bench.gateway import issued
+from bench.gateway import issue_token
 from bench.http import BenchError
 from gateway.app import running_services
 from gateway.auth.development_key import DevelopmentKey
@@ -43,9 +43,9 @@ IN_FLIGHT = 400
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A mongod with members. `place` has a file of each member's versions; `members` are their ids, in that order."""
+    """A mongod with members. `directory` has a file of versions for each; `members` are the ids, in file order."""
 
-    place: Path
+    directory: Path
     url: str
     mongod_pid: int
     database: Database
@@ -53,18 +53,18 @@ class World:
     members: Sequence[str]
 
     def token(self, member: int, device: int) -> str:
-        """Return a member's token on one of its devices: each is a sender of its own, as apps issue them."""
-        return issued(self.key, Role.MEMBER, f"device-{device}", self.members[member])
+        """Return a member's token for one of its devices; each device is a subject of its own, as with real apps."""
+        return issue_token(self.key, Role.MEMBER, f"device-{device}", self.members[member])
 
 
-def versions_file(place: Path, member: int) -> Path:
-    """Return where the versions of a member are, oldest first."""
-    return place / f"member-{member}.bson"
+def versions_file(directory: Path, member: int) -> Path:
+    """Return the file of a member's versions, oldest first."""
+    return directory / f"member-{member}.bson"
 
 
-def versions_of(place: Path, member: int) -> list[bytes]:
-    """Return the encoded versions of a member, oldest first: a document begins with its own length."""
-    data = versions_file(place, member).read_bytes()
+def versions_of(directory: Path, member: int) -> list[bytes]:
+    """Return the encoded versions of a member, oldest first. A BSON document begins with its length."""
+    data = versions_file(directory, member).read_bytes()
     found, start = [], 0
     while start < len(data):
         end = start + int.from_bytes(data[start : start + 4], "little")
@@ -75,10 +75,10 @@ def versions_of(place: Path, member: int) -> list[bytes]:
 
 @asynccontextmanager
 async def running_world(versions: Sequence[int]) -> AsyncIterator[World]:
-    """Start a mongod with a member for each of `versions`, so many of which are prepared; stop it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as directory:
-        place = Path(directory)
-        server = await asyncio.to_thread(EmbeddedServer.start, place / "data", purpose="bench", cache_gib=0.5)
+    """Start a mongod with a member for each number of prepared versions; stop it afterwards."""
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
+        directory = Path(name)
+        server = await asyncio.to_thread(EmbeddedServer.start, directory / "data", purpose="bench", cache_gib=0.5)
         try:
             database, maker = connect(server.url, name=DATABASE), connect(server.url, name=MAKER)
             try:
@@ -86,9 +86,10 @@ async def running_world(versions: Sequence[int]) -> AsyncIterator[World]:
                 for one in (database, maker):
                     await one.prepare()
                     await apply(one, text, now=datetime.now(UTC), applied_by="bench")
-                members = await _make(maker, place, versions)
+                members = await _make(maker, directory, versions)
                 await maker.client.drop_database(MAKER)
-                yield World(place, server.url, server.pid, database, DevelopmentKey.load(place / "data"), members)
+                key = DevelopmentKey.load(directory / "data")
+                yield World(directory, server.url, server.pid, database, key, members)
             finally:
                 await database.close()
                 await maker.close()
@@ -96,37 +97,37 @@ async def running_world(versions: Sequence[int]) -> AsyncIterator[World]:
             await asyncio.to_thread(server.stop)
 
 
-def _purchase(chance: Random, at: datetime, key: str) -> Event:
-    cents = [chance.randint(100, 2_000) for _ in range(3)]
+def _purchase(rng: Random, at: datetime, key: str) -> Event:
+    cents = [rng.randint(100, 2_000) for _ in range(3)]
     lines = tuple(
-        PurchaseLine(f"sku-{place}", Decimal(1), Decimal(amount) / 100, "BAKERY", "National")
-        for place, amount in enumerate(cents)
+        PurchaseLine(f"sku-{index}", Decimal(1), Decimal(amount) / 100, "BAKERY", "National")
+        for index, amount in enumerate(cents)
     )
     purchase = Purchase(Decimal(sum(cents)) / 100, "USD", lines)
     return Event(key, "bench", PURCHASE, at, Channel.STORE, store="330", purchase=purchase)
 
 
-async def _make(database: Database, place: Path, versions: Sequence[int]) -> list[str]:
-    chance, ids = Random(0), []
+async def _make(database: Database, directory: Path, versions: Sequence[int]) -> list[str]:
+    rng, ids = Random(0), []
     async with running_services(database, Limits(), Metrics(), live=False) as services:
         actor = Actor(Role.SERVICE, PROGRAMME, "bench", datetime.max.replace(tzinfo=UTC))
         context = Context(services, actor)
         begin = datetime.now(UTC).replace(microsecond=0) - timedelta(days=1)
-        room = asyncio.Semaphore(IN_FLIGHT)
+        slots = asyncio.Semaphore(IN_FLIGHT)
 
-        async def bought(member: str, key: str) -> bytes:
-            async with room:
-                return _document(await submit(context, _purchase(chance, begin, key), member))
+        async def buy(member: str, key: str) -> bytes:
+            async with slots:
+                return _document(await submit(context, _purchase(rng, begin, key), member))
 
         async def make(number: int, count: int) -> str:
             newcomer = Newcomer(key=f"member-{number}", channel=Channel.STORE, first_name="Bench", locale="en")
             outcome = await enrol(context, newcomer, occurred_at=begin)
             documents = [_document(outcome)]
             member = str(bson.decode(documents[0])["_id"])
-            documents += await asyncio.gather(*(bought(member, f"{number}-{n}") for n in range(count - 1)))
-            # Whichever was decided first has the lower version.
+            documents += await asyncio.gather(*(buy(member, f"{number}-{n}") for n in range(count - 1)))
+            # Purchases are decided concurrently, in any order.
             documents.sort(key=lambda document: int(bson.decode(document)["version"]))
-            versions_file(place, number).write_bytes(b"".join(documents))
+            versions_file(directory, number).write_bytes(b"".join(documents))
             return member
 
         for first in range(0, len(versions), 50):
@@ -137,5 +138,5 @@ async def _make(database: Database, place: Path, versions: Sequence[int]) -> lis
 
 def _document(outcome: object) -> bytes:
     if not isinstance(outcome, Committed):
-        raise BenchError(f"a version could not be made: {outcome}")
+        raise BenchError(f"a version was not committed: {outcome}")
     return bson.encode(snapshot_document(outcome.snapshot))

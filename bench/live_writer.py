@@ -1,9 +1,9 @@
-"""The writer of live changes, a process of its own: `python -m bench.live_writer URL DATABASE PLACE MEMBERS`.
+"""Writes live changes in its own process: `python -m bench.live_writer URL DATABASE DIRECTORY MEMBERS`.
 
-It takes commands as JSON lines: `{"reset": true}` puts every member back to its first version; `{"members": 10,
-"rate": 600, "seconds": 2, "file": F}` replaces so many documents a second, of the members in turn, and writes to F
-when each was sent and acknowledged (monotonic clock, seconds). What is due together goes in one bulk, as a group
-commit's does, and the next one is sent when it is durable on a majority.
+It reads commands as JSON lines: `{"reset": true}` resets every member to its first version; `{"members": 10,
+"rate": 600, "seconds": 2, "file": F}` replaces 600 documents per second, members in turn, and writes to F when each
+was sent and acknowledged (monotonic clock, seconds). Documents scheduled for the same tick go in one bulk, as in a
+group commit; the next bulk is sent when a majority has acknowledged the last one.
 """
 
 import asyncio
@@ -25,15 +25,15 @@ RESET_AT_ONCE = 100
 
 
 class Writer:
-    """Puts the next version of each member in place."""
+    """Replaces members with their next versions."""
 
-    def __init__(self, database: Database, place: Path, members: int) -> None:
+    def __init__(self, database: Database, directory: Path, members: int) -> None:
         self._database = database
-        self._versions = [[RawBSONDocument(one) for one in versions_of(place, n)] for n in range(members)]
+        self._versions = [[RawBSONDocument(one) for one in versions_of(directory, n)] for n in range(members)]
         self._next = [1] * members
 
     async def reset(self) -> None:
-        """Put every member back to its first version."""
+        """Reset every member to its first version."""
         self._next = [1] * len(self._next)
         first = [versions[0] for versions in self._versions]
         for start in range(0, len(first), RESET_AT_ONCE):
@@ -44,46 +44,50 @@ class Writer:
         await self._database.members.bulk_write(requests, ordered=True)
 
     async def run(self, members: int, rate: float, seconds: float) -> list[Any]:
-        """Replace documents; return [sent, acknowledged, [[member, version], ...]] of each bulk."""
+        """Replace documents; return [sent, acknowledged, [[member, version], ...]] of each bulk.
+
+        Raises:
+            IndexError: a member has no version left.
+        """
         written: list[Any] = []
         begin, done, total = monotonic(), 0, round(rate * seconds)
         while done < total:
-            due = min(total, int((monotonic() - begin) * rate) + 1)
-            if due <= done:
+            target = min(total, int((monotonic() - begin) * rate) + 1)
+            if target <= done:
                 await asyncio.sleep(TICK_SECONDS)
                 continue
-            turn = [n % members for n in range(done, due)]
-            told, documents = [], []
+            turn = [n % members for n in range(done, target)]
+            replaced, documents = [], []
             for member in turn:
                 document = self._versions[member][self._next[member]]
                 self._next[member] += 1
-                told.append([member, document["version"]])
+                replaced.append([member, document["version"]])
                 documents.append(document)
             sent = monotonic()
             await self._write(documents)
-            written.append([sent, monotonic(), told])
-            done = due
+            written.append([sent, monotonic(), replaced])
+            done = target
             await asyncio.sleep(TICK_SECONDS)
         return written
 
 
 async def main() -> None:
-    """Do what is asked, until the end of the input."""
-    url, name, place, members = sys.argv[1:]
+    """Run commands until the end of the input."""
+    url, name, directory, members = sys.argv[1:]
     database = connect(url, name=name)
-    writer = Writer(database, Path(place), int(members))
+    writer = Writer(database, Path(directory), int(members))
     print("ready", flush=True)
     while line := await asyncio.to_thread(sys.stdin.readline):
-        asked = orjson.loads(line)
-        if asked.get("reset"):
+        command = orjson.loads(line)
+        if command.get("reset"):
             await writer.reset()
         else:
             try:
-                written = await writer.run(asked["members"], asked["rate"], asked["seconds"])
+                written = await writer.run(command["members"], command["rate"], command["seconds"])
             except IndexError:
-                print("there are no more versions", flush=True)
+                print("no versions left", flush=True)
                 continue
-            Path(asked["file"]).write_bytes(orjson.dumps(written))  # noqa: ASYNC240 - nothing else runs
+            Path(command["file"]).write_bytes(orjson.dumps(written))  # noqa: ASYNC240 - nothing else runs
         print("done", flush=True)
     await database.close()
 

@@ -1,4 +1,4 @@
-"""A load: requests one after the other on each of some connections for some seconds, every answer checked."""
+"""A load: each of N connections sends one request after the other for a time; every answer is checked."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -13,7 +13,7 @@ from bench.gateway import Site
 from bench.http import BenchError, Connection
 
 WARM_UP_SHARE = 0.2
-"""How much of a round's seconds the same load runs before, on one connection, unmeasured."""
+"""The share of a round's seconds in which the load first runs unmeasured, on one connection."""
 
 OK = 200
 SHOWN_LENGTH_MAX = 500
@@ -22,28 +22,28 @@ Data = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request as it goes over the wire, and what to do with the `data` of its answer: raise where it is wrong."""
+class Request:
+    """The bytes of a request, and the check of its answer's `data`, which raises if it is wrong."""
 
     wire: bytes
     check: Callable[[Data], None]
 
 
 class Load(Protocol):
-    """What is asked, over and over; `items` are what one answer counts for (the events of a batch)."""
+    """A source of requests; `items` is the number that one answer counts as (the events of a batch)."""
 
     items: int
 
-    def ask(self) -> Ask:
+    def next_request(self) -> Request:
         """Return the next request."""
 
     async def verify(self) -> None:
-        """Check, once the load has ended, what it left behind."""
+        """Check, after the load, what it has written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds that half, and 99 of 100, took at most."""
+    """The 50th and 99th percentile in milliseconds."""
 
     p50_ms: float
     p99_ms: float
@@ -59,7 +59,7 @@ class Latency:
 class Round:
     """One measured round. `gateway_cpu` and `load_cpu` are shares of one core, 1 is all of it.
 
-    `after_answer` is told for deliveries only: from the mutation's answer to the arrival, 0 where it arrived before.
+    `after_answer` is for deliveries only: from the mutation's answer to the arrival, 0 if it arrived earlier.
     """
 
     items: int
@@ -76,7 +76,7 @@ class Round:
 
 
 class Stopwatch:
-    """Wall-clock and CPU seconds from its making to its stop."""
+    """Wall-clock and CPU seconds from its creation to `stop`."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -84,7 +84,7 @@ class Stopwatch:
         self._started = perf_counter()
 
     def stop(self, items: int, latency: Latency, after_answer: Latency | None = None) -> Round:
-        """Return what was measured."""
+        """Return the round."""
         seconds = perf_counter() - self._started
         gateway, own = (
             (after - before) / seconds for before, after in zip(self._cpu, self._site.cpu_seconds(), strict=True)
@@ -106,7 +106,7 @@ def data_of(status: int, body: bytes) -> Data:
 
 
 async def together(*work: Coroutine[Any, Any, None]) -> None:
-    """Run coroutines at the same time; the first failure ends all of them and is raised as it is."""
+    """Run coroutines concurrently; the first failure cancels the others and is raised without its group."""
     try:
         async with asyncio.TaskGroup() as tasks:
             for coroutine in work:
@@ -116,16 +116,16 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
 
 
 async def run(site: Site, load: Load, *, connections: int, seconds: float) -> Round:
-    """Run a load and return its round; latencies are from sending a request to its whole answer."""
+    """Run a load and return its round; latencies run from sending a request to its complete answer."""
     opened = [await Connection.open(site.host, site.port) for _ in range(connections)]
     latencies: list[float] = []
 
     async def drive(connection: Connection, deadline: float) -> None:
         while (sent := perf_counter()) < deadline:
-            ask = load.ask()
-            status, body = await connection.ask(ask.wire)
+            request = load.next_request()
+            status, body = await connection.send(request.wire)
             latencies.append(perf_counter() - sent)
-            ask.check(data_of(status, body))
+            request.check(data_of(status, body))
 
     try:
         await drive(opened[0], perf_counter() + seconds * WARM_UP_SHARE)

@@ -1,4 +1,4 @@
-"""Rounds: each load on each server in turn, so that a bad moment of the machine touches all alike."""
+"""Rounds: each load on each server in turn, so that a slow moment of the machine affects all alike."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 from bench import mixed
 from bench.http import BenchError, Connection, http_request
 from bench.load import data_of
-from bench.members import Known
+from bench.members import StoredMember
 from bench.mixed import MIXED
-from bench.processes import Usage, quiet, usage
+from bench.processes import Usage, usage, wait_until_idle
 from bench.reads import READS, Read, Truth
 from bench.servers import CARILLON_KEY, KINDS, Kind, Server
 from bench.snapshot_views import catalogues
@@ -23,14 +23,14 @@ from resolvers.imports.journey import PROGRAMME
 WARM_MEMBERS, SAMPLE = 100, 50
 WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 3, 16
 MIXED_WARM_UP_SECONDS = 20
-"""Until most members of a Zipf choice have been asked for: a server in use for minutes is measured, not a new one."""
+"""Long enough to request most members of a Zipf choice: a server that has run for minutes is measured, not a new one."""
 WARM, COLD = "warm", "cold"
 TURNS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What is asked: a read, of which members (`choice`), on how many connections."""
+    """A read, the choice of members (warm or cold), and the number of connections."""
 
     read: str
     choice: str
@@ -38,7 +38,7 @@ class Load:
 
     @property
     def name(self) -> str:
-        """The load in words."""
+        """The load's name in reports."""
         return f"{self.read}, {self.choice}"
 
 
@@ -62,7 +62,7 @@ class Round:
 
     @property
     def server_us(self) -> float:
-        """The server's CPU time for an answer, in microseconds."""
+        """The server's CPU time per answer, in microseconds."""
         return self.server_cpu * self.seconds / max(1, self.answered) * 1e6
 
     @classmethod
@@ -94,26 +94,28 @@ class Measured:
         return median(one.per_second for one in self.rounds)
 
     def record(self) -> dict[str, Any]:
-        """Return every round, to be kept as JSON."""
+        """Return every round as JSON values."""
         rounds = [{"per_second": one.per_second, "server_us": one.server_us, **asdict(one)} for one in self.rounds]
         return {**asdict(self.load), "server": self.server, "per_second": self.per_second, "rounds": rounds}
 
 
-async def truths(world: World, members: Sequence[Known], *, collection: str = MEMBERS) -> list[tuple[Known, Truth]]:
-    """Return what right answers say of some members now."""
-    among, words = {"$in": [member.id for member in members]}, catalogues(world.programme_file)
+async def truths(
+    world: World, members: Sequence[StoredMember], *, collection: str = MEMBERS
+) -> list[tuple[StoredMember, Truth]]:
+    """Return the current contents of right answers about some members."""
+    among, by_locale = {"$in": [member.id for member in members]}, catalogues(world.programme_file)
     documents = {one["_id"]: one async for one in world.database.db[collection].find({"_id": among})}
     records: dict[str, dict[int, Mapping[str, Any]]] = {member.id: {} for member in members}
     async for record in world.database.entries.find({"programme": PROGRAMME, "member": among}):
         records[record["member"]][record["version"]] = record
     return [
-        (member, Truth(documents[member.id], records[member.id], words[documents[member.id]["profile"]["locale"]]))
+        (member, Truth(documents[member.id], records[member.id], by_locale[documents[member.id]["profile"]["locale"]]))
         for member in members
     ]
 
 
-async def check(world: World, server: Server, read: Read, known: Sequence[tuple[Known, Truth]]) -> None:
-    """Ask for some members, one after the other, and compare every field.
+async def check(world: World, server: Server, read: Read, known: Sequence[tuple[StoredMember, Truth]]) -> None:
+    """Request some members, one after the other, and compare every field.
 
     Raises:
         BenchError: an answer is wrong.
@@ -123,21 +125,21 @@ async def check(world: World, server: Server, read: Read, known: Sequence[tuple[
         for member, truth in known:
             token, body = read.request(world, member)
             wire = http_request("POST", "/graphql", f"127.0.0.1:{server.port}", token=token or None, body=body)
-            status, answer = await connection.ask(wire)
+            status, answer = await connection.send(wire)
             try:
                 read.check(truth, data_of(status, answer))
             except (KeyError, TypeError, ValueError) as error:
                 raise BenchError(f"{server.key}: {error!r} in {answer[:500].decode(errors='replace')}") from error
             except BenchError as error:
                 raise BenchError(f"{KINDS[server.key].title}: {error}") from error
-            if len(answer) < read.least:
+            if len(answer) < read.bytes_min:
                 raise BenchError(f"{server.key}: a right answer has only {len(answer)} bytes")
     finally:
         connection.close()
 
 
 class Bench:
-    """Some loads on some running servers. `turns` is how many requests a mixed load has written down for each."""
+    """Runs loads on running servers. `turns` is the number of requests prepared for each server's mixed load."""
 
     def __init__(
         self, world: World, servers: Mapping[str, Server], *, seconds: int, cold_max: int, turns: int = TURNS
@@ -145,16 +147,16 @@ class Bench:
         self._world, self._servers, self._turns = world, servers, turns
         self._seconds, self._cold_max = seconds, cold_max
         self._prepared: dict[tuple[str, ...], Prepared] = {}
-        # How far each server has walked through the members: a cold one is not asked for twice.
+        # How far each server has walked through the members, so that a cold load requests none twice.
         self._places: dict[tuple[str, str], int] = {}
         self._in_flight: dict[tuple[str, str], int] = {}
 
-    def members(self, load: Load) -> Sequence[Known]:
-        """Return whom a load asks for."""
-        everybody = self._world.deep if load.read == "deep" else self._world.members
+    def members(self, load: Load) -> Sequence[StoredMember]:
+        """Return the members that a load requests."""
+        all_members = self._world.deep if load.read == "deep" else self._world.members
         if load.choice == COLD:
-            return everybody[: self._cold_max]
-        return Random(0).sample(everybody, min(WARM_MEMBERS, len(everybody)))
+            return all_members[: self._cold_max]
+        return Random(0).sample(all_members, min(WARM_MEMBERS, len(all_members)))
 
     def _requests(self, load: Load, server: Server) -> Prepared:
         if load.read == MIXED:
@@ -164,14 +166,14 @@ class Bench:
             read = READS[load.read]
             requests = [read.request(self._world, member) for member in self.members(load)]
             file = self._world.file(f"{load.read}-{load.choice}.requests")
-            self._prepared[key] = prepare(file, requests, least=read.least, pick=load.choice == WARM)
+            self._prepared[key] = prepare(file, requests, bytes_min=read.bytes_min, pick=load.choice == WARM)
         return self._prepared[key]
 
     def _mixed(self, server: str) -> Prepared:
         if (MIXED, server) not in self._prepared:
             file = self._world.file(f"{MIXED}-{server}.requests")
-            told = mixed.requests(self._world, server, self._turns)
-            self._prepared[MIXED, server] = prepare(file, told, least=mixed.LEAST, pick=False)
+            requests = mixed.requests(self._world, server, self._turns)
+            self._prepared[MIXED, server] = prepare(file, requests, bytes_min=mixed.BYTES_MIN, pick=False)
         return self._prepared[MIXED, server]
 
     async def _drive(self, server: Server, load: Load, *, connections: int, seconds: int) -> Round:
@@ -179,14 +181,14 @@ class Bench:
         before = server.usage(), usage(self._world.mongod_pid)
         place = self._places.get(key, 0)
         driven = await drive(server.port, prepared, connections=connections, seconds=seconds, place=place)
-        self._places[key] = place + driven.asked
+        self._places[key] = place + driven.sent
         self._in_flight[key] = self._in_flight.get(key, 0) + connections
         if load.read == MIXED and self._places[key] > prepared.count:
             raise BenchError(
-                f"{server.key} was sent all {prepared.count} requests of the mixed load; give --turns more"
+                f"{server.key} has received all {prepared.count} requests of the mixed load; increase --turns"
             )
         after = server.usage(), usage(self._world.mongod_pid)
-        await quiet(server.pid)
+        await wait_until_idle(server.pid)
         return Round.of(driven, (before[0], after[0]), (before[1], after[1]))
 
     def _answering(self, load: Load) -> list[Server]:
@@ -204,11 +206,11 @@ class Bench:
             await check(self._world, server, READS["home" if load.read == MIXED else load.read], known)
             if load.read == MIXED:
                 key = (load.read, server.key)
-                asked, in_flight = self._places.get(key, 0), self._in_flight.get(key, 0)
-                await mixed.verify(self._world, server.key, asked=asked, in_flight=in_flight)
+                sent, in_flight = self._places.get(key, 0), self._in_flight.get(key, 0)
+                await mixed.verify(self._world, server.key, sent=sent, in_flight=in_flight)
 
     async def run(self, loads: Sequence[Load], rounds: int) -> list[Measured]:
-        """Measure each load in so many rounds, in each of which every server has its turn."""
+        """Measure each load in `rounds` rounds; in each, every server has its turn."""
         measured: list[Measured] = []
         for place, load in enumerate(loads):
             before = loads[place - 1] if place else None
@@ -223,15 +225,15 @@ class Bench:
         return measured
 
     async def begin(self, load: Load) -> None:
-        """Check what the servers answer to a load, and give them time to become as fast as they get."""
+        """Check the servers' answers to a load, and warm the servers up."""
         await self._check(load, 1)
         seconds = MIXED_WARM_UP_SECONDS if load.read == MIXED else WARM_UP_SECONDS
         for server in self._answering(load):
             await self._drive(server, load, connections=WARM_UP_CONNECTIONS, seconds=seconds)
 
     async def round(self, load: Load, server: Server, which: str) -> Round:
-        """Measure one round of a load on a server; `which` is how the round is called."""
+        """Measure one round of a load on a server; `which` is the round's name in the progress output."""
         one = await self._drive(server, load, connections=load.connections, seconds=self._seconds)
-        told = f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, {one.server_us:,.0f} us CPU"
-        print(f"{load.name} on {load.connections}, round {which}, {told}", file=sys.stderr)
+        figures = f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, {one.server_us:,.0f} us CPU"
+        print(f"{load.name} on {load.connections}, round {which}, {figures}", file=sys.stderr)
         return one

@@ -1,4 +1,4 @@
-"""Nine home screens for each purchase, on members of whom a few are asked for again and again (Zipf, exponent 1).
+"""Nine home screens for each purchase, on members of members a few are asked for again and again (Zipf, exponent 1).
 
 The requests are written down before, in order, with purchases that nobody has sent before: a server that walked past
 the end would be sent the first ones again, so that is an error. What was counted is looked up afterwards.
@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from bench.http import BenchError
-from bench.members import Known
+from bench.members import StoredMember
 from bench.operations import EVENT, purchase_lines
 from bench.reads import READS
 from bench.servers import CARILLON_KEY
@@ -25,7 +25,7 @@ from resolvers.imports.journey import PROGRAMME
 
 MIXED, ZIPF = "mixed", "zipf"
 EVENT_SHARE = 0.1
-LEAST = 150
+BYTES_MIN = 150
 """Bytes of the shortest right answer: that to a purchase."""
 
 
@@ -34,8 +34,8 @@ def subject_of(server: str) -> str:
     return f"bench-mixed-{server}"
 
 
-def _event(member: Known, turn: int, chance: Random, now: str) -> dict[str, Any]:
-    lines, total = purchase_lines(chance)
+def _event(member: StoredMember, turn: int, rng: Random, now: str) -> dict[str, Any]:
+    lines, total = purchase_lines(rng)
     return {
         "key": f"receipt-{turn}",
         "type": "purchase",
@@ -47,24 +47,24 @@ def _event(member: Known, turn: int, chance: Random, now: str) -> dict[str, Any]
     }
 
 
-def is_event(turns: int) -> list[bool]:
+def are_purchases(turns: int) -> list[bool]:
     """Say of each of the first requests whether it is a purchase."""
-    chance = Random(1)
-    return [chance.random() < EVENT_SHARE for _ in range(turns)]
+    rng = Random(1)
+    return [rng.random() < EVENT_SHARE for _ in range(turns)]
 
 
 def requests(world: World, server: str, turns: int) -> list[tuple[str, bytes]]:
     """Return so many requests for one server: token and body."""
-    chance, now = Random(2), datetime.now(UTC).isoformat()
+    rng, now = Random(2), datetime.now(UTC).isoformat()
     till = world.token(Role.TILL, subject_of(server))
     weights = [*accumulate(1 / rank for rank in range(1, len(world.members) + 1))]
     # Members are alike, and their places say nothing about them: the first are the most asked for.
-    whom: Sequence[Known] = chance.choices(world.members, cum_weights=weights, k=turns)
+    members: Sequence[StoredMember] = rng.choices(world.members, cum_weights=weights, k=turns)
     home, reads = READS["home"].request, dict[str, tuple[str, bytes]]()
     told: list[tuple[str, bytes]] = []
-    for turn, (member, event) in enumerate(zip(whom, is_event(turns), strict=True)):
+    for turn, (member, event) in enumerate(zip(members, are_purchases(turns), strict=True)):
         if event:
-            variables = {"input": _event(member, turn, chance, now)}
+            variables = {"input": _event(member, turn, rng, now)}
             told.append((till, orjson.dumps({"query": EVENT, "variables": variables})))
         else:
             if member.id not in reads:
@@ -79,7 +79,7 @@ async def verify(world: World, server: str, *, asked: int, in_flight: int) -> No
     Raises:
         BenchError: it was not.
     """
-    sent = sum(is_event(asked))
+    sent = sum(are_purchases(asked))
     if server == CARILLON_KEY:
         prefix, collection = event_key(PROGRAMME, OPERATION, subject_of(server), ""), world.database.events
     else:

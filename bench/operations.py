@@ -11,7 +11,7 @@ import orjson
 
 from bench.gateway import Member, Site
 from bench.http import BenchError, http_request
-from bench.load import Ask, Data
+from bench.load import Data, Request
 from models.mongo.ids import event_key
 from resolvers.core.actor import Role
 from resolvers.event import OPERATION
@@ -70,20 +70,20 @@ ARTICLES = (("BAKERY", "National"), ("DAIRY", "Private"), ("GROCERY", "National"
 _rounds = count(1)
 
 
-def _expect(holds: bool, what: str, answer: Any) -> None:
+def _expect(holds: bool, problem: str, answer: Any) -> None:
     if not holds:
-        raise BenchError(f"{what}: {orjson.dumps(answer)[:500].decode()}")
+        raise BenchError(f"{problem}: {orjson.dumps(answer)[:500].decode()}")
 
 
 def _dollars(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02}"
 
 
-def purchase_lines(chance: Random) -> tuple[list[dict[str, str]], str]:
+def purchase_lines(rng: Random) -> tuple[list[dict[str, str]], str]:
     """Return LINES lines of a purchase, and their total."""
     lines, total = [], 0
     for _ in range(LINES):
-        article, cents = chance.randrange(1000), chance.randrange(100, 2000)
+        article, cents = rng.randrange(1000), rng.randrange(100, 2000)
         category, brand = ARTICLES[article % len(ARTICLES)]
         line = {"sku": f"sku-{article}", "amount": _dollars(cents), "category": category, "brand": brand}
         # Said though it is the default: graphql-jit refuses an input object of a list that leaves a default out.
@@ -103,13 +103,13 @@ class Reads:
 
     items = 1
 
-    def __init__(self, asks: list[Ask], seed: int) -> None:
-        self._asks = asks
+    def __init__(self, requests: list[Request], seed: int) -> None:
+        self._requests = requests
         self._random = Random(seed)
 
-    def ask(self) -> Ask:
+    def next_request(self) -> Request:
         """Return the request for some member."""
-        return self._random.choice(self._asks)
+        return self._random.choice(self._requests)
 
     async def verify(self) -> None:
         """Nothing is left behind by reading."""
@@ -126,7 +126,7 @@ def home(site: Site, seed: int) -> Reads:
 
         return check
 
-    return Reads([Ask(wire(site, one.token, HOME), check_of(one)) for one in site.members], seed)
+    return Reads([Request(wire(site, one.token, HOME), check_of(one)) for one in site.members], seed)
 
 
 def kiosk(site: Site, seed: int) -> Reads:
@@ -141,7 +141,7 @@ def kiosk(site: Site, seed: int) -> Reads:
 
         return check
 
-    return Reads([Ask(wire(site, token, KIOSK, number=one.number), check_of(one)) for one in site.members], seed)
+    return Reads([Request(wire(site, token, KIOSK, number=one.number), check_of(one)) for one in site.members], seed)
 
 
 class Till:
@@ -170,14 +170,14 @@ class Till:
             "purchase": {"total": total, "currency": "USD", "lines": lines},
         }
 
-    def ask(self) -> Ask:
+    def next_request(self) -> Request:
         """Return a purchase of some member."""
-        return self.ask_for(self._random.choice(self._site.members))
+        return self.request_for(self._random.choice(self._site.members))
 
-    def ask_for(self, member: Member) -> Ask:
+    def request_for(self, member: Member) -> Request:
         """Return a purchase of one member."""
         request = wire(self._site, self._token, EVENT, input=self.purchase(member))
-        return Ask(request, lambda data: self._count(data["recordEvent"]))
+        return Request(request, lambda data: self._count(data["recordEvent"]))
 
     def _count(self, payload: Data) -> None:
         """Count an acknowledged event: one that is new, and that made a version of a member."""
@@ -198,10 +198,10 @@ class BatchTill(Till):
 
     items = BATCH_SIZE
 
-    def ask(self) -> Ask:
+    def next_request(self) -> Request:
         """Return a batch of purchases of some members."""
         batch = [self.purchase(self._random.choice(self._site.members)) for _ in range(BATCH_SIZE)]
-        return Ask(wire(self._site, self._token, BATCH, input=batch), self._count_all)
+        return Request(wire(self._site, self._token, BATCH, input=batch), self._count_all)
 
     def _count_all(self, data: Data) -> None:
         payloads = data["recordEvents"]

@@ -19,12 +19,12 @@ import uvloop
 from bench.http import BenchError
 
 START_SECONDS_MAX, STOP_SECONDS_MAX = 60, 60
-TOLD_LENGTH_MAX = 2_000
+OUTPUT_SHOWN_MAX = 2_000
 INTERRUPTED = 130
 # The line may tell it before or after its port.
 _ADDRESS = re.compile(r"^(?=.*listening).*127\.0\.0\.1:(\d+)", re.MULTILINE)
 _STEAL = 7
-QUIET_SECONDS_MAX, QUIET_LOOK_SECONDS, QUIET_SHARE = 60, 0.2, 0.1
+IDLE_WAIT_SECONDS_MAX, IDLE_POLL_SECONDS, IDLE_CPU_SHARE = 60, 0.2, 0.1
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,15 +44,15 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def family(pid: int) -> list[int]:
+def process_tree(pid: int) -> list[int]:
     """Return a process and all that it started, and they."""
-    return [pid, *(each for child in _children(pid) for each in family(child))]
+    return [pid, *(each for child in _children(pid) for each in process_tree(child))]
 
 
 def usage(pid: int) -> Usage:
     """Return what a process and its children have taken; nothing for those that are gone."""
     seconds = mib = 0.0
-    for each in family(pid):
+    for each in process_tree(pid):
         try:
             stat = Path(f"/proc/{each}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             pages = int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1])
@@ -63,19 +63,19 @@ def usage(pid: int) -> Usage:
     return Usage(seconds, mib)
 
 
-async def quiet(pid: int) -> None:
+async def wait_until_idle(pid: int) -> None:
     """Wait until a server has done what it was sent last: a slow one answers for seconds after its load has gone."""
-    deadline = time.monotonic() + QUIET_SECONDS_MAX
+    deadline = time.monotonic() + IDLE_WAIT_SECONDS_MAX
     before = usage(pid).cpu_seconds
     while time.monotonic() < deadline:
-        await asyncio.sleep(QUIET_LOOK_SECONDS)
+        await asyncio.sleep(IDLE_POLL_SECONDS)
         now = usage(pid).cpu_seconds
-        if now - before < QUIET_SHARE * QUIET_LOOK_SECONDS:
+        if now - before < IDLE_CPU_SHARE * IDLE_POLL_SECONDS:
             return
         before = now
 
 
-class Stolen:
+class StealTime:
     """How much of this machine's CPU time its host has given to others, since this was made."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ def _cpu_times() -> list[int]:
     return [int(ticks) for ticks in first.split()[1 : _STEAL + 2]]
 
 
-def own_environment(**settings: str) -> dict[str, str]:
+def server_environment(**settings: str) -> dict[str, str]:
     """Return the environment of a server that is measured: CARILLON_* of this process is not handed on."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
     return {**kept, **settings}
@@ -113,7 +113,7 @@ async def started(
             env=environment,
             # Ctrl-C ends the bench, and the bench ends the servers.
             start_new_session=True,
-            preexec_fn=allow_many_files,
+            preexec_fn=raise_open_files_limit,
         )
     try:
         yield process
@@ -125,13 +125,13 @@ async def port_of(process: asyncio.subprocess.Process, output: Path, command: Se
     """Wait until a server has said where it listens."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while process.returncode is None and time.monotonic() < deadline:
-        if found := _ADDRESS.search(told(output)):
+        if found := _ADDRESS.search(read_output(output)):
             return int(found[1])
         await asyncio.sleep(0.05)
-    raise BenchError(f"{shlex.join(command)} did not start:\n{told(output)[-TOLD_LENGTH_MAX:]}")
+    raise BenchError(f"{shlex.join(command)} did not start:\n{read_output(output)[-OUTPUT_SHOWN_MAX:]}")
 
 
-def told(output: Path) -> str:
+def read_output(output: Path) -> str:
     """Return what a server has written so far."""
     return output.read_text(encoding="utf-8", errors="replace")
 
@@ -149,7 +149,7 @@ async def stop(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-def allow_many_files() -> None:
+def raise_open_files_limit() -> None:
     """Let this process open as many files, and sockets, as the system lets it."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -167,7 +167,7 @@ def run_bench(bench: Coroutine[Any, Any, None]) -> int:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         await bench
 
-    allow_many_files()
+    raise_open_files_limit()
     try:
         uvloop.run(whole())
     except (BenchError, OSError) as error:

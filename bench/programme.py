@@ -90,7 +90,7 @@ def source() -> str:
     return yaml.safe_dump(programme, allow_unicode=True, sort_keys=False)
 
 
-def _wordings(text: Text) -> dict[str, str]:
+def _texts(text: Text) -> dict[str, str]:
     return {locale: text.in_locale(locale) for locale in LOCALES}
 
 
@@ -105,9 +105,9 @@ def for_peers(programme: Programme) -> dict[str, Any]:
             "id": global_id("Offer", programme.key, offer.key),
             "key": offer.key,
             "kind": offer.kind.value,
-            "title": _wordings(offer.title),
-            "description": _wordings(offer.description),
-            "terms": _wordings(offer.terms),
+            "title": _texts(offer.title),
+            "description": _texts(offer.description),
+            "terms": _texts(offer.terms),
             "image": offer.image,
             "startsAt": offer.starts_at.isoformat(),
             "endsAt": offer.ends_at.isoformat() if offer.ends_at is not None else None,
@@ -121,8 +121,8 @@ def for_peers(programme: Programme) -> dict[str, Any]:
             "id": global_id("Reward", programme.key, reward.key),
             "key": reward.key,
             "kind": reward.kind.value,
-            "title": _wordings(reward.title),
-            "description": _wordings(reward.description),
+            "title": _texts(reward.title),
+            "description": _texts(reward.description),
             "image": reward.image,
             "category": reward.category,
             "points": reward.points,
@@ -137,10 +137,10 @@ def for_peers(programme: Programme) -> dict[str, Any]:
         "tiers": [
             {
                 "key": tier.key,
-                "name": _wordings(tier.name),
+                "name": _texts(tier.name),
                 "rank": tier.rank,
                 "threshold": tier.threshold,
-                "benefits": [_wordings(benefit) for benefit in tier.benefits],
+                "benefits": [_texts(benefit) for benefit in tier.benefits],
             }
             for tier in programme.tiers
         ],

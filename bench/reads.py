@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from bench.http import BenchError
-from bench.members import Known
+from bench.members import StoredMember
 from bench.snapshot_views import Catalogue, encoded, entries_of, points_of, status_of
 from bench.world import World
 from schema.wire.ids import cursor
@@ -71,11 +71,11 @@ Data = dict[str, Any]
 class Read:
     """A query, what is sent of it for a member, and how an answer is judged.
 
-    `least` is how many bytes a right answer has at least, whatever the member.
+    `bytes_min` is how many bytes a right answer has at bytes_min, whatever the member.
     """
 
-    least: int
-    request: Callable[[World, Known], tuple[str, bytes]]
+    bytes_min: int
+    request: Callable[[World, StoredMember], tuple[str, bytes]]
     check: Callable[["Truth", Data], None]
 
 
@@ -211,19 +211,19 @@ def _check_catalogue(truth: Truth, data: Data) -> None:
     _expect("the catalogue", is_=nodes, should=[{name: reward[name] for name in names} for reward in cheapest])
 
 
-def _home(world: World, member: Known) -> tuple[str, bytes]:
+def _home(world: World, member: StoredMember) -> tuple[str, bytes]:
     return world.member_token(member), _body(HOME)
 
 
-def _kiosk(world: World, member: Known) -> tuple[str, bytes]:
+def _kiosk(world: World, member: StoredMember) -> tuple[str, bytes]:
     return world.kiosk_token, _body(KIOSK, number=member.number)
 
 
-def _deep(world: World, member: Known) -> tuple[str, bytes]:
+def _deep(world: World, member: StoredMember) -> tuple[str, bytes]:
     return world.member_token(member), _body(DEEP, after=cursor(deep_start(member.versions), 0))
 
 
-def _catalogue(_world: World, _member: Known) -> tuple[str, bytes]:
+def _catalogue(_world: World, _member: StoredMember) -> tuple[str, bytes]:
     return "", _body(REWARDS)
 
 

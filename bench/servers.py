@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.gateway import CARILLON
-from bench.processes import Usage, own_environment, port_of, started, usage
+from bench.processes import Usage, port_of, server_environment, started, usage
 from bench.world import MEMBERS, World
 from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 
@@ -70,10 +70,10 @@ class Server:
 
 def _environment(world: World, members: str) -> dict[str, str]:
     """Return what servers are told: Carillon by its settings, with limits as they are by default, peers by theirs."""
-    return own_environment(
+    return server_environment(
         CARILLON_MONGODB_URL=world.url,
         CARILLON_DATABASE=world.database.db.name,
-        CARILLON_DATA_DIR=str(world.place / "data"),
+        CARILLON_DATA_DIR=str(world.directory / "data"),
         CARILLON_PORT="0",
         CARILLON_DRAIN_SECONDS="0",
         MONGODB_URL=world.url,

@@ -30,32 +30,32 @@ def encoded(text: str) -> str:
 class Catalogue:
     """Programme data in one language."""
 
-    def __init__(self, told: Document, locale: str) -> None:
+    def __init__(self, data: Document, locale: str) -> None:
         self.locale = locale
-        self.months: int = told["months"]
-        self.tiers = [_worded(tier, locale) for tier in told["tiers"]]
+        self.months: int = data["months"]
+        self.tiers = [_localised(tier, locale) for tier in data["tiers"]]
         self.tier = {tier["key"]: tier for tier in self.tiers}
-        self.offers = [_worded(offer, locale) for offer in told["offers"]]
-        self.every_offer = [_worded(offer, locale) for offer in told["every_offer"]]
-        self.rewards = [_worded(reward, locale) for reward in told["rewards"]]
-        self.labels: dict[str, str] = told["labels"][locale]
+        self.offers = [_localised(offer, locale) for offer in data["offers"]]
+        self.every_offer = [_localised(offer, locale) for offer in data["every_offer"]]
+        self.rewards = [_localised(reward, locale) for reward in data["rewards"]]
+        self.labels: dict[str, str] = data["labels"][locale]
 
 
-def _worded(item: Document, locale: str) -> Answer:
+def _localised(item: Document, locale: str) -> Answer:
     texts = ("name", "title", "description", "terms")
-    worded = {name: value[locale] if name in texts else value for name, value in item.items()}
+    localised = {name: value[locale] if name in texts else value for name, value in item.items()}
     if "benefits" in item:
-        worded["benefits"] = [benefit[locale] for benefit in item["benefits"]]
-    return worded
+        localised["benefits"] = [benefit[locale] for benefit in item["benefits"]]
+    return localised
 
 
 def catalogues(file: Path) -> dict[str, Catalogue]:
     """Return the programme data of a file in each of its languages."""
-    told = orjson.loads(file.read_bytes())
-    return {locale: Catalogue(told, locale) for locale in told["labels"]}
+    data = orjson.loads(file.read_bytes())
+    return {locale: Catalogue(data, locale) for locale in data["labels"]}
 
 
-def _since(months: int) -> int:
+def _last_excluded_day(months: int) -> int:
     """Return the ordinal of the last day that no longer counts: a year ago, for a year."""
     today = datetime.now(UTC).date()
     month = today.year * 12 + today.month - 1 - months
@@ -70,11 +70,11 @@ def _day(ordinal: int) -> str:
 def status_of(member: Document, catalogue: Catalogue) -> Answer:
     """Return a member's status with the way to the next tier."""
     standing = member["standing"]
-    own = catalogue.tier[standing["tier"]]
-    answer = {"tier": own, "since": standing["since"].isoformat(), "next": None}
-    if own["rank"] + 1 < len(catalogue.tiers):
-        tier = catalogue.tiers[own["rank"] + 1]
-        first = _since(catalogue.months)
+    current = catalogue.tier[standing["tier"]]
+    answer = {"tier": current, "since": standing["since"].isoformat(), "next": None}
+    if current["rank"] + 1 < len(catalogue.tiers):
+        tier = catalogue.tiers[current["rank"] + 1]
+        first = _last_excluded_day(catalogue.months)
         qualifying = sum(points for day, points in _DAY.iter_unpack(member["qualifying"]) if day > first)
         required = tier["threshold"]
         missing, ratio = max(0, required - qualifying), min(1.0, max(0.0, qualifying / required))
@@ -116,20 +116,20 @@ def entries_of(member: Document, catalogue: Catalogue, first: int = RECENT) -> l
 def offers_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> list[Answer]:
     """Return the first offers as they stand for the member, each offer whole."""
     used = member.get("offers", {})
-    standing = []
+    views = []
     for offer in catalogue.offers[:first]:
         uses, limit = used.get(offer["key"], {}).get("uses", 0), offer["usesPerMember"]
         state = "REDEEMED" if limit is not None and uses >= limit else "AVAILABLE"
         left = None if limit is None else limit - uses
-        standing.append({"state": state, "usesLeft": left, "expiresAt": offer["endsAt"], "offer": offer})
-    return standing
+        views.append({"state": state, "usesLeft": left, "expiresAt": offer["endsAt"], "offer": offer})
+    return views
 
 
 def rewards_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> list[Answer]:
     """Return the first rewards as they stand for the member, each reward whole."""
     available = member["balances"].get("available", 0)
-    standing = []
+    views = []
     for reward in catalogue.rewards[:first]:
         missing = max(0, reward["points"] - available)
-        standing.append({"eligible": not missing, "missingPoints": missing, "reward": reward})
-    return standing
+        views.append({"eligible": not missing, "missingPoints": missing, "reward": reward})
+    return views

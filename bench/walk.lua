@@ -1,5 +1,5 @@
--- Sends prepared requests: in turn from a place on ("walk"), or any of them at random ("pick").
--- Arguments: the file, the mode, the place (from 0), how many bytes an answer has at least.
+-- Sends prepared requests: in turn from a offset on ("walk"), or any of them at random ("pick").
+-- Arguments: the file, the mode, the offset (from 0), how many bytes an answer has at bytes_min.
 -- The file has a request on each line: token, TAB, body (JSON has no raw newlines). An empty token is none.
 
 local threads = {}
@@ -10,8 +10,8 @@ end
 
 function init(args)
   local file, mode = args[1], args[2]
-  place, least = tonumber(args[3]), tonumber(args[4])
-  asked, wrong, sample = 0, 0, ""
+  offset, bytes_min = tonumber(args[3]), tonumber(args[4])
+  sent, wrong, sample = 0, 0, ""
   pick = mode == "pick"
   requests = {}
   local head = "POST /graphql HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
@@ -22,19 +22,19 @@ function init(args)
     if token ~= "" then token = "Authorization: Bearer " .. token .. "\r\n" end
     requests[#requests + 1] = head .. token .. "Content-Length: " .. #body .. "\r\n\r\n" .. body
   end
-  math.randomseed(place + 1)
+  math.randomseed(offset + 1)
 end
 
 function request()
-  asked = asked + 1
+  sent = sent + 1
   if pick then return requests[math.random(#requests)] end
-  return requests[(place + asked - 1) % #requests + 1]
+  return requests[(offset + sent - 1) % #requests + 1]
 end
 
 -- Errors stand at the end of an answer, or at its beginning where there is nothing else: the whole is not searched,
 -- so that the load generator stays cheap. Every field is compared before and after, apart from this.
 function response(status, headers, body)
-  if status ~= 200 or #body < least or body:sub(1, 40):find('"errors"', 1, true)
+  if status ~= 200 or #body < bytes_min or body:sub(1, 40):find('"errors"', 1, true)
     or body:sub(-400):find('"errors":[', 1, true) then
     wrong = wrong + 1
     if sample == "" then sample = status .. " " .. body:sub(1, 300) end
@@ -44,7 +44,7 @@ end
 function done(summary, latency, each)
   local all, bad, told = 0, 0, ""
   for _, thread in ipairs(threads) do
-    all, bad = all + thread:get("asked"), bad + thread:get("wrong")
+    all, bad = all + thread:get("sent"), bad + thread:get("wrong")
     if told == "" then told = thread:get("sample") end
   end
   local errors = summary.errors

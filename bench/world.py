@@ -14,8 +14,17 @@ from typing import Any
 
 import orjson
 
-from bench.gateway import issued
-from bench.members import FIRST_DEEP, PROTOTYPES, PURCHASES, PURCHASES_DEEP, Known, Prototype, copy, prototypes
+from bench.gateway import issue_token
+from bench.members import (
+    FIRST_DEEP,
+    PROTOTYPES,
+    PURCHASES,
+    PURCHASES_DEEP,
+    Prototype,
+    StoredMember,
+    copy_members,
+    make_prototypes,
+)
 from bench.programme import for_peers, source
 from gateway.auth.development_key import DevelopmentKey
 from models.definitions.programme_file import read_programme
@@ -28,7 +37,7 @@ from resolvers.imports.journey import PROGRAMME
 DATABASE = "carillon"
 DEEP_PROTOTYPES, DEEP = 10, 1_000
 MEMBERS, PEERS_MEMBERS = "members", "bench_members"
-"""The second is the copy of the members that peers write to, so that Carillon's own stay as they were written."""
+"""The second is the copy_members of the members that peers write to, so that Carillon's own stay as they were written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +47,45 @@ class World:
     `deep` are members with a ledger far longer than what a snapshot holds, besides the `members`.
     """
 
-    place: Path
+    directory: Path
     url: str
     mongod_pid: int
     database: Database
     key: DevelopmentKey
-    made: Sequence[Prototype]
-    members: list[Known]
-    deep: Sequence[Known]
+    prototypes: Sequence[Prototype]
+    members: list[StoredMember]
+    deep: Sequence[StoredMember]
     kiosk_token: str
 
     @property
     def programme_file(self) -> Path:
         """The programme as peers read it."""
-        return self.place / "programme.json"
+        return self.directory / "programme.json"
 
     def file(self, name: str) -> Path:
         """Return where a file of this database's measuring is."""
-        return self.place / f"{self.database.db.name}-{name}"
+        return self.directory / f"{self.database.db.name}-{name}"
 
     def token(self, role: Role, subject: str) -> str:
         """Return a token of a role that is no member."""
-        return issued(self.key, role, subject)
+        return issue_token(self.key, role, subject)
 
-    def member_token(self, member: Known) -> str:
+    def member_token(self, member: StoredMember) -> str:
         """Return a member's own token."""
-        return issued(self.key, Role.MEMBER, member.id, member.id)
+        return issue_token(self.key, Role.MEMBER, member.id, member.id)
 
     async def grow(self, members: int, *, with_ledger: int) -> float:
         """Add members until there are so many; return how many seconds that took."""
-        added, seconds = await copy(
-            self.database, self.made, places=range(len(self.members), members), with_ledger=with_ledger
+        added, seconds = await copy_members(
+            self.database, self.prototypes, places=range(len(self.members), members), with_ledger=with_ledger
         )
         self.members.extend(added)
         return seconds
 
 
 @asynccontextmanager
-async def another(world: World, name: str) -> AsyncIterator[World]:
-    """Give another database on the same mongod, with the same programme and no members yet."""
+async def new_database(world: World, name: str) -> AsyncIterator[World]:
+    """Give new_database database on the same mongod, with the same programme and no members yet."""
     database = connect(world.url, name=name)
     try:
         await database.prepare()
@@ -105,12 +114,12 @@ async def running_world(
                 text = source()
                 await apply(database, text, now=datetime.now(UTC), applied_by="bench")
                 (place / "programme.json").write_bytes(orjson.dumps(for_peers(read_programme(text, version=1))))
-                made = await prototypes(database, [PURCHASES] * usual + [PURCHASES_DEEP] * DEEP_PROTOTYPES)
+                made = await make_prototypes(database, [PURCHASES] * usual + [PURCHASES_DEEP] * DEEP_PROTOTYPES)
                 made, deep_made = made[:usual], made[usual:]
                 places = range(FIRST_DEEP, FIRST_DEEP + DEEP)
-                deep, _ = await copy(database, deep_made, places=places, with_ledger=places.stop)
+                deep, _ = await copy_members(database, deep_made, places=places, with_ledger=places.stop)
                 key = DevelopmentKey.load(place / "data")
-                kiosk_token = issued(key, Role.KIOSK, "bench-kiosk")
+                kiosk_token = issue_token(key, Role.KIOSK, "bench-kiosk")
                 world = World(place, server.url, server.pid, database, key, made, [], deep, kiosk_token)
                 await world.grow(members, with_ledger=members if with_ledger is None else with_ledger)
                 yield world

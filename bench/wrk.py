@@ -20,19 +20,19 @@ MICROSECONDS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A file of requests. `count` is how many, `least` how many bytes a right answer has at least."""
+    """A file of requests. `count` is how many, `bytes_min` how many bytes a right answer has at bytes_min."""
 
     file: Path
     count: int
-    least: int
+    bytes_min: int
     pick: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What one run of wrk saw. `asked` counts what was sent, `cpu_seconds` is wrk's own."""
+    """What one run of wrk saw. `sent` counts what was sent, `cpu_seconds` is wrk's own."""
 
-    asked: int
+    sent: int
     answered: int
     seconds: float
     bytes: int
@@ -53,12 +53,12 @@ def require_wrk() -> None:
         raise BenchError("wrk, the load generator, is not installed: apt-get install wrk")
 
 
-def prepare(file: Path, requests: Sequence[tuple[str, bytes]], *, least: int, pick: bool) -> Prepared:
+def prepare(file: Path, requests: Sequence[tuple[str, bytes]], *, bytes_min: int, pick: bool) -> Prepared:
     """Write requests (a token or nothing, and the body) for wrk to send."""
     with file.open("wb") as out:
         for token, body in requests:
             out.write(token.encode() + b"\t" + body + b"\n")
-    return Prepared(file, len(requests), least, pick)
+    return Prepared(file, len(requests), bytes_min, pick)
 
 
 async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int, place: int) -> Driven:
@@ -72,7 +72,7 @@ async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int
         "wrk",
         *("-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s"),
         *("-s", str(SCRIPT), f"http://127.0.0.1:{port}", "--"),
-        *(str(prepared.file), "pick" if prepared.pick else "walk", str(place), str(prepared.least)),
+        *(str(prepared.file), "pick" if prepared.pick else "walk", str(place), str(prepared.bytes_min)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -87,12 +87,12 @@ async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int
     text = output.decode(errors="replace")
     told = dict(line.split(" ", 1) for line in text.splitlines() if line.count(" ") >= 1)
     try:
-        asked, answered, micros, size, failed, wrong, p50, p99 = (
-            int(told[name]) for name in ("asked", "answered", "microseconds", "bytes", "failed", "wrong", "p50", "p99")
+        sent, answered, micros, size, failed, wrong, p50, p99 = (
+            int(told[name]) for name in ("sent", "answered", "microseconds", "bytes", "failed", "wrong", "p50", "p99")
         )
     except (KeyError, ValueError):
         raise BenchError(f"wrk said: {text[-1000:]}") from None
     if failed or wrong:
         raise BenchError(f"of {answered} answers {failed} failed and {wrong} were wrong, such as {told.get('sample')}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Driven(asked, answered, micros / MICROSECONDS, size, p50 / 1_000, p99 / 1_000, cpu)
+    return Driven(sent, answered, micros / MICROSECONDS, size, p50 / 1_000, p99 / 1_000, cpu)

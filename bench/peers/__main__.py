@@ -11,7 +11,7 @@ from bench.comparison import markdown, write
 from bench.measure import COLD, TURNS, WARM, Bench, Load, Measured
 from bench.members import PROTOTYPES
 from bench.mixed import MIXED, ZIPF
-from bench.processes import Stolen, run_bench
+from bench.processes import StealTime, run_bench
 from bench.reads import READS
 from bench.report import machine_of
 from bench.servers import CARILLON_KEY, KINDS, running
@@ -85,7 +85,7 @@ async def bench(asked: argparse.Namespace) -> None:
     async with running_world(asked.members, usual=asked.prototypes) as world:
         print(f"{len(world.members)} members are there", file=sys.stderr)
         await write_peers_collections(world)
-        watch, described = Stolen(), await machine_of(world.database)
+        watch, described = StealTime(), await machine_of(world.database)
         if some := loads(asked):
             measured += await _compare(world, asked, some, members=MEMBERS)
         if MIXED in asked.only:

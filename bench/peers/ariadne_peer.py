@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from bench.peers.python_peer import STORE, Asker, bounded, older_entries, words_of
+from bench.peers.python_peer import STORE, Asker, bounded, catalogue_of, older_entries
 from bench.serving import serve
 from bench.snapshot_views import Document, encoded, entries_of, offers_of, points_of, rewards_of, status_of
 
@@ -35,7 +35,7 @@ async def _found(_root: Any, info: Any, by: dict[str, str]) -> Document | None:
 
 @query.field("rewards")
 def _catalogue(_root: Any, _info: Any, first: int = 20) -> Nodes:
-    return _edges(words_of().rewards[: bounded(first)])
+    return _edges(catalogue_of().rewards[: bounded(first)])
 
 
 @member.field("profile")
@@ -45,7 +45,7 @@ def _profile(document: Document, _info: Any) -> Nodes:
 
 @member.field("status")
 def _status(document: Document, _info: Any) -> Nodes:
-    return status_of(document, words_of(document))
+    return status_of(document, catalogue_of(document))
 
 
 @member.field("points")
@@ -56,7 +56,7 @@ def _points(document: Document, _info: Any) -> Nodes:
 @member.field("activity")
 async def _activity(document: Document, _info: Any, first: int = 20, after: str | None = None) -> Nodes:
     if after is None:
-        return _edges(entries_of(document, words_of(document), bounded(first)))
+        return _edges(entries_of(document, catalogue_of(document), bounded(first)))
     version, index = map(int, urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(":"))
     nodes = await older_entries(document, bounded(first), (version, index))
     for node in nodes:
@@ -66,12 +66,12 @@ async def _activity(document: Document, _info: Any, first: int = 20, after: str 
 
 @member.field("offers")
 def _offers(document: Document, _info: Any, first: int = 20) -> Nodes:
-    return _edges(offers_of(document, words_of(document), bounded(first)))
+    return _edges(offers_of(document, catalogue_of(document), bounded(first)))
 
 
 @member.field("rewards")
 def _rewards(document: Document, _info: Any, first: int = 20) -> Nodes:
-    return _edges(rewards_of(document, words_of(document), bounded(first)))
+    return _edges(rewards_of(document, catalogue_of(document), bounded(first)))
 
 
 def _context(request: Request, _data: Any) -> Nodes:

@@ -2,7 +2,7 @@
 // One point for each whole unit of the total; no rules, no lots, no tiers, no hash chain, no explanations.
 
 import { client, identities, members, written } from './database.mjs'
-import { entryId, rowsOf, wordsOf } from './views.mjs'
+import { entryId, rowsOf, catalogueOf } from './views.mjs'
 import { programme } from './programme.mjs'
 
 const CONFLICT_ATTEMPTS_MAX = 20
@@ -52,7 +52,7 @@ async function count(input, actor, id, points, session) {
     await session.abortTransaction()
     return null
   }
-  const label = wordsOf(member).labels[input.type]
+  const label = catalogueOf(member).labels[input.type]
   const entry = { id: entryId(id, version, 0), kind: 'EARN', points, balance, version, label }
   const after = { ...member, version, balances: { ...member.balances, available: balance }, recent }
   return { entries: [{ ...entry, occurredAt: input.occurredAt, channel: input.channel }], member: after, replayed: false, userErrors: [] }

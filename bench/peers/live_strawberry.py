@@ -21,7 +21,7 @@ from strawberry.types import Info
 
 from bench.serving import serve
 
-WORDS = orjson.loads(os.environ["WORDS"])
+TEXTS = orjson.loads(os.environ["TEXTS"])
 _client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(os.environ["MONGODB_URL"], tz_aware=True)
 _members = _client[os.environ["DATABASE"]]["members"]
 _watching: defaultdict[str, set[asyncio.Queue["MemberUpdate"]]] = defaultdict(set)
@@ -81,12 +81,12 @@ class MemberUpdate:
         return cls(
             version=document["version"],
             member=Member(
-                status=Status(tier=Tier(name=WORDS["tiers"][document["standing"]["tier"]])),
+                status=Status(tier=Tier(name=TEXTS["tiers"][document["standing"]["tier"]])),
                 points=Points(available=document["balances"].get("available", 0)),
             ),
             entries=[
                 LedgerEntry(
-                    label=WORDS["labels"][row[10]["type"] if row[9] == "event" else row[9]],
+                    label=TEXTS["labels"][row[10]["type"] if row[9] == "event" else row[9]],
                     points=row[4],
                     balance=row[5],
                 )

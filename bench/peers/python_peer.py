@@ -15,7 +15,7 @@ from bench.snapshot_views import Catalogue, Document, catalogues
 
 PROGRAMME = "grocer"
 PAGE_MAX = 100
-WORDS = catalogues(Path(os.environ["PROGRAMME_FILE"]))
+CATALOGUES = catalogues(Path(os.environ["PROGRAMME_FILE"]))
 _LOCALE = "en"
 
 
@@ -96,9 +96,9 @@ def _reader(name: str) -> Any:
     return read
 
 
-def words_of(member: Document | None = None) -> Catalogue:
+def catalogue_of(member: Document | None = None) -> Catalogue:
     """Return the programme in a member's language, or in its own."""
-    return WORDS[member["profile"]["locale"] if member is not None else _LOCALE]
+    return CATALOGUES[member["profile"]["locale"] if member is not None else _LOCALE]
 
 
 def bounded(first: int) -> int:
@@ -110,7 +110,7 @@ def bounded(first: int) -> int:
 
 async def older_entries(member: Document, first: int, after: tuple[int, int]) -> list[dict[str, Any]]:
     """Return a page of the ledger that begins after a version and index, as `entries_of` does of the snapshot."""
-    labels, version, index = words_of(member).labels, *after
+    labels, version, index = catalogue_of(member).labels, *after
     older = {"programme": PROGRAMME, "member": member["_id"], "version": {"$lte": version}}
     nodes: list[dict[str, Any]] = []
     async for record in STORE.collection("entries").find(older).sort("version", -1).limit(first + 1):

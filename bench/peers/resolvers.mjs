@@ -3,7 +3,7 @@
 import { require } from './actor.mjs'
 import { entries, offers, rewards } from './database.mjs'
 import { recordEvent } from './events.mjs'
-import { programme, worded } from './programme.mjs'
+import { programme, catalogueIn } from './programme.mjs'
 import {
   ledgerPage,
   memberId,
@@ -59,7 +59,7 @@ export const resolvers = {
       return id === null ? null : loaders.member.load(id)
     },
     rewards: (_root, { first }) => ({
-      edges: worded(programme.locale)
+      edges: catalogueIn(programme.locale)
         .rewards.slice(0, bounded(first))
         .map((node) => ({ node })),
     }),
@@ -80,20 +80,20 @@ export const resolvers = {
 }
 
 // The usual form: a collection for each kind of thing, read by Mercurius' own loaders.
-const listed = (collection, first) => collection.find({ programme: programme.key }).sort({ rank: 1 }).limit(first).toArray()
-const inWords = (item, locale) => ({ ...item, title: item.title[locale], description: item.description[locale], terms: item.terms?.[locale] })
+const firstOf = (collection, first) => collection.find({ programme: programme.key }).sort({ rank: 1 }).limit(first).toArray()
+const localised = (item, locale) => ({ ...item, title: item.title[locale], description: item.description[locale], terms: item.terms?.[locale] })
 const each = (read) => (queries) => Promise.all(queries.map(({ obj, params }) => read(obj, params)))
 
 export const collectionLoaders = {
   Member: {
     activity: each((member, { first, after }) => ledger(member, bounded(first), after)),
     offers: each(async (member, { first }) => {
-      const found = await listed(offers, bounded(first))
-      return { edges: found.map((offer) => offerEdge(member, inWords(offer, member.profile.locale))) }
+      const found = await firstOf(offers, bounded(first))
+      return { edges: found.map((offer) => offerEdge(member, localised(offer, member.profile.locale))) }
     }),
     rewards: each(async (member, { first }) => {
-      const found = await listed(rewards, bounded(first))
-      return { edges: found.map((reward) => rewardEdge(member, inWords(reward, member.profile.locale))) }
+      const found = await firstOf(rewards, bounded(first))
+      return { edges: found.map((reward) => rewardEdge(member, localised(reward, member.profile.locale))) }
     }),
   },
 }

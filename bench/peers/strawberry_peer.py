@@ -11,7 +11,7 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 from strawberry.extensions import QueryDepthLimiter
 
-from bench.peers.python_peer import STORE, Asker, bounded, older_entries, words_of
+from bench.peers.python_peer import STORE, Asker, bounded, catalogue_of, older_entries
 from bench.serving import serve
 from bench.snapshot_views import (
     Document,
@@ -268,7 +268,7 @@ class Member:
     @strawberry.field
     def status(self) -> Status:
         """Return the member's tier."""
-        status = status_of(self.document, words_of(self.document))
+        status = status_of(self.document, catalogue_of(self.document))
         following = status["next"]
         way = following and TierProgress(
             tier=Tier.of(following["tier"]), missing=following["missing"], ratio=following["ratio"]
@@ -286,7 +286,7 @@ class Member:
     async def activity(self, first: int = 20, after: str | None = None) -> LedgerEntryConnection:
         """Return a page of the ledger."""
         if after is None:
-            return _page(entries_of(self.document, words_of(self.document), bounded(first)))
+            return _page(entries_of(self.document, catalogue_of(self.document), bounded(first)))
         version, index = map(int, urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(":"))
         nodes = await older_entries(self.document, bounded(first), (version, index))
         for node in nodes:
@@ -296,13 +296,13 @@ class Member:
     @strawberry.field
     def offers(self, first: int = 20) -> MemberOfferConnection:
         """Return the first offers."""
-        standing = offers_of(self.document, words_of(self.document), bounded(first))
+        standing = offers_of(self.document, catalogue_of(self.document), bounded(first))
         return MemberOfferConnection(edges=[MemberOfferEdge(node=_offer(one)) for one in standing])
 
     @strawberry.field
     def rewards(self, first: int = 20) -> MemberRewardConnection:
         """Return the first rewards."""
-        standing = rewards_of(self.document, words_of(self.document), bounded(first))
+        standing = rewards_of(self.document, catalogue_of(self.document), bounded(first))
         return MemberRewardConnection(
             edges=[
                 MemberRewardEdge(
@@ -345,7 +345,7 @@ class Query:
     def rewards(self, first: int = 20) -> RewardConnection:
         """Return the catalogue."""
         return RewardConnection(
-            edges=[RewardEdge(node=Reward.of(reward)) for reward in words_of().rewards[: bounded(first)]]
+            edges=[RewardEdge(node=Reward.of(reward)) for reward in catalogue_of().rewards[: bounded(first)]]
         )
 
 

@@ -1,6 +1,6 @@
 // What a member's stored snapshot says, as the schema's types: plain objects, whose fields the library reads itself.
 
-import { programme, worded } from './programme.mjs'
+import { programme, catalogueIn } from './programme.mjs'
 
 const base64 = (text) => Buffer.from(text).toString('base64url')
 
@@ -13,7 +13,7 @@ export function placeOf(cursor) {
   return { version, index }
 }
 
-export const wordsOf = (member) => worded(member.profile.locale)
+export const catalogueOf = (member) => catalogueIn(member.profile.locale)
 
 export function profileOf(member) {
   const { first_name: firstName = null, last_name: lastName = null, locale } = member.profile
@@ -25,13 +25,13 @@ const EPOCH = 719163
 const DAY_MS = 86_400_000
 const NEVER = 0x7fffffff
 const points64 = (bytes, at) => bytes.readUInt32LE(at) + bytes.readInt32LE(at + 4) * 0x100000000
-const named = new Map()
+const dayNames = new Map()
 
-function dayNamed(ordinal) {
-  let name = named.get(ordinal)
+function dayName(ordinal) {
+  let name = dayNames.get(ordinal)
   if (name === undefined) {
     name = new Date((ordinal - EPOCH) * DAY_MS).toISOString().slice(0, 10)
-    named.set(ordinal, name)
+    dayNames.set(ordinal, name)
   }
   return name
 }
@@ -43,7 +43,7 @@ function monthsAgo(months) {
 }
 
 export function statusOf(member) {
-  const { tiers, tier } = wordsOf(member)
+  const { tiers, tier } = catalogueOf(member)
   const { tier: key, since, until } = member.standing
   const own = tier.get(key)
   const following = tiers[own.rank + 1]
@@ -74,7 +74,7 @@ export function pointsOf(member) {
     const left = points64(lots, at + 8)
     if (left && on !== NEVER) byDay.set(on, (byDay.get(on) ?? 0) + left)
   }
-  const expiring = [...byDay.keys()].sort((one, other) => one - other).map((on) => ({ on: dayNamed(on), points: byDay.get(on) }))
+  const expiring = [...byDay.keys()].sort((one, other) => one - other).map((on) => ({ on: dayName(on), points: byDay.get(on) }))
   return { available, pending, held, expiring }
 }
 
@@ -104,7 +104,7 @@ const connection = (edges, hasNextPage) => ({
 export const rowsOf = (member) => JSON.parse(member.recent.toString('utf8'))
 
 export function recentOf(member, first) {
-  const { labels } = wordsOf(member)
+  const { labels } = catalogueOf(member)
   const rows = rowsOf(member)
   const edges = rows.slice(0, first).map((row) => rowEdge(member._id, labels, row))
   return connection(edges, first < member.entries)
@@ -112,7 +112,7 @@ export function recentOf(member, first) {
 
 // Records of the ledger, newest first, each with the entries of one version.
 export function ledgerPage(member, records, first) {
-  const { labels } = wordsOf(member)
+  const { labels } = catalogueOf(member)
   const edges = records.flatMap((record) =>
     record.entries
       .map((entry, index) => ({
@@ -150,12 +150,12 @@ export function rewardEdge(member, reward) {
 
 // The first ones of the catalogue, as they stand for the member.
 export const offersOf = (member, first) => ({
-  edges: wordsOf(member)
+  edges: catalogueOf(member)
     .offers.slice(0, first)
     .map((offer) => offerEdge(member, offer)),
 })
 export const rewardsOf = (member, first) => ({
-  edges: wordsOf(member)
+  edges: catalogueOf(member)
     .rewards.slice(0, first)
     .map((reward) => rewardEdge(member, reward)),
 })

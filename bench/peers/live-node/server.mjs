@@ -9,7 +9,7 @@ import { useServer } from 'graphql-ws/use/ws'
 import { MongoClient } from 'mongodb'
 import { WebSocketServer } from 'ws'
 
-const { tiers, labels } = JSON.parse(process.env.WORDS)
+const { tiers, labels } = JSON.parse(process.env.TEXTS)
 const client = await new MongoClient(process.env.MONGODB_URL).connect()
 const members = client.db(process.env.DATABASE).collection('members')
 const topics = new Map()
