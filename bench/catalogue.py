@@ -108,7 +108,7 @@ class SampleMember:
     """A member with affinities: the input that audiences are checked against."""
 
     member: Member
-    taste: Taste
+    affinity: Taste
     tier: str
     lists: frozenset[str]
     segments: frozenset[str]
@@ -124,7 +124,7 @@ def sample_member(number: int) -> SampleMember:
     topics = {topic: rng.expovariate(1) for topic in (*rng.sample(CATEGORIES, 30), *rng.sample(BRANDS, 5))}
     # As large as the weights of purchases of these days, so that they outweigh the prior.
     scale = 2.0**90
-    taste = Taste(sum(topics.values()) * scale, {topic: weight * scale for topic, weight in topics.items()})
+    affinity = Taste(sum(topics.values()) * scale, {topic: weight * scale for topic, weight in topics.items()})
     tier = rng.choice(TIERS)
     uses = {f"offer-{rng.randrange(FEW)}": OfferUse(seen=rng.randrange(5)) for _ in range(20)}
     member = Member(
@@ -139,16 +139,16 @@ def sample_member(number: int) -> SampleMember:
         offers=uses,
     )
     segments = frozenset(rng.sample(SEGMENTS, 5))
-    return SampleMember(member, taste, tier, frozenset(rng.sample(LISTS, 5)), segments)
+    return SampleMember(member, affinity, tier, frozenset(rng.sample(LISTS, 5)), segments)
 
 
 def offers_us(catalogue: Catalogue, people: Sequence[SampleMember]) -> float:
     """Return the mean microseconds to rank a member's first offers."""
     started = perf_counter_ns()
     for one in people:
-        likes = Liking(one.taste, frozenset(), NOW)
+        topic_scores = Liking(one.affinity, frozenset(), NOW)
         rank_offers(
-            catalogue, one.member, one, likes, channel=Channel.APP, now=NOW, zone=ZONE, states=None, first=FIRST
+            catalogue, one.member, one, topic_scores, channel=Channel.APP, now=NOW, zone=ZONE, states=None, first=FIRST
         )
     return (perf_counter_ns() - started) / len(people) / 1_000
 
@@ -157,8 +157,8 @@ def rewards_us(catalogue: Catalogue, people: Sequence[SampleMember]) -> float:
     """Return the mean microseconds to rank a member's first rewards."""
     started = perf_counter_ns()
     for one in people:
-        likes = Liking(one.taste, frozenset(), NOW)
-        rank_rewards(catalogue, one.member, one, likes, channel=Channel.APP, now=NOW, zone=ZONE, first=FIRST)
+        topic_scores = Liking(one.affinity, frozenset(), NOW)
+        rank_rewards(catalogue, one.member, one, topic_scores, channel=Channel.APP, now=NOW, zone=ZONE, first=FIRST)
     return (perf_counter_ns() - started) / len(people) / 1_000
 
 

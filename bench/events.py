@@ -34,7 +34,7 @@ HEAD = ("events", "connections", "per second", "min to max", "p50 ms", "p99 ms",
 
 @dataclass(frozen=True, slots=True)
 class EventRound:
-    """One round: events per second, latency of a request, the gateway's CPU as a share of a core and in us per event."""
+    """One round: events per second, latency of a request, the gateway's CPU (share of a core, us per event)."""
 
     per_second: float
     latency: Latency
@@ -93,21 +93,21 @@ async def bare_inserts(world: World, seconds: float) -> float:
     collection = world.database.db["bench_bare"]
     document = await world.database.events.find_one({})
     template: dict[str, Any] = {**(document or {}), "_id": None}
-    places, inserted, started = count(), 0, time.perf_counter()
+    numbers, inserted, started = count(), 0, time.perf_counter()
     while time.perf_counter() - started < seconds:
-        await collection.insert_many([{**template, "_id": f"bare-{next(places)}"} for _ in range(BARE_BATCH)])
+        await collection.insert_many([{**template, "_id": f"bare-{next(numbers)}"} for _ in range(BARE_BATCH)])
         inserted += BARE_BATCH
     taken = time.perf_counter() - started
     await collection.drop()
     return inserted / taken
 
 
-async def bare_commits(world: World, places: Iterator[int], seconds: float) -> float:
+async def bare_commits(world: World, numbers: Iterator[int], seconds: float) -> float:
     """Return the purchases per second that mongod writes if no decisions are made.
 
     Reads and writes what full groups of the committer do, as many groups at once as it has in flight, each on its own
     members: reads the keys and the members, and writes an earlier purchase of each member once more, with its event,
-    its ledger record and the next version of its snapshot. `places` numbers the groups of all rounds.
+    its ledger record and the next version of its snapshot. `numbers` numbers the groups of all rounds.
 
     Raises:
         BenchError: too few members have purchases.
@@ -127,8 +127,8 @@ async def bare_commits(world: World, places: Iterator[int], seconds: float) -> f
 
     async def commit(group: list[dict[str, Any]]) -> None:
         nonlocal written
-        place, ids = next(places), [event["member"] for event in group]
-        keys = [f"bare/{place}/{member}" for member in ids]
+        number, ids = next(numbers), [event["member"] for event in group]
+        keys = [f"bare/{number}/{member}" for member in ids]
 
         async def act(session: AsyncClientSession) -> None:
             await database.events.find({"_id": {"$in": keys}}, session=session).to_list()
@@ -137,7 +137,7 @@ async def bare_commits(world: World, places: Iterator[int], seconds: float) -> f
             repeated = [{**event, "_id": key} for key, event in zip(keys, group, strict=True)]
             await database.events.insert_many(repeated, session=session)
             next_records = [
-                {**records[id_], "_id": key, "version": BARE_VERSION + place}
+                {**records[id_], "_id": key, "version": BARE_VERSION + number}
                 for key, id_ in zip(keys, ids, strict=True)
             ]
             await database.entries.insert_many(next_records, session=session)
@@ -175,9 +175,9 @@ async def measure(world: World, server: Server, *, rounds: int, seconds: float) 
 async def measure_bare(world: World, *, rounds: int, seconds: float) -> dict[str, list[float]]:
     """Return the rates of MongoDB without a gateway, by name. Run it last: it changes members."""
     done: dict[str, list[float]] = {BARE_COMMITS: [], BARE_INSERTS: []}
-    places = count()
+    numbers = count()
     for _ in range(rounds):
-        done[BARE_COMMITS].append(await bare_commits(world, places, seconds))
+        done[BARE_COMMITS].append(await bare_commits(world, numbers, seconds))
         done[BARE_INSERTS].append(await bare_inserts(world, seconds))
     return done
 

@@ -101,7 +101,9 @@ async def _site(base: World, members: int, options: argparse.Namespace, stack: A
         )
         for settings in ({}, CACHES_OFF)
     ]
-    bench, cold = (Bench(world, {CARILLON_KEY: server}, seconds=options.seconds, cold_max=COLD_MAX) for server in servers)
+    bench, cold = (
+        Bench(world, {CARILLON_KEY: server}, seconds=options.seconds, cold_max=COLD_MAX) for server in servers
+    )
     print(f"{members:,} members inserted in {insert_seconds:.0f} s", file=sys.stderr)
     return Site(members, world, servers[0], bench, cold, servers[1], insert_seconds, mongod_mib, disk_mib)
 
@@ -137,7 +139,9 @@ async def _events(sites: Sequence[Site], rounds: int, seconds: float) -> dict[in
         done: dict[int, list[EventRound]] = {site.members: [] for site in sites}
         for seed in range(rounds):
             for site in sites:
-                one = await full_load(site.world, site.server, make, connections=connections, seconds=seconds, seed=seed)
+                one = await full_load(
+                    site.world, site.server, make, connections=connections, seconds=seconds, seed=seed
+                )
                 print(f"{name} with {site.members:,} members: {one.per_second:,.0f}/s", file=sys.stderr)
                 done[site.members].append(one)
         for members, each in done.items():
@@ -167,8 +171,8 @@ async def _measure(base: World, options: argparse.Namespace) -> list[Size]:
         ]
 
 
-def _disk_mib(place: Path) -> float:
-    return sum(file.stat().st_blocks * 512 for file in place.rglob("*") if file.is_file()) / MIB
+def _disk_mib(directory: Path) -> float:
+    return sum(file.stat().st_blocks * 512 for file in directory.rglob("*") if file.is_file()) / MIB
 
 
 def markdown(sizes: Sequence[Size], described: dict[str, str]) -> str:

@@ -23,7 +23,7 @@ from resolvers.imports.journey import PROGRAMME
 WARM_MEMBERS, SAMPLE = 100, 50
 WARM_UP_SECONDS, WARM_UP_CONNECTIONS = 3, 16
 MIXED_WARM_UP_SECONDS = 20
-"""Long enough to request most members of a Zipf choice: a server that has run for minutes is measured, not a new one."""
+"""Long enough to request most members of a Zipf choice, so that a server in use is measured, not a new one."""
 WARM, COLD = "warm", "cold"
 TURNS = 60_000
 
@@ -148,7 +148,7 @@ class Bench:
         self._seconds, self._cold_max = seconds, cold_max
         self._prepared: dict[tuple[str, ...], Prepared] = {}
         # How far each server has walked through the members, so that a cold load requests none twice.
-        self._places: dict[tuple[str, str], int] = {}
+        self._offsets: dict[tuple[str, str], int] = {}
         self._in_flight: dict[tuple[str, str], int] = {}
 
     def members(self, load: Load) -> Sequence[StoredMember]:
@@ -179,11 +179,11 @@ class Bench:
     async def _drive(self, server: Server, load: Load, *, connections: int, seconds: int) -> Round:
         prepared, key = self._requests(load, server), (load.read, server.key)
         before = server.usage(), usage(self._world.mongod_pid)
-        place = self._places.get(key, 0)
-        driven = await drive(server.port, prepared, connections=connections, seconds=seconds, place=place)
-        self._places[key] = place + driven.sent
+        offset = self._offsets.get(key, 0)
+        driven = await drive(server.port, prepared, connections=connections, seconds=seconds, offset=offset)
+        self._offsets[key] = offset + driven.sent
         self._in_flight[key] = self._in_flight.get(key, 0) + connections
-        if load.read == MIXED and self._places[key] > prepared.count:
+        if load.read == MIXED and self._offsets[key] > prepared.count:
             raise BenchError(
                 f"{server.key} has received all {prepared.count} requests of the mixed load; increase --turns"
             )
@@ -206,14 +206,14 @@ class Bench:
             await check(self._world, server, READS["home" if load.read == MIXED else load.read], known)
             if load.read == MIXED:
                 key = (load.read, server.key)
-                sent, in_flight = self._places.get(key, 0), self._in_flight.get(key, 0)
+                sent, in_flight = self._offsets.get(key, 0), self._in_flight.get(key, 0)
                 await mixed.verify(self._world, server.key, sent=sent, in_flight=in_flight)
 
     async def run(self, loads: Sequence[Load], rounds: int) -> list[Measured]:
         """Measure each load in `rounds` rounds; in each, every server has its turn."""
         measured: list[Measured] = []
-        for place, load in enumerate(loads):
-            before = loads[place - 1] if place else None
+        for index, load in enumerate(loads):
+            before = loads[index - 1] if index else None
             if before is None or (before.read, before.choice) != (load.read, load.choice):
                 await self.begin(load)
             done = {server.key: Measured(load, server.key, []) for server in self._answering(load)}

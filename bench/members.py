@@ -126,9 +126,9 @@ async def _make_one(context: Context, index: int, purchases: int) -> str:
     member = outcome.snapshot.member.id
     size = 0.5 * rng.paretovariate(2)
     for turn, at in enumerate(bought_at):
-        outcome = await submit(context, _purchase(rng, size, at, f"receipt-{index}-{turn}"), member)
-        if not isinstance(outcome, Committed):
-            raise BenchError(f"a purchase of prototype {index} was not counted: {outcome}")
+        submitted = await submit(context, _purchase(rng, size, at, f"receipt-{index}-{turn}"), member)
+        if not isinstance(submitted, Committed):
+            raise BenchError(f"a purchase of prototype {index} was not committed: {submitted}")
     return member
 
 
@@ -141,7 +141,7 @@ async def _encoded(database: Database, member: str) -> Prototype:
     document = await database.members.find_one({"_id": member})
     records = await database.entries.find({"member": member}, sort=[("version", 1)]).to_list()
     if document is None or len(member) != ID_LENGTH or document["entries"] <= RECENT_ENTRIES:
-        raise BenchError(f"prototype {member} has an id of the wrong length or too few entries")
+        raise BenchError(f"prototype {member} is missing, or has an id of the wrong length or too few entries")
     return Prototype(
         id=member.encode(),
         number=document["number"].encode(),
@@ -174,7 +174,8 @@ async def copy_members(
     for batch in _batches(indexes):
         members, identities, records = [], [], []
         for index in batch:
-            prototype, member, number = prototypes[index % len(prototypes)], copy_id(index), number_from(FIRST_COPY + index)
+            prototype = prototypes[index % len(prototypes)]
+            member, number = copy_id(index), number_from(FIRST_COPY + index)
             id_bytes, number_bytes = member.encode(), number.encode()
             members.append(prototype.copied(prototype.member, id_bytes, number_bytes))
             identities.append(_identity(number, member))

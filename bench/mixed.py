@@ -1,7 +1,7 @@
-"""Nine home screens for each purchase, on members of members a few are asked for again and again (Zipf, exponent 1).
+"""Nine home screens per purchase, on members by Zipf with exponent 1: a few are requested very often.
 
-The requests are written down before, in order, with purchases that nobody has sent before: a server that walked past
-the end would be sent the first ones again, so that is an error. What was counted is looked up afterwards.
+The requests are prepared in order, each purchase with a new key. A server that reached the end would receive the first
+ones again, so that is an error. The stored purchases are counted afterwards.
 """
 
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ from resolvers.imports.journey import PROGRAMME
 MIXED, ZIPF = "mixed", "zipf"
 EVENT_SHARE = 0.1
 BYTES_MIN = 150
-"""Bytes of the shortest right answer: that to a purchase."""
+"""Bytes of the shortest right answer, which is that to a purchase."""
 
 
 def subject_of(server: str) -> str:
-    """Return the sender that one server's purchases come from."""
+    """Return the token subject that sends one server's purchases."""
     return f"bench-mixed-{server}"
 
 
@@ -48,42 +48,42 @@ def _event(member: StoredMember, turn: int, rng: Random, now: str) -> dict[str, 
 
 
 def are_purchases(turns: int) -> list[bool]:
-    """Say of each of the first requests whether it is a purchase."""
+    """Return whether each of the first `turns` requests is a purchase; deterministic."""
     rng = Random(1)
     return [rng.random() < EVENT_SHARE for _ in range(turns)]
 
 
 def requests(world: World, server: str, turns: int) -> list[tuple[str, bytes]]:
-    """Return so many requests for one server: token and body."""
+    """Return the first `turns` requests to one server: token and body."""
     rng, now = Random(2), datetime.now(UTC).isoformat()
     till = world.token(Role.TILL, subject_of(server))
     weights = [*accumulate(1 / rank for rank in range(1, len(world.members) + 1))]
-    # Members are alike, and their places say nothing about them: the first are the most asked for.
+    # Members are interchangeable, so the first ones can be the most requested.
     members: Sequence[StoredMember] = rng.choices(world.members, cum_weights=weights, k=turns)
     home, reads = READS["home"].request, dict[str, tuple[str, bytes]]()
-    told: list[tuple[str, bytes]] = []
+    prepared: list[tuple[str, bytes]] = []
     for turn, (member, event) in enumerate(zip(members, are_purchases(turns), strict=True)):
         if event:
             variables = {"input": _event(member, turn, rng, now)}
-            told.append((till, orjson.dumps({"query": EVENT, "variables": variables})))
+            prepared.append((till, orjson.dumps({"query": EVENT, "variables": variables})))
         else:
             if member.id not in reads:
                 reads[member.id] = home(world, member)
-            told.append(reads[member.id])
-    return told
+            prepared.append(reads[member.id])
+    return prepared
 
 
-async def verify(world: World, server: str, *, asked: int, in_flight: int) -> None:
-    """Check that what was sent was counted, but for what was on its way when a round ended.
+async def verify(world: World, server: str, *, sent: int, in_flight: int) -> None:
+    """Check that the purchases among the first `sent` requests are stored, except those in flight when a round ended.
 
     Raises:
-        BenchError: it was not.
+        BenchError: too few or too many are stored.
     """
-    sent = sum(are_purchases(asked))
+    purchases = sum(are_purchases(sent))
     if server == CARILLON_KEY:
         prefix, collection = event_key(PROGRAMME, OPERATION, subject_of(server), ""), world.database.events
     else:
         prefix, collection = f"{subject_of(server)}/", world.database.db["bench_events"]
     stored = await collection.count_documents({"_id": {"$gte": prefix, "$lt": prefix + "\uffff"}})
-    if not sent - in_flight <= stored <= sent:
-        raise BenchError(f"{server} was sent {sent} purchases, and {stored} are stored")
+    if not purchases - in_flight <= stored <= purchases:
+        raise BenchError(f"{server} received {purchases} purchases, but {stored} are stored")

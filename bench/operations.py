@@ -1,4 +1,4 @@
-"""What is asked for: the home screen, the scanned card, the purchase, the batch of purchases, the live member."""
+"""The measured operations: home screen, scanned card, purchase, batch of purchases, live member."""
 
 import re
 from collections.abc import Callable
@@ -86,7 +86,7 @@ def purchase_lines(rng: Random) -> tuple[list[dict[str, str]], str]:
         article, cents = rng.randrange(1000), rng.randrange(100, 2000)
         category, brand = ARTICLES[article % len(ARTICLES)]
         line = {"sku": f"sku-{article}", "amount": _dollars(cents), "category": category, "brand": brand}
-        # Said though it is the default: graphql-jit refuses an input object of a list that leaves a default out.
+        # Sent although it is the default: graphql-jit rejects list items that omit a field with a default.
         lines.append({**line, "quantity": "1"})
         total += cents
     return lines, _dollars(total)
@@ -99,7 +99,7 @@ def wire(site: Site, token: str, query: str, **variables: Any) -> bytes:
 
 
 class Reads:
-    """The same query for each of the members, one of them at random each time."""
+    """One query for a random member each time."""
 
     items = 1
 
@@ -108,21 +108,21 @@ class Reads:
         self._random = Random(seed)
 
     def next_request(self) -> Request:
-        """Return the request for some member."""
+        """Return the request for a random member."""
         return self._random.choice(self._requests)
 
     async def verify(self) -> None:
-        """Nothing is left behind by reading."""
+        """Do nothing: reads write nothing."""
 
 
 def home(site: Site, seed: int) -> Reads:
-    """Return the load of members who look at their home screen, each with its own token."""
+    """Return the load of members who open their home screen, each with its own token."""
 
     def check_of(member: Member) -> Callable[[Data], None]:
         def check(data: Data) -> None:
             me = data["me"]
-            _expect(me is not None and me["number"] == member.number, "not the token's member", data)
-            _expect(bool(me["activity"]["edges"]) and bool(me["status"]["tier"]["name"]), "an empty screen", data)
+            _expect(me is not None and me["number"] == member.number, "the member is not the token's", data)
+            _expect(bool(me["activity"]["edges"]) and bool(me["status"]["tier"]["name"]), "a screen is empty", data)
 
         return check
 
@@ -136,8 +136,8 @@ def kiosk(site: Site, seed: int) -> Reads:
     def check_of(member: Member) -> Callable[[Data], None]:
         def check(data: Data) -> None:
             found = data["member"]
-            _expect(found is not None and found["number"] == member.number, "not the member asked for", data)
-            _expect(bool(found["status"]["tier"]["name"]) and bool(found["points"]), "an empty screen", data)
+            _expect(found is not None and found["number"] == member.number, "the member is not the requested one", data)
+            _expect(bool(found["status"]["tier"]["name"]) and bool(found["points"]), "a screen is empty", data)
 
         return check
 
@@ -145,7 +145,7 @@ def kiosk(site: Site, seed: int) -> Reads:
 
 
 class Till:
-    """A till of its own, whose purchases nobody has sent before; it counts what was acknowledged."""
+    """A till with its own subject, so that its keys are new; counts the acknowledged purchases."""
 
     items = 1
 
@@ -171,7 +171,7 @@ class Till:
         }
 
     def next_request(self) -> Request:
-        """Return a purchase of some member."""
+        """Return a purchase of a random member."""
         return self.request_for(self._random.choice(self._site.members))
 
     def request_for(self, member: Member) -> Request:
@@ -180,13 +180,13 @@ class Till:
         return Request(request, lambda data: self._count(data["recordEvent"]))
 
     def _count(self, payload: Data) -> None:
-        """Count an acknowledged event: one that is new, and that made a version of a member."""
+        """Count an acknowledged event, which must be new and have created a version of a member."""
         counted = not payload["userErrors"] and payload["replayed"] is False and payload["member"]["version"] > 0
-        _expect(counted, "an event was not counted", payload)
+        _expect(counted, "an event was refused or replayed", payload)
         self._acknowledged += 1
 
     async def verify(self) -> None:
-        """Check that MongoDB holds what was acknowledged: each event, once."""
+        """Check that MongoDB stores each acknowledged event once."""
         prefix = event_key(PROGRAMME, OPERATION, self._subject, "")
         stored = await self._site.database.events.count_documents({"_id": {"$regex": f"^{re.escape(prefix)}"}})
         if stored != self._acknowledged:
@@ -194,17 +194,17 @@ class Till:
 
 
 class BatchTill(Till):
-    """A till that sends what it has gathered, BATCH_SIZE purchases at a time."""
+    """A till that sends purchases in batches of BATCH_SIZE."""
 
     items = BATCH_SIZE
 
     def next_request(self) -> Request:
-        """Return a batch of purchases of some members."""
+        """Return a batch of purchases of random members."""
         batch = [self.purchase(self._random.choice(self._site.members)) for _ in range(BATCH_SIZE)]
         return Request(wire(self._site, self._token, BATCH, input=batch), self._count_all)
 
     def _count_all(self, data: Data) -> None:
         payloads = data["recordEvents"]
-        _expect(len(payloads) == BATCH_SIZE, "not an answer for each event", len(payloads))
+        _expect(len(payloads) == BATCH_SIZE, "the number of answers differs from the number of events", len(payloads))
         for payload in payloads:
             self._count(payload)

@@ -1,4 +1,4 @@
-"""The processes of a bench: started, heard and stopped, and what they take of CPU time and memory."""
+"""The processes of a bench: start and stop them, read their output, measure their CPU time and memory."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from bench.http import BenchError
 START_SECONDS_MAX, STOP_SECONDS_MAX = 60, 60
 OUTPUT_SHOWN_MAX = 2_000
 INTERRUPTED = 130
-# The line may tell it before or after its port.
+# The word may come before or after the address.
 _ADDRESS = re.compile(r"^(?=.*listening).*127\.0\.0\.1:(\d+)", re.MULTILINE)
 _STEAL = 7
 IDLE_WAIT_SECONDS_MAX, IDLE_POLL_SECONDS, IDLE_CPU_SHARE = 60, 0.2, 0.1
@@ -45,12 +45,12 @@ def _children(pid: int) -> list[int]:
 
 
 def process_tree(pid: int) -> list[int]:
-    """Return a process and all that it started, and they."""
+    """Return a process and all its descendants."""
     return [pid, *(each for child in _children(pid) for each in process_tree(child))]
 
 
 def usage(pid: int) -> Usage:
-    """Return what a process and its children have taken; nothing for those that are gone."""
+    """Return the usage of a process and its descendants; those that have ended count nothing."""
     seconds = mib = 0.0
     for each in process_tree(pid):
         try:
@@ -64,7 +64,7 @@ def usage(pid: int) -> Usage:
 
 
 async def wait_until_idle(pid: int) -> None:
-    """Wait until a server has done what it was sent last: a slow one answers for seconds after its load has gone."""
+    """Wait until a server is idle: a slow one keeps answering for seconds after its load has ended."""
     deadline = time.monotonic() + IDLE_WAIT_SECONDS_MAX
     before = usage(pid).cpu_seconds
     while time.monotonic() < deadline:
@@ -76,15 +76,15 @@ async def wait_until_idle(pid: int) -> None:
 
 
 class StealTime:
-    """How much of this machine's CPU time its host has given to others, since this was made."""
+    """The share of CPU time that the host gave to other machines, since this object was created."""
 
     def __init__(self) -> None:
         self._before = _cpu_times()
 
     def share(self) -> float:
-        """Return the share of all CPU time, 0 to 1."""
-        since = [after - before for before, after in zip(self._before, _cpu_times(), strict=True)]
-        return since[_STEAL] / sum(since) if sum(since) else 0.0
+        """Return the stolen share of all CPU time, 0 to 1."""
+        elapsed = [after - before for before, after in zip(self._before, _cpu_times(), strict=True)]
+        return elapsed[_STEAL] / sum(elapsed) if sum(elapsed) else 0.0
 
 
 def _cpu_times() -> list[int]:
@@ -94,16 +94,16 @@ def _cpu_times() -> list[int]:
 
 
 def server_environment(**settings: str) -> dict[str, str]:
-    """Return the environment of a server that is measured: CARILLON_* of this process is not handed on."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
-    return {**kept, **settings}
+    """Return the environment of a measured server: that of this process without CARILLON_*, with `settings`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
+    return {**inherited, **settings}
 
 
 @asynccontextmanager
 async def started(
     command: Sequence[str], output: Path, environment: Mapping[str, str]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a server that writes to a file, with as many open files as it may have, and stop it afterwards."""
+    """Run a server with its output in a file and the highest limit of open files, and stop it afterwards."""
     with output.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -122,7 +122,7 @@ async def started(
 
 
 async def port_of(process: asyncio.subprocess.Process, output: Path, command: Sequence[str]) -> int:
-    """Wait until a server has said where it listens."""
+    """Wait until a server prints its address; return the port."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while process.returncode is None and time.monotonic() < deadline:
         if found := _ADDRESS.search(read_output(output)):
@@ -132,12 +132,12 @@ async def port_of(process: asyncio.subprocess.Process, output: Path, command: Se
 
 
 def read_output(output: Path) -> str:
-    """Return what a server has written so far."""
+    """Return the output of a server so far."""
     return output.read_text(encoding="utf-8", errors="replace")
 
 
 async def stop(process: asyncio.subprocess.Process) -> None:
-    """End a process: at a word where it listens, else at once."""
+    """Stop a process: SIGTERM, then SIGKILL after STOP_SECONDS_MAX."""
     if process.returncode is not None:
         return
     process.terminate()
@@ -150,18 +150,18 @@ async def stop(process: asyncio.subprocess.Process) -> None:
 
 
 def raise_open_files_limit() -> None:
-    """Let this process open as many files, and sockets, as the system lets it."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    """Raise the limit of open files and sockets to the hard limit."""
+    _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard_limit, hard_limit))
 
 
 def run_bench(bench: Coroutine[Any, Any, None]) -> int:
-    """Run a bench; return 0, or 1 where something was wrong.
+    """Run a bench; return 0, 1 after an error, or INTERRUPTED.
 
-    SIGTERM cancels it: servers are stopped and directories removed, whoever ends it.
+    SIGTERM cancels it, so that servers are stopped and directories removed then too.
     """
 
-    async def whole() -> None:
+    async def cancelled_by_sigterm() -> None:
         task = asyncio.current_task()
         if task is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -169,7 +169,7 @@ def run_bench(bench: Coroutine[Any, Any, None]) -> int:
 
     raise_open_files_limit()
     try:
-        uvloop.run(whole())
+        uvloop.run(cancelled_by_sigterm())
     except (BenchError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1

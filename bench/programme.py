@@ -1,7 +1,7 @@
-"""The programme that is measured: the grocer's own, with enough offers and rewards for every member on every day.
+"""The measured programme: the grocer's, with enough offers and rewards for every member on every day.
 
-The grocer's file stays as it is, windows, audiences, stocks and budgets included; a dozen offers and a dozen rewards
-without any of these are added, so that a home screen has ten of each on whichever weekday it is measured.
+The grocer's file is unchanged, with its windows, audiences, stocks and budgets; a dozen offers and a dozen rewards
+without these are added, so that a home screen has ten of each on any weekday.
 """
 
 from pathlib import Path
@@ -95,10 +95,10 @@ def _texts(text: Text) -> dict[str, str]:
 
 
 def for_peers(programme: Programme) -> dict[str, Any]:
-    """Return what the peers keep in memory from their start on: tiers, offers, rewards and labels, with all texts.
+    """Return the data that peers load into memory at start: tiers, offers, rewards and labels, in all locales.
 
-    `offers` are those that are for everybody, everywhere, at all times, and peers take the first of them as they come,
-    where Carillon looks at all and ranks them; `every_offer` are all.
+    `offers` have no audience, channel or time restriction, and peers show the first of them, while Carillon ranks all
+    offers; `every_offer` has all.
     """
     every_offer = [
         {

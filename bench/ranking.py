@@ -1,14 +1,14 @@
-"""`python -m bench.ranking`: of the coupons really redeemed, how many stand in the member's first ten.
+"""`python -m bench.ranking`: the share of really redeemed coupons that rank in the member's first ten.
 
-Each of the 2,102 redemptions of the Complete Journey is looked at on its day: the coupons of all campaigns that the
-household had received and that were on are ranked by what was known before that day, and it counts whether the coupon
-that was used is among the first ten.
+For each of the 2,102 redemptions of the Complete Journey, ranks the coupons of all campaigns that the household had
+received and that were current on that day, from the data before that day, and counts whether the redeemed coupon is
+among the first ten.
 
-What the data can tell of the constants of `loyalty/rules/ranking.py` and `loyalty/rules/affinity.py` (half-life, the
-root of a share), and how a coupon is described here, was chosen by the redemptions before CHOSEN_BEFORE; the later ones
-are the test. By likes alone, narrow coupons of a liked category stand as high as those for all of it: a weight by the
-share of its best category that a coupon covers tells them apart. Weights by uses are renewed every day, as a brand's
-own system would. The table goes to standard output and to bench/results/ranking.md.
+The constants of `loyalty/rules/ranking.py` and `loyalty/rules/affinity.py` that depend on data (half-life, the root of
+a share) and the description of a coupon here were chosen on the redemptions before CHOSEN_BEFORE; the later ones are
+the test. By affinity alone, narrow coupons of a preferred category rank as high as those for all of it: a weight by the
+share of its best category that a coupon covers separates them. Weights by uses are updated every day, as a brand's own
+system would do. The table goes to standard output and to bench/results/ranking.md.
 """
 
 import sys
@@ -37,15 +37,15 @@ from resolvers.imports.campaigns import USES_PER_MEMBER, about, list_of, offer_k
 RESULTS = Path(__file__).parent / "results"
 FIRST = 10
 CHOSEN_BEFORE = date(2017, 7, 1)
-# The data's own time is taken as UTC.
+# The data has no time zone; its times are read as UTC.
 ZONE = ZoneInfo("UTC")
 NOTHING = Text({"en": ""}, "en")
-# So much weight for each doubling of the uses by anybody so far.
+# Added weight for each doubling of the uses by all households so far.
 WEIGHT_OF_USES = 6
 
 
 def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) -> Offer:
-    """Return the offer that a coupon is, for those who received its campaign, as the import makes it."""
+    """Return a coupon as the import creates it: an offer for the households that received its campaign."""
     categories, covered = about(coupon, products)
     return Offer(
         key=offer_key(coupon.campaign, coupon.upc),
@@ -64,51 +64,51 @@ def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) ->
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """A household as audiences see it."""
+    """A household: the input that audiences are checked against."""
 
     lists: frozenset[str]
     tier: str = "member"
 
     def in_segment(self, key: str) -> bool:
-        """Say that it is in none."""
+        """Return False: households are in no segment."""
         del key
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A household that used coupons on a day: what could be known before, what it had received, and what it used."""
+    """A household that used coupons on a day: the data before that day, its current campaigns, and the used coupons."""
 
     household: int
     day: date
-    taste: Taste
+    affinity: Taste
     touched: Mapping[str, OfferUse]
     campaigns: tuple[Campaign, ...]
     used: tuple[CouponUse, ...]
 
 
 def event_of(basket: Basket) -> Event:
-    """Return the event that the till tells of a basket."""
+    """Return the event that a till sends for a basket."""
     purchase = Purchase(basket.total, "USD", basket.lines)
     return Event(str(basket.basket), "till", PURCHASE, basket.at, Channel.STORE, purchase=purchase)
 
 
 def visits(journey: CompleteJourney) -> Iterator[Visit]:
-    """Tell every visit in the order of time."""
+    """Yield every visit in chronological order."""
     campaigns, uses = journey.campaigns(), journey.coupon_uses()
     households = sorted({use.household for use in uses})
     baskets = iter(journey.baskets(households, until=uses[-1].day))
-    tastes = dict.fromkeys(households, NO_TASTE)
+    affinities = dict.fromkeys(households, NO_TASTE)
     touched: dict[int, dict[str, OfferUse]] = {household: {} for household in households}
     basket = next(baskets, None)
     for day, of_day in groupby(uses, key=lambda use: use.day):
         while basket is not None and basket.at.date() < day:
-            tastes[basket.household] = learn(tastes[basket.household], event_of(basket), ZONE)
+            affinities[basket.household] = learn(affinities[basket.household], event_of(basket), ZONE)
             basket = next(baskets, None)
         for household, used in groupby(of_day, key=lambda use: use.household):
             own = touched[household]
             on = tuple(one for one in campaigns if one.is_on(day) and household in one.households)
-            visit = Visit(household, day, tastes[household], dict(own), on, tuple(used))
+            visit = Visit(household, day, affinities[household], dict(own), on, tuple(used))
             yield visit
             for use in visit.used:
                 key = offer_key(use.campaign, use.upc)
@@ -134,7 +134,7 @@ class Ranked:
             self.catalogue,
             replace(member, offers=visit.touched),
             Household(frozenset(f"campaign-{campaign.number}" for campaign in visit.campaigns)),
-            Liking(visit.taste, frozenset(), now),
+            Liking(visit.affinity, frozenset(), now),
             channel=None,
             now=now,
             zone=ZONE,
@@ -144,15 +144,15 @@ class Ranked:
 
 
 class Uses:
-    """How often each coupon was used by anybody before a day; days are asked for in order."""
+    """Counts the uses of each coupon by all households before a day; days must ascend."""
 
     def __init__(self, uses: Iterable[CouponUse]) -> None:
         self._uses = sorted(uses)
         self._counted = 0
         self.by_key: Counter[str] = Counter()
 
-    def until(self, day: date) -> set[str]:
-        """Count the uses before a day, and return the coupons that were used since the day before that was asked."""
+    def count_until(self, day: date) -> set[str]:
+        """Count the uses before a day, and return the coupons used since the previous call."""
         used = set()
         while self._counted < len(self._uses) and self._uses[self._counted].day < day:
             use = self._uses[self._counted]
@@ -163,19 +163,19 @@ class Uses:
 
 
 class Popular:
-    """What anybody used most before that day comes first."""
+    """The order by uses of all households before that day."""
 
     def __init__(self, uses: Uses) -> None:
         self._uses = uses
 
     def __call__(self, visit: Visit, candidates: list[str]) -> list[str]:
         """Return the first ten of a visit."""
-        self._uses.until(visit.day)
+        self._uses.count_until(visit.day)
         return sorted(candidates, key=lambda key: (-self._uses.by_key[key], key))[:FIRST]
 
 
-class Renewed(Ranked):
-    """The order of `loyalty/rules/ranking.py`, with the weights of offers renewed every day by their uses so far."""
+class RankedByUses(Ranked):
+    """The order of `loyalty/rules/ranking.py`, with the weights of offers updated every day by their uses so far."""
 
     def __init__(self, offers: Sequence[Offer], uses: Uses) -> None:
         super().__init__(offers)
@@ -184,15 +184,15 @@ class Renewed(Ranked):
 
     def __call__(self, visit: Visit, candidates: list[str]) -> list[str]:
         """Return the first ten of a visit."""
-        for key in self._uses.until(visit.day):
-            more = round(WEIGHT_OF_USES * log2(1 + self._uses.by_key[key]))
-            self.catalogue.put_offer(replace(self.catalogue.offers[key], weight=self._weights[key] + more))
+        for key in self._uses.count_until(visit.day):
+            added = round(WEIGHT_OF_USES * log2(1 + self._uses.by_key[key]))
+            self.catalogue.put_offer(replace(self.catalogue.offers[key], weight=self._weights[key] + added))
         return super().__call__(visit, candidates)
 
 
 @dataclass(slots=True)
 class Tally:
-    """Redemptions of a part of the data: how many, among how many candidates, and how many of them each order had."""
+    """Redemptions of a part of the data: their number, their numbers of candidates, and the hits of each order."""
 
     redeemed: int = 0
     candidates: list[int] = field(default_factory=list)
@@ -218,14 +218,14 @@ def measure(journey: CompleteJourney, orders: Mapping[str, Order]) -> dict[str, 
                 tally = tallies[part]
                 tally.redeemed += 1
                 tally.candidates.append(len(candidates))
-                # The expected value: in a random order, any one is among the first ten in so many cases.
+                # The probability that a random order has this coupon among the first ten.
                 tally.random += min(1.0, FIRST / len(candidates))
                 tally.first.update(name for name, keys in firsts.items() if offer_key(use.campaign, use.upc) in keys)
     return tallies
 
 
 def markdown(tallies: Mapping[str, Tally], names: Iterable[str]) -> str:
-    """Return the table."""
+    """Return the Markdown table."""
     names = list(names)
     lines = [
         "| redemptions | of | candidates, median | random | " + " | ".join(names) + " |",
@@ -240,7 +240,7 @@ def markdown(tallies: Mapping[str, Tally], names: Iterable[str]) -> str:
 
 
 def main() -> int:
-    """Print the table and keep it; 1 where the data is not installed."""
+    """Print the table and write it to a file; return 1 if the data is not installed."""
     try:
         journey = CompleteJourney()
     except DataMissing as error:
@@ -251,14 +251,14 @@ def main() -> int:
     offers = [offer_of(coupon, campaigns[coupon.campaign], products) for coupon in journey.coupons()]
     orders: dict[str, Order] = {
         "most popular": Popular(Uses(uses)),
-        "ranked by likes alone": Ranked(replace(offer, weight=0) for offer in offers),
-        "with weights by breadth": Ranked(offers),
-        "with weights by breadth and uses": Renewed(offers, Uses(uses)),
+        "affinity alone": Ranked(replace(offer, weight=0) for offer in offers),
+        "and weight by breadth": Ranked(offers),
+        "and by uses so far": RankedByUses(offers, Uses(uses)),
     }
     text = markdown(measure(journey, orders), orders)
-    told = (__doc__ or "").split("\n\n", maxsplit=1)[1].strip()
+    explanation = (__doc__ or "").split("\n\n", maxsplit=1)[1].strip()
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "ranking.md").write_text(f"{text}\n{told}\n", encoding="utf-8")
+    (RESULTS / "ranking.md").write_text(f"{text}\n{explanation}\n", encoding="utf-8")
     print(text, end="")
     return 0
 

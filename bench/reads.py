@@ -1,8 +1,8 @@
-"""What is read: the home screen, the scanned card, an old page of the ledger, the catalogue; and what is right.
+"""The measured reads: home screen, scanned card, an old page of the ledger, the catalogue; and the checks of answers.
 
-The queries are the same text for all servers. An answer is right where it says what the member's stored document, its
-ledger and the programme say, field by field. Which offers and rewards are shown is the server's own choice: Carillon
-ranks them, the others take the first of the catalogue; each is compared with the programme's own.
+The queries are the same text for all servers. An answer is right if it equals the member's stored document, its ledger
+and the programme, field by field. Each server chooses the offers and rewards that it shows: Carillon ranks them, the
+others take the first of the catalogue; each one shown is compared with the programme.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +20,7 @@ from schema.wire.ids import cursor
 
 ENTRIES, FIRST, CATALOGUE = 20, 10, 20
 DEEP_VERSION_FROM_END = 30
-"""A deep page begins so many versions before the newest: past all that a snapshot holds."""
+"""A deep page begins this many versions before the newest, beyond the entries in a snapshot."""
 LEAVES_MIN = 300
 
 HOME = """query Home {
@@ -69,9 +69,9 @@ Data = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A query, what is sent of it for a member, and how an answer is judged.
+    """A query: its request for a member (token and body), and the check of an answer.
 
-    `bytes_min` is how many bytes a right answer has at bytes_min, whatever the member.
+    `bytes_min` is the minimum size of a right answer for any member, in bytes.
     """
 
     bytes_min: int
@@ -81,7 +81,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """What a right answer says: a member's stored document, its records by version, the programme in its language."""
+    """The source of right answers: a member's stored document, its records by version, the localised catalogue."""
 
     member: Mapping[str, Any]
     records: Mapping[int, Mapping[str, Any]]
@@ -92,66 +92,66 @@ def _body(query: str, **variables: Any) -> bytes:
     return orjson.dumps({"query": query, "variables": variables} if variables else {"query": query})
 
 
-def _expect(asked: str, *, is_: Any, should: Any) -> None:
+def _expect(name: str, *, is_: Any, should: Any) -> None:
     if is_ != should:
-        raise BenchError(f"{asked} is {str(is_)[:300]}, and should be {str(should)[:300]}")
+        raise BenchError(f"{name} is {str(is_)[:300]}, but should be {str(should)[:300]}")
 
 
-def _same_moment(asked: str, is_: str | None, should: str | None) -> None:
-    """Compare two moments: servers write the same one with `Z` or `+00:00`, with or without milliseconds."""
+def _expect_moment(name: str, is_: str | None, should: str | None) -> None:
+    """Compare two moments: servers write `Z` or `+00:00`, with or without milliseconds."""
     moments = [datetime.fromisoformat(text) if text is not None else None for text in (is_, should)]
-    _expect(asked, is_=moments[0], should=moments[1])
+    _expect(name, is_=moments[0], should=moments[1])
 
 
 def _check_entries(page: Data, expected: Sequence[Data], *, count: int) -> None:
     nodes = [edge["node"] for edge in page["edges"]]
     _expect("the number of entries", is_=len(nodes), should=count)
     for node, right in zip(nodes, expected, strict=True):
-        _same_moment("occurredAt", node["occurredAt"], right["occurredAt"])
+        _expect_moment("occurredAt", node["occurredAt"], right["occurredAt"])
         for name in node.keys() - {"occurredAt"}:
             _expect(f"an entry's {name}", is_=node[name], should=right[name])
 
 
 def leaves(value: Any) -> int:
-    """Return how many values a JSON value has that hold no others."""
+    """Return the number of scalars in a JSON value."""
     if isinstance(value, dict | list):
         return sum(leaves(item) for item in (value.values() if isinstance(value, dict) else value))
     return 1
 
 
 def _check_home(truth: Truth, data: Data) -> None:
-    me, member, words = data["me"], truth.member, truth.catalogue
+    me, member, catalogue = data["me"], truth.member, truth.catalogue
     if leaves(data) < LEAVES_MIN:
-        raise BenchError(f"a home screen with {leaves(data)} fields")
+        raise BenchError(f"a home screen has only {leaves(data)} fields")
     for name in ("number", "version"):
         _expect(name, is_=me[name], should=member[name])
     _expect("firstName", is_=me["profile"]["firstName"], should=member["profile"].get("first_name"))
-    status = status_of(member, words)
+    status = status_of(member, catalogue)
     _expect("the tier", is_=me["status"]["tier"], should={name: status["tier"][name] for name in me["status"]["tier"]})
-    _same_moment("since", me["status"]["since"], status["since"])
+    _expect_moment("since", me["status"]["since"], status["since"])
     following = status["next"] and {**status["next"], "tier": {"name": status["next"]["tier"]["name"]}}
     _expect("the next tier", is_=me["status"]["next"], should=following)
     _expect("points", is_=me["points"], should=points_of(member))
-    _check_entries(me["activity"], entries_of(member, words), count=ENTRIES)
-    _check_offers([edge["node"] for edge in me["offers"]["edges"]], words)
-    _check_rewards([edge["node"] for edge in me["rewards"]["edges"]], words, member["balances"]["available"])
+    _check_entries(me["activity"], entries_of(member, catalogue), count=ENTRIES)
+    _check_offers([edge["node"] for edge in me["offers"]["edges"]], catalogue)
+    _check_rewards([edge["node"] for edge in me["rewards"]["edges"]], catalogue, member["balances"]["available"])
 
 
-def _check_offers(shown: Sequence[Data], words: Catalogue) -> None:
-    known = {offer["key"]: offer for offer in words.every_offer}
+def _check_offers(shown: Sequence[Data], catalogue: Catalogue) -> None:
+    known = {offer["key"]: offer for offer in catalogue.every_offer}
     _expect("the number of offers", is_=len({one["offer"]["key"] for one in shown}), should=FIRST)
     for one in shown:
         offer = known[one["offer"]["key"]]
         for name in ("title", "description", "kind"):
             _expect(f"an offer's {name}", is_=one["offer"][name], should=offer[name])
         for moment in (one["offer"]["endsAt"], one["expiresAt"]):
-            _same_moment("an offer's end", moment, offer["endsAt"])
+            _expect_moment("an offer's end", moment, offer["endsAt"])
         _expect("an offer's state", is_=one["state"], should="AVAILABLE")
         _expect("usesLeft", is_=one["usesLeft"], should=offer["usesPerMember"])
 
 
-def _check_rewards(shown: Sequence[Data], words: Catalogue, available: int) -> None:
-    known = {reward["key"]: reward for reward in words.rewards}
+def _check_rewards(shown: Sequence[Data], catalogue: Catalogue, available: int) -> None:
+    known = {reward["key"]: reward for reward in catalogue.rewards}
     _expect("the number of rewards", is_=len({one["reward"]["key"] for one in shown}), should=FIRST)
     for one in shown:
         reward = known[one["reward"]["key"]]
@@ -180,7 +180,7 @@ def _check_kiosk(truth: Truth, data: Data) -> None:
 
 
 def deep_start(versions: int) -> int:
-    """Return the version that a deep page of a ledger with so many versions begins after."""
+    """Return the version after which a deep page begins, in a ledger with `versions` versions."""
     return versions - DEEP_VERSION_FROM_END
 
 

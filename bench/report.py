@@ -1,4 +1,4 @@
-"""The report: each figure the median of its rounds with the least and the most, and the machine it is of."""
+"""The report: the median, minimum and maximum of each figure over its rounds, and the machine."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ from models.mongo.database import Database
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("graphql-core", "strawberry-graphql", "starlette", "uvicorn", "uvloop", "httptools", "pymongo", "orjson")
 HEAD = (
-    *("load", "connections", "per second", "least to most"),
+    *("load", "connections", "per second", "min to max"),
     *("p50 ms", "p99 ms", "after the answer, p50 ms", "p99 ms"),
     *("gateway CPU", "load CPU"),
 )
@@ -27,7 +27,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A load on so many connections, and its rounds; `unit` is what is counted per second."""
+    """A load on a number of connections, and its rounds; `unit` is the name of the counted items."""
 
     load: str
     unit: str
@@ -36,12 +36,12 @@ class Measured:
 
 
 async def machine(site: Site) -> dict[str, str]:
-    """Return what was measured on, and with."""
+    """Describe the machine and the software."""
     return await machine_of(site.database)
 
 
 async def machine_of(database: Database) -> dict[str, str]:
-    """Return what was measured on, and with, of the machine that a database runs on."""
+    """Describe this machine and the software, with the version of a database's server."""
     info = await database.client.server_info()
     load = ", ".join(f"{average:.1f}" for average in os.getloadavg())
     return {
@@ -65,7 +65,7 @@ def _cpu_model() -> str:
 
 
 def _middle(rounds: Sequence[Round], figure: Callable[[Round], float | None]) -> float | None:
-    """Return the median of a figure; None where the rounds do not have it."""
+    """Return the median of a figure; None if no round has it."""
     known = [value for value in map(figure, rounds) if value is not None]
     return median(known) if known else None
 
@@ -92,13 +92,13 @@ def _row(measured: Measured) -> list[str]:
 
 def markdown(measured: Sequence[Measured], described: dict[str, str], settings: dict[str, Any]) -> str:
     """Return the report as Markdown."""
-    told = ", ".join(f"{name} {value}" for name, value in settings.items())
+    parameters = ", ".join(f"{name} {value}" for name, value in settings.items())
     lines = [
         "| " + " | ".join(HEAD) + " |",
         "| --- |" + " ---: |" * (len(HEAD) - 1),
         *("| " + " | ".join(_row(one)) + " |" for one in measured),
         "",
-        f"Medians of interleaved rounds ({told}), every answer checked; CPU in shares of one core.",
+        f"Medians of interleaved rounds ({parameters}), every answer checked; CPU in shares of one core.",
         "",
         *(f"- {name}: {value}" for name, value in described.items()),
     ]
@@ -106,7 +106,7 @@ def markdown(measured: Sequence[Measured], described: dict[str, str], settings: 
 
 
 def write(text: str, measured: Sequence[Measured], described: dict[str, str], settings: dict[str, Any]) -> None:
-    """Keep the report in bench/results/, as Markdown and, with every round, as JSON."""
+    """Write the report to bench/results/ as Markdown, and every round as JSON."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     figures = [

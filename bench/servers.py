@@ -1,4 +1,4 @@
-"""The servers that are measured, each a process of its own: Carillon, its peers, and what the machine allows."""
+"""The measured servers, each in its own process: Carillon, its peers, and the upper limits without GraphQL."""
 
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,9 +16,9 @@ NODE_PEERS = Path(__file__).parent / "peers"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A server that can be measured. `loads` names what it can answer; empty is everything.
+    """A kind of server. `loads` are the names of loads that it supports; empty means all.
 
-    `is_warm_only` is one that has to have been asked for a member before, to be what it is measured for.
+    `is_warm_only` means that it is only members that it has already read are measured.
     """
 
     title: str
@@ -45,7 +45,7 @@ KINDS: dict[str, Kind] = {
     "mercurius-collections": Kind("Mercurius with JIT, a read per collection", _node("mercurius-collections"), _READS),
     "yoga": Kind("GraphQL Yoga", _node("yoga")),
     "apollo": Kind("Apollo Server", _node("apollo")),
-    "strawberry": Kind("Strawberry as it comes", _python("bench.peers.strawberry_peer"), _READS),
+    "strawberry": Kind("Strawberry, default setup", _python("bench.peers.strawberry_peer"), _READS),
     "ariadne": Kind("Ariadne", _python("bench.peers.ariadne_peer"), _READS),
     "limit-one": Kind("no GraphQL, one find_one", _python("bench.limits", "one"), _WITHOUT_GRAPHQL),
     "limit-batched": Kind("no GraphQL, a batched read", _python("bench.limits", "batched"), _WITHOUT_GRAPHQL),
@@ -64,12 +64,12 @@ class Server:
     pid: int
 
     def usage(self) -> Usage:
-        """Return what it has taken so far, with all that it started."""
+        """Return the usage so far of the server and its descendants."""
         return usage(self.pid)
 
 
 def _environment(world: World, members: str) -> dict[str, str]:
-    """Return what servers are told: Carillon by its settings, with limits as they are by default, peers by theirs."""
+    """Return the settings of all servers: Carillon's own, with default limits, and those of the peers."""
     return server_environment(
         CARILLON_MONGODB_URL=world.url,
         CARILLON_DATABASE=world.database.db.name,

@@ -1,4 +1,4 @@
-"""How a Python peer is served: uvicorn with uvloop and httptools, one process, on a free port that it tells."""
+"""Serves a Python peer: uvicorn with uvloop and httptools, one process, on a free port that it prints."""
 
 import socket
 
@@ -9,7 +9,7 @@ BACKLOG = 4096
 
 
 def serve(app: ASGIApp) -> None:
-    """Serve until a signal."""
+    """Serve until SIGTERM or SIGINT."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         sock.listen(BACKLOG)

@@ -1,7 +1,7 @@
-"""What a stored snapshot says on a home screen, by hand, as plain dictionaries: what the Python peers answer from.
+"""Builds a home screen from a stored snapshot by hand, as plain dictionaries, for the Python peers.
 
-The offers and rewards are the first ones of the catalogue, as they stand for the member, made ready in each language
-when a process starts; nothing is ranked.
+The offers and rewards are the first ones of the catalogue with their state for the member, without ranking; their texts
+are prepared in each language when a process starts.
 """
 
 from base64 import urlsafe_b64encode
@@ -17,7 +17,7 @@ import orjson
 Document = Mapping[str, Any]
 Answer = dict[str, Any]
 FIRST, RECENT = 10, 20
-# How a snapshot packs the points of qualifying days, and its lots: the ordinals of days, little end first.
+# The packed rows of a snapshot: points of qualifying days, and lots. Days are ordinals, integers are little-endian.
 _DAY, _LOT = Struct("<2q"), Struct("<2I2q")
 _NEVER = (1 << 31) - 1
 
@@ -28,7 +28,7 @@ def encoded(text: str) -> str:
 
 
 class Catalogue:
-    """Programme data in one language."""
+    """The programme's data in one language."""
 
     def __init__(self, data: Document, locale: str) -> None:
         self.locale = locale
@@ -50,13 +50,13 @@ def _localised(item: Document, locale: str) -> Answer:
 
 
 def catalogues(file: Path) -> dict[str, Catalogue]:
-    """Return the programme data of a file in each of its languages."""
+    """Return the programme's data in a file, by language."""
     data = orjson.loads(file.read_bytes())
     return {locale: Catalogue(data, locale) for locale in data["labels"]}
 
 
 def _last_excluded_day(months: int) -> int:
-    """Return the ordinal of the last day that no longer counts: a year ago, for a year."""
+    """Return the ordinal of the last day that no longer counts: `months` before today."""
     today = datetime.now(UTC).date()
     month = today.year * 12 + today.month - 1 - months
     return date(month // 12, month % 12 + 1, min(today.day, 28)).toordinal() + max(0, today.day - 28)
@@ -68,7 +68,7 @@ def _day(ordinal: int) -> str:
 
 
 def status_of(member: Document, catalogue: Catalogue) -> Answer:
-    """Return a member's status with the way to the next tier."""
+    """Return a member's status with the progress to the next tier."""
     standing = member["standing"]
     current = catalogue.tier[standing["tier"]]
     answer = {"tier": current, "since": standing["since"].isoformat(), "next": None}
@@ -97,7 +97,7 @@ def points_of(member: Document) -> Answer:
 
 
 def entries_of(member: Document, catalogue: Catalogue, first: int = RECENT) -> list[Answer]:
-    """Return the newest entries of the ledger that the snapshot holds."""
+    """Return the newest entries of the ledger, from the snapshot."""
     id_, labels = member["_id"], catalogue.labels
     return [
         {
@@ -114,7 +114,7 @@ def entries_of(member: Document, catalogue: Catalogue, first: int = RECENT) -> l
 
 
 def offers_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> list[Answer]:
-    """Return the first offers as they stand for the member, each offer whole."""
+    """Return the first offers with their state for the member."""
     used = member.get("offers", {})
     views = []
     for offer in catalogue.offers[:first]:
@@ -126,7 +126,7 @@ def offers_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> lis
 
 
 def rewards_of(member: Document, catalogue: Catalogue, first: int = FIRST) -> list[Answer]:
-    """Return the first rewards as they stand for the member, each reward whole."""
+    """Return the first rewards with their eligibility for the member."""
     available = member["balances"].get("available", 0)
     views = []
     for reward in catalogue.rewards[:first]:

@@ -1,6 +1,6 @@
--- Sends prepared requests: in turn from a offset on ("walk"), or any of them at random ("pick").
--- Arguments: the file, the mode, the offset (from 0), how many bytes an answer has at bytes_min.
--- The file has a request on each line: token, TAB, body (JSON has no raw newlines). An empty token is none.
+-- Sends prepared requests: in order from an offset ("walk"), or at random ("pick").
+-- Arguments: the file, the mode, the offset (from 0; in "pick", the seed), the minimum size of an answer in bytes.
+-- The file has one request per line: token, TAB, body (JSON has no raw newlines). An empty token sends none.
 
 local threads = {}
 
@@ -31,8 +31,8 @@ function request()
   return requests[(offset + sent - 1) % #requests + 1]
 end
 
--- Errors stand at the end of an answer, or at its beginning where there is nothing else: the whole is not searched,
--- so that the load generator stays cheap. Every field is compared before and after, apart from this.
+-- `errors` come at the end of an answer, or at its beginning if it has no data: only these parts are searched, to keep
+-- the load generator cheap. Every field of a sample is compared before and after the load.
 function response(status, headers, body)
   if status ~= 200 or #body < bytes_min or body:sub(1, 40):find('"errors"', 1, true)
     or body:sub(-400):find('"errors":[', 1, true) then
@@ -42,15 +42,15 @@ function response(status, headers, body)
 end
 
 function done(summary, latency, each)
-  local all, bad, told = 0, 0, ""
+  local all, bad, text = 0, 0, ""
   for _, thread in ipairs(threads) do
     all, bad = all + thread:get("sent"), bad + thread:get("wrong")
-    if told == "" then told = thread:get("sample") end
+    if text == "" then text = thread:get("sample") end
   end
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
-  -- One figure on each line, so that no JSON library is needed.
+  -- One figure per line, so that no JSON library is needed.
   io.write(string.format("\nasked %d\nanswered %d\nmicroseconds %d\nbytes %d\nfailed %d\nwrong %d\np50 %d\np99 %d\nsample %s\n",
     all, summary.requests, summary.duration, summary.bytes, failed, bad,
-    latency:percentile(50), latency:percentile(99), (told:gsub("%s", " "))))
+    latency:percentile(50), latency:percentile(99), (text:gsub("%s", " "))))
 end

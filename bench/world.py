@@ -1,6 +1,6 @@
-"""What all servers are measured on: one mongod, one programme, the same members, a development key and tokens.
+"""The data that all servers are measured on: one mongod, one programme, the same members, a development key, tokens.
 
-Everything lives in a directory that is gone afterwards.
+Everything is in a temporary directory.
 """
 
 import asyncio
@@ -37,14 +37,14 @@ from resolvers.imports.journey import PROGRAMME
 DATABASE = "carillon"
 DEEP_PROTOTYPES, DEEP = 10, 1_000
 MEMBERS, PEERS_MEMBERS = "members", "bench_members"
-"""The second is the copy_members of the members that peers write to, so that Carillon's own stay as they were written."""
+"""Collections of members; peers write to a copy, the second, so that Carillon's own members stay unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A database to measure on. `place` is its directory, `url` and `mongod_pid` are those of its mongod.
+    """A database to measure on; `directory` is its temporary directory.
 
-    `deep` are members with a ledger far longer than what a snapshot holds, besides the `members`.
+    `deep` are members, in addition to `members`, whose ledgers are far longer than the entries in a snapshot.
     """
 
     directory: Path
@@ -59,15 +59,15 @@ class World:
 
     @property
     def programme_file(self) -> Path:
-        """The programme as peers read it."""
+        """The programme file of the peers."""
         return self.directory / "programme.json"
 
     def file(self, name: str) -> Path:
-        """Return where a file of this database's measuring is."""
+        """Return the path of a work file of this database."""
         return self.directory / f"{self.database.db.name}-{name}"
 
     def token(self, role: Role, subject: str) -> str:
-        """Return a token of a role that is no member."""
+        """Return a token of a role other than member."""
         return issue_token(self.key, role, subject)
 
     def member_token(self, member: StoredMember) -> str:
@@ -75,9 +75,9 @@ class World:
         return issue_token(self.key, Role.MEMBER, member.id, member.id)
 
     async def grow(self, members: int, *, with_ledger: int) -> float:
-        """Add members until there are so many; return how many seconds that took."""
+        """Add members up to a total of `members`; return the seconds that it took."""
         added, seconds = await copy_members(
-            self.database, self.prototypes, places=range(len(self.members), members), with_ledger=with_ledger
+            self.database, self.prototypes, indexes=range(len(self.members), members), with_ledger=with_ledger
         )
         self.members.extend(added)
         return seconds
@@ -85,7 +85,7 @@ class World:
 
 @asynccontextmanager
 async def new_database(world: World, name: str) -> AsyncIterator[World]:
-    """Give new_database database on the same mongod, with the same programme and no members yet."""
+    """Yield a new database on the same mongod, with the same programme and no members."""
     database = connect(world.url, name=name)
     try:
         await database.prepare()
@@ -99,28 +99,28 @@ async def new_database(world: World, name: str) -> AsyncIterator[World]:
 async def running_world(
     members: int, *, usual: int = PROTOTYPES, with_ledger: int | None = None, cache_gib: float = 1.0
 ) -> AsyncIterator[World]:
-    """Start a mongod, make members in it, and stop it afterwards.
+    """Start a mongod, insert members, and stop it afterwards.
 
-    `usual` is how many prototypes there are, `with_ledger` how many members have their whole ledger (None: all),
-    `cache_gib` the size of mongod's own cache.
+    `usual` is the number of prototypes, `with_ledger` the number of members with a whole ledger (None: all),
+    `cache_gib` the size of mongod's cache.
     """
-    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as directory:
-        place = Path(directory)
-        server = await asyncio.to_thread(EmbeddedServer.start, place / "data", purpose="bench", cache_gib=cache_gib)
+    with tempfile.TemporaryDirectory(prefix="carillon-bench-") as name:
+        directory = Path(name)
+        server = await asyncio.to_thread(EmbeddedServer.start, directory / "data", purpose="bench", cache_gib=cache_gib)
         try:
             database = connect(server.url, name=DATABASE)
             try:
                 await database.prepare()
                 text = source()
                 await apply(database, text, now=datetime.now(UTC), applied_by="bench")
-                (place / "programme.json").write_bytes(orjson.dumps(for_peers(read_programme(text, version=1))))
-                made = await make_prototypes(database, [PURCHASES] * usual + [PURCHASES_DEEP] * DEEP_PROTOTYPES)
-                made, deep_made = made[:usual], made[usual:]
-                places = range(FIRST_DEEP, FIRST_DEEP + DEEP)
-                deep, _ = await copy_members(database, deep_made, places=places, with_ledger=places.stop)
-                key = DevelopmentKey.load(place / "data")
+                (directory / "programme.json").write_bytes(orjson.dumps(for_peers(read_programme(text, version=1))))
+                created = await make_prototypes(database, [PURCHASES] * usual + [PURCHASES_DEEP] * DEEP_PROTOTYPES)
+                usual_prototypes, deep_prototypes = created[:usual], created[usual:]
+                indexes = range(FIRST_DEEP, FIRST_DEEP + DEEP)
+                deep, _ = await copy_members(database, deep_prototypes, indexes=indexes, with_ledger=indexes.stop)
+                key = DevelopmentKey.load(directory / "data")
                 kiosk_token = issue_token(key, Role.KIOSK, "bench-kiosk")
-                world = World(place, server.url, server.pid, database, key, made, [], deep, kiosk_token)
+                world = World(directory, server.url, server.pid, database, key, usual_prototypes, [], deep, kiosk_token)
                 await world.grow(members, with_ledger=members if with_ledger is None else with_ledger)
                 yield world
             finally:
@@ -130,18 +130,18 @@ async def running_world(
 
 
 async def write_peers_collections(world: World) -> None:
-    """Write what only peers read: members that they may write to, and offers and rewards as collections."""
+    """Write the collections of the peers: the members that they write to, offers and rewards."""
     database = world.database
     # `$out` copies within mongod.
     await (await database.members.aggregate([{"$out": PEERS_MEMBERS}])).to_list()
-    told: dict[str, Any] = orjson.loads(world.programme_file.read_bytes())
+    programme: dict[str, Any] = orjson.loads(world.programme_file.read_bytes())
     for name in ("offers", "rewards"):
         collection = database.db[f"bench_{name}"]
         await collection.drop()
         await collection.insert_many(
             [
-                {**item, "_id": item["key"], "programme": PROGRAMME, "rank": place}
-                for place, item in enumerate(told[name])
+                {**item, "_id": item["key"], "programme": PROGRAMME, "rank": rank}
+                for rank, item in enumerate(programme[name])
             ]
         )
         await collection.create_index([("programme", 1), ("rank", 1)])

@@ -1,4 +1,4 @@
-"""wrk, the load generator: prepared requests over kept connections, every answer looked at in passing."""
+"""wrk, the load generator: sends prepared requests on keep-alive connections; checks each answer's status and size."""
 
 import asyncio
 import os
@@ -13,14 +13,16 @@ from bench.http import BenchError
 
 SCRIPT = Path(__file__).with_name("walk.lua")
 TIMEOUT_SECONDS = 60
-"""Long: a slow peer on many connections is to be told as slow, not as failing."""
+"""Long, so that a slow peer on many connections counts as slow and not as failing."""
 GRACE_SECONDS = 60
 MICROSECONDS = 1_000_000
+FIGURES = ("sent", "answered", "microseconds", "bytes", "failed", "wrong", "p50", "p99")
+"""The lines that the script prints, in the order in which `drive` reads them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A file of requests. `count` is how many, `bytes_min` how many bytes a right answer has at bytes_min."""
+    """A file of `count` requests. `bytes_min` is the minimum size of a right answer; `pick` sends them at random."""
 
     file: Path
     count: int
@@ -30,7 +32,7 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """What one run of wrk saw. `sent` counts what was sent, `cpu_seconds` is wrk's own."""
+    """The result of one run of wrk. `sent` is the number of sent requests, `cpu_seconds` is wrk's own CPU time."""
 
     sent: int
     answered: int
@@ -42,10 +44,10 @@ class Driven:
 
 
 def require_wrk() -> None:
-    """Make sure that wrk is there; on Debian, root installs it.
+    """Check that wrk is installed; root on Debian installs it.
 
     Raises:
-        BenchError: it is not, and says how to have it.
+        BenchError: it is not installed.
     """
     if shutil.which("wrk") is None and os.geteuid() == 0 and shutil.which("apt-get"):
         subprocess.run(["apt-get", "install", "-y", "-q", "wrk"], check=False)  # noqa: S607
@@ -54,15 +56,15 @@ def require_wrk() -> None:
 
 
 def prepare(file: Path, requests: Sequence[tuple[str, bytes]], *, bytes_min: int, pick: bool) -> Prepared:
-    """Write requests (a token or nothing, and the body) for wrk to send."""
+    """Write requests (token or an empty string, and body) to a file for wrk."""
     with file.open("wb") as out:
         for token, body in requests:
             out.write(token.encode() + b"\t" + body + b"\n")
     return Prepared(file, len(requests), bytes_min, pick)
 
 
-async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int, place: int) -> Driven:
-    """Send prepared requests for some whole seconds; `place` is where to begin, or the seed of a random choice.
+async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int, offset: int) -> Driven:
+    """Send prepared requests for `seconds`; `offset` is the index of the first, or the seed of the random choice.
 
     Raises:
         BenchError: an answer was wrong, or a connection failed.
@@ -72,7 +74,7 @@ async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int
         "wrk",
         *("-t", "1", "-c", str(connections), "-d", f"{seconds}s", "--timeout", f"{TIMEOUT_SECONDS}s"),
         *("-s", str(SCRIPT), f"http://127.0.0.1:{port}", "--"),
-        *(str(prepared.file), "pick" if prepared.pick else "walk", str(place), str(prepared.bytes_min)),
+        *(str(prepared.file), "pick" if prepared.pick else "walk", str(offset), str(prepared.bytes_min)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -85,14 +87,14 @@ async def drive(port: int, prepared: Prepared, *, connections: int, seconds: int
             await process.wait()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     text = output.decode(errors="replace")
-    told = dict(line.split(" ", 1) for line in text.splitlines() if line.count(" ") >= 1)
+    figures = dict(line.split(" ", 1) for line in text.splitlines() if line.count(" ") >= 1)
     try:
-        sent, answered, micros, size, failed, wrong, p50, p99 = (
-            int(told[name]) for name in ("sent", "answered", "microseconds", "bytes", "failed", "wrong", "p50", "p99")
-        )
+        sent, answered, micros, size, failed, wrong, p50, p99 = (int(figures[name]) for name in FIGURES)
     except (KeyError, ValueError):
-        raise BenchError(f"wrk said: {text[-1000:]}") from None
+        raise BenchError(f"unexpected output of wrk: {text[-1000:]}") from None
     if failed or wrong:
-        raise BenchError(f"of {answered} answers {failed} failed and {wrong} were wrong, such as {told.get('sample')}")
+        raise BenchError(
+            f"of {answered} answers {failed} failed and {wrong} were wrong, such as {figures.get('sample')}"
+        )
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return Driven(sent, answered, micros / MICROSECONDS, size, p50 / 1_000, p99 / 1_000, cpu)

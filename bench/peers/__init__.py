@@ -1,1 +1,1 @@
-"""Other GraphQL servers, each in one process, written the way their documentation recommends."""
+"""Other GraphQL servers, each in one process, written as their documentation recommends."""

@@ -1,4 +1,4 @@
-"""`python -m bench.peers`: Carillon and its peers on the same members; table, JSON and plots go to bench/results/."""
+"""`python -m bench.peers`: compare Carillon with its peers; writes table, JSON and plots to bench/results/."""
 
 import argparse
 import sys
@@ -28,84 +28,88 @@ def _numbers(text: str) -> list[int]:
 
 def _some_of(*known: str):  # noqa: ANN202 - argparse's own kind of callable
     def names(text: str) -> list[str]:
-        asked = text.split(",")
-        if not set(known) >= set(asked):
+        chosen = text.split(",")
+        if not set(known) >= set(chosen):
             raise argparse.ArgumentTypeError(f"choose from {','.join(known)}")
-        return asked
+        return chosen
 
     return names
 
 
 def arguments() -> argparse.Namespace:
-    """Return what the command line asks for."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers", description=__doc__)
     parser.add_argument("--seconds", type=int, default=5, help="seconds of each load on each server in a round (5)")
     parser.add_argument("--rounds", type=int, default=5, help="rounds (5)")
     parser.add_argument("--members", type=int, default=20_000, help="members (20,000)")
-    parser.add_argument("--prototypes", type=int, default=PROTOTYPES, help="members made by the real code (200)")
-    parser.add_argument("--connections", type=_numbers, default=[1, 16, 128], help="connections at once (1,16,128)")
+    parser.add_argument("--prototypes", type=int, default=PROTOTYPES, help="members that the real code creates (200)")
+    parser.add_argument("--connections", type=_numbers, default=[1, 16, 128], help="concurrent connections (1,16,128)")
     parser.add_argument("--only", type=_some_of(*PARTS), default=[*PARTS], help=f"some of {','.join(PARTS)}")
     parser.add_argument("--choices", type=_some_of(WARM, COLD), default=[WARM, COLD], help="some of warm,cold")
     parser.add_argument("--servers", type=_some_of(*KINDS), default=[*KINDS], help=f"some of {','.join(KINDS)}")
     parser.add_argument("--turns", type=int, default=TURNS, help="requests of the mixed load for each server (60,000)")
-    parser.add_argument("--gateway-args", default="", help="added to Carillon's command line, such as '--workers 2'")
+    parser.add_argument(
+        "--gateway-args", default="", help="arguments to append to Carillon's command line, such as '--workers 2'"
+    )
     return parser.parse_args()
 
 
-def loads(asked: argparse.Namespace) -> list[Load]:
-    """Return the loads that are asked for; the catalogue is the same for everybody, so never cold."""
+def loads(options: argparse.Namespace) -> list[Load]:
+    """Return the requested loads; the catalogue is the same for all members, so it has no cold load."""
     return [
         Load(read, choice, connections)
-        for read in asked.only
+        for read in options.only
         if read in READS
-        for choice in asked.choices
-        for connections in asked.connections
+        for choice in options.choices
+        for connections in options.connections
         if not (read == "catalogue" and choice == COLD)
     ]
 
 
-async def _compare(world: World, asked: argparse.Namespace, some: list[Load], *, members: str) -> list[Measured]:
-    """Measure some loads on the servers that can answer any of them."""
-    keys = [key for key in asked.servers if not KINDS[key].loads or KINDS[key].loads & {load.read for load in some}]
+async def _compare(world: World, options: argparse.Namespace, some: list[Load], *, members: str) -> list[Measured]:
+    """Measure some loads on the servers that support any of them."""
+    keys = [key for key in options.servers if not KINDS[key].loads or KINDS[key].loads & {load.read for load in some}]
     async with AsyncExitStack() as stack:
-        args = asked.gateway_args.split()
+        args = options.gateway_args.split()
         servers = {
             key: await stack.enter_async_context(running(world, key, members=members, gateway_args=args))
             for key in keys
         }
-        bench = Bench(world, servers, seconds=asked.seconds, cold_max=asked.members, turns=asked.turns)
-        return await bench.run(some, asked.rounds)
+        bench = Bench(world, servers, seconds=options.seconds, cold_max=options.members, turns=options.turns)
+        return await bench.run(some, options.rounds)
 
 
-async def bench(asked: argparse.Namespace) -> None:
-    """Start everything, measure, and report."""
+async def bench(options: argparse.Namespace) -> None:
+    """Start the servers, measure them, and write the report."""
     require_wrk()
     measured: list[Measured] = []
-    told, counted = "", dict[str, Any]()
-    async with running_world(asked.members, usual=asked.prototypes) as world:
-        print(f"{len(world.members)} members are there", file=sys.stderr)
+    events_table, event_rounds = "", dict[str, Any]()
+    async with running_world(options.members, usual=options.prototypes) as world:
+        print(f"{len(world.members)} members inserted", file=sys.stderr)
         await write_peers_collections(world)
         watch, described = StealTime(), await machine_of(world.database)
-        if some := loads(asked):
-            measured += await _compare(world, asked, some, members=MEMBERS)
-        if MIXED in asked.only:
-            some = [Load(MIXED, ZIPF, connections) for connections in asked.connections]
-            measured += await _compare(world, asked, some, members=PEERS_MEMBERS)
-        if EVENTS in asked.only:
-            async with running(world, CARILLON_KEY, gateway_args=asked.gateway_args.split()) as server:
-                done = await events.measure(world, server, rounds=asked.rounds, seconds=asked.seconds)
-            bare = await events.measure_bare(world, rounds=asked.rounds, seconds=asked.seconds)
-            told = events.markdown(done, bare)
-            counted = {**{name: [asdict(one) for one in rounds] for name, rounds in done.items()}, "bare": bare}
-        described["CPU time that the host took away"] = f"{watch.share():.0%}"
-    settings = {name: getattr(asked, name) for name in ("seconds", "rounds", "members", "prototypes")}
-    text = (told if not measured else markdown(measured, described, settings) + "\n" + told).rstrip() + "\n"
-    write(text, measured, described, settings, counted)
+        if some := loads(options):
+            measured += await _compare(world, options, some, members=MEMBERS)
+        if MIXED in options.only:
+            some = [Load(MIXED, ZIPF, connections) for connections in options.connections]
+            measured += await _compare(world, options, some, members=PEERS_MEMBERS)
+        if EVENTS in options.only:
+            async with running(world, CARILLON_KEY, gateway_args=options.gateway_args.split()) as server:
+                done = await events.measure(world, server, rounds=options.rounds, seconds=options.seconds)
+            bare = await events.measure_bare(world, rounds=options.rounds, seconds=options.seconds)
+            events_table = events.markdown(done, bare)
+            event_rounds = {**{name: [asdict(one) for one in rounds] for name, rounds in done.items()}, "bare": bare}
+        described["steal (CPU time taken by the host)"] = f"{watch.share():.0%}"
+    settings = {name: getattr(options, name) for name in ("seconds", "rounds", "members", "prototypes")}
+    text = (
+        events_table if not measured else markdown(measured, described, settings) + "\n" + events_table
+    ).rstrip() + "\n"
+    write(text, measured, described, settings, event_rounds)
     print(text, end="")
 
 
 def main() -> int:
-    """Return 0, or 1 where an answer was wrong."""
+    """Return 0, or 1 if an answer was wrong."""
     return run_bench(bench(arguments()))
 
 

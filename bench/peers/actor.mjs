@@ -1,4 +1,4 @@
-// Who asks: the development key's tokens, verified on each request by fast-jwt with its cache, as its README recommends.
+// The caller: fast-jwt verifies the development key's tokens on each request, with its cache, as its README recommends.
 
 import { createVerifier } from 'fast-jwt'
 import { GraphQLError } from 'graphql'
@@ -13,24 +13,24 @@ const verify = createVerifier({
   cache: true,
 })
 
-const refusal = (message) => new GraphQLError(message, { extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } } })
+const unauthenticated = (message) => new GraphQLError(message, { extensions: { code: 'UNAUTHENTICATED', http: { status: 401 } } })
 
-// The actor of an Authorization header; null where there is none.
+// Returns the claims of an Authorization header; null without one.
 export function actorOf(header) {
   if (!header) return null
-  if (!header.startsWith('Bearer ')) throw refusal('not a bearer token')
+  if (!header.startsWith('Bearer ')) throw unauthenticated('not a bearer token')
   let claims
   try {
     claims = verify(header.slice(7))
   } catch {
-    throw refusal('the token is not valid')
+    throw unauthenticated('the token is not valid')
   }
-  if (claims.programme !== programme.key) throw refusal('another programme')
+  if (claims.programme !== programme.key) throw unauthenticated('the token is for another programme')
   return claims
 }
 
 export function require(actor, ...roles) {
-  if (actor === null) throw refusal('a token is needed')
+  if (actor === null) throw unauthenticated('authentication required')
   if (!roles.includes(actor.role)) throw new GraphQLError('not allowed', { extensions: { code: 'FORBIDDEN' } })
   return actor
 }

@@ -1,4 +1,4 @@
-"""Ariadne: its own ASGI view, schema first, plain dictionaries, a DataLoader for each request."""
+"""Ariadne: its own ASGI view, schema first, plain dictionaries, a DataLoader per request."""
 
 from base64 import urlsafe_b64decode
 from pathlib import Path
@@ -60,7 +60,7 @@ async def _activity(document: Document, _info: Any, first: int = 20, after: str 
     version, index = map(int, urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(":"))
     nodes = await older_entries(document, bounded(first), (version, index))
     for node in nodes:
-        node["id"] = encoded("LedgerEntry:{}:{}:{}".format(document["_id"], *node["place"]))
+        node["id"] = encoded("LedgerEntry:{}:{}:{}".format(document["_id"], *node["position"]))
     return _edges(nodes)
 
 

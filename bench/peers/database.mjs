@@ -1,4 +1,4 @@
-// One client for the process, as the driver's documentation says; collections by the names that Carillon gives them.
+// One client for the process, as the driver's documentation recommends; the collections have Carillon's names.
 
 import { MongoClient } from 'mongodb'
 
@@ -10,5 +10,5 @@ export const identities = database.collection('identities')
 export const entries = database.collection('entries')
 export const offers = database.collection('bench_offers')
 export const rewards = database.collection('bench_rewards')
-// What peers write goes beside, so that Carillon's own ledger stays as it was written.
+// Peers write to collections of their own, so that Carillon's ledger stays unchanged.
 export const written = { entries: database.collection('bench_entries'), events: database.collection('bench_events') }

@@ -1,15 +1,15 @@
-// A purchase as a simple gateway counts it: one transaction of its own for each, with the member's version as the lock.
-// One point for each whole unit of the total; no rules, no lots, no tiers, no hash chain, no explanations.
+// Records a purchase as a simple gateway would: one transaction each, with the member's version as optimistic lock.
+// One point per whole unit of the total; no rules, no lots, no tiers, no hash chain, no explanations.
 
 import { client, identities, members, written } from './database.mjs'
-import { entryId, rowsOf, catalogueOf } from './views.mjs'
+import { catalogueOf, entryId, rowsOf } from './views.mjs'
 import { programme } from './programme.mjs'
 
 const CONFLICT_ATTEMPTS_MAX = 20
 const RECENT = 20
 const DUPLICATE_KEY = 11000
 
-const refused = (code, path, message) => ({
+const userError = (code, path, message) => ({
   entries: [],
   member: null,
   replayed: false,
@@ -19,17 +19,17 @@ const refused = (code, path, message) => ({
 export async function recordEvent(input, actor) {
   const points = Math.floor(Number(input.purchase?.total ?? 0))
   const found = await identities.findOne({ _id: `${programme.key}/number/${input.member.number}` })
-  if (found === null) return refused('NOT_FOUND', ['member'], 'no such member')
+  if (found === null) return userError('NOT_FOUND', ['member'], 'member not found')
   for (let attempt = 0; attempt < CONFLICT_ATTEMPTS_MAX; attempt += 1) {
     const answer = await client.withSession((session) =>
-      session.withTransaction(async () => count(input, actor, found.member, points, session)),
+      session.withTransaction(async () => record(input, actor, found.member, points, session)),
     )
     if (answer !== null) return answer
   }
-  return refused('CONFLICT', ['member'], 'too many at once')
+  return userError('CONFLICT', ['member'], 'too many concurrent changes')
 }
 
-async function count(input, actor, id, points, session) {
+async function record(input, actor, id, points, session) {
   const member = await members.findOne({ _id: id, programme: programme.key }, { session })
   const version = member.version + 1
   const balance = member.balances.available + points

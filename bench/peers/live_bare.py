@@ -1,7 +1,7 @@
-"""What the machine allows: a bare ASGI application that sends one text to every socket of a member when it changes.
+"""The upper limit: a bare ASGI application that sends one text to every socket of a member when it changes.
 
-No GraphQL, no rights, no order, no bound: the change stream gives the version, which is put into a text that is as long
-as an update. `python -m bench.peers.live_bare`.
+No GraphQL, no access rights, no ordering, no bounds: it inserts the version from the change stream into a text of an
+update's length. `python -m bench.peers.live_bare`.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ async def _follow() -> None:
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Speak as much of graphql-transport-ws as the measuring client does."""
+    """Speak the part of graphql-transport-ws that the bench's client uses."""
     if scope["type"] == "lifespan":
         await receive()
         following = asyncio.create_task(_follow())

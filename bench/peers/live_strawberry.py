@@ -1,6 +1,6 @@
-"""Strawberry as it comes: its own ASGI application and subscriptions, on a pub/sub of queues by member.
+"""Strawberry, default setup: its own ASGI application and subscriptions, on a pub/sub of queues by member.
 
-One change stream for the process, as Carillon and the Node peer have. `python -m bench.peers.live_strawberry`.
+One change stream per process, as in Carillon and the Node peer. `python -m bench.peers.live_strawberry`.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class Tier:
 
 @strawberry.type
 class Status:
-    """A standing."""
+    """A member's tier."""
 
     tier: Tier
 
@@ -76,7 +76,7 @@ class MemberUpdate:
 
     @classmethod
     def of(cls, document: Mapping[str, Any], *, is_first: bool) -> Self:
-        """Return the update that a stored member says."""
+        """Return the update of a stored member."""
         rows = [] if is_first else [row for row in orjson.loads(document["recent"]) if row[0] == document["version"]]
         return cls(
             version=document["version"],
@@ -98,18 +98,18 @@ class MemberUpdate:
 
 @strawberry.type
 class Query:
-    """GraphQL wants one."""
+    """A schema needs a query type."""
 
     version: int = 0
 
 
 @strawberry.type
 class Subscription:
-    """What is measured."""
+    """The measured subscription."""
 
     @strawberry.subscription
     async def member_changed(self, info: Info[Any, None]) -> AsyncGenerator[MemberUpdate, None]:
-        """Tell every version of the token's member."""
+        """Yield every version of the token's member."""
         token = info.context["connection_params"]["Authorization"].removeprefix("Bearer ")
         claims = jwt.decode(
             token,
@@ -151,7 +151,7 @@ async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
 
 
 def main() -> None:
-    """Serve until a signal."""
+    """Serve until SIGTERM or SIGINT."""
     schema = strawberry.Schema(query=Query, subscription=Subscription)
     serve(Starlette(lifespan=_lifespan, routes=[WebSocketRoute("/graphql", GraphQL[Any, None](schema))]))
 

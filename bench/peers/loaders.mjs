@@ -1,11 +1,11 @@
-// A DataLoader of each kind for each request, as its README says: nothing is shared between requests.
+// New DataLoaders for each request, as its README recommends: requests share nothing.
 
 import DataLoader from 'dataloader'
 import { identities, members } from './database.mjs'
 import { programme } from './programme.mjs'
 
 async function inOrder(collection, ids, filter) {
-  // One is asked for as one: a plain find by key is what the driver does fastest.
+  // A single id uses findOne by key, the fastest read of the driver.
   const found =
     ids.length === 1
       ? [await collection.findOne({ _id: ids[0], ...filter })]
@@ -19,7 +19,7 @@ export const loadersOf = () => ({
   identity: new DataLoader(async (ids) => (await inOrder(identities, ids, {})).map((one) => one?.member ?? null)),
 })
 
-// Mercurius has loaders of its own for fields of many objects; what a query begins with is read plainly.
+// Mercurius has its own loaders for fields of several objects; root fields read directly.
 export const readers = {
   member: { load: (id) => members.findOne({ _id: id, programme: programme.key }) },
   identity: { load: async (id) => (await identities.findOne({ _id: id }))?.member ?? null },

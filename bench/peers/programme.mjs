@@ -1,17 +1,17 @@
-// Programme data in memory: tiers, offers and rewards with their texts, made ready for each language at the start.
+// Programme data in memory: tiers, offers and rewards, with the texts of each language prepared at start.
 
 import { readFileSync } from 'node:fs'
 
-const told = JSON.parse(readFileSync(process.env.PROGRAMME_FILE, 'utf8'))
+const data = JSON.parse(readFileSync(process.env.PROGRAMME_FILE, 'utf8'))
 const LOCALES = ['fr', 'en', 'ar']
 
 function inLocale(locale) {
-  const tiers = told.tiers.map((tier) => ({
+  const tiers = data.tiers.map((tier) => ({
     ...tier,
     name: tier.name[locale],
     benefits: tier.benefits.map((benefit) => benefit[locale]),
   }))
-  const worded = (item) => ({
+  const localised = (item) => ({
     ...item,
     title: item.title[locale],
     description: item.description[locale],
@@ -20,17 +20,17 @@ function inLocale(locale) {
   return {
     tiers,
     tier: new Map(tiers.map((tier) => [tier.key, tier])),
-    offers: told.offers.map(worded),
-    rewards: told.rewards.map(worded),
-    labels: told.labels[locale],
+    offers: data.offers.map(localised),
+    rewards: data.rewards.map(localised),
+    labels: data.labels[locale],
   }
 }
 
 const byLocale = Object.fromEntries(LOCALES.map((locale) => [locale, inLocale(locale)]))
 
-export const programme = { key: told.programme, months: told.months, locale: told.locale }
+export const programme = { key: data.programme, months: data.months, locale: data.locale }
 
-// The programme in one of its languages; its own where it does not have that one.
-export function worded(locale) {
-  return byLocale[locale] ?? byLocale[told.locale]
+// Returns the programme in a language; in its default language if it lacks that one.
+export function catalogueIn(locale) {
+  return byLocale[locale] ?? byLocale[data.locale]
 }

@@ -1,4 +1,4 @@
-"""What the Python peers share: whom a token stands for, and reads through a DataLoader for each request."""
+"""The common part of the Python peers: verified tokens, and reads through a DataLoader per request."""
 
 import os
 from collections.abc import AsyncIterator
@@ -20,11 +20,11 @@ _LOCALE = "en"
 
 
 class Refused(Exception):  # noqa: N818 - answered as a GraphQL error
-    """Somebody asks for what is not theirs to ask for."""
+    """The caller is not authenticated or not allowed, or an argument is invalid."""
 
 
 class Store:
-    """The collections, once the process runs."""
+    """The database's collections, available while the application runs."""
 
     def __init__(self) -> None:
         self.client: AsyncMongoClient[dict[str, Any]] | None = None
@@ -32,12 +32,12 @@ class Store:
     def collection(self, name: str) -> Any:
         """Return a collection."""
         if self.client is None:
-            raise RuntimeError("the process has not started")
+            raise RuntimeError("the application has not started")
         return self.client[os.environ["DATABASE"]][name]
 
     @asynccontextmanager
     async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
-        """Connect for as long as the process runs."""
+        """Stay connected while the application runs."""
         async with AsyncMongoClient[dict[str, Any]](os.environ["MONGODB_URL"], tz_aware=True) as self.client:
             yield
 
@@ -46,7 +46,11 @@ STORE = Store()
 
 
 def claims_of(header: str | None) -> dict[str, Any] | None:
-    """Return the verified claims of an Authorization header; None where there is none."""
+    """Return the verified claims of an Authorization header; None without one.
+
+    Raises:
+        Refused: the token is not valid.
+    """
     if header is None:
         return None
     try:
@@ -62,7 +66,7 @@ def claims_of(header: str | None) -> dict[str, Any] | None:
 
 
 class Asker:
-    """One request: who asks, and its own loaders."""
+    """The caller of one request, with the loaders of this request."""
 
     def __init__(self, header: str | None) -> None:
         self._claims = claims_of(header)
@@ -70,13 +74,17 @@ class Asker:
         self.identities: DataLoader[str, Document | None] = DataLoader(_reader("identities"))
 
     def require(self, *roles: str) -> dict[str, Any]:
-        """Return who asks, who has to be of one of some roles."""
+        """Return the caller's claims.
+
+        Raises:
+            Refused: the caller has none of the roles.
+        """
         if self._claims is None or self._claims["role"] not in roles:
             raise Refused("not allowed")
         return self._claims
 
     async def me(self) -> Document | None:
-        """Return the member that the token stands for."""
+        """Return the token's member."""
         return await self.members.load(self.require("member")["member"])
 
     async def member(self, id_: str | None, number: str | None) -> Document | None:
@@ -97,19 +105,23 @@ def _reader(name: str) -> Any:
 
 
 def catalogue_of(member: Document | None = None) -> Catalogue:
-    """Return the programme in a member's language, or in its own."""
+    """Return the programme in a member's language, or in English without a member."""
     return CATALOGUES[member["profile"]["locale"] if member is not None else _LOCALE]
 
 
 def bounded(first: int) -> int:
-    """Return the size of a page, within its limit."""
+    """Return the size of a page.
+
+    Raises:
+        Refused: it is negative or greater than PAGE_MAX.
+    """
     if not 0 <= first <= PAGE_MAX:
-        raise Refused(f"first is 0 to {PAGE_MAX}")
+        raise Refused(f"first must be 0 to {PAGE_MAX}")
     return first
 
 
 async def older_entries(member: Document, first: int, after: tuple[int, int]) -> list[dict[str, Any]]:
-    """Return a page of the ledger that begins after a version and index, as `entries_of` does of the snapshot."""
+    """Return a page of the ledger after a version and index, in the form of `entries_of`."""
     labels, version, index = catalogue_of(member).labels, *after
     older = {"programme": PROGRAMME, "member": member["_id"], "version": {"$lte": version}}
     nodes: list[dict[str, Any]] = []
@@ -117,7 +129,7 @@ async def older_entries(member: Document, first: int, after: tuple[int, int]) ->
         rows = record["entries"][:index] if record["version"] == version else record["entries"]
         nodes += [
             {
-                "place": (record["version"], place),
+                "position": (record["version"], number),
                 "kind": entry["kind"],
                 "points": entry["points"],
                 "balance": entry["balance"],
@@ -125,6 +137,6 @@ async def older_entries(member: Document, first: int, after: tuple[int, int]) ->
                 "channel": entry["channel"],
                 "label": labels[entry["params"]["type"] if entry["label"] == "event" else entry["label"]],
             }
-            for place, entry in reversed([*enumerate(rows)])
+            for number, entry in reversed([*enumerate(rows)])
         ]
     return nodes[:first]

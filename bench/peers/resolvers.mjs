@@ -1,4 +1,4 @@
-// The resolvers, the same ones for every library: each type's fields are read from plain objects.
+// The resolvers, shared by all libraries: fields are read from plain objects.
 
 import { require } from './actor.mjs'
 import { entries, offers, rewards } from './database.mjs'
@@ -9,7 +9,7 @@ import {
   memberId,
   offerEdge,
   offersOf,
-  placeOf,
+  positionOf,
   pointsOf,
   profileOf,
   recentOf,
@@ -21,26 +21,26 @@ import {
 const PAGE_MAX = 100
 const RECENT = 20
 const bounded = (first) => {
-  if (first < 0 || first > PAGE_MAX) throw new Error(`first is 0 to ${PAGE_MAX}`)
+  if (first < 0 || first > PAGE_MAX) throw new Error(`first must be 0 to ${PAGE_MAX}`)
   return first
 }
 
 export async function ledger(member, first, after) {
-  const place = after ? placeOf(after) : null
+  const position = after ? positionOf(after) : null
   const found = await entries
-    .find({ programme: programme.key, member: member._id, ...(place && { version: { $lte: place.version } }) })
+    .find({ programme: programme.key, member: member._id, ...(position && { version: { $lte: position.version } }) })
     .sort({ version: -1 })
     .limit(first + 2)
     .toArray()
-  if (place) {
+  if (position) {
     for (const record of found) {
-      if (record.version === place.version) record.entries = record.entries.slice(0, place.index)
+      if (record.version === position.version) record.entries = record.entries.slice(0, position.index)
     }
   }
   return ledgerPage(member, found, first)
 }
 
-// A page from the snapshot where it holds it, else from the ledger.
+// Returns a page from the snapshot if it has all entries, else from the ledger.
 function activity(member, { first, after }) {
   const size = bounded(first)
   if (!after && size <= RECENT) return recentOf(member, size)
@@ -79,7 +79,7 @@ export const resolvers = {
   },
 }
 
-// The usual form: a collection for each kind of thing, read by Mercurius' own loaders.
+// The usual form: one collection per type, read by Mercurius' own loaders.
 const firstOf = (collection, first) => collection.find({ programme: programme.key }).sort({ rank: 1 }).limit(first).toArray()
 const localised = (item, locale) => ({ ...item, title: item.title[locale], description: item.description[locale], terms: item.terms?.[locale] })
 const each = (read) => (queries) => Promise.all(queries.map(({ obj, params }) => read(obj, params)))

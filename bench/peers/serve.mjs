@@ -1,5 +1,5 @@
-// One peer as one process: `node serve.mjs mercurius|mercurius-jit|mercurius-collections|yoga|apollo`.
-// It listens on a free port of 127.0.0.1 and says which.
+// Runs one peer in one process: `node serve.mjs mercurius|mercurius-jit|mercurius-collections|yoga|apollo`.
+// Listens on a free port of 127.0.0.1 and prints it.
 
 import { readFileSync } from 'node:fs'
 import { client } from './database.mjs'

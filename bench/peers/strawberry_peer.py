@@ -1,4 +1,4 @@
-"""Strawberry as it comes: its own ASGI view, its depth limiter, typed objects, a DataLoader for each request."""
+"""Strawberry, default setup: its own ASGI view, its depth limiter, typed objects, a DataLoader per request."""
 
 from base64 import urlsafe_b64decode
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ RewardKind = _names("RewardKind", "PHYSICAL", "DIGITAL_CODE", "DISCOUNT", "SERVI
 
 @strawberry.type
 class Profile:
-    """Who a member is."""
+    """A member's profile."""
 
     first_name: str | None
 
@@ -59,13 +59,13 @@ class Tier:
 
     @classmethod
     def of(cls, tier: Document) -> "Tier":
-        """Return a tier in words."""
+        """Return a localised tier."""
         return cls(key=tier["key"], name=tier["name"], rank=tier["rank"], benefits=tier["benefits"])
 
 
 @strawberry.type
 class TierProgress:
-    """The way to the next tier."""
+    """The progress to the next tier."""
 
     tier: Tier
     missing: int
@@ -83,7 +83,7 @@ class Status:
 
 @strawberry.type
 class ExpiringPoints:
-    """Points with their last day."""
+    """Points that expire, and the day."""
 
     points: int
     on: str
@@ -138,7 +138,7 @@ class Offer:
 
 @strawberry.type
 class MemberOffer:
-    """An offer as it stands for a member."""
+    """An offer with its state for a member."""
 
     offer: Offer
     state: OfferState
@@ -196,7 +196,7 @@ class RewardConnection:
 
 @strawberry.type
 class MemberReward:
-    """A reward as it stands for a member."""
+    """A reward with its eligibility for a member."""
 
     reward: Reward
     eligible: bool
@@ -236,8 +236,8 @@ def _page(nodes: Sequence[Document]) -> LedgerEntryConnection:
     )
 
 
-def _offer(standing: Document) -> MemberOffer:
-    offer = standing["offer"]
+def _offer(view: Document) -> MemberOffer:
+    offer = view["offer"]
     return MemberOffer(
         offer=Offer(
             key=offer["key"],
@@ -246,9 +246,9 @@ def _offer(standing: Document) -> MemberOffer:
             description=offer["description"],
             ends_at=offer["endsAt"],
         ),
-        state=OfferState(standing["state"]),
-        uses_left=standing["usesLeft"],
-        expires_at=standing["expiresAt"],
+        state=OfferState(view["state"]),
+        uses_left=view["usesLeft"],
+        expires_at=view["expiresAt"],
     )
 
 
@@ -262,7 +262,7 @@ class Member:
 
     @strawberry.field
     def profile(self) -> Profile:
-        """Return who the member is."""
+        """Return the member's profile."""
         return Profile(first_name=self.document["profile"].get("first_name"))
 
     @strawberry.field
@@ -270,10 +270,10 @@ class Member:
         """Return the member's tier."""
         status = status_of(self.document, catalogue_of(self.document))
         following = status["next"]
-        way = following and TierProgress(
+        progress = following and TierProgress(
             tier=Tier.of(following["tier"]), missing=following["missing"], ratio=following["ratio"]
         )
-        return Status(tier=Tier.of(status["tier"]), since=status["since"], next=way)
+        return Status(tier=Tier.of(status["tier"]), since=status["since"], next=progress)
 
     @strawberry.field
     def points(self) -> Points:
@@ -290,19 +290,19 @@ class Member:
         version, index = map(int, urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().split(":"))
         nodes = await older_entries(self.document, bounded(first), (version, index))
         for node in nodes:
-            node["id"] = encoded("LedgerEntry:{}:{}:{}".format(self.document["_id"], *node["place"]))
+            node["id"] = encoded("LedgerEntry:{}:{}:{}".format(self.document["_id"], *node["position"]))
         return _page(nodes)
 
     @strawberry.field
     def offers(self, first: int = 20) -> MemberOfferConnection:
         """Return the first offers."""
-        standing = offers_of(self.document, catalogue_of(self.document), bounded(first))
-        return MemberOfferConnection(edges=[MemberOfferEdge(node=_offer(one)) for one in standing])
+        views = offers_of(self.document, catalogue_of(self.document), bounded(first))
+        return MemberOfferConnection(edges=[MemberOfferEdge(node=_offer(one)) for one in views])
 
     @strawberry.field
     def rewards(self, first: int = 20) -> MemberRewardConnection:
         """Return the first rewards."""
-        standing = rewards_of(self.document, catalogue_of(self.document), bounded(first))
+        views = rewards_of(self.document, catalogue_of(self.document), bounded(first))
         return MemberRewardConnection(
             edges=[
                 MemberRewardEdge(
@@ -310,7 +310,7 @@ class Member:
                         reward=Reward.of(one["reward"]), eligible=one["eligible"], missing_points=one["missingPoints"]
                     )
                 )
-                for one in standing
+                for one in views
             ]
         )
 
@@ -321,7 +321,7 @@ def _member(document: Document | None) -> Member | None:
 
 @strawberry.input
 class MemberKey:
-    """Which member."""
+    """The key of a member: id or number."""
 
     id: strawberry.ID | None = None
     number: str | None = None
@@ -329,28 +329,28 @@ class MemberKey:
 
 @strawberry.type
 class Query:
-    """What can be read."""
+    """The queries."""
 
     @strawberry.field
     async def me(self, info: strawberry.Info) -> Member | None:
-        """Return the member that the token stands for."""
+        """Return the token's member."""
         return _member(await info.context["asker"].me())
 
     @strawberry.field
     async def member(self, info: strawberry.Info, by: MemberKey) -> Member | None:
-        """Return any member."""
+        """Return a member by id or number."""
         return _member(await info.context["asker"].member(by.id, by.number))
 
     @strawberry.field
     def rewards(self, first: int = 20) -> RewardConnection:
-        """Return the catalogue."""
+        """Return the first rewards of the catalogue."""
         return RewardConnection(
             edges=[RewardEdge(node=Reward.of(reward)) for reward in catalogue_of().rewards[: bounded(first)]]
         )
 
 
 class View(GraphQL[Any, None]):
-    """Strawberry's own view, with a context of ours."""
+    """Strawberry's view with the bench's context."""
 
     async def get_context(self, request: Any, response: Any) -> Any:
         """Return the context of a request."""
@@ -359,7 +359,7 @@ class View(GraphQL[Any, None]):
 
 def application() -> Starlette:
     """Return the application."""
-    # The limiter as a factory: an instance would be shared by all requests.
+    # A factory, because all requests would share an instance.
     schema = strawberry.Schema(Query, extensions=[lambda: QueryDepthLimiter(max_depth=DEPTH_MAX)])
     return Starlette(routes=[Route("/graphql", View(schema, graphql_ide=None))], lifespan=STORE.lifespan)
 

@@ -1,4 +1,4 @@
-// What a member's stored snapshot says, as the schema's types: plain objects, whose fields the library reads itself.
+// Builds the schema's types from a member's stored snapshot: plain objects whose fields the library reads.
 
 import { programme, catalogueIn } from './programme.mjs'
 
@@ -8,7 +8,7 @@ export const entryId = (member, version, index) => base64(`LedgerEntry:${member}
 export const memberId = (member) => base64(`Member:${member}`)
 export const cursorOf = (version, index) => base64(`${version}:${index}`)
 
-export function placeOf(cursor) {
+export function positionOf(cursor) {
   const [version, index] = Buffer.from(cursor, 'base64url').toString().split(':').map(Number)
   return { version, index }
 }
@@ -20,7 +20,7 @@ export function profileOf(member) {
   return { firstName, lastName, locale }
 }
 
-// A snapshot packs days and points as numbers of 64 bits, little end first; a day is its ordinal, 1 for 0001-01-01.
+// A snapshot packs days and points as 64-bit little-endian integers; a day is its ordinal, 1 for 0001-01-01.
 const EPOCH = 719163
 const DAY_MS = 86_400_000
 const NEVER = 0x7fffffff
@@ -110,7 +110,7 @@ export function recentOf(member, first) {
   return connection(edges, first < member.entries)
 }
 
-// Records of the ledger, newest first, each with the entries of one version.
+// A page from records of the ledger, newest first, each with the entries of one version.
 export function ledgerPage(member, records, first) {
   const { labels } = catalogueOf(member)
   const edges = records.flatMap((record) =>
@@ -148,7 +148,7 @@ export function rewardEdge(member, reward) {
   return { node: { reward, eligible: missingPoints === 0, missingPoints } }
 }
 
-// The first ones of the catalogue, as they stand for the member.
+// The catalogue's first offers and rewards, with their state for the member.
 export const offersOf = (member, first) => ({
   edges: catalogueOf(member)
     .offers.slice(0, first)

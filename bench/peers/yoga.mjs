@@ -1,4 +1,4 @@
-// GraphQL Yoga on Node's own HTTP server, as its guide for Node says. Its parser and validation caches are on by default.
+// GraphQL Yoga on Node's own HTTP server, as in its guide for Node. Its parser and validation caches are on by default.
 
 import { createServer } from 'node:http'
 import { createSchema, createYoga } from 'graphql-yoga'

@@ -1,6 +1,6 @@
-// graphql-ws on Node, as its recipes say: `ws`, one schema, graphql-js. One change stream for the process feeds an
-// in-process pub/sub by member; graphql-ws executes the subscription for each of its subscribers.
-// It listens on a free port of 127.0.0.1 and says which.
+// graphql-ws on Node, as its recipes show: `ws`, one schema, graphql-js. One change stream per process feeds an
+// in-process pub/sub by member; graphql-ws executes the subscription for each subscriber.
+// Listens on a free port of 127.0.0.1 and prints it.
 
 import { createServer } from 'node:http'
 import { createVerifier } from 'fast-jwt'
@@ -33,7 +33,7 @@ const schema = buildSchema(`
   type Subscription { memberChanged: MemberUpdate! }
 `)
 
-// What a stored member says, once for each change: objects whose fields graphql-js reads itself.
+// The update of a stored member, built once per change: plain objects whose fields graphql-js reads.
 function updateOf(document, isFirst) {
   const rows = isFirst ? [] : JSON.parse(document.recent.toString('utf8')).filter(([version]) => version === document.version)
   return {
@@ -51,7 +51,7 @@ function updateOf(document, isFirst) {
   }
 }
 
-// The in-process pub/sub: a queue for each subscriber. (createPubSub of graphql-yoga and node:events cost more.)
+// The in-process pub/sub: a queue per subscriber. (createPubSub of graphql-yoga and node:events cost more.)
 function publish(topic, value) {
   for (const subscriber of topics.get(topic) ?? []) {
     subscriber.values.push(value)
@@ -60,7 +60,7 @@ function publish(topic, value) {
 }
 
 async function* memberChanged(member) {
-  // Listening begins before the member is read, so that nothing is missed in between.
+  // Subscribes before it reads the member, so that no change is missed in between.
   const subscriber = { values: [], wake: null }
   if (!topics.has(member)) topics.set(member, new Set())
   topics.get(member).add(subscriber)
