@@ -50,7 +50,7 @@ function done(summary, latency, each)
   local errors = summary.errors
   local failed = errors.connect + errors.read + errors.write + errors.status + errors.timeout
   -- One figure per line, so that no JSON library is needed.
-  io.write(string.format("\nasked %d\nanswered %d\nmicroseconds %d\nbytes %d\nfailed %d\nwrong %d\np50 %d\np99 %d\nsample %s\n",
+  io.write(string.format("\nsent %d\nanswered %d\nmicroseconds %d\nbytes %d\nfailed %d\nwrong %d\np50 %d\np99 %d\nsample %s\n",
     all, summary.requests, summary.duration, summary.bytes, failed, bad,
     latency:percentile(50), latency:percentile(99), (text:gsub("%s", " "))))
 end
