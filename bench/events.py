@@ -158,7 +158,9 @@ async def bare_commits(world: World, numbers: Iterator[int], seconds: float) -> 
 
 async def measure(world: World, server: Server, *, rounds: int, seconds: float) -> dict[str, list[EventRound]]:
     """Return the rounds of each event load, by its name."""
-    done: dict[str, list[EventRound]] = {name: [] for name in ("one by one", "in batches of 100", "at half load")}
+    done: dict[str, list[EventRound]] = {
+        name: [] for name in ("one by one", "in batches of 100", "one by one, at half load")
+    }
     for seed in range(rounds):
         done["one by one"].append(
             await full_load(world, server, Till, connections=SINGLE_CONNECTIONS, seconds=seconds, seed=seed)
@@ -168,7 +170,7 @@ async def measure(world: World, server: Server, *, rounds: int, seconds: float) 
         )
     half = median(one.per_second for one in done["one by one"]) / 2
     for seed in range(rounds):
-        done["at half load"].append(await paced(world, server, per_second=half, seconds=seconds, seed=seed))
+        done["one by one, at half load"].append(await paced(world, server, per_second=half, seconds=seconds, seed=seed))
     return done
 
 

@@ -81,9 +81,10 @@ async def verify(world: World, server: str, *, sent: int, in_flight: int) -> Non
     """
     purchases = sum(are_purchases(sent))
     if server == CARILLON_KEY:
-        prefix, collection = event_key(PROGRAMME, OPERATION, subject_of(server), ""), world.database.events
+        prefix, name = event_key(PROGRAMME, OPERATION, subject_of(server), ""), "events"
     else:
-        prefix, collection = f"{subject_of(server)}/", world.database.db["bench_events"]
+        prefix, name = f"{subject_of(server)}/", "bench_events"
+    collection = world.database.db[name]
     stored = await collection.count_documents({"_id": {"$gte": prefix, "$lt": prefix + "\uffff"}})
     if not purchases - in_flight <= stored <= purchases:
         raise BenchError(f"{server} received {purchases} purchases, but {stored} are stored")
