@@ -3,7 +3,7 @@
 import { require } from './actor.mjs'
 import { entries, offers, rewards } from './database.mjs'
 import { recordEvent } from './events.mjs'
-import { programme, catalogueIn } from './programme.mjs'
+import { catalogueIn, programme } from './programme.mjs'
 import {
   ledgerPage,
   memberId,

@@ -1,6 +1,6 @@
 // Builds the schema's types from a member's stored snapshot: plain objects whose fields the library reads.
 
-import { programme, catalogueIn } from './programme.mjs'
+import { catalogueIn, programme } from './programme.mjs'
 
 const base64 = (text) => Buffer.from(text).toString('base64url')
 
