@@ -175,7 +175,7 @@ class Reward:
 
     @classmethod
     def of(cls, reward: Document) -> "Reward":
-        """Return a reward in words."""
+        """Return a localised reward."""
         names = ("id", "key", "title", "description", "image", "category", "points")
         return cls(kind=RewardKind(reward["kind"]), **{name: reward[name] for name in names})
 
