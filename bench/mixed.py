@@ -18,9 +18,9 @@ from bench.operations import EVENT, purchase_lines
 from bench.reads import READS
 from bench.servers import CARILLON_KEY
 from bench.world import World
+from loyalty.commands.registry import EVENT_OPERATION
 from models.mongo.ids import event_key
 from resolvers.core.actor import Role
-from resolvers.event import OPERATION
 from resolvers.imports.journey import PROGRAMME
 
 MIXED, ZIPF = "mixed", "zipf"
@@ -81,7 +81,7 @@ async def verify(world: World, server: str, *, sent: int, in_flight: int) -> Non
     """
     purchases = sum(are_purchases(sent))
     if server == CARILLON_KEY:
-        prefix, name = event_key(PROGRAMME, OPERATION, subject_of(server), ""), "events"
+        prefix, name = event_key(PROGRAMME, EVENT_OPERATION, subject_of(server), ""), "events"
     else:
         prefix, name = f"{subject_of(server)}/", "bench_events"
     collection = world.database.db[name]

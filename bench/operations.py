@@ -12,9 +12,9 @@ import orjson
 from bench.gateway import Member, Site
 from bench.http import BenchError, http_request
 from bench.load import Data, Request
+from loyalty.commands.registry import EVENT_OPERATION
 from models.mongo.ids import event_key
 from resolvers.core.actor import Role
-from resolvers.event import OPERATION
 from resolvers.imports.journey import PROGRAMME
 
 HOME = """query Home {
@@ -187,7 +187,7 @@ class Till:
 
     async def verify(self) -> None:
         """Check that MongoDB stores each acknowledged event once."""
-        prefix = event_key(PROGRAMME, OPERATION, self._subject, "")
+        prefix = event_key(PROGRAMME, EVENT_OPERATION, self._subject, "")
         stored = await self._site.database.events.count_documents({"_id": {"$regex": f"^{re.escape(prefix)}"}})
         if stored != self._acknowledged:
             raise BenchError(f"{self._acknowledged} events were acknowledged, {stored} are stored")

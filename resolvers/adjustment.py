@@ -7,7 +7,6 @@ from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, find
 
-OPERATION = "adjust"
 REASON_LENGTH_MAX = 500
 
 
@@ -20,5 +19,5 @@ async def adjust(context: Context, *, key: str, member: MemberKey, points: int, 
     if found is None:
         return NOT_FOUND
     reason = reason.strip()
-    command = AdjustPoints(points, cause_of(context, OPERATION, key, reason))
+    command = AdjustPoints(points, cause_of(context, AdjustPoints, key, reason))
     return await act(context, command, found, {"points": points, "reason": reason})

@@ -1,6 +1,7 @@
 """Records consents: a member grants or withdraws them, and every change can be shown."""
 
 from loyalty.commands.consent import SetConsents, consents_of
+from loyalty.commands.registry import kind_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
@@ -8,8 +9,6 @@ from models.commits.request import Outcome
 from resolvers.core.command import act, cause_of, subject
 from resolvers.core.context import Context
 from resolvers.core.member import MemberKey, answered
-
-OPERATION = "set-consents"
 
 Said = tuple[ConsentPurpose, ContactChannel | None, bool]
 
@@ -19,12 +18,12 @@ async def set_consents(context: Context, *, key: str, member: MemberKey | None, 
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
-    command = SetConsents(consents, context.channel or Channel.SYSTEM, cause_of(context, OPERATION, key))
+    command = SetConsents(consents, context.channel or Channel.SYSTEM, cause_of(context, SetConsents, key))
     return await act(context, command, found, {"consents": [[*change] for change in consents]})
 
 
 async def history(context: Context, member: str) -> list[Consent]:
     """Return every change of a member's consents, newest first."""
     programme = context.require_actor().programme
-    records = await answered(context.services.reader.records_of(programme, member, OPERATION))
+    records = await answered(context.services.reader.records_of(programme, member, kind_of(SetConsents).operation))
     return [consent for record in records for consent in reversed(consents_of(record))]

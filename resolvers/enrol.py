@@ -14,16 +14,15 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
 from models.commits.request import Outcome, Request
+from resolvers.core.command import cause_of
 from resolvers.core.context import Context
 from resolvers.core.fault import Unavailable
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import commit
 from resolvers.core.personal_data import is_locale, normal_email, normal_phone
 
-OPERATION = "enrol"
 NUMBER_DRAWS = 5
 NAME_LENGTH_MAX = 100
 CARD_LENGTH_MAX = 64
@@ -86,7 +85,7 @@ async def enrol(
     Returns `ALREADY_EXISTS` if another member has the card, e-mail or phone, `INVALID` if a field is invalid.
     `draw` returns a random whole number below its argument, for the membership number.
     """
-    actor, programme, now = context.require_actor(), context.programme(), context.now()
+    programme, now = context.programme(), context.now()
     refusal = key_refusal(newcomer.key)
     if refusal is not None:
         return refusal
@@ -108,7 +107,7 @@ async def enrol(
             channel=newcomer.channel,
             store=newcomer.store,
             occurred_at=occurred_at or now,
-            cause=Cause(OPERATION, actor.role, actor.subject, newcomer.key),
+            cause=cause_of(context, Enrol, newcomer.key),
         )
         with suppress(DuplicateKeyError):  # the number is taken
             return await commit(context, Request(command, member, programme, now, digest))

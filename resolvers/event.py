@@ -11,6 +11,7 @@ from bson.errors import BSONError
 
 from loyalty.commands.decide import decide, needs
 from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, Unchanged
@@ -26,7 +27,6 @@ from resolvers.core.fault import LimitExceeded, Unavailable
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, answered, find, load, load_many
 
-OPERATION = "event"
 LINES_MAX = 1000
 TEXT_LENGTH_MAX = 200
 ATTRIBUTES_DEPTH_MAX = 20
@@ -162,7 +162,7 @@ def _request(context: Context, event: Event, member: str) -> Request:
         event.attributes,
     )
     return Request(
-        command=RecordEvent(event, Cause(OPERATION, actor.role, actor.subject, event.key)),
+        command=RecordEvent(event, Cause(EVENT_OPERATION, actor.role, actor.subject, event.key)),
         member=member,
         programme=context.programme(),
         now=context.now(),
@@ -240,10 +240,8 @@ async def preview(context: Context, sent: Told) -> Outcome:
         return _not_found()
     request = _request(context, sent.event, member)
     command = request.command
-    if not isinstance(command, RecordEvent):
-        raise TypeError("only events can be previewed")
     reader, actor, key = context.services.reader, context.require_actor(), sent.event.key
-    counted = await answered(reader.event(actor.programme, OPERATION, actor.subject, key))
+    counted = await answered(reader.event(actor.programme, EVENT_OPERATION, actor.subject, key))
     if counted is not None:
         if counted["digest"] != request.digest:
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
@@ -251,11 +249,11 @@ async def preview(context: Context, sent: Told) -> Outcome:
         if first is None:
             raise LookupError("a recorded event has no ledger record")
         return Committed(snapshot, first, replayed=True)
-    if command.event.refund_of is not None:
-        bought = await answered(reader.event(actor.programme, OPERATION, actor.subject, command.event.refund_of))
-        command = replace(command, bought=counted_event_of(bought) if bought else None)
     need = needs(command, snapshot.member, request.programme)
     facts = await answered(reader.facts(actor.programme, member, need))
+    if sent.event.refund_of is not None:
+        bought = await answered(reader.event(actor.programme, EVENT_OPERATION, actor.subject, sent.event.refund_of))
+        facts = replace(facts, purchase=counted_event_of(bought) if bought else None)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, Unchanged) else decision

@@ -19,7 +19,6 @@ from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, answered, require_may_see
 from resolvers.personalisation import Outlook, used_up_among
 
-ACTIVATE, REDEEM, NOTE = "activate", "redeem", "note-offers"
 TEXT_LENGTH_MAX = 200
 OPEN = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
 
@@ -117,7 +116,7 @@ async def activate(context: Context, *, key: str, member: MemberKey | None, offe
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
-    command = ActivateOffer(offer, context.channel, cause_of(context, ACTIVATE, key))
+    command = ActivateOffer(offer, context.channel, cause_of(context, ActivateOffer, key))
     return await act(context, command, found, {"offer": offer})
 
 
@@ -128,7 +127,7 @@ async def note(
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
-    command = NoteOffers(seen, refused, cause_of(context, NOTE, key))
+    command = NoteOffers(seen, refused, cause_of(context, NoteOffers, key))
     return await act(context, command, found, {"seen": [*seen], "refused": [*refused]})
 
 
@@ -155,7 +154,7 @@ async def redeem(context: Context, request: Redeemed) -> Outcome:
         channel=request.channel,
         store=request.store,
         occurred_at=request.occurred_at or context.now(),
-        cause=cause_of(context, REDEEM, request.key),
+        cause=cause_of(context, RedeemOffer, request.key),
     )
     content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
     return await act(context, command, member, {**content, "occurred_at": request.occurred_at})

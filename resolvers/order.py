@@ -17,7 +17,6 @@ from resolvers.core.context import Context
 from resolvers.core.member import MemberKey, answered, may_see
 from resolvers.core.personal_data import normal_email, normal_phone
 
-PLACE, CANCEL, ADVANCE, HOLD, RELEASE = "place-order", "cancel-order", "advance-order", "hold", "release-hold"
 NOTE_LENGTH_MAX = 500
 FIELD_LENGTH_MAX = 200
 COUNTRY_LENGTH = 2
@@ -93,7 +92,7 @@ async def place(context: Context, request: Checkout) -> Outcome:
         reward=request.reward,
         quantity=request.quantity,
         channel=request.channel,
-        cause=cause_of(context, PLACE, request.key),
+        cause=cause_of(context, PlaceOrder, request.key),
         hold=request.hold,
         recipient=recipient,
         appointment=request.appointment,
@@ -129,7 +128,7 @@ async def cancel(context: Context, *, key: str, order: str, reason: str | None) 
     found = await find(context, order)
     if found is None:
         return _order_not_found()
-    command = CancelOrder(order, cause_of(context, CANCEL, key, reason))
+    command = CancelOrder(order, cause_of(context, CancelOrder, key, reason))
     return await act(context, command, found.member, {"order": order, "reason": reason})
 
 
@@ -170,7 +169,7 @@ async def advance(context: Context, request: Step) -> Outcome:
     command = AdvanceOrder(
         order=request.order,
         state=request.state,
-        cause=cause_of(context, ADVANCE, request.key),
+        cause=cause_of(context, AdvanceOrder, request.key),
         note=request.note,
         tracking_url=request.tracking_url,
         quantity=request.quantity,
@@ -195,7 +194,7 @@ async def hold(
     if isinstance(found, Refusal):
         return found
     channel = context.channel or Channel.SYSTEM
-    command = HoldPoints(reward, points, ttl_seconds, channel, cause_of(context, HOLD, key))
+    command = HoldPoints(reward, points, ttl_seconds, channel, cause_of(context, HoldPoints, key))
     return await act(context, command, found, {"reward": reward, "points": points, "ttl_seconds": ttl_seconds})
 
 
@@ -204,7 +203,7 @@ async def release(context: Context, *, key: str, member: str, hold: str) -> Outc
     not_found = Refusal(RefusalCode.NOT_FOUND, "hold_not_found", ("hold",))
     if not may_see(context.require_actor(), member):
         return not_found
-    command = ReleaseHold(hold, cause_of(context, RELEASE, key))
+    command = ReleaseHold(hold, cause_of(context, ReleaseHold, key))
     outcome = await act(context, command, member, {"hold": hold})
     # The caller did not name the member (the hold's id contains it), so refuse the hold.
     return not_found if outcome == NO_SUCH_MEMBER else outcome

@@ -7,13 +7,11 @@ from resolvers.core.command import act, cause_of, subject
 from resolvers.core.context import Context
 from resolvers.core.member import MemberKey
 
-OPERATION = "set-preferences"
-
 
 async def set_preferences(context: Context, *, key: str, member: MemberKey | None, topics: tuple[str, ...]) -> Outcome:
     """Replace a member's preferences. `topics` are such as `category:COFFEE` and `brand:Private`."""
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
-    command = SetPreferences(topics, cause_of(context, OPERATION, key))
+    command = SetPreferences(topics, cause_of(context, SetPreferences, key))
     return await act(context, command, found, {"topics": [*topics]})

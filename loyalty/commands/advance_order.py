@@ -1,22 +1,24 @@
-"""After an order is placed: cancelled, moved on, returned, exchanged, by whom the table of steps names.
+"""The steps of an order after it is placed: cancelled, advanced, returned, exchanged, by the roles that STEPS names.
 
-What comes back goes to the lots it came from. Two policies meet there: points that a refund asks back may be spent
-already, and then the balance goes below zero or the brand writes them off. What an order or a hold of before such a
-write-off gives back makes it good first: so buying, ordering, refunding and cancelling end alike in any order.
+Restored points go to the lots that they came from. A refund may reverse points that were spent already; then the
+balance goes below zero, or the brand writes them off. Points that an order or a hold from before such a write-off
+restores make up for it first. So purchases, orders, refunds and cancellations give the same result in any order.
 """
 
 from dataclasses import dataclass, replace
 
-from loyalty.commands.allocation import insufficient, reward_of, shopper_for, take
-from loyalty.commands.decision_builder import Draft
+from loyalty.commands.allocation import insufficient, needs_of_rewards, reward_of, shopper_for, take
+from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.place_order import PlaceOrder, new_order
+from loyalty.commands.registry import Members, handles
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.facts import Facts
+from loyalty.model.facts import Needs, joined
 from loyalty.model.ledger import Cause, LotKey
 from loyalty.model.notice import NoticeKind
 from loyalty.model.order import STEPS, Order, OrderState, OrderStep, points_for
+from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
 from loyalty.model.supply import CodeMove, CodeState, CounterKey
 from loyalty.rules.eligibility import missing
@@ -24,7 +26,7 @@ from loyalty.rules.eligibility import missing
 
 @dataclass(frozen=True, slots=True)
 class CancelOrder:
-    """Take an order back before it is on its way."""
+    """Cancel an order before it is on its way."""
 
     order: str
     cause: Cause
@@ -34,8 +36,8 @@ class CancelOrder:
 class AdvanceOrder:
     """Move an order to its next state.
 
-    `quantity` is how many pieces come back with RETURNED (None: all that are out); `exchange_for` the reward that is
-    given with EXCHANGED in its stead, the same again or another.
+    `quantity` is how many pieces are returned with RETURNED (None: all that are out); `exchange_for` is the reward that
+    replaces it with EXCHANGED, the same or another.
     """
 
     order: str
@@ -47,23 +49,34 @@ class AdvanceOrder:
     exchange_for: str | None = None
 
 
-def cancel(command: CancelOrder, draft: Draft, facts: Facts) -> Decision | Refusal:
-    """Return the decision to cancel an order: its points, its piece, its code and its appointment go back."""
-    order = _order_of(facts, draft, command.order)
+def _needs_of_cancel(command: CancelOrder, _members: Members, _programme: Programme) -> Needs:
+    return Needs(orders=frozenset({command.order}))
+
+
+@handles(CancelOrder, operation="cancel-order", needs=_needs_of_cancel)
+def cancel(command: CancelOrder, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to cancel an order: its points, piece, code and appointment are restored."""
+    order = _order_of(builder, command.order)
     if isinstance(order, Refusal):
         return order
     refusal = _step_refusal(order, OrderState.CANCELLED, command.cause.role)
     if refusal is not None:
         return refusal
-    order = _stepped(order, OrderState.CANCELLED, draft, command.cause.role, command.cause.reason)
-    order = _back(order, order.quantity - order.returned, draft)
-    draft.orders[order.id] = order
-    return draft.close(command.cause)
+    order = _stepped(order, OrderState.CANCELLED, builder, command.cause.role, command.cause.reason)
+    order = _back(order, order.quantity - order.returned, builder)
+    builder.orders[order.id] = order
+    return builder.close(command.cause)
 
 
-def advance(command: AdvanceOrder, draft: Draft, facts: Facts) -> Decision | Refusal:
-    """Return the decision to move an order on."""
-    order = _order_of(facts, draft, command.order)
+def _needs_of_advance(command: AdvanceOrder, _members: Members, programme: Programme) -> Needs:
+    rewards = (command.exchange_for,) if command.exchange_for is not None else ()
+    return joined([Needs(orders=frozenset({command.order})), needs_of_rewards(rewards, programme)])
+
+
+@handles(AdvanceOrder, operation="advance-order", needs=_needs_of_advance)
+def advance(command: AdvanceOrder, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to move an order to its next state."""
+    order = _order_of(builder, command.order)
     if isinstance(order, Refusal):
         return order
     state, role = command.state, command.cause.role
@@ -75,16 +88,16 @@ def advance(command: AdvanceOrder, draft: Draft, facts: Facts) -> Decision | Ref
     if command.tracking_url is not None:
         order = replace(order, tracking_url=command.tracking_url)
     if state is OrderState.RETURNED:
-        order = _returned(command, order, draft)
+        order = _returned(command, order, builder)
     elif state is OrderState.EXCHANGED:
-        exchanged = _exchanged(command, order, draft, facts)
+        exchanged = _exchanged(command, order, builder)
         if isinstance(exchanged, Refusal):
             return exchanged
         order = exchanged
     else:
-        order = _stepped(order, state, draft, role, command.note)
-    draft.orders[order.id] = order
-    return draft.close(command.cause)
+        order = _stepped(order, state, builder, role, command.note)
+    builder.orders[order.id] = order
+    return builder.close(command.cause)
 
 
 def _advance_input_refusal(command: AdvanceOrder, order: Order) -> Refusal | None:
@@ -99,19 +112,19 @@ def _advance_input_refusal(command: AdvanceOrder, order: Order) -> Refusal | Non
     return None
 
 
-def _returned(command: AdvanceOrder, order: Order, draft: Draft) -> Order:
-    """Take pieces back. While some are still out, the order stays in the state that it was in before."""
+def _returned(command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order:
+    """Return pieces. While some are still out, the order keeps its state."""
     out = order.quantity - order.returned
     pieces = command.quantity if command.quantity is not None else out
     stays = order.before_request if order.state is OrderState.RETURN_REQUESTED else order.state
-    order = _stepped(order, OrderState.RETURNED, draft, command.cause.role, command.note)
-    order = _back(order, pieces, draft)
+    order = _stepped(order, OrderState.RETURNED, builder, command.cause.role, command.note)
+    order = _back(order, pieces, builder)
     return order if pieces == out else replace(order, state=stays)
 
 
-def _exchanged(command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
-    """Take an order back and place another in its stead: points, pieces and limits of both are settled together."""
-    reward = reward_of(draft.programme, command.exchange_for or "")
+def _exchanged(command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
+    """Replace an order by another one: points, pieces and limits of both change together."""
+    reward = reward_of(builder.programme, command.exchange_for or "")
     if isinstance(reward, Refusal):
         return replace(reward, path=("exchangeFor",))
     out = order.quantity - order.returned
@@ -119,37 +132,37 @@ def _exchanged(command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) 
     one_each = reward.pool is not None or (reward.limit is not None and not same)
     if reward.appointments is not None or (one_each and out > 1):
         return Refusal(RefusalCode.INVALID, "exchange_impossible", ("exchangeFor",))
-    order = _stepped(order, OrderState.EXCHANGED, draft, command.cause.role, command.note)
+    order = _stepped(order, OrderState.EXCHANGED, builder, command.cause.role, command.note)
     if same:
-        back = replace(_supplies_back(order, out, draft), points_returned=order.points, lots=())
-        following = _same_again(reward, command, order, draft, facts)
+        back = replace(_supplies_back(order, out, builder), points_returned=order.points, lots=())
+        following = _same_again(reward, command, order, builder)
     else:
-        back = _back(order, out, draft, pays=True)
-        following = _another(reward, command, order, draft, facts)
+        back = _back(order, out, builder, pays=True)
+        following = _another(reward, command, order, builder)
     if isinstance(following, Refusal):
         return replace(following, path=("exchangeFor",))
-    draft.orders[following.id] = following
+    builder.orders[following.id] = following
     return replace(back, exchanged_for=following.id)
 
 
 def _instead(reward: Reward, command: AdvanceOrder, order: Order) -> PlaceOrder:
-    """Return what is ordered in the stead of the pieces of an order that are out."""
+    """Return the order that replaces the pieces that are out."""
     out = order.quantity - order.returned
     return PlaceOrder(reward.key, out, order.channel, command.cause, recipient=order.recipient, delivery=order.delivery)
 
 
-def _same_again(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
-    """Place an order anew that the member had a right to once: its points stay spent, whatever its price is by now.
+def _same_again(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
+    """Place the same order again: its points stay spent, whatever the reward costs now.
 
-    It counts where the first one counted: no debt, expired lot or limit of since then stands in its way.
+    It counts in the first order's span of the limit: no debt, expired lot or limit since then prevents it.
     """
     again, unlimited = _instead(reward, command, order), replace(reward, limit=None)
-    taken = take(reward, again.quantity, None, draft, facts)
+    taken = take(reward, again.quantity, None, builder)
     if isinstance(taken, Refusal):
         return taken
     points = order.points - order.points_returned
     origin = f"order/{order.id}"
-    following = new_order(draft, unlimited, again, taken, points=points, lots=order.lots, origin=origin)
+    following = new_order(builder, unlimited, again, taken, points=points, lots=order.lots, origin=origin)
     return replace(
         following,
         limit_key=order.limit_key,
@@ -158,28 +171,28 @@ def _same_again(reward: Reward, command: AdvanceOrder, order: Order, draft: Draf
     )
 
 
-def _another(reward: Reward, command: AdvanceOrder, order: Order, draft: Draft, facts: Facts) -> Order | Refusal:
-    """Place an order of another reward; the points that came back for the first one are there to pay for it."""
-    shopper = shopper_for(draft, reward.audience, facts)
+def _another(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
+    """Place an order of another reward; the points restored from the first one can pay for it."""
+    shopper = shopper_for(builder, reward.audience)
     relative = order.recipient is not None
-    found = missing(reward, draft.member, draft.programme, shopper, draft.now, for_relative=relative)
+    found = missing(reward, builder.member, builder.programme, shopper, builder.now, for_relative=relative)
     if found:
         return found[0].refusal()
     again = _instead(reward, command, order)
-    taken = take(reward, again.quantity, None, draft, facts)
+    taken = take(reward, again.quantity, None, builder)
     if isinstance(taken, Refusal):
         return taken
     points = reward.points * again.quantity
-    refusal = insufficient(draft, points, "exchangeFor")
+    refusal = insufficient(builder, points, "exchangeFor")
     if refusal is not None:
         return refusal
-    lots = draft.burn(points, channel=order.channel, reward=reward.key)
-    return new_order(draft, reward, again, taken, points=points, lots=lots, origin=f"order/{order.id}")
+    lots = builder.burn(points, channel=order.channel, reward=reward.key)
+    return new_order(builder, reward, again, taken, points=points, lots=lots, origin=f"order/{order.id}")
 
 
-def _order_of(facts: Facts, draft: Draft, key: str) -> Order | Refusal:
-    order = facts.orders.get(key)
-    if order is None or order.member != draft.member.id:
+def _order_of(builder: DecisionBuilder, key: str) -> Order | Refusal:
+    order = builder.facts.orders.get(key)
+    if order is None or order.member != builder.member.id:
         return Refusal(RefusalCode.NOT_FOUND, "order_not_found", ("order",))
     return order
 
@@ -203,34 +216,34 @@ def _step_refusal(order: Order, state: OrderState, role: str) -> Refusal | None:
     )
 
 
-def _stepped(order: Order, state: OrderState, draft: Draft, role: str, note: str | None = None) -> Order:
-    step = OrderStep(state, draft.now, role, note)
-    draft.notice(NoticeKind(f"order_{state.value.lower()}"), reward=order.reward.key, order=order.number)
+def _stepped(order: Order, state: OrderState, builder: DecisionBuilder, role: str, note: str | None = None) -> Order:
+    step = OrderStep(state, builder.now, role, note)
+    builder.notice(NoticeKind(f"order_{state.value.lower()}"), reward=order.reward.key, order=order.number)
     return replace(order, state=state, history=(*order.history, step))
 
 
-def _back(order: Order, pieces: int, draft: Draft, *, pays: bool = False) -> Order:
-    """Give back what so many pieces of an order took; with `pays` their points pay for another one next."""
+def _back(order: Order, pieces: int, builder: DecisionBuilder, *, pays: bool = False) -> Order:
+    """Restore what `pieces` of an order took; with `pays`, their points can pay for another order in this decision."""
     returned = order.returned + pieces
     points = points_for(order, returned) - order.points_returned
     parts, left = _last_parts(order.lots, points)
-    draft.unburn(parts, since=order.placed_version, channel=Channel.SYSTEM, reward=order.reward.key, pays=pays)
+    builder.unburn(parts, since=order.placed_version, channel=Channel.SYSTEM, reward=order.reward.key, pays=pays)
     if returned == order.quantity and order.limit_span:
-        draft.count_order(order.limit_key, order.limit_span, -1)
-    return replace(_supplies_back(order, pieces, draft), points_returned=order.points_returned + points, lots=left)
+        builder.count_order(order.limit_key, order.limit_span, -1)
+    return replace(_supplies_back(order, pieces, builder), points_returned=order.points_returned + points, lots=left)
 
 
-def _supplies_back(order: Order, pieces: int, draft: Draft) -> Order:
-    """Give back what so many pieces of an order took of what is shared. A code that was shown goes to nobody else."""
+def _supplies_back(order: Order, pieces: int, builder: DecisionBuilder) -> Order:
+    """Restore what `pieces` of an order took of the shared supply. A code that was shown is never issued again."""
     kept: list[tuple[CounterKey, int]] = []
     for counter, taken in order.took:
         back = min(pieces, taken)
-        draft.taken[counter] -= back
+        builder.taken[counter] -= back
         if taken - back:
             kept.append((counter, taken - back))
     if order.pool is not None and order.code is not None:
         after = CodeState.VOID if order.code_is_shown else CodeState.FREE
-        draft.codes.append(CodeMove(order.pool, order.code, CodeState.GIVEN, after, None))
+        builder.codes.append(CodeMove(order.pool, order.code, CodeState.GIVEN, after, None))
     return replace(
         order,
         returned=order.returned + pieces,
@@ -242,7 +255,7 @@ def _supplies_back(order: Order, pieces: int, draft: Draft) -> Order:
 def _last_parts(
     lots: tuple[tuple[LotKey, int], ...], points: int
 ) -> tuple[list[tuple[LotKey, int]], tuple[tuple[LotKey, int], ...]]:
-    """Split off so many points from the end of an order's lots: those that live longest go back first."""
+    """Split `points` off the end of an order's lots: those that expire last are restored first."""
     parts: list[tuple[LotKey, int]] = []
     left = list(lots)
     while points:

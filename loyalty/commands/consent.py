@@ -1,13 +1,14 @@
-"""Consenting: a member agrees to something, or no longer.
+"""Consents: a member agrees to something, or withdraws that.
 
-What holds now is in the member's profile. Every change is a notice of its version: in the hash-chained ledger, for
-ever, with who said it and when, so that it can be shown and not be altered.
+The profile holds the present consents. Every change is also a notice of its version in the hash-chained ledger, with
+the actor and the time: evidence that cannot be altered.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loyalty.commands.decision_builder import Draft
+from loyalty.commands.decision_builder import DecisionBuilder
+from loyalty.commands.registry import handles
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
@@ -18,18 +19,19 @@ from loyalty.model.notice import Notice, NoticeKind
 
 @dataclass(frozen=True, slots=True)
 class SetConsents:
-    """A member agrees to some things and refuses others; what is not named stays as it is."""
+    """Grant some consents and withdraw others; those not named stay as they are."""
 
     consents: tuple[tuple[ConsentPurpose, ContactChannel | None, bool], ...]
     via: Channel
     cause: Cause
 
 
-def set_consents(command: SetConsents, draft: Draft) -> Decision | Refusal:
-    """Return the decision to keep what a member agrees to."""
+@handles(SetConsents, operation="set-consents")
+def set_consents(command: SetConsents, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to change a member's consents."""
     if not command.consents:
         return Refusal(RefusalCode.INVALID, "consents_missing", ("consents",))
-    held = {consent.about: consent for consent in draft.member.profile.consents}
+    held = {consent.about: consent for consent in builder.member.profile.consents}
     named = set[tuple[ConsentPurpose, ContactChannel | None]]()
     for place, (purpose, channel, granted) in enumerate(command.consents):
         about = purpose, channel
@@ -39,20 +41,20 @@ def set_consents(command: SetConsents, draft: Draft) -> Decision | Refusal:
         before = held.get(about)
         if before is not None and before.granted is granted:
             continue
-        held[about] = Consent(purpose, channel, granted, draft.now, command.via)
+        held[about] = Consent(purpose, channel, granted, builder.now, command.via)
         kind = NoticeKind.CONSENT_GIVEN if granted else NoticeKind.CONSENT_WITHDRAWN
         on = {"contact": channel.value} if channel is not None else {}
-        draft.notice(kind, purpose=purpose.value, **on, via=command.via.value)
-    draft.member = replace(draft.member, profile=replace(draft.member.profile, consents=tuple(held.values())))
-    return draft.close(command.cause)
+        builder.notice(kind, purpose=purpose.value, **on, via=command.via.value)
+    builder.member = replace(builder.member, profile=replace(builder.member.profile, consents=tuple(held.values())))
+    return builder.close(command.cause)
 
 
 def consents_of(record: Record) -> list[Consent]:
-    """Return the changes of a member's consents in one version."""
-    return [consent for notice in record.notices if (consent := _told(notice, record.recorded_at)) is not None]
+    """Return the consents that one version changed."""
+    return [consent for notice in record.notices if (consent := _consent_of(notice, record.recorded_at)) is not None]
 
 
-def _told(notice: Notice, at: datetime) -> Consent | None:
+def _consent_of(notice: Notice, at: datetime) -> Consent | None:
     if notice.kind not in {NoticeKind.CONSENT_GIVEN, NoticeKind.CONSENT_WITHDRAWN}:
         return None
     contact = notice.params.get("contact")

@@ -1,7 +1,7 @@
-"""A decision in the making: the entries and the state that they lead to, kept in step.
+"""The decision builder: the ledger entries of a decision, and the member's state that they lead to, kept in step.
 
-A draft begins by doing what time demands (lapsed holds, expired lots, the end of a tier's period), so every decision
-starts from a settled member.
+A builder first settles its member (releases lapsed holds, expires lots, ends a tier's period), so every decision starts
+from a settled member.
 """
 
 from collections import Counter
@@ -14,8 +14,9 @@ from loyalty.kernel.channel import Channel
 from loyalty.model.decision import Decision
 from loyalty.model.event import NOTHING, CountedEvent, Event, Grant
 from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.facts import NO_FACTS, Facts
 from loyalty.model.hold import LAPSED_KEPT_MAX, Hold
-from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, sealed
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, sealed
 from loyalty.model.lot import EXPIRED_LOT_KEPT_DAYS, Lot, overdue, spend, spending_order, with_points, without_forgotten
 from loyalty.model.member import Member, change, working_copy
 from loyalty.model.notice import Notice, NoticeKind
@@ -49,7 +50,7 @@ _NOTICE_OF = {
 def without_forgotten_offers(
     offers: Mapping[str, OfferUse], programme: Programme, now: datetime
 ) -> Mapping[str, OfferUse]:
-    """Return what the member did with offers, without those that ended so long ago that nothing can ask for them."""
+    """Return what the member did with offers, without those that ended more than OFFERS_KEPT_DAYS ago."""
     horizon = now - timedelta(days=OFFERS_KEPT_DAYS)
     known = programme.catalogue.offers
     if all(key in known and not known[key].is_over(horizon) for key in offers):
@@ -58,24 +59,39 @@ def without_forgotten_offers(
 
 
 def _recovery(points: int) -> list[Explanation]:
-    """Return what is told of points that came back and made good what was written off."""
+    """Return the explanation of restored points that made up for a write-off."""
     return [Explanation(REFUND_RULE, -points, applied=True, reason=Reason.RECOVERED)] if points else []
 
 
-class Draft:
-    """The next version of one member. Not shared, not kept: made, filled and closed within one decision.
+class DecisionBuilder:
+    """The next version of one member; created, filled and closed within one decision.
 
-    `member` is the draft's own copy, changed in place, which `close()` hands on.
+    `before` is the member as it was read, `member` the builder's own copy, changed in place, which `close()` returns.
+    `facts` is what was read for the command. `others` are the builders of the command's other members, in its order:
+    closing this one closes them too.
     """
 
-    def __init__(self, member: Member, programme: Programme, now: datetime) -> None:
+    def __init__(
+        self,
+        member: Member,
+        programme: Programme,
+        now: datetime,
+        facts: Facts = NO_FACTS,
+        others: "tuple[DecisionBuilder, ...]" = (),
+    ) -> None:
         self.programme = programme
+        self.facts = facts
+        self.others = others
+        # All builders of a decision that has several. Empty for one: a cycle of objects would wait for the collector.
+        self.together: tuple[DecisionBuilder, ...] = (self, *others) if others else ()
+        for other in others:
+            other.together = self.together
         self.now = now
         self.today = day_of(now, programme.zone)
         self.entries: list[Entry] = []
         self.qualified: dict[date, int] = {}
         self.version = member.version + 1
-        self._before = member
+        self.before = member
         self.member = working_copy(member)
         self.notices: list[Notice] = []
         self.orders: dict[str, Order] = {}
@@ -84,18 +100,18 @@ class Draft:
         for hold in [hold for hold in member.holds if hold.expires_at <= now]:
             self.release(hold, lapsed=True)
         self._expire_overdue()
-        # Without new points a tier changes only where its period is over, or where the programme changed.
+        # Without new points a tier changes only if its period is over or the programme changed.
         is_over = member.standing.until is not None and member.standing.until <= now
         if is_over or member.programme_version != programme.version:
             self._restand()
 
     @property
     def changed(self) -> bool:
-        """Whether there is anything to commit."""
-        return bool(self.entries) or self.member.standing != self._before.standing
+        """Whether settling the member, or what followed, changed anything."""
+        return bool(self.entries) or self.member.standing != self.before.standing
 
     def earn(self, event: Event, earned: Earned) -> CountedEvent:
-        """Credit what an event gave, count it, and return what is kept of it."""
+        """Credit the points of an event, count it, and return what is stored of it."""
         day = day_of(event.occurred_at, self.programme.zone)
         lot = LotKey(day, expiry_day(day, self.programme.expiry))
         self._post(
@@ -123,10 +139,10 @@ class Draft:
         )
 
     def reverse(self, event: Event, bought: CountedEvent, taken: TakenBack) -> None:
-        """Take back what a purchase gave: from its own lot first, then from the others, oldest first.
+        """Reverse the points of a purchase: from its own lot first, then from the others, oldest first.
 
-        Points of it that have expired are gone already and are not asked for twice. What was spent follows the
-        programme's policy: the balance goes below zero, or the brand writes it off.
+        Points of it that have expired are not deducted a second time. Points that were spent follow the programme's
+        policy: the balance goes below zero, or the brand writes them off.
         """
         lot = LotKey(bought.earned_on, bought.expires_on)
         gone = self._expired_of(lot, taken.points)
@@ -162,7 +178,7 @@ class Draft:
         self._restand()
 
     def engage(self, event: Event) -> None:
-        """Count something the member did within the programme, and credit what rules give for it."""
+        """Count an event of the programme's own (an activation, a redemption), and credit what rules give for it."""
         earned = earn(event, self.member, self.programme)
         if earned.why:
             self.earn(event, earned)
@@ -170,9 +186,9 @@ class Draft:
             self._count(event.type, earned.capped)
 
     def add_bonus(self, event: Event, bought: CountedEvent, grant: Grant, why: Explanation) -> None:
-        """Credit what an offer gives for a purchase that was counted before, into that purchase's own lot.
+        """Credit the points of an offer for a purchase that is counted already, to that purchase's own lot.
 
-        Of lines that came back meanwhile nothing is given: `grant` is what the whole purchase would have given.
+        `grant` is for the whole purchase; lines that were returned since give nothing.
         """
         points = grant.points - sum(
             int(part * share) for part, share in zip(grant.by_line, bought.returned, strict=True)
@@ -181,12 +197,12 @@ class Draft:
         self._give(event, points, lot, replace(why, points=points), qualifying=grant.qualifying)
 
     def give_bonus(self, event: Event, points: int, why: Explanation, *, qualifying: bool) -> None:
-        """Credit what an offer gives by itself, for no purchase."""
+        """Credit the points of an offer that is used without a purchase."""
         day = day_of(event.occurred_at, self.programme.zone)
         self._give(event, points, LotKey(day, expiry_day(day, self.programme.expiry)), why, qualifying=qualifying)
 
     def _give(self, event: Event, points: int, lot: LotKey, why: Explanation, *, qualifying: bool) -> None:
-        """Credit the points of an offer to a lot; `event` is what was done with the offer."""
+        """Credit the points of an offer to a lot; `event` is the activation or redemption."""
         self._post(
             EntryKind.EARN,
             self._credit(points, lot),
@@ -201,7 +217,7 @@ class Draft:
         self._restand(gained_on=lot.earned_on)
 
     def hold(self, hold: Hold, *, channel: Channel) -> None:
-        """Keep points for a checkout, oldest lots first; `hold.lots` is filled in."""
+        """Hold points for a checkout, oldest lots first; `hold.lots` is filled in."""
         parts = spend(self.member.lots, hold.points)
         postings = [Posting(Account.AVAILABLE, -points, lot) for lot, points in parts]
         postings.append(Posting(Account.HELD, sum(points for _, points in parts)))
@@ -219,10 +235,10 @@ class Draft:
         self.taken.update(hold.took)
 
     def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
-        """Let a hold go: its points back to their lots, and what it took back to all.
+        """Release a hold: restore its points to their lots, and its piece and code to the shared supply.
 
-        With `keeps_supplies` the piece and the code go on to an order; with `pays` points that expired while they were
-        held are still there for one, until it is paid.
+        With `keeps_supplies` the piece and the code pass on to an order. With `pays`, points that expired while they
+        were held can still pay for an order in this decision.
         """
         recovered = self._made_good(hold.points, since=hold.version)
         self._post(
@@ -247,7 +263,7 @@ class Draft:
             self._expire_overdue()
 
     def burn(self, points: int, *, channel: Channel, reward: str) -> tuple[tuple[LotKey, int], ...]:
-        """Spend points on a reward, oldest lots first; return which lots gave how much."""
+        """Spend points on a reward, oldest lots first; return the lots and the points of each."""
         parts = spend(self.member.lots, points)
         postings = [Posting(Account.AVAILABLE, -part, lot) for lot, part in parts]
         postings.append(Posting(Account.REDEEMED, points))
@@ -266,11 +282,11 @@ class Draft:
     def unburn(
         self, parts: Sequence[tuple[LotKey, int]], *, since: int, channel: Channel, reward: str, pays: bool = False
     ) -> None:
-        """Give points back that were spent on a reward in version `since`, to the lots that they came from.
+        """Restore points that were spent on a reward in version `since`, to the lots that they came from.
 
-        They make good first what was written off since: those points were spent on this very reward. A lot whose time
-        is over comes back for the programme's days of grace; where there are none, it still `pays` for what is
-        ordered instead.
+        They first make up for what was written off since, because those points were spent on this very reward. An
+        expired lot comes back for the programme's days of grace; without any, it still `pays` for what is ordered
+        instead.
         """
         recovered = self._made_good(sum(points for _, points in parts), since=since)
         graced = tuple((self._graced(lot), points) for lot, points in parts)
@@ -287,20 +303,20 @@ class Draft:
             self._expire_overdue()
 
     def _note_write_off(self, points: int) -> None:
-        """Note points that were written off in this version, until orders and holds of before make them good."""
+        """Note points that were written off in this version, until earlier orders and holds make up for them."""
         if not points:
             return
         kept = (*self.member.write_offs, (self.version, points))
         if len(kept) > WRITE_OFFS_KEPT_MAX:
-            # In the member's favour: fewer orders are older than the older of the two.
+            # In the member's favour: fewer orders are older than the older of the two merged write-offs.
             (version, oldest), (_, older), *rest = kept
             kept = ((version, oldest + older), *rest)
         change(self.member, write_offs=kept)
 
     def _made_good(self, points: int, *, since: int) -> int:
-        """Return how many of the points that come back make good what was written off after version `since`.
+        """Return how many of the restored points make up for write-offs after version `since`, and settle those.
 
-        The oldest write-offs first: whoever spent points earlier could make good all that those who came later can.
+        The oldest write-offs first: an order from before can make up for any write-off that a later order can.
         """
         rest = points
         kept: list[tuple[int, int]] = []
@@ -318,9 +334,9 @@ class Draft:
         return LotKey(lot.earned_on, self.today + timedelta(days=self.programme.grace_days))
 
     def _restored(self, parts: Sequence[tuple[LotKey, int]], source: Account, *, recovered: int = 0) -> list[Posting]:
-        """Return the postings that bring points back from an account: write-offs and debts are made good first.
+        """Return the postings that restore points from an account: they fill write-offs and debts first.
 
-        What makes them good is what would expire first.
+        The points that would expire first fill them.
         """
         total = sum(points for _, points in parts)
         owed = min(total - recovered, self.member.debt)
@@ -337,24 +353,24 @@ class Draft:
         return postings
 
     def set_offer(self, offer: str, use: OfferUse) -> None:
-        """Note what the member has done with an offer."""
+        """Store what the member has done with an offer."""
         change(self.member, offers={**self.member.offers, offer: use})
 
     def bind(self, purchase: str, offer: str, cost: int) -> None:
-        """Note that an offer waits for a purchase that has not been told yet, and what it has cost its budget."""
+        """Bind an offer to a purchase that was not sent yet; `cost` is what its budget was charged."""
         waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
         bound = {**self.member.bound, purchase: waiting}
         change(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
 
     def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
-        """Return the offers that waited for a purchase, each with what it has cost; they wait no more."""
+        """Unbind and return the offers that waited for a purchase, each with what its budget was charged."""
         bound = dict(self.member.bound)
         offers = bound.pop(purchase, ())
         change(self.member, bound=bound)
         return offers
 
     def count_order(self, key: str, span: str, orders: int) -> None:
-        """Count orders of a limited reward in a span of its limit; below zero where they came back."""
+        """Count orders of a limited reward in a span of its limit; a negative number for returned ones."""
         spans = dict(self.member.ordered.get(key, {}))
         spans[span] = max(0, spans.get(span, 0) + orders)
         kept = {name: spans[name] for name in sorted(spans)[-ORDER_SPANS_KEPT:] if spans[name]}
@@ -362,7 +378,7 @@ class Draft:
         change(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
 
     def notice(self, kind: NoticeKind, **params: str | int) -> None:
-        """Note something that happened, for the member to be told."""
+        """Add a notice for the member."""
         self.notices.append(Notice(kind, params))
 
     def _notice_entry(self, kind: EntryKind, points: int, params: Mapping[str, str | int]) -> None:
@@ -371,15 +387,15 @@ class Draft:
             self.notice(told, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
 
     def _notice_standing(self) -> None:
-        if self.member.standing.tier == self._before.standing.tier:
+        if self.member.standing.tier == self.before.standing.tier:
             return
-        before, after = (self.programme.tier(who.standing.tier) for who in (self._before, self.member))
+        before, after = (self.programme.tier(who.standing.tier) for who in (self.before, self.member))
         if after.rank != before.rank:
             risen = after.rank > before.rank
             self.notice(NoticeKind.TIER_REACHED if risen else NoticeKind.TIER_LOST, tier=after.key)
 
     def adjust(self, points: int) -> None:
-        """Give points, or take available ones away, oldest lots first."""
+        """Credit points, or deduct available ones (below zero), oldest lots first."""
         if points > 0:
             postings = self._credit(points, LotKey(self.today, expiry_day(self.today, self.programme.expiry)))
         else:
@@ -396,6 +412,15 @@ class Draft:
             params={},
         )
 
+    def taken_of(self, counter: CounterKey) -> int:
+        """Return what was taken of a shared counter, by this decision too, whichever of its members took it."""
+        return self.facts.taken_of(counter) + sum(builder.taken[counter] for builder in self.together or (self,))
+
+    def moved_codes(self, pool: str) -> dict[str, CodeState]:
+        """Return the codes of a pool that this decision has moved, with their new states."""
+        moves = (move for builder in self.together or (self,) for move in builder.codes)
+        return {move.code: move.after for move in moves if move.pool == pool}
+
     def close(
         self,
         cause: Cause,
@@ -404,24 +429,48 @@ class Draft:
         amended: CountedEvent | None = None,
         hold: Hold | None = None,
     ) -> Decision:
-        """Return the decision: the next version, and the ledger's record of it chained to the one before."""
+        """Return the decision: the next version of this member and of the others, each with its ledger record.
+
+        The records of the others name this member's record, which carries the key.
+
+        Raises:
+            ValueError: one member comes twice; a handler refuses such a command.
+        """
+        decision = self.close_part(cause, None, counted, amended, hold)
+        if not self.others:
+            return decision
+        if len({builder.member.id for builder in self.together}) < len(self.together):
+            raise ValueError("a command names one member twice: its handler must refuse that")
+        first = RecordRef(self.member.id, self.version)
+        return replace(decision, others=tuple(builder.close_part(cause, first) for builder in self.others))
+
+    def close_part(
+        self,
+        cause: Cause,
+        command: RecordRef | None,
+        counted: CountedEvent | None = None,
+        amended: CountedEvent | None = None,
+        hold: Hold | None = None,
+    ) -> Decision:
+        """Return this member's part of the decision, its record chained to the one before; for `close()`."""
         self._notice_standing()
-        record = Record(
-            member=self.member.id,
-            version=self.version,
-            recorded_at=self.now,
-            cause=cause,
-            entries=tuple(self.entries),
-            qualified=tuple(sorted((day, points) for day, points in self.qualified.items() if points)),
-            standing=self.member.standing,
-            previous_hash=self._before.head,
-            hash="",
-            notices=tuple(self.notices),
+        record = sealed(
+            Record(
+                member=self.member.id,
+                version=self.version,
+                recorded_at=self.now,
+                cause=cause,
+                entries=tuple(self.entries),
+                qualified=tuple(sorted((day, points) for day, points in self.qualified.items() if points)),
+                standing=self.member.standing,
+                previous_hash=self.before.head,
+                hash="",
+                notices=tuple(self.notices),
+                command=command,
+            )
         )
-        record = sealed(record)
-        member = self.member
         change(
-            member,
+            self.member,
             version=self.version,
             head=record.hash,
             programme_version=self.programme.version,
@@ -431,7 +480,7 @@ class Draft:
             offers=without_forgotten_offers(self.member.offers, self.programme, self.now),
         )
         return Decision(
-            member,
+            self.member,
             record,
             counted,
             amended,
@@ -442,7 +491,7 @@ class Draft:
         )
 
     def _credit(self, points: int, lot: LotKey) -> list[Posting]:
-        """Return the postings that give `points`: a debt is filled first, the rest goes into the lot."""
+        """Return the postings that credit `points`: they fill a debt first, the rest goes into the lot."""
         owed = min(points, self.member.debt)
         return [
             Posting(Account.ISSUED, -points),
@@ -451,9 +500,9 @@ class Draft:
         ]
 
     def _expired_of(self, lot: LotKey, points: int) -> list[tuple[LotKey, int]]:
-        """Return how many of a purchase's points have expired already, and in which lots.
+        """Return the lots in which points of a purchase have expired already, and how many.
 
-        That is its own lot, and those that its points came back to from orders for some days of grace.
+        Those are its own lot, and the lots of days of grace to which orders restored its points.
         """
         if lot.expires_on is None or lot.expires_on >= self.today:
             return []
@@ -471,7 +520,7 @@ class Draft:
             return parts
         if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
             return []
-        # So long ago that the lot is forgotten: in the member's favour, all that expired of forgotten lots may be it.
+        # The lot is no longer stored: in the member's favour, everything that expired in such lots may be this one's.
         forgotten = self.member.balance(Account.EXPIRED) - sum(kept.expired for kept in self.member.lots)
         return [(lot, min(points, max(0, forgotten)))]
 
@@ -486,7 +535,7 @@ class Draft:
         label: str,
         params: Mapping[str, str | int],
     ) -> None:
-        """Append an entry and bring balances and lots to what it says."""
+        """Append an entry, and update balances and lots by it."""
         moved = tuple(posting for posting in postings if posting.points)
         points = sum(posting.points for posting in moved if posting.account is Account.AVAILABLE)
         balance = self.member.available + points
@@ -526,7 +575,7 @@ class Draft:
         self.qualified[day] = self.qualified.get(day, 0) + points
         days = self.member.qualifying
         if points < 0 and day not in days and LIFETIME_BUCKET in days:
-            day = LIFETIME_BUCKET  # what a refund takes back of a day that was added to the sum of the old ones
+            day = LIFETIME_BUCKET  # a refund reverses points of a day that was merged into the sum of old days
         change(self.member, qualifying=days.with_points(day, points))
 
     def _count(self, event_type: str, capped: Mapping[str, Mapping[str, int]]) -> None:
@@ -535,7 +584,7 @@ class Draft:
         change(self.member, counted=counted, capped=capped)
 
     def _uncapped(self, day: date, by_rule: Mapping[str, int]) -> dict[str, dict[str, int]]:
-        """Return what capped rules gave once a refund has made room again in the purchase's own spans."""
+        """Return what capped rules gave after a refund has freed room in the purchase's own spans."""
         capped = {key: dict(spans) for key, spans in self.member.capped.items()}
         for key, points in by_rule.items():
             rule = self.programme.rule(key)
@@ -545,7 +594,7 @@ class Draft:
         return capped
 
     def _restand(self, *, gained_on: date | None = None) -> None:
-        """Find the tier anew; `gained_on` is the day that got points, where nothing else changed since it was found."""
+        """Recompute the tier; `gained_on` is the day that gained points, if nothing else changed."""
         member, days = self.member, self.member.qualifying
         last = days.last()
         find = restand_after_gain if gained_on is not None and (last is None or gained_on >= last) else restand

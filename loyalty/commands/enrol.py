@@ -1,10 +1,10 @@
-"""Enrolling: a person becomes a member."""
+"""Enrolment: a person becomes a member."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from loyalty.commands.decision_builder import BALANCE_MAX, Draft
-from loyalty.kernel.calendar import day_of
+from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
+from loyalty.commands.registry import handles
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
@@ -17,7 +17,7 @@ from loyalty.rules.earning import earn
 
 @dataclass(frozen=True, slots=True)
 class Enrol:
-    """Make somebody a member."""
+    """Create a member."""
 
     member: str
     number: str
@@ -29,12 +29,8 @@ class Enrol:
     cause: Cause
 
 
-def enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Refusal:
-    """Return the decision to enrol a new member."""
-    birth_date = command.profile.birth_date
-    if birth_date is not None and birth_date > day_of(now, programme.zone):
-        return Refusal(RefusalCode.INVALID, "birth_date_future", ("birthDate",))
-    newcomer = Member(
+def _newcomer(command: Enrol, programme: Programme, _now: datetime) -> Member:
+    return Member(
         id=command.member,
         programme=programme.key,
         number=command.number,
@@ -44,6 +40,19 @@ def enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Ref
         standing=Standing(programme.tiers[0].key, command.occurred_at, None),
         cards=(command.card,) if command.card else (),
     )
+
+
+def _claims(command: Enrol) -> dict[str, str | None]:
+    profile = command.profile
+    return {"number": command.number, "card": command.card, "email": profile.email, "phone": profile.phone}
+
+
+@handles(Enrol, operation="enrol", creates=_newcomer, claims=_claims)
+def enrol(command: Enrol, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to enrol a new member."""
+    birth_date = command.profile.birth_date
+    if birth_date is not None and birth_date > builder.today:
+        return Refusal(RefusalCode.INVALID, "birth_date_future", ("birthDate",))
     event = Event(
         key=command.cause.key,
         sender=command.cause.subject,
@@ -52,10 +61,9 @@ def enrol(command: Enrol, programme: Programme, now: datetime) -> Decision | Ref
         channel=command.channel,
         store=command.store,
     )
-    draft = Draft(newcomer, programme, now)
-    earned = earn(event, newcomer, programme)
+    earned = earn(event, builder.before, builder.programme)
     if earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     if earned.why:
-        draft.earn(event, earned)
-    return draft.close(command.cause)
+        builder.earn(event, earned)
+    return builder.close(command.cause)

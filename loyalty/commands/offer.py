@@ -1,25 +1,38 @@
-"""Using offers: who may activate and redeem one, and what it gives. Once per use, bound to its purchase."""
+"""Offers: activated, redeemed, seen and refused; what a use gives, and the purchase that it is bound to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from zoneinfo import ZoneInfo
 
-from loyalty.commands.allocation import free_code, shopper_for
-from loyalty.commands.decision_builder import BALANCE_MAX, Draft
+from loyalty.commands.allocation import free_code, needs_of_rewards, shopper_for
+from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
 from loyalty.commands.place_order import grant
+from loyalty.commands.registry import Members, handles
+from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.kernel.window import is_open
 from loyalty.model.decision import Decision
 from loyalty.model.event import ACTIVATION, CLOCK_SKEW_MAX, REDEMPTION, CountedEvent, Event, Grant, Purchase
 from loyalty.model.explanation import Explanation, Reason
-from loyalty.model.facts import Facts, Needs
+from loyalty.model.facts import Needs, joined
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import NoticeKind
-from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferKind, OfferUse, purchase_ref, uses_left
+from loyalty.model.offer import (
+    EARNING_KINDS,
+    EVERYBODY,
+    Audience,
+    CodeKind,
+    Offer,
+    OfferKind,
+    OfferUse,
+    purchase_ref,
+    uses_left,
+)
 from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeMove, CodeState
+from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles
 from loyalty.rules.earning import Earned, spread
 
 NOTED_MAX = 100
@@ -29,7 +42,7 @@ OFFER_RULE = "offer/"
 
 @dataclass(frozen=True, slots=True)
 class ActivateOffer:
-    """A member takes an offer up. `channel` is where, None where it is not known."""
+    """Activate an offer. `channel` None: not known."""
 
     offer: str
     channel: Channel | None
@@ -38,9 +51,9 @@ class ActivateOffer:
 
 @dataclass(frozen=True, slots=True)
 class RedeemOffer:
-    """A member uses an offer. `purchase` is the reference of its purchase, counted already or still to come.
+    """Use an offer. `purchase` is the reference of its purchase, counted already or still to come.
 
-    `bought` is that purchase where it was counted. `occurred_at` is the till's own time, for one that was offline.
+    `occurred_at` is the till's own time: it may have been offline.
     """
 
     offer: str
@@ -49,12 +62,11 @@ class RedeemOffer:
     store: str | None
     occurred_at: datetime
     cause: Cause
-    bought: CountedEvent | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NoteOffers:
-    """A member has seen some offers, or wants no more of them."""
+    """Note which offers a member has seen, and which it refused."""
 
     seen: tuple[str, ...]
     refused: tuple[str, ...]
@@ -66,36 +78,54 @@ def _not_eligible(reason: str, **params: str | int) -> Refusal:
 
 
 def unusable(offer: Offer, at: datetime, programme: Programme, channel: Channel | None) -> Refusal | None:
-    """Return why nobody can use an offer at this moment on this channel, or None. No channel means any."""
-    if offer.is_over(at):
-        return Refusal(RefusalCode.EXPIRED, "offer_over", ("offer",))
-    if at < offer.starts_at:
-        day = offer.starts_at.astimezone(programme.zone).date().isoformat()
-        return _not_eligible("offer_not_yet", day=day)
-    if offer.window is not None and not is_open(offer.window, at, programme.zone):
-        return _not_eligible("offer_window")
-    if offer.channels and channel is not None and channel not in offer.channels:
-        return _not_eligible("offer_channel", channels=", ".join(sorted(offer.channels)))
-    return None
+    """Return why nobody can use an offer at a moment on a channel (None: on any), or None."""
+    visit = Visit(at, at.astimezone(programme.zone), channel)
+    return _obstacle_refusal(offer, visit, programme.zone, stores=ANYWHERE, audience=EVERYBODY)
 
 
-def _used_up(offer: Offer, use: OfferUse, facts: Facts) -> Refusal | None:
+def _obstacle_refusal(
+    offer: Offer, visit: Visit, zone: ZoneInfo, *, stores: frozenset[str], audience: Audience
+) -> Refusal | None:
+    """Return why an offer is not available; `stores` and `audience` are the offer's own, or those that fit all."""
+    found = obstacles(
+        visit,
+        starts_at=offer.starts_at,
+        ends_at=offer.ends_at,
+        window=offer.window,
+        channels=offer.channels,
+        stores=stores,
+        audience=audience,
+    )
+    match next(found, None):
+        case None:
+            return None
+        case Obstacle.OVER:
+            return Refusal(RefusalCode.EXPIRED, "offer_over", ("offer",))
+        case Obstacle.NOT_YET:
+            return _not_eligible("offer_not_yet", day=day_of(offer.starts_at, zone).isoformat())
+        case Obstacle.WEEKDAY | Obstacle.HOURS:
+            return _not_eligible("offer_window")
+        case Obstacle.CHANNEL:
+            return _not_eligible("offer_channel", channels=", ".join(sorted(offer.channels)))
+        case Obstacle.STORE:
+            return _not_eligible("offer_store")
+        case _:
+            return _not_eligible("offer_audience")
+
+
+def _used_up(offer: Offer, use: OfferUse, builder: DecisionBuilder) -> Refusal | None:
     """Return which of its limits an offer has reached, or None."""
     if uses_left(offer, use) == 0:
         return Refusal(RefusalCode.LIMIT_REACHED, "offer_used", ("offer",), {"uses": offer.uses_per_member or 0})
-    if offer.uses_in_all is not None and facts.taken_of(offer.uses_counter) >= offer.uses_in_all:
+    if offer.uses_in_all is not None and builder.taken_of(offer.uses_counter) >= offer.uses_in_all:
         return Refusal(RefusalCode.LIMIT_REACHED, "offer_used_up", ("offer",))
-    if offer.budget is not None and facts.taken_of(offer.budget_counter) >= offer.budget:
+    if offer.budget is not None and builder.taken_of(offer.budget_counter) >= offer.budget:
         return Refusal(RefusalCode.LIMIT_REACHED, "offer_used_up", ("offer",))
     return None
 
 
-def _outside(offer: Offer, draft: Draft, facts: Facts) -> Refusal | None:
-    return None if offer.audience.fits(shopper_for(draft, offer.audience, facts)) else _not_eligible("offer_audience")
-
-
 def _engagement(kind: str, offer: Offer, cause: Cause, at: datetime, channel: Channel) -> Event:
-    """Return what a member did with an offer as an event, which rules may reward."""
+    """Return an activation or redemption as an event, which rules may reward."""
     attributes = {"offer": offer.key, "kind": offer.kind.value}
     return Event(cause.key, cause.subject, kind, at, channel, attributes=attributes)
 
@@ -105,111 +135,135 @@ def _found(programme: Programme, key: str) -> Offer | Refusal:
     return offer if offer is not None else Refusal(RefusalCode.NOT_FOUND, "offer_not_found", ("offer",))
 
 
-def activate(command: ActivateOffer, draft: Draft, facts: Facts) -> Decision | Refusal:
-    """Return the decision to let a member take an offer up, once."""
-    offer = _found(draft.programme, command.offer)
+def needs_of_offers(keys: Iterable[str], programme: Programme, *, activates: bool = False) -> Needs:
+    """Return what using some offers may depend on."""
+    offers = [offer for offer in map(programme.catalogue.offers.get, keys) if offer is not None]
+    counters = frozenset(counter for offer in offers for counter in offer.counters())
+    pools = [offer.code.text for offer in offers if offer.code is not None and offer.code.kind is CodeKind.POOL]
+    lists = any(offer.audience.lists for offer in offers)
+    return Needs(counters, dict.fromkeys(pools, 1) if activates else {}, lists=lists)
+
+
+def _needs(command: ActivateOffer | RedeemOffer, _members: Members, programme: Programme) -> Needs:
+    offer = programme.catalogue.offers.get(command.offer)
+    rewards = (offer.reward,) if offer is not None and offer.reward is not None else ()
+    offers = needs_of_offers((command.offer,), programme, activates=isinstance(command, ActivateOffer))
+    return joined([offers, needs_of_rewards(rewards, programme)])
+
+
+@handles(ActivateOffer, operation="activate", needs=_needs)
+def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to activate an offer, once."""
+    offer = _found(builder.programme, command.offer)
     if isinstance(offer, Refusal):
         return offer
-    use = draft.member.offer_use(offer.key)
-    refusal = unusable(offer, draft.now, draft.programme, command.channel)
+    use, zone = builder.member.offer_use(offer.key), builder.programme.zone
+    refusal = unusable(offer, builder.now, builder.programme, command.channel)
     if refusal is None and not offer.needs_activation:
         refusal = Refusal(RefusalCode.INVALID, "offer_no_activation", ("offer",))
     if refusal is None and use.activated_at is not None:
         refusal = Refusal(RefusalCode.ALREADY_EXISTS, "offer_activated", ("offer",))
-    refusal = refusal or _used_up(offer, use, facts) or _outside(offer, draft, facts)
+    if refusal is None:
+        shopper = shopper_for(builder, offer.audience)
+        visit = Visit(builder.now, builder.now.astimezone(zone), command.channel, shopper=shopper)
+        refusal = _obstacle_refusal(offer, visit, zone, stores=ANYWHERE, audience=offer.audience)
+    refusal = refusal or _used_up(offer, use, builder)
     if refusal is not None:
         return refusal
     if offer.code is not None and offer.code.kind is CodeKind.POOL:
-        code = free_code(offer.code.text, draft, facts)
+        code = free_code(offer.code.text, builder)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "offer_codes_gone", ("offer",))
-        draft.codes.append(CodeMove(offer.code.text, code, CodeState.FREE, CodeState.GIVEN, f"offer/{offer.key}"))
+        builder.codes.append(CodeMove(offer.code.text, code, CodeState.FREE, CodeState.GIVEN, f"offer/{offer.key}"))
         use = replace(use, code=code)
-    draft.set_offer(offer.key, replace(use, activated_at=draft.now, refused_at=None))
-    draft.notice(NoticeKind.OFFER_ACTIVATED, offer=offer.key)
+    builder.set_offer(offer.key, replace(use, activated_at=builder.now, refused_at=None))
+    builder.notice(NoticeKind.OFFER_ACTIVATED, offer=offer.key)
     channel = command.channel or Channel.SYSTEM
-    draft.engage(_engagement(ACTIVATION, offer, command.cause, draft.now, channel))
-    return draft.close(command.cause)
+    builder.engage(_engagement(ACTIVATION, offer, command.cause, builder.now, channel))
+    return builder.close(command.cause)
 
 
-def note(command: NoteOffers, draft: Draft) -> Decision | Refusal:
-    """Return the decision to note what a member saw and refused."""
+@handles(NoteOffers, operation="note-offers")
+def note(command: NoteOffers, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to note which offers a member saw and refused."""
     if len(command.seen) + len(command.refused) > NOTED_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "offers_noted_max", ("seen",), {"max": NOTED_MAX})
     for field, keys in (("seen", command.seen), ("refused", command.refused)):
         for place, key in enumerate(keys):
-            if key not in draft.programme.catalogue.offers:
+            if key not in builder.programme.catalogue.offers:
                 return Refusal(RefusalCode.NOT_FOUND, "offer_not_found", (field, str(place)))
     for key in command.seen:
-        use = draft.member.offer_use(key)
-        draft.set_offer(key, replace(use, seen=use.seen + 1))
+        use = builder.member.offer_use(key)
+        builder.set_offer(key, replace(use, seen=use.seen + 1))
     for key in command.refused:
-        draft.set_offer(key, replace(draft.member.offer_use(key), refused_at=draft.now))
-    return draft.close(command.cause)
+        builder.set_offer(key, replace(builder.member.offer_use(key), refused_at=builder.now))
+    return builder.close(command.cause)
 
 
-def redeem(command: RedeemOffer, draft: Draft, facts: Facts) -> Decision | Refusal:
-    """Return the decision to use an offer: it counts, and gives what it gives now or when its purchase is told."""
-    offer = _found(draft.programme, command.offer)
+def _purchase_of(command: RedeemOffer) -> str | None:
+    return command.purchase
+
+
+@handles(RedeemOffer, operation="redeem", needs=_needs, refers_to=_purchase_of)
+def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to use an offer: the use counts, and gives now, or when its purchase is recorded."""
+    offer = _found(builder.programme, command.offer)
     if isinstance(offer, Refusal):
         return offer
-    refusal = _unredeemable(offer, command, draft, facts)
+    refusal = _unredeemable(offer, command, builder)
     if refusal is not None:
         return refusal
-    draft.set_offer(offer.key, draft.member.offer_use(offer.key).used(command.occurred_at, command.purchase))
-    draft.notice(NoticeKind.OFFER_REDEEMED, offer=offer.key)
+    builder.set_offer(offer.key, builder.member.offer_use(offer.key).used(command.occurred_at, command.purchase))
+    builder.notice(NoticeKind.OFFER_REDEEMED, offer=offer.key)
     event = _engagement(REDEMPTION, offer, command.cause, command.occurred_at, command.channel)
     event = replace(event, store=command.store)
-    draft.engage(event)
-    draft.taken[offer.uses_counter] += 1
+    builder.engage(event)
+    builder.taken[offer.uses_counter] += 1
     amended: CountedEvent | None = None
-    if command.bought is not None:
-        amended = _act_in_counted(offer, command.bought, event, draft, facts)
+    if builder.facts.purchase is not None:
+        amended = _act_in_counted(offer, builder.facts.purchase, event, builder)
     elif command.purchase is not None:
-        # The most that it can cost is counted now: purchases that are still to come must not outrun the budget.
-        draft.bind(command.purchase, offer.key, _cost(offer, _money_off(offer, None), draft))
+        # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
+        builder.bind(command.purchase, offer.key, _cost(offer, _money_off(offer, None), builder))
     elif offer.kind is OfferKind.BONUS_POINTS:
-        points = _within_budget(offer, offer.points or 0, facts)
-        draft.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
-        _cost(offer, points, draft)
+        points = _within_budget(offer, offer.points or 0, builder)
+        builder.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
+        _cost(offer, points, builder)
     else:
-        _cost(offer, _money_off(offer, None), draft)
-    if draft.member.lifetime > BALANCE_MAX:
+        _cost(offer, _money_off(offer, None), builder)
+    if builder.member.lifetime > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("offer",), {"max": BALANCE_MAX})
     if offer.kind is OfferKind.GIFT and offer.reward is not None:
-        granted = grant(draft, facts, offer.reward, origin=f"{OFFER_RULE}{offer.key}", cause=command.cause)
+        granted = grant(builder, offer.reward, origin=f"{OFFER_RULE}{offer.key}", cause=command.cause)
         if isinstance(granted, Refusal):
             return replace(granted, path=("offer",))
-    return draft.close(command.cause, amended=amended)
+    return builder.close(command.cause, amended=amended)
 
 
-def _unredeemable(offer: Offer, command: RedeemOffer, draft: Draft, facts: Facts) -> Refusal | None:
-    use = draft.member.offer_use(offer.key)
-    if command.occurred_at > draft.now + CLOCK_SKEW_MAX:
+def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
+    at, use = command.occurred_at, builder.member.offer_use(offer.key)
+    if at > builder.now + CLOCK_SKEW_MAX:
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
-    refusal = unusable(offer, command.occurred_at, draft.programme, command.channel)
-    if refusal is not None:
-        return refusal
-    if offer.stores and command.store not in offer.stores:
-        return _not_eligible("offer_store")
-    if offer.needs_activation and use.activated_at is None:
-        return _not_eligible("offer_not_activated")
-    # Who has activated an offer keeps it, whatever became of the tier or the segment since.
-    if use.activated_at is None:
-        refusal = _outside(offer, draft, facts)
-    return refusal or _used_up(offer, use, facts) or _purchase_refusal(offer, command, draft)
+    # A member who has activated an offer keeps it, even after leaving its tier or segment.
+    audience = EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience
+    zone, shopper = builder.programme.zone, shopper_for(builder, audience)
+    visit = Visit(at, at.astimezone(zone), command.channel, command.store, shopper=shopper)
+    refusal = _obstacle_refusal(offer, visit, zone, stores=offer.stores, audience=audience)
+    if refusal is None and offer.needs_activation and use.activated_at is None:
+        refusal = _not_eligible("offer_not_activated")
+    return refusal or _used_up(offer, use, builder) or _purchase_refusal(offer, command, builder)
 
 
-def _purchase_refusal(offer: Offer, command: RedeemOffer, draft: Draft) -> Refusal | None:
-    """Return what is wrong with the purchase that an offer is to be used for, or None."""
-    bought = command.bought
+def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
+    """Return why an offer cannot be used for its purchase, or None."""
+    bought = builder.facts.purchase
     if offer.kind is OfferKind.MULTIPLIER and command.purchase is None:
         return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",))
-    if command.purchase is not None and command.purchase in draft.member.offer_use(offer.key).purchases:
+    if command.purchase is not None and command.purchase in builder.member.offer_use(offer.key).purchases:
         return Refusal(RefusalCode.CONFLICT, "offer_used_for_purchase", ("purchaseKey",))
     if bought is None:
         return None
-    if bought.member != draft.member.id or bought.event.purchase is None:
+    if bought.member != builder.member.id or bought.event.purchase is None:
         return Refusal(RefusalCode.CONFLICT, "purchase_of_another", ("purchaseKey",))
     if all(share == 1 for share in bought.returned):
         return Refusal(RefusalCode.CONFLICT, "refund_done", ("purchaseKey",))
@@ -219,9 +273,9 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, draft: Draft) -> Refus
 
 
 def _money_off(offer: Offer, purchase: Purchase | None) -> int:
-    """Return what an offer costs on a purchase, in hundredths of the currency's unit; the most, where that is not told.
+    """Return what an offer costs on a purchase, in hundredths of the currency's unit; without one, its maximum.
 
-    A PERCENT_OFF without a maximum has no such most: until its purchase is told, it costs nothing.
+    A PERCENT_OFF without a maximum costs nothing until its purchase is recorded.
     """
     if offer.kind is OfferKind.AMOUNT_OFF and offer.amount is not None:
         return int(offer.amount * HUNDREDTHS)
@@ -235,15 +289,17 @@ def _money_off(offer: Offer, purchase: Purchase | None) -> int:
     return share if most is None else min(share, most)
 
 
-def _within_budget(offer: Offer, points: int, facts: Facts) -> int:
-    return points if offer.budget is None else max(0, min(points, offer.budget - facts.taken_of(offer.budget_counter)))
+def _within_budget(offer: Offer, points: int, builder: DecisionBuilder) -> int:
+    if offer.budget is None:
+        return points
+    return max(0, min(points, offer.budget - builder.taken_of(offer.budget_counter)))
 
 
-def _cost(offer: Offer, cost: int, draft: Draft) -> int:
-    """Count what an offer costs against its budget, if it has one; return what was counted, to be given back later."""
+def _cost(offer: Offer, cost: int, builder: DecisionBuilder) -> int:
+    """Charge what an offer costs to its budget, if it has one; return what was charged, which a return restores."""
     if offer.budget is None:
         return 0
-    draft.taken[offer.budget_counter] += cost
+    builder.taken[offer.budget_counter] += cost
     return cost
 
 
@@ -253,7 +309,7 @@ def _given(offer: Offer, points: int) -> Explanation:
 
 
 def _bonus(offer: Offer, grants: Iterable[Grant], purchase: Purchase | None) -> Grant:
-    """Return what an offer that earns gives for a purchase that earned `grants`, spread over its lines."""
+    """Return what an earning offer gives for a purchase that earned `grants`, spread over its lines."""
     by_line = [sum(parts) for parts in zip(*(given.by_line for given in grants), strict=True)]
     lines = max(1, len(purchase.lines) if purchase is not None else 0)
     base = by_line or [0] * lines
@@ -267,72 +323,62 @@ def _bonus(offer: Offer, grants: Iterable[Grant], purchase: Purchase | None) -> 
     return Grant(f"{OFFER_RULE}{offer.key}", spread(points, weights), offer.qualifying)
 
 
-def _limited(offer: Offer, bonus: Grant, facts: Facts) -> tuple[Grant, Explanation]:
-    """Return a bonus within the offer's budget, and why it is what it is."""
-    points = _within_budget(offer, bonus.points, facts)
+def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Grant, Explanation]:
+    """Return a bonus within the offer's budget, and its explanation."""
+    points = _within_budget(offer, bonus.points, builder)
     if points == bonus.points:
         return bonus, _given(offer, points)
     cut = replace(bonus, by_line=spread(points, [Decimal(part) for part in bonus.by_line]))
-    told = replace(_given(offer, points), reason=Reason.CAPPED, params={"cap": offer.budget or 0})
-    return cut, told
+    return cut, replace(_given(offer, points), reason=Reason.CAPPED, params={"cap": offer.budget or 0})
 
 
-def _act_in_counted(offer: Offer, bought: CountedEvent, event: Event, draft: Draft, facts: Facts) -> CountedEvent:
-    """Let an offer act in a purchase that was counted already; return the purchase as it is kept now."""
+def _act_in_counted(offer: Offer, bought: CountedEvent, event: Event, builder: DecisionBuilder) -> CountedEvent:
+    """Apply an offer to a purchase that was counted already; return the purchase as it is stored now."""
     cost = _money_off(offer, bought.event.purchase)
     if offer.kind in EARNING_KINDS:
         earned_by_rules = [given for given in bought.grants if not given.rule.startswith(OFFER_RULE)]
-        bonus, why = _limited(offer, _bonus(offer, earned_by_rules, bought.event.purchase), facts)
-        draft.add_bonus(event, bought, bonus, why)
+        bonus, why = _limited(offer, _bonus(offer, earned_by_rules, bought.event.purchase), builder)
+        builder.add_bonus(event, bought, bonus, why)
         bought = replace(bought, grants=(*bought.grants, bonus))
         cost = bonus.points
-    return replace(bought, offers=(*bought.offers, (offer.key, _cost(offer, cost, draft))))
+    return replace(bought, offers=(*bought.offers, (offer.key, _cost(offer, cost, builder))))
 
 
-def act_in_earning(event: Event, earned: Earned, draft: Draft, facts: Facts) -> tuple[tuple[str, int], ...]:
-    """Let the offers that waited for a purchase act in its earning; return them with what was counted for each.
+def act_in_earning(event: Event, earned: Earned, builder: DecisionBuilder) -> tuple[tuple[str, int], ...]:
+    """Apply the offers that waited for a purchase to its earning; return them with what each was charged.
 
-    A multiplier multiplies what the rules gave, never what another offer did, so that their order does not matter.
+    A multiplier multiplies what the rules gave, never what another offer gave, so their order does not matter.
     """
-    if not draft.member.bound:
+    if not builder.member.bound:
         return ()
     used: list[tuple[str, int]] = []
     by_rules = list(earned.grants)
-    for key, counted in draft.unbind(purchase_ref(event.sender, event.key)):
-        offer = draft.programme.catalogue.offers.get(key)
+    for key, counted in builder.unbind(purchase_ref(event.sender, event.key)):
+        offer = builder.programme.catalogue.offers.get(key)
         if offer is None:
             continue
-        # What was reserved for a share of the purchase is settled; an amount stays what it was when it was used.
+        # The reserved maximum of a share becomes its actual cost; an amount stays as it was when it was used.
         cost = 0 if offer.kind is OfferKind.AMOUNT_OFF else _money_off(offer, event.purchase) - counted
         if offer.kind in EARNING_KINDS:
-            bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), facts)
+            bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), builder)
             if offer.partners and event.partner not in offer.partners:
                 bonus = replace(bonus, by_line=tuple(0 for _ in bonus.by_line))
                 why = Explanation(bonus.rule, 0, applied=False, reason=Reason.PARTNER)
             earned.grants = [*earned.grants, bonus]
             earned.why = [*earned.why, why]
             cost = bonus.points
-        used.append((key, counted + _cost(offer, cost, draft)))
+        used.append((key, counted + _cost(offer, cost, builder)))
     return tuple(used)
 
 
-def give_back_uses(bought: CountedEvent, draft: Draft) -> None:
-    """Give back the uses of offers whose purchase has come back whole, where the offer says so."""
+def restore_uses(bought: CountedEvent, builder: DecisionBuilder) -> None:
+    """Restore the uses of returnable offers whose purchase was returned whole."""
     purchase = purchase_ref(bought.event.sender, bought.event.key)
     for key, cost in bought.offers:
-        offer = draft.programme.catalogue.offers.get(key)
+        offer = builder.programme.catalogue.offers.get(key)
         if offer is None or not offer.returnable:
             continue
-        draft.set_offer(key, draft.member.offer_use(key).given_back(purchase))
-        draft.taken[offer.uses_counter] -= 1
-        _cost(offer, -cost, draft)
-        draft.notice(NoticeKind.OFFER_RETURNED, offer=key)
-
-
-def needs_of_offers(keys: Iterable[str], programme: Programme, *, activates: bool = False) -> Needs:
-    """Return what using some offers may depend on."""
-    offers = [offer for offer in map(programme.catalogue.offers.get, keys) if offer is not None]
-    counters = frozenset(counter for offer in offers for counter in offer.counters())
-    pools = [offer.code.text for offer in offers if offer.code is not None and offer.code.kind is CodeKind.POOL]
-    lists = any(offer.audience.lists for offer in offers)
-    return Needs(counters, dict.fromkeys(pools, 1) if activates else {}, lists=lists)
+        builder.set_offer(key, builder.member.offer_use(key).given_back(purchase))
+        builder.taken[offer.uses_counter] -= 1
+        _cost(offer, -cost, builder)
+        builder.notice(NoticeKind.OFFER_RETURNED, offer=key)

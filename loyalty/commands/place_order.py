@@ -1,19 +1,18 @@
-"""Ordering rewards: points, a piece, a code and an appointment are taken together, or none of them is."""
+"""Orders: a reward's points, piece, code and appointment are taken together, or none of them is."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loyalty.commands.allocation import Taken, insufficient, reward_of, shopper_for, take
-from loyalty.commands.decision_builder import Draft
+from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, shopper_for, take
+from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.hold import hold_of
-from loyalty.kernel.calendar import cap_span
+from loyalty.commands.registry import Members, handles
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.kernel.window import is_open
 from loyalty.model.decision import Decision
 from loyalty.model.event import Event
 from loyalty.model.explanation import Explanation, Reason
-from loyalty.model.facts import Facts
+from loyalty.model.facts import Needs
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Cause, LotKey
 from loyalty.model.notice import NoticeKind
@@ -32,6 +31,7 @@ from loyalty.model.order import (
 from loyalty.model.programme import Programme
 from loyalty.model.reward import FULFILLED_AT_ONCE, InstantReward, Reward
 from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from loyalty.rules.availability import OF_AUDIENCE, OF_TIME, Visit, is_limit_reached, limit_span, obstacles
 from loyalty.rules.eligibility import missing
 
 INSTANT_RULE = "instant/"
@@ -39,7 +39,7 @@ INSTANT_RULE = "instant/"
 
 @dataclass(frozen=True, slots=True)
 class PlaceOrder:
-    """Order a reward. `hold` is the hold that kept it for this checkout."""
+    """Order a reward. `hold` is the hold that reserved it for this checkout."""
 
     reward: str
     quantity: int
@@ -51,42 +51,47 @@ class PlaceOrder:
     delivery: Delivery | None = None
 
 
-def place(command: PlaceOrder, draft: Draft, facts: Facts) -> Decision | Refusal:
-    """Return the decision to order a reward: everything it takes, or a refusal and nothing at all."""
-    reward = reward_of(draft.programme, command.reward)
+def _needs(command: PlaceOrder, _members: Members, programme: Programme) -> Needs:
+    return needs_of_rewards((command.reward,), programme, appointment=command.appointment)
+
+
+@handles(PlaceOrder, operation="place-order", needs=_needs)
+def place(command: PlaceOrder, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to order a reward with everything that it takes."""
+    reward = reward_of(builder.programme, command.reward)
     if isinstance(reward, Refusal):
         return reward
-    refusal = _unplaceable(reward, command, draft, facts)
+    refusal = _unplaceable(reward, command, builder)
     if refusal is not None:
         return refusal
     held: Hold | None = None
     if command.hold is not None:
-        found = hold_of(draft.member, command.hold, "hold")
+        found = hold_of(builder.member, command.hold, "hold")
         if isinstance(found, Refusal):
             return found
         held = found
         if held.reward is not None and held.reward != reward.key:
             return Refusal(RefusalCode.CONFLICT, "hold_of_another_reward", ("hold",))
-    order = _ordered(draft, facts, reward, command, held)
+    order = _ordered(builder, reward, command, held)
     if isinstance(order, Refusal):
         return order
-    draft.orders[order.id] = order
-    return draft.close(command.cause)
+    builder.orders[order.id] = order
+    return builder.close(command.cause)
 
 
-def _unplaceable(reward: Reward, command: PlaceOrder, draft: Draft, facts: Facts) -> Refusal | None:
+def _unplaceable(reward: Reward, command: PlaceOrder, builder: DecisionBuilder) -> Refusal | None:
     if not 1 <= command.quantity <= QUANTITY_MAX:
         return Refusal(RefusalCode.INVALID, "quantity_range", ("quantity",), {"max": QUANTITY_MAX})
-    # Under a limit so many orders are so many pieces: nobody gets around it by ordering several at once.
+    # A limit counts orders: ordering several pieces at once must not get around it.
     if command.quantity > 1 and (reward.pool or reward.appointments or reward.limit):
         return Refusal(RefusalCode.INVALID, "quantity_one", ("quantity",))
-    shopper, relative = shopper_for(draft, reward.audience, facts), command.recipient is not None
+    shopper, relative = shopper_for(builder, reward.audience), command.recipient is not None
     found = missing(
-        reward, draft.member, draft.programme, shopper, draft.now, channel=command.channel, for_relative=relative
+        reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel, for_relative=relative
     )
     if found:
         return found[0].refusal()
-    return _appointment_refusal(reward, command.appointment, draft.now, draft.programme)
+    return _appointment_refusal(reward, command.appointment, builder.now, builder.programme)
 
 
 def _appointment_refusal(reward: Reward, at: datetime | None, now: datetime, programme: Programme) -> Refusal | None:
@@ -101,32 +106,32 @@ def _appointment_refusal(reward: Reward, at: datetime | None, now: datetime, pro
     return None
 
 
-def _ordered(draft: Draft, facts: Facts, reward: Reward, command: PlaceOrder, held: Hold | None) -> Order | Refusal:
-    """Take all that an order takes, and return it."""
+def _ordered(builder: DecisionBuilder, reward: Reward, command: PlaceOrder, held: Hold | None) -> Order | Refusal:
+    """Take everything that an order takes, and return the order."""
     points = reward.points * command.quantity
-    # What was kept goes on to the order, unless the reward has changed or more of it is ordered than was kept.
+    # The held piece and code pass on to the order, unless the reward has changed or more is ordered than was held.
     keeps = (
         held is not None
         and held.reward == reward.key
         and (command.quantity, command.appointment, held.pool) == (1, None, reward.pool)
     )
     if held is not None:
-        draft.release(held, keeps_supplies=keeps, pays=True)
+        builder.release(held, keeps_supplies=keeps, pays=True)
     if keeps and held is not None:
         taken: Taken | Refusal = Taken(held.took, held.code)
     else:
-        taken = take(reward, command.quantity, command.appointment, draft, facts)
+        taken = take(reward, command.quantity, command.appointment, builder)
     if isinstance(taken, Refusal):
         return taken
-    refusal = insufficient(draft, points, "reward")
+    refusal = insufficient(builder, points, "reward")
     if refusal is not None:
         return refusal
-    lots = draft.burn(points, channel=command.channel, reward=reward.key)
-    return new_order(draft, reward, command, taken, points=points, lots=lots, was_held=keeps)
+    lots = builder.burn(points, channel=command.channel, reward=reward.key)
+    return new_order(builder, reward, command, taken, points=points, lots=lots, was_held=keeps)
 
 
 def new_order(
-    draft: Draft,
+    builder: DecisionBuilder,
     reward: Reward,
     command: PlaceOrder,
     taken: Taken,
@@ -137,18 +142,18 @@ def new_order(
     origin: str | None = None,
     name: str = "",
 ) -> Order:
-    """Return a new order, with what it takes noted; `name` tells apart what one key makes."""
-    seed = seed_of(draft.programme.key, command.cause, name)
+    """Return a new order, and note what it takes; `name` tells apart the orders that one key creates."""
+    seed = seed_of(builder.programme.key, command.cause, name)
     order_id = derived_id(seed)
     if not was_held:
-        draft.taken.update(taken.counters)
+        builder.taken.update(taken.counters)
     if reward.pool is not None and taken.code is not None:
         before = CodeState.HELD if was_held else CodeState.FREE
-        draft.codes.append(CodeMove(reward.pool, taken.code, before, CodeState.GIVEN, f"order/{order_id}"))
+        builder.codes.append(CodeMove(reward.pool, taken.code, before, CodeState.GIVEN, f"order/{order_id}"))
     relative = command.recipient is not None
-    span = reward.limit_span(draft.now, draft.programme.zone)
+    span = reward.limit_span(builder.now, builder.programme.zone)
     if span:
-        draft.count_order(reward.limit_key(for_relative=relative), span, 1)
+        builder.count_order(reward.limit_key(for_relative=relative), span, 1)
     states = [OrderState.PLACED]
     if reward.kind in FULFILLED_AT_ONCE:
         states.append(OrderState.FULFILLED)
@@ -156,7 +161,7 @@ def new_order(
     order = Order(
         id=order_id,
         number=order_number(seed),
-        member=draft.member.id,
+        member=builder.member.id,
         reward=Ordered(
             reward.key,
             reward.kind,
@@ -170,9 +175,9 @@ def new_order(
         quantity=command.quantity,
         points=points,
         state=states[-1],
-        placed_at=draft.now,
+        placed_at=builder.now,
         channel=command.channel,
-        history=tuple(OrderStep(state, draft.now, role) for state in states),
+        history=tuple(OrderStep(state, builder.now, role) for state in states),
         lots=lots,
         recipient=command.recipient,
         delivery=command.delivery,
@@ -182,11 +187,11 @@ def new_order(
         code=taken.code,
         limit_key=reward.limit_key(for_relative=relative) if span else "",
         limit_span=span,
-        placed_version=draft.version,
+        placed_version=builder.version,
         origin=origin,
     )
     kind = NoticeKind.ORDER_PLACED if origin is None else NoticeKind.REWARD_GRANTED
-    draft.notice(kind, reward=reward.key, order=order.number)
+    builder.notice(kind, reward=reward.key, order=order.number)
     return order
 
 
@@ -194,63 +199,61 @@ def _counted(counters: tuple[CounterKey, ...]) -> tuple[tuple[CounterKey, int], 
     return tuple((counter, counters.count(counter)) for counter in dict.fromkeys(counters))
 
 
-def grant(draft: Draft, facts: Facts, key: str, *, origin: str, cause: Cause) -> Order | Refusal:
-    """Give a reward at no points, because of an offer or a purchase; return its order."""
-    reward = reward_of(draft.programme, key)
+def grant(builder: DecisionBuilder, key: str, *, origin: str, cause: Cause) -> Order | Refusal:
+    """Give a reward for no points, because of an offer or a purchase; return its order."""
+    reward = reward_of(builder.programme, key)
     if isinstance(reward, Refusal):
         return reward
     if reward.appointments is not None:
         return Refusal(RefusalCode.INVALID, "appointment_missing", ("reward",))
-    taken = take(reward, 1, None, draft, facts)
+    taken = take(reward, 1, None, builder)
     if isinstance(taken, Refusal):
         return taken
     command, unlimited = PlaceOrder(key, 1, Channel.SYSTEM, cause), replace(reward, limit=None)
-    order = new_order(draft, unlimited, command, taken, points=0, lots=(), origin=origin, name=origin)
-    draft.orders[order.id] = order
+    order = new_order(builder, unlimited, command, taken, points=0, lots=(), origin=origin, name=origin)
+    builder.orders[order.id] = order
     return order
 
 
-def grant_instantly(event: Event, draft: Draft, facts: Facts, cause: Cause) -> list[Explanation]:
-    """Give the instant rewards that a purchase deserves; return an explanation for each one there is."""
-    told: list[Explanation] = []
-    for instant in draft.programme.catalogue.instant_rewards:
+def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> list[Explanation]:
+    """Give the instant rewards that a purchase qualifies for; return an explanation for each that the programme has."""
+    explained: list[Explanation] = []
+    for instant in builder.programme.catalogue.instant_rewards:
         rule = f"{INSTANT_RULE}{instant.key}"
-        reason = _ungranted(instant, event, draft, facts)
+        reason = _ungranted(instant, event, builder)
         if reason is None:
-            granted = grant(draft, facts, instant.reward, origin=rule, cause=cause)
+            granted = grant(builder, instant.reward, origin=rule, cause=cause)
             reason = Reason.OUT_OF_STOCK if isinstance(granted, Refusal) else Reason.GRANTED
         if reason is Reason.GRANTED and instant.limit is not None:
-            span = _instant_span(instant, event, draft.programme)
-            draft.count_order(rule, span, 1)
+            span = limit_span(instant.limit, event.occurred_at, builder.programme.zone)
+            builder.count_order(rule, span, 1)
         params: dict[str, str | int] = {"reward": instant.reward}
         if reason is Reason.BELOW_MINIMUM:
-            params["minimum"] = f"{instant.minimum} {draft.programme.currency}"
-        told.append(Explanation(rule, 0, applied=reason is Reason.GRANTED, reason=reason, params=params))
-    return told
+            params["minimum"] = f"{instant.minimum} {builder.programme.currency}"
+        explained.append(Explanation(rule, 0, applied=reason is Reason.GRANTED, reason=reason, params=params))
+    return explained
 
 
-def _instant_span(instant: InstantReward, event: Event, programme: Programme) -> str:
-    if instant.limit is None:
-        return ""
-    day = event.occurred_at.astimezone(programme.zone).date()
-    return cap_span(day, instant.limit.period)
-
-
-def _ungranted(instant: InstantReward, event: Event, draft: Draft, facts: Facts) -> Reason | None:
-    """Return why a purchase is not given an instant reward; None where it is."""
-    programme = draft.programme
+def _ungranted(instant: InstantReward, event: Event, builder: DecisionBuilder) -> Reason | None:
+    """Return why a purchase does not get an instant reward, or None."""
+    zone, at = builder.programme.zone, event.occurred_at
     if event.purchase is None or event.purchase.total < instant.minimum:
         return Reason.BELOW_MINIMUM
-    if instant.channels and event.channel not in instant.channels:
-        return Reason.CHANNEL
-    if instant.stores and event.store not in instant.stores:
-        return Reason.STORE
-    if instant.window is not None and not is_open(instant.window, event.occurred_at, programme.zone):
-        return Reason.WINDOW
-    if not instant.audience.fits(shopper_for(draft, instant.audience, facts)):
-        return Reason.AUDIENCE
-    if instant.limit is not None:
-        counted = draft.member.ordered.get(f"{INSTANT_RULE}{instant.key}", {})
-        if counted.get(_instant_span(instant, event, programme), 0) >= instant.limit.orders:
-            return Reason.LIMIT
-    return None
+    shopper = shopper_for(builder, instant.audience)
+    visit = Visit(at, at.astimezone(zone), event.channel, event.store, shopper=shopper)
+    obstacle = next(
+        obstacles(
+            visit,
+            window=instant.window,
+            channels=instant.channels,
+            stores=instant.stores,
+            audience=instant.audience,
+        ),
+        None,
+    )
+    if obstacle is not None:
+        if obstacle in OF_TIME:
+            return Reason.WINDOW
+        return Reason.AUDIENCE if obstacle in OF_AUDIENCE else Reason(obstacle.value)
+    is_over_limit = is_limit_reached(instant.limit, f"{INSTANT_RULE}{instant.key}", builder.member, at, zone)
+    return Reason.LIMIT if is_over_limit else None

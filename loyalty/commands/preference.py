@@ -1,8 +1,9 @@
-"""Preferences: what a member says to like, by category and brand. They move offers and rewards up in its order."""
+"""Preferences: the categories and brands that a member chooses. They raise offers and rewards in its ranking."""
 
 from dataclasses import dataclass, replace
 
-from loyalty.commands.decision_builder import Draft
+from loyalty.commands.decision_builder import DecisionBuilder
+from loyalty.commands.registry import handles
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.ledger import Cause
@@ -14,7 +15,7 @@ TOPIC_LENGTH_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class SetPreferences:
-    """A member says which topics it likes (`category:COFFEE`, `brand:Private`), in place of what it said before."""
+    """Replace the topics that a member prefers: `category:COFFEE`, `brand:Private`."""
 
     topics: tuple[str, ...]
     cause: Cause
@@ -25,13 +26,14 @@ def _is_topic(text: str) -> bool:
     return kind is not None and bool(text.removeprefix(kind).strip()) and len(text) <= TOPIC_LENGTH_MAX
 
 
-def set_preferences(command: SetPreferences, draft: Draft) -> Decision | Refusal:
-    """Return the decision to keep what a member likes."""
+@handles(SetPreferences, operation="set-preferences")
+def set_preferences(command: SetPreferences, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to replace a member's preferences."""
     topics = tuple(dict.fromkeys(command.topics))
     if len(topics) > PREFERENCES_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "preferences_max", ("topics",), {"max": PREFERENCES_MAX})
     for place, topic in enumerate(command.topics):
         if not _is_topic(topic):
             return Refusal(RefusalCode.INVALID, "topic_invalid", ("topics", str(place)))
-    draft.member = replace(draft.member, profile=replace(draft.member.profile, preferences=topics))
-    return draft.close(command.cause)
+    builder.member = replace(builder.member, profile=replace(builder.member.profile, preferences=topics))
+    return builder.close(command.cause)

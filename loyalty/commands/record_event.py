@@ -1,20 +1,20 @@
-"""Recording events: a purchase, a refund, or any other engaging event is counted."""
+"""Recorded events: purchases, refunds and every other engaging event are counted."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
 from loyalty.commands.allocation import needs_of_rewards
-from loyalty.commands.decision_builder import BALANCE_MAX, Draft
-from loyalty.commands.offer import act_in_earning, give_back_uses, needs_of_offers
+from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
+from loyalty.commands.offer import act_in_earning, needs_of_offers, restore_uses
 from loyalty.commands.place_order import grant_instantly
+from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import CLOCK_SKEW_MAX, OWN_EVENT_TYPES, PURCHASE, REFUND, CountedEvent, Event
-from loyalty.model.facts import NO_NEEDS, Facts, Needs, joined
+from loyalty.model.facts import NO_NEEDS, Needs, joined
 from loyalty.model.ledger import Cause
-from loyalty.model.member import Member
 from loyalty.model.offer import purchase_ref
 from loyalty.model.programme import Programme
 from loyalty.rules.earning import earn
@@ -24,15 +24,15 @@ from loyalty.rules.refund import take_back
 @quick
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
-    """Count an event. For a refund, `bought` is the purchase that it takes back, None where there is no such."""
+    """Count an event."""
 
     event: Event
     cause: Cause
-    bought: CountedEvent | None = None
 
 
-def needs_of_event(command: RecordEvent, member: Member | None, programme: Programme) -> Needs:
-    """Return what counting an event may depend on: the offers bound to the purchase and the instant rewards."""
+def _needs(command: RecordEvent, members: Members, programme: Programme) -> Needs:
+    """Return the needs of the offers bound to a purchase and of the instant rewards."""
+    (member,) = members
     event, catalogue = command.event, programme.catalogue
     if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.bound)):
         return NO_NEEDS
@@ -44,7 +44,7 @@ def needs_of_event(command: RecordEvent, member: Member | None, programme: Progr
 
 
 def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
-    """Return what is wrong with an event on its own, whoever it is for."""
+    """Return what is wrong with an event, whichever member it is for."""
     event_type = programme.event_types.get(event.type)
     if event_type is None or event.type in OWN_EVENT_TYPES:
         known = ", ".join(sorted(key for key in programme.event_types if key not in OWN_EVENT_TYPES))
@@ -87,53 +87,56 @@ def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
     return None
 
 
-def record_event(
-    command: RecordEvent, member: Member, programme: Programme, now: datetime, facts: Facts
-) -> Decision | Refusal:
-    """Return the decision to count an event."""
+def _refunded(command: RecordEvent) -> str | None:
     event = command.event
-    refusal = _check_event(event, programme, now)
+    return purchase_ref(event.sender, event.refund_of) if event.refund_of is not None else None
+
+
+@handles(RecordEvent, operation=EVENT_OPERATION, needs=_needs, refers_to=_refunded)
+def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to count an event."""
+    event, programme = command.event, builder.programme
+    refusal = _check_event(event, programme, builder.now)
     if refusal is not None:
         return refusal
-    draft = Draft(member, programme, now)
     if event.type == REFUND:
-        return _refund(command, draft)
-    earned = earn(event, draft.member, programme)
+        return _refund(command, builder)
+    earned = earn(event, builder.member, programme)
     used: tuple[tuple[str, int], ...] = ()
     if event.type == PURCHASE:
-        used = act_in_earning(event, earned, draft, facts)
-        earned.why = [*earned.why, *grant_instantly(event, draft, facts, command.cause)]
-    if draft.member.lifetime + earned.points > BALANCE_MAX:
+        used = act_in_earning(event, earned, builder)
+        earned.why = [*earned.why, *grant_instantly(event, builder, command.cause)]
+    if builder.member.lifetime + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
-    counted = draft.earn(event, earned)
+    counted = builder.earn(event, earned)
     if used:
         counted = replace(counted, offers=used)
-    return draft.close(command.cause, counted=counted)
+    return builder.close(command.cause, counted=counted)
 
 
-def _refund(command: RecordEvent, draft: Draft) -> Decision | Refusal:
-    event, bought = command.event, command.bought
-    if bought is None or bought.member != draft.member.id or bought.event.type != PURCHASE:
+def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
+    event, bought = command.event, builder.facts.purchase
+    if bought is None or bought.member != builder.member.id or bought.event.type != PURCHASE:
         return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
     if event.occurred_at < bought.event.occurred_at:
         return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
     sold, back = bought.event.purchase, event.purchase
     if sold is not None and back is not None and back.currency != sold.currency:
-        # Not the programme's: it may count in another currency by now.
+        # The purchase's currency, not the programme's, which may have changed since.
         return _currency_mismatch(back.currency, sold.currency)
     taken = take_back(bought, event.purchase)
     if isinstance(taken, Refusal):
         return taken
-    draft.reverse(event, bought, taken)
+    builder.reverse(event, bought, taken)
     if all(share == 1 for share in taken.returned):
-        give_back_uses(bought, draft)
+        restore_uses(bought, builder)
     counted = CountedEvent(
         event=event,
-        member=draft.member.id,
-        version=draft.version,
+        member=builder.member.id,
+        version=builder.version,
         grants=(),
         earned_on=bought.earned_on,
         expires_on=bought.expires_on,
         returned=(Fraction(1),),
     )
-    return draft.close(command.cause, counted=counted, amended=replace(bought, returned=taken.returned))
+    return builder.close(command.cause, counted=counted, amended=replace(bought, returned=taken.returned))

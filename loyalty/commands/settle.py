@@ -1,12 +1,21 @@
-"""Settling: lots expire and tier periods end because time has passed."""
+"""Settling: what is overdue takes effect. Holds lapse, lots expire, tier periods end."""
 
 from dataclasses import dataclass
 
+from loyalty.commands.decision_builder import DecisionBuilder
+from loyalty.commands.registry import handles
+from loyalty.model.decision import Decision, Unchanged
 from loyalty.model.ledger import Cause
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Do what time alone demands: expire lots, end a tier's period."""
+    """Let what is overdue take effect. The system's own command: it has no key."""
 
     cause: Cause
+
+
+@handles(Settle, operation="settle", owns_key=False)
+def settle(command: Settle, builder: DecisionBuilder) -> Decision | Unchanged:
+    """Return the decision to settle a member; `Unchanged` if nothing is overdue."""
+    return builder.close(command.cause) if builder.changed else Unchanged()

@@ -19,7 +19,8 @@ class Decision:
 
     `counted` is the event to store, `amended` the purchase that a refund or an offer changed. `orders` are the orders
     placed or changed, `taken` the change of each shared counter (negative: returned), `codes` the state changes of pool
-    codes, `hold` the hold that was created or released.
+    codes, `hold` the hold that was created or released. `others` are the decisions on the command's other members, in
+    its order.
     """
 
     member: Member
@@ -30,6 +31,7 @@ class Decision:
     taken: Mapping[CounterKey, int] = field(default_factory=dict)
     codes: tuple[CodeMove, ...] = ()
     hold: Hold | None = None
+    others: tuple["Decision", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from loyalty.model.event import CountedEvent
 from loyalty.model.order import Order
 from loyalty.model.supply import CounterKey
 
@@ -14,7 +15,10 @@ class NotRead(LookupError):  # noqa: N818 - a request to read again, not an erro
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The shared data that a command may depend on. `codes` is the number of free codes needed from each pool."""
+    """The shared data that a command may depend on, besides its members.
+
+    `codes` is the number of free codes needed from each pool; `lists` says whether its members' lists are needed.
+    """
 
     counters: frozenset[CounterKey] = frozenset()
     codes: Mapping[str, int] = field(default_factory=dict)
@@ -24,12 +28,17 @@ class Needs:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Values read in the transaction: counters, free codes by pool, the member's orders, and the lists it is on."""
+    """Values read in the transaction.
+
+    Counters, free codes by pool, the members' orders, the lists that each member (by id) is on, and the purchase that
+    the command refers to (None: it refers to none, or to one that was not counted).
+    """
 
     taken: Mapping[CounterKey, int] = field(default_factory=dict)
     codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
-    lists: frozenset[str] | None = None
+    lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    purchase: CountedEvent | None = None
 
     def taken_of(self, counter: CounterKey) -> int:
         """Return the value of a counter.
@@ -51,15 +60,15 @@ class Facts:
             raise NotRead(pool)
         return next((code for code in self.codes[pool] if code not in but), None)
 
-    def member_lists(self) -> frozenset[str]:
-        """Return the lists that the member is on.
+    def lists_of(self, member: str) -> frozenset[str]:
+        """Return the lists that a member is on.
 
         Raises:
             NotRead: the transaction did not read them.
         """
-        if self.lists is None:
+        if member not in self.lists:
             raise NotRead("lists")
-        return self.lists
+        return self.lists[member]
 
 
 NO_NEEDS = Needs()

@@ -138,10 +138,21 @@ class Cause:
 
 @quick
 @dataclass(frozen=True, slots=True)
+class RecordRef:
+    """The record of one version of a member."""
+
+    member: str
+    version: int
+
+
+@quick
+@dataclass(frozen=True, slots=True)
 class Record:
     """Everything that one version of a member changed.
 
     `qualified` holds (day, qualifying points added), negative for a refund. `notices` say the same in a member's terms.
+    `command` is set in the records of a command's other members: it names the record of its first member, which carries
+    the key.
     """
 
     member: str
@@ -154,6 +165,7 @@ class Record:
     previous_hash: str
     hash: str
     notices: tuple[Notice, ...] = ()
+    command: RecordRef | None = None
 
     @property
     def why(self) -> tuple[Explanation, ...]:
@@ -209,4 +221,6 @@ def record_hash(record: Record) -> str:
     }
     if record.notices:  # records written before notices existed must keep their hashes
         content["notices"] = [[notice.kind, dict(notice.params)] for notice in record.notices]
+    if record.command is not None:
+        content["command"] = [record.command.member, record.command.version]
     return exact_digest(content, after=record.previous_hash)

@@ -6,11 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 from urllib.parse import quote
-from zoneinfo import ZoneInfo
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
-from loyalty.kernel.window import Window, is_open
+from loyalty.kernel.window import Window
 from loyalty.model.expression import Expression
 from loyalty.model.supply import CounterKey, Supply
 
@@ -160,12 +159,6 @@ class Offer:
     def is_over(self, now: datetime) -> bool:
         """Return whether it has ended."""
         return self.ends_at is not None and self.ends_at <= now
-
-    def is_on(self, now: datetime, zone: ZoneInfo) -> bool:
-        """Return whether `now` is between its start and end and within its window."""
-        if now < self.starts_at or self.is_over(now):
-            return False
-        return self.window is None or is_open(self.window, now, zone)
 
 
 @dataclass(frozen=True, slots=True)

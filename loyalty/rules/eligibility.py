@@ -6,10 +6,11 @@ from datetime import datetime
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.kernel.window import is_open, is_over, next_span
+from loyalty.kernel.window import next_span
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
+from loyalty.rules.availability import Obstacle, Visit, is_limit_reached, obstacles
 from loyalty.rules.segmentation import MemberShopper
 
 
@@ -42,28 +43,34 @@ def missing(
     for_relative: bool = False,
 ) -> list[Missing]:
     """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
-    found: list[Missing] = []
-    if reward.audience.tiers and shopper.tier not in reward.audience.tiers:
-        tiers = [tier for tier in programme.tiers if tier.key in reward.audience.tiers]
-        found.append(_missing(RefusalCode.NOT_ELIGIBLE, "reward_tier", tier=tiers[0].key if tiers else ""))
-    elif not reward.audience.fits(shopper):
-        found.append(_missing(RefusalCode.NOT_ELIGIBLE, "reward_audience"))
-    if reward.channels and channel is not None and channel not in reward.channels:
-        channels = ", ".join(sorted(reward.channels))
-        found.append(_missing(RefusalCode.NOT_ELIGIBLE, "reward_channel", "channel", channels=channels))
-    if reward.window is not None and is_over(reward.window, now, programme.zone):
-        found.append(_missing(RefusalCode.EXPIRED, "reward_over"))
-    elif reward.window is not None and not is_open(reward.window, now, programme.zone):
-        span = next_span(reward.window, now, programme.zone)
-        opens = span[0].astimezone(programme.zone).isoformat(timespec="minutes") if span else ""
-        found.append(_missing(RefusalCode.NOT_ELIGIBLE, "reward_window", opens=opens))
+    visit = Visit(now, now.astimezone(programme.zone), channel, shopper=shopper)
+    found = [
+        _told(obstacle, reward, programme, now)
+        for obstacle in obstacles(visit, window=reward.window, channels=reward.channels, audience=reward.audience)
+    ]
     if for_relative and not programme.tier(shopper.tier).relatives:
         found.append(_missing(RefusalCode.NOT_ELIGIBLE, "relative_tier", "recipient"))
-    if reward.limit is not None:
-        counted = member.ordered.get(reward.limit_key(for_relative=for_relative))
-        # Most members have no order to count; this saves computing the period.
-        orders = counted.get(reward.limit_span(now, programme.zone), 0) if counted else 0
-        if orders >= reward.limit.orders:
-            params = {"orders": reward.limit.orders, "period": reward.limit.period.value}
-            found.append(Missing(RefusalCode.LIMIT_REACHED, "reward_limit", params))
+    limit = reward.limit
+    if is_limit_reached(limit, reward.limit_key(for_relative=for_relative), member, now, programme.zone) and limit:
+        found.append(
+            _missing(RefusalCode.LIMIT_REACHED, "reward_limit", orders=limit.orders, period=limit.period.value)
+        )
     return found
+
+
+def _told(obstacle: Obstacle, reward: Reward, programme: Programme, now: datetime) -> Missing:
+    """Return an obstacle as the reward's refusal."""
+    match obstacle:
+        case Obstacle.TIER:
+            tiers = [tier.key for tier in programme.tiers if tier.key in reward.audience.tiers]
+            return _missing(RefusalCode.NOT_ELIGIBLE, "reward_tier", tier=tiers[0] if tiers else "")
+        case Obstacle.AUDIENCE:
+            return _missing(RefusalCode.NOT_ELIGIBLE, "reward_audience")
+        case Obstacle.CHANNEL:
+            channels = ", ".join(sorted(reward.channels))
+            return _missing(RefusalCode.NOT_ELIGIBLE, "reward_channel", "channel", channels=channels)
+        case Obstacle.OVER:
+            return _missing(RefusalCode.EXPIRED, "reward_over")
+    span = next_span(reward.window, now, programme.zone) if reward.window is not None else None
+    opens = span[0].astimezone(programme.zone).isoformat(timespec="minutes") if span else ""
+    return _missing(RefusalCode.NOT_ELIGIBLE, "reward_window", opens=opens)

@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.window import is_open
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.member import Member
 from loyalty.model.offer import EVERYBODY, UNTOUCHED, Audience, Offer, OfferState, OfferUse, Shopper, state_of
@@ -36,6 +35,7 @@ from loyalty.model.offer_index import (
 )
 from loyalty.model.reward import Reward
 from loyalty.rules.affinity import Shares, Taste
+from loyalty.rules.availability import fits_channel, time_obstacle
 
 # The score of a topic with all of a member's spending. It grows with the root of the share: buying a category at all
 # says most, and a tenth of the spending is much for one category of a shop.
@@ -227,12 +227,13 @@ def rank_offers(
     used or expired offers are shown to members who have a use of them.
     """
     wanted = ALL_STATES if states is None else states
+    local = now.astimezone(zone)
 
     def may_see(offer: Offer, state: OfferState, *, fits: bool) -> bool:
-        if state not in wanted or (offer.channels and channel is not None and channel not in offer.channels):
+        if state not in wanted or not fits_channel(offer.channels, channel):
             return False
         return state not in OPEN_STATES or (
-            (state is OfferState.ACTIVATED or fits) and offer.key not in used_up and offer.is_on(now, zone)
+            (state is OfferState.ACTIVATED or fits) and offer.key not in used_up and _is_on(offer, now, local)
         )
 
     touched: list[tuple[int, str, Offer]] = []
@@ -254,9 +255,9 @@ def rank_offers(
         for negative, key, offer, must_fit, must_be_on in ordered(audiences, likes, after):
             if (
                 key not in member.offers
-                and (not offer.channels or channel is None or channel in offer.channels)
+                and (not offer.channels or fits_channel(offer.channels, channel))
                 and key not in used_up
-                and (not must_be_on or offer.is_on(now, zone))
+                and (not must_be_on or _is_on(offer, now, local))
                 and (not must_fit or offer.audience.fits(shopper))
             ):
                 yield negative, key, offer
@@ -269,6 +270,10 @@ def rank_offers(
         for negative, key, offer in page[:first]
     ]
     return told, len(page) > first
+
+
+def _is_on(offer: Offer, now: datetime, local: datetime) -> bool:
+    return not time_obstacle(now, local, starts_at=offer.starts_at, ends_at=offer.ends_at, window=offer.window)
 
 
 def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
@@ -398,11 +403,12 @@ def rank_rewards(
     is called only for rewards that may have any and that the member could order otherwise. `category` and `eligible`
     filter the result.
     """
+    local = now.astimezone(zone)
 
     def looked_into(reward: Reward, missing: int) -> tuple[bool, int]:
         """Return whether the member can order it now, and what its audience and closure add to its score."""
         is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
-        is_closed = not is_for_member or (reward.window is not None and not is_open(reward.window, now, zone))
+        is_closed = not is_for_member or time_obstacle(now, local, window=reward.window) is not None
         is_eligible = not is_closed and not missing and eligible_of(reward) is not False
         score = FOR_FEW[audience_of(reward.audience)[0]] if is_for_member else 0
         return is_eligible, score + CLOSED if is_closed or not (is_eligible or missing) else score
@@ -440,7 +446,7 @@ def rank_rewards(
 def _is_asked_for(reward: Reward, category: str | None, channel: Channel | None) -> bool:
     if category is not None and reward.category != category:
         return False
-    return not reward.channels or channel is None or channel in reward.channels
+    return not reward.channels or fits_channel(reward.channels, channel)
 
 
 def _days_open(reward: Reward, today: date) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any
 from loyalty.model.expression import ExpressionFault
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
-from loyalty.rules.earning import member_variables
+from loyalty.rules.expression_variables import member_variables
 
 
 class MemberShopper:

@@ -1,18 +1,21 @@
 """Group commit: concurrent commands are gathered while the previous transaction runs, and committed together.
 
-A till's event is small and a transaction is dear (see docs/decisions/0002-group-commit.md). The rules that hold:
+A till's event is small and a transaction is expensive (see docs/decisions/0002-group-commit.md). The rules:
 
-- commands of one member (its lane) are decided in the order they came, and a lane is in one group at a time;
-- every command is decided in memory from the state its transaction read;
+- a member's commands wait in its lane, in the order of their submission, and a lane is in one group at a time;
+- a command of several members waits in all their lanes; a group takes it when it is the first in each of them;
+- every command is decided in memory from the state that its transaction read;
 - a command that fails on its own never fails its neighbours: the others are committed without it;
 - a conflict with another process is retried from a fresh read;
 - a caller is answered after the commit is durable on a majority, never before.
+
+Lanes cannot deadlock: a command waits only for earlier ones, so the earliest waits for groups in flight alone.
 """
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Self
 
@@ -28,16 +31,16 @@ GROUP_MAX = 200
 LANE_SHARE_MAX = 64
 GROUPS_IN_FLIGHT = 2
 PENDING_MAX = 20_000
-TRANSACTION_SECONDS_MAX = 8.0  # with all its retries; callers' own time (10 seconds by default) is not up before
+TRANSACTION_SECONDS_MAX = 8.0  # with all retries; less than the 10 seconds that callers wait by default
 ATTEMPTS_ALONE = 5
 
 
 class Overloaded(Exception):  # noqa: N818 - answered as UNAVAILABLE
-    """More commands wait than may; try again in a moment with the same key."""
+    """Too many commands wait; try again in a moment with the same key."""
 
 
 class Unavailable(Exception):  # noqa: N818 - answered as UNAVAILABLE
-    """MongoDB did not take the command in time. It may have been counted: send it again with the same key."""
+    """MongoDB did not answer in time. The command may have been committed: send it again with the same key."""
 
 
 @dataclass(slots=True)
@@ -46,8 +49,16 @@ class _Job:
     future: asyncio.Future[Outcome]
 
 
+@dataclass(slots=True)
+class _Group:
+    """The commands of the next transaction in order, and how many of them each lane has given."""
+
+    jobs: list[_Job] = field(default_factory=list)
+    lanes: dict[str, int] = field(default_factory=dict)
+
+
 class Committer:
-    """Takes commands from any number of tasks and commits them in groups. One for each process and database."""
+    """Takes commands from any number of tasks and commits them in groups. One per process and database."""
 
     def __init__(
         self,
@@ -57,13 +68,16 @@ class Committer:
         pending_max: int = PENDING_MAX,
         transaction_seconds_max: float = TRANSACTION_SECONDS_MAX,
     ) -> None:
-        """Make a committer; `on_group` is told the size of each group and how many seconds it took."""
+        """Make a committer; `on_group` is called with the size of each group and the seconds that it took."""
         self._db = database
         self._on_group = on_group
         self._pending_max = pending_max
         self._transaction_seconds_max = transaction_seconds_max
         self._lanes: dict[str, deque[_Job]] = {}
-        self._ready: deque[str] = deque()
+        # Lanes to look at for the next group, the longest waiting first. The others are in a group in flight, or begin
+        # with a command that waits for another lane: that lane reaches it later, and takes it for both.
+        self._ready: OrderedDict[str, None] = OrderedDict()
+        self._in_flight: set[str] = set()
         self._pending = 0
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
@@ -81,27 +95,29 @@ class Committer:
         await asyncio.gather(*self._workers, return_exceptions=True)
 
     async def drain(self) -> None:
-        """Wait until every command that was taken is answered."""
+        """Wait until every submitted command is answered."""
         await self._idle.wait()
 
     def submit(self, request: Request) -> asyncio.Future[Outcome]:
-        """Take a command; the future holds its outcome once that is durable.
+        """Take a command; the future gets its outcome once that is durable.
 
-        The order of calls is the order in which commands of one member are decided. A caller that stops waiting does
-        not stop the command.
+        Commands of one member are decided in the order of these calls. A caller that stops waiting does not stop its
+        command.
 
         Raises:
-            Overloaded: too many commands wait already.
+            Overloaded: too many commands wait.
         """
         if self._pending >= self._pending_max:
             raise Overloaded(f"{self._pending} commands are waiting; try again in a moment with the same key")
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        lane = self._lanes.get(request.member)
-        if lane is None:
-            lane = self._lanes[request.member] = deque()
-            self._ready.append(request.member)
-            self._work.set()
-        lane.append(_Job(request, future))
+        job = _Job(request, future)
+        for member in request.members:
+            lane = self._lanes.get(member)
+            if lane is None:
+                lane = self._lanes[member] = deque()
+                self._ready[member] = None
+                self._work.set()
+            lane.append(job)
         self._pending += 1
         self._idle.clear()
         return future
@@ -115,62 +131,83 @@ class Committer:
             while not self._ready:
                 self._work.clear()
                 await self._work.wait()
-            lanes, jobs = self._gather()
+            group = self._gather()
+            if not group.jobs:
+                continue  # all that was ready waits for lanes in flight
+            jobs = group.jobs
             started = monotonic()
             try:
                 await self._commit_jobs(jobs)
             except Unavailable as error:
                 for job in (*jobs, *self._drop_waiting()):
                     _fail(job, error)
-            except Exception as error:  # noqa: BLE001 - told to each caller; the worker must go on
+            except Exception as error:  # noqa: BLE001 - raised to each caller; the worker must go on
                 for job in jobs:
                     _fail(job, error)
-            self._release(lanes, len(jobs))
+            self._release(group)
             self._on_group(len(jobs), monotonic() - started)
 
-    def _gather(self) -> tuple[list[str], list[_Job]]:
-        """Take what waits now. Lanes that are taken stay out of `_ready` until they are released."""
-        lanes: list[str] = []
-        jobs: list[_Job] = []
-        while self._ready and len(jobs) < GROUP_MAX:
-            name = self._ready.popleft()
-            lane = self._lanes[name]
-            share = min(len(lane), LANE_SHARE_MAX, GROUP_MAX - len(jobs))
-            jobs += [lane.popleft() for _ in range(share)]
-            lanes.append(name)
-        return lanes, jobs
+    def _gather(self) -> _Group:
+        """Take the commands of the next group. Its lanes are in flight until they are released."""
+        group = _Group()
+        while self._ready and len(group.jobs) < GROUP_MAX:
+            name, _ = self._ready.popitem(last=False)
+            self._take(name, group)
+        return group
 
-    def _release(self, lanes: Iterable[str], done: int) -> None:
-        for name in lanes:
+    def _take(self, name: str, group: _Group) -> None:
+        """Move commands from a lane to the group, up to one that waits for another lane, or to the lane's share."""
+        if not self._is_free(name, group):
+            return  # its release makes it ready again
+        lane = self._lanes[name]
+        while lane and group.lanes.get(name, 0) < LANE_SHARE_MAX and len(group.jobs) < GROUP_MAX:
+            job = lane[0]
+            members = job.request.members
+            if len(members) > 1 and not all(
+                self._lanes[member][0] is job and self._is_free(member, group) for member in members
+            ):
+                return
+            group.jobs.append(job)
+            for member in members:
+                self._lanes[member].popleft()
+                group.lanes[member] = group.lanes.get(member, 0) + 1
+                self._in_flight.add(member)
+                if member != name:
+                    self._ready[member] = None  # to go on with, in this group or after its release
+
+    def _is_free(self, name: str, group: _Group) -> bool:
+        return name in group.lanes or name not in self._in_flight
+
+    def _release(self, group: _Group) -> None:
+        for name in group.lanes:
+            self._in_flight.discard(name)
             if self._lanes[name]:
-                self._ready.append(name)
+                self._ready[name] = None
             else:
                 del self._lanes[name]
-        self._pending -= done
+                self._ready.pop(name, None)
+        self._pending -= len(group.jobs)
         if self._ready:
             self._work.set()
         if self._pending == 0:
             self._idle.set()
 
-    def _drop_waiting(self) -> list[_Job]:
-        """Take away all that waits: it would only wait as long again for a MongoDB that does not answer."""
-        waiting = [job for lane in self._lanes.values() for job in lane]
-        for lane in self._lanes.values():
-            lane.clear()
-        for name in self._ready:
-            del self._lanes[name]
+    def _drop_waiting(self) -> Iterable[_Job]:
+        """Remove every waiting command: it would only wait as long again for a MongoDB that does not answer."""
+        waiting = {id(job): job for lane in self._lanes.values() for job in lane}.values()
+        self._lanes = {name: deque() for name in self._lanes if name in self._in_flight}
         self._ready.clear()
         self._pending -= len(waiting)
         return waiting
 
     async def _commit_jobs(self, jobs: list[_Job]) -> None:
-        """Commit the jobs together; where the group cannot be, each on its own, so that only a bad one fails."""
+        """Commit the jobs together; if that fails, each alone, so that only a bad one fails."""
         try:
             outcomes = await self._transact([job.request for job in jobs])
         except Unavailable:
             raise
         except Exception as error:
-            # Not only MongoDB's errors: a member that cannot be read, a value that BSON cannot hold.
+            # Not only MongoDB's errors: a member may be unreadable, or a value may not fit BSON.
             if len(jobs) == 1 and not _retriable(error):
                 raise
             for job in jobs:
@@ -185,7 +222,7 @@ class Committer:
                 [outcome] = await self._transact([job.request])
             except Unavailable:
                 raise
-            except Exception as error:  # noqa: BLE001 - told to its caller; the others must go on
+            except Exception as error:  # noqa: BLE001 - raised to its caller; the others must go on
                 if not _retriable(error):
                     _fail(job, error)
                     return
@@ -209,7 +246,7 @@ class Committer:
 
 
 def _retriable(error: Exception) -> bool:
-    """Say whether a fresh read can make the command succeed, or answer it as a refusal."""
+    """Say whether the command can succeed, or be refused, after a fresh read."""
     if isinstance(error, Conflict | DuplicateKeyError | NotRead):
         return True
     if isinstance(error, BulkWriteError):

@@ -1,7 +1,7 @@
-"""One group of commands within one transaction: what it reads, how each command is decided on that, what it writes.
+"""A group: commands that one transaction reads for, decides in memory and writes.
 
-Everything that a command can depend on is read in the transaction that writes what it decides: MongoDB lets only one of
-two transactions change the same document, so stock, codes, appointments and budgets need no lock of their own.
+Everything that a command can depend on is read in the transaction that writes its decision. MongoDB lets only one of
+two transactions change the same document, so members, stock, codes, appointments and budgets need no lock.
 """
 
 import asyncio
@@ -17,9 +17,6 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from loyalty.commands.decide import decide, needs
-from loyalty.commands.enrol import Enrol
-from loyalty.commands.offer import RedeemOffer
-from loyalty.commands.record_event import RecordEvent
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs, NotRead
@@ -31,7 +28,7 @@ from models.commits.request import Committed, Outcome, Request
 from models.mongo.bson import Document
 from models.mongo.collection import Collection
 from models.mongo.database import Database
-from models.mongo.event import amended_fields, counted_event_of, event_fields
+from models.mongo.event import amended_fields, command_parts, counted_event_of, event_fields
 from models.mongo.ids import audience_id, code_id, counter_id
 from models.mongo.ledger import record_document, record_id, record_of
 from models.mongo.member import hold_document, hold_of
@@ -40,12 +37,12 @@ from models.mongo.snapshot import Snapshot, next_snapshot, snapshot_document, sn
 from models.mongo.supply import counter_fields
 
 DUPLICATE_KEY = 11000
-# Then others have a turn: a full group takes longer to decide than a home screen may wait.
+# Commands decided before other tasks run: deciding a full group takes longer than a home screen may wait.
 DECIDED_AT_ONCE = 16
 
 
 class Conflict(Exception):  # noqa: N818 - caught by the committer
-    """Something changed between the read and the write of one transaction; all of it is done again."""
+    """Something changed between the read and the write of a transaction; the group is retried from a fresh read."""
 
 
 Pool = tuple[str, str]
@@ -53,7 +50,7 @@ Pool = tuple[str, str]
 
 @dataclass(slots=True)
 class _Writes:
-    """What a group writes, by collection."""
+    """The writes of a group, by collection."""
 
     events: list[Document] = field(default_factory=list)
     records: list[Document] = field(default_factory=list)
@@ -66,7 +63,7 @@ class _Writes:
 
 
 class Group:
-    """What one transaction has read, and what it will write. Made anew for each attempt."""
+    """What a transaction has read, and what it will write; a new one for each attempt."""
 
     def __init__(self, database: Database, requests: list[Request], session: AsyncClientSession) -> None:
         self._db, self._requests, self._session = database, requests, session
@@ -81,11 +78,11 @@ class Group:
         self._writes = _Writes()
 
     async def transact(self) -> list[Outcome | Exception]:
-        """Read, decide every command in order, and write; return the outcome or the own fault of each.
+        """Read, decide the commands in order, and write; return the outcome of each, or the fault that is its own.
 
         Raises:
-            Conflict: something changed meanwhile.
-            NotRead: a command came to depend on more than was read, by what another one of the group did.
+            Conflict: something changed since the read.
+            NotRead: an earlier command of the group made a later one depend on more than was read.
         """
         await self._read()
         outcomes: list[Outcome | Exception] = []
@@ -100,14 +97,16 @@ class Group:
         return outcomes
 
     async def _read(self) -> None:
-        """Read all that the commands can depend on, in as many queries as there are collections."""
+        """Read everything that the commands can depend on, with one query per collection."""
         requests = self._requests
-        members = {request.member for request in requests if not isinstance(request.command, Enrol)}
-        keys = {key for request in requests for key in (request.own_key, request.bought_key) if key}
+        members: set[str] = set()
+        for request in requests:
+            members.update(request.members if request.kind.creates is None else request.members[1:])
+        keys = {key for request in requests for key in (request.own_key, request.purchase_key) if key}
         claims = {key for request in requests for key in request.identities()}
         for document in await self._found(self._db.events, keys):
             self._events[document["_id"]] = document
-            members.add(document["member"])
+            members.update(member for member, _, _ in command_parts(document))
         for document in await self._found(self._db.members, members):
             self._snapshots[document["_id"]] = snapshot_of(document)
         for document in await self._found(self._db.identities, claims):
@@ -116,22 +115,22 @@ class Group:
         await self._read_shared(wanted)
 
     async def _found(self, collection: Collection, ids: Some[str]) -> list[Document]:
-        """Return the documents of some ids, in one answer: left to itself, MongoDB gives 101 and waits to be asked."""
+        """Return the documents of some ids in one batch; by default, MongoDB's first batch is of 101."""
         if not ids:
             return []
         query = {"_id": {"$in": [*ids]}}
         return await collection.find(query, batch_size=len(ids) + 1, session=self._session).to_list()
 
     async def _read_answers(self) -> set[str]:
-        """Read the records of keys that were counted before: the first answer is given again. Return its orders."""
+        """Read the records of keys that were counted before, for the first answer; return the ids of its orders."""
         counted = [self._events[key] for request in self._requests if (key := request.own_key) in self._events and key]
-        ids = [record_id(document["member"], document["version"]) for document in counted]
+        ids = [record_id(member, version) for one in counted for member, version, _ in command_parts(one)]
         for document in await self._found(self._db.entries, ids):
             self._records[document["_id"]] = record_of(document)
-        return {order for document in counted for order in document.get("orders", ())}
+        return {order for document in counted for _, _, orders in command_parts(document) for order in orders}
 
     async def _read_shared(self, orders: set[str]) -> None:
-        """Read what members share, as far as the commands need it, and the orders that they are about."""
+        """Read the orders, and what the commands need of the shared supply and of the mailing lists."""
         counters: set[str] = set()
         pools: Counter[Pool] = Counter()
         lists: dict[str, str] = {}
@@ -144,7 +143,7 @@ class Group:
             pools.update({(programme, pool): codes for pool, codes in need.codes.items()})
             orders |= need.orders
             if need.lists:
-                lists[audience_id(programme, request.member)] = request.member
+                lists |= {audience_id(programme, member): member for member in request.members}
         await self._read_counters(counters)
         for document in await self._found(self._db.orders, orders):
             self._orders[document["_id"]] = order_of(document)
@@ -165,19 +164,25 @@ class Group:
         cursor = self._db.codes.find(free, {"code": 1}, sort=[("_id", 1)], limit=most, session=self._session)
         return [document["code"] async for document in cursor]
 
-    def _member(self, request: Request) -> Snapshot | None:
-        """Return the member that a command is for, None where its programme has no such member (yet)."""
-        snapshot = self._snapshots.get(request.member)
+    def _snapshot(self, request: Request, member: str) -> Snapshot | None:
+        """Return a member as it is now, or None if the request's programme has no such member (yet)."""
+        snapshot = self._snapshots.get(member)
         return snapshot if snapshot is not None and snapshot.member.programme == request.programme.key else None
 
-    def _needs(self, request: Request) -> Needs:
-        snapshot = self._member(request)
-        return needs(request.command, snapshot.member if snapshot is not None else None, request.programme)
+    def _members(self, request: Request) -> tuple[Member | None, list[Member | None]]:
+        """Return the first member of a command and the others, as they are now."""
+        first = self._snapshot(request, request.member)
+        others = [self._snapshot(request, other.id) for other in request.others]
+        return _member_of(first), [_member_of(other) for other in others]
 
-    def _facts(self, request: Request) -> Facts:
-        """Return what the transaction knows of what a command depends on, the group's own doings included."""
-        need = self._needs(request)
-        if need is NO_NEEDS:
+    def _needs(self, request: Request) -> Needs:
+        member, others = self._members(request)
+        return needs(request.command, member, request.programme, others=others)
+
+    def _facts(self, request: Request, need: Needs) -> Facts:
+        """Return the facts that a command depends on, with the effects of the group's earlier commands."""
+        purchase = self._events.get(request.purchase_key) if request.purchase_key is not None else None
+        if need is NO_NEEDS and purchase is None:
             return NO_FACTS
         programme = request.programme.key
         taken = {counter: counter_id(programme, counter) for counter in need.counters}
@@ -185,40 +190,43 @@ class Group:
             {counter: self._counters[id_] for counter, id_ in taken.items() if id_ in self._counters},
             {pool: self._codes[programme, pool] for pool in need.codes if (programme, pool) in self._codes},
             {order: self._orders[order] for order in need.orders if order in self._orders},
-            self._lists.get(request.member),
+            {member: self._lists[member] for member in request.members if member in self._lists},
+            counted_event_of(purchase) if purchase is not None else None,
         )
 
     def _decide(self, request: Request) -> Outcome | Exception:
-        """Decide one command, and add what it writes. Its own faults stay its own."""
+        """Decide one command and add its writes; a fault of its own is its outcome."""
         try:
             answered = self._answered(request) or self._identity_taken(request)
             if answered is not None:
                 return answered
-            command, bought_key = request.command, request.bought_key
-            if bought_key is not None and bought_key in self._events and isinstance(command, RecordEvent | RedeemOffer):
-                command = replace(command, bought=counted_event_of(self._events[bought_key]))
-            before = self._member(request)
-            member = before.member if before is not None else None
-            decision = decide(command, member, request.programme, request.now, self._facts(request))
-            return self._adopt(request, before, decision) if isinstance(decision, Decision) else decision
+            command, programme = request.command, request.programme
+            member, others = self._members(request)
+            facts = self._facts(request, needs(command, member, programme, others=others))
+            decision = decide(command, member, programme, request.now, facts, others=others)
+            return self._adopt(request, decision) if isinstance(decision, Decision) else decision
         except Exception as error:  # noqa: BLE001 - a command that cannot be decided must not fail its neighbours
             return error
 
     def _answered(self, request: Request) -> Outcome | None:
-        """Return the first answer to a key that was counted before, or why the key cannot be used for this content."""
+        """Return the first answer to a key that was counted before, or the refusal if the content differs."""
         key = request.own_key
         document = self._events.get(key) if key else None
         if document is None:
             return None
         if document["digest"] != request.digest:
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": request.command.cause.key})
-        return Committed(
-            self._snapshots[document["member"]],
-            self._records[record_id(document["member"], document["version"])],
-            replayed=True,
-            orders=tuple(self._orders[order] for order in document.get("orders", ())),
-            hold=hold_of(document["hold"]) if "hold" in document else None,
+        first, *others = (
+            Committed(
+                self._snapshots[member],
+                self._records[record_id(member, version)],
+                replayed=True,
+                orders=tuple(self._orders[order] for order in orders),
+            )
+            for member, version, orders in command_parts(document)
         )
+        hold = hold_of(document["hold"]) if "hold" in document else None
+        return replace(first, hold=hold, others=tuple(others))
 
     def _identity_taken(self, request: Request) -> Refusal | None:
         for key, kind in request.identities().items():
@@ -228,30 +236,38 @@ class Group:
                 return Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
         return None
 
-    def _adopt(self, request: Request, before: Snapshot | None, decision: Decision) -> Committed:
-        """Add a decision to what the group writes, and to the state that the next commands are decided on."""
-        programme, writes = request.programme, self._writes
-        member, record = decision.member, decision.record
-        snapshot = next_snapshot(before, decision, programme.zone)
-        document = snapshot_document(snapshot)
-        if before is None:
-            writes.members.append(InsertOne(document))
-        else:
-            # Whoever changed the member since this transaction read it makes MongoDB refuse this write. By `_id` alone,
-            # for MongoDB plans each write that asks for the version as well, which costs more than the write.
-            writes.members.append(ReplaceOne({"_id": member.id}, document))
-        self._snapshots[member.id] = snapshot
-        writes.records.append(record_document(record, programme.key))
-        self._records[record_id(member.id, record.version)] = record
+    def _adopt(self, request: Request, decision: Decision) -> Committed:
+        """Add a decision to the group's writes, and to the state that its later commands are decided on."""
+        programme = request.programme
+        parts = (decision, *decision.others)
+        befores = [self._snapshots.get(part.member.id) for part in parts]
+        # All documents first: a fault in one must leave no part of the command behind.
+        snapshots = [next_snapshot(before, part, programme.zone) for before, part in zip(befores, parts, strict=True)]
+        documents = [snapshot_document(snapshot) for snapshot in snapshots]
+        records = [record_document(part.record, programme.key) for part in parts]
+        for before, document in zip(befores, documents, strict=True):
+            # If another process changed the member since this transaction read it, MongoDB refuses this write. The
+            # filter is the `_id` alone: with the version too, MongoDB plans each write, which costs more than it.
+            self._writes.members.append(
+                InsertOne(document) if before is None else ReplaceOne({"_id": document["_id"]}, document)
+            )
+        self._writes.records += records
+        for part, snapshot in zip(parts, snapshots, strict=True):
+            self._snapshots[part.member.id] = snapshot
+            self._records[record_id(part.member.id, part.record.version)] = part.record
+            self._adopt_shared(programme.key, part)
         for key in request.identities():
-            self._identities[key] = member.id
-            writes.identities.append({"_id": key, "programme": programme.key, "member": member.id})
-        self._adopt_shared(programme.key, decision)
+            self._identities[key] = decision.member.id
+            self._writes.identities.append({"_id": key, "programme": programme.key, "member": decision.member.id})
         self._adopt_event(request, decision)
-        return Committed(snapshot, record, orders=decision.orders, hold=decision.hold)
+        first, *others = (
+            Committed(snapshot, part.record, orders=part.orders, hold=part.hold)
+            for snapshot, part in zip(snapshots, parts, strict=True)
+        )
+        return replace(first, others=tuple(others)) if others else first
 
     def _adopt_event(self, request: Request, decision: Decision) -> None:
-        """Note the key that was counted, with what a retry and a refund will ask for."""
+        """Store the key that was counted, with what a retry and a refund need."""
         record, own_key = decision.record, request.own_key
         if own_key is not None:
             cause = request.command.cause
@@ -272,13 +288,18 @@ class Group:
                 event["orders"] = [order.id for order in decision.orders]
             if decision.hold is not None:
                 event["hold"] = hold_document(decision.hold)
+            if decision.others:
+                event["others"] = [
+                    [other.member.id, other.record.version, [order.id for order in other.orders]]
+                    for other in decision.others
+                ]
             self._events[own_key] = event
             self._writes.events.append(event)
-        bought_key = request.bought_key
-        if decision.amended is not None and bought_key is not None:
+        purchase_key = request.purchase_key
+        if decision.amended is not None and purchase_key is not None:
             amended = amended_fields(decision.amended)
-            self._events[bought_key] = {**self._events[bought_key], **amended}
-            self._writes.amendments.append(UpdateOne({"_id": bought_key}, {"$set": amended}))
+            self._events[purchase_key] = {**self._events[purchase_key], **amended}
+            self._writes.amendments.append(UpdateOne({"_id": purchase_key}, {"$set": amended}))
 
     def _adopt_shared(self, programme: str, decision: Decision) -> None:
         for order in decision.orders:
@@ -319,6 +340,10 @@ class Group:
         result = await self._db.members.bulk_write(writes.members, session=session)
         if result.matched_count + result.inserted_count != len(writes.members):
             raise Conflict("a member is gone that its group has read")
+
+
+def _member_of(snapshot: Snapshot | None) -> Member | None:
+    return snapshot.member if snapshot is not None else None
 
 
 def _counter_writes(counters: Iterable[tuple[tuple[str, CounterKey], int]]) -> Iterable[UpdateOne]:

@@ -1,12 +1,10 @@
-"""What goes into the committer and what comes out: a command for one member, and what became of it."""
+"""Requests: commands on their way to a committer, and the outcomes that it returns."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from loyalty.commands.decide import Command
-from loyalty.commands.enrol import Enrol
-from loyalty.commands.offer import RedeemOffer
-from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import EVENT_OPERATION, Command, Kind, OtherMember, kind_of
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.decision import Unchanged
@@ -17,16 +15,20 @@ from loyalty.model.programme import Programme
 from models.mongo.ids import event_key, identity_key, joined
 from models.mongo.snapshot import Snapshot
 
-EVENT_OPERATION = "event"
+NO_OTHERS: tuple[OtherMember, ...] = ()
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A command on its way to be committed. `digest` is that of what the caller sent, None for the system's own.
+    """A command to be committed for `member`, its first member. `digest` is of the content that the caller sent.
 
-    `own_key` is the `_id` under which the command counts, once, for ever; None for the system's own. `bought_key` is
-    that of the purchase that the command is about; None where it is about none.
+    `others` are the command's other members, and `members` the distinct ids of all. `own_key` is the `_id` under which
+    the command counts, once, for ever; None for the system's own. `purchase_key` is the `_id` of the purchase that the
+    command refers to, or None.
+
+    Raises:
+        ValueError: a command that owns a key has no digest.
     """
 
     command: Command
@@ -35,51 +37,56 @@ class Request:
     now: datetime
     digest: str | None = None
 
+    kind: Kind[Any] = field(init=False)
+    others: tuple[OtherMember, ...] = field(init=False)
+    members: tuple[str, ...] = field(init=False)
     own_key: str | None = field(init=False)
-    bought_key: str | None = field(init=False)
+    purchase_key: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Work out the keys, which are asked for again and again on the way."""
-        object.__setattr__(self, "own_key", self._own_key())
-        object.__setattr__(self, "bought_key", self._bought_key())
+        """Look the command up, and compute the keys once: they are used several times on the way."""
+        kind = kind_of(type(self.command))
+        others = tuple(kind.others(self.command)) if kind.others is not None else NO_OTHERS
+        members: tuple[str, ...] = (self.member,)
+        if others:
+            members = tuple(dict.fromkeys((self.member, *(other.id for other in others))))
+        _set(self, "kind", kind)
+        _set(self, "others", others)
+        _set(self, "members", members)
+        _set(self, "own_key", self._own_key(kind))
+        _set(self, "purchase_key", self._purchase_key(kind))
 
-    def _own_key(self) -> str | None:
-        if self.digest is None:
+    def _own_key(self, kind: Kind[Any]) -> str | None:
+        if not kind.owns_key:
             return None
+        if self.digest is None:
+            raise ValueError(f"{type(self.command).__name__} owns a key: give the digest of the content with it")
         cause = self.command.cause
         return event_key(self.programme.key, cause.operation, cause.subject, cause.key)
 
-    def _bought_key(self) -> str | None:
-        command = self.command
-        if isinstance(command, RecordEvent):
-            refunded = command.event.refund_of
-            if refunded is None:
-                return None
-            return event_key(self.programme.key, EVENT_OPERATION, command.event.sender, refunded)
-        if isinstance(command, RedeemOffer) and command.purchase is not None:
-            return f"{joined(self.programme.key, EVENT_OPERATION)}/{command.purchase}"
-        return None
+    def _purchase_key(self, kind: Kind[Any]) -> str | None:
+        purchase = kind.refers_to(self.command) if kind.refers_to is not None else None
+        return f"{joined(self.programme.key, EVENT_OPERATION)}/{purchase}" if purchase is not None else None
 
     def identities(self) -> dict[str, str]:
-        """Return the identities that an enrolment claims: their `_id`, and which input field each came from."""
-        command = self.command
-        if not isinstance(command, Enrol):
+        """Return the identities that the command claims for its first member: the kind of each by its `_id`."""
+        if self.kind.claims is None:
             return {}
-        claims = {
-            "number": command.number,
-            "card": command.card,
-            "email": command.profile.email,
-            "phone": command.profile.phone,
-        }
+        claims = self.kind.claims(self.command)
         return {identity_key(self.programme.key, kind, value): kind for kind, value in claims.items() if value}
+
+
+# As a frozen dataclass itself does.
+_set = object.__setattr__
 
 
 @quick
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What was committed; `replayed` where the key had been counted before and nothing changed.
+    """What was committed; `replayed` if the key was counted before and nothing changed.
 
-    `orders` are those that the command made or changed, as they stand now; `hold` is the one that it made or let go.
+    `orders` are those that the command created or changed, as they are now; `hold` is the one that it created or
+    released; `others` is the same for the command's other members, in its order.
     """
 
     snapshot: Snapshot
@@ -87,6 +94,7 @@ class Committed:
     replayed: bool = False
     orders: tuple[Order, ...] = ()
     hold: Hold | None = None
+    others: tuple["Committed", ...] = ()
 
 
 Outcome = Committed | Refusal | Unchanged

@@ -14,7 +14,7 @@ LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
 WORDS = frozenset({"sku", "category", "brand"})
 CACHED_MAX = 10_000
 FAULT_LENGTH_MAX = 200
-# The values of a line that conditions can read; must agree with `event_variables()` in loyalty/rules/earning.py.
+# The values of a line that conditions can read; must agree with loyalty/rules/expression_variables.py.
 _READ: dict[str, Callable[[PurchaseLine], Any]] = {
     "sku": lambda line: line.sku,
     "quantity": lambda line: float(line.quantity),

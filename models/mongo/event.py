@@ -112,6 +112,12 @@ def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
     )
 
 
+def command_parts(document: Mapping[str, Any]) -> list[tuple[str, int, list[str]]]:
+    """Return what the command of a key committed: (member, version, orders) of its first member, then of the others."""
+    first = (document["member"], document["version"], document.get("orders", []))
+    return [first, *((member, version, orders) for member, version, orders in document.get("others", ()))]
+
+
 class EventDocument(beanie.Document):
     """One command per idempotency key: an event, enrolment, adjustment or other, with the digest of its content."""
 

@@ -9,7 +9,7 @@ from pymongo import ASCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.explanation import Explanation, Reason
-from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, Standing
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, Standing
 from loyalty.model.notice import Notice, NoticeKind
 from models.mongo.bson import Document, day, from_iso, moment_of, to_day, without_none
 from models.mongo.schema import ARRAY, MOMENT, STRING, WHOLE, schema
@@ -84,7 +84,7 @@ def record_id(member: str, version: int) -> str:
 
 def record_document(record: Record, programme: str) -> Document:
     """Return a record as the ledger stores it."""
-    return {
+    document: Document = {
         "_id": record_id(record.member, record.version),
         "programme": programme,
         "member": record.member,
@@ -98,6 +98,9 @@ def record_document(record: Record, programme: str) -> Document:
         "hash": record.hash,
         "notices": [notice_row(notice) for notice in record.notices],
     }
+    if record.command is not None:
+        document["command"] = {"member": record.command.member, "version": record.command.version}
+    return document
 
 
 def record_of(document: Mapping[str, Any]) -> Record:
@@ -113,6 +116,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
         previous_hash=document["previous_hash"],
         hash=document["hash"],
         notices=tuple(notice_of(row) for row in document.get("notices", ())),
+        command=RecordRef(**document["command"]) if "command" in document else None,
     )
 
 

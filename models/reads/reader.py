@@ -258,7 +258,7 @@ class Reader:
             pool: [document["code"] async for document in self._db.codes.find(_free_codes(programme, pool), limit=n)]
             for pool, n in need.codes.items()
         }
-        lists = await self.lists(programme, member) if need.lists else None
+        lists = {member: await self.lists(programme, member)} if need.lists else {}
         return Facts(await self.counter_values(programme, need.counters), codes, {}, lists)
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:

@@ -1,31 +1,44 @@
 """Audits one member: its ledger, events and identities, and with order.py its orders, holds and codes."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from loyalty.model.ledger import Record
+from loyalty.model.ledger import Cause, Record, RecordRef
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import Caps, Proof
 from models.mongo.database import Database
-from models.mongo.ids import identity_key
-from models.mongo.ledger import record_of
+from models.mongo.event import command_parts
+from models.mongo.ids import event_key, identity_key
+from models.mongo.ledger import record_id, record_of
 from models.mongo.member import member_of
 from models.mongo.snapshot import RECENT_ENTRIES, EntryView, Rows, entry_views, row_of, snapshot_of
 from resolvers.audit.decode import Unreadable, decode
 from resolvers.audit.order import OrdersAndCodes
 from resolvers.audit.supply import ExpectedCounters
+from resolvers.core.member import SYSTEM
 
-SETTLE = "settle"
 # Index hints: MongoDB might choose an index with which every page scans the whole collection.
 _ORDERS_OF_MEMBERS = [("programme", 1), ("member", 1), ("placed_at", -1), ("_id", -1)]
 _OF_MEMBERS = [("member", 1)]
+PARTS_AT_ONCE = 1_000
 EVENT_FIELDS = dict.fromkeys(
     ("member", "version", "operation", "sender", "key", "orders", "hold.id", "offers", "returned", "earned_on"), 1
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A version that was committed with another member's: the record of the command's first member, and its cause."""
+
+    version: int
+    first: RecordRef
+    cause: Cause
 
 
 class _Newest:
@@ -70,6 +83,7 @@ class MemberProof:
     def __init__(self, programme: str, member: str, caps: Caps) -> None:
         self.records = 0
         self.orders_and_codes = OrdersAndCodes(member)
+        self._member = member
         self._programme = programme
         self._proof = Proof(member, caps)
         self._newest = _Newest()
@@ -77,6 +91,7 @@ class MemberProof:
         self._keys: dict[tuple[str, str, str], int] = {}
         self._found: list[str] = []
         self._has_ledger = False
+        self.parts: list[_Part] = []
 
     def add_record(self, document: dict[str, Any]) -> None:
         """Add a record; records must come in order of version."""
@@ -89,11 +104,27 @@ class MemberProof:
         self._proof.add(record)
         self._newest.add(record)
         cause = record.cause
-        if cause.operation != SETTLE:
+        if record.command is not None:
+            self.parts.append(_Part(record.version, record.command, cause))
+        elif cause.key or cause.role != SYSTEM:  # only the system's own commands have no key
             key = (cause.operation, cause.subject, cause.key)
             if key in self._keys:
                 self._found.append(f"key {cause.key!r} is in two records")
             self._keys[key] = record.version
+
+    def add_part(self, part: _Part, first: dict[str, Any] | None, event: dict[str, Any] | None) -> None:
+        """Check a part of another member's command against that member's record and the event that owns the key."""
+        command = f"version {part.version} is part of version {part.first.version} of member {part.first.member}"
+        if first is None:
+            self._found.append(f"{command}, which does not exist")
+            return
+        own, *others = command_parts(event) if event is not None else [("", 0, [])]
+        mine = [orders for member, version, orders in others if (member, version) == (self._member, part.version)]
+        if event is None or own[:2] != (part.first.member, part.first.version) or not mine:
+            self._found.append(f"{command}, and key {part.cause.key!r} does not say so")
+            return
+        names = {"operation": event["operation"], "sender": event["sender"], "key": event["key"]}
+        self.orders_and_codes.add_event({**names, "version": part.version, "orders": mine[0]}, self._programme)
 
     def add_identity(self, document: dict[str, Any]) -> None:
         """Add an identity that points to the member."""
@@ -196,4 +227,22 @@ async def read_proofs(
         proof(document).orders_and_codes.add_code(document)
     async for document in database.identities.find(here, hint=_OF_MEMBERS, session=session):
         proof(document).add_identity(document)
+    await _read_parts(database, programme, found.values(), session)
     return found
+
+
+async def _read_parts(
+    database: Database, programme: str, proofs: Iterable[MemberProof], session: AsyncClientSession | None
+) -> None:
+    """Read what commands of other members say of these members' versions, wherever those members are."""
+    parts = iter([(proof, part) for proof in proofs for part in proof.parts])
+    while batch := [*islice(parts, PARTS_AT_ONCE)]:
+        ids = [record_id(part.first.member, part.first.version) for _, part in batch]
+        causes = [part.cause for _, part in batch]
+        keys = [event_key(programme, cause.operation, cause.subject, cause.key) for cause in causes]
+        here = {"programme": programme, "_id": {"$in": ids}}
+        firsts = {record["_id"]: record async for record in database.entries.find(here, {"_id": 1}, session=session)}
+        found = database.events.find({"_id": {"$in": keys}}, {**EVENT_FIELDS, "others": 1}, session=session)
+        events = {event["_id"]: event async for event in found}
+        for (proof, part), id_, key in zip(batch, ids, keys, strict=True):
+            proof.add_part(part, firsts.get(id_), events.get(key))

@@ -1,6 +1,6 @@
 """Runs commands for a member: the actor's own, or the one that staff, a till or a shared screen names."""
 
-from loyalty.commands.decide import Command
+from loyalty.commands.registry import Command, kind_of
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
@@ -27,10 +27,10 @@ async def subject(context: Context, key: MemberKey | None) -> str | Refusal:
     return found if found is not None else NOT_FOUND
 
 
-def cause_of(context: Context, operation: str, key: str, reason: str | None = None) -> Cause:
-    """Return the cause of a change: operation, actor, idempotency key and reason."""
+def cause_of(context: Context, command: type[Command], key: str, reason: str | None = None) -> Cause:
+    """Return the cause of a command: its operation, the actor, the idempotency key and the reason."""
     actor = context.require_actor()
-    return Cause(operation, actor.role, actor.subject, key, reason)
+    return Cause(kind_of(command).operation, actor.role, actor.subject, key, reason)
 
 
 def staff_of(context: Context) -> str:

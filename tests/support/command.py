@@ -9,9 +9,9 @@ from typing import Any
 from bson import ObjectId
 
 from loyalty.commands.adjust_points import AdjustPoints
-from loyalty.commands.decide import Command
 from loyalty.commands.enrol import Enrol
 from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest

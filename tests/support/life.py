@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder, CancelOrder
-from loyalty.commands.decide import Command, decide, needs
+from loyalty.commands.decide import decide
 from loyalty.commands.enrol import Enrol
 from loyalty.commands.hold import HoldPoints, ReleaseHold
 from loyalty.commands.offer import ActivateOffer, NoteOffers, RedeemOffer
 from loyalty.commands.place_order import PlaceOrder
 from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
@@ -75,7 +76,7 @@ class Life:
     def decide(self, command: Command) -> None:
         """Let a command take effect, if the rules allow it."""
         member = self.member if self.decisions else None
-        facts = self.shared.facts(needs(command, member, self.programme), "member")
+        facts = self.shared.facts(command, member, self.programme)
         decision = decide(command, member, self.programme, self.now, facts)
         if not isinstance(decision, Decision):
             return
@@ -166,7 +167,7 @@ def _shopping(draw: st.DrawFn, life: Life, key: str) -> Command:
         case "redeem":
             bought = draw(st.none() | st.sampled_from([*life.counted.values()])) if life.counted else None
             purchase = purchase_ref("till", bought.event.key if bought else draw(TEXTS))
-            return RedeemOffer(offer, purchase, channel, draw(st.none() | TEXTS), life.now, cause, bought)
+            return RedeemOffer(offer, purchase, channel, draw(st.none() | TEXTS), life.now, cause)
         case "note":
             return NoteOffers((offer,), draw(st.sampled_from([(), (offer,)])), cause)
     hold = draw(st.none() | st.sampled_from(holds)) if holds else None
@@ -202,4 +203,4 @@ def _command(draw: st.DrawFn, life: Life, key: str) -> Command:
     if sold and draw(st.booleans()):
         part = draw(st.integers(1, 3))
         told["purchase"] = replace(sold, total=sold.total / part, lines=sold.lines[: draw(st.integers(0, 1))])
-    return RecordEvent(Event(**told), cause, bought)
+    return RecordEvent(Event(**told), cause)

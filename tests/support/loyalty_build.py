@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from hypothesis import HealthCheck, settings
 
 from loyalty.commands.adjust_points import AdjustPoints
-from loyalty.commands.decide import Command, decide, needs
+from loyalty.commands.decide import decide
 from loyalty.commands.enrol import Enrol
 from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
@@ -243,7 +244,7 @@ class Story:
         key: str | None = None,
         **told: Any,
     ) -> RecordEvent:
-        """Return the command that records an event; a refund is handed its purchase, as the committer does."""
+        """Return the command that records an event; a refund finds its purchase in `shared`."""
         cause = self.cause("event")
         event = Event(
             key=key or cause.key,
@@ -255,12 +256,12 @@ class Story:
             refund_of=refund_of,
             **told,
         )
-        return RecordEvent(event, replace(cause, key=event.key), self.counted.get(refund_of or ""))
+        return RecordEvent(event, replace(cause, key=event.key))
 
     def do(self, command: Command, now: str | datetime) -> Decision | Refusal | Unchanged:
         """Decide, and let a decision become the member's state."""
         before = repr((self.member, self.programme.rules, self.counted, self.shared))
-        facts = self.shared.facts(needs(command, self.member, self.programme), self.member.id if self.member else "")
+        facts = self.shared.facts(command, self.member, self.programme)
         outcome = decide(command, self.member, self.programme, self.at(now), facts)
         after = repr((self.member, self.programme.rules, self.counted, self.shared))
         assert after == before, "decide() changed what it was given"

@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from loyalty.commands.advance_order import AdvanceOrder, CancelOrder
-from loyalty.commands.decide import Command
 from loyalty.commands.hold import HoldPoints, ReleaseHold
 from loyalty.commands.offer import ActivateOffer, RedeemOffer
 from loyalty.commands.place_order import PlaceOrder
+from loyalty.commands.registry import Command
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest
 from loyalty.model.hold import Hold

@@ -1,22 +1,29 @@
-"""What members share, kept in memory as MongoDB keeps it: counters, codes of pools, orders, lists."""
+"""What commands share, in memory as MongoDB has it: counters, codes of pools, orders, mailing lists, events."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
+from loyalty.commands.decide import needs
+from loyalty.commands.registry import Command, Members, kind_of
 from loyalty.model.decision import Decision
-from loyalty.model.facts import Facts, Needs
+from loyalty.model.event import CountedEvent
+from loyalty.model.facts import Facts
+from loyalty.model.member import Member
+from loyalty.model.offer import purchase_ref
 from loyalty.model.order import Order
+from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState, CounterKey
 
 
 @dataclass
 class Shared:
-    """Tells a decision what it needs and nothing more, and holds what it took against what there was."""
+    """Gives a decision what it needs and nothing more, and checks what it took."""
 
     taken: Counter[CounterKey] = field(default_factory=Counter)
     codes: dict[tuple[str, str], CodeState] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
+    events: dict[str, CountedEvent] = field(default_factory=dict)
 
     def load(self, pool: str, *codes: str) -> None:
         """Add codes to a pool."""
@@ -26,17 +33,23 @@ class Shared:
         """Return the codes of a pool that nobody has."""
         return [code for (name, code), state in self.codes.items() if (name, state) == (pool, CodeState.FREE)]
 
-    def facts(self, needs: Needs, member: str) -> Facts:
-        """Return what a transaction would have read."""
+    def facts(self, command: Command, member: Member | None, programme: Programme, *, others: Members = ()) -> Facts:
+        """Return what a transaction would have read for a command."""
+        need, refers_to = needs(command, member, programme, others=others), kind_of(type(command)).refers_to
+        members = [one.id for one in (member, *others) if one is not None]
         return Facts(
-            {counter: self.taken[counter] for counter in needs.counters},
-            {pool: self.free(pool)[:most] for pool, most in needs.codes.items()},
-            {order: self.orders[order] for order in needs.orders if order in self.orders},
-            self.lists.get(member, frozenset()) if needs.lists else None,
+            {counter: self.taken[counter] for counter in need.counters},
+            {pool: self.free(pool)[:most] for pool, most in need.codes.items()},
+            {order: self.orders[order] for order in need.orders if order in self.orders},
+            {id_: self.lists.get(id_, frozenset()) for id_ in members} if need.lists else {},
+            self.events.get((refers_to(command) if refers_to is not None else None) or ""),
         )
 
     def adopt(self, decision: Decision) -> None:
         """Write what a decision changed."""
+        for counted in (decision.counted, decision.amended):
+            if counted is not None:
+                self.events[purchase_ref(counted.event.sender, counted.event.key)] = counted
         for counter, pieces in decision.taken.items():
             self.taken[counter] += pieces
             assert self.taken[counter] >= 0, (counter, "more came back than was taken")

@@ -125,8 +125,7 @@ class Customer(Story):
         """Return the command that uses an offer; `purchase` is the key of its purchase."""
         told: dict[str, Any] = {"channel": Channel.STORE, "store": None, "occurred_at": self.at(when), **about}
         ref = purchase_ref(sender, purchase) if purchase is not None else None
-        bought = self.counted.get(purchase or "")
-        return RedeemOffer(key, ref, cause=self.by("redeem", "till"), bought=bought, **told)
+        return RedeemOffer(key, ref, cause=self.by("redeem", "till"), **told)
 
     def redeem(self, when: str | datetime, key: str, **about: Any) -> Decision:
         """Use an offer."""

@@ -12,10 +12,10 @@ from support.documents import documents
 from support.shop import Clock, committed, refused
 
 from loyalty.commands.advance_order import CancelOrder
-from loyalty.commands.decide import Command
 from loyalty.commands.hold import HoldPoints
 from loyalty.commands.offer import RedeemOffer
 from loyalty.commands.place_order import PlaceOrder
+from loyalty.commands.registry import Command
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode

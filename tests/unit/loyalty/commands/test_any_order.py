@@ -13,7 +13,7 @@ from support.shopping_build import Customer, shop, shopping_laws
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder
-from loyalty.commands.decide import Command
+from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.period import CapPeriod, Expiry
 from loyalty.kernel.refusal import Refusal

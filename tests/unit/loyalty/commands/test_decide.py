@@ -31,9 +31,10 @@ from support.loyalty_build import (
 )
 
 from loyalty.commands.adjust_points import AdjustPoints
-from loyalty.commands.decide import Command, decide
+from loyalty.commands.decide import decide
 from loyalty.commands.decision_builder import BALANCE_MAX
 from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod, EndOf, Expiry

@@ -160,7 +160,8 @@ def test_what_is_wrong_with_the_purchase_is_refused() -> None:
     assert visit is not None
     customer.redeem(NOON, "double", purchase=bought)
     stranger = customer.beside("m-2")
-    of_another = replace(stranger.redeeming("double", NOON), purchase="till/x", bought=customer.counted[bought])
+    stranger.shared.events["till/x"] = customer.counted[bought]
+    of_another = replace(stranger.redeeming("double", NOON), purchase="till/x")
     wrong: list[tuple[Customer, RedeemOffer, tuple[str, str, tuple[str, ...]]]] = [
         (customer, customer.redeeming("double", NOON), ("INVALID", "purchase_key_missing", ("purchaseKey",))),
         (

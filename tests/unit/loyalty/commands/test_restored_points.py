@@ -9,12 +9,13 @@ from support.market import MARKET
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder
-from loyalty.commands.decide import Command, decide
+from loyalty.commands.decide import decide
 from loyalty.commands.decision_builder import BALANCE_MAX
 from loyalty.commands.enrol import Enrol
 from loyalty.commands.offer import RedeemOffer
 from loyalty.commands.place_order import PlaceOrder
 from loyalty.commands.record_event import RecordEvent
+from loyalty.commands.registry import Command
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
@@ -58,10 +59,10 @@ class Desk:
         )
         self.act(AdjustPoints, points=1000)
 
-    def act(self, command: Any, **fields: Any) -> Decision:
+    def act(self, command: Any, *, refunded: CountedEvent | None = None, **fields: Any) -> Decision:
         self.keys += 1
         asked: Command = command(**fields, cause=Cause("act", "agent", "agent", str(self.keys), "a reason"))
-        facts = Facts(taken=self.taken, orders=self.orders)
+        facts = Facts(taken=self.taken, orders=self.orders, purchase=refunded)
         decision = decide(asked, self.member, self.programme, NOW + timedelta(minutes=self.keys), facts)
         assert isinstance(decision, Decision), decision
         self.member = decision.member
@@ -91,7 +92,7 @@ class Desk:
 
     def refund(self, bought: CountedEvent) -> Decision:
         event = Event("back", "till", "refund", NOW, Channel.STORE, refund_of="basket")
-        return self.act(RecordEvent, event=event, bought=bought)
+        return self.act(RecordEvent, event=event, refunded=bought)
 
 
 def test_a_gift_that_was_exchanged_twice_costs_what_it_cost() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
-from loyalty.kernel.window import Window
+from loyalty.kernel.window import Window, is_open
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.ledger import Account, Standing
 from loyalty.model.member import Member, Profile
@@ -36,6 +36,10 @@ class Somebody:
 
     def in_segment(self, key: str) -> bool:
         return key in self.segments
+
+
+def is_on(one: Offer, at: datetime) -> bool:
+    return one.starts_at <= at and not one.is_over(at) and (one.window is None or is_open(one.window, at, ZONE))
 
 
 def offer(key: str, **told: Any) -> Offer:
@@ -306,7 +310,7 @@ class Asked:
             if (
                 (self.states is None or state in self.states)
                 and (self.channel is None or not one.channels or self.channel in one.channels)
-                and (key in self.does if done else may_use and one.is_on(now, ZONE) and key not in self.used_up)
+                and (key in self.does if done else may_use and is_on(one, now) and key not in self.used_up)
             ):
                 found.append((key, offer_score(one, use, likes, now=now, zone=ZONE), state))
         return sorted(found, key=lambda row: (-row[1], row[0]))
