@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 
@@ -95,28 +95,11 @@ def _spread(points: int, weights: Sequence[int]) -> tuple[int, ...]:
     parts = [points * weight // whole for weight in weights]
     rest = points - sum(parts)
     if rest:
-        by_remainder = sorted(range(len(parts)), key=lambda i: (-(points * weights[i] % whole), i))
-        for index in by_remainder[:rest]:
+        # sorted() is stable: of equal remainders the first comes first.
+        remainders = [points * weight % whole for weight in weights]
+        for index in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:rest]:
             parts[index] += 1
     return tuple(parts)
-
-
-def _outside(rule: EarningRule, visit: Visit) -> Reason | None:
-    """Return why a rule is not for an event, or None."""
-    if not (rule.window or rule.channels or rule.stores or rule.partners or rule.tiers):
-        return None  # as most rules: the check would be a tenth of what a rule costs
-    obstacle = next(
-        obstacles(
-            visit,
-            window=rule.window,
-            channels=rule.channels,
-            stores=rule.stores,
-            partners=rule.partners,
-            audience=Audience(rule.tiers) if rule.tiers else EVERYBODY,
-        ),
-        None,
-    )
-    return _REASON[obstacle] if obstacle is not None else None
 
 
 class _Scope(Mapping[str, Any]):
@@ -155,10 +138,19 @@ class _Calculation:
     event: Event
     member: Member
     programme: Programme
-    visit: Visit
+    local: datetime
     scope: _Scope
     parts: tuple[Decimal, ...]
     whole: Sequence[int] = ()
+    _visit: Visit | None = None
+
+    def visit(self) -> Visit:
+        """Return when, where and by which member it happened."""
+        if self._visit is None:
+            event = self.event
+            shopper = MemberShopper(self.member, self.programme, frozenset(), event.occurred_at)
+            self._visit = Visit(event.occurred_at, self.local, event.channel, event.store, event.partner, shopper)
+        return self._visit
 
     def matching(self, rule: EarningRule) -> list[bool] | None:
         """Return for each line whether `rule` counts it; None if it counts all."""
@@ -194,6 +186,24 @@ class _Calculation:
         return _spread(points, [part if hit else 0 for part, hit in zip(self.whole, hits, strict=True)])
 
 
+def _outside(rule: EarningRule, calculation: _Calculation) -> Reason | None:
+    """Return why a rule is not for an event, or None."""
+    if not (rule.window or rule.channels or rule.stores or rule.partners or rule.tiers):
+        return None  # as most rules: the check would be a tenth of what a rule costs
+    obstacle = next(
+        obstacles(
+            calculation.visit(),
+            window=rule.window,
+            channels=rule.channels,
+            stores=rule.stores,
+            partners=rule.partners,
+            audience=Audience(rule.tiers) if rule.tiers else EVERYBODY,
+        ),
+        None,
+    )
+    return _REASON[obstacle] if obstacle is not None else None
+
+
 def _money_by_line(event: Event) -> tuple[Decimal, ...]:
     """Return the money of each line, or the total if there are no lines: the weights of grants."""
     purchase = event.purchase
@@ -217,18 +227,13 @@ def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] |
     return span, max(0, cap.points - spans.get(span, 0))
 
 
-def _capped(by_line: tuple[int, ...], most: int) -> tuple[int, ...]:
-    total = sum(by_line)
-    return by_line if total <= most else spread(most, tuple(Decimal(points) for points in by_line))
-
-
 def _unapplied(rule: str, reason: Reason, **params: str | int) -> Explanation:
     return Explanation(rule, 0, applied=False, reason=reason, params=params)
 
 
 def _try_rule(calculation: _Calculation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
     """Return the rule's grant with its explanation and cap span, or only the explanation of why it gives nothing."""
-    outside = _outside(rule, calculation.visit)
+    outside = _outside(rule, calculation)
     if outside:
         return _unapplied(rule.key, outside)
     try:
@@ -237,18 +242,19 @@ def _try_rule(calculation: _Calculation, rule: EarningRule) -> tuple[Grant, Expl
         by_line = calculation.points_of(rule)
     except ExpressionFault as fault:
         return _unapplied(rule.key, Reason.FAULT, fault=str(fault))
-    if not sum(by_line):
+    due = sum(by_line)
+    if not due:
         return _unapplied(rule.key, Reason.NOTHING_DUE)
-    room = _fits_cap(calculation.member, rule, calculation.visit.local.date())
+    room = _fits_cap(calculation.member, rule, calculation.local.date())
     if room is None:
         return _unapplied(rule.key, Reason.TOO_LATE, days=CAPPED_DAYS_KEPT)
     span, most = room
     cap_points = rule.cap.points if rule.cap else 0
     if most == 0:
         return _unapplied(rule.key, Reason.CAP_REACHED, cap=cap_points)
-    given = _capped(by_line, most)
-    points = sum(given)
-    reason = Reason.CAPPED if points < sum(by_line) else Reason.GIVEN
+    points = min(due, most)
+    given = by_line if points == due else spread(points, tuple(Decimal(part) for part in by_line))
+    reason = Reason.CAPPED if points < due else Reason.GIVEN
     params: dict[str, str | int] = {"cap": cap_points} if reason is Reason.CAPPED else {}
     grant = Grant(rule.key, given, rule.qualifying)
     return grant, Explanation(rule.key, points, applied=True, reason=reason, params=params), span
@@ -264,9 +270,7 @@ def earn(event: Event, member: Member, programme: Programme) -> Earned:
     earned = Earned(capped={rule: dict(spans) for rule, spans in member.capped.items()})
     local = event.occurred_at.astimezone(programme.zone)
     scope = _Scope(event, member, programme, earned)
-    shopper = MemberShopper(member, programme, frozenset(), event.occurred_at)
-    visit = Visit(event.occurred_at, local, event.channel, event.store, event.partner, shopper)
-    calculation = _Calculation(event, member, programme, visit, scope, _money_by_line(event))
+    calculation = _Calculation(event, member, programme, local, scope, _money_by_line(event))
     given: dict[str, tuple[Grant, Explanation, str]] = {}
     told: dict[str, Explanation] = {}
     leaders: dict[str, str] = {}

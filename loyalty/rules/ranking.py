@@ -249,7 +249,7 @@ def rank_offers(
     touched.sort()
 
     def untouched() -> Iterator[tuple[int, str, Offer]]:
-        index = catalogue.offer_index(day_of(now, zone), zone)
+        index = catalogue.offer_index(local.date(), zone)
         audiences = index.of_shopper(shopper)
         ordered = _scanned if index.few(audiences) else _merged
         for negative, key, offer, must_fit, must_be_on in ordered(audiences, likes, after):
