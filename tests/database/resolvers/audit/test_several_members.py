@@ -1,0 +1,70 @@
+"""What the audit proves of commands of several members: each part names the record and the key it came with."""
+
+from dataclasses import replace
+
+import pytest
+from support.catalogue import reward
+from support.command import Commands
+from support.shop import Shop, committed
+from support.together import Together
+
+from loyalty.model.catalogue import Catalogue
+from models.commits.request import Committed
+from resolvers.audit.audit import Findings, audit
+
+
+@pytest.fixture
+async def gift(shop: Shop) -> Committed:
+    """Two members after points and a reward were passed on."""
+    programme = shop.services.programmes.get("grocer")
+    programme = replace(programme, catalogue=Catalogue([], [reward("mug", 10, stock=9)]))
+    together = Together(Commands(programme, shop.clock))
+    giver, taker = await shop.member(), await shop.member()
+    await shop.buy(giver, "10.00")
+    committed(await shop.services.committer.commit(together.passing(giver, taker, points=4, key="points")))
+    return committed(await shop.services.committer.commit(together.giving(giver, taker, "mug", key="gift")))
+
+
+async def audited(shop: Shop) -> Findings:
+    return await audit(shop.services.database)
+
+
+async def faults_of(shop: Shop, member: str) -> tuple[str, ...]:
+    findings = await audited(shop)
+    return next((broken.faults for broken in findings.broken if broken.member == member), ())
+
+
+async def test_commands_of_several_members_hold(shop: Shop, gift: Committed) -> None:
+    findings = await audited(shop)
+    assert (findings.all_holds, findings.broken, findings.orders) == (True, [], 2)
+    assert gift.others[0].record.version == 3
+
+
+async def test_a_part_whose_first_record_is_gone_is_found(shop: Shop, gift: Committed) -> None:
+    await shop.services.database.entries.delete_one({"_id": f"{gift.record.member}:{gift.record.version}"})
+    other = gift.others[0].record
+    assert await faults_of(shop, other.member) == (
+        f"version 3 is part of version {gift.record.version} of member {gift.record.member}, which does not exist",
+        f"order {gift.others[0].orders[0].number} is not what any counted event made",
+        f"order {gift.others[0].orders[0].number} is at version 3, its last event at 0",
+    )
+
+
+@pytest.mark.parametrize("change", [{"$unset": {"others": ""}}, {"$set": {"others": [["nobody", 3, []]]}}])
+async def test_a_part_that_its_key_does_not_name_is_found(
+    shop: Shop, gift: Committed, change: dict[str, object]
+) -> None:
+    await shop.services.database.events.update_one({"key": "points"}, change)
+    version = gift.record.version - 1
+    assert await faults_of(shop, gift.others[0].record.member) == (
+        f"version 2 is part of version {version} of member {gift.record.member}, and key 'points' does not say so",
+    )
+
+
+async def test_a_part_without_its_reference_is_found(shop: Shop, gift: Committed) -> None:
+    other = gift.others[0].record
+    await shop.services.database.entries.update_one({"_id": f"{other.member}:2"}, {"$unset": {"command": ""}})
+    assert await faults_of(shop, other.member) == (
+        "version 2 does not match its own hash",
+        "key 'points' was counted, and its event is gone",
+    )
