@@ -1,1 +1,1 @@
-"""Commands: what somebody asks for, and the decision on it. One verb a file."""
+"""Commands: requests to change members, each registered with its handler. One verb a file."""

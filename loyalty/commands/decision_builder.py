@@ -1,4 +1,4 @@
-"""The decision builder: the ledger entries of a decision, and the member's state that they lead to, kept in step.
+"""The decision builder: the ledger entries of a decision, and the member's state after each of them.
 
 A builder first settles its member (releases lapsed holds, expires lots, ends a tier's period), so every decision starts
 from a settled member.
@@ -230,8 +230,8 @@ class DecisionBuilder:
             label="hold",
             params={"reward": hold.reward} if hold.reward else {},
         )
-        kept = replace(hold, lots=tuple(parts), version=self.version)
-        change(self.member, holds=(*self.member.holds, kept))
+        stored = replace(hold, lots=tuple(parts), version=self.version)
+        change(self.member, holds=(*self.member.holds, stored))
         self.taken.update(hold.took)
 
     def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
@@ -252,7 +252,7 @@ class DecisionBuilder:
         )
         change(
             self.member,
-            holds=tuple(kept for kept in self.member.holds if kept.id != hold.id),
+            holds=tuple(other for other in self.member.holds if other.id != hold.id),
             lapsed=(*self.member.lapsed, hold.id)[-LAPSED_KEPT_MAX:] if lapsed else self.member.lapsed,
         )
         if not keeps_supplies:
@@ -382,9 +382,9 @@ class DecisionBuilder:
         self.notices.append(Notice(kind, params))
 
     def _notice_entry(self, kind: EntryKind, points: int, params: Mapping[str, str | int]) -> None:
-        told = _NOTICE_OF.get((kind, points > 0)) if points else None
-        if told is not None:
-            self.notice(told, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
+        notice = _NOTICE_OF.get((kind, points > 0)) if points else None
+        if notice is not None:
+            self.notice(notice, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
 
     def _notice_standing(self) -> None:
         if self.member.standing.tier == self.before.standing.tier:
@@ -506,14 +506,14 @@ class DecisionBuilder:
         """
         if lot.expires_on is None or lot.expires_on >= self.today:
             return []
-        kept = [
-            kept
-            for kept in self.member.lots
-            if kept.key.earned_on == lot.earned_on and (kept.key.expires_on or date.max) >= lot.expires_on
+        stored = [
+            one
+            for one in self.member.lots
+            if one.key.earned_on == lot.earned_on and (one.key.expires_on or date.max) >= lot.expires_on
         ]
-        if kept:
+        if stored:
             parts: list[tuple[LotKey, int]] = []
-            for one in sorted(kept, key=lambda kept: (kept.key != lot, *spending_order(kept))):
+            for one in sorted(stored, key=lambda one: (one.key != lot, *spending_order(one))):
                 part = min(points, one.expired)
                 parts.append((one.key, part))
                 points -= part
@@ -521,7 +521,7 @@ class DecisionBuilder:
         if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
             return []
         # The lot is no longer stored: in the member's favour, everything that expired in such lots may be this one's.
-        forgotten = self.member.balance(Account.EXPIRED) - sum(kept.expired for kept in self.member.lots)
+        forgotten = self.member.balance(Account.EXPIRED) - sum(stored.expired for stored in self.member.lots)
         return [(lot, min(points, max(0, forgotten)))]
 
     def _post(

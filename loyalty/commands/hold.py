@@ -64,7 +64,7 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
     if refusal is not None:
         return refusal
     hold_id = derived_id(seed_of(builder.programme.key, command.cause))
-    kept = Hold(
+    reserved = Hold(
         id=hold_id,
         points=points,
         expires_at=builder.now + timedelta(seconds=command.ttl_seconds),
@@ -74,9 +74,9 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
         pool=reward.pool if reward is not None else None,
         code=taken.code,
     )
-    builder.hold(kept, channel=command.channel)
-    if kept.pool is not None and kept.code is not None:
-        builder.codes.append(CodeMove(kept.pool, kept.code, CodeState.FREE, CodeState.HELD, f"hold/{hold_id}"))
+    builder.hold(reserved, channel=command.channel)
+    if reserved.pool is not None and reserved.code is not None:
+        builder.codes.append(CodeMove(reserved.pool, reserved.code, CodeState.FREE, CodeState.HELD, f"hold/{hold_id}"))
     return builder.close(command.cause, hold=builder.member.holds[-1])
 
 
@@ -111,7 +111,7 @@ def release(command: ReleaseHold, builder: DecisionBuilder) -> Decision | Refusa
 
 def hold_of(member: Member, hold: str, path: str) -> Hold | Refusal:
     """Return a member's hold, or that it lapsed or never existed; `path` is the input field that names it."""
-    found = next((kept for kept in member.holds if kept.id == hold), None)
+    found = next((one for one in member.holds if one.id == hold), None)
     if found is not None:
         return found
     if hold in member.lapsed:

@@ -272,36 +272,36 @@ def earn(event: Event, member: Member, programme: Programme) -> Earned:
     scope = _Scope(event, member, programme, earned)
     calculation = _Calculation(event, member, programme, local, scope, _money_by_line(event))
     given: dict[str, tuple[Grant, Explanation, str]] = {}
-    told: dict[str, Explanation] = {}
+    explained: dict[str, Explanation] = {}
     leaders: dict[str, str] = {}
     exclusive: str | None = None
     for rule in rules:
         if exclusive is not None:
-            told[rule.key] = _unapplied(rule.key, Reason.EXCLUDED, by=exclusive)
+            explained[rule.key] = _unapplied(rule.key, Reason.EXCLUDED, by=exclusive)
             continue
         result = _try_rule(calculation, rule)
         if isinstance(result, Explanation):
-            told[rule.key] = result
+            explained[rule.key] = result
             continue
         if rule.stacking is Stacking.BEST:
             leader = leaders.get(rule.group)
             if leader is not None and given[leader][0].points >= result[0].points:
-                told[rule.key] = _unapplied(rule.key, Reason.OUTDONE, by=leader)
+                explained[rule.key] = _unapplied(rule.key, Reason.OUTDONE, by=leader)
                 continue
             if leader is not None:
                 del given[leader]
-                told[leader] = _unapplied(leader, Reason.OUTDONE, by=rule.key)
+                explained[leader] = _unapplied(leader, Reason.OUTDONE, by=rule.key)
             leaders[rule.group] = rule.key
         given[rule.key] = result
         earned.grants = [grant for grant, _, _ in given.values()]
         if rule.stacking is Stacking.EXCLUSIVE:
             exclusive = rule.key
     for grant, explanation, span in given.values():
-        told[grant.rule] = explanation
+        explained[grant.rule] = explanation
         if span:
             spans = earned.capped.setdefault(grant.rule, {})
             spans[span] = spans.get(span, 0) + grant.points
-    earned.why = [told[rule.key] for rule in rules]
+    earned.why = [explained[rule.key] for rule in rules]
     return earned
 
 

@@ -45,7 +45,7 @@ def missing(
     """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
     visit = Visit(now, now.astimezone(programme.zone), channel, shopper=shopper)
     found = [
-        _told(obstacle, reward, programme, now)
+        _missing_of(obstacle, reward, programme, now)
         for obstacle in obstacles(visit, window=reward.window, channels=reward.channels, audience=reward.audience)
     ]
     if for_relative and not programme.tier(shopper.tier).relatives:
@@ -58,7 +58,7 @@ def missing(
     return found
 
 
-def _told(obstacle: Obstacle, reward: Reward, programme: Programme, now: datetime) -> Missing:
+def _missing_of(obstacle: Obstacle, reward: Reward, programme: Programme, now: datetime) -> Missing:
     """Return an obstacle as the reward's refusal."""
     match obstacle:
         case Obstacle.TIER:

@@ -1,1 +1,1 @@
-"""Commits: commands are gathered into groups, decided, and written in one transaction."""
+"""Commits: commands are gathered into groups, decided, and written in one transaction per group."""
