@@ -13,6 +13,7 @@ from loyalty.model.ledger import (
     LotKey,
     Posting,
     Record,
+    RecordRef,
     Standing,
     balances_after,
     record_hash,
@@ -54,6 +55,13 @@ def story() -> Story:
     told.adjust("2024-03-02 10:00", -4)
     told.settle("2024-04-01 10:00")
     return told
+
+
+def test_hashes_of_stored_records_never_change() -> None:
+    # Stored ledgers are proved by these hashes: a change of what they cover must leave them as they are.
+    last = story().records[-1]
+    assert record_hash(last) == "9ff7555dd7364eebf92291040e4722b59afb0166f5d74e12a515e9436630e98d"
+    assert record_hash(replace(last, command=RecordRef("m-2", 1))) != last.hash
 
 
 def test_every_kind_of_movement_has_its_postings() -> None:

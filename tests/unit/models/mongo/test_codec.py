@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from support.programme import read
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.model.hold import Hold
-from loyalty.model.ledger import LotKey, Record, record_hash
+from loyalty.model.ledger import LotKey, Record, RecordRef, record_hash, sealed
 from loyalty.model.member import Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
@@ -91,6 +92,9 @@ def test_a_record_comes_back_as_it_was_and_matches_its_hash(life: Life) -> None:
         back: Record = record_of(document)
         assert back == record
         assert record_hash(back) == record.hash
+        part = sealed(replace(record, command=RecordRef("m-2", 7)))
+        assert record_of(stored(record_document(part, life.programme.key))) == part
+        assert "command" not in document
 
 
 @thorough(20)
