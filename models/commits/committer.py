@@ -159,23 +159,31 @@ class Committer:
         """Move commands from a lane to the group, up to one that waits for another lane, or to the lane's share."""
         if not self._is_free(name, group):
             return  # its release makes it ready again
-        lane = self._lanes[name]
-        while lane and group.lanes.get(name, 0) < LANE_SHARE_MAX and len(group.jobs) < GROUP_MAX:
+        lane, taken = self._lanes[name], group.lanes.get(name, 0)
+        while lane and taken < LANE_SHARE_MAX and len(group.jobs) < GROUP_MAX:
             job = lane[0]
-            members = job.request.members
-            if len(members) > 1 and not all(
-                self._lanes[member][0] is job and self._is_free(member, group) for member in members
-            ):
-                return
-            group.jobs.append(job)
-            for member in members:
-                self._lanes[member].popleft()
-                group.lanes[member] = group.lanes.get(member, 0) + 1
-                self._in_flight.add(member)
-                if member != name:
-                    self._ready[member] = None  # to go on with, in this group or after its release
+            if len(job.request.members) > 1 and not self._take_from_others(job, name, group):
+                break
+            group.jobs.append(lane.popleft())
+            taken += 1
+        if taken:
+            group.lanes[name] = taken
+            self._in_flight.add(name)
+
+    def _take_from_others(self, job: _Job, name: str, group: _Group) -> bool:
+        """Take a command of several members from their lanes besides `name`; False if it is not first in each."""
+        others = [member for member in job.request.members if member != name]
+        if not all(self._lanes[other][0] is job and self._is_free(other, group) for other in others):
+            return False
+        for other in others:
+            self._lanes[other].popleft()
+            group.lanes[other] = group.lanes.get(other, 0) + 1
+            self._in_flight.add(other)
+            self._ready[other] = None  # to go on with, in this group or after its release
+        return True
 
     def _is_free(self, name: str, group: _Group) -> bool:
+        """Return whether the group may take commands of a lane: it has the lane already, or no other group has it."""
         return name in group.lanes or name not in self._in_flight
 
     def _release(self, group: _Group) -> None:

@@ -1,5 +1,6 @@
 """Requests: commands on their way to a committer, and the outcomes that it returns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,9 +24,9 @@ NO_OTHERS: tuple[OtherMember, ...] = ()
 class Request:
     """A command to be committed for `member`, its first member. `digest` is of the content that the caller sent.
 
-    `others` are the command's other members, and `members` the distinct ids of all. `own_key` is the `_id` under which
-    the command counts, once, for ever; None for the system's own. `purchase_key` is the `_id` of the purchase that the
-    command refers to, or None.
+    `members` are the distinct ids of the first and the other members. `own_key` is the `_id` under which the command
+    counts, once, for ever; None for the system's own. `purchase_key` is the `_id` of the purchase that the command
+    refers to, or None.
 
     Raises:
         ValueError: a command that owns a key has no digest.
@@ -38,7 +39,6 @@ class Request:
     digest: str | None = None
 
     kind: Kind[Any] = field(init=False)
-    others: tuple[OtherMember, ...] = field(init=False)
     members: tuple[str, ...] = field(init=False)
     own_key: str | None = field(init=False)
     purchase_key: str | None = field(init=False)
@@ -46,15 +46,18 @@ class Request:
     def __post_init__(self) -> None:
         """Look the command up, and compute the keys once: they are used several times on the way."""
         kind = kind_of(type(self.command))
-        others = tuple(kind.others(self.command)) if kind.others is not None else NO_OTHERS
-        members: tuple[str, ...] = (self.member,)
-        if others:
-            members = tuple(dict.fromkeys((self.member, *(other.id for other in others))))
         _set(self, "kind", kind)
-        _set(self, "others", others)
+        members: tuple[str, ...] = (self.member,)
+        if kind.others is not None:
+            members = tuple(dict.fromkeys((self.member, *(other.id for other in self.others))))
         _set(self, "members", members)
         _set(self, "own_key", self._own_key(kind))
-        _set(self, "purchase_key", self._purchase_key(kind))
+        _set(self, "purchase_key", self._purchase_key(kind) if kind.refers_to is not None else None)
+
+    @property
+    def others(self) -> Sequence[OtherMember]:
+        """The command's other members, in its order."""
+        return self.kind.others(self.command) if self.kind.others is not None else NO_OTHERS
 
     def _own_key(self, kind: Kind[Any]) -> str | None:
         if not kind.owns_key:
