@@ -89,6 +89,7 @@ async def audit(
     """Check that every point, order, code and shared counter is accounted for; return the findings.
 
     For every member: conservation, lots = balance, a record for each version, the hash chain, each event recorded once;
+    each part of another member's command next to that member's record and the key that owns it;
     newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for the
     limits of that); identities exactly those of the member's number, cards, e-mail and phone; holds = held and orders =
     redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each code in
