@@ -45,7 +45,7 @@ async def test_a_part_whose_first_record_is_gone_is_found(shop: Shop, gift: Comm
     other = gift.others[0].record
     assert await faults_of(shop, other.member) == (
         f"version 3 is part of version {gift.record.version} of member {gift.record.member}, which does not exist",
-        f"order {gift.others[0].orders[0].number} is not what any counted event made",
+        f"no recorded event created order {gift.others[0].orders[0].number}",
         f"order {gift.others[0].orders[0].number} is at version 3, its last event at 0",
     )
 
@@ -66,5 +66,5 @@ async def test_a_part_without_its_reference_is_found(shop: Shop, gift: Committed
     await shop.services.database.entries.update_one({"_id": f"{other.member}:2"}, {"$unset": {"command": ""}})
     assert await faults_of(shop, other.member) == (
         "version 2 does not match its own hash",
-        "key 'points' was counted, and its event is gone",
+        "the event of key 'points' is missing",
     )
