@@ -34,7 +34,7 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
     if refusal is not None:
         return refusal
     if not isinstance(definition, Mapping):
-        return _invalid("it is not an object")
+        return _invalid_definition("it is not an object")
     try:
         stored = await _write_or_unavailable(
             catalogue_store.put(
@@ -48,11 +48,11 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
             )
         )
     except InvalidDefinition as error:
-        return _invalid("; ".join(str(fault) for fault in error.faults))
+        return _invalid_definition("; ".join(str(fault) for fault in error.faults))
     return _with_path(stored, "definition", "key")
 
 
-def _invalid(fault: str) -> Refusal:
+def _invalid_definition(fault: str) -> Refusal:
     return Refusal(RefusalCode.INVALID, "definition_invalid", ("definition",), {"fault": fault})
 
 

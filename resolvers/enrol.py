@@ -5,13 +5,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from loyalty.commands.enrol import Enrol
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.digest import content_digest
+from loyalty.kernel.digest import content_digest, sent_only
 from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.member import Profile
@@ -73,6 +75,11 @@ def profile_from(newcomer: Newcomer, programme_locale: str) -> Profile | Refusal
     return Profile(locale, first_name, last_name, email, phone, newcomer.birth_date)
 
 
+def _former_digest(content: dict[str, Any], profile: Profile) -> str:
+    """Return the digest as releases before 0.2.0 computed it: of all these fields, and of the locale in use."""
+    return content_digest({**content, "locale": profile.locale})
+
+
 async def enrol(
     context: Context,
     newcomer: Newcomer,
@@ -95,8 +102,18 @@ async def enrol(
     profile = profile_from(newcomer, programme.locale)
     if isinstance(profile, Refusal):
         return profile
-    content = {name: getattr(profile, name) for name in Profile.__slots__ if name not in {"preferences", "consents"}}
-    digest = content_digest({**content, "channel": newcomer.channel, "card": card, "store": newcomer.store})
+    content: dict[str, Any] = {
+        "first_name": profile.first_name,
+        "last_name": profile.last_name,
+        "email": profile.email,
+        "phone": profile.phone,
+        "birth_date": profile.birth_date,
+        "locale": _trimmed(newcomer.locale),
+        "channel": newcomer.channel,
+        "card": card,
+        "store": newcomer.store,
+    }
+    digest = content_digest(sent_only(content))
     for _ in range(NUMBER_DRAWS):
         member = str(ObjectId())
         command = Enrol(
@@ -110,5 +127,8 @@ async def enrol(
             cause=cause_of(context, Enrol, newcomer.key),
         )
         with suppress(DuplicateKeyError):  # the number is taken
-            return await commit(context, Request(command, member, programme, now, digest))
+            request = Request(
+                command, member, programme, now, digest, former_digest=partial(_former_digest, content, profile)
+            )
+            return await commit(context, request)
     raise Unavailable("commit_unavailable")

@@ -57,6 +57,19 @@ def _canonical(content: Mapping[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
 
 
+def sent_only(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `content` without the fields that are None, at every level: those that a caller did not send.
+
+    The digest of an idempotency key covers what was sent and nothing else. Otherwise a field that a later release adds
+    would change the digests of callers that do not send it, and refuse their retries.
+    """
+    return {
+        name: sent_only(value) if isinstance(value, Mapping) else value
+        for name, value in content.items()
+        if value is not None
+    }
+
+
 def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     """Return the SHA-256, in hexadecimal, of `content` as canonical JSON.
 

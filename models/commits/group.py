@@ -214,7 +214,7 @@ class Group:
         document = self._events.get(key) if key else None
         if document is None:
             return None
-        if document["digest"] != request.digest:
+        if not request.has_digest(document["digest"]):
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": request.command.cause.key})
         first, *others = (
             Committed(

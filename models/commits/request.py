@@ -1,6 +1,6 @@
 """Requests: commands on their way to a committer, and the outcomes that it returns."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,8 +25,9 @@ class Request:
     """A command to be committed for `member`, its first member. `digest` is of the content that the caller sent.
 
     `members` are the distinct ids of the first and the other members. `own_key` is the `_id` under which the command
-    counts, once, for ever; None for the system's own. `purchase_key` is the `_id` of the purchase that the command
-    refers to, or None.
+    counts, once, for ever; None for the system's own. `former_digest` returns the digest of the same content as earlier
+    releases computed it, so that a retry of one of their keys is recognised. `purchase_key` is the `_id` of the
+    purchase that the command refers to, or None.
 
     Raises:
         ValueError: a command that owns a key has no digest.
@@ -37,6 +38,7 @@ class Request:
     programme: Programme
     now: datetime
     digest: str | None = None
+    former_digest: Callable[[], str] | None = None
 
     kind: Kind[Any] = field(init=False)
     members: tuple[str, ...] = field(init=False)
@@ -70,6 +72,10 @@ class Request:
     def _purchase_key(self, kind: Kind[Any]) -> str | None:
         purchase = kind.refers_to(self.command) if kind.refers_to is not None else None
         return f"{joined(self.programme.key, EVENT_OPERATION)}/{purchase}" if purchase is not None else None
+
+    def has_digest(self, digest: str) -> bool:
+        """Return whether the content is that of a stored digest."""
+        return digest == self.digest or (self.former_digest is not None and digest == self.former_digest())
 
     def identities(self) -> dict[str, str]:
         """Return the identities that the command claims for its first member: the kind of each by its `_id`."""

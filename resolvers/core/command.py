@@ -1,7 +1,7 @@
 """Runs commands for a member: the actor's own, or the one that staff, a till or a shared screen names."""
 
 from loyalty.commands.registry import Command, kind_of
-from loyalty.kernel.digest import content_digest
+from loyalty.kernel.digest import content_digest, sent_only
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
 from models.commits.request import Outcome, Request
@@ -51,5 +51,14 @@ async def act(context: Context, command: Command, member: str, content: dict[str
     refusal = key_refusal(command.cause.key)
     if refusal is not None:
         return refusal
-    digest = content_digest({"member": member, **content})
-    return await commit(context, Request(command, member, context.programme(), context.now(), digest))
+    content = {"member": member, **content}
+    request = Request(
+        command,
+        member,
+        context.programme(),
+        context.now(),
+        content_digest(sent_only(content)),
+        # Until 0.2.0, digests covered fields that were not sent.
+        former_digest=lambda: content_digest(content),
+    )
+    return await commit(context, request)

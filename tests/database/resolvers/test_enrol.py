@@ -8,11 +8,13 @@ from support.documents import counts, documents
 from support.shop import Shop, committed, refused
 
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.digest import content_digest
 from loyalty.kernel.membership_number import is_number, number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Profile
 from models.commits.request import Committed
+from models.programmes.programme_store import Programmes
 from resolvers.core.actor import Role
 from resolvers.core.fault import Unavailable
 from resolvers.enrol import NUMBER_DRAWS, Newcomer, enrol
@@ -88,6 +90,52 @@ async def test_the_same_key_with_other_content_is_refused(shop: Shop, change: di
     refusal = refused(await enrol(shop.context(), replace(SAM, **change)))
     assert refusal == Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": "form-1"})
     assert await documents(shop.services.database) == before
+
+
+async def _digest_of(shop: Shop, key: str) -> str:
+    document = await shop.services.database.events.find_one({"operation": "enrol", "key": key})
+    assert document is not None
+    return str(document["digest"])
+
+
+async def test_the_digest_of_a_key_covers_what_was_sent_and_nothing_else(shop: Shop) -> None:
+    """So a field that a later release adds changes no digest of a caller that does not send it."""
+    committed(await enrol(shop.context(), Newcomer("few", Channel.STORE, first_name=" Ada ")))
+    assert await _digest_of(shop, "few") == content_digest({"first_name": "Ada", "channel": "STORE"})
+    committed(await enrol(shop.context(), SAM))
+    assert await _digest_of(shop, "form-1") == content_digest(
+        {
+            "first_name": "Sam",
+            "last_name": "Lee",
+            "email": "sam.lee@example.org",
+            "phone": "+33612345678",
+            "birth_date": "1990-02-28",
+            "locale": "fr-CA",
+            "card": "card-1",
+            "channel": "WEB",
+        }
+    )
+
+
+async def test_a_retry_is_the_same_enrolment_after_the_programme_has_another_language(shop: Shop) -> None:
+    newcomer = Newcomer("form-2", Channel.STORE, first_name="Ada")
+    first = committed(await enrol(shop.context(), newcomer))
+    grocer = shop.services.programmes.get("grocer")
+    french = replace(shop.services, programmes=Programmes(shop.services.database, [replace(grocer, locale="fr")]))
+    again = committed(await enrol(replace(shop.context(), services=french), newcomer))
+    assert (again.replayed, again.snapshot.member.id) == (True, first.snapshot.member.id)
+
+
+async def test_a_retry_of_a_key_that_an_earlier_release_counted_is_the_same_enrolment(shop: Shop) -> None:
+    newcomer = Newcomer("form-3", Channel.STORE, first_name="Ada")
+    first = committed(await enrol(shop.context(), newcomer))
+    content = dict.fromkeys(("last_name", "email", "phone", "birth_date", "card", "store"))
+    former = content_digest({**content, "first_name": "Ada", "locale": "en", "channel": "STORE"})
+    await shop.services.database.events.update_one({"key": "form-3"}, {"$set": {"digest": former}})
+    again = committed(await enrol(shop.context(), newcomer))
+    assert (again.replayed, again.snapshot.member.id) == (True, first.snapshot.member.id)
+    refusal = refused(await enrol(shop.context(), replace(newcomer, last_name="Lee")))
+    assert refusal.code is RefusalCode.KEY_REUSED
 
 
 async def test_an_identity_that_is_taken_is_refused(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.loyalty_build import thorough
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number
+from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number, sent_only
 
 MONEY = st.decimals(min_value=-(10**9), max_value=10**9, places=6)
 MOMENTS = st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis adds the zone
@@ -121,3 +121,9 @@ def test_content_without_floats_has_the_same_digest_whoever_writes_it(
     assert exact_digest(content, after="head") == content_digest(content, after="head")
     written = {**content, "money": plain_number(money), "when": plain_moment(when)}
     assert exact_digest(written) == content_digest(content)
+
+
+def test_fields_that_were_not_sent_are_in_no_digest() -> None:
+    sent = {"a": 1, "b": {"c": "x"}, "d": [None, 0], "e": "", "f": False, "g": {}}
+    assert sent_only({**sent, "later": None, "b": {"c": "x", "later": None}}) == sent
+    assert content_digest(sent_only({**sent, "later": None})) == content_digest(sent_only(sent))

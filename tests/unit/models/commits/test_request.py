@@ -26,6 +26,12 @@ REFUND = Event("back", "till", "refund", NOW, Channel.STORE, refund_of="receipt/
 PURCHASE = event_key("grocer", "event", "till", "receipt/1")
 
 
+def test_content_has_its_own_digest_and_that_of_an_earlier_release() -> None:
+    sent = Request(AdjustPoints(1, CAUSE), "m-1", GROCER, NOW, "now", former_digest=lambda: "before")
+    assert [sent.has_digest(digest) for digest in ("now", "before", "other")] == [True, True, False]
+    assert not request(AdjustPoints(1, CAUSE)).has_digest("before")
+
+
 def request(command: Command, member: str = "m-1", digest: str | None = "digest") -> Request:
     return Request(command, member, GROCER, NOW, digest)
 
