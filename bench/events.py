@@ -202,6 +202,6 @@ def markdown(done: dict[str, list[EventRound]], bare: dict[str, list[float]]) ->
         )
         lines.append("| " + " | ".join(cells) + " |")
     for name, told in bare.items():
-        cells = (name, "", f"{median(told):,.0f}", f"{min(told):,.0f} to {max(told):,.0f}", *[""] * (len(HEAD) - 4))
-        lines.append("| " + " | ".join(cells) + " |")
+        bare_cells = [name, "", f"{median(told):,.0f}", f"{min(told):,.0f} to {max(told):,.0f}"]
+        lines.append("| " + " | ".join([*bare_cells, *[""] * (len(HEAD) - 4)]) + " |")
     return "\n".join(lines) + "\n"

@@ -109,14 +109,15 @@ class Reads:
 
     def __init__(self, way: str, members: AsyncCollection[Any], identities: AsyncCollection[Any]) -> None:
         self._collections = {"member": members, "identity": identities}
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, Document | None] = {}
         self.member, self.identity = self._reader("member", way), self._reader("identity", way)
 
     def _reader(self, name: str, way: str) -> Read:
         collection = self._collections[name]
 
         async def one(id_: str) -> Document | None:
-            return await collection.find_one({"_id": id_})
+            found: Document | None = await collection.find_one({"_id": id_})
+            return found
 
         async def kept(id_: str) -> Document | None:
             if id_ not in self._kept:

@@ -17,6 +17,7 @@ import resource
 import secrets
 import sys
 from array import array
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any, cast
@@ -32,6 +33,10 @@ PONG = b"\x8a\x80\0\0\0\0"
 SHORT_MAX, MEDIUM = 125, 126
 SAMPLES_MAX = 20
 VERSION, RESYNC, ERRORS = b'"version":', b'"resync":true', b'"errors"'
+
+
+def _same(socket: "Socket") -> "Socket":
+    return socket
 
 
 class Sockets:
@@ -54,7 +59,7 @@ class Sockets:
                 # The first socket of each member collects samples.
                 if socket.member not in self.samples:
                     self.samples[socket.member] = socket.kept = []
-                await loop.create_connection(lambda socket=socket: socket, "127.0.0.1", self.port)
+                await loop.create_connection(partial(_same, socket), "127.0.0.1", self.port)
             await asyncio.gather(*(socket.subscribed.wait() for socket in opened))
 
     def fault(self, reason: str) -> None:

@@ -68,13 +68,16 @@ class Round:
     @classmethod
     def of(cls, driven: Driven, server: tuple[Usage, Usage], mongod: tuple[Usage, Usage]) -> "Round":
         """Return a round of what wrk saw, and what the processes had taken before and after."""
-        shares = [(after.cpu_seconds - before.cpu_seconds) / driven.seconds for before, after in (server, mongod)]
+        server_cpu, mongod_cpu = (
+            (after.cpu_seconds - before.cpu_seconds) / driven.seconds for before, after in (server, mongod)
+        )
         return cls(
             driven.answered,
             driven.seconds,
             driven.p50_ms,
             driven.p99_ms,
-            *shares,
+            server_cpu,
+            mongod_cpu,
             driven.cpu_seconds / driven.seconds,
             server[1].rss_mib,
         )

@@ -144,7 +144,7 @@ def for_peers(programme: Programme) -> dict[str, Any]:
             }
             for tier in programme.tiers
         ],
-        "offers": [offer for offer in every_offer if offer["key"].startswith(ADDED_PREFIX)],
+        "offers": [offer for offer in every_offer if str(offer["key"]).startswith(ADDED_PREFIX)],
         "every_offer": every_offer,
         "rewards": rewards,
         "labels": {locale: dict(catalogue(locale)["labels"]) for locale in LOCALES},

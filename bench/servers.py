@@ -103,5 +103,5 @@ async def running(
     """
     command = [*KINDS[key].command, *(gateway_args if key == CARILLON_KEY else ())]
     output = world.file(f"{key}-{members}.log")
-    async with started(command, output, _environment(world, members) | (settings or {})) as process:
+    async with started(command, output, {**_environment(world, members), **(settings or {})}) as process:
         yield Server(key, await port_of(process, output, command), process.pid)

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
@@ -26,7 +27,7 @@ def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",")]
 
 
-def _some_of(*known: str):  # noqa: ANN202 - argparse's own kind of callable
+def _some_of(*known: str) -> Callable[[str], list[str]]:
     def names(text: str) -> list[str]:
         chosen = text.split(",")
         if not set(known) >= set(chosen):

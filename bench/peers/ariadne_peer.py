@@ -25,12 +25,14 @@ def _edges(nodes: list[Any]) -> Nodes:
 
 @query.field("me")
 async def _me(_root: Any, info: Any) -> Document | None:
-    return await info.context["asker"].me()
+    asker: Asker = info.context["asker"]
+    return await asker.me()
 
 
 @query.field("member")
 async def _found(_root: Any, info: Any, by: dict[str, str]) -> Document | None:
-    return await info.context["asker"].member(by.get("id"), by.get("number"))
+    asker: Asker = info.context["asker"]
+    return await asker.member(by.get("id"), by.get("number"))
 
 
 @query.field("rewards")

@@ -26,19 +26,70 @@ from bench.snapshot_views import (
 DEPTH_MAX = 16
 
 
-def _names(name: str, *values: str) -> Any:
-    return strawberry.enum(Enum(name, {value: value for value in values}))
+@strawberry.enum
+class Channel(Enum):
+    """Where something happened."""
+
+    APP = "APP"
+    WEB = "WEB"
+    STORE = "STORE"
+    KIOSK = "KIOSK"
+    AGENT = "AGENT"
+    SOCIAL = "SOCIAL"
+    PARTNER = "PARTNER"
+    SYSTEM = "SYSTEM"
 
 
-Channel = _names("Channel", "APP", "WEB", "STORE", "KIOSK", "AGENT", "SOCIAL", "PARTNER", "SYSTEM")
-EntryKind = _names("EntryKind", "EARN", "CONFIRM", "BURN", "HOLD", "RELEASE", "EXPIRE", "ADJUST", "REVERSE", "TRANSFER")
-OfferKind = _names(
-    "OfferKind",
-    *("PERCENT_OFF", "AMOUNT_OFF", "FREE_DELIVERY", "MULTIPLIER", "BONUS_POINTS"),
-    *("GIFT", "EARLY_ACCESS", "INVITATION", "SERVICE"),
-)
-OfferState = _names("OfferState", "AVAILABLE", "ACTIVATED", "REDEEMED", "EXPIRED")
-RewardKind = _names("RewardKind", "PHYSICAL", "DIGITAL_CODE", "DISCOUNT", "SERVICE", "DONATION", "PARTNER")
+@strawberry.enum
+class EntryKind(Enum):
+    """Why points moved."""
+
+    EARN = "EARN"
+    CONFIRM = "CONFIRM"
+    BURN = "BURN"
+    HOLD = "HOLD"
+    RELEASE = "RELEASE"
+    EXPIRE = "EXPIRE"
+    ADJUST = "ADJUST"
+    REVERSE = "REVERSE"
+    TRANSFER = "TRANSFER"
+
+
+@strawberry.enum
+class OfferKind(Enum):
+    """What an offer gives."""
+
+    PERCENT_OFF = "PERCENT_OFF"
+    AMOUNT_OFF = "AMOUNT_OFF"
+    FREE_DELIVERY = "FREE_DELIVERY"
+    MULTIPLIER = "MULTIPLIER"
+    BONUS_POINTS = "BONUS_POINTS"
+    GIFT = "GIFT"
+    EARLY_ACCESS = "EARLY_ACCESS"
+    INVITATION = "INVITATION"
+    SERVICE = "SERVICE"
+
+
+@strawberry.enum
+class OfferState(Enum):
+    """How far a member has used an offer."""
+
+    AVAILABLE = "AVAILABLE"
+    ACTIVATED = "ACTIVATED"
+    REDEEMED = "REDEEMED"
+    EXPIRED = "EXPIRED"
+
+
+@strawberry.enum
+class RewardKind(Enum):
+    """How a reward is delivered."""
+
+    PHYSICAL = "PHYSICAL"
+    DIGITAL_CODE = "DIGITAL_CODE"
+    DISCOUNT = "DISCOUNT"
+    SERVICE = "SERVICE"
+    DONATION = "DONATION"
+    PARTNER = "PARTNER"
 
 
 @strawberry.type
@@ -316,7 +367,9 @@ class Member:
 
 
 def _member(document: Document | None) -> Member | None:
-    return document and Member(number=document["number"], version=document["version"], document=document)
+    if document is None:
+        return None
+    return Member(number=document["number"], version=document["version"], document=document)
 
 
 @strawberry.input
