@@ -30,7 +30,10 @@ up: install clients ## Start everything: embedded MongoDB, real data, API, scree
 test: install clients ## Run the tests on a real mongod, on all cores, and measure their coverage
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) $(COVERAGE) $(ARGS)
 
-check: install ## Lint, types, floors and strata, committed schema
+test-unit: install ## Run tests/unit in seconds: no mongod, no screens, fewer examples of property tests
+	OPERATIONS=$${OPERATIONS:-150} $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist=worksteal --hypothesis-profile=quick tests/unit $(ARGS)
+
+check: install ## Lint, types of code, tests and measurements, floors and strata, committed schema
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -79,4 +82,4 @@ lock: install ## Write the lock files: exact versions and hashes, no index named
 		--python-version 3.11 --universal --extra bench --constraint requirements.lock \
 		-o requirements-bench.lock pyproject.toml
 
-.PHONY: help install clients up test check wheel release format schema bench bench-install bench-growth bench-offers lock
+.PHONY: help install clients up test test-unit check wheel release format schema bench bench-install bench-growth bench-offers lock

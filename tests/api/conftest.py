@@ -1,19 +1,19 @@
-"""Members to act on, and gateways of other settings beside the shared one, on the same MongoDB."""
+"""Gateways with other settings on the MongoDB of the shared one, and members."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from support.api import Person, enrol
-from support.bazaar import Bazaar
+from support.api import ApiMember, enrol
+from support.command_line import run_carillon
 from support.gateway import GatewayProcess
-from support.programme import PROGRAMMES
-from support.terminal import carillon
+from support.programme_files import PROGRAMMES
+from support.two_gateways import TwoGateways
 
 
 @pytest.fixture
-async def person(development_gateway: GatewayProcess) -> Person:
-    """Somebody who became a member a moment ago."""
+async def api_member(development_gateway: GatewayProcess) -> ApiMember:
+    """Enrol a member."""
     return await enrol(development_gateway)
 
 
@@ -21,7 +21,7 @@ async def person(development_gateway: GatewayProcess) -> Person:
 def second_gateway(
     development_gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
-    """Another process that serves the same MongoDB."""
+    """Start a second gateway on the same MongoDB."""
     output = tmp_path_factory.mktemp("second") / "output.log"
     gateway = GatewayProcess.start(
         "serve",
@@ -35,20 +35,22 @@ def second_gateway(
 
 
 @pytest.fixture
-async def bazaar(development_gateway: GatewayProcess, second_gateway: GatewayProcess) -> AsyncIterator[Bazaar]:
-    """Two gateways, and a manager who puts things on offer."""
-    async with Bazaar.opened(development_gateway, second_gateway) as bazaar:
-        yield bazaar
+async def two_gateways(
+    development_gateway: GatewayProcess, second_gateway: GatewayProcess
+) -> AsyncIterator[TwoGateways]:
+    """Connect to both gateways."""
+    async with TwoGateways.connected(development_gateway, second_gateway) as two_gateways:
+        yield two_gateways
 
 
 @pytest.fixture
-async def coffee(bazaar: Bazaar) -> str:
-    """The coffee house's programme, which both gateways run beside the grocer's."""
+async def coffee_programme(two_gateways: TwoGateways) -> str:
+    """Apply the programme of the coffee house on both gateways; return its key."""
     file = str(PROGRAMMES / "coffee.yaml")
-    ran = await carillon("programme", "apply", file, "--data-dir", bazaar.data_dir())
+    ran = await run_carillon("programme", "apply", file, "--data-dir", two_gateways.data_dir())
     assert ran.code == 0, ran.err
     async with asyncio.timeout(15):
-        for gateway in bazaar.gateways:
+        for gateway in two_gateways.gateways:
             till = gateway.token("till", programme="coffee")
             while not (await gateway.ask(till, "{ programme { name } }"))["data"]:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
@@ -56,11 +58,11 @@ async def coffee(bazaar: Bazaar) -> str:
 
 
 @pytest.fixture(scope="session")
-def narrow_gateway(
+def low_limits_gateway(
     development_gateway: GatewayProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:
-    """A gateway on the same MongoDB whose limits are soon reached."""
-    output = tmp_path_factory.mktemp("narrow") / "output.log"
+    """Start a gateway with low limits on the same MongoDB."""
+    output = tmp_path_factory.mktemp("low-limits") / "output.log"
     gateway = GatewayProcess.start(
         "serve",
         data_dir=development_gateway.data_dir,

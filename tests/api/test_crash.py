@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from support.api import RECORD, Person, enrol
-from support.bazaar import CANCEL, HOLD, PLACE, REDEEM, RELEASE
+from support.api import RECORD, ApiMember, enrol
 from support.gateway import GatewayProcess
-from support.programme import source
+from support.programme_files import programme_source
+from support.two_gateways import CANCEL, HOLD, PLACE, REDEEM, RELEASE
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.clock import now
@@ -37,7 +37,7 @@ KILLS = int(os.environ.get("KILLS", "4"))
 CLIENTS = 12
 PEOPLE = 6
 HOLD_SECONDS = 2
-# What a client that races with others, and sends again after a crash, may well be told.
+# Refusals that concurrent clients may get, also for retries after a crash.
 EXPECTED = {code.value for code in RefusalCode} - {"INVALID", "KEY_REUSED", "ALREADY_EXISTS"}
 TEXTS: dict[str, Any] = {name: {"en": "A thing"} for name in ("title", "description")}
 MUG = {**TEXTS, "key": "mug", "kind": "PHYSICAL", "category": "home", "points": 5, "stock": 60}
@@ -56,7 +56,7 @@ Asked = tuple[str, str, dict[str, Any]]
 
 
 class Site:
-    """A gateway on a mongod of its own, which the test kills and starts again."""
+    """A gateway on its own mongod, which the test kills and restarts."""
 
     def __init__(self, folder: Path, mongod: EmbeddedServer) -> None:
         self._folder, self._mongod = folder, mongod
@@ -74,7 +74,7 @@ class Site:
         )
 
     async def crash(self) -> None:
-        """End the gateway as a power cut does, and start another."""
+        """Kill the gateway, as a power cut would, and start another."""
         self.is_up.clear()
         await asyncio.to_thread(self.gateway.kill)
         self.gateway = await asyncio.to_thread(self._start)
@@ -83,11 +83,11 @@ class Site:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[tuple[Database, EmbeddedServer]]:
-    """A mongod with a programme, three things on offer and a pool of codes."""
+    """A mongod with a programme, three catalogue items and a code pool."""
     with EmbeddedServer.start(tmp_path / "mongod", purpose="tests", cache_gib=0.25) as mongod:
         database = connect(mongod.url)
         await database.prepare()
-        await apply(database, source("grocer"), now=now(), applied_by="tests")
+        await apply(database, programme_source("grocer"), now=now(), applied_by="tests")
         programmes = Programmes(database)
         await programmes.load()
         offered = [(Kind.REWARD, MUG), (Kind.REWARD, FILM), (Kind.OFFER, COUPON)]
@@ -99,10 +99,10 @@ async def database(tmp_path: Path) -> AsyncIterator[tuple[Database, EmbeddedServ
 
 @dataclass
 class Client:
-    """An app and a till: does one thing after another at random, and sends each again until it is answered."""
+    """An app and a till that send random mutations, each until it is answered."""
 
     site: Site
-    person: Person
+    api_member: ApiMember
     chance: random.Random
     answered: list[tuple[Asked, dict[str, Any]]] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
@@ -110,11 +110,11 @@ class Client:
 
     @property
     def done(self) -> list[tuple[Asked, dict[str, Any]]]:
-        """Return what was asked and not refused."""
+        """Return the accepted mutations."""
         return [one for one in self.answered if not one[1]["userErrors"]]
 
     async def run(self, enough: asyncio.Event) -> None:
-        """Go on until it is enough."""
+        """Send until the target is reached."""
         while not enough.is_set():
             asked = self._next()
             payload = await self._answer(asked)
@@ -142,21 +142,21 @@ class Client:
                 return CANCEL, "cancelOrder", {"key": key, "order": self.orders.pop()}
             case "redeem":
                 coupon = global_id("Offer", "grocer", "coupon")
-                about = {"key": key, "member": self.person.by, "offer": coupon, "channel": "STORE"}
-                return REDEEM, "redeemOffer", about
+                fields = {"key": key, "member": self.api_member.by, "offer": coupon, "channel": "STORE"}
+                return REDEEM, "redeemOffer", fields
             case _:
-                return RECORD, "recordEvent", self.person.purchase("20.00", key=key)
+                return RECORD, "recordEvent", self.api_member.purchase("20.00", key=key)
 
     async def _answer(self, asked: Asked) -> dict[str, Any]:
-        """Send until there is an answer: under one key, whatever is sent twice counts once."""
-        query, name, told = asked
+        """Send until there is an answer; retries have the same key and count once."""
+        query, name, variables = asked
         while True:
             await self.site.is_up.wait()
             gateway = self.site.gateway
-            token = gateway.token("till") if name in {"recordEvent", "redeemOffer"} else self.person.token()
+            token = gateway.token("till") if name in {"recordEvent", "redeemOffer"} else self.api_member.token()
             with suppress(httpx.HTTPError, ValueError):
                 async with gateway.client(token) as client:
-                    body = {"query": query, "variables": {"input": told}}
+                    body = {"query": query, "variables": {"input": variables}}
                     answer = (await client.post("/graphql", json=body)).json()
                 if "errors" not in answer:
                     payload: dict[str, Any] = answer["data"][name]
@@ -165,11 +165,11 @@ class Client:
             await asyncio.sleep(0.02)
 
     async def sent_again(self, asked: Asked) -> dict[str, Any]:
-        """Return the answer to what was answered before."""
+        """Return the answer to a replay."""
         return await self._answer(asked)
 
 
-async def test_gateway_killed_at_random_loses_and_doubles_nothing(
+async def test_gateway_killed_at_random_loses_and_duplicates_nothing(
     tmp_path: Path, database: tuple[Database, EmbeddedServer]
 ) -> None:
     chance = random.Random(KILLS)  # noqa: S311 - moments, not secrets
@@ -182,7 +182,7 @@ async def test_gateway_killed_at_random_loses_and_doubles_nothing(
     for _ in range(KILLS):
         await asyncio.sleep(chance.uniform(0.1, 1.0))
         await site.crash()
-    # After the last of them, too, each gets something done.
+    # After the last kill each client still gets something done.
     done = [len(client.done) for client in clients]
     async with asyncio.timeout(60):
         while any(map(eq, done, (len(client.done) for client in clients))):  # noqa: ASYNC110 - other processes
@@ -190,7 +190,7 @@ async def test_gateway_killed_at_random_loses_and_doubles_nothing(
     enough.set()
     await asyncio.gather(*running)
 
-    # Everything that was acknowledged is there, once.
+    # Everything acknowledged is stored once.
     for client in clients:
         for asked, payload in chance.sample(client.done, min(len(client.done), 10)):
             again = await client.sent_again(asked)
@@ -198,7 +198,7 @@ async def test_gateway_killed_at_random_loses_and_doubles_nothing(
             for thing in ("order", "hold"):
                 if payload.get(thing):
                     assert again[thing]["id"] == payload[thing]["id"]
-    # Holds let go by themselves, whoever took them.
+    # All holds lapse.
     async with asyncio.timeout(20):
         while await database[0].members.find_one({"holds.0": {"$exists": True}}):  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.1)

@@ -1,8 +1,9 @@
-"""Live connections through all that ends them: a token, a gateway that goes, one that falls; and what outlives them."""
+"""Live connections that end with their token, a stopping gateway or a crashed one, and resume."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -10,10 +11,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from support.api import ENROL, LIVE, RECORD, Person, data, event_stream, next_update, record, watch
+from support.api import ENROL, LIVE, RECORD, ApiMember, data, event_stream, next_update, record, watch
+from support.command_line import run_carillon
 from support.gateway import GatewayProcess
-from support.programme import source
-from support.terminal import carillon
+from support.programme_files import programme_source
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -23,10 +24,9 @@ TOKEN_SECONDS = 5
 
 @asynccontextmanager
 async def served(beside: GatewayProcess, output: Path, **settings: str) -> AsyncIterator[GatewayProcess]:
-    """Start another gateway on the same MongoDB; whatever the test leaves of it is ended."""
-    gateway = await asyncio.to_thread(
-        GatewayProcess.start, "serve", data_dir=beside.data_dir, output=output, **settings
-    )
+    """Start another gateway on the same MongoDB; kill it at the end if it still runs."""
+    start = partial(GatewayProcess.start, "serve", data_dir=beside.data_dir, output=output, **settings)
+    gateway = await asyncio.to_thread(start)
     try:
         yield gateway
     finally:
@@ -35,37 +35,37 @@ async def served(beside: GatewayProcess, output: Path, **settings: str) -> Async
 
 
 async def closed_with(socket: ClientConnection) -> tuple[int, str]:
-    """Return how the other side closes a socket; what it says before is passed over."""
+    """Return code and reason of a socket's close; messages before it are skipped."""
     await asyncio.wait_for(socket.wait_closed(), 15)
     assert socket.close_code is not None
     return socket.close_code, socket.close_reason or ""
 
 
 async def readiness(gateway: GatewayProcess) -> tuple[int, list[str]]:
-    """Return what /readyz says."""
+    """Return status and reasons of /readyz."""
     async with gateway.client() as client:
         answer = await client.get("/readyz")
     return answer.status_code, answer.json()["reasons"]
 
 
 async def drains(gateway: GatewayProcess) -> bool:
-    """Say whether a gateway has begun to drain; up to then it is ready."""
-    told = await readiness(gateway)
-    assert told in ((200, []), (503, ["draining"]))
-    return told[0] == 503
+    """Return whether a gateway drains; until then it must be ready."""
+    result = await readiness(gateway)
+    assert result in ((200, []), (503, ["draining"]))
+    return result[0] == 503
 
 
 async def until(holds: Callable[[], Any], within_seconds: float = 10) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     async with asyncio.timeout(within_seconds):
         while not await holds():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
 
 
-async def test_live_connections_end_with_their_token(person: Person) -> None:
-    gateway = person.gateway
+async def test_live_connections_end_with_their_token(api_member: ApiMember) -> None:
+    gateway = api_member.gateway
     started = monotonic()
-    token = person.token(seconds=TOKEN_SECONDS)
+    token = api_member.token(seconds=TOKEN_SECONDS)
     async with gateway.socket(token) as socket, event_stream(gateway, token, LIVE) as stream:
         await watch(socket)
         assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 1
@@ -80,22 +80,25 @@ async def test_live_connections_end_with_their_token(person: Person) -> None:
             await stream.next()
     # `exp` is in whole seconds.
     assert TOKEN_SECONDS - 1.1 < monotonic() - started < TOKEN_SECONDS + 2
-    assert (await person.state())["version"] == 1
+    assert (await api_member.state())["version"] == 1
 
 
-async def test_gateway_drains_before_it_goes(person: Person, tmp_path: Path) -> None:
+async def test_gateway_drains_before_it_stops(api_member: ApiMember, tmp_path: Path) -> None:
     output = tmp_path / "output.log"
-    async with served(person.gateway, output, CARILLON_DRAIN_SECONDS=str(DRAIN_SECONDS)) as gateway:
+    async with served(api_member.gateway, output, CARILLON_DRAIN_SECONDS=str(DRAIN_SECONDS)) as gateway:
         assert await readiness(gateway) == (200, [])
-        async with gateway.socket(person.token()) as socket, event_stream(gateway, person.token(), LIVE) as stream:
+        async with (
+            gateway.socket(api_member.token()) as socket,
+            event_stream(gateway, api_member.token(), LIVE) as stream,
+        ):
             await watch(socket)
             assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 1
 
             started = monotonic()
             gateway.process.terminate()
-            # Unready, so that nobody is sent here any more; and still serving who is.
+            # Not ready, so that no new clients are routed here, but still serving the connected ones.
             await until(lambda: drains(gateway))
-            await person.buy("5.00", gateway=gateway)
+            await api_member.buy("5.00", gateway=gateway)
             assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 2
             assert await closed_with(socket) == (1012, "Service restart: reconnect with `after`")
             with pytest.raises(EOFError):
@@ -105,22 +108,22 @@ async def test_gateway_drains_before_it_goes(person: Person, tmp_path: Path) -> 
         with pytest.raises(httpx.ConnectError):
             await readiness(gateway)
     assert "Traceback" not in output.read_text(encoding="utf-8")
-    # Elsewhere, `after` goes on where this gateway ended.
-    async with person.gateway.socket(person.token()) as socket:
+    # On another gateway, `after` resumes where this one ended.
+    async with api_member.gateway.socket(api_member.token()) as socket:
         await watch(socket, after=2)
-        await person.buy("1.00")
+        await api_member.buy("1.00")
         assert (await next_update(socket))["version"] == 3
 
 
-async def test_nothing_acknowledged_is_lost_when_a_gateway_goes(person: Person, tmp_path: Path) -> None:
-    """A till sends without pause until the gateway is gone; in flight at the end is answered, or was not taken."""
+async def test_nothing_acknowledged_is_lost_when_a_gateway_stops(api_member: ApiMember, tmp_path: Path) -> None:
+    """Send events without pause until the gateway is gone; each is answered or was not accepted."""
     acknowledged: list[str] = []
     sent: list[dict[str, Any]] = []
     started = asyncio.Event()
 
     async def till(client: httpx.AsyncClient) -> None:
         while True:
-            event = person.purchase("1.00")
+            event = api_member.purchase("1.00")
             sent.append(event)
             try:
                 answer = await client.post("/graphql", json={"query": RECORD, "variables": {"input": event}})
@@ -133,7 +136,7 @@ async def test_nothing_acknowledged_is_lost_when_a_gateway_goes(person: Person, 
                 started.set()
 
     async with (
-        served(person.gateway, tmp_path / "output.log", CARILLON_DRAIN_SECONDS="0.2") as gateway,
+        served(api_member.gateway, tmp_path / "output.log", CARILLON_DRAIN_SECONDS="0.2") as gateway,
         gateway.client(gateway.token("till")) as client,
     ):
         tills = [asyncio.create_task(till(client)) for _ in range(16)]
@@ -141,29 +144,35 @@ async def test_nothing_acknowledged_is_lost_when_a_gateway_goes(person: Person, 
         gateway.process.terminate()
         await asyncio.gather(*tills)
         assert await asyncio.to_thread(gateway.process.wait, 20) == 0
-    counted = (await person.state())["version"] - 1
-    # Of what was in flight, all that was taken was answered too.
+    counted = (await api_member.state())["version"] - 1
+    # Every accepted request in flight was answered too.
     assert counted == len(acknowledged)
-    again = [await record(person.gateway, event) for event in sent]
+    again = [await record(api_member.gateway, event) for event in sent]
     assert [event["key"] for event, payload in zip(sent, again, strict=True) if payload["replayed"]] == [
         event["key"] for event in sent if event["key"] in set(acknowledged)
     ]
-    assert (await person.state())["points"]["available"] == len(sent)
+    assert (await api_member.state())["points"]["available"] == len(sent)
 
 
-async def test_watcher_resumes_after_a_gateway_fell(person: Person, tmp_path: Path) -> None:
-    async with served(person.gateway, tmp_path / "first.log") as gateway, gateway.socket(person.token()) as socket:
+async def test_subscriber_resumes_after_a_gateway_crashed(api_member: ApiMember, tmp_path: Path) -> None:
+    async with (
+        served(api_member.gateway, tmp_path / "first.log") as gateway,
+        gateway.socket(api_member.token()) as socket,
+    ):
         await watch(socket)
         assert (await next_update(socket))["version"] == 1
-        await person.buy("1.00")
+        await api_member.buy("1.00")
         seen = (await next_update(socket))["version"]
         assert seen == 2
         gateway.kill()
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 10)
     for _ in range(3):
-        await person.buy("1.00")
-    async with served(person.gateway, tmp_path / "second.log") as gateway, gateway.socket(person.token()) as socket:
+        await api_member.buy("1.00")
+    async with (
+        served(api_member.gateway, tmp_path / "second.log") as gateway,
+        gateway.socket(api_member.token()) as socket,
+    ):
         await watch(socket, after=seen)
         missed = [await next_update(socket) for _ in range(3)]
         assert [(update["version"], update["resync"], update["entries"][0]["balance"]) for update in missed] == [
@@ -172,38 +181,40 @@ async def test_watcher_resumes_after_a_gateway_fell(person: Person, tmp_path: Pa
             (5, False, 4),
         ]
         assert [update["member"]["points"]["available"] for update in missed] == [2, 3, 4]
-        await person.buy("1.00")
+        await api_member.buy("1.00")
         assert (await next_update(socket))["version"] == 6
 
 
 @pytest.mark.parametrize(("after", "versions"), [(0, [1, 2, 3]), (1, [2, 3]), (3, [])])
-async def test_after_tells_what_was_missed_and_goes_on(person: Person, after: int, versions: list[int]) -> None:
-    await person.buy("1.00")
-    await person.buy("1.00")
-    async with person.gateway.socket(person.token()) as socket:
+async def test_after_replays_missed_versions_and_continues(
+    api_member: ApiMember, after: int, versions: list[int]
+) -> None:
+    await api_member.buy("1.00")
+    await api_member.buy("1.00")
+    async with api_member.gateway.socket(api_member.token()) as socket:
         await watch(socket, after=after)
         assert [(await next_update(socket))["version"] for _ in versions] == versions
-        await person.buy("1.00")
+        await api_member.buy("1.00")
         assert (await next_update(socket))["version"] == 4
 
 
-async def test_after_from_the_future_is_a_resync(person: Person) -> None:
-    async with person.gateway.socket(person.token()) as socket:
+async def test_after_from_the_future_is_a_resync(api_member: ApiMember) -> None:
+    async with api_member.gateway.socket(api_member.token()) as socket:
         await watch(socket, after=7)
         update = await next_update(socket)
         assert (update["version"], update["resync"], update["entries"]) == (1, True, [])
 
 
-async def test_every_watcher_of_a_member_is_told_in_its_own_language(person: Person) -> None:
+async def test_every_subscriber_of_a_member_has_its_own_language(api_member: ApiMember) -> None:
     query = "subscription { memberChanged { version entries { label } } }"
     async with (
-        person.gateway.socket(person.token(), **{"Accept-Language": "fr"}) as french,
-        person.gateway.socket(person.token(), **{"Accept-Language": "ar"}) as arabic,
+        api_member.gateway.socket(api_member.token(), **{"Accept-Language": "fr"}) as french,
+        api_member.gateway.socket(api_member.token(), **{"Accept-Language": "ar"}) as arabic,
     ):
         for socket in (french, arabic):
             await watch(socket, query=query)
             assert (await next_update(socket))["version"] == 1
-        await person.buy()
+        await api_member.buy()
         assert await next_update(french) == {"version": 2, "entries": [{"label": "Achat"}]}
         assert await next_update(arabic) == {"version": 2, "entries": [{"label": "شراء"}]}
 
@@ -211,7 +222,7 @@ async def test_every_watcher_of_a_member_is_told_in_its_own_language(person: Per
 async def apply_programme(gateway: GatewayProcess, file: Path, text: str) -> str:
     """Run `carillon programme apply`; return what it prints."""
     await asyncio.to_thread(file.write_text, text, encoding="utf-8")
-    ran = await carillon("programme", "apply", str(file), "--data-dir", str(gateway.data_dir))
+    ran = await run_carillon("programme", "apply", str(file), "--data-dir", str(gateway.data_dir))
     assert ran.code == 0, ran.err
     return ran.out
 
@@ -220,7 +231,7 @@ async def test_running_gateway_follows_an_applied_programme(
     development_gateway: GatewayProcess, tmp_path: Path
 ) -> None:
     gateway, key = development_gateway, f"club-{uuid4().hex[:8]}"
-    text = source("coffee").replace("programme: coffee", f"programme: {key}")
+    text = programme_source("coffee").replace("programme: coffee", f"programme: {key}")
     till = gateway.token("till", programme=key)
 
     async def runs(version: int) -> bool:
@@ -233,21 +244,21 @@ async def test_running_gateway_follows_an_applied_programme(
     said = await apply_programme(gateway, file, text)
     assert said == f"Programme '{key}' is now at version 1."
     await until(lambda: runs(1))
-    told = {"key": uuid4().hex, "channel": "APP"}
-    newcomer = data(await gateway.ask(till, ENROL, input=told))["enrol"]["member"]
+    fields = {"key": uuid4().hex, "channel": "APP"}
+    newcomer = data(await gateway.ask(till, ENROL, input=fields))["enrol"]["member"]
     assert newcomer["points"] == {"available": 10}
-    person = Person(gateway, newcomer["id"], newcomer["number"])
+    api_member = ApiMember(gateway, newcomer["id"], newcomer["number"])
 
-    async with gateway.socket(person.token(programme=key)) as socket:
+    async with gateway.socket(api_member.token(programme=key)) as socket:
         await watch(socket)
         assert (await next_update(socket))["version"] == 1
-        event = person.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
+        event = api_member.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
         assert (await record(gateway, event, token=till))["entries"][0]["points"] == 20
         more = text.replace('rate: {points: 2, per: "1.00"}', 'rate: {points: 7, per: "1.00"}')
         said = await apply_programme(gateway, file, more)
         assert said == f"Programme '{key}' is now at version 2."
         await until(lambda: runs(2))
-        event = person.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
+        event = api_member.purchase(purchase={"total": "10.00", "currency": "EUR"}, channel="WEB")
         assert (await record(gateway, event, token=till))["entries"][0]["points"] == 70
         balances = [(await next_update(socket))["member"]["points"]["available"] for _ in range(2)]
         assert balances == [30, 100]

@@ -1,4 +1,4 @@
-"""Several gateways on one MongoDB, and a MongoDB that falls: one status, everything once, in order, all of it."""
+"""Several gateways on one MongoDB, and a MongoDB that crashes: every event counts once, in order."""
 
 import asyncio
 import json
@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from support.api import RECORD, Person, data, enrol, next_update, only_error, record, watch
+from support.api import RECORD, ApiMember, data, enrol, next_update, only_error, record, watch
 from support.gateway import GatewayProcess
-from support.programme import source
+from support.programme_files import programme_source
 from websockets.asyncio.client import ClientConnection
 
 from gateway.auth.development_key import DevelopmentKey
@@ -22,17 +22,17 @@ from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import apply
 from resolvers.audit.audit import audit
 
-AT_ONCE = 64
+CONCURRENT_MAX = 64
 
 
-async def ledger_of(person: Person) -> list[dict[str, Any]]:
+async def ledger_of(api_member: ApiMember) -> list[dict[str, Any]]:
     """Return a member's whole ledger, oldest first."""
     query = """query ($by: MemberKey!, $after: String) { member(by: $by) { activity(first: 100, after: $after) {
       edges { node { points balance version } } pageInfo { hasNextPage endCursor } } } }"""
     entries: list[dict[str, Any]] = []
     after = None
     while True:
-        answer = await person.gateway.ask(person.gateway.token("agent"), query, by=person.by, after=after)
+        answer = await api_member.gateway.ask(api_member.gateway.token("agent"), query, by=api_member.by, after=after)
         page = data(answer)["member"]["activity"]
         entries += [edge["node"] for edge in page["edges"]]
         if not page["pageInfo"]["hasNextPage"]:
@@ -40,9 +40,9 @@ async def ledger_of(person: Person) -> list[dict[str, Any]]:
         after = page["pageInfo"]["endCursor"]
 
 
-async def assert_ledger_holds(person: Person, *, versions: int, points: int) -> None:
-    """See that versions have no gap, that each balance follows from the one before, and that their sum is right."""
-    state, entries = await person.state(), await ledger_of(person)
+async def assert_ledger_holds(api_member: ApiMember, *, versions: int, points: int) -> None:
+    """Check that versions have no gap, that each balance follows from the one before, and the sum."""
+    state, entries = await api_member.state(), await ledger_of(api_member)
     assert state["version"] == versions
     assert [entry["version"] for entry in entries] == list(range(2, versions + 1))
     balance = 0
@@ -53,7 +53,7 @@ async def assert_ledger_holds(person: Person, *, versions: int, points: int) -> 
 
 
 async def versions_seen(socket: ClientConnection, last: int) -> list[int]:
-    """Return the versions that a socket tells, up to the last."""
+    """Return the versions that a socket receives, up to the last."""
     seen: list[int] = []
     while not seen or seen[-1] < last:
         update = await next_update(socket)
@@ -64,48 +64,52 @@ async def versions_seen(socket: ClientConnection, last: int) -> list[int]:
 
 
 async def test_events_of_one_member_through_two_gateways_count_once_each(
-    person: Person, second_gateway: GatewayProcess
+    api_member: ApiMember, second_gateway: GatewayProcess
 ) -> None:
-    gateways = (person.gateway, second_gateway)
-    events = [person.purchase(f"{dollars}.00") for dollars in range(1, AT_ONCE + 1)]
-    async with person.gateway.socket(person.token()) as one, second_gateway.socket(person.token()) as other:
+    gateways = (api_member.gateway, second_gateway)
+    events = [api_member.purchase(f"{dollars}.00") for dollars in range(1, CONCURRENT_MAX + 1)]
+    async with api_member.gateway.socket(api_member.token()) as one, second_gateway.socket(api_member.token()) as other:
         await watch(one)
         await watch(other)
         payloads = await asyncio.gather(*(record(gateways[n % 2], event) for n, event in enumerate(events)))
-        assert [payload["userErrors"] for payload in payloads] == [[]] * AT_ONCE
-        assert [payload["replayed"] for payload in payloads] == [False] * AT_ONCE
-        assert [payload["entries"][0]["points"] for payload in payloads] == list(range(1, AT_ONCE + 1))
-        assert sorted(payload["member"]["version"] for payload in payloads) == list(range(2, AT_ONCE + 2))
+        assert [payload["userErrors"] for payload in payloads] == [[]] * CONCURRENT_MAX
+        assert [payload["replayed"] for payload in payloads] == [False] * CONCURRENT_MAX
+        assert [payload["entries"][0]["points"] for payload in payloads] == list(range(1, CONCURRENT_MAX + 1))
+        assert sorted(payload["member"]["version"] for payload in payloads) == list(range(2, CONCURRENT_MAX + 2))
         for socket in (one, other):
-            seen = await versions_seen(socket, AT_ONCE + 1)
-            # The first is the member as it was when the subscription began.
-            assert seen == list(range(seen[0], AT_ONCE + 2))
-    await assert_ledger_holds(person, versions=AT_ONCE + 1, points=AT_ONCE * (AT_ONCE + 1) // 2)
+            seen = await versions_seen(socket, CONCURRENT_MAX + 1)
+            # The first is the member at the start of the subscription.
+            assert seen == list(range(seen[0], CONCURRENT_MAX + 2))
+    await assert_ledger_holds(
+        api_member, versions=CONCURRENT_MAX + 1, points=CONCURRENT_MAX * (CONCURRENT_MAX + 1) // 2
+    )
 
 
 async def test_one_event_sent_to_two_gateways_at_once_counts_once(
-    person: Person, second_gateway: GatewayProcess
+    api_member: ApiMember, second_gateway: GatewayProcess
 ) -> None:
-    event = person.purchase("7.00")
-    gateways = (person.gateway, second_gateway)
-    payloads = await asyncio.gather(*(record(gateways[n % 2], event) for n in range(AT_ONCE)))
-    assert [payload["userErrors"] for payload in payloads] == [[]] * AT_ONCE
+    event = api_member.purchase("7.00")
+    gateways = (api_member.gateway, second_gateway)
+    payloads = await asyncio.gather(*(record(gateways[n % 2], event) for n in range(CONCURRENT_MAX)))
+    assert [payload["userErrors"] for payload in payloads] == [[]] * CONCURRENT_MAX
     assert sum(not payload["replayed"] for payload in payloads) == 1
     assert {payload["entries"][0]["id"] for payload in payloads} == {payloads[0]["entries"][0]["id"]}
-    await assert_ledger_holds(person, versions=2, points=7)
+    await assert_ledger_holds(api_member, versions=2, points=7)
 
 
-async def test_one_key_with_two_contents_counts_one_of_them(person: Person, second_gateway: GatewayProcess) -> None:
-    event = person.purchase("7.00")
+async def test_one_key_with_two_contents_counts_one_of_them(
+    api_member: ApiMember, second_gateway: GatewayProcess
+) -> None:
+    event = api_member.purchase("7.00")
     other = {**event, "purchase": {"total": "8.00", "currency": "USD"}}
-    first, second = await asyncio.gather(record(person.gateway, event), record(second_gateway, other))
+    first, second = await asyncio.gather(record(api_member.gateway, event), record(second_gateway, other))
     refused = [error["code"] for payload in (first, second) for error in payload["userErrors"]]
     assert refused == ["KEY_REUSED"]
     [counted] = [entry["points"] for payload in (first, second) for entry in payload["entries"]]
-    await assert_ledger_holds(person, versions=2, points=counted)
+    await assert_ledger_holds(api_member, versions=2, points=counted)
 
 
-async def test_one_card_is_given_to_one_newcomer_of_two_gateways(
+async def test_one_card_is_given_to_one_of_two_concurrent_enrolments(
     development_gateway: GatewayProcess, second_gateway: GatewayProcess
 ) -> None:
     email = f"{os.urandom(8).hex()}@example.org"
@@ -123,22 +127,20 @@ async def test_one_card_is_given_to_one_newcomer_of_two_gateways(
     assert refused == [[{"code": "ALREADY_EXISTS", "path": ["input", "email"]}]] * 15
 
 
-async def test_what_one_gateway_committed_the_other_never_shows_older(
-    person: Person, second_gateway: GatewayProcess
-) -> None:
+async def test_other_gateway_never_shows_older_state(api_member: ApiMember, second_gateway: GatewayProcess) -> None:
     for version in range(2, 22):
-        writer, reader = (person.gateway, second_gateway)[:: 1 if version % 2 else -1]
-        payload = await person.buy("1.00", gateway=writer)
-        shown = data(await reader.ask(person.token(), "{ me { version points { available } } }"))["me"]
+        writer, reader = (api_member.gateway, second_gateway)[:: 1 if version % 2 else -1]
+        payload = await api_member.buy("1.00", gateway=writer)
+        shown = data(await reader.ask(api_member.token(), "{ me { version points { available } } }"))["me"]
         assert payload["member"]["version"] == version
         assert shown == {"version": version, "points": {"available": version - 1}}
 
 
-# A MongoDB that falls
+# A MongoDB that crashes
 
 
 class Fleet:
-    """Two gateways on a mongod that the test may kill: nobody else uses it."""
+    """Two gateways on their own mongod, which the test may kill."""
 
     def __init__(self, folder: Path) -> None:
         self._mongod_dir, self._key_dir = folder / "mongod", folder / "key"
@@ -163,12 +165,12 @@ class Fleet:
             self.gateways.append(gateway)
 
     def kill_mongod(self) -> None:
-        """End mongod as a power cut does."""
+        """Kill mongod, as a power cut would."""
         os.kill(self.mongod.pid, signal.SIGKILL)
         self.mongod.stop()
 
     def restart_mongod(self) -> None:
-        """Start mongod again, where it was."""
+        """Restart mongod in the same directory."""
         url = self.mongod.url
         self.mongod = self._start()
         assert self.mongod.url == url
@@ -185,7 +187,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     fleet = await asyncio.to_thread(Fleet, tmp_path)
     database = connect(fleet.mongod.url)
     await database.prepare()
-    await apply(database, source("grocer"), now=now(), applied_by="tests")
+    await apply(database, programme_source("grocer"), now=now(), applied_by="tests")
     await database.close()
     await asyncio.to_thread(fleet.serve)
     yield fleet
@@ -193,21 +195,21 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
 
 
 class Till:
-    """Sends events one after the other, and each again until it is acknowledged, as tills do."""
+    """Sends one event after the other, each until it is acknowledged, as tills do."""
 
-    def __init__(self, gateways: list[GatewayProcess], person: Person) -> None:
-        self._gateways, self.person = gateways, person
+    def __init__(self, gateways: list[GatewayProcess], api_member: ApiMember) -> None:
+        self._gateways, self.api_member = gateways, api_member
         self.acknowledged: list[dict[str, Any]] = []
         self.refused = 0
 
     async def run(self, enough: asyncio.Event) -> None:
-        """Send until it is enough."""
+        """Send until the target is reached."""
         token = self._gateways[0].token("till")
         async with self._gateways[0].client(token) as one, self._gateways[1].client(token) as other:
             clients = (one, other)
             turn = 0
             while not enough.is_set():
-                event = self.person.purchase("1.00")
+                event = self.api_member.purchase("1.00")
                 while not await self._is_acknowledged(clients[turn % 2], event):
                     turn += 1
                 self.acknowledged.append(event)
@@ -215,7 +217,7 @@ class Till:
     async def _is_acknowledged(self, client: httpx.AsyncClient, event: dict[str, Any]) -> bool:
         answer = (await client.post("/graphql", json={"query": RECORD, "variables": {"input": event}})).json()
         if "errors" in answer:
-            # Refused with a code that says to send it again; and never an internal error.
+            # Refused with a retryable code, never with an internal error.
             assert only_error(answer)["extensions"]["code"] in {"UNAVAILABLE", "LIMIT_EXCEEDED"}
             self.refused += 1
             return False
@@ -224,10 +226,10 @@ class Till:
 
 
 class Watcher:
-    """Follows a member, and after each interruption goes on with `after`, as apps do."""
+    """Subscribes to a member and resumes with `after` after each interruption, as apps do."""
 
-    def __init__(self, gateway: GatewayProcess, person: Person) -> None:
-        self._gateway, self._person = gateway, person
+    def __init__(self, gateway: GatewayProcess, api_member: ApiMember) -> None:
+        self._gateway, self._person = gateway, api_member
         self.versions: list[int] = []
 
     async def run(self) -> None:
@@ -249,20 +251,20 @@ class Watcher:
             self.versions.append(update["version"])
 
     async def has_seen(self, version: int) -> None:
-        """Wait until a version was told."""
+        """Wait until a version was received."""
         async with asyncio.timeout(30):
             while not self.versions or self.versions[-1] < version:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
 
 
 async def _acknowledged(tills: list[Till], count: int) -> None:
-    """Wait until so many events are acknowledged."""
+    """Wait until this many events are acknowledged."""
     async with asyncio.timeout(60):
         while sum(len(till.acknowledged) for till in tills) < count:  # noqa: ASYNC110 - other processes
             await asyncio.sleep(0.05)
 
 
-async def test_mongod_killed_under_load_loses_and_doubles_nothing(fleet: Fleet) -> None:
+async def test_mongod_killed_under_load_loses_and_duplicates_nothing(fleet: Fleet) -> None:
     people = [await enrol(fleet.gateways[0]) for _ in range(4)]
     tills = [Till(fleet.gateways, people[n % 4]) for n in range(12)]
     watchers = [Watcher(gateway, people[0]) for gateway in fleet.gateways]
@@ -283,9 +285,9 @@ async def test_mongod_killed_under_load_loses_and_doubles_nothing(fleet: Fleet) 
     enough.set()
     await asyncio.gather(*sending)
 
-    for person in people:
-        counted = sum(len(till.acknowledged) for till in tills if till.person is person)
-        await assert_ledger_holds(person, versions=counted + 1, points=counted)
+    for api_member in people:
+        counted = sum(len(till.acknowledged) for till in tills if till.api_member is api_member)
+        await assert_ledger_holds(api_member, versions=counted + 1, points=counted)
     for till in tills:
         for event in till.acknowledged[:: max(1, len(till.acknowledged) // 10)]:
             assert (await record(fleet.gateways[0], event))["replayed"] is True

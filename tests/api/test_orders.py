@@ -1,4 +1,4 @@
-"""Orders step by step through a gateway: who may do what, in which language, and what a refusal leaves as it was."""
+"""Orders through a gateway: steps, rights, languages, and refusals that change nothing."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import LIVE, RECORD, Person, ask_as, code_of, data, enrol, mutation, next_update, refusal_of, watch
-from support.bazaar import Bazaar, member_of
-from support.terminal import carillon
+from support.api import LIVE, RECORD, ApiMember, ask_as, code_of, data, enrol, mutation, next_update, refusal_of, watch
+from support.command_line import run_carillon
+from support.two_gateways import TwoGateways, member_of
 
 from schema.wire.ids import global_id
 
@@ -25,24 +25,28 @@ NODE = "query ($id: ID!) { node(id: $id) { ... on Order { number state recipient
 GONE = {"number": "4000000000"}
 
 
-async def placed(bazaar: Bazaar, person: Person, reward: str = BREAD, **about: Any) -> dict[str, Any]:
-    """Order a reward as the member, and expect that it is placed."""
-    payload = await bazaar.done(person.token(), "placeOrder", ORDER, reward=reward, channel="APP", **about)
+async def placed(two_gateways: TwoGateways, api_member: ApiMember, reward: str = BREAD, **about: Any) -> dict[str, Any]:
+    """Order a reward as the member; fail the test if it is refused."""
+    payload = await two_gateways.mutate_accepted(
+        api_member.token(), "placeOrder", ORDER, reward=reward, channel="APP", **about
+    )
     order: dict[str, Any] = payload["order"]
     return order
 
 
-async def moved(bazaar: Bazaar, order: dict[str, Any], *states: str) -> None:
-    """Move an order on, as logistics do."""
+async def moved(two_gateways: TwoGateways, order: dict[str, Any], *states: str) -> None:
+    """Advance an order, as logistics does."""
     for state in states:
-        payload = await bazaar.done(bazaar.token("service"), "advanceOrder", ORDER, order=order["id"], state=state)
+        payload = await two_gateways.mutate_accepted(
+            two_gateways.token("service"), "advanceOrder", ORDER, order=order["id"], state=state
+        )
         assert payload["order"]["state"] == state
 
 
 # Languages
 
 
-async def test_order_and_its_news_come_in_the_members_language(bazaar: Bazaar) -> None:
+async def test_order_and_its_notices_are_in_the_members_language(two_gateways: TwoGateways) -> None:
     bread = {"en": "A loaf of country bread", "fr": "Un pain de campagne", "ar": "رغيف خبز ريفي"}
     news = {
         "en": "Order {} placed: A loaf of country bread",
@@ -55,32 +59,34 @@ async def test_order_and_its_news_come_in_the_members_language(bazaar: Bazaar) -
         "ar": "طلب: رغيف خبز ريفي",
     }
     live = LIVE.replace("resync", "resync notices { kind text direction } entries { label }")
-    for own, asked, told in (("ar", None, "ar"), ("fr-FR", None, "fr"), ("fr", "ar", "ar"), ("ar", "en", "en")):
-        person = await enrol(bazaar.gateways[0], locale=own)
-        given = {"member": person.by, "points": 100, "reason": "a gift"}
-        await bazaar.done(bazaar.token("agent"), "adjustPoints", **given)
-        direction = "RTL" if told == "ar" else "LTR"
+    for own, asked, expected in (("ar", None, "ar"), ("fr-FR", None, "fr"), ("fr", "ar", "ar"), ("ar", "en", "en")):
+        api_member = await enrol(two_gateways.gateways[0], locale=own)
+        given: dict[str, Any] = {"member": api_member.by, "points": 100, "reason": "a gift"}
+        await two_gateways.mutate_accepted(two_gateways.token("agent"), "adjustPoints", **given)
+        direction = "RTL" if expected == "ar" else "LTR"
         header = {"accept-language": asked} if asked else {}
-        async with bazaar.gateways[1].socket(person.token(), **header) as socket:
+        async with two_gateways.gateways[1].socket(api_member.token(), **header) as socket:
             await watch(socket, query=live)
             await next_update(socket)
             sent = {"key": uuid4().hex, "reward": BREAD, "channel": "APP"}
             answer = await ask_as(
-                person.gateway, person.token(), mutation("placeOrder", ORDER), locale=asked, input=sent
+                api_member.gateway, api_member.token(), mutation("placeOrder", ORDER), locale=asked, input=sent
             )
             order = data(answer)["placeOrder"]["order"]
-            assert order["reward"] == {"key": "bread", "title": bread[told], "direction": direction}
+            assert order["reward"] == {"key": "bread", "title": bread[expected], "direction": direction}
             update = await next_update(socket)
         assert update["notices"] == [
-            {"kind": "ORDER_PLACED", "text": news[told].format(order["number"]), "direction": direction}
+            {"kind": "ORDER_PLACED", "text": news[expected].format(order["number"]), "direction": direction}
         ]
-        assert [entry["label"] for entry in update["entries"]] == [labels[told]]
-        in_words = {"title": bread[told], "direction": direction}
-        listed = data(await ask_as(person.gateway, person.token(), ORDERS, locale=asked))["me"]["orders"]["edges"]
+        assert [entry["label"] for entry in update["entries"]] == [labels[expected]]
+        in_words = {"title": bread[expected], "direction": direction}
+        listed = data(await ask_as(api_member.gateway, api_member.token(), ORDERS, locale=asked))["me"]["orders"][
+            "edges"
+        ]
         assert [edge["node"]["reward"] for edge in listed] == [in_words]
-        # The same by its id, for the member and for who serves the member.
-        for token in (person.token(), bazaar.token("agent"), bazaar.token("manager")):
-            found = data(await ask_as(person.gateway, token, NODE, locale=asked, id=order["id"]))["node"]
+        # The same by id, for the member and for staff.
+        for token in (api_member.token(), two_gateways.token("agent"), two_gateways.token("manager")):
+            found = data(await ask_as(api_member.gateway, token, NODE, locale=asked, id=order["id"]))["node"]
             assert found["reward"] == in_words
 
 
@@ -98,17 +104,17 @@ async def test_order_and_its_news_come_in_the_members_language(bazaar: Bazaar) -
         ("ar", "تحتاج إلى 4,000 نقطة، والرصيد المتاح 0. اختر عددًا أقل أو انتظر حتى يتوفر المزيد."),
     ],
 )
-async def test_order_is_refused_in_words_that_say_what_to_do(person: Person, locale: str | None, message: str) -> None:
-    before = await person.state()
-    told = {"key": uuid4().hex, "reward": KNIFE, "channel": "APP"}
-    answer = await ask_as(person.gateway, person.token(), mutation("placeOrder"), locale=locale, input=told)
+async def test_refused_order_says_what_to_do(api_member: ApiMember, locale: str | None, message: str) -> None:
+    before = await api_member.state()
+    fields = {"key": uuid4().hex, "reward": KNIFE, "channel": "APP"}
+    answer = await ask_as(api_member.gateway, api_member.token(), mutation("placeOrder"), locale=locale, input=fields)
     assert data(answer)["placeOrder"]["userErrors"] == [
         {"code": "INSUFFICIENT_POINTS", "message": message, "path": ["input", "reward"]}
     ]
-    assert await person.state() == before
-    # A member whose request names no language is told in its own.
-    own = await enrol(person.gateway, locale=locale or "en")
-    assert data(await ask_as(person.gateway, own.token(), mutation("placeOrder"), input=told))["placeOrder"][
+    assert await api_member.state() == before
+    # Without a language in the request, the member's own is used.
+    own = await enrol(api_member.gateway, locale=locale or "en")
+    assert data(await ask_as(api_member.gateway, own.token(), mutation("placeOrder"), input=fields))["placeOrder"][
         "userErrors"
     ] == [{"code": "INSUFFICIENT_POINTS", "message": message, "path": ["input", "reward"]}]
 
@@ -116,32 +122,32 @@ async def test_order_is_refused_in_words_that_say_what_to_do(person: Person, loc
 # For a relative
 
 
-async def test_gift_goes_to_a_relative_of_a_gold_member(bazaar: Bazaar) -> None:
+async def test_gift_goes_to_a_relative_of_a_gold_member(two_gateways: TwoGateways) -> None:
     once = {"kind": "PHYSICAL", "category": "home", "points": 100, "limit": {"orders": 1, "per": "ever"}}
-    mug = await bazaar.put("REWARD", **once)
-    green, gold = [await enrol(bazaar.gateways[0]) for _ in range(2)]
+    mug = await two_gateways.save_item("REWARD", **once)
+    green, gold = [await enrol(two_gateways.gateways[0]) for _ in range(2)]
     await green.buy("200.00")
     await gold.buy("2500.00")
     recipient = {"name": " Ann Other ", "email": "Ann@Example.org", "phone": "+33 1 23 45 67 89", "message": "For you"}
     before = await green.state()
-    told = {"reward": mug, "channel": "APP", "recipient": recipient}
-    refused = await bazaar.act(green.token(), "placeOrder", ORDER, **told)
+    fields = {"reward": mug, "channel": "APP", "recipient": recipient}
+    refused = await two_gateways.mutate(green.token(), "placeOrder", ORDER, **fields)
     assert refusal_of(refused) == ("NOT_ELIGIBLE", "input.recipient")
     assert refused["userErrors"][0]["message"] == (
         "Your status doesn’t include rewards for a relative. Remove the recipient."
     )
     assert await green.state() == before
-    given = await placed(bazaar, gold, mug, recipient=recipient)
+    given = await placed(two_gateways, gold, mug, recipient=recipient)
     assert given["recipient"] == "Ann Other"
     # The same gift once more, for the member; and no third time.
-    assert (await placed(bazaar, gold, mug))["recipient"] is None
+    assert (await placed(two_gateways, gold, mug))["recipient"] is None
     for about in ({}, {"recipient": recipient}):
-        third = await bazaar.act(gold.token(), "placeOrder", reward=mug, channel="APP", **about)
+        third = await two_gateways.mutate(gold.token(), "placeOrder", reward=mug, channel="APP", **about)
         assert refusal_of(third) == ("LIMIT_REACHED", "input.reward")
     # A screen that others can see shows no name.
     names = {}
     for role in ("kiosk", "agent"):
-        found = await bazaar.ask(bazaar.token(role), ORDERS_OF, by=gold.by)
+        found = await two_gateways.ask(two_gateways.token(role), ORDERS_OF, by=gold.by)
         names[role] = [edge["node"]["recipient"] for edge in found["member"]["orders"]["edges"]]
     assert names == {"kiosk": [None, "A•••"], "agent": [None, "Ann Other"]}
 
@@ -165,76 +171,86 @@ async def test_gift_goes_to_a_relative_of_a_gold_member(bazaar: Bazaar) -> None:
         ({"appointment": "2090-01-01T10:00:00Z"}, "appointment"),
     ],
 )
-async def test_order_that_is_told_wrongly_is_refused(bazaar: Bazaar, about: dict[str, Any], path: str) -> None:
-    [person] = await bazaar.newcomers(1, points=500)
-    before = await person.state()
-    payload = await bazaar.act(person.token(), "placeOrder", ORDER, reward=BREAD, channel="APP", **about)
+async def test_invalid_order_is_refused(two_gateways: TwoGateways, about: dict[str, Any], path: str) -> None:
+    [api_member] = await two_gateways.enrol_members(1, points=500)
+    before = await api_member.state()
+    payload = await two_gateways.mutate(api_member.token(), "placeOrder", ORDER, reward=BREAD, channel="APP", **about)
     assert refusal_of(payload) == ("INVALID", f"input.{path}")
     assert (payload["order"], payload["member"]) == (None, None)
-    assert await person.state() == before
+    assert await api_member.state() == before
 
 
-# Steps, and who may take them
+# Steps and rights
 
 
-async def test_member_cancels_until_it_is_prepared(bazaar: Bazaar) -> None:
-    mug = await bazaar.put("REWARD", kind="PHYSICAL", category="home", points=100, stock=5)
+async def test_member_cancels_until_it_is_prepared(two_gateways: TwoGateways) -> None:
+    mug = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=100, stock=5)
     stock = "query ($id: ID!) { node(id: $id) { ... on Reward { stock } } }"
-    [person] = await bazaar.newcomers(1, points=200)
+    [api_member] = await two_gateways.enrol_members(1, points=200)
     for steps in ((), ("CONFIRMED",)):
-        order = await placed(bazaar, person, mug, quantity=2)
-        assert (await bazaar.ask(person.token(), stock, id=mug))["node"] == {"stock": 3}
-        await moved(bazaar, order, *steps)
-        payload = await bazaar.done(person.token(), "cancelOrder", ORDER, order=order["id"], reason="Too many mugs")
+        order = await placed(two_gateways, api_member, mug, quantity=2)
+        assert (await two_gateways.ask(api_member.token(), stock, id=mug))["node"] == {"stock": 3}
+        await moved(two_gateways, order, *steps)
+        payload = await two_gateways.mutate_accepted(
+            api_member.token(), "cancelOrder", ORDER, order=order["id"], reason="Too many mugs"
+        )
         assert payload["member"]["points"] == {"available": 200, "held": 0}
         cancelled = payload["order"]
         assert (cancelled["state"], cancelled["returned"]) == ("CANCELLED", 2)
         assert cancelled["history"][-1] == {"state": "CANCELLED", "note": "Too many mugs"}
-        assert (await bazaar.ask(person.token(), stock, id=mug))["node"] == {"stock": 5}
-        before = await person.state()
-        twice = await bazaar.act(person.token(), "cancelOrder", ORDER, order=order["id"])
+        assert (await two_gateways.ask(api_member.token(), stock, id=mug))["node"] == {"stock": 5}
+        before = await api_member.state()
+        twice = await two_gateways.mutate(api_member.token(), "cancelOrder", ORDER, order=order["id"])
         assert refusal_of(twice) == ("CONFLICT", "input.order")
         assert twice["userErrors"][0]["message"] == (
             "This order can no longer be cancelled (it is cancelled). Ask customer service for a return."
         )
-        assert await person.state() == before
-    order = await placed(bazaar, person, mug)
-    await moved(bazaar, order, "CONFIRMED", "PREPARING")
-    before = await person.state()
-    late = await bazaar.act(person.token(), "cancelOrder", ORDER, order=order["id"])
+        assert await api_member.state() == before
+    order = await placed(two_gateways, api_member, mug)
+    await moved(two_gateways, order, "CONFIRMED", "PREPARING")
+    before = await api_member.state()
+    late = await two_gateways.mutate(api_member.token(), "cancelOrder", ORDER, order=order["id"])
     assert refusal_of(late) == ("NOT_ELIGIBLE", "input.order")
-    assert await person.state() == before
-    stopped = await bazaar.done(bazaar.token("agent"), "cancelOrder", ORDER, order=order["id"])
+    assert await api_member.state() == before
+    stopped = await two_gateways.mutate_accepted(two_gateways.token("agent"), "cancelOrder", ORDER, order=order["id"])
     assert stopped["order"]["state"] == "CANCELLED"
-    order = await placed(bazaar, person, mug)
-    await moved(bazaar, order, "CONFIRMED", "PREPARING", "SHIPPED")
-    for token in (person.token(), bazaar.token("manager")):
-        shipped = await bazaar.act(token, "cancelOrder", ORDER, order=order["id"])
+    order = await placed(two_gateways, api_member, mug)
+    await moved(two_gateways, order, "CONFIRMED", "PREPARING", "SHIPPED")
+    for token in (api_member.token(), two_gateways.token("manager")):
+        shipped = await two_gateways.mutate(token, "cancelOrder", ORDER, order=order["id"])
         assert refusal_of(shipped) == ("CONFLICT", "input.order")
 
 
-async def test_each_role_takes_its_own_steps(bazaar: Bazaar) -> None:
-    [person] = await bazaar.newcomers(1, points=500)
-    order = await placed(bazaar, person)
+async def test_each_role_takes_its_own_steps(two_gateways: TwoGateways) -> None:
+    [api_member] = await two_gateways.enrol_members(1, points=500)
+    order = await placed(two_gateways, api_member)
     sent = {"order": order["id"], "state": "CONFIRMED"}
     forbidden = {
-        "cancelOrder": [bazaar.token("kiosk"), bazaar.token("till")],
-        "advanceOrder": [bazaar.token("kiosk")],
+        "cancelOrder": [two_gateways.token("kiosk"), two_gateways.token("till")],
+        "advanceOrder": [two_gateways.token("kiosk")],
     }
-    before = await person.state()
+    before = await api_member.state()
     for name, tokens in forbidden.items():
-        told = {"key": uuid4().hex, "order": order["id"], **({"state": "CONFIRMED"} if name == "advanceOrder" else {})}
+        fields = {
+            "key": uuid4().hex,
+            "order": order["id"],
+            **({"state": "CONFIRMED"} if name == "advanceOrder" else {}),
+        }
         for token in tokens:
-            assert code_of(await person.gateway.ask(token, mutation(name), input=told)) == "FORBIDDEN"
-    for token in (person.token(), bazaar.token("till")):
-        payload = await bazaar.act(token, "advanceOrder", ORDER, **sent)
+            assert code_of(await api_member.gateway.ask(token, mutation(name), input=fields)) == "FORBIDDEN"
+    for token in (api_member.token(), two_gateways.token("till")):
+        payload = await two_gateways.mutate(token, "advanceOrder", ORDER, **sent)
         assert refusal_of(payload) == ("NOT_ELIGIBLE", "input.order")
-    skipped = await bazaar.act(bazaar.token("agent"), "advanceOrder", ORDER, **{**sent, "state": "DELIVERED"})
+    skipped = await two_gateways.mutate(
+        two_gateways.token("agent"), "advanceOrder", ORDER, **{**sent, "state": "DELIVERED"}
+    )
     assert refusal_of(skipped) == ("CONFLICT", "input.state")
     assert skipped["userErrors"][0]["message"] == (
         "An order can’t go from “placed” to “delivered”. Choose one of these: confirmed, completed, cancelled."
     )
-    instead = await bazaar.act(bazaar.token("agent"), "advanceOrder", ORDER, **{**sent, "state": "CANCELLED"})
+    instead = await two_gateways.mutate(
+        two_gateways.token("agent"), "advanceOrder", ORDER, **{**sent, "state": "CANCELLED"}
+    )
     assert refusal_of(instead) == ("INVALID", "input.state")
     for about, path in (
         ({"note": "x" * 501}, "note"),
@@ -243,17 +259,23 @@ async def test_each_role_takes_its_own_steps(bazaar: Bazaar) -> None:
         ({"quantity": 1}, "quantity"),
         ({"exchangeFor": BREAD}, "exchangeFor"),
     ):
-        payload = await bazaar.act(bazaar.token("agent"), "advanceOrder", ORDER, **sent, **about)
+        payload = await two_gateways.mutate(two_gateways.token("agent"), "advanceOrder", ORDER, **sent, **about)
         assert refusal_of(payload) == ("INVALID", f"input.{path}")
-    assert await person.state() == before
-    # At the counter the till hands it over; then the member asks for its return, and an agent takes it back.
-    handed = await bazaar.done(bazaar.token("till"), "advanceOrder", ORDER, **{**sent, "state": "FULFILLED"})
+    assert await api_member.state() == before
+    # The till hands the order over; then the member requests its return, and an agent accepts it.
+    handed = await two_gateways.mutate_accepted(
+        two_gateways.token("till"), "advanceOrder", ORDER, **{**sent, "state": "FULFILLED"}
+    )
     assert handed["order"]["state"] == "FULFILLED"
     asked = {"order": order["id"], "state": "RETURN_REQUESTED", "note": "It is stale"}
-    assert (await bazaar.done(person.token(), "advanceOrder", ORDER, **asked))["order"]["state"] == "RETURN_REQUESTED"
-    own = await bazaar.act(person.token(), "advanceOrder", ORDER, order=order["id"], state="RETURNED")
+    assert (await two_gateways.mutate_accepted(api_member.token(), "advanceOrder", ORDER, **asked))["order"][
+        "state"
+    ] == "RETURN_REQUESTED"
+    own = await two_gateways.mutate(api_member.token(), "advanceOrder", ORDER, order=order["id"], state="RETURNED")
     assert refusal_of(own) == ("NOT_ELIGIBLE", "input.order")
-    back = await bazaar.done(bazaar.token("agent"), "advanceOrder", ORDER, order=order["id"], state="RETURNED")
+    back = await two_gateways.mutate_accepted(
+        two_gateways.token("agent"), "advanceOrder", ORDER, order=order["id"], state="RETURNED"
+    )
     assert (back["order"]["state"], back["order"]["returned"]) == ("RETURNED", 1)
     assert back["member"]["points"]["available"] == 500
     assert [step["state"] for step in back["order"]["history"]] == [
@@ -262,210 +284,220 @@ async def test_each_role_takes_its_own_steps(bazaar: Bazaar) -> None:
         "RETURN_REQUESTED",
         "RETURNED",
     ]
-    over = await bazaar.act(bazaar.token("manager"), "advanceOrder", ORDER, order=order["id"], state="CONFIRMED")
+    over = await two_gateways.mutate(
+        two_gateways.token("manager"), "advanceOrder", ORDER, order=order["id"], state="CONFIRMED"
+    )
     assert refusal_of(over) == ("CONFLICT", "input.state")
     assert over["userErrors"][0]["message"] == (
         "This order is returned, and you can’t change it. Ask customer service for help."
     )
 
 
-async def test_exchange_takes_one_order_back_and_places_another(bazaar: Bazaar) -> None:
-    mug = await bazaar.put("REWARD", kind="PHYSICAL", category="home", points=100, stock=5)
-    bowl = await bazaar.put("REWARD", kind="PHYSICAL", category="home", points=150, stock=5)
-    dear = await bazaar.put("REWARD", kind="PHYSICAL", category="home", points=1000)
-    [person] = await bazaar.newcomers(1, points=170)
-    order = await placed(bazaar, person, mug)
-    await moved(bazaar, order, "CONFIRMED", "PREPARING", "SHIPPED", "DELIVERED")
-    agent, told = bazaar.token("agent"), {"order": order["id"], "state": "EXCHANGED"}
-    before = await person.state()
+async def test_exchange_closes_one_order_and_places_another(two_gateways: TwoGateways) -> None:
+    mug = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=100, stock=5)
+    bowl = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=150, stock=5)
+    dear = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=1000)
+    [api_member] = await two_gateways.enrol_members(1, points=170)
+    order = await placed(two_gateways, api_member, mug)
+    await moved(two_gateways, order, "CONFIRMED", "PREPARING", "SHIPPED", "DELIVERED")
+    agent, fields = two_gateways.token("agent"), {"order": order["id"], "state": "EXCHANGED"}
+    before = await api_member.state()
     for reward, refusal in (
         (dear, ("INSUFFICIENT_POINTS", "input.exchangeFor")),
         (global_id("Reward", "coffee", "cup"), ("NOT_FOUND", "input.exchangeFor")),
         ("nothing", ("NOT_FOUND", "input.exchangeFor")),
     ):
-        refused = await bazaar.act(agent, "advanceOrder", EXCHANGED, **told, exchangeFor=reward)
+        refused = await two_gateways.mutate(agent, "advanceOrder", EXCHANGED, **fields, exchangeFor=reward)
         assert refusal_of(refused) == refusal
         assert (refused["order"], refused["replacement"]) == (None, None)
-    assert await person.state() == before
-    told = {**told, "key": uuid4().hex, "exchangeFor": bowl}
-    payload = await bazaar.done(agent, "advanceOrder", EXCHANGED, **told)
+    assert await api_member.state() == before
+    fields = {**fields, "key": uuid4().hex, "exchangeFor": bowl}
+    payload = await two_gateways.mutate_accepted(agent, "advanceOrder", EXCHANGED, **fields)
     assert (payload["order"]["id"], payload["order"]["state"]) == (order["id"], "EXCHANGED")
     replacement = payload["replacement"]
     assert (replacement["state"], replacement["quantity"], replacement["points"]) == ("PLACED", 1, 150)
     assert replacement["id"] != order["id"]
     assert payload["member"]["points"]["available"] == 20
-    again = await bazaar.done(agent, "advanceOrder", EXCHANGED, **told)
+    again = await two_gateways.mutate_accepted(agent, "advanceOrder", EXCHANGED, **fields)
     assert again == {**payload, "replayed": True}
-    # The same once more, where nothing else is named.
-    await moved(bazaar, replacement, "FULFILLED")
-    same = await bazaar.done(agent, "advanceOrder", EXCHANGED, order=replacement["id"], state="EXCHANGED")
+    # By default the replacement is the same reward.
+    await moved(two_gateways, replacement, "FULFILLED")
+    same = await two_gateways.mutate_accepted(
+        agent, "advanceOrder", EXCHANGED, order=replacement["id"], state="EXCHANGED"
+    )
     assert (same["replacement"]["reward"], same["replacement"]["points"]) == (replacement["reward"], 150)
     assert same["member"]["points"]["available"] == 20
-    shown = (await bazaar.ask(person.token(), ORDERS))["me"]["orders"]["edges"]
+    shown = (await two_gateways.ask(api_member.token(), ORDERS))["me"]["orders"]["edges"]
     assert [edge["node"]["state"] for edge in shown] == ["PLACED", "EXCHANGED", "EXCHANGED"]
 
 
 # Codes and privacy
 
 
-async def test_voucher_is_shown_to_the_member_alone_once_it_is_there(bazaar: Bazaar, tmp_path: Path) -> None:
+async def test_voucher_is_shown_only_to_its_member(two_gateways: TwoGateways, tmp_path: Path) -> None:
     pool = f"pool-{uuid4().hex[:8]}"
     file = tmp_path / "codes.txt"
     file.write_text(f"{pool}-1\n{pool}-2\n", encoding="utf-8")
-    assert (await carillon("codes", "load", pool, str(file), "--data-dir", bazaar.data_dir())).code == 0
-    at_once = await bazaar.put("REWARD", kind="DIGITAL_CODE", category="leisure", points=10, pool=pool)
-    by_hand = await bazaar.put("REWARD", kind="PARTNER", category="leisure", points=10, pool=pool, partner="A florist")
-    [person] = await bazaar.newcomers(1, points=100)
-    digital = await placed(bazaar, person, at_once)
+    assert (await run_carillon("codes", "load", pool, str(file), "--data-dir", two_gateways.data_dir())).code == 0
+    at_once = await two_gateways.save_item("REWARD", kind="DIGITAL_CODE", category="leisure", points=10, pool=pool)
+    by_hand = await two_gateways.save_item(
+        "REWARD", kind="PARTNER", category="leisure", points=10, pool=pool, partner="A florist"
+    )
+    [api_member] = await two_gateways.enrol_members(1, points=100)
+    digital = await placed(two_gateways, api_member, at_once)
     assert (digital["state"], digital["code"]) == ("FULFILLED", f"{pool}-1")
-    gift = await placed(bazaar, person, by_hand)
+    gift = await placed(two_gateways, api_member, by_hand)
     assert (gift["state"], gift["code"]) == ("PLACED", None)
     for role in ("kiosk", "agent", "manager", "service"):
-        found = await bazaar.ask(bazaar.token(role), ORDERS_OF, by=person.by)
+        found = await two_gateways.ask(two_gateways.token(role), ORDERS_OF, by=api_member.by)
         assert [edge["node"]["code"] for edge in found["member"]["orders"]["edges"]] == [None, None]
-        assert (await bazaar.ask(bazaar.token(role), NODE, id=digital["id"]))["node"]["code"] is None
-    done = await bazaar.done(bazaar.token("agent"), "advanceOrder", ORDER, order=gift["id"], state="FULFILLED")
+        assert (await two_gateways.ask(two_gateways.token(role), NODE, id=digital["id"]))["node"]["code"] is None
+    done = await two_gateways.mutate_accepted(
+        two_gateways.token("agent"), "advanceOrder", ORDER, order=gift["id"], state="FULFILLED"
+    )
     assert done["order"]["code"] is None
-    shown = (await bazaar.ask(person.token(), ORDERS))["me"]["orders"]["edges"]
+    shown = (await two_gateways.ask(api_member.token(), ORDERS))["me"]["orders"]["edges"]
     assert [edge["node"]["code"] for edge in shown] == [f"{pool}-2", f"{pool}-1"]
-    assert (await bazaar.ask(person.token(), NODE, id=gift["id"]))["node"]["code"] == f"{pool}-2"
-    left = await bazaar.act(person.token(), "placeOrder", reward=at_once, channel="APP")
+    assert (await two_gateways.ask(api_member.token(), NODE, id=gift["id"]))["node"]["code"] == f"{pool}-2"
+    left = await two_gateways.mutate(api_member.token(), "placeOrder", reward=at_once, channel="APP")
     assert refusal_of(left) == ("OUT_OF_STOCK", "input.reward")
 
 
-async def test_order_is_seen_by_its_member_and_by_staff(bazaar: Bazaar) -> None:
-    one, other = await bazaar.newcomers(2, points=100)
-    order = await placed(bazaar, one)
-    assert (await bazaar.ask(one.token(), NODE, id=order["id"]))["node"]["number"] == order["number"]
-    assert (await bazaar.ask(other.token(), NODE, id=order["id"]))["node"] is None
-    assert (await bazaar.ask(other.token(), ORDERS))["me"]["orders"]["edges"] == []
-    assert code_of(await one.gateway.ask(bazaar.token("till"), NODE, id=order["id"])) == "FORBIDDEN"
-    assert code_of(await one.gateway.ask(bazaar.token("till"), ORDERS_OF, by=one.by)) == "FORBIDDEN"
+async def test_order_is_seen_by_its_member_and_by_staff(two_gateways: TwoGateways) -> None:
+    one, other = await two_gateways.enrol_members(2, points=100)
+    order = await placed(two_gateways, one)
+    assert (await two_gateways.ask(one.token(), NODE, id=order["id"]))["node"]["number"] == order["number"]
+    assert (await two_gateways.ask(other.token(), NODE, id=order["id"]))["node"] is None
+    assert (await two_gateways.ask(other.token(), ORDERS))["me"]["orders"]["edges"] == []
+    assert code_of(await one.gateway.ask(two_gateways.token("till"), NODE, id=order["id"])) == "FORBIDDEN"
+    assert code_of(await one.gateway.ask(two_gateways.token("till"), ORDERS_OF, by=one.by)) == "FORBIDDEN"
     stranger = one.gateway.token("agent", programme="coffee")
     for id_ in (global_id("Order", "made-up"), order["id"]):
         answer = await one.gateway.ask(stranger, NODE, id=id_)
-        # Whether the coffee house runs here yet or not: it knows no such order.
+        # Whether or not the coffee house runs here yet: this order is not found.
         assert (answer.get("data") or {"node": None})["node"] is None
 
 
 # Wrong ids, wrong members, wrong keys
 
 
-async def test_id_of_something_else_is_not_found_and_nothing_changes(bazaar: Bazaar) -> None:
-    one, other = await bazaar.newcomers(2, points=300)
-    order, of_other = [await placed(bazaar, person) for person in (one, other)]
-    kept = await bazaar.done(other.token(), "hold", "hold { id }", points=10)
-    offer = await bazaar.put("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
+async def test_id_of_something_else_is_not_found_and_nothing_changes(two_gateways: TwoGateways) -> None:
+    one, other = await two_gateways.enrol_members(2, points=300)
+    order, of_other = [await placed(two_gateways, api_member) for api_member in (one, other)]
+    kept = await two_gateways.mutate_accepted(other.token(), "hold", "hold { id }", points=10)
+    offer = await two_gateways.save_item("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
     before = [await one.state(), await other.state()]
     rewards = (offer, order["id"], one.id, global_id("Reward", "coffee", "refill"), global_id("Reward", "grocer", "x"))
     for reward in (*rewards, "", "nothing", "é"):
-        for name, told in (("placeOrder", {"channel": "APP"}), ("hold", {})):
-            payload = await bazaar.act(one.token(), name, reward=reward, **told)
+        for name, fields in (("placeOrder", {"channel": "APP"}), ("hold", {})):
+            payload = await two_gateways.mutate(one.token(), name, reward=reward, **fields)
             assert refusal_of(payload) == ("NOT_FOUND", "input.reward")
     for id_ in (of_other["id"], BREAD, one.id, global_id("Order", "made-up"), global_id("Order", "a", "b"), "", "é"):
-        for name, told in (
+        for name, fields in (
             ("cancelOrder", {}),
             ("advanceOrder", {"state": "RETURN_REQUESTED"}),
         ):
-            payload = await bazaar.act(one.token(), name, order=id_, **told)
+            payload = await two_gateways.mutate(one.token(), name, order=id_, **fields)
             assert refusal_of(payload) == ("NOT_FOUND", "input.order")
     holds = (kept["hold"]["id"], BREAD, global_id("Hold", member_of(one), "made-up"), global_id("Hold", "x", "y"), "")
     for id_ in holds:
-        payload = await bazaar.act(one.token(), "release", "hold { id }", hold=id_)
+        payload = await two_gateways.mutate(one.token(), "release", "hold { id }", hold=id_)
         assert refusal_of(payload) == ("NOT_FOUND", "input.hold"), id_
         assert payload["hold"] is None
-        payload = await bazaar.act(one.token(), "placeOrder", reward=BREAD, channel="APP", hold=id_)
+        payload = await two_gateways.mutate(one.token(), "placeOrder", reward=BREAD, channel="APP", hold=id_)
         assert refusal_of(payload) == ("NOT_FOUND", "input.hold")
     for id_ in (BREAD, global_id("Hold", member_of(one), "made-up"), global_id("Hold", "x", "y"), ""):
-        payload = await bazaar.act(bazaar.token("agent"), "release", hold=id_)
+        payload = await two_gateways.mutate(two_gateways.token("agent"), "release", hold=id_)
         assert refusal_of(payload) == ("NOT_FOUND", "input.hold"), id_
     assert [await one.state(), await other.state()] == before
-    # Staff of another brand find nothing of this one.
+    # Staff of another programme find nothing of this one.
     assert order["state"] == "PLACED"
 
 
-async def test_brands_do_not_meet(bazaar: Bazaar, coffee: str) -> None:
-    [person] = await bazaar.newcomers(1, points=300)
-    order = await placed(bazaar, person)
-    kept = await bazaar.done(person.token(), "hold", "hold { id }", points=10)
-    before = await person.state()
-    stranger = person.gateway.token("agent", programme=coffee)
-    refill = global_id("Reward", coffee, "refill")
-    for name, told, refusal in (
+async def test_programmes_are_isolated(two_gateways: TwoGateways, coffee_programme: str) -> None:
+    [api_member] = await two_gateways.enrol_members(1, points=300)
+    order = await placed(two_gateways, api_member)
+    kept = await two_gateways.mutate_accepted(api_member.token(), "hold", "hold { id }", points=10)
+    before = await api_member.state()
+    stranger = api_member.gateway.token("agent", programme=coffee_programme)
+    refill = global_id("Reward", coffee_programme, "refill")
+    for name, fields, refusal in (
         ("cancelOrder", {"order": order["id"]}, ("NOT_FOUND", "input.order")),
         ("advanceOrder", {"order": order["id"], "state": "CONFIRMED"}, ("NOT_FOUND", "input.order")),
         ("release", {"hold": kept["hold"]["id"]}, ("NOT_FOUND", "input.hold")),
-        ("placeOrder", {"reward": refill, "member": person.by, "channel": "APP"}, ("NOT_FOUND", "input.member")),
-        ("hold", {"points": 1, "member": {"id": person.id}}, ("NOT_FOUND", "input.member")),
-        ("noteOffers", {"seen": [], "member": {"id": person.id}}, ("NOT_FOUND", "input.member")),
+        ("placeOrder", {"reward": refill, "member": api_member.by, "channel": "APP"}, ("NOT_FOUND", "input.member")),
+        ("hold", {"points": 1, "member": {"id": api_member.id}}, ("NOT_FOUND", "input.member")),
+        ("noteOffers", {"seen": [], "member": {"id": api_member.id}}, ("NOT_FOUND", "input.member")),
     ):
-        payload = await bazaar.act(stranger, name, **told)
+        payload = await two_gateways.mutate(stranger, name, **fields)
         assert refusal_of(payload) == refusal
-    assert await person.state() == before
+    assert await api_member.state() == before
 
 
 @pytest.mark.parametrize("by", [GONE, {"card": "unknown"}, {"email": "nobody@example.org"}, {"id": BREAD}, {"id": ""}])
-async def test_unknown_member_is_told_as_such(bazaar: Bazaar, by: dict[str, str]) -> None:
-    agent = bazaar.token("agent")
-    offer = await bazaar.put("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
-    for name, told in (
+async def test_unknown_member_is_reported(two_gateways: TwoGateways, by: dict[str, str]) -> None:
+    agent = two_gateways.token("agent")
+    offer = await two_gateways.save_item("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
+    for name, fields in (
         ("placeOrder", {"reward": BREAD, "channel": "AGENT"}),
         ("hold", {"points": 1}),
         ("activateOffer", {"offer": offer}),
         ("noteOffers", {"seen": [offer]}),
         ("redeemOffer", {"offer": offer, "channel": "AGENT"}),
     ):
-        payload = await bazaar.act(agent, name, "member { version }", member=by, **told)
+        payload = await two_gateways.mutate(agent, name, "member { version }", member=by, **fields)
         assert refusal_of(payload) == ("NOT_FOUND", "input.member")
         assert payload["member"] is None
-        nobody = await bazaar.act(agent, name, **told)
+        nobody = await two_gateways.mutate(agent, name, **fields)
         assert refusal_of(nobody) == ("INVALID", "input.member")
 
 
 @pytest.mark.parametrize("key", ["", "  ", "x" * 201])
-async def test_key_is_there_and_not_too_long(bazaar: Bazaar, key: str) -> None:
-    [person] = await bazaar.newcomers(1, points=300)
-    order = await placed(bazaar, person)
-    kept = await bazaar.done(person.token(), "hold", "hold { id }", points=10)
-    offer = await bazaar.put("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
-    before = await person.state()
-    agent, manager = bazaar.token("agent"), bazaar.token("manager")
+async def test_missing_or_too_long_key_is_refused(two_gateways: TwoGateways, key: str) -> None:
+    [api_member] = await two_gateways.enrol_members(1, points=300)
+    order = await placed(two_gateways, api_member)
+    kept = await two_gateways.mutate_accepted(api_member.token(), "hold", "hold { id }", points=10)
+    offer = await two_gateways.save_item("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
+    before = await api_member.state()
+    agent, manager = two_gateways.token("agent"), two_gateways.token("manager")
     content = {"key": f"banner-{uuid4().hex[:8]}", "title": "A", "body": "B"}
-    for token, name, told in (
-        (person.token(), "placeOrder", {"reward": BREAD, "channel": "APP"}),
-        (person.token(), "cancelOrder", {"order": order["id"]}),
+    for token, name, fields in (
+        (api_member.token(), "placeOrder", {"reward": BREAD, "channel": "APP"}),
+        (api_member.token(), "cancelOrder", {"order": order["id"]}),
         (agent, "advanceOrder", {"order": order["id"], "state": "CONFIRMED"}),
-        (person.token(), "hold", {"points": 1}),
-        (person.token(), "release", {"hold": kept["hold"]["id"]}),
-        (person.token(), "activateOffer", {"offer": offer}),
-        (person.token(), "noteOffers", {"seen": [offer]}),
-        (agent, "redeemOffer", {"offer": offer, "member": person.by, "channel": "AGENT"}),
+        (api_member.token(), "hold", {"points": 1}),
+        (api_member.token(), "release", {"hold": kept["hold"]["id"]}),
+        (api_member.token(), "activateOffer", {"offer": offer}),
+        (api_member.token(), "noteOffers", {"seen": [offer]}),
+        (agent, "redeemOffer", {"offer": offer, "member": api_member.by, "channel": "AGENT"}),
         (manager, "saveCatalogueItem", {"kind": "CONTENT", "definition": content}),
         (manager, "retireCatalogueItem", {"kind": "CONTENT", "item": "home"}),
     ):
-        payload = await bazaar.act(token, name, **told, key=key)
+        payload = await two_gateways.mutate(token, name, **fields, key=key)
         assert refusal_of(payload) == ("INVALID", "input.key"), name
-    assert await person.state() == before
+    assert await api_member.state() == before
 
 
-# On the spot
+# Instant rewards
 
 
-async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(bazaar: Bazaar, coffee: str) -> None:
-    gateway = bazaar.gateways[0]
-    till = gateway.token("till", programme=coffee)
-    told = {"channel": "STORE", "locale": "en"}
-    newcomer = (await bazaar.done(till, "enrol", "member { id number }", **told))["member"]
-    person = Person(gateway, newcomer["id"], newcomer["number"])
-    own = person.token(programme=coffee)
+async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(
+    two_gateways: TwoGateways, coffee_programme: str
+) -> None:
+    gateway = two_gateways.gateways[0]
+    till = gateway.token("till", programme=coffee_programme)
+    fields = {"channel": "STORE", "locale": "en"}
+    newcomer = (await two_gateways.mutate_accepted(till, "enrol", "member { id number }", **fields))["member"]
+    api_member = ApiMember(gateway, newcomer["id"], newcomer["number"])
+    own = api_member.token(programme=coffee_programme)
     query = RECORD.replace("replayed", "orders { id number state points quantity code reward { key title } } replayed")
     # All within one day of Paris, whatever the hour of the test.
     noon = (datetime.now(UTC) - timedelta(days=1)).replace(hour=11, minute=0, second=0, microsecond=0)
 
     async def buy(total: str, **about: Any) -> dict[str, Any]:
         money = {"total": total, "currency": "EUR"}
-        sent = {**person.purchase(purchase=money), "occurredAt": noon.isoformat(), **about}
-        payload: dict[str, Any] = (await bazaar.ask(till, query, input=sent))["recordEvent"]
+        sent = {**api_member.purchase(purchase=money), "occurredAt": noon.isoformat(), **about}
+        payload: dict[str, Any] = (await two_gateways.ask(till, query, input=sent))["recordEvent"]
         assert payload["userErrors"] == []
         return payload
 
@@ -479,7 +511,7 @@ async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(b
     assert instant(little) == {"points": 0, "applied": False, "reason": f"{name}: for purchases of 15.00 EUR or more"}
 
     live = LIVE.replace("resync", "resync notices { kind text }")
-    async with bazaar.gateways[1].socket(own) as app:
+    async with two_gateways.gateways[1].socket(own) as app:
         await watch(app, query=live)
         await next_update(app)
         key = uuid4().hex
@@ -496,7 +528,7 @@ async def test_purchase_over_the_minimum_is_rewarded_in_the_answer_to_the_till(b
     more = await buy("99.00")
     assert more["orders"] == []
     assert instant(more) == {"points": 0, "applied": False, "reason": f"{name}: limit reached"}
-    listed = (await bazaar.ask(own, ORDERS))["me"]["orders"]["edges"]
+    listed = (await two_gateways.ask(own, ORDERS))["me"]["orders"]["edges"]
     assert [edge["node"]["number"] for edge in listed] == [order["number"]]
     # The next day is another one.
     assert len((await buy("15.00", occurredAt=(noon + timedelta(hours=13)).isoformat()))["orders"]) == 1

@@ -14,14 +14,14 @@ QUERY = "{ me { version } }"
 
 
 def workers_of(gateway: GatewayProcess) -> set[int]:
-    """Return the processes that serve: the children that have children's command lines of multiprocessing."""
+    """Return the worker processes: the children with a command line of multiprocessing."""
     pid = gateway.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
 
 
 def alive(workers: set[int]) -> set[int]:
-    """Return those that have not ended."""
+    """Return the processes that have not ended."""
     return {worker for worker in workers if Path(f"/proc/{worker}").exists()}
 
 
@@ -46,7 +46,7 @@ def working(development_gateway: GatewayProcess, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def ending(development_gateway: GatewayProcess, tmp_path: Path) -> Iterator[GatewayProcess]:
-    """For tests that end it."""
+    """Start workers for a test that ends them."""
     gateway = started(development_gateway, tmp_path)
     yield gateway
     if gateway.process.poll() is None:
@@ -59,34 +59,34 @@ async def _counted(gateway: GatewayProcess) -> float:
     return sum(float(line.split()[1]) for line in text.splitlines() if line.startswith("carillon_requests_total"))
 
 
-async def test_workers_serve_one_address_and_their_counts_are_one_sum(working: GatewayProcess) -> None:
+async def test_workers_serve_one_address_and_sum_their_metrics(working: GatewayProcess) -> None:
     assert len(workers_of(working)) == 2
-    person = await enrol(working)
+    api_member = await enrol(working)
     before = await _counted(working)
-    answers = await asyncio.gather(*(working.ask(person.token(), QUERY) for _ in range(40)))
+    answers = await asyncio.gather(*(working.ask(api_member.token(), QUERY) for _ in range(40)))
     assert answers == [{"data": {"me": {"version": 1}}}] * 40
     assert await _counted(working) == before + 40
 
 
-async def test_socket_of_one_worker_is_told_what_another_commits(working: GatewayProcess) -> None:
-    person = await enrol(working)
-    # Several sockets and purchases, each on a connection of its own: some meet in one worker, some do not.
+async def test_socket_of_one_worker_gets_commits_of_another(working: GatewayProcess) -> None:
+    api_member = await enrol(working)
+    # Several sockets and purchases on separate connections, spread over both workers.
     async with (
-        working.socket(person.token()) as first,
-        working.socket(person.token()) as second,
-        working.socket(person.token()) as third,
+        working.socket(api_member.token()) as first,
+        working.socket(api_member.token()) as second,
+        working.socket(api_member.token()) as third,
     ):
         watching = (first, second, third)
         for socket in watching:
             await watch(socket)
         assert [(await next_update(socket))["version"] for socket in watching] == [1, 1, 1]
         for version in range(2, 6):
-            await person.buy("10.00", gateway=working)
+            await api_member.buy("10.00", gateway=working)
             assert [(await next_update(socket))["version"] for socket in watching] == [version] * 3
 
 
-async def test_worker_that_falls_is_replaced_while_the_other_serves(working: GatewayProcess) -> None:
-    person = await enrol(working)
+async def test_crashed_worker_is_replaced_while_the_other_serves(working: GatewayProcess) -> None:
+    api_member = await enrol(working)
     fallen, staying = workers_of(working)
     os.kill(fallen, signal.SIGKILL)
     async with asyncio.timeout(30):
@@ -96,7 +96,7 @@ async def test_worker_that_falls_is_replaced_while_the_other_serves(working: Gat
     async with asyncio.timeout(30):
         while not working.is_ready():  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
-    assert (await working.ask(person.token(), QUERY))["data"] == {"me": {"version": 1}}
+    assert (await working.ask(api_member.token(), QUERY))["data"] == {"me": {"version": 1}}
     assert "worker_exited" in working.output.read_text(encoding="utf-8")
 
 
@@ -106,7 +106,7 @@ async def test_all_workers_drain_at_the_first_signal(ending: GatewayProcess) -> 
     assert alive(workers) == set()
 
 
-async def test_workers_leave_when_the_process_that_started_them_is_gone(ending: GatewayProcess) -> None:
+async def test_workers_end_when_their_parent_is_gone(ending: GatewayProcess) -> None:
     workers = workers_of(ending)
     ending.kill()
     async with asyncio.timeout(30):

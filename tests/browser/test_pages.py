@@ -1,4 +1,4 @@
-"""The policies of the pages in a real browser: what they forbid is not done, and what they allow works."""
+"""The content security policies of the pages in a real browser."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
 from starlette.applications import Starlette
-from support.browser import expect_browser, opened_browser
+from support.browser import require_browser
 
 from gateway.site.static_pages import routes
 
@@ -42,7 +42,7 @@ for (const screen of ["site", "app", "kiosk"]) {
 
 
 def build(dist: Path) -> None:
-    """Write the smallest pages that use what ours use."""
+    """Write minimal pages that use the same features as ours."""
     for name in ("demo", *SCREENS):
         assets = dist / name / "assets"
         assets.mkdir(parents=True)
@@ -54,7 +54,7 @@ def build(dist: Path) -> None:
 
 @pytest.fixture(scope="module")
 async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    expect_browser()
+    require_browser()
     dist = tmp_path_factory.mktemp("dist")
     build(dist)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -66,22 +66,16 @@ async def address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
         await serving
 
 
-@pytest.fixture(scope="module")
-async def browser(address: str) -> AsyncIterator[Browser]:
-    async with opened_browser(address) as browser:
-        yield browser
-
-
 async def opened(browser: Browser, url: str) -> tuple[Page, list[str]]:
-    """Open a page that shares nothing with others; what the browser complains about is told as it comes."""
-    page, complaints = await browser.new_page(), []
-    page.on("console", lambda message: complaints.append(message.text))
+    """Open a page in a context of its own; return it with the list of its console errors."""
+    page, console_errors = await browser.new_page(), []
+    page.on("console", lambda message: console_errors.append(message.text))
     await page.goto(url, wait_until="networkidle")
-    return page, complaints
+    return page, console_errors
 
 
-async def told(frame: Any) -> dict[str, Any]:
-    """Return what a page came to."""
+async def state_of(frame: Any) -> dict[str, Any]:
+    """Return the state of a page."""
     await frame.wait_for_function("document.documentElement.dataset.worker")
     found: dict[str, Any] = await frame.evaluate(
         """() => ({...document.documentElement.dataset, colour: getComputedStyle(document.querySelector("p")).color,
@@ -92,14 +86,14 @@ async def told(frame: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", SCREENS)
 async def test_screen_runs_its_own_files_and_no_script_in_the_page(address: str, browser: Browser, name: str) -> None:
-    page, complaints = await opened(browser, f"{address}/{name}/")
-    assert await told(page) == {
+    page, console_errors = await opened(browser, f"{address}/{name}/")
+    assert await state_of(page) == {
         "module": "ran",
         "worker": "ran",
         "colour": "rgb(1, 2, 3)",
         "camera": name == "kiosk",
     }
-    [complaint] = complaints
+    [complaint] = console_errors
     assert complaint.startswith("Executing inline script violates the following Content Security Policy directive")
 
 
@@ -108,13 +102,13 @@ async def test_demonstration_shows_the_screens_in_frames(address: str, browser: 
     frames = {frame.url.removeprefix(address): frame for frame in page.frames}
     assert set(frames) == {"/", "/site/", "/app/", "/kiosk/"}
     for screen in SCREENS:
-        assert (await told(frames[f"/{screen}/"]))["module"] == "ran"
+        assert (await state_of(frames[f"/{screen}/"]))["module"] == "ran"
 
 
 async def test_page_calls_no_other_host(address: str, browser: Browser) -> None:
-    page, complaints = await opened(browser, f"{address}/site/")
-    complaints.clear()
+    page, console_errors = await opened(browser, f"{address}/site/")
+    console_errors.clear()
     # Another port is another origin, and could be reached.
     refused = await page.evaluate("fetch('http://127.0.0.1:1/').then(() => 'sent', error => error.message)")
     assert refused == "Failed to fetch"
-    assert any("Content Security Policy" in complaint for complaint in complaints)
+    assert any("Content Security Policy" in complaint for complaint in console_errors)

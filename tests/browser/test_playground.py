@@ -1,4 +1,4 @@
-"""The playground in a real browser, with every other host out of reach."""
+"""The playground in a real browser that reaches no other host."""
 
 import re
 from collections.abc import AsyncIterator
@@ -7,30 +7,30 @@ from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import ConsoleMessage, Locator, Page, Request, Route, WebSocket, expect
-from support.browser import expect_browser, opened_browser
+from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, Route, WebSocket, expect
+from support.browser import require_browser
 
 ANSWER_WITHIN_MS = 15_000
 
 
 class Gateway(Protocol):
-    """What the `development_gateway` fixture gives: a running gateway with members and a token issuer."""
+    """The `development_gateway` fixture: a running gateway with members and a token issuer."""
 
     url: str
 
 
 @dataclass
 class Visit:
-    """An open page and what happened on it that should not have, and should have."""
+    """An open page with the requests, errors and sockets that it caused."""
 
     page: Page
     host: str
     strangers: list[str] = field(default_factory=list)
-    complaints: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
     sockets: list[str] = field(default_factory=list)
 
     async def admit(self, route: Route) -> None:
-        """Let through what goes to the gateway, and nothing else."""
+        """Let requests to the gateway through; abort all others."""
         if self.is_home(route.request.url):
             await route.continue_()
         else:
@@ -50,47 +50,47 @@ class Visit:
             self.strangers.append(socket.url)
 
     def on_console(self, message: ConsoleMessage) -> None:
-        # Monaco only warns when it finds no workers and does their work in the page.
+        # Monaco only warns if it finds no workers and runs them in the page.
         if message.type == "error" or (message.type == "warning" and "worker" in message.text.lower()):
-            self.complaints.append(f"{message.type}: {message.text}")
+            self.console_errors.append(f"{message.type}: {message.text}")
 
     async def open_example(self, example: dict[str, Any]) -> None:
-        """Open an example in a tab of its own, and wait until the editor shows it: what it shows is what is run."""
+        """Open an example in a new tab and wait until the editor, whose content is run, shows it."""
         await self.page.get_by_role("button", name="Examples").click()
         item = self.page.get_by_role("menuitem").filter(has=self.page.get_by_text(example["title"], exact=True))
         await item.click()
-        # Monaco's lines have spaces that do not break.
+        # Monaco's lines have non-breaking spaces.
         first_line = re.compile(r"\s+".join(map(re.escape, example["query"].splitlines()[0].split())))
         await expect(self.editor).to_contain_text(first_line)
 
     @property
     def editor(self) -> Locator:
-        """The lines of the operation that is edited."""
+        """The lines of the edited operation."""
         return self.page.locator(".graphiql-query-editor .view-lines")
 
 
 @pytest.fixture
-async def visit(development_gateway: Gateway) -> AsyncIterator[Visit]:
-    expect_browser("playground")
-    async with opened_browser(development_gateway.url) as browser:
-        context = await browser.new_context(viewport={"width": 1440, "height": 1000})
-        visit = Visit(await context.new_page(), urlsplit(development_gateway.url).netloc)
-        await context.route("**/*", visit.admit)
-        context.on("request", visit.on_request)
-        visit.page.on("websocket", visit.on_socket)
-        visit.page.on("console", visit.on_console)
-        visit.page.on("pageerror", lambda error: visit.complaints.append(f"uncaught: {error}"))
-        yield visit
+async def visit(development_gateway: Gateway, browser: Browser) -> AsyncIterator[Visit]:
+    require_browser("playground")
+    context = await browser.new_context(viewport={"width": 1440, "height": 1000})
+    visit = Visit(await context.new_page(), urlsplit(development_gateway.url).netloc)
+    await context.route("**/*", visit.admit)
+    context.on("request", visit.on_request)
+    visit.page.on("websocket", visit.on_socket)
+    visit.page.on("console", visit.on_console)
+    visit.page.on("pageerror", lambda error: visit.console_errors.append(f"uncaught: {error}"))
+    yield visit
+    await context.close()
 
 
 def kind_of(example: dict[str, Any]) -> str:
-    """Tell a query from a subscription by its document's first word."""
+    """Return `query` or `subscription` from the first word of a document."""
     word = re.search(r"^\s*(query|mutation|subscription|\{)", example["query"], re.MULTILINE)
     assert word, example
     return "query" if word[1] == "{" else word[1]
 
 
-async def test_queries_and_subscriptions_work_with_every_other_host_out_of_reach(
+async def test_queries_and_subscriptions_work_without_any_other_host(
     development_gateway: Gateway, visit: Visit
 ) -> None:
     page = visit.page
@@ -125,4 +125,4 @@ async def test_queries_and_subscriptions_work_with_every_other_host_out_of_reach
     assert visit.sockets == [f"{development_gateway.url.replace('http', 'ws', 1).rstrip('/')}/graphql"]
     assert page.workers, "Monaco runs without its workers"
     assert visit.strangers == []
-    assert visit.complaints == []
+    assert visit.console_errors == []

@@ -1,4 +1,4 @@
-"""What every screen owes its users: no serious finding of axe, in fr and ar, light and dark, with a picture of each."""
+"""Accessibility: axe has no serious finding on any screen in fr and ar, light and dark; leaves a picture of each."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page
 from support.api import enrol
-from support.browser import expect_browser, opened_browser
+from support.browser import require_browser
 from support.gateway import GatewayProcess
-from support.screens import ARTEFACTS, CARD, Screens, at, scan, until
+from support.screens import ARTEFACTS, CARD, Screens, scan, wait_for_screen, wait_until
 
 from gateway.config import CLIENTS_DIST
 
@@ -23,26 +23,20 @@ FRAMED = """[...document.querySelectorAll("iframe")].filter(
   (frame) => frame.contentDocument?.querySelector("[data-version]")).length === 3"""
 
 
-@pytest.fixture(scope="module")
-async def browser(development_gateway: GatewayProcess) -> AsyncIterator[Browser]:
-    expect_browser("demo", "site", "app", "kiosk")
-    async with opened_browser(development_gateway.url) as browser:
-        yield browser
-
-
 @pytest.fixture
 async def screens(development_gateway: GatewayProcess, browser: Browser) -> AsyncIterator[Screens]:
-    person = await enrol(development_gateway, firstName="Lucy", lastName="Lee", email=None)
+    require_browser("demo", "site", "app", "kiosk")
+    api_member = await enrol(development_gateway, firstName="Lucy", lastName="Lee", email=None)
     for total in ("400.00", "250.00", "80.00"):
-        await person.buy(total)
-    opened = Screens(development_gateway, browser, person)
+        await api_member.buy(total)
+    opened = Screens(development_gateway, browser, api_member)
     yield opened
     await opened.close()
-    assert opened.complaints == []
+    assert opened.console_errors == []
 
 
 async def findings(page: Page) -> list[str]:
-    """Return what axe finds serious, each with where."""
+    """Return axe's serious findings, each with its place."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text(encoding="utf-8"))
     options = {"runOnly": RULES, "resultTypes": ["violations"]}
@@ -56,12 +50,12 @@ async def findings(page: Page) -> list[str]:
 
 
 async def settled(page: Page) -> None:
-    """Wait until nothing loads or moves any more."""
-    await until(page, STILL, within_seconds=30)
+    """Wait until loading and animations have ended."""
+    await wait_until(page, STILL, within_seconds=30)
 
 
 async def looked_at(page: Page, name: str, *, locale: str) -> list[str]:
-    """Keep a picture of a page, and return what is wrong with it."""
+    """Save a picture of a page; return its serious findings."""
     await settled(page)
     assert await page.evaluate("[document.documentElement.lang, document.documentElement.dir || 'ltr']") == [
         locale,
@@ -85,8 +79,8 @@ async def test_screens_have_no_serious_finding(screens: Screens, locale: str, th
         wrong += await looked_at(app, f"app-{place}-{locale}-{theme}", locale=locale)
     kiosk = await screens.kiosk(fragment)
     wrong += await looked_at(kiosk, f"kiosk-attract-{locale}-{theme}", locale=locale)
-    await scan(kiosk, screens.person.number)
-    await at(kiosk, "session")
+    await scan(kiosk, screens.api_member.number)
+    await wait_for_screen(kiosk, "session")
     await kiosk.wait_for_selector(CARD)
     wrong += await looked_at(kiosk, f"kiosk-session-{locale}-{theme}", locale=locale)
     assert wrong == []
@@ -96,6 +90,6 @@ async def test_screens_have_no_serious_finding(screens: Screens, locale: str, th
 async def test_demonstration_has_no_serious_finding(screens: Screens, locale: str, theme: str) -> None:
     page = await screens.browser.new_page(viewport={"width": 1440, "height": 900})
     await page.goto(f"{screens.gateway.url}/#lang={locale}&theme={theme}")
-    await until(page, FRAMED, within_seconds=30)
+    await wait_until(page, FRAMED, within_seconds=30)
     assert await looked_at(page, f"demo-{locale}-{theme}", locale=locale) == []
     await page.close()

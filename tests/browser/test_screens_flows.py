@@ -1,4 +1,4 @@
-"""What shoppers and clerks do on the screens, from the first touch to what the gateway has of it."""
+"""Flows of shoppers and clerks on the screens, up to the state in the gateway."""
 
 import re
 from collections.abc import AsyncIterator
@@ -8,9 +8,9 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page, expect
 from support.api import data, enrol
-from support.browser import expect_browser, opened_browser
+from support.browser import require_browser
 from support.gateway import GatewayProcess
-from support.screens import CARD, Screens, at, until
+from support.screens import CARD, Screens, wait_for_screen, wait_until
 
 from schema.wire.ids import global_id
 
@@ -24,21 +24,15 @@ ACTIVATE = """mutation ($input: ActivateOfferInput!) {
 }"""
 
 
-@pytest.fixture(scope="module")
-async def browser(development_gateway: GatewayProcess) -> AsyncIterator[Browser]:
-    expect_browser("site", "app", "kiosk")
-    async with opened_browser(development_gateway.url) as browser:
-        yield browser
-
-
 @pytest.fixture
 async def screens(development_gateway: GatewayProcess, browser: Browser) -> AsyncIterator[Screens]:
-    person = await enrol(development_gateway, firstName="Lucy", locale="en", phone=_phone())
-    await person.buy("730.00")
-    opened = Screens(development_gateway, browser, person)
+    require_browser("site", "app", "kiosk")
+    api_member = await enrol(development_gateway, firstName="Lucy", locale="en", phone=_phone())
+    await api_member.buy("730.00")
+    opened = Screens(development_gateway, browser, api_member)
     yield opened
     await opened.close()
-    assert opened.complaints == []
+    assert opened.console_errors == []
 
 
 def _phone() -> str:
@@ -46,9 +40,9 @@ def _phone() -> str:
 
 
 async def stored(screens: Screens, **by: str) -> dict[str, Any]:
-    """Return what the gateway has of a member."""
+    """Return the gateway's state of a member."""
     gateway = screens.gateway
-    answer = await gateway.ask(gateway.token("agent"), PROFILE, by=by or screens.person.by)
+    answer = await gateway.ask(gateway.token("agent"), PROFILE, by=by or screens.api_member.by)
     found: dict[str, Any] = data(answer)["member"]
     return found
 
@@ -61,13 +55,13 @@ async def opened(screens: Screens, path: str) -> Page:
 
 
 async def chosen(screens: Screens, reward: str) -> Page:
-    """Choose a reward on the website, wherever in the catalogue it stands: other tests add to it."""
+    """Choose a reward on the website by its name, since other tests add to the catalogue."""
     page = await opened(screens, "rewards")
     await page.wait_for_selector("[data-reward]")
     while not await page.locator(f"[data-reward={reward}]").count():
         shown = await page.locator("[data-reward]").count()
         await page.get_by_role("button", name="Show more").click()
-        await until(page, f"document.querySelectorAll('[data-reward]').length > {shown}")
+        await wait_until(page, f"document.querySelectorAll('[data-reward]').length > {shown}")
     await page.locator(f"[data-reward={reward}]").get_by_role("button").click()
     return page
 
@@ -90,7 +84,7 @@ async def test_a_reward_is_ordered_on_the_website_tracked_and_cancelled(screens:
     await expect(page.locator(CARD)).to_have_attribute("data-points", "730")
 
 
-async def test_a_refusal_stands_where_the_fault_is_and_nothing_is_ordered(screens: Screens) -> None:
+async def test_refusal_appears_at_the_field_and_nothing_is_ordered(screens: Screens) -> None:
     page = await chosen(screens, "tote-bag")
     await page.get_by_label("It is a gift for a relative").check()
     await page.get_by_label("Recipient", exact=True).fill("Ines")
@@ -111,10 +105,10 @@ async def test_an_offer_that_is_activated_on_the_website_is_activated_in_the_app
         await expect(screen.locator(f"[data-offer='{key}']")).to_have_attribute("data-state", "ACTIVATED")
 
 
-async def test_the_most_that_a_discount_takes_off_is_told_with_it(screens: Screens) -> None:
-    # What is activated stands first, whatever other tests have added.
+async def test_discount_shows_its_maximum(screens: Screens) -> None:
+    # Activated offers come first, whatever other tests have added.
     taken = {"key": uuid4().hex, "offer": global_id("Offer", "grocer", "produce-10")}
-    activated = data(await screens.gateway.ask(screens.person.token(), ACTIVATE, input=taken))["activateOffer"]
+    activated = data(await screens.gateway.ask(screens.api_member.token(), ACTIVATE, input=taken))["activateOffer"]
     assert activated["memberOffer"] == {"state": "ACTIVATED"}, activated["userErrors"]
     app = await screens.app()
     await app.get_by_role("button", name="Offers").click()
@@ -124,7 +118,7 @@ async def test_the_most_that_a_discount_takes_off_is_told_with_it(screens: Scree
         await expect(offer.get_by_text("At most")).to_contain_text("20.00")
 
 
-async def test_a_consent_is_given_and_withdrawn_on_the_website_and_its_history_is_kept(screens: Screens) -> None:
+async def test_consent_is_given_and_withdrawn_on_the_website_with_its_history(screens: Screens) -> None:
     page = await opened(screens, "profile")
     box = page.get_by_label("Text message", exact=True)
     await box.click()
@@ -138,20 +132,20 @@ async def test_a_consent_is_given_and_withdrawn_on_the_website_and_its_history_i
     assert [one["granted"] for one in profile["consentHistory"]] == [False, True]
 
 
-async def test_a_newcomer_is_enrolled_at_the_tablet_with_what_was_agreed_to(screens: Screens) -> None:
+async def test_member_is_enrolled_at_the_tablet_with_consents(screens: Screens) -> None:
     kiosk, phone = await screens.kiosk("&lang=en"), _phone()
     await kiosk.get_by_role("button", name="Become a member").click()
-    await at(kiosk, "enrol-member")
+    await wait_for_screen(kiosk, "enrol-member")
     await kiosk.get_by_label("First name").fill("Nour")
     await kiosk.get_by_label("Phone").fill(phone)
     await kiosk.get_by_label("You may contact me by text message").check()
     await kiosk.get_by_role("button", name="Join").click()
-    await at(kiosk, "session")
+    await wait_for_screen(kiosk, "session")
     number = await kiosk.locator("[data-number]").get_attribute("data-number")
     assert number is not None
     await kiosk.get_by_role("button", name="To my status").click()
     await expect(kiosk.locator("[data-greeting]")).to_have_attribute("data-greeting", "N•••")
-    await until(kiosk, f"Number(document.querySelector('{CARD}')?.dataset.version) >= 2")
+    await wait_until(kiosk, f"Number(document.querySelector('{CARD}')?.dataset.version) >= 2")
     profile = (await stored(screens, number=number))["profile"]
     assert (profile["firstName"], profile["phone"], profile["locale"]) == ("Nour", phone, "en")
     assert profile["consents"] == [{"purpose": "MARKETING", "channel": "SMS", "granted": True, "via": "KIOSK"}]
@@ -164,17 +158,17 @@ async def test_a_phone_number_greets_and_earns_until_the_digits_of_the_app_confi
     await kiosk.get_by_role("button", name="Phone").click()
     await kiosk.get_by_label("Phone").fill(profile["phone"])
     await kiosk.get_by_role("button", name="Begin").click()
-    await at(kiosk, "greet")
+    await wait_for_screen(kiosk, "greet")
     assert await kiosk.locator(CARD).count() == 0
     assert re.search(r"\b730\b", await kiosk.inner_text("body")) is None
     await kiosk.get_by_role("button", name="I am here").click()
     await kiosk.wait_for_selector("[data-outbox='0']")
-    await until(app, f"Number(document.querySelector('{CARD}').dataset.version) === 3")
+    await wait_until(app, f"Number(document.querySelector('{CARD}').dataset.version) === 3")
     digits = await app.locator("[data-digits]").get_attribute("data-digits")
     await kiosk.get_by_label("The six digits in your app").fill("000000" if digits != "000000" else "111111")
     await kiosk.get_by_role("button", name="Show my status").click()
     await expect(kiosk.get_by_text("These digits don’t match")).to_be_visible()
     await kiosk.get_by_label("The six digits in your app").fill(digits or "")
     await kiosk.get_by_role("button", name="Show my status").click()
-    await at(kiosk, "session")
+    await wait_for_screen(kiosk, "session")
     await expect(kiosk.locator(CARD)).to_have_attribute("data-version", "3")

@@ -1,4 +1,4 @@
-"""A member and a shop as clients of the API know them: everything goes through a gateway, nothing past it."""
+"""A member and a till as clients of the API: everything goes through a gateway."""
 
 import json
 from collections.abc import AsyncIterator
@@ -59,8 +59,8 @@ _subscriptions = count(1)
 
 
 @dataclass(frozen=True)
-class Person:
-    """A member: `id` as the API gives it, and the number on the card."""
+class ApiMember:
+    """A member of the gateway's programme: the global `id`, and the membership number."""
 
     gateway: GatewayProcess
     id: str
@@ -68,16 +68,16 @@ class Person:
 
     @property
     def by(self) -> dict[str, str]:
-        """Return the member's key, as a till has it."""
+        """The member's key, as a till sends it."""
         return {"number": self.number}
 
     def token(self, **claims: Any) -> str:
-        """Return a token of the member's own."""
+        """Return a token of the member."""
         return self.gateway.token("member", member=from_global_id(self.id)[1][0], **claims)
 
     def purchase(self, total: str = "10.00", **about: Any) -> dict[str, Any]:
-        """Return a purchase of the member's, under a key of its own."""
-        told = {
+        """Return a purchase of the member with a new key; None leaves a field out."""
+        fields = {
             "key": uuid4().hex,
             "type": "purchase",
             "member": self.by,
@@ -86,16 +86,16 @@ class Person:
             "purchase": {"total": total, "currency": "USD"},
             **about,
         }
-        return {name: value for name, value in told.items() if value is not None}
+        return {name: value for name, value in fields.items() if value is not None}
 
     async def buy(self, total: str = "10.00", *, gateway: GatewayProcess | None = None, **about: Any) -> dict[str, Any]:
-        """Record a purchase at a till, and expect that it is counted."""
+        """Record a purchase at a till; fail the test if it is refused."""
         payload = await record(gateway or self.gateway, self.purchase(total, **about))
         assert payload["userErrors"] == []
         return payload
 
     async def state(self) -> dict[str, Any]:
-        """Return everything that a refusal must leave as it was."""
+        """Return the member's state that a refusal must not change."""
         found: dict[str, Any] = data(await self.gateway.ask(self.gateway.token("agent"), STATE, by=self.by))["member"]
         return found
 
@@ -109,9 +109,9 @@ async def ask_as(
     channel: str | None = None,
     **variables: Any,
 ) -> dict[str, Any]:
-    """Send one operation that says its language and its channel; return the whole answer."""
-    told = {"accept-language": locale, "x-carillon-channel": channel}
-    headers = {name: value for name, value in told.items() if value is not None}
+    """Send one operation with the headers of language and channel; return the whole answer."""
+    fields = {"accept-language": locale, "x-carillon-channel": channel}
+    headers = {name: value for name, value in fields.items() if value is not None}
     async with gateway.client(token, **headers) as client:
         answer = await client.post("/graphql", json={"query": query, "variables": variables})
     result: dict[str, Any] = answer.json()
@@ -119,7 +119,7 @@ async def ask_as(
 
 
 def mutation(name: str, selection: str = "") -> str:
-    """Return a mutation that asks for `selection`, and for what every payload has."""
+    """Return a mutation that selects `selection` and the fields of every payload."""
     input_type = f"{name[0].upper()}{name[1:]}Input"
     return f"""mutation ($input: {input_type}!) {{
   {name}(input: $input) {{ {selection} replayed userErrors {{ code message path }} }}
@@ -153,12 +153,12 @@ def code_of(answer: dict[str, Any]) -> str:
     return str(only_error(answer)["extensions"]["code"])
 
 
-async def enrol(gateway: GatewayProcess, **about: Any) -> Person:
-    """Make somebody a member at a till."""
-    told = {"key": uuid4().hex, "channel": "STORE", **about}
-    payload = data(await gateway.ask(gateway.token("till"), ENROL, input=told))["enrol"]
+async def enrol(gateway: GatewayProcess, **about: Any) -> ApiMember:
+    """Enrol a member at a till."""
+    fields = {"key": uuid4().hex, "channel": "STORE", **about}
+    payload = data(await gateway.ask(gateway.token("till"), ENROL, input=fields))["enrol"]
     assert payload["userErrors"] == []
-    return Person(gateway, payload["member"]["id"], payload["member"]["number"])
+    return ApiMember(gateway, payload["member"]["id"], payload["member"]["number"])
 
 
 async def record(gateway: GatewayProcess, event: dict[str, Any], *, token: str | None = None) -> dict[str, Any]:
@@ -187,14 +187,14 @@ async def next_update(socket: ClientConnection, within_seconds: float = 15) -> d
 
 
 class EventStream:
-    """Server-sent events as they come."""
+    """The server-sent events of one response."""
 
     def __init__(self, answer: httpx.Response) -> None:
         self.answer = answer
         self._lines = answer.aiter_lines()
 
     async def next(self) -> tuple[str, dict[str, Any] | None]:
-        """Return the next event's name and data; comments are passed over."""
+        """Return the next event's name and data; comments are skipped."""
         name = ""
         async for line in self._lines:
             if line.startswith("event: "):
@@ -217,7 +217,7 @@ class EventStream:
 async def event_stream(
     gateway: GatewayProcess, token: str | None, query: str, **variables: Any
 ) -> AsyncIterator[EventStream]:
-    """Run an operation on /graphql/stream, in the protocol's mode of distinct connections."""
+    """Run an operation on /graphql/stream in distinct-connections mode."""
     body = {"query": query, "variables": variables}
     async with (
         gateway.client(token, accept="text/event-stream") as client,

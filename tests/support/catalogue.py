@@ -1,4 +1,4 @@
-"""Rewards and offers for tests, as values."""
+"""Builds rewards, offers and segments as values."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -22,9 +22,9 @@ def reward(key: str = "mug", points: int = 100, kind: RewardKind = RewardKind.PH
 
 
 def offer(key: str, kind: OfferKind = OfferKind.PERCENT_OFF, **about: Any) -> Offer:
-    """Return an offer that has been on for years."""
-    told: dict[str, Any] = {"starts_at": LONG_AGO, **about}
-    return Offer(key, kind, _text(key), _text(key), _text(key), **told)
+    """Return an offer that started years ago."""
+    fields: dict[str, Any] = {"starts_at": LONG_AGO, **about}
+    return Offer(key, kind, _text(key), _text(key), _text(key), **fields)
 
 
 def instant(key: str, gives: str, minimum: str, **about: Any) -> InstantReward:

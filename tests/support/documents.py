@@ -1,4 +1,4 @@
-"""What MongoDB holds, to be compared: after a refusal, nothing may have changed."""
+"""The stored documents, to check that a refusal changes nothing."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ async def documents(database: Database) -> Documents:
 
 
 async def counts(database: Database) -> tuple[int, int, int]:
-    """Return how many members, records and events there are."""
+    """Return the numbers of members, records and events."""
     collections = (database.members, database.entries, database.events)
     members, records, events = [await collection.count_documents({}) for collection in collections]
     return members, records, events

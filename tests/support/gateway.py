@@ -1,4 +1,4 @@
-"""A gateway as its own process, as operators run it, and the tokens to speak to it."""
+"""A gateway as a process of its own, and tokens for it."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey
 
 CARILLON = Path(sys.executable).parent / "carillon"
-# Made once: it reads every certificate there is, and httpx would make one for each client.
+# Created once: it reads all certificates, and httpx would create one for each client.
 TLS = ssl.create_default_context()
 START_SECONDS = 120
 STOP_SECONDS = 40
@@ -32,7 +32,7 @@ _LISTENING = re.compile(r'"address": "(127\.0\.0\.1:\d+)"')
 
 
 def environment(**settings: str) -> dict[str, str]:
-    """Return the environment of a process under test: ours without CARILLON_*, with `settings`."""
+    """Return the environment for a process under test: this one's without CARILLON_*, plus `settings`."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON_")}
     return {**ours, **settings}
 
@@ -48,11 +48,12 @@ class GatewayProcess:
     subjects: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, *arguments: str, data_dir: Path, output: Path, port: int = 0, **settings: str) -> "GatewayProcess":
-        """Start a command that serves, on a free port where none is told, and wait until it is ready."""
+    def start(cls, *arguments: str, data_dir: Path, output: Path, **settings: str) -> "GatewayProcess":
+        """Start a command that serves, on a free port unless `--port` is given, and wait until it is ready."""
+        port = () if "--port" in arguments else ("--port", "0")
         with output.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                [CARILLON, *arguments, "--port", str(port)],
+                [CARILLON, *arguments, *port],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 env=environment(**{"CARILLON_DATA_DIR": str(data_dir), "CARILLON_LOG_LEVEL": "info", **settings}),
@@ -60,14 +61,14 @@ class GatewayProcess:
             )
         try:
             return cls._ready(process, data_dir, output)
-        except BaseException:  # a Ctrl-C leaves none behind either
+        except BaseException:  # Ctrl-C included: never leave a gateway behind
             process.kill()
             process.wait()
             raise
 
     @classmethod
     def _ready(cls, process: subprocess.Popen[bytes], data_dir: Path, output: Path) -> "GatewayProcess":
-        """Wait until it is ready."""
+        """Wait until /readyz returns 200."""
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             text = output.read_text(encoding="utf-8", errors="replace")
@@ -81,24 +82,24 @@ class GatewayProcess:
         raise AssertionError(f"the gateway did not start:\n{output.read_text(errors='replace')}")
 
     def is_ready(self) -> bool:
-        """Say whether /readyz says so."""
+        """Return whether /readyz returns 200."""
         try:
             return httpx.get(f"{self.url}/readyz", timeout=5, verify=TLS).status_code == 200
         except httpx.HTTPError:
             return False
 
     def stop(self) -> int:
-        """Ask it to end as a service manager does; return its exit code."""
+        """Send SIGTERM, as a service manager does; return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """End it as a power cut does."""
+        """Kill the process, as a power cut would."""
         self.process.kill()
         self.process.wait(STOP_SECONDS)
 
     def token(self, role: str, *, member: str | None = None, seconds: float = 3600, **claims: Any) -> str:
-        """Sign a token with the gateway's own development key; `claims` replace or add."""
+        """Sign a token with the gateway's development key; `claims` are added or replace others."""
         now = datetime.now(UTC)
         body: dict[str, Any] = {
             "iss": DEVELOPMENT_ISSUER,
@@ -113,7 +114,7 @@ class GatewayProcess:
         return jwt.encode(body, DevelopmentKey.load(self.data_dir).secret, algorithm="HS256")
 
     def client(self, token: str | None = None, **headers: str) -> httpx.AsyncClient:
-        """Return an HTTP client that speaks as the bearer of `token`."""
+        """Return an HTTP client that sends `token`."""
         bearer = {"authorization": f"Bearer {token}"} if token else {}
         return httpx.AsyncClient(base_url=self.url, headers={**bearer, **headers}, timeout=30, verify=TLS)
 

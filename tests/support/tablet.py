@@ -1,4 +1,4 @@
-"""A tablet in a store, through the real resolvers."""
+"""A tablet in a store that calls the resolvers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,55 +12,57 @@ from resolvers.tablets import device as devices
 from resolvers.tablets import session as sessions
 from resolvers.tablets.issued_tokens import TokenKind, token_of
 from resolvers.tablets.session import Opened, Pass, actor_of_token
-from support.shop import Shop
+from support.resolver_client import ResolverClient
 
 
 @dataclass
 class Tablet:
-    """An enrolled tablet of a shop's programme."""
+    """An enrolled tablet of the client's programme."""
 
-    shop: Shop
+    resolver_client: ResolverClient
     device: Device
 
     @classmethod
-    async def enrolled(cls, shop: Shop, name: str = "Entrance") -> "Tablet":
+    async def enrolled(cls, resolver_client: ResolverClient, name: str = "Entrance") -> "Tablet":
         """Invite and enrol a tablet."""
-        manager = shop.context(Role.MANAGER)
-        invited = await devices.invite(manager, key=shop.key(), name=name, store=None)
+        manager = resolver_client.context(Role.MANAGER)
+        invited = await devices.invite(manager, key=resolver_client.key(), name=name, store=None)
         assert not isinstance(invited, Refusal)
         _, code, _ = invited
-        enrolled = await devices.enrol(Context(shop.services, None), key=shop.key(), code=code)
+        enrolled = await devices.enrol(Context(resolver_client.services, None), key=resolver_client.key(), code=code)
         assert not isinstance(enrolled, Refusal)
-        return cls(shop, enrolled[0])
+        return cls(resolver_client, enrolled[0])
 
     @property
     def token(self) -> str:
-        return token_of(TokenKind.DEVICE, self.device.id, secret=self.shop.services.code_secret)
+        return token_of(TokenKind.DEVICE, self.device.id, secret=self.resolver_client.services.code_secret)
 
     async def actor(self, token: str | None = None) -> Actor:
-        """Return who the tablet's token, or a session's, stands for."""
-        return await actor_of_token(self.shop.services, token or self.token)
+        """Return the actor of `token`, by default the tablet's own."""
+        return await actor_of_token(self.resolver_client.services, token or self.token)
 
     async def context(self, token: str | None = None) -> Context:
-        return Context(self.shop.services, await self.actor(token))
+        return Context(self.resolver_client.services, await self.actor(token))
 
     async def open(self, kind: str, value: str, *, key: str | None = None) -> Opened | Refusal:
         """Open a session."""
-        return await sessions.open_session(await self.context(), key=key or self.shop.key(), by=MemberKey(kind, value))
+        return await sessions.open_session(
+            await self.context(), key=key or self.resolver_client.key(), by=MemberKey(kind, value)
+        )
 
     async def opened(self, kind: str, value: str, **about: Any) -> Opened:
-        """Open a session, and expect that it is."""
+        """Open a session; fail the test if it is refused."""
         found = await self.open(kind, value, **about)
         assert isinstance(found, Opened)
         return found
 
     async def refused(self, kind: str, value: str, **about: Any) -> Refusal:
-        """Open a session, and expect that it is refused."""
+        """Try to open a session; fail the test unless it is refused."""
         found = await self.open(kind, value, **about)
         assert isinstance(found, Refusal)
         return found
 
 
-def pass_of(shop: Shop, member: str) -> Pass:
-    """Return what the member's app shows now."""
-    return sessions.issue_pass(shop.context(Role.MEMBER, member=member))
+def member_pass(resolver_client: ResolverClient, member: str) -> Pass:
+    """Return the pass that the member's app shows now."""
+    return sessions.issue_pass(resolver_client.context(Role.MEMBER, member=member))

@@ -1,4 +1,4 @@
-"""What the README shows of the API is what the API understands."""
+"""The README's operations are valid."""
 
 import json
 import re
@@ -13,7 +13,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def shown() -> list[DocumentNode]:
-    """Return every operation of the README, each by itself: of its GraphQL blocks, and of its curl commands."""
+    """Return each operation in the README's GraphQL blocks and curl commands."""
     blocks = re.findall(r"```graphql\n(.*?)```", README, re.DOTALL)
     sent = re.findall(r'"query": ("(?:[^"\\]|\\.)*")', README)
     documents = [parse(text) for text in (*blocks, *map(json.loads, sent))]

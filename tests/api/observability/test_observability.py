@@ -1,4 +1,4 @@
-"""What operators see: health, readiness, metrics, logs without personal data, CORS, the local issuer."""
+"""Health, readiness, metrics, logs without personal data, CORS and the local issuer."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ import pytest
 from bson import Binary
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
-from support.api import LIVE, RECORD, Person, data, enrol, event_stream, next_update, only_error, record, watch
+from support.api import LIVE, RECORD, ApiMember, data, enrol, event_stream, next_update, only_error, record, watch
 from support.gateway import GatewayProcess, environment
 
 from gateway.auth.development_key import DevelopmentKey
@@ -26,7 +26,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 async def samples(gateway: GatewayProcess) -> Samples:
-    """Return everything that /metrics counts, by name and labels."""
+    """Return every sample of /metrics by name and labels."""
     async with gateway.client() as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200
@@ -39,7 +39,7 @@ async def samples(gateway: GatewayProcess) -> Samples:
 
 
 def rise(before: Samples, after: Samples, name: str, **labels: str) -> float:
-    """Return by how much a sample has grown."""
+    """Return the increase of a sample."""
     key = (name, tuple(sorted(labels.items())))
     return after.get(key, 0.0) - before.get(key, 0.0)
 
@@ -51,17 +51,17 @@ async def test_gateway_is_alive_and_ready(development_gateway: GatewayProcess) -
     assert (ready.status_code, ready.json()) == (200, {"status": "ready", "reasons": []})
 
 
-async def test_metrics_count_what_happened(second_gateway: GatewayProcess, person: Person) -> None:
+async def test_metrics_count_what_happened(second_gateway: GatewayProcess, api_member: ApiMember) -> None:
     gateway, name = second_gateway, f"Counted{uuid4().hex}"
     before = await samples(gateway)
-    async with gateway.socket(person.token()) as socket, event_stream(gateway, person.token(), LIVE) as stream:
+    async with gateway.socket(api_member.token()) as socket, event_stream(gateway, api_member.token(), LIVE) as stream:
         await watch(socket)
         await next_update(socket)
         await stream.next_update()
-        await record(gateway, person.purchase())
+        await record(gateway, api_member.purchase())
         await next_update(socket)
         await stream.next_update()
-        data(await gateway.ask(person.token(), f"query {name} {{ me {{ number }} }}"))
+        data(await gateway.ask(api_member.token(), f"query {name} {{ me {{ number }} }}"))
         await gateway.ask(None, f"query {name} {{ me {{ number }} }}")
         during = await samples(gateway)
     for transport in ("websocket", "sse"):
@@ -95,7 +95,7 @@ def test_labels_of_operations_are_bounded() -> None:
 
 
 def lines_of(gateway: GatewayProcess) -> list[dict[str, Any]]:
-    """Return a gateway's log; every line of it has to be a JSON object."""
+    """Return a gateway's log; every line must be a JSON object."""
     lines = gateway.output.read_text(encoding="utf-8").splitlines()
     logged = [json.loads(line) for line in lines]
     assert all({"event", "level", "logger", "timestamp"} <= set(line) for line in logged)
@@ -111,7 +111,7 @@ async def test_logs_carry_the_request_id_and_no_personal_data(second_gateway: Ga
         "phone": f"+4420{uuid4().int % 10**8:08d}",
         "card": f"card{mark}",
     }
-    person = await enrol(gateway, **about)
+    api_member = await enrol(gateway, **about)
     query = "query ($by: MemberKey!) { member(by: $by) { profile { firstName lastName email phone } } }"
     request = f"request-{mark}"
     async with gateway.client(gateway.token("agent"), **{"x-request-id": request}) as client:
@@ -120,7 +120,7 @@ async def test_logs_carry_the_request_id_and_no_personal_data(second_gateway: Ga
         assert answer.headers["x-request-id"] == request
         wrong = await client.post("/graphql", json={"query": f'{{ member(by: {{email: "{about["email"]}"}}) }}'})
         assert "errors" in wrong.json()
-    failure = await _internal_error(gateway, person)
+    failure = await _internal_error(gateway, api_member)
     logged = lines_of(gateway)
     [operation] = [line for line in logged if line.get("request") == request]
     assert (operation["event"], operation["outcome"], operation["type"]) == ("operation", "ok", "query")
@@ -130,21 +130,21 @@ async def test_logs_carry_the_request_id_and_no_personal_data(second_gateway: Ga
     assert error["exception"][0]["type"] == "orjson.JSONDecodeError"
     assert any(place.startswith("models/mongo/snapshot.py:") for place in error["exception"][0]["places"])
     text = gateway.output.read_text(encoding="utf-8")
-    for value in (mark, about["phone"], about["phone"][1:], person.number, person.token()):
+    for value in (mark, about["phone"], about["phone"][1:], api_member.number, api_member.token()):
         assert value not in text.replace(request, "")
 
 
-async def _internal_error(gateway: GatewayProcess, person: Person) -> str:
-    """Have an operation fail on our side, by data that nothing of ours would write; return the error's id."""
+async def _internal_error(gateway: GatewayProcess, api_member: ApiMember) -> str:
+    """Make an operation fail with an internal error, by corrupt data; return the error's id."""
     running = find_running(gateway.data_dir)
     assert running is not None
     database = connect(running.url)
     try:
-        stored = await database.members.find_one({"number": person.number})
+        stored = await database.members.find_one({"number": api_member.number})
         assert stored is not None
         broken = Binary(f'["{stored["profile"]["email"]}"'.encode())
         await database.members.update_one({"_id": stored["_id"]}, {"$set": {"recent": broken}})
-        answer = await gateway.ask(person.token(), "{ me { number activity { edges { cursor } } } }")
+        answer = await gateway.ask(api_member.token(), "{ me { number activity { edges { cursor } } } }")
         await database.members.update_one({"_id": stored["_id"]}, {"$set": {"recent": stored["recent"]}})
     finally:
         await database.close()
@@ -158,13 +158,13 @@ async def _internal_error(gateway: GatewayProcess, person: Person) -> str:
 
 
 async def test_live_operations_are_logged_with_an_id_of_their_connection(
-    second_gateway: GatewayProcess, person: Person
+    second_gateway: GatewayProcess, api_member: ApiMember
 ) -> None:
     name = f"Live{uuid4().hex}"
-    async with second_gateway.socket(person.token()) as socket:
+    async with second_gateway.socket(api_member.token()) as socket:
         await watch(socket, query=f"query {name} {{ me {{ number }} }}")
         assert "data" in json.loads(await socket.recv())["payload"]
-    async with event_stream(second_gateway, person.token(), f"query {name} {{ me {{ number }} }}") as stream:
+    async with event_stream(second_gateway, api_member.token(), f"query {name} {{ me {{ number }} }}") as stream:
         assert (await stream.next())[0] == "next"
     logged = [line for line in lines_of(second_gateway) if line.get("name") == name]
     assert len(logged) == 2
@@ -172,9 +172,7 @@ async def test_live_operations_are_logged_with_an_id_of_their_connection(
 
 
 @pytest.mark.parametrize("id_", ["", "two words", "x" * 65, 'a"b', "é".encode()])
-async def test_request_id_that_is_no_plain_word_is_replaced(
-    development_gateway: GatewayProcess, id_: str | bytes
-) -> None:
+async def test_invalid_request_id_is_replaced(development_gateway: GatewayProcess, id_: str | bytes) -> None:
     async with development_gateway.client() as client:
         headers: Any = {"x-request-id": id_}
         answer = await client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
@@ -182,7 +180,7 @@ async def test_request_id_that_is_no_plain_word_is_replaced(
     assert len(answer.headers["x-request-id"]) == 32
 
 
-def test_words_of_exceptions_are_not_logged() -> None:
+def test_exception_messages_are_not_logged() -> None:
     program = """
 import asyncio, logging
 from gateway.observability.logs import configure_logs, log_lost_exception
@@ -206,11 +204,11 @@ asyncio.run(main())
     ran = subprocess.run(  # noqa: S603 - the program above
         [sys.executable, "-c", program], env=environment(), check=True, capture_output=True, text=True
     )
-    lost, *told = (json.loads(line) for line in ran.stderr.splitlines())
+    lost, *result = (json.loads(line) for line in ran.stderr.splitlines())
     assert "ada@example.org" not in ran.stderr
     assert (lost["event"], lost["exception"][0]["type"]) == ("exception_lost", "ValueError")
-    assert [line["event"] for line in told] == ["internal_error", "it failed"]
-    for line in told:
+    assert [line["event"] for line in result] == ["internal_error", "it failed"]
+    for line in result:
         assert [found["type"] for found in line["exception"]] == ["ExceptionGroup", "OSError", "KeyError"]
         assert line["exception"][0]["places"] == ["<string>:13 main"]
 
@@ -218,9 +216,9 @@ asyncio.run(main())
 # Browsers
 
 
-async def test_browsers_may_call_from_the_origins_of_the_setting_only(narrow_gateway: GatewayProcess) -> None:
+async def test_browsers_may_call_from_the_origins_of_the_setting_only(low_limits_gateway: GatewayProcess) -> None:
     asking = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
-    async with narrow_gateway.client() as client:
+    async with low_limits_gateway.client() as client:
         for origin in ("https://shop.example", "https://app.example"):
             answer = await client.options("/graphql", headers={"origin": origin, **asking})
             assert answer.status_code == 200
@@ -236,7 +234,7 @@ async def test_browsers_may_call_from_the_origins_of_the_setting_only(narrow_gat
             assert "access-control-allow-origin" not in answer.headers
 
 
-async def test_without_the_setting_no_other_origin_is_let_in(development_gateway: GatewayProcess) -> None:
+async def test_without_the_setting_no_other_origin_is_allowed(development_gateway: GatewayProcess) -> None:
     async with development_gateway.client() as client:
         headers = {"origin": "https://shop.example"}
         answer = await client.post("/graphql", json={"query": "{ __typename }"}, headers=headers)
@@ -246,7 +244,7 @@ async def test_without_the_setting_no_other_origin_is_let_in(development_gateway
 # The local issuer
 
 
-async def test_issuer_of_up_gives_a_token_for_every_role(development_gateway: GatewayProcess) -> None:
+async def test_development_issuer_issues_a_token_for_every_role(development_gateway: GatewayProcess) -> None:
     async with development_gateway.client() as client:
         session = (await client.get("/dev/session")).json()
         assert session["programme"] == "grocer"
@@ -277,7 +275,7 @@ async def test_issuer_says_what_is_wrong(development_gateway: GatewayProcess, bo
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "192.0.2.7:8000", "localhost.evil.example"])
-async def test_issuer_answers_no_other_name_of_this_machine(development_gateway: GatewayProcess, host: str) -> None:
+async def test_issuer_refuses_other_host_names(development_gateway: GatewayProcess, host: str) -> None:
     async with development_gateway.client(host=host) as client:
         session = await client.get("/dev/session")
         token = await client.post("/dev/token", json={"role": "manager"})
@@ -288,7 +286,7 @@ async def test_issuer_answers_no_other_name_of_this_machine(development_gateway:
 
 
 @pytest.mark.parametrize("address", ["192.0.2.7", "2001:db8::7", "somewhere"])
-async def test_issuer_answers_no_other_machine_whatever_name_it_sends(address: str) -> None:
+async def test_issuer_refuses_other_machines(address: str) -> None:
     state: Any = None
     app = Starlette(routes=development.routes(state, DevelopmentKey("5f" * 32), "grocer"))
     transport = httpx.ASGITransport(app=app, client=(address, 50_000))
@@ -312,7 +310,7 @@ async def test_member_with_most_to_spend_is_shown_first(development_gateway: Gat
     assert spendable == sorted(spendable, reverse=True)
 
 
-async def test_issuer_gives_real_baskets_to_scan(development_gateway: GatewayProcess) -> None:
+async def test_issuer_returns_real_baskets_to_scan(development_gateway: GatewayProcess) -> None:
     async with development_gateway.client() as client:
         first, again = await asyncio.gather(*(client.get("/dev/baskets") for _ in range(2)))
     assert first.status_code == 200
@@ -332,18 +330,18 @@ async def test_issuer_gives_real_baskets_to_scan(development_gateway: GatewayPro
         assert sum(amounts) == Decimal(basket["total"])
 
 
-async def test_every_basket_can_be_scanned(development_gateway: GatewayProcess, person: Person) -> None:
+async def test_every_basket_can_be_scanned(development_gateway: GatewayProcess, api_member: ApiMember) -> None:
     async with development_gateway.client() as client:
         baskets = (await client.get("/dev/baskets")).json()
     for basket in baskets:
         lines = [{name: line[name] for name in line if name != "name"} for line in basket["lines"]]
         purchase = {"total": basket["total"], "currency": basket["currency"], "lines": lines}
-        payload = await record(development_gateway, person.purchase(purchase=purchase))
+        payload = await record(development_gateway, api_member.purchase(purchase=purchase))
         assert payload["userErrors"] == []
-    assert (await person.state())["version"] == 1 + len(baskets)
+    assert (await api_member.state())["version"] == 1 + len(baskets)
 
 
-async def test_there_is_no_issuer_but_under_up(second_gateway: GatewayProcess) -> None:
+async def test_only_up_has_an_issuer(second_gateway: GatewayProcess) -> None:
     async with second_gateway.client() as client:
         session = await client.get("/dev/session")
         token = await client.post("/dev/token", json={"role": "manager"})
@@ -352,10 +350,10 @@ async def test_there_is_no_issuer_but_under_up(second_gateway: GatewayProcess) -
 
 
 async def test_error_of_the_operation_is_counted_on_every_transport(
-    second_gateway: GatewayProcess, person: Person
+    second_gateway: GatewayProcess, api_member: ApiMember
 ) -> None:
     before = await samples(second_gateway)
-    answer = await second_gateway.ask(person.token(), RECORD, input=person.purchase())
+    answer = await second_gateway.ask(api_member.token(), RECORD, input=api_member.purchase())
     assert only_error(answer)["extensions"] == {"code": "FORBIDDEN"}
     after = await samples(second_gateway)
     assert rise(before, after, "carillon_requests_total", transport="http", outcome="FORBIDDEN") == 1

@@ -1,4 +1,4 @@
-"""Live updates are executed once for all who are told the same; and who is told what, and who waits for whom."""
+"""Broadcasts: an update is executed once for subscribers with equal results, and slow ones delay nobody."""
 
 import asyncio
 import json
@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.api import LIVE, Person, data, enrol, event_stream, next_update, watch
+from support.api import LIVE, ApiMember, data, enrol, event_stream, next_update, watch
 from support.gateway import GatewayProcess, next_message
-from support.shop import Shop
+from support.resolver_client import ResolverClient
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -50,12 +50,12 @@ def executed(live: Broadcaster) -> int:
 
 
 class Device:
-    """A subscriber whose transport takes updates at once, unless it is slow."""
+    """A subscriber that takes updates at once unless it is slow."""
 
     def __init__(self, live: Broadcaster) -> None:
         self.live = live
         self.is_slow = False
-        self.told: list[dict[str, Any]] = []
+        self.updates: list[dict[str, Any]] = []
         self.batches: list[int] = []
         self.arrived = asyncio.Event()
         self.subscriber = Subscriber("websocket", self._push, self.arrived.set)
@@ -70,34 +70,34 @@ class Device:
 
     def _take(self, told: EncodedAnswer) -> None:
         update = json.loads(told.payload)["data"]["memberChanged"]
-        self.told.append(update)
+        self.updates.append(update)
         self.arrived.set()
 
     async def begin(self, context: Context, **variables: Any) -> None:
-        """Subscribe, until it follows or is over."""
+        """Subscribe; return once the subscription runs or has ended."""
         async with aclosing(self.live.begin(prepared(self.live, **variables), context, self.subscriber)) as begun:
             async for told in begun:
                 self._take(told)
 
     async def catch_up(self) -> None:
-        """Take what waits."""
+        """Take the waiting updates."""
         while (told := await self.subscriber.take()) is not None:
             self._take(told)
 
     async def comes_to(self, version: int) -> None:
         async with asyncio.timeout(WITHIN_SECONDS):
-            while not self.told or self.told[-1]["version"] < version:
+            while not self.updates or self.updates[-1]["version"] < version:
                 self.arrived.clear()
                 await self.arrived.wait()
 
     @property
     def versions(self) -> list[int]:
-        return [update["version"] for update in self.told]
+        return [update["version"] for update in self.updates]
 
 
 @asynccontextmanager
 async def devices(live: Broadcaster, *contexts: Context, **variables: Any) -> AsyncIterator[list[Device]]:
-    """Give devices that follow."""
+    """Subscribe devices until the block ends."""
     opened = [Device(live) for _ in contexts]
     for device, context in zip(opened, contexts, strict=True):
         await device.begin(context, **variables)
@@ -109,37 +109,45 @@ async def devices(live: Broadcaster, *contexts: Context, **variables: Any) -> As
             device.subscriber.leave()
 
 
-async def until_nobody_watches(shop: Shop, member: str) -> None:
+async def until_nobody_watches(resolver_client: ResolverClient, member: str) -> None:
     async with asyncio.timeout(WITHIN_SECONDS):
-        while shop.services.hub.watches(member):  # noqa: ASYNC110 - a task of its own ends the watch
+        while resolver_client.services.hub.watches(member):  # noqa: ASYNC110 - a task of its own ends the watch
             await asyncio.sleep(0.01)
 
 
-# Lines
+# Broadcasts
 
 
-async def test_an_update_is_executed_once_for_all_who_are_told_the_same(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    contexts = [shop.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(100)]
+async def test_update_is_executed_once_for_subscribers_with_equal_results(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member = await resolver_client.member()
+    contexts = [resolver_client.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(100)]
     async with devices(live, *contexts) as followers:
         before = executed(live)
         for _ in range(3):
-            await shop.buy(member, "1.00")
+            await resolver_client.buy(member, "1.00")
         for device in followers:
             await device.comes_to(4)
             assert device.versions == [1, 2, 3, 4]
         assert executed(live) == before + 3
-        assert len(shop.services.hub._watches[member]) == 1  # noqa: SLF001 - nothing else says it
-    await until_nobody_watches(shop, member)
+        assert len(resolver_client.services.hub._watches[member]) == 1  # noqa: SLF001 - nothing else says it
+    await until_nobody_watches(resolver_client, member)
 
 
-async def test_rights_language_channel_and_member_part_lines(shop: Shop, live: Broadcaster) -> None:
-    member, other = await shop.member(), await shop.member()
-    own, agent = shop.context(Role.MEMBER, member=member), shop.context(Role.AGENT)
+async def test_rights_language_channel_and_member_separate_broadcasts(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member, other = await resolver_client.member(), await resolver_client.member()
+    own, agent = resolver_client.context(Role.MEMBER, member=member), resolver_client.context(Role.AGENT)
     contexts = [own, replace(own, locale="fr"), replace(own, locale="ar"), replace(own, declared_channel=Channel.WEB)]
     by = {"id": global_id("Member", member)}
     async with devices(live, *contexts, replace(own, declared_channel=Channel.APP)), AsyncExitStack() as stack:
-        for context in (agent, shop.context(Role.KIOSK), shop.context(Role.AGENT, subject="another")):
+        for context in (
+            agent,
+            resolver_client.context(Role.KIOSK),
+            resolver_client.context(Role.AGENT, subject="another"),
+        ):
             await stack.enter_async_context(devices(live, context, by=by))
         # APP is a member's channel anyway, and two agents see the same.
         assert len(live._broadcasts) == 6  # noqa: SLF001 - nothing else says it
@@ -148,29 +156,33 @@ async def test_rights_language_channel_and_member_part_lines(shop: Shop, live: B
     assert not live._broadcasts  # noqa: SLF001
 
 
-async def test_who_reconnects_follows_the_same_line_whatever_it_brings(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+async def test_reconnecting_subscriber_joins_the_same_broadcast(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     for _ in range(3):
-        await shop.buy(member, "1.00")
+        await resolver_client.buy(member, "1.00")
     async with devices(live, context), devices(live, context, after=1) as [back], devices(live, context, after=0):
         assert back.versions == [2, 3, 4]
         assert len(live._broadcasts) == 1  # noqa: SLF001 - nothing else says it
 
 
-async def test_who_brings_the_newest_version_follows_from_the_next_change(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+async def test_subscriber_at_the_newest_version_gets_the_next_change(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     reconnected = [Device(live) for _ in range(20)]
     beginning = [asyncio.create_task(device.begin(context, after=1)) for device in reconnected]
     async with asyncio.timeout(WITHIN_SECONDS):
-        while len(shop.services.hub._watches.get(member, ())) < 20:  # noqa: ASYNC110, SLF001 - polled
+        while len(resolver_client.services.hub._watches.get(member, ())) < 20:  # noqa: ASYNC110, SLF001 - polled
             await asyncio.sleep(0.01)
     before = executed(live)
-    await shop.buy(member, "1.00")
+    await resolver_client.buy(member, "1.00")
     await asyncio.gather(*beginning)
     assert executed(live) == before + 1
-    await shop.buy(member, "1.00")
+    await resolver_client.buy(member, "1.00")
     for device in reconnected:
         await device.comes_to(3)
         assert device.versions == [2, 3]
@@ -178,25 +190,27 @@ async def test_who_brings_the_newest_version_follows_from_the_next_change(shop: 
     assert executed(live) == before + 2
 
 
-async def test_a_line_outlives_who_began_it(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+async def test_broadcast_outlives_its_first_subscriber(resolver_client: ResolverClient, live: Broadcaster) -> None:
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     async with devices(live, context) as [first]:
         async with devices(live, context) as [second]:
             first.subscriber.leave()
-            await shop.buy(member, "1.00")
+            await resolver_client.buy(member, "1.00")
             await second.comes_to(2)
             assert first.versions == [1]
-        await until_nobody_watches(shop, member)
+        await until_nobody_watches(resolver_client, member)
         async with devices(live, context) as [third]:
-            await shop.buy(member, "1.00")
+            await resolver_client.buy(member, "1.00")
             await third.comes_to(3)
             assert third.versions == [2, 3]
 
 
-async def test_joining_under_load_leaves_no_gap_and_no_double(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    contexts = [shop.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(30)]
+async def test_joining_under_load_has_no_gap_and_no_duplicate(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member = await resolver_client.member()
+    contexts = [resolver_client.context(Role.MEMBER, member=member, subject=f"device-{n}") for n in range(30)]
     joined: list[Device] = []
 
     async def join(number: int) -> None:
@@ -207,28 +221,30 @@ async def test_joining_under_load_leaves_no_gap_and_no_double(shop: Shop, live: 
 
     async def till() -> None:
         for _ in range(25):
-            await shop.buy(member, "1.00")
+            await resolver_client.buy(member, "1.00")
 
     await asyncio.gather(*(till() for _ in range(4)), *(join(number) for number in range(30)))
     for device in joined:
         await device.comes_to(101)
         assert device.versions == [*range(device.versions[0], 102)]
-        assert not any(update["resync"] for update in device.told)
+        assert not any(update["resync"] for update in device.updates)
         device.subscriber.leave()
-    await until_nobody_watches(shop, member)
+    await until_nobody_watches(resolver_client, member)
 
 
-# Slow ones
+# Slow subscribers
 
 
-async def test_a_slow_device_is_told_the_newest_state_and_nobody_waits_for_it(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+async def test_slow_device_gets_the_newest_state_and_delays_nobody(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     async with devices(live, context, context, context) as [fast, slow, slower]:
         slow.is_slow = slower.is_slow = True
         last = 1
         for _ in range(BACKLOG_MAX // 32 + 1):
-            await asyncio.gather(*(shop.buy(member, "1.00") for _ in range(32)))
+            await asyncio.gather(*(resolver_client.buy(member, "1.00") for _ in range(32)))
             last += 32
             await fast.comes_to(last)
             if last < BACKLOG_MAX:
@@ -240,18 +256,20 @@ async def test_a_slow_device_is_told_the_newest_state_and_nobody_waits_for_it(sh
         assert slow.versions == fast.versions
         before = executed(live)
         await slower.catch_up()
-        assert slower.told[1:] == [{"version": last, "resync": True}]
+        assert slower.updates[1:] == [{"version": last, "resync": True}]
         assert executed(live) == before + 1
         slower.is_slow = False
-        await shop.buy(member, "1.00")
+        await resolver_client.buy(member, "1.00")
         for device in (fast, slow, slower):
             await device.comes_to(last + 1)
-            assert device.told[-1] == {"version": last + 1, "resync": False}
+            assert device.updates[-1] == {"version": last + 1, "resync": False}
 
 
-async def test_what_comes_while_a_merged_state_waits_is_part_of_it(shop: Shop, live: Broadcaster) -> None:
-    member = await shop.member()
-    async with devices(live, shop.context(Role.MEMBER, member=member)) as [device]:
+async def test_changes_during_a_pending_merged_state_are_merged_into_it(
+    resolver_client: ResolverClient, live: Broadcaster
+) -> None:
+    member = await resolver_client.member()
+    async with devices(live, resolver_client.context(Role.MEMBER, member=member)) as [device]:
         [line] = live._broadcasts.values()  # noqa: SLF001 - told by hand
         value = line._recent[-1].event  # noqa: SLF001
         device.is_slow = True
@@ -259,25 +277,25 @@ async def test_what_comes_while_a_merged_state_waits_is_part_of_it(shop: Shop, l
             told = EncodedAnswer({"data": {"memberChanged": {"version": version}}}, replace(value, version=version))
             device.subscriber.put(Batch([told]))
         await device.catch_up()
-        assert device.told[1:] == [{"version": BACKLOG_MAX + 3, "resync": True}]
+        assert device.updates[1:] == [{"version": BACKLOG_MAX + 3, "resync": True}]
 
 
 # Ends
 
 
-async def test_a_line_that_fails_says_so_to_each_of_its_followers(
-    shop: Shop, live: Broadcaster, monkeypatch: pytest.MonkeyPatch
+async def test_failing_broadcast_reports_to_each_subscriber(
+    resolver_client: ResolverClient, live: Broadcaster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     for raised in (Unavailable("database_unavailable"), RuntimeError("unforeseen")):
 
         async def fails(*_: Any, error: Exception = raised) -> None:
             raise error
 
         async with devices(live, context, context) as followers:
-            monkeypatch.setattr(shop.services.reader, "member", fails)
-            shop.services.hub.publish_gap()
+            monkeypatch.setattr(resolver_client.services.reader, "member", fails)
+            resolver_client.services.hub.publish_gap()
             for device in followers:
                 async with asyncio.timeout(WITHIN_SECONDS):
                     await device.arrived.wait()
@@ -291,7 +309,7 @@ async def test_a_line_that_fails_says_so_to_each_of_its_followers(
         assert not live._broadcasts  # noqa: SLF001 - nothing else says it
 
 
-def test_variables_that_only_choose_the_events_do_not_part_lines(live: Broadcaster) -> None:
+def test_variables_that_only_select_events_share_a_broadcast(live: Broadcaster) -> None:
     query = """subscription ($by: MemberKey, $after: Int, $first: Int, $with: Boolean!) {
       memberChanged(by: $by, after: $after) {
         version member { ...Some activity(first: $first) { edges { cursor } } }
@@ -309,36 +327,36 @@ SEEN = """subscription ($by: MemberKey) {
 }"""
 
 
-async def test_everybody_on_one_member_sees_what_they_may_in_their_language_under_their_id(
+async def test_each_subscriber_gets_its_rights_language_and_id(
     development_gateway: GatewayProcess,
 ) -> None:
     gateway = development_gateway
-    person = await enrol(gateway, firstName="Ada", email="ada@example.org", locale="fr")
+    api_member = await enrol(gateway, firstName="Ada", email="ada@example.org", locale="fr")
     clear = {"firstName": "Ada", "email": "ada@example.org"}
     masked = {"firstName": "A•••", "email": "a•••@•••.org"}
     seen = {
-        "member": (person.token(), None, {}, clear, "Achat"),
-        "member on another device": (person.token(sub="tablet"), None, {}, clear, "Achat"),
-        "member in English": (person.token(), None, {"Accept-Language": "en"}, clear, "Purchase"),
-        "agent": (gateway.token("agent"), person.by, {"Accept-Language": "ar"}, clear, "شراء"),
-        "kiosk": (gateway.token("kiosk"), person.by, {}, masked, "Achat"),
-        "manager": (gateway.token("manager"), person.by, {}, clear, "Achat"),
+        "member": (api_member.token(), None, {}, clear, "Achat"),
+        "member on another device": (api_member.token(sub="tablet"), None, {}, clear, "Achat"),
+        "member in English": (api_member.token(), None, {"Accept-Language": "en"}, clear, "Purchase"),
+        "agent": (gateway.token("agent"), api_member.by, {"Accept-Language": "ar"}, clear, "شراء"),
+        "kiosk": (gateway.token("kiosk"), api_member.by, {}, masked, "Achat"),
+        "manager": (gateway.token("manager"), api_member.by, {}, clear, "Achat"),
     }
     async with AsyncExitStack() as stack:
         opened: dict[str, tuple[ClientConnection, str]] = {}
-        for name, (token, by, told, profile, _) in seen.items():
-            socket = await stack.enter_async_context(gateway.socket(token, **told))
+        for name, (token, by, result, profile, _) in seen.items():
+            socket = await stack.enter_async_context(gateway.socket(token, **result))
             id_ = await watch(socket, by, query=SEEN)
             first = await next_message(socket)
             assert first["id"] == id_
             assert data(first["payload"])["memberChanged"]["member"]["profile"] == profile
             opened[name] = socket, id_
         till = await stack.enter_async_context(gateway.socket(gateway.token("till")))
-        await watch(till, person.by, query=SEEN)
+        await watch(till, api_member.by, query=SEEN)
         assert (await next_message(till))["payload"]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
-        stream = await stack.enter_async_context(event_stream(gateway, gateway.token("kiosk"), SEEN, by=person.by))
+        stream = await stack.enter_async_context(event_stream(gateway, gateway.token("kiosk"), SEEN, by=api_member.by))
         assert (await stream.next_update())["member"]["profile"] == masked
-        await person.buy("5.00")
+        await api_member.buy("5.00")
         for name, (_, _, _, profile, label) in seen.items():
             socket, id_ = opened[name]
             message = await next_message(socket)
@@ -353,15 +371,15 @@ async def test_everybody_on_one_member_sees_what_they_may_in_their_language_unde
         assert (await next_message(till))["payload"]["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
-# Large enough to fill the buffers between the gateway and who does not read.
+# Large enough to fill the buffers between the gateway and a client that does not read.
 _PAGES = " ".join(f"page{n}: activity(first: 20) {{ edges {{ cursor node {{ id label }} }} }}" for n in range(16))
 LARGE = f"subscription {{ memberChanged {{ version resync member {{ {_PAGES} }} }} }}"
 
 
 @asynccontextmanager
-async def unread_socket(person: Person) -> AsyncIterator[ClientConnection]:
-    """Open a socket that takes little from the network until it is read."""
-    host, port = person.gateway.url.removeprefix("http://").split(":")
+async def unread_socket(api_member: ApiMember) -> AsyncIterator[ClientConnection]:
+    """Open a socket with small buffers, which blocks its sender until it is read."""
+    host, port = api_member.gateway.url.removeprefix("http://").split(":")
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4096)
     raw.setblocking(False)
@@ -371,18 +389,18 @@ async def unread_socket(person: Person) -> AsyncIterator[ClientConnection]:
     async with connect(
         address, sock=raw, subprotocols=[protocol], max_queue=1, ping_interval=None, compression=None
     ) as socket:
-        init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {person.token(sub='slow')}"}}
+        init = {"type": "connection_init", "payload": {"Authorization": f"Bearer {api_member.token(sub='slow')}"}}
         await socket.send(json.dumps(init))
         assert (await next_message(socket))["type"] == "connection_ack"
         yield socket
 
 
-async def test_a_slow_socket_holds_up_nobody_and_is_told_to_resync(person: Person) -> None:
-    gateway, changes = person.gateway, 600
+async def test_slow_socket_delays_nobody_and_resyncs(api_member: ApiMember) -> None:
+    gateway, changes = api_member.gateway, 600
     async with AsyncExitStack() as stack:
-        fast = [await stack.enter_async_context(gateway.socket(person.token())) for _ in range(50)]
-        slow = await stack.enter_async_context(unread_socket(person))
-        # Some are in the same line as the slow one.
+        fast = [await stack.enter_async_context(gateway.socket(api_member.token())) for _ in range(50)]
+        slow = await stack.enter_async_context(unread_socket(api_member))
+        # Some share a broadcast with the slow one.
         for number, socket in enumerate([*fast, slow]):
             await watch(socket, query=LARGE if number >= 45 else UPDATES)
             assert (await next_update(socket))["version"] == 1
@@ -394,24 +412,24 @@ async def test_a_slow_socket_holds_up_nobody_and_is_told_to_resync(person: Perso
 
         async def till() -> None:
             for _ in range(changes // 12):
-                await person.buy("1.00")
+                await api_member.buy("1.00")
 
         async with asyncio.timeout(60):
             await asyncio.gather(*(all_of_them(socket) for socket in fast), *(till() for _ in range(12)))
-        told = [await next_update(slow)]
-        while told[-1]["version"] < changes + 1:
-            told.append(await next_update(slow))
-        *before, last = [(update["version"], update["resync"]) for update in told]
+        result = [await next_update(slow)]
+        while result[-1]["version"] < changes + 1:
+            result.append(await next_update(slow))
+        *before, last = [(update["version"], update["resync"]) for update in result]
         assert before == [(version, False) for version in range(2, len(before) + 2)]
         assert last == (changes + 1, True)
         assert len(before) < changes - BACKLOG_MAX
-        await person.buy("1.00")
+        await api_member.buy("1.00")
         update = await next_update(slow)
         assert (update["version"], update["resync"]) == (changes + 2, False)
 
 
-async def test_updates_of_many_sockets_of_one_member_are_executed_once(person: Person) -> None:
-    gateway = person.gateway
+async def test_updates_of_many_sockets_of_one_member_are_executed_once(api_member: ApiMember) -> None:
+    gateway = api_member.gateway
 
     async def counted() -> float:
         async with gateway.client() as client:
@@ -420,13 +438,15 @@ async def test_updates_of_many_sockets_of_one_member_are_executed_once(person: P
         return float(lines[0].split()[1])
 
     async with AsyncExitStack() as stack:
-        opened = [await stack.enter_async_context(gateway.socket(person.token(sub=f"device-{n}"))) for n in range(100)]
+        opened = [
+            await stack.enter_async_context(gateway.socket(api_member.token(sub=f"device-{n}"))) for n in range(100)
+        ]
         for socket in opened:
             await watch(socket, query=LIVE)
             assert (await next_update(socket))["version"] == 1
         before = await counted()
         for version in (2, 3, 4):
-            await person.buy("1.00")
+            await api_member.buy("1.00")
             for socket in opened:
                 assert (await next_update(socket))["version"] == version
         assert await counted() == before + 3

@@ -1,4 +1,4 @@
-"""Our own schema, compiled, beside graphql-core: operations at random on real members, their faults included."""
+"""Compiled operations on our own schema against graphql-core: random operations on real members, errors included."""
 
 import os
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from graphql import DocumentNode, GraphQLError, OperationType, execute, get_named_type
-from support.operations import Operations
-from support.shop import Shop
+from support.random_operations import RandomOperations
+from support.resolver_client import ResolverClient
 
 from gateway.operations.compiler import CompiledOperation
 from gateway.operations.compiler_hints import compilable_schema
@@ -24,24 +24,24 @@ NOTHING_WRITTEN = "previewEvent"
 FRESH_EACH_TIME = "pass"
 
 
-async def _people(shop: Shop) -> list[str]:
-    """Make members of every sort: with nothing, with much, with an offer activated, and one that cannot be read."""
-    people = [await shop.member(first_name="Ada", card="4711", locale="fr"), await shop.member()]
-    for person in people[:1]:
+async def _people(resolver_client: ResolverClient) -> list[str]:
+    """Create members without points, with points, with an activated offer, and one whose document is unreadable."""
+    people = [await resolver_client.member(first_name="Ada", card="4711", locale="fr"), await resolver_client.member()]
+    for member in people[:1]:
         for day in range(8):
-            shop.clock.advance(days=9)
-            await shop.buy(person, f"{120 + day}.50", ("bread", "2.00"), key=f"basket-{day}")
-        await shop.refund(person, "basket-3")
-        await shop.adjust(person, -40)
-    broken = await shop.member(first_name="Broken")
-    await shop.buy(broken, "10.00")
-    await shop.services.database.members.update_one({"_id": broken}, {"$set": {"recent": b"[1]"}})
+            resolver_client.clock.advance(days=9)
+            await resolver_client.buy(member, f"{120 + day}.50", ("bread", "2.00"), key=f"basket-{day}")
+        await resolver_client.refund(member, "basket-3")
+        await resolver_client.adjust(member, -40)
+    broken = await resolver_client.member(first_name="Broken")
+    await resolver_client.buy(broken, "10.00")
+    await resolver_client.services.database.members.update_one({"_id": broken}, {"$set": {"recent": b"[1]"}})
     return [*people, broken]
 
 
 def _known(people: list[str], numbers: list[str]) -> Mapping[str, list[Any]]:
-    """Return values worth asking for, by the name of an argument; what is wrong is among them."""
-    ids = [global_id("Member", person) for person in people]
+    """Return a value for an argument by its name; some are invalid."""
+    ids = [global_id("Member", member) for member in people]
     return {
         "id": [*ids, global_id("Offer", "grocer", "produce-10"), global_id("LedgerEntry", people[0], 3, 0), "nonsense"],
         "number": [*numbers, "1"],
@@ -76,7 +76,7 @@ def _value(random: Random, known: Mapping[str, list[Any]], kind: Any, name: str)
 
 
 def _told(error: GraphQLError) -> tuple[Any, ...]:
-    """Return all that decides what a client is told of an error."""
+    """Return everything that a client's view of an error depends on."""
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
@@ -86,7 +86,7 @@ def _told(error: GraphQLError) -> tuple[Any, ...]:
 
 async def _answered(execution: Any) -> Any:
     result = await execution if isawaitable(execution) else execution
-    # What waits for MongoDB at the same time comes back in the order in which MongoDB answers.
+    # Concurrent reads return in the order in which MongoDB answers.
     return result.data, sorted([_told(error) for error in result.errors or ()], key=repr)
 
 
@@ -96,25 +96,31 @@ def _asked(document: DocumentNode) -> str:
 
 @pytest.mark.parametrize("kind", [OperationType.QUERY, OperationType.MUTATION])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine.*never awaited")
-async def test_our_schema_compiled_answers_as_graphql_core_does(shop: Shop, kind: OperationType) -> None:
-    people = await _people(shop)
-    members = [await shop.services.database.members.find_one({"_id": person}) for person in people]
+async def test_our_schema_compiled_answers_as_graphql_core_does(
+    resolver_client: ResolverClient, kind: OperationType
+) -> None:
+    people = await _people(resolver_client)
+    members = [await resolver_client.services.database.members.find_one({"_id": member}) for member in people]
     known = _known(people, [member["number"] for member in members if member])
     schema, random = compilable_schema(), Random(str(kind))  # noqa: S311 - the same each time
     root = schema.get_root_type(kind)
     assert root is not None
     written = {*root.fields} - {NOTHING_WRITTEN} if kind is OperationType.MUTATION else set[str]()
     without = frozenset({FRESH_EACH_TIME, *written})
-    made = Operations(schema, random, partial(_value, random, known), depth=7, width=4).valid(kind, without=without)
+    made = RandomOperations(schema, random, partial(_value, random, known), depth=7, width=4).valid(
+        kind, without=without
+    )
     wrong = filled = 0
-    shop.clock.advance(hours=1)
+    resolver_client.clock.advance(hours=1)
     for _ in range(OPERATIONS // 2):
         document, variables = next(made)
         role = random.choice([*Role, Role.MEMBER, Role.MEMBER, None])
         actor = (
-            shop.context(role, member=random.choice(people) if role is Role.MEMBER else None).actor if role else None
+            resolver_client.context(role, member=random.choice(people) if role is Role.MEMBER else None).actor
+            if role
+            else None
         )
-        context = Context(shop.services, actor, random.choice([None, "fr", "en", "ar"]))
+        context = Context(resolver_client.services, actor, random.choice([None, "fr", "en", "ar"]))
         compiled = CompiledOperation(schema, document)
         core = await _answered(execute(schema, document, None, context, variables))
         ours = await _answered(compiled.execute(None, context, variables))
@@ -123,5 +129,5 @@ async def test_our_schema_compiled_answers_as_graphql_core_does(shop: Shop, kind
         wrong += bool(core[1])
         filled += any(value for value in (core[0] or {}).values())
         if random.random() < 0.05:
-            shop.clock.advance(hours=7)
+            resolver_client.clock.advance(hours=7)
     assert min(wrong, filled) > OPERATIONS // 20, (wrong, filled)

@@ -1,4 +1,4 @@
-"""Limits: what is past one is refused by its name, value and setting, and whoever comes next is answered."""
+"""Limits: a refusal states name, value and setting of the limit, and the next request is answered."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from support.api import (
     LIVE,
     RECORD,
     RECORD_MANY,
-    Person,
+    ApiMember,
     data,
     enrol,
     event_stream,
@@ -29,7 +29,7 @@ ANSWER_SECONDS_MAX = 3
 
 
 def assert_refused(answer: dict[str, Any], limit: str, most: float) -> None:
-    """Hold an answer against the one refusal it should be."""
+    """Check that an answer is exactly this refusal."""
     error = only_error(answer)
     setting = f"CARILLON_LIMIT_{limit.upper()}"
     assert error["extensions"] == {"code": "LIMIT_EXCEEDED", "limit": limit, "max": most, "setting": setting}
@@ -38,27 +38,27 @@ def assert_refused(answer: dict[str, Any], limit: str, most: float) -> None:
 
 
 async def assert_unharmed(gateway: GatewayProcess) -> None:
-    """See that somebody else is answered at once."""
+    """Check that another client is answered at once."""
     started = monotonic()
     assert data(await gateway.ask(None, "{ __typename }")) == {"__typename": "Query"}
     assert monotonic() - started < ANSWER_SECONDS_MAX
 
 
 def nested(levels: int) -> str:
-    """Return a valid query of so many levels."""
+    """Return a valid query with this many levels."""
     wraps = levels - 2
     return '{ __type(name: "Query") {' + " ofType {" * wraps + " name " + "}" * wraps + "} }"
 
 
 def nested_in_fragments(levels: int) -> str:
-    """Return a valid query of so many levels, each in a fragment of its own."""
+    """Return a valid query with this many levels, each in its own fragment."""
     wraps = levels - 2
     chain = [f"fragment F{n} on __Type {{ ofType {{ ...F{n + 1} }} }}" for n in range(wraps)]
     return '{ __type(name: "Query") { ...F0 } } ' + " ".join([*chain, f"fragment F{wraps} on __Type {{ name }}"])
 
 
 def nested_in_inline_fragments(levels: int) -> str:
-    """Return a valid query of so many levels, each in an inline fragment."""
+    """Return a valid query with this many levels, each in an inline fragment."""
     wraps = levels - 2
     opened = " ... on __Type { ofType {" * wraps
     return '{ ... { __type(name: "Query") {' + opened + " name " + "} }" * wraps + "} } }"
@@ -91,7 +91,7 @@ async def test_depth_is_counted_through_fragments(development_gateway: GatewayPr
         pytest.param(nested_in_fragments(300), id="fragments"),
     ],
 )
-async def test_document_nested_past_all_reason_is_refused(development_gateway: GatewayProcess, query: str) -> None:
+async def test_extremely_nested_document_is_refused(development_gateway: GatewayProcess, query: str) -> None:
     assert_refused(await development_gateway.ask(None, query), "depth", 16)
     await assert_unharmed(development_gateway)
 
@@ -139,7 +139,9 @@ async def test_aliases_of_a_fragment_bomb_are_not_counted_one_by_one(development
         pytest.param(doubling(150, "__typename"), id="fragment bomb"),
     ],
 )
-async def test_document_that_is_dear_to_validate_is_refused(development_gateway: GatewayProcess, query: str) -> None:
+async def test_document_that_is_expensive_to_validate_is_refused(
+    development_gateway: GatewayProcess, query: str
+) -> None:
     started = monotonic()
     assert_refused(await development_gateway.ask(None, query), "complexity", 50_000)
     assert monotonic() - started < ANSWER_SECONDS_MAX
@@ -155,7 +157,7 @@ async def test_fragment_cycle_is_an_error_of_the_document(development_gateway: G
     await assert_unharmed(development_gateway)
 
 
-async def test_tokens_past_the_limit_are_not_read(development_gateway: GatewayProcess) -> None:
+async def test_tokens_over_the_limit_are_not_read(development_gateway: GatewayProcess) -> None:
     for query in ("{" + " a" * 4000 + " }", "{ a(b: [" + "1 " * 4000 + "]) }", "{" + " a: b" * 200_000):
         assert_refused(await development_gateway.ask(None, query), "tokens", 4000)
     await assert_unharmed(development_gateway)
@@ -176,16 +178,16 @@ async def test_introspection_of_graphiql_is_within_the_limits(development_gatewa
     }
 
 
-async def test_document_past_a_limit_is_refused_on_every_transport(person: Person) -> None:
-    gateway = person.gateway
-    async with gateway.socket(person.token()) as socket:
+async def test_document_over_a_limit_is_refused_on_every_transport(api_member: ApiMember) -> None:
+    gateway = api_member.gateway
+    async with gateway.socket(api_member.token()) as socket:
         await watch(socket, query=nested(17))
         message = await next_message(socket)
         assert message["type"] == "error"
         assert_refused({"errors": message["payload"]}, "depth", 16)
         await watch(socket)
         assert (await next_update(socket))["version"] == 1
-    async with event_stream(gateway, person.token(), nested(17)) as stream:
+    async with event_stream(gateway, api_member.token(), nested(17)) as stream:
         name, answer = await stream.next()
         assert name == "next"
         assert answer is not None
@@ -195,72 +197,74 @@ async def test_document_past_a_limit_is_refused_on_every_transport(person: Perso
         assert_refused(got.json(), "depth", 16)
 
 
-# What is sent and asked for
+# Requests and pages
 
 
-async def test_body_past_the_limit_is_not_read(narrow_gateway: GatewayProcess) -> None:
+async def test_body_over_the_limit_is_not_read(low_limits_gateway: GatewayProcess) -> None:
     body = json.dumps({"query": "{ __typename }", "extensions": {"padding": "x" * 20_000}}).encode()
 
     async def in_pieces() -> AsyncIterator[bytes]:
         for start in range(0, len(body), 1000):
             yield body[start : start + 1000]
 
-    async with narrow_gateway.client(**{"content-type": "application/json"}) as client:
+    async with low_limits_gateway.client(**{"content-type": "application/json"}) as client:
         for path in ("/graphql", "/graphql/stream"):
             for content in (body, in_pieces()):
                 answer = await client.post(path, content=content)
                 assert answer.status_code == 413
                 assert_refused(answer.json(), "body", 20_000)
-    await assert_unharmed(narrow_gateway)
+    await assert_unharmed(low_limits_gateway)
 
 
-async def test_socket_message_past_the_limit_closes_the_socket(narrow_gateway: GatewayProcess) -> None:
-    async with narrow_gateway.socket(None) as socket:
+async def test_socket_message_over_the_limit_closes_the_socket(low_limits_gateway: GatewayProcess) -> None:
+    async with low_limits_gateway.socket(None) as socket:
         await socket.send(json.dumps({"type": "ping", "payload": {"padding": "x" * 20_000}}))
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(socket.recv(), 10)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1009
-    await assert_unharmed(narrow_gateway)
+    await assert_unharmed(low_limits_gateway)
 
 
-async def test_page_past_the_limit_is_refused(person: Person) -> None:
+async def test_page_over_the_limit_is_refused(api_member: ApiMember) -> None:
     query = "query ($first: Int!) { me { activity(first: $first) { edges { cursor } } } }"
-    assert "errors" not in await person.gateway.ask(person.token(), query, first=100)
+    assert "errors" not in await api_member.gateway.ask(api_member.token(), query, first=100)
     for first in (101, 2**31 - 1):
-        answer = await person.gateway.ask(person.token(), query, first=first)
+        answer = await api_member.gateway.ask(api_member.token(), query, first=first)
         assert_refused(answer, "page", 100)
         assert answer["data"] == {"me": None}
 
 
-async def test_batch_past_the_limit_counts_nothing(person: Person) -> None:
-    gateway, till = person.gateway, person.gateway.token("till")
-    events = [person.purchase("1.00") for _ in range(501)]
+async def test_batch_over_the_limit_counts_nothing(api_member: ApiMember) -> None:
+    gateway, till = api_member.gateway, api_member.gateway.token("till")
+    events = [api_member.purchase("1.00") for _ in range(501)]
     answer = await gateway.ask(till, RECORD_MANY, input=events)
     assert_refused(answer, "batch", 500)
     assert answer["data"] is None
-    assert (await person.state())["version"] == 1
+    assert (await api_member.state())["version"] == 1
     payloads = data(await gateway.ask(till, RECORD_MANY, input=events[:500]))["recordEvents"]
     assert [payload["entries"][0]["balance"] for payload in payloads] == list(range(1, 501))
-    assert (await person.state())["version"] == 501
+    assert (await api_member.state())["version"] == 501
 
 
-async def test_operation_past_its_time_is_given_up(person: Person, narrow_gateway: GatewayProcess) -> None:
-    answer = await narrow_gateway.ask(person.token(), "{ me { number } }")
+async def test_operation_over_its_time_limit_is_cancelled(
+    api_member: ApiMember, low_limits_gateway: GatewayProcess
+) -> None:
+    answer = await low_limits_gateway.ask(api_member.token(), "{ me { number } }")
     assert_refused(answer, "time", 0.0001)
     assert answer["data"] is None
-    await assert_unharmed(narrow_gateway)
+    await assert_unharmed(low_limits_gateway)
 
 
-async def test_mutation_past_its_time_is_sent_again_and_counts_once(
-    person: Person, narrow_gateway: GatewayProcess
+async def test_mutation_over_its_time_limit_is_retried_and_counts_once(
+    api_member: ApiMember, low_limits_gateway: GatewayProcess
 ) -> None:
-    event, till = person.purchase("10.00"), person.gateway.token("till")
-    answer = await narrow_gateway.ask(till, RECORD, input=event)
+    event, till = api_member.purchase("10.00"), api_member.gateway.token("till")
+    answer = await low_limits_gateway.ask(till, RECORD, input=event)
     assert_refused(answer, "time", 0.0001)
-    again = await record(person.gateway, event)
+    again = await record(api_member.gateway, event)
     assert (again["userErrors"], again["entries"][0]["balance"]) == ([], 10)
-    state = await person.state()
+    state = await api_member.state()
     assert (state["version"], state["points"]["available"]) == (2, 10)
 
 
@@ -268,44 +272,44 @@ async def test_mutation_past_its_time_is_sent_again_and_counts_once(
 
 
 async def test_live_connections_of_one_actor_are_bounded_whatever_the_transport(
-    person: Person, narrow_gateway: GatewayProcess
+    api_member: ApiMember, low_limits_gateway: GatewayProcess
 ) -> None:
-    other = await enrol(person.gateway)
+    other = await enrol(api_member.gateway)
     async with AsyncExitStack() as opened:
-        socket = await opened.enter_async_context(narrow_gateway.socket(person.token()))
-        stream = await opened.enter_async_context(event_stream(narrow_gateway, person.token(), LIVE))
+        socket = await opened.enter_async_context(low_limits_gateway.socket(api_member.token()))
+        stream = await opened.enter_async_context(event_stream(low_limits_gateway, api_member.token(), LIVE))
         assert (await stream.next_update())["version"] == 1
 
         with pytest.raises(ConnectionClosed) as closed:
-            async with narrow_gateway.socket(person.token()):
+            async with low_limits_gateway.socket(api_member.token()):
                 pass
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4429
         assert closed.value.rcvd.reason.startswith("LIMIT_EXCEEDED: ")
-        async with event_stream(narrow_gateway, person.token(), LIVE) as refused:
+        async with event_stream(low_limits_gateway, api_member.token(), LIVE) as refused:
             assert refused.answer.status_code == 429
             assert_refused(json.loads(await refused.answer.aread()), "sockets", 2)
 
-        # Somebody else has a count of their own, and those that are open go on.
-        async with narrow_gateway.socket(other.token()) as own:
+        # Other actors have their own count, and open connections stay.
+        async with low_limits_gateway.socket(other.token()) as own:
             await watch(own)
             assert (await next_update(own))["version"] == 1
         await watch(socket)
         assert (await next_update(socket))["version"] == 1
-        await person.buy()
+        await api_member.buy()
         assert (await next_update(socket))["version"] == (await stream.next_update())["version"] == 2
-    # What was closed is free again.
+    # A closed connection frees its place.
     async with asyncio.timeout(10):
         while True:
             try:
-                async with narrow_gateway.socket(person.token()), narrow_gateway.socket(person.token()):
+                async with low_limits_gateway.socket(api_member.token()), low_limits_gateway.socket(api_member.token()):
                     break
             except ConnectionClosed:
                 await asyncio.sleep(0.05)
 
 
-async def test_operations_of_one_socket_are_bounded(person: Person, narrow_gateway: GatewayProcess) -> None:
-    async with narrow_gateway.socket(person.token()) as socket:
+async def test_operations_of_one_socket_are_bounded(api_member: ApiMember, low_limits_gateway: GatewayProcess) -> None:
+    async with low_limits_gateway.socket(api_member.token()) as socket:
         first = await watch(socket)
         await next_update(socket)
         await watch(socket)
@@ -319,10 +323,12 @@ async def test_operations_of_one_socket_are_bounded(person: Person, narrow_gatew
         assert (await next_update(socket))["version"] == 1
 
 
-async def test_versions_past_the_limit_of_a_replay_are_a_resync(person: Person, narrow_gateway: GatewayProcess) -> None:
+async def test_versions_over_the_replay_limit_are_a_resync(
+    api_member: ApiMember, low_limits_gateway: GatewayProcess
+) -> None:
     for _ in range(4):
-        await person.buy("1.00")
-    async with narrow_gateway.socket(person.token()) as socket:
+        await api_member.buy("1.00")
+    async with low_limits_gateway.socket(api_member.token()) as socket:
         await watch(socket, after=2)
         assert [(await next_update(socket))["version"] for _ in range(3)] == [3, 4, 5]
         await watch(socket, after=1)

@@ -1,4 +1,4 @@
-"""Operations that are named instead of sent: registered ones, and texts that were sent with their hash before."""
+"""Operations sent by name: registered ones, and texts stored by their hash."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from graphql import get_introspection_query
 from prometheus_client.parser import text_string_to_metric_families
-from support.api import Person, code_of, data, enrol, only_error
+from support.api import ApiMember, code_of, data, enrol, only_error
 from support.gateway import GatewayProcess
-from support.registered import (
+from support.registered_operations import (
     LIVE,
     LIVE_TRANSPORTS,
     NAME_ONLY,
@@ -65,7 +65,7 @@ def closed_gateway(
 
 
 @pytest.fixture(scope="module")
-async def somebody(development_gateway: GatewayProcess) -> Person:
+async def somebody(development_gateway: GatewayProcess) -> ApiMember:
     return await enrol(development_gateway)
 
 
@@ -75,7 +75,7 @@ def unique() -> str:
 
 
 async def documents(gateway: GatewayProcess, how: str) -> float:
-    """Return how many operations a gateway counted that way."""
+    """Return the number of operations that a gateway counted of this kind."""
     async with gateway.client() as client:
         text = (await client.get("/metrics")).text
     families = {family.name: family for family in text_string_to_metric_families(text)}
@@ -99,7 +99,7 @@ async def documents(gateway: GatewayProcess, how: str) -> float:
     ids=["prefixed hash", "hash", "own id", "Apollo's hash", "Apollo's own id", "beside an empty text"],
 )
 async def test_registered_operation_is_run_by_its_name(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str, named: dict[str, Any]
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str, named: dict[str, Any]
 ) -> None:
     answer = await TRANSPORTS[transport](closed_gateway, somebody.token(), named)
     assert answer == {"data": {"me": {"number": somebody.number}, "__typename": "Query"}}
@@ -107,7 +107,7 @@ async def test_registered_operation_is_run_by_its_name(
 
 @every_transport
 async def test_registered_operation_gets_its_variables_and_name(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     named = {"documentId": hash_of(WITH_VARIABLES), "operationName": "Counted", "variables": {"first": 1}}
     answer = await TRANSPORTS[transport](closed_gateway, somebody.token(), named)
@@ -118,15 +118,15 @@ async def test_registered_operation_gets_its_variables_and_name(
 
 @every_live_transport
 async def test_registered_subscription_is_run_by_its_name(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     answer = await TRANSPORTS[transport](closed_gateway, somebody.token(), {"documentId": hash_of(LIVE)})
     assert data(answer) == {"memberChanged": {"version": 1}}
 
 
 async def test_registered_mutation_is_run_by_its_name_and_not_by_get(closed_gateway: GatewayProcess) -> None:
-    person, till = await enrol(closed_gateway), closed_gateway.token("till")
-    named = {"documentId": hash_of(RECORD), "variables": {"input": person.purchase("10.00")}}
+    api_member, till = await enrol(closed_gateway), closed_gateway.token("till")
+    named = {"documentId": hash_of(RECORD), "variables": {"input": api_member.purchase("10.00")}}
     async with closed_gateway.client(till) as client:
         for path in ("/graphql", "/graphql/stream"):
             refused = await client.get(path, params={"documentId": hash_of(RECORD)})
@@ -134,12 +134,12 @@ async def test_registered_mutation_is_run_by_its_name_and_not_by_get(closed_gate
     for replayed in (False, True):
         answer = await by_post(closed_gateway, till, named)
         assert data(answer) == {"recordEvent": {"replayed": replayed, "userErrors": []}}
-    assert (await person.state())["version"] == 2
+    assert (await api_member.state())["version"] == 2
 
 
 @every_transport
-async def test_operation_that_is_not_known_is_refused(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str
+async def test_unknown_operation_is_refused(
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     send, hash_ = TRANSPORTS[transport], hash_of(unique())
     assert only_error(await send(closed_gateway, somebody.token(), {"extensions": apollo("", hash_)})) == NOT_FOUND
@@ -153,7 +153,7 @@ async def test_operation_that_is_not_known_is_refused(
 
 
 @pytest.mark.parametrize("method", ["POST", "GET"])
-async def test_status_of_an_unknown_operation_is_that_of_the_type_asked_for(
+async def test_status_of_an_unknown_operation_follows_the_accepted_type(
     closed_gateway: GatewayProcess, method: str
 ) -> None:
     unknown = {"documentId": "unknown"}
@@ -180,7 +180,7 @@ MALFORMED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("parameters", MALFORMED, ids=map(str, range(len(MALFORMED))))
-async def test_request_that_names_nothing_or_two_things_is_no_request(
+async def test_request_that_names_no_or_two_operations_is_refused(
     closed_gateway: GatewayProcess, parameters: dict[str, Any]
 ) -> None:
     async with closed_gateway.client() as client:
@@ -190,7 +190,7 @@ async def test_request_that_names_nothing_or_two_things_is_no_request(
             assert code_of(answer.json()) == "BAD_USER_INPUT"
 
 
-async def test_socket_that_names_two_things_is_closed(closed_gateway: GatewayProcess) -> None:
+async def test_socket_that_names_two_operations_is_closed(closed_gateway: GatewayProcess) -> None:
     with pytest.raises(Exception, match=r"4400.*documentId identifies the operation"):
         await by_socket(closed_gateway, None, {"documentId": OWN_ID, "query": NAME_ONLY})
 
@@ -199,8 +199,8 @@ async def test_socket_that_names_two_things_is_closed(closed_gateway: GatewayPro
 
 
 @every_transport
-async def test_text_is_remembered_by_its_hash(
-    development_gateway: GatewayProcess, somebody: Person, transport: str
+async def test_text_is_stored_by_its_hash(
+    development_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     send, text, token = TRANSPORTS[transport], unique(), somebody.token()
     number = {"data": {"me": {"number": somebody.number}}}
@@ -212,8 +212,8 @@ async def test_text_is_remembered_by_its_hash(
 
 
 @every_transport
-async def test_hash_that_is_not_the_texts_is_refused_and_nothing_remembered(
-    development_gateway: GatewayProcess, somebody: Person, transport: str
+async def test_wrong_hash_is_refused_and_nothing_stored(
+    development_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     send, text, other = TRANSPORTS[transport], unique(), unique()
     both = {"query": text, "extensions": apollo(other)}
@@ -225,7 +225,7 @@ async def test_hash_that_is_not_the_texts_is_refused_and_nothing_remembered(
         assert only_error(await by_post(development_gateway, somebody.token(), named)) == NOT_FOUND
 
 
-async def test_text_that_cannot_run_is_not_remembered(development_gateway: GatewayProcess) -> None:
+async def test_invalid_text_is_not_stored(development_gateway: GatewayProcess) -> None:
     text = f"query Once{uuid4().hex} {{ nothing }}"
     for _ in range(2):
         answer = await by_post(development_gateway, None, {"query": text, "extensions": apollo(text)})
@@ -233,7 +233,7 @@ async def test_text_that_cannot_run_is_not_remembered(development_gateway: Gatew
     assert only_error(await by_post(development_gateway, None, {"extensions": apollo(text)})) == NOT_FOUND
 
 
-def test_texts_that_are_remembered_are_bounded() -> None:
+def test_stored_texts_are_bounded() -> None:
     remembered = texts_by_hash()
     for n in range(CACHED_TEXTS_MAX + 2):
         remembered[str(n)] = "text"
@@ -263,7 +263,7 @@ def test_text_larger_than_the_whole_cache_is_executed_and_not_remembered() -> No
 @every_transport
 @pytest.mark.parametrize("role", [None, "member", "kiosk"])
 async def test_text_of_a_client_is_refused(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str, role: str | None
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str, role: str | None
 ) -> None:
     tokens = {None: None, "member": somebody.token(), "kiosk": closed_gateway.token("kiosk")}
     before = await documents(closed_gateway, "refused")
@@ -306,7 +306,7 @@ def test_roles_that_send_their_own_texts_are_those_of_back_ends_and_staff() -> N
 
 @every_transport
 async def test_client_does_not_run_what_a_back_end_has_sent(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     text = unique()
     sent = {"query": text, "extensions": apollo(text)}
@@ -319,49 +319,51 @@ async def test_client_does_not_run_what_a_back_end_has_sent(
 
 @every_transport
 async def test_registered_operation_may_be_sent_as_its_text(
-    closed_gateway: GatewayProcess, somebody: Person, transport: str
+    closed_gateway: GatewayProcess, somebody: ApiMember, transport: str
 ) -> None:
     answer = await TRANSPORTS[transport](closed_gateway, somebody.token(), {"query": NAME_ONLY})
     assert data(answer)["me"] == {"number": somebody.number}
 
 
-# What is the same however an operation is named
+# The same for every way to name an operation
 
 
-async def test_answer_to_a_named_operation_is_kept_and_made_anew_after_a_change(closed_gateway: GatewayProcess) -> None:
-    person = await enrol(closed_gateway)
+async def test_answer_to_a_named_operation_is_cached_and_recomputed_after_a_change(
+    closed_gateway: GatewayProcess,
+) -> None:
+    api_member = await enrol(closed_gateway)
     named = {"documentId": hash_of(WITH_VARIABLES), "variables": {"first": 5}}
 
     async def points() -> list[int]:
-        answer = data(await by_post(closed_gateway, person.token(), named))
+        answer = data(await by_post(closed_gateway, api_member.token(), named))
         return [edge["node"]["points"] for edge in answer["me"]["activity"]["edges"]]
 
     before = await documents(closed_gateway, "registered")
     assert [await points() for _ in range(3)] == [[], [], []]
     assert await documents(closed_gateway, "registered") == before + 1, "two of the three came from memory"
-    await person.buy("10.00")
+    await api_member.buy("10.00")
     assert [await points() for _ in range(2)] == [[10], [10]]
     assert await documents(closed_gateway, "registered") == before + 2
 
 
-async def test_get_of_a_named_operation_is_told_304_while_nothing_changes(closed_gateway: GatewayProcess) -> None:
-    person = await enrol(closed_gateway)
+async def test_get_of_a_named_operation_returns_304_while_nothing_changes(closed_gateway: GatewayProcess) -> None:
+    api_member = await enrol(closed_gateway)
     params = {"documentId": f"sha256:{hash_of(WITH_VARIABLES)}", "variables": '{"first":5}'}
-    async with closed_gateway.client(person.token()) as client:
+    async with closed_gateway.client(api_member.token()) as client:
         tag = (await client.get("/graphql", params=params)).headers["etag"]
         assert (await client.get("/graphql", params=params, headers={"if-none-match": tag})).status_code == 304
-        await person.buy("10.00")
+        await api_member.buy("10.00")
         changed = await client.get("/graphql", params=params, headers={"if-none-match": tag})
     assert (changed.status_code, changed.headers["etag"] != tag) == (200, True)
 
 
-async def test_token_that_is_not_valid_is_told_before_what_is_asked_for(closed_gateway: GatewayProcess) -> None:
+async def test_invalid_token_is_reported_before_the_operation(closed_gateway: GatewayProcess) -> None:
     async with closed_gateway.client("not-a-token") as client:
         answer = await client.post("/graphql", json={"documentId": "unknown"})
     assert (answer.status_code, code_of(answer.json())) == (401, "UNAUTHENTICATED")
 
 
-async def test_what_stood_for_an_operation_is_counted(closed_gateway: GatewayProcess, somebody: Person) -> None:
+async def test_kinds_of_named_operations_are_counted(closed_gateway: GatewayProcess, somebody: ApiMember) -> None:
     till, text = closed_gateway.token("till"), unique()
     sent: list[tuple[str | None, dict[str, Any], str]] = [
         (somebody.token(), {"documentId": OWN_ID, "variables": {"n": 1}}, "registered"),
@@ -377,7 +379,7 @@ async def test_what_stood_for_an_operation_is_counted(closed_gateway: GatewayPro
         assert await documents(closed_gateway, how) == before + 1, how
 
 
-async def test_open_gateway_takes_texts_and_names_alike(development_gateway: GatewayProcess, somebody: Person) -> None:
+async def test_open_gateway_accepts_texts_and_names(development_gateway: GatewayProcess, somebody: ApiMember) -> None:
     text = unique()
     plain = await by_get(development_gateway, somebody.token(), {"query": text})
     hashed = await by_get(development_gateway, somebody.token(), {"query": text, "extensions": apollo(text)})

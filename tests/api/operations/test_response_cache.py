@@ -1,7 +1,7 @@
 """The response cache: answers are sent again while all their dependencies are unchanged, and at no other time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
-from support.api import Person, enrol
-from support.bazaar import Bazaar
+from support.api import ApiMember, enrol
 from support.gateway import GatewayProcess
-from support.queries import Queries
-from support.shop import Shop
+from support.query_log import QueryLog
+from support.resolver_client import ResolverClient
+from support.two_gateways import TwoGateways
 
 from gateway.config import Limits
 from gateway.observability.metrics import Metrics
@@ -46,11 +46,11 @@ HOME = """{ me {
 class Asking:
     """Sends requests as the HTTP endpoint does, and counts the answers that came from the cache."""
 
-    def __init__(self, shop: Shop, bytes_max: int = 10_000_000) -> None:
-        self.shop = shop
+    def __init__(self, resolver_client: ResolverClient, bytes_max: int = 10_000_000) -> None:
+        self.resolver_client = resolver_client
         self.executor = Executor(compilable_schema(), Limits(), Metrics())
-        services = shop.services
-        self.cache = ResponseCache(services.reader, services.programmes, shop.clock, bytes_max=bytes_max)
+        services = resolver_client.services
+        self.cache = ResponseCache(services.reader, services.programmes, resolver_client.clock, bytes_max=bytes_max)
         self.cached = 0
 
     async def ask(self, context: Context, query: str = HOME) -> Any:
@@ -76,44 +76,50 @@ class Asking:
 
 
 @pytest.fixture
-def asking(shop: Shop) -> Asking:
-    return Asking(shop)
+def asking(resolver_client: ResolverClient) -> Asking:
+    return Asking(resolver_client)
 
 
-async def test_answer_comes_from_the_cache_while_nothing_changes(asking: Asking, shop: Shop) -> None:
-    member = await shop.member()
-    await shop.buy(member, "20.00")
-    assert await asking.asked_twice(shop.context(Role.MEMBER, member=member))
+async def test_answer_comes_from_the_cache_while_nothing_changes(
+    asking: Asking, resolver_client: ResolverClient
+) -> None:
+    member = await resolver_client.member()
+    await resolver_client.buy(member, "20.00")
+    assert await asking.asked_twice(resolver_client.context(Role.MEMBER, member=member))
 
 
-async def test_home_screen_is_one_query(shop: Shop, mongod: EmbeddedServer) -> None:
-    member, queries = await shop.member(), Queries()
-    shop.clock.moment += timedelta(seconds=1)  # what is left is read after the member's last version
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
-    reader = Reader(Database(client, shop.services.database.db.name))
-    watched = replace(shop, services=replace(shop.services, reader=reader))
+async def test_home_screen_is_one_query(resolver_client: ResolverClient, mongod: EmbeddedServer) -> None:
+    member, query_log = await resolver_client.member(), QueryLog()
+    resolver_client.clock.moment += timedelta(seconds=1)  # what is left is read after the member's last version
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[query_log])
+    reader = Reader(Database(client, resolver_client.services.database.db.name))
+    watched = replace(resolver_client, services=replace(resolver_client.services, reader=reader))
     try:
         await Asking(watched).ask(watched.context(Role.MEMBER, member=member))
     finally:
         await client.close()
-    assert [*map(sorted, queries.asked)] == [["codes", "counters", "members"]]
+    assert [*map(sorted, query_log.collections)] == [["codes", "counters", "members"]]
 
 
-async def test_answer_is_recomputed_once_the_member_has_another_version(asking: Asking, shop: Shop) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+async def test_answer_is_recomputed_once_the_member_has_another_version(
+    asking: Asking, resolver_client: ResolverClient
+) -> None:
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     before = await asking.ask(context)
-    await shop.buy(member, "20.00")
+    await resolver_client.buy(member, "20.00")
     after = await asking.ask(context)
     assert asking.cached == 0
     assert after != before
 
 
-async def test_answer_is_recomputed_for_another_actor_and_another_language(asking: Asking, shop: Shop) -> None:
-    member = await shop.member(first_name="Ada")
+async def test_answer_is_recomputed_for_another_actor_and_another_language(
+    asking: Asking, resolver_client: ResolverClient
+) -> None:
+    member = await resolver_client.member(first_name="Ada")
     contexts = [
-        shop.context(Role.MEMBER, member=member),
-        Context(shop.services, shop.context(Role.MEMBER, member=member).actor, "fr"),
+        resolver_client.context(Role.MEMBER, member=member),
+        Context(resolver_client.services, resolver_client.context(Role.MEMBER, member=member).actor, "fr"),
     ]
     assert len({await asking.ask(context) for context in contexts}) == 2
     assert asking.cached == 0
@@ -128,32 +134,34 @@ async def test_answer_is_recomputed_for_another_actor_and_another_language(askin
     ],
 )
 async def test_answer_with_a_read_that_no_validator_covers_is_not_cached(
-    asking: Asking, shop: Shop, query: str
+    asking: Asking, resolver_client: ResolverClient, query: str
 ) -> None:
-    member = await shop.member()
+    member = await resolver_client.member()
     role = Role.AGENT if "member(" in query else Role.MEMBER
-    context = shop.context(role, member=member if role is Role.MEMBER else None)
+    context = resolver_client.context(role, member=member if role is Role.MEMBER else None)
     assert not await asking.asked_twice(context, query)
 
 
-async def test_an_old_page_of_the_ledger_is_validated_by_its_members_version(asking: Asking, shop: Shop) -> None:
-    member = await shop.member()
+async def test_an_old_page_of_the_ledger_is_validated_by_its_members_version(
+    asking: Asking, resolver_client: ResolverClient
+) -> None:
+    member = await resolver_client.member()
     for _ in range(25):
-        await shop.buy(member, "2.00")
-    context = shop.context(Role.MEMBER, member=member)
+        await resolver_client.buy(member, "2.00")
+    context = resolver_client.context(Role.MEMBER, member=member)
     assert await asking.asked_twice(context, "{ me { activity(first: 30) { edges { node { id balance } } } } }")
 
 
 async def test_answer_is_valid_while_others_take_and_is_recomputed_when_nothing_is_left(
-    asking: Asking, shop: Shop
+    asking: Asking, resolver_client: ResolverClient
 ) -> None:
-    member = await shop.member()
-    context = shop.context(Role.MEMBER, member=member)
+    member = await resolver_client.member()
+    context = resolver_client.context(Role.MEMBER, member=member)
     query = "{ me { rewards { edges { node { eligible reward { key } reasons } } } } }"
     first = await asking.ask(context, query)
     catalogue = context.programme().catalogue
     assert catalogue.stocked, "the programme has nothing that runs out"
-    counters, key = shop.services.database.counters, catalogue.stocked[0].stock_counter
+    counters, key = resolver_client.services.database.counters, catalogue.stocked[0].stock_counter
     _id, most = f"grocer/stock/{key.key}", catalogue.stocked[0].stock or 0
     fields = {"programme": "grocer", "kind": key.kind.value, "key": key.key, "at": None}
     await counters.insert_one({"_id": _id, **fields, "taken": most - 1})
@@ -168,9 +176,9 @@ async def test_answer_is_valid_while_others_take_and_is_recomputed_when_nothing_
 
 
 async def test_tablets_are_listed_as_they_are_after_one_was_invited_renamed_or_revoked(
-    asking: Asking, shop: Shop
+    asking: Asking, resolver_client: ResolverClient
 ) -> None:
-    context = shop.context(Role.MANAGER)
+    context = resolver_client.context(Role.MANAGER)
     query = "{ devices { edges { node { name state } } } }"
     answers = [await asking.ask(context, query)]
     invited = await device.invite(context, key="d-1", name="Front", store=None)
@@ -186,7 +194,7 @@ async def _pipeline(collection: Collection) -> list[Any]:
     return await (await collection.aggregate([{"$limit": 1}])).to_list()
 
 
-READS: list[Callable[[Collection], Awaitable[Any]]] = [
+READS: list[Callable[[Collection], Coroutine[Any, Any, Any]]] = [
     lambda collection: collection.find_one({"_id": "x"}),
     lambda collection: collection.find({}).to_list(),
     lambda collection: collection.count_documents({}),
@@ -199,7 +207,7 @@ READS: list[Callable[[Collection], Awaitable[Any]]] = [
 
 @pytest.mark.parametrize("read", READS)
 async def test_a_read_that_records_nothing_makes_its_answer_uncacheable(
-    database: Database, read: Callable[[Collection], Awaitable[Any]]
+    database: Database, read: Callable[[Collection], Coroutine[Any, Any, Any]]
 ) -> None:
     collections = [value for value in vars(database).values() if isinstance(value, Collection)]
     assert len(collections) == 14
@@ -212,9 +220,11 @@ async def test_a_read_that_records_nothing_makes_its_answer_uncacheable(
         assert not recorded.cacheable, f"{collection.name}, read by another task"
 
 
-async def test_a_batched_read_makes_each_of_its_answers_uncacheable_unless_it_records_something(shop: Shop) -> None:
+async def test_a_batched_read_makes_each_of_its_answers_uncacheable_unless_it_records_something(
+    resolver_client: ResolverClient,
+) -> None:
     async def load_batch(keys: list[str]) -> list[int]:
-        return [await shop.services.database.members.count_documents({"_id": key}) for key in keys]
+        return [await resolver_client.services.database.members.count_documents({"_id": key}) for key in keys]
 
     async def cacheable(loader: Loader[str, int], key: str) -> bool:
         with recording() as recorded:
@@ -223,8 +233,8 @@ async def test_a_batched_read_makes_each_of_its_answers_uncacheable_unless_it_re
         return recorded.cacheable
 
     silent, recorder = Loader(load_batch), Loader(load_batch, record=lambda _recording, _key, _value: None)
-    assert await asyncio.gather(cacheable(silent, "a"), cacheable(silent, "b")) == [False, False]
-    assert await asyncio.gather(cacheable(recorder, "a"), cacheable(recorder, "b")) == [True, True]
+    assert [*await asyncio.gather(cacheable(silent, "a"), cacheable(silent, "b"))] == [False, False]
+    assert [*await asyncio.gather(cacheable(recorder, "a"), cacheable(recorder, "b"))] == [True, True]
 
 
 class Unreachable(Reader):
@@ -234,19 +244,19 @@ class Unreachable(Reader):
         raise AutoReconnect(f"no answer about {dependencies}")
 
 
-async def test_answer_that_cannot_be_validated_is_recomputed(asking: Asking, shop: Shop) -> None:
-    services = shop.services
+async def test_answer_that_cannot_be_validated_is_recomputed(asking: Asking, resolver_client: ResolverClient) -> None:
+    services = resolver_client.services
     reader = Unreachable(services.database)
-    asking.cache = ResponseCache(reader, services.programmes, shop.clock, bytes_max=10_000_000)
-    member = await shop.member()
-    assert not await asking.asked_twice(shop.context(Role.MEMBER, member=member))
+    asking.cache = ResponseCache(reader, services.programmes, resolver_client.clock, bytes_max=10_000_000)
+    member = await resolver_client.member()
+    assert not await asking.asked_twice(resolver_client.context(Role.MEMBER, member=member))
 
 
-async def test_cache_is_bounded_in_bytes(shop: Shop) -> None:
-    members = [await shop.member() for _ in range(3)]
-    contexts = [shop.context(Role.MEMBER, member=member) for member in members]
+async def test_cache_is_bounded_in_bytes(resolver_client: ResolverClient) -> None:
+    members = [await resolver_client.member() for _ in range(3)]
+    contexts = [resolver_client.context(Role.MEMBER, member=member) for member in members]
     query = "{ me { number } }"
-    asking = Asking(shop, bytes_max=2_300)
+    asking = Asking(resolver_client, bytes_max=2_300)
     for context in contexts:
         await asking.ask(context, query)
     for context in contexts[1:]:
@@ -256,41 +266,41 @@ async def test_cache_is_bounded_in_bytes(shop: Shop) -> None:
     assert asking.cached == 2, "the oldest made room"
 
 
-async def test_answer_is_the_same_until_its_own_expiry(shop: Shop) -> None:
-    """Whatever the moment, what is answered then is answered until `valid_until`, and never goes past what is due."""
+async def test_answer_is_the_same_until_its_own_expiry(resolver_client: ResolverClient) -> None:
+    """An answer at any moment stays the same until its `valid_until`, which is never after the member is overdue."""
     random, executor = Random(7), Executor(compilable_schema(), Limits(), Metrics())  # noqa: S311 - the same each time
-    shop.clock.moment = datetime(2026, 3, 6, 12, tzinfo=UTC)  # a weekend, and a change of clocks, are near
+    resolver_client.clock.moment = datetime(2026, 3, 6, 12, tzinfo=UTC)  # a weekend, and a change of clocks, are near
     members = []
     for n in range(6):
-        member = await shop.member(first_name=f"M{n}")
-        await shop.buy(member, f"{random.randint(5, 400)}.00")
+        member = await resolver_client.member(first_name=f"M{n}")
+        await resolver_client.buy(member, f"{random.randint(5, 400)}.00")
         members.append(member)
     changed = 0
     for turn in range(60):
-        shop.clock.moment += timedelta(seconds=random.randint(1, 40_000))
+        resolver_client.clock.moment += timedelta(seconds=random.randint(1, 40_000))
         member = members[turn % len(members)]
-        context = shop.context(Role.MEMBER, member=member)
+        context = resolver_client.context(Role.MEMBER, member=member)
         with recording() as recorded:
             answer = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
-        until = valid_until(recorded, [context.programme()], shop.clock.moment)
+        until = valid_until(recorded, [context.programme()], resolver_client.clock.moment)
         assert until is not None
         if not recorded.cacheable:
             continue  # something fell due meanwhile, and was committed
-        assert until > shop.clock.moment
-        begun = shop.clock.moment
+        assert until > resolver_client.clock.moment
+        begun = resolver_client.clock.moment
         for share in (0.3, 0.7, None):
             last = until - timedelta(milliseconds=1)
-            shop.clock.moment = last if share is None else begun + (until - begun) * share
+            resolver_client.clock.moment = last if share is None else begun + (until - begun) * share
             again = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
-            assert again == answer, (begun, shop.clock.moment)
-        shop.clock.moment = until
+            assert again == answer, (begun, resolver_client.clock.moment)
+        resolver_client.clock.moment = until
         later = await executor.execute(executor.prepare(GraphQLRequest(HOME)), context, "http")
         changed += later != answer
     assert changed > 3, "no moment changed anything: the test looked at nothing"
 
 
-async def _home(gateway: GatewayProcess, person: Person, query: str) -> Any:
-    return (await gateway.ask(person.token(), query))["data"]["me"]
+async def _home(gateway: GatewayProcess, api_member: ApiMember, query: str) -> Any:
+    return (await gateway.ask(api_member.token(), query))["data"]["me"]
 
 
 async def _given_again(gateway: GatewayProcess) -> float:
@@ -302,30 +312,30 @@ async def _given_again(gateway: GatewayProcess) -> float:
 async def test_what_one_gateway_commits_is_never_hidden_by_the_cache_of_the_other(
     development_gateway: GatewayProcess, second_gateway: GatewayProcess
 ) -> None:
-    person = await enrol(development_gateway)
+    api_member = await enrol(development_gateway)
     query = "{ me { version points { available } } }"
     kept = await _given_again(second_gateway)
     for bought in range(1, 6):
-        await person.buy("10.00")
-        first = await _home(second_gateway, person, query)
+        await api_member.buy("10.00")
+        first = await _home(second_gateway, api_member, query)
         assert first == {"version": 1 + bought, "points": {"available": 10 * bought}}
-        assert await _home(second_gateway, person, query) == first
+        assert await _home(second_gateway, api_member, query) == first
     assert await _given_again(second_gateway) == kept + 5
 
 
 async def test_get_answers_304_to_a_client_that_has_the_answer_and_200_after_a_change(
     development_gateway: GatewayProcess,
 ) -> None:
-    person = await enrol(development_gateway)
-    async with development_gateway.client(person.token()) as client:
+    api_member = await enrol(development_gateway)
+    async with development_gateway.client(api_member.token()) as client:
         params = {"query": "{ me { version points { available } } }"}
         first = await client.get("/graphql", params=params)
         tag = first.headers["etag"]
         assert (first.status_code, first.headers["cache-control"]) == (200, "private, no-cache")
-        for told in (tag, f'"other", W/{tag}', "*"):
-            again = await client.get("/graphql", params=params, headers={"if-none-match": told})
+        for value in (tag, f'"other", W/{tag}', "*"):
+            again = await client.get("/graphql", params=params, headers={"if-none-match": value})
             assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
-        await person.buy("10.00")
+        await api_member.buy("10.00")
         changed = await client.get("/graphql", params=params, headers={"if-none-match": tag})
         assert (changed.status_code, changed.json()["data"]["me"]["version"]) == (200, 2)
         refused = await client.get("/graphql", params={"query": "{ nothing }"}, headers={"if-none-match": "*"})
@@ -333,15 +343,15 @@ async def test_get_answers_304_to_a_client_that_has_the_answer_and_200_after_a_c
         assert "errors" in refused.json()
 
 
-async def test_offer_that_is_put_on_is_in_the_next_answer(bazaar: Bazaar) -> None:
-    person = await enrol(bazaar.gateways[1])
+async def test_new_offer_is_in_the_next_answer(two_gateways: TwoGateways) -> None:
+    api_member = await enrol(two_gateways.gateways[1])
     query = "{ me { offers(first: 100) { edges { node { offer { id } } } } } }"
 
     async def offered() -> set[str]:
-        page = (await _home(bazaar.gateways[1], person, query))["offers"]
+        page = (await _home(two_gateways.gateways[1], api_member, query))["offers"]
         return {edge["node"]["offer"]["id"] for edge in page["edges"]}
 
     before = await offered()
     assert await offered() == before
-    added = await bazaar.put("OFFER", kind="SERVICE", first_day="2025-01-01")
+    added = await two_gateways.save_item("OFFER", kind="SERVICE", first_day="2025-01-01")
     assert await offered() == {*before, added}

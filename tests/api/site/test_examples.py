@@ -1,38 +1,38 @@
-"""The playground's examples: every one runs as it stands, for the role that it is for."""
+"""The playground's examples: each runs unchanged for its role."""
 
 import json
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import ADJUST, Person, data, enrol
+from support.api import ADJUST, ApiMember, data, enrol
 from support.gateway import GatewayProcess, next_message
 
 SUBSCRIPTIONS = {"My status, live", "My news, live", "Follow that text, live"}
 
 
 async def session(gateway: GatewayProcess) -> dict[str, Any]:
-    """Return what the playground starts with."""
+    """Return the examples of the playground."""
     async with gateway.client() as client:
         found: dict[str, Any] = (await client.get("/dev/session")).json()
         return found
 
 
 async def token_for(gateway: GatewayProcess, role: str, number: str) -> str:
-    """Return a token as the playground gets it."""
+    """Return a token from the development issuer, as the playground does."""
     async with gateway.client() as client:
         member = number if role == "member" else None
         answer = await client.post("/dev/token", json={"role": role, "member": member})
         return str(answer.json()["token"])
 
 
-async def shown_first(gateway: GatewayProcess) -> Person:
-    """Return a member who has more to spend than anybody else, and so is the one of the examples."""
-    person = await enrol(gateway)
-    given = {"key": uuid4().hex, "member": person.by, "points": 2**29, "reason": "To be shown first"}
+async def shown_first(gateway: GatewayProcess) -> ApiMember:
+    """Return a member with more available points than any other, whom the examples therefore use."""
+    api_member = await enrol(gateway)
+    given = {"key": uuid4().hex, "member": api_member.by, "points": 2**29, "reason": "To be shown first"}
     payload = data(await gateway.ask(gateway.token("agent"), ADJUST, input=given))["adjustPoints"]
     assert payload["userErrors"] == []
-    return person
+    return api_member
 
 
 async def test_every_example_runs_as_it_stands(development_gateway: GatewayProcess) -> None:
@@ -54,7 +54,7 @@ async def test_every_example_runs_as_it_stands(development_gateway: GatewayProce
 
 
 @pytest.mark.parametrize("title", sorted(SUBSCRIPTIONS))
-async def test_every_live_example_tells_something_at_once(development_gateway: GatewayProcess, title: str) -> None:
+async def test_every_live_example_sends_a_first_result(development_gateway: GatewayProcess, title: str) -> None:
     gateway = development_gateway
     started = await session(gateway)
     [example] = [example for example in started["examples"] if example["title"] == title]

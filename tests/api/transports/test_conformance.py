@@ -1,4 +1,4 @@
-"""The protocols' own clients and audits, unmodified, against a gateway that runs."""
+"""The protocols' own clients and audits, unmodified, against a running gateway."""
 
 import fcntl
 import functools
@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 import pytest
+from support.api import enrol
 from support.gateway import GatewayProcess
-from support.newcomer import Newcomer
 
 CLIENTS = Path(__file__).parents[3] / "clients" / "conformance"
 AUDITS = 61
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="session")
 def installed_clients() -> Path:
-    # One process that runs tests at a time: they share these files.
+    # One test process at a time, since they share these files.
     with (CLIENTS / "package.json").open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (CLIENTS / "node_modules").is_dir():
@@ -61,7 +61,7 @@ def installed_clients() -> Path:
 
 
 def run_script(directory: Path, script: str, *arguments: str, **environment: str) -> list[dict[str, Any]]:
-    """Run a script of ours; return what it printed, a JSON object a line."""
+    """Run a script; return the JSON objects that it printed, one a line."""
     ran = subprocess.run(  # noqa: S603
         ["node", script, *arguments],  # noqa: S607
         cwd=directory,
@@ -86,12 +86,12 @@ async def test_graphql_http_audits(development_gateway: GatewayProcess, installe
 async def test_live_clients(
     development_gateway: GatewayProcess, installed_clients: Path, script: str, checks: int
 ) -> None:
-    newcomer = await Newcomer.enrol(development_gateway)
+    api_member = await enrol(development_gateway)
     *seen, last = run_script(
         installed_clients,
         script,
         GATEWAY_URL=development_gateway.url,
-        MEMBER_TOKEN=newcomer.token,
+        MEMBER_TOKEN=api_member.token(),
         TILL_TOKEN=development_gateway.token("till"),
     )
     assert all(check["ok"] for check in seen)

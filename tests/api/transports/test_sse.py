@@ -1,4 +1,4 @@
-"""graphql-sse to the letter, spoken by a plain HTTP client."""
+"""The graphql-sse protocol with a plain HTTP client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 import pytest
+from support.api import ApiMember, enrol
+from support.connections import internal_error_count, wait_for_no_connections
 from support.gateway import GatewayProcess
-from support.leftovers import expect_none_connected, own_faults
-from support.newcomer import Newcomer
 
 ANSWER_WITHIN_SECONDS = 10
 TOKEN_HEADER = "x-graphql-event-stream-token"
@@ -19,14 +19,14 @@ OPERATIONS_MAX = 32
 
 
 @pytest.fixture(scope="module")
-async def newcomer(development_gateway: GatewayProcess) -> Newcomer:
-    return await Newcomer.enrol(development_gateway)
+async def api_member(development_gateway: GatewayProcess) -> ApiMember:
+    return await enrol(development_gateway)
 
 
 @pytest.fixture
-async def client(development_gateway: GatewayProcess, newcomer: Newcomer) -> AsyncIterator[httpx.AsyncClient]:
-    """Give an HTTP client of a member."""
-    async with development_gateway.client(newcomer.token, accept="text/event-stream") as client:
+async def client(development_gateway: GatewayProcess, api_member: ApiMember) -> AsyncIterator[httpx.AsyncClient]:
+    """Open an HTTP client with a member's token."""
+    async with development_gateway.client(api_member.token(), accept="text/event-stream") as client:
         yield client
 
 
@@ -44,7 +44,7 @@ async def event(lines: AsyncIterator[str]) -> tuple[str, object]:
 
 
 async def reserved(client: httpx.AsyncClient) -> dict[str, str]:
-    """Reserve a stream; return the headers that go with it."""
+    """Reserve a stream; return its headers."""
     answer = await client.put(PATH)
     assert answer.status_code == 201
     assert answer.headers["content-type"].startswith("text/plain")
@@ -57,7 +57,7 @@ def operation(id_: str, query: str = "{ __typename }") -> dict[str, object]:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("query", ["", "{", "{ nonsense }"])
-async def test_wrong_operation_is_told_on_the_stream(client: httpx.AsyncClient, method: str, query: str) -> None:
+async def test_invalid_operation_is_reported_on_the_stream(client: httpx.AsyncClient, method: str, query: str) -> None:
     body = {"json": {"query": query}} if method == "POST" else {"params": {"query": query}}
     async with client.stream(method, PATH, **body) as answer:  # type: ignore[arg-type]
         assert answer.status_code == 200
@@ -71,7 +71,7 @@ async def test_wrong_operation_is_told_on_the_stream(client: httpx.AsyncClient, 
         assert [line async for line in lines if line] == []
 
 
-async def test_refused_subscription_is_told_on_the_stream(client: httpx.AsyncClient) -> None:
+async def test_refused_subscription_is_reported_on_the_stream(client: httpx.AsyncClient) -> None:
     query = "subscription { memberChanged(after: -1) { version } }"
     async with client.stream("POST", PATH, json={"query": query}) as answer:
         lines = answer.aiter_lines()
@@ -88,7 +88,7 @@ async def test_mutations_need_post(client: httpx.AsyncClient) -> None:
     assert answer.headers["allow"] == "POST"
 
 
-async def test_operations_of_one_stream(client: httpx.AsyncClient, newcomer: Newcomer) -> None:
+async def test_operations_of_one_stream(client: httpx.AsyncClient, api_member: ApiMember) -> None:
     stream = await reserved(client)
     async with client.stream("GET", PATH, headers=stream) as answer:
         lines = answer.aiter_lines()
@@ -102,7 +102,7 @@ async def test_operations_of_one_stream(client: httpx.AsyncClient, newcomer: New
         assert (await client.post(PATH, headers=stream, json=operation("live", LIVE["query"]))).status_code == 202
         assert (await event(lines))[0] == "next"
         assert (await client.post(PATH, headers=stream, json=operation("live"))).status_code == 409
-        version = await newcomer.purchase()
+        version = (await api_member.buy("3.00"))["member"]["version"]
         update = {"id": "live", "payload": {"data": {"memberChanged": {"version": version}}}}
         assert await event(lines) == ("next", update)
         assert (await client.delete(PATH, headers=stream, params={"operationId": "live"})).status_code == 200
@@ -111,12 +111,12 @@ async def test_operations_of_one_stream(client: httpx.AsyncClient, newcomer: New
 
         assert (await client.post(PATH, headers=stream, json={"query": "{ __typename }"})).status_code == 400
         assert (await client.delete(PATH, headers=stream)).status_code == 400
-    await expect_none_connected(newcomer.gateway, "sse")
+    await wait_for_no_connections(api_member.gateway, "sse")
     assert (await client.post(PATH, headers=stream, json=operation("late"))).status_code == 404
 
 
-async def test_nobody_else_uses_a_stream(
-    client: httpx.AsyncClient, development_gateway: GatewayProcess, newcomer: Newcomer
+async def test_stream_is_usable_by_its_actor_only(
+    client: httpx.AsyncClient, development_gateway: GatewayProcess, api_member: ApiMember
 ) -> None:
     stream = await reserved(client)
     for token in (None, development_gateway.token("till")):
@@ -125,14 +125,14 @@ async def test_nobody_else_uses_a_stream(
             assert (await other.get(PATH, headers=stream)).status_code == 404
     async with client.stream("GET", PATH, headers=stream) as answer:
         assert answer.status_code == 200
-    await expect_none_connected(newcomer.gateway, "sse")
+    await wait_for_no_connections(api_member.gateway, "sse")
 
 
 async def test_operations_on_a_stream_that_nobody_reads_are_bounded(
-    client: httpx.AsyncClient, newcomer: Newcomer
+    client: httpx.AsyncClient, api_member: ApiMember
 ) -> None:
     stream = await reserved(client)
-    # Each leaves two events, and 256 are kept: the rest waits, and its requests do not.
+    # Each leaves two events and 256 are buffered: the others wait, but their requests do not.
     statuses = [(await client.post(PATH, headers=stream, json=operation(str(n), "{"))).status_code for n in range(200)]
     accepted = statuses.count(202)
     assert accepted == 128 + OPERATIONS_MAX
@@ -145,12 +145,12 @@ async def test_operations_on_a_stream_that_nobody_reads_are_bounded(
             if name == "complete":
                 ended.append(data)
     assert {"id": "0"} in ended
-    await expect_none_connected(newcomer.gateway, "sse")
+    await wait_for_no_connections(api_member.gateway, "sse")
 
 
-async def test_stream_ends_with_its_token(development_gateway: GatewayProcess, newcomer: Newcomer) -> None:
+async def test_stream_ends_with_its_token(development_gateway: GatewayProcess, api_member: ApiMember) -> None:
     async with (
-        development_gateway.client(newcomer.short_token(seconds=1.5)) as client,
+        development_gateway.client(api_member.token(seconds=1.5)) as client,
         client.stream("POST", PATH, json=LIVE) as answer,
     ):
         lines = answer.aiter_lines()
@@ -162,14 +162,14 @@ async def test_stream_ends_with_its_token(development_gateway: GatewayProcess, n
         assert await event(lines) == ("complete", None)
 
 
-async def test_nothing_stays_of_clients_that_vanish(development_gateway: GatewayProcess, newcomer: Newcomer) -> None:
-    """Some are gone before the first byte of the answer, some in the middle of it."""
-    faults = own_faults(development_gateway)
+async def test_vanished_clients_are_cleaned_up(development_gateway: GatewayProcess, api_member: ApiMember) -> None:
+    """Some clients disconnect before the first byte of the answer, some during it."""
+    faults = internal_error_count(development_gateway)
     address = urlsplit(development_gateway.url)
-    async with development_gateway.client(newcomer.token) as client:
+    async with development_gateway.client(api_member.token()) as client:
         for round_ in range(40):
             stream = await reserved(client)
-            head = f"{PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {newcomer.token}\r\n"
+            head = f"{PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {api_member.token()}\r\n"
             body = orjson.dumps(LIVE).decode()
             about = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
             distinct = f"POST {head}{about}\r\n\r\n{body}"
@@ -182,13 +182,13 @@ async def test_nothing_stays_of_clients_that_vanish(development_gateway: Gateway
             # A request that was never read leaves its reservation, which would count for half a minute.
             async with client.stream("GET", PATH, headers=stream) as answer:
                 assert answer.status_code in {200, 404, 409}
-    await newcomer.purchase()
-    await expect_none_connected(development_gateway, "sse")
-    assert own_faults(development_gateway) == faults
+    await api_member.buy("3.00")
+    await wait_for_no_connections(development_gateway, "sse")
+    assert internal_error_count(development_gateway) == faults
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/graphql-response+json"])
-async def test_refusal_is_of_the_type_asked_for(development_gateway: GatewayProcess, kind: str) -> None:
+async def test_refusal_has_the_accepted_content_type(development_gateway: GatewayProcess, kind: str) -> None:
     async with development_gateway.client("not-a-token", accept=kind) as client:
         refused = await client.post("/graphql", json={"query": "{ __typename }"})
         assert refused.status_code == 401

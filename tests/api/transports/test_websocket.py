@@ -1,4 +1,4 @@
-"""graphql-transport-ws to the letter, spoken by a plain WebSocket client."""
+"""The graphql-transport-ws protocol, message by message, with a plain WebSocket client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from support.api import ApiMember, enrol
+from support.connections import internal_error_count, wait_for_no_connections
 from support.gateway import GatewayProcess
-from support.leftovers import expect_none_connected, own_faults
-from support.newcomer import Newcomer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Data, Subprotocol
@@ -39,7 +39,7 @@ class Socket:
         return orjson.loads(received)
 
     async def closed(self) -> tuple[int, str]:
-        """Return how the other side closes; whatever it says before is passed over."""
+        """Return code and reason of the close; messages before it are skipped."""
         async with asyncio.timeout(ANSWER_WITHIN_SECONDS):
             with suppress(ConnectionClosed):
                 while True:
@@ -60,7 +60,7 @@ class Socket:
         await self.send(type="subscribe", id=id_, payload={"query": query, **parameters})
 
     async def expect_alive(self) -> None:
-        """Ask for a pong; nothing else may come before it."""
+        """Send a ping; the next message must be its pong."""
         proof = {"proof": uuid4().hex}
         await self.send(type="ping", payload=proof)
         assert await self.receive() == {"type": "pong", "payload": proof}
@@ -76,7 +76,7 @@ async def opened(gateway: GatewayProcess, *subprotocols: str) -> AsyncIterator[S
 
 @pytest.fixture
 async def raw(development_gateway: GatewayProcess) -> AsyncIterator[Socket]:
-    """Give a socket on which nothing was said."""
+    """Open a socket without any message."""
     async with opened(development_gateway, PROTOCOL) as socket:
         assert socket.connection.subprotocol == PROTOCOL
         yield socket
@@ -84,20 +84,20 @@ async def raw(development_gateway: GatewayProcess) -> AsyncIterator[Socket]:
 
 @pytest.fixture
 async def nobody(raw: Socket) -> Socket:
-    """Give an acknowledged socket of nobody known."""
+    """Open an acknowledged socket without authentication."""
     await raw.init()
     return raw
 
 
 @pytest.fixture(scope="module")
-async def newcomer(development_gateway: GatewayProcess) -> Newcomer:
-    return await Newcomer.enrol(development_gateway)
+async def api_member(development_gateway: GatewayProcess) -> ApiMember:
+    return await enrol(development_gateway)
 
 
 @pytest.fixture
-async def member(raw: Socket, newcomer: Newcomer) -> Socket:
-    """Give an acknowledged socket of a member."""
-    await raw.init(newcomer.token)
+async def member_socket(raw: Socket, api_member: ApiMember) -> Socket:
+    """Open an acknowledged socket of a member."""
+    await raw.init(api_member.token())
     return raw
 
 
@@ -133,7 +133,7 @@ async def test_no_operation_before_init(raw: Socket) -> None:
     assert await raw.close_code() == 4401
 
 
-async def test_what_may_come_at_any_time_may_come_before_init(raw: Socket) -> None:
+async def test_ping_and_pong_may_come_before_init(raw: Socket) -> None:
     await raw.send(type="ping")
     assert await raw.receive() == {"type": "pong"}
     await raw.send(type="pong")
@@ -142,7 +142,7 @@ async def test_what_may_come_at_any_time_may_come_before_init(raw: Socket) -> No
     await raw.init()
 
 
-async def test_init_has_to_come_in_time(raw: Socket) -> None:
+async def test_socket_without_init_is_closed(raw: Socket) -> None:
     started = asyncio.get_running_loop().time()
     await asyncio.sleep(INIT_WITHIN_SECONDS / 2)
     await raw.expect_alive()
@@ -169,8 +169,8 @@ async def test_bad_token_is_forbidden(raw: Socket, authorization: str) -> None:
     assert reason.startswith("Forbidden: ")
 
 
-async def test_socket_ends_with_its_token(newcomer: Newcomer, raw: Socket) -> None:
-    await raw.init(newcomer.short_token(seconds=1.5))
+async def test_socket_ends_with_its_token(api_member: ApiMember, raw: Socket) -> None:
+    await raw.init(api_member.token(seconds=1.5))
     await raw.subscribe("1", LIVE)
     assert (await raw.receive())["type"] == "next"
     assert await raw.closed() == (4403, "Forbidden: the token has expired")
@@ -187,7 +187,7 @@ NOT_A_MESSAGE += ['{"type": "complete"}', '{"type": "complete", "id": ""}', '{"t
 
 @pytest.mark.parametrize("acknowledged", [False, True])
 @pytest.mark.parametrize("message", NOT_A_MESSAGE)
-async def test_what_is_no_message_closes_the_socket(raw: Socket, message: Data, *, acknowledged: bool) -> None:
+async def test_malformed_message_closes_the_socket(raw: Socket, message: Data, *, acknowledged: bool) -> None:
     if acknowledged:
         await raw.init()
     await raw.connection.send(message)
@@ -197,7 +197,7 @@ async def test_what_is_no_message_closes_the_socket(raw: Socket, message: Data, 
 
 
 @pytest.mark.parametrize("payload", ["text", [], 0])
-async def test_init_with_another_payload_closes_the_socket(raw: Socket, payload: Any) -> None:
+async def test_init_with_a_malformed_payload_closes_the_socket(raw: Socket, payload: Any) -> None:
     await raw.send(type="connection_init", payload=payload)
     assert await raw.close_code() == 4400
 
@@ -222,7 +222,7 @@ async def test_init_with_another_payload_closes_the_socket(raw: Socket, payload:
         {"id": "1", "payload": {"query": "{ __typename }", "extensions": 1}},
     ],
 )
-async def test_subscribe_of_another_form_closes_the_socket(nobody: Socket, message: dict[str, Any]) -> None:
+async def test_malformed_subscribe_closes_the_socket(nobody: Socket, message: dict[str, Any]) -> None:
     await nobody.send(type="subscribe", **message)
     code, reason = await nobody.closed()
     assert code == 4400
@@ -230,7 +230,7 @@ async def test_subscribe_of_another_form_closes_the_socket(nobody: Socket, messa
 
 
 async def test_message_past_the_limit_closes_the_socket(nobody: Socket) -> None:
-    # Its header alone, which says how long it is: what would follow is not read, and could reset the connection.
+    # Only the header, which states the length: a body would not be read and could reset the connection.
     final_text, masked_long = b"\x81", b"\xff"
     nobody.connection.transport.write(final_text + masked_long + (2_200_000).to_bytes(8) + b"mask")
     assert await nobody.close_code() == 1009
@@ -269,18 +269,18 @@ async def test_id_is_free_again_after_the_end(nobody: Socket) -> None:
     await nobody.expect_alive()
 
 
-async def test_id_in_use_closes_the_socket(member: Socket) -> None:
-    await member.subscribe("same", LIVE)
-    assert (await member.receive())["type"] == "next"
-    await member.subscribe("same", "{ __typename }")
-    assert await member.closed() == (4409, "Subscriber for same already exists")
+async def test_id_in_use_closes_the_socket(member_socket: Socket) -> None:
+    await member_socket.subscribe("same", LIVE)
+    assert (await member_socket.receive())["type"] == "next"
+    await member_socket.subscribe("same", "{ __typename }")
+    assert await member_socket.closed() == (4409, "Subscriber for same already exists")
 
 
-async def test_long_id_in_use_closes_the_socket(member: Socket) -> None:
+async def test_long_id_in_use_closes_the_socket(member_socket: Socket) -> None:
     id_ = "é" * 200
-    await member.subscribe(id_, LIVE)
-    await member.subscribe(id_, LIVE)
-    code, reason = await member.closed()
+    await member_socket.subscribe(id_, LIVE)
+    await member_socket.subscribe(id_, LIVE)
+    code, reason = await member_socket.closed()
     assert code == 4409
     assert reason.startswith("Subscriber for éé")
 
@@ -299,22 +299,24 @@ async def test_long_id_in_use_closes_the_socket(member: Socket) -> None:
         ("subscription { memberChanged(after: -1) { version } }", {}, "after"),
     ],
 )
-async def test_wrong_operation_ends_alone(member: Socket, query: str, parameters: dict[str, Any], message: str) -> None:
-    await member.subscribe("live", LIVE)
-    assert (await member.receive())["id"] == "live"
-    await member.subscribe("wrong", query, **parameters)
-    answer = await member.receive()
+async def test_invalid_operation_ends_without_closing_the_socket(
+    member_socket: Socket, query: str, parameters: dict[str, Any], message: str
+) -> None:
+    await member_socket.subscribe("live", LIVE)
+    assert (await member_socket.receive())["id"] == "live"
+    await member_socket.subscribe("wrong", query, **parameters)
+    answer = await member_socket.receive()
     assert (answer["id"], answer["type"]) == ("wrong", "error")
     [error] = answer["payload"]
     assert message in error["message"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    # No `complete` follows an error, and the other operation goes on.
-    await member.expect_alive()
-    await member.subscribe("next", "{ __typename }")
-    assert (await member.receive())["type"] == "next"
+    # No `complete` follows an error, and the other operation continues.
+    await member_socket.expect_alive()
+    await member_socket.subscribe("next", "{ __typename }")
+    assert (await member_socket.receive())["type"] == "next"
 
 
-async def test_subscription_of_nobody_is_refused(nobody: Socket) -> None:
+async def test_subscription_without_authentication_is_refused(nobody: Socket) -> None:
     await nobody.subscribe("1", LIVE)
     answer = await nobody.receive()
     assert (answer["id"], answer["type"]) == ("1", "error")
@@ -322,34 +324,34 @@ async def test_subscription_of_nobody_is_refused(nobody: Socket) -> None:
     await nobody.expect_alive()
 
 
-async def test_operations_past_the_limit_are_refused_alone(member: Socket) -> None:
+async def test_operations_over_the_limit_are_refused_without_closing_the_socket(member_socket: Socket) -> None:
     for number in range(OPERATIONS_MAX):
-        await member.subscribe(f"live-{number}", LIVE)
-        assert (await member.receive())["id"] == f"live-{number}"
-    await member.subscribe("too many", LIVE)
-    answer = await member.receive()
+        await member_socket.subscribe(f"live-{number}", LIVE)
+        assert (await member_socket.receive())["id"] == f"live-{number}"
+    await member_socket.subscribe("too many", LIVE)
+    answer = await member_socket.receive()
     assert (answer["id"], answer["type"]) == ("too many", "error")
     assert answer["payload"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
-    await member.send(type="complete", id="live-0")
-    await member.subscribe("one more", LIVE)
-    assert (await member.receive())["id"] == "one more"
+    await member_socket.send(type="complete", id="live-0")
+    await member_socket.subscribe("one more", LIVE)
+    assert (await member_socket.receive())["id"] == "one more"
 
 
-async def test_client_completes(newcomer: Newcomer, member: Socket) -> None:
-    await member.subscribe("stopped", LIVE)
-    await member.subscribe("live", LIVE)
-    assert {(await member.receive())["id"] for _ in range(2)} == {"stopped", "live"}
-    await member.send(type="complete", id="stopped")
-    await member.expect_alive()
-    version = await newcomer.purchase()
-    update = await member.receive()
+async def test_client_completes(api_member: ApiMember, member_socket: Socket) -> None:
+    await member_socket.subscribe("stopped", LIVE)
+    await member_socket.subscribe("live", LIVE)
+    assert {(await member_socket.receive())["id"] for _ in range(2)} == {"stopped", "live"}
+    await member_socket.send(type="complete", id="stopped")
+    await member_socket.expect_alive()
+    version = (await api_member.buy("3.00"))["member"]["version"]
+    update = await member_socket.receive()
     assert (update["id"], update["payload"]["data"]["memberChanged"]["version"]) == ("live", version)
     # The id is free, and the client's `complete` was not answered.
-    await member.subscribe("stopped", LIVE)
-    assert (await member.receive())["payload"]["data"]["memberChanged"]["version"] == version
+    await member_socket.subscribe("stopped", LIVE)
+    assert (await member_socket.receive())["payload"]["data"]["memberChanged"]["version"] == version
 
 
-async def test_complete_of_what_is_not_known_is_ignored(nobody: Socket) -> None:
+async def test_complete_of_an_unknown_operation_is_ignored(nobody: Socket) -> None:
     await nobody.send(type="complete", id="never there")
     await nobody.subscribe("1", "{ __typename }")
     assert [(await nobody.receive())["type"] for _ in range(2)] == ["next", "complete"]
@@ -358,30 +360,32 @@ async def test_complete_of_what_is_not_known_is_ignored(nobody: Socket) -> None:
     await nobody.expect_alive()
 
 
-async def test_results_of_one_member_come_in_order_on_every_operation(newcomer: Newcomer, member: Socket) -> None:
+async def test_results_of_one_member_come_in_order_on_every_operation(
+    api_member: ApiMember, member_socket: Socket
+) -> None:
     for id_ in "abc":
-        await member.subscribe(id_, LIVE)
-        assert (await member.receive())["id"] == id_
-    versions = [await newcomer.purchase() for _ in range(3)]
+        await member_socket.subscribe(id_, LIVE)
+        assert (await member_socket.receive())["id"] == id_
+    versions = [(await api_member.buy("3.00"))["member"]["version"] for _ in range(3)]
     seen: dict[str, list[int]] = {id_: [] for id_ in "abc"}
     for _ in range(9):
-        update = await member.receive()
+        update = await member_socket.receive()
         seen[update["id"]].append(update["payload"]["data"]["memberChanged"]["version"])
     assert seen == dict.fromkeys("abc", versions)
-    await member.expect_alive()
+    await member_socket.expect_alive()
 
 
-async def test_nothing_stays_of_clients_that_vanish(development_gateway: GatewayProcess, newcomer: Newcomer) -> None:
+async def test_vanished_clients_are_cleaned_up(development_gateway: GatewayProcess, api_member: ApiMember) -> None:
     heavy = "{ __schema { types { name description fields { name description args { name } type { name } } } } }"
-    faults = own_faults(development_gateway)
+    faults = internal_error_count(development_gateway)
     for _ in range(5):
         async with opened(development_gateway, PROTOCOL) as socket:
-            await socket.init(newcomer.token)
+            await socket.init(api_member.token())
             socket.connection.transport.pause_reading()
             for number in range(OPERATIONS_MAX):
                 await socket.subscribe(str(number), heavy if number % 2 else LIVE)
             await asyncio.sleep(0.1)
             socket.connection.transport.abort()
-    await newcomer.purchase()
-    await expect_none_connected(development_gateway, "websocket")
-    assert own_faults(development_gateway) == faults
+    await api_member.buy("3.00")
+    await wait_for_no_connections(development_gateway, "websocket")
+    assert internal_error_count(development_gateway) == faults

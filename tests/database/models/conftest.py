@@ -1,12 +1,12 @@
-"""Two committers on one database, as two gateway processes have them, and commands for them."""
+"""Two committers on one database, as two gateway processes have them, and requests for them."""
 
 import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from support.command import Commands
-from support.programme import read
-from support.shop import Clock
+from support.clock import Clock
+from support.programme_files import programme_from_file
+from support.request_factory import RequestFactory
 
 from loyalty.model.programme import Programme
 from models.commits.committer import Committer
@@ -16,17 +16,17 @@ from models.mongod.server import EmbeddedServer
 
 @pytest.fixture(scope="session")
 def grocer() -> Programme:
-    return read("grocer")
+    return programme_from_file("grocer")
 
 
 @pytest.fixture(scope="session")
 def coffee() -> Programme:
-    return read("coffee")
+    return programme_from_file("coffee")
 
 
 @pytest.fixture
-def commands(grocer: Programme, clock: Clock) -> Commands:
-    return Commands(grocer, clock)
+def request_factory(grocer: Programme, clock: Clock) -> RequestFactory:
+    return RequestFactory(grocer, clock)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ async def committer(database: Database) -> AsyncIterator[Committer]:
 
 @pytest.fixture
 async def other_committer(mongod: EmbeddedServer, database: Database) -> AsyncIterator[Committer]:
-    """The committer of another process: nothing shared but the database."""
+    """The committer of another process: it shares only the database."""
     other = connect(mongod.url, name=database.db.name)
     async with Committer(other) as committer:
         yield committer
@@ -46,16 +46,16 @@ async def other_committer(mongod: EmbeddedServer, database: Database) -> AsyncIt
 
 @pytest.fixture
 async def changed_validators(database: Database) -> AsyncIterator[None]:
-    """For tests that change what MongoDB itself refuses: the next test's database is prepared again."""
+    """Restore the validators after a test that changes them."""
     yield
     await database.prepare()
 
 
 @pytest.fixture
 def lost_server() -> Iterator[None]:
-    """For tests whose server goes away: PyMongo leaves sockets unclosed that it was just connecting with.
+    """For tests whose server goes away: PyMongo leaves sockets unclosed that were connecting.
 
-    They are collected here, where the test's own filter of warnings holds, and not in the middle of another test.
+    They are collected here, under the test's own filter of warnings, and not during another test.
     """
     yield
     gc.collect()

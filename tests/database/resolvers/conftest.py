@@ -1,4 +1,4 @@
-"""A shop with a catalogue of its own, served by two processes."""
+"""A client with a small catalogue, and one for the services of another process."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 from support.catalogue import instant, offer, reward, segment
-from support.corner import Corner
-from support.shop import Clock, Shop
+from support.catalogue_client import CatalogueClient
+from support.clock import Clock
+from support.resolver_client import ResolverClient
 
 from loyalty.kernel.period import CapPeriod
 from loyalty.model.catalogue import Catalogue
@@ -46,24 +47,28 @@ OFFERS = (
 
 
 @pytest.fixture
-async def corner(shop: Shop, database: Database) -> Corner:
-    """The shop on the corner: the grocer with a catalogue of few things."""
-    grocer = shop.services.programmes.get("grocer")
+async def catalogue_client(resolver_client: ResolverClient, database: Database) -> CatalogueClient:
+    """The grocer's programme with a small catalogue of its own."""
+    grocer = resolver_client.services.programmes.get("grocer")
     catalogue = Catalogue(OFFERS, REWARDS, (), [instant("big", "bowl", "500.00")])
     nobody = {"nobody": segment("nobody", "false")}
     programme = replace(grocer, catalogue=catalogue, segments=nobody)
     for pool, codes in {"films": 5, "coupons": 2}.items():
         await load_codes(database, "grocer", pool, [f"{pool}-{n}" for n in range(codes)])
-    return Corner(replace(shop.services, programmes=Programmes(database, [programme])), shop.clock)
+    return CatalogueClient(
+        replace(resolver_client.services, programmes=Programmes(database, [programme])), resolver_client.clock
+    )
 
 
 @pytest.fixture
-async def other_corner(
-    corner: Corner, clock: Clock, mongod: EmbeddedServer, database: Database
-) -> AsyncIterator[Corner]:
-    """The same shop through another process: nothing shared but the database. Its keys are its own."""
+async def other_catalogue_client(
+    catalogue_client: CatalogueClient, clock: Clock, mongod: EmbeddedServer, database: Database
+) -> AsyncIterator[CatalogueClient]:
+    """The same programme through another process: only the database is shared. It has its own keys."""
     other = connect(mongod.url, name=database.db.name)
     async with Committer(other) as committer:
-        services: Services = replace(corner.services, database=other, committer=committer, reader=Reader(other))
-        yield Corner(services, clock, keys=(f"other-{n}" for n in range(10_000)))
+        services: Services = replace(
+            catalogue_client.services, database=other, committer=committer, reader=Reader(other)
+        )
+        yield CatalogueClient(services, clock, keys=(f"other-{n}" for n in range(10_000)))
     await other.close()

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from support.documents import counts, documents
-from support.shop import Shop, committed, refused
+from support.outcome import committed, refused
+from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest
@@ -32,12 +33,16 @@ SAM = Newcomer(
 )
 
 
-async def test_a_newcomer_becomes_a_member_in_normal_form(shop: Shop) -> None:
-    outcome = committed(await enrol(shop.context(), SAM))
+async def test_new_member_is_normalised(resolver_client: ResolverClient) -> None:
+    outcome = committed(await enrol(resolver_client.context(), SAM))
     member = outcome.snapshot.member
     assert member.profile == Profile("fr-CA", "Sam", "Lee", "sam.lee@example.org", "+33612345678", date(1990, 2, 28))
     assert (member.programme, member.version, member.available, member.cards) == ("grocer", 1, 0, ("card-1",))
-    assert (member.enrolled_at, member.standing.tier, member.standing.since) == (shop.clock(), "green", shop.clock())
+    assert (member.enrolled_at, member.standing.tier, member.standing.since) == (
+        resolver_client.clock(),
+        "green",
+        resolver_client.clock(),
+    )
     assert is_number(member.number)
     assert outcome.record.cause == Cause("enrol", "till", "till", "form-1")
     assert (outcome.record.version, outcome.record.entries) == (1, ())
@@ -47,36 +52,38 @@ async def test_a_newcomer_becomes_a_member_in_normal_form(shop: Shop) -> None:
         "email": "sam.lee@example.org",
         "phone": "+33612345678",
     }.items():
-        assert await shop.services.reader.member_id_by("grocer", kind, value) == member.id
+        assert await resolver_client.services.reader.member_id_by("grocer", kind, value) == member.id
 
 
-async def test_what_is_left_out_or_blank_is_not_kept(shop: Shop) -> None:
+async def test_missing_and_blank_fields_are_not_stored(resolver_client: ResolverClient) -> None:
     blank = Newcomer("form", Channel.STORE, first_name=" ", email="", phone="  ", locale="", card="")
-    member = committed(await enrol(shop.context(), blank)).snapshot.member
+    member = committed(await enrol(resolver_client.context(), blank)).snapshot.member
     assert (member.profile, member.cards) == (Profile("en"), ())
-    stored = await shop.services.database.members.find_one({"_id": member.id})
+    stored = await resolver_client.services.database.members.find_one({"_id": member.id})
     assert stored is not None
     assert stored["profile"] == {"locale": "en"}
-    assert await shop.services.database.identities.count_documents({}) == 1
+    assert await resolver_client.services.database.identities.count_documents({}) == 1
 
 
-async def test_a_welcome_is_in_the_first_version(shop: Shop) -> None:
-    cafe = Shop(shop.services, shop.clock, programme="coffee")
+async def test_a_welcome_is_in_the_first_version(resolver_client: ResolverClient) -> None:
+    cafe = ResolverClient(resolver_client.services, resolver_client.clock, programme="coffee")
     outcome = await cafe.enrol()
     assert (outcome.record.version, [entry.points for entry in outcome.record.entries]) == (1, [10])
     assert outcome.snapshot.member.balances == {Account.ISSUED: -10, Account.AVAILABLE: 10}
     assert outcome.snapshot.member.profile.locale == "fr"
 
 
-async def test_the_same_key_gives_the_same_member(shop: Shop) -> None:
-    first = committed(await enrol(shop.context(), SAM))
-    await shop.buy(first.snapshot.member.id, "5.00")
-    before = await documents(shop.services.database)
-    shop.clock.advance(days=1)
-    again = committed(await enrol(shop.context(), replace(SAM, email="sam.lee@example.org ", first_name="Sam")))
+async def test_the_same_key_gives_the_same_member(resolver_client: ResolverClient) -> None:
+    first = committed(await enrol(resolver_client.context(), SAM))
+    await resolver_client.buy(first.snapshot.member.id, "5.00")
+    before = await documents(resolver_client.services.database)
+    resolver_client.clock.advance(days=1)
+    again = committed(
+        await enrol(resolver_client.context(), replace(SAM, email="sam.lee@example.org ", first_name="Sam"))
+    )
     assert (again.replayed, again.record) == (True, first.record)
     assert (again.snapshot.member.id, again.snapshot.version) == (first.snapshot.member.id, 2)
-    assert await documents(shop.services.database) == before
+    assert await documents(resolver_client.services.database) == before
 
 
 @pytest.mark.parametrize(
@@ -84,26 +91,28 @@ async def test_the_same_key_gives_the_same_member(shop: Shop) -> None:
     [{"first_name": "Alex"}, {"email": None}, {"card": "card-2"}, {"channel": Channel.APP}, {"store": "367"}],
     ids=lambda change: next(iter(change)),
 )
-async def test_the_same_key_with_other_content_is_refused(shop: Shop, change: dict[str, Any]) -> None:
-    await enrol(shop.context(), SAM)
-    before = await documents(shop.services.database)
-    refusal = refused(await enrol(shop.context(), replace(SAM, **change)))
+async def test_the_same_key_with_other_content_is_refused(
+    resolver_client: ResolverClient, change: dict[str, Any]
+) -> None:
+    await enrol(resolver_client.context(), SAM)
+    before = await documents(resolver_client.services.database)
+    refusal = refused(await enrol(resolver_client.context(), replace(SAM, **change)))
     assert refusal == Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": "form-1"})
-    assert await documents(shop.services.database) == before
+    assert await documents(resolver_client.services.database) == before
 
 
-async def _digest_of(shop: Shop, key: str) -> str:
-    document = await shop.services.database.events.find_one({"operation": "enrol", "key": key})
+async def _digest_of(resolver_client: ResolverClient, key: str) -> str:
+    document = await resolver_client.services.database.events.find_one({"operation": "enrol", "key": key})
     assert document is not None
     return str(document["digest"])
 
 
-async def test_the_digest_of_a_key_covers_what_was_sent_and_nothing_else(shop: Shop) -> None:
+async def test_the_digest_of_a_key_covers_what_was_sent_and_nothing_else(resolver_client: ResolverClient) -> None:
     """So a field that a later release adds changes no digest of a caller that does not send it."""
-    committed(await enrol(shop.context(), Newcomer("few", Channel.STORE, first_name=" Ada ")))
-    assert await _digest_of(shop, "few") == content_digest({"first_name": "Ada", "channel": "STORE"})
-    committed(await enrol(shop.context(), SAM))
-    assert await _digest_of(shop, "form-1") == content_digest(
+    committed(await enrol(resolver_client.context(), Newcomer("few", Channel.STORE, first_name=" Ada ")))
+    assert await _digest_of(resolver_client, "few") == content_digest({"first_name": "Ada", "channel": "STORE"})
+    committed(await enrol(resolver_client.context(), SAM))
+    assert await _digest_of(resolver_client, "form-1") == content_digest(
         {
             "first_name": "Sam",
             "last_name": "Lee",
@@ -117,43 +126,52 @@ async def test_the_digest_of_a_key_covers_what_was_sent_and_nothing_else(shop: S
     )
 
 
-async def test_a_retry_is_the_same_enrolment_after_the_programme_has_another_language(shop: Shop) -> None:
+async def test_a_retry_is_the_same_enrolment_after_the_programme_has_another_language(
+    resolver_client: ResolverClient,
+) -> None:
     newcomer = Newcomer("form-2", Channel.STORE, first_name="Ada")
-    first = committed(await enrol(shop.context(), newcomer))
-    grocer = shop.services.programmes.get("grocer")
-    french = replace(shop.services, programmes=Programmes(shop.services.database, [replace(grocer, locale="fr")]))
-    again = committed(await enrol(replace(shop.context(), services=french), newcomer))
+    first = committed(await enrol(resolver_client.context(), newcomer))
+    grocer = resolver_client.services.programmes.get("grocer")
+    french = replace(
+        resolver_client.services,
+        programmes=Programmes(resolver_client.services.database, [replace(grocer, locale="fr")]),
+    )
+    again = committed(await enrol(replace(resolver_client.context(), services=french), newcomer))
     assert (again.replayed, again.snapshot.member.id) == (True, first.snapshot.member.id)
 
 
-async def test_a_retry_of_a_key_that_an_earlier_release_counted_is_the_same_enrolment(shop: Shop) -> None:
+async def test_a_retry_of_a_key_that_an_earlier_release_counted_is_the_same_enrolment(
+    resolver_client: ResolverClient,
+) -> None:
     newcomer = Newcomer("form-3", Channel.STORE, first_name="Ada")
-    first = committed(await enrol(shop.context(), newcomer))
+    first = committed(await enrol(resolver_client.context(), newcomer))
     content = dict.fromkeys(("last_name", "email", "phone", "birth_date", "card", "store"))
     former = content_digest({**content, "first_name": "Ada", "locale": "en", "channel": "STORE"})
-    await shop.services.database.events.update_one({"key": "form-3"}, {"$set": {"digest": former}})
-    again = committed(await enrol(shop.context(), newcomer))
+    await resolver_client.services.database.events.update_one({"key": "form-3"}, {"$set": {"digest": former}})
+    again = committed(await enrol(resolver_client.context(), newcomer))
     assert (again.replayed, again.snapshot.member.id) == (True, first.snapshot.member.id)
-    refusal = refused(await enrol(shop.context(), replace(newcomer, last_name="Lee")))
+    refusal = refused(await enrol(resolver_client.context(), replace(newcomer, last_name="Lee")))
     assert refusal.code is RefusalCode.KEY_REUSED
 
 
-async def test_an_identity_that_is_taken_is_refused(shop: Shop) -> None:
-    await enrol(shop.context(), SAM)
-    before = await documents(shop.services.database)
+async def test_an_identity_that_is_taken_is_refused(resolver_client: ResolverClient) -> None:
+    await enrol(resolver_client.context(), SAM)
+    before = await documents(resolver_client.services.database)
     for kind, value in {"card": "card-1", "email": "SAM.LEE@example.org", "phone": "+33612345678"}.items():
-        told: dict[str, Any] = {kind: value}
-        refusal = refused(await enrol(shop.context(), Newcomer(shop.key(), Channel.APP, **told)))
+        fields: dict[str, Any] = {kind: value}
+        refusal = refused(
+            await enrol(resolver_client.context(), Newcomer(resolver_client.key(), Channel.APP, **fields))
+        )
         assert refusal == Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
-    assert await documents(shop.services.database) == before
+    assert await documents(resolver_client.services.database) == before
 
 
-async def test_of_many_at_once_under_one_phone_one_wins(shop: Shop) -> None:
-    newcomers = [Newcomer(shop.key(), Channel.APP, phone="+33 6 12 34 56 78") for _ in range(20)]
-    outcomes = await asyncio.gather(*(enrol(shop.context(), newcomer) for newcomer in newcomers))
+async def test_one_of_many_concurrent_enrolments_of_a_phone_wins(resolver_client: ResolverClient) -> None:
+    newcomers = [Newcomer(resolver_client.key(), Channel.APP, phone="+33 6 12 34 56 78") for _ in range(20)]
+    outcomes = await asyncio.gather(*(enrol(resolver_client.context(), newcomer) for newcomer in newcomers))
     assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, Refusal) and outcome.reason == "phone_taken" for outcome in outcomes) == 19
-    assert await counts(shop.services.database) == (1, 1, 1)
+    assert await counts(resolver_client.services.database) == (1, 1, 1)
 
 
 WRONG: list[tuple[dict[str, Any], str, str]] = [
@@ -169,36 +187,40 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-async def test_a_newcomer_with_a_wrong_field_is_refused_and_changes_nothing(
-    shop: Shop, subtests: pytest.Subtests
+async def test_enrolment_with_an_invalid_field_is_refused_and_changes_nothing(
+    resolver_client: ResolverClient, subtests: pytest.Subtests
 ) -> None:
-    before = await documents(shop.services.database)
+    before = await documents(resolver_client.services.database)
     for change, reason, field in WRONG:
         with subtests.test(reason, field=field):
-            refusal = refused(await enrol(shop.context(), replace(SAM, **change)))
+            refusal = refused(await enrol(resolver_client.context(), replace(SAM, **change)))
             assert (refusal.code, refusal.reason, refusal.path) == (RefusalCode.INVALID, reason, (field,))
-    assert await documents(shop.services.database) == before
+    assert await documents(resolver_client.services.database) == before
 
 
-async def test_a_number_that_is_taken_is_drawn_again(shop: Shop) -> None:
-    taken = (await shop.enrol()).snapshot.member.number
+async def test_a_number_that_is_taken_is_drawn_again(resolver_client: ResolverClient) -> None:
+    taken = (await resolver_client.enrol()).snapshot.member.number
     draws = [int(taken[:-1]), int(taken[:-1]), 123_456_789]
-    outcome = committed(await enrol(shop.context(), SAM, draw=lambda _below: draws.pop(0)))
+    outcome = committed(await enrol(resolver_client.context(), SAM, draw=lambda _below: draws.pop(0)))
     assert (outcome.snapshot.member.number, draws) == (number_from(123_456_789), [])
 
 
-async def test_when_every_number_drawn_is_taken_it_is_to_be_tried_again(shop: Shop) -> None:
-    taken = int((await shop.enrol()).snapshot.member.number[:-1])
-    before = await documents(shop.services.database)
+async def test_enrolment_is_retryable_when_every_drawn_number_is_taken(resolver_client: ResolverClient) -> None:
+    taken = int((await resolver_client.enrol()).snapshot.member.number[:-1])
+    before = await documents(resolver_client.services.database)
     draws = [taken] * NUMBER_DRAWS
     with pytest.raises(Unavailable, match="commit_unavailable"):
-        await enrol(shop.context(), SAM, draw=lambda _below: draws.pop())
+        await enrol(resolver_client.context(), SAM, draw=lambda _below: draws.pop())
     assert draws == []
-    assert await documents(shop.services.database) == before
+    assert await documents(resolver_client.services.database) == before
 
 
-async def test_an_import_says_when_it_was(shop: Shop) -> None:
-    earlier = shop.clock() - timedelta(days=300)
-    outcome = committed(await enrol(shop.context(Role.SERVICE), SAM, occurred_at=earlier))
+async def test_import_sets_the_time_of_enrolment(resolver_client: ResolverClient) -> None:
+    earlier = resolver_client.clock() - timedelta(days=300)
+    outcome = committed(await enrol(resolver_client.context(Role.SERVICE), SAM, occurred_at=earlier))
     member = outcome.snapshot.member
-    assert (member.enrolled_at, member.standing.since, outcome.record.recorded_at) == (earlier, earlier, shop.clock())
+    assert (member.enrolled_at, member.standing.since, outcome.record.recorded_at) == (
+        earlier,
+        earlier,
+        resolver_client.clock(),
+    )

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
-from support.corner import Corner
-from support.queries import Queries
-from support.shop import Shop, committed
+from support.catalogue_client import CatalogueClient
+from support.outcome import committed
+from support.query_log import QueryLog
+from support.resolver_client import ResolverClient
 
 from loyalty.model.offer import Audience
 from loyalty.model.reward import Reward
@@ -26,30 +27,30 @@ from resolvers.reward import Standing, appointments, listed, open_span, public_p
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 
 
-async def standings(shop: Corner, member: str, **about: Any) -> dict[str, Standing]:
-    context = shop.context(Role.MEMBER, member=member)
-    told: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
-    page, more = await ranked(context, Outlook(context, await seen(shop, member)), **told)
+async def standings(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, Standing]:
+    context = resolver_client.context(Role.MEMBER, member=member)
+    fields: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
+    page, more = await ranked(context, Outlook(context, await seen(resolver_client, member)), **fields)
     assert not more
     return {found.reward.key: standing for found, standing in page}
 
 
-async def seen(shop: Corner, member: str) -> Snapshot:
-    snapshot = await shop.services.reader.member("grocer", member)
+async def seen(resolver_client: CatalogueClient, member: str) -> Snapshot:
+    snapshot = await resolver_client.services.reader.member("grocer", member)
     assert snapshot is not None
     return snapshot
 
 
-def one(shop: Shop, key: str) -> Reward:
-    return shop.services.programmes.get("grocer").catalogue.rewards[key]
+def one(resolver_client: ResolverClient, key: str) -> Reward:
+    return resolver_client.services.programmes.get("grocer").catalogue.rewards[key]
 
 
-async def test_a_reward_says_what_keeps_a_member_from_it(corner: Corner) -> None:
-    member = await corner.earn(70)
-    await corner.place(member, "once")
-    told = await standings(corner, member)
+async def test_reward_lists_why_a_member_cannot_order_it(catalogue_client: CatalogueClient) -> None:
+    member = await catalogue_client.earn(70)
+    await catalogue_client.order(member, "once")
+    result = await standings(catalogue_client, member)
     assert {
-        key: (one.eligible, one.missing_points, [why.reason for why in one.reasons]) for key, one in told.items()
+        key: (one.eligible, one.missing_points, [why.reason for why in one.reasons]) for key, one in result.items()
     } == {
         "bowl": (True, 0, []),
         "meal": (True, 0, []),
@@ -60,49 +61,49 @@ async def test_a_reward_says_what_keeps_a_member_from_it(corner: Corner) -> None
         "once": (False, 0, ["reward_limit"]),
         "gold-only": (False, 0, ["reward_tier"]),
     }
-    assert {*await standings(corner, member, eligible=True)} == {"bowl", "meal"}
+    assert {*await standings(catalogue_client, member, eligible=True)} == {"bowl", "meal"}
 
 
-async def test_what_is_gone_is_shown_as_gone(corner: Corner) -> None:
-    member = await corner.earn(700)
-    committed(await corner.order(member, "mug", quantity=5))
-    assert [why.reason for why in (await standings(corner, member))["mug"].reasons] == ["out_of_stock"]
-    programme = corner.services.programmes.get("grocer")
-    context = corner.context(Role.TILL)
+async def test_sold_out_reward_is_shown_as_sold_out(catalogue_client: CatalogueClient) -> None:
+    member = await catalogue_client.earn(700)
+    committed(await catalogue_client.try_order(member, "mug", quantity=5))
+    assert [why.reason for why in (await standings(catalogue_client, member))["mug"].reasons] == ["out_of_stock"]
+    programme = catalogue_client.services.programmes.get("grocer")
+    context = catalogue_client.context(Role.TILL)
     assert await stock_left(context, programme, programme.catalogue.rewards.values()) == {
         "mug": 0,
         "boxed-film": 3,
         "film": 5,
     }
-    assert await stock_left(context, programme, [one(corner, "bowl")]) == {}
+    assert await stock_left(context, programme, [one(catalogue_client, "bowl")]) == {}
 
 
-async def test_a_held_piece_is_not_left(corner: Corner) -> None:
-    member = await corner.earn(100)
-    committed(await corner.hold(member, "mug"))
-    programme = corner.services.programmes.get("grocer")
-    assert await stock_left(corner.context(), programme, [one(corner, "mug")]) == {"mug": 4}
-    corner.clock.advance(minutes=5)
-    await corner.buy(member, "1.00")
-    assert await stock_left(corner.context(), programme, [one(corner, "mug")]) == {"mug": 5}
+async def test_held_piece_is_not_available(catalogue_client: CatalogueClient) -> None:
+    member = await catalogue_client.earn(100)
+    committed(await catalogue_client.hold(member, "mug"))
+    programme = catalogue_client.services.programmes.get("grocer")
+    assert await stock_left(catalogue_client.context(), programme, [one(catalogue_client, "mug")]) == {"mug": 4}
+    catalogue_client.clock.advance(minutes=5)
+    await catalogue_client.buy(member, "1.00")
+    assert await stock_left(catalogue_client.context(), programme, [one(catalogue_client, "mug")]) == {"mug": 5}
 
 
-async def test_free_appointments_are_told_with_the_places_left(corner: Corner) -> None:
-    member = await corner.earn(100)
-    programme, talk = corner.services.programmes.get("grocer"), one(corner, "talk")
-    corner.clock.moment = datetime(2026, 6, 15, 22, 0, tzinfo=UTC)
-    free = await appointments(corner.context(), programme, talk, first=3)
+async def test_free_appointments_have_their_places_left(catalogue_client: CatalogueClient) -> None:
+    member = await catalogue_client.earn(100)
+    programme, talk = catalogue_client.services.programmes.get("grocer"), one(catalogue_client, "talk")
+    catalogue_client.clock.moment = datetime(2026, 6, 15, 22, 0, tzinfo=UTC)
+    free = await appointments(catalogue_client.context(), programme, talk, first=3)
     assert free == [(TOMORROW_AT_TEN.replace(hour=14 + n // 2, minute=30 * (n % 2)), 1) for n in range(3)]
-    order = await corner.place(member, "talk", appointment=TOMORROW_AT_TEN)
-    free = await appointments(corner.context(), programme, talk, first=2)
+    order = await catalogue_client.order(member, "talk", appointment=TOMORROW_AT_TEN)
+    free = await appointments(catalogue_client.context(), programme, talk, first=2)
     assert [at for at, _ in free] == [TOMORROW_AT_TEN.replace(minute=30), TOMORROW_AT_TEN.replace(hour=15)]
-    await corner.cancel(order.id)
-    assert (await appointments(corner.context(), programme, talk, first=1))[0][0] == TOMORROW_AT_TEN
-    assert await appointments(corner.context(), programme, one(corner, "mug"), first=3) == []
+    await catalogue_client.cancel(order.id)
+    assert (await appointments(catalogue_client.context(), programme, talk, first=1))[0][0] == TOMORROW_AT_TEN
+    assert await appointments(catalogue_client.context(), programme, one(catalogue_client, "mug"), first=3) == []
 
 
-def test_the_catalogue_is_paged_by_points_and_key(corner: Corner) -> None:
-    programme = corner.services.programmes.get("grocer")
+def test_the_catalogue_is_paged_by_points_and_key(catalogue_client: CatalogueClient) -> None:
+    programme = catalogue_client.services.programmes.get("grocer")
     keys: list[str] = []
     after: tuple[int, str] | None = None
     while True:
@@ -117,43 +118,43 @@ def test_the_catalogue_is_paged_by_points_and_key(corner: Corner) -> None:
     assert listed(programme, category="others", points_max=None, first=20, after=None) == ([], False)
 
 
-def test_a_reward_says_from_when_and_until_when_it_is_there(shop: Shop) -> None:
-    grocer = shop.services.programmes.get("grocer")
+def test_reward_has_its_first_and_last_moment(resolver_client: ResolverClient) -> None:
+    grocer = resolver_client.services.programmes.get("grocer")
     gift = grocer.catalogue.rewards["gift-wednesday"]
     begins, ends = datetime(2026, 6, 17, 4, 0, tzinfo=UTC), datetime(2026, 6, 18, 4, 0, tzinfo=UTC)
-    assert open_span(gift, grocer, shop.clock()) == (begins, ends)
+    assert open_span(gift, grocer, resolver_client.clock()) == (begins, ends)
     assert open_span(gift, grocer, begins) == (None, ends)
-    assert open_span(grocer.catalogue.rewards["bread"], grocer, shop.clock()) == (None, None)
+    assert open_span(grocer.catalogue.rewards["bread"], grocer, resolver_client.clock()) == (None, None)
     assert gift.window is not None
     last = replace(gift, window=replace(gift.window, last_day=datetime(2026, 6, 10, tzinfo=UTC).date()))
-    assert open_span(last, grocer, shop.clock()) == (None, datetime(2026, 6, 11, 4, 0, tzinfo=UTC))
+    assert open_span(last, grocer, resolver_client.clock()) == (None, datetime(2026, 6, 11, 4, 0, tzinfo=UTC))
 
 
-async def test_the_catalogue_is_anybodys_where_it_is_known_which(shop: Shop) -> None:
-    nobody = Context(shop.services, None)
+async def test_catalogue_is_public_if_the_programme_is_known(resolver_client: ResolverClient) -> None:
+    nobody = Context(resolver_client.services, None)
     assert public_programme(nobody, "coffee").key == "coffee"
-    assert public_programme(shop.context(), None).key == "grocer"
+    assert public_programme(resolver_client.context(), None).key == "grocer"
     for key, reason in ((None, "programme_missing"), ("tea", "programme_unknown")):
         with pytest.raises(BadInput, match=reason):
             public_programme(nobody, key)
-    alone = Programmes(shop.services.database, [shop.services.programmes.get("coffee")])
-    assert public_programme(Context(replace(shop.services, programmes=alone), None), None).key == "coffee"
+    alone = Programmes(resolver_client.services.database, [resolver_client.services.programmes.get("coffee")])
+    assert public_programme(Context(replace(resolver_client.services, programmes=alone), None), None).key == "coffee"
 
 
-async def test_what_a_page_rests_on_is_asked_at_once_for_offers_and_rewards(
-    corner: Corner, mongod: EmbeddedServer
+async def test_availability_of_offers_and_rewards_is_one_query(
+    catalogue_client: CatalogueClient, mongod: EmbeddedServer
 ) -> None:
-    member = await corner.earn(70)
-    queries = Queries()
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
-    reader = Reader(Database(client, corner.services.database.db.name))
-    shop = replace(corner, services=replace(corner.services, reader=reader))
-    catalogue = shop.services.programmes.get("grocer").catalogue
-    listed_one = replace(one(shop, "mug"), key="for-vips", audience=Audience(lists=frozenset({"vip"})))
+    member = await catalogue_client.earn(70)
+    query_log = QueryLog()
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[query_log])
+    reader = Reader(Database(client, catalogue_client.services.database.db.name))
+    resolver_client = replace(catalogue_client, services=replace(catalogue_client.services, reader=reader))
+    catalogue = resolver_client.services.programmes.get("grocer").catalogue
+    listed_one = replace(one(resolver_client, "mug"), key="for-vips", audience=Audience(lists=frozenset({"vip"})))
     catalogue.put_reward(listed_one)
     try:
-        context = shop.context(Role.MEMBER, member=member)
-        outlook = Outlook(context, await seen(shop, member))
+        context = resolver_client.context(Role.MEMBER, member=member)
+        outlook = Outlook(context, await seen(resolver_client, member))
         (found, _), _ = await asyncio.gather(
             ranked(context, outlook, channel=None, category=None, eligible=None, first=50, after=None),
             ranked_offers(context, outlook, channel=None, states=None, first=50, after=None),
@@ -162,7 +163,7 @@ async def test_what_a_page_rests_on_is_asked_at_once_for_offers_and_rewards(
         catalogue.drop_reward("for-vips")
         await client.close()
     assert "for-vips" in {standing.reward.key for _, standing in found}
-    assert [*map(sorted, queries.asked)] == [sorted("members"), ["audiences", "codes", "counters"]]
+    assert [*map(sorted, query_log.collections)] == [sorted("members"), ["audiences", "codes", "counters"]]
 
 
 async def has_mugs(context: Context, snapshot: Snapshot) -> bool:
@@ -171,37 +172,40 @@ async def has_mugs(context: Context, snapshot: Snapshot) -> bool:
 
 
 async def test_supply_that_was_prefetched_is_shown_beside_older_versions_of_the_same_catalogue_only(
-    corner: Corner,
+    catalogue_client: CatalogueClient,
 ) -> None:
-    member = await corner.earn(1000)
-    catalogue, mug = corner.context(Role.MEMBER, member=member).programme().catalogue, one(corner, "mug")
+    member = await catalogue_client.earn(1000)
+    catalogue, mug = (
+        catalogue_client.context(Role.MEMBER, member=member).programme().catalogue,
+        one(catalogue_client, "mug"),
+    )
 
     async def prefetched() -> Context:
-        corner.clock.moment += timedelta(seconds=1)
-        context = prefetch_supply(corner.context(Role.MEMBER, member=member))
+        catalogue_client.clock.moment += timedelta(seconds=1)
+        context = prefetch_supply(catalogue_client.context(Role.MEMBER, member=member))
         # The read is under way: it is sent with those of others.
-        await has_mugs(corner.context(Role.MEMBER, member=member), await seen(corner, member))
-        corner.clock.moment += timedelta(seconds=1)
+        await has_mugs(catalogue_client.context(Role.MEMBER, member=member), await seen(catalogue_client, member))
+        catalogue_client.clock.moment += timedelta(seconds=1)
         return context
 
     catalogue.put_reward(replace(mug, stock=2))
     try:
-        await corner.place(member, "mug")
-        context, before = await prefetched(), await seen(corner, member)
+        await catalogue_client.order(member, "mug")
+        context, before = await prefetched(), await seen(catalogue_client, member)
         assert await has_mugs(context, before)
-        await corner.place(member, "mug")
+        await catalogue_client.order(member, "mug")
         assert await has_mugs(context, before), "the read is of the moment when it was started"
-        assert not await has_mugs(context, await seen(corner, member)), "this version is newer than the read"
+        assert not await has_mugs(context, await seen(catalogue_client, member)), "this version is newer than the read"
 
         catalogue.put_reward(replace(mug, stock=3))
-        assert await has_mugs(context, await seen(corner, member))
+        assert await has_mugs(context, await seen(catalogue_client, member))
         context = await prefetched()
-        assert await has_mugs(context, await seen(corner, member))
+        assert await has_mugs(context, await seen(catalogue_client, member))
         catalogue.put_reward(replace(mug, stock=2))
-        assert not await has_mugs(context, await seen(corner, member)), "the read is of another catalogue"
+        assert not await has_mugs(context, await seen(catalogue_client, member)), "the read is of another catalogue"
     finally:
         catalogue.put_reward(mug)
 
 
-def test_nothing_is_prefetched_without_a_token(shop: Shop) -> None:
-    assert prefetch_supply(Context(shop.services, None)).prefetched is None
+def test_nothing_is_prefetched_without_a_token(resolver_client: ResolverClient) -> None:
+    assert prefetch_supply(Context(resolver_client.services, None)).prefetched is None

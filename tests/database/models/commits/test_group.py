@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from support.catalogue import offer, reward
-from support.command import Commands
+from support.clock import Clock
 from support.documents import documents
-from support.shop import Clock, committed, refused
+from support.outcome import committed, refused
+from support.request_factory import RequestFactory
 
 from loyalty.commands.advance_order import CancelOrder
 from loyalty.commands.hold import HoldPoints
@@ -47,33 +48,33 @@ def little(grocer: Programme) -> Programme:
 
 
 @pytest.fixture
-def commands(little: Programme, clock: Clock) -> Commands:
-    return Commands(little, clock)
+def request_factory(little: Programme, clock: Clock) -> RequestFactory:
+    return RequestFactory(little, clock)
 
 
-def request(commands: Commands, member: str, command: Command) -> Request:
+def request(request_factory: RequestFactory, member: str, command: Command) -> Request:
     digest = content_digest({"member": member, "command": type(command).__name__})
-    return Request(command, member, commands.programme, commands.clock(), digest)
+    return Request(command, member, request_factory.programme, request_factory.clock(), digest)
 
 
-def cause(commands: Commands, key: str | None = None) -> Cause:
-    return Cause("act", "agent", "till", key or commands.key())
+def cause(request_factory: RequestFactory, key: str | None = None) -> Cause:
+    return Cause("act", "agent", "till", key or request_factory.key())
 
 
-def ordering(commands: Commands, member: str, key: str, quantity: int = 1, **about: Any) -> Request:
-    return request(commands, member, PlaceOrder(key, quantity, Channel.APP, cause(commands), **about))
+def ordering(request_factory: RequestFactory, member: str, key: str, quantity: int = 1, **about: Any) -> Request:
+    return request(request_factory, member, PlaceOrder(key, quantity, Channel.APP, cause(request_factory), **about))
 
 
-def redeeming(commands: Commands, member: str, key: str, purchase: str | None = None) -> Request:
+def redeeming(request_factory: RequestFactory, member: str, key: str, purchase: str | None = None) -> Request:
     ref = purchase_ref("till", purchase) if purchase is not None else None
-    command = RedeemOffer(key, ref, Channel.STORE, None, commands.clock(), cause(commands))
-    return request(commands, member, command)
+    command = RedeemOffer(key, ref, Channel.STORE, None, request_factory.clock(), cause(request_factory))
+    return request(request_factory, member, command)
 
 
-async def rich(commands: Commands, committer: Committer, members: int) -> list[str]:
+async def rich(request_factory: RequestFactory, committer: Committer, members: int) -> list[str]:
     """Enrol members with 10 points each."""
-    made = await asyncio.gather(*(commands.member(committer) for _ in range(members)))
-    await asyncio.gather(*(committer.commit(commands.buy(member, "10.00")) for member in made))
+    made = await asyncio.gather(*(request_factory.member(committer) for _ in range(members)))
+    await asyncio.gather(*(committer.commit(request_factory.buy(member, "10.00")) for member in made))
     return [*made]
 
 
@@ -89,10 +90,12 @@ async def taken(database: Database, counter: str) -> int:
 
 
 async def test_a_hot_reward_is_ordered_by_two_hundred_at_once_through_two_processes(
-    database: Database, committer: Committer, other_committer: Committer, commands: Commands
+    database: Database, committer: Committer, other_committer: Committer, request_factory: RequestFactory
 ) -> None:
-    members = await rich(commands, committer, 200)
-    outcomes = await all_of([ordering(commands, member, "bread") for member in members], committer, other_committer)
+    members = await rich(request_factory, committer, 200)
+    outcomes = await all_of(
+        [ordering(request_factory, member, "bread") for member in members], committer, other_committer
+    )
     assert [type(outcome) for outcome in outcomes] == [Committed] * 200
     assert await taken(database, "grocer/stock/bread") == 200
     assert len({committed(outcome).orders[0].number for outcome in outcomes}) == 200
@@ -101,12 +104,16 @@ async def test_a_hot_reward_is_ordered_by_two_hundred_at_once_through_two_proces
 
 @pytest.mark.parametrize("gone", [("mug", "out_of_stock"), ("film", "codes_gone")])
 async def test_the_last_ten_go_to_ten_of_two_hundred_through_two_processes(
-    database: Database, committer: Committer, other_committer: Committer, commands: Commands, gone: tuple[str, str]
+    database: Database,
+    committer: Committer,
+    other_committer: Committer,
+    request_factory: RequestFactory,
+    gone: tuple[str, str],
 ) -> None:
     key, reason = gone
     await load_codes(database, "grocer", "films", [f"f-{number}" for number in range(10)])
-    members = await rich(commands, committer, 200)
-    outcomes = await all_of([ordering(commands, member, key) for member in members], committer, other_committer)
+    members = await rich(request_factory, committer, 200)
+    outcomes = await all_of([ordering(request_factory, member, key) for member in members], committer, other_committer)
     assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 10
     told = {(outcome.code, outcome.reason) for outcome in outcomes if isinstance(outcome, Refusal)}
     assert told == {(RefusalCode.OUT_OF_STOCK, reason)}
@@ -119,27 +126,29 @@ async def test_the_last_ten_go_to_ten_of_two_hundred_through_two_processes(
 
 
 async def test_a_use_of_one_offer_by_two_hundred_at_once_is_counted_two_hundred_times(
-    database: Database, committer: Committer, other_committer: Committer, commands: Commands
+    database: Database, committer: Committer, other_committer: Committer, request_factory: RequestFactory
 ) -> None:
-    members = await asyncio.gather(*(commands.member(committer) for _ in range(200)))
-    outcomes = await all_of([redeeming(commands, one, "unlimited") for one in members], committer, other_committer)
+    members = await asyncio.gather(*(request_factory.member(committer) for _ in range(200)))
+    outcomes = await all_of(
+        [redeeming(request_factory, one, "unlimited") for one in members], committer, other_committer
+    )
     assert [type(outcome) for outcome in outcomes] == [Committed] * 200
     assert await taken(database, "grocer/uses/unlimited") == 200
 
 
 async def test_a_redemption_and_its_purchase_in_one_group_are_decided_again_each_on_its_own(
-    database: Database, commands: Commands
+    database: Database, request_factory: RequestFactory
 ) -> None:
     groups: list[int] = []
     async with Committer(database, on_group=lambda size, _seconds: groups.append(size)) as committer:
-        members = [await commands.member(committer) for _ in range(3)]
+        members = [await request_factory.member(committer) for _ in range(3)]
         groups.clear()
         requests = [
             one
             for place, member in enumerate(members)
             for one in (
-                redeeming(commands, member, "double", f"basket-{place}"),
-                commands.buy(member, "10.00", key=f"basket-{place}"),
+                redeeming(request_factory, member, "double", f"basket-{place}"),
+                request_factory.buy(member, "10.00", key=f"basket-{place}"),
             )
         ]
         outcomes = await all_of(requests, committer)
@@ -151,10 +160,13 @@ async def test_a_redemption_and_its_purchase_in_one_group_are_decided_again_each
 
 
 async def test_a_purchase_and_its_redemption_in_one_group_give_the_same(
-    database: Database, committer: Committer, commands: Commands
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
-    member = await commands.member(committer)
-    requests = [commands.buy(member, "10.00", key="basket"), redeeming(commands, member, "double", "basket")]
+    member = await request_factory.member(committer)
+    requests = [
+        request_factory.buy(member, "10.00", key="basket"),
+        redeeming(request_factory, member, "double", "basket"),
+    ]
     outcomes = await all_of(requests, committer)
     assert [committed(outcome).snapshot.member.available for outcome in outcomes] == [10, 20]
     event = await database.events.find_one({"key": "basket"})
@@ -164,14 +176,14 @@ async def test_a_purchase_and_its_redemption_in_one_group_give_the_same(
 
 
 async def test_an_order_and_its_cancellation_in_one_group_leave_nothing_taken(
-    database: Database, committer: Committer, commands: Commands
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     await load_codes(database, "grocer", "films", ["f-0"])
-    [member] = await rich(commands, committer, 1)
-    placing = ordering(commands, member, "mug")
+    [member] = await rich(request_factory, committer, 1)
+    placing = ordering(request_factory, member, "mug")
     placed = committed(await committer.commit(placing)).orders[0]
-    back = request(commands, member, CancelOrder(placed.id, cause(commands)))
-    again = ordering(commands, member, "film")
+    back = request(request_factory, member, CancelOrder(placed.id, cause(request_factory)))
+    again = ordering(request_factory, member, "film")
     outcomes = await all_of([back, again], committer)
     assert [committed(outcome).orders[0].state.value for outcome in outcomes] == ["CANCELLED", "FULFILLED"]
     stored = await database.orders.find_one({"_id": placed.id})
@@ -181,33 +193,35 @@ async def test_an_order_and_its_cancellation_in_one_group_leave_nothing_taken(
 
 
 async def test_a_refused_command_writes_nothing_beside_its_neighbours(
-    database: Database, committer: Committer, commands: Commands
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
-    [member] = await rich(commands, committer, 1)
-    poor = await commands.member(committer)
-    outcomes = await all_of([ordering(commands, poor, "mug"), ordering(commands, member, "mug")], committer)
+    [member] = await rich(request_factory, committer, 1)
+    poor = await request_factory.member(committer)
+    outcomes = await all_of(
+        [ordering(request_factory, poor, "mug"), ordering(request_factory, member, "mug")], committer
+    )
     assert refused(outcomes[0]).reason == "insufficient_points"
     assert committed(outcomes[1]).orders[0].member == member
     assert await taken(database, "grocer/stock/mug") == 1
     before = await documents(database)
     for key, quantity in (("mug", 11), ("film", 1), ("nothing", 1)):
-        refused(await committer.commit(ordering(commands, member, key, quantity)))
+        refused(await committer.commit(ordering(request_factory, member, key, quantity)))
     assert await documents(database) == before
 
 
 async def test_a_hold_is_answered_again_as_it_was_made(
-    database: Database, committer: Committer, commands: Commands
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
-    [member] = await rich(commands, committer, 1)
-    asked = HoldPoints("mug", None, 60, Channel.APP, cause(commands, "cart"))
-    requests = [request(commands, member, asked) for _ in range(5)]
+    [member] = await rich(request_factory, committer, 1)
+    asked = HoldPoints("mug", None, 60, Channel.APP, cause(request_factory, "cart"))
+    requests = [request(request_factory, member, asked) for _ in range(5)]
     outcomes = [committed(outcome) for outcome in await all_of(requests, committer)]
     assert [outcome.replayed for outcome in outcomes] == [False, True, True, True, True]
     assert {outcome.hold for outcome in outcomes} == {outcomes[0].hold}
     assert outcomes[0].hold is not None
     assert await taken(database, "grocer/stock/mug") == 1
-    commands.clock.advance(seconds=60)
-    committed(await committer.commit(commands.settle(member)))
+    request_factory.clock.advance(seconds=60)
+    committed(await committer.commit(request_factory.settle(member)))
     assert await taken(database, "grocer/stock/mug") == 0
     again = committed(await committer.commit(requests[0]))
     assert (again.replayed, again.hold, again.snapshot.member.holds) == (True, outcomes[0].hold, ())

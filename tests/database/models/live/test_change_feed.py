@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from bson.datetime_ms import DatetimeMS
 from pymongo.errors import AutoReconnect
-from support.command import Commands
-from support.programme import source
-from support.shop import Clock, committed
+from support.clock import Clock
+from support.outcome import committed
+from support.programme_files import programme_source
+from support.request_factory import RequestFactory
 
 from models.commits.committer import Committer, Unavailable
 from models.live.change_feed import Feed
@@ -51,7 +52,7 @@ async def versions(watch: Watch, count: int) -> list[int | None]:
 
 
 async def caught_up(watch: Watch, version: int) -> None:
-    """Wait until a watch has come to a version: a feed may still be telling what was committed before it began."""
+    """Wait until a watch receives a version; a feed may first send what was committed before it began."""
     async with asyncio.timeout(WITHIN_SECONDS):
         while (change := await watch.next()) is None or change.snapshot.version < version:
             pass
@@ -68,22 +69,22 @@ async def followed_until(feed: Feed, watch: Watch, change: Awaitable[Any], *, ve
 
 
 async def until(programmes: Programmes, key: str, version: int) -> None:
-    """Wait until a programme has come."""
+    """Wait until a programme has arrived."""
     async with asyncio.timeout(WITHIN_SECONDS):
         while (programme := programmes.find(key)) is None or programme.version < version:  # noqa: ASYNC110 - polled
             await asyncio.sleep(0.01)
 
 
 async def test_a_watcher_gets_every_version_as_it_was_committed(
-    database: Database, committer: Committer, commands: Commands
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     hub = Hub()
     lags: list[float] = []
     async with following(database, hub, lags=lags):
-        enrolment, other = commands.enrol(), await commands.member(committer)
+        enrolment, other = request_factory.enrol(), await request_factory.member(committer)
         member = enrolment.member
         with hub.watch(member) as watch:
-            buys = [commands.buy(who, "2.00") for _ in range(50) for who in (member, other)]
+            buys = [request_factory.buy(who, "2.00") for _ in range(50) for who in (member, other)]
             futures = [committer.submit(request) for request in (enrolment, *buys)]
             outcomes = [committed(await future) for future in futures]
             async with asyncio.timeout(WITHIN_SECONDS):
@@ -95,11 +96,11 @@ async def test_a_watcher_gets_every_version_as_it_was_committed(
         assert all(0 <= lag < WITHIN_SECONDS for lag in lags)
 
 
-async def test_a_watcher_of_a_newcomer_gets_its_first_version(
-    database: Database, committer: Committer, commands: Commands
+async def test_watcher_of_a_new_member_gets_its_first_version(
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     hub = Hub()
-    request = commands.enrol()
+    request = request_factory.enrol()
     async with following(database, hub):
         with hub.watch(request.member) as watch:
             await committer.commit(request)
@@ -107,10 +108,10 @@ async def test_a_watcher_of_a_newcomer_gets_its_first_version(
 
 
 async def test_a_change_that_cannot_be_read_is_a_gap_and_not_the_end(
-    database: Database, committer: Committer, commands: Commands
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     hub = Hub()
-    member = await commands.member(committer)
+    member = await request_factory.member(committer)
     async with following(database, hub):
         with hub.watch(member) as watch:
             document = await database.members.find_one({"_id": member})
@@ -120,22 +121,22 @@ async def test_a_change_that_cannot_be_read_is_a_gap_and_not_the_end(
             while await versions(watch, 1) != [None]:
                 pass
             await database.members.replace_one({"_id": member}, document)
-            await committer.commit(commands.buy(member, "2.00"))
+            await committer.commit(request_factory.buy(member, "2.00"))
             assert await versions(watch, 2) == [1, 2]
 
 
-async def test_what_python_cannot_hold_is_not_the_end(
-    database: Database, committer: Committer, commands: Commands
+async def test_value_that_python_cannot_represent_does_not_end_the_feed(
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     hub = Hub()
-    member = await commands.member(committer)
+    member = await request_factory.member(committer)
     async with following(database, hub):
         document = await database.members.find_one({"_id": member})
         assert document is not None
         await database.members.replace_one({"_id": member}, {**document, "enrolled_at": DatetimeMS(2**60)})
         await database.members.replace_one({"_id": member}, document)
         with hub.watch(member) as watch:
-            await committer.commit(commands.buy(member, "2.00"))
+            await committer.commit(request_factory.buy(member, "2.00"))
             await caught_up(watch, 2)
 
 
@@ -143,9 +144,11 @@ async def test_programme_versions_reach_the_registry(database: Database, clock: 
     programmes = Programmes(database)
     async with following(database, Hub(), programmes=programmes):
         assert programmes.keys() == []
-        await apply(database, source("coffee"), now=clock(), applied_by="tests")
+        await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
         await until(programmes, "coffee", 1)
-        await apply(database, source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests")
+        await apply(
+            database, programme_source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests"
+        )
         await until(programmes, "coffee", 2)
         assert programmes.keys() == ["coffee"]
 
@@ -153,26 +156,28 @@ async def test_programme_versions_reach_the_registry(database: Database, clock: 
 async def test_programmes_that_were_applied_before_the_feed_opened_reach_the_registry(
     database: Database, clock: Clock
 ) -> None:
-    # A gateway that starts loads first and follows then; what is applied in between must not be missed.
+    # A starting gateway loads first and then follows; nothing applied in between may be missed.
     programmes = Programmes(database)
     await programmes.load()
-    await apply(database, source("coffee"), now=clock(), applied_by="tests")
-    await apply(database, source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests")
+    await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
+    await apply(
+        database, programme_source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests"
+    )
     async with following(database, Hub(), programmes=programmes):
         await until(programmes, "coffee", 2)
 
 
 async def test_a_programme_that_cannot_run_here_does_not_stop_the_feed(
-    database: Database, committer: Committer, commands: Commands, clock: Clock
+    database: Database, committer: Committer, request_factory: RequestFactory, clock: Clock
 ) -> None:
-    # As a newer gateway may store, before this one is brought up to date.
+    # As a newer gateway may store it before this one is updated.
     programmes, hub = Programmes(database), Hub()
-    stored, _ = await apply(database, source("coffee"), now=clock(), applied_by="tests")
+    stored, _ = await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
     unheard_of = {**stored, "_id": "coffee/2", "version": 2, "source": "programme: coffee\nmagic: true\n"}
     async with following(database, hub, programmes=programmes):
         await until(programmes, "coffee", 1)
         await database.programmes.insert_one(unheard_of)
-        request = commands.enrol()
+        request = request_factory.enrol()
         with hub.watch(request.member) as watch:
             await committer.commit(request)
             assert (await versions(watch, 1))[-1] in {None, 1}
@@ -181,27 +186,27 @@ async def test_a_programme_that_cannot_run_here_does_not_stop_the_feed(
         assert programmes.get("coffee").version == 1
 
 
-async def test_a_lost_token_is_told_to_watchers_and_followed_afresh(
-    mongod: EmbeddedServer, commands: Commands, clock: Clock
+async def test_lost_resume_token_is_reported_to_watchers_and_the_feed_restarts(
+    mongod: EmbeddedServer, request_factory: RequestFactory, clock: Clock
 ) -> None:
-    # A database that is dropped, to be restored from a backup, ends the stream for good: its token leads nowhere.
+    # Dropping the database, to restore a backup, invalidates the stream's resume token for good.
     database = connect(mongod.url, name="dropped")
     await database.prepare()
     hub, programmes = Hub(), Programmes(database)
     async with Committer(database) as committer, following(database, hub, programmes=programmes):
-        member = await commands.member(committer)
+        member = await request_factory.member(committer)
         with hub.watch(member) as watch:
-            await committer.commit(commands.buy(member, "1.00"))
+            await committer.commit(request_factory.buy(member, "1.00"))
             await caught_up(watch, 2)
             members, entries = await database.members.find().to_list(), await database.entries.find().to_list()
             await database.client.drop_database("dropped")
             await database.prepare()
             await database.members.insert_many(members)
             await database.entries.insert_many(entries)
-            await apply(database, source("coffee"), now=clock(), applied_by="tests")
+            await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
             assert await versions(watch, 1) == [None]
             await until(programmes, "coffee", 1)
-            await committer.commit(commands.buy(member, "1.00"))
+            await committer.commit(request_factory.buy(member, "1.00"))
             await caught_up(watch, 3)
     await database.client.drop_database("dropped")
     await database.close()
@@ -209,7 +214,7 @@ async def test_a_lost_token_is_told_to_watchers_and_followed_afresh(
 
 Spoil = Callable[[str], dict[str, Any]]
 SPOILT: dict[str, Spoil] = {
-    # Its seconds, set to January 2021: this server's log of changes does not reach back so far.
+    # Its timestamp, set to January 2021: older than this server's oplog.
     "too old": lambda data: {"_data": f"82{'60000000'}{data[10:]}"},
     "no hexadecimal number": lambda data: {"_data": f"no token {data}"},
     "cut off": lambda data: {"_data": data[:20]},
@@ -221,28 +226,28 @@ SPOILT: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT.keys())
-async def test_a_token_that_mongodb_refuses_is_told_to_watchers_and_followed_afresh(
-    database: Database, committer: Committer, commands: Commands, spoil: Spoil
+async def test_refused_resume_token_is_reported_to_watchers_and_the_feed_restarts(
+    database: Database, committer: Committer, request_factory: RequestFactory, spoil: Spoil
 ) -> None:
     hub = Hub()
     feed = Feed(database, hub, on_programme=lambda _document: None)
-    member = await commands.member(committer)
+    member = await request_factory.member(committer)
     with hub.watch(member) as watch:
-        await followed_until(feed, watch, committer.commit(commands.buy(member, "1.00")), version=2)
-        await committer.commit(commands.buy(member, "1.00"))  # while nobody follows
+        await followed_until(feed, watch, committer.commit(request_factory.buy(member, "1.00")), version=2)
+        await committer.commit(request_factory.buy(member, "1.00"))  # while nobody follows
         token = feed._token  # noqa: SLF001 - a test cannot wait until it is too old
         assert token is not None
         feed._token = spoil(token["_data"])  # noqa: SLF001
         again = asyncio.create_task(feed.run())
         assert await versions(watch, 1) == [None]
-        await committer.commit(commands.buy(member, "1.00"))
+        await committer.commit(request_factory.buy(member, "1.00"))
         await caught_up(watch, 4)
         again.cancel()
         await asyncio.gather(again, return_exceptions=True)
 
 
-async def test_a_lost_token_is_told_even_where_the_fresh_start_fails_at_first(
-    database: Database, committer: Committer, commands: Commands
+async def test_lost_resume_token_is_reported_even_if_the_restart_fails_at_first(
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     hub = Hub()
     failures: list[Exception] = []
@@ -252,9 +257,9 @@ async def test_a_lost_token_is_told_even_where_the_fresh_start_fails_at_first(
             raise failures.pop()
 
     feed = Feed(database, hub, on_programme=lambda _document: None, catch_up=catch_up)
-    member = await commands.member(committer)
+    member = await request_factory.member(committer)
     with hub.watch(member) as watch:
-        await followed_until(feed, watch, committer.commit(commands.buy(member, "1.00")), version=2)
+        await followed_until(feed, watch, committer.commit(request_factory.buy(member, "1.00")), version=2)
         feed._token = {"_data": ""}  # noqa: SLF001 - a test cannot wait until it is too old
         failures.append(AutoReconnect("between the opening of the stream and what is told"))
         again = asyncio.create_task(feed.run())
@@ -266,16 +271,18 @@ async def test_a_lost_token_is_told_even_where_the_fresh_start_fails_at_first(
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("lost_server")
-async def test_nothing_is_missed_when_mongod_is_killed_and_comes_back(tmp_path: Path, commands: Commands) -> None:
+async def test_nothing_is_missed_when_mongod_is_killed_and_restarted(
+    tmp_path: Path, request_factory: RequestFactory
+) -> None:
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url)
     await database.prepare()
     hub = Hub()
     async with Committer(database) as committer, following(database, hub):
-        member = await commands.member(committer)
+        member = await request_factory.member(committer)
 
         async def buy() -> None:
-            request = commands.buy(member, "1.00")
+            request = request_factory.buy(member, "1.00")
             while True:
                 try:
                     committed(await committer.commit(request))

@@ -2,7 +2,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from support.shop import NOON, Shop
+from support.clock import NOON
+from support.resolver_client import ResolverClient
 
 from models.loading.audience_list import AudienceList, LoadedList, LoadOvertaken, audience_list, load_list
 from models.loading.code_pool import InvalidLoad
@@ -14,10 +15,10 @@ async def lists_of(database: Database) -> dict[str, list[str]]:
     return {document["_id"]: document["lists"] async for document in database.audiences.find({})}
 
 
-async def test_members_are_named_by_number_card_or_email(shop: Shop) -> None:
-    database = shop.services.database
-    one = (await shop.enrol()).snapshot.member
-    two, three = await shop.member(card="card-2"), await shop.member(email="Three@Example.org")
+async def test_members_are_named_by_number_card_or_email(resolver_client: ResolverClient) -> None:
+    database = resolver_client.services.database
+    one = (await resolver_client.enrol()).snapshot.member
+    two, three = await resolver_client.member(card="card-2"), await resolver_client.member(email="Three@Example.org")
     lines = [f" {one.number}\n", "", "card-2", "THREE@example.ORG", "card-2", one.number, "nobody", "no@body.org"]
     tally = await load_list(database, "grocer", "vip", lines, now=NOON)
     assert (tally.members, tally.removed, tally.unknown, tally.repeated) == (3, 0, 2, 2)
@@ -26,9 +27,9 @@ async def test_members_are_named_by_number_card_or_email(shop: Shop) -> None:
     assert await audience_list(database, "grocer", "vip") == AudienceList(3, NOON)
 
 
-async def test_loading_again_replaces_the_list_and_no_other(shop: Shop) -> None:
-    database = shop.services.database
-    members = [await shop.member(card=f"card-{number}") for number in range(4)]
+async def test_loading_again_replaces_the_list_and_no_other(resolver_client: ResolverClient) -> None:
+    database = resolver_client.services.database
+    members = [await resolver_client.member(card=f"card-{number}") for number in range(4)]
     await load_list(database, "grocer", "vip", ["card-0", "card-1", "card-2"], now=NOON)
     await load_list(database, "grocer", "press", ["card-0"], now=NOON)
     tally = await load_list(database, "grocer", "vip", ["card-2", "card-3"], now=NOON + timedelta(days=1))
@@ -40,10 +41,12 @@ async def test_loading_again_replaces_the_list_and_no_other(shop: Shop) -> None:
     assert await audience_list(database, "grocer", "unheard-of") == AudienceList(0, None)
 
 
-async def test_another_programmes_members_are_nobody(shop: Shop) -> None:
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+async def test_members_of_another_programme_are_not_listed(resolver_client: ResolverClient) -> None:
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
     await cafe.member(card="card-1")
-    tally = await load_list(shop.services.database, "grocer", "vip", ["card-1"], now=NOON)
+    tally = await load_list(resolver_client.services.database, "grocer", "vip", ["card-1"], now=NOON)
     assert (tally.members, tally.unknown) == (0, 1)
 
 
@@ -60,10 +63,10 @@ async def test_a_list_longer_than_a_batch_is_loaded(database: Database) -> None:
     assert (again.members, again.removed) == (1, 2499)
 
 
-async def test_a_load_that_was_overtaken_ends_and_leaves_the_list_to_the_other(shop: Shop) -> None:
-    database = shop.services.database
+async def test_overtaken_load_ends_and_keeps_the_newer_list(resolver_client: ResolverClient) -> None:
+    database = resolver_client.services.database
     for number in range(3):
-        await shop.member(card=f"card-{number}")
+        await resolver_client.member(card=f"card-{number}")
     await load_list(database, "grocer", "vip", ["card-0"], now=NOON)
     first, second = await asyncio.gather(
         load_list(database, "grocer", "vip", ["card-1"] * 50_000, now=NOON),

@@ -24,7 +24,7 @@ async def test_codes_are_added_to_their_pool(database: Database) -> None:
     ]
 
 
-async def test_a_code_that_is_there_stays_as_it_is(database: Database) -> None:
+async def test_stored_code_is_unchanged(database: Database) -> None:
     await load_codes(database, "grocer", "cinema", ["A", "B", "C"])
     given = {"state": "given", "holder": "order/1", "member": "m"}
     await database.codes.update_one({"code": "B"}, {"$set": given})
@@ -41,14 +41,14 @@ async def test_a_code_that_is_there_stays_as_it_is(database: Database) -> None:
     }
 
 
-async def test_pools_and_programmes_are_apart(database: Database) -> None:
+async def test_pools_and_programmes_are_separate(database: Database) -> None:
     for programme, pool in (("grocer", "cinema"), ("grocer", "theatre"), ("coffee", "cinema")):
         assert (await load_codes(database, programme, pool, ["A"])).loaded == 1
     assert (await pool_counts(database, "grocer", "cinema"))[CodeState.FREE] == 1
     assert sum((await pool_counts(database, "grocer", "nowhere")).values()) == 0
 
 
-async def test_lines_that_are_no_codes_are_told(database: Database) -> None:
+async def test_invalid_lines_are_reported(database: Database) -> None:
     lines = ["x" * 64, "x" * 65, "a\x00b", *["y" * 100] * 20]
     tally = await load_codes(database, "grocer", "cinema", lines)
     assert (tally.loaded, tally.refused, len(tally.told)) == (1, 22, 10)
@@ -65,7 +65,7 @@ async def test_more_codes_than_a_batch_are_loaded(database: Database) -> None:
     assert (tally.loaded, tally.known, done) == (2500, 600, [1000, 2000, 3000, 3100])
 
 
-async def test_a_file_that_is_too_long_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_too_long_file_is_reported(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_pool, "CODES_MAX", 3)
     assert (await load_codes(database, "grocer", "cinema", ["A", "", "B", "C"])).loaded == 3
     with pytest.raises(InvalidLoad, match="line 5: more than 3 lines that are not blank"):

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from pymongo.errors import WriteError
-from support.command import Commands
-from support.shop import committed
+from support.outcome import committed
+from support.request_factory import RequestFactory
 
 from models.commits.committer import Committer
 from models.mongo.all import DOCUMENTS
-from models.mongo.database import Collection, Database, DatabaseUnavailable, connect
+from models.mongo.collection import Collection
+from models.mongo.database import Database, DatabaseUnavailable, connect
 from models.mongo.replica_set import NotAReplicaSet
 from models.mongod import process as mongod_process
 from models.mongod.server import EmbeddedServer
@@ -36,10 +37,10 @@ async def test_an_empty_server_gets_its_collections_indexes_and_validators(datab
 
 
 @pytest.mark.usefixtures("changed_validators")
-async def test_to_prepare_again_changes_no_document_and_renews_the_validators(
-    database: Database, committer: Committer, commands: Commands
+async def test_second_preparation_changes_no_document_and_updates_the_validators(
+    database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
-    await commands.member(committer)
+    await request_factory.member(committer)
     await database.db.command("collMod", "members", validator={})
     before = await database.members.find().to_list()
     await database.prepare()
@@ -93,12 +94,14 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-async def test_mongodb_itself_refuses_what_must_not_be(
-    database: Database, committer: Committer, commands: Commands, subtests: pytest.Subtests
+async def test_mongodb_validators_refuse_invalid_documents(
+    database: Database, committer: Committer, request_factory: RequestFactory, subtests: pytest.Subtests
 ) -> None:
-    member = await commands.member(committer)
-    committed(await committer.commit(commands.buy(member, "5.00")))
-    collections: dict[str, Collection] = {name: database.db[name] for name in ("members", "entries", "events")}
+    member = await request_factory.member(committer)
+    committed(await committer.commit(request_factory.buy(member, "5.00")))
+    collections: dict[str, Collection] = {
+        name: Collection(database.db, name) for name in ("members", "entries", "events")
+    }
     collections["identities"] = database.identities
     filters = {"members": {"_id": member}, "identities": {"member": member}}
     for name, change in WRONG:
@@ -111,23 +114,23 @@ async def test_mongodb_itself_refuses_what_must_not_be(
             assert await collections[name].find_one(filter_) == before
 
 
-async def test_a_debt_is_not_refused(database: Database, committer: Committer, commands: Commands) -> None:
-    member = await commands.member(committer)
-    await committer.commit(commands.buy(member, "5.00", key="receipt"))
-    await committer.commit(commands.adjust(member, -5))
-    owing = committed(await committer.commit(commands.refund(member, "receipt")))
+async def test_a_debt_is_not_refused(database: Database, committer: Committer, request_factory: RequestFactory) -> None:
+    member = await request_factory.member(committer)
+    await committer.commit(request_factory.buy(member, "5.00", key="receipt"))
+    await committer.commit(request_factory.adjust(member, -5))
+    owing = committed(await committer.commit(request_factory.refund(member, "receipt")))
     assert owing.snapshot.member.available == -5
     stored = await database.members.find_one({"_id": member})
     assert stored is not None
     assert stored["balances"]["available"] == -5
 
 
-# Servers and addresses that will not do
+# Unusable servers and addresses
 
 
 @pytest.fixture
 async def standalone(tmp_path: Path) -> AsyncIterator[str]:
-    """A mongod that is not a member of a replica set."""
+    """A mongod outside a replica set."""
     binary = mongod_process._wheel_binary()  # noqa: SLF001 - the only mongod there is
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -154,7 +157,7 @@ async def test_a_standalone_server_is_refused_with_the_reason(standalone: str) -
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("lost_server")
-async def test_a_server_that_is_away_is_told() -> None:
+async def test_unreachable_server_is_reported() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -177,7 +180,7 @@ async def test_a_server_that_is_away_is_told() -> None:
         "mongodb://localhost/a$b",
     ],
 )
-async def test_a_url_that_is_none_of_mongodbs_is_told_with_the_remedy(url: str) -> None:
+async def test_invalid_url_is_reported_with_the_remedy(url: str) -> None:
     with pytest.raises(DatabaseUnavailable, match=r"not a MongoDB URL: .*write mongodb://HOST:PORT/\?replicaSet=NAME"):
         connect(url)
 
@@ -198,15 +201,13 @@ async def test_the_database_is_the_one_that_the_url_names() -> None:
         ("&maxPoolSize=7&appName=till", (5.0, 5.0, 7, "till")),
     ],
 )
-async def test_the_url_decides_how_long_is_waited_and_how_many_connections_there_are(
-    options: str, expected: tuple[float, float, int, str]
-) -> None:
+async def test_url_sets_timeout_and_pool_size(options: str, expected: tuple[float, float, int, str]) -> None:
     database = connect(f"mongodb://localhost/?replicaSet=rs0{options}")
-    told = database.client.options
-    pool = told.pool_options
-    assert (told.server_selection_timeout, pool.connect_timeout, pool.max_pool_size, pool.appname) == expected
+    result = database.client.options
+    pool = result.pool_options
+    assert (result.server_selection_timeout, pool.connect_timeout, pool.max_pool_size, pool.appname) == expected
     await database.close()
 
 
-async def test_a_primary_is_known(database: Database) -> None:
+async def test_primary_is_found(database: Database) -> None:
     assert await database.has_primary()

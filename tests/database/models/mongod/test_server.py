@@ -186,7 +186,7 @@ def test_data_survives_a_restart_and_a_move_to_another_port(tmp_path: Path) -> N
         assert (keys(server.url), keys(other.url)) == ([1, 2], [])
 
 
-def test_tries_another_port_when_one_is_taken_under_its_hands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tries_another_port_if_the_first_is_taken_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     choose = process._free_port
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.1", 0))
@@ -262,7 +262,7 @@ def test_state_files_left_behind_are_no_server(tmp_path: Path) -> None:
         assert find_running(tmp_path) is None
 
 
-def test_a_mongod_of_nobody_in_the_directory_is_named(
+def test_orphaned_mongod_in_the_directory_is_named(
     tmp_path: Path, another_owner: tuple[subprocess.Popen[str], int, str]
 ) -> None:
     _, pid, _ = another_owner
@@ -271,7 +271,7 @@ def test_a_mongod_of_nobody_in_the_directory_is_named(
         start(tmp_path, start_timeout_seconds=0.2)
 
 
-def test_a_log_over_its_limit_is_put_aside_at_the_start(tmp_path: Path) -> None:
+def test_log_over_its_limit_is_rotated_at_the_start(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     (logs / "mongod.log").write_bytes(b"x" * (process._LOG_LIMIT_BYTES + 1))
@@ -326,7 +326,7 @@ def test_a_failed_start_shows_what_mongod_said_and_leaves_the_directory_free(tmp
         assert caught.value.log_path == tmp_path / "data" / "logs" / "mongod.log"
 
 
-def test_a_start_that_takes_too_long_is_given_up_and_ended(tmp_path: Path) -> None:
+def test_start_that_takes_too_long_is_ended(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     binary = fake_mongod(tmp_path / "mongod", f'[ "$1" = --version ] && exit 0\necho $$ > {pid}\nexec sleep 60')
     with pytest.raises(StartFailed, match="does not listen yet"):
@@ -346,7 +346,7 @@ def test_a_cache_mongod_would_refuse_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("hello", [{"setName": "rs0", "isWritablePrimary": True}, {"msg": "isdbgrid"}])
-def test_a_replica_set_or_a_mongos_will_do(hello: dict[str, object]) -> None:
+def test_replica_set_and_mongos_are_accepted(hello: dict[str, object]) -> None:
     require_replica_set(hello)
 
 

@@ -1,8 +1,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from support.market import MARKET, Market
-from support.shop import NOON, Shop
+from support.clock import NOON
+from support.full_programme_client import FULL_PROGRAMME, FullProgrammeClient
+from support.resolver_client import ResolverClient
 
 from loyalty.kernel.refusal import Refusal
 from models.definitions.catalogue_file import Kind
@@ -24,16 +25,16 @@ def stocks(said: list[Mapping[str, Any] | None]) -> list[int | None]:
     return sorted((one.get("stock") if one is not None else None for one in said), key=lambda stock: stock or 0)
 
 
-async def test_every_version_of_the_file_and_of_what_is_stored_is_told(shop: Shop) -> None:
-    market = await Market.opened(shop)
-    database = shop.services.database
+async def test_every_version_of_file_and_stored_items_is_returned(resolver_client: ResolverClient) -> None:
+    full_client = await FullProgrammeClient.opened(resolver_client)
+    database = resolver_client.services.database
     past = PastCatalogue(database, "market")
     keys = ["bread", "soap", "unheard-of"]
     said = await past.definitions(Kind.REWARD, keys)
     assert [stocks(said[key]) for key in keys] == [[40], [], []]
-    await market.apply(MARKET.replace("stock: 40", "stock: 50"))
-    programme = shop.services.programmes.get("market")
-    about = {"now": NOON, "changed_by": "manager/m"}
+    await full_client.apply(FULL_PROGRAMME.replace("stock: 40", "stock: 50"))
+    programme = resolver_client.services.programmes.get("market")
+    about: dict[str, Any] = {"now": NOON, "changed_by": "manager/m"}
     for request, stock in (("1", 3), ("2", 7)):
         stored = await put(database, programme, Kind.REWARD, SOAP | {"stock": stock}, request=request, **about)
         assert not isinstance(stored, Refusal)
@@ -42,8 +43,8 @@ async def test_every_version_of_the_file_and_of_what_is_stored_is_told(shop: Sho
     assert not isinstance(await retire(database, programme, Kind.REWARD, "soap", request="3", **about), Refusal)
     said = await past.definitions(Kind.REWARD, keys)
     assert stocks(said["soap"]) == [None, 3, 7]
-    start, end = MARKET.index("  - key: five-off"), MARKET.index("  - key: tenth-off")
-    await market.apply(MARKET[:start] + MARKET[end:])
+    start, end = FULL_PROGRAMME.index("  - key: five-off"), FULL_PROGRAMME.index("  - key: tenth-off")
+    await full_client.apply(FULL_PROGRAMME[:start] + FULL_PROGRAMME[end:])
     offers = await past.definitions(Kind.OFFER, ["five-off", "double", "bread"])
     assert [len(offers[key]) for key in offers] == [3, 3, 0]
     assert [one is None for one in offers["five-off"]].count(True) == 1

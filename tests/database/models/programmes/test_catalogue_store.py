@@ -1,12 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.clock import Clock
 from support.documents import documents
-from support.programme import Applied, source
-from support.shop import Clock
+from support.programme_files import AppliedProgrammes, programme_source
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import Content
@@ -23,7 +24,7 @@ from models.programmes.catalogue_store import Imported, Stored, put, put_many, r
 from models.programmes.programme_store import Programmes, apply
 
 WITHIN_SECONDS = 15
-GROCER = source("grocer")
+GROCER = programme_source("grocer")
 TEA: dict[str, Any] = {
     "key": "mint",
     "kind": "PERCENT_OFF",
@@ -44,7 +45,7 @@ NEWS: dict[str, Any] = {"key": "news", "title": "News", "body": "None."}
 
 
 class Manager:
-    """Changes the catalogue in one process; every change has a key of its own, unless it is told one."""
+    """Changes the catalogue in one process, each time with a new key unless one is given."""
 
     def __init__(self, database: Database, programme: Programme, clock: Clock, name: str = "manager/kim") -> None:
         self.database, self.programme, self.clock, self.name = database, programme, clock, name
@@ -95,9 +96,9 @@ def offer_of(outcome: Stored | Refusal) -> Offer:
 
 
 @pytest.fixture
-async def programmes(database: Database, applied: Applied) -> Programmes:
-    """The grocer's programme alone, as it was applied before."""
-    [document, _], [grocer, _] = applied
+async def programmes(database: Database, applied_programmes: AppliedProgrammes) -> Programmes:
+    """The applied programme of the grocer alone."""
+    [document, _], [grocer, _] = applied_programmes
     await database.programmes.insert_one(document)
     return Programmes(database, [grocer])
 
@@ -117,7 +118,7 @@ async def other_database(mongod: EmbeddedServer, database: Database) -> AsyncIte
 
 @asynccontextmanager
 async def following(database: Database) -> AsyncIterator[Programmes]:
-    """Follow the database as a gateway process does, from its start to the end of the block."""
+    """Follow the database, as a gateway process does, until the block ends."""
     programmes = Programmes(database)
     await programmes.load()
     feed = Feed(
@@ -144,14 +145,14 @@ async def until(holds: Callable[[], bool]) -> None:
 # One change
 
 
-async def test_every_change_is_a_version_for_ever(database: Database, manager: Manager, clock: Clock) -> None:
+async def test_every_change_is_a_new_version(database: Database, manager: Manager, clock: Clock) -> None:
     first = stored(await manager.offer())
     second = stored(await manager.offer(percent=20))
     assert [(one.version, one.retired, one.replayed) for one in (first, second)] == [
         (1, False, False),
         (2, False, False),
     ]
-    assert (offer_of(first).percent, offer_of(second).percent) == (10, 20)
+    assert (offer_of(first).percent, offer_of(second).percent) == (Decimal(10), Decimal(20))
     kept = await database.catalogue.find().sort("version").to_list()
     assert [(one["_id"], one["item"], one["version"], one["turn"]) for one in kept] == [
         ("grocer/offer/mint/1", "grocer/offer/mint", 1, 1),
@@ -176,11 +177,11 @@ async def test_every_change_is_a_version_for_ever(database: Database, manager: M
 
 
 async def test_offers_rewards_and_contents_of_one_key_are_three_things(manager: Manager) -> None:
-    told = [
+    result = [
         stored(await manager.put(kind, {**definition, "key": "spring"}))
         for kind, definition in ((Kind.OFFER, TEA), (Kind.REWARD, CUP), (Kind.CONTENT, NEWS))
     ]
-    assert [(one.kind, one.item.key, one.version) for one in told] == [
+    assert [(one.kind, one.item.key, one.version) for one in result] == [
         (Kind.OFFER, "spring", 1),
         (Kind.REWARD, "spring", 1),
         (Kind.CONTENT, "spring", 1),
@@ -194,7 +195,7 @@ async def test_a_content_says_its_version(manager: Manager) -> None:
     assert (changed.version, changed.body.in_locale("en")) == (2, "Some.")
 
 
-async def test_a_key_counts_once_for_ever(database: Database, manager: Manager) -> None:
+async def test_key_counts_once(database: Database, manager: Manager) -> None:
     first = stored(await manager.offer(request="form"))
     await manager.offer(percent=20)
     await manager.retire(Kind.OFFER, "mint", request="away")
@@ -232,7 +233,7 @@ async def test_the_keys_of_two_managers_are_two_keys(
         (Kind.CONTENT, {**NEWS, "key": "home"}),
     ],
 )
-async def test_what_the_programme_file_says_is_changed_there(
+async def test_item_of_the_programme_file_cannot_be_changed(
     database: Database, manager: Manager, kind: Kind, definition: dict[str, Any]
 ) -> None:
     before = await documents(database)
@@ -242,7 +243,7 @@ async def test_what_the_programme_file_says_is_changed_there(
     assert await documents(database) == before
 
 
-async def test_what_cannot_run_is_not_stored(database: Database, manager: Manager) -> None:
+async def test_invalid_definition_is_not_stored(database: Database, manager: Manager) -> None:
     before = await documents(database)
     with pytest.raises(InvalidDefinition, match=r"audience\.tiers: unknown tier 'bronze'; define it under tiers"):
         await manager.offer(audience={"tiers": ["bronze"]})
@@ -271,30 +272,32 @@ async def test_a_code_belongs_to_the_offer_that_has_it_now(manager: Manager) -> 
     assert taken == Refusal(
         RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), {"code": "MINT", "offer": "mint"}
     )
-    # Its own code is no other offer's.
+    # An offer may keep its own code.
     assert stored(await manager.offer(code={"shared": "MINT"}, percent=20)).version == 2
-    # A code that was given up may be taken, and one whose offer is retired.
+    # A released code may be taken, and one of a retired offer.
     await manager.offer(code={"shared": "MINT2"})
     assert stored(await manager.offer(key="sage", code={"shared": "mint"})).version == 1
     await manager.retire(Kind.OFFER, "sage")
     assert stored(await manager.offer(key="thyme", code={"shared": "mint"})).version == 1
 
 
-async def test_of_two_processes_that_take_one_code_one_gets_it(
+async def test_one_of_two_concurrent_offers_gets_a_code(
     database: Database, other_database: Database, programmes: Programmes, clock: Clock
 ) -> None:
     grocer = programmes.get("grocer")
     managers = [Manager(one, grocer, clock, f"manager/{n}") for n, one in enumerate((database, other_database) * 3)]
-    told = await asyncio.gather(*(one.offer(key=f"tea-{n}", code={"shared": "ONCE"}) for n, one in enumerate(managers)))
-    assert sum(isinstance(one, Stored) for one in told) == 1
-    assert {one.reason for one in told if isinstance(one, Refusal)} == {"code_taken"}
+    result = await asyncio.gather(
+        *(one.offer(key=f"tea-{n}", code={"shared": "ONCE"}) for n, one in enumerate(managers))
+    )
+    assert sum(isinstance(one, Stored) for one in result) == 1
+    assert {one.reason for one in result if isinstance(one, Refusal)} == {"code_taken"}
     assert await database.catalogue.count_documents({"code": "ONCE"}) == 1
 
 
 # Retiring
 
 
-async def test_what_is_retired_comes_back_as_its_next_version(manager: Manager) -> None:
+async def test_retired_item_returns_as_its_next_version(manager: Manager) -> None:
     await manager.offer()
     gone = stored(await manager.retire(Kind.OFFER, "mint"))
     assert (gone.item.key, gone.version, gone.retired) == ("mint", 2, True)
@@ -302,7 +305,7 @@ async def test_what_is_retired_comes_back_as_its_next_version(manager: Manager) 
     assert (back.version, back.retired) == (3, False)
 
 
-async def test_what_is_not_there_cannot_be_retired(database: Database, manager: Manager) -> None:
+async def test_missing_item_cannot_be_retired(database: Database, manager: Manager) -> None:
     unknown = Refusal(RefusalCode.NOT_FOUND, "item_unknown", ("key",), {"key": "mint"})
     assert await manager.retire(Kind.OFFER, "mint") == unknown
     await manager.offer()
@@ -313,29 +316,29 @@ async def test_what_is_not_there_cannot_be_retired(database: Database, manager: 
     assert await documents(database) == before
 
 
-# At once
+# Concurrency
 
 
-async def test_changes_at_once_get_a_version_each(
+async def test_concurrent_changes_get_a_version_each(
     database: Database, other_database: Database, programmes: Programmes, clock: Clock
 ) -> None:
     grocer = programmes.get("grocer")
     managers = [Manager(one, grocer, clock, f"manager/{n}") for n, one in enumerate((database, other_database) * 4)]
-    told = await asyncio.gather(*(one.offer(percent=n + 1) for n, one in enumerate(managers)))
-    assert sorted(stored(one).version for one in told) == [1, 2, 3, 4, 5, 6, 7, 8]
+    result = await asyncio.gather(*(one.offer(percent=n + 1) for n, one in enumerate(managers)))
+    assert sorted(stored(one).version for one in result) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert [one["turn"] async for one in database.catalogue.find().sort("version")] == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-async def test_one_key_sent_at_once_by_two_processes_counts_once(
+async def test_key_sent_concurrently_by_two_processes_counts_once(
     database: Database, other_database: Database, programmes: Programmes, clock: Clock
 ) -> None:
     managers = [Manager(one, programmes.get("grocer"), clock) for one in (database, other_database) * 3]
-    told = await asyncio.gather(*(one.offer(request="form") for one in managers))
-    assert sorted(stored(one).replayed for one in told) == [False, True, True, True, True, True]
+    result = await asyncio.gather(*(one.offer(request="form") for one in managers))
+    assert sorted(stored(one).replayed for one in result) == [False, True, True, True, True, True]
     assert await database.catalogue.count_documents({}) == 1
 
 
-# Many
+# Batches
 
 
 def offers(count: int, **about: Any) -> list[tuple[Kind, dict[str, Any]]]:
@@ -356,7 +359,7 @@ async def test_an_import_run_again_makes_no_new_version(
     assert [one["version"] async for one in database.catalogue.find({"key": "tea-99"}).sort("version")] == [1, 2]
 
 
-async def test_an_import_brings_back_what_was_retired(manager: Manager) -> None:
+async def test_import_restores_retired_items(manager: Manager) -> None:
     await manager.put_many(offers(2))
     await manager.retire(Kind.OFFER, "tea-1")
     assert await manager.put_many(offers(2)) == Imported(new=1, unchanged=1)
@@ -369,7 +372,7 @@ async def test_an_offer_of_an_import_may_give_a_reward_that_came_before_it(manag
         await manager.put_many([(Kind.OFFER, {**gift, "reward": "clay-pot"})])
 
 
-async def test_all_faults_of_a_batch_are_told_and_none_of_it_is_stored(
+async def test_all_faults_of_a_batch_are_reported_and_nothing_is_stored(
     database: Database, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue_store, "IMPORT_BATCH", 5)
@@ -378,15 +381,15 @@ async def test_all_faults_of_a_batch_are_told_and_none_of_it_is_stored(
     definitions[7] = definitions[0]
     definitions[8] = (Kind.OFFER, {**TEA, "key": "basket-5"})
     definitions[9] = (Kind.OFFER, {**TEA, "audience": {"segments": ["seldom"]}})
-    with pytest.raises(InvalidDefinition) as told:
+    with pytest.raises(InvalidDefinition) as caught:
         await manager.put_many(definitions)
-    assert [str(fault) for fault in told.value.faults] == [
+    assert [str(fault) for fault in caught.value.faults] == [
         "6.percent: Input should be greater than 0",
         "7.key: key 'tea-0' is used twice; choose another key",
         "8.key: the programme file defines 'basket-5'; change it there",
         "9.audience.segments: unknown segment 'seldom'; define it under segments, or use: newcomers, regulars",
     ]
-    # What came before that batch is stored; the import, mended, goes on from there.
+    # Earlier batches are stored; the corrected import continues from there.
     assert await database.catalogue.count_documents({}) == 5
     assert await manager.put_many(offers(10)) == Imported(new=5, unchanged=5)
 
@@ -399,9 +402,9 @@ async def test_an_import_takes_no_code_twice(database: Database, manager: Manage
         (Kind.OFFER, {**TEA, "key": "thyme", "code": {"shared": "FRESH5"}}),
     ]
     before = await documents(database)
-    with pytest.raises(InvalidDefinition) as told:
+    with pytest.raises(InvalidDefinition) as caught:
         await manager.put_many(definitions)
-    assert [str(fault) for fault in told.value.faults] == [
+    assert [str(fault) for fault in caught.value.faults] == [
         "1.code: offer 'mint' already uses code 'TEA00001'; choose another code",
         "2.code: offer 'tea-0' already uses code 'TEA00000'; choose another code",
         "3.code: offer 'basket-5' already uses code 'FRESH5'; choose another code",
@@ -438,7 +441,7 @@ async def test_two_processes_follow_each_other(
         assert ("mint" in theirs.catalogue.offers, "clay-cup" in theirs.catalogue.rewards) == (False, False)
 
 
-async def test_a_process_that_starts_knows_the_newest_of_everything(other_database: Database, manager: Manager) -> None:
+async def test_starting_process_loads_the_newest_versions(other_database: Database, manager: Manager) -> None:
     await manager.put_many(offers(1200))
     await manager.put_many(offers(3, percent=50))
     await manager.retire(Kind.OFFER, "tea-7")
@@ -451,7 +454,7 @@ async def test_a_process_that_starts_knows_the_newest_of_everything(other_databa
     assert "tea-7" not in catalogue.offers
 
 
-async def test_what_was_stored_while_the_feed_was_away_is_read(database: Database, manager: Manager) -> None:
+async def test_changes_during_a_feed_outage_are_loaded(database: Database, manager: Manager) -> None:
     away = Programmes(database)
     await away.load()
     await manager.offer()
@@ -464,7 +467,7 @@ async def test_what_was_stored_while_the_feed_was_away_is_read(database: Databas
     assert away.get("grocer").catalogue.offers["mint"].percent == 15
 
 
-async def test_a_late_old_version_does_not_take_the_place_of_a_newer_one(database: Database, manager: Manager) -> None:
+async def test_late_old_version_does_not_replace_a_newer_one(database: Database, manager: Manager) -> None:
     await manager.offer()
     await manager.offer(percent=20)
     kept = await database.catalogue.find().sort("version").to_list()
@@ -491,9 +494,7 @@ async def test_a_new_version_of_the_programme_keeps_what_was_stored(
         await until(lambda: catalogue.offers["mint"].percent == 40)
 
 
-async def test_the_file_comes_first_for_as_long_as_it_says_something(
-    database: Database, manager: Manager, clock: Clock
-) -> None:
+async def test_file_takes_precedence_while_it_has_the_item(database: Database, manager: Manager, clock: Clock) -> None:
     await manager.offer(key="sage")
     followers = Programmes(database)
     await followers.load()
@@ -520,12 +521,10 @@ async def test_days_are_read_again_in_another_time_zone(database: Database, mana
     assert (after - before).total_seconds() == 3 * 3600
 
 
-async def test_what_cannot_be_read_is_left_out_and_the_rest_goes_on(
-    database: Database, other_database: Database, manager: Manager
-) -> None:
+async def test_unreadable_item_is_skipped(database: Database, other_database: Database, manager: Manager) -> None:
     await manager.offer()
     await manager.put(Kind.CONTENT, NEWS)
-    # As a newer gateway may write it.
+    # As a newer gateway may store it.
     await database.catalogue.update_one({"key": "mint"}, {"$set": {"definition.kind": "SURPRISE"}})
     async with following(other_database) as followers:
         catalogue = followers.get("grocer").catalogue
@@ -545,7 +544,9 @@ async def test_what_cannot_be_read_is_left_out_and_the_rest_goes_on(
         assert catalogue.contents["news"].version == 1
 
 
-async def test_an_offer_goes_on_when_what_it_names_is_gone(database: Database, manager: Manager, clock: Clock) -> None:
+async def test_offer_is_loaded_though_a_segment_it_names_is_gone(
+    database: Database, manager: Manager, clock: Clock
+) -> None:
     await manager.offer(audience={"tiers": ["gold"], "segments": ["regulars"]})
     without = GROCER.replace("key: regulars", "key: friends").replace("[regulars]", "[friends]")
     await apply(database, without, now=clock(), applied_by="alex")
@@ -564,7 +565,7 @@ async def test_what_one_process_stores_changes_no_other_users_programme(
     assert ("mint" in mine.get("grocer").catalogue.offers, "mint" in known.catalogue.offers) == (True, False)
 
 
-async def test_what_every_change_looks_for_is_found_by_an_index(database: Database, manager: Manager) -> None:
+async def test_lookups_of_a_change_use_an_index(database: Database, manager: Manager) -> None:
     await manager.put_many(offers(50))
     looked_for: list[dict[str, Any]] = [
         {"request": "grocer/manager/form"},

@@ -1,19 +1,19 @@
 import asyncio
 
 import pytest
+from support.clock import Clock
 from support.documents import documents
-from support.programme import source
-from support.shop import Clock
+from support.programme_files import programme_source
 
 from models.definitions.programme_file import InvalidProgramme
 from models.mongo.database import Database
 from models.programmes.programme_store import ProgrammeNotFound, Programmes, apply, newest_version
 
-COFFEE = source("coffee")
+COFFEE = programme_source("coffee")
 DEARER = COFFEE.replace("points: 10", "points: 20")
 
 
-async def test_each_applied_file_is_a_new_version_for_ever(database: Database, clock: Clock) -> None:
+async def test_each_applied_file_is_a_new_version(database: Database, clock: Clock) -> None:
     first, new = await apply(database, COFFEE, now=clock(), applied_by="alex")
     assert (first["_id"], first["version"], first["applied_by"], new) == ("coffee/1", 1, "alex", True)
     second, new = await apply(database, DEARER, now=clock(), applied_by="sam")
@@ -24,7 +24,7 @@ async def test_each_applied_file_is_a_new_version_for_ever(database: Database, c
     assert [(document["version"], document["source"]) for document in stored] == [(1, COFFEE), (2, DEARER), (3, COFFEE)]
 
 
-async def test_a_file_that_says_what_runs_already_makes_no_version(database: Database, clock: Clock) -> None:
+async def test_unchanged_file_makes_no_version(database: Database, clock: Clock) -> None:
     await apply(database, COFFEE, now=clock(), applied_by="alex")
     before = await documents(database)
     stored, new = await apply(database, COFFEE, now=clock(), applied_by="sam")
@@ -39,20 +39,20 @@ async def test_a_file_that_cannot_run_is_not_stored(database: Database, clock: C
 
 
 async def test_the_same_file_applied_many_times_at_once_is_one_version(database: Database, clock: Clock) -> None:
-    told = await asyncio.gather(*(apply(database, COFFEE, now=clock(), applied_by="alex") for _ in range(8)))
-    assert sorted(new for _, new in told) == [False] * 7 + [True]
+    result = await asyncio.gather(*(apply(database, COFFEE, now=clock(), applied_by="alex") for _ in range(8)))
+    assert sorted(new for _, new in result) == [False] * 7 + [True]
     assert await database.programmes.count_documents({}) == 1
 
 
 async def test_different_files_applied_at_once_get_a_version_each(database: Database, clock: Clock) -> None:
     files = [COFFEE.replace("points: 10", f"points: {number}") for number in (11, 12, 13)]
-    told = await asyncio.gather(*(apply(database, file, now=clock(), applied_by="alex") for file in files))
-    assert sorted(stored["version"] for stored, _ in told) == [1, 2, 3]
+    result = await asyncio.gather(*(apply(database, file, now=clock(), applied_by="alex") for file in files))
+    assert sorted(stored["version"] for stored, _ in result) == [1, 2, 3]
     assert {stored["source"] for stored in await database.programmes.find().to_list()} == set(files)
 
 
 async def test_the_newest_version_of_each_programme_is_loaded(database: Database, clock: Clock) -> None:
-    for text in (COFFEE, DEARER, source("grocer")):
+    for text in (COFFEE, DEARER, programme_source("grocer")):
         await apply(database, text, now=clock(), applied_by="alex")
     programmes = Programmes(database)
     await programmes.load()
@@ -63,7 +63,7 @@ async def test_the_newest_version_of_each_programme_is_loaded(database: Database
     assert newest["source"] == DEARER
 
 
-async def test_a_late_old_version_does_not_take_the_place_of_a_newer_one(database: Database, clock: Clock) -> None:
+async def test_late_old_version_does_not_replace_a_newer_one(database: Database, clock: Clock) -> None:
     versions = [(await apply(database, text, now=clock(), applied_by="alex"))[0] for text in (COFFEE, DEARER)]
     programmes = Programmes(database)
     for document in reversed(versions):
@@ -71,7 +71,7 @@ async def test_a_late_old_version_does_not_take_the_place_of_a_newer_one(databas
     assert programmes.get("coffee").version == 2
 
 
-async def test_a_programme_that_was_never_applied_is_told_with_the_remedy(database: Database) -> None:
+async def test_programme_that_was_never_applied_is_reported_with_the_remedy(database: Database) -> None:
     programmes = Programmes(database)
     await programmes.load()
     assert (programmes.find("coffee"), programmes.keys()) == (None, [])

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
-from support.command import Commands
-from support.queries import Queries
-from support.shop import Shop, committed
+from support.outcome import committed
+from support.query_log import QueryLog
+from support.request_factory import RequestFactory
+from support.resolver_client import ResolverClient
 
 from loyalty.model.ledger import Account
 from loyalty.model.supply import CodeState
@@ -27,11 +28,13 @@ def reader(database: Database) -> Reader:
 
 
 @pytest.fixture
-async def watched(mongod: EmbeddedServer, database: Database) -> AsyncIterator[tuple[Reader, Queries]]:
-    """A reader on a client of its own, whose queries are noted."""
-    queries = Queries()
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(mongod.url, tz_aware=True, event_listeners=[queries])
-    yield Reader(Database(client, database.db.name)), queries
+async def watched(mongod: EmbeddedServer, database: Database) -> AsyncIterator[tuple[Reader, QueryLog]]:
+    """A reader with its own MongoDB client, and the log of its queries."""
+    query_log = QueryLog()
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
+        mongod.url, tz_aware=True, event_listeners=[query_log]
+    )
+    yield Reader(Database(client, database.db.name)), query_log
     await client.close()
 
 
@@ -41,9 +44,9 @@ async def read(reader: Reader, member: str) -> Snapshot:
     return snapshot
 
 
-async def eventful(committer: Committer, commands: Commands) -> AsyncIterator[str]:
-    """Tell the same member again and again while it lives through everything: 45 entries in 43 versions."""
-    member = await commands.member(committer)
+async def eventful(committer: Committer, request_factory: RequestFactory) -> AsyncIterator[str]:
+    """A member with every kind of entry: 45 entries in 43 versions."""
+    member = await request_factory.member(committer)
     yield member
 
     async def happen(*requests: object) -> None:
@@ -51,26 +54,26 @@ async def eventful(committer: Committer, commands: Commands) -> AsyncIterator[st
             committed(await committer.commit(request))  # type: ignore[arg-type]
 
     for number in range(30):
-        await happen(commands.buy(member, f"{40 + number}.00", key=f"receipt-{number}"))
+        await happen(request_factory.buy(member, f"{40 + number}.00", key=f"receipt-{number}"))
         yield member
     for number in (3, 4, 5):
-        await happen(commands.refund(member, f"receipt-{number}"))
+        await happen(request_factory.refund(member, f"receipt-{number}"))
         yield member
-    await happen(commands.adjust(member, -200))
+    await happen(request_factory.adjust(member, -200))
     yield member
-    commands.clock.advance(days=60)
-    await happen(commands.buy(member, "15.00"))
+    request_factory.clock.advance(days=60)
+    await happen(request_factory.buy(member, "15.00"))
     yield member
-    commands.clock.advance(days=325)  # silver ends without an entry, then what was left of June's lot expires
-    await happen(commands.settle(member))
+    request_factory.clock.advance(days=325)  # silver ends without an entry, then what was left of June's lot expires
+    await happen(request_factory.settle(member))
     yield member
-    await happen(commands.buy(member, "16.00"))
+    await happen(request_factory.buy(member, "16.00"))
     yield member
-    commands.clock.advance(days=400)
-    await happen(commands.buy(member, "17.00"))  # with what expires before it in the same version
+    request_factory.clock.advance(days=400)
+    await happen(request_factory.buy(member, "17.00"))  # with what expires before it in the same version
     yield member
     for number in range(4):
-        await happen(commands.buy(member, f"{number + 1}.00"))
+        await happen(request_factory.buy(member, f"{number + 1}.00"))
         yield member
 
 
@@ -83,82 +86,82 @@ async def whole_ledger(database: Database, member: str) -> list[EntryView]:
 # Pages
 
 
-async def test_pages_of_any_size_tell_every_entry_once_newest_first(
-    database: Database, committer: Committer, reader: Reader, commands: Commands
+async def test_pages_of_any_size_return_every_entry_once_newest_first(
+    database: Database, committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    members = [member async for member in eventful(committer, commands)]
+    members = [member async for member in eventful(committer, request_factory)]
     snapshot = await read(reader, members[0])
     expected = await whole_ledger(database, members[0])
     assert (snapshot.entries, len(snapshot.rows)) == (len(expected), 20)
     assert len({view.version for view in expected}) < len(expected)  # some version has several entries
     assert {view.version for view in expected} < set(range(1, snapshot.version + 1))  # and some has none
     for size in (1, 2, 3, 5, 7, 19, 20, 21, 22, len(expected) - 1, len(expected), 100):
-        told: list[EntryView] = []
+        result: list[EntryView] = []
         after: tuple[int, int] | None = None
         while True:
             page = await reader.entries(snapshot, first=size, after=after)
-            told += page.entries
-            assert page.has_more == (len(told) < len(expected))
+            result += page.entries
+            assert page.has_more == (len(result) < len(expected))
             if not page.has_more:
                 break
             assert len(page.entries) == size
             after = (page.entries[-1].version, page.entries[-1].index)
-        assert told == expected
+        assert result == expected
 
 
 async def test_a_cursor_stays_where_it_is_when_new_entries_come(
-    database: Database, committer: Committer, reader: Reader, commands: Commands
+    database: Database, committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    [*_, member] = [member async for member in eventful(committer, commands)]
+    [*_, member] = [member async for member in eventful(committer, request_factory)]
     expected = await whole_ledger(database, member)
     for size in (4, 25):
         first = await reader.entries(await read(reader, member), first=size, after=None)
         for total in ("8.00", "9.00", "10.00"):
-            committed(await committer.commit(commands.buy(member, total)))
+            committed(await committer.commit(request_factory.buy(member, total)))
         last = first.entries[-1]
         rest = await reader.entries(await read(reader, member), first=100, after=(last.version, last.index))
         assert [*first.entries, *rest.entries] == expected
         expected = await whole_ledger(database, member)
 
 
-async def test_nothing_newer_than_the_snapshot_is_told(
-    database: Database, committer: Committer, reader: Reader, commands: Commands
+async def test_nothing_newer_than_the_snapshot_is_returned(
+    database: Database, committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    [*_, member] = [member async for member in eventful(committer, commands)]
+    [*_, member] = [member async for member in eventful(committer, request_factory)]
     snapshot, expected = await read(reader, member), await whole_ledger(database, member)
     for _ in range(30):  # so many that none of the snapshot's own is among the newest twenty
-        await committer.commit(commands.buy(member, "8.00"))
+        await committer.commit(request_factory.buy(member, "8.00"))
     for after in (None, (10_000, 0)):
         page = await reader.entries(snapshot, first=100, after=after)
         assert [*page.entries] == expected
 
 
 async def test_a_member_without_entries_has_an_empty_page(
-    committer: Committer, reader: Reader, commands: Commands
+    committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    snapshot = await read(reader, await commands.member(committer))
+    snapshot = await read(reader, await request_factory.member(committer))
     page = await reader.entries(snapshot, first=10, after=None)
     assert (page.entries, page.has_more) == ((), False)
 
 
 async def test_pages_that_the_snapshot_holds_need_no_query(
-    committer: Committer, commands: Commands, watched: tuple[Reader, Queries]
+    committer: Committer, request_factory: RequestFactory, watched: tuple[Reader, QueryLog]
 ) -> None:
-    reader, queries = watched
-    [*_, member] = [member async for member in eventful(committer, commands)]
+    reader, query_log = watched
+    [*_, member] = [member async for member in eventful(committer, request_factory)]
     snapshot = await read(reader, member)
-    queries.asked.clear()
+    query_log.collections.clear()
     page = await reader.entries(snapshot, first=10, after=None)
     await reader.entries(snapshot, first=9, after=(page.entries[-1].version, page.entries[-1].index))
-    assert queries.asked == []
+    assert query_log.collections == []
     await reader.entries(snapshot, first=21, after=None)
-    assert queries.asked == ["entries"]
+    assert query_log.collections == ["entries"]
 
 
 async def test_one_entry_by_its_place(
-    database: Database, committer: Committer, reader: Reader, commands: Commands
+    database: Database, committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    [*_, member] = [member async for member in eventful(committer, commands)]
+    [*_, member] = [member async for member in eventful(committer, request_factory)]
     for view in await whole_ledger(database, member):
         assert await reader.entry("grocer", member, view.version, view.index) == view
     for programme, version, index in (("coffee", 2, 0), ("grocer", 2, 1), ("grocer", 2, -1), ("grocer", 999, 0)):
@@ -168,18 +171,18 @@ async def test_one_entry_by_its_place(
 # Versions
 
 
-async def test_each_version_is_told_as_a_reader_saw_it_then(
-    committer: Committer, reader: Reader, commands: Commands
+async def test_each_version_is_returned_as_it_was_then(
+    committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    seen = [await read(reader, member) async for member in eventful(committer, commands)]
+    seen = [await read(reader, member) async for member in eventful(committer, request_factory)]
     newest = seen[-1]
     assert [snapshot.version for snapshot in seen] == [*range(1, len(seen) + 1)]
     assert {snapshot.member.standing.tier for snapshot in seen} == {"green", "silver"}
     assert newest.member.balance(Account.EXPIRED) > 0
     for after in (0, 1, 17, len(seen) - 1, len(seen)):
-        told = [version async for version in reader.versions(newest, after=after)]
-        assert [version.snapshot.version for version in told] == [*range(after + 1, len(seen) + 1)]
-        for version, then in zip(told, seen[after:], strict=True):
+        result = [version async for version in reader.versions(newest, after=after)]
+        assert [version.snapshot.version for version in result] == [*range(after + 1, len(seen) + 1)]
+        for version, then in zip(result, seen[after:], strict=True):
             now = version.snapshot
             assert {a: p for a, p in now.member.balances.items() if p} == {
                 a: p for a, p in then.member.balances.items() if p
@@ -197,30 +200,30 @@ async def test_each_version_is_told_as_a_reader_saw_it_then(
 
 
 async def test_loads_at_the_same_time_share_one_query(
-    committer: Committer, commands: Commands, watched: tuple[Reader, Queries]
+    committer: Committer, request_factory: RequestFactory, watched: tuple[Reader, QueryLog]
 ) -> None:
-    reader, queries = watched
-    members = [await commands.member(committer, card=f"card-{number}") for number in range(20)]
+    reader, query_log = watched
+    members = [await request_factory.member(committer, card=f"card-{number}") for number in range(20)]
     asked = [*members, "nobody", *members]
     snapshots = await asyncio.gather(*(reader.member("grocer", member) for member in asked))
     assert [snapshot and snapshot.member.id for snapshot in snapshots] == [*members, None, *members]
-    assert queries.asked == ["members"]
+    assert query_log.collections == ["members"]
     cards = await asyncio.gather(*(reader.member_id_by("grocer", "card", f"card-{number}") for number in range(25)))
     assert [*cards] == [*members, *[None] * 5]
-    assert queries.asked == ["members", "identities"]
+    assert query_log.collections == ["members", "identities"]
 
 
-async def test_more_loads_than_a_batch_holds_are_two_parts_of_a_query(watched: tuple[Reader, Queries]) -> None:
-    reader, queries = watched
+async def test_more_loads_than_a_batch_holds_are_two_parts_of_a_query(watched: tuple[Reader, QueryLog]) -> None:
+    reader, query_log = watched
     await asyncio.gather(*(reader.member("grocer", str(number)) for number in range(BATCH_MAX + 1)))
-    assert queries.asked == [("members", "members")]
+    assert query_log.collections == [("members", "members")]
 
 
-async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its_own(
-    committer: Committer, commands: Commands, database: Database, watched: tuple[Reader, Queries]
+async def test_validators_of_many_answers_are_one_query(
+    committer: Committer, request_factory: RequestFactory, database: Database, watched: tuple[Reader, QueryLog]
 ) -> None:
-    reader, queries = watched
-    ada, bob = [await commands.member(committer) for _ in range(2)]
+    reader, query_log = watched
+    ada, bob = [await request_factory.member(committer) for _ in range(2)]
     await database.counters.insert_one({"_id": "lamps", "programme": "grocer", "kind": "s", "key": "l", "taken": 3})
     await database.codes.insert_one(
         {"_id": "c", "programme": "grocer", "pool": "full", "code": "c", "state": CodeState.FREE.value}
@@ -239,29 +242,29 @@ async def test_what_answers_rest_on_is_one_query_for_all_and_each_is_told_of_its
         replace(rests, lists={"ada": frozenset()}),
     ]
     assert await asyncio.gather(*map(reader.validate, [rests, *others])) == [True, True, *[False] * 6]
-    assert queries.asked == [("members", "counters", "codes", "codes", "audiences")]
-    queries.asked.clear()
+    assert query_log.collections == [("members", "counters", "codes", "codes", "audiences")]
+    query_log.collections.clear()
     assert await reader.validate(Dependencies({bob: 1}, {}, {}, {}))
-    assert queries.asked == ["members"]
+    assert query_log.collections == ["members"]
     assert await reader.validate(Dependencies({}, {}, {}, {}))
-    assert queries.asked == ["members"]
+    assert query_log.collections == ["members"]
 
 
-async def test_nothing_is_kept_from_one_load_to_the_next(
-    committer: Committer, commands: Commands, watched: tuple[Reader, Queries]
+async def test_loads_are_not_cached(
+    committer: Committer, request_factory: RequestFactory, watched: tuple[Reader, QueryLog]
 ) -> None:
-    reader, queries = watched
-    member = await commands.member(committer)
+    reader, query_log = watched
+    member = await request_factory.member(committer)
     for version in (1, 2, 3):
         assert (await read(reader, member)).version == version
-        await committer.commit(commands.buy(member, "1.00"))
-    assert queries.asked == ["members"] * 3
+        await committer.commit(request_factory.buy(member, "1.00"))
+    assert query_log.collections == ["members"] * 3
 
 
-async def test_a_caller_that_goes_away_takes_nobodys_answer_with_it(
-    committer: Committer, reader: Reader, commands: Commands
+async def test_cancelled_caller_does_not_cancel_the_others(
+    committer: Committer, reader: Reader, request_factory: RequestFactory
 ) -> None:
-    members = [await commands.member(committer) for _ in range(6)]
+    members = [await request_factory.member(committer) for _ in range(6)]
     loads = [asyncio.create_task(reader.member("grocer", member)) for member in members]
     await asyncio.sleep(0)
     for load in loads[::2]:
@@ -271,9 +274,9 @@ async def test_a_caller_that_goes_away_takes_nobodys_answer_with_it(
     assert [answer.member.id for answer in answers[1::2] if isinstance(answer, Snapshot)] == members[1::2]
 
 
-async def test_what_is_not_there_is_none(committer: Committer, reader: Reader, commands: Commands) -> None:
-    member = await commands.member(committer)
-    await committer.commit(commands.buy(member, "1.00", key="receipt"))
+async def test_missing_member_is_none(committer: Committer, reader: Reader, request_factory: RequestFactory) -> None:
+    member = await request_factory.member(committer)
+    await committer.commit(request_factory.buy(member, "1.00", key="receipt"))
     assert await reader.member("coffee", member) is None
     assert await reader.event("grocer", "event", "till", "another") is None
     assert await reader.event("coffee", "event", "till", "receipt") is None
@@ -286,11 +289,13 @@ async def test_what_is_not_there_is_none(committer: Committer, reader: Reader, c
     assert [entry.points for entry in record.entries] == [1]
 
 
-async def test_read_that_nobody_waits_for_any_more_costs_the_pool_no_connection(shop: Shop) -> None:
-    member = await shop.member()
+async def test_cancelled_read_costs_the_pool_no_connection(
+    resolver_client: ResolverClient,
+) -> None:
+    member = await resolver_client.member()
     for _ in range(25):
-        await shop.buy(member, "1.00")
-    reader = shop.services.reader
+        await resolver_client.buy(member, "1.00")
+    reader = resolver_client.services.reader
     snapshot = await reader.member("grocer", member)
     assert snapshot is not None
     reads: list[Callable[[], Coroutine[Any, Any, Any]]] = [
@@ -303,7 +308,7 @@ async def test_read_that_nobody_waits_for_any_more_costs_the_pool_no_connection(
     ]
 
     async def opened() -> int:
-        status = await shop.services.database.client.admin.command("serverStatus")
+        status = await resolver_client.services.database.client.admin.command("serverStatus")
         return int(status["connections"]["totalCreated"])
 
     await asyncio.gather(*(read() for read in (*reads, *reads, *reads)))  # as many connections as they need at once

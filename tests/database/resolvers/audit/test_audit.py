@@ -7,35 +7,36 @@ from typing import Any
 
 import orjson
 import pytest
-from support.programme import source
-from support.shop import Shop, committed
+from support.outcome import committed
+from support.programme_files import programme_source
+from support.resolver_client import ResolverClient
 
 from loyalty.model.event import Purchase
 from loyalty.model.ledger import Account
-from models.mongo.database import Collection
+from models.mongo.collection import Collection
 from models.programmes.programme_store import apply
 from resolvers.audit.audit import Findings, audit
 
-# Corruption goes past MongoDB's own validators, as a hand at the database may.
+# Edits bypass MongoDB's validators, as an administrator can.
 
 
-async def lived_in(shop: Shop) -> list[str]:
-    """Return three members who have bought, given back, been corrected, and let points expire."""
-    members = [await shop.member(email=f"member-{number}@example.org") for number in range(3)]
+async def lived_in(resolver_client: ResolverClient) -> list[str]:
+    """Return three members with purchases, refunds, adjustments and expired points."""
+    members = [await resolver_client.member(email=f"member-{number}@example.org") for number in range(3)]
     for member in members:
-        await shop.buy(member, "50.00")
-        bought = shop.key()
-        await shop.buy(member, "20.00", key=bought)
-        await shop.refund(member, bought)
-        await shop.adjust(member, -10)
-    shop.clock.advance(days=400)
+        await resolver_client.buy(member, "50.00")
+        bought = resolver_client.key()
+        await resolver_client.buy(member, "20.00", key=bought)
+        await resolver_client.refund(member, bought)
+        await resolver_client.adjust(member, -10)
+    resolver_client.clock.advance(days=400)
     for member in members:
-        await shop.buy(member, "30.00")
+        await resolver_client.buy(member, "30.00")
     return sorted(members)
 
 
-async def faults_of(shop: Shop) -> dict[str, tuple[str, ...]]:
-    findings = await audit(shop.services.database)
+async def faults_of(resolver_client: ResolverClient) -> dict[str, tuple[str, ...]]:
+    findings = await audit(resolver_client.services.database)
     assert findings.broken_count == len(findings.broken)
     return {broken.member: broken.faults for broken in findings.broken}
 
@@ -45,14 +46,16 @@ async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str
     assert result.modified_count == 1
 
 
-async def test_an_empty_database_passes(shop: Shop) -> None:
-    assert await audit(shop.services.database) == Findings()
+async def test_an_empty_database_passes(resolver_client: ResolverClient) -> None:
+    assert await audit(resolver_client.services.database) == Findings()
 
 
-async def test_a_database_that_was_lived_in_passes(shop: Shop) -> None:
-    await lived_in(shop)
+async def test_database_with_every_kind_of_event_passes(resolver_client: ResolverClient) -> None:
+    await lived_in(resolver_client)
     progress: list[tuple[int, int]] = []
-    findings = await audit(shop.services.database, on_progress=lambda done, total: progress.append((done, total)))
+    findings = await audit(
+        resolver_client.services.database, on_progress=lambda done, total: progress.append((done, total))
+    )
     assert (findings.members, findings.records, findings.broken) == (3, 18, [])
     assert {account: points for account, points in findings.balances.items() if points} == {
         Account.ISSUED: -240,
@@ -63,21 +66,23 @@ async def test_a_database_that_was_lived_in_passes(shop: Shop) -> None:
     assert progress[-1] == (3, 3)
 
 
-async def test_every_programmes_members_are_audited(shop: Shop) -> None:
-    await shop.member()
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+async def test_every_programmes_members_are_audited(resolver_client: ResolverClient) -> None:
+    await resolver_client.member()
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
     member = await cafe.member()
-    assert (await audit(shop.services.database)).members == 2
-    await edit(shop.services.database.members, {"_id": member}, {"$set": {"balances.available": 11}})
-    assert list(await faults_of(shop)) == [member]
+    assert (await audit(resolver_client.services.database)).members == 2
+    await edit(resolver_client.services.database.members, {"_id": member}, {"$set": {"balances.available": 11}})
+    assert list(await faults_of(resolver_client)) == [member]
 
 
-async def test_more_members_than_a_page_are_audited(shop: Shop) -> None:
-    await asyncio.gather(*(shop.member() for _ in range(205)))
-    findings = await audit(shop.services.database)
+async def test_more_members_than_a_page_are_audited(resolver_client: ResolverClient) -> None:
+    await asyncio.gather(*(resolver_client.member() for _ in range(205)))
+    findings = await audit(resolver_client.services.database)
     assert (findings.members, findings.records, findings.broken_count) == (205, 205, 0)
-    await shop.services.database.entries.delete_many({})
-    findings = await audit(shop.services.database)
+    await resolver_client.services.database.entries.delete_many({})
+    findings = await audit(resolver_client.services.database)
     assert (findings.members, findings.broken_count, len(findings.broken)) == (205, 205, 100)
     assert {broken.faults[0] for broken in findings.broken} == {"the snapshot is at version 1, the ledger at 0"}
 
@@ -86,7 +91,7 @@ Change = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def lots_edited(edit_cells: Callable[[list[int]], list[int]]) -> Change:
-    """Return the edit of a member's packed lots: three numbers for each, the second is its points."""
+    """Return an edit of a member's packed lots: three numbers for each, the second is its points."""
 
     def change(document: dict[str, Any]) -> dict[str, Any]:
         cells = edit_cells([cell for (cell,) in iter_unpack("<q", document["lots"])])
@@ -96,7 +101,7 @@ def lots_edited(edit_cells: Callable[[list[int]], list[int]]) -> Change:
 
 
 def newest_edited(edit_rows: Callable[[list[Any]], list[Any]]) -> Change:
-    """Return the edit of a member's newest entries."""
+    """Return an edit of a member's newest entries."""
     return lambda document: {"$set": {"recent": orjson.dumps(edit_rows(orjson.loads(document["recent"])))}}
 
 
@@ -158,42 +163,46 @@ RECORD_EDITS: list[tuple[int, dict[str, Any], str]] = [
 ]
 
 
-async def expect_found(shop: Shop, collection: Collection, filter_: dict[str, Any], change: Change, fault: str) -> None:
-    """Edit one document, expect that its member is named with that fault, and mend it again."""
+async def expect_found(
+    resolver_client: ResolverClient, collection: Collection, filter_: dict[str, Any], change: Change, fault: str
+) -> None:
+    """Edit one document, check that the audit names its member with this fault, and restore it."""
     document = await collection.find_one(filter_)
     assert document is not None
     await edit(collection, {"_id": document["_id"]}, change(document) if callable(change) else change)
-    faults = await faults_of(shop)
+    faults = await faults_of(resolver_client)
     await collection.replace_one({"_id": document["_id"]}, document)
     assert list(faults) == [document.get("member", document["_id"])]
-    [told] = faults.values()
-    assert fault in "; ".join(told)
+    [result] = faults.values()
+    assert fault in "; ".join(result)
 
 
-async def test_a_snapshot_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
-    _, broken, _ = await lived_in(shop)
+async def test_a_snapshot_that_was_edited_is_found(resolver_client: ResolverClient, subtests: pytest.Subtests) -> None:
+    _, broken, _ = await lived_in(resolver_client)
     for change, fault in SNAPSHOT_EDITS:
         with subtests.test(f"{change} {fault}"):
-            await expect_found(shop, shop.services.database.members, {"_id": broken}, change, fault)
-    assert await faults_of(shop) == {}
+            await expect_found(
+                resolver_client, resolver_client.services.database.members, {"_id": broken}, change, fault
+            )
+    assert await faults_of(resolver_client) == {}
 
 
-async def test_a_record_that_was_edited_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
-    _, broken, _ = await lived_in(shop)
+async def test_a_record_that_was_edited_is_found(resolver_client: ResolverClient, subtests: pytest.Subtests) -> None:
+    _, broken, _ = await lived_in(resolver_client)
     for version, change, fault in RECORD_EDITS:
         with subtests.test(str(change)):
             filter_ = {"member": broken, "version": version}
-            await expect_found(shop, shop.services.database.entries, filter_, change, fault)
-    assert await faults_of(shop) == {}
+            await expect_found(resolver_client, resolver_client.services.database.entries, filter_, change, fault)
+    assert await faults_of(resolver_client) == {}
 
 
-async def test_a_snapshot_that_fell_back_to_an_earlier_version_is_found(shop: Shop) -> None:
-    _, broken, _ = await lived_in(shop)
-    earlier = await shop.services.database.members.find_one({"_id": broken})
+async def test_a_snapshot_that_fell_back_to_an_earlier_version_is_found(resolver_client: ResolverClient) -> None:
+    _, broken, _ = await lived_in(resolver_client)
+    earlier = await resolver_client.services.database.members.find_one({"_id": broken})
     assert earlier is not None
-    await shop.buy(broken, "5.00")
-    await shop.services.database.members.replace_one({"_id": broken}, earlier)
-    faults = await faults_of(shop)
+    await resolver_client.buy(broken, "5.00")
+    await resolver_client.services.database.members.replace_one({"_id": broken}, earlier)
+    faults = await faults_of(resolver_client)
     assert faults[broken][0] == "the snapshot is at version 6, the ledger at 7"
 
 
@@ -205,75 +214,81 @@ async def test_a_snapshot_that_fell_back_to_an_earlier_version_is_found(shop: Sh
         (6, "the snapshot is at version 6, the ledger at 5"),
     ],
 )
-async def test_a_record_that_was_removed_is_found(shop: Shop, version: int, fault: str) -> None:
-    _, broken, _ = await lived_in(shop)
-    await shop.services.database.entries.delete_one({"member": broken, "version": version})
-    faults = await faults_of(shop)
+async def test_a_record_that_was_removed_is_found(resolver_client: ResolverClient, version: int, fault: str) -> None:
+    _, broken, _ = await lived_in(resolver_client)
+    await resolver_client.services.database.entries.delete_one({"member": broken, "version": version})
+    faults = await faults_of(resolver_client)
     assert list(faults) == [broken]
     assert fault in faults[broken]
 
 
-async def test_an_event_that_was_removed_is_found(shop: Shop) -> None:
-    _, broken, _ = await lived_in(shop)
-    event = await shop.services.database.events.find_one_and_delete({"member": broken, "version": 2})
+async def test_an_event_that_was_removed_is_found(resolver_client: ResolverClient) -> None:
+    _, broken, _ = await lived_in(resolver_client)
+    event = await resolver_client.services.database.events.find_one_and_delete({"member": broken, "version": 2})
     assert event is not None
-    assert await faults_of(shop) == {broken: (f"the event of key {event['key']!r} is missing",)}
+    assert await faults_of(resolver_client) == {broken: (f"the event of key {event['key']!r} is missing",)}
 
 
-async def test_an_event_that_was_duplicated_is_found(shop: Shop) -> None:
-    _, broken, _ = await lived_in(shop)
-    event = await shop.services.database.events.find_one({"member": broken, "version": 2})
+async def test_an_event_that_was_duplicated_is_found(resolver_client: ResolverClient) -> None:
+    _, broken, _ = await lived_in(resolver_client)
+    event = await resolver_client.services.database.events.find_one({"member": broken, "version": 2})
     assert event is not None
-    await shop.services.database.events.insert_one({**event, "_id": "another id"})
-    assert await faults_of(shop) == {broken: (f"event {event['key']!r} does not match the record of version 2",)}
+    await resolver_client.services.database.events.insert_one({**event, "_id": "another id"})
+    assert await faults_of(resolver_client) == {
+        broken: (f"event {event['key']!r} does not match the record of version 2",)
+    }
 
 
-async def test_an_event_that_was_moved_to_another_member_or_version_is_found(shop: Shop) -> None:
-    one, two, _ = await lived_in(shop)
-    await edit(shop.services.database.events, {"member": one, "version": 2}, {"$set": {"member": two}})
-    assert list(await faults_of(shop)) == [one, two]
-    await edit(shop.services.database.events, {"member": one, "version": 3}, {"$set": {"version": 4}})
-    assert len((await faults_of(shop))[one]) == 2
+async def test_an_event_that_was_moved_to_another_member_or_version_is_found(resolver_client: ResolverClient) -> None:
+    one, two, _ = await lived_in(resolver_client)
+    await edit(resolver_client.services.database.events, {"member": one, "version": 2}, {"$set": {"member": two}})
+    assert list(await faults_of(resolver_client)) == [one, two]
+    await edit(resolver_client.services.database.events, {"member": one, "version": 3}, {"$set": {"version": 4}})
+    assert len((await faults_of(resolver_client))[one]) == 2
 
 
 def kinds_of(identities: list[dict[str, Any]]) -> list[str]:
     return sorted(identity["_id"].split("/")[1] for identity in identities)
 
 
-async def test_an_identity_that_was_removed_or_given_to_another_is_found(shop: Shop, subtests: pytest.Subtests) -> None:
-    told = {"email": "lucy@example.org", "phone": "+33611223344", "card": "C 77/1"}
-    one, two = await shop.member(**told), await shop.member()
-    identities = shop.services.database.identities
+async def test_an_identity_that_was_removed_or_given_to_another_is_found(
+    resolver_client: ResolverClient, subtests: pytest.Subtests
+) -> None:
+    fields = {"email": "lucy@example.org", "phone": "+33611223344", "card": "C 77/1"}
+    one, two = await resolver_client.member(**fields), await resolver_client.member()
+    identities = resolver_client.services.database.identities
     own = await identities.find({"member": one}).to_list()
     assert kinds_of(own) == ["card", "email", "number", "phone"]
-    assert await faults_of(shop) == {}
+    assert await faults_of(resolver_client) == {}
     for identity, kind in ((identity, identity["_id"].split("/")[1]) for identity in own):
         missing = f"no identity points from its {kind} to it"
         with subtests.test(kind):
             await identities.delete_one({"_id": identity["_id"]})
-            assert await faults_of(shop) == {one: (missing,)}
+            assert await faults_of(resolver_client) == {one: (missing,)}
             await identities.insert_one({**identity, "member": two})
-            assert await faults_of(shop) == {
+            assert await faults_of(resolver_client) == {
                 one: (missing,),
                 two: (f"an identity ({kind}) points to it, which the member does not have",),
             }
             await identities.replace_one({"_id": identity["_id"]}, identity)
-    assert await faults_of(shop) == {}
+    assert await faults_of(resolver_client) == {}
 
 
-async def test_an_identity_of_a_member_that_is_not_there_is_found(shop: Shop) -> None:
-    await shop.member()
+async def test_identity_of_a_missing_member_is_found(resolver_client: ResolverClient) -> None:
+    await resolver_client.member()
     for programme in ("grocer", "gone"):
         stray = {"_id": f"{programme}/card/C-1", "programme": programme, "member": f"nobody of {programme}"}
-        await shop.services.database.identities.insert_one(stray)
-    assert await faults_of(shop) == {
+        await resolver_client.services.database.identities.insert_one(stray)
+    assert await faults_of(resolver_client) == {
         f"nobody of {programme}": ("the member does not exist, but identities of it do",)
         for programme in ("gone", "grocer")
     }
 
 
-async def test_what_counts_towards_a_cap_is_found_where_it_was_edited(shop: Shop, subtests: pytest.Subtests) -> None:
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+async def test_edited_cap_counter_is_found(resolver_client: ResolverClient, subtests: pytest.Subtests) -> None:
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
     member = await cafe.member()
     for _ in range(3):
         committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))
@@ -284,23 +299,26 @@ async def test_what_counts_towards_a_cap_is_found_where_it_was_edited(shop: Shop
     assert len(spans) == 3
     assert await faults_of(cafe) == {}
     [span, *_] = spans
-    for change in (
+    changes: tuple[dict[str, dict[str, Any]], ...] = (
         {"$set": {"capped": {}}},
         {"$unset": {f"capped.{rule}.{span}": 1}},
         {"$inc": {f"capped.{rule}.{span}": -1}},
         {"$inc": {f"capped.{rule}.{span}": 1}},
         {"$set": {f"capped.{rule}.2020-01-01": 1}},
-    ):
+    )
+    for change in changes:
         with subtests.test(str(change)):
             fault = f"the cap of rule {rule!r}: the snapshot counts"
             await expect_found(cafe, cafe.services.database.members, {"_id": member}, change, fault)
 
 
-async def test_caps_that_a_new_version_of_the_programme_changed_pass(shop: Shop) -> None:
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+async def test_caps_that_a_new_version_of_the_programme_changed_pass(resolver_client: ResolverClient) -> None:
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
     member = await cafe.member()
     for per in ("day", "week", "month"):
-        text = source("coffee").replace("per: day", f"per: {per}").replace("cap: {points: 5, per: week}", "")
+        text = programme_source("coffee").replace("per: day", f"per: {per}").replace("cap: {points: 5, per: week}", "")
         document, _ = await apply(cafe.services.database, text, now=cafe.clock(), applied_by="tests")
         cafe.services.programmes.follow(document)
         for _ in range(2):
@@ -309,9 +327,11 @@ async def test_caps_that_a_new_version_of_the_programme_changed_pass(shop: Shop)
     assert await faults_of(cafe) == {}
 
 
-async def test_what_was_written_off_is_found_where_it_was_edited(shop: Shop) -> None:
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
-    member, bought = await cafe.member(), shop.key()
+async def test_edited_write_off_is_found(resolver_client: ResolverClient) -> None:
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
+    member, bought = await cafe.member(), resolver_client.key()
     purchase = Purchase(Decimal(20), "EUR")
     committed(await cafe.record(member, cafe.purchase_event("20", key=bought, purchase=purchase)))
     committed(await cafe.adjust(member, -45))
@@ -330,72 +350,72 @@ async def test_what_was_written_off_is_found_where_it_was_edited(shop: Shop) -> 
         await expect_found(cafe, cafe.services.database.members, {"_id": member}, change, fault)
 
 
-async def test_more_entries_than_a_snapshot_holds_pass(shop: Shop) -> None:
-    member = await shop.member()
+async def test_more_entries_than_a_snapshot_holds_pass(resolver_client: ResolverClient) -> None:
+    member = await resolver_client.member()
     for _ in range(25):
-        await shop.buy(member, "3.00")
-    assert await faults_of(shop) == {}
-    await edit(shop.services.database.members, {"_id": member}, {"$set": {"entries": 20}})
-    assert await faults_of(shop) == {member: ("the snapshot counts 20 entries, the ledger has 25",)}
+        await resolver_client.buy(member, "3.00")
+    assert await faults_of(resolver_client) == {}
+    await edit(resolver_client.services.database.members, {"_id": member}, {"$set": {"entries": 20}})
+    assert await faults_of(resolver_client) == {member: ("the snapshot counts 20 entries, the ledger has 25",)}
 
 
-async def test_moments_that_came_in_another_zone_pass(shop: Shop) -> None:
-    member = await shop.member()
-    at = shop.clock().astimezone(timezone(timedelta(hours=5, minutes=30)))
-    await shop.buy(member, "3.00", occurred_at=at)
-    assert await faults_of(shop) == {}
+async def test_moments_that_came_in_another_zone_pass(resolver_client: ResolverClient) -> None:
+    member = await resolver_client.member()
+    at = resolver_client.clock().astimezone(timezone(timedelta(hours=5, minutes=30)))
+    await resolver_client.buy(member, "3.00", occurred_at=at)
+    assert await faults_of(resolver_client) == {}
 
 
-async def test_a_member_that_was_removed_is_found(shop: Shop) -> None:
-    _, broken, _ = await lived_in(shop)
-    await shop.services.database.members.delete_one({"_id": broken})
-    findings = await audit(shop.services.database)
+async def test_a_member_that_was_removed_is_found(resolver_client: ResolverClient) -> None:
+    _, broken, _ = await lived_in(resolver_client)
+    await resolver_client.services.database.members.delete_one({"_id": broken})
+    findings = await audit(resolver_client.services.database)
     assert [(found.member, found.number, found.faults) for found in findings.broken] == [
         (broken, "?", ("the member does not exist, but records or events of it do",))
     ]
     assert findings.members == 2
 
 
-async def test_a_member_that_was_removed_with_its_ledger_leaves_its_events(shop: Shop) -> None:
-    member = await shop.member()
-    await shop.services.database.members.delete_one({"_id": member})
-    await shop.services.database.entries.delete_many({"member": member})
-    assert await faults_of(shop) == {member: ("the member does not exist, but records or events of it do",)}
+async def test_a_member_that_was_removed_with_its_ledger_leaves_its_events(resolver_client: ResolverClient) -> None:
+    member = await resolver_client.member()
+    await resolver_client.services.database.members.delete_one({"_id": member})
+    await resolver_client.services.database.entries.delete_many({"member": member})
+    assert await faults_of(resolver_client) == {member: ("the member does not exist, but records or events of it do",)}
 
 
-async def test_several_broken_members_are_each_named_by_number(shop: Shop) -> None:
-    one, two, three = await lived_in(shop)
-    await edit(shop.services.database.members, {"_id": one}, {"$inc": {"balances.available": 1}})
-    await shop.services.database.entries.delete_one({"member": three, "version": 3})
-    findings = await audit(shop.services.database)
-    numbers = {row["_id"]: row["number"] async for row in shop.services.database.members.find({})}
+async def test_several_broken_members_are_each_named_by_number(resolver_client: ResolverClient) -> None:
+    one, two, three = await lived_in(resolver_client)
+    await edit(resolver_client.services.database.members, {"_id": one}, {"$inc": {"balances.available": 1}})
+    await resolver_client.services.database.entries.delete_one({"member": three, "version": 3})
+    findings = await audit(resolver_client.services.database)
+    numbers = {row["_id"]: row["number"] async for row in resolver_client.services.database.members.find({})}
     assert [(found.member, found.number) for found in findings.broken] == [(one, numbers[one]), (three, numbers[three])]
     assert (findings.members, findings.broken_count) == (3, 2)
     assert two not in {found.member for found in findings.broken}
 
 
-async def test_it_passes_while_traffic_is_running(shop: Shop) -> None:
+async def test_it_passes_while_traffic_is_running(resolver_client: ResolverClient) -> None:
     bought: list[str] = []
     audits: list[Findings] = []
 
     async def till(member: str) -> None:
         while len(bought) < 300 or len(audits) < 6:
-            bought.append(key := shop.key())
-            await shop.buy(member, "3.00", key=key)
+            bought.append(key := resolver_client.key())
+            await resolver_client.buy(member, "3.00", key=key)
             if len(bought) % 3 == 0:
-                await shop.refund(member, key)
+                await resolver_client.refund(member, key)
             if len(bought) % 10 == 0:
-                await shop.member()
+                await resolver_client.member()
 
-    members = [await shop.member() for _ in range(10)]
+    members = [await resolver_client.member() for _ in range(10)]
     tills = asyncio.gather(*(till(member) for member in members))
     while not tills.done():
-        audits.append(await audit(shop.services.database))
+        audits.append(await audit(resolver_client.services.database))
     await tills
     assert [findings.broken for findings in audits] == [[]] * len(audits)
-    last = await audit(shop.services.database)
+    last = await audit(resolver_client.services.database)
     assert (last.broken, last.members, last.records) == (
         [],
-        await shop.services.database.members.count_documents({}),
-        await shop.services.database.entries.count_documents({}),
+        await resolver_client.services.database.members.count_documents({}),
+        await resolver_client.services.database.entries.count_documents({}),
     )

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 from support.catalogue import reward
-from support.command import Commands
-from support.shop import Shop, committed
-from support.together import Together
+from support.outcome import committed
+from support.request_factory import RequestFactory
+from support.resolver_client import ResolverClient
+from support.several_member_requests import SeveralMemberRequests
 
 from loyalty.model.catalogue import Catalogue
 from models.commits.request import Committed
@@ -14,36 +15,42 @@ from resolvers.audit.audit import Findings, audit
 
 
 @pytest.fixture
-async def gift(shop: Shop) -> Committed:
+async def gift(resolver_client: ResolverClient) -> Committed:
     """Two members after points and a reward were passed on."""
-    programme = shop.services.programmes.get("grocer")
+    programme = resolver_client.services.programmes.get("grocer")
     programme = replace(programme, catalogue=Catalogue([], [reward("mug", 10, stock=9)]))
-    together = Together(Commands(programme, shop.clock))
-    giver, taker = await shop.member(), await shop.member()
-    await shop.buy(giver, "10.00")
-    committed(await shop.services.committer.commit(together.passing(giver, taker, points=4, key="points")))
-    return committed(await shop.services.committer.commit(together.giving(giver, taker, "mug", key="gift")))
+    several_member_requests = SeveralMemberRequests(RequestFactory(programme, resolver_client.clock))
+    giver, taker = await resolver_client.member(), await resolver_client.member()
+    await resolver_client.buy(giver, "10.00")
+    committed(
+        await resolver_client.services.committer.commit(
+            several_member_requests.passing(giver, taker, points=4, key="points")
+        )
+    )
+    return committed(
+        await resolver_client.services.committer.commit(several_member_requests.giving(giver, taker, "mug", key="gift"))
+    )
 
 
-async def audited(shop: Shop) -> Findings:
-    return await audit(shop.services.database)
+async def audited(resolver_client: ResolverClient) -> Findings:
+    return await audit(resolver_client.services.database)
 
 
-async def faults_of(shop: Shop, member: str) -> tuple[str, ...]:
-    findings = await audited(shop)
+async def faults_of(resolver_client: ResolverClient, member: str) -> tuple[str, ...]:
+    findings = await audited(resolver_client)
     return next((broken.faults for broken in findings.broken if broken.member == member), ())
 
 
-async def test_commands_of_several_members_hold(shop: Shop, gift: Committed) -> None:
-    findings = await audited(shop)
+async def test_commands_of_several_members_hold(resolver_client: ResolverClient, gift: Committed) -> None:
+    findings = await audited(resolver_client)
     assert (findings.all_holds, findings.broken, findings.orders) == (True, [], 2)
     assert gift.others[0].record.version == 3
 
 
-async def test_a_part_whose_first_record_is_gone_is_found(shop: Shop, gift: Committed) -> None:
-    await shop.services.database.entries.delete_one({"_id": f"{gift.record.member}:{gift.record.version}"})
+async def test_a_part_whose_first_record_is_gone_is_found(resolver_client: ResolverClient, gift: Committed) -> None:
+    await resolver_client.services.database.entries.delete_one({"_id": f"{gift.record.member}:{gift.record.version}"})
     other = gift.others[0].record
-    assert await faults_of(shop, other.member) == (
+    assert await faults_of(resolver_client, other.member) == (
         f"version 3 is part of version {gift.record.version} of member {gift.record.member}, which does not exist",
         f"no recorded event created order {gift.others[0].orders[0].number}",
         f"order {gift.others[0].orders[0].number} is at version 3, its last event at 0",
@@ -52,19 +59,21 @@ async def test_a_part_whose_first_record_is_gone_is_found(shop: Shop, gift: Comm
 
 @pytest.mark.parametrize("change", [{"$unset": {"others": ""}}, {"$set": {"others": [["nobody", 3, []]]}}])
 async def test_a_part_that_its_key_does_not_name_is_found(
-    shop: Shop, gift: Committed, change: dict[str, object]
+    resolver_client: ResolverClient, gift: Committed, change: dict[str, object]
 ) -> None:
-    await shop.services.database.events.update_one({"key": "points"}, change)
+    await resolver_client.services.database.events.update_one({"key": "points"}, change)
     version = gift.record.version - 1
-    assert await faults_of(shop, gift.others[0].record.member) == (
+    assert await faults_of(resolver_client, gift.others[0].record.member) == (
         f"version 2 is part of version {version} of member {gift.record.member}, and key 'points' does not say so",
     )
 
 
-async def test_a_part_without_its_reference_is_found(shop: Shop, gift: Committed) -> None:
+async def test_a_part_without_its_reference_is_found(resolver_client: ResolverClient, gift: Committed) -> None:
     other = gift.others[0].record
-    await shop.services.database.entries.update_one({"_id": f"{other.member}:2"}, {"$unset": {"command": ""}})
-    assert await faults_of(shop, other.member) == (
+    await resolver_client.services.database.entries.update_one(
+        {"_id": f"{other.member}:2"}, {"$unset": {"command": ""}}
+    )
+    assert await faults_of(resolver_client, other.member) == (
         "version 2 does not match its own hash",
         "the event of key 'points' is missing",
     )

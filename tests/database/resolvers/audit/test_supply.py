@@ -2,67 +2,69 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.market import MARKET, RELATIVE, Market
-from support.shop import Shop, committed, refused
+from support.full_programme_client import FULL_PROGRAMME, RELATIVE, FullProgrammeClient
+from support.outcome import committed, refused
+from support.resolver_client import ResolverClient
 
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.order import OrderState
-from models.mongo.database import Collection
+from models.commits.request import Committed
+from models.mongo.collection import Collection
 from models.mongo.ids import code_id
 from resolvers.audit.audit import Findings, audit
 from resolvers.sweeper import settle_due
 
-# Corruption goes past MongoDB's own validators, as a hand at the database may.
+# Edits bypass MongoDB's validators, as an administrator can.
 
 
 @pytest.fixture
-async def market(shop: Shop) -> Market:
-    return await Market.opened(shop)
+async def full_client(resolver_client: ResolverClient) -> FullProgrammeClient:
+    return await FullProgrammeClient.opened(resolver_client)
 
 
-async def visited(market: Market) -> str:
-    """Return a member who has done everything once: ordered, cancelled, returned, exchanged, held, and used offers."""
-    member = await market.member()
-    bought = market.key()
-    await market.buy(member, "500.00", key=bought)
-    breads = await market.order(member, "bread", 4)
-    await market.advance(breads, OrderState.FULFILLED, OrderState.RETURNED, quantity=1)
-    await market.cancel(await market.order(member, "cake", recipient=RELATIVE))
-    await market.order(member, "cake")
-    loaf = await market.order(member, "bread")
-    await market.advance(loaf, OrderState.FULFILLED, OrderState.EXCHANGED, exchange_for="bouquet")
-    film = await market.order(member, "film")
-    await market.advance(film, OrderState.RETURNED)
-    await market.order(member, "film")
-    await market.cancel(await market.order(member, "bouquet"))
-    await market.order(member, "massage", appointment=market.appointment(11))
-    await market.cancel(await market.order(member, "massage", appointment=market.appointment(12)))
-    await market.hold(member, None, 7)
-    await market.hold(member, "film")
-    await market.hold(member, "bread")
-    await market.order(member, "film", hold=(await market.hold(member, "film")).id)
-    await market.order(member, "bread", 2, hold=(await market.hold(member, "bread")).id)
-    await market.release(member, await market.hold(member, "bouquet"))
-    await market.activate(member, "voucher")
-    await market.redeem(member, "double", bought)
-    await market.redeem(member, "loaf")
-    await market.redeem(member, "five-off", bought)
-    later = market.key()
+async def visited(full_client: FullProgrammeClient) -> str:
+    """Return a member with each command once: orders, cancellation, return, exchange, holds, redemptions."""
+    member = await full_client.member()
+    bought = full_client.key()
+    await full_client.buy(member, "500.00", key=bought)
+    breads = await full_client.order(member, "bread", 4)
+    await full_client.advance(breads, OrderState.FULFILLED, OrderState.RETURNED, quantity=1)
+    await full_client.cancel(await full_client.order(member, "cake", recipient=RELATIVE))
+    await full_client.order(member, "cake")
+    loaf = await full_client.order(member, "bread")
+    await full_client.advance(loaf, OrderState.FULFILLED, OrderState.EXCHANGED, exchange_for="bouquet")
+    film = await full_client.order(member, "film")
+    await full_client.advance(film, OrderState.RETURNED)
+    await full_client.order(member, "film")
+    await full_client.cancel(await full_client.order(member, "bouquet"))
+    await full_client.order(member, "massage", appointment=full_client.appointment(11))
+    await full_client.cancel(await full_client.order(member, "massage", appointment=full_client.appointment(12)))
+    await full_client.hold(member, None, 7)
+    await full_client.hold(member, "film")
+    await full_client.hold(member, "bread")
+    await full_client.order(member, "film", hold=(await full_client.hold(member, "film")).id)
+    await full_client.order(member, "bread", 2, hold=(await full_client.hold(member, "bread")).id)
+    await full_client.release(member, await full_client.hold(member, "bouquet"))
+    await full_client.activate(member, "voucher")
+    await full_client.redeem(member, "double", bought)
+    await full_client.redeem(member, "loaf")
+    await full_client.redeem(member, "five-off", bought)
+    later = full_client.key()
     for offer in ("double", "tenth-off", "five-off"):
-        committed(await market.redeem(member, offer, later))
-    await market.buy(member, "80.00", key=later)
-    back = market.key()
-    await market.redeem(member, "double", back)
-    await market.redeem(member, "five-off", back)
-    await market.buy(member, "30.00", key=back)
-    committed(await market.refund(member, back))
-    await market.redeem(member, "five-off", "never-told")
+        committed(await full_client.redeem(member, offer, later))
+    await full_client.buy(member, "80.00", key=later)
+    back = full_client.key()
+    await full_client.redeem(member, "double", back)
+    await full_client.redeem(member, "five-off", back)
+    await full_client.buy(member, "30.00", key=back)
+    committed(await full_client.refund(member, back))
+    await full_client.redeem(member, "five-off", "never-told")
     return member
 
 
-async def told(shop: Shop) -> str:
-    """Return all that an audit says, in one line."""
-    findings = await audit(shop.services.database)
+async def audit_report(resolver_client: ResolverClient) -> str:
+    """Return the faults of an audit in one line."""
+    findings = await audit(resolver_client.services.database)
     members = [f"member {fault}" for broken in findings.broken for fault in broken.faults]
     supplies = [f"{broken.name}: {fault}" for broken in findings.broken_supplies for fault in broken.faults]
     assert findings.all_holds == (not members + supplies)
@@ -74,20 +76,20 @@ async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str
     assert result.modified_count == 1
 
 
-async def test_everything_that_members_do_with_offers_and_rewards_passes(market: Market) -> None:
-    members = [await visited(market) for _ in range(2)]
-    findings = await audit(market.services.database)
+async def test_everything_that_members_do_with_offers_and_rewards_passes(full_client: FullProgrammeClient) -> None:
+    members = [await visited(full_client) for _ in range(2)]
+    findings = await audit(full_client.services.database)
     assert (findings.broken, findings.broken_supplies) == ([], [])
     assert (findings.members, findings.orders, findings.holds, findings.codes) == (2, 28, 6, 90)
-    assert findings.counters == await market.services.database.counters.count_documents({})
-    market.clock.advance(hours=2)
-    assert await settle_due(market.services) == 2
-    findings = await audit(market.services.database)
+    assert findings.counters == await full_client.services.database.counters.count_documents({})
+    full_client.clock.advance(hours=2)
+    assert await settle_due(full_client.services) == 2
+    findings = await audit(full_client.services.database)
     assert (findings.all_holds, findings.holds) == (True, 0)
-    market.clock.advance(days=500)
+    full_client.clock.advance(days=500)
     for member in members:
-        await market.buy(member, "5.00")
-    assert await told(market) == ""
+        await full_client.buy(member, "5.00")
+    assert await audit_report(full_client) == ""
 
 
 ORDER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -142,66 +144,72 @@ MEMBER_EDITS: list[tuple[dict[str, Any], str]] = [
 
 
 async def expect_told(
-    market: Market, collection: Collection, filter_: dict[str, Any], change: dict[str, Any], fault: str
+    full_client: FullProgrammeClient,
+    collection: Collection,
+    filter_: dict[str, Any],
+    change: dict[str, Any],
+    fault: str,
 ) -> None:
-    """Edit one document, expect that the audit tells that fault, and mend it again."""
+    """Edit one document, check that the audit reports this fault, and restore it."""
     document = await collection.find_one(filter_)
     assert document is not None
     await edit(collection, {"_id": document["_id"]}, change)
-    said = await told(market)
+    said = await audit_report(full_client)
     await collection.replace_one({"_id": document["_id"]}, document)
     assert said
     assert fault in said
 
 
-async def test_an_order_that_was_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
-    await visited(market)
+async def test_an_order_that_was_edited_is_found(full_client: FullProgrammeClient, subtests: pytest.Subtests) -> None:
+    await visited(full_client)
     for filter_, change, fault in ORDER_EDITS:
         with subtests.test(str(change)):
-            await expect_told(market, market.services.database.orders, filter_, change, fault)
-    assert await told(market) == ""
+            await expect_told(full_client, full_client.services.database.orders, filter_, change, fault)
+    assert await audit_report(full_client) == ""
 
 
-async def test_a_member_whose_holds_or_offers_were_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
-    member = await visited(market)
+async def test_a_member_whose_holds_or_offers_were_edited_is_found(
+    full_client: FullProgrammeClient, subtests: pytest.Subtests
+) -> None:
+    member = await visited(full_client)
     for change, fault in MEMBER_EDITS:
         with subtests.test(str(change)):
-            await expect_told(market, market.services.database.members, {"_id": member}, change, fault)
-    assert await told(market) == ""
+            await expect_told(full_client, full_client.services.database.members, {"_id": member}, change, fault)
+    assert await audit_report(full_client) == ""
 
 
-async def test_an_order_that_was_removed_is_found(market: Market, subtests: pytest.Subtests) -> None:
-    await visited(market)
-    orders = market.services.database.orders
+async def test_an_order_that_was_removed_is_found(full_client: FullProgrammeClient, subtests: pytest.Subtests) -> None:
+    await visited(full_client)
+    orders = full_client.services.database.orders
     for document in await orders.find({}).to_list():
         with subtests.test(document["reward"]["key"], state=document["state"]):
             await orders.delete_one({"_id": document["_id"]})
-            said = await told(market)
+            said = await audit_report(full_client)
             await orders.insert_one(document)
             assert f"names order {document['_id']}, which the member does not have" in said
-    assert await told(market) == ""
+    assert await audit_report(full_client) == ""
 
 
-async def test_an_order_that_nobody_made_is_found(market: Market) -> None:
-    await visited(market)
-    orders = market.services.database.orders
+async def test_order_without_an_event_is_found(full_client: FullProgrammeClient) -> None:
+    await visited(full_client)
+    orders = full_client.services.database.orders
     document = await orders.find_one({"reward.key": "massage", "state": "PLACED"})
     assert document is not None
     await orders.insert_one({**document, "_id": "another", "number": "AAAA-AAAA-AAAA"})
-    said = await told(market)
+    said = await audit_report(full_client)
     assert "no recorded event created order AAAA-AAAA-AAAA" in said
     assert "it is 1, orders and holds sum to 2" in said
 
 
-async def test_an_event_that_forgot_its_order_or_hold_is_found(market: Market) -> None:
-    await visited(market)
-    events = market.services.database.events
+async def test_event_without_its_order_or_hold_is_found(full_client: FullProgrammeClient) -> None:
+    await visited(full_client)
+    events = full_client.services.database.events
     placed = {"operation": "place-order"}
-    await expect_told(market, events, placed, {"$unset": {"orders": 1}}, "no recorded event created")
-    await expect_told(market, events, placed, {"$set": {"orders": 5}}, "cannot be read")
+    await expect_told(full_client, events, placed, {"$unset": {"orders": 1}}, "no recorded event created")
+    await expect_told(full_client, events, placed, {"$set": {"orders": 5}}, "cannot be read")
     first_hold = {"operation": "hold", "hold.points": 7}
-    await expect_told(market, events, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
-    assert await told(market) == ""
+    await expect_told(full_client, events, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
+    assert await audit_report(full_client) == ""
 
 
 COUNTER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
@@ -222,19 +230,19 @@ COUNTER_EDITS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 ]
 
 
-async def test_a_counter_that_was_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
-    await visited(market)
-    counters = market.services.database.counters
+async def test_a_counter_that_was_edited_is_found(full_client: FullProgrammeClient, subtests: pytest.Subtests) -> None:
+    await visited(full_client)
+    counters = full_client.services.database.counters
     for filter_, change, fault in COUNTER_EDITS:
         with subtests.test(str(filter_), change=str(change)):
-            await expect_told(market, counters, {**filter_, "programme": "market"}, change, fault)
+            await expect_told(full_client, counters, {**filter_, "programme": "market"}, change, fault)
     for document in await counters.find({"taken": {"$gt": 0}}).to_list():
         with subtests.test("removed", counter=document["_id"]):
             await counters.delete_one({"_id": document["_id"]})
-            said = await told(market)
+            said = await audit_report(full_client)
             await counters.insert_one(document)
             assert ": it is 0, " in said
-    assert await told(market) == ""
+    assert await audit_report(full_client) == ""
 
 
 CODE_EDITS: list[tuple[str, dict[str, Any], str]] = [
@@ -258,143 +266,145 @@ CODE_EDITS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-async def test_a_code_that_was_edited_is_found(market: Market, subtests: pytest.Subtests) -> None:
-    await visited(market)
-    codes = market.services.database.codes
+async def test_a_code_that_was_edited_is_found(full_client: FullProgrammeClient, subtests: pytest.Subtests) -> None:
+    await visited(full_client)
+    codes = full_client.services.database.codes
     assert await codes.count_documents({"state": {"$ne": "free"}, "pool": "films"}) == 4
     for state, change, fault in CODE_EDITS:
         with subtests.test(state, change=str(change)):
-            await expect_told(market, codes, {"state": state, "pool": {"$ne": "washes"}}, change, fault)
-    assert await told(market) == ""
+            await expect_told(full_client, codes, {"state": state, "pool": {"$ne": "washes"}}, change, fault)
+    assert await audit_report(full_client) == ""
 
 
-async def test_a_code_in_two_places_is_found(market: Market) -> None:
-    one, two = await market.member(), await market.member()
+async def test_a_code_in_two_places_is_found(full_client: FullProgrammeClient) -> None:
+    one, two = await full_client.member(), await full_client.member()
     for member in (one, two):
-        await market.buy(member, "50.00")
-    given, other = await market.order(one, "film"), await market.order(two, "film")
-    orders = market.services.database.orders
+        await full_client.buy(member, "50.00")
+    given, other = await full_client.order(one, "film"), await full_client.order(two, "film")
+    orders = full_client.services.database.orders
     await expect_told(
-        market,
+        full_client,
         orders,
         {"_id": other.id},
         {"$set": {"code": given.code}},
         f"code {given.code!r} of order {other.number}",
     )
-    code = await market.services.database.codes.find_one({"_id": code_id("market", "films", given.code or "")})
+    code = await full_client.services.database.codes.find_one({"_id": code_id("market", "films", given.code or "")})
     assert code is not None
-    await market.services.database.codes.insert_one({**code, "_id": "another", "pool": "flowers"})
-    assert f"code {given.code!r} of order/{given.id} is in pools" in await told(market)
+    await full_client.services.database.codes.insert_one({**code, "_id": "another", "pool": "flowers"})
+    assert f"code {given.code!r} of order/{given.id} is in pools" in await audit_report(full_client)
 
 
-async def test_several_broken_supplies_are_counted_beside_broken_members(market: Market) -> None:
-    member = await visited(market)
-    await market.services.database.counters.delete_many({"kind": "stock"})
-    await market.services.database.codes.update_many({"state": "free"}, {"$set": {"state": "given"}})
-    await edit(market.services.database.members, {"_id": member}, {"$inc": {"balances.redeemed": 1}})
-    findings = await audit(market.services.database)
-    free = 90 - await market.services.database.codes.count_documents({"holder": {"$exists": True}})
+async def test_several_broken_supplies_are_counted_beside_broken_members(full_client: FullProgrammeClient) -> None:
+    member = await visited(full_client)
+    await full_client.services.database.counters.delete_many({"kind": "stock"})
+    await full_client.services.database.codes.update_many({"state": "free"}, {"$set": {"state": "given"}})
+    await edit(full_client.services.database.members, {"_id": member}, {"$inc": {"balances.redeemed": 1}})
+    findings = await audit(full_client.services.database)
+    free = 90 - await full_client.services.database.codes.count_documents({"holder": {"$exists": True}})
     assert (findings.broken_count, findings.broken_supply_count) == (1, 1 + free)
     assert findings.broken_supplies[0].name == "counter stock/bread"
     assert len(findings.broken_supplies) == 1 + free
 
 
-async def test_what_was_allowed_once_may_be_more_than_is_allowed_now(market: Market) -> None:
-    member = await market.member()
-    await market.buy(member, "500.00")
-    await market.order(member, "bread", 20)
+async def test_limits_that_were_lowered_later_pass(full_client: FullProgrammeClient) -> None:
+    member = await full_client.member()
+    await full_client.buy(member, "500.00")
+    await full_client.order(member, "bread", 20)
     for _ in range(2):
-        await market.order(member, "massage", appointment=market.appointment(11))
-    await market.apply(MARKET.replace("stock: 40", "stock: 5").replace("capacity: 2", "capacity: 1"))
-    assert refused(await market.place(member, "bread")).code is RefusalCode.OUT_OF_STOCK
-    assert await told(market) == ""
-    without = MARKET[: MARKET.index("rewards:")] + "rewards: []\n"
-    await market.apply(without.replace("    reward: bread\n", "").replace("kind: GIFT", "kind: SERVICE"))
-    assert await told(market) == ""
-    await edit(market.services.database.counters, {"kind": "stock"}, {"$inc": {"taken": 20}})
-    assert "it is 41, and its limit was never above 40" in await told(market)
+        await full_client.order(member, "massage", appointment=full_client.appointment(11))
+    await full_client.apply(FULL_PROGRAMME.replace("stock: 40", "stock: 5").replace("capacity: 2", "capacity: 1"))
+    assert refused(await full_client.try_order(member, "bread")).code is RefusalCode.OUT_OF_STOCK
+    assert await audit_report(full_client) == ""
+    without = FULL_PROGRAMME[: FULL_PROGRAMME.index("rewards:")] + "rewards: []\n"
+    await full_client.apply(without.replace("    reward: bread\n", "").replace("kind: GIFT", "kind: SERVICE"))
+    assert await audit_report(full_client) == ""
+    await edit(full_client.services.database.counters, {"kind": "stock"}, {"$inc": {"taken": 20}})
+    assert "it is 41, and its limit was never above 40" in await audit_report(full_client)
 
 
-async def test_a_budget_that_came_later_or_an_offer_that_was_away_is_not_held_against_it(market: Market) -> None:
-    await market.apply(MARKET.replace("    budget: 5000\n", ""))
-    member, bought = await market.member(), market.key()
-    await market.redeem(member, "double", bought)
-    await market.buy(member, "50.00", key=bought)
-    await market.apply(MARKET)
-    assert await told(market) == ""
-    start, end = MARKET.index("  - key: five-off"), MARKET.index("  - key: tenth-off")
-    other = market.key()
-    await market.redeem(member, "five-off", other)
-    await market.apply(MARKET[:start] + MARKET[end:])
-    await market.buy(member, "50.00", key=other)
-    assert await told(market) == ""
+async def test_later_budget_and_retired_offer_pass(
+    full_client: FullProgrammeClient,
+) -> None:
+    await full_client.apply(FULL_PROGRAMME.replace("    budget: 5000\n", ""))
+    member, bought = await full_client.member(), full_client.key()
+    await full_client.redeem(member, "double", bought)
+    await full_client.buy(member, "50.00", key=bought)
+    await full_client.apply(FULL_PROGRAMME)
+    assert await audit_report(full_client) == ""
+    start, end = FULL_PROGRAMME.index("  - key: five-off"), FULL_PROGRAMME.index("  - key: tenth-off")
+    other = full_client.key()
+    await full_client.redeem(member, "five-off", other)
+    await full_client.apply(FULL_PROGRAMME[:start] + FULL_PROGRAMME[end:])
+    await full_client.buy(member, "50.00", key=other)
+    assert await audit_report(full_client) == ""
 
 
 TENTH = "    percent: 10\n"
 MOST = '    percent: 10\n    maximum: "4.00"\n    budget: "10.00"\n'
 
 
-async def test_what_a_share_reserves_of_its_budget_and_what_it_cost_pass(market: Market) -> None:
-    await market.apply(MARKET.replace(TENTH, MOST))
-    member = await market.member()
+async def test_percent_offer_that_reserves_budget_passes(full_client: FullProgrammeClient) -> None:
+    await full_client.apply(FULL_PROGRAMME.replace(TENTH, MOST))
+    member = await full_client.member()
     counter = {"programme": "market", "kind": "budget", "key": "tenth-off"}
-    keys = [market.key() for _ in range(2)]
+    keys = [full_client.key() for _ in range(2)]
     for key in keys:
-        committed(await market.redeem(member, "tenth-off", key))
-    assert await market.services.database.counters.distinct("taken", counter) == [800]
-    assert await told(market) == ""
-    await market.buy(member, "12.34", key=keys[0])
-    assert await market.services.database.counters.distinct("taken", counter) == [523]
-    assert await told(market) == ""
-    committed(await market.redeem(member, "tenth-off"))
-    assert await market.services.database.counters.distinct("taken", counter) == [923]
-    assert await told(market) == ""
-    findings = await audit(market.services.database)
+        committed(await full_client.redeem(member, "tenth-off", key))
+    assert await full_client.services.database.counters.distinct("taken", counter) == [800]
+    assert await audit_report(full_client) == ""
+    await full_client.buy(member, "12.34", key=keys[0])
+    assert await full_client.services.database.counters.distinct("taken", counter) == [523]
+    assert await audit_report(full_client) == ""
+    committed(await full_client.redeem(member, "tenth-off"))
+    assert await full_client.services.database.counters.distinct("taken", counter) == [923]
+    assert await audit_report(full_client) == ""
+    findings = await audit(full_client.services.database)
     assert findings.overruns == {}
-    await edit(market.services.database.counters, counter, {"$set": {"taken": 522}})
-    assert "budget/tenth-off: it is 522, purchases sum to 523 or more" in await told(market)
+    await edit(full_client.services.database.counters, counter, {"$set": {"taken": 522}})
+    assert "budget/tenth-off: it is 522, purchases sum to 523 or more" in await audit_report(full_client)
 
 
-async def test_a_budget_that_was_outrun_is_told_and_no_fault(market: Market) -> None:
-    await market.apply(MARKET.replace(TENTH, '    percent: 10\n    budget: "10.00"\n'))
-    member, keys = await market.member(), [market.key() for _ in range(2)]
+async def test_overrun_budget_is_reported_and_no_fault(full_client: FullProgrammeClient) -> None:
+    await full_client.apply(FULL_PROGRAMME.replace(TENTH, '    percent: 10\n    budget: "10.00"\n'))
+    member, keys = await full_client.member(), [full_client.key() for _ in range(2)]
     for key in keys:
-        committed(await market.redeem(member, "tenth-off", key))
+        committed(await full_client.redeem(member, "tenth-off", key))
     for key in keys:
-        await market.buy(member, "80.00", key=key)
-    late = refused(await market.redeem(member, "tenth-off", market.key()))
+        await full_client.buy(member, "80.00", key=key)
+    late = refused(await full_client.redeem(member, "tenth-off", full_client.key()))
     assert late.code is RefusalCode.LIMIT_REACHED
-    findings = await audit(market.services.database)
+    findings = await audit(full_client.services.database)
     assert (findings.all_holds, findings.overruns) == (True, {"market/tenth-off": 600})
 
 
-async def test_it_passes_while_orders_holds_and_offers_are_running(market: Market) -> None:
+async def test_it_passes_while_orders_holds_and_offers_are_running(full_client: FullProgrammeClient) -> None:
     done: list[str] = []
 
-    async def shop(member: str) -> None:
+    async def resolver_client(member: str) -> None:
         turn = 0
         while len(done) < 240:
             turn += 1
-            done.append(key := market.key())
+            done.append(key := full_client.key())
             if turn % 3 == 0:
-                await market.redeem(member, "double", key)
-            await market.buy(member, "60.00", key=key)
-            placed = await market.place(member, ("bread", "film", "bouquet")[turn % 3])
-            if turn % 4 and not isinstance(placed, Exception) and getattr(placed, "orders", ()):
-                await market.cancel(committed(placed).orders[0])
+                await full_client.redeem(member, "double", key)
+            await full_client.buy(member, "60.00", key=key)
+            placed = await full_client.try_order(member, ("bread", "film", "bouquet")[turn % 3])
+            if turn % 4 and isinstance(placed, Committed) and placed.orders:
+                await full_client.cancel(placed.orders[0])
             if turn % 5 == 0:
-                await market.release(member, await market.hold(member, "bread"))
+                await full_client.release(member, await full_client.hold(member, "bread"))
             if turn % 7 == 0:
-                await market.refund(member, key)
-            await market.place(member, "massage", appointment=market.appointment(10 + turn % 7))
+                await full_client.refund(member, key)
+            await full_client.try_order(member, "massage", appointment=full_client.appointment(10 + turn % 7))
 
-    members = [await market.member() for _ in range(6)]
-    running = asyncio.gather(*(shop(member) for member in members))
+    members = [await full_client.member() for _ in range(6)]
+    running = asyncio.gather(*(resolver_client(member) for member in members))
     audits: list[Findings] = []
     while not running.done():
-        audits.append(await audit(market.services.database))
+        audits.append(await audit(full_client.services.database))
     await running
     assert len(audits) > 3
     said = [findings.broken or findings.broken_supplies for findings in audits]
     assert said == [[]] * len(audits)
-    assert await told(market) == ""
+    assert await audit_report(full_client) == ""

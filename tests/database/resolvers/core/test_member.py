@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.shop import Shop
+from support.resolver_client import ResolverClient
 
 from models.mongo.snapshot import Snapshot
 from resolvers.core.actor import Actor, Role
@@ -16,11 +16,11 @@ EVERY_KIND = ("id", "number", "card", "email", "phone")
 SHARED_SCREEN = ("id", "number", "card")
 
 
-async def keys_of(shop: Shop, name: str) -> dict[str, MemberKey]:
-    """Enrol somebody with every identity; return each way to say who that is."""
-    told = {"card": f"card-{name}", "email": f"{name}@example.org", "phone": f"+3361234567{len(name) % 10}"}
-    member = (await shop.enrol(**told)).snapshot.member
-    values = {"id": member.id, "number": member.number, **told}
+async def keys_of(resolver_client: ResolverClient, name: str) -> dict[str, MemberKey]:
+    """Enrol a member with every identity; return every key of that member."""
+    fields = {"card": f"card-{name}", "email": f"{name}@example.org", "phone": f"+3361234567{len(name) % 10}"}
+    member = (await resolver_client.enrol(**fields)).snapshot.member
+    values = {"id": member.id, "number": member.number, **fields}
     return {kind: MemberKey(kind, value) for kind, value in values.items()}
 
 
@@ -28,7 +28,7 @@ def id_of(snapshot: Snapshot | None) -> str | None:
     return snapshot.member.id if snapshot else None
 
 
-# Who may look up whom
+# Rights
 
 
 @pytest.mark.parametrize(
@@ -41,24 +41,26 @@ def id_of(snapshot: Snapshot | None) -> str | None:
         (Role.TILL, SHARED_SCREEN),
     ],
 )
-async def test_each_role_finds_a_member_by_its_kinds_of_key(shop: Shop, role: Role, kinds: tuple[str, ...]) -> None:
-    keys = await keys_of(shop, "sam")
+async def test_each_role_finds_a_member_by_its_kinds_of_key(
+    resolver_client: ResolverClient, role: Role, kinds: tuple[str, ...]
+) -> None:
+    keys = await keys_of(resolver_client, "sam")
     for kind in EVERY_KIND:
         unknown = MemberKey(kind, "no@example.org" if kind == "email" else "0000000")
         if kind in kinds:
-            assert id_of(await look_up(shop.context(role), keys[kind])) == keys["id"].value
-            assert await look_up(shop.context(role), unknown) is None
+            assert id_of(await look_up(resolver_client.context(role), keys[kind])) == keys["id"].value
+            assert await look_up(resolver_client.context(role), unknown) is None
         else:
-            # The refusal must not tell whether there is such a member.
+            # The refusal must not reveal whether the member exists.
             for key in (keys[kind], unknown):
                 with pytest.raises(Forbidden, match="lookup_by_forbidden") as caught:
-                    await look_up(shop.context(role), key)
+                    await look_up(resolver_client.context(role), key)
                 assert caught.value.params == {"role": role, "kind": kind}
 
 
-async def test_a_member_finds_itself_by_every_key_and_nobody_else_by_any(shop: Shop) -> None:
-    own, other = await keys_of(shop, "sam"), await keys_of(shop, "alex")
-    context = shop.context(Role.MEMBER, member=own["id"].value)
+async def test_member_finds_only_itself_by_any_key(resolver_client: ResolverClient) -> None:
+    own, other = await keys_of(resolver_client, "sam"), await keys_of(resolver_client, "alex")
+    context = resolver_client.context(Role.MEMBER, member=own["id"].value)
     for kind in EVERY_KIND:
         assert id_of(await look_up(context, own[kind])) == own["id"].value
         for key in (other[kind], MemberKey(kind, "0000000")):
@@ -66,40 +68,44 @@ async def test_a_member_finds_itself_by_every_key_and_nobody_else_by_any(shop: S
                 await look_up(context, key)
 
 
-async def test_nobody_sees_a_member_of_another_programme(shop: Shop) -> None:
-    keys = await keys_of(shop, "sam")
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
+async def test_nobody_sees_a_member_of_another_programme(resolver_client: ResolverClient) -> None:
+    keys = await keys_of(resolver_client, "sam")
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
     for kind in EVERY_KIND:
         assert await look_up(cafe.context(Role.MANAGER), keys[kind]) is None
     assert await me(cafe.context(Role.MEMBER, member=keys["id"].value)) is None
 
 
-async def test_two_programmes_may_know_the_same_card(shop: Shop) -> None:
-    cafe = Shop(shop.services, shop.clock, programme="coffee", keys=shop.keys)
-    ours, theirs = await shop.member(card="card-1"), await cafe.member(card="card-1")
+async def test_two_programmes_may_know_the_same_card(resolver_client: ResolverClient) -> None:
+    cafe = ResolverClient(
+        resolver_client.services, resolver_client.clock, programme="coffee", keys=resolver_client.keys
+    )
+    ours, theirs = await resolver_client.member(card="card-1"), await cafe.member(card="card-1")
     key = MemberKey("card", "card-1")
-    assert id_of(await look_up(shop.context(Role.TILL), key)) == ours
+    assert id_of(await look_up(resolver_client.context(Role.TILL), key)) == ours
     assert id_of(await look_up(cafe.context(Role.TILL), key)) == theirs
 
 
-async def test_a_stranger_and_an_unknown_programme_are_refused(shop: Shop) -> None:
-    stranger = Context(shop.services, None)
+async def test_unauthenticated_caller_and_unknown_programme_are_refused(resolver_client: ResolverClient) -> None:
+    stranger = Context(resolver_client.services, None)
     with pytest.raises(Unauthenticated, match="token_missing"):
         await look_up(stranger, MemberKey("id", "any"))
     with pytest.raises(Unauthenticated, match="token_missing"):
         await me(stranger)
-    lost = replace(shop, programme="nowhere").context(Role.AGENT)
-    assert await look_up(lost, MemberKey("id", await shop.member())) is None
+    lost = replace(resolver_client, programme="nowhere").context(Role.AGENT)
+    assert await look_up(lost, MemberKey("id", await resolver_client.member())) is None
     with pytest.raises(BadInput, match="programme_unknown"):
         lost.programme()
 
 
-async def test_me_is_the_member_of_the_token_and_nobody_for_other_actors(shop: Shop) -> None:
-    member = await shop.member()
-    assert id_of(await me(shop.context(Role.MEMBER, member=member))) == member
+async def test_me_is_the_member_of_the_token_and_none_for_other_actors(resolver_client: ResolverClient) -> None:
+    member = await resolver_client.member()
+    assert id_of(await me(resolver_client.context(Role.MEMBER, member=member))) == member
     for role in (Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE):
-        assert await me(shop.context(role)) is None
-    assert await me(shop.context(Role.MEMBER, member="removed")) is None
+        assert await me(resolver_client.context(role)) is None
+    assert await me(resolver_client.context(Role.MEMBER, member="removed")) is None
 
 
 def test_a_member_may_see_itself_only() -> None:
@@ -112,26 +118,26 @@ def test_a_member_may_see_itself_only() -> None:
     assert may_see(actor(Role.AGENT), "m2")
 
 
-# Whom a subscription is for
+# Subscriptions
 
 
-async def test_a_subscription_without_a_key_is_for_the_member_itself(shop: Shop) -> None:
-    keys = await keys_of(shop, "sam")
+async def test_a_subscription_without_a_key_is_for_the_member_itself(resolver_client: ResolverClient) -> None:
+    keys = await keys_of(resolver_client, "sam")
     member = keys["id"].value
-    assert await subject_of_watch(shop.context(Role.MEMBER, member=member), None) == member
+    assert await subject_of_watch(resolver_client.context(Role.MEMBER, member=member), None) == member
     with pytest.raises(BadInput, match="by_missing"):
-        await subject_of_watch(shop.context(Role.KIOSK), None)
+        await subject_of_watch(resolver_client.context(Role.KIOSK), None)
 
 
-async def test_a_subscription_follows_the_rules_of_looking_up(shop: Shop) -> None:
-    own, other = await keys_of(shop, "sam"), await keys_of(shop, "alex")
-    assert await subject_of_watch(shop.context(Role.KIOSK), own["card"]) == own["id"].value
+async def test_a_subscription_follows_the_rules_of_looking_up(resolver_client: ResolverClient) -> None:
+    own, other = await keys_of(resolver_client, "sam"), await keys_of(resolver_client, "alex")
+    assert await subject_of_watch(resolver_client.context(Role.KIOSK), own["card"]) == own["id"].value
     with pytest.raises(Forbidden, match="lookup_by_forbidden"):
-        await subject_of_watch(shop.context(Role.KIOSK), own["email"])
+        await subject_of_watch(resolver_client.context(Role.KIOSK), own["email"])
     with pytest.raises(Forbidden, match="other_member"):
-        await subject_of_watch(shop.context(Role.MEMBER, member=own["id"].value), other["id"])
+        await subject_of_watch(resolver_client.context(Role.MEMBER, member=own["id"].value), other["id"])
     with pytest.raises(BadInput, match="no_such_member"):
-        await subject_of_watch(shop.context(Role.KIOSK), MemberKey("card", "no-card"))
+        await subject_of_watch(resolver_client.context(Role.KIOSK), MemberKey("card", "no-card"))
 
 
 # How keys may be written
@@ -150,23 +156,23 @@ async def test_a_subscription_follows_the_rules_of_looking_up(shop: Shop) -> Non
     ],
     ids=lambda key: key.value,
 )
-async def test_a_key_finds_its_member_however_it_is_written(shop: Shop, key: MemberKey) -> None:
-    member = await shop.member(email="sam.lee@example.org", phone="+33612345678", card="card-1")
-    assert id_of(await look_up(shop.context(Role.AGENT), key)) == member
+async def test_a_key_finds_its_member_however_it_is_written(resolver_client: ResolverClient, key: MemberKey) -> None:
+    member = await resolver_client.member(email="sam.lee@example.org", phone="+33612345678", card="card-1")
+    assert id_of(await look_up(resolver_client.context(Role.AGENT), key)) == member
 
 
-async def test_a_number_finds_its_member_and_a_mistyped_one_nobody(shop: Shop) -> None:
-    number = (await shop.enrol()).snapshot.member.number
-    context = shop.context(Role.TILL)
+async def test_a_number_finds_its_member_and_a_mistyped_one_nobody(resolver_client: ResolverClient) -> None:
+    number = (await resolver_client.enrol()).snapshot.member.number
+    context = resolver_client.context(Role.TILL)
     assert await look_up(context, MemberKey("number", f" {number} ")) is not None
     swapped = number[:-1] + str((int(number[-1]) + 1) % 10)
     for wrong in (swapped, number[:-1], f"{number}0", "", "one"):
         assert await look_up(context, MemberKey("number", wrong)) is None
 
 
-async def test_keys_of_one_kind_are_not_those_of_another(shop: Shop) -> None:
-    member = (await shop.enrol(card="sam@example.org")).snapshot.member
-    context = shop.context(Role.AGENT)
+async def test_keys_of_one_kind_are_not_those_of_another(resolver_client: ResolverClient) -> None:
+    member = (await resolver_client.enrol(card="sam@example.org")).snapshot.member
+    context = resolver_client.context(Role.AGENT)
     assert await look_up(context, MemberKey("email", "sam@example.org")) is None
     assert await look_up(context, MemberKey("card", member.number)) is None
     assert await look_up(context, MemberKey("id", member.number)) is None

@@ -1,9 +1,9 @@
-"""The real data's campaigns, replayed through the real writer."""
+"""The campaigns of the real data, replayed through the real writer."""
 
 from collections import Counter
 from datetime import timedelta
 
-from support.shop import Shop
+from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.offer import OfferState
@@ -27,11 +27,11 @@ async def enrolled(context: Context, households: list[int]) -> dict[int, str]:
     return members
 
 
-async def test_all_redemptions_are_replayed_campaign_by_campaign(shop: Shop) -> None:
+async def test_all_redemptions_are_replayed_campaign_by_campaign(resolver_client: ResolverClient) -> None:
     uses = CompleteJourney().coupon_uses()
-    context = importer(shop.services)
+    context = importer(resolver_client.services)
     members = await enrolled(context, sorted({use.household for use in uses}))
-    shift = await shift_of(shop.services.database, shop.clock())
+    shift = await shift_of(resolver_client.services.database, resolver_client.clock())
     tally = await import_campaigns(context, members, shift=shift)
     assert dict(tally.redeemed) == Counter(use.campaign for use in uses)
     assert (tally.refused, tally.replayed, tally.offers, len(uses)) == ({}, 0, 1197, 2102)
@@ -41,18 +41,18 @@ async def test_all_redemptions_are_replayed_campaign_by_campaign(shop: Shop) -> 
     counted = Counter(
         {
             document["key"]: document["taken"]
-            async for document in shop.services.database.counters.find({"kind": "uses"})
+            async for document in resolver_client.services.database.counters.find({"kind": "uses"})
         }
     )
     assert counted == Counter(offer_key(use.campaign, use.upc) for use in uses)
-    findings = await audit(shop.services.database)
+    findings = await audit(resolver_client.services.database)
     assert (findings.broken, findings.members) == ([], len(members))
 
-    # What a household has used is shown as used; what its campaigns still hold, as available.
+    # A household's used coupons are shown as used, the others of its campaigns as available.
     twice = next(
         key for key, count in Counter((use.household, use.campaign, use.upc) for use in uses).items() if count == 2
     )
-    snapshot = await shop.services.reader.member("grocer", members[twice[0]])
+    snapshot = await resolver_client.services.reader.member("grocer", members[twice[0]])
     assert snapshot is not None
     page, _ = await ranked(
         context, Outlook(context, snapshot), channel=None, states={OfferState.REDEEMED}, first=100, after=None
@@ -60,13 +60,13 @@ async def test_all_redemptions_are_replayed_campaign_by_campaign(shop: Shop) -> 
     assert offer_key(twice[1], twice[2]) in {found.offer.key for found in page}
 
 
-async def test_coupons_are_on_while_their_campaign_is(shop: Shop) -> None:
-    context = importer(shop.services)
+async def test_coupons_are_on_while_their_campaign_is(resolver_client: ResolverClient) -> None:
+    context = importer(resolver_client.services)
     members = await enrolled(context, [1])
     journey = CompleteJourney()
     campaigns = [one for one in journey.campaigns() if 1 in one.households]
     await import_campaigns(context, members, shift=timedelta(0), until=journey.coupon_uses()[0].day)
-    programme = shop.services.programmes.get("grocer")
+    programme = resolver_client.services.programmes.get("grocer")
     for campaign in campaigns:
         key = next(key for key in programme.catalogue.offers if key.startswith(f"c{campaign.number}-"))
         offer = programme.catalogue.offers[key]

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.complete_journey import Basket, baskets_of_the_first_two_households
 from support.documents import counts, documents
-from support.journey import Basket, baskets_of_the_first_two_households
-from support.shop import Shop
+from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.ledger import Account
@@ -26,14 +26,14 @@ def baskets() -> dict[int, Basket]:
 
 
 async def state(database: Database) -> list[Any]:
-    """Return what members have come to, without the names that chance gave them."""
+    """Return the members' state without random ids."""
     rows = await database.members.find().sort("profile.last_name").to_list()
     names = ("version", "balances", "lots", "qualifying", "standing", "counted", "profile", "enrolled_at", "entries")
     return [[row[name] for name in names] for row in rows]
 
 
 async def points_by_basket(database: Database) -> dict[int, int]:
-    """Return what the ledger says that each basket earned."""
+    """Return the points of each basket from the ledger."""
     versions = {
         (event["member"], event["version"]): int(event["key"])
         async for event in database.events.find({"operation": "event"})
@@ -46,53 +46,61 @@ async def points_by_basket(database: Database) -> dict[int, int]:
     }
 
 
-async def test_two_households_come_to_what_the_published_rule_gives(shop: Shop, baskets: dict[int, Basket]) -> None:
+async def test_two_households_have_the_points_of_the_published_rule(
+    resolver_client: ResolverClient, baskets: dict[int, Basket]
+) -> None:
     progress: list[tuple[int, int]] = []
     tally = await import_journey(
-        shop.services, households=2, on_progress=lambda done, total: progress.append((done, total))
+        resolver_client.services, households=2, on_progress=lambda done, total: progress.append((done, total))
     )
     issued = sum(basket.points for basket in baskets.values())
     assert (tally, len(baskets)) == (Tally(counted=71, points=issued), 71)
     assert progress == [(71, 71)]
-    assert await counts(shop.services.database) == (2, 73, 73)
-    assert await points_by_basket(shop.services.database) == {
+    assert await counts(resolver_client.services.database) == (2, 73, 73)
+    assert await points_by_basket(resolver_client.services.database) == {
         number: basket.points for number, basket in baskets.items()
     }
     for household in (1, 2):
-        row = await shop.services.database.members.find_one({"profile.last_name": str(household)})
+        row = await resolver_client.services.database.members.find_one({"profile.last_name": str(household)})
         assert row is not None
         points = sum(basket.points for basket in baskets.values() if basket.household == household)
         assert -row["balances"]["issued"] == points
         assert row["balances"]["available"] + row["balances"].get("expired", 0) == points
-    findings = await audit(shop.services.database)
+    findings = await audit(resolver_client.services.database)
     assert (findings.broken, findings.balances[Account.ISSUED]) == ([], -issued)
-    assert await imported_households(shop.services.database) == 2
+    assert await imported_households(resolver_client.services.database) == 2
 
 
-async def test_the_data_is_moved_to_the_present_by_whole_weeks(shop: Shop) -> None:
-    await import_journey(shop.services, households=1)
-    newest = await shop.services.database.events.find_one({"operation": "event"}, sort=[("occurred_at", -1)])
+async def test_data_is_shifted_to_the_present_by_whole_weeks(resolver_client: ResolverClient) -> None:
+    await import_journey(resolver_client.services, households=1)
+    newest = await resolver_client.services.database.events.find_one({"operation": "event"}, sort=[("occurred_at", -1)])
     assert newest is not None
     last_in_file = datetime(2017, 12, 31, tzinfo=UTC)
-    shift = await shift_of(shop.services.database, shop.clock())
+    shift = await shift_of(resolver_client.services.database, resolver_client.clock())
     assert shift % timedelta(weeks=1) == timedelta(0)
-    assert timedelta(0) <= shop.clock() - (datetime(2017, 12, 31, 23, 59, tzinfo=UTC) + shift) < timedelta(weeks=1)
+    assert (
+        timedelta(0)
+        <= resolver_client.clock() - (datetime(2017, 12, 31, 23, 59, tzinfo=UTC) + shift)
+        < timedelta(weeks=1)
+    )
     assert newest["occurred_at"] - shift >= last_in_file - timedelta(days=31)
-    shop.clock.advance(days=30)
-    assert await shift_of(shop.services.database, shop.clock()) == shift
+    resolver_client.clock.advance(days=30)
+    assert await shift_of(resolver_client.services.database, resolver_client.clock()) == shift
 
 
-async def test_a_second_run_replays_all_and_changes_nothing(shop: Shop) -> None:
-    await import_journey(shop.services, households=2)
-    before = await documents(shop.services.database)
-    shop.clock.advance(days=20)
-    assert await import_journey(shop.services, households=2) == Tally(replayed=71)
-    assert await documents(shop.services.database) == before
+async def test_second_run_replays_everything_and_changes_nothing(resolver_client: ResolverClient) -> None:
+    await import_journey(resolver_client.services, households=2)
+    before = await documents(resolver_client.services.database)
+    resolver_client.clock.advance(days=20)
+    assert await import_journey(resolver_client.services, households=2) == Tally(replayed=71)
+    assert await documents(resolver_client.services.database) == before
 
 
-async def test_a_run_that_was_interrupted_is_finished_by_the_next(shop: Shop, baskets: dict[int, Basket]) -> None:
-    database = shop.services.database
-    await import_journey(shop.services, households=2)
+async def test_a_run_that_was_interrupted_is_finished_by_the_next(
+    resolver_client: ResolverClient, baskets: dict[int, Basket]
+) -> None:
+    database = resolver_client.services.database
+    await import_journey(resolver_client.services, households=2)
     expected = await state(database)
     for name in ("members", "entries", "events", "identities", "marks"):
         await database.db[name].delete_many({})
@@ -101,36 +109,40 @@ async def test_a_run_that_was_interrupted_is_finished_by_the_next(shop: Shop, ba
         if done >= 20:
             running.cancel()
 
-    running = asyncio.create_task(import_journey(shop.services, households=2, in_flight_max=8, on_progress=interrupt))
+    running = asyncio.create_task(
+        import_journey(resolver_client.services, households=2, in_flight_max=8, on_progress=interrupt)
+    )
     with pytest.raises(asyncio.CancelledError):
         await running
-    await shop.services.committer.drain()
+    await resolver_client.services.committer.drain()
     _, _, events = await counts(database)
     assert 22 <= events < 73
     assert await imported_households(database) == 0
 
-    tally = await import_journey(shop.services, households=2)
+    tally = await import_journey(resolver_client.services, households=2)
     assert (tally.replayed, tally.counted, tally.refused) == (events - 2, 73 - events, 0)
     assert await state(database) == expected
     assert sum((await points_by_basket(database)).values()) == sum(basket.points for basket in baskets.values())
     assert (await audit(database)).broken == []
 
 
-async def test_a_part_of_the_year_is_finished_by_the_whole(shop: Shop) -> None:
-    part = await import_journey(shop.services, households=2, until=date(2017, 6, 30))
-    assert (0 < part.counted < 71, await imported_households(shop.services.database)) == (True, 0)
-    rest = await import_journey(shop.services, households=2)
+async def test_a_part_of_the_year_is_finished_by_the_whole(resolver_client: ResolverClient) -> None:
+    part = await import_journey(resolver_client.services, households=2, until=date(2017, 6, 30))
+    assert (0 < part.counted < 71, await imported_households(resolver_client.services.database)) == (True, 0)
+    rest = await import_journey(resolver_client.services, households=2)
     assert (rest.replayed, rest.counted) == (part.counted, 71 - part.counted)
 
 
-async def test_a_database_whose_cards_are_others_is_not_imported_into(shop: Shop) -> None:
-    await enrol(shop.context(), Newcomer("form", Channel.STORE, card="household-1"))
+async def test_a_database_whose_cards_are_others_is_not_imported_into(resolver_client: ResolverClient) -> None:
+    await enrol(resolver_client.context(), Newcomer("form", Channel.STORE, card="household-1"))
     with pytest.raises(HouseholdRefused, match="household 1 cannot be enrolled: card_taken"):
-        await import_journey(shop.services, households=1)
-    assert await shop.services.database.events.count_documents({"operation": "event"}) == 0
+        await import_journey(resolver_client.services, households=1)
+    assert await resolver_client.services.database.events.count_documents({"operation": "event"}) == 0
 
 
-async def test_an_import_goes_on_after_mongodb_has_stalled(shop: Shop, mongod: EmbeddedServer) -> None:
+async def test_an_import_goes_on_after_mongodb_has_stalled(
+    resolver_client: ResolverClient, mongod: EmbeddedServer
+) -> None:
     stalled: list[int] = []
 
     def stall(done: int, _total: int) -> None:
@@ -139,10 +151,10 @@ async def test_an_import_goes_on_after_mongodb_has_stalled(shop: Shop, mongod: E
             os.kill(mongod.pid, signal.SIGSTOP)
             asyncio.get_running_loop().call_later(1.5, os.kill, mongod.pid, signal.SIGCONT)
 
-    async with Committer(shop.services.database, transaction_seconds_max=0.5) as impatient:
-        services = replace(shop.services, committer=impatient)
+    async with Committer(resolver_client.services.database, transaction_seconds_max=0.5) as impatient:
+        services = replace(resolver_client.services, committer=impatient)
         tally = await import_journey(services, households=2, in_flight_max=10, on_progress=stall)
     assert stalled == [5]
     assert (tally.counted + tally.replayed, tally.refused) == (71, 0)
-    assert await counts(shop.services.database) == (2, 73, 73)
-    assert (await audit(shop.services.database)).broken == []
+    assert await counts(resolver_client.services.database) == (2, 73, 73)
+    assert (await audit(resolver_client.services.database)).broken == []

@@ -1,4 +1,4 @@
-"""The manifest of registered operations: what is read, and what keeps a gateway from starting."""
+"""The manifest of registered operations: its formats, and the faults that keep a gateway from starting."""
 
 import json
 from hashlib import sha256
@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.registered import NAME_ONLY, OWN_ID, TEXTS, hash_of, write_manifest
-from support.terminal import carillon, carillon_process
+from support.command_line import run_carillon, run_carillon_process
+from support.registered_operations import NAME_ONLY, OWN_ID, TEXTS, hash_of, write_manifest
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.config import InvalidSettings, Limits, Settings
@@ -26,10 +26,10 @@ def read(content: Any, folder: Path, **limits: int) -> Manifest:
 
 
 def refused(content: Any, folder: Path, **limits: int) -> str:
-    """Return why a manifest is not used."""
-    with pytest.raises(InvalidSettings) as told:
+    """Return the reason why a manifest is refused."""
+    with pytest.raises(InvalidSettings) as caught:
         read(content, folder, **limits)
-    words = str(told.value)
+    words = str(caught.value)
     assert words.startswith(f"CARILLON_OPERATIONS: {folder}/operations.json cannot be used: ")
     assert "`make clients`" in words
     return words
@@ -116,14 +116,14 @@ def test_operation_that_could_not_run_is_named_with_the_reason(tmp_path: Path, t
     assert fault.format(id=id_) in refused({id_: text, hash_of(NAME_ONLY): NAME_ONLY}, tmp_path, depth=4)
 
 
-def test_so_many_faults_are_told_and_the_rest_counted(tmp_path: Path) -> None:
+def test_number_of_listed_faults_is_bounded_and_the_rest_counted(tmp_path: Path) -> None:
     texts = [f"query Old{n} {{ nothing{n} }}" for n in range(FAULTS_REPORTED_MAX + 3)]
     words = refused({hash_of(text): text for text in texts}, tmp_path)
     assert words.count("Cannot query field") == FAULTS_REPORTED_MAX
     assert "; and 3 more. Rebuild the clients" in words
 
 
-def test_file_that_is_not_there_is_refused() -> None:
+def test_missing_file_is_refused() -> None:
     with pytest.raises(InvalidSettings, match=r"/nowhere/operations\.json cannot be used: it cannot be read \(No such"):
         read_manifest(Settings(operations=NOWHERE), Limits(), compilable_schema(), built=NOWHERE)
 
@@ -139,10 +139,14 @@ async def test_gateway_does_not_start_on_operations_that_could_not_run(tmp_path:
     text = "query Old { me { nickname } }"
     file.write_text(json.dumps({hash_of(text): text}))
     url = "mongodb://127.0.0.1:1/?replicaSet=carillon"
-    settings = {"CARILLON_MONGODB_URL": url, "CARILLON_DATA_DIR": str(tmp_path), "CARILLON_OPERATIONS": str(file)}
+    settings: dict[str, Any] = {
+        "CARILLON_MONGODB_URL": url,
+        "CARILLON_DATA_DIR": str(tmp_path),
+        "CARILLON_OPERATIONS": str(file),
+    }
     for ran in (
-        await carillon("serve", "--port", "0", **settings),
-        await carillon_process("up", "--port", "0", **settings),
+        await run_carillon("serve", "--port", "0", **settings),
+        await run_carillon_process("up", "--port", "0", **settings),
     ):
         assert (ran.code, ran.out) == (1, "")
         assert "Traceback" not in ran.err
@@ -150,6 +154,6 @@ async def test_gateway_does_not_start_on_operations_that_could_not_run(tmp_path:
 
 
 async def test_gateway_says_which_setting_is_wrong(tmp_path: Path) -> None:
-    ran = await carillon("serve", CARILLON_DATA_DIR=str(tmp_path), CARILLON_OPERATIONS_ONLY="perhaps")
+    ran = await run_carillon("serve", CARILLON_DATA_DIR=str(tmp_path), CARILLON_OPERATIONS_ONLY="perhaps")
     assert ran.code == 1
     assert "CARILLON_OPERATIONS_ONLY: Input should be a valid boolean" in ran.err

@@ -1,4 +1,4 @@
-"""The pages that the gateway serves: what is given, to whom, and nothing else."""
+"""The pages that the gateway serves: files, caching, compression and policies."""
 
 import gzip
 from pathlib import Path
@@ -57,12 +57,12 @@ def browse(dist: Path, **headers: str) -> httpx.AsyncClient:
 
 
 def policy_of(response: httpx.Response) -> dict[str, str]:
-    told = response.headers["content-security-policy"].split("; ")
-    return dict(directive.split(" ", 1) for directive in told)
+    result = response.headers["content-security-policy"].split("; ")
+    return dict(directive.split(" ", 1) for directive in result)
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_page_is_given_at_its_place(dist: Path, name: str) -> None:
+async def test_page_is_served_at_its_path(dist: Path, name: str) -> None:
     async with browse(dist) as client:
         for path in (HOMES[name], f"/{name}/index.html"):
             response = await client.get(path)
@@ -76,7 +76,7 @@ async def test_page_is_given_at_its_place(dist: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_name_without_its_slash_leads_to_the_page(dist: Path, name: str) -> None:
+async def test_path_without_slash_redirects_to_the_page(dist: Path, name: str) -> None:
     async with browse(dist) as client:
         for path in {f"/{name}", f"/{name}/"} - {HOMES[name]}:
             moved = await client.get(f"{path}?a=1&b=%2F")
@@ -84,7 +84,7 @@ async def test_name_without_its_slash_leads_to_the_page(dist: Path, name: str) -
             assert (await client.get(path)).headers["location"] == HOMES[name]
 
 
-async def test_screens_may_use_what_is_their_own_and_nothing_else(dist: Path) -> None:
+async def test_screens_may_load_only_their_own_files(dist: Path) -> None:
     ours = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -118,14 +118,14 @@ async def test_playground_may_style_its_lines_and_is_in_no_frame(dist: Path) -> 
 async def test_only_the_tablet_may_use_a_device_and_only_its_camera(dist: Path) -> None:
     async with browse(dist) as client:
         for name in NAMES:
-            told = (await client.get(HOMES[name])).headers["permissions-policy"]
-            allowed = dict(one.split("=") for one in told.split(", "))
+            result = (await client.get(HOMES[name])).headers["permissions-policy"]
+            allowed = dict(one.split("=") for one in result.split(", "))
             camera = "(self)" if name in {"kiosk", "demo"} else "()"  # the demonstration frames the tablet
             assert allowed == dict.fromkeys(DEVICES, "()") | {"camera": camera}
 
 
 @pytest.mark.parametrize("name", NAMES)
-async def test_hashed_assets_are_kept_for_good(dist: Path, name: str) -> None:
+async def test_hashed_assets_are_cached_for_good(dist: Path, name: str) -> None:
     async with browse(dist) as client:
         response = await client.get(f"/{name}/assets/index-AbCd1_-9.js")
         head = await client.head(f"/{name}/assets/index-AbCd1_-9.js")
@@ -151,7 +151,7 @@ async def test_hashed_assets_are_kept_for_good(dist: Path, name: str) -> None:
         ("bell.svg", "image/svg+xml"),
     ],
 )
-async def test_files_beside_the_page_are_asked_for_each_time(dist: Path, file: str, kind: str) -> None:
+async def test_files_beside_the_page_are_revalidated(dist: Path, file: str, kind: str) -> None:
     async with browse(dist) as client:
         response = await client.get(f"/app/{file}")
         assert (response.status_code, response.headers["content-type"]) == (200, kind)
@@ -166,7 +166,7 @@ async def test_files_beside_the_page_are_asked_for_each_time(dist: Path, file: s
 
 
 @pytest.mark.parametrize("accepted", ["gzip", "br, GZIP;q=0.5", "*"])
-async def test_text_is_compressed_for_who_takes_it(dist: Path, accepted: str) -> None:
+async def test_text_is_compressed_if_the_client_accepts_it(dist: Path, accepted: str) -> None:
     async with (
         browse(dist, **{"accept-encoding": accepted}) as client,
         client.stream("GET", "/site/assets/index-AbCd1_-9.js") as response,
@@ -179,7 +179,7 @@ async def test_text_is_compressed_for_who_takes_it(dist: Path, accepted: str) ->
 
 
 @pytest.mark.parametrize("accepted", ["identity", "br", "gzip;q=0", "gzip; q=0.0", ""])
-async def test_text_is_plain_for_who_does_not_take_it_compressed(dist: Path, accepted: str) -> None:
+async def test_text_is_plain_if_the_client_does_not_accept_compression(dist: Path, accepted: str) -> None:
     async with browse(dist, **{"accept-encoding": accepted}) as client:
         response = await client.get("/site/assets/index-AbCd1_-9.js")
         small = await client.get("/site/manifest.webmanifest", headers={"accept-encoding": "gzip"})
@@ -192,7 +192,7 @@ async def test_text_is_plain_for_who_does_not_take_it_compressed(dist: Path, acc
     assert "vary" not in font.headers
 
 
-async def test_compressed_and_plain_are_told_apart(dist: Path) -> None:
+async def test_compressed_and_plain_have_different_etags(dist: Path) -> None:
     async with browse(dist) as client:
         plain = (await client.get("/", headers={"accept-encoding": "identity"})).headers["etag"]
         packed = (await client.get("/", headers={"accept-encoding": "gzip"})).headers["etag"]
@@ -225,7 +225,7 @@ NOT_GIVEN = [
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("file", NOT_GIVEN)
-async def test_nothing_but_the_assets_is_given(dist: Path, name: str, file: str) -> None:
+async def test_only_assets_are_served(dist: Path, name: str, file: str) -> None:
     async with browse(dist) as client:
         response = await client.get(f"/{name}/assets/{file}", follow_redirects=True)
     assert response.status_code == 404
@@ -241,14 +241,14 @@ async def test_nothing_but_the_assets_is_given(dist: Path, name: str, file: str)
         *("sw.js%00", "sw.js%0a", "%2fetc%2fpasswd"),
     ],
 )
-async def test_nothing_but_its_own_files_is_given_beside_a_page(dist: Path, name: str, file: str) -> None:
+async def test_only_a_pages_own_files_are_served_beside_it(dist: Path, name: str, file: str) -> None:
     async with browse(dist) as client:
         response = await client.get(f"/{name}/{file}", follow_redirects=True)
     assert response.status_code == 404
     assert "secret" not in response.text
 
 
-async def test_folder_that_is_none_of_the_pages_is_not_given(dist: Path) -> None:
+async def test_folder_outside_the_pages_is_not_served(dist: Path) -> None:
     (dist / "other" / "assets").mkdir(parents=True)
     (dist / "other" / "index.html").write_text("other")
     (dist / "operations.json").write_text("{}")

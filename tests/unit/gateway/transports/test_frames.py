@@ -6,7 +6,7 @@ from gateway.transports.frames import EXTENSION, PLAIN, FramesProtocol, text_fra
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 1000, 65_535, 65_536, 70_000])
-def test_a_frame_is_what_the_library_makes_of_a_text(size: int) -> None:
+def test_frame_equals_that_of_the_library(size: int) -> None:
     text = b"x" * size
     assert text_frame(text[: size // 3], text[size // 3 :]) == Frame(Opcode.TEXT, text).serialize(mask=False)
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.builders import NEVER, moment, receipt
 from support.catalogue import reward
-from support.loyalty_build import NEVER, laws, moment, receipt, thorough
-from support.shopping_build import Customer, shop, shopping_laws
+from support.member_scenario import assert_member_invariants
+from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
+from support.property_settings import property_settings
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder
@@ -35,7 +37,7 @@ REWARDS = (
 )
 KEYS = st.sampled_from([reward.key for reward in REWARDS])
 WORLDS = {
-    (policy, expiry.days, grace): shop(*REWARDS, spent_points=policy, expiry=expiry, grace_days=grace)
+    (policy, expiry.days, grace): catalogue_programme(*REWARDS, spent_points=policy, expiry=expiry, grace_days=grace)
     for policy in SpentPoints
     for expiry, grace in ((NEVER, 0), (Expiry(days=3), 0), (Expiry(days=3), 2))
 }
@@ -67,7 +69,7 @@ def steps(passing: st.SearchStrategy[int], *, corrections: bool) -> st.SearchStr
     return st.builds(list.__add__, begin, st.lists(st.one_of(kinds), max_size=16))
 
 
-def command_of(customer: Customer, step: tuple[Any, ...], now: datetime) -> Command | None:
+def command_of(customer: OrderScenario, step: tuple[Any, ...], now: datetime) -> Command | None:
     """Return the command of a step; None where there is nothing that it could be about."""
     orders, holds = customer.orders(), customer.now.holds
     bought = [key for key, counted in customer.counted.items() if counted.event.type == PURCHASE]
@@ -98,7 +100,7 @@ def command_of(customer: Customer, step: tuple[Any, ...], now: datetime) -> Comm
     return Settle(customer.cause("settle")) if step[0] == "lapse" else None
 
 
-def delivered(customer: Customer, order: str, now: datetime) -> None:
+def delivered(customer: OrderScenario, order: str, now: datetime) -> None:
     """Move an order on as far as it goes by itself, so that it can come back."""
     path = (OrderState.CONFIRMED, OrderState.PREPARING, OrderState.SHIPPED, OrderState.DELIVERED)
     for state in path:
@@ -106,10 +108,10 @@ def delivered(customer: Customer, order: str, now: datetime) -> None:
             customer.must(customer.advancing(order, state), now)
 
 
-def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[Customer, datetime]:
+def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[OrderScenario, datetime]:
     """Return somebody to whom all that has happened, as far as it was allowed, and what time it is then."""
-    customer = Customer(programme)
-    customer.shared.load("films", "f-1", "f-2", "f-3")
+    customer = OrderScenario(programme)
+    customer.supply.load("films", "f-1", "f-2", "f-3")
     now = moment("2024-03-01 10:00")
     customer.must(customer.enrolment("2024-03-01 10:00"), now)
     for step in told:
@@ -119,33 +121,33 @@ def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[Customer, 
             continue
         if isinstance(command, AdvanceOrder):
             delivered(customer, command.order, now)
-        before, shared = customer.now, repr(customer.shared)
+        before, shared = customer.now, repr(customer.supply)
         outcome = customer.do(command, now)
         if isinstance(outcome, Refusal | Unchanged):
             assert customer.now is before
-            assert repr(customer.shared) == shared
+            assert repr(customer.supply) == shared
             continue
-        laws(customer)
-        shopping_laws(customer)
+        assert_member_invariants(customer)
+        assert_order_invariants(customer)
         code_laws(customer)
         assert isinstance(customer.settle(now), Unchanged)
     return customer, now
 
 
-def code_laws(customer: Customer) -> None:
+def code_laws(customer: OrderScenario) -> None:
     """Assert that each code is in one place, and that one which somebody has seen is never free again."""
     out = [order.code for order in customer.orders() if order.code is not None and order.state not in OVER]
     held = [hold.code for hold in customer.now.holds if hold.code is not None]
     assert len({*out, *held}) == len(out) + len(held)
     shown = {order.code for order in customer.orders() if order.code is not None and order.code_is_shown}
-    for (_, code), state in customer.shared.codes.items():
+    for (_, code), state in customer.supply.codes.items():
         assert (state is CodeState.GIVEN) == (code in out)
         assert (state is CodeState.HELD) == (code in held)
         assert not (state is CodeState.FREE and code in shown)
 
 
 @given(world=st.sampled_from([*WORLDS]), told=steps(LATER, corrections=True))
-@thorough(150)
+@property_settings(150)
 def test_whatever_is_bought_ordered_held_and_taken_back_points_are_conserved(
     world: tuple[SpentPoints, int, int], told: list[tuple[Any, ...]]
 ) -> None:
@@ -159,7 +161,7 @@ def test_whatever_is_bought_ordered_held_and_taken_back_points_are_conserved(
         assert ours == theirs
 
 
-def unwound(customer: Customer, now: datetime) -> None:
+def unwound(customer: OrderScenario, now: datetime) -> None:
     """Let every hold go and take every order back."""
     customer.settle(now)
     for hold in customer.now.holds:
@@ -174,13 +176,13 @@ def unwound(customer: Customer, now: datetime) -> None:
 
 
 @given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False))
-@thorough(150)
+@property_settings(150)
 def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept(
     policy: SpentPoints, told: list[tuple[Any, ...]]
 ) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     unwound(customer, now)
-    shopping_laws(customer)
+    assert_order_invariants(customer)
     kept = sum(
         sum(entry.points for entry in record.entries if entry.kind is EntryKind.EARN) for record in customer.records
     ) + sum(
@@ -191,13 +193,13 @@ def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept
         for posting in entry.postings
         if posting.account is Account.ISSUED
     )
-    assert customer.stands == ({"available": kept} if kept else {})
+    assert customer.balances == ({"available": kept} if kept else {})
     assert customer.now.write_offs == ()
-    assert customer.shelf == {}
+    assert customer.supply_taken == {}
 
 
 @given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False), last=st.randoms(use_true_random=False))
-@thorough(100)
+@property_settings(100)
 def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[tuple[Any, ...]], last: Any) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     for hold in customer.now.holds:
@@ -206,14 +208,14 @@ def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[t
     back = [order for order in customer.orders() if order.state not in OVER]
     ends = []
     for _ in range(2):
-        other = Customer(
+        other = OrderScenario(
             customer.programme, customer.now, [*customer.states], [*customer.records], dict(customer.counted)
         )
-        other.shared = replace(
-            customer.shared,
-            taken=customer.shared.taken.copy(),
-            codes=dict(customer.shared.codes),
-            orders=dict(customer.shared.orders),
+        other.supply = replace(
+            customer.supply,
+            taken=customer.supply.taken.copy(),
+            codes=dict(customer.supply.codes),
+            orders=dict(customer.supply.orders),
         )
         for order in back:
             cancels = OrderState.CANCELLED in STEPS[order.state]
@@ -221,19 +223,19 @@ def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[t
                 other.cancel(now, order, role="agent")
             else:
                 other.advance(now, order, OrderState.RETURNED)
-        ends.append((other.stands, other.shelf, other.now.ordered, other.now.write_offs))
+        ends.append((other.balances, other.supply_taken, other.now.ordered, other.now.write_offs))
         last.shuffle(back)
     assert ends[0] == ends[1]
 
 
 @given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=True), key=KEYS)
-@thorough(100)
+@property_settings(100)
 def test_an_order_or_a_hold_that_is_taken_back_at_once_leaves_all_as_it_was(
     policy: SpentPoints, told: list[tuple[Any, ...]], key: str
 ) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     customer.settle(now)
-    before = (customer.stands, customer.lots, customer.shelf, customer.now.ordered, customer.now.write_offs)
+    before = (customer.balances, customer.lots, customer.supply_taken, customer.now.ordered, customer.now.write_offs)
     held = customer.do(customer.holding(key), now)
     if not isinstance(held, Refusal):
         customer.must(customer.releasing(customer.now.holds[-1].id), now)
@@ -244,5 +246,5 @@ def test_an_order_or_a_hold_that_is_taken_back_at_once_leaves_all_as_it_was(
             customer.cancel(now, order)
         else:
             customer.advance(now, order, OrderState.RETURNED)
-    after = (customer.stands, customer.lots, customer.shelf, customer.now.ordered, customer.now.write_offs)
+    after = (customer.balances, customer.lots, customer.supply_taken, customer.now.ordered, customer.now.write_offs)
     assert after == before

@@ -9,26 +9,28 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import (
+from support.builders import (
     CALENDAR_YEAR,
     LIFETIME,
     NEVER,
     ROLLING_YEAR,
-    Story,
     cap,
     caps_of,
     flat,
-    laws,
     line,
     moment,
-    moved,
     per_euro,
     programme,
-    proof,
     receipt,
-    thorough,
-    told,
 )
+from support.member_scenario import (
+    MemberScenario,
+    assert_member_invariants,
+    explanation_rows,
+    ledger_faults,
+    posting_rows,
+)
+from support.property_settings import property_settings
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.decide import decide
@@ -43,8 +45,10 @@ from loyalty.model.decision import Decision, Unchanged
 from loyalty.model.event import PURCHASE, REFUND, Purchase
 from loyalty.model.explanation import Reason
 from loyalty.model.ledger import Account, EntryKind, Record, Standing, record_hash
+from loyalty.model.lot import Lots
 from loyalty.model.member import Member, Profile, due_at
 from loyalty.model.programme import Programme, Rounding, SpentPoints, Stacking
+from loyalty.model.qualifying_days import Days
 from loyalty.rules.ledger_proof import rewind
 
 INVALID = RefusalCode.INVALID
@@ -59,41 +63,41 @@ def refusal(outcome: Refusal) -> tuple[RefusalCode, str, tuple[str, ...], dict[s
 
 
 def test_a_newcomer_is_at_version_one_with_nothing() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     member = story.now
     assert (member.version, member.number, story.points) == (1, "1234567897", (0, 0, 0, 0, 0))
     assert member.standing == Standing("base", moment("2024-01-10 12:00"), None)
-    assert (member.balances, member.lots, member.cards, member.counted) == ({}, (), (), {})
+    assert (dict(member.balances), [*member.lots], member.cards, dict(member.counted)) == ({}, [], (), {})
     assert story.records[0].entries == ()
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_a_card_is_kept_from_enrolment() -> None:
-    story = Story(programme())
+    story = MemberScenario(programme())
     story.must(story.enrolment(NOON, card="card-1"), NOON)
     assert story.now.cards == ("card-1",)
 
 
 def test_a_welcome_is_earned_with_enrolment() -> None:
-    story = Story.of(
+    story = MemberScenario.of(
         programme(
             flat("welcome", "10", event="enrolment"), flat("known", "5", event="enrolment", when="member.birthday")
         )
     )
     assert story.points == (-10, 10, 0, 0, 0)
-    assert told(story.records[0].why) == [("welcome", 10, Reason.GIVEN), ("known", 0, Reason.CONDITION)]
+    assert explanation_rows(story.records[0].why) == [("welcome", 10, Reason.GIVEN), ("known", 0, Reason.CONDITION)]
     assert story.now.counted == {"enrolment": 1}
     assert story.now.qualifying == {date(2024, 1, 10): 10}
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_a_welcome_may_promote_at_once() -> None:
-    story = Story.of(programme(flat("welcome", "100", event="enrolment")))
+    story = MemberScenario.of(programme(flat("welcome", "100", event="enrolment")))
     assert story.now.standing == Standing("silver", moment("2024-01-10 12:00"), moment("2026-01-01 00:00"))
 
 
 def test_a_birth_date_in_the_future_is_refused() -> None:
-    story = Story(programme())
+    story = MemberScenario(programme())
     today = story.refused(story.enrolment("2024-01-10 12:00", birth_date=date(2024, 1, 11)), "2024-01-10 12:00")
     assert refusal(today) == (INVALID, "birth_date_future", ("birthDate",), {})
     assert story.member is None
@@ -107,14 +111,14 @@ def test_a_birth_date_in_the_future_is_refused() -> None:
 @pytest.mark.parametrize(
     "made", [lambda story: story.event("visit", NOON), lambda story: Settle(story.cause("settle"))]
 )
-def test_nobody_but_a_member_can_be_decided_for(made: Callable[[Story], Command]) -> None:
-    story = Story(programme())
+def test_nobody_but_a_member_can_be_decided_for(made: Callable[[MemberScenario], Command]) -> None:
+    story = MemberScenario(programme())
     outcome = story.refused(made(story), NOON)
     assert refusal(outcome) == (RefusalCode.NOT_FOUND, "member_not_found", ("member",), {})
 
 
 def test_an_adjustment_of_nobody_is_refused() -> None:
-    story = Story(programme())
+    story = MemberScenario(programme())
     outcome = story.refused(AdjustPoints(5, story.cause("adjust", "why")), NOON)
     assert refusal(outcome) == (RefusalCode.NOT_FOUND, "member_not_found", ("member",), {})
 
@@ -157,22 +161,22 @@ PARKING = {"type": "object", "required": ["minutes"], "properties": {"minutes": 
 def test_an_event_that_cannot_be_counted_is_refused_and_changes_nothing(
     kind: str, event: dict[str, Any], expected: tuple[str, tuple[str, ...], dict[str, str]]
 ) -> None:
-    story = Story.of(programme(flat("visit", "5", event="visit"), attributes={"parking": PARKING}))
+    story = MemberScenario.of(programme(flat("visit", "5", event="visit"), attributes={"parking": PARKING}))
     story.happen("visit", "2024-02-01 10:00")
     when = event.pop("when", NOON)
     outcome = story.refused(story.event(kind, when, **event), NOON)
     assert refusal(outcome) == (INVALID, *expected)
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_a_clock_may_be_five_minutes_fast() -> None:
-    story = Story.of(programme(flat("visit", "5", event="visit")))
+    story = MemberScenario.of(programme(flat("visit", "5", event="visit")))
     story.happen("visit", "2024-03-01 12:05:00", now=NOON)
     assert story.now.available == 5
 
 
 def test_an_event_is_measured_by_the_schema_of_its_type() -> None:
-    story = Story.of(
+    story = MemberScenario.of(
         programme(flat("park", "event.attributes.minutes", event="parking"), attributes={"parking": PARKING})
     )
     story.happen("parking", NOON, attributes={"minutes": 30})
@@ -180,7 +184,7 @@ def test_an_event_is_measured_by_the_schema_of_its_type() -> None:
 
 
 def test_what_time_demands_is_not_committed_with_a_refusal() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     story.buy(NOON, "10")
     story.refused(story.event("visit", "2024-05-01 12:00", refund_of="x"), "2024-05-01 12:00")
     assert story.points == (-10, 10, 0, 0, 0)
@@ -190,7 +194,7 @@ def test_what_time_demands_is_not_committed_with_a_refusal() -> None:
 
 
 def test_a_member_holds_no_more_than_the_api_can_tell() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     story.buy(NOON, "1000000000")
     story.buy(NOON, "1000000000")
     assert story.now.available == 2_000_000_000
@@ -200,11 +204,11 @@ def test_a_member_holds_no_more_than_the_api_can_tell() -> None:
     assert (story.now.available, BALANCE_MAX) == (2_147_483_647, 2**31 - 1)
     outcome = story.refused(AdjustPoints(1, story.cause("adjust", "why")), NOON)
     assert refusal(outcome) == (RefusalCode.LIMIT_REACHED, "balance_limit", ("points",), {"max": BALANCE_MAX})
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_a_welcome_is_no_more_than_the_api_can_tell() -> None:
-    story = Story(programme(*(flat(key, "1000000000", event="enrolment") for key in "abc")))
+    story = MemberScenario(programme(*(flat(key, "1000000000", event="enrolment") for key in "abc")))
     outcome = story.refused(story.enrolment(NOON), NOON)
     assert refusal(outcome) == (RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
 
@@ -229,20 +233,20 @@ def test_a_welcome_is_no_more_than_the_api_can_tell() -> None:
 def test_an_adjustment_that_cannot_be_made_is_refused_and_changes_nothing(
     points: int, reason: str | None, expected: tuple[RefusalCode, str, tuple[str, ...], dict[str, int]]
 ) -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     story.buy(NOON, "10")
     assert refusal(story.refused(AdjustPoints(points, story.cause("adjust", reason)), NOON)) == expected
 
 
 def test_an_adjustment_down_to_nothing_is_the_most() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     story.buy(NOON, "10")
     story.adjust(NOON, -10)
     assert (story.points, story.lots) == ((-10, 0, 0, 10, 0), [])
 
 
 def test_points_that_have_expired_cannot_be_taken_away() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     story.buy(NOON, "10")
     outcome = story.refused(AdjustPoints(-10, story.cause("adjust", "why")), "2024-03-12 00:00")
     assert refusal(outcome) == (
@@ -254,7 +258,7 @@ def test_points_that_have_expired_cannot_be_taken_away() -> None:
 
 
 def test_nothing_can_be_taken_from_a_debt() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     story.buy(NOON, "10", key="bought")
     story.adjust(NOON, -10)
     story.refund(NOON, "bought")
@@ -263,7 +267,7 @@ def test_nothing_can_be_taken_from_a_debt() -> None:
 
 
 def test_points_given_by_hand_expire_like_others_and_carry_their_reason() -> None:
-    story = Story.of(programme(expiry=Expiry(months=1)))
+    story = MemberScenario.of(programme(expiry=Expiry(months=1)))
     decision = story.adjust("2024-03-31 12:00", 7)
     assert story.lots == [("2024-03-31", "2024-04-30", 7)]
     assert decision.record.cause.reason == "as agreed"
@@ -280,7 +284,7 @@ def test_points_given_by_hand_expire_like_others_and_carry_their_reason() -> Non
 
 
 def test_time_that_demands_nothing_changes_nothing() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     story.buy(NOON, "10")
     before = story.now
     assert isinstance(story.settle("2024-03-11 23:59:59"), Unchanged)
@@ -288,7 +292,7 @@ def test_time_that_demands_nothing_changes_nothing() -> None:
 
 
 def test_points_expire_with_the_end_of_their_last_day_in_the_brands_zone() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10), zone=ZoneInfo("America/New_York")))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10), zone=ZoneInfo("America/New_York")))
     story.buy("2024-03-01 20:00", "10")
     assert due_at(story.now, story.programme.zone) == datetime(2024, 3, 12, 4, 0, tzinfo=UTC)
     story.settle(datetime(2024, 3, 12, 4, 0, tzinfo=UTC))
@@ -298,20 +302,22 @@ def test_points_expire_with_the_end_of_their_last_day_in_the_brands_zone() -> No
 
 
 def test_each_lot_expires_on_its_own() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     for day in ("2024-03-01", "2024-03-02", "2024-03-20"):
         story.buy(f"{day} 12:00", "10")
-    assert [moved(entry) for record in story.records for entry in record.entries if entry.kind is EntryKind.EXPIRE] == [
+    assert [
+        posting_rows(entry) for record in story.records for entry in record.entries if entry.kind is EntryKind.EXPIRE
+    ] == [
         [("available", -10), ("expired", 10)],
         [("available", -10), ("expired", 10)],
     ]
     assert [entry.kind.value for entry in story.records[-1].entries] == ["EXPIRE", "EXPIRE", "EARN"]
     assert story.lots == [("2024-03-20", "2024-03-30", 10)]
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_points_of_an_event_told_after_their_expiry_expire_at_once() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     decision = story.buy("2024-02-01 12:00", "100", now=NOON)
     assert [(entry.kind.value, entry.points, entry.balance) for entry in decision.record.entries] == [
         ("EARN", 100, 100),
@@ -319,11 +325,11 @@ def test_points_of_an_event_told_after_their_expiry_expire_at_once() -> None:
     ]
     assert story.now.available == 0
     assert story.tier == "silver"
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_a_debt_is_not_filled_by_what_expires_but_by_what_is_earned() -> None:
-    story = Story.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     story.buy(NOON, "100", key="bought")
     story.adjust(NOON, -100)
     story.refund(NOON, "bought")
@@ -332,11 +338,11 @@ def test_a_debt_is_not_filled_by_what_expires_but_by_what_is_earned() -> None:
     assert story.points == (-130, 0, 30, 100, 0)
     story.buy("2024-03-14 12:00", "5")
     assert story.now.available == 5
-    laws(story)
+    assert_member_invariants(story)
 
 
 def test_what_is_kept_of_a_counted_event_is_what_a_refund_needs() -> None:
-    story = Story.of(programme(expiry=Expiry(months=12, end_of=EndOf.MONTH)))
+    story = MemberScenario.of(programme(expiry=Expiry(months=12, end_of=EndOf.MONTH)))
     counted = story.buy(NOON, receipt(None, line("a", "10"), line("b", "5"))).counted
     assert counted is not None
     assert (counted.member, counted.version) == ("m-1", 2)
@@ -346,7 +352,7 @@ def test_what_is_kept_of_a_counted_event_is_what_a_refund_needs() -> None:
 
 
 def test_a_refund_is_kept_as_an_event_and_amends_its_purchase() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     story.buy(NOON, "10", key="bought")
     decision = story.refund("2024-03-02 12:00", "bought", "5")
     counted, amended = decision.counted, decision.amended
@@ -429,7 +435,7 @@ MAY_BE_REFUSED = {
 }
 
 
-def live(story: Story, now: datetime, step: tuple[Any, ...]) -> None:
+def live(story: MemberScenario, now: datetime, step: tuple[Any, ...]) -> None:
     """Do one step of a generated life."""
     kind = step[0]
     command: Command
@@ -453,7 +459,7 @@ def live(story: Story, now: datetime, step: tuple[Any, ...]) -> None:
     if isinstance(outcome, Refusal):
         assert outcome.reason in MAY_BE_REFUSED, outcome
     if isinstance(outcome, Decision):
-        laws(story)
+        assert_member_invariants(story)
         assert outcome.record.recorded_at == now
         assert isinstance(story.settle(now), Unchanged)
 
@@ -468,9 +474,9 @@ def _back(bought: Purchase | None, quarters: int, by_line: bool) -> Purchase | N
     return receipt(str((bought.total * quarters / 4).quantize(Decimal("0.01"))))
 
 
-def lived(world: World, steps: list[tuple[Any, ...]]) -> Story:
-    story = Story.of(world.programme)
-    laws(story)
+def lived(world: World, steps: list[tuple[Any, ...]]) -> MemberScenario:
+    story = MemberScenario.of(world.programme)
+    assert_member_invariants(story)
     now = story.now.enrolled_at
     for step in steps:
         now += timedelta(minutes=step[1])
@@ -483,7 +489,7 @@ def balances(member: Member) -> dict[Account, int]:
 
 
 @given(world=st.sampled_from(WORLDS), steps=STEPS)
-@thorough(150)
+@property_settings(150)
 def test_whatever_happens_points_are_conserved_and_every_version_can_be_gone_back_to(
     world: World, steps: list[tuple[Any, ...]]
 ) -> None:
@@ -495,7 +501,7 @@ def test_whatever_happens_points_are_conserved_and_every_version_can_be_gone_bac
         assert balances(member) == balances(earlier)
         ours, theirs = ([(lot.key, lot.points) for lot in one.lots if lot.points] for one in (member, earlier))
         assert ours == theirs
-        assert proof(story.records[: member.version], earlier) == []
+        assert ledger_faults(story.records[: member.version], earlier) == []
 
 
 TAMPERINGS: dict[str, Callable[[Member], Member]] = {
@@ -515,45 +521,43 @@ TAMPERINGS: dict[str, Callable[[Member], Member]] = {
             Account.ISSUED: member.balance(Account.ISSUED) - 1,
         },
     ),
-    "lots": lambda member: replace(
-        member, lots=tuple(replace(lot, points=lot.points + 1) for lot in member.lots) or ()
-    ),
-    "qualifying": lambda member: replace(member, qualifying=dict.fromkeys(member.qualifying, 10**6)),
+    "lots": lambda member: replace(member, lots=Lots.of(replace(lot, points=lot.points + 1) for lot in member.lots)),
+    "qualifying": lambda member: replace(member, qualifying=Days.of(dict.fromkeys(member.qualifying, 10**6))),
 }
 
 
 @given(world=st.sampled_from(WORLDS), steps=STEPS, which=st.sampled_from(sorted(TAMPERINGS)))
-@thorough(60)
+@property_settings(60)
 def test_a_snapshot_that_was_tampered_with_is_found(world: World, steps: list[tuple[Any, ...]], which: str) -> None:
     story = lived(world, [("buy", 5, 0, [], Decimal(50)), *steps, ("buy", 5, 0, [], Decimal(400))])
     tampered = TAMPERINGS[which](story.now)
     assert tampered != story.now or (which in {"lots", "qualifying"} and not getattr(story.now, which))
-    assert (proof(story.records, tampered) != []) == (tampered != story.now)
+    assert (ledger_faults(story.records, tampered) != []) == (tampered != story.now)
 
 
 @given(world=st.sampled_from(WORLDS), steps=STEPS)
-@thorough(150)
+@property_settings(150)
 def test_what_counts_towards_caps_follows_from_the_ledger(world: World, steps: list[tuple[Any, ...]]) -> None:
     story = lived(world, steps)
     caps, counted = caps_of(world.programme), story.counted.values()
     for state in story.states:
-        assert proof(story.records[: state.version], state, caps, counted) == []
+        assert ledger_faults(story.records[: state.version], state, caps, counted) == []
     for rule, spans in story.now.capped.items():
         others = {key: told for key, told in story.now.capped.items() if key != rule}
-        assert proof(story.records, replace(story.now, capped=others), caps, counted) != []
+        assert ledger_faults(story.records, replace(story.now, capped=others), caps, counted) != []
         more = {span: points + 1 for span, points in spans.items()}
-        assert proof(story.records, replace(story.now, capped={**others, rule: more}), caps, counted) != []
+        assert ledger_faults(story.records, replace(story.now, capped={**others, rule: more}), caps, counted) != []
 
 
 @given(world=st.sampled_from([WORLDS[1], WORLDS[3]]), steps=STEPS)
-@thorough(100)
+@property_settings(100)
 def test_what_is_written_off_follows_from_the_ledger(world: World, steps: list[tuple[Any, ...]]) -> None:
-    spent = [("buy", 5, 0, [], Decimal(50)), ("adjust", 5, -100), ("refund", 5, 0, 4, False)]
+    spent: list[tuple[Any, ...]] = [("buy", 5, 0, [], Decimal(50)), ("adjust", 5, -100), ("refund", 5, 0, 4, False)]
     story = lived(world, [*spent, *steps])
     assert world.programme.spent_points is SpentPoints.WRITE_OFF
     [(version, points), *others] = story.now.write_offs
     for wrong in ((), ((version, points + 1),), ((version - 1, points),), ((version + 1, points),)):
-        assert proof(story.records, replace(story.now, write_offs=(*wrong, *others))) != []
+        assert ledger_faults(story.records, replace(story.now, write_offs=(*wrong, *others))) != []
 
 
 def _with_more(record: Record) -> Record:
@@ -570,7 +574,7 @@ def _with_more(record: Record) -> Record:
 
 
 @given(world=st.sampled_from(WORLDS), steps=STEPS, place=st.integers(0, 30), forged=st.booleans())
-@thorough(60)
+@property_settings(60)
 def test_a_record_that_was_tampered_with_is_found(
     world: World, steps: list[tuple[Any, ...]], place: int, forged: bool
 ) -> None:
@@ -584,8 +588,8 @@ def test_a_record_that_was_tampered_with_is_found(
             other = replace(other, hash=record_hash(other))
     else:
         other = replace(record, cause=replace(record.cause, subject="somebody"))
-    assert proof([*story.records[:index], other, *story.records[index + 1 :]], story.now) != []
-    assert proof([*story.records[:index], *story.records[index + 1 :]], story.now) != []
+    assert ledger_faults([*story.records[:index], other, *story.records[index + 1 :]], story.now) != []
+    assert ledger_faults([*story.records[:index], *story.records[index + 1 :]], story.now) != []
 
 
 # Any order
@@ -597,7 +601,7 @@ def test_a_record_that_was_tampered_with_is_found(
     purchases=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 1439), CENTS), min_size=2, max_size=7),
     order=st.randoms(use_true_random=False),
 )
-@thorough(120)
+@property_settings(120)
 def test_the_order_in_which_purchases_arrive_does_not_matter(
     qualification: Any, expiry: Expiry, purchases: list[tuple[int, int, Decimal]], order: Any
 ) -> None:
@@ -609,18 +613,18 @@ def test_the_order_in_which_purchases_arrive_does_not_matter(
     now = moment("2026-01-05 12:00")
     ends = []
     for arriving in (sorted(purchases), shuffled):
-        story = Story.of(rules, enrolled="2024-01-10 12:00")
+        story = MemberScenario.of(rules, enrolled="2024-01-10 12:00")
         for days, minutes, cents in arriving:
             when = moment("2024-01-10 12:00") + timedelta(days=days, minutes=minutes)
             story.buy(when, str(cents), now=now)
-        laws(story)
+        assert_member_invariants(story)
         member = story.now
         ends.append((balances(member), member.lots, dict(member.qualifying), member.standing, dict(member.counted)))
     assert ends[0] == ends[1]
 
 
 def test_a_decision_is_the_same_every_time() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     command = story.event(PURCHASE, NOON, purchase=receipt("10"))
     assert isinstance(command, RecordEvent)
     first, second = (decide(command, story.now, story.programme, moment(NOON)) for _ in range(2))

@@ -1,9 +1,10 @@
 from typing import Any
 
 import pytest
+from support.builders import moment
 from support.catalogue import reward
-from support.loyalty_build import laws, moment
-from support.shopping_build import Customer, shop, shopping_laws
+from support.member_scenario import assert_member_invariants
+from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 
 from loyalty.kernel.period import CapPeriod, Expiry
 from loyalty.model.decision import Unchanged
@@ -16,22 +17,22 @@ from loyalty.model.reward import Limit, RewardKind
 from loyalty.model.supply import CodeState
 
 NOON, SOON, LATER = "2024-03-01 12:00", "2024-03-01 12:04:59.999", "2024-03-01 12:05"
-RULES = shop(
+RULES = catalogue_programme(
     reward("mug", 100, stock=1),
     reward("film", 100, RewardKind.DIGITAL_CODE, pool="films"),
     reward("pen", 10, limit=Limit(1, CapPeriod.DAY)),
 )
 
 
-def rich(programme: Programme = RULES, points: int = 150) -> Customer:
-    customer = Customer(programme)
-    customer.shared.load("films", "f-1")
+def rich(programme: Programme = RULES, points: int = 150) -> OrderScenario:
+    customer = OrderScenario(programme)
+    customer.supply.load("films", "f-1")
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn(NOON, points)
     return customer
 
 
-def refusal_of(customer: Customer, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
+def refusal_of(customer: OrderScenario, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
     refusal = customer.refused(command, now)
     return refusal.code.value, refusal.reason, refusal.path
 
@@ -39,17 +40,17 @@ def refusal_of(customer: Customer, command: Any, now: str = NOON) -> tuple[str, 
 def test_a_hold_keeps_points_and_a_piece_and_lets_go_at_its_time() -> None:
     customer = rich()
     hold = customer.hold(NOON, "mug")
-    assert (customer.stands, customer.shelf) == ({"available": 50, "held": 100}, {"stock/mug": 1})
+    assert (customer.balances, customer.supply_taken) == ({"available": 50, "held": 100}, {"stock/mug": 1})
     assert customer.records[-1].entries[0].kind is EntryKind.HOLD
     assert due_at(customer.now, customer.programme.zone) == moment(LATER)
     assert isinstance(customer.settle(SOON), Unchanged)
     customer.settle(LATER)
-    assert (customer.stands, customer.shelf, customer.now.holds) == ({"available": 150}, {}, ())
+    assert (customer.balances, customer.supply_taken, customer.now.holds) == ({"available": 150}, {}, ())
     [entry] = customer.records[-1].entries
     assert (entry.kind, entry.points, entry.occurred_at) == (EntryKind.RELEASE, 100, moment(LATER))
     for command in (customer.releasing(hold), customer.ordering("mug", hold=hold)):
         assert refusal_of(customer, command, LATER) == ("EXPIRED", "hold_lapsed", ("hold",))
-    laws(customer)
+    assert_member_invariants(customer)
 
 
 def test_a_hold_lets_go_in_whatever_is_decided_after_its_time() -> None:
@@ -57,10 +58,10 @@ def test_a_hold_lets_go_in_whatever_is_decided_after_its_time() -> None:
     customer.hold(NOON, "mug")
     customer.earn(LATER, 1)
     assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.EARN]
-    assert (customer.stands, customer.shelf) == ({"available": 151}, {})
+    assert (customer.balances, customer.supply_taken) == ({"available": 151}, {})
     customer.hold(LATER, "mug", ttl=60)
     order = customer.place("2024-03-01 12:06", "mug")
-    assert (order.points, customer.shelf, customer.stands) == (
+    assert (order.points, customer.supply_taken, customer.balances) == (
         100,
         {"stock/mug": 1},
         {"available": 51, "redeemed": 100},
@@ -73,10 +74,10 @@ def test_an_order_gets_the_very_piece_and_code_that_were_kept() -> None:
     assert refusal_of(customer, customer.ordering("mug"))[:2] == ("OUT_OF_STOCK", "out_of_stock")
     assert refusal_of(customer, customer.ordering("film"))[:2] == ("OUT_OF_STOCK", "codes_gone")
     order = customer.place(SOON, "film", hold=code)
-    assert (order.code, customer.shared.codes["films", "f-1"]) == ("f-1", CodeState.GIVEN)
+    assert (order.code, customer.supply.codes["films", "f-1"]) == ("f-1", CodeState.GIVEN)
     assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.BURN]
     customer.place(SOON, "mug", hold=piece)
-    assert (customer.shelf, customer.stands) == ({"stock/mug": 1}, {"available": 100, "redeemed": 200})
+    assert (customer.supply_taken, customer.balances) == ({"stock/mug": 1}, {"available": 100, "redeemed": 200})
     assert refusal_of(customer, customer.ordering("mug", hold=piece)) == ("NOT_FOUND", "hold_not_found", ("hold",))
 
 
@@ -85,7 +86,7 @@ def test_a_hold_of_points_pays_for_any_order_and_one_of_a_reward_for_that_alone(
     points = customer.hold(NOON, points=100)
     assert refusal_of(customer, customer.ordering("mug"))[1] == "insufficient_points"
     customer.place(NOON, "mug", hold=points)
-    assert customer.stands == {"available": 50, "redeemed": 100}
+    assert customer.balances == {"available": 50, "redeemed": 100}
     pen = customer.hold(NOON, "pen")
     assert refusal_of(customer, customer.ordering("film", hold=pen)) == (
         "CONFLICT",
@@ -93,48 +94,48 @@ def test_a_hold_of_points_pays_for_any_order_and_one_of_a_reward_for_that_alone(
         ("hold",),
     )
     customer.must(customer.releasing(pen), NOON)
-    assert customer.stands == {"available": 50, "redeemed": 100}
+    assert customer.balances == {"available": 50, "redeemed": 100}
 
 
 @pytest.mark.parametrize("about", [{"key": "mug"}, {"points": 100}, {"key": "mug", "points": 0}])
 def test_more_than_was_kept_is_taken_from_the_rest(about: dict[str, Any]) -> None:
-    customer = rich(shop(reward("mug", 100, stock=2)), 200)
+    customer = rich(catalogue_programme(reward("mug", 100, stock=2)), 200)
     hold = customer.hold(NOON, **about)
     customer.place(NOON, "mug", 2, hold=hold)
-    assert (customer.stands, customer.shelf) == ({"redeemed": 200}, {"stock/mug": 2})
-    shopping_laws(customer)
+    assert (customer.balances, customer.supply_taken) == ({"redeemed": 200}, {"stock/mug": 2})
+    assert_order_invariants(customer)
 
 
 def test_the_last_code_goes_from_a_lapsed_hold_to_the_order_that_lets_it_go() -> None:
     customer = rich()
     customer.hold(NOON, "film")
     assert customer.place(LATER, "film").code == "f-1"
-    assert customer.stands == {"available": 50, "redeemed": 100}
+    assert customer.balances == {"available": 50, "redeemed": 100}
 
 
 @pytest.mark.parametrize("about", [{"key": "mug"}, {"points": 100}])
 def test_points_whose_lot_expires_while_they_are_held_still_pay_for_their_order(about: dict[str, Any]) -> None:
-    customer = Customer(shop(reward("mug", 100, stock=1), expiry=Expiry(days=10)))
+    customer = OrderScenario(catalogue_programme(reward("mug", 100, stock=1), expiry=Expiry(days=10)))
     customer.must(customer.enrolment(NOON), NOON)
     customer.earn(NOON, 130)
     hold = customer.hold("2024-03-11 23:58", **about)
     order = customer.place("2024-03-12 00:01", "mug", hold=hold)
-    assert (order.points, customer.stands) == (100, {"redeemed": 100, "expired": 30})
-    laws(customer)
+    assert (order.points, customer.balances) == (100, {"redeemed": 100, "expired": 30})
+    assert_member_invariants(customer)
 
 
 def test_points_whose_lot_expires_while_they_are_held_expire_when_they_are_let_go() -> None:
-    customer = Customer(shop(reward("mug", 100), expiry=Expiry(days=10), grace_days=30))
+    customer = OrderScenario(catalogue_programme(reward("mug", 100), expiry=Expiry(days=10), grace_days=30))
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 130)
     customer.hold("2024-03-11 23:58", "mug")
     customer.settle("2024-03-12 00:00")
-    assert customer.stands == {"held": 100, "expired": 30}
+    assert customer.balances == {"held": 100, "expired": 30}
     customer.settle("2024-03-12 00:03")
-    assert customer.stands == {"expired": 130}
+    assert customer.balances == {"expired": 130}
     assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.EXPIRE]
     customer.refund("2024-03-12 12:00", bought)
-    assert customer.stands == {}
+    assert customer.balances == {}
 
 
 @pytest.mark.parametrize("policy", SpentPoints)
@@ -143,7 +144,7 @@ def test_points_whose_lot_expires_while_they_are_held_expire_when_they_are_let_g
 def test_a_refund_and_the_end_of_a_hold_end_alike_in_both_orders(
     policy: SpentPoints, released_first: bool, lapses: bool
 ) -> None:
-    customer = Customer(shop(spent_points=policy))
+    customer = OrderScenario(catalogue_programme(spent_points=policy))
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     hold = customer.hold(NOON, points=70)
@@ -161,8 +162,8 @@ def test_a_refund_and_the_end_of_a_hold_end_alike_in_both_orders(
     customer.refund(LATER if lapses and released_first else SOON, bought)
     if not released_first:
         let_go()
-    assert (customer.stands, customer.lots, customer.now.write_offs) == ({}, [], ())
-    laws(customer)
+    assert (customer.balances, customer.lots, customer.now.write_offs) == ({}, [], ())
+    assert_member_invariants(customer)
 
 
 def test_what_cannot_be_held_is_refused() -> None:
@@ -205,4 +206,4 @@ def test_an_order_out_of_a_hold_that_is_cancelled_gives_all_back() -> None:
     lots = customer.lots
     order = customer.place(SOON, "mug", hold=customer.hold(NOON, "mug"))
     assert customer.cancel(SOON, order).state is OrderState.CANCELLED
-    assert (customer.stands, customer.shelf, customer.lots) == ({"available": 150}, {}, lots)
+    assert (customer.balances, customer.supply_taken, customer.lots) == ({"available": 150}, {}, lots)

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.builders import flat, line, moment, per_euro, receipt
 from support.catalogue import offer, reward, segment
-from support.loyalty_build import flat, laws, line, moment, per_euro, receipt, thorough, told
-from support.shopping_build import Customer, shop, shopping_laws
+from support.member_scenario import assert_member_invariants, explanation_rows
+from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
+from support.property_settings import property_settings
 
 from loyalty.commands.offer import NoteOffers, RedeemOffer
 from loyalty.kernel.channel import Channel
@@ -26,15 +28,15 @@ DOUBLE = offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), returnable=Tru
 BONUS = offer("bonus", OfferKind.BONUS_POINTS, points=50, returnable=True)
 
 
-def member_of(*offers: Offer, **about: Any) -> Customer:
+def member_of(*offers: Offer, **about: Any) -> OrderScenario:
     """Return somebody at a programme with these offers."""
     rewards = about.pop("rewards", ())
-    customer = Customer(shop(*rewards, offers=offers, **about))
+    customer = OrderScenario(catalogue_programme(*rewards, offers=offers, **about))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     return customer
 
 
-def refusal_of(customer: Customer, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
+def refusal_of(customer: OrderScenario, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
     refusal = customer.refused(command, now)
     return refusal.code.value, refusal.reason, refusal.path
 
@@ -48,10 +50,13 @@ def test_an_offer_is_activated_once_and_that_is_an_event_which_rules_reward() ->
     decision = customer.must(customer.activating("tea"), NOON)
     assert customer.now.offer_use("tea").activated_at == moment(NOON)
     assert customer.now.counted["activation"] == 1
-    assert (customer.stands, told(decision.record.why)) == ({"available": 3}, [("taken-up", 3, Reason.GIVEN)])
+    assert (customer.balances, explanation_rows(decision.record.why)) == (
+        {"available": 3},
+        [("taken-up", 3, Reason.GIVEN)],
+    )
     assert Notice(NoticeKind.OFFER_ACTIVATED, {"offer": "tea"}) in decision.record.notices
     assert refusal_of(customer, customer.activating("tea")) == ("ALREADY_EXISTS", "offer_activated", ("offer",))
-    laws(customer)
+    assert_member_invariants(customer)
 
 
 ON_SUNDAYS = Window(weekdays=frozenset({7}))
@@ -75,7 +80,7 @@ def test_what_cannot_be_used_is_neither_activated_nor_redeemed(about: dict[str, 
         customer = member_of(offer("tea", needs_activation=needs_activation, **about))
         command = customer.activating("tea") if needs_activation else customer.redeeming("tea", NOON)
         assert refusal_of(customer, command) == (code, reason, ("offer",))
-        assert (customer.now.offers, customer.shelf) == ({}, {})
+        assert (customer.now.offers, customer.supply_taken) == ({}, {})
 
 
 def test_what_is_not_there_or_needs_no_activation_is_refused() -> None:
@@ -90,14 +95,14 @@ def test_what_is_not_there_or_needs_no_activation_is_refused() -> None:
 
 def test_a_code_of_the_pool_is_the_members_for_ever() -> None:
     customer = member_of(offer("pooled", needs_activation=True, code=OfferCode(CodeKind.POOL, "codes")))
-    customer.shared.load("codes", "c-1", "c-2")
+    customer.supply.load("codes", "c-1", "c-2")
     customer.must(customer.activating("pooled"), NOON)
     assert customer.now.offer_use("pooled").code == "c-1"
-    other = customer.beside("m-2")
+    other = customer.copy_as("m-2")
     other.member = replace(other.now, offers={})
     other.do(other.activating("pooled"), NOON)
     assert other.now.offer_use("pooled").code == "c-2"
-    assert {*customer.shared.codes.values()} == {CodeState.GIVEN}
+    assert {*customer.supply.codes.values()} == {CodeState.GIVEN}
 
 
 def test_who_has_activated_an_offer_keeps_it() -> None:
@@ -126,7 +131,7 @@ def test_a_use_is_an_event_that_rules_reward_and_is_counted() -> None:
     decision = customer.redeem(NOON, "tea", store="s-1")
     use = customer.now.offer_use("tea")
     assert (use.uses, use.redeemed_at, use.purchases) == (1, moment(NOON), ())
-    assert (customer.stands, customer.shelf) == ({"available": 2}, {"uses/tea": 1})
+    assert (customer.balances, customer.supply_taken) == ({"available": 2}, {"uses/tea": 1})
     assert Notice(NoticeKind.OFFER_REDEEMED, {"offer": "tea"}) in decision.record.notices
     customer.redeem(NOON, "tea")
     assert refusal_of(customer, customer.redeeming("tea", NOON)) == ("LIMIT_REACHED", "offer_used", ("offer",))
@@ -159,10 +164,10 @@ def test_what_is_wrong_with_the_purchase_is_refused() -> None:
     visit = customer.happen("visit", NOON).counted
     assert visit is not None
     customer.redeem(NOON, "double", purchase=bought)
-    stranger = customer.beside("m-2")
-    stranger.shared.events["till/x"] = customer.counted[bought]
+    stranger = customer.copy_as("m-2")
+    stranger.supply.events["till/x"] = customer.counted[bought]
     of_another = replace(stranger.redeeming("double", NOON), purchase="till/x")
-    wrong: list[tuple[Customer, RedeemOffer, tuple[str, str, tuple[str, ...]]]] = [
+    wrong: list[tuple[OrderScenario, RedeemOffer, tuple[str, str, tuple[str, ...]]]] = [
         (customer, customer.redeeming("double", NOON), ("INVALID", "purchase_key_missing", ("purchaseKey",))),
         (
             customer,
@@ -194,13 +199,13 @@ def test_a_gift_is_given_with_its_use_or_neither() -> None:
     )
     [order] = customer.redeem(NOON, "thanks").orders
     assert (order.points, order.origin, order.reward.key) == (0, "offer/thanks", "mug")
-    assert customer.shelf == {"stock/mug": 1, "uses/thanks": 1}
+    assert customer.supply_taken == {"stock/mug": 1, "uses/thanks": 1}
     gone = refusal_of(customer, customer.redeeming("thanks", NOON))
     assert gone == ("OUT_OF_STOCK", "out_of_stock", ("offer",))
     assert customer.now.offer_use("thanks").uses == 1
     customer.cancel(NOON, order)
-    assert (customer.shelf, customer.stands) == ({"uses/thanks": 1}, {})
-    shopping_laws(customer)
+    assert (customer.supply_taken, customer.balances) == ({"uses/thanks": 1}, {})
+    assert_order_invariants(customer)
 
 
 # In the earning of a purchase
@@ -214,7 +219,7 @@ RULES = (
 )
 
 
-def bought_with(offers: tuple[Offer, ...], uses: list[str], *, before: bool) -> Customer:
+def bought_with(offers: tuple[Offer, ...], uses: list[str], *, before: bool) -> OrderScenario:
     """Return somebody who has bought, and used these offers for it before or after the purchase was told."""
     customer = member_of(*offers, rules=RULES)
     if before:
@@ -224,7 +229,7 @@ def bought_with(offers: tuple[Offer, ...], uses: list[str], *, before: bool) -> 
     if not before:
         for key in uses:
             customer.redeem(LATER, key, purchase="basket")
-    laws(customer)
+    assert_member_invariants(customer)
     return customer
 
 
@@ -245,7 +250,7 @@ def test_an_offer_gives_the_same_whether_it_is_used_before_or_after_the_purchase
     early, late = (bought_with(OFFERS, uses, before=before) for before in (True, False))
     one, other = (customer.counted["basket"] for customer in (early, late))
     assert (one.grants, one.offers) == (other.grants, other.offers)
-    assert (early.stands, early.shelf, early.lots) == (late.stands, late.shelf, late.lots)
+    assert (early.balances, early.supply_taken, early.lots) == (late.balances, late.supply_taken, late.lots)
     assert (early.now.qualifying, early.tier) == (late.now.qualifying, late.tier)
     assert early.now.bound == late.now.bound == {}
 
@@ -255,8 +260,8 @@ def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
     grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
     by_rules = [sum(parts) for parts in zip(*(grants[rule] for rule in ("basket", "line", "first")), strict=True)]
     assert grants["offer/double"] == tuple(by_rules)
-    assert ("offer/double", 63, Reason.GIVEN) in told(customer.records[-1].why)
-    assert customer.stands == {"available": 126}
+    assert ("offer/double", 63, Reason.GIVEN) in explanation_rows(customer.records[-1].why)
+    assert customer.balances == {"available": 126}
 
 
 @given(
@@ -264,7 +269,7 @@ def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
     before=st.booleans(),
     shares=st.lists(st.sampled_from(["0.2", "0.5", "0.9"]), max_size=3),
 )
-@thorough(100)
+@property_settings(100)
 def test_refunds_take_back_what_offers_gave_whole_at_the_last(uses: list[str], before: bool, shares: list[str]) -> None:
     customer = bought_with(OFFERS, uses, before=before)
     given = customer.now.available
@@ -275,11 +280,11 @@ def test_refunds_take_back_what_offers_gave_whole_at_the_last(uses: list[str], b
         left -= back
         assert 0 <= customer.now.available <= given
     customer.refund(LATER, "basket")
-    assert customer.stands == {}
+    assert customer.balances == {}
     kept = {key for key in uses if key == "once"}
     assert {key for key, use in customer.now.offers.items() if use.uses} == kept
-    assert customer.shelf == {f"uses/{key}": 1 for key in kept}
-    laws(customer)
+    assert customer.supply_taken == {f"uses/{key}": 1 for key in kept}
+    assert_member_invariants(customer)
 
 
 def test_an_offer_that_is_used_after_part_of_its_purchase_came_back_gives_the_rest() -> None:
@@ -287,9 +292,9 @@ def test_an_offer_that_is_used_after_part_of_its_purchase_came_back_gives_the_re
     customer.buy(NOON, receipt(None, line("a", "10"), line("b", "20")), key="basket")
     customer.refund(NOON, "basket", receipt(None, line("a", "10")))
     customer.redeem(LATER, "double", purchase="basket")
-    assert customer.stands == {"available": 40}
+    assert customer.balances == {"available": 40}
     customer.refund(LATER, "basket")
-    assert (customer.stands, customer.shelf, customer.now.offer_use("double").uses) == ({}, {}, 0)
+    assert (customer.balances, customer.supply_taken, customer.now.offer_use("double").uses) == ({}, {}, 0)
 
 
 def test_a_use_that_is_not_returnable_stays_used() -> None:
@@ -297,7 +302,7 @@ def test_a_use_that_is_not_returnable_stays_used() -> None:
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.buy(NOON, "10", key="basket")
     customer.refund(LATER, "basket")
-    assert (customer.stands, customer.shelf) == ({}, {"uses/bonus": 1})
+    assert (customer.balances, customer.supply_taken) == ({}, {"uses/bonus": 1})
     assert refusal_of(customer, customer.redeeming("bonus", LATER), LATER)[1] == "offer_used"
 
 
@@ -306,20 +311,20 @@ def test_a_use_that_was_given_back_can_be_made_again() -> None:
     for round_ in range(3):
         customer.redeem(NOON, "bonus", purchase=f"basket-{round_}")
         customer.buy(NOON, "10", key=f"basket-{round_}")
-        assert customer.stands == {"available": 60}
+        assert customer.balances == {"available": 60}
         decision = customer.refund(LATER, f"basket-{round_}")
         assert Notice(NoticeKind.OFFER_RETURNED, {"offer": "bonus"}) in decision.record.notices
-    assert (customer.stands, customer.shelf) == ({}, {})
+    assert (customer.balances, customer.supply_taken) == ({}, {})
 
 
 def test_a_bonus_without_a_purchase_is_given_at_once_and_qualifies_where_it_says_so() -> None:
     customer = member_of(replace(BONUS, points=120, qualifying=True), replace(BONUS, key="plain"))
     customer.redeem(NOON, "plain")
-    assert (customer.stands, customer.now.qualifying, customer.tier) == ({"available": 50}, {}, "base")
+    assert (customer.balances, dict(customer.now.qualifying), customer.tier) == ({"available": 50}, {}, "base")
     customer.redeem(NOON, "bonus")
-    assert (customer.stands, customer.tier) == ({"available": 170}, "silver")
+    assert (customer.balances, customer.tier) == ({"available": 170}, "silver")
     assert customer.now.qualifying == {date(2024, 3, 1): 120}
-    laws(customer)
+    assert_member_invariants(customer)
 
 
 def test_a_budget_cuts_the_last_one_and_then_there_is_no_more() -> None:
@@ -327,11 +332,11 @@ def test_a_budget_cuts_the_last_one_and_then_there_is_no_more() -> None:
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.buy(NOON, receipt(None, line("a", "1"), line("b", "3")), key="basket")
     decision = customer.redeem(NOON, "bonus")
-    assert told(decision.record.why) == [("offer/bonus", 20, Reason.GIVEN)]
-    assert customer.shelf == {"uses/bonus": 2, "budget/bonus": 70}
+    assert explanation_rows(decision.record.why) == [("offer/bonus", 20, Reason.GIVEN)]
+    assert customer.supply_taken == {"uses/bonus": 2, "budget/bonus": 70}
     assert refusal_of(customer, customer.redeeming("bonus", NOON)) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
     customer.refund(LATER, "basket")
-    assert (customer.stands, customer.shelf) == ({"available": 20}, {"uses/bonus": 1, "budget/bonus": 20})
+    assert (customer.balances, customer.supply_taken) == ({"available": 20}, {"uses/bonus": 1, "budget/bonus": 20})
 
 
 def test_a_budget_cuts_a_bonus_over_its_lines() -> None:
@@ -340,7 +345,7 @@ def test_a_budget_cuts_a_bonus_over_its_lines() -> None:
     decision = customer.buy(NOON, receipt(None, line("a", "10"), line("b", "40")), key="basket")
     grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
     assert grants["offer/bonus"] == (2, 8)
-    assert ("offer/bonus", 10, Reason.CAPPED) in told(decision.record.why)
+    assert ("offer/bonus", 10, Reason.CAPPED) in explanation_rows(decision.record.why)
 
 
 def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
@@ -348,9 +353,9 @@ def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
         customer = member_of(replace(BONUS, partners=frozenset({"p-1"})))
         customer.redeem(NOON, "bonus", purchase="basket")
         decision = customer.buy(NOON, "10", key="basket", partner=partner)
-        assert customer.stands == {"available": points}
+        assert customer.balances == {"available": points}
         reason = Reason.GIVEN if points == 60 else Reason.PARTNER
-        assert ("offer/bonus", points - 10, reason) in told(decision.record.why)
+        assert ("offer/bonus", points - 10, reason) in explanation_rows(decision.record.why)
 
 
 def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
@@ -360,10 +365,10 @@ def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
     )
     customer.redeem(NOON, "ten", purchase="basket")
     customer.buy(NOON, "12.34", key="basket")
-    assert customer.shelf == {"uses/ten": 1, "budget/ten": 123}
+    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 123}
     customer.redeem(NOON, "five")
     customer.redeem(NOON, "five", purchase="to come")
-    assert customer.shelf == {"uses/ten": 1, "budget/ten": 123, "uses/five": 2, "budget/five": 1000}
+    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 123, "uses/five": 2, "budget/five": 1000}
     assert refusal_of(customer, customer.redeeming("five", NOON))[1] == "offer_used_up"
 
 
@@ -374,29 +379,29 @@ def test_a_share_of_a_purchase_to_come_reserves_its_maximum_and_no_more_than_the
     customer = member_of(MOST)
     for number in range(3):
         customer.redeem(NOON, "ten", purchase=f"basket-{number}")
-    assert customer.shelf == {"uses/ten": 3, "budget/ten": 1200}
+    assert customer.supply_taken == {"uses/ten": 3, "budget/ten": 1200}
     # What is reserved is spent: who comes now is refused, though no purchase was told yet.
     asked = customer.redeeming("ten", NOON, purchase="late")
     assert refusal_of(customer, asked) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
     for number in range(3):
         customer.buy(NOON, "500.00", key=f"basket-{number}")
-    assert customer.shelf == {"uses/ten": 3, "budget/ten": 1200}
+    assert customer.supply_taken == {"uses/ten": 3, "budget/ten": 1200}
 
 
 def test_the_purchase_settles_what_was_reserved_for_it() -> None:
     customer = member_of(MOST)
     customer.redeem(NOON, "ten", purchase="basket")
     customer.redeem(NOON, "ten", purchase="other")
-    assert customer.shelf == {"uses/ten": 2, "budget/ten": 800}
+    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 800}
     customer.buy(NOON, "12.34", key="basket")
     assert customer.counted["basket"].offers == (("ten", 123),)
-    assert customer.shelf == {"uses/ten": 2, "budget/ten": 523}
+    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 523}
     customer.buy(NOON, "40.01", key="other")
     assert customer.counted["other"].offers == (("ten", 400),)
-    assert customer.shelf == {"uses/ten": 2, "budget/ten": 523}
+    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 523}
     for key in ("basket", "other"):
         customer.refund(LATER, key)
-    assert customer.shelf == {}
+    assert customer.supply_taken == {}
 
 
 @pytest.mark.parametrize(("total", "cost"), [("39.99", 400), ("39.94", 399), ("40.00", 400), ("4000.00", 400)])
@@ -408,30 +413,30 @@ def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before:
     customer.buy(NOON, total, key="basket")
     if not before:
         customer.redeem(NOON, "ten", purchase="basket")
-    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", cost),), cost)
+    assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", cost),), cost)
 
 
 def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:
     customer = member_of(MOST, replace(MOST, key="open", maximum=None))
     customer.redeem(NOON, "ten")
     customer.redeem(NOON, "open")
-    assert customer.shelf == {"uses/ten": 1, "budget/ten": 400, "uses/open": 1}
+    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 400, "uses/open": 1}
 
 
 def test_what_was_reserved_stays_where_the_budget_was_lifted_meanwhile() -> None:
     customer = member_of(MOST)
     customer.redeem(NOON, "ten", purchase="basket")
-    customer.adopt(shop(offers=[replace(MOST, budget=None)]))
+    customer.adopt(catalogue_programme(offers=[replace(MOST, budget=None)]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", 400),), 400)
+    assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", 400),), 400)
 
 
 def test_a_budget_that_came_meanwhile_counts_the_share_once_its_purchase_is_told() -> None:
     customer = member_of(replace(MOST, budget=None))
     customer.redeem(NOON, "ten", purchase="basket")
-    customer.adopt(shop(offers=[MOST]))
+    customer.adopt(catalogue_programme(offers=[MOST]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offers, customer.shelf["budget/ten"]) == ((("ten", 123),), 123)
+    assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", 123),), 123)
 
 
 @given(
@@ -440,7 +445,7 @@ def test_a_budget_that_came_meanwhile_counts_the_share_once_its_purchase_is_told
         max_size=25,
     )
 )
-@thorough(100)
+@property_settings(100)
 def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple[str, int, int]]) -> None:
     customer = member_of(MOST)
     for kind, place, cents in told:
@@ -458,7 +463,7 @@ def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple
             if not all(share == 1 for share in counted.returned)
             for _, cost in counted.offers
         ]
-        spent = customer.shelf.get("budget/ten", 0)
+        spent = customer.supply_taken.get("budget/ten", 0)
         assert spent == waiting + sum(bought)
         assert spent < 1000 + 400
 
@@ -466,11 +471,11 @@ def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple
 def test_an_offer_that_is_no_more_is_passed_over_when_its_purchase_is_told() -> None:
     customer = member_of(BONUS)
     customer.redeem(NOON, "bonus", purchase="basket")
-    customer.adopt(shop())
+    customer.adopt(catalogue_programme())
     customer.buy(LATER, "10", key="basket")
-    assert (customer.stands, customer.now.bound) == ({"available": 10}, {})
+    assert (customer.balances, customer.now.bound) == ({"available": 10}, {})
     customer.refund(LATER, "basket")
-    assert customer.stands == {}
+    assert customer.balances == {}
 
 
 # Seen and refused
@@ -498,8 +503,8 @@ def test_too_much_or_nothing_known_is_not_noted() -> None:
 
 
 def test_what_was_done_with_offers_that_ended_long_ago_is_forgotten() -> None:
-    programme: Programme = shop(offers=[offer("tea", ends_at=moment(LATER)), offer("ten")])
-    customer = Customer(programme)
+    programme: Programme = catalogue_programme(offers=[offer("tea", ends_at=moment(LATER)), offer("ten")])
+    customer = OrderScenario(programme)
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.redeem(NOON, "tea")
     customer.redeem(NOON, "ten")

@@ -4,9 +4,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.builders import moment
 from support.catalogue import instant, offer, reward, segment
-from support.loyalty_build import laws, moment
-from support.shopping_build import Customer, shop, shopping_laws
+from support.member_scenario import assert_member_invariants
+from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod, Expiry
@@ -26,7 +27,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 S = OrderState
 ANN = Recipient("Ann")
 TALKS = Appointments(frozenset(), (time(10), time(12)), 30, 1, 7)
-EVERYTHING = shop(
+EVERYTHING = catalogue_programme(
     reward("mug", stock=5),
     reward("pen", 10),
     reward("film", 100, RewardKind.DIGITAL_CODE, pool="films"),
@@ -44,16 +45,16 @@ EVERYTHING = shop(
 )
 
 
-def rich(programme: Programme = EVERYTHING, points: int = 290) -> Customer:
+def rich(programme: Programme = EVERYTHING, points: int = 290) -> OrderScenario:
     """Return somebody with so many points, and codes in the pool."""
-    customer = Customer(programme)
-    customer.shared.load("films", "f-1", "f-2")
+    customer = OrderScenario(programme)
+    customer.supply.load("films", "f-1", "f-2")
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn(NOON, points)
     return customer
 
 
-def refusal_of(customer: Customer, command: Any, now: str | datetime = LATER) -> tuple[str, str, tuple[str, ...]]:
+def refusal_of(customer: OrderScenario, command: Any, now: str | datetime = LATER) -> tuple[str, str, tuple[str, ...]]:
     refusal = customer.refused(command, now)
     return refusal.code.value, refusal.reason, refusal.path
 
@@ -62,7 +63,7 @@ def refusal_of(customer: Customer, command: Any, now: str | datetime = LATER) ->
 
 
 def test_an_order_takes_points_oldest_first_and_pieces_and_says_so() -> None:
-    customer = Customer(shop(reward("mug", 30, stock=5), expiry=Expiry(days=100)))
+    customer = OrderScenario(catalogue_programme(reward("mug", 30, stock=5), expiry=Expiry(days=100)))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn("2024-02-01 12:00", 50)
     customer.earn(NOON, 60)
@@ -79,9 +80,9 @@ def test_an_order_takes_points_oldest_first_and_pieces_and_says_so() -> None:
         (EntryKind.BURN, -90, "order")
     ]
     assert decision.record.notices == (Notice(NoticeKind.ORDER_PLACED, {"reward": "mug", "order": order.number}),)
-    assert (customer.stands, customer.shelf) == ({"available": 20, "redeemed": 90}, {"stock/mug": 3})
-    laws(customer)
-    shopping_laws(customer)
+    assert (customer.balances, customer.supply_taken) == ({"available": 20, "redeemed": 90}, {"stock/mug": 3})
+    assert_member_invariants(customer)
+    assert_order_invariants(customer)
 
 
 def test_what_needs_no_delivery_is_fulfilled_as_it_is_ordered() -> None:
@@ -145,7 +146,7 @@ def test_what_cannot_be_ordered_is_refused(
 ) -> None:
     customer = rich()
     assert refusal_of(customer, customer.ordering(key, **about)) == (code, reason, path)
-    assert (customer.stands, customer.shelf) == ({"available": 290}, {})
+    assert (customer.balances, customer.supply_taken) == ({"available": 290}, {})
 
 
 def test_what_is_gone_is_refused() -> None:
@@ -164,7 +165,7 @@ def test_what_is_gone_is_refused() -> None:
 
 def test_an_audience_is_asked_as_the_member_stands() -> None:
     customer = rich(points=0)
-    customer.shared.lists["m-1"] = frozenset({"friends"})
+    customer.supply.lists["m-1"] = frozenset({"friends"})
     customer.earn(NOON, 300)
     for _ in range(3):
         customer.happen("visit", NOON)
@@ -205,7 +206,7 @@ def test_the_wednesday_gift_is_there_from_midnight_to_midnight(wednesday: str) -
     zone = NEW_YORK
     begins = moment(f"{wednesday} 00:00", zone)
     ends = moment((datetime.fromisoformat(wednesday) + timedelta(days=1)).date().isoformat() + " 00:00", zone)
-    customer = Customer(shop(GIFT, zone=zone))
+    customer = OrderScenario(catalogue_programme(GIFT, zone=zone))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn("2024-01-10 12:00", 100)
     early = customer.refused(customer.ordering("gift"), begins - timedelta(seconds=1))
@@ -220,7 +221,7 @@ def test_the_wednesday_gift_is_there_from_midnight_to_midnight(wednesday: str) -
 # Steps
 
 
-def standing_in(state: OrderState) -> tuple[Customer, Order]:
+def standing_in(state: OrderState) -> tuple[OrderScenario, Order]:
     """Return somebody with an order that stands in a state, reached as staff may."""
     customer = rich()
     order = customer.place(LATER, "mug", 2)
@@ -262,7 +263,7 @@ def test_every_step_is_done_by_who_may_and_by_nobody_else(state: OrderState) -> 
                     asked,
                     role,
                 )
-                shopping_laws(customer)
+                assert_order_invariants(customer)
                 continue
             code, reason, _ = refusal_of(customer, command)
             if allowed:
@@ -324,7 +325,7 @@ def test_what_is_wrong_with_a_step_is_refused() -> None:
     ]
     for command, expected in wrong:
         assert refusal_of(customer, command) == expected
-    assert refusal_of(customer.beside("m-2"), customer.cancelling(order))[1] == "order_not_found"
+    assert refusal_of(customer.copy_as("m-2"), customer.cancelling(order))[1] == "order_not_found"
 
 
 def test_a_step_keeps_its_note_and_the_tracking_address() -> None:
@@ -340,7 +341,7 @@ def test_a_step_keeps_its_note_and_the_tracking_address() -> None:
 
 
 def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None:
-    customer = Customer(shop(reward("mug", 80), expiry=Expiry(days=100)))
+    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=Expiry(days=100)))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn("2024-02-01 12:00", 50)
     customer.earn(NOON, 60)
@@ -350,7 +351,7 @@ def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None
     assert customer.lots == before == [("2024-02-01", "2024-05-11", 50), ("2024-03-01", "2024-06-09", 60)]
     assert (order.state, order.lots, order.points_returned, order.returned) == (S.CANCELLED, (), 80, 1)
     assert order.history[-1].note == "a mistake"
-    assert customer.stands == {"available": 110}
+    assert customer.balances == {"available": 110}
 
 
 @pytest.mark.parametrize(
@@ -363,30 +364,32 @@ def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None
 def test_points_whose_lot_expired_come_back_for_the_days_of_grace(
     grace: int, lots: list[Any], stands: dict[str, int]
 ) -> None:
-    customer = Customer(shop(reward("mug", 80), expiry=Expiry(days=10), grace_days=grace))
+    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=Expiry(days=10), grace_days=grace))
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     order = customer.place(LATER, "mug")
     customer.cancel("2024-03-31 12:00", order)
-    assert (customer.lots, customer.stands) == (lots, stands)
+    assert (customer.lots, customer.balances) == (lots, stands)
     # What has expired, of the purchase's own lot or of one that came back for a while, is not asked for twice.
     customer.settle("2024-06-01 12:00")
-    assert customer.stands == {"expired": 100}
+    assert customer.balances == {"expired": 100}
     customer.refund("2024-06-01 12:00", bought)
-    assert customer.stands == {}
-    laws(customer)
+    assert customer.balances == {}
+    assert_member_invariants(customer)
 
 
 def test_pieces_come_back_one_by_one_and_points_whole_at_the_last() -> None:
-    customer = Customer(shop(replace(reward("mug", 10, stock=5), points=10)))
+    customer = OrderScenario(catalogue_programme(replace(reward("mug", 10, stock=5), points=10)))
     customer.must(customer.enrolment(NOON), NOON)
     customer.earn(NOON, 100)
     order = customer.deliver(LATER, customer.place(LATER, "mug", 3))
     given = []
     for returned in (1, 2, 3):
         order = customer.advance(LATER, order, S.RETURNED, quantity=1)
-        given.append((order.state, order.returned, order.points_returned, customer.now.available, customer.shelf))
-        shopping_laws(customer)
+        given.append(
+            (order.state, order.returned, order.points_returned, customer.now.available, customer.supply_taken)
+        )
+        assert_order_invariants(customer)
         assert order.returned == returned
     assert given == [
         (S.DELIVERED, 1, 10, 80, {"stock/mug": 2}),
@@ -406,7 +409,7 @@ def test_a_code_that_was_shown_is_void_and_one_that_was_not_is_free_again() -> N
     shown, hidden = customer.place(LATER, "film"), customer.place(LATER, "boxed-film")
     back = customer.advance(LATER, shown, S.RETURNED)
     assert (back.code, customer.cancel(LATER, hidden).code) == ("f-1", None)
-    assert customer.shared.codes == {("films", "f-1"): CodeState.VOID, ("films", "f-2"): CodeState.FREE}
+    assert customer.supply.codes == {("films", "f-1"): CodeState.VOID, ("films", "f-2"): CodeState.FREE}
     assert customer.place(LATER, "film").code == "f-2"
 
 
@@ -414,16 +417,16 @@ def test_an_appointment_that_was_cancelled_can_be_booked_again() -> None:
     customer = rich()
     at = moment("2024-03-02 10:00")
     order = customer.place(LATER, "talk", appointment=at)
-    assert customer.shelf == {"slot/talk": 1}
+    assert customer.supply_taken == {"slot/talk": 1}
     customer.cancel(LATER, order)
-    assert (customer.shelf, customer.place(LATER, "talk", appointment=at).appointment) == ({}, at)
+    assert (customer.supply_taken, customer.place(LATER, "talk", appointment=at).appointment) == ({}, at)
 
 
 # Exchange
 
 
 def test_the_same_again_keeps_its_points_its_limit_and_takes_the_piece_anew() -> None:
-    customer = rich(shop(reward("weekly", 10, stock=1, limit=Limit(1, CapPeriod.WEEK))), 100)
+    customer = rich(catalogue_programme(reward("weekly", 10, stock=1, limit=Limit(1, CapPeriod.WEEK))), 100)
     order = customer.advance(LATER, customer.place(LATER, "weekly"), S.FULFILLED)
     decision = customer.must(customer.advancing(order, S.EXCHANGED, exchange_for="weekly"), "2024-03-12 12:00")
     following, first = decision.orders
@@ -435,32 +438,34 @@ def test_the_same_again_keeps_its_points_its_limit_and_takes_the_piece_anew() ->
         order.lots,
         f"order/{order.id}",
     )
-    assert (customer.stands, customer.shelf) == ({"available": 90, "redeemed": 10}, {"stock/weekly": 1})
+    assert (customer.balances, customer.supply_taken) == ({"available": 90, "redeemed": 10}, {"stock/weekly": 1})
     assert customer.now.ordered == {"weekly": {"2024-W09": 1}}
     customer.cancel("2024-03-12 12:00", following)
-    assert (customer.stands, customer.shelf, customer.now.ordered) == ({"available": 100}, {}, {})
+    assert (customer.balances, customer.supply_taken, customer.now.ordered) == ({"available": 100}, {}, {})
 
 
 @pytest.mark.parametrize("policy", SpentPoints)
 def test_the_same_again_is_given_though_its_purchase_was_refunded_its_lot_expired_or_its_price_rose(
     policy: SpentPoints,
 ) -> None:
-    rules = shop(reward("mug", 100), spent_points=policy, expiry=Expiry(days=10))
-    customer = Customer(rules)
+    rules = catalogue_programme(reward("mug", 100), spent_points=policy, expiry=Expiry(days=10))
+    customer = OrderScenario(rules)
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     order = customer.deliver(LATER, customer.place(LATER, "mug"))
     customer.refund(LATER, bought)
-    before = customer.stands
-    customer.adopt(shop(reward("mug", 300), spent_points=policy, expiry=Expiry(days=10)))
+    before = customer.balances
+    customer.adopt(catalogue_programme(reward("mug", 300), spent_points=policy, expiry=Expiry(days=10)))
     decision = customer.must(customer.advancing(order, S.EXCHANGED, exchange_for="mug"), "2024-06-01 12:00")
-    assert (decision.orders[0].points, customer.stands) == (100, before)
+    assert (decision.orders[0].points, customer.balances) == (100, before)
     customer.cancel("2024-06-01 12:00", decision.orders[0])
-    assert customer.stands == {}
+    assert customer.balances == {}
 
 
 def test_another_reward_is_paid_with_what_came_back_even_of_a_lot_that_expired() -> None:
-    customer = Customer(shop(reward("mug", 100), reward("cup", 70, stock=1), expiry=Expiry(days=10)))
+    customer = OrderScenario(
+        catalogue_programme(reward("mug", 100), reward("cup", 70, stock=1), expiry=Expiry(days=10))
+    )
     customer.must(customer.enrolment(NOON), NOON)
     customer.earn(NOON, 100)
     order = customer.deliver(LATER, customer.place(LATER, "mug"))
@@ -468,34 +473,36 @@ def test_another_reward_is_paid_with_what_came_back_even_of_a_lot_that_expired()
         customer.advancing(order, S.EXCHANGED, exchange_for="cup"), "2024-06-01 12:00"
     ).orders
     assert (following.reward.key, following.points) == ("cup", 70)
-    assert (customer.stands, customer.shelf) == ({"redeemed": 70, "expired": 30}, {"stock/cup": 1})
-    laws(customer)
+    assert (customer.balances, customer.supply_taken) == ({"redeemed": 70, "expired": 30}, {"stock/cup": 1})
+    assert_member_invariants(customer)
 
 
 def test_an_exchange_that_costs_more_than_there_is_changes_nothing() -> None:
-    customer = rich(shop(reward("mug", 100), reward("vase", 291)))
+    customer = rich(catalogue_programme(reward("mug", 100), reward("vase", 291)))
     order = customer.deliver(LATER, customer.place(LATER, "mug"))
     expected = ("INSUFFICIENT_POINTS", "insufficient_points", ("exchangeFor",))
     assert refusal_of(customer, customer.advancing(order, S.EXCHANGED, exchange_for="vase")) == expected
 
 
 def test_a_gift_is_exchanged_for_the_same_at_no_points_and_for_another_at_its_price() -> None:
-    rules = shop(reward("mug", 100), reward("pen", 10), offers=[offer("thanks", OfferKind.GIFT, reward="mug")])
+    rules = catalogue_programme(
+        reward("mug", 100), reward("pen", 10), offers=[offer("thanks", OfferKind.GIFT, reward="mug")]
+    )
     customer = rich(rules, 50)
     [order] = customer.redeem(LATER, "thanks").orders
     customer.deliver(LATER, order)
     same = customer.must(customer.advancing(order, S.EXCHANGED, exchange_for="mug"), LATER).orders[0]
-    assert (same.points, customer.stands) == (0, {"available": 50})
+    assert (same.points, customer.balances) == (0, {"available": 50})
     customer.deliver(LATER, same)
     other = customer.must(customer.advancing(same, S.EXCHANGED, exchange_for="pen"), LATER).orders[0]
-    assert (other.points, customer.stands) == (10, {"available": 40, "redeemed": 10})
+    assert (other.points, customer.balances) == (10, {"available": 40, "redeemed": 10})
 
 
 # What was spent before a refund
 
 
-WRITING_OFF = shop(reward("mug", 100), reward("pen", 10), spent_points=SpentPoints.WRITE_OFF)
-OWING = shop(reward("mug", 100), reward("pen", 10))
+WRITING_OFF = catalogue_programme(reward("mug", 100), reward("pen", 10), spent_points=SpentPoints.WRITE_OFF)
+OWING = catalogue_programme(reward("mug", 100), reward("pen", 10))
 
 
 @pytest.mark.parametrize("rules", [WRITING_OFF, OWING])
@@ -509,7 +516,7 @@ def test_a_refund_and_a_cancellation_end_alike_in_both_orders(rules: Programme, 
             customer.cancel(LATER, order)
         else:
             customer.refund(LATER, bought)
-    assert (customer.stands, customer.lots, customer.now.write_offs) == ({}, [], ())
+    assert (customer.balances, customer.lots, customer.now.write_offs) == ({}, [], ())
 
 
 def test_what_was_written_off_is_made_good_by_what_was_ordered_before_and_by_nothing_else() -> None:
@@ -517,13 +524,13 @@ def test_what_was_written_off_is_made_good_by_what_was_ordered_before_and_by_not
     bought = next(key for key in customer.counted if key.startswith("event"))
     early = customer.place(LATER, "mug")
     customer.refund(LATER, bought)
-    assert customer.stands == {"redeemed": 100, "written_off": -100}
+    assert customer.balances == {"redeemed": 100, "written_off": -100}
     customer.earn(LATER, 100)
     late = customer.place(LATER, "mug")
     customer.cancel(LATER, late)
-    assert customer.stands == {"available": 100, "redeemed": 100, "written_off": -100}
+    assert customer.balances == {"available": 100, "redeemed": 100, "written_off": -100}
     customer.cancel(LATER, early)
-    assert customer.stands == {"available": 100}
+    assert customer.balances == {"available": 100}
     [entry] = customer.records[-1].entries
     assert [(one.rule, one.points, one.reason) for one in entry.why] == [("refund", -100, Reason.RECOVERED)]
 
@@ -536,11 +543,11 @@ def test_a_later_order_makes_good_its_own_write_off_after_an_earlier_one_was_mad
     second = customer.earn(LATER, 100)
     late = customer.place(LATER, "mug")
     customer.cancel(LATER, early)
-    assert customer.stands == {"redeemed": 100}
+    assert customer.balances == {"redeemed": 100}
     customer.refund(LATER, second)
-    assert customer.stands == {"redeemed": 100, "written_off": -100}
+    assert customer.balances == {"redeemed": 100, "written_off": -100}
     customer.cancel(LATER, late)
-    assert customer.stands == {}
+    assert customer.balances == {}
 
 
 def test_an_early_order_leaves_the_late_write_offs_to_the_late_orders() -> None:
@@ -551,23 +558,23 @@ def test_an_early_order_leaves_the_late_write_offs_to_the_late_orders() -> None:
     second = customer.earn(LATER, 100)
     late = customer.place(LATER, "mug")
     customer.refund(LATER, second)
-    assert customer.stands == {"redeemed": 200, "written_off": -200}
+    assert customer.balances == {"redeemed": 200, "written_off": -200}
     customer.cancel(LATER, early)
     customer.cancel(LATER, late)
-    assert (customer.stands, customer.now.write_offs) == ({}, ())
+    assert (customer.balances, customer.now.write_offs) == ({}, ())
 
 
 # Given at no points
 
 
-def instants(*granted: Any, rewards: Any = (), **about: Any) -> Customer:
-    customer = Customer(shop(*rewards, instants=granted, **about))
-    customer.shared.load("films", "f-1", "f-2", "f-3")
+def instants(*granted: Any, rewards: Any = (), **about: Any) -> OrderScenario:
+    customer = OrderScenario(catalogue_programme(*rewards, instants=granted, **about))
+    customer.supply.load("films", "f-1", "f-2", "f-3")
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     return customer
 
 
-def reasons(customer: Customer) -> list[tuple[str, Reason, dict[str, Any]]]:
+def reasons(customer: OrderScenario) -> list[tuple[str, Reason, dict[str, Any]]]:
     why = [one for one in customer.records[-1].why if one.rule.startswith("instant/")]
     return [(one.rule, one.reason, dict(one.params)) for one in why]
 
@@ -580,10 +587,10 @@ def test_a_purchase_over_the_minimum_is_given_a_reward_at_once() -> None:
     [order] = decision.orders
     assert (order.reward.key, order.points, order.origin, order.quantity) == ("mug", 0, "instant/big", 1)
     assert reasons(customer) == [("instant/big", Reason.GRANTED, {"reward": "mug"})]
-    assert customer.stands == {"available": 29}
+    assert customer.balances == {"available": 29}
     customer.buy(NOON, "15.00")
     assert reasons(customer) == [("instant/big", Reason.OUT_OF_STOCK, {"reward": "mug"})]
-    shopping_laws(customer)
+    assert_order_invariants(customer)
 
 
 def test_an_instant_reward_is_given_so_often_a_day_of_the_purchase() -> None:
@@ -618,7 +625,7 @@ def test_an_instant_reward_is_for_its_channels_stores_hours_and_audience() -> No
     assert customer.buy(NOON, "5", store="s-2").orders == ()
     given = [Reason.CHANNEL, Reason.STORE, Reason.WINDOW, Reason.AUDIENCE, Reason.AUDIENCE]
     assert [reason for _, reason, _ in reasons(customer)] == given
-    customer.shared.lists["m-1"] = frozenset({"friends"})
+    customer.supply.lists["m-1"] = frozenset({"friends"})
     assert len(customer.buy("2024-03-03 12:00", "5", store="s-1", channel=Channel.APP).orders) == 4
 
 
@@ -626,4 +633,4 @@ def test_a_refused_purchase_gives_nothing() -> None:
     customer = instants(instant("big", "mug", "1"), rewards=[reward("mug", stock=1)])
     refusal = customer.refused(customer.event("purchase", NOON), NOON)
     assert isinstance(refusal, Refusal)
-    assert customer.shelf == {}
+    assert customer.supply_taken == {}

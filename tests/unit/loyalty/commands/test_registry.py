@@ -3,7 +3,8 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 import pytest
-from support.loyalty_build import Story, programme
+from support.builders import programme
+from support.member_scenario import MemberScenario
 
 from loyalty import commands
 from loyalty.commands.adjust_points import AdjustPoints
@@ -49,7 +50,7 @@ def test_every_command_is_registered_by_its_own_module() -> None:
 
 
 def test_a_command_that_is_not_registered_is_a_fault_that_says_what_to_do() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     with pytest.raises(TypeError, match="Unheard is not registered as a command: decorate its handler with @handles"):
         decide(Unheard(story.cause("unheard")), story.now, story.programme, story.now.enrolled_at)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from support.market import MARKET
+from support.full_programme_client import FULL_PROGRAMME
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder
@@ -40,7 +40,7 @@ class Desk:
     """One member and what was taken for it; every decision is expected to be made."""
 
     def __init__(self) -> None:
-        self.programme = read_programme(MARKET)
+        self.programme = read_programme(FULL_PROGRAMME)
         self.member: Member | None = None
         self.orders: dict[str, Order] = {}
         self.taken = {STOCK: 0, BUDGET: 0, USES: 0}
@@ -79,8 +79,8 @@ class Desk:
         return self.act(AdvanceOrder, order=order.id, state=state, **about).orders
 
     def with_offer(self, **about: Any) -> Programme:
-        offer: Offer = replace(read_programme(MARKET).catalogue.offers["double"], **about)
-        programme = read_programme(MARKET)
+        offer: Offer = replace(read_programme(FULL_PROGRAMME).catalogue.offers["double"], **about)
+        programme = read_programme(FULL_PROGRAMME)
         programme.catalogue.put_offer(offer)
         return programme
 
@@ -127,7 +127,7 @@ def test_a_budget_is_given_back_only_what_it_was_asked_for() -> None:
     for before, after in ((None, 5000), (5000, None), (5000, 5000)):
         desk = Desk()
         desk.programme = desk.with_offer(budget=before)
-        told = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+        told: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
         desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
         bought = desk.buy()
         counted = 50 if before is not None else 0
@@ -141,7 +141,7 @@ def test_what_an_offer_takes_off_counts_before_its_purchase_is_told() -> None:
     desk = Desk()
     five_off = CounterKey(Supply.BUDGET, "five-off")
     desk.taken |= {five_off: 0, CounterKey(Supply.USES, "five-off"): 0}
-    told = {"offer": "five-off", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+    told: dict[str, Any] = {"offer": "five-off", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
     desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
     assert desk.taken[five_off] == 500
     bought = desk.buy()
@@ -156,7 +156,7 @@ def test_what_an_offer_takes_off_counts_before_its_purchase_is_told() -> None:
 
 def test_a_bonus_never_lifts_a_member_past_the_limit_of_points() -> None:
     desk = Desk()
-    told = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+    told: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
     desk.programme = desk.with_offer(budget=None)
     desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
     assert desk.member is not None

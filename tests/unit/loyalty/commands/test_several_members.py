@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.builders import per_euro, programme
 from support.catalogue import reward
-from support.loyalty_build import Story, laws, per_euro, programme, thorough
-from support.shopping_build import shop
-from support.together import GiveReward, PassPoints
+from support.member_scenario import MemberScenario, assert_member_invariants
+from support.order_scenario import catalogue_programme
+from support.property_settings import property_settings
+from support.several_member_requests import GiveReward, PassPoints
 
 from loyalty.commands.decide import decide, needs
 from loyalty.commands.registry import Command
@@ -29,12 +31,12 @@ class Circle:
     """Three members of one programme, who share what there is."""
 
     programme: Programme
-    stories: dict[str, Story] = field(default_factory=dict)
+    stories: dict[str, MemberScenario] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        first = Story.of(self.programme)
+        first = MemberScenario.of(self.programme)
         for id_ in IDS:
-            story = replace(Story.of(self.programme), shared=first.shared)
+            story = replace(MemberScenario.of(self.programme), supply=first.supply)
             story.member = replace(story.now, id=id_)
             story.records = [replace(record, member=id_) for record in story.records]
             story.records = [replace(record, hash=record_hash(record)) for record in story.records]
@@ -47,12 +49,12 @@ class Circle:
         stories = [self.stories[id_] for id_ in (first, *others)]
         member, *rest = [story.member for story in stories]
         before = repr([story.member for story in self.stories.values()])
-        facts = stories[0].shared.facts(command, member, self.programme, others=rest)
+        facts = stories[0].supply.facts(command, member, self.programme, others=rest)
         outcome = decide(command, member, self.programme, now, facts, others=rest)
         assert repr([story.member for story in self.stories.values()]) == before
         if isinstance(outcome, Decision):
             for story, part in zip(stories, (outcome, *outcome.others), strict=True):
-                story.shared.adopt(part)
+                story.supply.adopt(part)
                 story.member = part.member
                 story.states.append(part.member)
                 story.records.append(part.record)
@@ -78,8 +80,8 @@ def test_a_command_of_two_members_is_one_decision_with_a_record_of_each() -> Non
     assert (other.record.cause, other.record.hash) == (decision.record.cause, record_hash(other.record))
     # The reference is part of what the hash proves.
     assert record_hash(replace(other.record, command=None)) != other.record.hash
-    laws(first)
-    laws(second)
+    assert_member_invariants(first)
+    assert_member_invariants(second)
 
 
 def test_a_command_of_three_members_is_refused_whole_by_the_state_of_any() -> None:
@@ -97,22 +99,22 @@ def test_a_command_of_three_members_is_refused_whole_by_the_state_of_any() -> No
 
 
 def test_another_member_that_does_not_exist_is_refused_under_its_own_path() -> None:
-    story = Story.of(programme())
+    story = MemberScenario.of(programme())
     command = PassPoints(("nobody",), 1, story.cause("pass-points"))
     refusal = decide(command, story.now, story.programme, story.at(NOON), others=(None,))
     assert refusal == Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("to",))
 
 
 def test_one_member_twice_is_a_fault_that_changes_nothing() -> None:
-    circle = Circle(shop(reward("mug", 10)))
+    circle = Circle(catalogue_programme(reward("mug", 10)))
     command = GiveReward("m-1", "mug", Cause("give-reward", "member", "app", "gift"))
     with pytest.raises(ValueError, match="a command names one member twice: its handler must refuse that"):
         circle.do(command, "m-1", "m-1", now=circle.stories["m-1"].at(NOON))
 
 
 def test_members_of_one_command_share_what_it_takes_of_a_stock_and_a_pool() -> None:
-    circle = Circle(shop(reward("mug", 10, stock=3), reward("film", 10, pool="films")))
-    shared, now = circle.stories["m-1"].shared, circle.stories["m-1"].at(NOON)
+    circle = Circle(catalogue_programme(reward("mug", 10, stock=3), reward("film", 10, pool="films")))
+    shared, now = circle.stories["m-1"].supply, circle.stories["m-1"].at(NOON)
     shared.load("films", "f-1", "f-2", "f-3")
 
     def give(key: str, number: int) -> Any:
@@ -130,7 +132,7 @@ def test_members_of_one_command_share_what_it_takes_of_a_stock_and_a_pool() -> N
 
 
 def test_needs_are_of_all_members() -> None:
-    asked = shop(reward("film", 10, pool="films"))
+    asked = catalogue_programme(reward("film", 10, pool="films"))
     command = GiveReward("m-2", "film", Cause("give-reward", "member", "app", "gift"))
     assert needs(command, None, asked, others=(None,)).codes == {"films": 2}
 
@@ -148,7 +150,7 @@ def steps(draw: st.DrawFn) -> list[tuple[str, str, str, int, int]]:
     return draw(st.lists(step, min_size=4, max_size=14))
 
 
-@thorough(150)
+@property_settings(150)
 @given(steps())
 def test_whatever_happens_points_are_conserved_and_every_ledger_proves_its_member(
     happenings: list[tuple[str, str, str, int, int]],
@@ -178,4 +180,4 @@ def test_whatever_happens_points_are_conserved_and_every_ledger_proves_its_membe
             else:
                 assert (circle.available(), moved) == (before, [0, 0, 0])
         for one in circle.stories.values():
-            laws(one)
+            assert_member_invariants(one)

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import thorough
+from support.property_settings import property_settings
 
 from loyalty.kernel.calendar import cap_span, day_of, end_of, expiry_day, months_later, start_of
 from loyalty.kernel.period import CapPeriod, EndOf, Expiry
@@ -36,7 +36,7 @@ def test_a_day_lasts_as_long_as_its_zone_says(zone: str, day: date, starts: str,
     zone=st.sampled_from(ZONES),
     when=st.datetimes(min_value=datetime(2005, 1, 1), max_value=datetime(2035, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis adds the zone
 )
-@thorough(150)
+@property_settings(150)
 def test_every_moment_lies_inside_its_own_day(zone: str, when: datetime) -> None:
     where = ZoneInfo(zone)
     day = day_of(when, where)

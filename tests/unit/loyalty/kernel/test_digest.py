@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import thorough
+from support.property_settings import property_settings
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number, sent_only
@@ -83,7 +83,7 @@ def test_content_that_json_cannot_write_is_a_fault_of_the_caller() -> None:
 
 
 @given(money=MONEY, when=MOMENTS, zeros=st.integers(0, 20), hours=st.integers(-14, 14), extra=JSON)
-@thorough(200)
+@property_settings(200)
 def test_zeros_zones_and_the_order_of_keys_never_count(
     money: Decimal, when: datetime, zeros: int, hours: int, extra: Any
 ) -> None:
@@ -102,7 +102,7 @@ def test_zeros_zones_and_the_order_of_keys_never_count(
     when=MOMENTS,
     share=st.fractions(),
 )
-@thorough(500)
+@property_settings(500)
 def test_content_without_floats_has_the_same_digest_whoever_writes_it(
     *, words: str, extra: Any, big: int, money: Decimal, when: datetime, share: Fraction
 ) -> None:

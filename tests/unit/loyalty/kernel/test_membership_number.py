@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import thorough
+from support.property_settings import property_settings
 
 from loyalty.kernel.membership_number import check_digit, is_number, number_from
 
@@ -33,7 +33,7 @@ def test_what_is_not_ten_ascii_digits_is_no_number(text: str) -> None:
 
 
 @given(body=st.integers(0, 999_999_999), place=st.integers(0, 9), digit=st.integers(0, 9))
-@thorough(200)
+@property_settings(200)
 def test_a_mistyped_digit_is_always_caught(body: int, place: int, digit: int) -> None:
     number = number_from(body)
     assert is_number(number)
@@ -42,7 +42,7 @@ def test_a_mistyped_digit_is_always_caught(body: int, place: int, digit: int) ->
 
 
 @given(body=st.integers(0, 999_999_999), place=st.integers(0, 8))
-@thorough(200)
+@property_settings(200)
 def test_swapped_neighbours_are_caught_but_for_0_and_9(body: int, place: int) -> None:
     number = number_from(body)
     swapped = number[:place] + number[place + 1] + number[place] + number[place + 2 :]

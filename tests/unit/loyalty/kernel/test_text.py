@@ -1,4 +1,4 @@
-"""Texts: the language that is asked for, as a channel words it, and how its words run."""
+"""Texts: language, wording of a channel, and direction."""
 
 import pytest
 
@@ -13,7 +13,7 @@ TEXT = Text(
 
 
 @pytest.mark.parametrize(
-    ("locale", "channel", "told", "words"),
+    ("locale", "channel", "expected", "words"),
     [
         ("en", None, "en", "Offers"),
         ("fr", None, "fr", "Offres"),
@@ -33,9 +33,9 @@ TEXT = Text(
     ],
 )
 def test_text_is_told_in_the_nearest_language_as_the_channel_words_it(
-    locale: str, channel: Channel | None, told: str, words: str
+    locale: str, channel: Channel | None, expected: str, words: str
 ) -> None:
-    assert TEXT.locale_told(locale, channel) == told
+    assert TEXT.locale_told(locale, channel) == expected
     assert TEXT.in_locale(locale, channel) == words
 
 

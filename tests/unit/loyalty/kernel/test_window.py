@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.loyalty_build import moment, thorough
+from support.builders import moment
+from support.property_settings import property_settings
 
 from loyalty.kernel.window import Window, at_clock, is_open, is_over, next_span
 
@@ -88,7 +89,7 @@ def test_a_time_that_comes_twice_is_taken_at_its_first_and_one_that_is_skipped_a
     off=st.integers(-1, 1),
     clock=st.builds(time, st.integers(0, 23), st.integers(0, 59)),
 )
-@thorough(150)
+@property_settings(150)
 def test_the_moment_of_a_clock_is_the_first_that_shows_it_or_more(
     change: tuple[ZoneInfo, date], off: int, clock: time
 ) -> None:
@@ -113,7 +114,7 @@ WEEKDAYS = st.just(frozenset[int]()) | st.sets(st.sampled_from([1, 4, 5, 6, 7]),
     weekdays=WEEKDAYS,
     days=st.tuples(st.none() | st.integers(-4, 1), st.none() | st.integers(-1, 9)),
 )
-@thorough(150)
+@property_settings(150)
 def test_the_next_span_is_what_is_found_minute_by_minute(
     change: tuple[ZoneInfo, date],
     minutes: int,

@@ -4,8 +4,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.builders import PARIS, moment
 from support.catalogue import reward
-from support.loyalty_build import PARIS, moment, thorough
+from support.property_settings import property_settings
 
 from loyalty.kernel.period import CapPeriod
 from loyalty.model.reward import Appointments, Limit
@@ -14,15 +15,15 @@ from loyalty.model.supply import CounterKey, Supply
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def told(appointments: Appointments, day: date, zone: ZoneInfo) -> list[str]:
-    """Return the appointments of a day as clocks show them."""
+def local_times(appointments: Appointments, day: date, zone: ZoneInfo) -> list[str]:
+    """Return the appointments of a day in local time."""
     return [at.astimezone(zone).strftime("%H:%M") for at in appointments.on_day(day, zone)]
 
 
 def test_appointments_lie_within_the_opening_hours_and_end_in_them() -> None:
     talks = Appointments(frozenset({4, 5}), (time(10), time(11, 45)), 30, 1, 7)
-    assert told(talks, date(2026, 6, 18), PARIS) == ["10:00", "10:30", "11:00"]
-    assert told(talks, date(2026, 6, 17), PARIS) == []
+    assert local_times(talks, date(2026, 6, 18), PARIS) == ["10:00", "10:30", "11:00"]
+    assert local_times(talks, date(2026, 6, 17), PARIS) == []
 
 
 @pytest.mark.parametrize(
@@ -36,12 +37,12 @@ def test_appointments_lie_within_the_opening_hours_and_end_in_them() -> None:
 )
 def test_a_time_that_a_change_of_clocks_skips_is_no_appointment(day: date, zone: ZoneInfo, expected: list[str]) -> None:
     talks = Appointments(frozenset(), (time(1), time(4)), 30, 1, 7)
-    assert told(talks, day, zone) == expected
+    assert local_times(talks, day, zone) == expected
     moments = [*talks.on_day(day, zone)]
     assert moments == sorted({*moments})
 
 
-def test_appointments_can_be_booked_from_now_for_so_many_days() -> None:
+def test_appointments_can_be_booked_for_a_number_of_days() -> None:
     talks = Appointments(frozenset(), (time(10), time(12)), 60, 1, 2)
     now = moment("2026-06-15 10:00")
     assert [at.astimezone(PARIS).strftime("%d %H") for at in talks.upcoming(now, PARIS)] == [
@@ -68,7 +69,7 @@ def test_appointments_can_be_booked_from_now_for_so_many_days() -> None:
     now=st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31), timezones=st.just(UTC)),  # noqa: DTZ001
     zone=st.sampled_from([NEW_YORK, PARIS, ZoneInfo("Australia/Lord_Howe")]),
 )
-@thorough(60)
+@property_settings(60)
 def test_what_is_upcoming_is_what_can_be_booked(minutes: int, start: int, now: datetime, zone: ZoneInfo) -> None:
     talks = Appointments(frozenset({1, 3, 7}), (time(start), time(start + 3)), minutes, 1, 9)
     upcoming = [*talks.upcoming(now, zone)]
@@ -77,7 +78,7 @@ def test_what_is_upcoming_is_what_can_be_booked(minutes: int, start: int, now: d
     assert not any(talks.offers(at + timedelta(minutes=1), now, zone) for at in upcoming)
 
 
-def test_a_relatives_orders_are_counted_apart() -> None:
+def test_relatives_orders_are_counted_separately() -> None:
     weekly = reward("mug", limit=Limit(1, CapPeriod.WEEK))
     assert [weekly.limit_key(for_relative=relative) for relative in (False, True)] == ["mug", "mug/relative"]
     assert weekly.limit_span(moment("2026-06-14 23:59:59"), PARIS) == "2026-W24"

@@ -2,7 +2,8 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from support.loyalty_build import Story, laws, moved, programme
+from support.builders import programme
+from support.member_scenario import MemberScenario, assert_member_invariants, posting_rows
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import Expiry
@@ -32,7 +33,7 @@ def test_an_entry_that_does_not_balance_cannot_be_made() -> None:
         entry(Posting(Account.ISSUED, -9), Posting(Account.AVAILABLE, 10, LOT), points=10)
 
 
-def test_an_entry_that_tells_other_points_than_it_moves_cannot_be_made() -> None:
+def test_entry_whose_points_differ_from_its_postings_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="the entry says 9 points, its postings move 10"):
         entry(Posting(Account.ISSUED, -10), Posting(Account.AVAILABLE, 10, LOT), points=9)
 
@@ -49,27 +50,27 @@ def test_balances_are_the_sum_of_postings() -> None:
     assert before == {Account.ISSUED: -1, Account.AVAILABLE: 1}
 
 
-def story() -> Story:
-    told = Story.of(programme(expiry=Expiry(days=30)))
-    told.buy("2024-03-01 10:00", "10.90", key="receipt")
-    told.adjust("2024-03-02 10:00", -4)
-    told.settle("2024-04-01 10:00")
-    return told
+def expired_scenario() -> MemberScenario:
+    scenario = MemberScenario.of(programme(expiry=Expiry(days=30)))
+    scenario.buy("2024-03-01 10:00", "10.90", key="receipt")
+    scenario.adjust("2024-03-02 10:00", -4)
+    scenario.settle("2024-04-01 10:00")
+    return scenario
 
 
 def test_hashes_of_stored_records_never_change() -> None:
     # Stored ledgers are proved by these hashes: a change of what they cover must leave them as they are.
-    last = story().records[-1]
+    last = expired_scenario().records[-1]
     assert record_hash(last) == "9ff7555dd7364eebf92291040e4722b59afb0166f5d74e12a515e9436630e98d"
     assert record_hash(replace(last, command=RecordRef("m-2", 1))) != last.hash
 
 
 def test_every_kind_of_movement_has_its_postings() -> None:
-    told = story()
-    told.buy("2024-04-02 10:00", "20", key="second")
-    told.adjust("2024-04-03 10:00", 5)
-    told.refund("2024-04-04 10:00", "second")
-    kinds = [(one.kind.value, moved(one)) for record in told.records for one in record.entries]
+    scenario = expired_scenario()
+    scenario.buy("2024-04-02 10:00", "20", key="second")
+    scenario.adjust("2024-04-03 10:00", 5)
+    scenario.refund("2024-04-04 10:00", "second")
+    kinds = [(one.kind.value, posting_rows(one)) for record in scenario.records for one in record.entries]
     assert kinds == [
         ("EARN", [("issued", -10), ("available", 10)]),
         ("ADJUST", [("available", -4), ("deducted", 4)]),
@@ -78,15 +79,15 @@ def test_every_kind_of_movement_has_its_postings() -> None:
         ("ADJUST", [("issued", -5), ("available", 5)]),
         ("REVERSE", [("issued", 20), ("available", -20)]),
     ]
-    assert told.points == (-15, 5, 6, 4, 0)
-    laws(told)
+    assert scenario.points == (-15, 5, 6, 4, 0)
+    assert_member_invariants(scenario)
 
 
-def test_entries_tell_when_where_and_the_balance_after() -> None:
-    told = story()
+def test_entries_have_time_place_and_balance() -> None:
+    scenario = expired_scenario()
     rows = [
         (one.occurred_at.isoformat(), one.channel.value, one.points, one.balance, one.label, dict(one.params))
-        for record in told.records
+        for record in scenario.records
         for one in record.entries
     ]
     assert rows == [
@@ -97,13 +98,13 @@ def test_entries_tell_when_where_and_the_balance_after() -> None:
 
 
 def test_records_are_chained_by_their_hashes() -> None:
-    told = story()
-    assert [record.version for record in told.records] == [1, 2, 3, 4]
-    assert told.records[0].previous_hash == ""
-    for before, after in zip(told.records, told.records[1:], strict=False):
+    scenario = expired_scenario()
+    assert [record.version for record in scenario.records] == [1, 2, 3, 4]
+    assert scenario.records[0].previous_hash == ""
+    for before, after in zip(scenario.records, scenario.records[1:], strict=False):
         assert after.previous_hash == before.hash
-    assert told.now.head == told.records[-1].hash
-    assert all(record.hash == record_hash(record) for record in told.records)
+    assert scenario.now.head == scenario.records[-1].hash
+    assert all(record.hash == record_hash(record) for record in scenario.records)
 
 
 def changed(record: Record) -> list[Record]:
@@ -142,15 +143,15 @@ def changed(record: Record) -> list[Record]:
 
 
 def test_the_hash_covers_every_field_of_a_record() -> None:
-    told = Story.of(programme())
-    told.buy("2024-03-01 10:00", "10")
-    record = told.records[-1]
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "10")
+    record = scenario.records[-1]
     others = changed(record)
     assert len({record_hash(other) for other in others} | {record.hash}) == len(others) + 1
     assert len(others) == 25
 
 
 def test_a_record_gathers_the_explanations_of_its_entries() -> None:
-    told = story()
-    assert [one.rule for one in told.records[1].why] == ["basket"]
-    assert told.records[2].why == ()
+    scenario = expired_scenario()
+    assert [one.rule for one in scenario.records[1].why] == ["basket"]
+    assert scenario.records[2].why == ()

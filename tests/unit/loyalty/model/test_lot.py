@@ -3,7 +3,9 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import Story, flat, programme, thorough
+from support.builders import flat, programme
+from support.member_scenario import MemberScenario
+from support.property_settings import property_settings
 
 from loyalty.kernel.period import EndOf, Expiry
 from loyalty.model.ledger import LotKey
@@ -85,34 +87,34 @@ def test_what_expired_is_remembered_for_400_days() -> None:
 
 
 def test_points_earned_at_different_times_form_lots_of_their_day_in_the_brands_zone() -> None:
-    story = Story.of(programme(expiry=Expiry(months=6)))
-    story.buy("2024-03-01 00:10", "10")
-    story.buy("2024-03-01 23:50", "5")
-    story.buy("2024-03-02 00:10", "7")
-    assert story.lots == [("2024-03-01", "2024-09-01", 15), ("2024-03-02", "2024-09-02", 7)]
+    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario.buy("2024-03-01 00:10", "10")
+    scenario.buy("2024-03-01 23:50", "5")
+    scenario.buy("2024-03-02 00:10", "7")
+    assert scenario.lots == [("2024-03-01", "2024-09-01", 15), ("2024-03-02", "2024-09-02", 7)]
 
 
 def test_the_lot_of_a_backdated_purchase_has_the_age_of_the_purchase() -> None:
-    story = Story.of(programme(expiry=Expiry(months=6)))
-    story.buy("2024-05-01 12:00", "10")
-    story.buy("2024-02-01 12:00", "20", now="2024-05-02 12:00")
-    assert story.lots == [("2024-02-01", "2024-08-01", 20), ("2024-05-01", "2024-11-01", 10)]
-    story.adjust("2024-05-03 12:00", -25)
-    assert story.lots == [("2024-05-01", "2024-11-01", 5)]
+    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario.buy("2024-05-01 12:00", "10")
+    scenario.buy("2024-02-01 12:00", "20", now="2024-05-02 12:00")
+    assert scenario.lots == [("2024-02-01", "2024-08-01", 20), ("2024-05-01", "2024-11-01", 10)]
+    scenario.adjust("2024-05-03 12:00", -25)
+    assert scenario.lots == [("2024-05-01", "2024-11-01", 5)]
 
 
 def test_points_that_expire_together_stay_apart_by_the_day_they_were_earned() -> None:
-    story = Story.of(programme(expiry=Expiry(months=12, end_of=EndOf.YEAR)))
-    story.buy("2024-05-01 12:00", "10")
-    story.buy("2024-06-01 12:00", "10")
-    assert story.lots == [("2024-05-01", "2025-12-31", 10), ("2024-06-01", "2025-12-31", 10)]
+    scenario = MemberScenario.of(programme(expiry=Expiry(months=12, end_of=EndOf.YEAR)))
+    scenario.buy("2024-05-01 12:00", "10")
+    scenario.buy("2024-06-01 12:00", "10")
+    assert scenario.lots == [("2024-05-01", "2025-12-31", 10), ("2024-06-01", "2025-12-31", 10)]
 
 
 def test_points_without_expiry_are_one_lot_a_day_for_ever() -> None:
-    story = Story.of(programme(flat("visit", "5", event="visit")))
-    story.happen("visit", "2024-05-01 12:00")
-    assert story.settle("2099-01-01 12:00").__class__.__name__ == "Unchanged"
-    assert story.lots == [("2024-05-01", None, 5)]
+    scenario = MemberScenario.of(programme(flat("visit", "5", event="visit")))
+    scenario.happen("visit", "2024-05-01 12:00")
+    assert scenario.settle("2099-01-01 12:00").__class__.__name__ == "Unchanged"
+    assert scenario.lots == [("2024-05-01", None, 5)]
 
 
 KEYS = st.builds(
@@ -126,7 +128,7 @@ ANY_LOTS = st.dictionaries(KEYS, st.tuples(st.integers(0, 2**40), st.integers(0,
 
 
 @given(lots=ANY_LOTS, key=KEYS, points=st.integers(-50, 50), expired=st.integers(0, 50))
-@thorough(300)
+@property_settings(300)
 def test_packed_lots_are_a_sequence_of_lots_in_spending_order(
     lots: list[Lot], key: LotKey, points: int, expired: int
 ) -> None:

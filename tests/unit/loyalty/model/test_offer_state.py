@@ -3,9 +3,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.builders import PARIS, moment
 from support.catalogue import offer, segment
-from support.loyalty_build import PARIS, moment
-from support.shopping_build import Customer, shop
+from support.order_scenario import OrderScenario, catalogue_programme
 
 from loyalty.kernel.window import Window
 from loyalty.model.offer import (
@@ -54,12 +54,12 @@ def test_an_offer_is_on_from_its_first_moment_until_its_end() -> None:
         (OfferUse(uses=2), 1, OfferState.REDEEMED),
     ],
 )
-def test_where_an_offer_stands_for_a_member(use: OfferUse, hours: int, state: OfferState) -> None:
+def test_state_of_an_offer_for_a_member(use: OfferUse, hours: int, state: OfferState) -> None:
     tea = offer("tea", uses_per_member=2, ends_at=NOON + timedelta(hours=1))
     assert state_of(tea, use, NOON + timedelta(hours=hours)) is state
 
 
-def test_how_often_it_may_be_used_yet() -> None:
+def test_uses_left() -> None:
     assert [uses_left(offer("tea", uses_per_member=2), OfferUse(uses=uses)) for uses in range(4)] == [2, 1, 0, 0]
     assert uses_left(offer("tea", uses_per_member=None), OfferUse(uses=9)) is None
 
@@ -111,7 +111,7 @@ def test_of_each_kind_that_an_audience_names_one_has_to_fit(about: dict[str, Any
         "never": segment("never", "member.events.visit == 0"),
         "broken": segment("broken", "member.nothing > 0"),
     }
-    customer = Customer(shop(segments=segments))
+    customer = OrderScenario(catalogue_programme(segments=segments))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn(NOON, 100)
     customer.happen("visit", NOON)

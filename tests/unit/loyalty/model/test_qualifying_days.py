@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import thorough
+from support.property_settings import property_settings
 
 from loyalty.model.qualifying_days import Days
 
@@ -14,7 +14,7 @@ from loyalty.model.qualifying_days import Days
     other=st.dates(date(2021, 12, 25), date(2022, 3, 8)),
     points=st.integers(-250, 250),
 )
-@thorough(300)
+@property_settings(300)
 def test_packed_days_are_a_mapping_of_days(days: dict[date, int], day: date, other: date, points: int) -> None:
     packed = Days.of(days)
     assert packed == days

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import line, receipt
+from support.builders import line, receipt
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.event import PURCHASE, REFUND, Event, Purchase
@@ -28,21 +28,21 @@ def taste_of(*events: Event) -> Taste:
     return taste
 
 
-def test_a_topic_is_liked_by_its_share_of_the_money() -> None:
+def test_affinity_is_the_topics_share_of_the_money() -> None:
     lines = (
         line("a", "600.00", category="COFFEE", brand="Private"),
         line("b", "300.00", category="TEA", brand="Private"),
         line("c", "80.00"),
     )
     taste = taste_of(bought(receipt(None, *lines)))
-    # What is unknown counts as 20.00 more.
+    # Unknown purchases count as another 20.00.
     assert affinity(taste, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
     assert affinity(taste, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
     assert affinity(taste, "category:WINE", NOW) == 0
     assert all(Shares(taste, NOW).of(topic) == affinity(taste, topic, NOW) for topic in (*taste.topics, "none"))
 
 
-def test_little_bought_long_ago_says_little() -> None:
+def test_small_old_purchases_have_a_small_affinity() -> None:
     taste = taste_of(bought(receipt(None, line("a", "20.00", category="COFFEE"))))
     assert Decimal(UNKNOWN) == Decimal("20.00") * 100
     assert affinity(taste, COFFEE, NOW) == pytest.approx(1 / 2, abs=1e-2)
@@ -66,11 +66,11 @@ def test_what_was_bought_a_half_life_ago_counts_half() -> None:
         bought(receipt(None, line("a", "5.00", category="TEA")), kind="visit"),
     ],
 )
-def test_only_the_lines_of_a_purchase_tell_something(event: Event) -> None:
+def test_only_purchase_lines_count_for_affinity(event: Event) -> None:
     assert learn(NO_TASTE, event, ZONE) is NO_TASTE
 
 
-def test_what_was_free_or_given_back_tells_nothing() -> None:
+def test_free_and_refunded_lines_do_not_count_for_affinity() -> None:
     taste = taste_of(bought(receipt(None, line("a", "0", category="TEA"), line("b", "-3.00", category="WINE"))))
     assert taste == NO_TASTE
     assert affinity(NO_TASTE, COFFEE, NOW) == 0
@@ -81,11 +81,11 @@ def test_the_topics_are_bounded_and_the_heaviest_stay() -> None:
     taste = taste_of(*(bought(receipt(None, one)) for one in lines))
     assert len(taste.topics) <= TOPICS_MAX
     assert {f"category:C{n:03}" for n in range(20)} <= taste.topics.keys()
-    # What was forgotten still counts in the whole.
+    # Dropped topics still count in the total.
     assert taste.total == sum(taste_of(bought(receipt(None, one))).total for one in lines)
 
 
-def test_a_new_favourite_grows_past_what_was_liked_before() -> None:
+def test_new_favourite_overtakes_the_old_one() -> None:
     many = [bought(receipt(None, line("a", "50.00", category=f"C{n}")), days_ago=400) for n in range(TOPICS_MAX)]
     weekly = [bought(receipt(None, line("a", "9.00", category="COFFEE")), days_ago=7 * n) for n in range(20, -1, -1)]
     assert affinity(taste_of(*many, *weekly), COFFEE, NOW) > affinity(taste_of(*many), "category:C0", NOW)
@@ -106,13 +106,13 @@ events = st.lists(
 
 
 @given(events, st.randoms(use_true_random=False))
-def test_what_is_learned_does_not_depend_on_the_order(told: list[Event], chance: st.DataObject) -> None:
-    mixed = list(told)
+def test_affinity_does_not_depend_on_the_order(events: list[Event], chance: st.DataObject) -> None:
+    mixed = list(events)
     chance.shuffle(mixed)  # type: ignore[attr-defined]
-    assert taste_of(*mixed) == taste_of(*told)
+    assert taste_of(*mixed) == taste_of(*events)
 
 
 @given(events)
-def test_the_compact_form_is_exact(told: list[Event]) -> None:
-    taste = taste_of(*told)
+def test_the_compact_form_is_exact(events: list[Event]) -> None:
+    taste = taste_of(*events)
     assert Taste.of_plain(orjson.loads(orjson.dumps(taste.plain()))) == taste

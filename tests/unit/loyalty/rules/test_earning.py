@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import Story, cap, flat, laws, line, per_euro, programme, receipt, thorough, told
+from support.builders import cap, flat, line, per_euro, programme, receipt
+from support.member_scenario import MemberScenario, assert_member_invariants, explanation_rows
+from support.property_settings import property_settings
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod
@@ -20,12 +22,12 @@ from loyalty.rules.earning import POINTS_MAX, spread, whole_points, without_old_
 DOWN, HALF_UP, UP = Rounding.DOWN, Rounding.HALF_UP, Rounding.UP
 
 
-def why(story: Story) -> list[tuple[str, int, Reason]]:
-    return told(story.records[-1].why)
+def why(scenario: MemberScenario) -> list[tuple[str, int, Reason]]:
+    return explanation_rows(scenario.records[-1].why)
 
 
-def grants(story: Story, key: str) -> list[tuple[str, tuple[int, ...]]]:
-    return [(grant.rule, grant.by_line) for grant in story.counted[key].grants]
+def grants(scenario: MemberScenario, key: str) -> list[tuple[str, tuple[int, ...]]]:
+    return [(grant.rule, grant.by_line) for grant in scenario.counted[key].grants]
 
 
 # Whole points
@@ -57,7 +59,7 @@ def test_a_result_becomes_whole_points_as_the_rounding_says(value: Any, rounding
 
 
 @pytest.mark.parametrize("value", [True, False, "7", None, [7], {"points": 7}, b"7", date(2024, 1, 1)])
-def test_a_result_that_is_no_number_is_a_fault(value: Any) -> None:
+def test_result_that_is_not_a_number_is_a_fault(value: Any) -> None:
     with pytest.raises(ExpressionFault, match=f"points must be a number, got {type(value).__name__}"):
         whole_points(value, DOWN)
 
@@ -108,7 +110,7 @@ def test_points_are_spread_by_largest_remainder(points: int, weights: list[str],
     points=st.integers(0, POINTS_MAX),
     weights=st.lists(st.decimals(min_value=-100, max_value=10**9, places=6), min_size=1, max_size=12),
 )
-@thorough(200)
+@property_settings(200)
 def test_spread_sums_exactly_and_stays_within_one_point_of_each_share(points: int, weights: list[Decimal]) -> None:
     parts = spread(points, weights)
     assert sum(parts) == points
@@ -140,79 +142,79 @@ def test_spread_sums_exactly_and_stays_within_one_point_of_each_share(points: in
     ],
 )
 def test_a_rate_counts_money_exactly(total: str, points: str, per: str, rounding: Rounding, given_points: int) -> None:
-    story = Story.of(programme(per_euro(points=points, per=per, rounding=rounding)))
-    story.buy("2024-03-01 10:00", total)
-    assert story.now.available == given_points
-    assert why(story) == [("basket", given_points, Reason.GIVEN)]
+    scenario = MemberScenario.of(programme(per_euro(points=points, per=per, rounding=rounding)))
+    scenario.buy("2024-03-01 10:00", total)
+    assert scenario.now.available == given_points
+    assert why(scenario) == [("basket", given_points, Reason.GIVEN)]
 
 
-def test_a_rate_that_rounds_to_nothing_says_so() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "0.99")
-    assert why(story) == [("basket", 0, Reason.NOTHING_DUE)]
-    assert story.points == (0, 0, 0, 0, 0)
-    assert [entry.postings for entry in story.records[-1].entries] == [()]
-    laws(story)
+def test_rate_that_rounds_to_zero_is_explained() -> None:
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "0.99")
+    assert why(scenario) == [("basket", 0, Reason.NOTHING_DUE)]
+    assert scenario.points == (0, 0, 0, 0, 0)
+    assert [entry.postings for entry in scenario.records[-1].entries] == [()]
+    assert_member_invariants(scenario)
 
 
 def test_a_rate_over_more_than_an_event_may_give_is_a_fault_of_the_rule() -> None:
-    story = Story.of(programme(per_euro(points="1000", per="0.01")))
-    story.buy("2024-03-01 10:00", "100000")
-    assert story.records[-1].why[0].params == {"fault": "points must be from 0 to 1000000000, got 1.00000000E+10"}
-    assert story.now.available == 0
+    scenario = MemberScenario.of(programme(per_euro(points="1000", per="0.01")))
+    scenario.buy("2024-03-01 10:00", "100000")
+    assert scenario.records[-1].why[0].params == {"fault": "points must be from 0 to 1000000000, got 1.00000000E+10"}
+    assert scenario.now.available == 0
 
 
 def test_a_rate_without_lines_counts_the_total_and_not_the_sum_of_lines() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", receipt("8.00", line("a", "6.00"), line("b", "4.00")), key="basket-discount")
-    assert story.now.available == 8
-    assert grants(story, "basket-discount") == [("basket", (5, 3))]
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", receipt("8.00", line("a", "6.00"), line("b", "4.00")), key="basket-discount")
+    assert scenario.now.available == 8
+    assert grants(scenario, "basket-discount") == [("basket", (5, 3))]
 
 
-def test_a_discount_line_lowers_the_total_and_is_given_nothing() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", receipt(None, line("a", "10.00"), line("voucher", "-2.00")), key="discount")
-    assert grants(story, "discount") == [("basket", (8, 0))]
+def test_discount_line_lowers_the_total_and_earns_nothing() -> None:
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", receipt(None, line("a", "10.00"), line("voucher", "-2.00")), key="discount")
+    assert grants(scenario, "discount") == [("basket", (8, 0))]
 
 
-def test_a_free_line_is_given_nothing() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", receipt(None, line("gift", "0.00"), line("a", "3.00")), key="gift")
-    assert grants(story, "gift") == [("basket", (0, 3))]
+def test_free_line_earns_nothing() -> None:
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", receipt(None, line("gift", "0.00"), line("a", "3.00")), key="gift")
+    assert grants(scenario, "gift") == [("basket", (0, 3))]
 
 
 def test_lines_narrow_a_rate_to_what_matches() -> None:
-    story = Story.of(programme(per_euro("own", lines='line.brand == "Private"')))
+    scenario = MemberScenario.of(programme(per_euro("own", lines='line.brand == "Private"')))
     basket = receipt("9.00", line("a", "3.50", brand="Private"), line("b", "4.00"), line("a", "1.50", brand="Private"))
-    story.buy("2024-03-01 10:00", basket, key="own")
-    assert grants(story, "own") == [("own", (4, 0, 1))]
-    assert story.now.available == 5
+    scenario.buy("2024-03-01 10:00", basket, key="own")
+    assert grants(scenario, "own") == [("own", (4, 0, 1))]
+    assert scenario.now.available == 5
 
 
 def test_discounts_among_the_matching_lines_lower_what_counts() -> None:
-    story = Story.of(programme(per_euro("own", lines='line.brand == "Private"')))
+    scenario = MemberScenario.of(programme(per_euro("own", lines='line.brand == "Private"')))
     basket = receipt(None, line("a", "5", brand="Private"), line("a", "-2", brand="Private"), line("b", "-3"))
-    story.buy("2024-03-01 10:00", basket, key="own")
-    assert grants(story, "own") == [("own", (3, 0, 0))]
+    scenario.buy("2024-03-01 10:00", basket, key="own")
+    assert grants(scenario, "own") == [("own", (3, 0, 0))]
 
 
 def test_matching_lines_that_sum_below_zero_give_nothing() -> None:
-    story = Story.of(programme(per_euro("own", lines='line.brand == "Private"')))
-    story.buy("2024-03-01 10:00", receipt(None, line("a", "-5", brand="Private"), line("b", "9")))
-    assert why(story) == [("own", 0, Reason.NOTHING_DUE)]
+    scenario = MemberScenario.of(programme(per_euro("own", lines='line.brand == "Private"')))
+    scenario.buy("2024-03-01 10:00", receipt(None, line("a", "-5", brand="Private"), line("b", "9")))
+    assert why(scenario) == [("own", 0, Reason.NOTHING_DUE)]
 
 
 def test_lines_match_nothing_on_a_receipt_without_lines() -> None:
-    story = Story.of(programme(per_euro("own", lines="true")))
-    story.buy("2024-03-01 10:00", "10")
-    assert why(story) == [("own", 0, Reason.NOTHING_DUE)]
+    scenario = MemberScenario.of(programme(per_euro("own", lines="true")))
+    scenario.buy("2024-03-01 10:00", "10")
+    assert why(scenario) == [("own", 0, Reason.NOTHING_DUE)]
 
 
 def test_lines_may_look_at_the_event_the_member_and_what_was_earned() -> None:
     rule = per_euro("late", lines='line.amount > 2.0 && event.hour >= 10 && member.tier == "base" && earned == 6')
-    story = Story.of(programme(replace(rule, priority=-1), per_euro()))
-    story.buy("2024-03-01 10:00", receipt(None, line("a", "2.00"), line("b", "4.00")), key="late")
-    assert grants(story, "late") == [("basket", (2, 4)), ("late", (0, 4))]
+    scenario = MemberScenario.of(programme(replace(rule, priority=-1), per_euro()))
+    scenario.buy("2024-03-01 10:00", receipt(None, line("a", "2.00"), line("b", "4.00")), key="late")
+    assert grants(scenario, "late") == [("basket", (2, 4)), ("late", (0, 4))]
 
 
 # Expressions
@@ -235,55 +237,57 @@ def test_lines_may_look_at_the_event_the_member_and_what_was_earned() -> None:
     ],
 )
 def test_an_expression_that_does_not_fit_gives_nothing_and_never_fails_the_event(points: str, fault: str) -> None:
-    story = Story.of(programme(flat("odd", points, event="visit", priority=1), flat("visit", "5", event="visit")))
-    story.happen("visit", "2024-03-01 10:00")
-    odd, visit = story.records[-1].why
+    scenario = MemberScenario.of(
+        programme(flat("odd", points, event="visit", priority=1), flat("visit", "5", event="visit"))
+    )
+    scenario.happen("visit", "2024-03-01 10:00")
+    odd, visit = scenario.records[-1].why
     assert odd == Explanation("odd", 0, applied=False, reason=Reason.FAULT, params={"fault": fault})
     assert visit == Explanation("visit", 5, applied=True, reason=Reason.GIVEN)
-    assert story.now.available == 5
+    assert scenario.now.available == 5
 
 
 @pytest.mark.parametrize("overflow", ["9223372036854775807 + 1", "int(1e300)", "[1][5]", "'a'.matches('(')"])
-def test_whatever_the_evaluator_stumbles_over_is_told(overflow: str) -> None:
-    story = Story.of(programme(flat("odd", overflow, event="visit")))
-    story.happen("visit", "2024-03-01 10:00")
-    assert why(story) == [("odd", 0, Reason.FAULT)]
-    assert story.records[-1].why[0].params["fault"]
+def test_any_evaluator_error_is_reported(overflow: str) -> None:
+    scenario = MemberScenario.of(programme(flat("odd", overflow, event="visit")))
+    scenario.happen("visit", "2024-03-01 10:00")
+    assert why(scenario) == [("odd", 0, Reason.FAULT)]
+    assert scenario.records[-1].why[0].params["fault"]
 
 
-def test_a_condition_that_does_not_fit_the_event_is_told_as_a_fault() -> None:
-    story = Story.of(programme(flat("cups", "5", event="visit", when="event.attributes.cups > 1")))
-    story.happen("visit", "2024-03-01 10:00")
-    assert story.records[-1].why == (
+def test_condition_that_does_not_fit_the_event_is_a_fault() -> None:
+    scenario = MemberScenario.of(programme(flat("cups", "5", event="visit", when="event.attributes.cups > 1")))
+    scenario.happen("visit", "2024-03-01 10:00")
+    assert scenario.records[-1].why == (
         Explanation("cups", 0, applied=False, reason=Reason.FAULT, params={"fault": "unknown name 'cups'"}),
     )
-    story.happen("visit", "2024-03-01 11:00", attributes={"cups": 2})
-    assert story.now.available == 5
+    scenario.happen("visit", "2024-03-01 11:00", attributes={"cups": 2})
+    assert scenario.now.available == 5
 
 
-def test_a_line_condition_that_does_not_fit_is_told_as_a_fault() -> None:
-    story = Story.of(programme(per_euro("own", lines="line.colour == 'red'")))
-    story.buy("2024-03-01 10:00", receipt(None, line("a", "5")))
-    assert story.records[-1].why[0].params == {"fault": "unknown name 'colour'"}
+def test_line_condition_that_does_not_fit_is_a_fault() -> None:
+    scenario = MemberScenario.of(programme(per_euro("own", lines="line.colour == 'red'")))
+    scenario.buy("2024-03-01 10:00", receipt(None, line("a", "5")))
+    assert scenario.records[-1].why[0].params == {"fault": "unknown name 'colour'"}
 
 
 @pytest.mark.parametrize("when", ["false", "1", "'true'", "null", "event.purchase.total > 100.0"])
 def test_a_condition_is_met_by_true_alone(when: str) -> None:
-    story = Story.of(programme(per_euro(when=when)))
-    story.buy("2024-03-01 10:00", "10")
-    assert why(story) == [("basket", 0, Reason.CONDITION)]
+    scenario = MemberScenario.of(programme(per_euro(when=when)))
+    scenario.buy("2024-03-01 10:00", "10")
+    assert why(scenario) == [("basket", 0, Reason.CONDITION)]
 
 
 def test_points_round_as_the_rule_says() -> None:
-    story = Story.of(
+    scenario = MemberScenario.of(
         programme(
             flat("down", "2.5", event="visit", priority=3),
             flat("half", "2.5", event="visit", priority=2, rounding=HALF_UP),
             flat("up", "2.1", event="visit", priority=1, rounding=UP),
         )
     )
-    story.happen("visit", "2024-03-01 10:00")
-    assert told(story.records[-1].why) == [
+    scenario.happen("visit", "2024-03-01 10:00")
+    assert explanation_rows(scenario.records[-1].why) == [
         ("down", 2, Reason.GIVEN),
         ("half", 3, Reason.GIVEN),
         ("up", 3, Reason.GIVEN),
@@ -291,19 +295,21 @@ def test_points_round_as_the_rule_says() -> None:
 
 
 def test_points_of_a_purchase_are_spread_over_its_lines() -> None:
-    story = Story.of(programme(flat("bonus", "10")))
-    story.buy("2024-03-01 10:00", receipt("12", line("a", "9"), line("b", "3")), key="spread")
-    story.buy("2024-03-02 10:00", receipt("0", line("a", "0"), line("b", "0")), key="free")
-    story.buy("2024-03-03 10:00", "0", key="no lines")
-    assert grants(story, "spread") == [("bonus", (8, 2))]
-    assert grants(story, "free") == [("bonus", (5, 5))]
-    assert grants(story, "no lines") == [("bonus", (10,))]
+    scenario = MemberScenario.of(programme(flat("bonus", "10")))
+    scenario.buy("2024-03-01 10:00", receipt("12", line("a", "9"), line("b", "3")), key="spread")
+    scenario.buy("2024-03-02 10:00", receipt("0", line("a", "0"), line("b", "0")), key="free")
+    scenario.buy("2024-03-03 10:00", "0", key="no lines")
+    assert grants(scenario, "spread") == [("bonus", (8, 2))]
+    assert grants(scenario, "free") == [("bonus", (5, 5))]
+    assert grants(scenario, "no lines") == [("bonus", (10,))]
 
 
 def test_a_rule_sees_what_the_rules_before_it_gave() -> None:
-    story = Story.of(programme(per_euro(priority=10), flat("double", "earned"), flat("first", "earned", priority=20)))
-    story.buy("2024-03-01 10:00", "7")
-    assert why(story) == [
+    scenario = MemberScenario.of(
+        programme(per_euro(priority=10), flat("double", "earned"), flat("first", "earned", priority=20))
+    )
+    scenario.buy("2024-03-01 10:00", "7")
+    assert why(scenario) == [
         ("first", 0, Reason.NOTHING_DUE),
         ("basket", 7, Reason.GIVEN),
         ("double", 7, Reason.GIVEN),
@@ -331,20 +337,20 @@ def test_a_rule_sees_what_the_rules_before_it_gave() -> None:
 )
 def test_what_a_condition_sees(expression: str, points: int) -> None:
     rules = programme(flat("yes", "1", when=expression), flat("visit", "10", event="visit"))
-    story = Story.of(rules, birth_date=date(1990, 5, 5))
-    story.happen("visit", "2024-02-01 10:00")
+    scenario = MemberScenario.of(rules, birth_date=date(1990, 5, 5))
+    scenario.happen("visit", "2024-02-01 10:00")
     basket = receipt("12.34", line("a", "10.01", "2.5"), line("b", "2.33", category="tea"))
-    story.buy("2024-03-01 10:30", basket, store="lyon", attributes={"nested": {"list": [1, "x"]}})
-    assert story.now.available == 10 + points
+    scenario.buy("2024-03-01 10:30", basket, store="lyon", attributes={"nested": {"list": [1, "x"]}})
+    assert scenario.now.available == 10 + points
 
 
 def test_an_event_is_not_counted_yet_when_its_rules_look_at_the_member() -> None:
-    story = Story.of(programme(flat("first", "50", when="member.events.purchase == 0")))
-    story.buy("2024-03-01 10:00", "5")
-    story.buy("2024-03-02 10:00", "5")
-    assert story.now.available == 50
-    assert story.now.counted == {"purchase": 2}
-    assert why(story) == [("first", 0, Reason.CONDITION)]
+    scenario = MemberScenario.of(programme(flat("first", "50", when="member.events.purchase == 0")))
+    scenario.buy("2024-03-01 10:00", "5")
+    scenario.buy("2024-03-02 10:00", "5")
+    assert scenario.now.available == 50
+    assert scenario.now.counted == {"purchase": 2}
+    assert why(scenario) == [("first", 0, Reason.CONDITION)]
 
 
 @pytest.mark.parametrize(
@@ -360,17 +366,19 @@ def test_an_event_is_not_counted_yet_when_its_rules_look_at_the_member() -> None
     ],
 )
 def test_a_birthday_comes_every_year_even_for_those_born_on_29_february(born: date, day: str, birthday: bool) -> None:
-    story = Story.of(programme(flat("cake", "10", event="visit", when="member.birthday")), birth_date=born)
-    story.happen("visit", f"{day} 10:00")
-    assert story.now.available == (10 if birthday else 0)
+    scenario = MemberScenario.of(programme(flat("cake", "10", event="visit", when="member.birthday")), birth_date=born)
+    scenario.happen("visit", f"{day} 10:00")
+    assert scenario.now.available == (10 if birthday else 0)
 
 
 def test_a_birthday_is_a_day_in_the_brands_zone() -> None:
-    story = Story.of(programme(flat("cake", "10", event="visit", when="member.birthday")), birth_date=date(1990, 3, 1))
-    story.happen("visit", "2024-02-29 22:59+00:00")
-    assert story.now.available == 0
-    story.happen("visit", "2024-02-29 23:00+00:00")
-    assert story.now.available == 10
+    scenario = MemberScenario.of(
+        programme(flat("cake", "10", event="visit", when="member.birthday")), birth_date=date(1990, 3, 1)
+    )
+    scenario.happen("visit", "2024-02-29 22:59+00:00")
+    assert scenario.now.available == 0
+    scenario.happen("visit", "2024-02-29 23:00+00:00")
+    assert scenario.now.available == 10
 
 
 # Reach: channels, stores, partners, tiers, windows
@@ -391,9 +399,9 @@ def test_a_birthday_is_a_day_in_the_brands_zone() -> None:
     ],
 )
 def test_a_rule_reaches_what_it_names(reach: dict[str, Any], event: dict[str, Any], reason: Reason) -> None:
-    story = Story.of(programme(flat("visit", "5", event="visit", **reach)))
-    story.happen("visit", "2024-03-01 10:00", **event)
-    assert why(story) == [("visit", 5 if reason is Reason.GIVEN else 0, reason)]
+    scenario = MemberScenario.of(programme(flat("visit", "5", event="visit", **reach)))
+    scenario.happen("visit", "2024-03-01 10:00", **event)
+    assert why(scenario) == [("visit", 5 if reason is Reason.GIVEN else 0, reason)]
 
 
 def windowed(**window: Any) -> EarningRule:
@@ -424,34 +432,34 @@ def windowed(**window: Any) -> EarningRule:
     ],
 )
 def test_a_window_is_read_on_the_clock_of_the_brand(window: dict[str, Any], when: str, reason: Reason) -> None:
-    story = Story.of(programme(windowed(**window)))
-    story.happen("visit", when, now="2024-04-01 12:00")
-    assert why(story) == [("visit", 5 if reason is Reason.GIVEN else 0, reason)]
+    scenario = MemberScenario.of(programme(windowed(**window)))
+    scenario.happen("visit", when, now="2024-04-01 12:00")
+    assert why(scenario) == [("visit", 5 if reason is Reason.GIVEN else 0, reason)]
 
 
 def test_a_backdated_event_earns_by_the_window_it_happened_in() -> None:
-    story = Story.of(programme(windowed(first_day=date(2024, 2, 1), last_day=date(2024, 2, 29))))
-    story.happen("visit", "2024-02-29 10:00", now="2024-06-01 10:00")
-    assert story.now.available == 5
+    scenario = MemberScenario.of(programme(windowed(first_day=date(2024, 2, 1), last_day=date(2024, 2, 29))))
+    scenario.happen("visit", "2024-02-29 10:00", now="2024-06-01 10:00")
+    assert scenario.now.available == 5
 
 
 # Caps
 
 
 def test_a_cap_lets_the_last_points_through_in_part() -> None:
-    story = Story.of(programme(per_euro(cap=cap(100))))
-    story.buy("2024-03-01 10:00", "60")
-    story.buy("2024-03-01 11:00", receipt(None, line("a", "30"), line("b", "30")), key="capped")
-    assert why(story) == [("basket", 40, Reason.CAPPED)]
-    assert story.records[-1].why[0].params == {"cap": 100}
-    assert grants(story, "capped") == [("basket", (20, 20))]
-    story.buy("2024-03-01 12:00", "60")
-    assert story.records[-1].why == (
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(100))))
+    scenario.buy("2024-03-01 10:00", "60")
+    scenario.buy("2024-03-01 11:00", receipt(None, line("a", "30"), line("b", "30")), key="capped")
+    assert why(scenario) == [("basket", 40, Reason.CAPPED)]
+    assert scenario.records[-1].why[0].params == {"cap": 100}
+    assert grants(scenario, "capped") == [("basket", (20, 20))]
+    scenario.buy("2024-03-01 12:00", "60")
+    assert scenario.records[-1].why == (
         Explanation("basket", 0, applied=False, reason=Reason.CAP_REACHED, params={"cap": 100}),
     )
-    assert story.now.available == 100
-    story.buy("2024-03-02 00:00", "60")
-    assert story.now.available == 160
+    assert scenario.now.available == 100
+    scenario.buy("2024-03-02 00:00", "60")
+    assert scenario.now.available == 160
 
 
 @pytest.mark.parametrize(
@@ -464,60 +472,60 @@ def test_a_cap_lets_the_last_points_through_in_part() -> None:
     ],
 )
 def test_a_cap_holds_to_the_end_of_its_period_in_the_brands_zone(period: CapPeriod, inside: str, outside: str) -> None:
-    story = Story.of(programme(flat("visit", "10", event="visit", cap=cap(10, period))))
-    story.happen("visit", "2024-03-06 12:00")
-    story.happen("visit", inside)
-    assert (story.now.available, why(story)) == (10, [("visit", 0, Reason.CAP_REACHED)])
-    story.happen("visit", outside)
-    assert story.now.available == 20
+    scenario = MemberScenario.of(programme(flat("visit", "10", event="visit", cap=cap(10, period))))
+    scenario.happen("visit", "2024-03-06 12:00")
+    scenario.happen("visit", inside)
+    assert (scenario.now.available, why(scenario)) == (10, [("visit", 0, Reason.CAP_REACHED)])
+    scenario.happen("visit", outside)
+    assert scenario.now.available == 20
 
 
 def test_a_cap_for_ever_holds_for_ever() -> None:
-    story = Story.of(programme(flat("visit", "10", event="visit", cap=cap(15, CapPeriod.EVER))))
+    scenario = MemberScenario.of(programme(flat("visit", "10", event="visit", cap=cap(15, CapPeriod.EVER))))
     for when in ("2024-03-06 12:00", "2025-03-06 12:00", "2034-03-06 12:00"):
-        story.happen("visit", when)
-    assert story.now.available == 15
+        scenario.happen("visit", when)
+    assert scenario.now.available == 15
 
 
 def test_a_cap_counts_a_backdated_event_on_its_own_day() -> None:
-    story = Story.of(programme(per_euro(cap=cap(10))))
-    story.buy("2024-03-05 10:00", "10")
-    story.buy("2024-03-04 10:00", "10", now="2024-03-05 11:00")
-    story.buy("2024-03-04 11:00", "10", now="2024-03-05 12:00")
-    assert story.now.available == 20
-    assert story.now.capped == {"basket": {"2024-03-05": 10, "2024-03-04": 10}}
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10))))
+    scenario.buy("2024-03-05 10:00", "10")
+    scenario.buy("2024-03-04 10:00", "10", now="2024-03-05 11:00")
+    scenario.buy("2024-03-04 11:00", "10", now="2024-03-05 12:00")
+    assert scenario.now.available == 20
+    assert scenario.now.capped == {"basket": {"2024-03-05": 10, "2024-03-04": 10}}
 
 
 def test_a_refund_makes_room_under_the_cap_of_the_purchases_own_day() -> None:
-    story = Story.of(programme(per_euro(cap=cap(10))))
-    story.buy("2024-03-04 10:00", "10", key="first")
-    story.buy("2024-03-05 10:00", "8")
-    story.refund("2024-03-05 11:00", "first", "4")
-    assert story.now.capped == {"basket": {"2024-03-04": 6, "2024-03-05": 8}}
-    story.buy("2024-03-04 20:00", "10", now="2024-03-05 12:00")
-    assert story.now.available == 6 + 8 + 4
-    laws(story)
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10))))
+    scenario.buy("2024-03-04 10:00", "10", key="first")
+    scenario.buy("2024-03-05 10:00", "8")
+    scenario.refund("2024-03-05 11:00", "first", "4")
+    assert scenario.now.capped == {"basket": {"2024-03-04": 6, "2024-03-05": 8}}
+    scenario.buy("2024-03-04 20:00", "10", now="2024-03-05 12:00")
+    assert scenario.now.available == 6 + 8 + 4
+    assert_member_invariants(scenario)
 
 
 def test_an_event_too_late_for_its_caps_day_to_be_known_earns_nothing_and_says_so() -> None:
-    story = Story.of(programme(per_euro(cap=cap(10)), per_euro("free", priority=-1)))
-    story.buy("2025-06-01 10:00", "3")
-    story.buy("2024-04-27 10:00", "3", now="2025-06-01 11:00")
-    assert why(story) == [("basket", 3, Reason.GIVEN), ("free", 3, Reason.GIVEN)]
-    story.buy("2024-04-26 10:00", "3", now="2025-06-01 12:00")
-    assert story.records[-1].why[0] == Explanation(
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10)), per_euro("free", priority=-1)))
+    scenario.buy("2025-06-01 10:00", "3")
+    scenario.buy("2024-04-27 10:00", "3", now="2025-06-01 11:00")
+    assert why(scenario) == [("basket", 3, Reason.GIVEN), ("free", 3, Reason.GIVEN)]
+    scenario.buy("2024-04-26 10:00", "3", now="2025-06-01 12:00")
+    assert scenario.records[-1].why[0] == Explanation(
         "basket", 0, applied=False, reason=Reason.TOO_LATE, params={"days": 400}
     )
-    assert why(story)[1] == ("free", 3, Reason.GIVEN)
+    assert why(scenario)[1] == ("free", 3, Reason.GIVEN)
 
 
 def test_what_a_capped_rule_gave_is_forgotten_with_the_rule() -> None:
-    story = Story.of(programme(per_euro(cap=cap(10))))
-    story.buy("2024-03-04 10:00", "10")
-    story.programme = programme(per_euro())
-    story.buy("2024-03-04 11:00", "10")
-    assert story.now.capped == {}
-    assert story.now.available == 20
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10))))
+    scenario.buy("2024-03-04 10:00", "10")
+    scenario.programme = programme(per_euro())
+    scenario.buy("2024-03-04 11:00", "10")
+    assert scenario.now.capped == {}
+    assert scenario.now.available == 20
 
 
 def test_what_a_capped_rule_gave_is_kept_for_400_spans() -> None:
@@ -531,23 +539,25 @@ def test_what_a_capped_rule_gave_is_kept_for_400_spans() -> None:
 @pytest.mark.parametrize("before", [CapPeriod.WEEK, CapPeriod.MONTH, CapPeriod.YEAR, CapPeriod.EVER])
 @pytest.mark.parametrize("after", list(CapPeriod))
 def test_a_cap_may_change_its_period_in_a_new_version_of_the_programme(before: CapPeriod, after: CapPeriod) -> None:
-    story = Story.of(programme(per_euro(cap=cap(10, before))))
-    story.buy("2024-03-04 10:00", "10", key="before")
-    story.programme = programme(per_euro(cap=cap(10, after)))
-    story.buy("2024-03-04 11:00", "10")
-    assert story.now.available == (10 if before is after else 20)
-    story.refund("2024-03-04 12:00", "before")
-    assert story.now.available == (0 if before is after else 10)
-    laws(story)
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10, before))))
+    scenario.buy("2024-03-04 10:00", "10", key="before")
+    scenario.programme = programme(per_euro(cap=cap(10, after)))
+    scenario.buy("2024-03-04 11:00", "10")
+    assert scenario.now.available == (10 if before is after else 20)
+    scenario.refund("2024-03-04 12:00", "before")
+    assert scenario.now.available == (0 if before is after else 10)
+    assert_member_invariants(scenario)
 
 
 # Stacking
 
 
 def test_rules_add_up_by_falling_priority() -> None:
-    story = Story.of(programme(flat("low", "1", priority=-5), flat("high", "2", priority=5), flat("middle", "3")))
-    story.buy("2024-03-01 10:00", "1")
-    assert why(story) == [("high", 2, Reason.GIVEN), ("middle", 3, Reason.GIVEN), ("low", 1, Reason.GIVEN)]
+    scenario = MemberScenario.of(
+        programme(flat("low", "1", priority=-5), flat("high", "2", priority=5), flat("middle", "3"))
+    )
+    scenario.buy("2024-03-01 10:00", "1")
+    assert why(scenario) == [("high", 2, Reason.GIVEN), ("middle", 3, Reason.GIVEN), ("low", 1, Reason.GIVEN)]
 
 
 def best(key: str, points: str, priority: int, **changes: Any) -> EarningRule:
@@ -555,59 +565,59 @@ def best(key: str, points: str, priority: int, **changes: Any) -> EarningRule:
 
 
 def test_of_a_group_only_the_rule_that_gives_most_counts() -> None:
-    story = Story.of(programme(best("a", "5", 3), best("b", "9", 2), best("c", "7", 1)))
-    story.buy("2024-03-01 10:00", "1")
-    assert [(one.rule, one.points, one.reason, dict(one.params)) for one in story.records[-1].why] == [
+    scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2), best("c", "7", 1)))
+    scenario.buy("2024-03-01 10:00", "1")
+    assert [(one.rule, one.points, one.reason, dict(one.params)) for one in scenario.records[-1].why] == [
         ("a", 0, Reason.OUTDONE, {"by": "b"}),
         ("b", 9, Reason.GIVEN, {}),
         ("c", 0, Reason.OUTDONE, {"by": "b"}),
     ]
-    assert story.now.available == 9
+    assert scenario.now.available == 9
 
 
 def test_of_equals_in_a_group_the_one_of_higher_priority_counts() -> None:
-    story = Story.of(programme(best("a", "5", 1), best("b", "5", 2)))
-    story.buy("2024-03-01 10:00", "1")
-    assert why(story) == [("b", 5, Reason.GIVEN), ("a", 0, Reason.OUTDONE)]
+    scenario = MemberScenario.of(programme(best("a", "5", 1), best("b", "5", 2)))
+    scenario.buy("2024-03-01 10:00", "1")
+    assert why(scenario) == [("b", 5, Reason.GIVEN), ("a", 0, Reason.OUTDONE)]
 
 
 def test_groups_stand_side_by_side_and_besides_the_rest() -> None:
-    story = Story.of(programme(best("a", "5", 3), best("b", "4", 2, group="h"), per_euro()))
-    story.buy("2024-03-01 10:00", "1")
-    assert story.now.available == 10
+    scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "4", 2, group="h"), per_euro()))
+    scenario.buy("2024-03-01 10:00", "1")
+    assert scenario.now.available == 10
 
 
 def test_a_rule_of_a_group_that_does_not_apply_outdoes_nobody() -> None:
-    story = Story.of(programme(best("a", "5", 3), best("b", "9", 2, when="false")))
-    story.buy("2024-03-01 10:00", "1")
-    assert why(story) == [("a", 5, Reason.GIVEN), ("b", 0, Reason.CONDITION)]
+    scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2, when="false")))
+    scenario.buy("2024-03-01 10:00", "1")
+    assert why(scenario) == [("a", 5, Reason.GIVEN), ("b", 0, Reason.CONDITION)]
 
 
 def test_within_a_group_rules_compare_after_their_caps_and_only_the_winner_uses_its_cap() -> None:
-    story = Story.of(programme(best("a", "9", 2, cap=cap(12)), best("b", "5", 1, cap=cap(5))))
-    story.buy("2024-03-01 10:00", "1")
-    assert story.now.capped == {"a": {"2024-03-01": 9}}
-    story.buy("2024-03-01 11:00", "1")
-    assert why(story) == [("a", 0, Reason.OUTDONE), ("b", 5, Reason.GIVEN)]
-    assert story.now.capped == {"a": {"2024-03-01": 9}, "b": {"2024-03-01": 5}}
-    story.buy("2024-03-01 12:00", "1")
-    assert why(story) == [("a", 3, Reason.CAPPED), ("b", 0, Reason.CAP_REACHED)]
-    assert story.now.available == 17
+    scenario = MemberScenario.of(programme(best("a", "9", 2, cap=cap(12)), best("b", "5", 1, cap=cap(5))))
+    scenario.buy("2024-03-01 10:00", "1")
+    assert scenario.now.capped == {"a": {"2024-03-01": 9}}
+    scenario.buy("2024-03-01 11:00", "1")
+    assert why(scenario) == [("a", 0, Reason.OUTDONE), ("b", 5, Reason.GIVEN)]
+    assert scenario.now.capped == {"a": {"2024-03-01": 9}, "b": {"2024-03-01": 5}}
+    scenario.buy("2024-03-01 12:00", "1")
+    assert why(scenario) == [("a", 3, Reason.CAPPED), ("b", 0, Reason.CAP_REACHED)]
+    assert scenario.now.available == 17
 
 
 def test_what_was_outdone_is_not_earned_for_the_rules_after_it() -> None:
-    story = Story.of(programme(best("a", "5", 3), best("b", "9", 2), flat("again", "earned")))
-    story.buy("2024-03-01 10:00", "1")
-    assert story.now.available == 18
+    scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2), flat("again", "earned")))
+    scenario.buy("2024-03-01 10:00", "1")
+    assert scenario.now.available == 18
 
 
 def test_an_exclusive_rule_shuts_out_the_rules_of_lower_priority() -> None:
-    story = Story.of(
+    scenario = MemberScenario.of(
         programme(flat("high", "1", priority=3), flat("only", "2", priority=2, stacking=Stacking.EXCLUSIVE), per_euro())
     )
-    story.buy("2024-03-01 10:00", "10")
-    assert why(story) == [("high", 1, Reason.GIVEN), ("only", 2, Reason.GIVEN), ("basket", 0, Reason.EXCLUDED)]
-    assert story.records[-1].why[2].params == {"by": "only"}
+    scenario.buy("2024-03-01 10:00", "10")
+    assert why(scenario) == [("high", 1, Reason.GIVEN), ("only", 2, Reason.GIVEN), ("basket", 0, Reason.EXCLUDED)]
+    assert scenario.records[-1].why[2].params == {"by": "only"}
 
 
 @pytest.mark.parametrize(
@@ -616,39 +626,39 @@ def test_an_exclusive_rule_shuts_out_the_rules_of_lower_priority() -> None:
 )
 def test_an_exclusive_rule_that_does_not_apply_shuts_nobody_out(changes: dict[str, Any], reason: Reason) -> None:
     only = flat("only", "2", priority=2, stacking=Stacking.EXCLUSIVE, **changes)
-    story = Story.of(programme(only, per_euro()))
-    story.buy("2024-03-01 10:00", "10")
-    assert why(story) == [("only", 0, reason), ("basket", 10, Reason.GIVEN)]
+    scenario = MemberScenario.of(programme(only, per_euro()))
+    scenario.buy("2024-03-01 10:00", "10")
+    assert why(scenario) == [("only", 0, reason), ("basket", 10, Reason.GIVEN)]
 
 
 def test_an_exclusive_rule_whose_cap_is_reached_shuts_nobody_out() -> None:
     only = flat("only", "2", priority=2, stacking=Stacking.EXCLUSIVE, cap=cap(2))
-    story = Story.of(programme(only, per_euro()))
-    story.buy("2024-03-01 10:00", "10")
-    story.buy("2024-03-01 11:00", "10")
-    assert why(story) == [("only", 0, Reason.CAP_REACHED), ("basket", 10, Reason.GIVEN)]
+    scenario = MemberScenario.of(programme(only, per_euro()))
+    scenario.buy("2024-03-01 10:00", "10")
+    scenario.buy("2024-03-01 11:00", "10")
+    assert why(scenario) == [("only", 0, Reason.CAP_REACHED), ("basket", 10, Reason.GIVEN)]
 
 
 def test_points_that_do_not_qualify_are_earned_but_lead_to_no_tier() -> None:
-    story = Story.of(programme(per_euro(qualifying=False), flat("visit", "5", event="visit")))
-    story.buy("2024-03-01 10:00", "500")
-    assert (story.now.available, story.tier, dict(story.now.qualifying)) == (500, "base", {})
-    story.happen("visit", "2024-03-01 11:00")
-    assert story.now.qualifying == {date(2024, 3, 1): 5}
+    scenario = MemberScenario.of(programme(per_euro(qualifying=False), flat("visit", "5", event="visit")))
+    scenario.buy("2024-03-01 10:00", "500")
+    assert (scenario.now.available, scenario.tier, dict(scenario.now.qualifying)) == (500, "base", {})
+    scenario.happen("visit", "2024-03-01 11:00")
+    assert scenario.now.qualifying == {date(2024, 3, 1): 5}
 
 
 def test_an_event_that_no_rule_is_for_is_counted_and_moves_nothing() -> None:
-    story = Story.of(programme())
-    story.happen("review", "2024-03-01 10:00")
-    [entry] = story.records[-1].entries
+    scenario = MemberScenario.of(programme())
+    scenario.happen("review", "2024-03-01 10:00")
+    [entry] = scenario.records[-1].entries
     assert (entry.points, entry.balance, entry.postings, entry.why) == (0, 0, (), ())
-    assert (story.now.version, story.now.counted) == (2, {"review": 1})
+    assert (scenario.now.version, scenario.now.counted) == (2, {"review": 1})
 
 
 def test_a_promotion_counts_for_the_next_event_and_not_for_its_own() -> None:
     rules: Programme = programme(per_euro(), flat("silver", "7", tiers=frozenset({"silver"}), priority=-1))
-    story = Story.of(rules)
-    story.buy("2024-03-01 10:00", "100")
-    assert (story.tier, why(story)[1]) == ("silver", ("silver", 0, Reason.TIER))
-    story.buy("2024-03-01 11:00", "1")
-    assert why(story)[1] == ("silver", 7, Reason.GIVEN)
+    scenario = MemberScenario.of(rules)
+    scenario.buy("2024-03-01 10:00", "100")
+    assert (scenario.tier, why(scenario)[1]) == ("silver", ("silver", 0, Reason.TIER))
+    scenario.buy("2024-03-01 11:00", "1")
+    assert why(scenario)[1] == ("silver", 7, Reason.GIVEN)

@@ -3,7 +3,8 @@ from datetime import date
 from typing import Any
 
 import pytest
-from support.loyalty_build import LIFETIME, Story, cap, caps_of, flat, per_euro, programme, proof
+from support.builders import LIFETIME, cap, caps_of, flat, per_euro, programme
+from support.member_scenario import MemberScenario, ledger_faults
 
 from loyalty.commands.decision_builder import WRITE_OFFS_KEPT_MAX
 from loyalty.kernel.period import CapPeriod, Expiry
@@ -15,106 +16,106 @@ from loyalty.rules.ledger_proof import Proof, rewind
 from loyalty.rules.tier import LIFETIME_BUCKET
 
 
-def told() -> Story:
-    """Return a story with a purchase, a spending, an expiry, a debt and earnings that fill it."""
-    story = Story.of(programme(expiry=Expiry(days=30)))
-    story.buy("2024-03-01 10:00", "100", key="first")
-    story.buy("2024-03-10 10:00", "40", key="second")
-    story.adjust("2024-03-11 10:00", -60)
-    story.settle("2024-04-01 00:00")
-    story.adjust("2024-04-01 10:00", -40)
-    story.refund("2024-04-02 10:00", "second")
-    story.buy("2024-04-03 10:00", "50")
-    story.refund("2024-04-04 10:00", "first", "50")
-    return story
+def eventful_scenario() -> MemberScenario:
+    """Return a scenario with a purchase, a deduction, an expiry, a debt and earnings that fill it."""
+    scenario = MemberScenario.of(programme(expiry=Expiry(days=30)))
+    scenario.buy("2024-03-01 10:00", "100", key="first")
+    scenario.buy("2024-03-10 10:00", "40", key="second")
+    scenario.adjust("2024-03-11 10:00", -60)
+    scenario.settle("2024-04-01 00:00")
+    scenario.adjust("2024-04-01 10:00", -40)
+    scenario.refund("2024-04-02 10:00", "second")
+    scenario.buy("2024-04-03 10:00", "50")
+    scenario.refund("2024-04-04 10:00", "first", "50")
+    return scenario
 
 
-def before(story: Story, version: int) -> Member:
-    """Return the member as it is rewound to `version`."""
-    member = story.now
-    for record in reversed(story.records[version:]):
-        member = rewind(member, record, story.states[record.version - 2].standing)
+def before(scenario: MemberScenario, version: int) -> Member:
+    """Return the member rewound to `version`."""
+    member = scenario.now
+    for record in reversed(scenario.records[version:]):
+        member = rewind(member, record, scenario.states[record.version - 2].standing)
     return member
 
 
-def test_the_story_is_what_its_tests_say() -> None:
-    story = told()
-    assert [state.available for state in story.states] == [0, 100, 140, 80, 40, 0, -40, 10, 0]
-    assert story.points == (-100, 0, 0, 100, 0)
+def test_scenario_has_the_expected_records() -> None:
+    scenario = eventful_scenario()
+    assert [state.available for state in scenario.states] == [0, 100, 140, 80, 40, 0, -40, 10, 0]
+    assert scenario.points == (-100, 0, 0, 100, 0)
 
 
 @pytest.mark.parametrize("version", range(1, 10))
-def test_a_member_can_be_taken_back_to_any_version(version: int) -> None:
-    story = told()
-    was, rewound = story.states[version - 1], before(story, version)
+def test_member_can_be_rewound_to_any_version(version: int) -> None:
+    scenario = eventful_scenario()
+    was, rewound = scenario.states[version - 1], before(scenario, version)
     assert (rewound.version, rewound.head, rewound.standing) == (was.version, was.head, was.standing)
     assert {account: points for account, points in rewound.balances.items() if points} == {
         account: points for account, points in was.balances.items() if points
     }
     assert [lot for lot in rewound.lots if lot.points] == [lot for lot in was.lots if lot.points]
     assert rewound.qualifying == was.qualifying
-    assert proof(story.records[:version], rewound) == []
+    assert ledger_faults(scenario.records[:version], rewound) == []
 
 
-def test_going_back_over_an_expiry_opens_the_lot_again() -> None:
-    story = told()
-    assert [(lot.key.earned_on, lot.points, lot.expired) for lot in before(story, 5).lots] == [
+def test_rewinding_past_an_expiry_reopens_the_lot() -> None:
+    scenario = eventful_scenario()
+    assert [(lot.key.earned_on, lot.points, lot.expired) for lot in before(scenario, 5).lots] == [
         (date(2024, 3, 1), 0, 40),
         (date(2024, 3, 10), 40, 0),
     ]
-    assert [(lot.key.earned_on, lot.points, lot.expired) for lot in before(story, 4).lots] == [
+    assert [(lot.key.earned_on, lot.points, lot.expired) for lot in before(scenario, 4).lots] == [
         (date(2024, 3, 1), 40, 0),
         (date(2024, 3, 10), 40, 0),
     ]
 
 
-def test_going_back_over_a_promotion_gives_the_tier_before_it() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "100")
-    assert before(story, 1).standing == story.states[0].standing
-    assert before(story, 1).standing.tier == "base"
+def test_rewinding_past_a_promotion_restores_the_tier_before_it() -> None:
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "100")
+    assert before(scenario, 1).standing == scenario.states[0].standing
+    assert before(scenario, 1).standing.tier == "base"
 
 
-def test_going_back_keeps_the_profile_and_the_cards() -> None:
-    story = told()
-    assert (before(story, 1).profile, before(story, 1).cards) == (story.now.profile, story.now.cards)
+def test_rewinding_keeps_profile_and_cards() -> None:
+    scenario = eventful_scenario()
+    assert (before(scenario, 1).profile, before(scenario, 1).cards) == (scenario.now.profile, scenario.now.cards)
 
 
 def test_a_ledger_and_its_snapshot_agree() -> None:
-    story = told()
-    assert proof(story.records, story.now) == []
-    for version, state in enumerate(story.states, start=1):
-        assert proof(story.records[:version], state) == []
+    scenario = eventful_scenario()
+    assert ledger_faults(scenario.records, scenario.now) == []
+    for version, state in enumerate(scenario.states, start=1):
+        assert ledger_faults(scenario.records[:version], state) == []
 
 
-def test_days_that_were_added_up_are_not_held_against_the_ledger() -> None:
-    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
-    story.buy("2020-02-01 10:00", "60")
-    story.buy("2023-01-01 10:00", "1")
-    assert LIFETIME_BUCKET in story.now.qualifying
-    assert proof(story.records, story.now) == []
+def test_merged_qualifying_days_match_the_ledger() -> None:
+    scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    scenario.buy("2020-02-01 10:00", "60")
+    scenario.buy("2023-01-01 10:00", "1")
+    assert LIFETIME_BUCKET in scenario.now.qualifying
+    assert ledger_faults(scenario.records, scenario.now) == []
 
 
 def test_a_written_off_refund_is_conserved() -> None:
-    story = Story.of(programme(spent_points=SpentPoints.WRITE_OFF))
-    story.buy("2024-03-01 10:00", "100", key="first")
-    story.adjust("2024-03-02 10:00", -100)
-    story.refund("2024-03-03 10:00", "first")
-    assert proof(story.records, story.now) == []
+    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    scenario.buy("2024-03-01 10:00", "100", key="first")
+    scenario.adjust("2024-03-02 10:00", -100)
+    scenario.refund("2024-03-03 10:00", "first")
+    assert ledger_faults(scenario.records, scenario.now) == []
 
 
-# What does not hold is found, and told
+# Faults
 
 
-def test_a_missing_record_is_told() -> None:
-    story = told()
-    faults = proof([*story.records[:3], *story.records[4:]], story.now)
+def test_missing_record_is_reported() -> None:
+    scenario = eventful_scenario()
+    faults = ledger_faults([*scenario.records[:3], *scenario.records[4:]], scenario.now)
     assert faults[:2] == ["version 3 is followed by 5", "version 5 is not chained to the one before it"]
 
 
-def test_a_missing_last_record_is_told() -> None:
-    story = told()
-    assert proof(story.records[:-1], story.now) == [
+def test_missing_last_record_is_reported() -> None:
+    scenario = eventful_scenario()
+    assert ledger_faults(scenario.records[:-1], scenario.now) == [
         "the snapshot is at version 9, the ledger at 8",
         "the snapshot is chained to another record than the last one",
         (
@@ -126,70 +127,72 @@ def test_a_missing_last_record_is_told() -> None:
     ]
 
 
-def test_records_out_of_order_are_told() -> None:
-    story = told()
-    one, two, *rest = story.records
-    assert "version 0 is followed by 2" in proof([two, one, *rest], story.now)
+def test_records_out_of_order_are_reported() -> None:
+    scenario = eventful_scenario()
+    one, two, *rest = scenario.records
+    assert "version 0 is followed by 2" in ledger_faults([two, one, *rest], scenario.now)
 
 
-def test_an_edited_record_is_told_by_its_own_hash() -> None:
-    story = told()
-    edited = replace(story.records[1], cause=replace(story.records[1].cause, subject="somebody"))
-    assert proof([story.records[0], edited, *story.records[2:]], story.now) == ["version 2 does not match its own hash"]
+def test_edited_record_is_detected_by_its_hash() -> None:
+    scenario = eventful_scenario()
+    edited = replace(scenario.records[1], cause=replace(scenario.records[1].cause, subject="somebody"))
+    assert ledger_faults([scenario.records[0], edited, *scenario.records[2:]], scenario.now) == [
+        "version 2 does not match its own hash"
+    ]
 
 
 def test_an_edited_record_with_a_new_hash_breaks_the_chain() -> None:
-    story = told()
-    edited = replace(story.records[1], cause=replace(story.records[1].cause, subject="somebody"))
+    scenario = eventful_scenario()
+    edited = replace(scenario.records[1], cause=replace(scenario.records[1].cause, subject="somebody"))
     edited = replace(edited, hash=record_hash(edited))
-    assert proof([story.records[0], edited, *story.records[2:]], story.now) == [
+    assert ledger_faults([scenario.records[0], edited, *scenario.records[2:]], scenario.now) == [
         "version 3 is not chained to the one before it"
     ]
 
 
-def test_a_wrong_running_balance_is_told() -> None:
-    story = told()
-    record = story.records[1]
+def test_wrong_running_balance_is_reported() -> None:
+    scenario = eventful_scenario()
+    record = scenario.records[1]
     edited = replace(record, entries=(replace(record.entries[0], balance=99),))
     edited = replace(edited, hash=record_hash(edited))
-    assert proof([story.records[0], edited, *story.records[2:]], story.now) == [
+    assert ledger_faults([scenario.records[0], edited, *scenario.records[2:]], scenario.now) == [
         "version 2 says a balance of 99, its entries give another",
         "version 3 is not chained to the one before it",
     ]
 
 
-def test_an_unbalanced_entry_is_told() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "100")
-    record = story.records[1]
+def test_unbalanced_entry_is_reported() -> None:
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "100")
+    record = scenario.records[1]
     entry = replace(record.entries[0])
     object.__setattr__(entry, "postings", (replace(entry.postings[0], points=-99), entry.postings[1]))
     edited = replace(record, entries=(entry,))
-    faults = proof([story.records[0], edited], story.now)
+    faults = ledger_faults([scenario.records[0], edited], scenario.now)
     assert "version 2 has postings that do not sum to zero" in faults
 
 
 def wrong(**changes: Any) -> list[str]:
-    story = told()
-    story.buy("2024-04-05 10:00", "120")
-    return proof(story.records, replace(story.now, **changes))
+    scenario = eventful_scenario()
+    scenario.buy("2024-04-05 10:00", "120")
+    return ledger_faults(scenario.records, replace(scenario.now, **changes))
 
 
-def test_a_snapshot_of_another_version_is_told() -> None:
+def test_snapshot_of_another_version_is_reported() -> None:
     assert wrong(version=9) == ["the snapshot is at version 9, the ledger at 10"]
 
 
-def test_a_snapshot_chained_to_another_record_is_told() -> None:
+def test_snapshot_chained_to_another_record_is_reported() -> None:
     assert wrong(head="") == ["the snapshot is chained to another record than the last one"]
 
 
-def test_a_tier_that_was_not_recorded_is_told() -> None:
-    assert wrong(standing=Standing("gold", told().now.enrolled_at, None)) == [
+def test_unrecorded_tier_is_reported() -> None:
+    assert wrong(standing=Standing("gold", eventful_scenario().now.enrolled_at, None)) == [
         "the snapshot's tier is not the last record's"
     ]
 
 
-def test_balances_that_were_not_posted_are_told() -> None:
+def test_unposted_balances_are_reported() -> None:
     assert wrong(balances={Account.AVAILABLE: 121, Account.ISSUED: -220, Account.DEDUCTED: 100}) == [
         (
             "balances: the snapshot says available 121, deducted 100, issued -220, "
@@ -200,10 +203,10 @@ def test_balances_that_were_not_posted_are_told() -> None:
     ]
 
 
-def test_lots_that_were_not_posted_are_told() -> None:
-    story = told()
-    story.buy("2024-04-05 10:00", "120")
-    [lot] = [lot for lot in story.now.lots if lot.points]
+def test_unposted_lots_are_reported() -> None:
+    scenario = eventful_scenario()
+    scenario.buy("2024-04-05 10:00", "120")
+    [lot] = [lot for lot in scenario.now.lots if lot.points]
     assert wrong(lots=(Lot(lot.key, 119),)) == [
         "the open lots are not those of the ledger",
         "the open lots do not sum to the available balance",
@@ -212,20 +215,20 @@ def test_lots_that_were_not_posted_are_told() -> None:
     assert wrong(lots=(Lot(younger, 120),)) == ["the open lots are not those of the ledger"]
 
 
-def test_qualifying_points_that_were_not_recorded_are_told() -> None:
+def test_unrecorded_qualifying_points_are_reported() -> None:
     assert wrong(qualifying={date(2024, 4, 5): 999}) == ["the qualifying days are not those of the ledger"]
     assert wrong(qualifying={date(2024, 4, 6): 1}) == ["the qualifying days are not those of the ledger"]
 
 
-def written_off_three_times() -> Story:
-    story = Story.of(programme(spent_points=SpentPoints.WRITE_OFF))
+def written_off_three_times() -> MemberScenario:
+    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
     for key, euros in (("one", "10"), ("two", "20"), ("three", "30")):
-        story.buy("2024-03-01 10:00", euros, key=key)
-        story.adjust("2024-03-02 10:00", -int(euros))
-        story.refund("2024-03-03 10:00", key)
-    assert story.now.write_offs == ((4, 10), (7, 20), (10, 30))
-    assert proof(story.records, story.now) == []
-    return story
+        scenario.buy("2024-03-01 10:00", euros, key=key)
+        scenario.adjust("2024-03-02 10:00", -int(euros))
+        scenario.refund("2024-03-03 10:00", key)
+    assert scenario.now.write_offs == ((4, 10), (7, 20), (10, 30))
+    assert ledger_faults(scenario.records, scenario.now) == []
+    return scenario
 
 
 @pytest.mark.parametrize(
@@ -240,77 +243,79 @@ def written_off_three_times() -> Story:
         (((4, 40), (7, -10), (10, 30)), "the write-offs are not those of the ledger"),
     ],
 )
-def test_write_offs_that_were_not_posted_are_told(write_offs: tuple[tuple[int, int], ...], fault: str) -> None:
-    story = written_off_three_times()
-    assert proof(story.records, replace(story.now, write_offs=write_offs)) == [fault]
+def test_unposted_write_offs_are_reported(write_offs: tuple[tuple[int, int], ...], fault: str) -> None:
+    scenario = written_off_three_times()
+    assert ledger_faults(scenario.records, replace(scenario.now, write_offs=write_offs)) == [fault]
 
 
-def test_write_offs_that_were_made_one_are_those_of_the_ledger() -> None:
-    story = written_off_three_times()
-    assert proof(story.records, replace(story.now, write_offs=((4, 30), (10, 30)))) == []
+def test_merged_write_offs_match_the_ledger() -> None:
+    scenario = written_off_three_times()
+    assert ledger_faults(scenario.records, replace(scenario.now, write_offs=((4, 30), (10, 30)))) == []
 
 
-def test_more_write_offs_than_are_kept_are_those_of_the_ledger() -> None:
-    story = Story.of(programme(spent_points=SpentPoints.WRITE_OFF))
+def test_write_offs_over_their_bound_match_the_ledger() -> None:
+    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
     for number in range(WRITE_OFFS_KEPT_MAX + 5):
-        story.buy("2024-03-01 10:00", "10", key=f"bought-{number}")
-        story.adjust("2024-03-02 10:00", -10)
-        story.refund("2024-03-03 10:00", f"bought-{number}")
-    assert (len(story.now.write_offs), story.now.write_offs[0]) == (WRITE_OFFS_KEPT_MAX, (4, 60))
-    assert proof(story.records, story.now) == []
+        scenario.buy("2024-03-01 10:00", "10", key=f"bought-{number}")
+        scenario.adjust("2024-03-02 10:00", -10)
+        scenario.refund("2024-03-03 10:00", f"bought-{number}")
+    assert (len(scenario.now.write_offs), scenario.now.write_offs[0]) == (WRITE_OFFS_KEPT_MAX, (4, 60))
+    assert ledger_faults(scenario.records, scenario.now) == []
 
 
-def capped_story() -> Story:
-    story = Story.of(programme(per_euro(cap=cap(10, CapPeriod.WEEK)), flat("visit", "2", event="visit")))
-    story.buy("2024-03-01 10:00", "8", key="first")
-    story.buy("2024-03-09 10:00", "50", key="second")
-    story.happen("visit", "2024-03-10 10:00")
-    story.refund("2024-03-20 10:00", "first", "4")
-    assert story.now.capped == {"basket": {"2024-W09": 4, "2024-W10": 10}}
-    return story
+def capped_story() -> MemberScenario:
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10, CapPeriod.WEEK)), flat("visit", "2", event="visit")))
+    scenario.buy("2024-03-01 10:00", "8", key="first")
+    scenario.buy("2024-03-09 10:00", "50", key="second")
+    scenario.happen("visit", "2024-03-10 10:00")
+    scenario.refund("2024-03-20 10:00", "first", "4")
+    assert scenario.now.capped == {"basket": {"2024-W09": 4, "2024-W10": 10}}
+    return scenario
 
 
 @pytest.mark.parametrize(
-    ("capped", "told"),
+    ("capped", "expected"),
     [
         ({}, "counts {}, the ledger {'2024-W09': 4, '2024-W10': 10}"),
         ({"basket": {"2024-W10": 10}}, "counts {'2024-W10': 10}, the ledger"),
         ({"basket": {"2024-W09": 8, "2024-W10": 10}}, "counts {'2024-W09': 8, '2024-W10': 10}, the ledger"),
     ],
 )
-def test_caps_that_were_not_used_so_are_told(capped: dict[str, dict[str, int]], told: str) -> None:
-    story = capped_story()
-    counted = story.counted.values()
-    assert proof(story.records, story.now, caps_of(story.programme), counted) == []
-    [fault] = proof(story.records, replace(story.now, capped=capped), caps_of(story.programme), counted)
-    assert fault.startswith(f"the cap of rule 'basket': the snapshot {told}")
+def test_wrong_cap_counters_are_reported(capped: dict[str, dict[str, int]], expected: str) -> None:
+    scenario = capped_story()
+    counted = scenario.counted.values()
+    assert ledger_faults(scenario.records, scenario.now, caps_of(scenario.programme), counted) == []
+    [fault] = ledger_faults(
+        scenario.records, replace(scenario.now, capped=capped), caps_of(scenario.programme), counted
+    )
+    assert fault.startswith(f"the cap of rule 'basket': the snapshot {expected}")
 
 
 def test_caps_whose_rule_changed_count_no_more_than_the_rule_gave() -> None:
-    story = capped_story()
-    assert proof(story.records, replace(story.now, capped={"basket": {"2024-03": 18}})) == []
-    assert proof(story.records, replace(story.now, capped={"basket": {"2024-03": 19}})) == [
+    scenario = capped_story()
+    assert ledger_faults(scenario.records, replace(scenario.now, capped={"basket": {"2024-03": 18}})) == []
+    assert ledger_faults(scenario.records, replace(scenario.now, capped={"basket": {"2024-03": 19}})) == [
         "the cap of rule 'basket': the snapshot counts 19, it gave 18 in all"
     ]
-    assert proof(story.records, replace(story.now, capped={"gone": {"ever": 1}})) == [
+    assert ledger_faults(scenario.records, replace(scenario.now, capped={"gone": {"ever": 1}})) == [
         "the cap of rule 'gone': the snapshot counts 1, it gave 0 in all"
     ]
 
 
-def test_caps_are_not_held_against_a_version_of_the_programme_that_is_not_known() -> None:
-    story = capped_story()
-    newer = replace(story.now, capped={}, programme_version=story.programme.version + 1)
-    assert proof(story.records, newer, caps_of(story.programme), story.counted.values()) == []
+def test_caps_of_an_unknown_programme_version_pass() -> None:
+    scenario = capped_story()
+    newer = replace(scenario.now, capped={}, programme_version=scenario.programme.version + 1)
+    assert ledger_faults(scenario.records, newer, caps_of(scenario.programme), scenario.counted.values()) == []
 
 
-def test_caps_are_not_held_against_a_refund_whose_event_is_gone() -> None:
-    story = capped_story()
-    assert proof(story.records, replace(story.now, capped={}), caps_of(story.programme)) == []
+def test_caps_pass_if_the_event_of_a_refund_is_gone() -> None:
+    scenario = capped_story()
+    assert ledger_faults(scenario.records, replace(scenario.now, capped={}), caps_of(scenario.programme)) == []
 
 
-def test_a_snapshot_without_a_ledger_is_told() -> None:
-    story = Story.of(programme(per_euro()))
-    assert Proof("m-1").faults(story.now) == [
+def test_snapshot_without_a_ledger_is_reported() -> None:
+    scenario = MemberScenario.of(programme(per_euro()))
+    assert Proof("m-1").faults(scenario.now) == [
         "the snapshot is at version 1, the ledger at 0",
         "the snapshot is chained to another record than the last one",
         "the snapshot's tier is not the last record's",

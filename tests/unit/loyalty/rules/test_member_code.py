@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import thorough
+from support.property_settings import property_settings
 
 from loyalty.kernel.membership_number import number_from
 from loyalty.model.catalogue import normal_code
@@ -31,9 +31,9 @@ def test_a_prefix_may_have_dashes() -> None:
 @pytest.mark.parametrize("name", ["programme", "offer", "number", "secret"])
 def test_a_proof_is_of_one_programme_offer_number_and_secret(name: str) -> None:
     proof = member_code("OWN", **ABOUT, secret=SECRET).rsplit("-", maxsplit=1)[1]
-    told = {**ABOUT, name: "another"}
-    secret = b"another" if told.pop("secret", None) else SECRET
-    assert not is_genuine(proof, **told, secret=secret)
+    fields = {**ABOUT, name: "another"}
+    secret = b"another" if fields.pop("secret", None) else SECRET
+    assert not is_genuine(proof, **fields, secret=secret)
 
 
 @pytest.mark.parametrize("proof", ["", "AAAAAAAA", "é", "\0"])
@@ -42,12 +42,12 @@ def test_a_made_up_proof_is_not_genuine(proof: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["", "OWN", "OWN-4711223344", "FRESH5"])
-def test_what_has_no_three_parts_is_no_members_code(code: str) -> None:
+def test_code_without_three_parts_is_no_member_code(code: str) -> None:
     assert parts_of(code) is None
 
 
 @given(numbers=st.sets(st.integers(0, 10**6), min_size=2, max_size=20))
-@thorough(50)
+@property_settings(50)
 def test_no_two_members_have_one_code(numbers: set[int]) -> None:
     codes = {
         member_code("OWN", programme="grocer", offer="own", number=number_from(number), secret=SECRET)

@@ -1,10 +1,10 @@
-"""A pass says whose it is, to those who know the secret, for a minute; nobody else can make one."""
+"""A pass identifies a member for a minute; only holders of the secret can create or read one."""
 
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.life import thorough
+from support.property_settings import property_settings
 
 from loyalty.rules.member_pass import (
     DIGITS_SPAN_SECONDS,
@@ -33,33 +33,33 @@ def says(typed: str, now: datetime, *, member: str = "a1", programme: str = "gro
 def test_a_pass_says_whose_it_is_and_until_when() -> None:
     assert CODE.startswith("CP1.a1.")
     assert len(CODE) < 80
-    told = read_pass(CODE, programme="grocer", secret=SECRET)
-    assert told == MemberPass("a1", NOW + timedelta(seconds=60), "MTIzNDU2Nzg")
-    assert read_pass(f" {CODE}\n", programme="grocer", secret=SECRET) == told
+    result = read_pass(CODE, programme="grocer", secret=SECRET)
+    assert result == MemberPass("a1", NOW + timedelta(seconds=60), "MTIzNDU2Nzg")
+    assert read_pass(f" {CODE}\n", programme="grocer", secret=SECRET) == result
 
 
-def test_a_pass_of_another_programme_or_secret_is_none() -> None:
+def test_pass_of_another_programme_or_secret_is_invalid() -> None:
     assert read_pass(CODE, programme="coffee", secret=SECRET) is None
     assert read_pass(CODE, programme="grocer", secret=b"another") is None
 
 
 @given(place=st.integers(0, len(CODE) - 1), character=st.characters())
-@thorough(300)
-def test_a_pass_with_one_character_changed_is_none(place: int, character: str) -> None:
+@property_settings(300)
+def test_pass_with_one_changed_character_is_invalid(place: int, character: str) -> None:
     forged = CODE[:place] + character + CODE[place + 1 :]
     if forged != CODE:
         assert read_pass(forged, programme="grocer", secret=SECRET) is None
 
 
 @given(text=st.text(max_size=300) | st.text("CP1.a0=-_", max_size=60))
-@thorough(300)
-def test_any_other_text_is_none(text: str) -> None:
+@property_settings(300)
+def test_any_other_text_is_invalid(text: str) -> None:
     assert read_pass(text, programme="grocer", secret=SECRET) is None
 
 
 @given(seconds=st.integers(0, 10**9), later=st.floats(0, 59.999))
-@thorough(200)
-def test_digits_are_good_for_a_minute(seconds: int, later: float) -> None:
+@property_settings(200)
+def test_digits_are_valid_for_a_minute(seconds: int, later: float) -> None:
     shown_at = NOW + timedelta(seconds=seconds)
     typed = digits(shown_at)
     assert len(typed) == 6

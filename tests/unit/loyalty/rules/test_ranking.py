@@ -5,8 +5,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
+from support.property_settings import property_settings
 
 from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
@@ -42,13 +43,13 @@ def is_on(one: Offer, at: datetime) -> bool:
     return one.starts_at <= at and not one.is_over(at) and (one.window is None or is_open(one.window, at, ZONE))
 
 
-def offer(key: str, **told: Any) -> Offer:
-    told = {"starts_at": NOW - timedelta(days=30), **told}
-    return Offer(key, OfferKind.AMOUNT_OFF, TEXT, TEXT, TEXT, **told)
+def offer(key: str, **fields: Any) -> Offer:
+    fields = {"starts_at": NOW - timedelta(days=30), **fields}
+    return Offer(key, OfferKind.AMOUNT_OFF, TEXT, TEXT, TEXT, **fields)
 
 
-def reward(key: str, points: int = 100, **told: Any) -> Reward:
-    return Reward(key, RewardKind.PHYSICAL, TEXT, TEXT, told.pop("category", "home"), points, **told)
+def reward(key: str, points: int = 100, **fields: Any) -> Reward:
+    return Reward(key, RewardKind.PHYSICAL, TEXT, TEXT, fields.pop("category", "home"), points, **fields)
 
 
 def member(offers: Mapping[str, OfferUse] | None = None, *, points: int = 0) -> Member:
@@ -57,14 +58,16 @@ def member(offers: Mapping[str, OfferUse] | None = None, *, points: int = 0) -> 
 
 
 def taste(**shares: float) -> Taste:
-    """Return the taste of somebody who spent so much that what is unknown does not count."""
+    """Return the affinities of a member who spent so much that unknown topics do not count."""
     return Taste(2.0**200, {f"category:{name}": share * 2.0**200 for name, share in shares.items()})
 
 
-def ranked(*offers: Offer, who: Somebody | None = None, does: Mapping[str, OfferUse] | None = None, **told: Any) -> Any:
-    told = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **told}
-    likes = Liking(told.pop("taste", NO_TASTE), told.pop("preferences", frozenset()), told["now"])
-    return rank_offers(Catalogue(offers), member(does), who or Somebody(), likes, **told)[0]
+def ranked(
+    *offers: Offer, who: Somebody | None = None, does: Mapping[str, OfferUse] | None = None, **fields: Any
+) -> Any:
+    fields = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **fields}
+    likes = Liking(fields.pop("taste", NO_TASTE), fields.pop("preferences", frozenset()), fields["now"])
+    return rank_offers(Catalogue(offers), member(does), who or Somebody(), likes, **fields)[0]
 
 
 def keys(found: list[RankedOffer]) -> list[str]:
@@ -75,7 +78,7 @@ def why(found: list[RankedOffer]) -> list[tuple[str, Motive, Mapping[str, str | 
     return [(one.offer.key, one.motive, one.params) for one in found]
 
 
-def test_what_is_for_fewer_comes_first() -> None:
+def test_smaller_audiences_rank_first() -> None:
     who = Somebody("gold", frozenset({"vip"}), frozenset({"young"}))
     found = ranked(
         offer("a"),
@@ -99,7 +102,7 @@ def test_all_that_an_audience_names_has_to_fit() -> None:
     assert keys(ranked(both, who=Somebody("gold"))) == []
 
 
-def test_what_the_member_buys_most_comes_first() -> None:
+def test_most_bought_topics_rank_first() -> None:
     about = {topic: offer(topic[-1].lower(), topics=frozenset({topic, "category:ZZ"})) for topic in TOPICS[:3]}
     found = ranked(*about.values(), taste=taste(B=0.25, C=0.01))
     assert why(found) == [
@@ -110,7 +113,7 @@ def test_what_the_member_buys_most_comes_first() -> None:
     assert [one.score for one in found] == [500, 100, 0]
 
 
-def test_what_members_say_they_like_counts_beside_what_they_buy() -> None:
+def test_stated_preferences_count_beside_purchases() -> None:
     offers = [offer(topic[-1].lower(), topics=frozenset({topic})) for topic in TOPICS[:3]]
     found = ranked(*offers, taste=taste(A=0.09), preferences=frozenset({"category:C"}))
     assert why(found)[:2] == [
@@ -119,12 +122,12 @@ def test_what_members_say_they_like_counts_beside_what_they_buy() -> None:
     ]
 
 
-def test_what_ends_soon_comes_a_little_earlier_and_says_so() -> None:
+def test_offers_that_end_soon_rank_higher_with_their_reason() -> None:
     ends = {"a": None, "b": NOW + timedelta(days=20), "c": NOW + timedelta(days=5), "d": NOW + timedelta(hours=1)}
     found = ranked(*(offer(key, ends_at=at) for key, at in ends.items()))
     assert why(found)[:2] == [("d", Motive.ENDS_SOON, {"days": 1}), ("c", Motive.ENDS_SOON, {"days": 6})]
     assert keys(found)[2:] == ["a", "b"]
-    # What ends as tomorrow begins has today for its last day.
+    # An offer that ends at the start of tomorrow has today as its last day.
     midnight = datetime(2024, 3, 20, 23, tzinfo=UTC)
     assert ranked(offer("a", ends_at=midnight))[0].params == {"days": 1}
     assert ranked(offer("a", window=Window(last_day=TODAY + timedelta(days=2))))[0].params == {"days": 3}
@@ -134,14 +137,14 @@ def test_the_brand_can_put_an_offer_before_others() -> None:
     assert keys(ranked(offer("a"), offer("b", weight=1), offer("c", weight=-1))) == ["b", "a", "c"]
 
 
-def test_what_was_seen_often_or_refused_comes_later() -> None:
+def test_often_seen_or_dismissed_offers_rank_lower() -> None:
     does = {"a": OfferUse(refused_at=NOW - timedelta(days=2)), "b": OfferUse(seen=3)}
     assert keys(ranked(offer("a"), offer("b"), offer("c"), does=does)) == ["c", "b", "a"]
     forgotten = {"a": OfferUse(refused_at=NOW - timedelta(days=90))}
     assert keys(ranked(offer("a"), offer("b"), does=forgotten)) == ["a", "b"]
 
 
-def test_what_was_activated_comes_first_even_for_those_it_is_no_longer_for() -> None:
+def test_activated_offers_rank_first_even_outside_their_audience() -> None:
     gold = Audience(tiers=frozenset({"gold"}))
     offers = [offer("a", weight=50), offer("b", audience=gold), offer("c", audience=gold)]
     found = ranked(*offers, does={"c": OfferUse(activated_at=NOW), "b": OfferUse(seen=1)})
@@ -149,7 +152,7 @@ def test_what_was_activated_comes_first_even_for_those_it_is_no_longer_for() -> 
     assert found[0].motive is Motive.ACTIVATED
 
 
-def test_what_is_done_with_comes_last_and_only_to_those_who_touched_it() -> None:
+def test_finished_offers_rank_last_and_only_for_members_who_used_them() -> None:
     over = NOW - timedelta(days=1)
     offers = [offer("a"), offer("b", ends_at=over), offer("c", ends_at=over), offer("d"), offer("e")]
     does = {
@@ -171,7 +174,7 @@ def test_what_is_done_with_comes_last_and_only_to_those_who_touched_it() -> None
 
 
 @pytest.mark.parametrize(
-    ("told", "shown"),
+    ("fields", "shown"),
     [
         ({"starts_at": NOW + timedelta(hours=1)}, False),
         ({"starts_at": NOW}, True),
@@ -186,17 +189,17 @@ def test_what_is_done_with_comes_last_and_only_to_those_who_touched_it() -> None
         ({"uses_per_member": 0}, False),
     ],
 )
-def test_only_what_can_be_used_now_and_here_is_shown(told: dict[str, Any], shown: bool) -> None:
-    assert bool(ranked(offer("a", **told), channel=Channel.APP)) is shown
+def test_only_offers_usable_now_and_here_are_shown(fields: dict[str, Any], shown: bool) -> None:
+    assert bool(ranked(offer("a", **fields), channel=Channel.APP)) is shown
 
 
-def test_what_all_have_used_up_is_not_shown() -> None:
+def test_used_up_offers_are_not_shown() -> None:
     does = {"b": OfferUse(activated_at=NOW), "c": OfferUse(uses=1, redeemed_at=NOW)}
     found = ranked(offer("a"), offer("b"), offer("c"), does=does, used_up=frozenset("abc"))
     assert keys(found) == ["c"]
 
 
-def test_only_segments_with_offers_are_asked_for() -> None:
+def test_only_segments_with_offers_are_evaluated() -> None:
     asked = []
 
     class Curious(Somebody):
@@ -209,7 +212,7 @@ def test_only_segments_with_offers_are_asked_for() -> None:
     assert asked == ["young"]
 
 
-# What follows holds for whatever catalogue and member.
+# Properties for any catalogue and member.
 
 some_topics = st.frozensets(st.sampled_from(TOPICS), max_size=3)
 audiences = st.builds(
@@ -263,7 +266,7 @@ people = st.builds(
     st.frozensets(st.sampled_from(["l1", "l2", "l3"])),
     st.frozensets(st.sampled_from(["s1", "s2", "s3"])),
 )
-# Shares that are alike make equal scores, which the merging of buckets has to get right.
+# Equal shares make equal scores, which merging buckets must order correctly.
 tastes = st.dictionaries(
     st.sampled_from([topic[-1] for topic in TOPICS]), st.sampled_from([0.04, 0.04, 0.09, 0.25, 1e-9])
 ).map(lambda shares: taste(**shares))
@@ -271,7 +274,7 @@ tastes = st.dictionaries(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whatever a ranking depends on besides the catalogue."""
+    """Everything that a ranking depends on besides the catalogue."""
 
     does: Mapping[str, OfferUse]
     who: Somebody
@@ -299,7 +302,7 @@ class Asked:
         )
 
     def naive(self, catalogue: Catalogue, now: datetime) -> list[tuple[str, int, OfferState]]:
-        """Look at every offer, and sort."""
+        """Rank by evaluating every offer."""
         likes = Liking(self.likes, self.preferences, now)
         found = []
         for key, one in catalogue.offers.items():
@@ -332,9 +335,9 @@ def rows(found: list[RankedOffer]) -> list[tuple[str, int, OfferState]]:
     return [(one.offer.key, one.score, one.state) for one in found]
 
 
-@settings(max_examples=300)
+@property_settings(300)
 @given(catalogues, asked_for)
-def test_the_ranking_is_that_of_looking_at_every_offer(offers: list[Offer], asked: Asked) -> None:
+def test_indexed_ranking_equals_the_full_ranking(offers: list[Offer], asked: Asked) -> None:
     catalogue = Catalogue(offers)
     expected = asked.naive(catalogue, NOW)
     found, more = asked.page(catalogue, NOW, 1000)
@@ -342,19 +345,19 @@ def test_the_ranking_is_that_of_looking_at_every_offer(offers: list[Offer], aske
     assert not more
 
 
-@settings(max_examples=200)
+@property_settings(200)
 @given(catalogues, asked_for, st.integers(1, 7))
 def test_pages_follow_one_another(offers: list[Offer], asked: Asked, first: int) -> None:
     catalogue = Catalogue(offers)
     expected = asked.naive(catalogue, NOW)
-    told: list[tuple[str, int, OfferState]] = []
+    result: list[tuple[str, int, OfferState]] = []
     after, more = None, True
     while more:
         page, more = asked.page(catalogue, NOW, first, after)
         assert len(page) == first or not more
-        told += rows(page)
+        result += rows(page)
         after = (page[-1].score, page[-1].offer.key) if page else None
-    assert told == expected
+    assert result == expected
 
 
 changes = st.lists(
@@ -362,22 +365,22 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=200)
+@property_settings(200)
 @given(catalogues, changes, asked_for)
-def test_an_index_that_follows_changes_is_that_of_a_fresh_catalogue(
-    offers: list[Offer], told: list[Offer | str | int], asked: Asked
+def test_incremental_index_equals_a_rebuilt_one(
+    offers: list[Offer], changed: list[Offer | str | int], asked: Asked
 ) -> None:
     catalogue = Catalogue(offers)
     now = NOW
-    for change in told:
+    for change in changed:
         if isinstance(change, Offer):
             catalogue.put_offer(change)
         elif isinstance(change, str):
             catalogue.drop_offer(change)
         else:
             now = NOW + timedelta(days=change)
-        if len(told) % 2:
-            # Buckets that were looked at are in order, others not: both are kept up.
+        if len(changed) % 2:
+            # Buckets that were read are sorted, the others not; both must be updated.
             asked.page(catalogue, now, 3)
         day = day_of(now, ZONE)
         fresh = OfferIndex(catalogue.offers.values(), day, ZONE)
@@ -388,13 +391,13 @@ def test_an_index_that_follows_changes_is_that_of_a_fresh_catalogue(
 # Rewards.
 
 
-def rewards_of(*rewards: Reward, points: int = 1_000, who: Somebody | None = None, **told: Any) -> Any:
-    told = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **told}
-    likes = Liking(told.pop("taste", NO_TASTE), told.pop("preferences", frozenset()), told["now"])
-    return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), likes, **told)
+def rewards_of(*rewards: Reward, points: int = 1_000, who: Somebody | None = None, **fields: Any) -> Any:
+    fields = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **fields}
+    likes = Liking(fields.pop("taste", NO_TASTE), fields.pop("preferences", frozenset()), fields["now"])
+    return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), likes, **fields)
 
 
-def test_rewards_that_can_be_had_come_before_those_to_save_for() -> None:
+def test_affordable_rewards_come_first() -> None:
     gold = Audience(tiers=frozenset({"gold"}))
     found, more = rewards_of(
         reward("a", 5_000),
@@ -420,20 +423,20 @@ def test_rewards_that_can_be_had_come_before_those_to_save_for() -> None:
 
 
 def test_rewards_are_narrowed_by_category_channel_and_eligibility() -> None:
-    shop = (
+    listed = (
         reward("a", 5_000),
         reward("b", category="garden"),
         reward("c", channels=frozenset({Channel.WEB})),
         reward("d", window=Window(last_day=date(2024, 1, 1))),
     )
-    found, _ = rewards_of(*shop, channel=Channel.APP)
+    found, _ = rewards_of(*listed, channel=Channel.APP)
     assert [one.reward.key for one in found] == ["b", "a", "d"]
-    assert [one.reward.key for one in rewards_of(*shop, category="home")[0]] == ["c", "a", "d"]
-    assert [one.reward.key for one in rewards_of(*shop, eligible=True)[0]] == ["b", "c"]
-    assert [one.reward.key for one in rewards_of(*shop, eligible=False)[0]] == ["a", "d"]
+    assert [one.reward.key for one in rewards_of(*listed, category="home")[0]] == ["c", "a", "d"]
+    assert [one.reward.key for one in rewards_of(*listed, eligible=True)[0]] == ["b", "c"]
+    assert [one.reward.key for one in rewards_of(*listed, eligible=False)[0]] == ["a", "d"]
 
 
-def test_only_rewards_are_looked_into_that_could_be_had_and_that_more_than_points_can_be_missing_for() -> None:
+def test_availability_is_read_only_for_rewards_where_it_matters() -> None:
     asked = []
 
     def eligible_of(one: Reward) -> None:
@@ -452,17 +455,17 @@ def test_only_rewards_are_looked_into_that_could_be_had_and_that_more_than_point
 
 @given(st.lists(st.integers(1, 3_000), max_size=20), st.integers(1, 5))
 def test_pages_of_rewards_follow_one_another(points: list[int], first: int) -> None:
-    shop = [reward(f"r{number}", cost) for number, cost in enumerate(points)]
-    expected, _ = rewards_of(*shop)
-    told = []
+    listed = [reward(f"r{number}", cost) for number, cost in enumerate(points)]
+    expected, _ = rewards_of(*listed)
+    result = []
     after, more = None, True
     while more:
-        page, more = rewards_of(*shop, first=first, after=after)
-        told += page
+        page, more = rewards_of(*listed, first=first, after=after)
+        result += page
         after = (page[-1].score, page[-1].reward.key) if page else None
-    assert told == expected
+    assert result == expected
 
 
-def test_equal_scores_go_by_key() -> None:
-    shop = [replace(offer("x"), key=key) for key in ("b", "a", "é", "Z")]
-    assert keys(ranked(*shop)) == ["Z", "a", "b", "é"]
+def test_equal_scores_are_ordered_by_key() -> None:
+    listed = [replace(offer("x"), key=key) for key in ("b", "a", "é", "Z")]
+    assert keys(ranked(*listed)) == ["Z", "a", "b", "é"]

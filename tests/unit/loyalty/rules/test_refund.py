@@ -7,20 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support.loyalty_build import (
-    CALENDAR_YEAR,
-    LIFETIME,
-    Story,
-    flat,
-    laws,
-    line,
-    moved,
-    per_euro,
-    programme,
-    receipt,
-    thorough,
-    told,
-)
+from support.builders import CALENDAR_YEAR, LIFETIME, flat, line, per_euro, programme, receipt
+from support.member_scenario import MemberScenario, assert_member_invariants, explanation_rows, posting_rows
+from support.property_settings import property_settings
 
 from loyalty.kernel.period import EndOf, Expiry
 from loyalty.kernel.refusal import Refusal, RefusalCode
@@ -33,368 +22,368 @@ from loyalty.model.programme import Rounding, SpentPoints
 THIRTY_DAYS = Expiry(days=30)
 
 
-def shares(story: Story, key: str) -> list[Any]:
-    return list(story.counted[key].returned)
+def shares(scenario: MemberScenario, key: str) -> list[Any]:
+    return list(scenario.counted[key].returned)
 
 
-def why(story: Story) -> list[tuple[str, int, Reason]]:
-    return told(story.records[-1].why)
+def why(scenario: MemberScenario) -> list[tuple[str, int, Reason]]:
+    return explanation_rows(scenario.records[-1].why)
 
 
-def basket(*rules: Any, lines: Any = (), **changes: Any) -> Story:
-    """Return the story of somebody who bought a basket of a, b and c for 10.00, 20.00 and 3.50."""
-    story = Story.of(programme(*rules, **changes))
+def basket(*rules: Any, lines: Any = (), **changes: Any) -> MemberScenario:
+    """Return a scenario with a basket of a, b and c for 10.00, 20.00 and 3.50."""
+    scenario = MemberScenario.of(programme(*rules, **changes))
     lines = lines or (line("a", "10.00"), line("b", "20.00"), line("c", "3.50", "7"))
-    story.buy("2024-03-01 10:00", receipt(None, *lines), key="basket")
-    return story
+    scenario.buy("2024-03-01 10:00", receipt(None, *lines), key="basket")
+    return scenario
 
 
-# What is taken back
+# Reversed points
 
 
-def test_a_refund_without_a_purchase_takes_all_back() -> None:
-    story = basket()
-    assert story.points == (-33, 33, 0, 0, 0)
-    decision = story.refund("2024-03-02 10:00", "basket")
-    assert story.points == (0, 0, 0, 0, 0)
-    assert shares(story, "basket") == [1, 1, 1]
+def test_refund_without_amounts_reverses_everything() -> None:
+    scenario = basket()
+    assert scenario.points == (-33, 33, 0, 0, 0)
+    decision = scenario.refund("2024-03-02 10:00", "basket")
+    assert scenario.points == (0, 0, 0, 0, 0)
+    assert shares(scenario, "basket") == [1, 1, 1]
     [entry] = decision.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.REVERSE, -33, 0)
-    assert moved(entry) == [("issued", 33), ("available", -33)]
-    assert why(story) == [("basket", -33, Reason.TAKEN_BACK)]
-    assert story.now.counted == {"purchase": 1, "refund": 1}
-    laws(story)
+    assert posting_rows(entry) == [("issued", 33), ("available", -33)]
+    assert why(scenario) == [("basket", -33, Reason.TAKEN_BACK)]
+    assert scenario.now.counted == {"purchase": 1, "refund": 1}
+    assert_member_invariants(scenario)
 
 
-def test_a_refund_of_a_line_takes_back_what_that_line_gave() -> None:
-    story = basket(per_euro(), per_euro("own", points="2", lines='line.sku == "b"', priority=-1))
-    assert story.now.available == 33 + 40
-    story.refund("2024-03-02 10:00", "basket", receipt(None, line("b", "20.00")))
-    assert why(story) == [("basket", -20, Reason.TAKEN_BACK), ("own", -40, Reason.TAKEN_BACK)]
-    assert shares(story, "basket") == [0, 1, 0]
-    assert story.now.available == 13
+def test_refund_of_a_line_reverses_the_points_of_that_line() -> None:
+    scenario = basket(per_euro(), per_euro("own", points="2", lines='line.sku == "b"', priority=-1))
+    assert scenario.now.available == 33 + 40
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("b", "20.00")))
+    assert why(scenario) == [("basket", -20, Reason.TAKEN_BACK), ("own", -40, Reason.TAKEN_BACK)]
+    assert shares(scenario, "basket") == [0, 1, 0]
+    assert scenario.now.available == 13
 
 
 def test_a_refund_of_a_line_that_gave_nothing_takes_nothing() -> None:
-    story = basket(per_euro("own", lines='line.sku == "b"'))
-    story.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "10.00")))
-    assert [(one.points, one.applied) for one in story.records[-1].why] == [(0, False)]
-    assert story.now.available == 20
+    scenario = basket(per_euro("own", lines='line.sku == "b"'))
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "10.00")))
+    assert [(one.points, one.applied) for one in scenario.records[-1].why] == [(0, False)]
+    assert scenario.now.available == 20
 
 
 def test_a_refund_of_part_of_a_line_is_rounded_in_the_members_favour_until_its_last_part() -> None:
-    story = basket()
+    scenario = basket()
     taken = []
     for amount in ("1.50", "1.49", "7.01"):
-        before = story.now.available
-        story.refund("2024-03-02 10:00", "basket", receipt(None, line("a", amount)))
-        taken.append(before - story.now.available)
+        before = scenario.now.available
+        scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("a", amount)))
+        taken.append(before - scenario.now.available)
     assert taken == [1, 1, 8]
-    assert shares(story, "basket") == [1, 0, 0]
+    assert shares(scenario, "basket") == [1, 0, 0]
 
 
 def test_a_refund_of_a_total_takes_the_same_share_of_every_line() -> None:
-    story = basket()
-    story.refund("2024-03-02 10:00", "basket", "16.75")
-    assert shares(story, "basket") == [Fraction(1, 2)] * 3
-    assert story.now.available == 33 - (5 + 10 + 1)
-    story.refund("2024-03-03 10:00", "basket", "16.75")
-    assert shares(story, "basket") == [1, 1, 1]
-    assert story.now.available == 0
+    scenario = basket()
+    scenario.refund("2024-03-02 10:00", "basket", "16.75")
+    assert shares(scenario, "basket") == [Fraction(1, 2)] * 3
+    assert scenario.now.available == 33 - (5 + 10 + 1)
+    scenario.refund("2024-03-03 10:00", "basket", "16.75")
+    assert shares(scenario, "basket") == [1, 1, 1]
+    assert scenario.now.available == 0
 
 
 def test_a_refund_of_a_total_after_one_of_a_line_takes_the_rest_in_proportion() -> None:
-    story = basket()
-    story.refund("2024-03-02 10:00", "basket", receipt(None, line("b", "20.00")))
-    story.refund("2024-03-03 10:00", "basket", "6.75")
-    assert shares(story, "basket") == [Fraction(1, 2), 1, Fraction(1, 2)]
-    story.refund("2024-03-04 10:00", "basket")
-    assert (story.now.available, shares(story, "basket")) == (0, [1, 1, 1])
+    scenario = basket()
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("b", "20.00")))
+    scenario.refund("2024-03-03 10:00", "basket", "6.75")
+    assert shares(scenario, "basket") == [Fraction(1, 2), 1, Fraction(1, 2)]
+    scenario.refund("2024-03-04 10:00", "basket")
+    assert (scenario.now.available, shares(scenario, "basket")) == (0, [1, 1, 1])
 
 
 def test_a_total_below_the_sum_of_lines_is_refunded_by_its_own_measure() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", receipt("8.00", line("a", "6.00"), line("b", "4.00")), key="basket")
-    story.refund("2024-03-02 10:00", "basket", "4.00")
-    assert (story.now.available, shares(story, "basket")) == (5, [Fraction(1, 2), Fraction(1, 2)])
-    refusal = story.refused(
-        story.event("refund", "2024-03-03 10:00", purchase=receipt("4.01"), refund_of="basket"), "2024-03-03 10:00"
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", receipt("8.00", line("a", "6.00"), line("b", "4.00")), key="basket")
+    scenario.refund("2024-03-02 10:00", "basket", "4.00")
+    assert (scenario.now.available, shares(scenario, "basket")) == (5, [Fraction(1, 2), Fraction(1, 2)])
+    refusal = scenario.refused(
+        scenario.event("refund", "2024-03-03 10:00", purchase=receipt("4.01"), refund_of="basket"), "2024-03-03 10:00"
     )
     assert (refusal.reason, refusal.params) == ("refund_exceeds", {"left": "4.00"})
-    story.refund("2024-03-03 10:00", "basket", "4.00")
-    assert story.now.available == 0
+    scenario.refund("2024-03-03 10:00", "basket", "4.00")
+    assert scenario.now.available == 0
 
 
 def test_a_receipt_without_lines_is_refunded_by_total() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "10.00", key="total")
-    story.refund("2024-03-02 10:00", "total", "3.33")
-    assert (story.now.available, shares(story, "total")) == (7, [Fraction(333, 1000)])
-    story.refund("2024-03-02 11:00", "total", "6.67")
-    assert (story.now.available, shares(story, "total")) == (0, [1])
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "10.00", key="total")
+    scenario.refund("2024-03-02 10:00", "total", "3.33")
+    assert (scenario.now.available, shares(scenario, "total")) == (7, [Fraction(333, 1000)])
+    scenario.refund("2024-03-02 11:00", "total", "6.67")
+    assert (scenario.now.available, shares(scenario, "total")) == (0, [1])
 
 
 def test_a_refund_of_zero_takes_nothing() -> None:
-    story = basket()
-    story.refund("2024-03-02 10:00", "basket", "0")
-    story.refund("2024-03-02 11:00", "basket", receipt(None, line("a", "0")))
-    assert (story.now.available, shares(story, "basket")) == (33, [0, 0, 0])
+    scenario = basket()
+    scenario.refund("2024-03-02 10:00", "basket", "0")
+    scenario.refund("2024-03-02 11:00", "basket", receipt(None, line("a", "0")))
+    assert (scenario.now.available, shares(scenario, "basket")) == (33, [0, 0, 0])
 
 
 def test_a_purchase_that_cost_nothing_is_refunded_by_zero() -> None:
-    story = Story.of(programme(flat("bonus", "7")))
-    story.buy("2024-03-01 10:00", "0", key="free")
-    story.refund("2024-03-02 10:00", "free", "0")
-    assert (story.now.available, shares(story, "free")) == (0, [1])
+    scenario = MemberScenario.of(programme(flat("bonus", "7")))
+    scenario.buy("2024-03-01 10:00", "0", key="free")
+    scenario.refund("2024-03-02 10:00", "free", "0")
+    assert (scenario.now.available, shares(scenario, "free")) == (0, [1])
 
 
 def test_a_line_that_cost_nothing_is_measured_by_its_quantity() -> None:
-    story = Story.of(programme(flat("bonus", "8")))
-    story.buy("2024-03-01 10:00", receipt(None, line("gift", "0", "4")), key="gift")
-    story.refund("2024-03-02 10:00", "gift", receipt(None, line("gift", "0", "1")))
-    assert (story.now.available, shares(story, "gift")) == (6, [Fraction(1, 4)])
-    refused = story.event(
+    scenario = MemberScenario.of(programme(flat("bonus", "8")))
+    scenario.buy("2024-03-01 10:00", receipt(None, line("gift", "0", "4")), key="gift")
+    scenario.refund("2024-03-02 10:00", "gift", receipt(None, line("gift", "0", "1")))
+    assert (scenario.now.available, shares(scenario, "gift")) == (6, [Fraction(1, 4)])
+    refused = scenario.event(
         "refund", "2024-03-03 10:00", purchase=receipt(None, line("gift", "0", "3.5")), refund_of="gift"
     )
-    assert story.refused(refused, "2024-03-03 10:00").reason == "refund_exceeds_line"
-    story.refund("2024-03-03 10:00", "gift", receipt(None, line("gift", "0", "3")))
-    assert (story.now.available, shares(story, "gift")) == (0, [1])
+    assert scenario.refused(refused, "2024-03-03 10:00").reason == "refund_exceeds_line"
+    scenario.refund("2024-03-03 10:00", "gift", receipt(None, line("gift", "0", "3")))
+    assert (scenario.now.available, shares(scenario, "gift")) == (0, [1])
 
 
 def test_the_same_sku_on_several_lines_is_taken_from_the_first_to_the_last() -> None:
-    story = basket(lines=(line("a", "10.00"), line("b", "5.00"), line("a", "6.00")))
-    story.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "12.00")))
-    assert shares(story, "basket") == [1, 0, Fraction(1, 3)]
-    story.refund("2024-03-03 10:00", "basket", receipt(None, line("a", "1.00"), line("a", "3.00")))
-    assert shares(story, "basket") == [1, 0, 1]
-    assert story.now.available == 5
+    scenario = basket(lines=(line("a", "10.00"), line("b", "5.00"), line("a", "6.00")))
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "12.00")))
+    assert shares(scenario, "basket") == [1, 0, Fraction(1, 3)]
+    scenario.refund("2024-03-03 10:00", "basket", receipt(None, line("a", "1.00"), line("a", "3.00")))
+    assert shares(scenario, "basket") == [1, 0, 1]
+    assert scenario.now.available == 5
 
 
 def test_a_discount_line_comes_back_with_the_sign_it_was_sold_with() -> None:
-    story = basket(lines=(line("a", "10.00"), line("voucher", "-2.00")))
-    assert story.now.available == 8
-    story.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "10.00"), line("voucher", "-2.00")))
-    assert (story.now.available, shares(story, "basket")) == (0, [1, 1])
+    scenario = basket(lines=(line("a", "10.00"), line("voucher", "-2.00")))
+    assert scenario.now.available == 8
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "10.00"), line("voucher", "-2.00")))
+    assert (scenario.now.available, shares(scenario, "basket")) == (0, [1, 1])
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_discount_line_may_have_the_sku_that_it_lowers(order: tuple[int, int]) -> None:
     sold = (line("a", "10.00"), line("a", "-2.00"))
-    story = basket(lines=sold)
-    story.refund("2024-03-02 10:00", "basket", receipt(None, *(sold[index] for index in order)))
-    assert (story.now.available, shares(story, "basket")) == (0, [1, 1])
+    scenario = basket(lines=sold)
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, *(sold[index] for index in order)))
+    assert (scenario.now.available, shares(scenario, "basket")) == (0, [1, 1])
 
 
 def test_half_of_a_line_and_of_its_discount_is_half_of_each() -> None:
-    story = basket(lines=(line("a", "-2.00"), line("a", "10.00")))
-    story.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "5.00"), line("a", "-1.00")))
-    assert shares(story, "basket") == [Fraction(1, 2), Fraction(1, 2)]
-    assert story.now.available == 4
+    scenario = basket(lines=(line("a", "-2.00"), line("a", "10.00")))
+    scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "5.00"), line("a", "-1.00")))
+    assert shares(scenario, "basket") == [Fraction(1, 2), Fraction(1, 2)]
+    assert scenario.now.available == 4
 
 
 def test_a_refund_takes_the_qualifying_points_of_the_purchases_own_day() -> None:
-    story = basket(per_euro(), flat("bonus", "7", qualifying=False, priority=-1))
-    assert story.now.qualifying == {date(2024, 3, 1): 33}
-    decision = story.refund("2024-03-05 10:00", "basket", receipt(None, line("b", "20.00")))
-    assert story.now.qualifying == {date(2024, 3, 1): 13}
+    scenario = basket(per_euro(), flat("bonus", "7", qualifying=False, priority=-1))
+    assert scenario.now.qualifying == {date(2024, 3, 1): 33}
+    decision = scenario.refund("2024-03-05 10:00", "basket", receipt(None, line("b", "20.00")))
+    assert scenario.now.qualifying == {date(2024, 3, 1): 13}
     assert decision.record.qualified == ((date(2024, 3, 1), -20),)
-    story.refund("2024-03-06 10:00", "basket")
-    assert story.now.qualifying == {}
+    scenario.refund("2024-03-06 10:00", "basket")
+    assert scenario.now.qualifying == {}
 
 
 def test_points_of_a_lifetime_that_lie_far_back_are_taken_back_too() -> None:
-    story = Story.of(programme(qualification=LIFETIME, thresholds=(0, 1000)), enrolled="2020-01-01 12:00")
-    story.buy("2020-02-01 10:00", "600", key="old")
-    story.buy("2020-02-01 11:00", "100")
-    story.buy("2023-01-01 10:00", "10")
-    story.refund("2023-01-02 10:00", "old", "300")
-    story.refund("2023-01-03 10:00", "old")
-    assert sum(story.now.qualifying.values()) == 110
-    story.buy("2023-01-04 10:00", "400")
-    assert story.tier == "base"
-    laws(story)
+    scenario = MemberScenario.of(programme(qualification=LIFETIME, thresholds=(0, 1000)), enrolled="2020-01-01 12:00")
+    scenario.buy("2020-02-01 10:00", "600", key="old")
+    scenario.buy("2020-02-01 11:00", "100")
+    scenario.buy("2023-01-01 10:00", "10")
+    scenario.refund("2023-01-02 10:00", "old", "300")
+    scenario.refund("2023-01-03 10:00", "old")
+    assert sum(scenario.now.qualifying.values()) == 110
+    scenario.buy("2023-01-04 10:00", "400")
+    assert scenario.tier == "base"
+    assert_member_invariants(scenario)
 
 
-# Where it is taken from
+# Lots that refunds take from
 
 
 def test_a_refund_takes_from_the_purchases_own_lot_first_and_then_from_the_oldest() -> None:
-    story = Story.of(programme(expiry=Expiry(months=6)))
-    story.buy("2024-03-01 10:00", "10")
-    story.buy("2024-03-02 10:00", "10")
-    story.buy("2024-03-03 10:00", "10", key="third")
-    story.adjust("2024-03-04 10:00", -15)
-    assert story.lots == [("2024-03-02", "2024-09-02", 5), ("2024-03-03", "2024-09-03", 10)]
-    story.refund("2024-03-05 10:00", "third", "4")
-    assert story.lots == [("2024-03-02", "2024-09-02", 5), ("2024-03-03", "2024-09-03", 6)]
-    story.adjust("2024-03-06 10:00", -7)
-    assert story.lots == [("2024-03-03", "2024-09-03", 4)]
-    story.refund("2024-03-07 10:00", "third", "6")
-    assert (story.lots, story.now.available) == ([], -2)
+    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario.buy("2024-03-01 10:00", "10")
+    scenario.buy("2024-03-02 10:00", "10")
+    scenario.buy("2024-03-03 10:00", "10", key="third")
+    scenario.adjust("2024-03-04 10:00", -15)
+    assert scenario.lots == [("2024-03-02", "2024-09-02", 5), ("2024-03-03", "2024-09-03", 10)]
+    scenario.refund("2024-03-05 10:00", "third", "4")
+    assert scenario.lots == [("2024-03-02", "2024-09-02", 5), ("2024-03-03", "2024-09-03", 6)]
+    scenario.adjust("2024-03-06 10:00", -7)
+    assert scenario.lots == [("2024-03-03", "2024-09-03", 4)]
+    scenario.refund("2024-03-07 10:00", "third", "6")
+    assert (scenario.lots, scenario.now.available) == ([], -2)
 
 
 def test_spent_points_become_a_debt_that_the_next_earnings_fill_first() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2024-03-01 10:00", "100", key="bought")
-    story.adjust("2024-03-02 10:00", -100)
-    decision = story.refund("2024-03-03 10:00", "bought", "30")
-    assert moved(decision.record.entries[0]) == [("issued", 30), ("available", -30)]
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2024-03-01 10:00", "100", key="bought")
+    scenario.adjust("2024-03-02 10:00", -100)
+    decision = scenario.refund("2024-03-03 10:00", "bought", "30")
+    assert posting_rows(decision.record.entries[0]) == [("issued", 30), ("available", -30)]
     assert decision.record.entries[0].postings[1].lot is None
-    assert (story.now.available, story.now.debt, story.lots) == (-30, 30, [])
-    story.buy("2024-03-04 10:00", "20")
-    assert (story.now.available, story.lots) == (-10, [])
-    story.buy("2024-03-05 10:00", "20", key="filling")
-    assert (story.now.available, story.lots) == (10, [("2024-03-05", "2024-04-04", 10)])
-    laws(story)
-    story.settle("2024-04-05 10:00")
-    assert story.points == (-110, 0, 10, 100, 0)
-    story.refund("2024-04-06 10:00", "filling")
-    assert story.points == (-90, -10, 0, 100, 0)
-    assert why(story) == [("basket", -20, Reason.TAKEN_BACK), ("refund", 10, Reason.ALREADY_EXPIRED)]
-    laws(story)
+    assert (scenario.now.available, scenario.now.debt, scenario.lots) == (-30, 30, [])
+    scenario.buy("2024-03-04 10:00", "20")
+    assert (scenario.now.available, scenario.lots) == (-10, [])
+    scenario.buy("2024-03-05 10:00", "20", key="filling")
+    assert (scenario.now.available, scenario.lots) == (10, [("2024-03-05", "2024-04-04", 10)])
+    assert_member_invariants(scenario)
+    scenario.settle("2024-04-05 10:00")
+    assert scenario.points == (-110, 0, 10, 100, 0)
+    scenario.refund("2024-04-06 10:00", "filling")
+    assert scenario.points == (-90, -10, 0, 100, 0)
+    assert why(scenario) == [("basket", -20, Reason.TAKEN_BACK), ("refund", 10, Reason.ALREADY_EXPIRED)]
+    assert_member_invariants(scenario)
 
 
 def test_a_gift_fills_a_debt_first() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "100", key="bought")
-    story.adjust("2024-03-02 10:00", -100)
-    story.refund("2024-03-03 10:00", "bought")
-    story.adjust("2024-03-04 10:00", 120)
-    assert (story.now.available, story.lots) == (20, [("2024-03-04", None, 20)])
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "100", key="bought")
+    scenario.adjust("2024-03-02 10:00", -100)
+    scenario.refund("2024-03-03 10:00", "bought")
+    scenario.adjust("2024-03-04 10:00", 120)
+    assert (scenario.now.available, scenario.lots) == (20, [("2024-03-04", None, 20)])
 
 
 def test_spent_points_may_be_written_off_instead() -> None:
-    story = Story.of(programme(spent_points=SpentPoints.WRITE_OFF))
-    story.buy("2024-03-01 10:00", "100", key="bought")
-    story.buy("2024-03-01 11:00", "5")
-    story.adjust("2024-03-02 10:00", -75)
-    decision = story.refund("2024-03-03 10:00", "bought")
-    assert moved(decision.record.entries[0]) == [("issued", 100), ("available", -30), ("written_off", -70)]
-    assert story.points == (-5, 0, 0, 75, -70)
-    assert why(story) == [("basket", -100, Reason.TAKEN_BACK), ("refund", 70, Reason.WRITTEN_OFF)]
-    story.buy("2024-03-04 10:00", "20")
-    assert story.now.available == 20
-    laws(story)
+    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    scenario.buy("2024-03-01 10:00", "100", key="bought")
+    scenario.buy("2024-03-01 11:00", "5")
+    scenario.adjust("2024-03-02 10:00", -75)
+    decision = scenario.refund("2024-03-03 10:00", "bought")
+    assert posting_rows(decision.record.entries[0]) == [("issued", 100), ("available", -30), ("written_off", -70)]
+    assert scenario.points == (-5, 0, 0, 75, -70)
+    assert why(scenario) == [("basket", -100, Reason.TAKEN_BACK), ("refund", 70, Reason.WRITTEN_OFF)]
+    scenario.buy("2024-03-04 10:00", "20")
+    assert scenario.now.available == 20
+    assert_member_invariants(scenario)
 
 
 def test_points_that_expired_are_not_taken_twice() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2024-03-01 10:00", "100", key="bought")
-    story.adjust("2024-03-02 10:00", -30)
-    story.buy("2024-04-01 10:00", "50", key="later")
-    assert story.points == (-150, 50, 70, 30, 0)
-    decision = story.refund("2024-04-02 10:00", "bought", "60")
-    assert moved(decision.record.entries[0]) == [("issued", 60), ("expired", -60)]
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2024-03-01 10:00", "100", key="bought")
+    scenario.adjust("2024-03-02 10:00", -30)
+    scenario.buy("2024-04-01 10:00", "50", key="later")
+    assert scenario.points == (-150, 50, 70, 30, 0)
+    decision = scenario.refund("2024-04-02 10:00", "bought", "60")
+    assert posting_rows(decision.record.entries[0]) == [("issued", 60), ("expired", -60)]
     assert decision.record.entries[0].points == 0
-    assert why(story) == [("basket", -60, Reason.TAKEN_BACK), ("refund", 60, Reason.ALREADY_EXPIRED)]
-    story.refund("2024-04-03 10:00", "bought", "40")
-    assert story.points == (-50, 20, 0, 30, 0)
-    assert why(story) == [("basket", -40, Reason.TAKEN_BACK), ("refund", 10, Reason.ALREADY_EXPIRED)]
-    laws(story)
+    assert why(scenario) == [("basket", -60, Reason.TAKEN_BACK), ("refund", 60, Reason.ALREADY_EXPIRED)]
+    scenario.refund("2024-04-03 10:00", "bought", "40")
+    assert scenario.points == (-50, 20, 0, 30, 0)
+    assert why(scenario) == [("basket", -40, Reason.TAKEN_BACK), ("refund", 10, Reason.ALREADY_EXPIRED)]
+    assert_member_invariants(scenario)
 
 
 def test_two_purchases_of_a_day_share_what_of_it_expired() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2024-03-01 10:00", "10", key="one")
-    story.buy("2024-03-01 11:00", "10", key="other")
-    story.adjust("2024-03-02 10:00", -5)
-    story.settle("2024-04-01 10:00")
-    story.refund("2024-04-02 10:00", "one")
-    story.refund("2024-04-03 10:00", "other")
-    assert story.points == (0, -5, 0, 5, 0)
-    laws(story)
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2024-03-01 10:00", "10", key="one")
+    scenario.buy("2024-03-01 11:00", "10", key="other")
+    scenario.adjust("2024-03-02 10:00", -5)
+    scenario.settle("2024-04-01 10:00")
+    scenario.refund("2024-04-02 10:00", "one")
+    scenario.refund("2024-04-03 10:00", "other")
+    assert scenario.points == (0, -5, 0, 5, 0)
+    assert_member_invariants(scenario)
 
 
 def test_a_refund_long_after_expiry_takes_no_more_than_what_was_spent() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2024-03-01 10:00", "100", key="bought")
-    story.adjust("2024-03-02 10:00", -30)
-    story.settle("2024-04-01 10:00")
-    story.buy("2026-01-01 10:00", "50")
-    story.refund("2026-01-02 10:00", "bought")
-    assert story.points == (-50, 20, 0, 30, 0)
-    laws(story)
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2024-03-01 10:00", "100", key="bought")
+    scenario.adjust("2024-03-02 10:00", -30)
+    scenario.settle("2024-04-01 10:00")
+    scenario.buy("2026-01-01 10:00", "50")
+    scenario.refund("2026-01-02 10:00", "bought")
+    assert scenario.points == (-50, 20, 0, 30, 0)
+    assert_member_invariants(scenario)
 
 
 def test_a_refund_of_a_lot_that_is_about_to_be_forgotten_takes_what_expired_of_that_lot() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2024-03-01 10:00", "30", key="bought")
-    story.adjust("2024-03-02 10:00", -20)
-    story.settle("2024-04-01 10:00")
-    story.buy("2024-04-02 10:00", "50")
-    story.settle("2024-05-03 10:00")
-    assert story.points == (-80, 0, 60, 20, 0)
-    story.refund("2025-06-01 10:00", "bought")
-    assert story.points == (-50, -20, 50, 20, 0)
-    laws(story)
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2024-03-01 10:00", "30", key="bought")
+    scenario.adjust("2024-03-02 10:00", -20)
+    scenario.settle("2024-04-01 10:00")
+    scenario.buy("2024-04-02 10:00", "50")
+    scenario.settle("2024-05-03 10:00")
+    assert scenario.points == (-80, 0, 60, 20, 0)
+    scenario.refund("2025-06-01 10:00", "bought")
+    assert scenario.points == (-50, -20, 50, 20, 0)
+    assert_member_invariants(scenario)
 
 
 def test_what_expired_of_other_lots_is_not_used_up_by_a_refund_of_a_forgotten_one() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2023-01-11 10:00", "30", key="old", now="2024-01-11 10:00")
-    story.settle("2024-03-16 10:00")
-    story.buy("2024-03-17 10:00", "10", key="older")
-    story.adjust("2024-03-17 11:00", -10)
-    story.buy("2024-03-17 12:00", "40", key="new")
-    story.settle("2024-05-16 10:00")
-    story.settle("2024-05-17 10:00")
-    story.buy("2024-05-18 10:00", "1")
-    assert story.now.balance(Account.EXPIRED) == 70
-    story.refund("2024-05-19 10:00", "old")
-    assert story.now.balance(Account.EXPIRED) == 40
-    story.refund("2024-05-20 10:00", "new")
-    story.refund("2024-05-21 10:00", "older")
-    assert story.now.balance(Account.EXPIRED) == 0
-    laws(story)
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2023-01-11 10:00", "30", key="old", now="2024-01-11 10:00")
+    scenario.settle("2024-03-16 10:00")
+    scenario.buy("2024-03-17 10:00", "10", key="older")
+    scenario.adjust("2024-03-17 11:00", -10)
+    scenario.buy("2024-03-17 12:00", "40", key="new")
+    scenario.settle("2024-05-16 10:00")
+    scenario.settle("2024-05-17 10:00")
+    scenario.buy("2024-05-18 10:00", "1")
+    assert scenario.now.balance(Account.EXPIRED) == 70
+    scenario.refund("2024-05-19 10:00", "old")
+    assert scenario.now.balance(Account.EXPIRED) == 40
+    scenario.refund("2024-05-20 10:00", "new")
+    scenario.refund("2024-05-21 10:00", "older")
+    assert scenario.now.balance(Account.EXPIRED) == 0
+    assert_member_invariants(scenario)
 
 
 def test_a_forgotten_lot_never_takes_more_than_forgotten_lots_expired() -> None:
-    story = Story.of(programme(expiry=THIRTY_DAYS))
-    story.buy("2024-03-01 10:00", "30", key="old")
-    story.adjust("2024-03-02 10:00", -20)
-    story.settle("2024-04-01 10:00")
-    story.buy("2025-06-01 10:00", "50", key="new")
-    story.settle("2025-07-02 10:00")
-    assert story.points == (-80, 0, 60, 20, 0)
-    story.refund("2025-07-03 10:00", "old")
-    assert story.points == (-50, -20, 50, 20, 0)
-    story.refund("2025-07-04 10:00", "new")
-    assert story.points == (0, -20, 0, 20, 0)
-    laws(story)
+    scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
+    scenario.buy("2024-03-01 10:00", "30", key="old")
+    scenario.adjust("2024-03-02 10:00", -20)
+    scenario.settle("2024-04-01 10:00")
+    scenario.buy("2025-06-01 10:00", "50", key="new")
+    scenario.settle("2025-07-02 10:00")
+    assert scenario.points == (-80, 0, 60, 20, 0)
+    scenario.refund("2025-07-03 10:00", "old")
+    assert scenario.points == (-50, -20, 50, 20, 0)
+    scenario.refund("2025-07-04 10:00", "new")
+    assert scenario.points == (0, -20, 0, 20, 0)
+    assert_member_invariants(scenario)
 
 
 def test_a_refund_finds_its_lot_though_the_programmes_expiry_changed() -> None:
-    story = Story.of(programme(expiry=Expiry(months=6)))
-    story.buy("2024-03-01 10:00", "10", key="bought")
-    story.programme = programme(expiry=Expiry(months=12, end_of=EndOf.YEAR))
-    story.buy("2024-03-02 10:00", "10")
-    story.refund("2024-03-03 10:00", "bought", "5")
-    assert story.lots == [("2024-03-01", "2024-09-01", 5), ("2024-03-02", "2025-12-31", 10)]
+    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario.buy("2024-03-01 10:00", "10", key="bought")
+    scenario.programme = programme(expiry=Expiry(months=12, end_of=EndOf.YEAR))
+    scenario.buy("2024-03-02 10:00", "10")
+    scenario.refund("2024-03-03 10:00", "bought", "5")
+    assert scenario.lots == [("2024-03-01", "2024-09-01", 5), ("2024-03-02", "2025-12-31", 10)]
 
 
 def test_a_refund_of_a_rule_that_is_no_more_takes_what_it_gave() -> None:
-    story = Story.of(programme(flat("gone", "7")))
-    story.buy("2024-03-01 10:00", "10", key="bought")
-    story.programme = programme()
-    story.refund("2024-03-03 10:00", "bought")
-    assert why(story) == [("gone", -7, Reason.TAKEN_BACK)]
-    assert story.now.available == 0
+    scenario = MemberScenario.of(programme(flat("gone", "7")))
+    scenario.buy("2024-03-01 10:00", "10", key="bought")
+    scenario.programme = programme()
+    scenario.refund("2024-03-03 10:00", "bought")
+    assert why(scenario) == [("gone", -7, Reason.TAKEN_BACK)]
+    assert scenario.now.available == 0
 
 
 def test_a_refund_is_measured_in_the_currency_of_its_purchase() -> None:
-    story = Story.of(programme(currency="FRF"))
-    story.buy("2024-03-01 10:00", receipt("65.60", currency="FRF"), key="francs")
-    story.programme = programme(currency="EUR")
-    euros = story.event("refund", "2024-03-02 10:00", purchase=receipt("10.00", currency="EUR"), refund_of="francs")
-    refusal = story.refused(euros, "2024-03-02 10:00")
+    scenario = MemberScenario.of(programme(currency="FRF"))
+    scenario.buy("2024-03-01 10:00", receipt("65.60", currency="FRF"), key="francs")
+    scenario.programme = programme(currency="EUR")
+    euros = scenario.event("refund", "2024-03-02 10:00", purchase=receipt("10.00", currency="EUR"), refund_of="francs")
+    refusal = scenario.refused(euros, "2024-03-02 10:00")
     assert (refusal.code, refusal.reason, refusal.path, refusal.params) == (
         RefusalCode.INVALID,
         "currency_mismatch",
         ("purchase", "currency"),
         {"currency": "EUR", "expected": "FRF"},
     )
-    story.refund("2024-03-02 10:00", "francs", receipt("32.80", currency="FRF"))
-    assert story.now.available == 33
+    scenario.refund("2024-03-02 10:00", "francs", receipt("32.80", currency="FRF"))
+    assert scenario.now.available == 33
 
 
 # Refusals
@@ -446,40 +435,40 @@ def test_a_refund_is_measured_in_the_currency_of_its_purchase() -> None:
 def test_a_refund_that_does_not_fit_its_purchase_is_refused(
     back: Purchase, reason: str, path: tuple[str, ...], params: dict[str, str]
 ) -> None:
-    story = basket()
-    refusal = story.refused(
-        story.event("refund", "2024-03-02 10:00", purchase=back, refund_of="basket"), "2024-03-02 10:00"
+    scenario = basket()
+    refusal = scenario.refused(
+        scenario.event("refund", "2024-03-02 10:00", purchase=back, refund_of="basket"), "2024-03-02 10:00"
     )
     assert (refusal.code, refusal.reason, refusal.path, refusal.params) == (RefusalCode.INVALID, reason, path, params)
 
 
 def test_a_line_of_a_receipt_without_lines_is_unknown() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "10", key="total")
-    back = story.event("refund", "2024-03-02 10:00", purchase=receipt(None, line("a", "1")), refund_of="total")
-    assert story.refused(back, "2024-03-02 10:00").reason == "refund_unknown_line"
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "10", key="total")
+    back = scenario.event("refund", "2024-03-02 10:00", purchase=receipt(None, line("a", "1")), refund_of="total")
+    assert scenario.refused(back, "2024-03-02 10:00").reason == "refund_unknown_line"
 
 
 def test_a_discount_line_is_not_returned_with_the_other_sign() -> None:
-    story = basket(lines=(line("a", "10.00"), line("voucher", "-2.00")))
-    back = story.event(
+    scenario = basket(lines=(line("a", "10.00"), line("voucher", "-2.00")))
+    back = scenario.event(
         "refund", "2024-03-02 10:00", purchase=receipt(None, line("voucher", "2.00")), refund_of="basket"
     )
-    assert story.refused(back, "2024-03-02 10:00").reason == "refund_sign"
+    assert scenario.refused(back, "2024-03-02 10:00").reason == "refund_sign"
 
 
 @pytest.mark.parametrize("back", [None, receipt("0"), receipt(None, line("a", "1.00"))])
 def test_what_is_refunded_whole_cannot_be_refunded_again(back: Purchase | None) -> None:
-    story = basket()
-    story.refund("2024-03-02 10:00", "basket")
-    again = story.event("refund", "2024-03-03 10:00", purchase=back, refund_of="basket")
-    refusal = story.refused(again, "2024-03-03 10:00")
+    scenario = basket()
+    scenario.refund("2024-03-02 10:00", "basket")
+    again = scenario.event("refund", "2024-03-03 10:00", purchase=back, refund_of="basket")
+    refusal = scenario.refused(again, "2024-03-03 10:00")
     assert (refusal.code, refusal.reason, refusal.path) == (RefusalCode.INVALID, "refund_done", ("refundOf",))
 
 
 def test_a_refund_of_what_was_never_bought_is_refused() -> None:
-    story = basket()
-    refusal = story.refused(story.event("refund", "2024-03-02 10:00", refund_of="nothing"), "2024-03-02 10:00")
+    scenario = basket()
+    refusal = scenario.refused(scenario.event("refund", "2024-03-02 10:00", refund_of="nothing"), "2024-03-02 10:00")
     assert (refusal.code, refusal.reason, refusal.path, refusal.params) == (
         RefusalCode.NOT_FOUND,
         "purchase_not_found",
@@ -489,33 +478,33 @@ def test_a_refund_of_what_was_never_bought_is_refused() -> None:
 
 
 def test_only_ones_own_purchase_can_be_refunded() -> None:
-    story = basket()
-    story.shared.events["till/basket"] = replace(story.counted["basket"], member="m-2")
-    command = story.event("refund", "2024-03-02 10:00", refund_of="basket")
-    assert story.refused(command, "2024-03-02 10:00").reason == "purchase_not_found"
+    scenario = basket()
+    scenario.supply.events["till/basket"] = replace(scenario.counted["basket"], member="m-2")
+    command = scenario.event("refund", "2024-03-02 10:00", refund_of="basket")
+    assert scenario.refused(command, "2024-03-02 10:00").reason == "purchase_not_found"
 
 
 def test_only_a_purchase_can_be_refunded() -> None:
-    story = basket(per_euro(), flat("visit", "5", event="visit"))
-    story.happen("visit", "2024-03-02 10:00", key="visit")
-    given_back = story.refund("2024-03-02 11:00", "basket", "1")
+    scenario = basket(per_euro(), flat("visit", "5", event="visit"))
+    scenario.happen("visit", "2024-03-02 10:00", key="visit")
+    given_back = scenario.refund("2024-03-02 11:00", "basket", "1")
     assert given_back.counted is not None
     for key in ("visit", given_back.counted.event.key):
-        command = story.event("refund", "2024-03-02 12:00", refund_of=key)
-        assert story.refused(command, "2024-03-02 12:00").reason == "purchase_not_found"
+        command = scenario.event("refund", "2024-03-02 12:00", refund_of=key)
+        assert scenario.refused(command, "2024-03-02 12:00").reason == "purchase_not_found"
 
 
 def test_a_refund_before_its_purchase_is_refused() -> None:
-    story = basket()
-    early = story.event("refund", "2024-03-01 09:59:59", refund_of="basket")
-    refusal = story.refused(early, "2024-03-02 10:00")
+    scenario = basket()
+    early = scenario.event("refund", "2024-03-01 09:59:59", refund_of="basket")
+    refusal = scenario.refused(early, "2024-03-02 10:00")
     assert (refusal.code, refusal.reason, refusal.path) == (
         RefusalCode.INVALID,
         "refund_before_purchase",
         ("occurredAt",),
     )
-    story.refund("2024-03-01 10:00", "basket", now="2024-03-02 10:00")
-    assert story.now.available == 0
+    scenario.refund("2024-03-01 10:00", "basket", now="2024-03-02 10:00")
+    assert scenario.now.available == 0
 
 
 # Any partition
@@ -536,7 +525,7 @@ BOUGHT_LINES = st.lists(
 
 
 @given(data=st.data())
-@thorough(120)
+@property_settings(120)
 def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_end(data: st.DataObject) -> None:
     lines = data.draw(BOUGHT_LINES)
     total = sum((one.amount for one in lines), Decimal(0)) if lines else data.draw(AMOUNTS)
@@ -549,13 +538,15 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
         flat("bonus", "17", qualifying=False),
     )
     expiry = data.draw(st.sampled_from([Expiry(), Expiry(days=10)]))
-    story = Story.of(programme(*rules, spent_points=spent_points, expiry=expiry, qualification=CALENDAR_YEAR))
-    story.buy("2024-03-01 10:00", receipt(str(total), *lines), key="bought")
-    issued = story.now.lifetime
-    gave = {grant.rule: grant.points for grant in story.counted["bought"].grants}
-    spent = data.draw(st.integers(0, story.now.available))
+    scenario = MemberScenario.of(
+        programme(*rules, spent_points=spent_points, expiry=expiry, qualification=CALENDAR_YEAR)
+    )
+    scenario.buy("2024-03-01 10:00", receipt(str(total), *lines), key="bought")
+    issued = scenario.now.lifetime
+    gave = {grant.rule: grant.points for grant in scenario.counted["bought"].grants}
+    spent = data.draw(st.integers(0, scenario.now.available))
     if spent:
-        story.adjust("2024-03-02 10:00", -spent)
+        scenario.adjust("2024-03-02 10:00", -spent)
     taken = dict.fromkeys(gave, 0)
     for day in range(3, 3 + data.draw(st.integers(0, 8))):
         by_line: bool = data.draw(st.booleans())
@@ -566,8 +557,8 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
             back = receipt("0", replace(chosen, amount=part))
         else:
             back = receipt(str((total * data.draw(st.integers(0, 4)) / 4).quantize(Decimal("0.01"))))
-        command = story.event("refund", f"2024-03-{day:02} 10:00", purchase=back, refund_of="bought")
-        outcome = story.do(command, f"2024-03-{day:02} 10:00")
+        command = scenario.event("refund", f"2024-03-{day:02} 10:00", purchase=back, refund_of="bought")
+        outcome = scenario.do(command, f"2024-03-{day:02} 10:00")
         if isinstance(outcome, Decision):
             for one in outcome.record.why:
                 if one.reason is Reason.TAKEN_BACK:
@@ -581,19 +572,19 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
                 "refund_sign",
                 "refund_done",
             }
-        assert all(0 <= share <= 1 for share in shares(story, "bought"))
+        assert all(0 <= share <= 1 for share in shares(scenario, "bought"))
         assert all(taken[rule] <= gave[rule] for rule in gave)
-        assert issued - story.now.lifetime == sum(taken.values())
-        laws(story)
-    if any(share != 1 for share in shares(story, "bought")):
-        decision = story.refund("2024-03-20 10:00", "bought")
+        assert issued - scenario.now.lifetime == sum(taken.values())
+        assert_member_invariants(scenario)
+    if any(share != 1 for share in shares(scenario, "bought")):
+        decision = scenario.refund("2024-03-20 10:00", "bought")
         for one in decision.record.why:
             if one.reason is Reason.TAKEN_BACK:
                 taken[one.rule] -= one.points
     assert taken == gave
-    assert (story.now.lifetime, dict(story.now.qualifying)) == (0, {})
+    assert (scenario.now.lifetime, dict(scenario.now.qualifying)) == (0, {})
     expected = -spent if spent_points is SpentPoints.NEGATIVE else 0
-    assert (story.now.available, story.now.balance(Account.DEDUCTED)) == (expected, spent)
-    assert story.now.balance(Account.WRITTEN_OFF) == (-spent if spent_points is SpentPoints.WRITE_OFF else 0)
-    assert story.now.balance(Account.EXPIRED) == 0
-    laws(story)
+    assert (scenario.now.available, scenario.now.balance(Account.DEDUCTED)) == (expected, spent)
+    assert scenario.now.balance(Account.WRITTEN_OFF) == (-spent if spent_points is SpentPoints.WRITE_OFF else 0)
+    assert scenario.now.balance(Account.EXPIRED) == 0
+    assert_member_invariants(scenario)

@@ -6,19 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.loyalty_build import (
-    CALENDAR_YEAR,
-    LIFETIME,
-    PARIS,
-    ROLLING_YEAR,
-    Story,
-    flat,
-    laws,
-    moment,
-    per_euro,
-    programme,
-    thorough,
-)
+from support.builders import CALENDAR_YEAR, LIFETIME, PARIS, ROLLING_YEAR, flat, moment, per_euro, programme
+from support.member_scenario import MemberScenario, assert_member_invariants
+from support.property_settings import property_settings
 
 from loyalty.model.decision import Unchanged
 from loyalty.model.ledger import Standing
@@ -35,8 +25,8 @@ def standing(tier: str, since: str, until: str | None, zone: ZoneInfo = PARIS) -
     return (tier, moment(since, zone), moment(until, zone) if until else None)
 
 
-def next_tier(story: Story, now: str) -> Progress | None:
-    return progress(story.programme, story.now.standing, story.now.qualifying, now=story.at(now))
+def next_tier(scenario: MemberScenario, now: str) -> Progress | None:
+    return progress(scenario.programme, scenario.now.standing, scenario.now.qualifying, now=scenario.at(now))
 
 
 # Everybody
@@ -44,100 +34,100 @@ def next_tier(story: Story, now: str) -> Progress | None:
 
 @pytest.mark.parametrize("qualification", [CALENDAR_YEAR, ROLLING_YEAR, LIFETIME])
 def test_everybody_starts_at_the_first_tier_for_ever(qualification: Qualification) -> None:
-    story = Story.of(programme(qualification=qualification))
-    assert story.standing() == standing("base", ENROLLED, None)
-    assert isinstance(story.settle("2034-01-01 00:00"), Unchanged)
+    scenario = MemberScenario.of(programme(qualification=qualification))
+    assert scenario.standing() == standing("base", ENROLLED, None)
+    assert isinstance(scenario.settle("2034-01-01 00:00"), Unchanged)
 
 
 def test_promotion_comes_with_the_event_that_reaches_the_threshold() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "99.99")
-    assert story.tier == "base"
-    story.buy("2024-03-02 10:00", "1")
-    assert story.standing() == standing("silver", "2024-03-02 00:00", "2026-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "99.99")
+    assert scenario.tier == "base"
+    scenario.buy("2024-03-02 10:00", "1")
+    assert scenario.standing() == standing("silver", "2024-03-02 00:00", "2026-01-01 00:00")
 
 
 def test_a_promotion_may_pass_over_tiers() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "300")
-    assert story.standing() == standing("gold", "2024-03-01 00:00", "2026-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "300")
+    assert scenario.standing() == standing("gold", "2024-03-01 00:00", "2026-01-01 00:00")
 
 
 def test_a_tier_reached_on_the_day_of_enrolment_begins_with_membership() -> None:
-    story = Story.of(programme())
-    story.buy("2024-01-10 18:00", "100")
-    assert story.standing() == standing("silver", ENROLLED, "2026-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-01-10 18:00", "100")
+    assert scenario.standing() == standing("silver", ENROLLED, "2026-01-01 00:00")
 
 
 def test_a_tier_reached_before_enrolment_begins_with_membership() -> None:
-    story = Story.of(programme())
-    story.buy("2023-06-01 10:00", "100", now="2024-01-11 10:00")
-    assert story.standing() == standing("silver", ENROLLED, "2025-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2023-06-01 10:00", "100", now="2024-01-11 10:00")
+    assert scenario.standing() == standing("silver", ENROLLED, "2025-01-01 00:00")
 
 
 def test_points_given_by_hand_lead_to_no_tier() -> None:
-    story = Story.of(programme())
-    story.adjust("2024-03-01 10:00", 1000)
-    assert story.tier == "base"
+    scenario = MemberScenario.of(programme())
+    scenario.adjust("2024-03-01 10:00", 1000)
+    assert scenario.tier == "base"
 
 
 # Calendar year
 
 
 def test_a_tier_reached_in_a_year_is_kept_to_the_end_of_the_next() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "150")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
-    assert isinstance(story.settle("2025-12-31 23:59:59"), Unchanged)
-    story.settle("2026-01-01 00:00")
-    assert story.standing() == standing("base", "2026-01-01 00:00", None)
-    assert story.records[-1].entries == ()
-    laws(story)
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "150")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
+    assert isinstance(scenario.settle("2025-12-31 23:59:59"), Unchanged)
+    scenario.settle("2026-01-01 00:00")
+    assert scenario.standing() == standing("base", "2026-01-01 00:00", None)
+    assert scenario.records[-1].entries == ()
+    assert_member_invariants(scenario)
 
 
 def test_a_tier_reached_again_goes_on_without_a_break() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "150")
-    story.buy("2025-11-01 10:00", "100")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2027-01-01 00:00")
-    story.buy("2026-02-01 10:00", "100")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2028-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "150")
+    scenario.buy("2025-11-01 10:00", "100")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2027-01-01 00:00")
+    scenario.buy("2026-02-01 10:00", "100")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2028-01-01 00:00")
 
 
 def test_the_end_of_a_higher_tier_leads_to_the_tier_deserved_then() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "300")
-    story.buy("2025-05-01 10:00", "120")
-    assert story.standing() == standing("gold", "2024-03-01 00:00", "2026-01-01 00:00")
-    story.settle("2026-03-07 15:00")
-    assert story.standing() == standing("silver", "2026-01-01 00:00", "2027-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "300")
+    scenario.buy("2025-05-01 10:00", "120")
+    assert scenario.standing() == standing("gold", "2024-03-01 00:00", "2026-01-01 00:00")
+    scenario.settle("2026-03-07 15:00")
+    assert scenario.standing() == standing("silver", "2026-01-01 00:00", "2027-01-01 00:00")
 
 
 def test_several_ends_noticed_late_are_dated_as_they_fell() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "300")
-    story.buy("2025-05-01 10:00", "120")
-    story.settle("2028-06-01 00:00")
-    assert story.standing() == standing("base", "2027-01-01 00:00", None)
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "300")
+    scenario.buy("2025-05-01 10:00", "120")
+    scenario.settle("2028-06-01 00:00")
+    assert scenario.standing() == standing("base", "2027-01-01 00:00", None)
 
 
 def test_points_of_two_years_are_not_added_up() -> None:
-    story = Story.of(programme())
-    story.buy("2024-12-31 23:59", "99")
-    story.buy("2025-01-01 00:00", "99")
-    assert story.tier == "base"
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-12-31 23:59", "99")
+    scenario.buy("2025-01-01 00:00", "99")
+    assert scenario.tier == "base"
 
 
 def test_a_year_may_start_in_april() -> None:
-    story = Story.of(programme(qualification=APRIL))
-    story.buy("2024-03-31 23:59", "60")
-    story.buy("2024-04-01 00:00", "60")
-    assert story.tier == "base"
-    story.buy("2025-03-31 23:59", "40")
-    assert story.standing() == standing("silver", "2025-03-31 00:00", "2026-04-01 00:00")
-    assert isinstance(story.settle("2026-03-31 23:59:59"), Unchanged)
-    story.settle("2026-04-01 00:00")
-    assert story.standing() == standing("base", "2026-04-01 00:00", None)
+    scenario = MemberScenario.of(programme(qualification=APRIL))
+    scenario.buy("2024-03-31 23:59", "60")
+    scenario.buy("2024-04-01 00:00", "60")
+    assert scenario.tier == "base"
+    scenario.buy("2025-03-31 23:59", "40")
+    assert scenario.standing() == standing("silver", "2025-03-31 00:00", "2026-04-01 00:00")
+    assert isinstance(scenario.settle("2026-03-31 23:59:59"), Unchanged)
+    scenario.settle("2026-04-01 00:00")
+    assert scenario.standing() == standing("base", "2026-04-01 00:00", None)
 
 
 @pytest.mark.parametrize(
@@ -151,196 +141,196 @@ def test_a_year_may_start_in_april() -> None:
 )
 def test_a_year_turns_at_midnight_in_the_brands_zone(zone: str, last: str, first: str) -> None:
     where = ZoneInfo(zone)
-    story = Story.of(programme(qualification=APRIL, zone=where), enrolled="2023-06-01 12:00")
-    story.buy(last, "60")
-    story.buy(first, "60")
-    assert story.tier == "base"
-    assert story.now.qualifying == {date(2024, 3, 31): 60, date(2024, 4, 1): 60}
-    story.buy(first, "40", now="2024-04-02 12:00")
-    assert story.standing() == standing("silver", "2024-04-01 00:00", "2026-04-01 00:00", where)
-    assert story.now.standing.until == datetime.fromisoformat(first).replace(year=2026)
+    scenario = MemberScenario.of(programme(qualification=APRIL, zone=where), enrolled="2023-06-01 12:00")
+    scenario.buy(last, "60")
+    scenario.buy(first, "60")
+    assert scenario.tier == "base"
+    assert scenario.now.qualifying == {date(2024, 3, 31): 60, date(2024, 4, 1): 60}
+    scenario.buy(first, "40", now="2024-04-02 12:00")
+    assert scenario.standing() == standing("silver", "2024-04-01 00:00", "2026-04-01 00:00", where)
+    assert scenario.now.standing.until == datetime.fromisoformat(first).replace(year=2026)
 
 
 def test_a_year_whose_first_midnight_does_not_exist_begins_with_its_first_moment() -> None:
     cairo = ZoneInfo("Africa/Cairo")
     turning = Qualification(QualificationKind.CALENDAR_YEAR, starts=(4, 26))
-    story = Story.of(programme(qualification=turning, zone=cairo), enrolled="2022-05-01 12:00")
-    story.buy("2022-06-01 12:00", "100")
-    assert story.now.standing.until == datetime(2024, 4, 25, 22, 0, tzinfo=UTC)
-    assert isinstance(story.settle("2024-04-25 23:59:59"), Unchanged)
-    story.settle(datetime(2024, 4, 25, 22, 0, tzinfo=UTC))
-    assert story.standing() == ("base", datetime(2024, 4, 25, 22, 0, tzinfo=UTC), None)
+    scenario = MemberScenario.of(programme(qualification=turning, zone=cairo), enrolled="2022-05-01 12:00")
+    scenario.buy("2022-06-01 12:00", "100")
+    assert scenario.now.standing.until == datetime(2024, 4, 25, 22, 0, tzinfo=UTC)
+    assert isinstance(scenario.settle("2024-04-25 23:59:59"), Unchanged)
+    scenario.settle(datetime(2024, 4, 25, 22, 0, tzinfo=UTC))
+    assert scenario.standing() == ("base", datetime(2024, 4, 25, 22, 0, tzinfo=UTC), None)
 
 
 # Rolling
 
 
 def test_a_rolling_tier_is_kept_for_as_long_after_the_last_day_that_met_its_threshold() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-03-01 10:00", "60")
-    story.buy("2024-05-15 10:00", "40")
-    assert story.standing() == standing("silver", "2024-05-15 00:00", "2025-05-15 00:00")
-    story.buy("2025-02-28 10:00", "5")
-    assert story.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
-    story.buy("2025-03-01 10:00", "5")
-    assert story.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
-    assert isinstance(story.settle("2026-02-27 23:59:59"), Unchanged)
-    story.settle("2026-02-28 00:00")
-    assert story.standing() == standing("base", "2026-02-28 00:00", None)
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-03-01 10:00", "60")
+    scenario.buy("2024-05-15 10:00", "40")
+    assert scenario.standing() == standing("silver", "2024-05-15 00:00", "2025-05-15 00:00")
+    scenario.buy("2025-02-28 10:00", "5")
+    assert scenario.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
+    scenario.buy("2025-03-01 10:00", "5")
+    assert scenario.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
+    assert isinstance(scenario.settle("2026-02-27 23:59:59"), Unchanged)
+    scenario.settle("2026-02-28 00:00")
+    assert scenario.standing() == standing("base", "2026-02-28 00:00", None)
 
 
 def test_points_older_than_the_rolling_period_do_not_count() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-03-01 10:00", "60")
-    story.buy("2025-03-01 10:00", "60")
-    assert story.tier == "base"
-    story.buy("2025-02-28 10:00", "40", now="2025-03-02 10:00")
-    assert story.standing() == standing("silver", "2025-02-28 00:00", "2026-03-01 00:00")
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-03-01 10:00", "60")
+    scenario.buy("2025-03-01 10:00", "60")
+    assert scenario.tier == "base"
+    scenario.buy("2025-02-28 10:00", "40", now="2025-03-02 10:00")
+    assert scenario.standing() == standing("silver", "2025-02-28 00:00", "2026-03-01 00:00")
 
 
 def test_a_rolling_period_over_a_leap_day() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-02-29 10:00", "100")
-    assert story.standing() == standing("silver", "2024-02-29 00:00", "2025-02-28 00:00")
-    assert isinstance(story.settle("2025-02-27 23:59:59"), Unchanged)
-    story.settle("2025-02-28 00:00")
-    assert story.tier == "base"
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-02-29 10:00", "100")
+    assert scenario.standing() == standing("silver", "2024-02-29 00:00", "2025-02-28 00:00")
+    assert isinstance(scenario.settle("2025-02-27 23:59:59"), Unchanged)
+    scenario.settle("2025-02-28 00:00")
+    assert scenario.tier == "base"
 
 
 def test_a_higher_rolling_tier_ends_in_the_lower_one_still_deserved() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-03-01 10:00", "300")
-    story.buy("2024-09-01 10:00", "100")
-    assert story.standing() == standing("gold", "2024-03-01 00:00", "2025-09-01 00:00")
-    story.buy("2025-08-15 10:00", "10")
-    story.settle("2025-10-01 00:00")
-    assert story.standing() == standing("silver", "2025-09-01 00:00", "2026-08-15 00:00")
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-03-01 10:00", "300")
+    scenario.buy("2024-09-01 10:00", "100")
+    assert scenario.standing() == standing("gold", "2024-03-01 00:00", "2025-09-01 00:00")
+    scenario.buy("2025-08-15 10:00", "10")
+    scenario.settle("2025-10-01 00:00")
+    assert scenario.standing() == standing("silver", "2025-09-01 00:00", "2026-08-15 00:00")
 
 
 def test_a_backdated_purchase_promotes_as_of_its_own_day() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-06-01 10:00", "60")
-    story.buy("2024-04-01 10:00", "40", now="2024-07-01 10:00")
-    assert story.standing() == standing("silver", "2024-06-01 00:00", "2025-06-01 00:00")
-    story.buy("2024-03-01 10:00", "60", now="2024-07-02 10:00")
-    assert story.standing() == standing("silver", "2024-04-01 00:00", "2025-06-01 00:00")
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-06-01 10:00", "60")
+    scenario.buy("2024-04-01 10:00", "40", now="2024-07-01 10:00")
+    assert scenario.standing() == standing("silver", "2024-06-01 00:00", "2025-06-01 00:00")
+    scenario.buy("2024-03-01 10:00", "60", now="2024-07-02 10:00")
+    assert scenario.standing() == standing("silver", "2024-04-01 00:00", "2025-06-01 00:00")
 
 
 def test_a_purchase_backdated_by_more_than_the_period_changes_no_tier_of_today() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR), enrolled="2022-01-01 12:00")
-    story.buy("2022-06-01 10:00", "500", now="2024-07-01 10:00")
-    assert story.standing() == standing("base", "2022-01-01 12:00", None)
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR), enrolled="2022-01-01 12:00")
+    scenario.buy("2022-06-01 10:00", "500", now="2024-07-01 10:00")
+    assert scenario.standing() == standing("base", "2022-01-01 12:00", None)
 
 
 # Lifetime
 
 
 def test_a_lifetime_tier_is_never_lost() -> None:
-    story = Story.of(programme(qualification=LIFETIME))
-    story.buy("2024-03-01 10:00", "60")
-    story.buy("2026-03-01 10:00", "40", key="second")
-    assert story.standing() == standing("silver", "2026-03-01 00:00", None)
-    story.refund("2026-03-02 10:00", "second")
-    assert isinstance(story.settle("2099-01-01 00:00"), Unchanged)
-    assert story.standing() == standing("silver", "2026-03-01 00:00", None)
+    scenario = MemberScenario.of(programme(qualification=LIFETIME))
+    scenario.buy("2024-03-01 10:00", "60")
+    scenario.buy("2026-03-01 10:00", "40", key="second")
+    assert scenario.standing() == standing("silver", "2026-03-01 00:00", None)
+    scenario.refund("2026-03-02 10:00", "second")
+    assert isinstance(scenario.settle("2099-01-01 00:00"), Unchanged)
+    assert scenario.standing() == standing("silver", "2026-03-01 00:00", None)
 
 
 def test_a_lifetime_tier_keeps_its_beginning_when_its_days_are_added_up() -> None:
-    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
-    story.buy("2020-02-01 10:00", "60")
-    story.buy("2020-06-01 10:00", "60")
-    assert story.standing() == standing("silver", "2020-06-01 00:00", None)
+    scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    scenario.buy("2020-02-01 10:00", "60")
+    scenario.buy("2020-06-01 10:00", "60")
+    assert scenario.standing() == standing("silver", "2020-06-01 00:00", None)
     for when in ("2023-01-01 10:00", "2023-01-02 10:00"):
-        story.buy(when, "1")
-        assert story.standing() == standing("silver", "2020-06-01 00:00", None)
-    assert story.now.qualifying == {LIFETIME_BUCKET: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
-    laws(story)
+        scenario.buy(when, "1")
+        assert scenario.standing() == standing("silver", "2020-06-01 00:00", None)
+    assert scenario.now.qualifying == {LIFETIME_BUCKET: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
+    assert_member_invariants(scenario)
 
 
 def test_a_threshold_lowered_below_what_was_added_up_promotes_from_now_on() -> None:
-    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
-    story.buy("2020-02-01 10:00", "90")
-    story.buy("2023-01-01 10:00", "1")
-    story.adopt(programme(qualification=LIFETIME, thresholds=(0, 80, 300)))
-    story.settle("2023-02-01 10:00")
-    assert story.standing() == standing("silver", "2023-02-01 10:00", None)
-    assert isinstance(story.settle("2023-02-02 10:00"), Unchanged)
+    scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    scenario.buy("2020-02-01 10:00", "90")
+    scenario.buy("2023-01-01 10:00", "1")
+    scenario.adopt(programme(qualification=LIFETIME, thresholds=(0, 80, 300)))
+    scenario.settle("2023-02-01 10:00")
+    assert scenario.standing() == standing("silver", "2023-02-01 10:00", None)
+    assert isinstance(scenario.settle("2023-02-02 10:00"), Unchanged)
 
 
-# Less than the tier one has
+# Demotion
 
 
 def test_a_refund_below_the_threshold_takes_the_tier_at_the_end_of_the_year_under_way() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "150", key="bought")
-    story.refund("2024-03-02 10:00", "bought")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
-    story.settle("2025-01-01 00:00")
-    assert story.standing() == standing("base", "2025-01-01 00:00", None)
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "150", key="bought")
+    scenario.refund("2024-03-02 10:00", "bought")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
+    scenario.settle("2025-01-01 00:00")
+    assert scenario.standing() == standing("base", "2025-01-01 00:00", None)
 
 
 def test_a_rolling_tier_no_longer_deserved_is_kept_as_long_as_was_promised() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-03-01 10:00", "150", key="bought")
-    story.refund("2024-03-02 10:00", "bought")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-03-01 00:00")
-    story.settle("2025-03-01 00:00")
-    assert story.tier == "base"
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-03-01 10:00", "150", key="bought")
+    scenario.refund("2024-03-02 10:00", "bought")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2025-03-01 00:00")
+    scenario.settle("2025-03-01 00:00")
+    assert scenario.tier == "base"
 
 
 def test_a_refund_that_leaves_the_tier_deserved_by_last_year_shortens_it_to_that() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "150")
-    story.buy("2025-03-01 10:00", "150", key="bought")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2027-01-01 00:00")
-    story.refund("2025-03-02 10:00", "bought")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "150")
+    scenario.buy("2025-03-01 10:00", "150", key="bought")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2027-01-01 00:00")
+    scenario.refund("2025-03-02 10:00", "bought")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
 
 
 def test_raised_thresholds_take_a_tier_no_sooner_than_at_the_end_of_the_period() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "150")
-    story.adopt(programme(thresholds=(0, 200, 300)))
-    story.settle("2024-04-01 10:00")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
-    story.settle("2025-01-01 00:00")
-    assert story.tier == "base"
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "150")
+    scenario.adopt(programme(thresholds=(0, 200, 300)))
+    scenario.settle("2024-04-01 10:00")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
+    scenario.settle("2025-01-01 00:00")
+    assert scenario.tier == "base"
 
 
 def test_a_programme_that_turns_rolling_keeps_a_lifetime_tier_for_one_period() -> None:
-    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
-    story.buy("2021-03-01 10:00", "150")
-    story.adopt(programme(qualification=ROLLING_YEAR))
-    story.settle("2024-04-01 10:00")
-    assert story.standing() == standing("silver", "2021-03-01 00:00", "2025-04-01 00:00")
+    scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    scenario.buy("2021-03-01 10:00", "150")
+    scenario.adopt(programme(qualification=ROLLING_YEAR))
+    scenario.settle("2024-04-01 10:00")
+    assert scenario.standing() == standing("silver", "2021-03-01 00:00", "2025-04-01 00:00")
 
 
 def test_a_tier_that_a_programme_no_longer_has_counts_as_the_first() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "300")
-    story.adopt(replace(programme(), tiers=programme(thresholds=(0, 100)).tiers))
-    story.settle("2024-04-01 10:00")
-    assert story.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "300")
+    scenario.adopt(replace(programme(), tiers=programme(thresholds=(0, 100)).tiers))
+    scenario.settle("2024-04-01 10:00")
+    assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
 
 
 # Progress
 
 
 def test_progress_counts_the_points_of_the_year() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "150")
-    story.buy("2025-03-01 10:00", "60")
-    way = next_tier(story, "2025-03-02 10:00")
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "150")
+    scenario.buy("2025-03-01 10:00", "60")
+    way = next_tier(scenario, "2025-03-02 10:00")
     assert way is not None
     assert (way.tier.key, way.qualifying, way.required, way.missing, way.ratio) == ("gold", 60, 300, 240, 0.2)
     assert way.before == moment("2026-01-01 00:00")
 
 
 def test_progress_of_a_rolling_period_counts_what_still_counts() -> None:
-    story = Story.of(programme(qualification=ROLLING_YEAR))
-    story.buy("2024-03-01 10:00", "60")
-    story.buy("2024-04-01 10:00", "30")
-    rows = [next_tier(story, when) for when in ("2025-02-28 23:59", "2025-03-01 00:00", "2025-04-01 00:00")]
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+    scenario.buy("2024-03-01 10:00", "60")
+    scenario.buy("2024-04-01 10:00", "30")
+    rows = [next_tier(scenario, when) for when in ("2025-02-28 23:59", "2025-03-01 00:00", "2025-04-01 00:00")]
     assert [(way.qualifying, way.before) for way in rows if way] == [(90, None), (30, None), (0, None)]
 
 
@@ -350,28 +340,28 @@ def test_progress_of_a_rolling_period_counts_what_still_counts() -> None:
 )
 def test_progress_counts_no_day_that_promotion_does_not(months: int, bought: str, now: str) -> None:
     rules = programme(qualification=Qualification(QualificationKind.ROLLING, months=months))
-    story = Story.of(rules)
-    story.buy(bought, "60")
-    story.buy(now, "40")
-    assert story.tier == "base"
-    way = next_tier(story, now)
+    scenario = MemberScenario.of(rules)
+    scenario.buy(bought, "60")
+    scenario.buy(now, "40")
+    assert scenario.tier == "base"
+    way = next_tier(scenario, now)
     assert way is not None
     assert (way.qualifying, way.missing) == (40, 60)
 
 
 def test_progress_of_a_lifetime_counts_everything() -> None:
-    story = Story.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
-    story.buy("2020-03-01 10:00", "60")
-    story.buy("2024-03-01 10:00", "20")
-    way = next_tier(story, "2024-03-01 12:00")
+    scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
+    scenario.buy("2020-03-01 10:00", "60")
+    scenario.buy("2024-03-01 10:00", "20")
+    way = next_tier(scenario, "2024-03-01 12:00")
     assert way is not None
     assert (way.tier.key, way.qualifying, way.ratio, way.before) == ("silver", 80, 0.8, None)
 
 
 def test_there_is_no_way_past_the_top() -> None:
-    story = Story.of(programme())
-    story.buy("2024-03-01 10:00", "300")
-    assert next_tier(story, "2024-03-01 12:00") is None
+    scenario = MemberScenario.of(programme())
+    scenario.buy("2024-03-01 10:00", "300")
+    assert next_tier(scenario, "2024-03-01 12:00") is None
 
 
 def test_progress_is_never_below_zero_nor_above_one() -> None:
@@ -381,7 +371,7 @@ def test_progress_is_never_below_zero_nor_above_one() -> None:
     assert Progress(tier, 0, 0, None).ratio == 1.0
 
 
-# What is kept, and when time is due
+# Stored days and due dates
 
 
 def test_qualifying_days_are_kept_for_as_long_as_they_can_matter() -> None:
@@ -396,10 +386,10 @@ def test_qualifying_days_are_kept_for_as_long_as_they_can_matter() -> None:
 
 
 def test_time_is_due_when_a_lot_expires_or_a_tier_ends() -> None:
-    story = Story.of(programme(flat("visit", "5", event="visit"), per_euro()))
-    assert due_at(story.now, PARIS) is None
-    story.buy("2024-03-01 10:00", "100")
-    assert due_at(story.now, PARIS) == moment("2026-01-01 00:00")
+    scenario = MemberScenario.of(programme(flat("visit", "5", event="visit"), per_euro()))
+    assert due_at(scenario.now, PARIS) is None
+    scenario.buy("2024-03-01 10:00", "100")
+    assert due_at(scenario.now, PARIS) == moment("2026-01-01 00:00")
 
 
 # Properties
@@ -431,27 +421,27 @@ STEPS = st.lists(
 
 
 @given(qualification=QUALIFICATIONS, zone=ZONES, steps=STEPS)
-@thorough(100)
+@property_settings(100)
 def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_looks_at_the_balance(
     qualification: Qualification, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
 ) -> None:
     rules: Programme = programme(qualification=qualification, zone=zone)
-    story, saver = Story.of(rules), Story.of(rules)
+    scenario, saver = MemberScenario.of(rules), MemberScenario.of(rules)
     now = START
     for days, minutes, back, bought, spent, refunded in steps:
         now += timedelta(days=days, minutes=minutes)
         when = max(START, now - timedelta(days=back))
-        for one in (story, saver):
+        for one in (scenario, saver):
             one.settle(now)
             before: Any = one.now.standing
             one.buy(when, str(bought), now=now, key=f"{now}")
             rank = rules.tier(one.tier).rank
             assert rank >= rules.tier(before.tier).rank
             assert rank >= deserved(rules, one.now.qualifying, now.astimezone(zone).date()).tier.rank
-        there = min(spent, story.now.available)
+        there = min(spent, scenario.now.available)
         if there > 0:
-            story.adjust(now, -there)
-        for one in (story, saver):
+            scenario.adjust(now, -there)
+        for one in (scenario, saver):
             before = one.now.standing
             if refunded:
                 one.refund(now, f"{now}")
@@ -459,24 +449,24 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
                 assert one.now.standing.since <= before.since or one.tier == "base"
             assert one.now.standing.until is None or one.now.standing.until > now
             assert isinstance(one.settle(now), Unchanged)
-        assert story.now.standing == saver.now.standing
-    until = story.now.standing.until
+        assert scenario.now.standing == saver.now.standing
+    until = scenario.now.standing.until
     if until is not None:
-        assert isinstance(story.settle(until - timedelta(microseconds=1000)), Unchanged)
-        held = story.now.standing
-        story.settle(until)
-        assert rules.tier(story.tier).rank <= rules.tier(held.tier).rank
-        assert story.now.standing.until is None or story.now.standing.until > until
-        if story.tier != held.tier:
-            assert story.now.standing.since == until
+        assert isinstance(scenario.settle(until - timedelta(microseconds=1000)), Unchanged)
+        held = scenario.now.standing
+        scenario.settle(until)
+        assert rules.tier(scenario.tier).rank <= rules.tier(held.tier).rank
+        assert scenario.now.standing.until is None or scenario.now.standing.until > until
+        if scenario.tier != held.tier:
+            assert scenario.now.standing.since == until
 
 
 @given(
     qualification=QUALIFICATIONS,
     days=st.dictionaries(st.dates(date(2022, 1, 1), date(2024, 6, 1)), st.integers(1, 200), max_size=12),
 )
-@thorough(100)
-def test_what_is_forgotten_never_mattered(qualification: Qualification, days: dict[date, int]) -> None:
+@property_settings(100)
+def test_dropped_qualifying_days_never_matter(qualification: Qualification, days: dict[date, int]) -> None:
     rules = programme(qualification=qualification)
     now = moment("2024-06-01 12:00")
     newcomer = Standing("base", moment("2021-01-01 12:00"), None)
@@ -488,7 +478,7 @@ def test_what_is_forgotten_never_mattered(qualification: Qualification, days: di
         assert ours == theirs
 
 
-# Drawn from what is just before, at and after what matters: midnights, months, thresholds.
+# Drawn just before, at and after the critical points: midnights, months, thresholds.
 HAPPENINGS = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 1, 1, 2, 27, 28, 29, 30, 31, 32, 60, 365, 366]) | st.integers(0, 500),  # days that pass
@@ -502,7 +492,7 @@ HAPPENINGS = st.lists(
 
 
 @given(qualification=QUALIFICATIONS, zone=ZONES, happenings=HAPPENINGS)
-@thorough(1000)
+@property_settings(1000)
 def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
     qualification: Qualification, zone: ZoneInfo, happenings: list[tuple[int, int, int, int, bool]]
 ) -> None:
@@ -519,13 +509,13 @@ def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
         day = max(enrolled_at, now - timedelta(minutes=back)).astimezone(zone).date()
         last = days.last()
         days = days.with_points(day, points)
-        told = {"enrolled_at": enrolled_at, "now": now}
+        fields = {"enrolled_at": enrolled_at, "now": now}
         if not points or last is None or day >= last:
-            assert restand_after_gain(rules, standing, days, **told) == restand(rules, standing, days, **told)
-        standing = restand(rules, standing, days, **told)
+            assert restand_after_gain(rules, standing, days, **fields) == restand(rules, standing, days, **fields)
+        standing = restand(rules, standing, days, **fields)
         if taken:
             days = days.with_points(day, -days.get(day, 0))
-            standing = restand(rules, standing, days, **told)
+            standing = restand(rules, standing, days, **fields)
         days = keep_days(rules, days, now=now)
 
 
@@ -535,12 +525,12 @@ MONTH = Qualification(QualificationKind.ROLLING, months=1)
 @pytest.mark.parametrize(
     ("steps", "standing"),
     [
-        # A till that is ahead tells of 1 April on 31 March; what that gives is found with the next event.
+        # A till whose clock is ahead sends 1 April on 31 March; its effect shows with the next event.
         (
             [("2024-03-02 12:00", "2024-03-02", 50), ("2024-03-31 23:58", "2024-04-01", 50)],
             ("2024-04-02 12:00", "2024-04-02", 10, "silver", "2024-04-01 00:00", "2024-05-01 00:00"),
         ),
-        # What it prolongs, too.
+        # So does a prolongation.
         (
             [
                 ("2024-03-01 12:00", "2024-03-01", 60),

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.life import thorough
-from support.programme import read
-from support.together import PassPoints
+from support.programme_files import programme_from_file
+from support.property_settings import property_settings
+from support.several_member_requests import PassPoints
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.registry import Command
@@ -21,7 +21,7 @@ from models.commits.committer import GROUP_MAX, LANE_SHARE_MAX, Committer, Unava
 from models.commits.request import Outcome, Request
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
-GROCER = read("grocer")
+GROCER = programme_from_file("grocer")
 
 
 @dataclass
@@ -143,7 +143,7 @@ async def test_without_mongodb_all_that_waits_is_answered_and_the_lanes_are_empt
 MEMBERS = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=3, unique=True)
 
 
-@thorough(150)
+@property_settings(150)
 @given(st.lists(MEMBERS, min_size=1, max_size=80), st.integers(1, 4))
 def test_whatever_is_submitted_is_answered_in_the_order_of_each_member(wanted: list[list[str]], turns: int) -> None:
     async def run() -> None:

@@ -2,8 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from support.programme import read
-from support.together import EnrolReferred, PassPoints
+from support.programme_files import programme_from_file
+from support.several_member_requests import EnrolReferred, PassPoints
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.enrol import Enrol
@@ -20,7 +20,7 @@ from models.commits.request import Request
 from models.mongo.ids import event_key
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
-GROCER = read("grocer")
+GROCER = programme_from_file("grocer")
 CAUSE = Cause("act", "agent", "desk/7", "key 1")
 REFUND = Event("back", "till", "refund", NOW, Channel.STORE, refund_of="receipt/1")
 PURCHASE = event_key("grocer", "event", "till", "receipt/1")

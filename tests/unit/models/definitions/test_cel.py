@@ -48,10 +48,10 @@ def test_a_condition_over_lines_has_a_value_for_each(source: str, value: list[bo
 
 
 @pytest.mark.parametrize("source", ["", "earned >", "1 +* 2", "(earned", "earned)", "line.amount >"])
-def test_what_does_not_parse_is_told_in_one_line(source: str) -> None:
-    with pytest.raises(InvalidExpression) as told:
+def test_parse_error_is_one_line(source: str) -> None:
+    with pytest.raises(InvalidExpression) as caught:
         CelExpression.over_event(source)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,9 @@ def test_a_condition_over_lines_cannot_leave_its_brackets(source: str) -> None:
         ("timestamp('soon')", "timestamp"),
     ],
 )
-def test_an_expression_that_does_not_fit_is_a_fault_told_in_one_bounded_line(source: str, fault: str) -> None:
-    with pytest.raises(ExpressionFault) as told:
+def test_evaluation_fault_is_one_bounded_line(source: str, fault: str) -> None:
+    with pytest.raises(ExpressionFault) as caught:
         CelExpression.over_event(source).evaluate(VARIABLES)
-    assert fault in str(told.value)
-    assert "\n" not in str(told.value)
-    assert len(str(told.value)) <= FAULT_LENGTH_MAX
+    assert fault in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) <= FAULT_LENGTH_MAX

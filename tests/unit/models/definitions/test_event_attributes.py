@@ -31,7 +31,7 @@ def test_attributes_that_fit_have_no_fault(attributes: dict[str, Any]) -> None:
         ({"cups": "one", "sizes": [1]}, "cups: 'one' is not of type 'integer'"),
     ],
 )
-def test_the_first_thing_wrong_is_told_with_its_place(attributes: dict[str, Any], fault: str) -> None:
+def test_first_fault_has_its_place(attributes: dict[str, Any], fault: str) -> None:
     assert JsonSchemaCheck(CUPS).fault(attributes) == fault
 
 
@@ -52,7 +52,7 @@ def test_a_property_may_be_called_ref() -> None:
 
 
 @pytest.mark.parametrize("schema", [{"type": "integr"}, {"properties": []}, {"properties": {"a": {"pattern": "("}}}])
-def test_what_is_no_schema_is_refused(schema: dict[str, Any]) -> None:
+def test_invalid_schema_is_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="invalid JSON Schema"):
         JsonSchemaCheck(schema)
 

@@ -89,10 +89,10 @@ rules:
 
 
 def faults(source: str) -> list[str]:
-    with pytest.raises(InvalidProgramme) as told:
+    with pytest.raises(InvalidProgramme) as caught:
         read_programme(source)
-    assert str(told.value) == "\n".join(str(fault) for fault in told.value.faults)
-    return [str(fault) for fault in told.value.faults]
+    assert str(caught.value) == "\n".join(str(fault) for fault in caught.value.faults)
+    return [str(fault) for fault in caught.value.faults]
 
 
 def changed(written: str, instead: str) -> str:
@@ -160,8 +160,8 @@ def test_the_programmes_of_the_project_are_valid_in_three_languages(name: str) -
     texts += [benefit for tier in programme.tiers for benefit in tier.benefits]
     catalogue = programme.catalogue
     texts += [segment.name for segment in programme.segments.values()]
-    for item in (*catalogue.offers.values(), *catalogue.rewards.values()):
-        texts += [item.title, item.description]
+    texts += [text for offer in catalogue.offers.values() for text in (offer.title, offer.description)]
+    texts += [text for reward in catalogue.rewards.values() for text in (reward.title, reward.description)]
     texts += [text for content in catalogue.contents.values() for text in (content.title, content.body)]
     texts += [instant.name for instant in catalogue.instant_rewards]
     texts += [offer.terms for offer in catalogue.offers.values() if offer.terms.in_locale(programme.locale)]
@@ -409,23 +409,23 @@ def test_a_fault_names_the_line_the_place_and_the_fix(written: str, instead: str
     assert faults(changed(written, instead)) == [fault]
 
 
-def test_every_fault_is_told_at_once_in_the_order_of_lines() -> None:
+def test_all_faults_are_reported_in_the_order_of_lines() -> None:
     source = (
         changed("currency: EUR", "currency: euro").replace("per: week", "per: weekday").replace("rules:", "rule:", 1)
     )
-    told = faults(source)
-    assert [fault.split(":")[0] for fault in told] == ["line 3", "line 22"]
+    result = faults(source)
+    assert [fault.split(":")[0] for fault in result] == ["line 3", "line 22"]
     source = changed("tiers: gold", "tiers: silver").replace("time_zone: Europe/Paris", "time_zone: Mars/Base")
     assert [fault.split(":")[0] for fault in faults(source)] == ["line 5", "line 28"]
 
 
-def test_an_expression_that_does_not_parse_is_told_with_its_line() -> None:
+def test_expression_that_does_not_parse_is_reported_with_its_line() -> None:
     [fault] = faults(changed("event.purchase.total > 5.0", "event.purchase.total >"))
     assert fault.startswith("line 33: rules.1.when: invalid expression: Failed to parse expression")
     assert "\n" not in fault
 
 
-def test_a_tier_that_is_there_twice_is_refused() -> None:
+def test_duplicate_tier_is_refused() -> None:
     source = f"{SMALL}  - {{key: base, name: Again, threshold: 5}}\n"
     assert faults(source) == ["line 8: tiers.1.key: key 'base' is used twice; choose another key"]
 
@@ -454,22 +454,22 @@ def test_a_key_written_twice_is_refused() -> None:
         (f"{SMALL}1: one\n", "line 8: 1: Keys should be strings"),
     ],
 )
-def test_what_is_no_programme_at_all_is_told_with_its_line(source: str, fault: str) -> None:
+def test_file_that_is_no_programme_is_reported_with_its_line(source: str, fault: str) -> None:
     assert faults(source) == [fault]
 
 
 @pytest.mark.parametrize("character", ["\x00", "\ud800"])
-def test_a_character_that_yaml_does_not_know_is_told(character: str) -> None:
+def test_character_that_yaml_does_not_allow_is_reported(character: str) -> None:
     [fault] = faults(f"{SMALL}# {character}\n")
     assert fault.startswith("line 1: invalid YAML: unacceptable character")
 
 
-def test_a_number_longer_than_can_be_read_is_told() -> None:
+def test_too_long_number_is_reported() -> None:
     [fault] = faults(f"{SMALL}expiry: {{months: {'9' * 5000}}}\n")
     assert fault.startswith("line 8: invalid YAML: Exceeds the limit (4300 digits)")
 
 
-def test_a_short_file_cannot_mean_an_endless_one() -> None:
+def test_short_file_cannot_expand_without_bound() -> None:
     bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
     [fault] = faults(bomb)
     assert fault.endswith("the file has more than 200000 values; use fewer aliases")
@@ -479,7 +479,7 @@ def test_a_file_that_is_too_large_is_refused_unread() -> None:
     assert faults("#" * (FILE_BYTES_MAX + 1)) == ["line 1: the file is larger than 1000000 bytes; split the programme"]
 
 
-def test_a_fault_without_a_place_is_told_by_its_line() -> None:
+def test_fault_without_a_place_has_its_line() -> None:
     assert str(Fault(7, "", "odd")) == "line 7: odd"
     assert str(Fault(7, "rules", "odd")) == "line 7: rules: odd"
 
@@ -505,23 +505,23 @@ def test_two_programmes_differ_where_they_differ() -> None:
     assert differences(WHOLE, WHOLE) == []
 
 
-def test_a_rule_added_removed_or_moved_is_told_by_its_key() -> None:
+def test_added_removed_or_moved_rule_is_listed_by_its_key() -> None:
     one = "  - {key: one, name: One, event: visit, points: 1}\n"
     two = "  - {key: two, name: Two, event: visit, points: 2}\n"
-    told = differences(f"{SMALL}rules:\n{one}{two}", f"{SMALL}rules:\n{two}")
-    assert {difference.place for difference in told if difference.place.startswith("rules.two")} == {
+    result = differences(f"{SMALL}rules:\n{one}{two}", f"{SMALL}rules:\n{two}")
+    assert {difference.place for difference in result if difference.place.startswith("rules.two")} == {
         "rules.two.position"
     }
-    assert Difference("rules.one.points", "1", None) in told
+    assert Difference("rules.one.points", "1", None) in result
 
 
 def test_against_nothing_everything_is_new() -> None:
-    told = differences(None, SMALL)
-    assert Difference("programme", None, "corner") in told
-    assert all(difference.before is None for difference in told)
+    result = differences(None, SMALL)
+    assert Difference("programme", None, "corner") in result
+    assert all(difference.before is None for difference in result)
 
 
-def test_a_misspelt_name_or_mixed_types_in_an_expression_are_told_before_any_event() -> None:
+def test_misspelt_names_and_mixed_types_in_expressions_are_reported_before_any_event() -> None:
     one = "rules:\n  - {{key: one, name: One, event: visit, points: '{}'}}\n"
     [misspelt] = faults(SMALL + one.format("member.tenure_day"))
     assert misspelt.endswith("rules.0.points: invalid expression: unknown name 'tenure_day'; check the spelling")

@@ -2,8 +2,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from support.life import BEGIN, Life
-from support.programme import read
+from support.member_histories import BEGIN, MemberHistory
+from support.programme_files import programme_from_file
 
 from loyalty.commands.enrol import Enrol
 from loyalty.kernel.channel import Channel
@@ -17,10 +17,10 @@ from models.mongo.snapshot import Snapshot, next_snapshot
 @pytest.fixture(scope="module")
 def first() -> Snapshot:
     """A member's first version."""
-    life = Life(read("grocer"))
+    history = MemberHistory(programme_from_file("grocer"))
     cause = Cause("enrol", "till", "till", "form")
-    life.decide(Enrol("sam", number_from(7), Profile("en"), None, Channel.STORE, None, BEGIN, cause))
-    return next_snapshot(None, life.decisions[0], life.programme.zone)
+    history.decide(Enrol("sam", number_from(7), Profile("en"), None, Channel.STORE, None, BEGIN, cause))
+    return next_snapshot(None, history.decisions[0], history.programme.zone)
 
 
 def version(first: Snapshot, number: int, member: str = "sam") -> Snapshot:
@@ -46,7 +46,7 @@ async def test_a_watcher_waits_for_what_comes(first: Snapshot) -> None:
         assert await following == Change(version(first, 1))
 
 
-async def test_nobody_gets_what_is_of_another_member_or_after_the_end_of_the_watch(first: Snapshot) -> None:
+async def test_watcher_gets_only_its_member_and_nothing_after_its_end(first: Snapshot) -> None:
     hub = Hub()
     with hub.watch("sam"), hub.watch("alex") as alex:
         assert hub.publish(version(first, 1)) == 1
@@ -65,8 +65,8 @@ async def test_a_full_backlog_is_merged_into_its_newest_state(first: Snapshot) -
     with hub.watch("sam") as slow, hub.watch("sam") as full:
         for number in range(1, BACKLOG_MAX + 1):
             hub.publish(version(first, number))
-        told = [await full.next() for _ in range(BACKLOG_MAX)]
-        assert told == [Change(version(first, number)) for number in range(1, BACKLOG_MAX + 1)]
+        result = [await full.next() for _ in range(BACKLOG_MAX)]
+        assert result == [Change(version(first, number)) for number in range(1, BACKLOG_MAX + 1)]
         hub.publish(version(first, BACKLOG_MAX + 1))
         hub.publish(version(first, BACKLOG_MAX + 2))
         assert [await slow.next(), await slow.next()] == [
@@ -76,7 +76,7 @@ async def test_a_full_backlog_is_merged_into_its_newest_state(first: Snapshot) -
         assert await full.next() == Change(version(first, BACKLOG_MAX + 1))
 
 
-async def test_a_gap_is_told_once_to_every_watcher_instead_of_what_waited(first: Snapshot) -> None:
+async def test_gap_replaces_the_backlog_of_every_watcher(first: Snapshot) -> None:
     hub = Hub()
     with hub.watch("sam") as sam, hub.watch("alex") as alex:
         hub.publish(version(first, 1))

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from support.journey import baskets_of_the_first_two_households
+from support.complete_journey import baskets_of_the_first_two_households
 
 from loyalty.model.event import PurchaseLine
 from models.loading.complete_journey import LAST_DAY, CompleteJourney
@@ -20,12 +20,12 @@ def test_households_come_by_number(journey: CompleteJourney) -> None:
 
 def test_baskets_come_in_the_order_of_time_with_all_their_lines(journey: CompleteJourney) -> None:
     baskets = journey.baskets([1, 2])
-    told = list(baskets)
+    result = list(baskets)
     expected = baskets_of_the_first_two_households()
-    assert len(baskets) == len(told) == len(expected) == 71
-    assert [basket.at for basket in told] == sorted(basket.at for basket in told)
-    assert told[-1].at.date() == LAST_DAY
-    assert {basket.basket: (basket.household, int(basket.total * 100)) for basket in told} == {
+    assert len(baskets) == len(result) == len(expected) == 71
+    assert [basket.at for basket in result] == sorted(basket.at for basket in result)
+    assert result[-1].at.date() == LAST_DAY
+    assert {basket.basket: (basket.household, int(basket.total * 100)) for basket in result} == {
         number: (basket.household, basket.total) for number, basket in expected.items()
     }
 
@@ -39,27 +39,27 @@ def test_a_basket_is_the_receipt_that_the_file_holds(journey: CompleteJourney) -
         PurchaseLine("823721", Decimal(1), Decimal("2.99"), "CHEESE", "National"),
         PurchaseLine("832990", Decimal(2), Decimal("5.98"), "MOLASSES/SYRUP/PANCAKE MIXS", "National"),
     )
-    # A coupon is a line of no product.
+    # A coupon is a line without a product.
     assert [line for line in first.lines if line.brand is None] == [PurchaseLine("5978656", Decimal(0), Decimal(0))]
 
 
 def test_the_last_day_asked_for_is_included(journey: CompleteJourney) -> None:
     everything = list(journey.baskets([1]))
     day = everything[10].at.date()
-    told = list(journey.baskets([1], until=day))
-    assert told == [basket for basket in everything if basket.at.date() <= day]
-    assert told[-1].at.date() == day
+    result = list(journey.baskets([1], until=day))
+    assert result == [basket for basket in everything if basket.at.date() <= day]
+    assert result[-1].at.date() == day
     assert list(journey.baskets([1], until=date(2016, 12, 31))) == []
 
 
-def test_it_knows_when_each_household_bought_first(journey: CompleteJourney) -> None:
+def test_first_purchase_of_each_household_is_known(journey: CompleteJourney) -> None:
     baskets = journey.baskets([1, 2, 3])
     firsts: dict[int, datetime] = {}
     for basket in baskets:
         firsts.setdefault(basket.household, basket.at)
-    told = baskets.first_of_each_household()
-    assert told == firsts
-    assert list(told.values()) == sorted(told.values())
+    result = baskets.first_of_each_household()
+    assert result == firsts
+    assert list(result.values()) == sorted(result.values())
 
 
 def test_campaigns_come_with_the_households_that_received_them(journey: CompleteJourney) -> None:
@@ -73,7 +73,7 @@ def test_campaigns_come_with_the_households_that_received_them(journey: Complete
     assert not eighth.is_on(date(2017, 6, 26))
 
 
-def test_coupons_tell_what_their_products_are(journey: CompleteJourney) -> None:
+def test_coupons_list_their_products(journey: CompleteJourney) -> None:
     coupons = journey.coupons()
     assert len(coupons) == len({(coupon.campaign, coupon.upc) for coupon in coupons}) == 1197
     assert sum(coupon.products for coupon in coupons) == 111_332

@@ -7,8 +7,9 @@ import pytest
 from bson import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
-from support.life import Life, lives, profiles, thorough
-from support.programme import read
+from support.member_histories import MemberHistory, member_histories, profiles
+from support.programme_files import programme_from_file
+from support.property_settings import property_settings
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
@@ -36,27 +37,27 @@ from models.mongo.member import (
 )
 from models.mongo.order import order_document, order_of
 
-PROGRAMMES = [read("grocer"), read("coffee")]
-ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(lives)
+PROGRAMMES = [programme_from_file("grocer"), programme_from_file("coffee")]
+ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(member_histories)
 
 
 def stored(document: Document) -> dict[str, Any]:
-    """Return what comes back of a document that MongoDB kept."""
+    """Return a document after a round trip through BSON."""
     options: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
     return bson.decode(bson.encode(document), options)
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE)
-def test_a_member_comes_back_as_it_was(life: Life) -> None:
-    for decision in life.decisions:
+def test_member_round_trips(history: MemberHistory) -> None:
+    for decision in history.decisions:
         assert member_of(stored(member_document(decision.member))) == decision.member
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE)
-def test_a_member_that_was_stored_before_lots_and_days_were_packed_comes_back_as_it_was(life: Life) -> None:
-    for decision in life.decisions:
+def test_member_stored_before_lots_and_days_were_packed_round_trips(history: MemberHistory) -> None:
+    for decision in history.decisions:
         member = decision.member
         before = {
             **member_document(member),
@@ -76,56 +77,56 @@ def test_a_member_that_was_stored_before_lots_and_days_were_packed_comes_back_as
 
 def test_what_is_packed_is_stored_little_end_first_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     days = Days.of({date(2026, 1, 5): 60})
-    told = b"".join(number.to_bytes(8, "little") for number in (date(2026, 1, 5).toordinal(), 60))
-    assert packed_bytes(days.packed) == told
+    result = b"".join(number.to_bytes(8, "little") for number in (date(2026, 1, 5).toordinal(), 60))
+    assert packed_bytes(days.packed) == result
     monkeypatch.setattr("sys.byteorder", "big")
-    assert packed_bytes(days.packed) == b"".join(told[at : at + 8][::-1] for at in (0, 8))
+    assert packed_bytes(days.packed) == b"".join(result[at : at + 8][::-1] for at in (0, 8))
     assert packed_bytes(packed_bytes(days.packed)) == days.packed
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE)
-def test_a_record_comes_back_as_it_was_and_matches_its_hash(life: Life) -> None:
-    for record in life.records:
-        document = stored(record_document(record, life.programme.key))
+def test_record_round_trips_and_matches_its_hash(history: MemberHistory) -> None:
+    for record in history.records:
+        document = stored(record_document(record, history.programme.key))
         assert document["_id"] == record_id("member", record.version)
         back: Record = record_of(document)
         assert back == record
         assert record_hash(back) == record.hash
         part = sealed(replace(record, command=RecordRef("m-2", 7)))
-        assert record_of(stored(record_document(part, life.programme.key))) == part
+        assert record_of(stored(record_document(part, history.programme.key))) == part
         assert "command" not in document
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE)
-def test_a_counted_event_comes_back_as_it_was(life: Life) -> None:
-    for key, counted in life.counted.items():
+def test_counted_event_round_trips(history: MemberHistory) -> None:
+    for key, counted in history.counted.items():
         about = {"key": key, "sender": "till", "member": "member", "version": counted.version}
         assert counted_event_of(stored({**about, **event_fields(counted)})) == counted
 
 
-@thorough(40)
+@property_settings(40)
 @given(ANY_LIFE)
-def test_an_order_comes_back_as_it_was(life: Life) -> None:
-    for decision in life.decisions:
+def test_order_round_trips(history: MemberHistory) -> None:
+    for decision in history.decisions:
         for order in decision.orders:
-            document = stored(order_document(order, life.programme.key))
-            assert (document["_id"], document["programme"]) == (order.id, life.programme.key)
+            document = stored(order_document(order, history.programme.key))
+            assert (document["_id"], document["programme"]) == (order.id, history.programme.key)
             assert order_of(document) == order
 
 
-@thorough(40)
+@property_settings(40)
 @given(ANY_LIFE)
-def test_a_hold_and_a_use_of_an_offer_come_back_as_they_were(life: Life) -> None:
-    for decision in life.decisions:
+def test_hold_and_use_of_an_offer_round_trip(history: MemberHistory) -> None:
+    for decision in history.decisions:
         for hold in (*decision.member.holds, decision.hold):
             assert hold is None or hold_of(stored(hold_document(hold))) == hold
         for use in decision.member.offers.values():
             assert use_of(stored(use_document(use))) == use
 
 
-def test_all_that_an_order_and_a_hold_may_say_comes_back() -> None:
+def test_every_field_of_order_and_hold_round_trips() -> None:
     text = Text({"en": "A film", "fr": "Un film"}, "en", {Channel.KIOSK: {"en": "Film"}})
     lots = ((LotKey(date(2026, 1, 5), date(2027, 1, 31)), 60), (LotKey(date(2026, 1, 6), None), 40))
     at = datetime(2026, 6, 15, 16, 0, 0, 123000, tzinfo=UTC)
@@ -169,12 +170,12 @@ def test_all_that_an_order_and_a_hold_may_say_comes_back() -> None:
     assert (use_document(OfferUse()), use_of({})) == ({}, OfferUse())
 
 
-@thorough(20)
+@property_settings(20)
 @given(profiles())
-def test_a_profile_comes_back_as_it_was(profile: Profile) -> None:
+def test_profile_round_trips(profile: Profile) -> None:
     assert profile_of(stored(profile_document(profile))) == profile
 
 
-def test_what_is_not_known_is_not_stored() -> None:
+def test_unknown_fields_are_not_stored() -> None:
     assert profile_document(Profile("en", last_name="Lee")) == {"locale": "en", "last_name": "Lee"}
     assert without_none({"a": None, "b": 0, "c": "", "d": []}) == {"b": 0, "c": "", "d": []}

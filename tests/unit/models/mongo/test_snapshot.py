@@ -8,8 +8,9 @@ import orjson
 from bson import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
-from support.life import Life, lives, thorough
-from support.programme import read
+from support.member_histories import MemberHistory, member_histories
+from support.programme_files import programme_from_file
+from support.property_settings import property_settings
 
 from loyalty.commands.enrol import Enrol
 from loyalty.commands.record_event import RecordEvent
@@ -28,17 +29,17 @@ from models.mongo.snapshot import (
     snapshot_of,
 )
 
-PROGRAMMES = [read("grocer"), read("coffee")]
-ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(lives)
+PROGRAMMES = [programme_from_file("grocer"), programme_from_file("coffee")]
+ANY_LIFE = st.sampled_from(PROGRAMMES).flatmap(member_histories)
 
 
-def snapshots(life: Life) -> list[Snapshot]:
-    """Return the snapshot of each version of a life."""
-    told: list[Snapshot] = []
-    for decision in life.decisions:
-        before = told[-1] if told else None
-        told.append(next_snapshot(before, decision, life.programme.zone))
-    return told
+def snapshots(history: MemberHistory) -> list[Snapshot]:
+    """Return the snapshot of each version of a history."""
+    result: list[Snapshot] = []
+    for decision in history.decisions:
+        before = result[-1] if result else None
+        result.append(next_snapshot(before, decision, history.programme.zone))
+    return result
 
 
 def stored(snapshot: Snapshot) -> Snapshot:
@@ -46,19 +47,19 @@ def stored(snapshot: Snapshot) -> Snapshot:
     return snapshot_of(bson.decode(bson.encode(snapshot_document(snapshot)), options))
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE)
-def test_a_snapshot_comes_back_as_it_was(life: Life) -> None:
-    for snapshot in snapshots(life):
+def test_snapshot_round_trips(history: MemberHistory) -> None:
+    for snapshot in snapshots(history):
         assert stored(snapshot) == snapshot
         assert stored(snapshot).recent(first=50) == snapshot.recent(first=50)
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE)
-def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version(life: Life) -> None:
+def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version(history: MemberHistory) -> None:
     everything: list[Any] = []
-    for snapshot, record in zip(snapshots(life), life.records, strict=True):
+    for snapshot, record in zip(snapshots(history), history.records, strict=True):
         views = entry_views(record)
         everything = [*reversed(views), *everything]
         assert snapshot.entries == len(everything)
@@ -68,22 +69,24 @@ def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version
         assert snapshot.recent(first=3) == tuple(everything[:3])
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE, st.integers(1, 7))
-def test_the_newest_entries_page_by_place(life: Life, size: int) -> None:
-    snapshot = snapshots(life)[-1]
-    told: list[Any] = []
+def test_the_newest_entries_page_by_place(history: MemberHistory, size: int) -> None:
+    snapshot = snapshots(history)[-1]
+    result: list[Any] = []
     after: tuple[int, int] | None = None
     while page := snapshot.recent(first=size, after=after):
-        told += page
+        result += page
         after = (page[-1].version, page[-1].index)
-    assert tuple(told) == snapshot.recent(first=1000)
+    assert tuple(result) == snapshot.recent(first=1000)
 
 
-@thorough(20)
+@property_settings(20)
 @given(ANY_LIFE, st.integers(0, 7), st.data())
-def test_a_page_is_told_where_all_of_it_is_held(life: Life, size: int, data: st.DataObject) -> None:
-    snapshot = snapshots(life)[-1]
+def test_page_is_returned_only_if_the_snapshot_holds_all_of_it(
+    history: MemberHistory, size: int, data: st.DataObject
+) -> None:
+    snapshot = snapshots(history)[-1]
     held = snapshot.recent(first=1000)
     last = data.draw(st.none() | st.sampled_from(held)) if held else None
     older = held if last is None else held[held.index(last) + 1 :]
@@ -95,34 +98,34 @@ def test_a_page_is_told_where_all_of_it_is_held(life: Life, size: int, data: st.
         assert page == (older[:size], len(older) > size or not is_whole)
 
 
-def purchase(life: Life, key: str) -> RecordEvent:
-    event = Event(key, "till", "purchase", life.now, Channel.STORE, purchase=Purchase(Decimal(5), "EUR"))
+def purchase(history: MemberHistory, key: str) -> RecordEvent:
+    event = Event(key, "till", "purchase", history.now, Channel.STORE, purchase=Purchase(Decimal(5), "EUR"))
     return RecordEvent(event, Cause("event", "till", "till", key))
 
 
 def test_a_version_of_more_entries_than_are_kept_is_whole_and_the_next_one_is_bounded_again() -> None:
-    life = Life(read("coffee"))
+    history = MemberHistory(programme_from_file("coffee"))
     number, cause = number_from(7), Cause("enrol", "till", "till", "form")
-    life.decide(Enrol("member", number, Profile("en"), None, Channel.STORE, None, life.now, cause))
+    history.decide(Enrol("member", number, Profile("en"), None, Channel.STORE, None, history.now, cause))
     for day in range(25):
-        life.now += timedelta(days=1)
-        life.decide(purchase(life, f"day-{day}"))
-    life.now += timedelta(days=400)
-    life.decide(purchase(life, "long after"))
-    newest = snapshots(life)[-1]
-    # The welcome's lot and those of 25 days expired; then the purchase.
+        history.now += timedelta(days=1)
+        history.decide(purchase(history, f"day-{day}"))
+    history.now += timedelta(days=400)
+    history.decide(purchase(history, "long after"))
+    newest = snapshots(history)[-1]
+    # The lots of the welcome and of 25 days expired; then the purchase.
     assert (len(newest.of_version()), len(newest.rows), newest.entries) == (27, 27, 26 + 27)
-    life.decide(purchase(life, "and once more"))
-    newest = snapshots(life)[-1]
+    history.decide(purchase(history, "and once more"))
+    newest = snapshots(history)[-1]
     assert (len(newest.of_version()), len(newest.rows), newest.entries) == (1, 20, 26 + 28)
 
 
 ANY_ROWS = st.lists(st.lists(st.text() | st.integers(-(2**53), 2**53) | st.none(), min_size=1), max_size=8)
 
 
-@thorough(200)
+@property_settings(200)
 @given(ANY_ROWS, ANY_ROWS, st.integers(1, 12), st.booleans())
-def test_newer_rows_go_before_older_ones_of_which_as_many_are_kept_as_there_is_room_for(
+def test_newer_rows_come_first_and_the_oldest_are_dropped(
     newer: list[list[Any]], older: list[list[Any]], room: int, stored_on_one_line: bool
 ) -> None:
     keep = max(room, len(newer))
@@ -134,13 +137,14 @@ def test_newer_rows_go_before_older_ones_of_which_as_many_are_kept_as_there_is_r
     assert after.after([], keep) == after
 
 
-@thorough(200)
+@property_settings(200)
 @given(st.lists(st.tuples(st.integers(1, 4), st.text()), max_size=8), st.booleans(), st.booleans())
 def test_the_rows_of_the_newest_version_are_found_without_reading_those_before_it(
     versions: list[tuple[int, str]], stored_on_one_line: bool, was_read_before: bool
 ) -> None:
-    stored = sorted(([version, text] for version, text in versions), key=lambda row: -row[0])
-    newest = stored[0][0] if stored else 1
+    newest_first = sorted(versions, key=lambda row: -row[0])
+    stored = [[version, text] for version, text in newest_first]
+    newest = newest_first[0][0] if newest_first else 1
     rows = Rows(orjson.dumps(stored)) if stored_on_one_line else Rows.of(stored)
     if was_read_before:
         len(rows)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
-from support.programme import read
+from support.programme_files import programme_from_file
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod
@@ -316,18 +316,18 @@ def test_sentence_reads_well_with_any_count(section: str, reason: str, name: str
     ],
 )
 def test_day_of_a_refusal_is_written_as_readers_write_it(opens: str, locale: str, when: str) -> None:
-    assert when in refusal_sentence("reward_window", {"opens": opens}, read("coffee"), locale)
+    assert when in refusal_sentence("reward_window", {"opens": opens}, programme_from_file("coffee"), locale)
     if "T00:00" in opens:
-        assert when in refusal_sentence("offer_not_yet", {"day": opens[:10]}, read("coffee"), locale)
+        assert when in refusal_sentence("offer_not_yet", {"day": opens[:10]}, programme_from_file("coffee"), locale)
 
 
 def test_reward_that_never_opens_again_is_over() -> None:
-    over = refusal_sentence("reward_over", {}, read("coffee"), "en")
-    assert refusal_sentence("reward_window", {"opens": ""}, read("coffee"), "en") == over
+    over = refusal_sentence("reward_over", {}, programme_from_file("coffee"), "en")
+    assert refusal_sentence("reward_window", {"opens": ""}, programme_from_file("coffee"), "en") == over
 
 
 def test_keys_of_channels_and_states_are_told_in_words() -> None:
-    programme = read("coffee")
+    programme = programme_from_file("coffee")
     assert refusal_sentence("offer_channel", {"channels": "APP, STORE"}, programme, "en") == (
         "This offer is valid only here: app, store. Use it there."
     )
@@ -340,7 +340,7 @@ def test_keys_of_channels_and_states_are_told_in_words() -> None:
 
 @pytest.mark.parametrize("locale", sorted(LOCALES))
 def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> None:
-    programme, key = read("coffee"), "removed-key"
+    programme, key = programme_from_file("coffee"), "removed-key"
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     entry = EntryView("m", 1, 0, moment, EntryKind.EARN, 1, 1, moment, Channel.STORE, (), "event", {"type": key})
     told = (
@@ -367,7 +367,7 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
 )
 def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, told: str) -> None:
     taken = Explanation("visit", -2, applied=True, reason=Reason.TAKEN_BACK)
-    assert explanation_sentence(taken, read("coffee"), locale).endswith(told)
+    assert explanation_sentence(taken, programme_from_file("coffee"), locale).endswith(told)
 
 
 @pytest.mark.parametrize(

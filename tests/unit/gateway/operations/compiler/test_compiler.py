@@ -1,4 +1,4 @@
-"""Compiled operations beside graphql-core's, on a schema whose values fail in every way that values can fail."""
+"""Compiled operations against graphql-core, on random schemas whose values fail in every way."""
 
 import os
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from enum import Enum
 from functools import partial
 from inspect import isawaitable
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 from graphql import (
@@ -37,11 +37,11 @@ from graphql import (
 )
 from graphql.execution import execute_subscription_event
 from graphql.execution.executor import Executor
-from support.operations import Operations
+from support.random_operations import RandomOperations
 
 from gateway.operations.compiler import HINT, Attribute, CodeBudget, CompiledOperation, Instances, Method, Unchanged
 
-# How many different operations are compared in all; a long run takes 20000.
+# Number of different operations that are compared; a long run takes 20000.
 OPERATIONS = int(os.environ.get("OPERATIONS", "600"))
 SCHEMAS = 5
 
@@ -74,7 +74,7 @@ def _moment(value: object) -> str:
 
 Moment = GraphQLScalarType("Moment", serialize=_moment, extensions={HINT: Unchanged(str)})
 ColourType = GraphQLEnumType("Colour", Colour)
-Want = GraphQLInputObjectType(
+Want: GraphQLInputObjectType = GraphQLInputObjectType(
     "Want",
     lambda: {
         "text": GraphQLInputField(GraphQLString, default_value="none"),
@@ -87,7 +87,12 @@ One = GraphQLInputObjectType(
     "One", {"a": GraphQLInputField(GraphQLInt), "b": GraphQLInputField(GraphQLString)}, is_one_of=True
 )
 
-LEAVES = {
+
+class Chooser(Protocol):
+    def choice(self, values: list[Any], /) -> Any: ...
+
+
+LEAVES: dict[str, tuple[GraphQLScalarType | GraphQLEnumType, Callable[[Chooser], Any]]] = {
     "string": (GraphQLString, lambda r: r.choice(["x", "", 7, True, 1.5, Decimal(3), ["no"], object])),
     "int": (GraphQLInt, lambda r: r.choice([1, -5, 2**31, "4", 2.0, 2.5, True, "x"])),
     "float": (GraphQLFloat, lambda r: r.choice([1.5, 2, float("nan"), float("inf"), "1.5", True])),
@@ -103,7 +108,8 @@ class Thing:
     """A value whose attributes are drawn from its seed, the same each time they are read."""
 
     def __init__(self, seed: str, faults: float, kind: str) -> None:
-        self.seed, self.faults, self.kind, self.kept = seed, faults, kind, {}
+        self.seed, self.faults, self.kind = seed, faults, kind
+        self.kept: dict[str, Any] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -127,7 +133,7 @@ CLASSES: dict[str, type[Thing]] = {"Box": Box, "Bag": Bag, "Tin": Tin}
 
 
 def value_of(thing: Thing, name: str, *more: Any) -> Any:
-    """Return what a field of a thing resolves to; raise where its lot is to fail."""
+    """Return the value of a field of a thing, or raise if the seed says so."""
     random = Random(f"{thing.seed}.{name}.{more!r}")  # noqa: S311 - the same each time
     chance = random.random()
     if chance < thing.faults / 3:
@@ -147,7 +153,8 @@ def _draw(kind: Any, random: Random, thing: Thing, seed: str) -> Any:
         if random.random() < thing.faults / 3:
             return random.choice([5, "text", {}])
         items = [_draw(kind.of_type, random, thing, f"{seed}.{n}") for n in range(random.randint(0, 3))]
-        return random.choice([list, tuple, iter])(items)
+        collections: list[Callable[[list[Any]], Any]] = [list, tuple, iter]
+        return random.choice(collections)(items)
     if isinstance(kind, GraphQLObjectType):
         wrong = random.random() < thing.faults / 4
         name = random.choice([*CLASSES]) if wrong else kind.name
@@ -157,16 +164,16 @@ def _draw(kind: Any, random: Random, thing: Thing, seed: str) -> Any:
         if random.random() < thing.faults / 4:
             return Thing(seed, thing.faults, random.choice(["Nothing", "Want", "Query"]))
         return CLASSES[name](seed, thing.faults, name)
-    _, draw = next(leaf for leaf in LEAVES.values() if leaf[0] is kind)
+    draw = next(draw for leaf, draw in LEAVES.values() if leaf is kind)
     if random.random() < 1 - thing.faults:
         return draw(_First())
     return draw(random)
 
 
 class _First:
-    """Chooses the first, which is the right one."""
+    """Chooses the first value, which is a valid one."""
 
-    def choice(self, values: list[Any]) -> Any:
+    def choice(self, values: list[Any], /) -> Any:
         return values[0]
 
 
@@ -188,7 +195,7 @@ WAYS = ("attribute", "method", "async", "either", "default")
 
 
 class Resolvers:
-    """One field's resolvers in all the ways that fields are resolved; each has the guard in front or in itself."""
+    """One field's resolvers of every kind; each has the guard in front or inside."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -217,25 +224,25 @@ class Resolvers:
 
 
 def _field(name: str, kind: Any, way: str, *, known: bool) -> GraphQLField:
-    """Return a field that is resolved in one of the ways that fields are."""
+    """Return a field with a resolver of a random kind."""
     FIELDS[name] = kind
     ours = Resolvers(name)
     if way == "default":
         return GraphQLField(kind)
-    arguments, resolve, told = {
+    arguments, resolve, hint = {
         "attribute": ({}, ours.guarded, Attribute(name, ours.guard)),
         "method": (ARGUMENTS, ours.guarded, Method(ours.alone, guard=ours.guard)),
         "async": (ARGUMENTS, ours.asynchronous, Method(ours.bare, takes_execution=True, guard=ours.guard)),
         "either": (ARGUMENTS, ours.either, Method(ours.either, takes_execution=True, maybe_awaitable=True)),
     }[way]
-    return GraphQLField(kind, arguments, resolve=resolve, extensions={HINT: told} if known else None)
+    return GraphQLField(kind, arguments, resolve=resolve, extensions={HINT: hint} if known else None)
 
 
 KEYS = (*LEAVES, *(f"{one}s" for one in LEAVES), "one", "some", "union", "any", "anys", "deep")
 
 
 def _kind_of(key: str, random: Random, kinds: dict[str, Any]) -> Any:
-    """Return a type for a field: what its name says, nullable or not, on every level."""
+    """Return the type named, with random nullability on every level."""
 
     def maybe(kind: Any) -> Any:
         return GraphQLNonNull(kind) if random.random() < 0.5 else kind
@@ -275,7 +282,7 @@ def _schema(seed: int, *, known: bool) -> GraphQLSchema:
             name,
             partial(_fields, name, random, kinds, known=known),
             interfaces=[kinds["any"]],
-            # Of a type that tells its class, the schema can find the type of a value, too.
+            # For types with a class the schema can find the type of a value itself.
             is_type_of=_is_of(name) if random.random() < 0.7 or known else None,
             extensions={HINT: Instances(cls, "kept" if random.random() < 0.5 else None)} if known else None,
         )
@@ -348,13 +355,13 @@ def by_core(schema: GraphQLSchema, document: DocumentNode, root: Any, context: A
 
 # Where one of several awaitables fails, graphql-core drops the others, and what they would have awaited; so do we.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine.*never awaited")
-@pytest.mark.parametrize("known", [True, False], ids=["told", "untold"])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "unknown"])
 @pytest.mark.parametrize("kind", [*OperationType])
 async def test_compiled_operations_answer_as_graphql_core_does(kind: OperationType, known: bool) -> None:
     compared = failed = 0
     for seed in range(SCHEMAS):
         schema, random = _schema(seed, known=known), Random(f"{kind}{known}{seed}")  # noqa: S311 - the same each time
-        made = Operations(schema, random, partial(_scalar, random), depth=4, width=3).valid(kind)
+        made = RandomOperations(schema, random, partial(_scalar, random), depth=4, width=3).valid(kind)
         for _ in range(OPERATIONS // (6 * SCHEMAS)):
             document, variables = next(made)
             if random.random() < 0.05:
@@ -362,10 +369,10 @@ async def test_compiled_operations_answer_as_graphql_core_does(kind: OperationTy
             compiled = CompiledOperation(schema, document)
             denied = dict.fromkeys(random.sample([*FIELDS], 3) if random.random() < 0.3 else [], True)
             for faults in (0, random.choice([0.05, 0.3])):
-                told = Box(f"{seed}", faults, "Box"), Box(f"{seed}", faults, "Box")
+                result = Box(f"{seed}", faults, "Box"), Box(f"{seed}", faults, "Box")
                 contexts = {**denied}, {**denied}
-                core = await answered(by_core(schema, document, told[0], contexts[0], variables))
-                ours = await answered(compiled.execute(told[1], contexts[1], variables))
+                core = await answered(by_core(schema, document, result[0], contexts[0], variables))
+                ours = await answered(compiled.execute(result[1], contexts[1], variables))
                 where = f"{document.loc.source.body if document.loc else ''}\n{variables}"
                 assert ours == core, where
                 assert contexts[0].get("steps") == contexts[1].get("steps"), where
@@ -389,7 +396,7 @@ async def test_operation_of_many_variants_is_left_to_graphql_core_past_their_lim
         assert ours == await answered(by_core(schema, document, root, {}, variables))
 
 
-async def test_what_was_compiled_longest_ago_makes_room_and_is_compiled_again() -> None:
+async def test_oldest_compiled_variant_is_evicted_and_recompiled() -> None:
     schema, budget, root = _schema(0, known=True), CodeBudget(1), Box("0", 0, "Box")
     texts = [
         "{ strict { seed } }",
@@ -405,7 +412,7 @@ async def test_what_was_compiled_longest_ago_makes_room_and_is_compiled_again() 
     assert not any(operation.left_to_core for _, operation in compiled)
 
 
-async def test_argument_with_a_name_that_python_keeps_for_itself_is_handed_over() -> None:
+async def test_argument_named_like_a_python_keyword_is_passed() -> None:
     field = GraphQLField(
         GraphQLString, {"from": GraphQLArgument(GraphQLString)}, resolve=lambda *_, **given: given.get("from")
     )
@@ -433,7 +440,7 @@ def _listing(*, mutation: bool) -> GraphQLSchema:
     return GraphQLSchema(root, GraphQLObjectType("Mutation", {"words": field}) if mutation else None)
 
 
-# What was made for the list that could not be completed is dropped with it.
+# The awaitables of a list that could not be completed are dropped with it.
 @pytest.mark.filterwarnings("ignore:coroutine.*never awaited", "ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_query_with_awaitables_in_a_list_is_executed_by_graphql_core() -> None:
     compiled = CompiledOperation(_listing(mutation=False), parse("{ words }"))

@@ -17,7 +17,7 @@ from loyalty.model.ledger import Cause, Standing
 from loyalty.model.member import Member, Profile
 from loyalty.model.programme import Programme
 from models.commits.request import Request
-from support.command import Commands
+from support.request_factory import RequestFactory
 
 RECEIVED_MAX = 1_000_000
 TO = ("to",)
@@ -112,29 +112,29 @@ def enrol_referred(command: EnrolReferred, builder: DecisionBuilder) -> Decision
 
 
 @dataclass
-class Together:
-    """Makes the requests of one test, under keys of their own."""
+class SeveralMemberRequests:
+    """Creates requests of several members, each with a new idempotency key."""
 
-    commands: Commands
+    request_factory: RequestFactory
 
     def _cause(self, operation: str, key: str | None) -> Cause:
-        return Cause(operation, "member", "app", key or self.commands.key())
+        return Cause(operation, "member", "app", key or self.request_factory.key())
 
     def passing(self, giver: str, *to: str, points: int = 1, key: str | None = None) -> Request:
         """Return a request to pass points on."""
         command = PassPoints(to, points, self._cause("pass-points", key))
         digest = content_digest({"member": giver, "to": [*to], "points": points})
-        return Request(command, giver, self.commands.programme, self.commands.clock(), digest)
+        return Request(command, giver, self.request_factory.programme, self.request_factory.clock(), digest)
 
     def giving(self, giver: str, to: str, reward: str, *, key: str | None = None) -> Request:
         """Return a request to give a reward."""
         command = GiveReward(to, reward, self._cause("give-reward", key))
         digest = content_digest({"member": giver, "to": to, "reward": reward})
-        return Request(command, giver, self.commands.programme, self.commands.clock(), digest)
+        return Request(command, giver, self.request_factory.programme, self.request_factory.clock(), digest)
 
     def referring(self, referrer: str, newcomer: str, *, points: int = 5) -> Request:
         """Return a request to enrol somebody whom a member referred."""
-        number = number_from(next(self.commands.counter))
+        number = number_from(next(self.request_factory.counter))
         command = EnrolReferred(newcomer, number, referrer, points, self._cause("enrol-referred", None))
         digest = content_digest({"referrer": referrer, "number": number})
-        return Request(command, newcomer, self.commands.programme, self.commands.clock(), digest)
+        return Request(command, newcomer, self.request_factory.programme, self.request_factory.clock(), digest)

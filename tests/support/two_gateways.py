@@ -1,4 +1,4 @@
-"""A bazaar: two gateways, a manager who puts things on offer, and shoppers who all want the same at once."""
+"""Two gateways on one database, used in turn by staff and members."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -10,11 +10,11 @@ from uuid import uuid4
 import httpx
 
 from schema.wire.ids import from_global_id
-from support.api import ADJUST, ENROL, Person, data, mutation
+from support.api import ADJUST, ENROL, ApiMember, data, mutation
 from support.gateway import GatewayProcess
 
-AT_ONCE = 64
-KNOWN_WITHIN_SECONDS = 15
+CONCURRENT_MAX = 64
+VISIBLE_WITHIN_SECONDS = 15
 
 _SAVE = """mutation ($input: SaveCatalogueItemInput!) {
   saveCatalogueItem(input: $input) {
@@ -59,93 +59,93 @@ ACTIVATE = REDEEM.replace("RedeemOfferInput", "ActivateOfferInput").replace("red
 
 
 @dataclass
-class Bazaar:
-    """Speaks to both gateways over connections that are kept, as apps and tills do."""
+class TwoGateways:
+    """Sends operations to both gateways over open connections, at most CONCURRENT_MAX at a time."""
 
     gateways: tuple[GatewayProcess, GatewayProcess]
     clients: tuple[httpx.AsyncClient, httpx.AsyncClient]
     turns: int = 0
-    few: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_MAX))
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, one: GatewayProcess, other: GatewayProcess) -> AsyncIterator["Bazaar"]:
-        """Open it for the time of a test."""
+    async def connected(cls, one: GatewayProcess, other: GatewayProcess) -> AsyncIterator["TwoGateways"]:
+        """Connect to both gateways."""
         async with AsyncExitStack() as stack:
             clients = [await stack.enter_async_context(gateway.client()) for gateway in (one, other)]
             yield cls((one, other), (clients[0], clients[1]))
 
     async def ask(self, token: str, query: str, *, at: int | None = None, **variables: Any) -> dict[str, Any]:
-        """Send one operation, to the gateways in turn; return its data."""
+        """Send one operation, to the gateways in turn or to gateway `at`; return its data."""
         self.turns += 1
         client = self.clients[self.turns % 2 if at is None else at]
         headers = {"authorization": f"Bearer {token}"}
-        async with self.few:
+        async with self._slots:
             answer = await client.post("/graphql", json={"query": query, "variables": variables}, headers=headers)
         return data(answer.json())
 
-    async def act(self, token: str, name: str, selection: str = "", **told: Any) -> dict[str, Any]:
-        """Send one mutation, under a key of its own where none is told; return its payload."""
+    async def mutate(self, token: str, name: str, selection: str = "", /, **fields: Any) -> dict[str, Any]:
+        """Send one mutation, with a new key unless one is given; return its payload."""
         query = mutation(name, selection)
-        payload: dict[str, Any] = (await self.ask(token, query, input={"key": uuid4().hex, **told}))[name]
+        payload: dict[str, Any] = (await self.ask(token, query, input={"key": uuid4().hex, **fields}))[name]
         return payload
 
-    async def done(self, token: str, name: str, selection: str = "", **told: Any) -> dict[str, Any]:
-        """Send one mutation, and expect that it is done."""
-        payload = await self.act(token, name, selection, **told)
+    async def mutate_accepted(self, token: str, name: str, selection: str = "", /, **fields: Any) -> dict[str, Any]:
+        """Send one mutation; fail the test if it is refused."""
+        payload = await self.mutate(token, name, selection, **fields)
         assert payload["userErrors"] == []
         return payload
 
     def token(self, role: str) -> str:
-        """Return a token of staff."""
+        """Return a token for a role."""
         return self.gateways[0].token(role)
 
-    async def put(self, what: str, **definition: Any) -> str:
-        """Put a reward or an offer on, under a key of its own, and wait until both gateways know it; return its id."""
+    async def save_item(self, what: str, **definition: Any) -> str:
+        """Save a reward or an offer under a new key; return its id once both gateways serve it."""
         key = f"{what.lower()}-{uuid4().hex[:12]}"
         texts = {name: {"en": "A thing", "fr": "Une chose", "ar": "شيء"} for name in ("title", "description")}
-        told = {"key": uuid4().hex, "kind": what, "definition": {"key": key, **texts, **definition}}
-        payload = (await self.ask(self.token("manager"), _SAVE, input=told))["saveCatalogueItem"]
+        fields = {"key": uuid4().hex, "kind": what, "definition": {"key": key, **texts, **definition}}
+        payload = (await self.ask(self.token("manager"), _SAVE, input=fields))["saveCatalogueItem"]
         assert payload["userErrors"] == []
         id_: str = payload[what.lower()]["id"]
-        async with asyncio.timeout(KNOWN_WITHIN_SECONDS):
+        async with asyncio.timeout(VISIBLE_WITHIN_SECONDS):
             for at in (0, 1):
                 while not (await self.ask(self.token("manager"), _NODE, at=at, id=id_))["node"]:  # noqa: ASYNC110
                     await asyncio.sleep(0.02)
         return id_
 
-    async def newcomers(self, count: int, *, points: int) -> list[Person]:
-        """Enrol so many, and give each so many points."""
-        return [*await asyncio.gather(*(self._newcomer(points) for _ in range(count)))]
+    async def enrol_members(self, count: int, *, points: int) -> list[ApiMember]:
+        """Enrol `count` members with `points` each."""
+        return [*await asyncio.gather(*(self._enrol_member(points) for _ in range(count)))]
 
-    async def _newcomer(self, points: int) -> Person:
-        told = {"key": uuid4().hex, "channel": "STORE"}
-        member = (await self.ask(self.token("till"), ENROL, input=told))["enrol"]["member"]
+    async def _enrol_member(self, points: int) -> ApiMember:
+        fields = {"key": uuid4().hex, "channel": "STORE"}
+        member = (await self.ask(self.token("till"), ENROL, input=fields))["enrol"]["member"]
         given = {"key": uuid4().hex, "member": {"number": member["number"]}, "points": points, "reason": "a gift"}
         payload = (await self.ask(self.token("agent"), ADJUST, input=given))["adjustPoints"]
         assert payload["userErrors"] == []
-        return Person(self.gateways[0], member["id"], member["number"])
+        return ApiMember(self.gateways[0], member["id"], member["number"])
 
-    async def place(self, person: Person, reward: str, **about: Any) -> dict[str, Any]:
+    async def place_order(self, api_member: ApiMember, reward: str, **about: Any) -> dict[str, Any]:
         """Order a reward as the member."""
-        told = {"key": uuid4().hex, "reward": reward, "channel": "APP", **about}
-        payload: dict[str, Any] = (await self.ask(person.token(), PLACE, input=told))["placeOrder"]
+        fields = {"key": uuid4().hex, "reward": reward, "channel": "APP", **about}
+        payload: dict[str, Any] = (await self.ask(api_member.token(), PLACE, input=fields))["placeOrder"]
         return payload
 
-    async def available(self, people: Iterable[Person]) -> list[int]:
-        """Return what each has to spend."""
+    async def available_points(self, people: Iterable[ApiMember]) -> list[int]:
+        """Return the available points of each member."""
         query = "{ me { points { available } } }"
-        answers = await asyncio.gather(*(self.ask(person.token(), query) for person in people))
+        answers = await asyncio.gather(*(self.ask(api_member.token(), query) for api_member in people))
         return [answer["me"]["points"]["available"] for answer in answers]
 
     def data_dir(self) -> str:
-        """Return the directory of the embedded server, for commands."""
+        """Return the embedded server's directory, for commands."""
         return str(self.gateways[0].data_dir)
 
 
 _NODE = "query ($id: ID!) { node(id: $id) { id } }"
 
 
-def member_of(person: Person) -> str:
+def member_of(api_member: ApiMember) -> str:
     """Return the member's id as documents have it."""
-    return from_global_id(person.id)[1][0]
+    return from_global_id(api_member.id)[1][0]

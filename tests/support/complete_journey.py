@@ -1,4 +1,4 @@
-"""The real data, counted by hand: what an import must come to, from the parquet files alone."""
+"""The expected result of an import, computed from the parquet files without the importer."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 @dataclass(frozen=True)
 class Basket:
-    """One receipt in cents, and what the grocer's published rule gives for it."""
+    """One receipt in cents, and the points of the grocer's published rule for it."""
 
     household: int
     total: int
@@ -35,7 +35,7 @@ def _table(name: str, *columns: str) -> list[dict[str, Any]]:
 
 
 def baskets_of_the_first_two_households() -> dict[int, Basket]:
-    """Return the baskets of households 1 and 2 by number."""
+    """Return the baskets of households 1 and 2 by basket number."""
     private = {row["product_id"] for row in _table("products", "product_id", "brand") if row["brand"] == "Private"}
     lines = _table("transactions", "household_id", "basket_id", "product_id", "sales_value")
     cents: dict[int, list[int]] = defaultdict(lambda: [0, 0])

@@ -1,4 +1,4 @@
-"""The shop on the corner: a shop whose members order, hold and use offers, and whose answers tests look at."""
+"""Calls the resolvers of offers, rewards, orders and holds."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,21 +12,22 @@ from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
 from resolvers.offer import Redeemed
 from resolvers.order import Checkout, Step
-from support.shop import Shop, committed
+from support.outcome import committed
+from support.resolver_client import ResolverClient
 
 
 @dataclass
-class Corner(Shop):
-    """Acts on offers, rewards, orders and holds."""
+class CatalogueClient(ResolverClient):
+    """A ResolverClient that also uses offers, orders and holds. `of` is the member who calls."""
 
     async def earn(self, points: int, **about: Any) -> str:
-        """Enrol somebody who has so many points; return the member's id."""
+        """Enrol a member with this many points; return the member's id."""
         member = await self.member(**about)
         if points:
             await self.buy(member, f"{points}.00")
         return member
 
-    async def order(
+    async def try_order(
         self,
         member: str | MemberKey | None,
         reward: str,
@@ -35,45 +36,45 @@ class Corner(Shop):
         of: str | None = None,
         **about: Any,
     ) -> Outcome:
-        """Order a reward for a member; `of` is the member that asks."""
+        """Order a reward for a member; return the outcome."""
         named = MemberKey("id", member) if isinstance(member, str) else member
-        told: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, **about}
-        return await orders.place(self.context(role, member=of), Checkout(reward=reward, member=named, **told))
+        fields: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, **about}
+        return await orders.place(self.context(role, member=of), Checkout(reward=reward, member=named, **fields))
 
-    async def place(self, member: str | MemberKey, reward: str, **about: Any) -> Order:
-        """Order a reward for a member, and expect that it works."""
-        return committed(await self.order(member, reward, **about)).orders[0]
+    async def order(self, member: str | MemberKey, reward: str, **about: Any) -> Order:
+        """Order a reward for a member; fail the test if it is refused."""
+        return committed(await self.try_order(member, reward, **about)).orders[0]
 
     async def cancel(self, order: str, *, role: Role = Role.AGENT, member: str | None = None, **about: Any) -> Outcome:
         """Cancel an order."""
-        told: dict[str, Any] = {"key": self.key(), "reason": None, **about}
-        return await orders.cancel(self.context(role, member=member), order=order, **told)
+        fields: dict[str, Any] = {"key": self.key(), "reason": None, **about}
+        return await orders.cancel(self.context(role, member=member), order=order, **fields)
 
     async def advance(
         self, order: str, state: OrderState, *, role: Role = Role.AGENT, member: str | None = None, **about: Any
     ) -> Outcome:
-        """Move an order on."""
-        told: dict[str, Any] = {"key": self.key(), **about}
-        return await orders.advance(self.context(role, member=member), Step(order=order, state=state, **told))
+        """Advance an order to a state."""
+        fields: dict[str, Any] = {"key": self.key(), **about}
+        return await orders.advance(self.context(role, member=member), Step(order=order, state=state, **fields))
 
     async def hold(self, member: str, reward: str | None = None, **about: Any) -> Outcome:
-        """Keep a reward or points for a member."""
-        told: dict[str, Any] = {"key": self.key(), "points": None, "ttl_seconds": 300, **about}
-        return await orders.hold(self.context(), member=MemberKey("id", member), reward=reward, **told)
+        """Hold a reward or points for a member."""
+        fields: dict[str, Any] = {"key": self.key(), "points": None, "ttl_seconds": 300, **about}
+        return await orders.hold(self.context(), member=MemberKey("id", member), reward=reward, **fields)
 
     async def release(self, member: str, hold: str, *, role: Role = Role.TILL, of: str | None = None) -> Outcome:
-        """Let a hold of a member go; `of` is the member that asks."""
+        """Release a hold of a member."""
         return await orders.release(self.context(role, member=of), key=self.key(), member=member, hold=hold)
 
     async def activate(self, member: str, offer: str, *, key: str | None = None) -> Outcome:
-        """Take an offer up, as the member."""
+        """Activate an offer as the member."""
         context = self.context(Role.MEMBER, member=member)
         return await offers.activate(context, key=key or self.key(), member=None, offer=offer)
 
     async def redeem(
         self, member: str | None = None, *, role: Role = Role.TILL, of: str | None = None, **about: Any
     ) -> Outcome:
-        """Use an offer at the till; `of` is the member that asks."""
+        """Redeem an offer at the till."""
         named = MemberKey("id", member) if member is not None else None
-        told: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, "member": named, **about}
-        return await offers.redeem(self.context(role, member=of), Redeemed(**told))
+        fields: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, "member": named, **about}
+        return await offers.redeem(self.context(role, member=of), Redeemed(**fields))

@@ -1,4 +1,4 @@
-"""What commands share, in memory as MongoDB has it: counters, codes of pools, orders, mailing lists, events."""
+"""Counters, code pools, orders, audience lists and events in memory, as MongoDB stores them."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from loyalty.model.supply import CodeState, CounterKey
 
 
 @dataclass
-class Shared:
-    """Gives a decision what it needs and nothing more, and checks what it took."""
+class InMemorySupply:
+    """Reads the facts that a command needs, and applies what a decision changed after checking it."""
 
     taken: Counter[CounterKey] = field(default_factory=Counter)
     codes: dict[tuple[str, str], CodeState] = field(default_factory=dict)
@@ -30,11 +30,11 @@ class Shared:
         self.codes |= {(pool, code): CodeState.FREE for code in codes}
 
     def free(self, pool: str) -> list[str]:
-        """Return the codes of a pool that nobody has."""
+        """Return the free codes of a pool."""
         return [code for (name, code), state in self.codes.items() if (name, state) == (pool, CodeState.FREE)]
 
     def facts(self, command: Command, member: Member | None, programme: Programme, *, others: Members = ()) -> Facts:
-        """Return what a transaction would have read for a command."""
+        """Return the facts that a transaction would read for a command."""
         need, refers_to = needs(command, member, programme, others=others), kind_of(type(command)).refers_to
         members = [one.id for one in (member, *others) if one is not None]
         return Facts(
@@ -46,13 +46,13 @@ class Shared:
         )
 
     def adopt(self, decision: Decision) -> None:
-        """Write what a decision changed."""
+        """Apply a decision's changes."""
         for counted in (decision.counted, decision.amended):
             if counted is not None:
                 self.events[purchase_ref(counted.event.sender, counted.event.key)] = counted
         for counter, pieces in decision.taken.items():
             self.taken[counter] += pieces
-            assert self.taken[counter] >= 0, (counter, "more came back than was taken")
+            assert self.taken[counter] >= 0, (counter, "more was restored than taken")
         for move in decision.codes:
             assert self.codes[move.pool, move.code] is move.before, move
             self.codes[move.pool, move.code] = move.after

@@ -1,10 +1,10 @@
-"""What is subtle in the screens, tested without a browser: merging live updates, the outbox, the scanner, the pass."""
+"""The clients' own tests, which need Node and no browser: merging of live updates, outbox, scanner, pass."""
 
 import shutil
 import subprocess
 
 import pytest
-from support.browser import is_required
+from support.requirement import browser_is_required
 
 from gateway.config import CLIENTS_DIST
 
@@ -16,7 +16,7 @@ def test_the_clients_own_tests_pass() -> None:
     npm = shutil.which("npm")
     if npm is None or not (CLIENTS / "node_modules").is_dir():
         reason = "THE CLIENTS WERE NOT TESTED: there is no npm here, or they are not installed (make clients)"
-        if is_required():
+        if browser_is_required():
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
     ran = subprocess.run(  # noqa: S603 - our own tests

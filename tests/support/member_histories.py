@@ -1,4 +1,4 @@
-"""Lives of members, for property tests: whatever may happen to one, through the real `decide()`."""
+"""Strategies for property tests: members with any history, produced by the real `decide()`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from loyalty.commands.adjust_points import AdjustPoints
@@ -29,7 +28,7 @@ from loyalty.model.member import Member, Profile
 from loyalty.model.offer import purchase_ref
 from loyalty.model.order import Delivery, OrderState, Recipient
 from loyalty.model.programme import Programme
-from support.shared import Shared
+from support.in_memory_supply import InMemorySupply
 
 BEGIN = datetime(2026, 1, 5, 9, 30, 15, 123000, tzinfo=UTC)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -44,25 +43,14 @@ _CONSENTS = st.builds(
 )
 
 
-def thorough(examples: int) -> settings:
-    """Return the settings of a property test: the same examples every time, no clock, nothing kept on disk."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
-    )
-
-
 @dataclass
-class Life:
-    """One member from its enrolment on: every decision that was made, and every event that was counted."""
+class MemberHistory:
+    """One member since enrolment: every decision and every counted event."""
 
     programme: Programme
     decisions: list[Decision] = field(default_factory=list)
     counted: dict[str, CountedEvent] = field(default_factory=dict)
-    shared: Shared = field(default_factory=Shared)
+    supply: InMemorySupply = field(default_factory=InMemorySupply)
     now: datetime = BEGIN
 
     @property
@@ -74,13 +62,13 @@ class Life:
         return (decision.record for decision in self.decisions)
 
     def decide(self, command: Command) -> None:
-        """Let a command take effect, if the rules allow it."""
+        """Decide a command and apply the decision unless it is refused."""
         member = self.member if self.decisions else None
-        facts = self.shared.facts(command, member, self.programme)
+        facts = self.supply.facts(command, member, self.programme)
         decision = decide(command, member, self.programme, self.now, facts)
         if not isinstance(decision, Decision):
             return
-        self.shared.adopt(decision)
+        self.supply.adopt(decision)
         self.decisions.append(decision)
         for counted in (decision.counted, decision.amended):
             if counted is not None:
@@ -93,8 +81,8 @@ def profiles(draw: st.DrawFn) -> Profile:
     text = st.none() | TEXTS
     birth_date = st.none() | st.dates(date(1900, 1, 1), date(2026, 1, 1))
     consents = draw(st.lists(_CONSENTS, max_size=4, unique_by=lambda consent: consent.about))
-    named = [draw(text), draw(text), draw(text), draw(text)]
-    return Profile("en", *named, draw(birth_date), consents=tuple(consents))
+    first_name, last_name, email, phone = draw(text), draw(text), draw(text), draw(text)
+    return Profile("en", first_name, last_name, email, phone, draw(birth_date), consents=tuple(consents))
 
 
 @st.composite
@@ -115,12 +103,12 @@ JSON = st.recursive(
 
 
 @st.composite
-def lives(draw: st.DrawFn, programme: Programme) -> Life:
-    """Return lives of up to 16 happenings: purchases, refunds, corrections, offers, orders, holds, time passing."""
-    life = Life(programme)
+def member_histories(draw: st.DrawFn, programme: Programme) -> MemberHistory:
+    """Return histories of up to 16 commands: purchases, refunds, adjustments, offers, orders, holds, settlements."""
+    history = MemberHistory(programme)
     for reward in programme.catalogue.rewards.values():
         if reward.pool is not None:
-            life.shared.load(reward.pool, *(f"{reward.pool}-{number}" for number in range(3)))
+            history.supply.load(reward.pool, *(f"{reward.pool}-{number}" for number in range(3)))
     enrolment = Enrol(
         "member",
         number_from(7),
@@ -131,25 +119,25 @@ def lives(draw: st.DrawFn, programme: Programme) -> Life:
         BEGIN,
         Cause("enrol", "till", "till", "enrolment"),
     )
-    life.decide(enrolment)
+    history.decide(enrolment)
     rich = draw(st.booleans())
     if rich:
-        life.decide(AdjustPoints(3000, Cause("adjust", "agent", "agent", "to begin with", "a gift")))
+        history.decide(AdjustPoints(3000, Cause("adjust", "agent", "agent", "to begin with", "a gift")))
     for number in range(draw(st.integers(0, 16) | st.integers(8, 16))):
-        life.now += timedelta(milliseconds=draw(st.integers(0, 600_000) | st.integers(0, 90 * 24 * 3600 * 1000)))
+        history.now += timedelta(milliseconds=draw(st.integers(0, 600_000) | st.integers(0, 90 * 24 * 3600 * 1000)))
         shops = draw(st.booleans()) or (rich and draw(st.booleans()))
-        life.decide((_shopping if shops else _command)(draw, life, f"key-{number}"))
-    return life
+        history.decide((_shopping if shops else _command)(draw, history, f"key-{number}"))
+    return history
 
 
-def _shopping(draw: st.DrawFn, life: Life, key: str) -> Command:
-    """Return what a member does with offers, rewards, orders and holds."""
+def _shopping(draw: st.DrawFn, history: MemberHistory, key: str) -> Command:
+    """Return a command on offers, rewards, orders or holds."""
     kind = draw(st.sampled_from(["order", "order", "step", "step", "hold", "release", "activate", "redeem", "note"]))
-    catalogue, cause = life.programme.catalogue, Cause(kind, draw(st.sampled_from(["member", "agent"])), "till", key)
+    catalogue, cause = history.programme.catalogue, Cause(kind, draw(st.sampled_from(["member", "agent"])), "till", key)
     channel = draw(st.sampled_from(Channel))
     offer = draw(st.sampled_from([*catalogue.offers]))
     reward = draw(st.sampled_from(sorted(catalogue.rewards.values(), key=lambda reward: reward.points)[:6])).key
-    orders, holds = [*life.shared.orders], [hold.id for hold in life.member.holds]
+    orders, holds = [*history.supply.orders], [hold.id for hold in history.member.holds]
     match kind:
         case "step" if orders:
             order, state = draw(st.sampled_from(orders)), draw(st.sampled_from(OrderState))
@@ -165,9 +153,9 @@ def _shopping(draw: st.DrawFn, life: Life, key: str) -> Command:
         case "activate":
             return ActivateOffer(offer, channel, cause)
         case "redeem":
-            bought = draw(st.none() | st.sampled_from([*life.counted.values()])) if life.counted else None
+            bought = draw(st.none() | st.sampled_from([*history.counted.values()])) if history.counted else None
             purchase = purchase_ref("till", bought.event.key if bought else draw(TEXTS))
-            return RedeemOffer(offer, purchase, channel, draw(st.none() | TEXTS), life.now, cause)
+            return RedeemOffer(offer, purchase, channel, draw(st.none() | TEXTS), history.now, cause)
         case "note":
             return NoteOffers((offer,), draw(st.sampled_from([(), (offer,)])), cause)
     hold = draw(st.none() | st.sampled_from(holds)) if holds else None
@@ -176,31 +164,31 @@ def _shopping(draw: st.DrawFn, life: Life, key: str) -> Command:
     return PlaceOrder(reward, draw(st.sampled_from([1, 1, 2])), channel, cause, hold, recipient, None, delivery)
 
 
-def _command(draw: st.DrawFn, life: Life, key: str) -> Command:
+def _command(draw: st.DrawFn, history: MemberHistory, key: str) -> Command:
     kind = draw(st.sampled_from(["purchase", "purchase", "refund", "visit", "adjust", "settle"]))
     if kind == "adjust":
         return AdjustPoints(draw(st.integers(-50, 50)), Cause("adjust", "agent", "agent", key, draw(TEXTS)))
     if kind == "settle":
         return Settle(Cause("settle", "system", "system", ""))
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "key": key,
         "sender": "till",
         "type": kind,
-        "occurred_at": life.now - timedelta(hours=draw(st.integers(0, 100))),
+        "occurred_at": history.now - timedelta(hours=draw(st.integers(0, 100))),
         "channel": draw(st.sampled_from(Channel)),
         "store": draw(st.none() | TEXTS),
         "partner": draw(st.none() | TEXTS),
     }
     cause = Cause("event", "till", "till", key)
     if kind == "purchase":
-        return RecordEvent(Event(**told, purchase=draw(purchases(life.programme.currency))), cause)
+        return RecordEvent(Event(**fields, purchase=draw(purchases(history.programme.currency))), cause)
     if kind == "visit":
         attributes = draw(st.dictionaries(TEXTS.filter(lambda name: "\0" not in name), JSON, max_size=3))
-        return RecordEvent(Event(**told, attributes=attributes), cause)
-    bought = draw(st.sampled_from([*life.counted.values()])) if life.counted else None
-    told["refund_of"] = bought.event.key if bought else "nothing"
+        return RecordEvent(Event(**fields, attributes=attributes), cause)
+    bought = draw(st.sampled_from([*history.counted.values()])) if history.counted else None
+    fields["refund_of"] = bought.event.key if bought else "nothing"
     sold = bought.event.purchase if bought else None
     if sold and draw(st.booleans()):
         part = draw(st.integers(1, 3))
-        told["purchase"] = replace(sold, total=sold.total / part, lines=sold.lines[: draw(st.integers(0, 1))])
-    return RecordEvent(Event(**told), cause)
+        fields["purchase"] = replace(sold, total=sold.total / part, lines=sold.lines[: draw(st.integers(0, 1))])
+    return RecordEvent(Event(**fields), cause)

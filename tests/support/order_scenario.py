@@ -1,4 +1,4 @@
-"""Shops and their customers for the tests of the domain: stories of members who also order, hold and use offers."""
+"""A member in memory who also orders, holds and uses offers, and the invariants of orders and holds."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -18,12 +18,13 @@ from loyalty.model.order import Order, OrderState
 from loyalty.model.programme import Programme
 from loyalty.model.reward import InstantReward, Reward
 from loyalty.model.supply import Supply
-from support.loyalty_build import Story, programme, tiers
+from support.builders import programme, tiers
+from support.member_scenario import MemberScenario
 
 BALANCES = ("available", "held", "redeemed", "expired", "deducted", "written_off")
 
 
-def shop(
+def catalogue_programme(
     *rewards: Reward, offers: Iterable[Offer] = (), instants: Iterable[InstantReward] = (), **about: Any
 ) -> Programme:
     """Return a programme with a catalogue; gold members may order for relatives."""
@@ -34,31 +35,31 @@ def shop(
 
 
 @dataclass(slots=True)
-class Customer(Story):
-    """A member who orders. A customer that shares with others is made by `beside`."""
+class OrderScenario(MemberScenario):
+    """A scenario with offers, orders and holds. `copy_as` makes another member on the same supply."""
 
-    def beside(self, name: str) -> "Customer":
-        """Return another customer of the same shop, who has as many points."""
+    def copy_as(self, name: str) -> "OrderScenario":
+        """Return another member with the same points and the same supply."""
         assert self.member is not None
         return replace(self, member=replace(self.member, id=name), states=[], records=[], counted={})
 
     @property
-    def stands(self) -> dict[str, int]:
-        """All that stands on any account but `issued`, as far as it is not 0."""
+    def balances(self) -> dict[str, int]:
+        """The balances that are not 0, without `issued`."""
         return {name: self.now.balance(Account(name)) for name in BALANCES if self.now.balance(Account(name))}
 
     @property
-    def shelf(self) -> dict[str, int]:
-        """What was taken of stocks, appointments, uses and budgets, as far as it is not 0."""
-        return {f"{key.kind}/{key.key}": taken for key, taken in self.shared.taken.items() if taken}
+    def supply_taken(self) -> dict[str, int]:
+        """The counters of stocks, appointments, uses and budgets that are not 0."""
+        return {f"{key.kind}/{key.key}": taken for key, taken in self.supply.taken.items() if taken}
 
     def orders(self) -> list[Order]:
         """The member's orders, oldest first."""
-        return [order for order in self.shared.orders.values() if order.member == self.now.id]
+        return [order for order in self.supply.orders.values() if order.member == self.now.id]
 
     def order(self, decision: Decision | str) -> Order:
-        """The order that a decision made first, or that has an id, as it stands."""
-        return self.shared.orders[decision if isinstance(decision, str) else decision.orders[0].id]
+        """The present order of an id, or the first order of a decision."""
+        return self.supply.orders[decision if isinstance(decision, str) else decision.orders[0].id]
 
     def by(self, operation: str, role: str = "member", reason: str | None = None) -> Cause:
         """Return the next cause."""
@@ -66,8 +67,8 @@ class Customer(Story):
 
     def ordering(self, key: str = "mug", quantity: int = 1, *, role: str = "member", **about: Any) -> PlaceOrder:
         """Return the command that orders a reward."""
-        told: dict[str, Any] = {"channel": Channel.APP, **about}
-        return PlaceOrder(key, quantity, cause=self.by("place-order", role), **told)
+        fields: dict[str, Any] = {"channel": Channel.APP, **about}
+        return PlaceOrder(key, quantity, cause=self.by("place-order", role), **fields)
 
     def place(self, when: str | datetime, key: str = "mug", quantity: int = 1, **about: Any) -> Order:
         """Order a reward."""
@@ -83,52 +84,52 @@ class Customer(Story):
         return self.order(order.id)
 
     def advancing(self, order: Order | str, state: OrderState, *, role: str = "agent", **about: Any) -> AdvanceOrder:
-        """Return the command that moves an order on."""
+        """Return the command that advances an order."""
         id_ = order if isinstance(order, str) else order.id
         return AdvanceOrder(id_, state, self.by("advance-order", role), **about)
 
     def advance(self, when: str | datetime, order: Order, *states: OrderState, **about: Any) -> Order:
-        """Move an order on, step by step; `about` is of the last step."""
+        """Advance an order through `states`; `about` belongs to the last one."""
         for state in states:
-            told = about if state is states[-1] else {}
-            self.must(self.advancing(order, state, **told), when)
+            fields = about if state is states[-1] else {}
+            self.must(self.advancing(order, state, **fields), when)
         return self.order(order.id)
 
     def deliver(self, when: str | datetime, order: Order) -> Order:
-        """Move an order that was placed on until it is delivered."""
+        """Advance a placed order until it is delivered."""
         steps = (OrderState.CONFIRMED, OrderState.PREPARING, OrderState.SHIPPED, OrderState.DELIVERED)
         return self.advance(when, order, *steps)
 
     def holding(
         self, key: str | None = None, points: int | None = None, ttl: int = 300, channel: Channel = Channel.APP
     ) -> HoldPoints:
-        """Return the command that keeps points or a reward."""
+        """Return the command that holds points or a reward."""
         return HoldPoints(key, points, ttl, channel, self.by("hold"))
 
     def hold(self, when: str | datetime, key: str | None = None, points: int | None = None, ttl: int = 300) -> str:
-        """Keep points or a reward; return the hold's id."""
+        """Hold points or a reward; return the hold's id."""
         decision = self.must(self.holding(key, points, ttl), when)
         assert decision.hold is not None
         return decision.hold.id
 
     def releasing(self, hold: str) -> ReleaseHold:
-        """Return the command that lets a hold go."""
+        """Return the command that releases a hold."""
         return ReleaseHold(hold, self.by("release-hold"))
 
     def activating(self, key: str, channel: Channel | None = Channel.APP) -> ActivateOffer:
-        """Return the command that takes an offer up."""
+        """Return the command that activates an offer."""
         return ActivateOffer(key, channel, self.by("activate"))
 
     def redeeming(
         self, key: str, when: str | datetime, *, purchase: str | None = None, sender: str = "till", **about: Any
     ) -> RedeemOffer:
-        """Return the command that uses an offer; `purchase` is the key of its purchase."""
-        told: dict[str, Any] = {"channel": Channel.STORE, "store": None, "occurred_at": self.at(when), **about}
+        """Return the command that redeems an offer; `purchase` is the key of its purchase."""
+        fields: dict[str, Any] = {"channel": Channel.STORE, "store": None, "occurred_at": self.at(when), **about}
         ref = purchase_ref(sender, purchase) if purchase is not None else None
-        return RedeemOffer(key, ref, cause=self.by("redeem", "till"), **told)
+        return RedeemOffer(key, ref, cause=self.by("redeem", "till"), **fields)
 
     def redeem(self, when: str | datetime, key: str, **about: Any) -> Decision:
-        """Use an offer."""
+        """Redeem an offer."""
         return self.must(self.redeeming(key, when, **about), when)
 
     def earn(self, when: str | datetime, points: int, **about: Any) -> str:
@@ -138,8 +139,8 @@ class Customer(Story):
         return decision.counted.event.key
 
 
-def shopping_laws(customer: Customer) -> None:
-    """Assert what must hold between a member's points, orders and holds, and what was taken of what is shared."""
+def assert_order_invariants(customer: OrderScenario) -> None:
+    """Assert the invariants between a member's points, orders and holds and the shared counters."""
     member = customer.now
     assert member.balance(Account.HELD) == sum(hold.points for hold in member.holds)
     out = sum(order.points - order.points_returned for order in customer.orders())
@@ -153,8 +154,10 @@ def shopping_laws(customer: Customer) -> None:
         assert sum(points for _, points in hold.lots) == hold.points
         for counter in hold.took:
             taken[f"{counter.kind}/{counter.key}"] = taken.get(f"{counter.kind}/{counter.key}", 0) + 1
-    shared = {
-        name: pieces for name, pieces in customer.shelf.items() if name.split("/")[0] in {Supply.STOCK, Supply.SLOT}
+    on_counters = {
+        name: pieces
+        for name, pieces in customer.supply_taken.items()
+        if name.split("/")[0] in {Supply.STOCK, Supply.SLOT}
     }
-    assert shared == {name: pieces for name, pieces in taken.items() if pieces}
+    assert on_counters == {name: pieces for name, pieces in taken.items() if pieces}
     assert sum(points for _, points in member.write_offs) <= -member.balance(Account.WRITTEN_OFF)

@@ -1,4 +1,4 @@
-"""Operations at random, valid more often than not, over any schema: what two executors are compared with."""
+"""Random operations over any schema, to compare two executors; most of them are valid."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,11 +23,11 @@ from graphql import (
 )
 
 Value = Callable[[Any, str], Any]
-"""Gives a value, as JSON has it, for a scalar type and the name of its argument."""
+"""Returns a JSON value for a scalar type and the name of its argument."""
 
 
-class Operations:
-    """Makes documents with one operation, and the variables to it."""
+class RandomOperations:
+    """Generates documents with one operation, and its variables."""
 
     def __init__(self, schema: GraphQLSchema, random: Random, value: Value, *, depth: int = 5, width: int = 5) -> None:
         """`depth` and `width` bound the levels, and the selections of each."""
@@ -37,7 +37,7 @@ class Operations:
     def valid(
         self, kind: OperationType, *, without: frozenset[str] = frozenset()
     ) -> Iterator[tuple[DocumentNode, dict[str, Any]]]:
-        """Tell valid operations for ever; root fields in `without` are not asked for."""
+        """Yield valid operations without end; root fields in `without` are not selected."""
         while True:
             text, variables = self.make(kind, without)
             document = parse(text)
@@ -54,7 +54,7 @@ class Operations:
         self._root, self._without = root, without
         body = self._selection(root, self._depth)
         declared = (
-            f"({', '.join(f'${name}: {told}' for name, told in self._variables.items())})" if self._variables else ""
+            f"({', '.join(f'${name}: {type_}' for name, type_ in self._variables.items())})" if self._variables else ""
         )
         fragments = "".join(f"\nfragment {name} on {on} {text}" for name, (on, text) in self._fragments.items())
         return f"{kind.value} Made{declared} {body}{fragments}", self._values
@@ -83,13 +83,13 @@ class Operations:
         return "{ " + (" ".join(parts) or "__typename") + " }"
 
     def _condition(self, kind: Any) -> str:
-        """Return the name of a type that a value of `kind` may be."""
+        """Return the name of a type that a value of `kind` may have."""
         possible = [kind.name]
         if is_abstract_type(kind):
             possible += [one.name for one in self._schema.get_possible_types(kind)]
         else:
             possible += [one.name for one in kind.interfaces]
-        return self._random.choice(possible)
+        return str(self._random.choice(possible))
 
     def _inline(self, kind: Any, depth: int) -> str:
         if self._random.random() < 0.3:
@@ -133,9 +133,9 @@ class Operations:
         variable = self._variable("Boolean!", random.random() < 0.5)
         return f" @{name}(if: ${variable})"
 
-    def _variable(self, told: str, value: Any) -> str:
+    def _variable(self, type_: str, value: Any) -> str:
         name = self._next("v")
-        self._variables[name] = told
+        self._variables[name] = type_
         self._values[name] = value
         return name
 
@@ -153,21 +153,21 @@ class Operations:
         value = self._json(argument.type, name)
         if random.random() < 0.5:
             return self._literal(argument.type, value, name)
-        told = str(argument.type)
+        type_ = str(argument.type)
         choice = random.random()
-        if choice < 0.2 and not told.endswith("!"):
-            variable = self._variable(told, None)
+        if choice < 0.2 and not type_.endswith("!"):
+            variable = self._variable(type_, None)
             del self._values[variable]
             return f"${variable}"
         if choice < 0.35:
-            told = f"{told.removesuffix('!')} = {self._literal(argument.type, value, name, constant=True)}"
-            variable = self._variable(told, value)
+            type_ = f"{type_.removesuffix('!')} = {self._literal(argument.type, value, name, constant=True)}"
+            variable = self._variable(type_, value)
             if random.random() < 0.7:
                 del self._values[variable]
             return f"${variable}"
-        if choice < 0.45 and not told.endswith("!"):
-            told = f"{told}!"
-        return f"${self._variable(told, value)}"
+        if choice < 0.45 and not type_.endswith("!"):
+            type_ = f"{type_}!"
+        return f"${self._variable(type_, value)}"
 
     def _json(self, kind: Any, name: str) -> Any:
         random = self._random
@@ -193,7 +193,7 @@ class Operations:
         return self._value(kind, name)
 
     def _literal(self, kind: Any, value: Any, name: str, *, constant: bool = False) -> str:
-        """Write a value as a document has it, now and then with a variable in it."""
+        """Return a value as a literal, now and then with a variable in it."""
         if isinstance(kind, GraphQLNonNull):
             return self._literal(kind.of_type, value, name, constant=constant)
         if value is None:

@@ -1,4 +1,4 @@
-"""A manifest of registered operations, and one request sent by every transport in turn."""
+"""A manifest of registered operations, and functions that send one request by each transport."""
 
 import asyncio
 import json
@@ -30,12 +30,12 @@ def hash_of(text: str) -> str:
 
 
 def apollo(text: str, hash_: str | None = None) -> dict[str, Any]:
-    """Return the extensions by which Apollo's clients name a text."""
+    """Return the extensions in which Apollo clients send the hash of an operation."""
     return {"persistedQuery": {"version": 1, "sha256Hash": hash_ or hash_of(text)}}
 
 
 def write_manifest(file: Path) -> Path:
-    """Write Apollo's form: one operation has an id of its own, the others have their hash."""
+    """Write a manifest in Apollo's format: one operation has its own id, the others have their hash."""
     listed = [
         {
             "id": OWN_ID if text is NAME_ONLY else hash_of(text),
@@ -51,7 +51,7 @@ def write_manifest(file: Path) -> Path:
 
 
 def _in_query(parameters: dict[str, Any]) -> dict[str, str]:
-    """Return parameters as a query string has them."""
+    """Encode parameters for a query string."""
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
 
 
@@ -59,20 +59,20 @@ async def by_post(gateway: GatewayProcess, token: str | None, parameters: dict[s
     async with gateway.client(token) as client:
         answer = await client.post("/graphql", json=parameters)
     assert answer.status_code == 200
-    told: Answer = answer.json()
-    return told
+    result: Answer = answer.json()
+    return result
 
 
 async def by_get(gateway: GatewayProcess, token: str | None, parameters: dict[str, Any]) -> Answer:
     async with gateway.client(token) as client:
         answer = await client.get("/graphql", params=_in_query(parameters))
     assert answer.status_code == 200
-    told: Answer = answer.json()
-    return told
+    result: Answer = answer.json()
+    return result
 
 
 async def by_socket(gateway: GatewayProcess, token: str | None, parameters: dict[str, Any]) -> Answer:
-    """Return the first result on a socket; an error message as the answer that it is."""
+    """Return the first result on a socket, or an error message as an answer with `errors`."""
     async with gateway.socket(token) as socket:
         await socket.send(json.dumps({"type": "subscribe", "id": "1", "payload": parameters}))
         message = await next_message(socket)
@@ -94,8 +94,8 @@ async def by_stream(gateway: GatewayProcess, token: str | None, parameters: dict
         client.stream("POST", "/graphql/stream", json=parameters) as answer,
     ):
         assert answer.status_code == 200
-        told: Answer = await _first_event(answer.aiter_lines())
-        return told
+        result: Answer = await _first_event(answer.aiter_lines())
+        return result
 
 
 async def by_stream_get(gateway: GatewayProcess, token: str | None, parameters: dict[str, Any]) -> Answer:
@@ -104,8 +104,8 @@ async def by_stream_get(gateway: GatewayProcess, token: str | None, parameters: 
         client.stream("GET", "/graphql/stream", params=_in_query(parameters)) as answer,
     ):
         assert answer.status_code == 200
-        told: Answer = await _first_event(answer.aiter_lines())
-        return told
+        result: Answer = await _first_event(answer.aiter_lines())
+        return result
 
 
 async def by_single_stream(gateway: GatewayProcess, token: str | None, parameters: dict[str, Any]) -> Answer:
@@ -114,8 +114,8 @@ async def by_single_stream(gateway: GatewayProcess, token: str | None, parameter
         async with client.stream("GET", "/graphql/stream", headers=header) as stream:
             named = {**parameters, "extensions": {**parameters.get("extensions", {}), "operationId": "1"}}
             assert (await client.post("/graphql/stream", headers=header, json=named)).status_code == 202
-            told: Answer = (await _first_event(stream.aiter_lines()))["payload"]
-            return told
+            result: Answer = (await _first_event(stream.aiter_lines()))["payload"]
+            return result
 
 
 TRANSPORTS: dict[str, Send] = {

@@ -1,4 +1,4 @@
-"""What must not stay of clients that are gone."""
+"""Checks that a gateway cleans up after clients that are gone."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from support.gateway import GatewayProcess
 WITHIN_SECONDS = 10
 
 
-async def expect_none_connected(gateway: GatewayProcess, transport: str) -> None:
+async def wait_for_no_connections(gateway: GatewayProcess, transport: str) -> None:
     """Wait until a gateway counts no live connection."""
     async with asyncio.timeout(WITHIN_SECONDS), gateway.client() as client:
         line = f'carillon_sockets{{transport="{transport}"}} 0.0'
@@ -15,6 +15,6 @@ async def expect_none_connected(gateway: GatewayProcess, transport: str) -> None
             await asyncio.sleep(0.05)
 
 
-def own_faults(gateway: GatewayProcess) -> int:
-    """Return how often a gateway logged a fault of its own; that clients go is none."""
+def internal_error_count(gateway: GatewayProcess) -> int:
+    """Return the number of internal errors in a gateway's log. A client that disconnects causes none."""
     return gateway.output.read_text(encoding="utf-8", errors="replace").count("internal_error")

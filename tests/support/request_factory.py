@@ -1,4 +1,4 @@
-"""Commands as resolvers hand them to a committer: keys of their own, digests of what was sent."""
+"""Requests as resolvers send them to a committer, each with a new idempotency key and its content digest."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -22,19 +22,20 @@ from loyalty.model.member import Profile
 from loyalty.model.programme import Programme
 from models.commits.committer import Committer
 from models.commits.request import Request
-from support.shop import Clock, committed
+from support.clock import Clock
+from support.outcome import committed
 
 
 @dataclass
-class Commands:
-    """Makes the requests of one test. Several committers may share it: no key and no number comes twice."""
+class RequestFactory:
+    """Creates the requests of one test, for one or several committers: keys and membership numbers are unique."""
 
     programme: Programme
     clock: Clock
     counter: Iterator[int] = field(default_factory=lambda: count(1))
 
     def key(self) -> str:
-        """Return a key that was not used before."""
+        """Return a new idempotency key."""
         return f"key-{next(self.counter)}"
 
     def _request(self, command: Command, member: str, digest: str | None, programme: Programme | None) -> Request:
@@ -51,7 +52,7 @@ class Commands:
         first_name: str | None = None,
         programme: Programme | None = None,
     ) -> Request:
-        """Return an enrolment of somebody under an id and a number of its own."""
+        """Return an enrolment with a new member id and number."""
         member = str(ObjectId())
         command = Enrol(
             member=member,
@@ -77,8 +78,8 @@ class Commands:
         **about: Any,
     ) -> Request:
         """Return an event."""
-        told: dict[str, Any] = {"occurred_at": self.clock(), "channel": Channel.STORE, **about}
-        event = Event(key=key or self.key(), sender=sender, type=type_, **told)
+        fields: dict[str, Any] = {"occurred_at": self.clock(), "channel": Channel.STORE, **about}
+        event = Event(key=key or self.key(), sender=sender, type=type_, **fields)
         purchase = event.purchase
         digest = content_digest(
             {
@@ -99,7 +100,7 @@ class Commands:
         return self.event(member, "purchase", purchase=Purchase(Decimal(total), "USD", receipt), **about)
 
     def refund(self, member: str, bought: str, *, total: str | None = None, **about: Any) -> Request:
-        """Return a refund of the purchase under the key `bought`: of all of it, or of `total`."""
+        """Return a refund of the purchase with the key `bought`: of all of it, or of `total`."""
         purchase = Purchase(Decimal(total), "USD") if total is not None else None
         return self.event(member, "refund", refund_of=bought, purchase=purchase, **about)
 
@@ -110,9 +111,9 @@ class Commands:
         return self._request(AdjustPoints(points, cause), member, digest, None)
 
     def settle(self, member: str) -> Request:
-        """Return what the system asks for as time passes."""
+        """Return a settlement by the system."""
         return self._request(Settle(Cause("settle", "system", "system", "")), member, None, None)
 
     async def member(self, committer: Committer, **about: Any) -> str:
-        """Enrol somebody; return the member's id."""
+        """Enrol a member; return the member's id."""
         return committed(await committer.commit(self.enrol(**about))).snapshot.member.id

@@ -1,4 +1,4 @@
-"""A market: a programme with every kind of thing that members share, and whatever can be done with it."""
+"""A programme with every kind of offer, reward, code pool and limit, and a client for it."""
 
 from datetime import datetime
 from typing import Any
@@ -17,9 +17,10 @@ from loyalty.model.order import Order, OrderState, Recipient
 from models.commits.request import Committed, Outcome, Request
 from models.loading.code_pool import load_codes
 from models.programmes.programme_store import apply
-from support.shop import Shop, committed
+from support.outcome import committed
+from support.resolver_client import ResolverClient
 
-MARKET = """
+FULL_PROGRAMME = """
 programme: market
 name: The Market
 currency: USD
@@ -126,76 +127,78 @@ instant_rewards:
 """
 
 
-class Market(Shop):
-    """Acts on the market of one set of services."""
+class FullProgrammeClient(ResolverClient):
+    """A ResolverClient for FULL_PROGRAMME that commits commands directly."""
 
     @classmethod
-    async def opened(cls, shop: Shop) -> "Market":
-        """Apply the programme, and load its codes."""
-        market = cls(shop.services, shop.clock, programme="market", keys=shop.keys)
-        await market.apply(MARKET)
+    async def opened(cls, resolver_client: ResolverClient) -> "FullProgrammeClient":
+        """Apply the programme and load its codes."""
+        client = cls(resolver_client.services, resolver_client.clock, programme="market", keys=resolver_client.keys)
+        await client.apply(FULL_PROGRAMME)
         for pool in ("films", "flowers", "washes"):
-            await load_codes(shop.services.database, "market", pool, [f"{pool}-{number}" for number in range(30)])
-        return market
+            await load_codes(
+                resolver_client.services.database, "market", pool, [f"{pool}-{number}" for number in range(30)]
+            )
+        return client
 
     async def apply(self, source: str) -> None:
-        """Make a file the newest version of the programme."""
+        """Apply a file as the newest version of the programme."""
         document, _ = await apply(self.services.database, source, now=self.clock(), applied_by="tests")
         self.services.programmes.follow(document)
 
     async def send(self, operation: str, member: str, command: Any, *, role: str = "agent", **fields: Any) -> Outcome:
-        """Commit a command for a member under a key of its own."""
+        """Commit a command for a member with a new key."""
         cause = Cause(operation, role, role, self.key(), "a reason")
         asked: Command = command(**fields, cause=cause)
         digest = content_digest({"key": cause.key})
         programme = self.services.programmes.get(self.programme)
         return await self.services.committer.commit(Request(asked, member, programme, self.clock(), digest))
 
-    async def place(self, member: str, reward: str, quantity: int = 1, **about: Any) -> Outcome:
-        """Order a reward, or be refused."""
-        told = {"reward": reward, "quantity": quantity, "channel": Channel.APP, **about}
-        return await self.send("place-order", member, PlaceOrder, **told)
+    async def try_order(self, member: str, reward: str, quantity: int = 1, **about: Any) -> Outcome:
+        """Order a reward; return the outcome."""
+        fields = {"reward": reward, "quantity": quantity, "channel": Channel.APP, **about}
+        return await self.send("place-order", member, PlaceOrder, **fields)
 
     async def order(self, member: str, reward: str, quantity: int = 1, **about: Any) -> Order:
-        """Order a reward, and expect that it works."""
-        return committed(await self.place(member, reward, quantity, **about)).orders[0]
+        """Order a reward; fail the test if it is refused."""
+        return committed(await self.try_order(member, reward, quantity, **about)).orders[0]
 
     async def cancel(self, order: Order) -> Outcome:
         """Cancel an order."""
         return await self.send("cancel-order", order.member, CancelOrder, order=order.id)
 
     async def advance(self, order: Order, *states: OrderState, **about: Any) -> Committed:
-        """Move an order on, and expect that it works; `about` is told with the last step."""
+        """Advance an order through `states`; fail the test if it is refused. `about` belongs to the last state."""
         for state in states[:-1]:
             committed(await self.send("advance-order", order.member, AdvanceOrder, order=order.id, state=state))
-        told = {"order": order.id, "state": states[-1], **about}
-        return committed(await self.send("advance-order", order.member, AdvanceOrder, **told))
+        fields = {"order": order.id, "state": states[-1], **about}
+        return committed(await self.send("advance-order", order.member, AdvanceOrder, **fields))
 
     async def hold(self, member: str, reward: str | None, points: int | None = None, seconds: int = 600) -> Hold:
-        """Keep points or a reward, and expect that it works."""
-        told = {"reward": reward, "points": points, "ttl_seconds": seconds, "channel": Channel.APP}
-        kept = committed(await self.send("hold", member, HoldPoints, **told)).hold
+        """Hold points or a reward; fail the test if it is refused."""
+        fields: dict[str, Any] = {"reward": reward, "points": points, "ttl_seconds": seconds, "channel": Channel.APP}
+        kept = committed(await self.send("hold", member, HoldPoints, **fields)).hold
         assert kept is not None
         return kept
 
     async def release(self, member: str, hold: Hold) -> Outcome:
-        """Let a hold go."""
+        """Release a hold."""
         return await self.send("release-hold", member, ReleaseHold, hold=hold.id)
 
     async def activate(self, member: str, offer: str) -> Outcome:
-        """Take an offer up."""
+        """Activate an offer."""
         return await self.send("activate", member, ActivateOffer, offer=offer, channel=Channel.APP)
 
     async def redeem(self, member: str, offer: str, purchase: str | None = None) -> Outcome:
-        """Use an offer at the till, for the purchase of this key."""
-        told = {
+        """Redeem an offer at the till; `purchase` is the key of its purchase."""
+        fields = {
             "offer": offer,
             "purchase": purchase_ref("till", purchase) if purchase is not None else None,
             "channel": Channel.STORE,
             "store": None,
             "occurred_at": self.clock(),
         }
-        return await self.send("redeem", member, RedeemOffer, role="till", **told)
+        return await self.send("redeem", member, RedeemOffer, role="till", **fields)
 
     def appointment(self, hour: int) -> datetime:
         """Return an appointment of tomorrow."""

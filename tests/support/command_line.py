@@ -1,4 +1,4 @@
-"""The command line as people use it: what it says and how it ends."""
+"""Runs commands of the command line; returns their output and exit code."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from gateway.cli.main import app, main
 from support.gateway import CARILLON, environment
 
-# What a plain terminal of a hundred columns shows.
+# A plain terminal of 100 columns.
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
 COMMANDS = (
     (),
@@ -41,20 +41,20 @@ COMMANDS = (
 
 
 @dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
+class CommandResult:
+    """Exit code and output of a command."""
 
     code: int
     out: str
     err: str
 
 
-async def carillon(*arguments: str, **settings: str) -> Ran:
-    """Run a command to its end in a thread of this process, which takes a tenth of the time of its own."""
+async def run_carillon(*arguments: str, **settings: str) -> CommandResult:
+    """Run a command to its end in a thread, ten times faster than in a process of its own."""
     return await asyncio.to_thread(_run_here, arguments, settings)
 
 
-def _run_here(arguments: tuple[str, ...], settings: dict[str, str]) -> Ran:
+def _run_here(arguments: tuple[str, ...], settings: dict[str, str]) -> CommandResult:
     out, err, root = io.StringIO(), io.StringIO(), logging.getLogger()
     handlers, level, code = root.handlers[:], root.level, 0
     with (
@@ -71,13 +71,13 @@ def _run_here(arguments: tuple[str, ...], settings: dict[str, str]) -> Ran:
             root.handlers[:] = handlers
             root.setLevel(level)
     with warnings.catch_warnings():
-        # What a command leaves open ends with its process, which this one is not.
+        # A command leaves resources open until its process ends; here they are collected without a warning.
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
-    return Ran(code, out.getvalue().strip(), err.getvalue().strip())
+    return CommandResult(code, out.getvalue().strip(), err.getvalue().strip())
 
 
-async def carillon_process(*arguments: str, within_seconds: float = 60, **settings: str) -> Ran:
+async def run_carillon_process(*arguments: str, within_seconds: float = 60, **settings: str) -> CommandResult:
     """Run a command to its end in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         CARILLON,
@@ -94,11 +94,11 @@ async def carillon_process(*arguments: str, within_seconds: float = 60, **settin
         await process.wait()
         raise
     assert process.returncode is not None
-    return Ran(process.returncode, out.decode().strip(), err.decode().strip())
+    return CommandResult(process.returncode, out.decode().strip(), err.decode().strip())
 
 
-def helps() -> str:
-    """Return the help of every command, as it is shown."""
+def help_texts() -> str:
+    """Return the help of every command as printed."""
     runner = CliRunner(env=PLAIN)
     shown = []
     for command in COMMANDS:
@@ -109,4 +109,4 @@ def helps() -> str:
 
 
 if __name__ == "__main__":
-    print(helps(), end="")  # noqa: T201 - `python -m support.terminal > api/cli/help.txt`, in tests/
+    print(help_texts(), end="")  # noqa: T201 - `python -m support.command_line > api/cli/help.txt`, in tests/

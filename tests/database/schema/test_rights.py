@@ -1,0 +1,121 @@
+"""Rights: each guarded field queried by each role."""
+
+from typing import Any
+
+from graphql import (
+    ExecutionResult,
+    GraphQLObjectType,
+    execute,
+    get_named_type,
+    is_composite_type,
+    parse,
+    subscribe,
+)
+from support.resolver_client import ResolverClient
+from support.rights import committed_rights
+
+from loyalty.kernel.channel import Channel
+from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.fault import Forbidden, Unauthenticated
+from schema.build import executable_schema
+
+# The path to each guarded field, and its arguments. A new field must be added here.
+PATHS = {"Query": (), "Mutation": (), "Member": ("Query.member",), "Profile": ("Query.member", "Member.profile")}
+ARGUMENTS = {
+    "Query.node": "(id: $id)",
+    "Query.member": "(by: $by)",
+    "Mutation.enrol": "(input: {key: $key, channel: STORE})",
+    "Mutation.recordEvent": "(input: $event)",
+    "Mutation.recordEvents": "(input: [$event])",
+    "Mutation.previewEvent": "(input: $event)",
+    "Mutation.adjustPoints": '(input: {key: $key, member: $by, points: 1, reason: "a reason"})',
+    "Mutation.activateOffer": "(input: {key: $key, member: $by, offer: $id})",
+    "Mutation.redeemOffer": "(input: {key: $key, member: $by, offer: $id, channel: STORE})",
+    "Mutation.noteOffers": "(input: {key: $key, member: $by, seen: [$id]})",
+    "Mutation.inviteDevice": '(input: {key: $key, name: "Entrance"})',
+    "Mutation.revokeDevice": "(input: {key: $key, device: $id})",
+    "Mutation.openSession": '(input: {key: $key, by: {card: "C-1"}})',
+    "Mutation.confirmSession": '(input: {key: $key, digits: "000000"})',
+    "Mutation.endSession": "(input: {key: $key})",
+    "Mutation.setConsents": "(input: {key: $key, member: $by, consents: [{purpose: MARKETING, granted: true}]})",
+    "Mutation.setPreferences": '(input: {key: $key, member: $by, topics: ["category:COFFEE"]})',
+    "Mutation.placeOrder": "(input: {key: $key, member: $by, reward: $id, channel: STORE})",
+    "Mutation.cancelOrder": "(input: {key: $key, order: $id})",
+    "Mutation.advanceOrder": "(input: {key: $key, order: $id, state: CONFIRMED})",
+    "Mutation.hold": "(input: {key: $key, member: $by, reward: $id})",
+    "Mutation.release": "(input: {key: $key, hold: $id})",
+    "Mutation.saveCatalogueItem": "(input: {key: $key, kind: OFFER, definition: {}})",
+    "Mutation.retireCatalogueItem": '(input: {key: $key, kind: OFFER, item: "nothing"})',
+    "Subscription.memberChanged": "(by: $by)",
+    "Subscription.contentChanged": '(key: "nothing")',
+}
+VARIABLES = {"id": "ID!", "by": "MemberKey!", "key": "String!", "event": "RecordEventInput!"}
+
+
+def operation_for(name: str) -> str:
+    """Return an operation that selects one field only."""
+    type_name, _, field_name = name.partition(".")
+    steps = [*PATHS.get(type_name, ()), name]
+    kind = executable_schema().type_map[type_name]
+    assert isinstance(kind, GraphQLObjectType)
+    inner = " { __typename }" if is_composite_type(get_named_type(kind.fields[field_name].type)) else ""
+    for step in reversed(steps):
+        inner = f" {{ {step.partition('.')[2]}{ARGUMENTS.get(step, '')}{inner} }}"
+    used = [f"${variable}: {type_}" for variable, type_ in VARIABLES.items() if f"${variable}" in inner]
+    verb = type_name.lower() if type_name in {"Mutation", "Subscription"} else "query"
+    return f"{verb} {'(' + ', '.join(used) + ')' if used else ''}{inner}"
+
+
+def variables(resolver_client: ResolverClient, number: str) -> dict[str, Any]:
+    """Return a value for every variable that an operation may have."""
+    event = {
+        "key": resolver_client.key(),
+        "type": "visit",
+        "member": {"number": number},
+        "occurredAt": resolver_client.clock().isoformat(),
+        "channel": Channel.STORE.value,
+    }
+    return {"id": "UHJvZ3JhbW1lOmdyb2Nlcg", "by": {"number": number}, "key": resolver_client.key(), "event": event}
+
+
+async def faults_of(operation: str, context: Context, given: dict[str, Any]) -> list[Any]:
+    """Run an operation; return the original exceptions of its errors."""
+    document, schema = parse(operation), executable_schema()
+    ask = subscribe if operation.startswith("subscription") else execute
+    result: Any = ask(schema, document, context_value=context, variable_values=given)
+    if not isinstance(result, ExecutionResult) and not hasattr(result, "__anext__"):
+        result = await result
+    if not isinstance(result, ExecutionResult):
+        first = await anext(result)
+        await result.aclose()
+        result = first
+    return [error.original_error for error in result.errors or ()]
+
+
+async def test_rights_are_enforced_as_in_the_committed_table(resolver_client: ResolverClient) -> None:
+    committed = {(name, role): mark == "yes" for name, role, mark in committed_rights() if mark != "·"}
+    found = {}
+    for name, role in committed:
+        member = (await resolver_client.enrol()).snapshot.member
+        context = resolver_client.context(role, member=member.id if role is Role.MEMBER else None)
+        faults = await faults_of(operation_for(name), context, variables(resolver_client, member.number))
+        refused = [fault for fault in faults if isinstance(fault, Forbidden | Unauthenticated)]
+        found[name, role] = not refused
+        if refused:
+            [fault] = refused
+            assert (fault.reason, fault.params["role"]) == ("field_forbidden", role)
+            assert fault.params["field"] in {name, *PATHS.get(name.partition(".")[0], ())}
+            unchanged = await resolver_client.services.reader.member("grocer", member.id)
+            assert unchanged is not None
+            assert unchanged.version == 1
+    assert found == committed
+
+
+async def test_without_authentication_every_guarded_field_is_refused(resolver_client: ResolverClient) -> None:
+    member = (await resolver_client.enrol()).snapshot.member
+    for name in sorted({name for name, _, mark in committed_rights() if mark != "·"}):
+        faults = await faults_of(
+            operation_for(name), Context(resolver_client.services, None), variables(resolver_client, member.number)
+        )
+        assert [type(fault) for fault in faults] == [Unauthenticated], name
