@@ -108,16 +108,14 @@ class Reward:
     weight: int = 0
 
     @property
+    def is_unrestricted(self) -> bool:
+        """Whether any member may order it, on any channel, at any time, without a limit."""
+        return self.audience is EVERYBODY and self.window is None and self.limit is None and not self.channels
+
+    @property
     def is_plain(self) -> bool:
         """Whether only its price can keep a member from ordering it: nothing else restricts it."""
-        return (
-            self.stock is None
-            and self.pool is None
-            and self.window is None
-            and self.limit is None
-            and not self.channels
-            and self.audience is EVERYBODY
-        )
+        return self.stock is None and self.pool is None and self.is_unrestricted
 
     @property
     def stock_counter(self) -> CounterKey:

@@ -43,6 +43,8 @@ def missing(
     for_relative: bool = False,
 ) -> list[Missing]:
     """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
+    if reward.is_unrestricted and not for_relative:  # most are: a page of rewards calls this for each
+        return []
     visit = Visit(now, now.astimezone(programme.zone), channel, shopper=shopper)
     found = [
         _missing_of(obstacle, reward, programme, now)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from aiodataloader import DataLoader
 
-from models.mongo.collection import unobserved
+from models.mongo.collection import observer
 from models.reads.dependencies import Recording, current_recording
 
 BATCH_MAX = 500
@@ -29,9 +29,9 @@ class Loader(Generic[K, V]):
         record: Callable[[Recording, K, V], None] | None = None,
     ) -> None:
         async def load(keys: list[K]) -> list[V]:
-            # The batch is for all its callers, but runs in the context of the first.
-            with unobserved():
-                return await load_batch(keys)
+            # The batch is for all its callers. It is a task of its own, in a copy of the first caller's context.
+            observer.set(None)
+            return await load_batch(keys)
 
         self._loader: DataLoader[K, V] = DataLoader(load, cache=False, max_batch_size=BATCH_MAX)
         self._record = record
