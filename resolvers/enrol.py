@@ -28,6 +28,8 @@ from resolvers.core.personal_data import is_locale, normal_email, normal_phone
 NUMBER_DRAWS = 5
 NAME_LENGTH_MAX = 100
 CARD_LENGTH_MAX = 64
+# The fields of an enrolment before 0.2.0, sent or not. It never changes.
+FORMER_FIELDS = ("first_name", "last_name", "email", "phone", "birth_date", "channel", "card", "store")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,8 @@ def profile_from(newcomer: Newcomer, programme_locale: str) -> Profile | Refusal
 
 
 def _former_digest(content: dict[str, Any], profile: Profile) -> str:
-    """Return the digest as releases before 0.2.0 computed it: of all these fields, and of the locale in use."""
-    return content_digest({**content, "locale": profile.locale})
+    """Return the digest as releases before 0.2.0 computed it: of all their fields, and of the locale in use."""
+    return content_digest({**{name: content[name] for name in FORMER_FIELDS}, "locale": profile.locale})
 
 
 async def enrol(

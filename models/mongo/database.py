@@ -14,7 +14,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from models.mongo.all import DOCUMENTS
+from models.mongo.all import documents
 from models.mongo.collection import Collection
 from models.mongo.event import EventDocument
 from models.mongo.identity import IdentityDocument
@@ -37,7 +37,7 @@ class DatabaseUnavailable(Exception):  # noqa: N818 - shown to operators; caller
 
 
 class Database:
-    """One MongoDB database and its collections.
+    """One MongoDB database and its collections: those below that many files use, and any other with `collection()`.
 
     All reads use read concern `majority`, so that a failover cannot roll back data that a caller has seen.
     """
@@ -47,22 +47,23 @@ class Database:
         self.db: AsyncDatabase[dict[str, Any]] = client.get_database(
             name, read_concern=ReadConcern("majority"), write_concern=MAJORITY
         )
-        self.members = self._collection(MemberDocument)
-        self.entries = self._collection(RecordDocument)
-        self.events = self._collection(EventDocument)
-        self.identities = self._collection(IdentityDocument)
-        self.programmes = self._collection(ProgrammeDocument)
-        self.catalogue = self._collection(CatalogueDocument)
-        self.orders = self._collection(OrderDocument)
-        self.counters = self._collection(CounterDocument)
-        self.codes = self._collection(CodeDocument)
-        self.audiences = self._collection(AudienceDocument)
-        self.devices = self._collection(DeviceDocument)
-        self.sessions = self._collection(SessionDocument)
-        self.spent = self._collection(SpentDocument)
+        self.members = self.collection(MemberDocument)
+        self.entries = self.collection(RecordDocument)
+        self.events = self.collection(EventDocument)
+        self.identities = self.collection(IdentityDocument)
+        self.programmes = self.collection(ProgrammeDocument)
+        self.catalogue = self.collection(CatalogueDocument)
+        self.orders = self.collection(OrderDocument)
+        self.counters = self.collection(CounterDocument)
+        self.codes = self.collection(CodeDocument)
+        self.audiences = self.collection(AudienceDocument)
+        self.devices = self.collection(DeviceDocument)
+        self.sessions = self.collection(SessionDocument)
+        self.spent = self.collection(SpentDocument)
         self.marks = Collection(self.db, "marks")
 
-    def _collection(self, document: type[Any]) -> Collection:
+    def collection(self, document: type[Any]) -> Collection:
+        """Return the collection of a document class."""
         return Collection(self.db, document.Settings.name)
 
     async def prepare(self) -> None:
@@ -75,9 +76,9 @@ class Database:
         try:
             require_replica_set(await self.client.admin.command("hello"))
             existing = set(await self.db.list_collection_names())
-            for document in DOCUMENTS:
+            for document in documents():
                 await self._ensure_collection(document.Settings.name, document.validator, existing)
-            await init_beanie(database=self.db, document_models=[*DOCUMENTS])
+            await init_beanie(database=self.db, document_models=[*documents()])
         except PyMongoError as error:
             raise DatabaseUnavailable(f"MongoDB cannot be used: {error}") from error
 

@@ -8,6 +8,7 @@ from graphql import (
     execute,
     get_named_type,
     is_composite_type,
+    is_required_argument,
     parse,
     subscribe,
 )
@@ -20,8 +21,14 @@ from resolvers.core.context import Context
 from resolvers.core.fault import Forbidden, Unauthenticated
 from schema.build import executable_schema
 
-# The path to each guarded field, and its arguments. A new field must be added here.
-PATHS = {"Query": (), "Mutation": (), "Member": ("Query.member",), "Profile": ("Query.member", "Member.profile")}
+# The path to each type with guarded fields, and the arguments of each field that requires some.
+PATHS = {
+    "Query": (),
+    "Mutation": (),
+    "Subscription": (),
+    "Member": ("Query.member",),
+    "Profile": ("Query.member", "Member.profile"),
+}
 ARGUMENTS = {
     "Query.node": "(id: $id)",
     "Query.member": "(by: $by)",
@@ -56,10 +63,13 @@ VARIABLES = {"id": "ID!", "by": "MemberKey!", "key": "String!", "event": "Record
 def operation_for(name: str) -> str:
     """Return an operation that selects one field only."""
     type_name, _, field_name = name.partition(".")
-    steps = [*PATHS.get(type_name, ()), name]
+    assert type_name in PATHS, f"{type_name} has a guarded field: add its path to PATHS"
+    steps = [*PATHS[type_name], name]
     kind = executable_schema().type_map[type_name]
     assert isinstance(kind, GraphQLObjectType)
-    inner = " { __typename }" if is_composite_type(get_named_type(kind.fields[field_name].type)) else ""
+    field = kind.fields[field_name]
+    assert name in ARGUMENTS or not any(map(is_required_argument, field.args.values())), f"add {name} to ARGUMENTS"
+    inner = " { __typename }" if is_composite_type(get_named_type(field.type)) else ""
     for step in reversed(steps):
         inner = f" {{ {step.partition('.')[2]}{ARGUMENTS.get(step, '')}{inner} }}"
     used = [f"${variable}: {type_}" for variable, type_ in VARIABLES.items() if f"${variable}" in inner]
@@ -105,7 +115,7 @@ async def test_rights_are_enforced_as_in_the_committed_table(resolver_client: Re
         if refused:
             [fault] = refused
             assert (fault.reason, fault.params["role"]) == ("field_forbidden", role)
-            assert fault.params["field"] in {name, *PATHS.get(name.partition(".")[0], ())}
+            assert fault.params["field"] in {name, *PATHS[name.partition(".")[0]]}
             unchanged = await resolver_client.services.reader.member("grocer", member.id)
             assert unchanged is not None
             assert unchanged.version == 1

@@ -12,9 +12,9 @@ from support.outcome import committed
 from support.request_factory import RequestFactory
 
 from models.commits.committer import Committer
-from models.mongo.all import DOCUMENTS
+from models.mongo.all import documents
 from models.mongo.collection import Collection
-from models.mongo.database import Database, DatabaseUnavailable, connect
+from models.mongo.database import MAJORITY, Database, DatabaseUnavailable, connect
 from models.mongo.replica_set import NotAReplicaSet
 from models.mongod import process as mongod_process
 from models.mongod.server import EmbeddedServer
@@ -53,7 +53,7 @@ async def test_several_processes_may_prepare_one_empty_server_at_once(mongod: Em
     databases = [connect(mongod.url, name="prepared") for _ in range(6)]
     await asyncio.gather(*(database.prepare() for database in databases))
     names = await databases[0].db.list_collection_names()
-    assert sorted(names) == sorted(document.Settings.name for document in DOCUMENTS)
+    assert sorted(names) == sorted(document.Settings.name for document in documents())
     await databases[0].client.drop_database("prepared")
     for database in databases:
         await database.close()
@@ -123,6 +123,13 @@ async def test_a_debt_is_not_refused(database: Database, committer: Committer, r
     stored = await database.members.find_one({"_id": member})
     assert stored is not None
     assert stored["balances"]["available"] == -5
+
+
+async def test_collection_of_a_document_class_is_observed_and_majority_read(database: Database) -> None:
+    for document in documents():
+        collection = database.collection(document)
+        assert (type(collection), collection.name) == (Collection, document.Settings.name)
+        assert (collection.read_concern.level, collection.write_concern) == ("majority", MAJORITY)
 
 
 # Unusable servers and addresses
