@@ -68,7 +68,8 @@ def operation_for(name: str) -> str:
     kind = executable_schema().type_map[type_name]
     assert isinstance(kind, GraphQLObjectType)
     field = kind.fields[field_name]
-    assert name in ARGUMENTS or not any(map(is_required_argument, field.args.values())), f"add {name} to ARGUMENTS"
+    if any(map(is_required_argument, field.args.values())):
+        assert name in ARGUMENTS, f"add {name} to ARGUMENTS"
     inner = " { __typename }" if is_composite_type(get_named_type(field.type)) else ""
     for step in reversed(steps):
         inner = f" {{ {step.partition('.')[2]}{ARGUMENTS.get(step, '')}{inner} }}"
