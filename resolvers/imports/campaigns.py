@@ -13,6 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from math import log2
 from typing import Any
 
+from icu4py.messageformat import MessageFormat
+
 from loyalty.kernel.channel import Channel
 from models.commits.request import Committed, Outcome
 from models.definitions.catalogue_file import Kind
@@ -80,6 +82,23 @@ def weight_of(covered: float) -> int:
     return round(WEIGHT_OF_BREADTH * log2(covered))
 
 
+# The title of a coupon, and what separates it from the names of its categories.
+TITLES = {
+    "en": (f"${COUPON_AMOUNT} off", " "),
+    "fr": (f"{COUPON_AMOUNT.replace('.', ',')}\u00a0$ de réduction", "\u00a0: "),
+    "ar": (f"خصم {COUPON_AMOUNT} دولار", ": "),
+}
+PRODUCTS = {
+    "en": MessageFormat("{products, plural, one {On one product.} other {On a choice of # products.}}", "en"),
+    "fr": MessageFormat("{products, plural, one {Sur un produit.} other {Sur un choix de # produits.}}", "fr"),
+    "ar": MessageFormat(
+        "{products, plural, one {على منتج واحد.} two {على منتجين.} few {على تشكيلة من # منتجات.} "
+        "many {على تشكيلة من # منتجًا.} other {على تشكيلة من # منتج.}}",
+        "ar-u-nu-latn",
+    ),
+}
+
+
 def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int], shift: timedelta) -> dict[str, Any]:
     """Return the offer of a coupon, in the format of a programme file's section."""
     categories, covered = about(coupon, products)
@@ -89,16 +108,10 @@ def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int
         "key": offer_key(coupon.campaign, coupon.upc),
         "kind": "AMOUNT_OFF",
         "title": {
-            "en": f"{COUPON_AMOUNT} off: {named}" if named else f"{COUPON_AMOUNT} off",
-            "fr": f"{COUPON_AMOUNT} de moins : {named}" if named else f"{COUPON_AMOUNT} de moins",
-            "ar": f"خصم {COUPON_AMOUNT}: {named}" if named else f"خصم {COUPON_AMOUNT}",
+            locale: title + (f"{between}{named}" if named else "") for locale, (title, between) in TITLES.items()
         },
-        "description": {
-            "en": f"On any of {coupon.products} products.",
-            "fr": f"Sur l'un de {coupon.products} produits.",
-            "ar": f"على أحد {coupon.products} من المنتجات.",
-        },
-        "terms": {"en": "Twice for each member.", "fr": "Deux fois par membre.", "ar": "مرتان لكل عضو."},
+        "description": {locale: message.format({"products": coupon.products}) for locale, message in PRODUCTS.items()},
+        "terms": {"en": "Two uses per member.", "fr": "Deux utilisations par membre.", "ar": "استخدامان لكل عضو."},
         "first_day": first_day.isoformat(),
         "last_day": last_day.isoformat(),
         "audience": {"lists": [list_of(campaign.number)]},
