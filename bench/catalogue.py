@@ -22,8 +22,8 @@ from loyalty.model.ledger import Account, Standing
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
 from loyalty.model.reward import Reward, RewardKind
-from loyalty.rules.affinity import BRAND, CATEGORY, Taste
-from loyalty.rules.ranking import Liking, rank_offers, rank_rewards
+from loyalty.rules.affinity import BRAND_PREFIX, CATEGORY_PREFIX, AffinityWeights
+from loyalty.rules.ranking import TopicScores, rank_offers, rank_rewards
 
 FEW, MANY, REWARDS = 100, 100_000, 1_000
 MEMBERS, ROUNDS, FIRST = 50, 15, 10
@@ -31,8 +31,8 @@ RATIO_MAX = 2.0
 ZONE = ZoneInfo("Europe/Paris")
 NOW = datetime(2026, 5, 20, 15, 30, tzinfo=UTC)
 NOTHING = Text({"en": ""}, "en")
-CATEGORIES = [f"{CATEGORY}{number}" for number in range(300)]
-BRANDS = [f"{BRAND}{number}" for number in range(40)]
+CATEGORIES = [f"{CATEGORY_PREFIX}{number}" for number in range(300)]
+BRANDS = [f"{BRAND_PREFIX}{number}" for number in range(40)]
 TIERS = ("classic", "silver", "gold", "platinum")
 SEGMENTS = [f"segment-{number}" for number in range(20)]
 LISTS = [f"list-{number}" for number in range(200)]
@@ -108,7 +108,7 @@ class SampleMember:
     """A member with affinities: the input that audiences are checked against."""
 
     member: Member
-    affinity: Taste
+    affinity: AffinityWeights
     tier: str
     lists: frozenset[str]
     segments: frozenset[str]
@@ -124,7 +124,9 @@ def sample_member(number: int) -> SampleMember:
     topics = {topic: rng.expovariate(1) for topic in (*rng.sample(CATEGORIES, 30), *rng.sample(BRANDS, 5))}
     # As large as the weights of purchases of these days, so that they outweigh the prior.
     scale = 2.0**90
-    affinity = Taste(sum(topics.values()) * scale, {topic: weight * scale for topic, weight in topics.items()})
+    affinity = AffinityWeights(
+        sum(topics.values()) * scale, {topic: weight * scale for topic, weight in topics.items()}
+    )
     tier = rng.choice(TIERS)
     uses = {f"offer-{rng.randrange(FEW)}": OfferUse(seen=rng.randrange(5)) for _ in range(20)}
     member = Member(
@@ -146,7 +148,7 @@ def offers_us(catalogue: Catalogue, people: Sequence[SampleMember]) -> float:
     """Return the mean microseconds to rank a member's first offers."""
     started = perf_counter_ns()
     for one in people:
-        topic_scores = Liking(one.affinity, frozenset(), NOW)
+        topic_scores = TopicScores(one.affinity, frozenset(), NOW)
         rank_offers(
             catalogue, one.member, one, topic_scores, channel=Channel.APP, now=NOW, zone=ZONE, states=None, first=FIRST
         )
@@ -157,7 +159,7 @@ def rewards_us(catalogue: Catalogue, people: Sequence[SampleMember]) -> float:
     """Return the mean microseconds to rank a member's first rewards."""
     started = perf_counter_ns()
     for one in people:
-        topic_scores = Liking(one.affinity, frozenset(), NOW)
+        topic_scores = TopicScores(one.affinity, frozenset(), NOW)
         rank_rewards(catalogue, one.member, one, topic_scores, channel=Channel.APP, now=NOW, zone=ZONE, first=FIRST)
     return (perf_counter_ns() - started) / len(people) / 1_000
 

@@ -31,7 +31,7 @@ from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
 from models.commits.request import Committed
 from models.mongo.database import Database
 from models.mongo.ids import identity_key
-from models.mongo.snapshot import RECENT_ENTRIES
+from models.mongo.snapshot import RECENT_ENTRIES_MIN
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
 from resolvers.enrol import Newcomer, enrol
@@ -140,7 +140,7 @@ async def _make_all(services: Services, purchases: Sequence[int]) -> list[str]:
 async def _encoded(database: Database, member: str) -> Prototype:
     document = await database.members.find_one({"_id": member})
     records = await database.entries.find({"member": member}, sort=[("version", 1)]).to_list()
-    if document is None or len(member) != ID_LENGTH or document["entries"] <= RECENT_ENTRIES:
+    if document is None or len(member) != ID_LENGTH or document["entries"] <= RECENT_ENTRIES_MIN:
         raise BenchError(f"prototype {member} is missing, or has an id of the wrong length or too few entries")
     return Prototype(
         id=member.encode(),

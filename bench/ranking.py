@@ -29,8 +29,8 @@ from loyalty.model.event import PURCHASE, Event, Purchase
 from loyalty.model.ledger import Standing
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
-from loyalty.rules.affinity import CATEGORY, NO_TASTE, Taste, learn
-from loyalty.rules.ranking import Liking, rank_offers
+from loyalty.rules.affinity import CATEGORY_PREFIX, NO_AFFINITY, AffinityWeights, add_purchase
+from loyalty.rules.ranking import TopicScores, rank_offers
 from models.loading.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
 from resolvers.imports.campaigns import USES_PER_MEMBER, about, list_of, offer_key, weight_of
 
@@ -57,7 +57,7 @@ def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) ->
         ends_at=datetime.combine(campaign.last_day + timedelta(days=1), time(), UTC),
         audience=Audience(lists=frozenset({list_of(campaign.number)})),
         uses_per_member=USES_PER_MEMBER,
-        topics=frozenset(CATEGORY + name for name in categories),
+        topics=frozenset(CATEGORY_PREFIX + name for name in categories),
         weight=weight_of(covered),
     )
 
@@ -81,7 +81,7 @@ class Visit:
 
     household: int
     day: date
-    affinity: Taste
+    affinity: AffinityWeights
     touched: Mapping[str, OfferUse]
     campaigns: tuple[Campaign, ...]
     used: tuple[CouponUse, ...]
@@ -98,12 +98,12 @@ def visits(journey: CompleteJourney) -> Iterator[Visit]:
     campaigns, uses = journey.campaigns(), journey.coupon_uses()
     households = sorted({use.household for use in uses})
     baskets = iter(journey.baskets(households, until=uses[-1].day))
-    affinities = dict.fromkeys(households, NO_TASTE)
+    affinities = dict.fromkeys(households, NO_AFFINITY)
     touched: dict[int, dict[str, OfferUse]] = {household: {} for household in households}
     basket = next(baskets, None)
     for day, of_day in groupby(uses, key=lambda use: use.day):
         while basket is not None and basket.at.date() < day:
-            affinities[basket.household] = learn(affinities[basket.household], event_of(basket), ZONE)
+            affinities[basket.household] = add_purchase(affinities[basket.household], event_of(basket), ZONE)
             basket = next(baskets, None)
         for household, used in groupby(of_day, key=lambda use: use.household):
             own = touched[household]
@@ -134,7 +134,7 @@ class Ranked:
             self.catalogue,
             replace(member, offers=visit.touched),
             Household(frozenset(f"campaign-{campaign.number}" for campaign in visit.campaigns)),
-            Liking(visit.affinity, frozenset(), now),
+            TopicScores(visit.affinity, frozenset(), now),
             channel=None,
             now=now,
             zone=ZONE,

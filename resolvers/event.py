@@ -21,7 +21,7 @@ from models.commits.committer import Overloaded
 from models.commits.committer import Unavailable as CommitUnavailable
 from models.commits.request import Committed, Outcome, Request
 from models.mongo.event import counted_event_of
-from models.mongo.snapshot import next_snapshot
+from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
 from resolvers.core.fault import LimitExceeded, Unavailable
 from resolvers.core.idempotency_key import key_refusal
@@ -257,5 +257,5 @@ async def preview(context: Context, sent: Told) -> Outcome:
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, Unchanged) else decision
-    after = next_snapshot(snapshot, decision, request.programme.zone)
+    after = snapshot_after(snapshot, decision, request.programme.zone)
     return Committed(after, decision.record, orders=decision.orders)

@@ -17,7 +17,7 @@ from resolvers.core.command import act, cause_of, subject, text_refusal
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, answered, require_may_see
-from resolvers.personalisation import Outlook, used_up_among
+from resolvers.personalisation import Personalisation, exhausted_offers_among
 
 TEXT_LENGTH_MAX = 200
 OPEN = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
@@ -39,7 +39,7 @@ class Redeemed:
 
 async def ranked(
     context: Context,
-    outlook: Outlook,
+    outlook: Personalisation,
     *,
     channel: Channel | None,
     states: AbstractSet[OfferState] | None,
@@ -83,7 +83,7 @@ async def ranked(
         found.offer.key: found.offer for found in page if found.offer.is_limited and found.offer.key not in known
     }:
         known.update(limited)
-        gone = await used_up_among(context, programme, limited)
+        gone = await exhausted_offers_among(context, programme, limited)
         if not gone:
             break
         used_up |= gone

@@ -6,8 +6,8 @@ from functools import cached_property
 
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
-from loyalty.rules.ranking import Liking
-from loyalty.rules.segmentation import MemberShopper
+from loyalty.rules.ranking import TopicScores
+from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
 from resolvers.core.context import Context
 from resolvers.core.member import answered
@@ -27,32 +27,32 @@ def _supply_query(context: Context, programme: Programme) -> SupplyQuery:
     return SupplyQuery(context.services.reader, programme, context.services.clock())
 
 
-class Outlook:
+class Personalisation:
     """The personalisation of one member in one answer."""
 
     def __init__(self, context: Context, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._context, self._programme = context, context.programme()
         self._query: SupplyQuery | None = None
-        self._shopper: MemberShopper | None = None
+        self._shopper: SegmentationInput | None = None
 
     @cached_property
-    def likes(self) -> Liking:
+    def likes(self) -> TopicScores:
         """The member's affinities and preferences now."""
         preferences = frozenset(self.snapshot.member.profile.preferences)
-        return Liking(self.snapshot.taste, preferences, self._context.now())
+        return TopicScores(self.snapshot.taste, preferences, self._context.now())
 
-    async def shopper(self) -> MemberShopper:
+    async def shopper(self) -> SegmentationInput:
         """Return the member's segmentation input; the lists are read only if the catalogue has audiences by list."""
         if self._shopper is None:
             context, programme, member = self._context, self._programme, self.snapshot.member
             lists: frozenset[str] = frozenset()
             if programme.catalogue.has_lists:
                 lists = await answered(context.services.reader.lists(programme.key, member.id))
-            self._shopper = MemberShopper(member, programme, lists, context.now())
+            self._shopper = SegmentationInput(member, programme, lists, context.now())
         return self._shopper
 
-    async def known(self) -> tuple[MemberShopper, Supply]:
+    async def known(self) -> tuple[SegmentationInput, Supply]:
         """Return the segmentation input and the supply, read concurrently, and once for offers and rewards."""
         query = self._supply()
         return await self.shopper(), await answered(query.supply())
@@ -67,7 +67,7 @@ class Outlook:
         return self._query
 
 
-async def used_up_among(context: Context, programme: Programme, offers: Mapping[str, Offer]) -> frozenset[str]:
+async def exhausted_offers_among(context: Context, programme: Programme, offers: Mapping[str, Offer]) -> frozenset[str]:
     """Return the keys of the offers that all members together have used up."""
     limits = limits_of(offers)
     exhausted, _ = await answered(context.services.reader.supply(programme.key, limit_values(limits), ()).result())

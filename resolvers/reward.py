@@ -14,12 +14,12 @@ from loyalty.model.reward import Reward
 from loyalty.model.supply import CounterKey
 from loyalty.rules.eligibility import Missing, missing
 from loyalty.rules.ranking import RankedReward, rank_rewards
-from loyalty.rules.segmentation import MemberShopper
+from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput
 from resolvers.core.member import answered
-from resolvers.personalisation import Outlook
+from resolvers.personalisation import Personalisation
 
 APPOINTMENTS_SEARCHED_MAX = 500
 
@@ -100,7 +100,7 @@ def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[date
 
 async def ranked(
     context: Context,
-    outlook: Outlook,
+    outlook: Personalisation,
     *,
     channel: Channel | None,
     category: str | None,
@@ -149,7 +149,7 @@ def _standing(
     reward: Reward,
     snapshot: Snapshot,
     programme: Programme,
-    shopper: MemberShopper,
+    shopper: SegmentationInput,
     *,
     now: datetime,
     is_gone: bool,

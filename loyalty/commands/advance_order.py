@@ -7,7 +7,7 @@ restores make up for it first. So purchases, orders, refunds and cancellations g
 
 from dataclasses import dataclass, replace
 
-from loyalty.commands.allocation import insufficient, needs_of_rewards, reward_of, shopper_for, take
+from loyalty.commands.allocation import insufficient, needs_of_rewards, reward_of, segmentation_input, take
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.place_order import PlaceOrder, new_order
 from loyalty.commands.registry import Members, handles
@@ -173,7 +173,7 @@ def _same_again(reward: Reward, command: AdvanceOrder, order: Order, builder: De
 
 def _another(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
     """Place an order of another reward; the points restored from the first one can pay for it."""
-    shopper = shopper_for(builder, reward.audience)
+    shopper = segmentation_input(builder, reward.audience)
     relative = order.recipient is not None
     found = missing(reward, builder.member, builder.programme, shopper, builder.now, for_relative=relative)
     if found:

@@ -10,7 +10,7 @@ from loyalty.model.offer import Audience
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
 from loyalty.model.supply import CodeState, CounterKey
-from loyalty.rules.segmentation import MemberShopper
+from loyalty.rules.segmentation import SegmentationInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ def free_code(pool: str, builder: DecisionBuilder) -> str | None:
     return freed if freed is not None else builder.facts.free_code(pool, but=moved)
 
 
-def shopper_for(builder: DecisionBuilder, audience: Audience) -> MemberShopper:
+def segmentation_input(builder: DecisionBuilder, audience: Audience) -> SegmentationInput:
     """Return the member as an audience sees it; with its mailing lists if the audience names some."""
     lists = builder.facts.lists_of(builder.member.id) if audience.lists else frozenset[str]()
-    return MemberShopper(builder.member, builder.programme, lists, builder.now)
+    return SegmentationInput(builder.member, builder.programme, lists, builder.now)
 
 
 def reward_of(programme: Programme, key: str) -> Reward | Refusal:

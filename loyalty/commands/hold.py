@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, shopper_for, take
+from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, segmentation_input, take
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.registry import Members, handles
 from loyalty.kernel.channel import Channel
@@ -94,7 +94,7 @@ def _hold_input_refusal(command: HoldPoints, member: Member) -> Refusal | None:
 
 def _reserve(reward: Reward, command: HoldPoints, builder: DecisionBuilder) -> Taken | Refusal:
     """Return what a hold takes of a reward, or why the member cannot have it."""
-    shopper = shopper_for(builder, reward.audience)
+    shopper = segmentation_input(builder, reward.audience)
     found = missing(reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel)
     return found[0].refusal() if found else take(reward, 1, None, builder)
 

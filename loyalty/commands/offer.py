@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from loyalty.commands.allocation import free_code, needs_of_rewards, shopper_for
+from loyalty.commands.allocation import free_code, needs_of_rewards, segmentation_input
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
 from loyalty.commands.place_order import grant
 from loyalty.commands.registry import Members, handles
@@ -164,7 +164,7 @@ def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Ref
     if refusal is None and use.activated_at is not None:
         refusal = Refusal(RefusalCode.ALREADY_EXISTS, "offer_activated", ("offer",))
     if refusal is None:
-        shopper = shopper_for(builder, offer.audience)
+        shopper = segmentation_input(builder, offer.audience)
         visit = Visit(builder.now, builder.now.astimezone(zone), command.channel, shopper=shopper)
         refusal = _obstacle_refusal(offer, visit, zone, stores=ANYWHERE, audience=offer.audience)
     refusal = refusal or _used_up(offer, use, builder)
@@ -246,7 +246,7 @@ def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) 
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
     # A member who has activated an offer keeps it, even after leaving its tier or segment.
     audience = EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience
-    zone, shopper = builder.programme.zone, shopper_for(builder, audience)
+    zone, shopper = builder.programme.zone, segmentation_input(builder, audience)
     visit = Visit(at, at.astimezone(zone), command.channel, command.store, shopper=shopper)
     refusal = _obstacle_refusal(offer, visit, zone, stores=offer.stores, audience=audience)
     if refusal is None and offer.needs_activation and use.activated_at is None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, shopper_for, take
+from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, segmentation_input, take
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.hold import hold_of
 from loyalty.commands.registry import Members, handles
@@ -85,7 +85,7 @@ def _unplaceable(reward: Reward, command: PlaceOrder, builder: DecisionBuilder) 
     # A limit counts orders: ordering several pieces at once must not get around it.
     if command.quantity > 1 and (reward.pool or reward.appointments or reward.limit):
         return Refusal(RefusalCode.INVALID, "quantity_one", ("quantity",))
-    shopper, relative = shopper_for(builder, reward.audience), command.recipient is not None
+    shopper, relative = segmentation_input(builder, reward.audience), command.recipient is not None
     found = missing(
         reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel, for_relative=relative
     )
@@ -239,7 +239,7 @@ def _ungranted(instant: InstantReward, event: Event, builder: DecisionBuilder) -
     zone, at = builder.programme.zone, event.occurred_at
     if event.purchase is None or event.purchase.total < instant.minimum:
         return Reason.BELOW_MINIMUM
-    shopper = shopper_for(builder, instant.audience)
+    shopper = segmentation_input(builder, instant.audience)
     visit = Visit(at, at.astimezone(zone), event.channel, event.store, shopper=shopper)
     obstacle = next(
         obstacles(

@@ -7,7 +7,7 @@ from loyalty.commands.registry import handles
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.ledger import Cause
-from loyalty.rules.affinity import BRAND, CATEGORY
+from loyalty.rules.affinity import BRAND_PREFIX, CATEGORY_PREFIX
 
 PREFERENCES_MAX = 50
 TOPIC_LENGTH_MAX = 100
@@ -22,7 +22,7 @@ class SetPreferences:
 
 
 def _is_topic(text: str) -> bool:
-    kind = next((kind for kind in (CATEGORY, BRAND) if text.startswith(kind)), None)
+    kind = next((kind for kind in (CATEGORY_PREFIX, BRAND_PREFIX) if text.startswith(kind)), None)
     return kind is not None and bool(text.removeprefix(kind).strip()) and len(text) <= TOPIC_LENGTH_MAX
 
 

@@ -13,7 +13,7 @@ from loyalty.kernel.calendar import day_of, end_of, start_of
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import spans_of_day
 from loyalty.model.offer import CodeKind, Offer
-from loyalty.model.offer_index import WEIGHT, OfferIndex
+from loyalty.model.offer_index import WEIGHT_SCORE, OfferIndex
 from loyalty.model.reward import InstantReward, Reward
 
 EDGES_ITEMS_MAX = 5_000
@@ -111,7 +111,7 @@ class Catalogue:
         """Return (key, reward, score of its weight, `is_plain`) of each reward."""
         if self._reward_scores is None:
             self._reward_scores = tuple(
-                (key, reward, WEIGHT * reward.weight, reward.is_plain) for key, reward in self._rewards.items()
+                (key, reward, WEIGHT_SCORE * reward.weight, reward.is_plain) for key, reward in self._rewards.items()
             )
         return self._reward_scores
 

@@ -66,7 +66,7 @@ class Audience:
     segments: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
 
-    def fits(self, shopper: "Shopper") -> bool:
+    def fits(self, shopper: "AudienceInput") -> bool:
         """Return whether the audience includes a member."""
         return (
             (not self.tiers or shopper.tier in self.tiers)
@@ -75,7 +75,7 @@ class Audience:
         )
 
 
-class Shopper(Protocol):
+class AudienceInput(Protocol):
     """The segmentation input: the properties of one member that audiences are matched against."""
 
     @property

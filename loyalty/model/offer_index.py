@@ -13,21 +13,21 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of, end_of, start_of
 from loyalty.kernel.window import is_open
-from loyalty.model.offer import Audience, Offer, Shopper
+from loyalty.model.offer import Audience, AudienceInput, Offer
 
 # Scores are integers, so that every machine computes the same order. For scale: a topic with a tenth of a member's
 # spending adds about 300 (see `loyalty/rules/ranking.py`).
-WEIGHT = 10
+WEIGHT_SCORE = 10
 # (days left at most, points added): the first match counts.
-ENDS_SOON = ((1, 60), (3, 40), (7, 20))
-SOON = timedelta(days=max(days for days, _ in ENDS_SOON))
+URGENCY_SCORES = ((1, 60), (3, 40), (7, 20))
+URGENCY_HORIZON = timedelta(days=max(days for days, _ in URGENCY_SCORES))
 # With at most this many entries, sorting all of them is faster than merging buckets.
-FEW = 200
+SORT_ALL_MAX = 200
 # The bucket of all offers of an audience, on any topic.
-ANY_TOPIC = ""
+ALL_TOPICS = ""
 
 
-class AudienceKind(StrEnum):
+class AudienceCriterion(StrEnum):
     """The most selective criterion that an audience names; the index sorts offers into buckets by it."""
 
     LIST = "list"
@@ -37,27 +37,27 @@ class AudienceKind(StrEnum):
 
 
 # Points added for the audience: the more selective, the higher.
-FOR_FEW = {
-    AudienceKind.LIST: 200,
-    AudienceKind.SEGMENT: 100,
-    AudienceKind.TIER: 50,
-    AudienceKind.EVERYBODY: 0,
+AUDIENCE_SCORES = {
+    AudienceCriterion.LIST: 200,
+    AudienceCriterion.SEGMENT: 100,
+    AudienceCriterion.TIER: 50,
+    AudienceCriterion.EVERYBODY: 0,
 }
 
 # (minus the static score, key, offer, whether to check the rest of its audience, whether to check the time of day).
 # Sorted ascending, the best comes first.
-Entry = tuple[int, str, Offer, bool, bool]
+IndexEntry = tuple[int, str, Offer, bool, bool]
 
 
-def audience_of(audience: Audience) -> tuple[AudienceKind, frozenset[str]]:
+def main_criterion(audience: Audience) -> tuple[AudienceCriterion, frozenset[str]]:
     """Return the most selective criterion of an audience and its keys, of which a member must match one."""
     if audience.lists:
-        return AudienceKind.LIST, audience.lists
+        return AudienceCriterion.LIST, audience.lists
     if audience.segments:
-        return AudienceKind.SEGMENT, audience.segments
+        return AudienceCriterion.SEGMENT, audience.segments
     if audience.tiers:
-        return AudienceKind.TIER, audience.tiers
-    return AudienceKind.EVERYBODY, frozenset({""})
+        return AudienceCriterion.TIER, audience.tiers
+    return AudienceCriterion.EVERYBODY, frozenset({""})
 
 
 def days_left(offer: Offer, day: date, zone: ZoneInfo) -> int | None:
@@ -71,18 +71,18 @@ def days_left(offer: Offer, day: date, zone: ZoneInfo) -> int | None:
     return (last - day).days + 1 if last is not None else None
 
 
-def urgency(days: int | None) -> int:
+def urgency_score(days: int | None) -> int:
     """Return the points that an offer gets for ending within `days`; 0 for None."""
-    return next((points for days_max, points in ENDS_SOON if days is not None and days <= days_max), 0)
+    return next((points for days_max, points in URGENCY_SCORES if days is not None and days <= days_max), 0)
 
 
 def static_score(offer: Offer, day: date, zone: ZoneInfo) -> int:
     """Return the part of an offer's score on one day that is the same for every member of its audience."""
-    kind, _ = audience_of(offer.audience)
-    score = WEIGHT * offer.weight + FOR_FEW[kind]
-    if offer.window is None and (offer.ends_at is None or offer.ends_at > start_of(day + SOON, zone)):
+    kind, _ = main_criterion(offer.audience)
+    score = WEIGHT_SCORE * offer.weight + AUDIENCE_SCORES[kind]
+    if offer.window is None and (offer.ends_at is None or offer.ends_at > start_of(day + URGENCY_HORIZON, zone)):
         return score  # true for most offers, and saves computing days
-    return score + urgency(days_left(offer, day, zone))
+    return score + urgency_score(days_left(offer, day, zone))
 
 
 class Bucket:
@@ -91,38 +91,38 @@ class Bucket:
     __slots__ = ("_entries", "_in_order")
 
     def __init__(self) -> None:
-        self._entries: list[Entry] = []
+        self._entries: list[IndexEntry] = []
         self._in_order = True
 
     def __len__(self) -> int:
         return len(self._entries)
 
     @property
-    def entries(self) -> Sequence[Entry]:
+    def entries(self) -> Sequence[IndexEntry]:
         """All entries, best first."""
         if not self._in_order:
             self._entries.sort()
             self._in_order = True
         return self._entries
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: IndexEntry) -> None:
         """Append an entry; the next read sorts it into place."""
         self._entries.append(entry)
         self._in_order = False
 
-    def put(self, entry: Entry) -> None:
+    def put(self, entry: IndexEntry) -> None:
         """Insert an entry, in order if the bucket is sorted."""
         if self._in_order:
             insort(self._entries, entry)
         else:
             self._entries.append(entry)
 
-    def drop(self, entry: Entry) -> None:
+    def drop(self, entry: IndexEntry) -> None:
         """Remove an entry, which must be present."""
         del self._entries[bisect_left(self.entries, entry[:2])]
 
 
-Topics = dict[str, Bucket]
+BucketsByTopic = dict[str, Bucket]
 
 
 class OfferIndex:
@@ -133,7 +133,7 @@ class OfferIndex:
         self.zone = zone
         self._starts_at = start_of(day, zone)
         self._ends_at = end_of(day, zone)
-        self._audiences: dict[AudienceKind, dict[str, Topics]] = {kind: {} for kind in AudienceKind}
+        self._audiences: dict[AudienceCriterion, dict[str, BucketsByTopic]] = {kind: {} for kind in AudienceCriterion}
         for offer in offers:
             if self._is_on(offer):
                 entry = self._entry(offer)
@@ -154,23 +154,28 @@ class OfferIndex:
         entry = self._entry(offer)
         for bucket in self._buckets(offer):
             bucket.drop(entry)
-        kind, keys = audience_of(offer.audience)
+        kind, keys = main_criterion(offer.audience)
         for key in keys:
             topics = self._audiences[kind][key]
-            for topic in offer.topics | {ANY_TOPIC}:
+            for topic in offer.topics | {ALL_TOPICS}:
                 if not topics[topic]:
                     del topics[topic]
             if not topics:
                 del self._audiences[kind][key]
 
-    def of_shopper(self, shopper: Shopper) -> list[Topics]:
+    def of_shopper(self, shopper: AudienceInput) -> list[BucketsByTopic]:
         """Return the buckets by topic of every audience that includes a member.
 
         Evaluates only segments that some offer of the day uses.
         """
         everybody, tiers, segments, lists = (
             self._audiences[kind]
-            for kind in (AudienceKind.EVERYBODY, AudienceKind.TIER, AudienceKind.SEGMENT, AudienceKind.LIST)
+            for kind in (
+                AudienceCriterion.EVERYBODY,
+                AudienceCriterion.TIER,
+                AudienceCriterion.SEGMENT,
+                AudienceCriterion.LIST,
+            )
         )
         found = list(everybody.values())
         if shopper.tier in tiers:
@@ -180,11 +185,11 @@ class OfferIndex:
             found += [lists[key] for key in shopper.lists if key in lists]
         return found
 
-    def few(self, audiences: Sequence[Topics]) -> bool:
+    def few(self, audiences: Sequence[BucketsByTopic]) -> bool:
         """Return whether the audiences hold at most FEW entries together."""
-        return sum(len(topics[ANY_TOPIC]) for topics in audiences) <= FEW
+        return sum(len(topics[ALL_TOPICS]) for topics in audiences) <= SORT_ALL_MAX
 
-    def layout(self) -> Mapping[tuple[AudienceKind, str, str], Sequence[str]]:
+    def layout(self) -> Mapping[tuple[AudienceCriterion, str, str], Sequence[str]]:
         """Return the offer keys of every bucket, best first, by audience kind, audience key and topic."""
         return {
             (kind, key, topic): [entry[1] for entry in bucket.entries]
@@ -202,7 +207,7 @@ class OfferIndex:
         days = offer.window if offer.window.hours is None else replace(offer.window, hours=None)
         return is_open(days, self._starts_at, self.zone)
 
-    def _entry(self, offer: Offer) -> Entry:
+    def _entry(self, offer: Offer) -> IndexEntry:
         audience = offer.audience
         several = (bool(audience.tiers) + bool(audience.segments) + bool(audience.lists)) > 1
         timed = (
@@ -214,13 +219,13 @@ class OfferIndex:
 
     def _buckets(self, offer: Offer) -> Iterable[Bucket]:
         """Yield every bucket of an offer, and create missing ones."""
-        kind, keys = audience_of(offer.audience)
+        kind, keys = main_criterion(offer.audience)
         audiences = self._audiences[kind]
         for key in keys:
             topics = audiences.get(key)
             if topics is None:
                 topics = audiences[key] = {}
-            for topic in offer.topics | {ANY_TOPIC}:
+            for topic in offer.topics | {ALL_TOPICS}:
                 bucket = topics.get(topic)
                 if bucket is None:
                     bucket = topics[topic] = Bucket()

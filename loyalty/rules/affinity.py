@@ -16,14 +16,14 @@ from zoneinfo import ZoneInfo
 from loyalty.kernel.calendar import CACHED_DAYS_MAX, day_of
 from loyalty.model.event import PURCHASE, Event
 
-CATEGORY = "category:"
-BRAND = "brand:"
+CATEGORY_PREFIX = "category:"
+BRAND_PREFIX = "brand:"
 # Households buy most categories every few weeks, so half a year separates habits from single purchases. On the real
 # data, longer half-lives rank redeemed coupons higher, up to this one (bench/ranking).
 HALF_LIFE_DAYS = 180
 # Spending without a topic, in hundredths, that is added to every member's: a prior that keeps the shares of members
 # with few purchases low.
-UNKNOWN = 2_000
+PRIOR_SPEND_HUNDREDTHS = 2_000
 # Above TOPICS_MAX topics, only the TOPICS_KEPT heaviest are kept. The gap between the two lets a new topic grow before
 # it is dropped.
 TOPICS_MAX = 48
@@ -45,7 +45,7 @@ def _scale(day: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
+class AffinityWeights:
     """Weighted spending in total and by topic (`category:COFFEE`, `brand:Private`): hundredths times `_scale()`."""
 
     total: float = 0.0
@@ -59,29 +59,29 @@ class Taste:
         return [exponent, ldexp(self.total, -exponent), topics]
 
     @classmethod
-    def of_plain(cls, plain: Sequence[Any]) -> "Taste":
+    def of_plain(cls, plain: Sequence[Any]) -> "AffinityWeights":
         """Return the affinities of a compact form."""
         exponent, total, topics = plain
         return cls(ldexp(total, exponent), {topic: ldexp(weight, exponent) for topic, weight in topics.items()})
 
 
-NO_TASTE = Taste()
+NO_AFFINITY = AffinityWeights()
 
 
-def learn(taste: Taste, event: Event, zone: ZoneInfo) -> Taste:
+def add_purchase(taste: AffinityWeights, event: Event, zone: ZoneInfo) -> AffinityWeights:
     """Return the affinities after an event; only purchases with lines change them."""
     if not _has_lines(event):
         return taste
-    return Taste(*_with_lines(taste.total, taste.topics, event, _scale_of(event, zone)))
+    return AffinityWeights(*_with_lines(taste.total, taste.topics, event, _scale_of(event, zone)))
 
 
-def learn_plain(plain: Sequence[Any], event: Event, zone: ZoneInfo) -> Sequence[Any]:
-    """Return the compact form of what `learn()` returns, identical to the bit because the scale is a power of two."""
+def add_purchase_packed(plain: Sequence[Any], event: Event, zone: ZoneInfo) -> Sequence[Any]:
+    """Return the compact form of what `add_purchase()` returns, identical to the bit because the scale is a power of two."""
     if not _has_lines(event):
         return plain
     exponent, total, topics = plain
     if not total:
-        return learn(Taste.of_plain(plain), event, zone).plain()
+        return add_purchase(AffinityWeights.of_plain(plain), event, zone).plain()
     total, topics = _with_lines(total, topics, event, ldexp(_scale_of(event, zone), -exponent))
     more = frexp(total)[1] - _BITS
     if more:
@@ -108,10 +108,10 @@ def _with_lines(
         weight = hundredths * scale
         total += weight
         if line.category is not None:
-            topic = CATEGORY + line.category
+            topic = CATEGORY_PREFIX + line.category
             topics[topic] = topics.get(topic, 0.0) + weight
         if line.brand is not None:
-            topic = BRAND + line.brand
+            topic = BRAND_PREFIX + line.brand
             topics[topic] = topics.get(topic, 0.0) + weight
     if len(topics) > TOPICS_MAX:
         heaviest = sorted(topics.items(), key=lambda item: (-item[1], item[0]))
@@ -119,18 +119,18 @@ def _with_lines(
     return total, topics
 
 
-def affinity(taste: Taste, topic: str, now: datetime) -> float:
+def affinity_share(taste: AffinityWeights, topic: str, now: datetime) -> float:
     """Return the share of a topic in the member's spending at `now`, 0 to 1."""
     weight = taste.topics.get(topic)
     return weight / (taste.total + _prior(now)) if weight is not None else 0.0
 
 
-class Shares:
+class AffinityShares:
     """The shares of all topics in a member's spending at one moment."""
 
     __slots__ = ("_whole", "topics")
 
-    def __init__(self, taste: Taste, now: datetime) -> None:
+    def __init__(self, taste: AffinityWeights, now: datetime) -> None:
         self.topics = taste.topics
         self._whole = taste.total + _prior(now)
 
@@ -142,4 +142,4 @@ class Shares:
 
 def _prior(now: datetime) -> float:
     # The UTC day is precise enough: a day changes a weight by 0.4 %.
-    return UNKNOWN * _scale(now.toordinal())
+    return PRIOR_SPEND_HUNDREDTHS * _scale(now.toordinal())

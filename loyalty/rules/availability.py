@@ -17,7 +17,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.kernel.window import Window, within_hours
 from loyalty.model.member import Member
-from loyalty.model.offer import EVERYBODY, Audience, Shopper
+from loyalty.model.offer import EVERYBODY, Audience, AudienceInput
 from loyalty.model.reward import Limit
 
 ANYWHERE: frozenset[str] = frozenset()
@@ -56,7 +56,7 @@ class Visit:
     channel: Channel | None = None
     store: str | None = None
     partner: str | None = None
-    shopper: Shopper | None = None
+    shopper: AudienceInput | None = None
 
 
 def obstacles(

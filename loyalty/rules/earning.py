@@ -16,7 +16,7 @@ from loyalty.model.offer import EVERYBODY, Audience
 from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
 from loyalty.rules.availability import Obstacle, Visit, obstacles
 from loyalty.rules.expression_variables import event_variables, member_variables
-from loyalty.rules.segmentation import MemberShopper
+from loyalty.rules.segmentation import SegmentationInput
 
 POINTS_MAX = 1_000_000_000
 CAPPED_DAYS_KEPT = 400
@@ -148,7 +148,7 @@ class _Calculation:
         """Return when, where and by which member it happened."""
         if self._visit is None:
             event = self.event
-            shopper = MemberShopper(self.member, self.programme, frozenset(), event.occurred_at)
+            shopper = SegmentationInput(self.member, self.programme, frozenset(), event.occurred_at)
             self._visit = Visit(event.occurred_at, self.local, event.channel, event.store, event.partner, shopper)
         return self._visit
 

@@ -11,7 +11,7 @@ from loyalty.model.member import Member
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
 from loyalty.rules.availability import Obstacle, Visit, is_limit_reached, obstacles
-from loyalty.rules.segmentation import MemberShopper
+from loyalty.rules.segmentation import SegmentationInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def missing(
     reward: Reward,
     member: Member,
     programme: Programme,
-    shopper: MemberShopper,
+    shopper: SegmentationInput,
     now: datetime,
     *,
     channel: Channel | None = None,

@@ -20,49 +20,49 @@ from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.member import Member
-from loyalty.model.offer import EVERYBODY, UNTOUCHED, Audience, Offer, OfferState, OfferUse, Shopper, state_of
+from loyalty.model.offer import EVERYBODY, UNTOUCHED, Audience, AudienceInput, Offer, OfferState, OfferUse, state_of
 from loyalty.model.offer_index import (
-    ANY_TOPIC,
-    FOR_FEW,
-    AudienceKind,
+    ALL_TOPICS,
+    AUDIENCE_SCORES,
+    AudienceCriterion,
     Bucket,
-    Entry,
-    Topics,
-    audience_of,
+    BucketsByTopic,
+    IndexEntry,
     days_left,
+    main_criterion,
     static_score,
-    urgency,
+    urgency_score,
 )
 from loyalty.model.reward import Reward
-from loyalty.rules.affinity import Shares, Taste
+from loyalty.rules.affinity import AffinityShares, AffinityWeights
 from loyalty.rules.availability import fits_channel, time_obstacle
 
 # The score of a topic with all of a member's spending. It grows with the root of the share: buying a category at all
 # says most, and a tenth of the spending is much for one category of a shop.
-AFFINITY = 1_000
+AFFINITY_SCORE_MAX = 1_000
 # The score of a declared preference: as much as a sixth of the spending.
-PREFERENCE = 400
+PREFERENCE_SCORE = 400
 # Activated offers come before all others that can be used.
-ACTIVATED = 100_000
+ACTIVATED_SCORE = 100_000
 # For each time that the member saw the offer, up to SEEN_MAX times.
-SEEN = -10
+SEEN_SCORE = -10
 SEEN_MAX = 10
 # Refused offers come after the others for REFUSED_DAYS; people change their minds.
-REFUSED = -50_000
+REFUSED_SCORE = -50_000
 REFUSED_DAYS = 90
 # Used and expired offers come last, used ones first, each the latest first.
-DONE = {OfferState.REDEEMED: -10_000_000, OfferState.EXPIRED: -20_000_000}
+FINISHED_SCORES = {OfferState.REDEEMED: -10_000_000, OfferState.EXPIRED: -20_000_000}
 # Rewards that the member can order now come first, then those it lacks points for, then those it may not order.
 # For the second group the missing points weigh more than affinity: most are within a month of saving.
-REACHABLE = -10_000
-CLOSED = -100_000
-MISSING = -5_000
+LACKS_POINTS_SCORE = -10_000
+INELIGIBLE_SCORE = -100_000
+MISSING_POINTS_SCORE = -5_000
 
-OPEN_STATES = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
+USABLE_STATES = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
 ALL_STATES = frozenset(OfferState)
 
 
-class Motive(StrEnum):
+class RankingReason(StrEnum):
     """Why an item ranks where it does: the largest part of its score. The schema floor puts it into words."""
 
     ACTIVATED = "activated"
@@ -81,7 +81,7 @@ class Motive(StrEnum):
 Params = Mapping[str, str | int]
 
 
-Reason = tuple[Motive, Params]
+ReasonWithParams = tuple[RankingReason, Params]
 
 
 class _Ranked:
@@ -93,8 +93,8 @@ class _Ranked:
     __slots__ = ("_reason", "_why", "score")
 
     score: int
-    _why: Callable[[], Reason]
-    _reason: Reason | None
+    _why: Callable[[], ReasonWithParams]
+    _reason: ReasonWithParams | None
 
     def __eq__(self, other: object) -> bool:
         return self.__class__ is other.__class__ and self._all() == other._all()
@@ -110,14 +110,14 @@ class _Ranked:
         return (*own, self.score, self.reason)
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> ReasonWithParams:
         """The largest part of the score, and its params."""
         if self._reason is None:
             self._reason = self._why()
         return self._reason
 
     @property
-    def motive(self) -> Motive:
+    def motive(self) -> RankingReason:
         """The largest part of the score."""
         return self.reason[0]
 
@@ -133,7 +133,7 @@ class RankedOffer(_Ranked):
     __slots__ = ("offer", "state", "use")
 
     def __init__(
-        self, offer: Offer, use: OfferUse, state: OfferState, *, score: int = 0, why: Callable[[], Reason]
+        self, offer: Offer, use: OfferUse, state: OfferState, *, score: int = 0, why: Callable[[], ReasonWithParams]
     ) -> None:
         self.offer, self.use, self.state = offer, use, state
         self.score, self._why, self._reason = score, why, None
@@ -144,12 +144,14 @@ class RankedReward(_Ranked):
 
     __slots__ = ("eligible", "missing", "reward")
 
-    def __init__(self, reward: Reward, *, eligible: bool, missing: int, score: int, why: Callable[[], Reason]) -> None:
+    def __init__(
+        self, reward: Reward, *, eligible: bool, missing: int, score: int, why: Callable[[], ReasonWithParams]
+    ) -> None:
         self.reward, self.eligible, self.missing = reward, eligible, missing
         self.score, self._why, self._reason = score, why, None
 
 
-class Liking:
+class TopicScores:
     """The scores of topics for a member now, from its affinities and its declared preferences.
 
     A member has dozens of topics and a page needs a few, so each score is computed on first use.
@@ -157,16 +159,16 @@ class Liking:
 
     __slots__ = ("_best", "_now", "_shares", "declared")
 
-    def __init__(self, taste: Taste, preferences: frozenset[str], now: datetime) -> None:
-        self._shares, self.declared, self._now = Shares(taste, now), preferences, now
+    def __init__(self, taste: AffinityWeights, preferences: frozenset[str], now: datetime) -> None:
+        self._shares, self.declared, self._now = AffinityShares(taste, now), preferences, now
         self._best: dict[frozenset[str], int] = {NO_TOPICS: 0}
 
     def worth(self, topic: str) -> int:
         """Return the score of a topic; 0 without affinity or preference."""
         share = self._shares.of(topic)
         # An integer root, which is exact.
-        worth = isqrt(int(AFFINITY * AFFINITY * share)) if share else 0
-        return worth + PREFERENCE if topic in self.declared else worth
+        worth = isqrt(int(AFFINITY_SCORE_MAX * AFFINITY_SCORE_MAX * share)) if share else 0
+        return worth + PREFERENCE_SCORE if topic in self.declared else worth
 
     def best(self, topics: frozenset[str]) -> int:
         """Return the highest score of some topics; 0 if none has one."""
@@ -190,27 +192,27 @@ class Liking:
 NO_TOPICS: frozenset[str] = frozenset()
 
 
-def offer_score(offer: Offer, use: OfferUse, likes: Liking, *, now: datetime, zone: ZoneInfo) -> int:
+def offer_score(offer: Offer, use: OfferUse, likes: TopicScores, *, now: datetime, zone: ZoneInfo) -> int:
     """Return the score of an offer that is visible to the member now."""
     state = state_of(offer, use, now)
     if state is OfferState.REDEEMED:
-        return DONE[state] + (use.redeemed_at.toordinal() if use.redeemed_at is not None else 0)
+        return FINISHED_SCORES[state] + (use.redeemed_at.toordinal() if use.redeemed_at is not None else 0)
     if state is OfferState.EXPIRED:
-        return DONE[state] + (offer.ends_at.toordinal() if offer.ends_at is not None else 0)
+        return FINISHED_SCORES[state] + (offer.ends_at.toordinal() if offer.ends_at is not None else 0)
     score = static_score(offer, day_of(now, zone), zone) + likes.best(offer.topics)
-    score += SEEN * min(use.seen, SEEN_MAX)
+    score += SEEN_SCORE * min(use.seen, SEEN_MAX)
     if state is OfferState.ACTIVATED:
-        return score + ACTIVATED
+        return score + ACTIVATED_SCORE
     if use.refused_at is not None and (now - use.refused_at).days < REFUSED_DAYS:
-        score += REFUSED
+        score += REFUSED_SCORE
     return score
 
 
 def rank_offers(
     catalogue: Catalogue,
     member: Member,
-    shopper: Shopper,
-    likes: Liking,
+    shopper: AudienceInput,
+    likes: TopicScores,
     *,
     channel: Channel | None,
     now: datetime,
@@ -232,8 +234,8 @@ def rank_offers(
     def may_see(offer: Offer, state: OfferState, *, fits: bool) -> bool:
         if state not in wanted or not fits_channel(offer.channels, channel):
             return False
-        return state not in OPEN_STATES or (
-            (state is OfferState.ACTIVATED or fits) and offer.key not in used_up and _is_on(offer, now, local)
+        return state not in USABLE_STATES or (
+            (state is OfferState.ACTIVATED or fits) and offer.key not in used_up and _is_usable(offer, now, local)
         )
 
     touched: list[tuple[int, str, Offer]] = []
@@ -251,13 +253,13 @@ def rank_offers(
     def untouched() -> Iterator[tuple[int, str, Offer]]:
         index = catalogue.offer_index(local.date(), zone)
         audiences = index.of_shopper(shopper)
-        ordered = _scanned if index.few(audiences) else _merged
+        ordered = _by_sorting_all if index.few(audiences) else _by_merging_buckets
         for negative, key, offer, must_fit, must_be_on in ordered(audiences, likes, after):
             if (
                 key not in member.offers
                 and (not offer.channels or fits_channel(offer.channels, channel))
                 and key not in used_up
-                and (not must_be_on or _is_on(offer, now, local))
+                and (not must_be_on or _is_usable(offer, now, local))
                 and (not must_fit or offer.audience.fits(shopper))
             ):
                 yield negative, key, offer
@@ -266,26 +268,28 @@ def rank_offers(
     found = merge(touched, fresh) if touched else fresh
     page = list(islice(found, first + 1))
     told = [
-        _told(offer, member.offers.get(key), -negative, likes, shopper, now=now, zone=zone)
+        _ranked_offer(offer, member.offers.get(key), -negative, likes, shopper, now=now, zone=zone)
         for negative, key, offer in page[:first]
     ]
     return told, len(page) > first
 
 
-def _is_on(offer: Offer, now: datetime, local: datetime) -> bool:
+def _is_usable(offer: Offer, now: datetime, local: datetime) -> bool:
     return not time_obstacle(now, local, starts_at=offer.starts_at, ends_at=offer.ends_at, window=offer.window)
 
 
-def _liked(topics: Topics, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
+def _scored_buckets(topics: BucketsByTopic, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
     """Yield (topic score, bucket) of the topics with a score, highest first."""
     return ((points, topics[topic]) for topic, points in by_worth if topic in topics)
 
 
-def _scanned(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
-    """Yield the same as `_merged()`, by scoring and sorting every entry."""
-    found: dict[str, Entry] = {}
+def _by_sorting_all(
+    audiences: Sequence[BucketsByTopic], likes: TopicScores, after: tuple[int, str] | None
+) -> Iterator[IndexEntry]:
+    """Yield the same as `_by_merging_buckets()`, by scoring and sorting every entry."""
+    found: dict[str, IndexEntry] = {}
     for topics in audiences:
-        for negative, key, offer, must_fit, must_be_on in topics[ANY_TOPIC].entries:
+        for negative, key, offer, must_fit, must_be_on in topics[ALL_TOPICS].entries:
             place = negative - likes.best(offer.topics)
             if after is None or (place, key) > (-after[0], after[1]):
                 found[key] = place, key, offer, must_fit, must_be_on
@@ -293,7 +297,9 @@ def _scanned(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] 
     return iter(sorted(found.values()))
 
 
-def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] | None) -> Iterator[Entry]:
+def _by_merging_buckets(
+    audiences: Sequence[BucketsByTopic], likes: TopicScores, after: tuple[int, str] | None
+) -> Iterator[IndexEntry]:
     """Yield the entries of all buckets of a member once each, best first, with minus the full score in first place.
 
     For each audience, opens the bucket of all topics at once, and that of a topic only when its best entry could be
@@ -319,8 +325,8 @@ def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] |
             heappush(heap, (best - points, "", next(numbers), number, points, bucket))
 
     for number, topics in enumerate(audiences):
-        open_bucket(0, topics[ANY_TOPIC])
-        unopened_of.append((topics[ANY_TOPIC].entries[0][0], _liked(topics, by_worth)))
+        open_bucket(0, topics[ALL_TOPICS])
+        unopened_of.append((topics[ALL_TOPICS].entries[0][0], _scored_buckets(topics, by_worth)))
         announce(number)
     told = None
     while heap:
@@ -341,51 +347,60 @@ def _merged(audiences: Sequence[Topics], likes: Liking, after: tuple[int, str] |
             yield negative, key, offer, must_fit, must_be_on
 
 
-def _told(
-    offer: Offer, use: OfferUse | None, score: int, likes: Liking, shopper: Shopper, *, now: datetime, zone: ZoneInfo
+def _ranked_offer(
+    offer: Offer,
+    use: OfferUse | None,
+    score: int,
+    likes: TopicScores,
+    shopper: AudienceInput,
+    *,
+    now: datetime,
+    zone: ZoneInfo,
 ) -> RankedOffer:
     # Without a use, the offer is only listed while it can be used.
     state = OfferState.AVAILABLE if use is None else state_of(offer, use, now)
 
-    def why() -> Reason:
+    def why() -> ReasonWithParams:
         if state is not OfferState.AVAILABLE:
-            return Motive(state.value.lower()), {}
+            return RankingReason(state.value.lower()), {}
         days = days_left(offer, day_of(now, zone), zone)
-        return _motive(offer.topics, offer.audience, days, likes, shopper)
+        return _main_reason(offer.topics, offer.audience, days, likes, shopper)
 
     return RankedOffer(offer, UNTOUCHED if use is None else use, state, score=score, why=why)
 
 
-def _motive(
-    topics: Iterable[str], audience: Audience, days: int | None, likes: Liking, shopper: Shopper
-) -> tuple[Motive, Params]:
+def _main_reason(
+    topics: Iterable[str], audience: Audience, days: int | None, likes: TopicScores, shopper: AudienceInput
+) -> tuple[RankingReason, Params]:
     """Return the largest part of an item's score, with its params: topic, list, segment, tier or days left."""
-    reasons: list[tuple[int, Motive, Params]] = []
+    reasons: list[tuple[int, RankingReason, Params]] = []
     topic = likes.favourite(topics)
     if topic is not None:
         worth = likes.worth(topic)
-        said = topic in likes.declared and worth <= 2 * PREFERENCE
-        reasons.append((worth, Motive.PREFERENCE if said else Motive.FAVOURITE, {"topic": topic}))
-    kind, keys = audience_of(audience)
-    if kind is AudienceKind.LIST:
-        reasons += [(FOR_FEW[kind], Motive.FOR_LIST, {"list": key}) for key in sorted(keys & shopper.lists)]
-    elif kind is AudienceKind.SEGMENT:
+        said = topic in likes.declared and worth <= 2 * PREFERENCE_SCORE
+        reasons.append((worth, RankingReason.PREFERENCE if said else RankingReason.FAVOURITE, {"topic": topic}))
+    kind, keys = main_criterion(audience)
+    if kind is AudienceCriterion.LIST:
+        reasons += [
+            (AUDIENCE_SCORES[kind], RankingReason.FOR_LIST, {"list": key}) for key in sorted(keys & shopper.lists)
+        ]
+    elif kind is AudienceCriterion.SEGMENT:
         fitting = (key for key in sorted(keys) if shopper.in_segment(key))
-        reasons += [(FOR_FEW[kind], Motive.FOR_SEGMENT, {"segment": key}) for key in islice(fitting, 1)]
-    elif kind is AudienceKind.TIER and shopper.tier in keys:
-        reasons.append((FOR_FEW[kind], Motive.FOR_TIER, {"tier": shopper.tier}))
-    if days is not None and urgency(days):
-        reasons.append((urgency(days), Motive.ENDS_SOON, {"days": days}))
+        reasons += [(AUDIENCE_SCORES[kind], RankingReason.FOR_SEGMENT, {"segment": key}) for key in islice(fitting, 1)]
+    elif kind is AudienceCriterion.TIER and shopper.tier in keys:
+        reasons.append((AUDIENCE_SCORES[kind], RankingReason.FOR_TIER, {"tier": shopper.tier}))
+    if days is not None and urgency_score(days):
+        reasons.append((urgency_score(days), RankingReason.ENDS_SOON, {"days": days}))
     # max() returns the first of equal parts.
-    _, motive, params = max(reasons, key=lambda reason: reason[0], default=(0, Motive.FOR_EVERYBODY, {}))
+    _, motive, params = max(reasons, key=lambda reason: reason[0], default=(0, RankingReason.FOR_EVERYBODY, {}))
     return motive, params
 
 
 def rank_rewards(
     catalogue: Catalogue,
     member: Member,
-    shopper: Shopper,
-    likes: Liking,
+    shopper: AudienceInput,
+    likes: TopicScores,
     *,
     channel: Channel | None,
     now: datetime,
@@ -410,13 +425,13 @@ def rank_rewards(
         is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
         is_closed = not is_for_member or time_obstacle(now, local, window=reward.window) is not None
         is_eligible = not is_closed and not missing and eligible_of(reward) is not False
-        score = FOR_FEW[audience_of(reward.audience)[0]] if is_for_member else 0
-        return is_eligible, score + CLOSED if is_closed or not (is_eligible or missing) else score
+        score = AUDIENCE_SCORES[main_criterion(reward.audience)[0]] if is_for_member else 0
+        return is_eligible, score + INELIGIBLE_SCORE if is_closed or not (is_eligible or missing) else score
 
     available = member.available
     found: list[tuple[int, str, Reward, int, bool]] = []
     for key, reward, weight, is_plain in catalogue.reward_scores():
-        if not _is_asked_for(reward, category, channel):
+        if not _matches_filters(reward, category, channel):
             continue
         missing = reward.points - available if reward.points > available else 0
         is_eligible, more = (not missing, 0) if is_plain else looked_into(reward, missing)
@@ -424,7 +439,7 @@ def rank_rewards(
             continue
         score = weight + more + likes.best(reward.topics)
         if missing:
-            score += REACHABLE + MISSING * missing // reward.points
+            score += LACKS_POINTS_SCORE + MISSING_POINTS_SCORE * missing // reward.points
         if after is None or (-score, key) > (-after[0], after[1]):
             found.append((-score, key, reward, missing, is_eligible))
     # Keys are unique, so that nothing after them is compared.
@@ -433,17 +448,17 @@ def rank_rewards(
     def told(place: tuple[int, str, Reward, int, bool]) -> RankedReward:
         negative, _, reward, missing, is_eligible = place
 
-        def why() -> Reason:
+        def why() -> ReasonWithParams:
             if missing:
-                return Motive.POINTS_MISSING, {"points": missing}
-            return _motive(reward.topics, reward.audience, _days_open(reward, day_of(now, zone)), likes, shopper)
+                return RankingReason.POINTS_MISSING, {"points": missing}
+            return _main_reason(reward.topics, reward.audience, _days_open(reward, day_of(now, zone)), likes, shopper)
 
         return RankedReward(reward, eligible=is_eligible, missing=missing, score=-negative, why=why)
 
     return [told(place) for place in page[:first]], len(page) > first
 
 
-def _is_asked_for(reward: Reward, category: str | None, channel: Channel | None) -> bool:
+def _matches_filters(reward: Reward, category: str | None, channel: Channel | None) -> bool:
     if category is not None and reward.category != category:
         return False
     return not reward.channels or fits_channel(reward.channels, channel)

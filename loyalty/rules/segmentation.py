@@ -10,7 +10,7 @@ from loyalty.model.programme import Programme
 from loyalty.rules.expression_variables import member_variables
 
 
-class MemberShopper:
+class SegmentationInput:
     """The segmentation input of one member at `now`. Evaluates a segment's condition on first use and caches it."""
 
     def __init__(self, member: Member, programme: Programme, lists: frozenset[str], now: datetime) -> None:

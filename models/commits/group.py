@@ -33,7 +33,7 @@ from models.mongo.ids import audience_id, code_id, counter_id
 from models.mongo.ledger import record_document, record_id, record_of
 from models.mongo.member import hold_document, hold_of
 from models.mongo.order import order_document, order_of
-from models.mongo.snapshot import Snapshot, next_snapshot, snapshot_document, snapshot_of
+from models.mongo.snapshot import Snapshot, snapshot_after, snapshot_document, snapshot_of
 from models.mongo.supply import counter_fields
 
 DUPLICATE_KEY = 11000
@@ -242,7 +242,7 @@ class Group:
         parts = (decision, *decision.others)
         befores = [self._snapshots.get(part.member.id) for part in parts]
         # All documents first: a fault in one must leave no part of the command behind.
-        snapshots = [next_snapshot(before, part, programme.zone) for before, part in zip(befores, parts, strict=True)]
+        snapshots = [snapshot_after(before, part, programme.zone) for before, part in zip(befores, parts, strict=True)]
         documents = [snapshot_document(snapshot) for snapshot in snapshots]
         records = [record_document(part.record, programme.key) for part in parts]
         for before, document in zip(befores, documents, strict=True):

@@ -22,13 +22,13 @@ from loyalty.model.explanation import Explanation
 from loyalty.model.ledger import Entry, EntryKind, Record
 from loyalty.model.member import Member, due_at
 from loyalty.model.notice import Notice
-from loyalty.rules.affinity import NO_TASTE, Taste, learn_plain
+from loyalty.rules.affinity import NO_AFFINITY, AffinityWeights, add_purchase_packed
 from models.mongo.bson import Document, moment_of
 from models.mongo.ledger import explanation_of, explanation_row, notice_of, notice_row
 from models.mongo.member import member_document, member_of
 
-RECENT_ENTRIES = 20
-NO_TASTE_TEXT = b""
+RECENT_ENTRIES_MIN = 20
+NO_AFFINITY_TEXT = b""
 
 
 @quick
@@ -149,10 +149,10 @@ class Snapshot:
     recorded_at: datetime
     as_of: datetime | None = field(default=None)
     notices: tuple[Notice, ...] = ()
-    taste_text: bytes = NO_TASTE_TEXT
+    taste_text: bytes = NO_AFFINITY_TEXT
 
     @property
-    def taste(self) -> Taste:
+    def taste(self) -> AffinityWeights:
         """The member's affinity, learned from purchases."""
         return _affinity_of(self.taste_text)
 
@@ -323,10 +323,10 @@ def _view_of(member: str, row: Row) -> EntryView:
     return cast("EntryView", RowView(member, row))
 
 
-def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:
+def snapshot_after(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:
     """Return the snapshot that follows `before` (None: the first) once `decision` is committed."""
     member, record, counted = decision.member, decision.record, decision.counted
-    affinity = before.taste_text if before is not None else NO_TASTE_TEXT
+    affinity = before.taste_text if before is not None else NO_AFFINITY_TEXT
     if counted is not None and counted.event.type == PURCHASE:
         affinity = _affinity_after(affinity, counted.event, zone)
     recorded_at = record.recorded_at.isoformat()
@@ -334,7 +334,7 @@ def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -
     older = before.rows if before is not None else Rows()
     return Snapshot(
         member=member,
-        rows=older.after(reversed(newest), max(RECENT_ENTRIES, len(newest))),
+        rows=older.after(reversed(newest), max(RECENT_ENTRIES_MIN, len(newest))),
         entries=(before.entries if before is not None else 0) + len(newest),
         due_at=due_at(member, zone),
         recorded_at=record.recorded_at,
@@ -344,13 +344,13 @@ def next_snapshot(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -
 
 
 def _affinity_after(text: bytes, event: Event, zone: ZoneInfo) -> bytes:
-    known = orjson.loads(text) if text else NO_TASTE.plain()
-    learned = learn_plain(known, event, zone)
+    known = orjson.loads(text) if text else NO_AFFINITY.plain()
+    learned = add_purchase_packed(known, event, zone)
     return orjson.dumps(learned) if learned is not known else text
 
 
-def _affinity_of(text: bytes) -> Taste:
-    return Taste.of_plain(orjson.loads(text)) if text else NO_TASTE
+def _affinity_of(text: bytes) -> AffinityWeights:
+    return AffinityWeights.of_plain(orjson.loads(text)) if text else NO_AFFINITY
 
 
 def snapshot_document(snapshot: Snapshot) -> Document:
@@ -376,5 +376,5 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
         due_at=moment_of(due) if due is not None else None,
         recorded_at=moment_of(document["recorded_at"]),
         notices=tuple(notice_of(row) for row in document.get("notices", ())),
-        taste_text=document.get("taste", NO_TASTE_TEXT),
+        taste_text=document.get("taste", NO_AFFINITY_TEXT),
     )

@@ -17,7 +17,7 @@ from models.mongo.event import command_parts
 from models.mongo.ids import event_key, identity_key
 from models.mongo.ledger import record_id, record_of
 from models.mongo.member import member_of
-from models.mongo.snapshot import RECENT_ENTRIES, EntryView, Rows, entry_views, row_of, snapshot_of
+from models.mongo.snapshot import RECENT_ENTRIES_MIN, EntryView, Rows, entry_views, row_of, snapshot_of
 from resolvers.audit.decode import Unreadable, decode
 from resolvers.audit.order import OrdersAndCodes
 from resolvers.audit.supply import ExpectedCounters
@@ -57,7 +57,7 @@ class _Newest:
         self._entries_count += len(record.entries)
         self._newest.append(record)
         self._newest_entries_count += len(record.entries)
-        while self._newest_entries_count - len(self._newest[0].entries) >= RECENT_ENTRIES:
+        while self._newest_entries_count - len(self._newest[0].entries) >= RECENT_ENTRIES_MIN:
             self._newest_entries_count -= len(self._newest.popleft().entries)
 
     def faults(self, document: dict[str, Any]) -> Iterator[str]:
@@ -67,7 +67,9 @@ class _Newest:
         rows = Rows(document["recent"])
         views = [view for record in reversed(self._newest) for view in reversed(entry_views(record))]
         of_version = sum(view.version == self._version for view in views)
-        if len(rows) < max(min(self._entries_count, RECENT_ENTRIES), of_version) or not _same(rows, views, document):
+        if len(rows) < max(min(self._entries_count, RECENT_ENTRIES_MIN), of_version) or not _same(
+            rows, views, document
+        ):
             yield "the newest entries in the snapshot differ from the ledger's"
 
 

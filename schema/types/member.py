@@ -11,7 +11,7 @@ from resolvers import reward as rewards
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.member import answered
-from resolvers.personalisation import Outlook
+from resolvers.personalisation import Personalisation
 from schema.types.ledger import LedgerEntry, LedgerEntryConnection, LedgerEntryEdge
 from schema.types.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge
 from schema.types.order import Order, OrderConnection, OrderEdge
@@ -43,17 +43,17 @@ class Member(Node):
         REACHED, "Grows by exactly one with every committed change of this member; the same on every channel."
     )
     snapshot: strawberry.Private[Snapshot]
-    known_outlook: strawberry.Private[Outlook | None] = None
+    known_outlook: strawberry.Private[Personalisation | None] = None
 
     @resolver(REACHED)  # type: ignore[misc]  # computed on request; other nodes store theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]
         """Global id of the member, the same for ever."""
         return strawberry.ID(global_id("Member", self.snapshot.member.id))
 
-    def outlook(self, context: Context) -> Outlook:
+    def outlook(self, context: Context) -> Personalisation:
         """Return the data that ranks offers and rewards, computed once for both."""
         if self.known_outlook is None:
-            self.known_outlook = Outlook(context, self.snapshot)
+            self.known_outlook = Personalisation(context, self.snapshot)
         return self.known_outlook
 
     @resolver(PERSONAL)

@@ -11,7 +11,7 @@ from loyalty.model import offer as domain
 from loyalty.model.member import Member
 from loyalty.model.offer import UNTOUCHED, state_of, uses_left
 from loyalty.model.programme import Programme
-from loyalty.rules.ranking import Motive, RankedOffer
+from loyalty.rules.ranking import RankedOffer, RankingReason
 from resolvers.core.context import Context
 from resolvers.offer import code_for
 from schema.types.programme import Money
@@ -138,7 +138,7 @@ class MemberOffer:
         """Return an offer that the member has just activated, used or noted."""
         use = member.offer_use(offer.key)
         state = state_of(offer, use, context.now())
-        motive = Motive.FOR_EVERYBODY if state is OfferState.AVAILABLE else Motive(state.value.lower())
+        motive = RankingReason.FOR_EVERYBODY if state is OfferState.AVAILABLE else RankingReason(state.value.lower())
         ranked = RankedOffer(offer, use, state, why=lambda: (motive, {}))
         return cls.of(ranked, member, context.programme(), locale, context.channel)
 

@@ -15,7 +15,7 @@ from loyalty.model.explanation import Explanation
 from loyalty.model.member import Member
 from loyalty.model.notice import Notice
 from loyalty.model.programme import Programme
-from loyalty.rules.ranking import Motive
+from loyalty.rules.ranking import RankingReason
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
 from resolvers.core.context import Context
@@ -177,7 +177,7 @@ def refusal_sentence(reason: str, params: Params, programme: Programme | None, l
     return sentence("refusals", reason, locale, named)
 
 
-def motive_sentence(motive: Motive, params: Params, programme: Programme, locale: str) -> str:
+def motive_sentence(motive: RankingReason, params: Params, programme: Programme, locale: str) -> str:
     """Return the sentence that says why a member is shown an offer or reward."""
     named = _named(params, programme, locale)
     if "topic" in named:

@@ -19,7 +19,7 @@ from resolvers.core.actor import Role
 from resolvers.core.fault import Forbidden
 from resolvers.core.supply import LIMITED_OFFERS_MAX
 from resolvers.offer import code_for, ranked
-from resolvers.personalisation import Outlook
+from resolvers.personalisation import Personalisation
 
 
 async def taken(resolver_client: CatalogueClient, counter: str) -> int:
@@ -344,7 +344,9 @@ async def test_used_up_offers_are_on_no_page(catalogue_client: CatalogueClient, 
     for key in keys:
         catalogue.put_offer(offer(key, uses_in_all=2, weight=1000))
     try:
-        page, more = await ranked(context, Outlook(context, snapshot), channel=None, states=None, first=5, after=None)
+        page, more = await ranked(
+            context, Personalisation(context, snapshot), channel=None, states=None, first=5, after=None
+        )
     finally:
         for key in keys:
             catalogue.drop_offer(key)

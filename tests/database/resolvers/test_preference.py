@@ -7,12 +7,12 @@ from support.resolver_client import ResolverClient
 
 from loyalty.commands.preference import PREFERENCES_MAX
 from loyalty.kernel.refusal import RefusalCode
-from loyalty.rules.ranking import Motive
+from loyalty.rules.ranking import RankingReason
 from models.commits.request import Committed, Outcome
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
 from resolvers.offer import ranked
-from resolvers.personalisation import Outlook
+from resolvers.personalisation import Personalisation
 from resolvers.preference import set_preferences
 
 
@@ -22,10 +22,12 @@ async def say(resolver_client: ResolverClient, member: str, *topics: str, **abou
     return await set_preferences(context, **{"key": resolver_client.key(), "member": None, "topics": topics, **about})
 
 
-async def first_offer(resolver_client: ResolverClient, result: Committed) -> tuple[str, Motive]:
+async def first_offer(resolver_client: ResolverClient, result: Committed) -> tuple[str, RankingReason]:
     """Return the member's first offer, and why it is first."""
     context = resolver_client.context(Role.MEMBER, member=result.snapshot.member.id)
-    page, _ = await ranked(context, Outlook(context, result.snapshot), channel=None, states=None, first=1, after=None)
+    page, _ = await ranked(
+        context, Personalisation(context, result.snapshot), channel=None, states=None, first=1, after=None
+    )
     return page[0].offer.key, page[0].motive
 
 
@@ -36,7 +38,7 @@ async def test_preferred_topics_rank_first_with_their_reason(resolver_client: Re
     result = committed(await say(resolver_client, member, "brand:Private", "brand:Private"))
     assert result.snapshot.member.profile.preferences == ("brand:Private",)
     assert (result.snapshot.version, result.record.entries, result.record.notices) == (2, (), ())
-    assert await first_offer(resolver_client, result) == ("own-brand-15", Motive.PREFERENCE)
+    assert await first_offer(resolver_client, result) == ("own-brand-15", RankingReason.PREFERENCE)
     # New preferences replace the earlier ones.
     forgotten = committed(await say(resolver_client, member))
     assert forgotten.snapshot.member.profile.preferences == ()

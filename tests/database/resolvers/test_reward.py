@@ -21,7 +21,7 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.fault import BadInput
 from resolvers.offer import ranked as ranked_offers
-from resolvers.personalisation import Outlook, prefetch_supply
+from resolvers.personalisation import Personalisation, prefetch_supply
 from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
@@ -30,7 +30,7 @@ TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 async def standings(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, Standing]:
     context = resolver_client.context(Role.MEMBER, member=member)
     fields: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
-    page, more = await ranked(context, Outlook(context, await seen(resolver_client, member)), **fields)
+    page, more = await ranked(context, Personalisation(context, await seen(resolver_client, member)), **fields)
     assert not more
     return {found.reward.key: standing for found, standing in page}
 
@@ -154,7 +154,7 @@ async def test_availability_of_offers_and_rewards_is_one_query(
     catalogue.put_reward(listed_one)
     try:
         context = resolver_client.context(Role.MEMBER, member=member)
-        outlook = Outlook(context, await seen(resolver_client, member))
+        outlook = Personalisation(context, await seen(resolver_client, member))
         (found, _), _ = await asyncio.gather(
             ranked(context, outlook, channel=None, category=None, eligible=None, first=50, after=None),
             ranked_offers(context, outlook, channel=None, states=None, first=50, after=None),
@@ -167,7 +167,7 @@ async def test_availability_of_offers_and_rewards_is_one_query(
 
 
 async def has_mugs(context: Context, snapshot: Snapshot) -> bool:
-    _, supply = await Outlook(context, snapshot).known()
+    _, supply = await Personalisation(context, snapshot).known()
     return "mug" not in supply.out_of_stock
 
 

@@ -14,7 +14,7 @@ from resolvers.enrol import Newcomer, enrol
 from resolvers.imports.campaigns import import_campaigns, offer_key
 from resolvers.imports.journey import card_of, importer, shift_of
 from resolvers.offer import ranked
-from resolvers.personalisation import Outlook
+from resolvers.personalisation import Personalisation
 
 
 async def enrolled(context: Context, households: list[int]) -> dict[int, str]:
@@ -55,7 +55,7 @@ async def test_all_redemptions_are_replayed_campaign_by_campaign(resolver_client
     snapshot = await resolver_client.services.reader.member("grocer", members[twice[0]])
     assert snapshot is not None
     page, _ = await ranked(
-        context, Outlook(context, snapshot), channel=None, states={OfferState.REDEEMED}, first=100, after=None
+        context, Personalisation(context, snapshot), channel=None, states={OfferState.REDEEMED}, first=100, after=None
     )
     assert offer_key(twice[1], twice[2]) in {found.offer.key for found in page}
 

@@ -23,7 +23,7 @@ from loyalty.model.offer import (
 )
 from loyalty.model.supply import CounterKey, Supply
 from loyalty.rules.availability import time_obstacle
-from loyalty.rules.segmentation import MemberShopper
+from loyalty.rules.segmentation import SegmentationInput
 
 NOON = moment("2024-03-01 12:00")
 A_MOMENT = timedelta(milliseconds=1)
@@ -115,7 +115,7 @@ def test_of_each_kind_that_an_audience_names_one_has_to_fit(about: dict[str, Any
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn(NOON, 100)
     customer.happen("visit", NOON)
-    shopper = MemberShopper(customer.now, customer.programme, frozenset({"friends"}), NOON)
+    shopper = SegmentationInput(customer.now, customer.programme, frozenset({"friends"}), NOON)
     audience = Audience(**{kind: frozenset(names) for kind, names in about.items()})
     assert audience.fits(shopper) is fits
     assert EVERYBODY.fits(shopper)

@@ -10,7 +10,16 @@ from support.builders import line, receipt
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.event import PURCHASE, REFUND, Event, Purchase
-from loyalty.rules.affinity import HALF_LIFE_DAYS, NO_TASTE, TOPICS_MAX, UNKNOWN, Shares, Taste, affinity, learn
+from loyalty.rules.affinity import (
+    HALF_LIFE_DAYS,
+    NO_AFFINITY,
+    PRIOR_SPEND_HUNDREDTHS,
+    TOPICS_MAX,
+    AffinityShares,
+    AffinityWeights,
+    add_purchase,
+    affinity_share,
+)
 
 ZONE = ZoneInfo("Europe/Paris")
 NOW = datetime(2024, 6, 1, 12, tzinfo=UTC)
@@ -21,10 +30,10 @@ def bought(purchase: Purchase | None, *, days_ago: int = 0, kind: str = PURCHASE
     return Event("k", "till", kind, NOW - timedelta(days=days_ago), Channel.STORE, purchase=purchase)
 
 
-def taste_of(*events: Event) -> Taste:
-    taste = NO_TASTE
+def taste_of(*events: Event) -> AffinityWeights:
+    taste = NO_AFFINITY
     for event in events:
-        taste = learn(taste, event, ZONE)
+        taste = add_purchase(taste, event, ZONE)
     return taste
 
 
@@ -36,18 +45,20 @@ def test_affinity_is_the_topics_share_of_the_money() -> None:
     )
     taste = taste_of(bought(receipt(None, *lines)))
     # Unknown purchases count as another 20.00.
-    assert affinity(taste, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
-    assert affinity(taste, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
-    assert affinity(taste, "category:WINE", NOW) == 0
-    assert all(Shares(taste, NOW).of(topic) == affinity(taste, topic, NOW) for topic in (*taste.topics, "none"))
+    assert affinity_share(taste, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
+    assert affinity_share(taste, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
+    assert affinity_share(taste, "category:WINE", NOW) == 0
+    assert all(
+        AffinityShares(taste, NOW).of(topic) == affinity_share(taste, topic, NOW) for topic in (*taste.topics, "none")
+    )
 
 
 def test_small_old_purchases_have_a_small_affinity() -> None:
     taste = taste_of(bought(receipt(None, line("a", "20.00", category="COFFEE"))))
-    assert Decimal(UNKNOWN) == Decimal("20.00") * 100
-    assert affinity(taste, COFFEE, NOW) == pytest.approx(1 / 2, abs=1e-2)
-    assert affinity(taste, COFFEE, NOW + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(1 / 3, abs=1e-2)
-    assert affinity(taste, COFFEE, NOW + timedelta(days=30 * HALF_LIFE_DAYS)) < 1e-6
+    assert Decimal(PRIOR_SPEND_HUNDREDTHS) == Decimal("20.00") * 100
+    assert affinity_share(taste, COFFEE, NOW) == pytest.approx(1 / 2, abs=1e-2)
+    assert affinity_share(taste, COFFEE, NOW + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(1 / 3, abs=1e-2)
+    assert affinity_share(taste, COFFEE, NOW + timedelta(days=30 * HALF_LIFE_DAYS)) < 1e-6
 
 
 def test_what_was_bought_a_half_life_ago_counts_half() -> None:
@@ -67,13 +78,13 @@ def test_what_was_bought_a_half_life_ago_counts_half() -> None:
     ],
 )
 def test_only_purchase_lines_count_for_affinity(event: Event) -> None:
-    assert learn(NO_TASTE, event, ZONE) is NO_TASTE
+    assert add_purchase(NO_AFFINITY, event, ZONE) is NO_AFFINITY
 
 
 def test_free_and_refunded_lines_do_not_count_for_affinity() -> None:
     taste = taste_of(bought(receipt(None, line("a", "0", category="TEA"), line("b", "-3.00", category="WINE"))))
-    assert taste == NO_TASTE
-    assert affinity(NO_TASTE, COFFEE, NOW) == 0
+    assert taste == NO_AFFINITY
+    assert affinity_share(NO_AFFINITY, COFFEE, NOW) == 0
 
 
 def test_the_topics_are_bounded_and_the_heaviest_stay() -> None:
@@ -88,7 +99,7 @@ def test_the_topics_are_bounded_and_the_heaviest_stay() -> None:
 def test_new_favourite_overtakes_the_old_one() -> None:
     many = [bought(receipt(None, line("a", "50.00", category=f"C{n}")), days_ago=400) for n in range(TOPICS_MAX)]
     weekly = [bought(receipt(None, line("a", "9.00", category="COFFEE")), days_ago=7 * n) for n in range(20, -1, -1)]
-    assert affinity(taste_of(*many, *weekly), COFFEE, NOW) > affinity(taste_of(*many), "category:C0", NOW)
+    assert affinity_share(taste_of(*many, *weekly), COFFEE, NOW) > affinity_share(taste_of(*many), "category:C0", NOW)
 
 
 events = st.lists(
@@ -115,4 +126,4 @@ def test_affinity_does_not_depend_on_the_order(events: list[Event], chance: st.D
 @given(events)
 def test_the_compact_form_is_exact(events: list[Event]) -> None:
     taste = taste_of(*events)
-    assert Taste.of_plain(orjson.loads(orjson.dumps(taste.plain()))) == taste
+    assert AffinityWeights.of_plain(orjson.loads(orjson.dumps(taste.plain()))) == taste

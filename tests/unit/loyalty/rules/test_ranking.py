@@ -19,8 +19,8 @@ from loyalty.model.member import Member, Profile
 from loyalty.model.offer import Audience, Offer, OfferKind, OfferState, OfferUse, state_of
 from loyalty.model.offer_index import OfferIndex
 from loyalty.model.reward import Reward, RewardKind
-from loyalty.rules.affinity import NO_TASTE, Taste
-from loyalty.rules.ranking import Liking, Motive, RankedOffer, offer_score, rank_offers, rank_rewards
+from loyalty.rules.affinity import NO_AFFINITY, AffinityWeights
+from loyalty.rules.ranking import RankedOffer, RankingReason, TopicScores, offer_score, rank_offers, rank_rewards
 
 ZONE = ZoneInfo("Europe/Paris")
 NOW = datetime(2024, 3, 20, 14, 30, tzinfo=UTC)
@@ -57,16 +57,16 @@ def member(offers: Mapping[str, OfferUse] | None = None, *, points: int = 0) -> 
     return Member("m", "p", "1", 1, NOW, Profile("en"), Standing("basic", NOW, None), balances, offers=offers or {})
 
 
-def taste(**shares: float) -> Taste:
+def taste(**shares: float) -> AffinityWeights:
     """Return the affinities of a member who spent so much that unknown topics do not count."""
-    return Taste(2.0**200, {f"category:{name}": share * 2.0**200 for name, share in shares.items()})
+    return AffinityWeights(2.0**200, {f"category:{name}": share * 2.0**200 for name, share in shares.items()})
 
 
 def ranked(
     *offers: Offer, who: Somebody | None = None, does: Mapping[str, OfferUse] | None = None, **fields: Any
 ) -> Any:
     fields = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **fields}
-    likes = Liking(fields.pop("taste", NO_TASTE), fields.pop("preferences", frozenset()), fields["now"])
+    likes = TopicScores(fields.pop("taste", NO_AFFINITY), fields.pop("preferences", frozenset()), fields["now"])
     return rank_offers(Catalogue(offers), member(does), who or Somebody(), likes, **fields)[0]
 
 
@@ -74,7 +74,7 @@ def keys(found: list[RankedOffer]) -> list[str]:
     return [one.offer.key for one in found]
 
 
-def why(found: list[RankedOffer]) -> list[tuple[str, Motive, Mapping[str, str | int]]]:
+def why(found: list[RankedOffer]) -> list[tuple[str, RankingReason, Mapping[str, str | int]]]:
     return [(one.offer.key, one.motive, one.params) for one in found]
 
 
@@ -88,10 +88,10 @@ def test_smaller_audiences_rank_first() -> None:
         who=who,
     )
     assert why(found) == [
-        ("d", Motive.FOR_LIST, {"list": "vip"}),
-        ("c", Motive.FOR_SEGMENT, {"segment": "young"}),
-        ("b", Motive.FOR_TIER, {"tier": "gold"}),
-        ("a", Motive.FOR_EVERYBODY, {}),
+        ("d", RankingReason.FOR_LIST, {"list": "vip"}),
+        ("c", RankingReason.FOR_SEGMENT, {"segment": "young"}),
+        ("b", RankingReason.FOR_TIER, {"tier": "gold"}),
+        ("a", RankingReason.FOR_EVERYBODY, {}),
     ]
 
 
@@ -106,9 +106,9 @@ def test_most_bought_topics_rank_first() -> None:
     about = {topic: offer(topic[-1].lower(), topics=frozenset({topic, "category:ZZ"})) for topic in TOPICS[:3]}
     found = ranked(*about.values(), taste=taste(B=0.25, C=0.01))
     assert why(found) == [
-        ("b", Motive.FAVOURITE, {"topic": "category:B"}),
-        ("c", Motive.FAVOURITE, {"topic": "category:C"}),
-        ("a", Motive.FOR_EVERYBODY, {}),
+        ("b", RankingReason.FAVOURITE, {"topic": "category:B"}),
+        ("c", RankingReason.FAVOURITE, {"topic": "category:C"}),
+        ("a", RankingReason.FOR_EVERYBODY, {}),
     ]
     assert [one.score for one in found] == [500, 100, 0]
 
@@ -117,15 +117,15 @@ def test_stated_preferences_count_beside_purchases() -> None:
     offers = [offer(topic[-1].lower(), topics=frozenset({topic})) for topic in TOPICS[:3]]
     found = ranked(*offers, taste=taste(A=0.09), preferences=frozenset({"category:C"}))
     assert why(found)[:2] == [
-        ("c", Motive.PREFERENCE, {"topic": "category:C"}),
-        ("a", Motive.FAVOURITE, {"topic": "category:A"}),
+        ("c", RankingReason.PREFERENCE, {"topic": "category:C"}),
+        ("a", RankingReason.FAVOURITE, {"topic": "category:A"}),
     ]
 
 
 def test_offers_that_end_soon_rank_higher_with_their_reason() -> None:
     ends = {"a": None, "b": NOW + timedelta(days=20), "c": NOW + timedelta(days=5), "d": NOW + timedelta(hours=1)}
     found = ranked(*(offer(key, ends_at=at) for key, at in ends.items()))
-    assert why(found)[:2] == [("d", Motive.ENDS_SOON, {"days": 1}), ("c", Motive.ENDS_SOON, {"days": 6})]
+    assert why(found)[:2] == [("d", RankingReason.ENDS_SOON, {"days": 1}), ("c", RankingReason.ENDS_SOON, {"days": 6})]
     assert keys(found)[2:] == ["a", "b"]
     # An offer that ends at the start of tomorrow has today as its last day.
     midnight = datetime(2024, 3, 20, 23, tzinfo=UTC)
@@ -149,7 +149,7 @@ def test_activated_offers_rank_first_even_outside_their_audience() -> None:
     offers = [offer("a", weight=50), offer("b", audience=gold), offer("c", audience=gold)]
     found = ranked(*offers, does={"c": OfferUse(activated_at=NOW), "b": OfferUse(seen=1)})
     assert [(one.offer.key, one.state) for one in found] == [("c", OfferState.ACTIVATED), ("a", OfferState.AVAILABLE)]
-    assert found[0].motive is Motive.ACTIVATED
+    assert found[0].motive is RankingReason.ACTIVATED
 
 
 def test_finished_offers_rank_last_and_only_for_members_who_used_them() -> None:
@@ -163,10 +163,10 @@ def test_finished_offers_rank_last_and_only_for_members_who_used_them() -> None:
     }
     found = ranked(*offers, does=does)
     assert [(one.offer.key, one.motive) for one in found] == [
-        ("a", Motive.FOR_EVERYBODY),
-        ("e", Motive.REDEEMED),
-        ("d", Motive.REDEEMED),
-        ("b", Motive.EXPIRED),
+        ("a", RankingReason.FOR_EVERYBODY),
+        ("e", RankingReason.REDEEMED),
+        ("d", RankingReason.REDEEMED),
+        ("b", RankingReason.EXPIRED),
     ]
     assert keys(ranked(*offers, does=does, states=frozenset({OfferState.EXPIRED}))) == ["b"]
     assert keys(ranked(*offers, does=does, states=frozenset({OfferState.AVAILABLE}))) == ["a"]
@@ -278,7 +278,7 @@ class Asked:
 
     does: Mapping[str, OfferUse]
     who: Somebody
-    likes: Taste
+    likes: AffinityWeights
     preferences: frozenset[str]
     channel: Channel | None
     states: frozenset[OfferState] | None
@@ -291,7 +291,7 @@ class Asked:
             catalogue,
             member(self.does),
             self.who,
-            Liking(self.likes, self.preferences, now),
+            TopicScores(self.likes, self.preferences, now),
             channel=self.channel,
             now=now,
             zone=ZONE,
@@ -303,7 +303,7 @@ class Asked:
 
     def naive(self, catalogue: Catalogue, now: datetime) -> list[tuple[str, int, OfferState]]:
         """Rank by evaluating every offer."""
-        likes = Liking(self.likes, self.preferences, now)
+        likes = TopicScores(self.likes, self.preferences, now)
         found = []
         for key, one in catalogue.offers.items():
             use = self.does.get(key, OfferUse())
@@ -393,7 +393,7 @@ def test_incremental_index_equals_a_rebuilt_one(
 
 def rewards_of(*rewards: Reward, points: int = 1_000, who: Somebody | None = None, **fields: Any) -> Any:
     fields = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **fields}
-    likes = Liking(fields.pop("taste", NO_TASTE), fields.pop("preferences", frozenset()), fields["now"])
+    likes = TopicScores(fields.pop("taste", NO_AFFINITY), fields.pop("preferences", frozenset()), fields["now"])
     return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), likes, **fields)
 
 
@@ -417,8 +417,8 @@ def test_affordable_rewards_come_first() -> None:
         ("f", False, 0),
         ("d", False, 0),
     ]
-    assert (found[0].motive, found[0].params) == (Motive.FAVOURITE, {"topic": "category:A"})
-    assert (found[2].motive, found[2].params) == (Motive.POINTS_MISSING, {"points": 100})
+    assert (found[0].motive, found[0].params) == (RankingReason.FAVOURITE, {"topic": "category:A"})
+    assert (found[2].motive, found[2].params) == (RankingReason.POINTS_MISSING, {"points": 100})
     assert not more
 
 

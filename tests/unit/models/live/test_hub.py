@@ -11,7 +11,7 @@ from loyalty.kernel.membership_number import number_from
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
 from models.live.hub import BACKLOG_MAX, Change, Hub
-from models.mongo.snapshot import Snapshot, next_snapshot
+from models.mongo.snapshot import Snapshot, snapshot_after
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def first() -> Snapshot:
     history = MemberHistory(programme_from_file("grocer"))
     cause = Cause("enrol", "till", "till", "form")
     history.decide(Enrol("sam", number_from(7), Profile("en"), None, Channel.STORE, None, BEGIN, cause))
-    return next_snapshot(None, history.decisions[0], history.programme.zone)
+    return snapshot_after(None, history.decisions[0], history.programme.zone)
 
 
 def version(first: Snapshot, number: int, member: str = "sam") -> Snapshot:

@@ -20,11 +20,11 @@ from loyalty.model.event import Event, Purchase
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
 from models.mongo.snapshot import (
-    RECENT_ENTRIES,
+    RECENT_ENTRIES_MIN,
     Rows,
     Snapshot,
     entry_views,
-    next_snapshot,
+    snapshot_after,
     snapshot_document,
     snapshot_of,
 )
@@ -38,7 +38,7 @@ def snapshots(history: MemberHistory) -> list[Snapshot]:
     result: list[Snapshot] = []
     for decision in history.decisions:
         before = result[-1] if result else None
-        result.append(next_snapshot(before, decision, history.programme.zone))
+        result.append(snapshot_after(before, decision, history.programme.zone))
     return result
 
 
@@ -64,7 +64,7 @@ def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version
         everything = [*reversed(views), *everything]
         assert snapshot.entries == len(everything)
         assert snapshot.of_version() == views
-        kept = max(RECENT_ENTRIES, len(views))
+        kept = max(RECENT_ENTRIES_MIN, len(views))
         assert snapshot.recent(first=1000) == tuple(everything[:kept])
         assert snapshot.recent(first=3) == tuple(everything[:3])
 

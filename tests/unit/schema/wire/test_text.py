@@ -19,7 +19,7 @@ from loyalty.model.ledger import EntryKind
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.order import OrderState
 from loyalty.rules.eligibility import Missing
-from loyalty.rules.ranking import Motive
+from loyalty.rules.ranking import RankingReason
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
 from resolvers.core import fault
@@ -169,7 +169,7 @@ def test_sentences_are_given_the_parameters_that_they_need(section: str, found: 
     ("section", "kinds"),
     [
         ("reasons", Reason),
-        ("motives", Motive),
+        ("motives", RankingReason),
         ("notices", NoticeKind),
         ("states", OrderState),
         ("periods", CapPeriod),
@@ -347,7 +347,7 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
         entry_label(entry, programme, locale),
         entry_label(replace(entry, label="order", params={"reward": key}), programme, locale),
         notice_sentence(Notice(NoticeKind.OFFER_ACTIVATED, {"offer": key}), programme, locale),
-        motive_sentence(Motive.FOR_SEGMENT, {"segment": key}, programme, locale),
+        motive_sentence(RankingReason.FOR_SEGMENT, {"segment": key}, programme, locale),
         explanation_sentence(Explanation(key, 0, applied=False, reason=Reason.CONDITION), programme, locale),
         explanation_sentence(Explanation(f"instant/{key}", 0, applied=False, reason=Reason.LIMIT), programme, locale),
         explanation_sentence(
