@@ -18,7 +18,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
 from loyalty.model.catalogue import Catalogue
-from loyalty.model.ledger import Account, Standing
+from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
 from loyalty.model.reward import Reward, RewardKind
@@ -136,7 +136,7 @@ def sample_member(number: int) -> SampleMember:
         version=1,
         enrolled_at=NOW,
         profile=Profile("en"),
-        standing=Standing(tier, NOW, None),
+        standing=TierStatus(tier, NOW, None),
         balances={Account.AVAILABLE: rng.randrange(10_000)},
         offers=uses,
     )

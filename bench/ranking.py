@@ -26,7 +26,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.event import PURCHASE, Event, Purchase
-from loyalty.model.ledger import Standing
+from loyalty.model.ledger import TierStatus
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
 from loyalty.rules.affinity import CATEGORY_PREFIX, NO_AFFINITY, AffinityWeights, add_purchase
@@ -129,7 +129,7 @@ class Ranked:
         del candidates
         now = datetime.combine(visit.day, time(9), UTC)
         number = str(visit.household)
-        member = Member(number, "grocer", number, 1, now, Profile("en"), Standing("member", now, None))
+        member = Member(number, "grocer", number, 1, now, Profile("en"), TierStatus("member", now, None))
         page, _ = rank_offers(
             self.catalogue,
             replace(member, offers=visit.touched),

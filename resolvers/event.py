@@ -14,7 +14,7 @@ from loyalty.commands.record_event import RecordEvent
 from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import Event, Purchase, PurchaseLine
 from loyalty.model.ledger import Cause
 from models.commits.committer import Overloaded
@@ -256,6 +256,6 @@ async def preview(context: Context, sent: Told) -> Outcome:
         facts = replace(facts, purchase=counted_event_of(bought) if bought else None)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
-        return _not_found() if isinstance(decision, Unchanged) else decision
+        return _not_found() if isinstance(decision, NothingToSettle) else decision
     after = snapshot_after(snapshot, decision, request.programme.zone)
     return Committed(after, decision.record, orders=decision.orders)

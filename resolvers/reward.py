@@ -26,7 +26,7 @@ APPOINTMENTS_SEARCHED_MAX = 500
 
 @quick
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RewardAvailability:
     """A reward's availability for a member: the reasons why it cannot be ordered, and the points missing."""
 
     reward: Reward
@@ -107,22 +107,22 @@ async def ranked(
     eligible: bool | None,
     first: int,
     after: tuple[int, str] | None,
-) -> tuple[list[tuple[RankedReward, Standing]], bool]:
+) -> tuple[list[tuple[RankedReward, RewardAvailability]], bool]:
     """Return a page of a member's rewards, best first, and whether there are more."""
     programme, now, snapshot = context.programme(), context.now(), outlook.snapshot
     shopper, left = await outlook.known()
 
-    available, known = snapshot.member.available, dict[str, Standing]()
+    available, known = snapshot.member.available, dict[str, RewardAvailability]()
 
-    def standing(reward: Reward) -> Standing:
+    def standing(reward: Reward) -> RewardAvailability:
         found = known.get(reward.key)
         if found is None:
             found = known[reward.key] = compute(reward)
         return found
 
-    def compute(reward: Reward) -> Standing:
+    def compute(reward: Reward) -> RewardAvailability:
         if reward.is_plain:
-            return Standing(reward, max(0, reward.points - available), ())
+            return RewardAvailability(reward, max(0, reward.points - available), ())
         found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.out_of_stock)
         if reward.pool not in left.empty_pools:
             return found
@@ -153,11 +153,11 @@ def _standing(
     *,
     now: datetime,
     is_gone: bool,
-) -> Standing:
+) -> RewardAvailability:
     reasons = missing(reward, snapshot.member, programme, shopper, now)
     if is_gone:
         reasons.append(Missing(RefusalCode.OUT_OF_STOCK, "out_of_stock", {"left": 0}))
-    return Standing(reward, max(0, reward.points - snapshot.member.available), tuple(reasons))
+    return RewardAvailability(reward, max(0, reward.points - snapshot.member.available), tuple(reasons))
 
 
 async def appointments(

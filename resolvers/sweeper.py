@@ -10,9 +10,9 @@ from pymongo.errors import PyMongoError
 
 from loyalty.commands.settle import Settle
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.decision import Unchanged
+from loyalty.model.decision import NothingToSettle
 from loyalty.model.ledger import Cause
-from loyalty.model.member import due_at
+from loyalty.model.member import next_settlement_at
 from models.commits.committer import Overloaded
 from models.commits.committer import Unavailable as CommitUnavailable
 from models.commits.request import Outcome, Request
@@ -139,7 +139,7 @@ class Sweeper:
 
     async def _settle_one(self, request: Request) -> Outcome:
         outcome = await self._services.committer.commit(request)
-        if isinstance(outcome, Unchanged):
+        if isinstance(outcome, NothingToSettle):
             await self._postpone(request)
         return outcome
 
@@ -149,7 +149,7 @@ class Sweeper:
         document = await members.find_one({"_id": request.member})
         if document is not None:
             member = member_of(document)
-            due = due_at(member, request.programme.zone)
+            due = next_settlement_at(member, request.programme.zone)
             await members.update_one({"_id": member.id, "version": member.version}, {"$set": {"due_at": due}})
 
     def _note_failure(self, request: Request, outcome: BaseException | Refusal) -> None:

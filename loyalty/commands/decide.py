@@ -9,7 +9,7 @@ from datetime import datetime
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.registry import Command, Members, OtherMember, kind_of
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
@@ -29,11 +29,11 @@ def decide(
     facts: Facts = NO_FACTS,
     *,
     others: Members = (),
-) -> Decision | Refusal | Unchanged:
+) -> Decision | Refusal | NothingToSettle:
     """Return what `command` does to `member` and to `others` under `programme` at `now`.
 
     `others` are the members that the command names besides the first one, in its order, None where one does not exist;
-    `facts` answer the command's `needs`. Returns a `Refusal` where the caller can fix something, and `Unchanged` where
+    `facts` answer the command's `needs`. Returns a `Refusal` where the caller can fix something, and `NothingToSettle` where
     a `Settle` finds nothing overdue.
 
     Raises:

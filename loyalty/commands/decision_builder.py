@@ -12,21 +12,29 @@ from datetime import date, datetime, timedelta
 from loyalty.kernel.calendar import cap_span, day_of, end_of, expiry_day
 from loyalty.kernel.channel import Channel
 from loyalty.model.decision import Decision
-from loyalty.model.event import NOTHING, CountedEvent, Event, Grant
-from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.event import NOT_RETURNED, Event, Grant, RecordedEvent
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import NO_FACTS, Facts
-from loyalty.model.hold import LAPSED_KEPT_MAX, Hold
-from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, sealed
-from loyalty.model.lot import EXPIRED_LOT_KEPT_DAYS, Lot, overdue, spend, spending_order, with_points, without_forgotten
-from loyalty.model.member import Member, change, working_copy
+from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, Hold
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, seal
+from loyalty.model.lot import (
+    EXPIRED_LOT_RETENTION_DAYS,
+    Lot,
+    draw,
+    overdue_lots,
+    prune_expired,
+    spending_order,
+    with_points,
+)
+from loyalty.model.member import Member, mutable_copy, set_fields
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Order
-from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.programme import Programme, SpentPointsPolicy
 from loyalty.model.supply import CodeMove, CodeState, CounterKey
-from loyalty.rules.earning import Earned, earn, without_old_spans
-from loyalty.rules.refund import TakenBack
-from loyalty.rules.tier import LIFETIME_BUCKET, keep_days, restand, restand_after_gain
+from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
+from loyalty.rules.refund import Reversal
+from loyalty.rules.tier import LIFETIME_OLD_DAYS, prune_qualifying_days, reevaluate_tier, reevaluate_tier_after_gain
 
 BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
@@ -60,7 +68,7 @@ def without_forgotten_offers(
 
 def _recovery(points: int) -> list[Explanation]:
     """Return the explanation of restored points that made up for a write-off."""
-    return [Explanation(REFUND_RULE, -points, applied=True, reason=Reason.RECOVERED)] if points else []
+    return [Explanation(REFUND_RULE, -points, applied=True, reason=RuleOutcome.RECOVERED)] if points else []
 
 
 class DecisionBuilder:
@@ -92,7 +100,7 @@ class DecisionBuilder:
         self.qualified: dict[date, int] = {}
         self.version = member.version + 1
         self.before = member
-        self.member = working_copy(member)
+        self.member = mutable_copy(member)
         self.notices: list[Notice] = []
         self.orders: dict[str, Order] = {}
         self.taken: Counter[CounterKey] = Counter()
@@ -110,7 +118,7 @@ class DecisionBuilder:
         """Whether settling the member, or what followed, changed anything."""
         return bool(self.entries) or self.member.standing != self.before.standing
 
-    def earn(self, event: Event, earned: Earned) -> CountedEvent:
+    def earn(self, event: Event, earned: EarningResult) -> RecordedEvent:
         """Credit the points of an event, count it, and return what is stored of it."""
         day = day_of(event.occurred_at, self.programme.zone)
         lot = LotKey(day, expiry_day(day, self.programme.expiry))
@@ -128,17 +136,17 @@ class DecisionBuilder:
         self._expire_overdue()
         self._restand(gained_on=day)
         lines = len(event.purchase.lines) if event.purchase else 0
-        return CountedEvent(
+        return RecordedEvent(
             event=event,
             member=self.member.id,
             version=self.version,
             grants=tuple(earned.grants),
             earned_on=lot.earned_on,
             expires_on=lot.expires_on,
-            returned=(NOTHING,) * max(1, lines),
+            returned=(NOT_RETURNED,) * max(1, lines),
         )
 
-    def reverse(self, event: Event, bought: CountedEvent, taken: TakenBack) -> None:
+    def reverse(self, event: Event, bought: RecordedEvent, taken: Reversal) -> None:
         """Reverse the points of a purchase: from its own lot first, then from the others, oldest first.
 
         Points of it that have expired are not deducted a second time. Points that were spent follow the programme's
@@ -147,21 +155,21 @@ class DecisionBuilder:
         lot = LotKey(bought.earned_on, bought.expires_on)
         gone = self._expired_of(lot, taken.points)
         absorbed = sum(points for _, points in gone)
-        parts = spend(self.member.lots, taken.points - absorbed, first=lot)
+        parts = draw(self.member.lots, taken.points - absorbed, first=lot)
         short = taken.points - absorbed - sum(points for _, points in parts)
         postings = [Posting(Account.ISSUED, taken.points)]
         postings += [Posting(Account.EXPIRED, -points, key) for key, points in gone]
         postings += [Posting(Account.AVAILABLE, -points, key) for key, points in parts]
-        written_off = self.programme.spent_points is SpentPoints.WRITE_OFF
+        written_off = self.programme.spent_points is SpentPointsPolicy.WRITE_OFF
         postings.append(Posting(Account.WRITTEN_OFF if written_off else Account.AVAILABLE, -short))
         why = [
-            Explanation(rule, -points, applied=bool(points), reason=Reason.TAKEN_BACK)
+            Explanation(rule, -points, applied=bool(points), reason=RuleOutcome.TAKEN_BACK)
             for rule, points in taken.by_rule.items()
         ]
         if absorbed:
-            why.append(Explanation(REFUND_RULE, absorbed, applied=True, reason=Reason.ALREADY_EXPIRED))
+            why.append(Explanation(REFUND_RULE, absorbed, applied=True, reason=RuleOutcome.ALREADY_EXPIRED))
         if short and written_off:
-            why.append(Explanation(REFUND_RULE, short, applied=True, reason=Reason.WRITTEN_OFF))
+            why.append(Explanation(REFUND_RULE, short, applied=True, reason=RuleOutcome.WRITTEN_OFF))
         self._post(
             EntryKind.REVERSE,
             postings,
@@ -185,7 +193,7 @@ class DecisionBuilder:
         else:
             self._count(event.type, earned.capped)
 
-    def add_bonus(self, event: Event, bought: CountedEvent, grant: Grant, why: Explanation) -> None:
+    def add_bonus(self, event: Event, bought: RecordedEvent, grant: Grant, why: Explanation) -> None:
         """Credit the points of an offer for a purchase that is counted already, to that purchase's own lot.
 
         `grant` is for the whole purchase; lines that were returned since give nothing.
@@ -218,7 +226,7 @@ class DecisionBuilder:
 
     def hold(self, hold: Hold, *, channel: Channel) -> None:
         """Hold points for a checkout, oldest lots first; `hold.lots` is filled in."""
-        parts = spend(self.member.lots, hold.points)
+        parts = draw(self.member.lots, hold.points)
         postings = [Posting(Account.AVAILABLE, -points, lot) for lot, points in parts]
         postings.append(Posting(Account.HELD, sum(points for _, points in parts)))
         self._post(
@@ -231,7 +239,7 @@ class DecisionBuilder:
             params={"reward": hold.reward} if hold.reward else {},
         )
         stored = replace(hold, lots=tuple(parts), version=self.version)
-        change(self.member, holds=(*self.member.holds, stored))
+        set_fields(self.member, holds=(*self.member.holds, stored))
         self.taken.update(hold.took)
 
     def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
@@ -250,10 +258,10 @@ class DecisionBuilder:
             label="release",
             params={"reward": hold.reward} if hold.reward else {},
         )
-        change(
+        set_fields(
             self.member,
             holds=tuple(other for other in self.member.holds if other.id != hold.id),
-            lapsed=(*self.member.lapsed, hold.id)[-LAPSED_KEPT_MAX:] if lapsed else self.member.lapsed,
+            lapsed=(*self.member.lapsed, hold.id)[-EXPIRED_HOLDS_KEPT_MAX:] if lapsed else self.member.lapsed,
         )
         if not keeps_supplies:
             self.taken.subtract(hold.took)
@@ -264,7 +272,7 @@ class DecisionBuilder:
 
     def burn(self, points: int, *, channel: Channel, reward: str) -> tuple[tuple[LotKey, int], ...]:
         """Spend points on a reward, oldest lots first; return the lots and the points of each."""
-        parts = spend(self.member.lots, points)
+        parts = draw(self.member.lots, points)
         postings = [Posting(Account.AVAILABLE, -part, lot) for lot, part in parts]
         postings.append(Posting(Account.REDEEMED, points))
         self._post(
@@ -311,7 +319,7 @@ class DecisionBuilder:
             # In the member's favour: fewer orders are older than the older of the two merged write-offs.
             (version, oldest), (_, older), *rest = kept
             kept = ((version, oldest + older), *rest)
-        change(self.member, write_offs=kept)
+        set_fields(self.member, write_offs=kept)
 
     def _made_good(self, points: int, *, since: int) -> int:
         """Return how many of the restored points make up for write-offs after version `since`, and settle those.
@@ -325,7 +333,7 @@ class DecisionBuilder:
             rest -= part
             if written_off > part:
                 kept.append((version, written_off - part))
-        change(self.member, write_offs=tuple(kept))
+        set_fields(self.member, write_offs=tuple(kept))
         return points - rest
 
     def _graced(self, lot: LotKey) -> LotKey:
@@ -354,19 +362,19 @@ class DecisionBuilder:
 
     def set_offer(self, offer: str, use: OfferUse) -> None:
         """Store what the member has done with an offer."""
-        change(self.member, offers={**self.member.offers, offer: use})
+        set_fields(self.member, offers={**self.member.offers, offer: use})
 
     def bind(self, purchase: str, offer: str, cost: int) -> None:
         """Bind an offer to a purchase that was not sent yet; `cost` is what its budget was charged."""
         waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
         bound = {**self.member.bound, purchase: waiting}
-        change(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
+        set_fields(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
 
     def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
         """Unbind and return the offers that waited for a purchase, each with what its budget was charged."""
         bound = dict(self.member.bound)
         offers = bound.pop(purchase, ())
-        change(self.member, bound=bound)
+        set_fields(self.member, bound=bound)
         return offers
 
     def count_order(self, key: str, span: str, orders: int) -> None:
@@ -375,7 +383,7 @@ class DecisionBuilder:
         spans[span] = max(0, spans.get(span, 0) + orders)
         kept = {name: spans[name] for name in sorted(spans)[-ORDER_SPANS_KEPT:] if spans[name]}
         ordered = {**self.member.ordered, key: kept}
-        change(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
+        set_fields(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
 
     def notice(self, kind: NoticeKind, **params: str | int) -> None:
         """Add a notice for the member."""
@@ -399,7 +407,7 @@ class DecisionBuilder:
         if points > 0:
             postings = self._credit(points, LotKey(self.today, expiry_day(self.today, self.programme.expiry)))
         else:
-            parts = spend(self.member.lots, -points)
+            parts = draw(self.member.lots, -points)
             postings = [Posting(Account.AVAILABLE, -part, key) for key, part in parts]
             postings.append(Posting(Account.DEDUCTED, sum(part for _, part in parts)))
         self._post(
@@ -425,8 +433,8 @@ class DecisionBuilder:
         self,
         cause: Cause,
         *,
-        counted: CountedEvent | None = None,
-        amended: CountedEvent | None = None,
+        counted: RecordedEvent | None = None,
+        amended: RecordedEvent | None = None,
         hold: Hold | None = None,
     ) -> Decision:
         """Return the decision: the next version of this member and of the others, each with its ledger record.
@@ -448,13 +456,13 @@ class DecisionBuilder:
         self,
         cause: Cause,
         command: RecordRef | None,
-        counted: CountedEvent | None = None,
-        amended: CountedEvent | None = None,
+        counted: RecordedEvent | None = None,
+        amended: RecordedEvent | None = None,
         hold: Hold | None = None,
     ) -> Decision:
         """Return this member's part of the decision, its record chained to the one before; for `close()`."""
         self._notice_standing()
-        record = sealed(
+        record = seal(
             Record(
                 member=self.member.id,
                 version=self.version,
@@ -469,14 +477,14 @@ class DecisionBuilder:
                 command=command,
             )
         )
-        change(
+        set_fields(
             self.member,
             version=self.version,
             head=record.hash,
             programme_version=self.programme.version,
-            lots=without_forgotten(self.member.lots, self.today),
-            qualifying=keep_days(self.programme, self.member.qualifying, now=self.now),
-            capped=without_old_spans(self.member.capped, self.programme),
+            lots=prune_expired(self.member.lots, self.today),
+            qualifying=prune_qualifying_days(self.programme, self.member.qualifying, now=self.now),
+            capped=prune_cap_periods(self.member.capped, self.programme),
             offers=without_forgotten_offers(self.member.offers, self.programme, self.now),
         )
         return Decision(
@@ -518,7 +526,7 @@ class DecisionBuilder:
                 parts.append((one.key, part))
                 points -= part
             return parts
-        if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_KEPT_DAYS):
+        if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_RETENTION_DAYS):
             return []
         # The lot is no longer stored: in the member's favour, everything that expired in such lots may be this one's.
         forgotten = self.member.balance(Account.EXPIRED) - sum(stored.expired for stored in self.member.lots)
@@ -550,13 +558,13 @@ class DecisionBuilder:
                 lots = with_points(lots, posting.lot, posting.points)
             elif posting.lot is not None and (posting.points > 0 or lots.has(posting.lot)):
                 lots = with_points(lots, posting.lot, 0, expired=posting.points)
-        change(self.member, balances=balances, lots=lots)
+        set_fields(self.member, balances=balances, lots=lots)
 
     def _expire_overdue(self) -> None:
         first = self.member.lots.first_end()
         if first is None or first >= self.today:
             return
-        for lot in overdue(self.member.lots, self.today):
+        for lot in overdue_lots(self.member.lots, self.today):
             last_day = lot.key.expires_on or self.today
             self._post(
                 EntryKind.EXPIRE,
@@ -574,14 +582,14 @@ class DecisionBuilder:
     def _qualify(self, day: date, points: int) -> None:
         self.qualified[day] = self.qualified.get(day, 0) + points
         days = self.member.qualifying
-        if points < 0 and day not in days and LIFETIME_BUCKET in days:
-            day = LIFETIME_BUCKET  # a refund reverses points of a day that was merged into the sum of old days
-        change(self.member, qualifying=days.with_points(day, points))
+        if points < 0 and day not in days and LIFETIME_OLD_DAYS in days:
+            day = LIFETIME_OLD_DAYS  # a refund reverses points of a day that was merged into the sum of old days
+        set_fields(self.member, qualifying=days.with_points(day, points))
 
     def _count(self, event_type: str, capped: Mapping[str, Mapping[str, int]]) -> None:
         counted = dict(self.member.counted)
         counted[event_type] = counted.get(event_type, 0) + 1
-        change(self.member, counted=counted, capped=capped)
+        set_fields(self.member, counted=counted, capped=capped)
 
     def _uncapped(self, day: date, by_rule: Mapping[str, int]) -> dict[str, dict[str, int]]:
         """Return what capped rules gave after a refund has freed room in the purchase's own spans."""
@@ -597,6 +605,10 @@ class DecisionBuilder:
         """Recompute the tier; `gained_on` is the day that gained points, if nothing else changed."""
         member, days = self.member, self.member.qualifying
         last = days.last()
-        find = restand_after_gain if gained_on is not None and (last is None or gained_on >= last) else restand
+        find = (
+            reevaluate_tier_after_gain
+            if gained_on is not None and (last is None or gained_on >= last)
+            else reevaluate_tier
+        )
         standing = find(self.programme, member.standing, days, enrolled_at=member.enrolled_at, now=self.now)
-        change(member, standing=standing)
+        set_fields(member, standing=standing)

@@ -9,7 +9,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import ENROLMENT, Event
-from loyalty.model.ledger import Cause, Standing
+from loyalty.model.ledger import Cause, TierStatus
 from loyalty.model.member import Member, Profile
 from loyalty.model.programme import Programme
 from loyalty.rules.earning import earn
@@ -37,7 +37,7 @@ def _newcomer(command: Enrol, programme: Programme, _now: datetime) -> Member:
         version=0,
         enrolled_at=command.occurred_at,
         profile=command.profile,
-        standing=Standing(programme.tiers[0].key, command.occurred_at, None),
+        standing=TierStatus(programme.tiers[0].key, command.occurred_at, None),
         cards=(command.card,) if command.card else (),
     )
 

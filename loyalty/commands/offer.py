@@ -14,8 +14,8 @@ from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import ACTIVATION, CLOCK_SKEW_MAX, REDEMPTION, CountedEvent, Event, Grant, Purchase
-from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.event import ACTIVATION, CLOCK_SKEW_MAX, REDEMPTION, Event, Grant, Purchase, RecordedEvent
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs, joined
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import NoticeKind
@@ -33,7 +33,7 @@ from loyalty.model.offer import (
 from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeMove, CodeState
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles
-from loyalty.rules.earning import Earned, spread
+from loyalty.rules.earning import EarningResult, allocate_proportionally
 
 NOTED_MAX = 100
 HUNDREDTHS = 100
@@ -219,7 +219,7 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
     event = replace(event, store=command.store)
     builder.engage(event)
     builder.taken[offer.uses_counter] += 1
-    amended: CountedEvent | None = None
+    amended: RecordedEvent | None = None
     if builder.facts.purchase is not None:
         amended = _act_in_counted(offer, builder.facts.purchase, event, builder)
     elif command.purchase is not None:
@@ -304,7 +304,7 @@ def _cost(offer: Offer, cost: int, builder: DecisionBuilder) -> int:
 
 
 def _given(offer: Offer, points: int) -> Explanation:
-    reason = Reason.GIVEN if points else Reason.NOTHING_DUE
+    reason = RuleOutcome.GIVEN if points else RuleOutcome.NOTHING_DUE
     return Explanation(f"{OFFER_RULE}{offer.key}", points, applied=bool(points), reason=reason)
 
 
@@ -320,7 +320,7 @@ def _bonus(offer: Offer, grants: Iterable[Grant], purchase: Purchase | None) -> 
     else:
         points = offer.points or 0
         weights = [line.amount for line in purchase.lines] if purchase is not None and purchase.lines else [Decimal(1)]
-    return Grant(f"{OFFER_RULE}{offer.key}", spread(points, weights), offer.qualifying)
+    return Grant(f"{OFFER_RULE}{offer.key}", allocate_proportionally(points, weights), offer.qualifying)
 
 
 def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Grant, Explanation]:
@@ -328,11 +328,11 @@ def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Gran
     points = _within_budget(offer, bonus.points, builder)
     if points == bonus.points:
         return bonus, _given(offer, points)
-    cut = replace(bonus, by_line=spread(points, [Decimal(part) for part in bonus.by_line]))
-    return cut, replace(_given(offer, points), reason=Reason.CAPPED, params={"cap": offer.budget or 0})
+    cut = replace(bonus, by_line=allocate_proportionally(points, [Decimal(part) for part in bonus.by_line]))
+    return cut, replace(_given(offer, points), reason=RuleOutcome.CAPPED, params={"cap": offer.budget or 0})
 
 
-def _act_in_counted(offer: Offer, bought: CountedEvent, event: Event, builder: DecisionBuilder) -> CountedEvent:
+def _act_in_counted(offer: Offer, bought: RecordedEvent, event: Event, builder: DecisionBuilder) -> RecordedEvent:
     """Apply an offer to a purchase that was counted already; return the purchase as it is stored now."""
     cost = _money_off(offer, bought.event.purchase)
     if offer.kind in EARNING_KINDS:
@@ -344,7 +344,7 @@ def _act_in_counted(offer: Offer, bought: CountedEvent, event: Event, builder: D
     return replace(bought, offers=(*bought.offers, (offer.key, _cost(offer, cost, builder))))
 
 
-def act_in_earning(event: Event, earned: Earned, builder: DecisionBuilder) -> tuple[tuple[str, int], ...]:
+def act_in_earning(event: Event, earned: EarningResult, builder: DecisionBuilder) -> tuple[tuple[str, int], ...]:
     """Apply the offers that waited for a purchase to its earning; return them with what each was charged.
 
     A multiplier multiplies what the rules gave, never what another offer gave, so their order does not matter.
@@ -363,7 +363,7 @@ def act_in_earning(event: Event, earned: Earned, builder: DecisionBuilder) -> tu
             bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), builder)
             if offer.partners and event.partner not in offer.partners:
                 bonus = replace(bonus, by_line=tuple(0 for _ in bonus.by_line))
-                why = Explanation(bonus.rule, 0, applied=False, reason=Reason.PARTNER)
+                why = Explanation(bonus.rule, 0, applied=False, reason=RuleOutcome.PARTNER)
             earned.grants = [*earned.grants, bonus]
             earned.why = [*earned.why, why]
             cost = bonus.points
@@ -371,7 +371,7 @@ def act_in_earning(event: Event, earned: Earned, builder: DecisionBuilder) -> tu
     return tuple(used)
 
 
-def restore_uses(bought: CountedEvent, builder: DecisionBuilder) -> None:
+def restore_uses(bought: RecordedEvent, builder: DecisionBuilder) -> None:
     """Restore the uses of returnable offers whose purchase was returned whole."""
     purchase = purchase_ref(bought.event.sender, bought.event.key)
     for key, cost in bought.offers:

@@ -11,7 +11,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import Event
-from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Cause, LotKey
@@ -223,22 +223,22 @@ def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> lis
         reason = _ungranted(instant, event, builder)
         if reason is None:
             granted = grant(builder, instant.reward, origin=rule, cause=cause)
-            reason = Reason.OUT_OF_STOCK if isinstance(granted, Refusal) else Reason.GRANTED
-        if reason is Reason.GRANTED and instant.limit is not None:
+            reason = RuleOutcome.OUT_OF_STOCK if isinstance(granted, Refusal) else RuleOutcome.GRANTED
+        if reason is RuleOutcome.GRANTED and instant.limit is not None:
             span = limit_span(instant.limit, event.occurred_at, builder.programme.zone)
             builder.count_order(rule, span, 1)
         params: dict[str, str | int] = {"reward": instant.reward}
-        if reason is Reason.BELOW_MINIMUM:
+        if reason is RuleOutcome.BELOW_MINIMUM:
             params["minimum"] = f"{instant.minimum} {builder.programme.currency}"
-        explained.append(Explanation(rule, 0, applied=reason is Reason.GRANTED, reason=reason, params=params))
+        explained.append(Explanation(rule, 0, applied=reason is RuleOutcome.GRANTED, reason=reason, params=params))
     return explained
 
 
-def _ungranted(instant: InstantReward, event: Event, builder: DecisionBuilder) -> Reason | None:
+def _ungranted(instant: InstantReward, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:
     """Return why a purchase does not get an instant reward, or None."""
     zone, at = builder.programme.zone, event.occurred_at
     if event.purchase is None or event.purchase.total < instant.minimum:
-        return Reason.BELOW_MINIMUM
+        return RuleOutcome.BELOW_MINIMUM
     shopper = segmentation_input(builder, instant.audience)
     visit = Visit(at, at.astimezone(zone), event.channel, event.store, shopper=shopper)
     obstacle = next(
@@ -253,7 +253,7 @@ def _ungranted(instant: InstantReward, event: Event, builder: DecisionBuilder) -
     )
     if obstacle is not None:
         if obstacle in OF_TIME:
-            return Reason.WINDOW
-        return Reason.AUDIENCE if obstacle in OF_AUDIENCE else Reason(obstacle.value)
+            return RuleOutcome.WINDOW
+        return RuleOutcome.AUDIENCE if obstacle in OF_AUDIENCE else RuleOutcome(obstacle.value)
     is_over_limit = is_limit_reached(instant.limit, f"{INSTANT_RULE}{instant.key}", builder.member, at, zone)
-    return Reason.LIMIT if is_over_limit else None
+    return RuleOutcome.LIMIT if is_over_limit else None

@@ -12,13 +12,13 @@ from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import CLOCK_SKEW_MAX, OWN_EVENT_TYPES, PURCHASE, REFUND, CountedEvent, Event
+from loyalty.model.event import CLOCK_SKEW_MAX, ENGINE_EVENT_TYPES, PURCHASE, REFUND, Event, RecordedEvent
 from loyalty.model.facts import NO_NEEDS, Needs, joined
 from loyalty.model.ledger import Cause
 from loyalty.model.offer import purchase_ref
 from loyalty.model.programme import Programme
 from loyalty.rules.earning import earn
-from loyalty.rules.refund import take_back
+from loyalty.rules.refund import reverse_purchase
 
 
 @quick
@@ -46,8 +46,8 @@ def _needs(command: RecordEvent, members: Members, programme: Programme) -> Need
 def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
     """Return what is wrong with an event, whichever member it is for."""
     event_type = programme.event_types.get(event.type)
-    if event_type is None or event.type in OWN_EVENT_TYPES:
-        known = ", ".join(sorted(key for key in programme.event_types if key not in OWN_EVENT_TYPES))
+    if event_type is None or event.type in ENGINE_EVENT_TYPES:
+        known = ", ".join(sorted(key for key in programme.event_types if key not in ENGINE_EVENT_TYPES))
         return Refusal(RefusalCode.INVALID, "event_type_unknown", ("type",), {"type": event.type, "known": known})
     if event.occurred_at > now + CLOCK_SKEW_MAX:
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
@@ -124,13 +124,13 @@ def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusa
     if sold is not None and back is not None and back.currency != sold.currency:
         # The purchase's currency, not the programme's, which may have changed since.
         return _currency_mismatch(back.currency, sold.currency)
-    taken = take_back(bought, event.purchase)
+    taken = reverse_purchase(bought, event.purchase)
     if isinstance(taken, Refusal):
         return taken
     builder.reverse(event, bought, taken)
     if all(share == 1 for share in taken.returned):
         restore_uses(bought, builder)
-    counted = CountedEvent(
+    counted = RecordedEvent(
         event=event,
         member=builder.member.id,
         version=builder.version,

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.facts import Needs
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Member
@@ -38,7 +38,7 @@ class OtherMember(NamedTuple):
 
 C = TypeVar("C", bound=Command)
 Members = Sequence[Member | None]
-Handler = Callable[[C, DecisionBuilder], Decision | Refusal | Unchanged]
+Handler = Callable[[C, DecisionBuilder], Decision | Refusal | NothingToSettle]
 
 
 @dataclass(frozen=True, slots=True)

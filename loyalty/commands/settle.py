@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.registry import handles
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.ledger import Cause
 
 
@@ -16,6 +16,6 @@ class Settle:
 
 
 @handles(Settle, operation="settle", owns_key=False)
-def settle(command: Settle, builder: DecisionBuilder) -> Decision | Unchanged:
-    """Return the decision to settle a member; `Unchanged` if nothing is overdue."""
-    return builder.close(command.cause) if builder.changed else Unchanged()
+def settle(command: Settle, builder: DecisionBuilder) -> Decision | NothingToSettle:
+    """Return the decision to settle a member; `NothingToSettle` if nothing is overdue."""
+    return builder.close(command.cause) if builder.changed else NothingToSettle()

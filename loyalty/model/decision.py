@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loyalty.kernel.fast_dataclass import quick
-from loyalty.model.event import CountedEvent
+from loyalty.model.event import RecordedEvent
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
@@ -25,8 +25,8 @@ class Decision:
 
     member: Member
     record: Record
-    counted: CountedEvent | None = None
-    amended: CountedEvent | None = None
+    counted: RecordedEvent | None = None
+    amended: RecordedEvent | None = None
     orders: tuple[Order, ...] = ()
     taken: Mapping[CounterKey, int] = field(default_factory=dict)
     codes: tuple[CodeMove, ...] = ()
@@ -35,5 +35,5 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
-class Unchanged:
+class NothingToSettle:
     """Nothing was overdue, so no version is written."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from loyalty.kernel.fast_dataclass import quick
 
 
-class Reason(StrEnum):
+class RuleOutcome(StrEnum):
     """Why a rule gave what it gave for one event. MongoDB stores the values."""
 
     GIVEN = "given"
@@ -49,5 +49,5 @@ class Explanation:
     rule: str
     points: int
     applied: bool
-    reason: Reason
+    reason: RuleOutcome
     params: Mapping[str, str | int] = field(default_factory=dict)

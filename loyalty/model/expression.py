@@ -36,11 +36,11 @@ class LineCondition(Protocol):
         """
 
 
-class ExpressionFault(Exception):  # noqa: N818 - a fault in a programme's rule, reported to its author
+class ExpressionError(Exception):  # noqa: N818 - a fault in a programme's rule, reported to its author
     """An expression cannot be evaluated for an event; carries the evaluator's message."""
 
 
-class AttributesCheck(Protocol):
+class AttributesSchema(Protocol):
     """A compiled JSON Schema of an event type's attributes."""
 
     def fault(self, attributes: Mapping[str, Any]) -> str | None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loyalty.model.event import CountedEvent
+from loyalty.model.event import RecordedEvent
 from loyalty.model.order import Order
 from loyalty.model.supply import CounterKey
 
@@ -38,7 +38,7 @@ class Facts:
     codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    purchase: CountedEvent | None = None
+    purchase: RecordedEvent | None = None
 
     def taken_of(self, counter: CounterKey) -> int:
         """Return the value of a counter.

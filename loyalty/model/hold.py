@@ -8,7 +8,7 @@ from loyalty.model.supply import CounterKey
 
 TTL_SECONDS_MAX = 3600
 HOLDS_MAX = 20
-LAPSED_KEPT_MAX = 20
+EXPIRED_HOLDS_KEPT_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class Entry:
 
 @quick
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TierStatus:
     """A member's tier, when it was reached, and until when it is guaranteed (None: without end)."""
 
     tier: str
@@ -161,7 +161,7 @@ class Record:
     cause: Cause
     entries: tuple[Entry, ...]
     qualified: tuple[tuple[date, int], ...]
-    standing: Standing
+    standing: TierStatus
     previous_hash: str
     hash: str
     notices: tuple[Notice, ...] = ()
@@ -173,7 +173,7 @@ class Record:
         return tuple(explanation for entry in self.entries for explanation in entry.why)
 
 
-def balances_after(balances: Mapping[Account, int], entries: Iterable[Entry]) -> dict[Account, int]:
+def apply_entries(balances: Mapping[Account, int], entries: Iterable[Entry]) -> dict[Account, int]:
     """Return the balances after the postings of `entries`; `balances` itself stays as it is."""
     result = dict(balances)
     for entry in entries:
@@ -200,7 +200,7 @@ def _entry_content(entry: Entry) -> dict[str, Any]:
     }
 
 
-def sealed(record: Record) -> Record:
+def seal(record: Record) -> Record:
     """Set the hash of a record in place and return it; nobody else may hold the record yet."""
     object.__setattr__(record, "hash", record_hash(record))
     return record

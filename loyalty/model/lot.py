@@ -16,7 +16,7 @@ from loyalty.kernel.calendar import day_from
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.model.ledger import LotKey
 
-EXPIRED_LOT_KEPT_DAYS = 400
+EXPIRED_LOT_RETENTION_DAYS = 400
 
 _CELLS = 3
 _ROW = Struct(f"={_CELLS}q")
@@ -181,7 +181,7 @@ def with_points(lots: Iterable[Lot], key: LotKey, points: int, *, expired: int =
     return Lots.of(lots).with_points(key, points, expired)
 
 
-def spend(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> list[tuple[LotKey, int]]:
+def draw(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> list[tuple[LotKey, int]]:
     """Return (lot, points) parts that pay `points`, in spending order, lot `first` before all others.
 
     The parts sum to `points`, or to less if the lots hold less.
@@ -201,11 +201,11 @@ def spend(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> l
     return parts
 
 
-def overdue(lots: Iterable[Lot], today: date) -> list[Lot]:
+def overdue_lots(lots: Iterable[Lot], today: date) -> list[Lot]:
     """Return the lots that hold points although their expiry day is before `today`."""
     return list(Lots.of(lots).overdue(today))
 
 
-def without_forgotten(lots: Iterable[Lot], today: date) -> Lots:
+def prune_expired(lots: Iterable[Lot], today: date) -> Lots:
     """Return the lots without empty ones that expired more than EXPIRED_LOT_KEPT_DAYS days ago, too old for refunds."""
-    return Lots.of(lots).without_forgotten(today - timedelta(days=EXPIRED_LOT_KEPT_DAYS))
+    return Lots.of(lots).without_forgotten(today - timedelta(days=EXPIRED_LOT_RETENTION_DAYS))

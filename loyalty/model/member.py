@@ -10,10 +10,10 @@ from loyalty.kernel.calendar import end_of
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.model.consent import Consent
 from loyalty.model.hold import Hold
-from loyalty.model.ledger import Account, Standing
+from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.lot import NO_LOTS, Lots
 from loyalty.model.offer import UNTOUCHED, OfferUse
-from loyalty.model.qualifying_days import NO_DAYS, Days
+from loyalty.model.qualifying_days import NO_QUALIFYING_DAYS, QualifyingDays
 
 # A frozen dataclass sets its own fields this way.
 _set = object.__setattr__
@@ -67,10 +67,10 @@ class Member:
     version: int
     enrolled_at: datetime
     profile: Profile
-    standing: Standing
+    standing: TierStatus
     balances: Mapping[Account, int] = field(default_factory=dict)
     lots: Lots = NO_LOTS
-    qualifying: Days = NO_DAYS
+    qualifying: QualifyingDays = NO_QUALIFYING_DAYS
     counted: Mapping[str, int] = field(default_factory=dict)
     capped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     cards: tuple[str, ...] = ()
@@ -110,21 +110,21 @@ class Member:
 _SLOTS = tuple(Member.__slots__)
 
 
-def working_copy(member: Member) -> Member:
-    """Return a copy that only its creator may modify, with `change()`, before anybody else sees it."""
+def mutable_copy(member: Member) -> Member:
+    """Return a copy that only its creator may modify, with `set_fields()`, before anybody else sees it."""
     copy = object.__new__(Member)
     for name in _SLOTS:
         _set(copy, name, getattr(member, name))
     return copy
 
 
-def change(member: Member, **fields: Any) -> None:
+def set_fields(member: Member, **fields: Any) -> None:
     """Set fields of a working copy in place: a `replace()` for each change takes half of a decision's time."""
     for name, value in fields.items():
         _set(member, name, value)
 
 
-def due_at(member: Member, zone: ZoneInfo) -> datetime | None:
+def next_settlement_at(member: Member, zone: ZoneInfo) -> datetime | None:
     """Return when the member must be settled next: the first end of a lot, a hold or a tier's period.
 
     None if nothing will expire.

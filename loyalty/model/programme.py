@@ -14,7 +14,7 @@ from loyalty.kernel.period import CapPeriod, Expiry
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
 from loyalty.model.catalogue import Catalogue
-from loyalty.model.expression import AttributesCheck, Expression, LineCondition
+from loyalty.model.expression import AttributesSchema, Expression, LineCondition
 from loyalty.model.offer import Segment
 
 
@@ -38,7 +38,7 @@ class Stacking(StrEnum):
     EXCLUSIVE = "exclusive"
 
 
-class SpentPoints(StrEnum):
+class SpentPointsPolicy(StrEnum):
     """What a refund does with points that are already spent: debit the member, or write them off."""
 
     NEGATIVE = "negative"
@@ -74,7 +74,7 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
-class Qualification:
+class QualificationPeriod:
     """The qualification period. `months` is for `rolling`, `starts` (month, day) for `calendar_year`."""
 
     kind: QualificationKind
@@ -134,7 +134,7 @@ class EventType:
 
     key: str
     name: Text | None = None
-    attributes: AttributesCheck | None = None
+    attributes: AttributesSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class Brand:
     accent: str = "#8A5A00"
 
 
-PLAIN = Brand()
+DEFAULT_BRAND = Brand()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,15 +162,15 @@ class Programme:
     locale: str
     zone: ZoneInfo
     tiers: tuple[Tier, ...]
-    qualification: Qualification
+    qualification: QualificationPeriod
     expiry: Expiry
-    spent_points: SpentPoints
+    spent_points: SpentPointsPolicy
     rules: tuple[EarningRule, ...]
     event_types: Mapping[str, EventType]
     catalogue: Catalogue = field(default_factory=Catalogue)
     segments: Mapping[str, Segment] = field(default_factory=dict)
     grace_days: int = 0
-    brand: Brand = PLAIN
+    brand: Brand = DEFAULT_BRAND
     rules_by_event: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)

@@ -12,7 +12,7 @@ _CELLS = 2
 _ROW = Struct(f"={_CELLS}q")
 
 
-class Days(Mapping[date, int]):
+class QualifyingDays(Mapping[date, int]):
     """Points by day, in order of days. Immutable; equal to any mapping of the same days.
 
     `packed` holds two 64-bit integers for each day in the machine's byte order: its ordinal and its points.
@@ -30,9 +30,9 @@ class Days(Mapping[date, int]):
         self._cells = memoryview(packed).cast("q")
 
     @classmethod
-    def of(cls, days: Mapping[date, int]) -> "Days":
+    def of(cls, days: Mapping[date, int]) -> "QualifyingDays":
         """Return `days` packed, without days of 0 points."""
-        if isinstance(days, Days):
+        if isinstance(days, QualifyingDays):
             return days
         rows = sorted((day.toordinal(), points) for day, points in days.items() if points)
         return cls(b"".join(_ROW.pack(*row) for row in rows))
@@ -59,7 +59,7 @@ class Days(Mapping[date, int]):
         return self._cells[place + 1]
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Days):
+        if isinstance(other, QualifyingDays):
             return self.packed == other.packed
         return dict(self.rows()) == other if isinstance(other, Mapping) else NotImplemented
 
@@ -92,19 +92,19 @@ class Days(Mapping[date, int]):
         place = self._place(day)
         return day_from(self._cells[(place - 1) * _CELLS]) if place else None
 
-    def since(self, first: date) -> "Days":
+    def since(self, first: date) -> "QualifyingDays":
         """Return the days from `first` on."""
         place = self._place(first)
-        return Days(self.packed[place * _ROW.size :]) if place else self
+        return QualifyingDays(self.packed[place * _ROW.size :]) if place else self
 
-    def with_points(self, day: date, points: int) -> "Days":
+    def with_points(self, day: date, points: int) -> "QualifyingDays":
         """Return the days with `points` (negative: fewer) added to one; drops a day with no points left."""
         cells, ordinal = self._cells, day.toordinal()
         place = end = self._place(day)
         if place * _CELLS < len(cells) and cells[place * _CELLS] == ordinal:
             points, end = points + cells[place * _CELLS + 1], place + 1
         row = _ROW.pack(ordinal, points) if points > 0 else b""
-        return Days(self.packed[: place * _ROW.size] + row + self.packed[end * _ROW.size :])
+        return QualifyingDays(self.packed[: place * _ROW.size] + row + self.packed[end * _ROW.size :])
 
 
-NO_DAYS = Days()
+NO_QUALIFYING_DAYS = QualifyingDays()

@@ -9,8 +9,8 @@ from typing import Any
 from loyalty.kernel.calendar import cap_span
 from loyalty.kernel.period import CapPeriod
 from loyalty.model.event import Event, Grant
-from loyalty.model.explanation import Explanation, Reason
-from loyalty.model.expression import ExpressionFault
+from loyalty.model.explanation import Explanation, RuleOutcome
+from loyalty.model.expression import ExpressionError
 from loyalty.model.member import Member
 from loyalty.model.offer import EVERYBODY, Audience
 from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
@@ -19,25 +19,25 @@ from loyalty.rules.expression_variables import event_variables, member_variables
 from loyalty.rules.segmentation import SegmentationInput
 
 POINTS_MAX = 1_000_000_000
-CAPPED_DAYS_KEPT = 400
+CAP_PERIODS_KEPT = 400
 DAY_LENGTH = len("2024-12-31")
 _SCOPE = ("event", "member", "earned")
 
 _REASON = {
-    Obstacle.OVER: Reason.WINDOW,
-    Obstacle.NOT_YET: Reason.WINDOW,
-    Obstacle.WEEKDAY: Reason.WEEKDAY,
-    Obstacle.HOURS: Reason.HOURS,
-    Obstacle.CHANNEL: Reason.CHANNEL,
-    Obstacle.STORE: Reason.STORE,
-    Obstacle.PARTNER: Reason.PARTNER,
-    Obstacle.TIER: Reason.TIER,
+    Obstacle.OVER: RuleOutcome.WINDOW,
+    Obstacle.NOT_YET: RuleOutcome.WINDOW,
+    Obstacle.WEEKDAY: RuleOutcome.WEEKDAY,
+    Obstacle.HOURS: RuleOutcome.HOURS,
+    Obstacle.CHANNEL: RuleOutcome.CHANNEL,
+    Obstacle.STORE: RuleOutcome.STORE,
+    Obstacle.PARTNER: RuleOutcome.PARTNER,
+    Obstacle.TIER: RuleOutcome.TIER,
 }
 _ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Rounding.UP: ROUND_UP}
 
 
 @dataclass(slots=True)
-class Earned:
+class EarningResult:
     """The result of all rules for one event. `capped`: points given so far by rule and cap period."""
 
     grants: list[Grant] = field(default_factory=list)
@@ -62,11 +62,11 @@ def whole_points(value: Any, rounding: Rounding) -> int:
         ExpressionFault: it is not a number from 0 to POINTS_MAX.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ExpressionFault(f"points must be a number, got {type(value).__name__}")
+        raise ExpressionError(f"points must be a number, got {type(value).__name__}")
     # repr() of a float is its shortest decimal form: 0.1 becomes a tenth and not 0.1000000000000000055.
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not number.is_finite() or not 0 <= number <= POINTS_MAX:
-        raise ExpressionFault(f"points must be from 0 to {POINTS_MAX}, got {value}")
+        raise ExpressionError(f"points must be from 0 to {POINTS_MAX}, got {value}")
     return int(number.quantize(Decimal(1), rounding=_ROUNDING[rounding]))
 
 
@@ -83,7 +83,7 @@ def _whole_numbers(weights: Sequence[Decimal]) -> list[int]:
     return [int(whole + part.ljust(decimals, "0")) for whole, part in digits]
 
 
-def spread(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
+def allocate_proportionally(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
     """Split `points` in proportion to `weights` into whole parts that sum to `points` (largest remainder method)."""
     return _spread(points, _whole_numbers(weights))
 
@@ -102,10 +102,10 @@ def _spread(points: int, weights: Sequence[int]) -> tuple[int, ...]:
     return tuple(parts)
 
 
-class _Scope(Mapping[str, Any]):
+class _Variables(Mapping[str, Any]):
     """The variables of expressions, each computed on first use."""
 
-    def __init__(self, event: Event, member: Member, programme: Programme, earned: Earned) -> None:
+    def __init__(self, event: Event, member: Member, programme: Programme, earned: EarningResult) -> None:
         self._event, self._member, self._programme, self._earned = event, member, programme, earned
         self._made: dict[str, Any] = {}
 
@@ -132,14 +132,14 @@ class _Scope(Mapping[str, Any]):
 
 
 @dataclass(slots=True)
-class _Calculation:
+class _Evaluation:
     """The evaluation of one event. `parts` is the money of each line, or the total if there are no lines."""
 
     event: Event
     member: Member
     programme: Programme
     local: datetime
-    scope: _Scope
+    scope: _Variables
     parts: tuple[Decimal, ...]
     whole: Sequence[int] = ()
     _visit: Visit | None = None
@@ -165,7 +165,7 @@ class _Calculation:
         hits = self.matching(rule)
         if rule.rate is None:
             if rule.points is None:
-                raise ExpressionFault("the rule has neither a rate nor points")
+                raise ExpressionError("the rule has neither a rate nor points")
             return self._spread(whole_points(rule.points.evaluate(self.scope), rule.rounding), hits)
         purchase = self.event.purchase
         if hits is not None:
@@ -186,7 +186,7 @@ class _Calculation:
         return _spread(points, [part if hit else 0 for part, hit in zip(self.whole, hits, strict=True)])
 
 
-def _outside(rule: EarningRule, calculation: _Calculation) -> Reason | None:
+def _uncovered_reason(rule: EarningRule, calculation: _Evaluation) -> RuleOutcome | None:
     """Return why a rule is not for an event, or None."""
     if not (rule.window or rule.channels or rule.stores or rule.partners or rule.tiers):
         return None  # as most rules: the check would be a tenth of what a rule costs
@@ -212,7 +212,7 @@ def _money_by_line(event: Event) -> tuple[Decimal, ...]:
     return tuple(line.amount for line in purchase.lines) or (purchase.total,)
 
 
-def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
+def _cap_room(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
     """Return the rule's cap period and the points left in it; None if the event is too old to know."""
     cap = rule.cap
     if cap is None:
@@ -221,63 +221,63 @@ def _fits_cap(member: Member, rule: EarningRule, day: date) -> tuple[str, int] |
     # Names of another length are from an earlier version of the programme with another period.
     days = [span for span in spans if cap.period is CapPeriod.DAY and len(span) == DAY_LENGTH]
     newest = max(days, default="")
-    if newest and (date.fromisoformat(newest) - day).days > CAPPED_DAYS_KEPT:
+    if newest and (date.fromisoformat(newest) - day).days > CAP_PERIODS_KEPT:
         return None
     span = cap_span(day, cap.period)
     return span, max(0, cap.points - spans.get(span, 0))
 
 
-def _unapplied(rule: str, reason: Reason, **params: str | int) -> Explanation:
+def _not_applied(rule: str, reason: RuleOutcome, **params: str | int) -> Explanation:
     return Explanation(rule, 0, applied=False, reason=reason, params=params)
 
 
-def _try_rule(calculation: _Calculation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
+def _try_rule(calculation: _Evaluation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
     """Return the rule's grant with its explanation and cap span, or only the explanation of why it gives nothing."""
-    outside = _outside(rule, calculation)
+    outside = _uncovered_reason(rule, calculation)
     if outside:
-        return _unapplied(rule.key, outside)
+        return _not_applied(rule.key, outside)
     try:
         if rule.condition is not None and rule.condition.evaluate(calculation.scope) is not True:
-            return _unapplied(rule.key, Reason.CONDITION)
+            return _not_applied(rule.key, RuleOutcome.CONDITION)
         by_line = calculation.points_of(rule)
-    except ExpressionFault as fault:
-        return _unapplied(rule.key, Reason.FAULT, fault=str(fault))
+    except ExpressionError as fault:
+        return _not_applied(rule.key, RuleOutcome.FAULT, fault=str(fault))
     due = sum(by_line)
     if not due:
-        return _unapplied(rule.key, Reason.NOTHING_DUE)
-    room = _fits_cap(calculation.member, rule, calculation.local.date())
+        return _not_applied(rule.key, RuleOutcome.NOTHING_DUE)
+    room = _cap_room(calculation.member, rule, calculation.local.date())
     if room is None:
-        return _unapplied(rule.key, Reason.TOO_LATE, days=CAPPED_DAYS_KEPT)
+        return _not_applied(rule.key, RuleOutcome.TOO_LATE, days=CAP_PERIODS_KEPT)
     span, most = room
     cap_points = rule.cap.points if rule.cap else 0
     if most == 0:
-        return _unapplied(rule.key, Reason.CAP_REACHED, cap=cap_points)
+        return _not_applied(rule.key, RuleOutcome.CAP_REACHED, cap=cap_points)
     points = min(due, most)
-    given = by_line if points == due else spread(points, tuple(Decimal(part) for part in by_line))
-    reason = Reason.CAPPED if points < due else Reason.GIVEN
-    params: dict[str, str | int] = {"cap": cap_points} if reason is Reason.CAPPED else {}
+    given = by_line if points == due else allocate_proportionally(points, tuple(Decimal(part) for part in by_line))
+    reason = RuleOutcome.CAPPED if points < due else RuleOutcome.GIVEN
+    params: dict[str, str | int] = {"cap": cap_points} if reason is RuleOutcome.CAPPED else {}
     grant = Grant(rule.key, given, rule.qualifying)
     return grant, Explanation(rule.key, points, applied=True, reason=reason, params=params), span
 
 
-def earn(event: Event, member: Member, programme: Programme) -> Earned:
+def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
     """Return the grants that `event` gives to `member`, and an explanation for every rule of its type.
 
     Rules are evaluated by descending priority. A rule whose expression fails gives nothing, and its explanation says
     why; it never fails the event.
     """
     rules = programme.rules_by_event.get(event.type, ())
-    earned = Earned(capped={rule: dict(spans) for rule, spans in member.capped.items()})
+    earned = EarningResult(capped={rule: dict(spans) for rule, spans in member.capped.items()})
     local = event.occurred_at.astimezone(programme.zone)
-    scope = _Scope(event, member, programme, earned)
-    calculation = _Calculation(event, member, programme, local, scope, _money_by_line(event))
+    scope = _Variables(event, member, programme, earned)
+    calculation = _Evaluation(event, member, programme, local, scope, _money_by_line(event))
     given: dict[str, tuple[Grant, Explanation, str]] = {}
     explained: dict[str, Explanation] = {}
     leaders: dict[str, str] = {}
     exclusive: str | None = None
     for rule in rules:
         if exclusive is not None:
-            explained[rule.key] = _unapplied(rule.key, Reason.EXCLUDED, by=exclusive)
+            explained[rule.key] = _not_applied(rule.key, RuleOutcome.EXCLUDED, by=exclusive)
             continue
         result = _try_rule(calculation, rule)
         if isinstance(result, Explanation):
@@ -286,11 +286,11 @@ def earn(event: Event, member: Member, programme: Programme) -> Earned:
         if rule.stacking is Stacking.BEST:
             leader = leaders.get(rule.group)
             if leader is not None and given[leader][0].points >= result[0].points:
-                explained[rule.key] = _unapplied(rule.key, Reason.OUTDONE, by=leader)
+                explained[rule.key] = _not_applied(rule.key, RuleOutcome.OUTDONE, by=leader)
                 continue
             if leader is not None:
                 del given[leader]
-                explained[leader] = _unapplied(leader, Reason.OUTDONE, by=rule.key)
+                explained[leader] = _not_applied(leader, RuleOutcome.OUTDONE, by=rule.key)
             leaders[rule.group] = rule.key
         given[rule.key] = result
         earned.grants = [grant for grant, _, _ in given.values()]
@@ -305,13 +305,13 @@ def earn(event: Event, member: Member, programme: Programme) -> Earned:
     return earned
 
 
-def without_old_spans(capped: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
+def prune_cap_periods(capped: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
     """Return `capped` without the oldest cap periods and without rules that no longer exist or have a cap."""
     kept: dict[str, dict[str, int]] = {}
     for key, spans in capped.items():
         rule = programme.rule(key)
         if rule is None or rule.cap is None:
             continue
-        keep = sorted(spans)[-CAPPED_DAYS_KEPT:]
+        keep = sorted(spans)[-CAP_PERIODS_KEPT:]
         kept[key] = {span: spans[span] for span in keep if spans[span]}
     return {key: spans for key, spans in kept.items() if spans}

@@ -7,16 +7,16 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import cap_span, day_of
 from loyalty.kernel.period import CapPeriod
-from loyalty.model.explanation import Reason
-from loyalty.model.ledger import Account, Entry, EntryKind, LotKey, Record, Standing, record_hash
+from loyalty.model.explanation import RuleOutcome
+from loyalty.model.ledger import Account, Entry, EntryKind, LotKey, Record, TierStatus, record_hash
 from loyalty.model.lot import Lot, Lots
 from loyalty.model.member import Member
-from loyalty.model.qualifying_days import Days
-from loyalty.rules.earning import CAPPED_DAYS_KEPT
-from loyalty.rules.tier import LIFETIME_BUCKET
+from loyalty.model.qualifying_days import QualifyingDays
+from loyalty.rules.earning import CAP_PERIODS_KEPT
+from loyalty.rules.tier import LIFETIME_OLD_DAYS
 
 
-def rewind(member: Member, record: Record, before: Standing) -> Member:
+def rewind(member: Member, record: Record, before: TierStatus) -> Member:
     """Return `member`, which is at the version of `record`, as it was one version earlier.
 
     `before` is the standing in the preceding record. Version, balances and lots are exact. The profile stays the
@@ -45,7 +45,7 @@ def rewind(member: Member, record: Record, before: Standing) -> Member:
         standing=before,
         balances=balances,
         lots=Lots.of(lot for lot in lots if lot.points or lot.expired),
-        qualifying=Days.of(qualifying),
+        qualifying=QualifyingDays.of(qualifying),
     )
 
 
@@ -89,7 +89,7 @@ class Proof:
     balances: dict[Account, int] = field(default_factory=dict)
     lots: dict[LotKey, int] = field(default_factory=dict)
     qualifying: dict[date, int] = field(default_factory=dict)
-    standing: Standing | None = None
+    standing: TierStatus | None = None
     found: list[str] = field(default_factory=list)
     written_off: dict[int, int] = field(default_factory=dict)
     _given: list[_Given] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Proof:
         earned = entry.kind is EntryKind.EARN
         within: dict[str, int] = {}
         for why in entry.why:
-            if not why.points or (not earned and why.reason is not Reason.TAKEN_BACK):
+            if not why.points or (not earned and why.reason is not RuleOutcome.TAKEN_BACK):
                 continue
             if why.rule in self.caps.periods:
                 within[why.rule] = within.get(why.rule, 0) + why.points
@@ -178,10 +178,10 @@ class Proof:
             yield "the open lots do not sum to the available balance"
 
     def _day_faults(self, member: Member) -> Iterator[str]:
-        days = Days.of(member.qualifying)
+        days = QualifyingDays.of(member.qualifying)
         if not days.is_valid:
             yield "the qualifying days are not in order"
-        elif any(self.qualifying.get(day, 0) != points for day, points in days.rows() if day != LIFETIME_BUCKET):
+        elif any(self.qualifying.get(day, 0) != points for day, points in days.rows() if day != LIFETIME_OLD_DAYS):
             yield "the qualifying days are not those of the ledger"
 
     def _write_off_faults(self, member: Member) -> Iterator[str]:
@@ -230,7 +230,7 @@ class Proof:
                     continue
                 spans, span = capped.setdefault(rule, {}), cap_span(day, self.caps.periods[rule])
                 spans[span] = max(0, spans.get(span, 0) + points)
-                kept = {name: spans[name] for name in sorted(spans)[-CAPPED_DAYS_KEPT:] if spans[name]}
+                kept = {name: spans[name] for name in sorted(spans)[-CAP_PERIODS_KEPT:] if spans[name]}
                 capped[rule] = kept
                 if not kept:
                     del capped[rule]

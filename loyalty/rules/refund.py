@@ -10,13 +10,13 @@ from decimal import Decimal
 from fractions import Fraction
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.event import CountedEvent, Purchase, PurchaseLine
+from loyalty.model.event import Purchase, PurchaseLine, RecordedEvent
 
 WHOLE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
-class TakenBack:
+class Reversal:
     """The points that a refund reverses by rule, how many of them qualified, and each line's share returned so far."""
 
     by_rule: dict[str, int]
@@ -33,7 +33,7 @@ def _refused(reason: str, *path: str, **params: str | int) -> Refusal:
     return Refusal(RefusalCode.INVALID, reason, path, params)
 
 
-def _by_total(bought: CountedEvent, total: Decimal) -> tuple[Fraction, ...] | Refusal:
+def _by_total(bought: RecordedEvent, total: Decimal) -> tuple[Fraction, ...] | Refusal:
     """Return each line's share returned after a refund of `total` that names no lines."""
     purchase = bought.event.purchase
     paid = Fraction(purchase.total) if purchase else Fraction(0)
@@ -51,7 +51,7 @@ def _by_total(bought: CountedEvent, total: Decimal) -> tuple[Fraction, ...] | Re
     return tuple(r + (1 - r) * share for r in bought.returned)
 
 
-def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
+def _by_lines(bought: RecordedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
     """Return each line's share returned after a refund of `lines`.
 
     Lines are matched by sku. If several lines have the sku, those with the same sign as the refund match. The share is
@@ -80,7 +80,7 @@ def _by_lines(bought: CountedEvent, lines: Sequence[PurchaseLine]) -> tuple[Frac
     return tuple(returned)
 
 
-def shares_returned(bought: CountedEvent, refund: Purchase | None) -> tuple[Fraction, ...] | Refusal:
+def shares_returned(bought: RecordedEvent, refund: Purchase | None) -> tuple[Fraction, ...] | Refusal:
     """Return each line's share returned after `refund`, 0 to 1; without `refund`, 1 for every line.
 
     Refused (INVALID) if nothing is left to refund, or `refund` does not fit what is left of the purchase.
@@ -94,7 +94,7 @@ def shares_returned(bought: CountedEvent, refund: Purchase | None) -> tuple[Frac
     return _by_total(bought, refund.total)
 
 
-def take_back(bought: CountedEvent, refund: Purchase | None) -> TakenBack | Refusal:
+def reverse_purchase(bought: RecordedEvent, refund: Purchase | None) -> Reversal | Refusal:
     """Return the points that refunding `bought` reverses, or the refusal of `shares_returned()`."""
     returned = shares_returned(bought, refund)
     if isinstance(returned, Refusal):
@@ -108,4 +108,4 @@ def take_back(bought: CountedEvent, refund: Purchase | None) -> TakenBack | Refu
         )
         by_rule[grant.rule] = points
         qualifying += points if grant.qualifying else 0
-    return TakenBack(by_rule, qualifying, returned)
+    return Reversal(by_rule, qualifying, returned)

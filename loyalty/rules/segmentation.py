@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from loyalty.model.expression import ExpressionFault
+from loyalty.model.expression import ExpressionError
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
 from loyalty.rules.expression_variables import member_variables
@@ -44,5 +44,5 @@ class SegmentationInput:
             self._variables = {"member": member_variables(self._member, self._programme, self._now)}
         try:
             return segment.condition.evaluate(self._variables) is True
-        except ExpressionFault:
+        except ExpressionError:
             return False

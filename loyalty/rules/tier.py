@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from loyalty.kernel.calendar import day_of, end_of, months_later, rolling_period_start, start_of
-from loyalty.model.ledger import Standing
+from loyalty.model.ledger import TierStatus
 from loyalty.model.programme import Programme, QualificationKind, Tier
-from loyalty.model.qualifying_days import Days
+from loyalty.model.qualifying_days import QualifyingDays
 
-LIFETIME_BUCKET = date(1900, 1, 1)
+LIFETIME_OLD_DAYS = date(1900, 1, 1)
 LIFETIME_DAYS_KEPT = 800
 
 
@@ -30,7 +30,7 @@ class QualifiedTier:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class TierProgress:
     """Progress to the next tier, in qualifying points. `before` ends the period; None if rolling or lifetime."""
 
     tier: Tier
@@ -68,17 +68,17 @@ def _crossing(days: list[tuple[date, int]], threshold: int) -> date | None:
     return reached
 
 
-def _rolling_sum(days: Days, months: int, today: date) -> int:
+def _rolling_sum(days: QualifyingDays, months: int, today: date) -> int:
     """Return the points of a rolling period of `months` that ends on `today`."""
     return days.total(rolling_period_start(today, months), today + timedelta(days=1))
 
 
-def _between(days: Days, first: date, end: date) -> list[tuple[date, int]]:
+def _between(days: QualifyingDays, first: date, end: date) -> list[tuple[date, int]]:
     """Return the days in [first, end), in order."""
     return [(day, points) for day, points in days.rows() if first <= day < end]
 
 
-def _by_calendar_year(programme: Programme, days: Days, today: date) -> QualifiedTier:
+def _by_calendar_year(programme: Programme, days: QualifyingDays, today: date) -> QualifiedTier:
     starts = programme.qualification.starts
     this = _year_start(today, starts)
     previous, following = months_later(this, -12), months_later(this, 12)
@@ -92,7 +92,7 @@ def _by_calendar_year(programme: Programme, days: Days, today: date) -> Qualifie
     return QualifiedTier(programme.tiers[0], None, None)
 
 
-def _by_rolling_months(programme: Programme, days: Days, today: date) -> QualifiedTier:
+def _by_rolling_months(programme: Programme, days: QualifyingDays, today: date) -> QualifiedTier:
     months = programme.qualification.months
     recent = [(day, points) for day, points in days.rows() if day <= today]
     sums: list[tuple[date, int]] = []
@@ -111,21 +111,21 @@ def _by_rolling_months(programme: Programme, days: Days, today: date) -> Qualifi
     return QualifiedTier(programme.tiers[0], None, None)
 
 
-def _by_lifetime(programme: Programme, days: Days) -> QualifiedTier:
+def _by_lifetime(programme: Programme, days: QualifyingDays) -> QualifiedTier:
     ordered = days.rows()
     for tier in reversed(programme.tiers[1:]):
         reached = _crossing(ordered, tier.threshold)
         if reached:
-            return QualifiedTier(tier, reached if reached != LIFETIME_BUCKET else None, None)
+            return QualifiedTier(tier, reached if reached != LIFETIME_OLD_DAYS else None, None)
     return QualifiedTier(programme.tiers[0], None, None)
 
 
-def deserved(programme: Programme, days: Mapping[date, int], today: date) -> QualifiedTier:
+def qualified_tier(programme: Programme, days: Mapping[date, int], today: date) -> QualifiedTier:
     """Return the highest tier whose threshold the qualifying points of `days` meet on `today`, and until when.
 
     The programme's `qualification` selects which days count; see `QualificationKind`.
     """
-    kind, packed = programme.qualification.kind, Days.of(days)
+    kind, packed = programme.qualification.kind, QualifyingDays.of(days)
     if kind is QualificationKind.CALENDAR_YEAR:
         return _by_calendar_year(programme, packed, today)
     if kind is QualificationKind.ROLLING:
@@ -133,14 +133,14 @@ def deserved(programme: Programme, days: Mapping[date, int], today: date) -> Qua
     return _by_lifetime(programme, packed)
 
 
-def _reached_on(programme: Programme, days: Days, tier: Tier, day: date) -> bool:
+def _reached_on(programme: Programme, days: QualifyingDays, tier: Tier, day: date) -> bool:
     """Return whether points were earned on `day` and the member qualified for `tier` at its end."""
     if day not in days:
         return False
     return _counted_on(programme, days, day) >= tier.threshold
 
 
-def _counted_on(programme: Programme, days: Days, day: date, *, since: date | None = None) -> int:
+def _counted_on(programme: Programme, days: QualifyingDays, day: date, *, since: date | None = None) -> int:
     """Return the points that counted towards tiers at the end of `day`.
 
     With `since`, an upper bound of the points that counted on each day from `since` to `day`.
@@ -152,7 +152,7 @@ def _counted_on(programme: Programme, days: Days, day: date, *, since: date | No
     return days.total(start, day + timedelta(days=1))
 
 
-def _guaranteed_until(programme: Programme, standing: Standing, now: datetime) -> datetime | None:
+def _guaranteed_until(programme: Programme, standing: TierStatus, now: datetime) -> datetime | None:
     """Return when a tier that the points no longer qualify for ends: with the current period or its guarantee."""
     if programme.qualification.kind is QualificationKind.CALENDAR_YEAR:
         this = _year_start(day_of(now, programme.zone), programme.qualification.starts)
@@ -164,60 +164,62 @@ def _guaranteed_until(programme: Programme, standing: Standing, now: datetime) -
     return standing.until
 
 
-def restand(
+def reevaluate_tier(
     programme: Programme,
-    standing: Standing,
+    standing: TierStatus,
     days: Mapping[date, int],
     *,
     enrolled_at: datetime,
     now: datetime,
-) -> Standing:
+) -> TierStatus:
     """Return the member's tier at `now`: promoted at once, demoted only when the period has ended.
 
     A member whose points no longer qualify (after a refund or a change of the programme) keeps the tier to the end of
     the period. A demotion takes effect when the old tier ended, even if it is computed later.
     """
-    days = Days.of(days)
+    days = QualifyingDays.of(days)
     while True:
         has_ended = standing.until is not None and standing.until <= now
         moment = standing.until if has_ended and standing.until else now
-        qualified = deserved(programme, days, day_of(moment, programme.zone))
+        qualified = qualified_tier(programme, days, day_of(moment, programme.zone))
         current = programme.tier(standing.tier)
         until = end_of(qualified.last_day, programme.zone) if qualified.last_day else None
         reached = max(start_of(qualified.since, programme.zone), enrolled_at) if qualified.since else moment
         if qualified.tier.rank > current.rank:
-            standing = Standing(qualified.tier.key, reached, until)
+            standing = TierStatus(qualified.tier.key, reached, until)
         elif qualified.tier.rank == current.rank:
             since = standing.since
             # Backdated events may reach the tier earlier, unless it began as a demotion from a higher one.
             if _reached_on(programme, days, current, day_of(since, programme.zone)):
                 since = min(since, reached)
-            standing = Standing(current.key, since, until)
+            standing = TierStatus(current.key, since, until)
         elif has_ended:
-            standing = Standing(qualified.tier.key, moment, until)
+            standing = TierStatus(qualified.tier.key, moment, until)
         else:
-            standing = Standing(current.key, standing.since, _guaranteed_until(programme, standing, now))
+            standing = TierStatus(current.key, standing.since, _guaranteed_until(programme, standing, now))
         if not has_ended:
             return standing
 
 
-def restand_after_gain(
+def reevaluate_tier_after_gain(
     programme: Programme,
-    standing: Standing,
-    days: Days,
+    standing: TierStatus,
+    days: QualifyingDays,
     *,
     enrolled_at: datetime,
     now: datetime,
-) -> Standing:
-    """Return the same as `restand()`, faster, if the only change since `standing` is more points on the last day.
+) -> TierStatus:
+    """Return the same as `reevaluate_tier()`, faster, if the only change since `standing` is more points on the last day.
 
     What qualified for the tier before still does, so only that day can give a higher tier or prolong the current one.
     """
     prolonged = _prolonged_standing(programme, standing, days, now)
-    return prolonged or restand(programme, standing, days, enrolled_at=enrolled_at, now=now)
+    return prolonged or reevaluate_tier(programme, standing, days, enrolled_at=enrolled_at, now=now)
 
 
-def _prolonged_standing(programme: Programme, standing: Standing, days: Days, now: datetime) -> Standing | None:
+def _prolonged_standing(
+    programme: Programme, standing: TierStatus, days: QualifyingDays, now: datetime
+) -> TierStatus | None:
     """Return the standing if the last day keeps or prolongs it; None if all days must be evaluated."""
     tier, until, last = programme.tier(standing.tier), standing.until, days.last()
     if last is None or tier.key != standing.tier or standing.since > now or (until is not None and until <= now):
@@ -248,13 +250,15 @@ def _prolonged_standing(programme: Programme, standing: Standing, days: Days, no
     return replace(standing, until=end_of(end - timedelta(days=1), programme.zone)) if end > today else standing
 
 
-def progress(programme: Programme, standing: Standing, days: Mapping[date, int], *, now: datetime) -> Progress | None:
+def tier_progress(
+    programme: Programme, standing: TierStatus, days: Mapping[date, int], *, now: datetime
+) -> TierProgress | None:
     """Return the progress to the next higher tier; None in the highest."""
     rank = programme.tier(standing.tier).rank
     if rank + 1 >= len(programme.tiers):
         return None
     following = programme.tiers[rank + 1]
-    today, packed = day_of(now, programme.zone), Days.of(days)
+    today, packed = day_of(now, programme.zone), QualifyingDays.of(days)
     before: datetime | None = None
     kind = programme.qualification.kind
     if kind is QualificationKind.CALENDAR_YEAR:
@@ -266,19 +270,19 @@ def progress(programme: Programme, standing: Standing, days: Mapping[date, int],
         earned = _rolling_sum(packed, programme.qualification.months, today)
     else:
         earned = packed.total()
-    return Progress(following, earned, following.threshold, before)
+    return TierProgress(following, earned, following.threshold, before)
 
 
-def keep_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> Days:
+def prune_qualifying_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> QualifyingDays:
     """Return the days to store: two qualification periods; for `lifetime` all, old ones summed in LIFETIME_BUCKET."""
     today = day_of(now, programme.zone)
-    kept = Days.of(days)
+    kept = QualifyingDays.of(days)
     kind = programme.qualification.kind
     if kind is QualificationKind.LIFETIME:
         horizon = today - timedelta(days=LIFETIME_DAYS_KEPT)
         old = kept.total(None, horizon)
         kept = kept.since(horizon)
-        return kept.with_points(LIFETIME_BUCKET, old) if old else kept
+        return kept.with_points(LIFETIME_OLD_DAYS, old) if old else kept
     months = 12 if kind is QualificationKind.CALENDAR_YEAR else programme.qualification.months
     if kind is QualificationKind.CALENDAR_YEAR:
         return kept.since(months_later(_year_start(today, programme.qualification.starts), -12))

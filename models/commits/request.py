@@ -8,7 +8,7 @@ from typing import Any
 from loyalty.commands.registry import EVENT_OPERATION, Command, Kind, OtherMember, kind_of
 from loyalty.kernel.fast_dataclass import quick
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.decision import Unchanged
+from loyalty.model.decision import NothingToSettle
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.order import Order
@@ -106,4 +106,4 @@ class Committed:
     others: tuple["Committed", ...] = ()
 
 
-Outcome = Committed | Refusal | Unchanged
+Outcome = Committed | Refusal | NothingToSettle

@@ -7,7 +7,7 @@ from typing import Any
 import cel
 
 from loyalty.model.event import PurchaseLine
-from loyalty.model.expression import ExpressionFault
+from loyalty.model.expression import ExpressionError
 
 VARIABLES = ("event", "member", "earned")
 LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
@@ -76,9 +76,9 @@ class CelExpression:
         try:
             return self._program.execute(variables)
         except KeyError as error:
-            raise ExpressionFault(f"unknown name {error}") from error
+            raise ExpressionError(f"unknown name {error}") from error
         except _FAULTS as error:
-            raise ExpressionFault(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
+            raise ExpressionError(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
 
     def rehearse(self, variables: Mapping[str, Any]) -> None:
         """Evaluate once over sample values, so that errors which no event could avoid are found when a file is checked.

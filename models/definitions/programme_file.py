@@ -16,21 +16,21 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod, EndOf, Expiry
 from loyalty.kernel.text import Text
-from loyalty.model.event import BUILT_IN_EVENT_TYPES, OWN_EVENT_TYPES, REFUND
-from loyalty.model.expression import ExpressionFault
+from loyalty.model.event import BUILT_IN_EVENT_TYPES, ENGINE_EVENT_TYPES, REFUND
+from loyalty.model.expression import ExpressionError
 from loyalty.model.offer import Segment
 from loyalty.model.programme import (
-    PLAIN,
+    DEFAULT_BRAND,
     Brand,
     Cap,
     EarningRule,
     EventType,
     Programme,
-    Qualification,
     QualificationKind,
+    QualificationPeriod,
     Rate,
     Rounding,
-    SpentPoints,
+    SpentPointsPolicy,
     Stacking,
     Tier,
 )
@@ -139,7 +139,7 @@ class _EventType(Shape):
 
 
 class _Refunds(Shape):
-    spent_points: SpentPoints = SpentPoints.NEGATIVE
+    spent_points: SpentPointsPolicy = SpentPointsPolicy.NEGATIVE
 
 
 class _Orders(Shape):
@@ -176,8 +176,8 @@ Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterVa
 
 
 class _Brand(Shape):
-    colour: Colour = PLAIN.colour
-    accent: Colour = PLAIN.accent
+    colour: Colour = DEFAULT_BRAND.colour
+    accent: Colour = DEFAULT_BRAND.accent
 
 
 class _File(CatalogueShape):
@@ -242,7 +242,7 @@ class _Builder:
             locale=file.locale,
             zone=self.scope.zone,
             tiers=tiers,
-            qualification=Qualification(
+            qualification=QualificationPeriod(
                 file.qualification.period,
                 file.qualification.months,
                 (int(file.qualification.starts[:2]), int(file.qualification.starts[3:])),
@@ -290,10 +290,10 @@ class _Builder:
 
     def event_types(self) -> dict[str, EventType]:
         """Return the built-in event types and the declared ones, by key."""
-        types = {key: EventType(key) for key in (*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES)}
+        types = {key: EventType(key) for key in (*BUILT_IN_EVENT_TYPES, *ENGINE_EVENT_TYPES)}
         for key, declared in self.file.event_types.items():
             path = ("event_types", key)
-            if key in {REFUND, *OWN_EVENT_TYPES} and declared.attributes is not None:
+            if key in {REFUND, *ENGINE_EVENT_TYPES} and declared.attributes is not None:
                 self.fault((*path, "attributes"), f"{key!r} is built in and cannot have attributes; remove them")
             name = self.text((*path, "name"), declared.name) if declared.name else None
             check = None
@@ -342,7 +342,7 @@ class _Builder:
                 "completion": 0.5,
                 "birthday": False,
                 "tenure_days": 10,
-                "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES, *self.file.event_types), 1),
+                "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, *ENGINE_EVENT_TYPES, *self.file.event_types), 1),
             },
             "earned": 10,
         }
@@ -360,7 +360,7 @@ class _Builder:
             return None
         try:
             result = condition.evaluate(member)
-        except ExpressionFault:
+        except ExpressionError:
             return Segment(
                 segment.key, name, condition
             )  # depends on the member: a division by zero, an index out of range

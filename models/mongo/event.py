@@ -9,7 +9,7 @@ import beanie
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
-from loyalty.model.event import NOTHING, CountedEvent, Event, Grant, Purchase, PurchaseLine
+from loyalty.model.event import NOT_RETURNED, Event, Grant, Purchase, PurchaseLine, RecordedEvent
 from models.mongo.bson import Document, day, from_iso, to_day, without_none
 from models.mongo.schema import STRING, WHOLE, schema
 
@@ -38,7 +38,7 @@ def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
     return Purchase(Decimal(document["total"]), document["currency"], lines)
 
 
-def event_fields(counted: CountedEvent) -> Document:
+def event_fields(counted: RecordedEvent) -> Document:
     """Return the stored fields of a counted event, without those of its key."""
     event = counted.event
     purchase = event.purchase
@@ -67,7 +67,7 @@ def event_fields(counted: CountedEvent) -> Document:
     )
 
 
-def amended_fields(counted: CountedEvent) -> Document:
+def amended_fields(counted: RecordedEvent) -> Document:
     """Return the stored fields of a counted event that a refund or an offer can change."""
     return {
         "grants": grant_rows(counted.grants),
@@ -83,10 +83,10 @@ def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
 
 def returned_rows(returned: Iterable[Fraction]) -> list[str]:
     """Return the returned share of each line as an exact fraction in text."""
-    return ["0" if share is NOTHING else str(share) for share in returned]
+    return ["0" if share is NOT_RETURNED else str(share) for share in returned]
 
 
-def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
+def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
     """Return the counted event of a document."""
     event = Event(
         key=document["key"],
@@ -100,7 +100,7 @@ def counted_event_of(document: Mapping[str, Any]) -> CountedEvent:
         refund_of=document.get("refund_of"),
         attributes=document.get("attributes", {}),
     )
-    return CountedEvent(
+    return RecordedEvent(
         event=event,
         member=document["member"],
         version=document["version"],

@@ -8,22 +8,22 @@ import beanie
 from pymongo import ASCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
-from loyalty.model.explanation import Explanation, Reason
-from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, Standing
+from loyalty.model.explanation import Explanation, RuleOutcome
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, TierStatus
 from loyalty.model.notice import Notice, NoticeKind
 from models.mongo.bson import Document, day, from_iso, moment_of, to_day, without_none
 from models.mongo.schema import ARRAY, MOMENT, STRING, WHOLE, schema
 
 
-def standing_document(standing: Standing) -> Document:
+def tier_status_document(standing: TierStatus) -> Document:
     """Return a tier status as stored."""
     return {"tier": standing.tier, "since": standing.since, "until": standing.until}
 
 
-def standing_of(document: Mapping[str, Any]) -> Standing:
+def tier_status_of(document: Mapping[str, Any]) -> TierStatus:
     """Return the tier status of a document."""
     until = document["until"]
-    return Standing(document["tier"], moment_of(document["since"]), moment_of(until) if until is not None else None)
+    return TierStatus(document["tier"], moment_of(document["since"]), moment_of(until) if until is not None else None)
 
 
 def explanation_row(explanation: Explanation) -> list[Any]:
@@ -34,7 +34,7 @@ def explanation_row(explanation: Explanation) -> list[Any]:
 
 def explanation_of(row: list[Any]) -> Explanation:
     """Return the explanation of a row."""
-    return Explanation(row[0], row[1], applied=row[2], reason=Reason(row[3]), params=row[4])
+    return Explanation(row[0], row[1], applied=row[2], reason=RuleOutcome(row[3]), params=row[4])
 
 
 def entry_document(entry: Entry) -> Document:
@@ -93,7 +93,7 @@ def record_document(record: Record, programme: str) -> Document:
         "cause": without_none({name: getattr(record.cause, name) for name in Cause.__slots__}),
         "entries": [entry_document(entry) for entry in record.entries],
         "qualified": [[day.isoformat(), points] for day, points in record.qualified],
-        "standing": standing_document(record.standing),
+        "standing": tier_status_document(record.standing),
         "previous_hash": record.previous_hash,
         "hash": record.hash,
         "notices": [notice_row(notice) for notice in record.notices],
@@ -112,7 +112,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
         cause=Cause(**document["cause"]),
         entries=tuple(entry_of(entry) for entry in document["entries"]),
         qualified=tuple((from_iso(day), points) for day, points in document["qualified"]),
-        standing=standing_of(document["standing"]),
+        standing=tier_status_of(document["standing"]),
         previous_hash=document["previous_hash"],
         hash=document["hash"],
         notices=tuple(notice_of(row) for row in document.get("notices", ())),

@@ -16,9 +16,9 @@ from loyalty.model.ledger import Account, LotKey
 from loyalty.model.lot import Lot, Lots
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import OfferUse
-from loyalty.model.qualifying_days import Days
+from loyalty.model.qualifying_days import QualifyingDays
 from models.mongo.bson import Document, from_iso, lot_rows, lots_of, moment_of, to_day, without_none
-from models.mongo.ledger import standing_document, standing_of
+from models.mongo.ledger import tier_status_document, tier_status_of
 from models.mongo.schema import OBJECT, STRING, WHOLE, schema
 from models.mongo.supply import counter_of, counter_row
 
@@ -65,10 +65,10 @@ def member_document(member: Member) -> Document:
         "version": member.version,
         "enrolled_at": member.enrolled_at,
         "profile": profile_document(member.profile),
-        "standing": standing_document(member.standing),
+        "standing": tier_status_document(member.standing),
         "balances": {account.value: points for account, points in member.balances.items()},
         "lots": packed_bytes(Lots.of(member.lots).packed),
-        "qualifying": packed_bytes(Days.of(member.qualifying).packed),
+        "qualifying": packed_bytes(QualifyingDays.of(member.qualifying).packed),
         "counted": dict(member.counted),
         "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
         "cards": list(member.cards),
@@ -149,10 +149,10 @@ def _member_lots(stored: bytes | list[list[Any]]) -> Lots:
     )
 
 
-def _member_days(stored: bytes | dict[str, int]) -> Days:
+def _member_days(stored: bytes | dict[str, int]) -> QualifyingDays:
     if isinstance(stored, bytes):
-        return Days(packed_bytes(stored))
-    return Days.of({from_iso(day): points for day, points in stored.items()})
+        return QualifyingDays(packed_bytes(stored))
+    return QualifyingDays.of({from_iso(day): points for day, points in stored.items()})
 
 
 def member_of(document: Mapping[str, Any]) -> Member:
@@ -164,7 +164,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         version=document["version"],
         enrolled_at=moment_of(document["enrolled_at"]),
         profile=profile_of(document["profile"]),
-        standing=standing_of(document["standing"]),
+        standing=tier_status_of(document["standing"]),
         balances={Account(account): points for account, points in document["balances"].items()},
         lots=_member_lots(document["lots"]),
         qualifying=_member_days(document["qualifying"]),

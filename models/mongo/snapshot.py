@@ -20,7 +20,7 @@ from loyalty.model.decision import Decision
 from loyalty.model.event import PURCHASE, Event
 from loyalty.model.explanation import Explanation
 from loyalty.model.ledger import Entry, EntryKind, Record
-from loyalty.model.member import Member, due_at
+from loyalty.model.member import Member, next_settlement_at
 from loyalty.model.notice import Notice
 from loyalty.rules.affinity import NO_AFFINITY, AffinityWeights, add_purchase_packed
 from models.mongo.bson import Document, moment_of
@@ -336,7 +336,7 @@ def snapshot_after(before: Snapshot | None, decision: Decision, zone: ZoneInfo) 
         member=member,
         rows=older.after(reversed(newest), max(RECENT_ENTRIES_MIN, len(newest))),
         entries=(before.entries if before is not None else 0) + len(newest),
-        due_at=due_at(member, zone),
+        due_at=next_settlement_at(member, zone),
         recorded_at=record.recorded_at,
         notices=record.notices,
         taste_text=affinity,

@@ -23,7 +23,7 @@ from models.mongo.bson import Document
 from models.mongo.collection import Collection, unobserved
 from models.mongo.database import Database
 from models.mongo.ids import audience_id, counter_id, event_key, identity_key
-from models.mongo.ledger import record_id, record_of, standing_of
+from models.mongo.ledger import record_id, record_of, tier_status_of
 from models.mongo.order import order_of
 from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
 from models.mongo.uncancelled import done, finished
@@ -354,7 +354,7 @@ class Reader:
         """
         documents = await self._since(snapshot, after)
         records = [record_of(document) for document in documents if document["version"] > after]
-        standings = [standing_of(document["standing"]) for document in documents]
+        standings = [tier_status_of(document["standing"]) for document in documents]
         versions: list[Version] = []
         member = snapshot.member
         later = 0

@@ -153,7 +153,7 @@ class MemberReward:
     """A reward, and whether one member can order it."""
 
     reward: Reward = field(REACHED, "The reward itself, the same for all members.")
-    standing: strawberry.Private[rewards.Standing]
+    standing: strawberry.Private[rewards.RewardAvailability]
     locale: strawberry.Private[str]
     kept: strawberry.Private[dict[object, object]]
 
@@ -175,7 +175,12 @@ class MemberReward:
 
     @classmethod
     def of(
-        cls, standing: rewards.Standing, programme: Programme, locale: str, channel: Channel | None, now: datetime
+        cls,
+        standing: rewards.RewardAvailability,
+        programme: Programme,
+        locale: str,
+        channel: Channel | None,
+        now: datetime,
     ) -> Self:
         """Return a reward, and whether a member can order it."""
         reward = Reward.of(standing.reward, programme, locale, channel, now)

@@ -27,7 +27,7 @@ class TierProgress:
     )
 
     @classmethod
-    def of(cls, progress: tiers.Progress, locale: str) -> Self:
+    def of(cls, progress: tiers.TierProgress, locale: str) -> Self:
         """Return the progress to a tier, in one language."""
         return cls(
             tier=Tier.of(progress.tier, locale),
@@ -56,7 +56,7 @@ class Status:
         """The progress to the next tier; null in the highest tier."""
         context, member = info.context, self.snapshot.member
         at = self.snapshot.as_of or context.now()
-        progress = tiers.progress(context.programme(), member.standing, member.qualifying, now=at)
+        progress = tiers.tier_progress(context.programme(), member.standing, member.qualifying, now=at)
         return TierProgress.of(progress, self.locale) if progress is not None else None
 
     @classmethod

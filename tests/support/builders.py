@@ -10,7 +10,7 @@ from loyalty.kernel.period import CapPeriod, Expiry
 from loyalty.kernel.text import Text
 from loyalty.model.event import (
     BUILT_IN_EVENT_TYPES,
-    OWN_EVENT_TYPES,
+    ENGINE_EVENT_TYPES,
     PURCHASE,
     Purchase,
     PurchaseLine,
@@ -20,11 +20,11 @@ from loyalty.model.programme import (
     EarningRule,
     EventType,
     Programme,
-    Qualification,
     QualificationKind,
+    QualificationPeriod,
     Rate,
     Rounding,
-    SpentPoints,
+    SpentPointsPolicy,
     Tier,
 )
 from loyalty.rules.ledger_proof import Caps
@@ -33,9 +33,9 @@ from models.definitions.event_attributes import JsonSchemaCheck
 
 PARIS = ZoneInfo("Europe/Paris")
 NEVER = Expiry()
-CALENDAR_YEAR = Qualification(QualificationKind.CALENDAR_YEAR)
-ROLLING_YEAR = Qualification(QualificationKind.ROLLING, months=12)
-LIFETIME = Qualification(QualificationKind.LIFETIME)
+CALENDAR_YEAR = QualificationPeriod(QualificationKind.CALENDAR_YEAR)
+ROLLING_YEAR = QualificationPeriod(QualificationKind.ROLLING, months=12)
+LIFETIME = QualificationPeriod(QualificationKind.LIFETIME)
 
 
 def moment(text: str, zone: ZoneInfo = PARIS) -> datetime:
@@ -86,9 +86,9 @@ def cap(points: int, period: CapPeriod = CapPeriod.DAY) -> Cap:
 def programme(
     *rules: EarningRule,
     thresholds: Sequence[int] = (0, 100, 300),
-    qualification: Qualification = CALENDAR_YEAR,
+    qualification: QualificationPeriod = CALENDAR_YEAR,
     expiry: Expiry = NEVER,
-    spent_points: SpentPoints = SpentPoints.NEGATIVE,
+    spent_points: SpentPointsPolicy = SpentPointsPolicy.NEGATIVE,
     zone: ZoneInfo = PARIS,
     currency: str = "EUR",
     attributes: Mapping[str, Mapping[str, Any]] | None = None,
@@ -98,7 +98,7 @@ def programme(
     declared = attributes or {}
     types = {
         key: EventType(key, None, JsonSchemaCheck(declared[key]) if key in declared else None)
-        for key in (*BUILT_IN_EVENT_TYPES, *OWN_EVENT_TYPES, *declared)
+        for key in (*BUILT_IN_EVENT_TYPES, *ENGINE_EVENT_TYPES, *declared)
     }
     return Programme(
         key="test",

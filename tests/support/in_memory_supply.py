@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from loyalty.commands.decide import needs
 from loyalty.commands.registry import Command, Members, kind_of
 from loyalty.model.decision import Decision
-from loyalty.model.event import CountedEvent
+from loyalty.model.event import RecordedEvent
 from loyalty.model.facts import Facts
 from loyalty.model.member import Member
 from loyalty.model.offer import purchase_ref
@@ -23,7 +23,7 @@ class InMemorySupply:
     codes: dict[tuple[str, str], CodeState] = field(default_factory=dict)
     orders: dict[str, Order] = field(default_factory=dict)
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
-    events: dict[str, CountedEvent] = field(default_factory=dict)
+    events: dict[str, RecordedEvent] = field(default_factory=dict)
 
     def load(self, pool: str, *codes: str) -> None:
         """Add codes to a pool."""

@@ -22,7 +22,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.model.decision import Decision
-from loyalty.model.event import CountedEvent, Event, Purchase, PurchaseLine
+from loyalty.model.event import Event, Purchase, PurchaseLine, RecordedEvent
 from loyalty.model.ledger import Cause, Record
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import purchase_ref
@@ -49,7 +49,7 @@ class MemberHistory:
 
     programme: Programme
     decisions: list[Decision] = field(default_factory=list)
-    counted: dict[str, CountedEvent] = field(default_factory=dict)
+    counted: dict[str, RecordedEvent] = field(default_factory=dict)
     supply: InMemorySupply = field(default_factory=InMemorySupply)
     now: datetime = BEGIN
 

@@ -14,20 +14,20 @@ from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import (
     PURCHASE,
     REFUND,
-    CountedEvent,
     Event,
     Purchase,
+    RecordedEvent,
 )
-from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Account, Cause, Entry, Record, record_hash
 from loyalty.model.member import Member, Profile
 from loyalty.model.programme import (
     Programme,
-    SpentPoints,
+    SpentPointsPolicy,
 )
 from loyalty.rules.ledger_proof import NO_CAPS, Caps, Proof
 from support.builders import moment, receipt
@@ -44,7 +44,7 @@ class MemberScenario:
     member: Member | None = None
     states: list[Member] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
-    counted: dict[str, CountedEvent] = field(default_factory=dict)
+    counted: dict[str, RecordedEvent] = field(default_factory=dict)
     steps: int = 0
     supply: InMemorySupply = field(default_factory=InMemorySupply)
 
@@ -136,7 +136,7 @@ class MemberScenario:
         )
         return RecordEvent(event, replace(cause, key=event.key))
 
-    def do(self, command: Command, now: str | datetime) -> Decision | Refusal | Unchanged:
+    def do(self, command: Command, now: str | datetime) -> Decision | Refusal | NothingToSettle:
         """Decide a command; a decision becomes the member's state."""
         before = repr((self.member, self.programme.rules, self.counted, self.supply))
         facts = self.supply.facts(command, self.member, self.programme)
@@ -196,14 +196,14 @@ class MemberScenario:
         """Add points, or deduct them if negative."""
         return self.must(AdjustPoints(points, self.cause("adjust", "as agreed")), when)
 
-    def settle(self, when: str | datetime) -> Decision | Unchanged:
+    def settle(self, when: str | datetime) -> Decision | NothingToSettle:
         """Settle the member."""
         outcome = self.do(Settle(self.cause("settle")), when)
         assert not isinstance(outcome, Refusal)
         return outcome
 
 
-def explanation_rows(why: Iterable[Explanation]) -> list[tuple[str, int, Reason]]:
+def explanation_rows(why: Iterable[Explanation]) -> list[tuple[str, int, RuleOutcome]]:
     """Return explanations as rows."""
     return [(one.rule, one.points, one.reason) for one in why]
 
@@ -214,7 +214,7 @@ def posting_rows(entry: Entry) -> list[tuple[str, int]]:
 
 
 def ledger_faults(
-    records: Iterable[Record], member: Member, caps: Caps = NO_CAPS, counted: Iterable[CountedEvent] = ()
+    records: Iterable[Record], member: Member, caps: Caps = NO_CAPS, counted: Iterable[RecordedEvent] = ()
 ) -> list[str]:
     """Return the faults between records and a snapshot; `counted` are the events with the days of refunds."""
     ledger = Proof(member.id, caps)
@@ -240,7 +240,7 @@ def assert_member_invariants(scenario: MemberScenario) -> None:
     assert balances[Account.EXPIRED] >= sum(lot.expired for lot in member.lots)
     assert balances[Account.ISSUED] <= 0 <= balances[Account.DEDUCTED]
     assert balances[Account.WRITTEN_OFF] <= 0
-    if scenario.programme.spent_points is SpentPoints.WRITE_OFF:
+    if scenario.programme.spent_points is SpentPointsPolicy.WRITE_OFF:
         assert member.available >= 0
     assert all(points > 0 for points in member.qualifying.values())
     balance = scenario.states[-2].available if len(scenario.states) > 1 else 0

@@ -13,7 +13,7 @@ from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.facts import Needs
-from loyalty.model.ledger import Cause, Standing
+from loyalty.model.ledger import Cause, TierStatus
 from loyalty.model.member import Member, Profile
 from loyalty.model.programme import Programme
 from models.commits.request import Request
@@ -91,7 +91,7 @@ class EnrolReferred:
 
 
 def _newcomer(command: EnrolReferred, programme: Programme, now: datetime) -> Member:
-    standing = Standing(programme.tiers[0].key, now, None)
+    standing = TierStatus(programme.tiers[0].key, now, None)
     return Member(command.member, programme.key, command.number, 0, now, Profile("en"), standing)
 
 

@@ -9,9 +9,9 @@ from support.member_scenario import MemberScenario, assert_member_invariants, ex
 import models
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.explanation import Reason
+from loyalty.model.explanation import RuleOutcome
 from loyalty.model.programme import Programme
-from loyalty.rules.tier import progress
+from loyalty.rules.tier import tier_progress
 from models.definitions.programme_file import read_programme
 
 FILES = Path(models.__file__).parent.parent / "programmes"
@@ -21,7 +21,7 @@ def running(name: str) -> Programme:
     return read_programme((FILES / f"{name}.yaml").read_text(encoding="utf-8"), version=1)
 
 
-def why(scenario: MemberScenario) -> list[tuple[str, int, Reason]]:
+def why(scenario: MemberScenario) -> list[tuple[str, int, RuleOutcome]]:
     return explanation_rows(scenario.records[-1].why)
 
 
@@ -38,7 +38,7 @@ def test_the_grocer_gives_a_point_per_whole_dollar_and_one_per_two_of_its_own_br
         currency="USD",
     )
     scenario.buy("2024-01-06 18:30", basket, key="receipt-1", store="367")
-    assert why(scenario) == [("basket", 23, Reason.GIVEN), ("own-brand", 3, Reason.GIVEN)]
+    assert why(scenario) == [("basket", 23, RuleOutcome.GIVEN), ("own-brand", 3, RuleOutcome.GIVEN)]
     assert [(grant.rule, grant.by_line) for grant in scenario.counted["receipt-1"].grants] == [
         ("basket", (4, 4, 15)),
         ("own-brand", (2, 1, 0)),
@@ -50,7 +50,7 @@ def test_the_grocer_gives_a_point_per_whole_dollar_and_one_per_two_of_its_own_br
 def test_grocer_explains_a_basket_without_own_brands() -> None:
     scenario = MemberScenario.of(running("grocer"), enrolled="2024-01-05 09:00")
     scenario.buy("2024-01-06 18:30", receipt(None, line("steak", "7.99", brand="National"), currency="USD"))
-    assert why(scenario) == [("basket", 7, Reason.GIVEN), ("own-brand", 0, Reason.NOTHING_DUE)]
+    assert why(scenario) == [("basket", 7, RuleOutcome.GIVEN), ("own-brand", 0, RuleOutcome.NOTHING_DUE)]
 
 
 def test_a_shopper_of_the_grocer_climbs_returns_spends_and_falls() -> None:
@@ -58,7 +58,7 @@ def test_a_shopper_of_the_grocer_climbs_returns_spends_and_falls() -> None:
     for month in range(1, 10):
         scenario.buy(f"2024-{month:02}-15 12:00", "110.40", key=f"basket-{month}")
     assert (scenario.tier, scenario.now.available) == ("green", 990)
-    way = progress(
+    way = tier_progress(
         scenario.programme, scenario.now.standing, scenario.now.qualifying, now=scenario.at("2024-09-16 12:00")
     )
     assert way is not None
@@ -108,7 +108,7 @@ def coffee(*, birth_date: date | None = None) -> MemberScenario:
 
 def test_the_coffee_house_welcomes_with_stars_that_lead_to_no_tier() -> None:
     scenario = coffee()
-    assert why(scenario) == [("welcome", 10, Reason.GIVEN)]
+    assert why(scenario) == [("welcome", 10, RuleOutcome.GIVEN)]
     assert scenario.lots == [("2024-01-08", "2024-07-08", 10)]
     assert scenario.now.qualifying == {}
 
@@ -117,10 +117,10 @@ def test_a_coffee_in_the_morning_gives_two_stars_per_euro() -> None:
     scenario = coffee()
     scenario.buy("2024-01-09 08:15", "4.30")
     assert why(scenario) == [
-        ("stars", 9, Reason.GIVEN),
-        ("birthday", 0, Reason.CONDITION),
-        ("happy-hour", 0, Reason.HOURS),
-        ("instant/refill", 0, Reason.BELOW_MINIMUM),
+        ("stars", 9, RuleOutcome.GIVEN),
+        ("birthday", 0, RuleOutcome.CONDITION),
+        ("happy-hour", 0, RuleOutcome.HOURS),
+        ("instant/refill", 0, RuleOutcome.BELOW_MINIMUM),
     ]
     assert scenario.now.available == 19
 
@@ -128,10 +128,10 @@ def test_a_coffee_in_the_morning_gives_two_stars_per_euro() -> None:
 def test_fifteen_euros_give_a_refill_on_the_spot_once_a_day() -> None:
     scenario = coffee()
     for at, total, reason in (
-        ("2024-01-09 08:15", "14.99", Reason.BELOW_MINIMUM),
-        ("2024-01-09 08:16", "15.00", Reason.GRANTED),
-        ("2024-01-09 23:59", "40.00", Reason.LIMIT),
-        ("2024-01-10 00:00", "15.00", Reason.GRANTED),
+        ("2024-01-09 08:15", "14.99", RuleOutcome.BELOW_MINIMUM),
+        ("2024-01-09 08:16", "15.00", RuleOutcome.GRANTED),
+        ("2024-01-09 23:59", "40.00", RuleOutcome.LIMIT),
+        ("2024-01-10 00:00", "15.00", RuleOutcome.GRANTED),
     ):
         scenario.buy(at, total)
         assert why(scenario)[-1] == ("instant/refill", 0, reason)
@@ -140,21 +140,21 @@ def test_fifteen_euros_give_a_refill_on_the_spot_once_a_day() -> None:
 def test_the_late_afternoon_gives_half_as_much_again() -> None:
     scenario = coffee()
     scenario.buy("2024-01-09 17:59", "4.30", channel=Channel.APP)
-    assert why(scenario)[2] == ("happy-hour", 4, Reason.GIVEN)
+    assert why(scenario)[2] == ("happy-hour", 4, RuleOutcome.GIVEN)
     scenario.buy("2024-01-09 17:59", "4.30", channel=Channel.PARTNER)
-    assert why(scenario)[2] == ("happy-hour", 0, Reason.CHANNEL)
+    assert why(scenario)[2] == ("happy-hour", 0, RuleOutcome.CHANNEL)
     scenario.buy("2024-01-13 17:00", "4.30")
-    assert why(scenario)[2] == ("happy-hour", 0, Reason.WEEKDAY)
+    assert why(scenario)[2] == ("happy-hour", 0, RuleOutcome.WEEKDAY)
 
 
 def test_a_birthday_in_the_late_afternoon_doubles_and_no_more() -> None:
     scenario = coffee(birth_date=date(1990, 1, 9))
     scenario.buy("2024-01-09 17:00", "4.30")
     assert why(scenario) == [
-        ("stars", 9, Reason.GIVEN),
-        ("birthday", 9, Reason.GIVEN),
-        ("happy-hour", 0, Reason.OUTDONE),
-        ("instant/refill", 0, Reason.BELOW_MINIMUM),
+        ("stars", 9, RuleOutcome.GIVEN),
+        ("birthday", 9, RuleOutcome.GIVEN),
+        ("happy-hour", 0, RuleOutcome.OUTDONE),
+        ("instant/refill", 0, RuleOutcome.BELOW_MINIMUM),
     ]
     assert scenario.now.available == 28
     assert scenario.now.qualifying == {date(2024, 1, 9): 9}
@@ -164,7 +164,7 @@ def test_a_visit_gives_one_star_a_day() -> None:
     scenario = coffee()
     scenario.happen("visit", "2024-01-09 08:00")
     scenario.happen("visit", "2024-01-09 16:00")
-    assert why(scenario) == [("visit", 0, Reason.CAP_REACHED)]
+    assert why(scenario) == [("visit", 0, RuleOutcome.CAP_REACHED)]
     scenario.happen("visit", "2024-01-10 00:00")
     assert scenario.now.available == 12
 
@@ -173,7 +173,7 @@ def test_cups_of_ones_own_give_five_stars_a_week_at_most() -> None:
     scenario = coffee()
     scenario.happen("own-cup", "2024-01-09 08:00", attributes={"cups": 4})
     scenario.happen("own-cup", "2024-01-14 08:00", attributes={"cups": 4})
-    assert why(scenario) == [("own-cup", 1, Reason.CAPPED)]
+    assert why(scenario) == [("own-cup", 1, RuleOutcome.CAPPED)]
     scenario.happen("own-cup", "2024-01-15 08:00", attributes={"cups": 4})
     assert scenario.now.available == 19
 
@@ -204,8 +204,8 @@ def test_the_coffee_house_writes_off_stars_that_were_spent() -> None:
     decision = scenario.refund("2024-01-11 08:00", "round")
     assert posting_rows(decision.record.entries[0]) == [("issued", 20), ("written_off", -20)]
     assert why(scenario) == [
-        ("stars", -20, Reason.TAKEN_BACK),
-        ("refund", 20, Reason.WRITTEN_OFF),
+        ("stars", -20, RuleOutcome.TAKEN_BACK),
+        ("refund", 20, RuleOutcome.WRITTEN_OFF),
     ]
     assert scenario.points == (-10, 0, 0, 30, -20)
     assert_member_invariants(scenario)

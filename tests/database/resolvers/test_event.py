@@ -13,7 +13,7 @@ from support.resolver_client import ResolverClient
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.event import Event, Purchase, PurchaseLine
-from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Account, Cause, EntryKind, LotKey
 from loyalty.model.lot import Lot
 from models.commits.committer import Committer
@@ -68,8 +68,8 @@ async def test_a_purchase_is_counted_with_all_that_follows_from_it(resolver_clie
         resolver_client.clock(),
     )
     assert entry.why == (
-        Explanation("basket", 23, applied=True, reason=Reason.GIVEN),
-        Explanation("own-brand", 3, applied=True, reason=Reason.GIVEN),
+        Explanation("basket", 23, applied=True, reason=RuleOutcome.GIVEN),
+        Explanation("own-brand", 3, applied=True, reason=RuleOutcome.GIVEN),
     )
     after = outcome.snapshot.member
     assert (after.version, after.available, after.counted) == (2, 26, {"purchase": 1})
@@ -421,8 +421,8 @@ async def test_full_refund_reverses_the_remaining_points(resolver_client: Resolv
     [entry] = outcome.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.REVERSE, -20, 0)
     assert [(why.rule, why.points, why.reason) for why in entry.why] == [
-        ("basket", -19, Reason.TAKEN_BACK),
-        ("own-brand", -1, Reason.TAKEN_BACK),
+        ("basket", -19, RuleOutcome.TAKEN_BACK),
+        ("own-brand", -1, RuleOutcome.TAKEN_BACK),
     ]
     assert outcome.snapshot.member.qualifying == {}
 

@@ -22,12 +22,12 @@ from resolvers.core.context import Context
 from resolvers.core.fault import BadInput
 from resolvers.offer import ranked as ranked_offers
 from resolvers.personalisation import Personalisation, prefetch_supply
-from resolvers.reward import Standing, appointments, listed, open_span, public_programme, ranked, stock_left
+from resolvers.reward import RewardAvailability, appointments, listed, open_span, public_programme, ranked, stock_left
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 
 
-async def standings(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, Standing]:
+async def standings(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, RewardAvailability]:
     context = resolver_client.context(Role.MEMBER, member=member)
     fields: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
     page, more = await ranked(context, Personalisation(context, await seen(resolver_client, member)), **fields)

@@ -12,7 +12,7 @@ from support.outcome import committed, refused
 from support.request_factory import RequestFactory
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.decision import Unchanged
+from loyalty.model.decision import NothingToSettle
 from loyalty.model.programme import EventType, Programme
 from models.commits.committer import Committer, Overloaded, Unavailable
 from models.commits.request import Committed, Outcome, Request
@@ -340,7 +340,7 @@ async def test_two_processes_settling_one_member_settle_it_once(
     await committer.commit(request_factory.buy(member, "9.00"))
     request_factory.clock.advance(days=400)
     outcomes = await commit_all([request_factory.settle(member) for _ in range(8)], committer, other_committer)
-    assert versions([outcome for outcome in outcomes if not isinstance(outcome, Unchanged)]) == [3]
+    assert versions([outcome for outcome in outcomes if not isinstance(outcome, NothingToSettle)]) == [3]
     assert await counts(database) == (1, 3, 2)
     assert await available(database, member) == 0
 

@@ -19,11 +19,11 @@ from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.period import CapPeriod, Expiry
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import PURCHASE, REFUND
 from loyalty.model.ledger import Account, EntryKind
 from loyalty.model.order import OVER, STEPS, OrderState
-from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.programme import Programme, SpentPointsPolicy
 from loyalty.model.reward import Limit, RewardKind
 from loyalty.model.supply import CodeState
 from loyalty.rules.ledger_proof import rewind
@@ -38,7 +38,7 @@ REWARDS = (
 KEYS = st.sampled_from([reward.key for reward in REWARDS])
 WORLDS = {
     (policy, expiry.days, grace): catalogue_programme(*REWARDS, spent_points=policy, expiry=expiry, grace_days=grace)
-    for policy in SpentPoints
+    for policy in SpentPointsPolicy
     for expiry, grace in ((NEVER, 0), (Expiry(days=3), 0), (Expiry(days=3), 2))
 }
 # Minutes that pass before a step.
@@ -123,14 +123,14 @@ def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[OrderScena
             delivered(customer, command.order, now)
         before, shared = customer.now, repr(customer.supply)
         outcome = customer.do(command, now)
-        if isinstance(outcome, Refusal | Unchanged):
+        if isinstance(outcome, Refusal | NothingToSettle):
             assert customer.now is before
             assert repr(customer.supply) == shared
             continue
         assert_member_invariants(customer)
         assert_order_invariants(customer)
         code_laws(customer)
-        assert isinstance(customer.settle(now), Unchanged)
+        assert isinstance(customer.settle(now), NothingToSettle)
     return customer, now
 
 
@@ -149,7 +149,7 @@ def code_laws(customer: OrderScenario) -> None:
 @given(world=st.sampled_from([*WORLDS]), told=steps(LATER, corrections=True))
 @property_settings(150)
 def test_whatever_is_bought_ordered_held_and_taken_back_points_are_conserved(
-    world: tuple[SpentPoints, int, int], told: list[tuple[Any, ...]]
+    world: tuple[SpentPointsPolicy, int, int], told: list[tuple[Any, ...]]
 ) -> None:
     customer, _ = lived(WORLDS[world], told)
     member = customer.now
@@ -175,10 +175,10 @@ def unwound(customer: OrderScenario, now: datetime) -> None:
             customer.advance(now, order, OrderState.RETURNED)
 
 
-@given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False))
+@given(policy=st.sampled_from(SpentPointsPolicy), told=steps(SOON, corrections=False))
 @property_settings(150)
 def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept(
-    policy: SpentPoints, told: list[tuple[Any, ...]]
+    policy: SpentPointsPolicy, told: list[tuple[Any, ...]]
 ) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     unwound(customer, now)
@@ -198,9 +198,15 @@ def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept
     assert customer.supply_taken == {}
 
 
-@given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=False), last=st.randoms(use_true_random=False))
+@given(
+    policy=st.sampled_from(SpentPointsPolicy),
+    told=steps(SOON, corrections=False),
+    last=st.randoms(use_true_random=False),
+)
 @property_settings(100)
-def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[tuple[Any, ...]], last: Any) -> None:
+def test_orders_may_be_taken_back_in_any_order(
+    policy: SpentPointsPolicy, told: list[tuple[Any, ...]], last: Any
+) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     for hold in customer.now.holds:
         customer.do(customer.releasing(hold.id), now)
@@ -228,10 +234,10 @@ def test_orders_may_be_taken_back_in_any_order(policy: SpentPoints, told: list[t
     assert ends[0] == ends[1]
 
 
-@given(policy=st.sampled_from(SpentPoints), told=steps(SOON, corrections=True), key=KEYS)
+@given(policy=st.sampled_from(SpentPointsPolicy), told=steps(SOON, corrections=True), key=KEYS)
 @property_settings(100)
 def test_an_order_or_a_hold_that_is_taken_back_at_once_leaves_all_as_it_was(
-    policy: SpentPoints, told: list[tuple[Any, ...]], key: str
+    policy: SpentPointsPolicy, told: list[tuple[Any, ...]], key: str
 ) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], told)
     customer.settle(now)

@@ -41,14 +41,14 @@ from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod, EndOf, Expiry
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.decision import Decision, Unchanged
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import PURCHASE, REFUND, Purchase
-from loyalty.model.explanation import Reason
-from loyalty.model.ledger import Account, EntryKind, Record, Standing, record_hash
+from loyalty.model.explanation import RuleOutcome
+from loyalty.model.ledger import Account, EntryKind, Record, TierStatus, record_hash
 from loyalty.model.lot import Lots
-from loyalty.model.member import Member, Profile, due_at
-from loyalty.model.programme import Programme, Rounding, SpentPoints, Stacking
-from loyalty.model.qualifying_days import Days
+from loyalty.model.member import Member, Profile, next_settlement_at
+from loyalty.model.programme import Programme, Rounding, SpentPointsPolicy, Stacking
+from loyalty.model.qualifying_days import QualifyingDays
 from loyalty.rules.ledger_proof import rewind
 
 INVALID = RefusalCode.INVALID
@@ -66,7 +66,7 @@ def test_a_newcomer_is_at_version_one_with_nothing() -> None:
     story = MemberScenario.of(programme())
     member = story.now
     assert (member.version, member.number, story.points) == (1, "1234567897", (0, 0, 0, 0, 0))
-    assert member.standing == Standing("base", moment("2024-01-10 12:00"), None)
+    assert member.standing == TierStatus("base", moment("2024-01-10 12:00"), None)
     assert (dict(member.balances), [*member.lots], member.cards, dict(member.counted)) == ({}, [], (), {})
     assert story.records[0].entries == ()
     assert_member_invariants(story)
@@ -85,7 +85,10 @@ def test_a_welcome_is_earned_with_enrolment() -> None:
         )
     )
     assert story.points == (-10, 10, 0, 0, 0)
-    assert explanation_rows(story.records[0].why) == [("welcome", 10, Reason.GIVEN), ("known", 0, Reason.CONDITION)]
+    assert explanation_rows(story.records[0].why) == [
+        ("welcome", 10, RuleOutcome.GIVEN),
+        ("known", 0, RuleOutcome.CONDITION),
+    ]
     assert story.now.counted == {"enrolment": 1}
     assert story.now.qualifying == {date(2024, 1, 10): 10}
     assert_member_invariants(story)
@@ -93,7 +96,7 @@ def test_a_welcome_is_earned_with_enrolment() -> None:
 
 def test_a_welcome_may_promote_at_once() -> None:
     story = MemberScenario.of(programme(flat("welcome", "100", event="enrolment")))
-    assert story.now.standing == Standing("silver", moment("2024-01-10 12:00"), moment("2026-01-01 00:00"))
+    assert story.now.standing == TierStatus("silver", moment("2024-01-10 12:00"), moment("2026-01-01 00:00"))
 
 
 def test_a_birth_date_in_the_future_is_refused() -> None:
@@ -287,18 +290,18 @@ def test_time_that_demands_nothing_changes_nothing() -> None:
     story = MemberScenario.of(programme(expiry=Expiry(days=10)))
     story.buy(NOON, "10")
     before = story.now
-    assert isinstance(story.settle("2024-03-11 23:59:59"), Unchanged)
+    assert isinstance(story.settle("2024-03-11 23:59:59"), NothingToSettle)
     assert story.now is before
 
 
 def test_points_expire_with_the_end_of_their_last_day_in_the_brands_zone() -> None:
     story = MemberScenario.of(programme(expiry=Expiry(days=10), zone=ZoneInfo("America/New_York")))
     story.buy("2024-03-01 20:00", "10")
-    assert due_at(story.now, story.programme.zone) == datetime(2024, 3, 12, 4, 0, tzinfo=UTC)
+    assert next_settlement_at(story.now, story.programme.zone) == datetime(2024, 3, 12, 4, 0, tzinfo=UTC)
     story.settle(datetime(2024, 3, 12, 4, 0, tzinfo=UTC))
     assert story.points == (-10, 0, 10, 0, 0)
     assert story.records[-1].entries[0].occurred_at == datetime(2024, 3, 12, 4, 0, tzinfo=UTC)
-    assert due_at(story.now, story.programme.zone) is None
+    assert next_settlement_at(story.now, story.programme.zone) is None
 
 
 def test_each_lot_expires_on_its_own() -> None:
@@ -394,9 +397,13 @@ def _world(**changes: Any) -> World:
 
 WORLDS = (
     _world(expiry=Expiry(days=20)),
-    _world(expiry=Expiry(months=2, end_of=EndOf.MONTH), spent_points=SpentPoints.WRITE_OFF, qualification=ROLLING_YEAR),
+    _world(
+        expiry=Expiry(months=2, end_of=EndOf.MONTH),
+        spent_points=SpentPointsPolicy.WRITE_OFF,
+        qualification=ROLLING_YEAR,
+    ),
     _world(expiry=NEVER, qualification=LIFETIME, zone=ZoneInfo("America/New_York")),
-    _world(expiry=Expiry(months=6), zone=ZoneInfo("Australia/Lord_Howe"), spent_points=SpentPoints.WRITE_OFF),
+    _world(expiry=Expiry(months=6), zone=ZoneInfo("Australia/Lord_Howe"), spent_points=SpentPointsPolicy.WRITE_OFF),
     _world(expiry=Expiry(days=1), qualification=CALENDAR_YEAR, zone=ZoneInfo("Africa/Cairo")),
 )
 
@@ -461,7 +468,7 @@ def live(story: MemberScenario, now: datetime, step: tuple[Any, ...]) -> None:
     if isinstance(outcome, Decision):
         assert_member_invariants(story)
         assert outcome.record.recorded_at == now
-        assert isinstance(story.settle(now), Unchanged)
+        assert isinstance(story.settle(now), NothingToSettle)
 
 
 def _back(bought: Purchase | None, quarters: int, by_line: bool) -> Purchase | None:
@@ -522,7 +529,7 @@ TAMPERINGS: dict[str, Callable[[Member], Member]] = {
         },
     ),
     "lots": lambda member: replace(member, lots=Lots.of(replace(lot, points=lot.points + 1) for lot in member.lots)),
-    "qualifying": lambda member: replace(member, qualifying=Days.of(dict.fromkeys(member.qualifying, 10**6))),
+    "qualifying": lambda member: replace(member, qualifying=QualifyingDays.of(dict.fromkeys(member.qualifying, 10**6))),
 }
 
 
@@ -554,7 +561,7 @@ def test_what_counts_towards_caps_follows_from_the_ledger(world: World, steps: l
 def test_what_is_written_off_follows_from_the_ledger(world: World, steps: list[tuple[Any, ...]]) -> None:
     spent: list[tuple[Any, ...]] = [("buy", 5, 0, [], Decimal(50)), ("adjust", 5, -100), ("refund", 5, 0, 4, False)]
     story = lived(world, [*spent, *steps])
-    assert world.programme.spent_points is SpentPoints.WRITE_OFF
+    assert world.programme.spent_points is SpentPointsPolicy.WRITE_OFF
     [(version, points), *others] = story.now.write_offs
     for wrong in ((), ((version, points + 1),), ((version - 1, points),), ((version + 1, points),)):
         assert ledger_faults(story.records, replace(story.now, write_offs=(*wrong, *others))) != []

@@ -7,12 +7,12 @@ from support.member_scenario import assert_member_invariants
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 
 from loyalty.kernel.period import CapPeriod, Expiry
-from loyalty.model.decision import Unchanged
-from loyalty.model.hold import HOLDS_MAX, LAPSED_KEPT_MAX
+from loyalty.model.decision import NothingToSettle
+from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, HOLDS_MAX
 from loyalty.model.ledger import EntryKind
-from loyalty.model.member import due_at
+from loyalty.model.member import next_settlement_at
 from loyalty.model.order import OrderState
-from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.programme import Programme, SpentPointsPolicy
 from loyalty.model.reward import Limit, RewardKind
 from loyalty.model.supply import CodeState
 
@@ -42,8 +42,8 @@ def test_a_hold_keeps_points_and_a_piece_and_lets_go_at_its_time() -> None:
     hold = customer.hold(NOON, "mug")
     assert (customer.balances, customer.supply_taken) == ({"available": 50, "held": 100}, {"stock/mug": 1})
     assert customer.records[-1].entries[0].kind is EntryKind.HOLD
-    assert due_at(customer.now, customer.programme.zone) == moment(LATER)
-    assert isinstance(customer.settle(SOON), Unchanged)
+    assert next_settlement_at(customer.now, customer.programme.zone) == moment(LATER)
+    assert isinstance(customer.settle(SOON), NothingToSettle)
     customer.settle(LATER)
     assert (customer.balances, customer.supply_taken, customer.now.holds) == ({"available": 150}, {}, ())
     [entry] = customer.records[-1].entries
@@ -138,11 +138,11 @@ def test_points_whose_lot_expires_while_they_are_held_expire_when_they_are_let_g
     assert customer.balances == {}
 
 
-@pytest.mark.parametrize("policy", SpentPoints)
+@pytest.mark.parametrize("policy", SpentPointsPolicy)
 @pytest.mark.parametrize("released_first", [True, False])
 @pytest.mark.parametrize("lapses", [True, False])
 def test_a_refund_and_the_end_of_a_hold_end_alike_in_both_orders(
-    policy: SpentPoints, released_first: bool, lapses: bool
+    policy: SpentPointsPolicy, released_first: bool, lapses: bool
 ) -> None:
     customer = OrderScenario(catalogue_programme(spent_points=policy))
     customer.must(customer.enrolment(NOON), NOON)
@@ -196,7 +196,7 @@ def test_so_many_holds_and_no_more_until_one_ends() -> None:
     customer.hold(LATER, points=1)
     assert (len(customer.now.holds), customer.now.lapsed) == (1, tuple(holds))
     customer.settle("2024-03-01 12:10")
-    assert len(customer.now.lapsed) == LAPSED_KEPT_MAX == 20
+    assert len(customer.now.lapsed) == EXPIRED_HOLDS_KEPT_MAX == 20
     assert refusal_of(customer, customer.releasing(holds[0]), "2024-03-01 12:10")[0] == "NOT_FOUND"
     assert refusal_of(customer, customer.releasing(holds[1]), "2024-03-01 12:10")[0] == "EXPIRED"
 

@@ -16,7 +16,7 @@ from loyalty.commands.offer import NoteOffers, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
 from loyalty.model.event import REFUND
-from loyalty.model.explanation import Reason
+from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import Audience, CodeKind, Offer, OfferCode, OfferKind
@@ -52,7 +52,7 @@ def test_an_offer_is_activated_once_and_that_is_an_event_which_rules_reward() ->
     assert customer.now.counted["activation"] == 1
     assert (customer.balances, explanation_rows(decision.record.why)) == (
         {"available": 3},
-        [("taken-up", 3, Reason.GIVEN)],
+        [("taken-up", 3, RuleOutcome.GIVEN)],
     )
     assert Notice(NoticeKind.OFFER_ACTIVATED, {"offer": "tea"}) in decision.record.notices
     assert refusal_of(customer, customer.activating("tea")) == ("ALREADY_EXISTS", "offer_activated", ("offer",))
@@ -260,7 +260,7 @@ def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
     grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
     by_rules = [sum(parts) for parts in zip(*(grants[rule] for rule in ("basket", "line", "first")), strict=True)]
     assert grants["offer/double"] == tuple(by_rules)
-    assert ("offer/double", 63, Reason.GIVEN) in explanation_rows(customer.records[-1].why)
+    assert ("offer/double", 63, RuleOutcome.GIVEN) in explanation_rows(customer.records[-1].why)
     assert customer.balances == {"available": 126}
 
 
@@ -332,7 +332,7 @@ def test_a_budget_cuts_the_last_one_and_then_there_is_no_more() -> None:
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.buy(NOON, receipt(None, line("a", "1"), line("b", "3")), key="basket")
     decision = customer.redeem(NOON, "bonus")
-    assert explanation_rows(decision.record.why) == [("offer/bonus", 20, Reason.GIVEN)]
+    assert explanation_rows(decision.record.why) == [("offer/bonus", 20, RuleOutcome.GIVEN)]
     assert customer.supply_taken == {"uses/bonus": 2, "budget/bonus": 70}
     assert refusal_of(customer, customer.redeeming("bonus", NOON)) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
     customer.refund(LATER, "basket")
@@ -345,7 +345,7 @@ def test_a_budget_cuts_a_bonus_over_its_lines() -> None:
     decision = customer.buy(NOON, receipt(None, line("a", "10"), line("b", "40")), key="basket")
     grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
     assert grants["offer/bonus"] == (2, 8)
-    assert ("offer/bonus", 10, Reason.CAPPED) in explanation_rows(decision.record.why)
+    assert ("offer/bonus", 10, RuleOutcome.CAPPED) in explanation_rows(decision.record.why)
 
 
 def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
@@ -354,7 +354,7 @@ def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
         customer.redeem(NOON, "bonus", purchase="basket")
         decision = customer.buy(NOON, "10", key="basket", partner=partner)
         assert customer.balances == {"available": points}
-        reason = Reason.GIVEN if points == 60 else Reason.PARTNER
+        reason = RuleOutcome.GIVEN if points == 60 else RuleOutcome.PARTNER
         assert ("offer/bonus", points - 10, reason) in explanation_rows(decision.record.why)
 
 

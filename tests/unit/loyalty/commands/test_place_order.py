@@ -13,12 +13,12 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod, Expiry
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.kernel.window import Window
-from loyalty.model.explanation import Reason
+from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import EntryKind
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import Audience, OfferKind
 from loyalty.model.order import STEPS, Delivery, Order, OrderState, Recipient, points_for
-from loyalty.model.programme import Programme, SpentPoints
+from loyalty.model.programme import Programme, SpentPointsPolicy
 from loyalty.model.reward import Appointments, Limit, RewardKind
 from loyalty.model.supply import CodeState
 
@@ -444,9 +444,9 @@ def test_the_same_again_keeps_its_points_its_limit_and_takes_the_piece_anew() ->
     assert (customer.balances, customer.supply_taken, customer.now.ordered) == ({"available": 100}, {}, {})
 
 
-@pytest.mark.parametrize("policy", SpentPoints)
+@pytest.mark.parametrize("policy", SpentPointsPolicy)
 def test_the_same_again_is_given_though_its_purchase_was_refunded_its_lot_expired_or_its_price_rose(
-    policy: SpentPoints,
+    policy: SpentPointsPolicy,
 ) -> None:
     rules = catalogue_programme(reward("mug", 100), spent_points=policy, expiry=Expiry(days=10))
     customer = OrderScenario(rules)
@@ -501,7 +501,7 @@ def test_a_gift_is_exchanged_for_the_same_at_no_points_and_for_another_at_its_pr
 # What was spent before a refund
 
 
-WRITING_OFF = catalogue_programme(reward("mug", 100), reward("pen", 10), spent_points=SpentPoints.WRITE_OFF)
+WRITING_OFF = catalogue_programme(reward("mug", 100), reward("pen", 10), spent_points=SpentPointsPolicy.WRITE_OFF)
 OWING = catalogue_programme(reward("mug", 100), reward("pen", 10))
 
 
@@ -532,7 +532,7 @@ def test_what_was_written_off_is_made_good_by_what_was_ordered_before_and_by_not
     customer.cancel(LATER, early)
     assert customer.balances == {"available": 100}
     [entry] = customer.records[-1].entries
-    assert [(one.rule, one.points, one.reason) for one in entry.why] == [("refund", -100, Reason.RECOVERED)]
+    assert [(one.rule, one.points, one.reason) for one in entry.why] == [("refund", -100, RuleOutcome.RECOVERED)]
 
 
 def test_a_later_order_makes_good_its_own_write_off_after_an_earlier_one_was_made_good() -> None:
@@ -574,7 +574,7 @@ def instants(*granted: Any, rewards: Any = (), **about: Any) -> OrderScenario:
     return customer
 
 
-def reasons(customer: OrderScenario) -> list[tuple[str, Reason, dict[str, Any]]]:
+def reasons(customer: OrderScenario) -> list[tuple[str, RuleOutcome, dict[str, Any]]]:
     why = [one for one in customer.records[-1].why if one.rule.startswith("instant/")]
     return [(one.rule, one.reason, dict(one.params)) for one in why]
 
@@ -582,14 +582,14 @@ def reasons(customer: OrderScenario) -> list[tuple[str, Reason, dict[str, Any]]]
 def test_a_purchase_over_the_minimum_is_given_a_reward_at_once() -> None:
     customer = instants(instant("big", "mug", "15.00"), rewards=[reward("mug", 100, stock=1)])
     customer.buy(NOON, "14.99")
-    assert reasons(customer) == [("instant/big", Reason.BELOW_MINIMUM, {"reward": "mug", "minimum": "15.00 EUR"})]
+    assert reasons(customer) == [("instant/big", RuleOutcome.BELOW_MINIMUM, {"reward": "mug", "minimum": "15.00 EUR"})]
     decision = customer.buy(NOON, "15.00")
     [order] = decision.orders
     assert (order.reward.key, order.points, order.origin, order.quantity) == ("mug", 0, "instant/big", 1)
-    assert reasons(customer) == [("instant/big", Reason.GRANTED, {"reward": "mug"})]
+    assert reasons(customer) == [("instant/big", RuleOutcome.GRANTED, {"reward": "mug"})]
     assert customer.balances == {"available": 29}
     customer.buy(NOON, "15.00")
-    assert reasons(customer) == [("instant/big", Reason.OUT_OF_STOCK, {"reward": "mug"})]
+    assert reasons(customer) == [("instant/big", RuleOutcome.OUT_OF_STOCK, {"reward": "mug"})]
     assert_order_invariants(customer)
 
 
@@ -598,7 +598,7 @@ def test_an_instant_reward_is_given_so_often_a_day_of_the_purchase() -> None:
     for when, expected in ((NOON, 1), (LATER, 0), ("2024-03-02 00:00", 1)):
         assert len(customer.buy(when, "20").orders) == expected
     late = customer.buy("2024-03-01 23:59", "20", now="2024-03-02 12:00")
-    assert (late.orders, reasons(customer)) == ((), [("instant/big", Reason.LIMIT, {"reward": "mug"})])
+    assert (late.orders, reasons(customer)) == ((), [("instant/big", RuleOutcome.LIMIT, {"reward": "mug"})])
 
 
 def test_two_instant_rewards_of_one_pool_give_two_codes() -> None:
@@ -610,7 +610,7 @@ def test_two_instant_rewards_of_one_pool_give_two_codes() -> None:
     assert sorted(order.code or "" for order in customer.buy(NOON, "20").orders) == ["f-1", "f-2"]
     [order] = customer.buy(NOON, "20").orders
     assert order.code == "f-3"
-    assert [reason for _, reason, _ in reasons(customer)] == [Reason.GRANTED, Reason.OUT_OF_STOCK]
+    assert [reason for _, reason, _ in reasons(customer)] == [RuleOutcome.GRANTED, RuleOutcome.OUT_OF_STOCK]
 
 
 def test_an_instant_reward_is_for_its_channels_stores_hours_and_audience() -> None:
@@ -623,7 +623,7 @@ def test_an_instant_reward_is_for_its_channels_stores_hours_and_audience() -> No
         rewards=[reward("mug")],
     )
     assert customer.buy(NOON, "5", store="s-2").orders == ()
-    given = [Reason.CHANNEL, Reason.STORE, Reason.WINDOW, Reason.AUDIENCE, Reason.AUDIENCE]
+    given = [RuleOutcome.CHANNEL, RuleOutcome.STORE, RuleOutcome.WINDOW, RuleOutcome.AUDIENCE, RuleOutcome.AUDIENCE]
     assert [reason for _, reason, _ in reasons(customer)] == given
     customer.supply.lists["m-1"] = frozenset({"friends"})
     assert len(customer.buy("2024-03-03 12:00", "5", store="s-1", channel=Channel.APP).orders) == 4

@@ -20,7 +20,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import CountedEvent, Event, Purchase
+from loyalty.model.event import Event, Purchase, RecordedEvent
 from loyalty.model.facts import Facts
 from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Member, Profile
@@ -44,7 +44,7 @@ class Desk:
         self.member: Member | None = None
         self.orders: dict[str, Order] = {}
         self.taken = {STOCK: 0, BUDGET: 0, USES: 0}
-        self.bought: CountedEvent | None = None
+        self.bought: RecordedEvent | None = None
         self.keys = 0
         profile, number = Profile("en"), number_from(1)
         self.act(
@@ -59,7 +59,7 @@ class Desk:
         )
         self.act(AdjustPoints, points=1000)
 
-    def act(self, command: Any, *, refunded: CountedEvent | None = None, **fields: Any) -> Decision:
+    def act(self, command: Any, *, refunded: RecordedEvent | None = None, **fields: Any) -> Decision:
         self.keys += 1
         asked: Command = command(**fields, cause=Cause("act", "agent", "agent", str(self.keys), "a reason"))
         facts = Facts(taken=self.taken, orders=self.orders, purchase=refunded)
@@ -84,13 +84,13 @@ class Desk:
         programme.catalogue.put_offer(offer)
         return programme
 
-    def buy(self) -> CountedEvent:
+    def buy(self) -> RecordedEvent:
         event = Event("basket", "till", "purchase", NOW, Channel.STORE, purchase=Purchase(Decimal(50), "USD", ()))
         counted = self.act(RecordEvent, event=event).counted
         assert counted is not None
         return counted
 
-    def refund(self, bought: CountedEvent) -> Decision:
+    def refund(self, bought: RecordedEvent) -> Decision:
         event = Event("back", "till", "refund", NOW, Channel.STORE, refund_of="basket")
         return self.act(RecordEvent, event=event, refunded=bought)
 

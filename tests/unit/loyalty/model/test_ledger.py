@@ -15,8 +15,8 @@ from loyalty.model.ledger import (
     Posting,
     Record,
     RecordRef,
-    Standing,
-    balances_after,
+    TierStatus,
+    apply_entries,
     record_hash,
 )
 
@@ -42,7 +42,7 @@ def test_balances_are_the_sum_of_postings() -> None:
     earned = entry(Posting(Account.ISSUED, -10), Posting(Account.AVAILABLE, 10, LOT), points=10)
     lapsed = entry(Posting(Account.AVAILABLE, -4, LOT), Posting(Account.EXPIRED, 4, LOT), points=-4)
     before = {Account.ISSUED: -1, Account.AVAILABLE: 1}
-    assert balances_after(before, [earned, lapsed]) == {
+    assert apply_entries(before, [earned, lapsed]) == {
         Account.ISSUED: -11,
         Account.AVAILABLE: 7,
         Account.EXPIRED: 4,
@@ -135,7 +135,7 @@ def changed(record: Record) -> list[Record]:
         *(replace(record, entries=(other,)) for other in entries),
         replace(record, entries=()),
         replace(record, qualified=()),
-        replace(record, standing=Standing("gold", record.standing.since, record.standing.until)),
+        replace(record, standing=TierStatus("gold", record.standing.since, record.standing.until)),
         replace(record, standing=replace(record.standing, since=NOON)),
         replace(record, standing=replace(record.standing, until=NOON)),
         replace(record, previous_hash="0" * 64),

@@ -9,7 +9,7 @@ from support.property_settings import property_settings
 
 from loyalty.kernel.period import EndOf, Expiry
 from loyalty.model.ledger import LotKey
-from loyalty.model.lot import Lot, Lots, overdue, spend, spending_order, with_points, without_forgotten
+from loyalty.model.lot import Lot, Lots, draw, overdue_lots, prune_expired, spending_order, with_points
 
 
 def key(earned: str, expires: str | None = None) -> LotKey:
@@ -24,27 +24,27 @@ LOTS = (Lot(EARLY, 10), Lot(LATE, 20), Lot(EVER, 30))
 
 def test_the_lot_that_expires_first_is_spent_first() -> None:
     assert sorted((LOTS[2], LOTS[0], LOTS[1]), key=spending_order) == list(LOTS)
-    assert spend(reversed(LOTS), 25) == [(EARLY, 10), (LATE, 15)]
+    assert draw(reversed(LOTS), 25) == [(EARLY, 10), (LATE, 15)]
 
 
 def test_of_lots_that_expire_together_the_one_earned_first_is_spent_first() -> None:
     older, newer = key("2024-01-01", "2024-12-31"), key("2024-02-01", "2024-12-31")
-    assert spend([Lot(newer, 5), Lot(older, 5)], 6) == [(older, 5), (newer, 1)]
+    assert draw([Lot(newer, 5), Lot(older, 5)], 6) == [(older, 5), (newer, 1)]
 
 
 def test_a_named_lot_is_spent_before_all_others() -> None:
-    assert spend(LOTS, 35, first=EVER) == [(EVER, 30), (EARLY, 5)]
-    assert spend(LOTS, 5, first=key("2020-01-01")) == [(EARLY, 5)]
+    assert draw(LOTS, 35, first=EVER) == [(EVER, 30), (EARLY, 5)]
+    assert draw(LOTS, 5, first=key("2020-01-01")) == [(EARLY, 5)]
 
 
 def test_no_more_is_spent_than_there_is() -> None:
-    assert spend(LOTS, 61) == [(EARLY, 10), (LATE, 20), (EVER, 30)]
-    assert spend([], 5) == []
-    assert spend(LOTS, 0) == []
+    assert draw(LOTS, 61) == [(EARLY, 10), (LATE, 20), (EVER, 30)]
+    assert draw([], 5) == []
+    assert draw(LOTS, 0) == []
 
 
 def test_an_empty_lot_gives_nothing() -> None:
-    assert spend([Lot(EARLY, 0, expired=4), Lot(LATE, 3)], 5) == [(LATE, 3)]
+    assert draw([Lot(EARLY, 0, expired=4), Lot(LATE, 3)], 5) == [(LATE, 3)]
 
 
 def test_points_of_one_day_share_a_lot() -> None:
@@ -68,9 +68,9 @@ def test_a_lot_cannot_fall_below_zero(points: int, expired: int) -> None:
 
 
 def test_a_lot_is_overdue_on_the_day_after_its_last() -> None:
-    assert overdue(LOTS, date(2024, 6, 30)) == []
-    assert overdue(LOTS, date(2024, 7, 1)) == [Lot(EARLY, 10)]
-    assert overdue([Lot(EARLY, 0, expired=10)], date(2024, 7, 1)) == []
+    assert overdue_lots(LOTS, date(2024, 6, 30)) == []
+    assert overdue_lots(LOTS, date(2024, 7, 1)) == [Lot(EARLY, 10)]
+    assert overdue_lots([Lot(EARLY, 0, expired=10)], date(2024, 7, 1)) == []
 
 
 def test_points_are_summed_by_the_last_day_they_can_be_spent_those_that_never_expire_last() -> None:
@@ -82,8 +82,8 @@ def test_points_are_summed_by_the_last_day_they_can_be_spent_those_that_never_ex
 
 def test_what_expired_is_remembered_for_400_days() -> None:
     lapsed = (Lot(EARLY, 0, expired=10), Lot(EVER, 30))
-    assert without_forgotten(lapsed, date(2025, 8, 4)) == lapsed
-    assert without_forgotten(lapsed, date(2025, 8, 5)) == (Lot(EVER, 30),)
+    assert prune_expired(lapsed, date(2025, 8, 4)) == lapsed
+    assert prune_expired(lapsed, date(2025, 8, 5)) == (Lot(EVER, 30),)
 
 
 def test_points_earned_at_different_times_form_lots_of_their_day_in_the_brands_zone() -> None:
@@ -143,7 +143,7 @@ def test_packed_lots_are_a_sequence_of_lots_in_spending_order(
     assert packed.first_end() == min(open_ends, default=None)
     for today in (date(2024, 1, 24), date(2024, 2, 1), date(2024, 2, 11)):
         lapsed = [lot for lot in ordered if (lot.key.expires_on or date.max) < today]
-        assert overdue(packed, today) == [lot for lot in lapsed if lot.points]
+        assert overdue_lots(packed, today) == [lot for lot in lapsed if lot.points]
         assert packed.without_forgotten(today) == [lot for lot in ordered if lot.points or lot not in lapsed]
     was = next((lot for lot in lots if lot.key == key), Lot(key, 0))
     if was.points + points >= 0:

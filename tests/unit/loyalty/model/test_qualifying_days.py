@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.property_settings import property_settings
 
-from loyalty.model.qualifying_days import Days
+from loyalty.model.qualifying_days import QualifyingDays
 
 
 @given(
@@ -16,7 +16,7 @@ from loyalty.model.qualifying_days import Days
 )
 @property_settings(300)
 def test_packed_days_are_a_mapping_of_days(days: dict[date, int], day: date, other: date, points: int) -> None:
-    packed = Days.of(days)
+    packed = QualifyingDays.of(days)
     assert packed == days
     assert dict(packed) == days
     assert [*packed] == sorted(days)
@@ -31,8 +31,8 @@ def test_packed_days_are_a_mapping_of_days(days: dict[date, int], day: date, oth
     assert packed.with_points(day, points) == {
         one: sum_ for one, sum_ in {**days, day: days.get(day, 0) + points}.items() if sum_ > 0
     }
-    assert Days.of({**days, date(2000, 1, 1): 0}) == packed
-    assert hash(Days.of(dict(sorted(days.items())))) == hash(packed)
+    assert QualifyingDays.of({**days, date(2000, 1, 1): 0}) == packed
+    assert hash(QualifyingDays.of(dict(sorted(days.items())))) == hash(packed)
     assert repr(packed) == f"Days.of({dict(sorted(days.items()))!r})"
     with pytest.raises(KeyError):
         packed[date(1999, 1, 1)]

@@ -14,15 +14,15 @@ from support.property_settings import property_settings
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod
 from loyalty.kernel.window import Window
-from loyalty.model.explanation import Explanation, Reason
-from loyalty.model.expression import ExpressionFault
+from loyalty.model.explanation import Explanation, RuleOutcome
+from loyalty.model.expression import ExpressionError
 from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
-from loyalty.rules.earning import POINTS_MAX, spread, whole_points, without_old_spans
+from loyalty.rules.earning import POINTS_MAX, allocate_proportionally, prune_cap_periods, whole_points
 
 DOWN, HALF_UP, UP = Rounding.DOWN, Rounding.HALF_UP, Rounding.UP
 
 
-def why(scenario: MemberScenario) -> list[tuple[str, int, Reason]]:
+def why(scenario: MemberScenario) -> list[tuple[str, int, RuleOutcome]]:
     return explanation_rows(scenario.records[-1].why)
 
 
@@ -60,7 +60,7 @@ def test_a_result_becomes_whole_points_as_the_rounding_says(value: Any, rounding
 
 @pytest.mark.parametrize("value", [True, False, "7", None, [7], {"points": 7}, b"7", date(2024, 1, 1)])
 def test_result_that_is_not_a_number_is_a_fault(value: Any) -> None:
-    with pytest.raises(ExpressionFault, match=f"points must be a number, got {type(value).__name__}"):
+    with pytest.raises(ExpressionError, match=f"points must be a number, got {type(value).__name__}"):
         whole_points(value, DOWN)
 
 
@@ -79,7 +79,7 @@ def test_result_that_is_not_a_number_is_a_fault(value: Any) -> None:
     ],
 )
 def test_a_result_that_no_event_may_give_is_a_fault(value: Any) -> None:
-    with pytest.raises(ExpressionFault, match="points must be from 0 to 1000000000"):
+    with pytest.raises(ExpressionError, match="points must be from 0 to 1000000000"):
         whole_points(value, DOWN)
 
 
@@ -103,7 +103,7 @@ def test_a_result_that_no_event_may_give_is_a_fault(value: Any) -> None:
     ],
 )
 def test_points_are_spread_by_largest_remainder(points: int, weights: list[str], parts: tuple[int, ...]) -> None:
-    assert spread(points, [Decimal(weight) for weight in weights]) == parts
+    assert allocate_proportionally(points, [Decimal(weight) for weight in weights]) == parts
 
 
 @given(
@@ -112,7 +112,7 @@ def test_points_are_spread_by_largest_remainder(points: int, weights: list[str],
 )
 @property_settings(200)
 def test_spread_sums_exactly_and_stays_within_one_point_of_each_share(points: int, weights: list[Decimal]) -> None:
-    parts = spread(points, weights)
+    parts = allocate_proportionally(points, weights)
     assert sum(parts) == points
     shares = [Fraction(max(weight, Decimal(0))) for weight in weights]
     if not sum(shares):
@@ -145,13 +145,13 @@ def test_a_rate_counts_money_exactly(total: str, points: str, per: str, rounding
     scenario = MemberScenario.of(programme(per_euro(points=points, per=per, rounding=rounding)))
     scenario.buy("2024-03-01 10:00", total)
     assert scenario.now.available == given_points
-    assert why(scenario) == [("basket", given_points, Reason.GIVEN)]
+    assert why(scenario) == [("basket", given_points, RuleOutcome.GIVEN)]
 
 
 def test_rate_that_rounds_to_zero_is_explained() -> None:
     scenario = MemberScenario.of(programme())
     scenario.buy("2024-03-01 10:00", "0.99")
-    assert why(scenario) == [("basket", 0, Reason.NOTHING_DUE)]
+    assert why(scenario) == [("basket", 0, RuleOutcome.NOTHING_DUE)]
     assert scenario.points == (0, 0, 0, 0, 0)
     assert [entry.postings for entry in scenario.records[-1].entries] == [()]
     assert_member_invariants(scenario)
@@ -201,13 +201,13 @@ def test_discounts_among_the_matching_lines_lower_what_counts() -> None:
 def test_matching_lines_that_sum_below_zero_give_nothing() -> None:
     scenario = MemberScenario.of(programme(per_euro("own", lines='line.brand == "Private"')))
     scenario.buy("2024-03-01 10:00", receipt(None, line("a", "-5", brand="Private"), line("b", "9")))
-    assert why(scenario) == [("own", 0, Reason.NOTHING_DUE)]
+    assert why(scenario) == [("own", 0, RuleOutcome.NOTHING_DUE)]
 
 
 def test_lines_match_nothing_on_a_receipt_without_lines() -> None:
     scenario = MemberScenario.of(programme(per_euro("own", lines="true")))
     scenario.buy("2024-03-01 10:00", "10")
-    assert why(scenario) == [("own", 0, Reason.NOTHING_DUE)]
+    assert why(scenario) == [("own", 0, RuleOutcome.NOTHING_DUE)]
 
 
 def test_lines_may_look_at_the_event_the_member_and_what_was_earned() -> None:
@@ -242,8 +242,8 @@ def test_an_expression_that_does_not_fit_gives_nothing_and_never_fails_the_event
     )
     scenario.happen("visit", "2024-03-01 10:00")
     odd, visit = scenario.records[-1].why
-    assert odd == Explanation("odd", 0, applied=False, reason=Reason.FAULT, params={"fault": fault})
-    assert visit == Explanation("visit", 5, applied=True, reason=Reason.GIVEN)
+    assert odd == Explanation("odd", 0, applied=False, reason=RuleOutcome.FAULT, params={"fault": fault})
+    assert visit == Explanation("visit", 5, applied=True, reason=RuleOutcome.GIVEN)
     assert scenario.now.available == 5
 
 
@@ -251,7 +251,7 @@ def test_an_expression_that_does_not_fit_gives_nothing_and_never_fails_the_event
 def test_any_evaluator_error_is_reported(overflow: str) -> None:
     scenario = MemberScenario.of(programme(flat("odd", overflow, event="visit")))
     scenario.happen("visit", "2024-03-01 10:00")
-    assert why(scenario) == [("odd", 0, Reason.FAULT)]
+    assert why(scenario) == [("odd", 0, RuleOutcome.FAULT)]
     assert scenario.records[-1].why[0].params["fault"]
 
 
@@ -259,7 +259,7 @@ def test_condition_that_does_not_fit_the_event_is_a_fault() -> None:
     scenario = MemberScenario.of(programme(flat("cups", "5", event="visit", when="event.attributes.cups > 1")))
     scenario.happen("visit", "2024-03-01 10:00")
     assert scenario.records[-1].why == (
-        Explanation("cups", 0, applied=False, reason=Reason.FAULT, params={"fault": "unknown name 'cups'"}),
+        Explanation("cups", 0, applied=False, reason=RuleOutcome.FAULT, params={"fault": "unknown name 'cups'"}),
     )
     scenario.happen("visit", "2024-03-01 11:00", attributes={"cups": 2})
     assert scenario.now.available == 5
@@ -275,7 +275,7 @@ def test_line_condition_that_does_not_fit_is_a_fault() -> None:
 def test_a_condition_is_met_by_true_alone(when: str) -> None:
     scenario = MemberScenario.of(programme(per_euro(when=when)))
     scenario.buy("2024-03-01 10:00", "10")
-    assert why(scenario) == [("basket", 0, Reason.CONDITION)]
+    assert why(scenario) == [("basket", 0, RuleOutcome.CONDITION)]
 
 
 def test_points_round_as_the_rule_says() -> None:
@@ -288,9 +288,9 @@ def test_points_round_as_the_rule_says() -> None:
     )
     scenario.happen("visit", "2024-03-01 10:00")
     assert explanation_rows(scenario.records[-1].why) == [
-        ("down", 2, Reason.GIVEN),
-        ("half", 3, Reason.GIVEN),
-        ("up", 3, Reason.GIVEN),
+        ("down", 2, RuleOutcome.GIVEN),
+        ("half", 3, RuleOutcome.GIVEN),
+        ("up", 3, RuleOutcome.GIVEN),
     ]
 
 
@@ -310,9 +310,9 @@ def test_a_rule_sees_what_the_rules_before_it_gave() -> None:
     )
     scenario.buy("2024-03-01 10:00", "7")
     assert why(scenario) == [
-        ("first", 0, Reason.NOTHING_DUE),
-        ("basket", 7, Reason.GIVEN),
-        ("double", 7, Reason.GIVEN),
+        ("first", 0, RuleOutcome.NOTHING_DUE),
+        ("basket", 7, RuleOutcome.GIVEN),
+        ("double", 7, RuleOutcome.GIVEN),
     ]
 
 
@@ -350,7 +350,7 @@ def test_an_event_is_not_counted_yet_when_its_rules_look_at_the_member() -> None
     scenario.buy("2024-03-02 10:00", "5")
     assert scenario.now.available == 50
     assert scenario.now.counted == {"purchase": 2}
-    assert why(scenario) == [("first", 0, Reason.CONDITION)]
+    assert why(scenario) == [("first", 0, RuleOutcome.CONDITION)]
 
 
 @pytest.mark.parametrize(
@@ -387,21 +387,21 @@ def test_a_birthday_is_a_day_in_the_brands_zone() -> None:
 @pytest.mark.parametrize(
     ("reach", "event", "reason"),
     [
-        ({"channels": frozenset({Channel.APP})}, {"channel": Channel.WEB}, Reason.CHANNEL),
-        ({"channels": frozenset({Channel.APP})}, {"channel": Channel.APP}, Reason.GIVEN),
-        ({"stores": frozenset({"lyon"})}, {"store": "paris"}, Reason.STORE),
-        ({"stores": frozenset({"lyon"})}, {}, Reason.STORE),
-        ({"stores": frozenset({"lyon"})}, {"store": "lyon"}, Reason.GIVEN),
-        ({"partners": frozenset({"bakery"})}, {"partner": "butcher"}, Reason.PARTNER),
-        ({"partners": frozenset({"bakery"})}, {"partner": "bakery"}, Reason.GIVEN),
-        ({"tiers": frozenset({"silver", "gold"})}, {}, Reason.TIER),
-        ({"tiers": frozenset({"base"})}, {}, Reason.GIVEN),
+        ({"channels": frozenset({Channel.APP})}, {"channel": Channel.WEB}, RuleOutcome.CHANNEL),
+        ({"channels": frozenset({Channel.APP})}, {"channel": Channel.APP}, RuleOutcome.GIVEN),
+        ({"stores": frozenset({"lyon"})}, {"store": "paris"}, RuleOutcome.STORE),
+        ({"stores": frozenset({"lyon"})}, {}, RuleOutcome.STORE),
+        ({"stores": frozenset({"lyon"})}, {"store": "lyon"}, RuleOutcome.GIVEN),
+        ({"partners": frozenset({"bakery"})}, {"partner": "butcher"}, RuleOutcome.PARTNER),
+        ({"partners": frozenset({"bakery"})}, {"partner": "bakery"}, RuleOutcome.GIVEN),
+        ({"tiers": frozenset({"silver", "gold"})}, {}, RuleOutcome.TIER),
+        ({"tiers": frozenset({"base"})}, {}, RuleOutcome.GIVEN),
     ],
 )
-def test_a_rule_reaches_what_it_names(reach: dict[str, Any], event: dict[str, Any], reason: Reason) -> None:
+def test_a_rule_reaches_what_it_names(reach: dict[str, Any], event: dict[str, Any], reason: RuleOutcome) -> None:
     scenario = MemberScenario.of(programme(flat("visit", "5", event="visit", **reach)))
     scenario.happen("visit", "2024-03-01 10:00", **event)
-    assert why(scenario) == [("visit", 5 if reason is Reason.GIVEN else 0, reason)]
+    assert why(scenario) == [("visit", 5 if reason is RuleOutcome.GIVEN else 0, reason)]
 
 
 def windowed(**window: Any) -> EarningRule:
@@ -411,30 +411,30 @@ def windowed(**window: Any) -> EarningRule:
 @pytest.mark.parametrize(
     ("window", "when", "reason"),
     [
-        ({"first_day": date(2024, 3, 2)}, "2024-03-01 23:59:59", Reason.WINDOW),
-        ({"first_day": date(2024, 3, 2)}, "2024-03-02 00:00", Reason.GIVEN),
-        ({"last_day": date(2024, 3, 2)}, "2024-03-02 23:59:59", Reason.GIVEN),
-        ({"last_day": date(2024, 3, 2)}, "2024-03-03 00:00", Reason.WINDOW),
-        ({"weekdays": frozenset({6, 7})}, "2024-03-01 12:00", Reason.WEEKDAY),
-        ({"weekdays": frozenset({6, 7})}, "2024-03-02 00:30", Reason.GIVEN),
-        ({"hours": (time(16), time(18))}, "2024-03-01 15:59:59", Reason.HOURS),
-        ({"hours": (time(16), time(18))}, "2024-03-01 16:00", Reason.GIVEN),
-        ({"hours": (time(16), time(18))}, "2024-03-01 17:59:59", Reason.GIVEN),
-        ({"hours": (time(16), time(18))}, "2024-03-01 18:00", Reason.HOURS),
-        ({"hours": (time(22), time(2))}, "2024-03-01 23:00", Reason.GIVEN),
-        ({"hours": (time(22), time(2))}, "2024-03-01 01:59", Reason.GIVEN),
-        ({"hours": (time(22), time(2))}, "2024-03-01 02:00", Reason.HOURS),
-        ({"hours": (time(18), time(0))}, "2024-03-01 23:59:59", Reason.GIVEN),
-        ({"hours": (time(18), time(0))}, "2024-03-01 00:00", Reason.HOURS),
-        ({"hours": (time(16), time(18))}, "2024-03-31 14:30+00:00", Reason.GIVEN),
-        ({"hours": (time(16), time(18))}, "2024-03-30 14:30+00:00", Reason.HOURS),
-        ({"weekdays": frozenset({5}), "hours": (time(16), time(18))}, "2024-03-02 12:00", Reason.WEEKDAY),
+        ({"first_day": date(2024, 3, 2)}, "2024-03-01 23:59:59", RuleOutcome.WINDOW),
+        ({"first_day": date(2024, 3, 2)}, "2024-03-02 00:00", RuleOutcome.GIVEN),
+        ({"last_day": date(2024, 3, 2)}, "2024-03-02 23:59:59", RuleOutcome.GIVEN),
+        ({"last_day": date(2024, 3, 2)}, "2024-03-03 00:00", RuleOutcome.WINDOW),
+        ({"weekdays": frozenset({6, 7})}, "2024-03-01 12:00", RuleOutcome.WEEKDAY),
+        ({"weekdays": frozenset({6, 7})}, "2024-03-02 00:30", RuleOutcome.GIVEN),
+        ({"hours": (time(16), time(18))}, "2024-03-01 15:59:59", RuleOutcome.HOURS),
+        ({"hours": (time(16), time(18))}, "2024-03-01 16:00", RuleOutcome.GIVEN),
+        ({"hours": (time(16), time(18))}, "2024-03-01 17:59:59", RuleOutcome.GIVEN),
+        ({"hours": (time(16), time(18))}, "2024-03-01 18:00", RuleOutcome.HOURS),
+        ({"hours": (time(22), time(2))}, "2024-03-01 23:00", RuleOutcome.GIVEN),
+        ({"hours": (time(22), time(2))}, "2024-03-01 01:59", RuleOutcome.GIVEN),
+        ({"hours": (time(22), time(2))}, "2024-03-01 02:00", RuleOutcome.HOURS),
+        ({"hours": (time(18), time(0))}, "2024-03-01 23:59:59", RuleOutcome.GIVEN),
+        ({"hours": (time(18), time(0))}, "2024-03-01 00:00", RuleOutcome.HOURS),
+        ({"hours": (time(16), time(18))}, "2024-03-31 14:30+00:00", RuleOutcome.GIVEN),
+        ({"hours": (time(16), time(18))}, "2024-03-30 14:30+00:00", RuleOutcome.HOURS),
+        ({"weekdays": frozenset({5}), "hours": (time(16), time(18))}, "2024-03-02 12:00", RuleOutcome.WEEKDAY),
     ],
 )
-def test_a_window_is_read_on_the_clock_of_the_brand(window: dict[str, Any], when: str, reason: Reason) -> None:
+def test_a_window_is_read_on_the_clock_of_the_brand(window: dict[str, Any], when: str, reason: RuleOutcome) -> None:
     scenario = MemberScenario.of(programme(windowed(**window)))
     scenario.happen("visit", when, now="2024-04-01 12:00")
-    assert why(scenario) == [("visit", 5 if reason is Reason.GIVEN else 0, reason)]
+    assert why(scenario) == [("visit", 5 if reason is RuleOutcome.GIVEN else 0, reason)]
 
 
 def test_a_backdated_event_earns_by_the_window_it_happened_in() -> None:
@@ -450,12 +450,12 @@ def test_a_cap_lets_the_last_points_through_in_part() -> None:
     scenario = MemberScenario.of(programme(per_euro(cap=cap(100))))
     scenario.buy("2024-03-01 10:00", "60")
     scenario.buy("2024-03-01 11:00", receipt(None, line("a", "30"), line("b", "30")), key="capped")
-    assert why(scenario) == [("basket", 40, Reason.CAPPED)]
+    assert why(scenario) == [("basket", 40, RuleOutcome.CAPPED)]
     assert scenario.records[-1].why[0].params == {"cap": 100}
     assert grants(scenario, "capped") == [("basket", (20, 20))]
     scenario.buy("2024-03-01 12:00", "60")
     assert scenario.records[-1].why == (
-        Explanation("basket", 0, applied=False, reason=Reason.CAP_REACHED, params={"cap": 100}),
+        Explanation("basket", 0, applied=False, reason=RuleOutcome.CAP_REACHED, params={"cap": 100}),
     )
     assert scenario.now.available == 100
     scenario.buy("2024-03-02 00:00", "60")
@@ -475,7 +475,7 @@ def test_a_cap_holds_to_the_end_of_its_period_in_the_brands_zone(period: CapPeri
     scenario = MemberScenario.of(programme(flat("visit", "10", event="visit", cap=cap(10, period))))
     scenario.happen("visit", "2024-03-06 12:00")
     scenario.happen("visit", inside)
-    assert (scenario.now.available, why(scenario)) == (10, [("visit", 0, Reason.CAP_REACHED)])
+    assert (scenario.now.available, why(scenario)) == (10, [("visit", 0, RuleOutcome.CAP_REACHED)])
     scenario.happen("visit", outside)
     assert scenario.now.available == 20
 
@@ -511,12 +511,12 @@ def test_an_event_too_late_for_its_caps_day_to_be_known_earns_nothing_and_says_s
     scenario = MemberScenario.of(programme(per_euro(cap=cap(10)), per_euro("free", priority=-1)))
     scenario.buy("2025-06-01 10:00", "3")
     scenario.buy("2024-04-27 10:00", "3", now="2025-06-01 11:00")
-    assert why(scenario) == [("basket", 3, Reason.GIVEN), ("free", 3, Reason.GIVEN)]
+    assert why(scenario) == [("basket", 3, RuleOutcome.GIVEN), ("free", 3, RuleOutcome.GIVEN)]
     scenario.buy("2024-04-26 10:00", "3", now="2025-06-01 12:00")
     assert scenario.records[-1].why[0] == Explanation(
-        "basket", 0, applied=False, reason=Reason.TOO_LATE, params={"days": 400}
+        "basket", 0, applied=False, reason=RuleOutcome.TOO_LATE, params={"days": 400}
     )
-    assert why(scenario)[1] == ("free", 3, Reason.GIVEN)
+    assert why(scenario)[1] == ("free", 3, RuleOutcome.GIVEN)
 
 
 def test_what_a_capped_rule_gave_is_forgotten_with_the_rule() -> None:
@@ -531,7 +531,7 @@ def test_what_a_capped_rule_gave_is_forgotten_with_the_rule() -> None:
 def test_what_a_capped_rule_gave_is_kept_for_400_spans() -> None:
     first = date(2023, 1, 1).toordinal()
     spans = {date.fromordinal(day).isoformat(): 1 for day in range(first, first + 405)}
-    kept = without_old_spans({"visit": spans, "gone": spans}, programme(flat("visit", "1", cap=cap(1))))
+    kept = prune_cap_periods({"visit": spans, "gone": spans}, programme(flat("visit", "1", cap=cap(1))))
     assert list(kept) == ["visit"]
     assert (len(kept["visit"]), min(kept["visit"]), max(kept["visit"])) == (400, "2023-01-06", "2024-02-09")
 
@@ -557,7 +557,11 @@ def test_rules_add_up_by_falling_priority() -> None:
         programme(flat("low", "1", priority=-5), flat("high", "2", priority=5), flat("middle", "3"))
     )
     scenario.buy("2024-03-01 10:00", "1")
-    assert why(scenario) == [("high", 2, Reason.GIVEN), ("middle", 3, Reason.GIVEN), ("low", 1, Reason.GIVEN)]
+    assert why(scenario) == [
+        ("high", 2, RuleOutcome.GIVEN),
+        ("middle", 3, RuleOutcome.GIVEN),
+        ("low", 1, RuleOutcome.GIVEN),
+    ]
 
 
 def best(key: str, points: str, priority: int, **changes: Any) -> EarningRule:
@@ -568,9 +572,9 @@ def test_of_a_group_only_the_rule_that_gives_most_counts() -> None:
     scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2), best("c", "7", 1)))
     scenario.buy("2024-03-01 10:00", "1")
     assert [(one.rule, one.points, one.reason, dict(one.params)) for one in scenario.records[-1].why] == [
-        ("a", 0, Reason.OUTDONE, {"by": "b"}),
-        ("b", 9, Reason.GIVEN, {}),
-        ("c", 0, Reason.OUTDONE, {"by": "b"}),
+        ("a", 0, RuleOutcome.OUTDONE, {"by": "b"}),
+        ("b", 9, RuleOutcome.GIVEN, {}),
+        ("c", 0, RuleOutcome.OUTDONE, {"by": "b"}),
     ]
     assert scenario.now.available == 9
 
@@ -578,7 +582,7 @@ def test_of_a_group_only_the_rule_that_gives_most_counts() -> None:
 def test_of_equals_in_a_group_the_one_of_higher_priority_counts() -> None:
     scenario = MemberScenario.of(programme(best("a", "5", 1), best("b", "5", 2)))
     scenario.buy("2024-03-01 10:00", "1")
-    assert why(scenario) == [("b", 5, Reason.GIVEN), ("a", 0, Reason.OUTDONE)]
+    assert why(scenario) == [("b", 5, RuleOutcome.GIVEN), ("a", 0, RuleOutcome.OUTDONE)]
 
 
 def test_groups_stand_side_by_side_and_besides_the_rest() -> None:
@@ -590,7 +594,7 @@ def test_groups_stand_side_by_side_and_besides_the_rest() -> None:
 def test_a_rule_of_a_group_that_does_not_apply_outdoes_nobody() -> None:
     scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2, when="false")))
     scenario.buy("2024-03-01 10:00", "1")
-    assert why(scenario) == [("a", 5, Reason.GIVEN), ("b", 0, Reason.CONDITION)]
+    assert why(scenario) == [("a", 5, RuleOutcome.GIVEN), ("b", 0, RuleOutcome.CONDITION)]
 
 
 def test_within_a_group_rules_compare_after_their_caps_and_only_the_winner_uses_its_cap() -> None:
@@ -598,10 +602,10 @@ def test_within_a_group_rules_compare_after_their_caps_and_only_the_winner_uses_
     scenario.buy("2024-03-01 10:00", "1")
     assert scenario.now.capped == {"a": {"2024-03-01": 9}}
     scenario.buy("2024-03-01 11:00", "1")
-    assert why(scenario) == [("a", 0, Reason.OUTDONE), ("b", 5, Reason.GIVEN)]
+    assert why(scenario) == [("a", 0, RuleOutcome.OUTDONE), ("b", 5, RuleOutcome.GIVEN)]
     assert scenario.now.capped == {"a": {"2024-03-01": 9}, "b": {"2024-03-01": 5}}
     scenario.buy("2024-03-01 12:00", "1")
-    assert why(scenario) == [("a", 3, Reason.CAPPED), ("b", 0, Reason.CAP_REACHED)]
+    assert why(scenario) == [("a", 3, RuleOutcome.CAPPED), ("b", 0, RuleOutcome.CAP_REACHED)]
     assert scenario.now.available == 17
 
 
@@ -616,19 +620,23 @@ def test_an_exclusive_rule_shuts_out_the_rules_of_lower_priority() -> None:
         programme(flat("high", "1", priority=3), flat("only", "2", priority=2, stacking=Stacking.EXCLUSIVE), per_euro())
     )
     scenario.buy("2024-03-01 10:00", "10")
-    assert why(scenario) == [("high", 1, Reason.GIVEN), ("only", 2, Reason.GIVEN), ("basket", 0, Reason.EXCLUDED)]
+    assert why(scenario) == [
+        ("high", 1, RuleOutcome.GIVEN),
+        ("only", 2, RuleOutcome.GIVEN),
+        ("basket", 0, RuleOutcome.EXCLUDED),
+    ]
     assert scenario.records[-1].why[2].params == {"by": "only"}
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
-    [({"when": "false"}, Reason.CONDITION), ({"channels": frozenset({Channel.APP})}, Reason.CHANNEL)],
+    [({"when": "false"}, RuleOutcome.CONDITION), ({"channels": frozenset({Channel.APP})}, RuleOutcome.CHANNEL)],
 )
-def test_an_exclusive_rule_that_does_not_apply_shuts_nobody_out(changes: dict[str, Any], reason: Reason) -> None:
+def test_an_exclusive_rule_that_does_not_apply_shuts_nobody_out(changes: dict[str, Any], reason: RuleOutcome) -> None:
     only = flat("only", "2", priority=2, stacking=Stacking.EXCLUSIVE, **changes)
     scenario = MemberScenario.of(programme(only, per_euro()))
     scenario.buy("2024-03-01 10:00", "10")
-    assert why(scenario) == [("only", 0, reason), ("basket", 10, Reason.GIVEN)]
+    assert why(scenario) == [("only", 0, reason), ("basket", 10, RuleOutcome.GIVEN)]
 
 
 def test_an_exclusive_rule_whose_cap_is_reached_shuts_nobody_out() -> None:
@@ -636,7 +644,7 @@ def test_an_exclusive_rule_whose_cap_is_reached_shuts_nobody_out() -> None:
     scenario = MemberScenario.of(programme(only, per_euro()))
     scenario.buy("2024-03-01 10:00", "10")
     scenario.buy("2024-03-01 11:00", "10")
-    assert why(scenario) == [("only", 0, Reason.CAP_REACHED), ("basket", 10, Reason.GIVEN)]
+    assert why(scenario) == [("only", 0, RuleOutcome.CAP_REACHED), ("basket", 10, RuleOutcome.GIVEN)]
 
 
 def test_points_that_do_not_qualify_are_earned_but_lead_to_no_tier() -> None:
@@ -659,6 +667,6 @@ def test_a_promotion_counts_for_the_next_event_and_not_for_its_own() -> None:
     rules: Programme = programme(per_euro(), flat("silver", "7", tiers=frozenset({"silver"}), priority=-1))
     scenario = MemberScenario.of(rules)
     scenario.buy("2024-03-01 10:00", "100")
-    assert (scenario.tier, why(scenario)[1]) == ("silver", ("silver", 0, Reason.TIER))
+    assert (scenario.tier, why(scenario)[1]) == ("silver", ("silver", 0, RuleOutcome.TIER))
     scenario.buy("2024-03-01 11:00", "1")
-    assert why(scenario)[1] == ("silver", 7, Reason.GIVEN)
+    assert why(scenario)[1] == ("silver", 7, RuleOutcome.GIVEN)

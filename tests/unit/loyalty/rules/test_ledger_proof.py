@@ -8,12 +8,12 @@ from support.member_scenario import MemberScenario, ledger_faults
 
 from loyalty.commands.decision_builder import WRITE_OFFS_KEPT_MAX
 from loyalty.kernel.period import CapPeriod, Expiry
-from loyalty.model.ledger import Account, Standing, record_hash
+from loyalty.model.ledger import Account, TierStatus, record_hash
 from loyalty.model.lot import Lot
 from loyalty.model.member import Member
-from loyalty.model.programme import SpentPoints
+from loyalty.model.programme import SpentPointsPolicy
 from loyalty.rules.ledger_proof import Proof, rewind
-from loyalty.rules.tier import LIFETIME_BUCKET
+from loyalty.rules.tier import LIFETIME_OLD_DAYS
 
 
 def eventful_scenario() -> MemberScenario:
@@ -92,12 +92,12 @@ def test_merged_qualifying_days_match_the_ledger() -> None:
     scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
     scenario.buy("2020-02-01 10:00", "60")
     scenario.buy("2023-01-01 10:00", "1")
-    assert LIFETIME_BUCKET in scenario.now.qualifying
+    assert LIFETIME_OLD_DAYS in scenario.now.qualifying
     assert ledger_faults(scenario.records, scenario.now) == []
 
 
 def test_a_written_off_refund_is_conserved() -> None:
-    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    scenario = MemberScenario.of(programme(spent_points=SpentPointsPolicy.WRITE_OFF))
     scenario.buy("2024-03-01 10:00", "100", key="first")
     scenario.adjust("2024-03-02 10:00", -100)
     scenario.refund("2024-03-03 10:00", "first")
@@ -187,7 +187,7 @@ def test_snapshot_chained_to_another_record_is_reported() -> None:
 
 
 def test_unrecorded_tier_is_reported() -> None:
-    assert wrong(standing=Standing("gold", eventful_scenario().now.enrolled_at, None)) == [
+    assert wrong(standing=TierStatus("gold", eventful_scenario().now.enrolled_at, None)) == [
         "the snapshot's tier is not the last record's"
     ]
 
@@ -221,7 +221,7 @@ def test_unrecorded_qualifying_points_are_reported() -> None:
 
 
 def written_off_three_times() -> MemberScenario:
-    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    scenario = MemberScenario.of(programme(spent_points=SpentPointsPolicy.WRITE_OFF))
     for key, euros in (("one", "10"), ("two", "20"), ("three", "30")):
         scenario.buy("2024-03-01 10:00", euros, key=key)
         scenario.adjust("2024-03-02 10:00", -int(euros))
@@ -254,7 +254,7 @@ def test_merged_write_offs_match_the_ledger() -> None:
 
 
 def test_write_offs_over_their_bound_match_the_ledger() -> None:
-    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    scenario = MemberScenario.of(programme(spent_points=SpentPointsPolicy.WRITE_OFF))
     for number in range(WRITE_OFFS_KEPT_MAX + 5):
         scenario.buy("2024-03-01 10:00", "10", key=f"bought-{number}")
         scenario.adjust("2024-03-02 10:00", -10)

@@ -14,7 +14,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window, is_open
 from loyalty.model.catalogue import Catalogue
-from loyalty.model.ledger import Account, Standing
+from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import Audience, Offer, OfferKind, OfferState, OfferUse, state_of
 from loyalty.model.offer_index import OfferIndex
@@ -54,7 +54,7 @@ def reward(key: str, points: int = 100, **fields: Any) -> Reward:
 
 def member(offers: Mapping[str, OfferUse] | None = None, *, points: int = 0) -> Member:
     balances = {Account.AVAILABLE: points}
-    return Member("m", "p", "1", 1, NOW, Profile("en"), Standing("basic", NOW, None), balances, offers=offers or {})
+    return Member("m", "p", "1", 1, NOW, Profile("en"), TierStatus("basic", NOW, None), balances, offers=offers or {})
 
 
 def taste(**shares: float) -> AffinityWeights:

@@ -15,9 +15,9 @@ from loyalty.kernel.period import EndOf, Expiry
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import Purchase
-from loyalty.model.explanation import Reason
+from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Account, EntryKind
-from loyalty.model.programme import Rounding, SpentPoints
+from loyalty.model.programme import Rounding, SpentPointsPolicy
 
 THIRTY_DAYS = Expiry(days=30)
 
@@ -26,7 +26,7 @@ def shares(scenario: MemberScenario, key: str) -> list[Any]:
     return list(scenario.counted[key].returned)
 
 
-def why(scenario: MemberScenario) -> list[tuple[str, int, Reason]]:
+def why(scenario: MemberScenario) -> list[tuple[str, int, RuleOutcome]]:
     return explanation_rows(scenario.records[-1].why)
 
 
@@ -50,7 +50,7 @@ def test_refund_without_amounts_reverses_everything() -> None:
     [entry] = decision.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.REVERSE, -33, 0)
     assert posting_rows(entry) == [("issued", 33), ("available", -33)]
-    assert why(scenario) == [("basket", -33, Reason.TAKEN_BACK)]
+    assert why(scenario) == [("basket", -33, RuleOutcome.TAKEN_BACK)]
     assert scenario.now.counted == {"purchase": 1, "refund": 1}
     assert_member_invariants(scenario)
 
@@ -59,7 +59,7 @@ def test_refund_of_a_line_reverses_the_points_of_that_line() -> None:
     scenario = basket(per_euro(), per_euro("own", points="2", lines='line.sku == "b"', priority=-1))
     assert scenario.now.available == 33 + 40
     scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("b", "20.00")))
-    assert why(scenario) == [("basket", -20, Reason.TAKEN_BACK), ("own", -40, Reason.TAKEN_BACK)]
+    assert why(scenario) == [("basket", -20, RuleOutcome.TAKEN_BACK), ("own", -40, RuleOutcome.TAKEN_BACK)]
     assert shares(scenario, "basket") == [0, 1, 0]
     assert scenario.now.available == 13
 
@@ -239,7 +239,7 @@ def test_spent_points_become_a_debt_that_the_next_earnings_fill_first() -> None:
     assert scenario.points == (-110, 0, 10, 100, 0)
     scenario.refund("2024-04-06 10:00", "filling")
     assert scenario.points == (-90, -10, 0, 100, 0)
-    assert why(scenario) == [("basket", -20, Reason.TAKEN_BACK), ("refund", 10, Reason.ALREADY_EXPIRED)]
+    assert why(scenario) == [("basket", -20, RuleOutcome.TAKEN_BACK), ("refund", 10, RuleOutcome.ALREADY_EXPIRED)]
     assert_member_invariants(scenario)
 
 
@@ -253,14 +253,14 @@ def test_a_gift_fills_a_debt_first() -> None:
 
 
 def test_spent_points_may_be_written_off_instead() -> None:
-    scenario = MemberScenario.of(programme(spent_points=SpentPoints.WRITE_OFF))
+    scenario = MemberScenario.of(programme(spent_points=SpentPointsPolicy.WRITE_OFF))
     scenario.buy("2024-03-01 10:00", "100", key="bought")
     scenario.buy("2024-03-01 11:00", "5")
     scenario.adjust("2024-03-02 10:00", -75)
     decision = scenario.refund("2024-03-03 10:00", "bought")
     assert posting_rows(decision.record.entries[0]) == [("issued", 100), ("available", -30), ("written_off", -70)]
     assert scenario.points == (-5, 0, 0, 75, -70)
-    assert why(scenario) == [("basket", -100, Reason.TAKEN_BACK), ("refund", 70, Reason.WRITTEN_OFF)]
+    assert why(scenario) == [("basket", -100, RuleOutcome.TAKEN_BACK), ("refund", 70, RuleOutcome.WRITTEN_OFF)]
     scenario.buy("2024-03-04 10:00", "20")
     assert scenario.now.available == 20
     assert_member_invariants(scenario)
@@ -275,10 +275,10 @@ def test_points_that_expired_are_not_taken_twice() -> None:
     decision = scenario.refund("2024-04-02 10:00", "bought", "60")
     assert posting_rows(decision.record.entries[0]) == [("issued", 60), ("expired", -60)]
     assert decision.record.entries[0].points == 0
-    assert why(scenario) == [("basket", -60, Reason.TAKEN_BACK), ("refund", 60, Reason.ALREADY_EXPIRED)]
+    assert why(scenario) == [("basket", -60, RuleOutcome.TAKEN_BACK), ("refund", 60, RuleOutcome.ALREADY_EXPIRED)]
     scenario.refund("2024-04-03 10:00", "bought", "40")
     assert scenario.points == (-50, 20, 0, 30, 0)
-    assert why(scenario) == [("basket", -40, Reason.TAKEN_BACK), ("refund", 10, Reason.ALREADY_EXPIRED)]
+    assert why(scenario) == [("basket", -40, RuleOutcome.TAKEN_BACK), ("refund", 10, RuleOutcome.ALREADY_EXPIRED)]
     assert_member_invariants(scenario)
 
 
@@ -366,7 +366,7 @@ def test_a_refund_of_a_rule_that_is_no_more_takes_what_it_gave() -> None:
     scenario.buy("2024-03-01 10:00", "10", key="bought")
     scenario.programme = programme()
     scenario.refund("2024-03-03 10:00", "bought")
-    assert why(scenario) == [("gone", -7, Reason.TAKEN_BACK)]
+    assert why(scenario) == [("gone", -7, RuleOutcome.TAKEN_BACK)]
     assert scenario.now.available == 0
 
 
@@ -531,7 +531,7 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
     total = sum((one.amount for one in lines), Decimal(0)) if lines else data.draw(AMOUNTS)
     total -= data.draw(st.sampled_from([Decimal(0), Decimal("0.37"), Decimal(1)]))
     assume(total >= 0)
-    spent_points = data.draw(st.sampled_from(SpentPoints))
+    spent_points = data.draw(st.sampled_from(SpentPointsPolicy))
     rules = (
         per_euro(points="1.3", rounding=Rounding.HALF_UP, priority=9),
         per_euro("own", lines='line.sku == "a"', priority=8),
@@ -561,7 +561,7 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
         outcome = scenario.do(command, f"2024-03-{day:02} 10:00")
         if isinstance(outcome, Decision):
             for one in outcome.record.why:
-                if one.reason is Reason.TAKEN_BACK:
+                if one.reason is RuleOutcome.TAKEN_BACK:
                     assert one.points <= 0
                     taken[one.rule] -= one.points
         else:
@@ -579,12 +579,12 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
     if any(share != 1 for share in shares(scenario, "bought")):
         decision = scenario.refund("2024-03-20 10:00", "bought")
         for one in decision.record.why:
-            if one.reason is Reason.TAKEN_BACK:
+            if one.reason is RuleOutcome.TAKEN_BACK:
                 taken[one.rule] -= one.points
     assert taken == gave
     assert (scenario.now.lifetime, dict(scenario.now.qualifying)) == (0, {})
-    expected = -spent if spent_points is SpentPoints.NEGATIVE else 0
+    expected = -spent if spent_points is SpentPointsPolicy.NEGATIVE else 0
     assert (scenario.now.available, scenario.now.balance(Account.DEDUCTED)) == (expected, spent)
-    assert scenario.now.balance(Account.WRITTEN_OFF) == (-spent if spent_points is SpentPoints.WRITE_OFF else 0)
+    assert scenario.now.balance(Account.WRITTEN_OFF) == (-spent if spent_points is SpentPointsPolicy.WRITE_OFF else 0)
     assert scenario.now.balance(Account.EXPIRED) == 0
     assert_member_invariants(scenario)

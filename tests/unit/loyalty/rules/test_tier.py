@@ -10,14 +10,22 @@ from support.builders import CALENDAR_YEAR, LIFETIME, PARIS, ROLLING_YEAR, flat,
 from support.member_scenario import MemberScenario, assert_member_invariants
 from support.property_settings import property_settings
 
-from loyalty.model.decision import Unchanged
-from loyalty.model.ledger import Standing
-from loyalty.model.member import due_at
-from loyalty.model.programme import Programme, Qualification, QualificationKind
-from loyalty.model.qualifying_days import NO_DAYS
-from loyalty.rules.tier import LIFETIME_BUCKET, Progress, deserved, keep_days, progress, restand, restand_after_gain
+from loyalty.model.decision import NothingToSettle
+from loyalty.model.ledger import TierStatus
+from loyalty.model.member import next_settlement_at
+from loyalty.model.programme import Programme, QualificationKind, QualificationPeriod
+from loyalty.model.qualifying_days import NO_QUALIFYING_DAYS
+from loyalty.rules.tier import (
+    LIFETIME_OLD_DAYS,
+    TierProgress,
+    prune_qualifying_days,
+    qualified_tier,
+    reevaluate_tier,
+    reevaluate_tier_after_gain,
+    tier_progress,
+)
 
-APRIL = Qualification(QualificationKind.CALENDAR_YEAR, starts=(4, 1))
+APRIL = QualificationPeriod(QualificationKind.CALENDAR_YEAR, starts=(4, 1))
 ENROLLED = "2024-01-10 12:00"
 
 
@@ -25,18 +33,18 @@ def standing(tier: str, since: str, until: str | None, zone: ZoneInfo = PARIS) -
     return (tier, moment(since, zone), moment(until, zone) if until else None)
 
 
-def next_tier(scenario: MemberScenario, now: str) -> Progress | None:
-    return progress(scenario.programme, scenario.now.standing, scenario.now.qualifying, now=scenario.at(now))
+def next_tier(scenario: MemberScenario, now: str) -> TierProgress | None:
+    return tier_progress(scenario.programme, scenario.now.standing, scenario.now.qualifying, now=scenario.at(now))
 
 
 # Everybody
 
 
 @pytest.mark.parametrize("qualification", [CALENDAR_YEAR, ROLLING_YEAR, LIFETIME])
-def test_everybody_starts_at_the_first_tier_for_ever(qualification: Qualification) -> None:
+def test_everybody_starts_at_the_first_tier_for_ever(qualification: QualificationPeriod) -> None:
     scenario = MemberScenario.of(programme(qualification=qualification))
     assert scenario.standing() == standing("base", ENROLLED, None)
-    assert isinstance(scenario.settle("2034-01-01 00:00"), Unchanged)
+    assert isinstance(scenario.settle("2034-01-01 00:00"), NothingToSettle)
 
 
 def test_promotion_comes_with_the_event_that_reaches_the_threshold() -> None:
@@ -78,7 +86,7 @@ def test_a_tier_reached_in_a_year_is_kept_to_the_end_of_the_next() -> None:
     scenario = MemberScenario.of(programme())
     scenario.buy("2024-03-01 10:00", "150")
     assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2026-01-01 00:00")
-    assert isinstance(scenario.settle("2025-12-31 23:59:59"), Unchanged)
+    assert isinstance(scenario.settle("2025-12-31 23:59:59"), NothingToSettle)
     scenario.settle("2026-01-01 00:00")
     assert scenario.standing() == standing("base", "2026-01-01 00:00", None)
     assert scenario.records[-1].entries == ()
@@ -125,7 +133,7 @@ def test_a_year_may_start_in_april() -> None:
     assert scenario.tier == "base"
     scenario.buy("2025-03-31 23:59", "40")
     assert scenario.standing() == standing("silver", "2025-03-31 00:00", "2026-04-01 00:00")
-    assert isinstance(scenario.settle("2026-03-31 23:59:59"), Unchanged)
+    assert isinstance(scenario.settle("2026-03-31 23:59:59"), NothingToSettle)
     scenario.settle("2026-04-01 00:00")
     assert scenario.standing() == standing("base", "2026-04-01 00:00", None)
 
@@ -153,11 +161,11 @@ def test_a_year_turns_at_midnight_in_the_brands_zone(zone: str, last: str, first
 
 def test_a_year_whose_first_midnight_does_not_exist_begins_with_its_first_moment() -> None:
     cairo = ZoneInfo("Africa/Cairo")
-    turning = Qualification(QualificationKind.CALENDAR_YEAR, starts=(4, 26))
+    turning = QualificationPeriod(QualificationKind.CALENDAR_YEAR, starts=(4, 26))
     scenario = MemberScenario.of(programme(qualification=turning, zone=cairo), enrolled="2022-05-01 12:00")
     scenario.buy("2022-06-01 12:00", "100")
     assert scenario.now.standing.until == datetime(2024, 4, 25, 22, 0, tzinfo=UTC)
-    assert isinstance(scenario.settle("2024-04-25 23:59:59"), Unchanged)
+    assert isinstance(scenario.settle("2024-04-25 23:59:59"), NothingToSettle)
     scenario.settle(datetime(2024, 4, 25, 22, 0, tzinfo=UTC))
     assert scenario.standing() == ("base", datetime(2024, 4, 25, 22, 0, tzinfo=UTC), None)
 
@@ -174,7 +182,7 @@ def test_a_rolling_tier_is_kept_for_as_long_after_the_last_day_that_met_its_thre
     assert scenario.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
     scenario.buy("2025-03-01 10:00", "5")
     assert scenario.standing() == standing("silver", "2024-05-15 00:00", "2026-02-28 00:00")
-    assert isinstance(scenario.settle("2026-02-27 23:59:59"), Unchanged)
+    assert isinstance(scenario.settle("2026-02-27 23:59:59"), NothingToSettle)
     scenario.settle("2026-02-28 00:00")
     assert scenario.standing() == standing("base", "2026-02-28 00:00", None)
 
@@ -192,7 +200,7 @@ def test_a_rolling_period_over_a_leap_day() -> None:
     scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
     scenario.buy("2024-02-29 10:00", "100")
     assert scenario.standing() == standing("silver", "2024-02-29 00:00", "2025-02-28 00:00")
-    assert isinstance(scenario.settle("2025-02-27 23:59:59"), Unchanged)
+    assert isinstance(scenario.settle("2025-02-27 23:59:59"), NothingToSettle)
     scenario.settle("2025-02-28 00:00")
     assert scenario.tier == "base"
 
@@ -231,7 +239,7 @@ def test_a_lifetime_tier_is_never_lost() -> None:
     scenario.buy("2026-03-01 10:00", "40", key="second")
     assert scenario.standing() == standing("silver", "2026-03-01 00:00", None)
     scenario.refund("2026-03-02 10:00", "second")
-    assert isinstance(scenario.settle("2099-01-01 00:00"), Unchanged)
+    assert isinstance(scenario.settle("2099-01-01 00:00"), NothingToSettle)
     assert scenario.standing() == standing("silver", "2026-03-01 00:00", None)
 
 
@@ -243,7 +251,7 @@ def test_a_lifetime_tier_keeps_its_beginning_when_its_days_are_added_up() -> Non
     for when in ("2023-01-01 10:00", "2023-01-02 10:00"):
         scenario.buy(when, "1")
         assert scenario.standing() == standing("silver", "2020-06-01 00:00", None)
-    assert scenario.now.qualifying == {LIFETIME_BUCKET: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
+    assert scenario.now.qualifying == {LIFETIME_OLD_DAYS: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
     assert_member_invariants(scenario)
 
 
@@ -254,7 +262,7 @@ def test_a_threshold_lowered_below_what_was_added_up_promotes_from_now_on() -> N
     scenario.adopt(programme(qualification=LIFETIME, thresholds=(0, 80, 300)))
     scenario.settle("2023-02-01 10:00")
     assert scenario.standing() == standing("silver", "2023-02-01 10:00", None)
-    assert isinstance(scenario.settle("2023-02-02 10:00"), Unchanged)
+    assert isinstance(scenario.settle("2023-02-02 10:00"), NothingToSettle)
 
 
 # Demotion
@@ -339,7 +347,7 @@ def test_progress_of_a_rolling_period_counts_what_still_counts() -> None:
     [(12, "2024-02-29 10:00", "2025-02-28 12:00"), (1, "2025-01-30 10:00", "2025-02-28 12:00")],
 )
 def test_progress_counts_no_day_that_promotion_does_not(months: int, bought: str, now: str) -> None:
-    rules = programme(qualification=Qualification(QualificationKind.ROLLING, months=months))
+    rules = programme(qualification=QualificationPeriod(QualificationKind.ROLLING, months=months))
     scenario = MemberScenario.of(rules)
     scenario.buy(bought, "60")
     scenario.buy(now, "40")
@@ -366,9 +374,9 @@ def test_there_is_no_way_past_the_top() -> None:
 
 def test_progress_is_never_below_zero_nor_above_one() -> None:
     tier = programme().tiers[1]
-    assert (Progress(tier, 250, 100, None).missing, Progress(tier, 250, 100, None).ratio) == (0, 1.0)
-    assert Progress(tier, 0, 100, None).ratio == 0.0
-    assert Progress(tier, 0, 0, None).ratio == 1.0
+    assert (TierProgress(tier, 250, 100, None).missing, TierProgress(tier, 250, 100, None).ratio) == (0, 1.0)
+    assert TierProgress(tier, 0, 100, None).ratio == 0.0
+    assert TierProgress(tier, 0, 0, None).ratio == 1.0
 
 
 # Stored days and due dates
@@ -377,19 +385,19 @@ def test_progress_is_never_below_zero_nor_above_one() -> None:
 def test_qualifying_days_are_kept_for_as_long_as_they_can_matter() -> None:
     days = {date(2022, 3, 31): 1, date(2022, 4, 1): 2, date(2023, 3, 1): 3, date(2024, 4, 1): 4, date(2024, 4, 2): 0}
     now = moment("2024-04-01 12:00")
-    assert sorted(keep_days(programme(qualification=APRIL), days, now=now).values()) == [4]
-    assert sorted(keep_days(programme(qualification=ROLLING_YEAR), days, now=now).values()) == [2, 3, 4]
-    assert keep_days(programme(qualification=LIFETIME), {date(2022, 1, 21): 5, **days}, now=now) == {
-        LIFETIME_BUCKET: 5,
+    assert sorted(prune_qualifying_days(programme(qualification=APRIL), days, now=now).values()) == [4]
+    assert sorted(prune_qualifying_days(programme(qualification=ROLLING_YEAR), days, now=now).values()) == [2, 3, 4]
+    assert prune_qualifying_days(programme(qualification=LIFETIME), {date(2022, 1, 21): 5, **days}, now=now) == {
+        LIFETIME_OLD_DAYS: 5,
         **{day: points for day, points in days.items() if points},
     }
 
 
 def test_time_is_due_when_a_lot_expires_or_a_tier_ends() -> None:
     scenario = MemberScenario.of(programme(flat("visit", "5", event="visit"), per_euro()))
-    assert due_at(scenario.now, PARIS) is None
+    assert next_settlement_at(scenario.now, PARIS) is None
     scenario.buy("2024-03-01 10:00", "100")
-    assert due_at(scenario.now, PARIS) == moment("2026-01-01 00:00")
+    assert next_settlement_at(scenario.now, PARIS) == moment("2026-01-01 00:00")
 
 
 # Properties
@@ -400,9 +408,11 @@ ZONES = st.sampled_from(
 )
 QUALIFICATIONS = st.one_of(
     st.just(LIFETIME),
-    st.builds(lambda months: Qualification(QualificationKind.ROLLING, months=months), st.sampled_from([1, 3, 12, 13])),
     st.builds(
-        lambda starts: Qualification(QualificationKind.CALENDAR_YEAR, starts=starts),
+        lambda months: QualificationPeriod(QualificationKind.ROLLING, months=months), st.sampled_from([1, 3, 12, 13])
+    ),
+    st.builds(
+        lambda starts: QualificationPeriod(QualificationKind.CALENDAR_YEAR, starts=starts),
         st.sampled_from([(1, 1), (4, 1), (2, 28), (10, 27), (12, 31)]),
     ),
 )
@@ -423,7 +433,7 @@ STEPS = st.lists(
 @given(qualification=QUALIFICATIONS, zone=ZONES, steps=STEPS)
 @property_settings(100)
 def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_looks_at_the_balance(
-    qualification: Qualification, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
+    qualification: QualificationPeriod, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
 ) -> None:
     rules: Programme = programme(qualification=qualification, zone=zone)
     scenario, saver = MemberScenario.of(rules), MemberScenario.of(rules)
@@ -437,7 +447,7 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
             one.buy(when, str(bought), now=now, key=f"{now}")
             rank = rules.tier(one.tier).rank
             assert rank >= rules.tier(before.tier).rank
-            assert rank >= deserved(rules, one.now.qualifying, now.astimezone(zone).date()).tier.rank
+            assert rank >= qualified_tier(rules, one.now.qualifying, now.astimezone(zone).date()).tier.rank
         there = min(spent, scenario.now.available)
         if there > 0:
             scenario.adjust(now, -there)
@@ -448,11 +458,11 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
                 assert one.tier == before.tier
                 assert one.now.standing.since <= before.since or one.tier == "base"
             assert one.now.standing.until is None or one.now.standing.until > now
-            assert isinstance(one.settle(now), Unchanged)
+            assert isinstance(one.settle(now), NothingToSettle)
         assert scenario.now.standing == saver.now.standing
     until = scenario.now.standing.until
     if until is not None:
-        assert isinstance(scenario.settle(until - timedelta(microseconds=1000)), Unchanged)
+        assert isinstance(scenario.settle(until - timedelta(microseconds=1000)), NothingToSettle)
         held = scenario.now.standing
         scenario.settle(until)
         assert rules.tier(scenario.tier).rank <= rules.tier(held.tier).rank
@@ -466,14 +476,14 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
     days=st.dictionaries(st.dates(date(2022, 1, 1), date(2024, 6, 1)), st.integers(1, 200), max_size=12),
 )
 @property_settings(100)
-def test_dropped_qualifying_days_never_matter(qualification: Qualification, days: dict[date, int]) -> None:
+def test_dropped_qualifying_days_never_matter(qualification: QualificationPeriod, days: dict[date, int]) -> None:
     rules = programme(qualification=qualification)
     now = moment("2024-06-01 12:00")
-    newcomer = Standing("base", moment("2021-01-01 12:00"), None)
-    kept = keep_days(rules, days, now=now)
+    newcomer = TierStatus("base", moment("2021-01-01 12:00"), None)
+    kept = prune_qualifying_days(rules, days, now=now)
     for later in (now, now + timedelta(days=200)):
         ours, theirs = (
-            restand(rules, newcomer, one, enrolled_at=newcomer.since, now=later).tier for one in (kept, days)
+            reevaluate_tier(rules, newcomer, one, enrolled_at=newcomer.since, now=later).tier for one in (kept, days)
         )
         assert ours == theirs
 
@@ -494,32 +504,34 @@ HAPPENINGS = st.lists(
 @given(qualification=QUALIFICATIONS, zone=ZONES, happenings=HAPPENINGS)
 @property_settings(1000)
 def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
-    qualification: Qualification, zone: ZoneInfo, happenings: list[tuple[int, int, int, int, bool]]
+    qualification: QualificationPeriod, zone: ZoneInfo, happenings: list[tuple[int, int, int, int, bool]]
 ) -> None:
     rules = programme(qualification=qualification, zone=zone)
     enrolled_at = START
-    standing, days = Standing("base", enrolled_at, None), NO_DAYS
+    standing, days = TierStatus("base", enrolled_at, None), NO_QUALIFYING_DAYS
     midnight = START.astimezone(zone).replace(hour=0, minute=0)
     latest = START
     for passed, minutes, back, points, taken in happenings:
         midnight += timedelta(days=passed)
         now = latest = max(latest, (midnight + timedelta(minutes=minutes)).astimezone(UTC))
         if standing.until is not None and standing.until <= now:
-            standing = restand(rules, standing, days, enrolled_at=enrolled_at, now=now)
+            standing = reevaluate_tier(rules, standing, days, enrolled_at=enrolled_at, now=now)
         day = max(enrolled_at, now - timedelta(minutes=back)).astimezone(zone).date()
         last = days.last()
         days = days.with_points(day, points)
         fields = {"enrolled_at": enrolled_at, "now": now}
         if not points or last is None or day >= last:
-            assert restand_after_gain(rules, standing, days, **fields) == restand(rules, standing, days, **fields)
-        standing = restand(rules, standing, days, **fields)
+            assert reevaluate_tier_after_gain(rules, standing, days, **fields) == reevaluate_tier(
+                rules, standing, days, **fields
+            )
+        standing = reevaluate_tier(rules, standing, days, **fields)
         if taken:
             days = days.with_points(day, -days.get(day, 0))
-            standing = restand(rules, standing, days, **fields)
-        days = keep_days(rules, days, now=now)
+            standing = reevaluate_tier(rules, standing, days, **fields)
+        days = prune_qualifying_days(rules, days, now=now)
 
 
-MONTH = Qualification(QualificationKind.ROLLING, months=1)
+MONTH = QualificationPeriod(QualificationKind.ROLLING, months=1)
 
 
 @pytest.mark.parametrize(
@@ -553,14 +565,14 @@ MONTH = Qualification(QualificationKind.ROLLING, months=1)
 def test_a_tier_is_found_from_more_than_the_last_day_where_that_is_not_enough(
     steps: list[tuple[str, str, int]], standing: tuple[str, str, int, str, str, str]
 ) -> None:
-    rules, days = programme(qualification=MONTH), NO_DAYS
+    rules, days = programme(qualification=MONTH), NO_QUALIFYING_DAYS
     enrolled_at = moment("2024-01-10 12:00")
     now_told, day_told, points_told, tier, since, until = standing
-    found = Standing("base", enrolled_at, None)
+    found = TierStatus("base", enrolled_at, None)
     for now, day, points in [*steps, (now_told, day_told, points_told)]:
         at = moment(now)
         if found.until is not None and found.until <= at:
-            found = restand(rules, found, days, enrolled_at=enrolled_at, now=at)
+            found = reevaluate_tier(rules, found, days, enrolled_at=enrolled_at, now=at)
         days = days.with_points(date.fromisoformat(day), points)
-        found = restand_after_gain(rules, found, days, enrolled_at=enrolled_at, now=at)
-    assert found == Standing(tier, moment(since), moment(until))
+        found = reevaluate_tier_after_gain(rules, found, days, enrolled_at=enrolled_at, now=at)
+    assert found == TierStatus(tier, moment(since), moment(until))

@@ -15,7 +15,7 @@ from support.several_member_requests import PassPoints
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.registry import Command
-from loyalty.model.decision import Unchanged
+from loyalty.model.decision import NothingToSettle
 from loyalty.model.ledger import Cause
 from models.commits.committer import GROUP_MAX, LANE_SHARE_MAX, Committer, Unavailable
 from models.commits.request import Outcome, Request
@@ -43,7 +43,7 @@ class Transactions:
         self.running.remove(members)
         if self.broken:
             raise Unavailable("no primary")
-        return [Unchanged() for _ in requests]
+        return [NothingToSettle() for _ in requests]
 
 
 class Lanes(Committer):

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from loyalty.model.expression import ExpressionFault
+from loyalty.model.expression import ExpressionError
 from models.definitions.cel import FAULT_LENGTH_MAX, CelExpression, CelLineCondition, InvalidExpression
 
 VARIABLES: dict[str, Any] = {
@@ -94,7 +94,7 @@ def test_a_condition_over_lines_cannot_leave_its_brackets(source: str) -> None:
     ],
 )
 def test_evaluation_fault_is_one_bounded_line(source: str, fault: str) -> None:
-    with pytest.raises(ExpressionFault) as caught:
+    with pytest.raises(ExpressionError) as caught:
         CelExpression.over_event(source).evaluate(VARIABLES)
     assert fault in str(caught.value)
     assert "\n" not in str(caught.value)

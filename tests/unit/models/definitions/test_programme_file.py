@@ -9,14 +9,14 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod, EndOf, Expiry
 from loyalty.kernel.window import Window
 from loyalty.model.programme import (
-    PLAIN,
+    DEFAULT_BRAND,
     Brand,
     Cap,
-    Qualification,
     QualificationKind,
+    QualificationPeriod,
     Rate,
     Rounding,
-    SpentPoints,
+    SpentPointsPolicy,
     Stacking,
 )
 from models.definitions.programme_file import (
@@ -105,10 +105,10 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert (programme.key, programme.version, programme.name) == ("corner", 0, "The Corner")
     assert (programme.currency, programme.locale, programme.zone.key) == ("EUR", "en", "Europe/Paris")
     assert [(tier.key, tier.rank, tier.threshold, tier.benefits) for tier in programme.tiers] == [("base", 0, 0, ())]
-    assert programme.qualification == Qualification(QualificationKind.CALENDAR_YEAR, 12, (1, 1))
+    assert programme.qualification == QualificationPeriod(QualificationKind.CALENDAR_YEAR, 12, (1, 1))
     assert programme.expiry == Expiry()
-    assert programme.spent_points is SpentPoints.NEGATIVE
-    assert programme.brand == PLAIN
+    assert programme.spent_points is SpentPointsPolicy.NEGATIVE
+    assert programme.brand == DEFAULT_BRAND
     assert programme.rules == ()
     assert sorted(programme.event_types) == [
         "activation",
@@ -127,9 +127,9 @@ def test_everything_that_can_be_written_is_read() -> None:
     gold = programme.tier("gold")
     assert (gold.rank, gold.threshold, gold.name.in_locale("en"), gold.name.in_locale("ar")) == (1, 500, "Gold", "Or")
     assert [benefit.in_locale("en-GB") for benefit in gold.benefits] == ["A coffee"]
-    assert programme.qualification == Qualification(QualificationKind.ROLLING, 6)
+    assert programme.qualification == QualificationPeriod(QualificationKind.ROLLING, 6)
     assert programme.expiry == Expiry(months=12, end_of=EndOf.QUARTER)
-    assert programme.spent_points is SpentPoints.WRITE_OFF
+    assert programme.spent_points is SpentPointsPolicy.WRITE_OFF
     visit, parking = programme.event_types["visit"], programme.event_types["parking"]
     assert visit.name is not None
     assert (visit.name.in_locale("fr"), visit.attributes) == ("Visite", None)
@@ -171,7 +171,7 @@ def test_the_programmes_of_the_project_are_valid_in_three_languages(name: str) -
 
 def test_a_brand_has_its_colours() -> None:
     programme = read_programme(f'{SMALL}brand: {{colour: "#0b5D3b"}}\n')
-    assert programme.brand == Brand("#0b5D3b", PLAIN.accent)
+    assert programme.brand == Brand("#0b5D3b", DEFAULT_BRAND.accent)
 
 
 @pytest.mark.parametrize(

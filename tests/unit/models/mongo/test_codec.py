@@ -14,11 +14,11 @@ from support.property_settings import property_settings
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.model.hold import Hold
-from loyalty.model.ledger import LotKey, Record, RecordRef, record_hash, sealed
+from loyalty.model.ledger import LotKey, Record, RecordRef, record_hash, seal
 from loyalty.model.member import Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
-from loyalty.model.qualifying_days import Days
+from loyalty.model.qualifying_days import QualifyingDays
 from loyalty.model.reward import RewardKind
 from loyalty.model.supply import CounterKey, Supply
 from models.mongo.bson import Document, without_none
@@ -76,7 +76,7 @@ def test_member_stored_before_lots_and_days_were_packed_round_trips(history: Mem
 
 
 def test_what_is_packed_is_stored_little_end_first_on_every_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    days = Days.of({date(2026, 1, 5): 60})
+    days = QualifyingDays.of({date(2026, 1, 5): 60})
     result = b"".join(number.to_bytes(8, "little") for number in (date(2026, 1, 5).toordinal(), 60))
     assert packed_bytes(days.packed) == result
     monkeypatch.setattr("sys.byteorder", "big")
@@ -93,7 +93,7 @@ def test_record_round_trips_and_matches_its_hash(history: MemberHistory) -> None
         back: Record = record_of(document)
         assert back == record
         assert record_hash(back) == record.hash
-        part = sealed(replace(record, command=RecordRef("m-2", 7)))
+        part = seal(replace(record, command=RecordRef("m-2", 7)))
         assert record_of(stored(record_document(part, history.programme.key))) == part
         assert "command" not in document
 

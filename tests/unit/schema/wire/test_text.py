@@ -14,7 +14,7 @@ from support.programme_files import programme_from_file
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import CapPeriod
 from loyalty.kernel.refusal import Refusal
-from loyalty.model.explanation import Explanation, Reason
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import EntryKind
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.order import OrderState
@@ -168,7 +168,7 @@ def test_sentences_are_given_the_parameters_that_they_need(section: str, found: 
 @pytest.mark.parametrize(
     ("section", "kinds"),
     [
-        ("reasons", Reason),
+        ("reasons", RuleOutcome),
         ("motives", RankingReason),
         ("notices", NoticeKind),
         ("states", OrderState),
@@ -348,10 +348,12 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
         entry_label(replace(entry, label="order", params={"reward": key}), programme, locale),
         notice_sentence(Notice(NoticeKind.OFFER_ACTIVATED, {"offer": key}), programme, locale),
         motive_sentence(RankingReason.FOR_SEGMENT, {"segment": key}, programme, locale),
-        explanation_sentence(Explanation(key, 0, applied=False, reason=Reason.CONDITION), programme, locale),
-        explanation_sentence(Explanation(f"instant/{key}", 0, applied=False, reason=Reason.LIMIT), programme, locale),
+        explanation_sentence(Explanation(key, 0, applied=False, reason=RuleOutcome.CONDITION), programme, locale),
         explanation_sentence(
-            Explanation(key, 0, applied=False, reason=Reason.OUTDONE, params={"by": key}), programme, locale
+            Explanation(f"instant/{key}", 0, applied=False, reason=RuleOutcome.LIMIT), programme, locale
+        ),
+        explanation_sentence(
+            Explanation(key, 0, applied=False, reason=RuleOutcome.OUTDONE, params={"by": key}), programme, locale
         ),
     )
     assert [words for words in told if key in words] == []
@@ -366,7 +368,7 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
     ],
 )
 def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, told: str) -> None:
-    taken = Explanation("visit", -2, applied=True, reason=Reason.TAKEN_BACK)
+    taken = Explanation("visit", -2, applied=True, reason=RuleOutcome.TAKEN_BACK)
     assert explanation_sentence(taken, programme_from_file("coffee"), locale).endswith(told)
 
 
