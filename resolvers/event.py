@@ -12,7 +12,7 @@ from bson.errors import BSONError
 from loyalty.commands.decide import decide, needs
 from loyalty.commands.record_event import RecordEvent
 from loyalty.commands.registry import EVENT_OPERATION
-from loyalty.kernel.digest import content_digest, exact_digest, plain_moment, plain_number
+from loyalty.kernel.digest import canonical_moment, canonical_number, content_digest, fast_content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import Event, Purchase, PurchaseLine
@@ -121,23 +121,29 @@ def _purchase_refusal(purchase: Purchase) -> Refusal | None:
 def event_digest(event: Event, member: str) -> str:
     """Return the digest of an event's content. A key that is reused with another digest is refused."""
     purchase = event.purchase
-    # `exact_digest` is faster, but for content without floats only; attributes can contain them.
-    digest = content_digest if event.attributes else exact_digest
+    # `fast_content_digest` is faster, but for content without floats only; attributes can contain them.
+    digest = content_digest if event.attributes else fast_content_digest
     return digest(
         {
             "member": member,
             "type": event.type,
-            "occurred_at": plain_moment(event.occurred_at),
+            "occurred_at": canonical_moment(event.occurred_at),
             "channel": event.channel,
             "store": event.store,
             "partner": event.partner,
             "refund_of": event.refund_of,
             "attributes": dict(event.attributes),
             "purchase": [
-                plain_number(purchase.total),
+                canonical_number(purchase.total),
                 purchase.currency,
                 [
-                    [line.sku, plain_number(line.quantity), plain_number(line.amount), line.category, line.brand]
+                    [
+                        line.sku,
+                        canonical_number(line.quantity),
+                        canonical_number(line.amount),
+                        line.category,
+                        line.brand,
+                    ]
                     for line in purchase.lines
                 ],
             ]

@@ -4,13 +4,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 
-from loyalty.commands.offer import ActivateOffer, NoteOffers, RedeemOffer, unusable
+from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer, unusable_reason
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.catalogue import normal_code
+from loyalty.model.catalogue import normalise_code
 from loyalty.model.member import Member
-from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_ref
-from loyalty.rules.member_code import is_genuine, member_code, parts_of
+from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_reference
+from loyalty.rules.member_code import is_valid_proof, member_code, split_code
 from loyalty.rules.ranking import RankedOffer, rank_offers
 from models.commits.request import Outcome
 from resolvers.core.command import act, cause_of, subject, text_refusal
@@ -96,14 +96,14 @@ def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, stat
     programme, code = context.programme(), offer.code
     if code is None or state not in OPEN or (offer.needs_activation and use.activated_at is None):
         return None
-    if unusable(offer, context.now(), programme, None) is not None:
+    if unusable_reason(offer, context.now(), programme, None) is not None:
         return None
     if code.kind is CodeKind.SHARED:
         return code.text
     if code.kind is CodeKind.POOL:
         return use.code
     return member_code(
-        normal_code(code.text),
+        normalise_code(code.text),
         programme=programme.key,
         offer=offer.key,
         number=member.number,
@@ -127,7 +127,7 @@ async def note(
     found = await subject(context, member)
     if isinstance(found, Refusal):
         return found
-    command = NoteOffers(seen, refused, cause_of(context, NoteOffers, key))
+    command = RecordOfferViews(seen, refused, cause_of(context, RecordOfferViews, key))
     return await act(context, command, found, {"seen": [*seen], "refused": [*refused]})
 
 
@@ -147,7 +147,7 @@ async def redeem(context: Context, request: Redeemed) -> Outcome:
     member, offer = target
     actor = context.require_actor()
     require_may_see(actor, member)
-    purchase = purchase_ref(actor.subject, request.purchase_key) if request.purchase_key is not None else None
+    purchase = purchase_reference(actor.subject, request.purchase_key) if request.purchase_key is not None else None
     command = RedeemOffer(
         offer=offer,
         purchase=purchase,
@@ -188,16 +188,16 @@ async def _target(context: Context, request: Redeemed) -> tuple[str, str] | Refu
 
 async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None:
     """Return the member (None: anyone) and the offer key of a code; None for an unknown code."""
-    programme, code, reader = context.programme(), normal_code(text), context.services.reader
+    programme, code, reader = context.programme(), normalise_code(text), context.services.reader
     shared = programme.catalogue.offer_by_code(code)
     if shared is not None:
         return None, shared.key
-    parts = parts_of(code)
+    parts = split_code(code)
     if parts is not None:
         prefix, number, proof = parts
         for offer in programme.catalogue.offers_by_prefix(prefix):
             secret = context.services.code_secret
-            if is_genuine(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
+            if is_valid_proof(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
                 member = await answered(reader.member_id_by(programme.key, "number", number))
                 return (member, offer.key) if member is not None else None
     return await answered(reader.code_holder(programme.key, text.strip()))

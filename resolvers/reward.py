@@ -6,13 +6,13 @@ from datetime import datetime
 
 from loyalty.kernel.calendar import end_of
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import RefusalCode
-from loyalty.kernel.window import next_span
+from loyalty.kernel.window import next_open_span
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
 from loyalty.model.supply import CounterKey
-from loyalty.rules.eligibility import Missing, missing
+from loyalty.rules.eligibility import Ineligibility, ineligibilities
 from loyalty.rules.ranking import RankedReward, rank_rewards
 from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
@@ -24,14 +24,14 @@ from resolvers.personalisation import Personalisation
 APPOINTMENTS_SEARCHED_MAX = 500
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class RewardAvailability:
     """A reward's availability for a member: the reasons why it cannot be ordered, and the points missing."""
 
     reward: Reward
     missing_points: int
-    reasons: tuple[Missing, ...]
+    reasons: tuple[Ineligibility, ...]
 
     @property
     def eligible(self) -> bool:
@@ -90,7 +90,7 @@ def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[date
     """Return the start and end of the current or next window of a reward; None for no bound, start None if open now."""
     if reward.window is None:
         return None, None
-    span = next_span(reward.window, now, programme.zone)
+    span = next_open_span(reward.window, now, programme.zone)
     if span is None:
         last = reward.window.last_day
         return None, end_of(last, programme.zone) if last is not None else None
@@ -126,7 +126,7 @@ async def ranked(
         found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.out_of_stock)
         if reward.pool not in left.empty_pools:
             return found
-        return replace(found, reasons=(*found.reasons, Missing(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
+        return replace(found, reasons=(*found.reasons, Ineligibility(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
 
     page, more = rank_rewards(
         programme.catalogue,
@@ -154,9 +154,9 @@ def _standing(
     now: datetime,
     is_gone: bool,
 ) -> RewardAvailability:
-    reasons = missing(reward, snapshot.member, programme, shopper, now)
+    reasons = ineligibilities(reward, snapshot.member, programme, shopper, now)
     if is_gone:
-        reasons.append(Missing(RefusalCode.OUT_OF_STOCK, "out_of_stock", {"left": 0}))
+        reasons.append(Ineligibility(RefusalCode.OUT_OF_STOCK, "out_of_stock", {"left": 0}))
     return RewardAvailability(reward, max(0, reward.points - snapshot.member.available), tuple(reasons))
 
 

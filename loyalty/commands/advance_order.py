@@ -7,21 +7,21 @@ restores make up for it first. So purchases, orders, refunds and cancellations g
 
 from dataclasses import dataclass, replace
 
-from loyalty.commands.allocation import insufficient, needs_of_rewards, reward_of, segmentation_input, take
+from loyalty.commands.allocation import allocate, insufficient_points, needs_of_rewards, reward_of, segmentation_input
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.place_order import PlaceOrder, new_order
 from loyalty.commands.registry import Members, handles
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.facts import Needs, joined
+from loyalty.model.facts import Needs, combined
 from loyalty.model.ledger import Cause, LotKey
 from loyalty.model.notice import NoticeKind
-from loyalty.model.order import STEPS, Order, OrderState, OrderStep, points_for
+from loyalty.model.order import TRANSITIONS, Order, OrderState, OrderStep, points_to_return
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
-from loyalty.model.supply import CodeMove, CodeState, CounterKey
-from loyalty.rules.eligibility import missing
+from loyalty.model.supply import CodeState, CodeTransition, CounterKey
+from loyalty.rules.eligibility import ineligibilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +63,14 @@ def cancel(command: CancelOrder, builder: DecisionBuilder) -> Decision | Refusal
     if refusal is not None:
         return refusal
     order = _stepped(order, OrderState.CANCELLED, builder, command.cause.role, command.cause.reason)
-    order = _back(order, order.quantity - order.returned, builder)
+    order = _return_pieces(order, order.quantity - order.returned, builder)
     builder.orders[order.id] = order
     return builder.close(command.cause)
 
 
 def _needs_of_advance(command: AdvanceOrder, _members: Members, programme: Programme) -> Needs:
     rewards = (command.exchange_for,) if command.exchange_for is not None else ()
-    return joined([Needs(orders=frozenset({command.order})), needs_of_rewards(rewards, programme)])
+    return combined([Needs(orders=frozenset({command.order})), needs_of_rewards(rewards, programme)])
 
 
 @handles(AdvanceOrder, operation="advance-order", needs=_needs_of_advance)
@@ -118,7 +118,7 @@ def _returned(command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> 
     pieces = command.quantity if command.quantity is not None else out
     stays = order.before_request if order.state is OrderState.RETURN_REQUESTED else order.state
     order = _stepped(order, OrderState.RETURNED, builder, command.cause.role, command.note)
-    order = _back(order, pieces, builder)
+    order = _return_pieces(order, pieces, builder)
     return order if pieces == out else replace(order, state=stays)
 
 
@@ -135,29 +135,29 @@ def _exchanged(command: AdvanceOrder, order: Order, builder: DecisionBuilder) ->
     order = _stepped(order, OrderState.EXCHANGED, builder, command.cause.role, command.note)
     if same:
         back = replace(_supplies_back(order, out, builder), points_returned=order.points, lots=())
-        following = _same_again(reward, command, order, builder)
+        following = _replace_same(reward, command, order, builder)
     else:
-        back = _back(order, out, builder, pays=True)
-        following = _another(reward, command, order, builder)
+        back = _return_pieces(order, out, builder, pays=True)
+        following = _replace_other(reward, command, order, builder)
     if isinstance(following, Refusal):
         return replace(following, path=("exchangeFor",))
     builder.orders[following.id] = following
     return replace(back, exchanged_for=following.id)
 
 
-def _instead(reward: Reward, command: AdvanceOrder, order: Order) -> PlaceOrder:
+def _replacement_order(reward: Reward, command: AdvanceOrder, order: Order) -> PlaceOrder:
     """Return the order that replaces the pieces that are out."""
     out = order.quantity - order.returned
     return PlaceOrder(reward.key, out, order.channel, command.cause, recipient=order.recipient, delivery=order.delivery)
 
 
-def _same_again(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
+def _replace_same(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
     """Place the same order again: its points stay spent, whatever the reward costs now.
 
     It counts in the first order's span of the limit: no debt, expired lot or limit since then prevents it.
     """
-    again, unlimited = _instead(reward, command, order), replace(reward, limit=None)
-    taken = take(reward, again.quantity, None, builder)
+    again, unlimited = _replacement_order(reward, command, order), replace(reward, limit=None)
+    taken = allocate(reward, again.quantity, None, builder)
     if isinstance(taken, Refusal):
         return taken
     points = order.points - order.points_returned
@@ -171,19 +171,19 @@ def _same_again(reward: Reward, command: AdvanceOrder, order: Order, builder: De
     )
 
 
-def _another(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
+def _replace_other(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
     """Place an order of another reward; the points restored from the first one can pay for it."""
     shopper = segmentation_input(builder, reward.audience)
     relative = order.recipient is not None
-    found = missing(reward, builder.member, builder.programme, shopper, builder.now, for_relative=relative)
+    found = ineligibilities(reward, builder.member, builder.programme, shopper, builder.now, for_relative=relative)
     if found:
         return found[0].refusal()
-    again = _instead(reward, command, order)
-    taken = take(reward, again.quantity, None, builder)
+    again = _replacement_order(reward, command, order)
+    taken = allocate(reward, again.quantity, None, builder)
     if isinstance(taken, Refusal):
         return taken
     points = reward.points * again.quantity
-    refusal = insufficient(builder, points, "exchangeFor")
+    refusal = insufficient_points(builder, points, "exchangeFor")
     if refusal is not None:
         return refusal
     lots = builder.burn(points, channel=order.channel, reward=reward.key)
@@ -199,7 +199,7 @@ def _order_of(builder: DecisionBuilder, key: str) -> Order | Refusal:
 
 def _step_refusal(order: Order, state: OrderState, role: str) -> Refusal | None:
     """Return why a role may not move an order to a state, or None."""
-    allowed = STEPS[order.state].get(state)
+    allowed = TRANSITIONS[order.state].get(state)
     if allowed is not None and role in allowed:
         return None
     params: dict[str, str | int] = {"state": order.state.value, "asked": state.value}
@@ -207,7 +207,7 @@ def _step_refusal(order: Order, state: OrderState, role: str) -> Refusal | None:
         return Refusal(RefusalCode.NOT_ELIGIBLE, "order_step_role", ("order",), {**params, "role": role})
     if state is OrderState.CANCELLED:
         return Refusal(RefusalCode.CONFLICT, "order_not_cancellable", ("order",), params)
-    following = ", ".join(step.value for step, roles in STEPS[order.state].items() if role in roles)
+    following = ", ".join(step.value for step, roles in TRANSITIONS[order.state].items() if role in roles)
     return Refusal(
         RefusalCode.CONFLICT,
         "order_step" if following else "order_over",
@@ -222,10 +222,10 @@ def _stepped(order: Order, state: OrderState, builder: DecisionBuilder, role: st
     return replace(order, state=state, history=(*order.history, step))
 
 
-def _back(order: Order, pieces: int, builder: DecisionBuilder, *, pays: bool = False) -> Order:
+def _return_pieces(order: Order, pieces: int, builder: DecisionBuilder, *, pays: bool = False) -> Order:
     """Restore what `pieces` of an order took; with `pays`, their points can pay for another order in this decision."""
     returned = order.returned + pieces
-    points = points_for(order, returned) - order.points_returned
+    points = points_to_return(order, returned) - order.points_returned
     parts, left = _last_parts(order.lots, points)
     builder.unburn(parts, since=order.placed_version, channel=Channel.SYSTEM, reward=order.reward.key, pays=pays)
     if returned == order.quantity and order.limit_span:
@@ -243,7 +243,7 @@ def _supplies_back(order: Order, pieces: int, builder: DecisionBuilder) -> Order
             kept.append((counter, taken - back))
     if order.pool is not None and order.code is not None:
         after = CodeState.VOID if order.code_is_shown else CodeState.FREE
-        builder.codes.append(CodeMove(order.pool, order.code, CodeState.GIVEN, after, None))
+        builder.codes.append(CodeTransition(order.pool, order.code, CodeState.GIVEN, after, None))
     return replace(
         order,
         returned=order.returned + pieces,

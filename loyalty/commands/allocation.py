@@ -14,14 +14,16 @@ from loyalty.rules.segmentation import SegmentationInput
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Allocation:
     """What an order or a hold takes of the shared supply."""
 
     counters: tuple[CounterKey, ...]
     code: str | None
 
 
-def take(reward: Reward, quantity: int, appointment: datetime | None, builder: DecisionBuilder) -> Taken | Refusal:
+def allocate(
+    reward: Reward, quantity: int, appointment: datetime | None, builder: DecisionBuilder
+) -> Allocation | Refusal:
     """Return what an order takes, or what is out of stock; what the decision has taken already counts."""
     counters: tuple[CounterKey, ...] = ()
     code: str | None = None
@@ -40,7 +42,7 @@ def take(reward: Reward, quantity: int, appointment: datetime | None, builder: D
         code = free_code(reward.pool, builder)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "codes_gone", ("reward",))
-    return Taken(counters, code)
+    return Allocation(counters, code)
 
 
 def free_code(pool: str, builder: DecisionBuilder) -> str | None:
@@ -62,7 +64,7 @@ def reward_of(programme: Programme, key: str) -> Reward | Refusal:
     return reward if reward is not None else Refusal(RefusalCode.NOT_FOUND, "reward_not_found", ("reward",))
 
 
-def insufficient(builder: DecisionBuilder, asked: int, path: str) -> Refusal | None:
+def insufficient_points(builder: DecisionBuilder, asked: int, path: str) -> Refusal | None:
     """Return that a member has fewer points to spend than `asked`, or None."""
     available = builder.member.available
     if asked <= max(0, available):

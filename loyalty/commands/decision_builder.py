@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from loyalty.kernel.calendar import cap_span, day_of, end_of, expiry_day
+from loyalty.kernel.calendar import day_of, end_of, expiry_day, period_name
 from loyalty.kernel.channel import Channel
 from loyalty.model.decision import Decision
 from loyalty.model.event import NOT_RETURNED, Event, Grant, RecordedEvent
@@ -31,14 +31,14 @@ from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme, SpentPointsPolicy
-from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
 from loyalty.rules.refund import Reversal
 from loyalty.rules.tier import LIFETIME_OLD_DAYS, prune_qualifying_days, reevaluate_tier, reevaluate_tier_after_gain
 
 BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
-BOUND_MAX = 50
+PENDING_REDEMPTIONS_MAX = 50
 ORDER_SPANS_KEPT = 400
 WRITE_OFFS_KEPT_MAX = 100
 OFFERS_KEPT_DAYS = 400
@@ -55,9 +55,7 @@ _NOTICE_OF = {
 }
 
 
-def without_forgotten_offers(
-    offers: Mapping[str, OfferUse], programme: Programme, now: datetime
-) -> Mapping[str, OfferUse]:
+def prune_offer_uses(offers: Mapping[str, OfferUse], programme: Programme, now: datetime) -> Mapping[str, OfferUse]:
     """Return what the member did with offers, without those that ended more than OFFERS_KEPT_DAYS ago."""
     horizon = now - timedelta(days=OFFERS_KEPT_DAYS)
     known = programme.catalogue.offers
@@ -104,7 +102,7 @@ class DecisionBuilder:
         self.notices: list[Notice] = []
         self.orders: dict[str, Order] = {}
         self.taken: Counter[CounterKey] = Counter()
-        self.codes: list[CodeMove] = []
+        self.codes: list[CodeTransition] = []
         for hold in [hold for hold in member.holds if hold.expires_at <= now]:
             self.release(hold, lapsed=True)
         self._expire_overdue()
@@ -266,7 +264,7 @@ class DecisionBuilder:
         if not keeps_supplies:
             self.taken.subtract(hold.took)
             if hold.pool is not None and hold.code is not None:
-                self.codes.append(CodeMove(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
+                self.codes.append(CodeTransition(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
         if not pays:
             self._expire_overdue()
 
@@ -368,7 +366,7 @@ class DecisionBuilder:
         """Bind an offer to a purchase that was not sent yet; `cost` is what its budget was charged."""
         waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
         bound = {**self.member.bound, purchase: waiting}
-        set_fields(self.member, bound=dict([*bound.items()][-BOUND_MAX:]))
+        set_fields(self.member, bound=dict([*bound.items()][-PENDING_REDEMPTIONS_MAX:]))
 
     def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
         """Unbind and return the offers that waited for a purchase, each with what its budget was charged."""
@@ -485,7 +483,7 @@ class DecisionBuilder:
             lots=prune_expired(self.member.lots, self.today),
             qualifying=prune_qualifying_days(self.programme, self.member.qualifying, now=self.now),
             capped=prune_cap_periods(self.member.capped, self.programme),
-            offers=without_forgotten_offers(self.member.offers, self.programme, self.now),
+            offers=prune_offer_uses(self.member.offers, self.programme, self.now),
         )
         return Decision(
             self.member,
@@ -597,7 +595,7 @@ class DecisionBuilder:
         for key, points in by_rule.items():
             rule = self.programme.rule(key)
             if rule is not None and rule.cap is not None and key in capped:
-                span = cap_span(day, rule.cap.period)
+                span = period_name(day, rule.cap.period)
                 capped[key][span] = max(0, capped[key].get(span, 0) - points)
         return capped
 

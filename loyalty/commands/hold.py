@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, segmentation_input, take
+from loyalty.commands.allocation import (
+    Allocation,
+    allocate,
+    insufficient_points,
+    needs_of_rewards,
+    reward_of,
+    segmentation_input,
+)
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.registry import Members, handles
 from loyalty.kernel.channel import Channel
@@ -13,11 +20,11 @@ from loyalty.model.facts import Needs
 from loyalty.model.hold import HOLDS_MAX, TTL_SECONDS_MAX, Hold
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Member
-from loyalty.model.order import derived_id, seed_of
+from loyalty.model.order import id_from_seed, idempotency_seed
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
-from loyalty.model.supply import CodeMove, CodeState
-from loyalty.rules.eligibility import missing
+from loyalty.model.supply import CodeState, CodeTransition
+from loyalty.rules.eligibility import ineligibilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +57,7 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
     if refusal is not None:
         return refusal
     reward: Reward | None = None
-    taken = Taken((), None)
+    taken = Allocation((), None)
     if command.reward is not None:
         found = reward_of(builder.programme, command.reward)
         if isinstance(found, Refusal):
@@ -60,10 +67,10 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
             return took
         reward, taken = found, took
     points = command.points if command.points is not None else (reward.points if reward is not None else 0)
-    refusal = insufficient(builder, points, "points" if command.points is not None else "reward")
+    refusal = insufficient_points(builder, points, "points" if command.points is not None else "reward")
     if refusal is not None:
         return refusal
-    hold_id = derived_id(seed_of(builder.programme.key, command.cause))
+    hold_id = id_from_seed(idempotency_seed(builder.programme.key, command.cause))
     reserved = Hold(
         id=hold_id,
         points=points,
@@ -76,7 +83,9 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
     )
     builder.hold(reserved, channel=command.channel)
     if reserved.pool is not None and reserved.code is not None:
-        builder.codes.append(CodeMove(reserved.pool, reserved.code, CodeState.FREE, CodeState.HELD, f"hold/{hold_id}"))
+        builder.codes.append(
+            CodeTransition(reserved.pool, reserved.code, CodeState.FREE, CodeState.HELD, f"hold/{hold_id}")
+        )
     return builder.close(command.cause, hold=builder.member.holds[-1])
 
 
@@ -92,11 +101,11 @@ def _hold_input_refusal(command: HoldPoints, member: Member) -> Refusal | None:
     return None
 
 
-def _reserve(reward: Reward, command: HoldPoints, builder: DecisionBuilder) -> Taken | Refusal:
+def _reserve(reward: Reward, command: HoldPoints, builder: DecisionBuilder) -> Allocation | Refusal:
     """Return what a hold takes of a reward, or why the member cannot have it."""
     shopper = segmentation_input(builder, reward.audience)
-    found = missing(reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel)
-    return found[0].refusal() if found else take(reward, 1, None, builder)
+    found = ineligibilities(reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel)
+    return found[0].refusal() if found else allocate(reward, 1, None, builder)
 
 
 @handles(ReleaseHold, operation="release-hold")

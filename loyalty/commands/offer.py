@@ -16,7 +16,7 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import ACTIVATION, CLOCK_SKEW_MAX, REDEMPTION, Event, Grant, Purchase, RecordedEvent
 from loyalty.model.explanation import Explanation, RuleOutcome
-from loyalty.model.facts import Needs, joined
+from loyalty.model.facts import Needs, combined
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import NoticeKind
 from loyalty.model.offer import (
@@ -27,11 +27,11 @@ from loyalty.model.offer import (
     Offer,
     OfferKind,
     OfferUse,
-    purchase_ref,
+    purchase_reference,
     uses_left,
 )
 from loyalty.model.programme import Programme
-from loyalty.model.supply import CodeMove, CodeState
+from loyalty.model.supply import CodeState, CodeTransition
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles
 from loyalty.rules.earning import EarningResult, allocate_proportionally
 
@@ -65,7 +65,7 @@ class RedeemOffer:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteOffers:
+class RecordOfferViews:
     """Note which offers a member has seen, and which it refused."""
 
     seen: tuple[str, ...]
@@ -77,7 +77,7 @@ def _not_eligible(reason: str, **params: str | int) -> Refusal:
     return Refusal(RefusalCode.NOT_ELIGIBLE, reason, ("offer",), params)
 
 
-def unusable(offer: Offer, at: datetime, programme: Programme, channel: Channel | None) -> Refusal | None:
+def unusable_reason(offer: Offer, at: datetime, programme: Programme, channel: Channel | None) -> Refusal | None:
     """Return why nobody can use an offer at a moment on a channel (None: on any), or None."""
     visit = Visit(at, at.astimezone(programme.zone), channel)
     return _obstacle_refusal(offer, visit, programme.zone, stores=ANYWHERE, audience=EVERYBODY)
@@ -148,7 +148,7 @@ def _needs(command: ActivateOffer | RedeemOffer, _members: Members, programme: P
     offer = programme.catalogue.offers.get(command.offer)
     rewards = (offer.reward,) if offer is not None and offer.reward is not None else ()
     offers = needs_of_offers((command.offer,), programme, activates=isinstance(command, ActivateOffer))
-    return joined([offers, needs_of_rewards(rewards, programme)])
+    return combined([offers, needs_of_rewards(rewards, programme)])
 
 
 @handles(ActivateOffer, operation="activate", needs=_needs)
@@ -158,7 +158,7 @@ def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Ref
     if isinstance(offer, Refusal):
         return offer
     use, zone = builder.member.offer_use(offer.key), builder.programme.zone
-    refusal = unusable(offer, builder.now, builder.programme, command.channel)
+    refusal = unusable_reason(offer, builder.now, builder.programme, command.channel)
     if refusal is None and not offer.needs_activation:
         refusal = Refusal(RefusalCode.INVALID, "offer_no_activation", ("offer",))
     if refusal is None and use.activated_at is not None:
@@ -174,7 +174,9 @@ def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Ref
         code = free_code(offer.code.text, builder)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "offer_codes_gone", ("offer",))
-        builder.codes.append(CodeMove(offer.code.text, code, CodeState.FREE, CodeState.GIVEN, f"offer/{offer.key}"))
+        builder.codes.append(
+            CodeTransition(offer.code.text, code, CodeState.FREE, CodeState.GIVEN, f"offer/{offer.key}")
+        )
         use = replace(use, code=code)
     builder.set_offer(offer.key, replace(use, activated_at=builder.now, refused_at=None))
     builder.notice(NoticeKind.OFFER_ACTIVATED, offer=offer.key)
@@ -183,8 +185,8 @@ def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Ref
     return builder.close(command.cause)
 
 
-@handles(NoteOffers, operation="note-offers")
-def note(command: NoteOffers, builder: DecisionBuilder) -> Decision | Refusal:
+@handles(RecordOfferViews, operation="note-offers")
+def record_offer_views(command: RecordOfferViews, builder: DecisionBuilder) -> Decision | Refusal:
     """Return the decision to note which offers a member saw and refused."""
     if len(command.seen) + len(command.refused) > NOTED_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "offers_noted_max", ("seen",), {"max": NOTED_MAX})
@@ -224,13 +226,13 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
         amended = _act_in_counted(offer, builder.facts.purchase, event, builder)
     elif command.purchase is not None:
         # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
-        builder.bind(command.purchase, offer.key, _cost(offer, _money_off(offer, None), builder))
+        builder.bind(command.purchase, offer.key, _charge_budget(offer, _money_off(offer, None), builder))
     elif offer.kind is OfferKind.BONUS_POINTS:
         points = _within_budget(offer, offer.points or 0, builder)
         builder.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
-        _cost(offer, points, builder)
+        _charge_budget(offer, points, builder)
     else:
-        _cost(offer, _money_off(offer, None), builder)
+        _charge_budget(offer, _money_off(offer, None), builder)
     if builder.member.lifetime > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("offer",), {"max": BALANCE_MAX})
     if offer.kind is OfferKind.GIFT and offer.reward is not None:
@@ -295,7 +297,7 @@ def _within_budget(offer: Offer, points: int, builder: DecisionBuilder) -> int:
     return max(0, min(points, offer.budget - builder.taken_of(offer.budget_counter)))
 
 
-def _cost(offer: Offer, cost: int, builder: DecisionBuilder) -> int:
+def _charge_budget(offer: Offer, cost: int, builder: DecisionBuilder) -> int:
     """Charge what an offer costs to its budget, if it has one; return what was charged, which a return restores."""
     if offer.budget is None:
         return 0
@@ -341,10 +343,12 @@ def _act_in_counted(offer: Offer, bought: RecordedEvent, event: Event, builder: 
         builder.add_bonus(event, bought, bonus, why)
         bought = replace(bought, grants=(*bought.grants, bonus))
         cost = bonus.points
-    return replace(bought, offers=(*bought.offers, (offer.key, _cost(offer, cost, builder))))
+    return replace(bought, offers=(*bought.offers, (offer.key, _charge_budget(offer, cost, builder))))
 
 
-def act_in_earning(event: Event, earned: EarningResult, builder: DecisionBuilder) -> tuple[tuple[str, int], ...]:
+def apply_pending_redemptions(
+    event: Event, earned: EarningResult, builder: DecisionBuilder
+) -> tuple[tuple[str, int], ...]:
     """Apply the offers that waited for a purchase to its earning; return them with what each was charged.
 
     A multiplier multiplies what the rules gave, never what another offer gave, so their order does not matter.
@@ -353,7 +357,7 @@ def act_in_earning(event: Event, earned: EarningResult, builder: DecisionBuilder
         return ()
     used: list[tuple[str, int]] = []
     by_rules = list(earned.grants)
-    for key, counted in builder.unbind(purchase_ref(event.sender, event.key)):
+    for key, counted in builder.unbind(purchase_reference(event.sender, event.key)):
         offer = builder.programme.catalogue.offers.get(key)
         if offer is None:
             continue
@@ -367,18 +371,18 @@ def act_in_earning(event: Event, earned: EarningResult, builder: DecisionBuilder
             earned.grants = [*earned.grants, bonus]
             earned.why = [*earned.why, why]
             cost = bonus.points
-        used.append((key, counted + _cost(offer, cost, builder)))
+        used.append((key, counted + _charge_budget(offer, cost, builder)))
     return tuple(used)
 
 
 def restore_uses(bought: RecordedEvent, builder: DecisionBuilder) -> None:
     """Restore the uses of returnable offers whose purchase was returned whole."""
-    purchase = purchase_ref(bought.event.sender, bought.event.key)
+    purchase = purchase_reference(bought.event.sender, bought.event.key)
     for key, cost in bought.offers:
         offer = builder.programme.catalogue.offers.get(key)
         if offer is None or not offer.returnable:
             continue
         builder.set_offer(key, builder.member.offer_use(key).given_back(purchase))
         builder.taken[offer.uses_counter] -= 1
-        _cost(offer, -cost, builder)
+        _charge_budget(offer, -cost, builder)
         builder.notice(NoticeKind.OFFER_RETURNED, offer=key)

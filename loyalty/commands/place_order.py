@@ -3,7 +3,14 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loyalty.commands.allocation import Taken, insufficient, needs_of_rewards, reward_of, segmentation_input, take
+from loyalty.commands.allocation import (
+    Allocation,
+    allocate,
+    insufficient_points,
+    needs_of_rewards,
+    reward_of,
+    segmentation_input,
+)
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.hold import hold_of
 from loyalty.commands.registry import Members, handles
@@ -20,19 +27,19 @@ from loyalty.model.order import (
     QUANTITY_MAX,
     Delivery,
     Order,
-    Ordered,
+    OrderedReward,
     OrderState,
     OrderStep,
     Recipient,
-    derived_id,
+    id_from_seed,
+    idempotency_seed,
     order_number,
-    seed_of,
 )
 from loyalty.model.programme import Programme
-from loyalty.model.reward import FULFILLED_AT_ONCE, InstantReward, Reward
-from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from loyalty.model.reward import FULFILLED_ON_PLACEMENT, InstantReward, Reward
+from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.availability import OF_AUDIENCE, OF_TIME, Visit, is_limit_reached, limit_span, obstacles
-from loyalty.rules.eligibility import missing
+from loyalty.rules.eligibility import ineligibilities
 
 INSTANT_RULE = "instant/"
 
@@ -86,7 +93,7 @@ def _unplaceable(reward: Reward, command: PlaceOrder, builder: DecisionBuilder) 
     if command.quantity > 1 and (reward.pool or reward.appointments or reward.limit):
         return Refusal(RefusalCode.INVALID, "quantity_one", ("quantity",))
     shopper, relative = segmentation_input(builder, reward.audience), command.recipient is not None
-    found = missing(
+    found = ineligibilities(
         reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel, for_relative=relative
     )
     if found:
@@ -118,12 +125,12 @@ def _ordered(builder: DecisionBuilder, reward: Reward, command: PlaceOrder, held
     if held is not None:
         builder.release(held, keeps_supplies=keeps, pays=True)
     if keeps and held is not None:
-        taken: Taken | Refusal = Taken(held.took, held.code)
+        taken: Allocation | Refusal = Allocation(held.took, held.code)
     else:
-        taken = take(reward, command.quantity, command.appointment, builder)
+        taken = allocate(reward, command.quantity, command.appointment, builder)
     if isinstance(taken, Refusal):
         return taken
-    refusal = insufficient(builder, points, "reward")
+    refusal = insufficient_points(builder, points, "reward")
     if refusal is not None:
         return refusal
     lots = builder.burn(points, channel=command.channel, reward=reward.key)
@@ -134,7 +141,7 @@ def new_order(
     builder: DecisionBuilder,
     reward: Reward,
     command: PlaceOrder,
-    taken: Taken,
+    taken: Allocation,
     *,
     points: int,
     lots: tuple[tuple[LotKey, int], ...],
@@ -143,26 +150,26 @@ def new_order(
     name: str = "",
 ) -> Order:
     """Return a new order, and note what it takes; `name` tells apart the orders that one key creates."""
-    seed = seed_of(builder.programme.key, command.cause, name)
-    order_id = derived_id(seed)
+    seed = idempotency_seed(builder.programme.key, command.cause, name)
+    order_id = id_from_seed(seed)
     if not was_held:
         builder.taken.update(taken.counters)
     if reward.pool is not None and taken.code is not None:
         before = CodeState.HELD if was_held else CodeState.FREE
-        builder.codes.append(CodeMove(reward.pool, taken.code, before, CodeState.GIVEN, f"order/{order_id}"))
+        builder.codes.append(CodeTransition(reward.pool, taken.code, before, CodeState.GIVEN, f"order/{order_id}"))
     relative = command.recipient is not None
     span = reward.limit_span(builder.now, builder.programme.zone)
     if span:
         builder.count_order(reward.limit_key(for_relative=relative), span, 1)
     states = [OrderState.PLACED]
-    if reward.kind in FULFILLED_AT_ONCE:
+    if reward.kind in FULFILLED_ON_PLACEMENT:
         states.append(OrderState.FULFILLED)
     role = command.cause.role
     order = Order(
         id=order_id,
         number=order_number(seed),
         member=builder.member.id,
-        reward=Ordered(
+        reward=OrderedReward(
             reward.key,
             reward.kind,
             reward.title,
@@ -206,7 +213,7 @@ def grant(builder: DecisionBuilder, key: str, *, origin: str, cause: Cause) -> O
         return reward
     if reward.appointments is not None:
         return Refusal(RefusalCode.INVALID, "appointment_missing", ("reward",))
-    taken = take(reward, 1, None, builder)
+    taken = allocate(reward, 1, None, builder)
     if isinstance(taken, Refusal):
         return taken
     command, unlimited = PlaceOrder(key, 1, Channel.SYSTEM, cause), replace(reward, limit=None)
@@ -220,7 +227,7 @@ def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> lis
     explained: list[Explanation] = []
     for instant in builder.programme.catalogue.instant_rewards:
         rule = f"{INSTANT_RULE}{instant.key}"
-        reason = _ungranted(instant, event, builder)
+        reason = _not_granted_reason(instant, event, builder)
         if reason is None:
             granted = grant(builder, instant.reward, origin=rule, cause=cause)
             reason = RuleOutcome.OUT_OF_STOCK if isinstance(granted, Refusal) else RuleOutcome.GRANTED
@@ -234,7 +241,7 @@ def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> lis
     return explained
 
 
-def _ungranted(instant: InstantReward, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:
+def _not_granted_reason(instant: InstantReward, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:
     """Return why a purchase does not get an instant reward, or None."""
     zone, at = builder.programme.zone, event.occurred_at
     if event.purchase is None or event.purchase.total < instant.minimum:

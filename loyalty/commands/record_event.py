@@ -6,22 +6,22 @@ from fractions import Fraction
 
 from loyalty.commands.allocation import needs_of_rewards
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
-from loyalty.commands.offer import act_in_earning, needs_of_offers, restore_uses
+from loyalty.commands.offer import apply_pending_redemptions, needs_of_offers, restore_uses
 from loyalty.commands.place_order import grant_instantly
 from loyalty.commands.registry import EVENT_OPERATION, Members, handles
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import CLOCK_SKEW_MAX, ENGINE_EVENT_TYPES, PURCHASE, REFUND, Event, RecordedEvent
-from loyalty.model.facts import NO_NEEDS, Needs, joined
+from loyalty.model.facts import NO_NEEDS, Needs, combined
 from loyalty.model.ledger import Cause
-from loyalty.model.offer import purchase_ref
+from loyalty.model.offer import purchase_reference
 from loyalty.model.programme import Programme
 from loyalty.rules.earning import earn
 from loyalty.rules.refund import reverse_purchase
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
     """Count an event."""
@@ -36,11 +36,11 @@ def _needs(command: RecordEvent, members: Members, programme: Programme) -> Need
     event, catalogue = command.event, programme.catalogue
     if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.bound)):
         return NO_NEEDS
-    bound = member.bound.get(purchase_ref(event.sender, event.key), ()) if member is not None else ()
+    bound = member.bound.get(purchase_reference(event.sender, event.key), ()) if member is not None else ()
     instants = tuple(instant.reward for instant in catalogue.instant_rewards)
     lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
     offers = needs_of_offers([offer for offer, _ in bound], programme)
-    return joined([offers, needs_of_rewards(instants, programme), lists])
+    return combined([offers, needs_of_rewards(instants, programme), lists])
 
 
 def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
@@ -89,7 +89,7 @@ def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
 
 def _refunded(command: RecordEvent) -> str | None:
     event = command.event
-    return purchase_ref(event.sender, event.refund_of) if event.refund_of is not None else None
+    return purchase_reference(event.sender, event.refund_of) if event.refund_of is not None else None
 
 
 @handles(RecordEvent, operation=EVENT_OPERATION, needs=_needs, refers_to=_refunded)
@@ -104,7 +104,7 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
     earned = earn(event, builder.member, programme)
     used: tuple[tuple[str, int], ...] = ()
     if event.type == PURCHASE:
-        used = act_in_earning(event, earned, builder)
+        used = apply_pending_redemptions(event, earned, builder)
         earned.why = [*earned.why, *grant_instantly(event, builder, command.cause)]
     if builder.member.lifetime + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})

@@ -51,7 +51,7 @@ class Kind(Generic[C]):
     - `creates`: makes the first member, at version 0, for a command that creates it;
     - `claims`: the identities that the first member gets: number, card, email, phone;
     - `others`: the other members that it acts on; all of them are committed with the first one, or none is;
-    - `refers_to`: the purchase that it is about, as `purchase_ref()` names it; the handler finds it in
+    - `refers_to`: the purchase that it is about, as `purchase_reference()` names it; the handler finds it in
       `builder.facts.purchase`;
     - `owns_key`: whether its caller's key counts once, for ever. Only the system's own commands go without.
     """

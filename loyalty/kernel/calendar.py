@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 
 # Every lot and qualifying day of every member needs the same few hundred days.
 CACHED_DAYS_MAX = 20_000
 
-day_from = lru_cache(maxsize=CACHED_DAYS_MAX)(date.fromordinal)
+day_from_ordinal = lru_cache(maxsize=CACHED_DAYS_MAX)(date.fromordinal)
 """Return the date of an ordinal, the inverse of `date.toordinal()`."""
 
 
@@ -58,7 +58,7 @@ def _last_day_of(day: date, span: EndOf) -> date:
 
 
 @lru_cache(maxsize=CACHED_DAYS_MAX)
-def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
+def expiry_day(earned_on: date, expiry: ExpiryPolicy) -> date | None:
     """Return the last day to spend points earned on `earned_on`; None if they never expire."""
     if not (expiry.months or expiry.days or expiry.end_of):
         return None
@@ -66,18 +66,18 @@ def expiry_day(earned_on: date, expiry: Expiry) -> date | None:
     return _last_day_of(day, expiry.end_of) if expiry.end_of else day
 
 
-def cap_span(day: date, period: CapPeriod) -> str:
+def period_name(day: date, period: LimitPeriod) -> str:
     """Return the name of the cap period that `day` is in: `2026-11-27`, `2026-W48`, `2026-11`, `2026` or `ever`.
 
     MongoDB stores these names.
     """
-    if period is CapPeriod.DAY:
+    if period is LimitPeriod.DAY:
         return day.isoformat()
-    if period is CapPeriod.WEEK:
+    if period is LimitPeriod.WEEK:
         year, week, _ = day.isocalendar()
         return f"{year:04d}-W{week:02d}"
-    if period is CapPeriod.MONTH:
+    if period is LimitPeriod.MONTH:
         return f"{day:%Y-%m}"
-    if period is CapPeriod.YEAR:
+    if period is LimitPeriod.YEAR:
         return f"{day:%Y}"
     return "ever"

@@ -15,7 +15,7 @@ import orjson
 _WHOLE_FLOAT = re.compile(r"[:\[,]-?\d+(?:\.0[,\]}]|\.?\d*e\+)")
 
 
-def plain_number(value: Decimal) -> str:
+def canonical_number(value: Decimal) -> str:
     """Return the canonical text of a decimal: `5.0` and `5.00` are both `5`."""
     # normalize() rounds to 28 digits, so that different long numbers would become equal.
     text = str(value) if value else "0"
@@ -24,7 +24,7 @@ def plain_number(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plain_moment(value: datetime) -> str:
+def canonical_moment(value: datetime) -> str:
     """Return the canonical text of a moment: ISO 8601 in UTC."""
     return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat()
 
@@ -32,9 +32,9 @@ def plain_moment(value: datetime) -> str:
 def _plain(value: Any) -> str:
     """Return the canonical text of a value that JSON lacks."""
     if isinstance(value, Decimal):
-        return plain_number(value)
+        return canonical_number(value)
     if isinstance(value, datetime):
-        return plain_moment(value)
+        return canonical_moment(value)
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Fraction):
@@ -82,7 +82,7 @@ def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     return sha256(f"{after}\n{text}".encode()).hexdigest()
 
 
-def exact_digest(content: Mapping[str, Any], *, after: str = "") -> str:
+def fast_content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     """Return the same digest as `content_digest()`, several times faster, for content without floats.
 
     orjson and `json` write all values alike except floats.

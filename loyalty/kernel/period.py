@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class CapPeriod(StrEnum):
+class LimitPeriod(StrEnum):
     """The calendar period of a cap or limit, in the brand's zone; the event's own day selects it."""
 
     DAY = "day"
@@ -23,7 +23,7 @@ class EndOf(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Expiry:
+class ExpiryPolicy:
     """When points expire: `months` and `days` after they were earned, moved to `end_of` that period if given.
 
     Without any of the three they never expire.

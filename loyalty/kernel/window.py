@@ -41,12 +41,12 @@ def is_open(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
     return _on_day(window, local.date()) and (window.hours is None or within_hours(local, window.hours))
 
 
-def is_over(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
+def has_ended(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
     """Return whether the window's last day has passed, so that it never opens again."""
     return window.last_day is not None and moment >= end_of(window.last_day, zone)
 
 
-def at_clock(day: date, clock: time, zone: ZoneInfo) -> datetime:
+def moment_at(day: date, clock: time, zone: ZoneInfo) -> datetime:
     """Return the moment of a local time in `zone`, in UTC.
 
     Of a time that occurs twice (clocks go back), the first; for a skipped time (clocks go forward), the moment of the
@@ -71,7 +71,7 @@ def _change(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
     return late
 
 
-def spans_of_day(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
+def open_spans(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
     """Yield the spans [opens, closes) in which the window is open on one day, in order; adjacent spans may touch."""
     begin, end = start_of(day, zone), end_of(day, zone)
     if window.hours is None:
@@ -92,7 +92,7 @@ def _end(window: Window, zone: ZoneInfo) -> datetime | None:
     return end_of(window.last_day, zone) if window.last_day else None
 
 
-def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None] | None:
+def next_open_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None] | None:
     """Return the current or next span in which the window is open, as (opens, closes); None if it never opens again.
 
     `opens` is not after `moment` if the window is open now; `closes` is None if it never closes.
@@ -102,11 +102,11 @@ def next_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetim
         day = window.first_day
     if not window.weekdays and window.hours is None:
         opens = start_of(window.first_day, zone) if window.first_day else moment
-        return None if is_over(window, moment, zone) else (opens, _end(window, zone))
+        return None if has_ended(window, moment, zone) else (opens, _end(window, zone))
     last = day + timedelta(days=SEARCH_DAYS_MAX)
     found: tuple[datetime, datetime] | None = None
     while day <= last:
-        for opens, closes in spans_of_day(window, day, zone) if _on_day(window, day) else ():
+        for opens, closes in open_spans(window, day, zone) if _on_day(window, day) else ():
             if found is not None and opens <= found[1]:
                 found = found[0], max(found[1], closes)  # adjacent days form one span
             elif found is not None:

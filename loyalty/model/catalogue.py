@@ -11,15 +11,15 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of, end_of, start_of
 from loyalty.kernel.text import Text
-from loyalty.kernel.window import spans_of_day
+from loyalty.kernel.window import open_spans
 from loyalty.model.offer import CodeKind, Offer
 from loyalty.model.offer_index import WEIGHT_SCORE, OfferIndex
 from loyalty.model.reward import InstantReward, Reward
 
-EDGES_ITEMS_MAX = 5_000
+NEXT_CHANGE_ITEMS_MAX = 5_000
 
 
-def normal_code(text: str) -> str:
+def normalise_code(text: str) -> str:
     """Return a typed code in canonical form: upper case, without spaces."""
     return "".join(text.split()).upper()
 
@@ -121,7 +121,7 @@ class Catalogue:
         At the latest the end of the day, because windows depend on the day. With more than EDGES_ITEMS_MAX offers and
         rewards it is `now`: computing it would take too long.
         """
-        if len(self._offers) + len(self._rewards) > EDGES_ITEMS_MAX:
+        if len(self._offers) + len(self._rewards) > NEXT_CHANGE_ITEMS_MAX:
             return now
         day = day_of(now, zone)
         if self._edges is None or self._edges[:3] != (self.version, day, zone):
@@ -138,17 +138,17 @@ class Catalogue:
         windows |= {reward.window for reward in self._rewards.values()}
         for window in windows:
             if window is not None and window.hours is not None:
-                found.update(moment for span in spans_of_day(window, day, zone) for moment in span)
+                found.update(moment for span in open_spans(window, day, zone) for moment in span)
         return {moment for moment in found if first < moment <= last}
 
     def offer_by_code(self, code: str) -> Offer | None:
         """Return the offer of a shared code, or None."""
-        key = self._by_code.get(normal_code(code))
+        key = self._by_code.get(normalise_code(code))
         return self._offers[key] if key is not None else None
 
     def offers_by_prefix(self, prefix: str) -> Iterator[Offer]:
         """Yield the offers whose members' codes start with `prefix`."""
-        key = self._by_code.get(f"{normal_code(prefix)}-")
+        key = self._by_code.get(f"{normalise_code(prefix)}-")
         if key is not None:
             yield self._offers[key]
 
@@ -166,7 +166,7 @@ class Catalogue:
             self._listed.add(offer.key)
         if offer.is_limited:
             self._limited_offers[offer.key] = offer
-        name = code_name(offer)
+        name = code_lookup_key(offer)
         if name is not None:
             self._by_code[name] = offer.key
         if self._index is not None:
@@ -180,7 +180,7 @@ class Catalogue:
         self._limited_offers.pop(key, None)
         if offer is None:
             return
-        name = code_name(offer)
+        name = code_lookup_key(offer)
         if name is not None and self._by_code.get(name) == key:
             del self._by_code[name]
         if self._index is not None:
@@ -210,9 +210,9 @@ class Catalogue:
             self.version += 1
 
 
-def code_name(offer: Offer) -> str | None:
+def code_lookup_key(offer: Offer) -> str | None:
     """Return the look-up key of an offer's code: the shared code, or the prefix of members' codes and a hyphen."""
     if offer.code is None or offer.code.kind is CodeKind.POOL:
         return None
-    text = normal_code(offer.code.text)
+    text = normalise_code(offer.code.text)
     return f"{text}-" if offer.code.kind is CodeKind.MEMBER else text

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 
 
 class ConsentPurpose(StrEnum):
@@ -25,7 +25,7 @@ class ContactChannel(StrEnum):
     MAIL = "mail"
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Consent:
     """One consent given or refused, for a purpose and a contact channel (None: the purpose as a whole).

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.model.event import RecordedEvent
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
-from loyalty.model.supply import CodeMove, CounterKey
+from loyalty.model.supply import CodeTransition, CounterKey
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The member's next version with its ledger record.
@@ -29,7 +29,7 @@ class Decision:
     amended: RecordedEvent | None = None
     orders: tuple[Order, ...] = ()
     taken: Mapping[CounterKey, int] = field(default_factory=dict)
-    codes: tuple[CodeMove, ...] = ()
+    codes: tuple[CodeTransition, ...] = ()
     hold: Hold | None = None
     others: tuple["Decision", ...] = ()
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 
 PURCHASE = "purchase"
 REFUND = "refund"
@@ -22,7 +22,7 @@ BUILT_IN_EVENT_TYPES = (PURCHASE, REFUND, "visit", "review")
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class PurchaseLine:
     """One line of a receipt. `amount` is the price paid for the whole `quantity`, negative for a discount line."""
@@ -34,7 +34,7 @@ class PurchaseLine:
     brand: str | None = None
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Purchase:
     """A receipt. `total` is the amount paid. Lines may be missing; a basket discount makes their sum differ from it."""
@@ -44,7 +44,7 @@ class Purchase:
     lines: tuple[PurchaseLine, ...] = ()
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event as its sender reported it. `key` is unique per sender; `refund_of` is the refunded purchase's key."""
@@ -61,7 +61,7 @@ class Event:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Grant:
     """The points that one rule or offer gave for one event, by receipt line (one part if there are no lines)."""
@@ -80,7 +80,7 @@ class Grant:
 NOT_RETURNED = Fraction(0)
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class RecordedEvent:
     """A recorded event, with what a later refund needs.

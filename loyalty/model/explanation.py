@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 
 
 class RuleOutcome(StrEnum):
@@ -37,7 +37,7 @@ class RuleOutcome(StrEnum):
     OUT_OF_STOCK = "out_of_stock"
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What one rule gave for one event, and why.

@@ -9,7 +9,7 @@ from loyalty.model.order import Order
 from loyalty.model.supply import CounterKey
 
 
-class NotRead(LookupError):  # noqa: N818 - a request to read again, not an error
+class FactNotRead(LookupError):  # noqa: N818 - a request to read again, not an error
     """A decision needs a shared value that its transaction did not read; the caller reads it and decides again."""
 
 
@@ -47,7 +47,7 @@ class Facts:
             NotRead: the transaction did not read it.
         """
         if counter not in self.taken:
-            raise NotRead(str(counter))
+            raise FactNotRead(str(counter))
         return self.taken[counter]
 
     def free_code(self, pool: str, *, but: Collection[str] = ()) -> str | None:
@@ -57,7 +57,7 @@ class Facts:
             NotRead: the transaction did not read the pool.
         """
         if pool not in self.codes:
-            raise NotRead(pool)
+            raise FactNotRead(pool)
         return next((code for code in self.codes[pool] if code not in but), None)
 
     def lists_of(self, member: str) -> frozenset[str]:
@@ -67,7 +67,7 @@ class Facts:
             NotRead: the transaction did not read them.
         """
         if member not in self.lists:
-            raise NotRead("lists")
+            raise FactNotRead("lists")
         return self.lists[member]
 
 
@@ -75,7 +75,7 @@ NO_NEEDS = Needs()
 NO_FACTS = Facts()
 
 
-def joined(needs: Sequence[Needs]) -> Needs:
+def combined(needs: Sequence[Needs]) -> Needs:
     """Return the needs of several commands as one."""
     codes: Counter[str] = Counter()
     for need in needs:

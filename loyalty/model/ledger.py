@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import Any
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.digest import exact_digest, plain_moment
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.digest import canonical_moment, fast_content_digest
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.model.explanation import Explanation
 from loyalty.model.notice import Notice
 
@@ -53,7 +53,7 @@ class EntryKind(StrEnum):
     __hash__ = str.__hash__  # see Account
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class LotKey:
     """Identifies a lot: the day its points were earned and the last day to spend them (None: they never expire)."""
@@ -62,7 +62,7 @@ class LotKey:
     expires_on: date | None
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Posting:
     """Adds `points` (negative: debits) to one account; on `available` and `expired`, to one lot.
@@ -76,7 +76,7 @@ class Posting:
     lot: LotKey | None = None
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One movement of points, as a member sees it.
@@ -111,7 +111,7 @@ class Entry:
             raise ValueError(f"the entry says {self.points} points, its postings move {moved}")
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class TierStatus:
     """A member's tier, when it was reached, and until when it is guaranteed (None: without end)."""
@@ -121,7 +121,7 @@ class TierStatus:
     until: datetime | None
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Cause:
     """What caused a version: the operation, the actor's role and subject, its idempotency key and a reason.
@@ -136,7 +136,7 @@ class Cause:
     reason: str | None = None
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class RecordRef:
     """The record of one version of a member."""
@@ -145,7 +145,7 @@ class RecordRef:
     version: int
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Record:
     """Everything that one version of a member changed.
@@ -191,7 +191,7 @@ def _entry_content(entry: Entry) -> dict[str, Any]:
         "kind": entry.kind,
         "points": entry.points,
         "balance": entry.balance,
-        "occurred_at": plain_moment(entry.occurred_at),
+        "occurred_at": canonical_moment(entry.occurred_at),
         "channel": entry.channel,
         "postings": [[p.account, p.points, _lot_content(p.lot) if p.lot else None] for p in entry.postings],
         "why": [[w.rule, w.points, w.applied, w.reason, dict(w.params)] for w in entry.why],
@@ -213,14 +213,18 @@ def record_hash(record: Record) -> str:
     content = {
         "member": record.member,
         "version": record.version,
-        "recorded_at": plain_moment(record.recorded_at),
+        "recorded_at": canonical_moment(record.recorded_at),
         "cause": [cause.operation, cause.role, cause.subject, cause.key, cause.reason],
         "entries": [_entry_content(entry) for entry in record.entries],
         "qualified": [[day.isoformat(), points] for day, points in record.qualified],
-        "standing": [standing.tier, plain_moment(standing.since), plain_moment(until) if until is not None else None],
+        "standing": [
+            standing.tier,
+            canonical_moment(standing.since),
+            canonical_moment(until) if until is not None else None,
+        ],
     }
     if record.notices:  # records written before notices existed must keep their hashes
         content["notices"] = [[notice.kind, dict(notice.params)] for notice in record.notices]
     if record.command is not None:
         content["command"] = [record.command.member, record.command.version]
-    return exact_digest(content, after=record.previous_hash)
+    return fast_content_digest(content, after=record.previous_hash)

@@ -12,8 +12,8 @@ from itertools import pairwise
 from struct import Struct
 from typing import overload
 
-from loyalty.kernel.calendar import day_from
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.calendar import day_from_ordinal
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.model.ledger import LotKey
 
 EXPIRED_LOT_RETENTION_DAYS = 400
@@ -26,7 +26,7 @@ _DAY_MASK = (1 << _DAY_BITS) - 1
 _NEVER = (1 << 31) - 1
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Lot:
     """Points earned on one day with one expiry.
@@ -52,7 +52,7 @@ def _packed(key: LotKey) -> int:
 
 def _key(packed: int) -> LotKey:
     last = packed >> _DAY_BITS
-    return LotKey(day_from(packed & _DAY_MASK), day_from(last) if last != _NEVER else None)
+    return LotKey(day_from_ordinal(packed & _DAY_MASK), day_from_ordinal(last) if last != _NEVER else None)
 
 
 class Lots(Sequence[Lot]):
@@ -145,7 +145,7 @@ class Lots(Sequence[Lot]):
         for place in range(0, len(self._cells), _CELLS):
             if self._cells[place + 1]:
                 last = self._cells[place] >> _DAY_BITS
-                return day_from(last) if last != _NEVER else None
+                return day_from_ordinal(last) if last != _NEVER else None
         return None
 
     def by_last_day(self) -> list[tuple[date | None, int]]:
@@ -155,7 +155,7 @@ class Lots(Sequence[Lot]):
             if points:
                 last = key >> _DAY_BITS
                 by_day[last] = by_day.get(last, 0) + points
-        return [(day_from(last) if last != _NEVER else None, points) for last, points in by_day.items()]
+        return [(day_from_ordinal(last) if last != _NEVER else None, points) for last, points in by_day.items()]
 
     def overdue(self, today: date) -> "Lots":
         """Return the lots that hold points although their expiry day is before `today`."""

@@ -7,19 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import end_of
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.model.consent import Consent
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.lot import NO_LOTS, Lots
-from loyalty.model.offer import UNTOUCHED, OfferUse
+from loyalty.model.offer import NO_USE, OfferUse
 from loyalty.model.qualifying_days import NO_QUALIFYING_DAYS, QualifyingDays
 
 # A frozen dataclass sets its own fields this way.
 _set = object.__setattr__
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A member's personal data. Only `locale`, the language of its messages, is always present.
@@ -44,14 +44,14 @@ class Profile:
         return (len(fields) - fields.count(None)) / len(fields)
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Member:
     """The state of one member at one version.
 
     - `qualifying`: qualifying points by day in the brand's zone.
     - `counted`: number of recorded events by type.
-    - `capped`: points that each capped rule gave, by rule and cap period (see `cap_span()`).
+    - `capped`: points that each capped rule gave, by rule and cap period (see `period_name()`).
     - `head`: hash of this version's ledger record. `programme_version`: the programme version that decided it.
     - `holds`: open holds. `lapsed`: ids of the holds that expired last, at most LAPSED_KEPT_MAX.
     - `offers`: use of each offer, by offer key.
@@ -89,7 +89,7 @@ class Member:
 
     def offer_use(self, offer: str) -> OfferUse:
         """Return the member's use of an offer; UNTOUCHED if there is none."""
-        return self.offers.get(offer, UNTOUCHED)
+        return self.offers.get(offer, NO_USE)
 
     @property
     def available(self) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 
 
 class NoticeKind(StrEnum):
@@ -38,7 +38,7 @@ class NoticeKind(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One thing that happened. `params` are `points`, `tier`, `offer`, `reward`, `order` or `purpose`, by kind."""

@@ -11,7 +11,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
 from loyalty.model.expression import Expression
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 
 PURCHASES_KEPT_MAX = 50
 
@@ -139,12 +139,12 @@ class Offer:
     @property
     def uses_counter(self) -> CounterKey:
         """The counter of uses by all members."""
-        return CounterKey(Supply.USES, self.key)
+        return CounterKey(CounterKind.USES, self.key)
 
     @property
     def budget_counter(self) -> CounterKey:
         """The counter of what was charged to its budget."""
-        return CounterKey(Supply.BUDGET, self.key)
+        return CounterKey(CounterKind.BUDGET, self.key)
 
     @property
     def is_limited(self) -> bool:
@@ -165,7 +165,7 @@ class Offer:
 class OfferUse:
     """One member's use of one offer. MongoDB stores the fields under these names.
 
-    `purchases` are the last PURCHASES_KEPT_MAX purchases it was used for, newest last; see `purchase_ref()`. `code` is
+    `purchases` are the last PURCHASES_KEPT_MAX purchases it was used for, newest last; see `purchase_reference()`. `code` is
     the pool code that the member got. `seen` is how often the member saw the offer.
     """
 
@@ -189,10 +189,10 @@ class OfferUse:
         return replace(self, uses=max(0, self.uses - 1), purchases=kept)
 
 
-UNTOUCHED = OfferUse()
+NO_USE = OfferUse()
 
 
-def purchase_ref(sender: str, key: str) -> str:
+def purchase_reference(sender: str, key: str) -> str:
     """Return a purchase's reference across senders: a key is unique only for its sender."""
     return f"{quote(sender, safe='')}/{quote(key, safe='')}"
 
@@ -202,7 +202,7 @@ def uses_left(offer: Offer, use: OfferUse) -> int | None:
     return None if offer.uses_per_member is None else max(0, offer.uses_per_member - use.uses)
 
 
-def state_of(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
+def offer_state(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
     """Return the state of an offer for a member; REDEEMED only when no use is left."""
     if uses_left(offer, use) == 0:
         return OfferState.REDEEMED

@@ -41,7 +41,7 @@ STAFF_OR_MEMBER = STAFF | {"member"}
 
 _S = OrderState
 # The allowed transitions and the roles that may make them. `CancelOrder` makes those to CANCELLED.
-STEPS: Mapping[OrderState, Mapping[OrderState, frozenset[str]]] = {
+TRANSITIONS: Mapping[OrderState, Mapping[OrderState, frozenset[str]]] = {
     _S.PLACED: {_S.CONFIRMED: STAFF, _S.FULFILLED: STAFF_OR_TILL, _S.CANCELLED: STAFF_OR_MEMBER},
     _S.CONFIRMED: {_S.PREPARING: STAFF, _S.FULFILLED: STAFF_OR_TILL, _S.CANCELLED: STAFF_OR_MEMBER},
     _S.PREPARING: {_S.SHIPPED: STAFF, _S.FULFILLED: STAFF_OR_TILL, _S.CANCELLED: STAFF},
@@ -53,7 +53,7 @@ STEPS: Mapping[OrderState, Mapping[OrderState, frozenset[str]]] = {
     _S.RETURNED: {},
     _S.EXCHANGED: {},
 }
-OVER = frozenset({_S.CANCELLED, _S.RETURNED, _S.EXCHANGED})
+FINAL_STATES = frozenset({_S.CANCELLED, _S.RETURNED, _S.EXCHANGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class OrderedReward:
     """A copy of the reward as ordered, so that the order can be shown after the reward leaves the catalogue.
 
     `points` is the price of one piece. MongoDB stores the fields under these names.
@@ -122,7 +122,7 @@ class Order:
     id: str
     number: str
     member: str
-    reward: Ordered
+    reward: OrderedReward
     quantity: int
     points: int
     state: OrderState
@@ -158,7 +158,7 @@ class Order:
         return OrderState.DELIVERED if OrderState.DELIVERED in states else OrderState.FULFILLED
 
 
-def seed_of(programme: str, cause: Cause, name: str = "") -> str:
+def idempotency_seed(programme: str, cause: Cause, name: str = "") -> str:
     """Return a unique seed for ids, from the caller's idempotency key; `name` separates several items of one key."""
     return "/".join(quote(part, safe="") for part in (programme, cause.operation, cause.subject, cause.key, name))
 
@@ -170,11 +170,11 @@ def order_number(seed: str) -> str:
     return "-".join("".join(characters[start : start + 4]) for start in range(0, NUMBER_LENGTH, 4))
 
 
-def derived_id(seed: str) -> str:
+def id_from_seed(seed: str) -> str:
     """Return a 24-digit hexadecimal id; equal seeds give equal ids, so that a retry creates the same item."""
     return sha256(seed.encode()).hexdigest()[:24]
 
 
-def points_for(order: Order, returned: int) -> int:
+def points_to_return(order: Order, returned: int) -> int:
     """Return the points to return for `returned` pieces in total, rounded down; the last piece completes the price."""
     return order.points * returned // order.quantity

@@ -10,7 +10,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
 from loyalty.model.catalogue import Catalogue
@@ -96,7 +96,7 @@ class Cap:
     """The most points that one rule gives one member in each `period`."""
 
     points: int
-    period: CapPeriod
+    period: LimitPeriod
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class Programme:
     zone: ZoneInfo
     tiers: tuple[Tier, ...]
     qualification: QualificationPeriod
-    expiry: Expiry
+    expiry: ExpiryPolicy
     spent_points: SpentPointsPolicy
     rules: tuple[EarningRule, ...]
     event_types: Mapping[str, EventType]

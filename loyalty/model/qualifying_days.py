@@ -6,7 +6,7 @@ from datetime import date
 from itertools import pairwise
 from struct import Struct
 
-from loyalty.kernel.calendar import day_from
+from loyalty.kernel.calendar import day_from_ordinal
 
 _CELLS = 2
 _ROW = Struct(f"={_CELLS}q")
@@ -50,7 +50,7 @@ class QualifyingDays(Mapping[date, int]):
         return len(self._cells) // _CELLS
 
     def __iter__(self) -> Iterator[date]:
-        return map(day_from, self._cells[::_CELLS])
+        return map(day_from_ordinal, self._cells[::_CELLS])
 
     def __getitem__(self, day: date) -> int:
         place = self._place(day) * _CELLS
@@ -71,7 +71,7 @@ class QualifyingDays(Mapping[date, int]):
 
     def rows(self) -> list[tuple[date, int]]:
         """Return the days with their points, in order."""
-        return [(day_from(day), points) for day, points in _ROW.iter_unpack(self.packed)]
+        return [(day_from_ordinal(day), points) for day, points in _ROW.iter_unpack(self.packed)]
 
     def _place(self, day: date) -> int:
         """Return the index of the first day that is not before `day`."""
@@ -85,12 +85,12 @@ class QualifyingDays(Mapping[date, int]):
 
     def last(self) -> date | None:
         """Return the last day; None if empty."""
-        return day_from(self._cells[-_CELLS]) if self._cells else None
+        return day_from_ordinal(self._cells[-_CELLS]) if self._cells else None
 
     def before(self, day: date) -> date | None:
         """Return the last day before `day`; None if there is none."""
         place = self._place(day)
-        return day_from(self._cells[(place - 1) * _CELLS]) if place else None
+        return day_from_ordinal(self._cells[(place - 1) * _CELLS]) if place else None
 
     def since(self, first: date) -> "QualifyingDays":
         """Return the days from `first` on."""

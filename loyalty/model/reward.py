@@ -7,15 +7,15 @@ from decimal import Decimal
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from loyalty.kernel.calendar import cap_span, day_of
+from loyalty.kernel.calendar import day_of, period_name
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.kernel.text import Text
-from loyalty.kernel.window import Window, at_clock
+from loyalty.kernel.window import Window, moment_at
 from loyalty.model.offer import EVERYBODY, Audience
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 
-RELATIVE = "/relative"
+RELATIVE_SUFFIX = "/relative"
 
 
 class RewardKind(StrEnum):
@@ -30,7 +30,7 @@ class RewardKind(StrEnum):
 
 
 # These need no delivery or service: the order is fulfilled when it is placed.
-FULFILLED_AT_ONCE = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.DONATION})
+FULFILLED_ON_PLACEMENT = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.DONATION})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,11 @@ class Limit:
     """The most orders of one member in each period, in the brand's zone."""
 
     orders: int
-    period: CapPeriod
+    period: LimitPeriod
 
 
 @dataclass(frozen=True, slots=True)
-class Appointments:
+class AppointmentCalendar:
     """The calendar of a service: an appointment every `minutes` within `hours`, each with `capacity` places.
 
     `hours` are local times [start, end) in the brand's zone, and an appointment ends within them. A time that daylight
@@ -63,7 +63,7 @@ class Appointments:
         start, end = (clock.hour * 60 + clock.minute for clock in self.hours)
         for minute in range(start, end - self.minutes + 1, self.minutes):
             clock = time(minute // 60, minute % 60)
-            at = at_clock(day, clock, zone)
+            at = moment_at(day, clock, zone)
             if at.astimezone(zone).time() == clock:
                 yield at
 
@@ -103,7 +103,7 @@ class Reward:
     channels: frozenset[Channel] = frozenset()
     window: Window | None = None
     limit: Limit | None = None
-    appointments: Appointments | None = None
+    appointments: AppointmentCalendar | None = None
     topics: frozenset[str] = frozenset()
     weight: int = 0
 
@@ -120,19 +120,19 @@ class Reward:
     @property
     def stock_counter(self) -> CounterKey:
         """The counter of pieces ordered or held."""
-        return CounterKey(Supply.STOCK, self.key)
+        return CounterKey(CounterKind.STOCK, self.key)
 
     def slot_counter(self, at: datetime) -> CounterKey:
         """Return the counter of places booked at one appointment."""
-        return CounterKey(Supply.SLOT, self.key, at)
+        return CounterKey(CounterKind.SLOT, self.key, at)
 
     def limit_key(self, *, for_relative: bool) -> str:
         """Return the key that orders count under against the limit; orders for a relative count separately."""
-        return f"{self.key}{RELATIVE}" if for_relative else self.key
+        return f"{self.key}{RELATIVE_SUFFIX}" if for_relative else self.key
 
     def limit_span(self, now: datetime, zone: ZoneInfo) -> str:
-        """Return the limit's current period as `cap_span()` names it; empty if there is no limit."""
-        return cap_span(day_of(now, zone), self.limit.period) if self.limit is not None else ""
+        """Return the limit's current period as `period_name()` names it; empty if there is no limit."""
+        return period_name(day_of(now, zone), self.limit.period) if self.limit is not None else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 
-class Supply(StrEnum):
+class CounterKind(StrEnum):
     """The kinds of shared counters. MongoDB stores the values."""
 
     STOCK = "stock"
@@ -26,7 +26,7 @@ class CounterKey(NamedTuple):
     of the currency unit. A named tuple, because a page looks up dozens of them and a dataclass hashes in Python.
     """
 
-    kind: Supply
+    kind: CounterKind
     key: str
     at: datetime | None = None
 
@@ -41,7 +41,7 @@ class CodeState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CodeMove:
+class CodeTransition:
     """A state change of a pool code. `holder` is what uses it then: `order/ID`, `hold/ID`, `offer/KEY` or None."""
 
     pool: str

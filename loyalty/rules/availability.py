@@ -12,9 +12,9 @@ from datetime import datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from loyalty.kernel.calendar import cap_span, day_of
+from loyalty.kernel.calendar import day_of, period_name
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.window import Window, within_hours
 from loyalty.model.member import Member
 from loyalty.model.offer import EVERYBODY, Audience, AudienceInput
@@ -42,7 +42,7 @@ OF_TIME = frozenset({Obstacle.OVER, Obstacle.NOT_YET, Obstacle.WEEKDAY, Obstacle
 OF_AUDIENCE = frozenset({Obstacle.TIER, Obstacle.AUDIENCE})
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Visit:
     """A moment, a place and a member; `local` is the moment in the brand's zone.
@@ -134,4 +134,4 @@ def is_limit_reached(limit: Limit | None, key: str, member: Member, at: datetime
 
 def limit_span(limit: Limit, at: datetime, zone: ZoneInfo) -> str:
     """Return the name of the limit's period that a moment is in."""
-    return cap_span(day_of(at, zone), limit.period)
+    return period_name(day_of(at, zone), limit.period)

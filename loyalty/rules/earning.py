@@ -6,8 +6,8 @@ from datetime import date, datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import Any
 
-from loyalty.kernel.calendar import cap_span
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.calendar import period_name
+from loyalty.kernel.period import LimitPeriod
 from loyalty.model.event import Event, Grant
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import ExpressionError
@@ -219,11 +219,11 @@ def _cap_room(member: Member, rule: EarningRule, day: date) -> tuple[str, int] |
         return "", POINTS_MAX
     spans = member.capped.get(rule.key, {})
     # Names of another length are from an earlier version of the programme with another period.
-    days = [span for span in spans if cap.period is CapPeriod.DAY and len(span) == DAY_LENGTH]
+    days = [span for span in spans if cap.period is LimitPeriod.DAY and len(span) == DAY_LENGTH]
     newest = max(days, default="")
     if newest and (date.fromisoformat(newest) - day).days > CAP_PERIODS_KEPT:
         return None
-    span = cap_span(day, cap.period)
+    span = period_name(day, cap.period)
     return span, max(0, cap.points - spans.get(span, 0))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.kernel.window import next_span
+from loyalty.kernel.window import next_open_span
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
@@ -15,7 +15,7 @@ from loyalty.rules.segmentation import SegmentationInput
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
+class Ineligibility:
     """One reason why a member may not order a reward, for refusals and for the catalogue."""
 
     code: RefusalCode
@@ -28,11 +28,11 @@ class Missing:
         return Refusal(self.code, self.reason, self.path, self.params)
 
 
-def _missing(code: RefusalCode, reason: str, *path: str, **params: str | int) -> Missing:
-    return Missing(code, reason, params, path or ("reward",))
+def _missing(code: RefusalCode, reason: str, *path: str, **params: str | int) -> Ineligibility:
+    return Ineligibility(code, reason, params, path or ("reward",))
 
 
-def missing(
+def ineligibilities(
     reward: Reward,
     member: Member,
     programme: Programme,
@@ -41,7 +41,7 @@ def missing(
     *,
     channel: Channel | None = None,
     for_relative: bool = False,
-) -> list[Missing]:
+) -> list[Ineligibility]:
     """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
     if reward.is_unrestricted and not for_relative:  # most are: a page of rewards calls this for each
         return []
@@ -60,7 +60,7 @@ def missing(
     return found
 
 
-def _missing_of(obstacle: Obstacle, reward: Reward, programme: Programme, now: datetime) -> Missing:
+def _missing_of(obstacle: Obstacle, reward: Reward, programme: Programme, now: datetime) -> Ineligibility:
     """Return an obstacle as the reward's refusal."""
     match obstacle:
         case Obstacle.TIER:
@@ -73,6 +73,6 @@ def _missing_of(obstacle: Obstacle, reward: Reward, programme: Programme, now: d
             return _missing(RefusalCode.NOT_ELIGIBLE, "reward_channel", "channel", channels=channels)
         case Obstacle.OVER:
             return _missing(RefusalCode.EXPIRED, "reward_over")
-    span = next_span(reward.window, now, programme.zone) if reward.window is not None else None
+    span = next_open_span(reward.window, now, programme.zone) if reward.window is not None else None
     opens = span[0].astimezone(programme.zone).isoformat(timespec="minutes") if span else ""
     return _missing(RefusalCode.NOT_ELIGIBLE, "reward_window", opens=opens)

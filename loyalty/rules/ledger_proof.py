@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from loyalty.kernel.calendar import cap_span, day_of
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.calendar import day_of, period_name
+from loyalty.kernel.period import LimitPeriod
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Account, Entry, EntryKind, LotKey, Record, TierStatus, record_hash
 from loyalty.model.lot import Lot, Lots
@@ -50,18 +50,18 @@ def rewind(member: Member, record: Record, before: TierStatus) -> Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class StableCaps:
     """The rules whose cap period never changed between versions of the programme, and the brand's zone.
 
     `version` is the newest version of the programme that was compared.
     """
 
     zone: ZoneInfo
-    periods: Mapping[str, CapPeriod]
+    periods: Mapping[str, LimitPeriod]
     version: int
 
 
-NO_CAPS = Caps(ZoneInfo("UTC"), {}, 0)
+NO_CAPS = StableCaps(ZoneInfo("UTC"), {}, 0)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class _Given:
 
 
 @dataclass(slots=True)
-class Proof:
+class LedgerAudit:
     """Replays the ledger of one member and compares the result with its snapshot.
 
     Pass every record in order of version to `add()` and each refund to `add_refund()`, then call `faults()`. For the
@@ -83,7 +83,7 @@ class Proof:
     """
 
     member: str
-    caps: Caps = NO_CAPS
+    caps: StableCaps = NO_CAPS
     version: int = 0
     head: str = ""
     balances: dict[Account, int] = field(default_factory=dict)
@@ -228,7 +228,7 @@ class Proof:
             for rule, points in given.points.items():
                 if given.day is None and rule not in capped:
                     continue
-                spans, span = capped.setdefault(rule, {}), cap_span(day, self.caps.periods[rule])
+                spans, span = capped.setdefault(rule, {}), period_name(day, self.caps.periods[rule])
                 spans[span] = max(0, spans.get(span, 0) + points)
                 kept = {name: spans[name] for name in sorted(spans)[-CAP_PERIODS_KEPT:] if spans[name]}
                 capped[rule] = kept

@@ -20,12 +20,12 @@ def member_code(prefix: str, *, programme: str, offer: str, number: str, secret:
     return f"{prefix}-{number}-{_proof(programme, offer, number, secret)}"
 
 
-def parts_of(code: str) -> tuple[str, str, str] | None:
+def split_code(code: str) -> tuple[str, str, str] | None:
     """Split a normalised code into prefix, membership number and proof; None if it does not have three parts."""
     parts = code.rsplit("-", maxsplit=2)
     return (parts[0], parts[1], parts[2]) if len(parts) == len(("prefix", "number", "proof")) else None
 
 
-def is_genuine(proof: str, *, programme: str, offer: str, number: str, secret: bytes) -> bool:
+def is_valid_proof(proof: str, *, programme: str, offer: str, number: str, secret: bytes) -> bool:
     """Return whether the proof was created with the secret; compares in constant time."""
     return hmac.compare_digest(proof.encode(), _proof(programme, offer, number, secret).encode())

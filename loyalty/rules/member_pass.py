@@ -14,8 +14,8 @@ PREFIX = "CP1"
 PASS_TTL = timedelta(seconds=60)
 NONCE_BYTES = 8
 # The digits change every span of 20 seconds. They are valid in their span and the next 3: for 60 to 80 seconds.
-DIGITS_SPAN_SECONDS = 20
-DIGITS_SPANS = 3
+TIME_STEP_SECONDS = 20
+TIME_STEPS_GRACE = 3
 DIGITS = 6
 _PROOF_BYTES = 12
 _LENGTH_MAX = 200
@@ -38,7 +38,7 @@ def _text(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
 
 
-def member_pass(*, programme: str, member: str, expires_at: datetime, nonce: bytes, secret: bytes) -> str:
+def sign_pass(*, programme: str, member: str, expires_at: datetime, nonce: bytes, secret: bytes) -> str:
     """Return a signed pass that is valid until `expires_at`, in whole seconds."""
     content = (member, str(int(expires_at.timestamp())), _text(nonce))
     return ".".join((PREFIX, *content, _pass_proof(programme, content, secret)))
@@ -48,7 +48,7 @@ def _pass_proof(programme: str, content: tuple[str, ...], secret: bytes) -> str:
     return _text(_proof(secret, "pass", programme, *content)[:_PROOF_BYTES])
 
 
-def read_pass(text: str, *, programme: str, secret: bytes) -> MemberPass | None:
+def verify_pass(text: str, *, programme: str, secret: bytes) -> MemberPass | None:
     """Return the content of a pass; None if it was not signed for this programme. The caller checks `expires_at`."""
     if len(text) > _LENGTH_MAX:
         return None
@@ -60,12 +60,12 @@ def read_pass(text: str, *, programme: str, secret: bytes) -> MemberPass | None:
     return None
 
 
-def span_of(at: datetime) -> int:
+def time_step_of(at: datetime) -> int:
     """Return the number of the span that a moment is in."""
-    return int(at.timestamp()) // DIGITS_SPAN_SECONDS
+    return int(at.timestamp()) // TIME_STEP_SECONDS
 
 
-def digits_of(*, programme: str, member: str, span: int, secret: bytes) -> str:
+def digits_for(*, programme: str, member: str, span: int, secret: bytes) -> str:
     """Return the six digits of a span, truncated from an HMAC as in RFC 4226, section 5.3."""
     digest = _proof(secret, "digits", programme, member, str(span))
     start = digest[-1] & 15
@@ -73,11 +73,11 @@ def digits_of(*, programme: str, member: str, span: int, secret: bytes) -> str:
     return f"{number % 10**DIGITS:0{DIGITS}d}"
 
 
-def span_that_says(digits: str, *, programme: str, member: str, now: datetime, secret: bytes) -> int | None:
+def matching_time_step(digits: str, *, programme: str, member: str, now: datetime, secret: bytes) -> int | None:
     """Return the span of `digits` if they are valid now, else None; compares in constant time. Spaces are ignored."""
-    typed, current = "".join(digits.split()), span_of(now)
-    for span in range(current, current - DIGITS_SPANS - 1, -1):
-        known = digits_of(programme=programme, member=member, span=span, secret=secret)
+    typed, current = "".join(digits.split()), time_step_of(now)
+    for span in range(current, current - TIME_STEPS_GRACE - 1, -1):
+        known = digits_for(programme=programme, member=member, span=span, secret=secret)
         if hmac.compare_digest(known.encode(), typed.encode()):
             return span
     return None

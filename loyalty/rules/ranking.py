@@ -20,7 +20,7 @@ from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.member import Member
-from loyalty.model.offer import EVERYBODY, UNTOUCHED, Audience, AudienceInput, Offer, OfferState, OfferUse, state_of
+from loyalty.model.offer import EVERYBODY, NO_USE, Audience, AudienceInput, Offer, OfferState, OfferUse, offer_state
 from loyalty.model.offer_index import (
     ALL_TOPICS,
     AUDIENCE_SCORES,
@@ -194,7 +194,7 @@ NO_TOPICS: frozenset[str] = frozenset()
 
 def offer_score(offer: Offer, use: OfferUse, likes: TopicScores, *, now: datetime, zone: ZoneInfo) -> int:
     """Return the score of an offer that is visible to the member now."""
-    state = state_of(offer, use, now)
+    state = offer_state(offer, use, now)
     if state is OfferState.REDEEMED:
         return FINISHED_SCORES[state] + (use.redeemed_at.toordinal() if use.redeemed_at is not None else 0)
     if state is OfferState.EXPIRED:
@@ -243,7 +243,7 @@ def rank_offers(
         offer = catalogue.offers.get(key)
         if offer is None:
             continue
-        state = state_of(offer, use, now)
+        state = offer_state(offer, use, now)
         if may_see(offer, state, fits=state is not OfferState.AVAILABLE or offer.audience.fits(shopper)):
             place = -offer_score(offer, use, likes, now=now, zone=zone), key
             if after is None or place > (-after[0], after[1]):
@@ -358,7 +358,7 @@ def _ranked_offer(
     zone: ZoneInfo,
 ) -> RankedOffer:
     # Without a use, the offer is only listed while it can be used.
-    state = OfferState.AVAILABLE if use is None else state_of(offer, use, now)
+    state = OfferState.AVAILABLE if use is None else offer_state(offer, use, now)
 
     def why() -> ReasonWithParams:
         if state is not OfferState.AVAILABLE:
@@ -366,7 +366,7 @@ def _ranked_offer(
         days = days_left(offer, day_of(now, zone), zone)
         return _main_reason(offer.topics, offer.audience, days, likes, shopper)
 
-    return RankedOffer(offer, UNTOUCHED if use is None else use, state, score=score, why=why)
+    return RankedOffer(offer, NO_USE if use is None else use, state, score=score, why=why)
 
 
 def _main_reason(

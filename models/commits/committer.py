@@ -22,7 +22,7 @@ from typing import Self
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from loyalty.model.facts import NotRead
+from loyalty.model.facts import FactNotRead
 from models.commits.group import DUPLICATE_KEY, Conflict, Group
 from models.commits.request import Outcome, Request
 from models.mongo.database import Database
@@ -255,7 +255,7 @@ class Committer:
 
 def _retriable(error: Exception) -> bool:
     """Say whether the command can succeed, or be refused, after a fresh read."""
-    if isinstance(error, Conflict | DuplicateKeyError | NotRead):
+    if isinstance(error, Conflict | DuplicateKeyError | FactNotRead):
         return True
     if isinstance(error, BulkWriteError):
         codes = [found.get("code") for found in error.details.get("writeErrors", [])]

@@ -19,11 +19,11 @@ from pymongo.errors import DuplicateKeyError
 from loyalty.commands.decide import decide, needs
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs, NotRead
+from loyalty.model.facts import NO_FACTS, NO_NEEDS, FactNotRead, Facts, Needs
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
-from loyalty.model.supply import CodeMove, CodeState, CounterKey
+from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from models.commits.request import Committed, Outcome, Request
 from models.mongo.bson import Document
 from models.mongo.collection import Collection
@@ -91,7 +91,7 @@ class Group:
             if place % DECIDED_AT_ONCE == 0:
                 await asyncio.sleep(0)
         for outcome in outcomes:
-            if isinstance(outcome, NotRead):
+            if isinstance(outcome, FactNotRead):
                 raise outcome
         await self._write()
         return outcomes
@@ -356,7 +356,7 @@ def _counter_writes(counters: Iterable[tuple[tuple[str, CounterKey], int]]) -> I
             )
 
 
-def _code_write(programme: str, move: CodeMove, member: Member, at: datetime) -> UpdateOne:
+def _code_write(programme: str, move: CodeTransition, member: Member, at: datetime) -> UpdateOne:
     """Return the write that moves a code; the state before it is the lock."""
     change: dict[str, Any] = {"$set": {"state": move.after.value, "at": at}}
     if move.holder is not None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty.commands.registry import EVENT_OPERATION, Command, Kind, OtherMember, kind_of
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.decision import NothingToSettle
 from loyalty.model.hold import Hold
@@ -19,7 +19,7 @@ from models.mongo.snapshot import Snapshot
 NO_OTHERS: tuple[OtherMember, ...] = ()
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Request:
     """A command to be committed for `member`, its first member. `digest` is of the content that the caller sent.
@@ -89,7 +89,7 @@ class Request:
 _set = object.__setattr__
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Committed:
     """What was committed; `replayed` if the key was counted before and nothing changed.

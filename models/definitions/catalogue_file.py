@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from loyalty.kernel.digest import content_digest
-from loyalty.model.catalogue import Catalogue, Content, code_name
+from loyalty.model.catalogue import Catalogue, Content, code_lookup_key
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
@@ -75,7 +75,7 @@ def _unique_codes(offers: list[Offer], scope: Scope) -> None:
     """Report each code that an earlier offer of the file already uses."""
     owners: dict[str, str] = {}
     for index, offer in enumerate(offers):
-        name = code_name(offer)
+        name = code_lookup_key(offer)
         if name is None or offer.code is None:
             continue
         if name in owners:

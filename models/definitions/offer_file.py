@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from loyalty.kernel.calendar import end_of, start_of
 from loyalty.kernel.channel import Channel
-from loyalty.model.catalogue import normal_code
+from loyalty.model.catalogue import normalise_code
 from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
 from models.definitions.names_in_scope import Scope
 from models.definitions.shared_shapes import (
@@ -67,9 +67,9 @@ class CodeShape(Shape):
     def code(self) -> OfferCode:
         """Return the code."""
         if self.shared is not None:
-            return OfferCode(CodeKind.SHARED, normal_code(self.shared))
+            return OfferCode(CodeKind.SHARED, normalise_code(self.shared))
         if self.member is not None:
-            return OfferCode(CodeKind.MEMBER, normal_code(self.member))
+            return OfferCode(CodeKind.MEMBER, normalise_code(self.member))
         return OfferCode(CodeKind.POOL, self.pool or "")
 
 

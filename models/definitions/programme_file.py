@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.model.event import BUILT_IN_EVENT_TYPES, ENGINE_EVENT_TYPES, REFUND
 from loyalty.model.expression import ExpressionError
@@ -97,7 +97,7 @@ class _Rate(Shape):
 
 class _Cap(Shape):
     points: int = Field(gt=0, le=1_000_000_000)
-    per: CapPeriod
+    per: LimitPeriod
 
 
 class _Rule(Shape):
@@ -247,7 +247,7 @@ class _Builder:
                 file.qualification.months,
                 (int(file.qualification.starts[:2]), int(file.qualification.starts[3:])),
             ),
-            expiry=Expiry(file.expiry.months, file.expiry.days, file.expiry.end_of),
+            expiry=ExpiryPolicy(file.expiry.months, file.expiry.days, file.expiry.end_of),
             spent_points=file.refunds.spent_points,
             rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
             event_types=event_types,

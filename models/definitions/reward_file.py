@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from loyalty.kernel.channel import Channel
-from loyalty.model.reward import Appointments, InstantReward, Reward, RewardKind
+from loyalty.model.reward import AppointmentCalendar, InstantReward, Reward, RewardKind
 from models.definitions.names_in_scope import Scope
 from models.definitions.shared_shapes import (
     AudienceShape,
@@ -46,10 +46,10 @@ class AppointmentsShape(Shape):
             raise ValueError(f"an appointment of {self.minutes} minutes does not fit into {self.hours}; widen hours")
         return self
 
-    def appointments(self) -> Appointments:
+    def appointments(self) -> AppointmentCalendar:
         """Return the calendar."""
         weekdays, hours = iso_weekdays(self.weekdays), read_hours(self.hours)
-        return Appointments(weekdays, hours, self.minutes, self.capacity, self.days_ahead)
+        return AppointmentCalendar(weekdays, hours, self.minutes, self.capacity, self.days_ahead)
 
 
 class RewardShape(Shape):

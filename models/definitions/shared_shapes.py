@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.kernel.window import Window
 from loyalty.model.reward import Limit
 
@@ -143,7 +143,7 @@ class LimitShape(Shape):
     """The most orders that one member can place in each period."""
 
     orders: int = Field(ge=1, le=1_000_000)
-    per: CapPeriod
+    per: LimitPeriod
 
     def limit(self) -> Limit:
         """Return the limit."""

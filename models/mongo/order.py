@@ -9,7 +9,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
-from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient
 from loyalty.model.reward import RewardKind
 from models.mongo.bson import Document, lot_rows, lots_of, without_none
 from models.mongo.schema import ARRAY, MOMENT, OBJECT, STRING, WHOLE, schema
@@ -40,7 +40,7 @@ def order_document(order: Order, programme: str) -> Document:
             "member": order.member,
             "reward": without_none(
                 {
-                    **{name: getattr(reward, name) for name in Ordered.__slots__},
+                    **{name: getattr(reward, name) for name in OrderedReward.__slots__},
                     "kind": reward.kind.value,
                     "title": text_document(reward.title),
                     "description": text_document(reward.description),
@@ -85,7 +85,7 @@ def order_of(document: Mapping[str, Any]) -> Order:
         **{
             **fields,
             "id": document["_id"],
-            "reward": Ordered(**{**reward, **texts, "kind": RewardKind(reward["kind"])}),
+            "reward": OrderedReward(**{**reward, **texts, "kind": RewardKind(reward["kind"])}),
             "state": OrderState(document["state"]),
             "channel": Channel(document["channel"]),
             "history": tuple(OrderStep(OrderState(state), at, by, note) for state, at, by, note in document["history"]),

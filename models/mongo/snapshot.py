@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.fast_dataclass import quick
+from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.model.decision import Decision
 from loyalty.model.event import PURCHASE, Event
 from loyalty.model.explanation import Explanation
@@ -31,7 +31,7 @@ RECENT_ENTRIES_MIN = 20
 NO_AFFINITY_TEXT = b""
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class EntryView:
     """A ledger entry with the version of its record and its `index` in that record."""
@@ -133,7 +133,7 @@ class Rows(Sequence[Row]):
         return Rows(b"[" + BETWEEN_ROWS.join(texts) + b"]")
 
 
-@quick
+@fast_init
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A member at one version. `as_of` is the moment for its time-dependent figures, None for now.

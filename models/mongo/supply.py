@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import beanie
 from pymongo import ASCENDING, IndexModel
 
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 from models.mongo.bson import Document
 from models.mongo.schema import ARRAY, STRING, WHOLE, schema
 
@@ -23,7 +23,7 @@ def counter_fields(programme: str, counter: CounterKey) -> Document:
 
 def counter_of(row: list[Any]) -> CounterKey:
     """Return the counter's key of a row."""
-    return CounterKey(Supply(row[0]), row[1], row[2])
+    return CounterKey(CounterKind(row[0]), row[1], row[2])
 
 
 class CounterDocument(beanie.Document):

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 import yaml
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from loyalty.kernel.period import CapPeriod
-from loyalty.rules.ledger_proof import NO_CAPS, Caps
+from loyalty.kernel.period import LimitPeriod
+from loyalty.rules.ledger_proof import NO_CAPS, StableCaps
 from models.definitions.catalogue_file import Kind
 from models.mongo.database import Database
 from models.programmes.catalogue_store import item_id
@@ -69,15 +69,15 @@ class PastCatalogue:
             found[document["key"]].append(None if document["retired"] else document["definition"])
         return found
 
-    async def caps(self) -> Caps:
+    async def caps(self) -> StableCaps:
         """Return the caps with the same period in every version of the file; NO_CAPS if the time zone ever changed."""
         await self._read_files(None)
         files = [*self._files.values()]
         if len({file.zone for file in files}) != 1:
             return NO_CAPS
         unchanged = set.intersection(*({*file.periods.items()} for file in files))
-        periods = {rule: CapPeriod(period) for rule, period in unchanged}
-        return Caps(ZoneInfo(files[0].zone), periods, max(file.version for file in files))
+        periods = {rule: LimitPeriod(period) for rule, period in unchanged}
+        return StableCaps(ZoneInfo(files[0].zone), periods, max(file.version for file in files))
 
     async def _read_files(self, session: AsyncClientSession | None) -> None:
         query = {"programme": self._programme, "_id": {"$nin": [*self._files]}}

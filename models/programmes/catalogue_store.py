@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.catalogue import Catalogue, code_name
+from loyalty.model.catalogue import Catalogue, code_lookup_key
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
@@ -296,7 +296,7 @@ def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str
     faults: list[Fault] = []
     taken = dict(owners)
     for position, one in changed:
-        name = code_name(one.item) if isinstance(one.item, Offer) else None
+        name = code_lookup_key(one.item) if isinstance(one.item, Offer) else None
         if name is None:
             continue
         if name in taken:
@@ -325,7 +325,7 @@ def _document(
         "turn": turn,
         "definition": defined.content,
         "digest": defined.digest,
-        "code": code_name(defined.item) if isinstance(defined.item, Offer) else None,
+        "code": code_lookup_key(defined.item) if isinstance(defined.item, Offer) else None,
         "retired": False,
         "request": None,
         "changed_at": now,
@@ -364,14 +364,14 @@ async def _code_owners(
     """Return those of the definitions' codes that another offer has (in the file or stored), with that offer's key."""
     wanted: dict[str, set[str]] = {}
     for one in defined:
-        name = code_name(one.item) if isinstance(one.item, Offer) else None
+        name = code_lookup_key(one.item) if isinstance(one.item, Offer) else None
         if name is not None:
             wanted.setdefault(name, set()).add(one.item.key)
     if not wanted:
         return {}
     changing = {key for keys in wanted.values() for key in keys}
     catalogue = programme.catalogue
-    own = {code_name(catalogue.offers[key]): key for key in catalogue.own_offers}
+    own = {code_lookup_key(catalogue.offers[key]): key for key in catalogue.own_offers}
     owners = {name: own[name] for name in wanted if name in own}
     # Older versions still have their codes: only the newest version of each offer counts.
     query = {"programme": programme.key, "code": {"$in": [*wanted]}, "key": {"$nin": [*changing]}}

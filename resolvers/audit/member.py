@@ -11,7 +11,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.model.ledger import Cause, Record, RecordRef
 from loyalty.model.member import Member
-from loyalty.rules.ledger_proof import Caps, Proof
+from loyalty.rules.ledger_proof import LedgerAudit, StableCaps
 from models.mongo.database import Database
 from models.mongo.event import command_parts
 from models.mongo.ids import event_key, identity_key
@@ -82,12 +82,12 @@ def _same(rows: Rows, views: list[EntryView], document: dict[str, Any]) -> bool:
 class MemberProof:
     """Collects all documents of one member and reports the faults among them."""
 
-    def __init__(self, programme: str, member: str, caps: Caps) -> None:
+    def __init__(self, programme: str, member: str, caps: StableCaps) -> None:
         self.records = 0
         self.orders_and_codes = OrdersAndCodes(member)
         self._member = member
         self._programme = programme
-        self._proof = Proof(member, caps)
+        self._proof = LedgerAudit(member, caps)
         self._newest = _Newest()
         self._identities: set[str] = set()
         self._keys: dict[tuple[str, str, str], int] = {}
@@ -199,7 +199,7 @@ async def read_proofs(
     programme: str,
     members: dict[str, Any],
     *,
-    caps: Caps,
+    caps: StableCaps,
     expected: ExpectedCounters | None = None,
     session: AsyncClientSession | None = None,
 ) -> dict[str, MemberProof]:

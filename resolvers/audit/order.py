@@ -7,7 +7,15 @@ from typing import Any
 from loyalty.commands.decision_builder import ORDER_SPANS_KEPT
 from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Member
-from loyalty.model.order import OVER, Order, OrderState, derived_id, order_number, points_for, seed_of
+from loyalty.model.order import (
+    FINAL_STATES,
+    Order,
+    OrderState,
+    id_from_seed,
+    idempotency_seed,
+    order_number,
+    points_to_return,
+)
 from loyalty.model.supply import CodeState
 from models.mongo.order import order_of
 from resolvers.audit.decode import Unreadable, decode
@@ -84,11 +92,11 @@ class OrdersAndCodes:
                 continue
             order.last_event_version = max(order.last_event_version, event["version"])
             for name in ("", order.origin):
-                seed = seed_of(programme, cause, name)
+                seed = idempotency_seed(programme, cause, name)
                 order.has_creator = order.has_creator or (
-                    derived_id(seed) == id_ and order_number(seed) == order.number
+                    id_from_seed(seed) == id_ and order_number(seed) == order.number
                 )
-        if "hold" in event and event["hold"]["id"] == derived_id(seed_of(programme, cause)):
+        if "hold" in event and event["hold"]["id"] == id_from_seed(idempotency_seed(programme, cause)):
             self._held.add(event["hold"]["id"])
 
     def add_code(self, document: dict[str, Any]) -> None:
@@ -185,10 +193,10 @@ def _faults_within(order: Order) -> list[str]:
         return [f"{name} has {order.returned} of {order.quantity} pieces returned"]
     if sum(points for _, points in order.lots) != order.points - order.points_returned:
         found.append(f"{name} costs {order.points - order.points_returned} points, its lots have a different sum")
-    if order.points_returned != points_for(order, order.returned):
-        worth = points_for(order, order.returned)
+    if order.points_returned != points_to_return(order, order.returned):
+        worth = points_to_return(order, order.returned)
         found.append(f"{name} returned {order.points_returned} points, its returned pieces are worth {worth}")
-    if (order.state in OVER) != (out == 0):
+    if (order.state in FINAL_STATES) != (out == 0):
         found.append(f"{name} is {order.state}, and {out} of its {order.quantity} pieces are not returned")
     steps = [step.state for step in order.history]
     # After a partial return, the order stays in its former state.

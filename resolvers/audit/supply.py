@@ -25,7 +25,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from loyalty.commands.decision_builder import OFFERS_KEPT_DAYS
 from loyalty.commands.offer import HUNDREDTHS
 from loyalty.model.offer import EARNING_KINDS, OfferKind
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 from models.definitions.catalogue_file import Kind
 from models.mongo.database import Database
 from models.mongo.ids import counter_id
@@ -37,12 +37,17 @@ BATCH = 1000
 # Kinds that can have a cost without a purchase, as can an offer with a maximum. The cost of the others is stored with
 # their purchase, or is 0.
 _COSTS_WITHOUT_PURCHASE = frozenset({OfferKind.AMOUNT_OFF, OfferKind.BONUS_POINTS})
-_KIND = {Supply.STOCK: Kind.REWARD, Supply.SLOT: Kind.REWARD, Supply.USES: Kind.OFFER, Supply.BUDGET: Kind.OFFER}
+_KIND = {
+    CounterKind.STOCK: Kind.REWARD,
+    CounterKind.SLOT: Kind.REWARD,
+    CounterKind.USES: Kind.OFFER,
+    CounterKind.BUDGET: Kind.OFFER,
+}
 _SOURCE = {
-    Supply.STOCK: "orders and holds",
-    Supply.SLOT: "orders and holds",
-    Supply.USES: "members",
-    Supply.BUDGET: "purchases",
+    CounterKind.STOCK: "orders and holds",
+    CounterKind.SLOT: "orders and holds",
+    CounterKind.USES: "members",
+    CounterKind.BUDGET: "purchases",
 }
 
 
@@ -134,8 +139,10 @@ class ExpectedCounters:
 
     def counters(self) -> set[CounterKey]:
         """Return the counters whose expected value is known to be above 0."""
-        spent = {CounterKey(Supply.BUDGET, key) for key, costs in self.costs.items() if costs.kept or costs.returned}
-        spent |= {CounterKey(Supply.BUDGET, key) for key, cost in self.pending_costs.items() if cost}
+        spent = {
+            CounterKey(CounterKind.BUDGET, key) for key, costs in self.costs.items() if costs.kept or costs.returned
+        }
+        spent |= {CounterKey(CounterKind.BUDGET, key) for key, cost in self.pending_costs.items() if cost}
         return {counter for counter, pieces in self.taken.items() if pieces} | spent
 
     def _counts(self, key: str) -> bool:
@@ -149,7 +156,7 @@ class ExpectedCounters:
 def _uses_of(member: dict[str, Any]) -> tuple[list[tuple[CounterKey, int]], list[tuple[str, int]], datetime]:
     taken = [(counter_of(row), 1) for hold in member.get("holds", ()) for row in hold["took"]]
     uses = member.get("offers", {}).items()
-    taken += [(CounterKey(Supply.USES, key), int(use.get("uses", 0))) for key, use in uses]
+    taken += [(CounterKey(CounterKind.USES, key), int(use.get("uses", 0))) for key, use in uses]
     pending = [(key, int(cost)) for _, offers in member.get("bound", ()) for key, cost in offers]
     return taken, pending, member["recorded_at"]
 
@@ -246,7 +253,7 @@ def _faults(counter: CounterKey, taken: int, expected: ExpectedCounters, definit
 
 def _overrun(counter: CounterKey, taken: int, definitions: Past) -> int:
     """Return by how much a budget counter exceeds the largest budget that the offer ever had."""
-    if counter.kind is not Supply.BUDGET:
+    if counter.kind is not CounterKind.BUDGET:
         return 0
     budgets = [
         int(Decimal(str(definition["budget"])) * (1 if definition["kind"] in EARNING_KINDS else HUNDREDTHS))
@@ -259,9 +266,9 @@ def _overrun(counter: CounterKey, taken: int, definitions: Past) -> int:
 def _bounds(counter: CounterKey, expected: ExpectedCounters, definitions: Past) -> tuple[int, int | None]:
     """Return the lowest and highest possible value of a counter; None for no upper bound."""
     taken = expected.taken[counter]
-    if counter.kind is Supply.BUDGET:
+    if counter.kind is CounterKind.BUDGET:
         return _budget_bounds(counter.key, expected, definitions)
-    if counter.kind is Supply.USES and is_forgettable(definitions, expected.latest):
+    if counter.kind is CounterKind.USES and is_forgettable(definitions, expected.latest):
         return taken, None
     return taken, taken
 
@@ -287,7 +294,7 @@ def _budget_bounds(key: str, expected: ExpectedCounters, definitions: Past) -> t
     ):
         return low, high
     # If all uses that members store belong to a purchase, recorded or still to come, no use had a cost without one.
-    stored_uses = expected.taken[CounterKey(Supply.USES, key)]
+    stored_uses = expected.taken[CounterKey(CounterKind.USES, key)]
     is_exact = low == high and not is_forgettable(definitions, expected.latest)
     return (low, high) if is_exact and stored_uses == uses + expected.pending[key] else (low, None)
 
@@ -295,13 +302,13 @@ def _budget_bounds(key: str, expected: ExpectedCounters, definitions: Past) -> t
 def _limit(counter: CounterKey, definitions: Past) -> int | None:
     """Return the highest limit of any version of the catalogue; None if a version had none, or no version is known."""
     known = [definition for definition in definitions if definition is not None]
-    if counter.kind is Supply.STOCK:
+    if counter.kind is CounterKind.STOCK:
         limits = [definition.get("stock") for definition in known]
-    elif counter.kind is Supply.SLOT:
+    elif counter.kind is CounterKind.SLOT:
         # A version without appointments allowed no booking.
         calendars = [definition["appointments"] for definition in known if definition.get("appointments") is not None]
         limits = [calendar.get("capacity", 1) for calendar in calendars]
-    elif counter.kind is Supply.USES:
+    elif counter.kind is CounterKind.USES:
         limits = [(definition.get("uses") or {}).get("in_all") for definition in known]
     else:
         return None

@@ -14,15 +14,15 @@ from hashlib import sha256
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.rules.member_pass import (
-    DIGITS_SPAN_SECONDS,
-    DIGITS_SPANS,
     NONCE_BYTES,
     PASS_TTL,
-    digits_of,
-    member_pass,
-    read_pass,
-    span_of,
-    span_that_says,
+    TIME_STEP_SECONDS,
+    TIME_STEPS_GRACE,
+    digits_for,
+    matching_time_step,
+    sign_pass,
+    time_step_of,
+    verify_pass,
 )
 from models.mongo.ids import joined
 from models.mongo.snapshot import Snapshot
@@ -80,8 +80,8 @@ def issue_pass(context: Context) -> Pass:
     programme, member = actor.programme, actor.member
     expires_at = (now + PASS_TTL).replace(microsecond=0)
     nonce = secrets.token_bytes(NONCE_BYTES)
-    code = member_pass(programme=programme, member=member, expires_at=expires_at, nonce=nonce, secret=secret)
-    return Pass(code, digits_of(programme=programme, member=member, span=span_of(now), secret=secret), expires_at)
+    code = sign_pass(programme=programme, member=member, expires_at=expires_at, nonce=nonce, secret=secret)
+    return Pass(code, digits_for(programme=programme, member=member, span=time_step_of(now), secret=secret), expires_at)
 
 
 async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened | Refusal:
@@ -164,7 +164,7 @@ async def _identify(context: Context, by: MemberKey) -> tuple[str, Once | None] 
 
 def _identify_by_pass(context: Context, text: str) -> tuple[str, Once] | Refusal:
     programme, now = context.require_actor().programme, context.now()
-    shown = read_pass(text, programme=programme, secret=context.services.code_secret)
+    shown = verify_pass(text, programme=programme, secret=context.services.code_secret)
     if shown is None:
         return Refusal(RefusalCode.NOT_FOUND, "pass_unknown", ("by", PASS))
     if now >= shown.expires_at:
@@ -211,10 +211,10 @@ async def _digits_refusal(context: Context, session: Session, digits: str) -> Re
 
 async def _wrong_digits(context: Context, session: Session, digits: str) -> Refusal | None:
     now, secret, database = context.now(), context.services.code_secret, context.services.database
-    span = span_that_says(digits, programme=session.programme, member=session.member, now=now, secret=secret)
+    span = matching_time_step(digits, programme=session.programme, member=session.member, now=now, secret=secret)
     if span is None:
         return Refusal(RefusalCode.NOT_FOUND, "digits_wrong", ("digits",))
-    forget_at = now + timedelta(seconds=DIGITS_SPAN_SECONDS * (DIGITS_SPANS + 1))
+    forget_at = now + timedelta(seconds=TIME_STEP_SECONDS * (TIME_STEPS_GRACE + 1))
     shown_digits = Once(joined("digits", session.programme, session.member, str(span)), forget_at)
     if not await answered(session_store.spend(database, shown_digits, session=session.id)):
         return Refusal(RefusalCode.CONFLICT, "pass_used", ("digits",))

@@ -9,7 +9,7 @@ import strawberry
 
 from loyalty.model import offer as domain
 from loyalty.model.member import Member
-from loyalty.model.offer import UNTOUCHED, state_of, uses_left
+from loyalty.model.offer import NO_USE, offer_state, uses_left
 from loyalty.model.programme import Programme
 from loyalty.rules.ranking import RankedOffer, RankingReason
 from resolvers.core.context import Context
@@ -130,14 +130,14 @@ class MemberOffer:
         """Return a ranked offer in one language and in the wording of one channel."""
         offer = Offer.of(ranked.offer, programme, locale, channel)
         # For members who have not used an offer, it is the same: they share one cache.
-        kept = offer.kept_untouched if ranked.use is UNTOUCHED and ranked.state is OfferState.AVAILABLE else {}
+        kept = offer.kept_untouched if ranked.use is NO_USE and ranked.state is OfferState.AVAILABLE else {}
         return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale, kept=kept)
 
     @classmethod
     def after_use(cls, offer: domain.Offer, member: Member, context: Context, locale: str) -> Self:
         """Return an offer that the member has just activated, used or noted."""
         use = member.offer_use(offer.key)
-        state = state_of(offer, use, context.now())
+        state = offer_state(offer, use, context.now())
         motive = RankingReason.FOR_EVERYBODY if state is OfferState.AVAILABLE else RankingReason(state.value.lower())
         ranked = RankedOffer(offer, use, state, why=lambda: (motive, {}))
         return cls.of(ranked, member, context.programme(), locale, context.channel)

@@ -8,7 +8,7 @@ import strawberry
 
 from loyalty.kernel.channel import Channel
 from loyalty.model import reward as domain
-from loyalty.model.order import Ordered
+from loyalty.model.order import OrderedReward
 from loyalty.model.programme import Programme
 from resolvers import reward as rewards
 from resolvers.core.context import Context
@@ -79,7 +79,7 @@ class Reward(Node):
     @classmethod
     def of(
         cls,
-        reward: domain.Reward | Ordered,
+        reward: domain.Reward | OrderedReward,
         programme: Programme,
         locale: str,
         channel: Channel | None,
@@ -99,7 +99,7 @@ class Reward(Node):
     @classmethod
     def _built(
         cls,
-        reward: domain.Reward | Ordered,
+        reward: domain.Reward | OrderedReward,
         programme: Programme,
         locale: str,
         channel: Channel | None,

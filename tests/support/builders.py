@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.model.event import (
     BUILT_IN_EVENT_TYPES,
@@ -27,12 +27,12 @@ from loyalty.model.programme import (
     SpentPointsPolicy,
     Tier,
 )
-from loyalty.rules.ledger_proof import Caps
+from loyalty.rules.ledger_proof import StableCaps
 from models.definitions.cel import CelExpression, CelLineCondition
 from models.definitions.event_attributes import JsonSchemaCheck
 
 PARIS = ZoneInfo("Europe/Paris")
-NEVER = Expiry()
+NEVER = ExpiryPolicy()
 CALENDAR_YEAR = QualificationPeriod(QualificationKind.CALENDAR_YEAR)
 ROLLING_YEAR = QualificationPeriod(QualificationKind.ROLLING, months=12)
 LIFETIME = QualificationPeriod(QualificationKind.LIFETIME)
@@ -78,7 +78,7 @@ def _rule(key: str, *, when: str | None = None, lines: str | None = None, **chan
     )
 
 
-def cap(points: int, period: CapPeriod = CapPeriod.DAY) -> Cap:
+def cap(points: int, period: LimitPeriod = LimitPeriod.DAY) -> Cap:
     """Return a cap."""
     return Cap(points, period)
 
@@ -87,7 +87,7 @@ def programme(
     *rules: EarningRule,
     thresholds: Sequence[int] = (0, 100, 300),
     qualification: QualificationPeriod = CALENDAR_YEAR,
-    expiry: Expiry = NEVER,
+    expiry: ExpiryPolicy = NEVER,
     spent_points: SpentPointsPolicy = SpentPointsPolicy.NEGATIVE,
     zone: ZoneInfo = PARIS,
     currency: str = "EUR",
@@ -128,7 +128,7 @@ def receipt(total: str | None, *lines: PurchaseLine, currency: str = "EUR") -> P
     return Purchase(paid, currency, lines)
 
 
-def caps_of(programme: Programme) -> Caps:
+def caps_of(programme: Programme) -> StableCaps:
     """Return the caps of a programme that never changed them."""
     periods = {rule.key: rule.cap.period for rule in programme.rules if rule.cap is not None}
-    return Caps(programme.zone, periods, programme.version)
+    return StableCaps(programme.zone, periods, programme.version)

@@ -12,7 +12,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Cause
-from loyalty.model.offer import purchase_ref
+from loyalty.model.offer import purchase_reference
 from loyalty.model.order import Order, OrderState, Recipient
 from models.commits.request import Committed, Outcome, Request
 from models.loading.code_pool import load_codes
@@ -193,7 +193,7 @@ class FullProgrammeClient(ResolverClient):
         """Redeem an offer at the till; `purchase` is the key of its purchase."""
         fields = {
             "offer": offer,
-            "purchase": purchase_ref("till", purchase) if purchase is not None else None,
+            "purchase": purchase_reference("till", purchase) if purchase is not None else None,
             "channel": Channel.STORE,
             "store": None,
             "occurred_at": self.clock(),

@@ -9,7 +9,7 @@ from loyalty.model.decision import Decision
 from loyalty.model.event import RecordedEvent
 from loyalty.model.facts import Facts
 from loyalty.model.member import Member
-from loyalty.model.offer import purchase_ref
+from loyalty.model.offer import purchase_reference
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState, CounterKey
@@ -49,7 +49,7 @@ class InMemorySupply:
         """Apply a decision's changes."""
         for counted in (decision.counted, decision.amended):
             if counted is not None:
-                self.events[purchase_ref(counted.event.sender, counted.event.key)] = counted
+                self.events[purchase_reference(counted.event.sender, counted.event.key)] = counted
         for counter, pieces in decision.taken.items():
             self.taken[counter] += pieces
             assert self.taken[counter] >= 0, (counter, "more was restored than taken")

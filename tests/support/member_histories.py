@@ -13,7 +13,7 @@ from loyalty.commands.advance_order import AdvanceOrder, CancelOrder
 from loyalty.commands.decide import decide
 from loyalty.commands.enrol import Enrol
 from loyalty.commands.hold import HoldPoints, ReleaseHold
-from loyalty.commands.offer import ActivateOffer, NoteOffers, RedeemOffer
+from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer
 from loyalty.commands.place_order import PlaceOrder
 from loyalty.commands.record_event import RecordEvent
 from loyalty.commands.registry import Command
@@ -25,7 +25,7 @@ from loyalty.model.decision import Decision
 from loyalty.model.event import Event, Purchase, PurchaseLine, RecordedEvent
 from loyalty.model.ledger import Cause, Record
 from loyalty.model.member import Member, Profile
-from loyalty.model.offer import purchase_ref
+from loyalty.model.offer import purchase_reference
 from loyalty.model.order import Delivery, OrderState, Recipient
 from loyalty.model.programme import Programme
 from support.in_memory_supply import InMemorySupply
@@ -154,10 +154,10 @@ def _shopping(draw: st.DrawFn, history: MemberHistory, key: str) -> Command:
             return ActivateOffer(offer, channel, cause)
         case "redeem":
             bought = draw(st.none() | st.sampled_from([*history.counted.values()])) if history.counted else None
-            purchase = purchase_ref("till", bought.event.key if bought else draw(TEXTS))
+            purchase = purchase_reference("till", bought.event.key if bought else draw(TEXTS))
             return RedeemOffer(offer, purchase, channel, draw(st.none() | TEXTS), history.now, cause)
         case "note":
-            return NoteOffers((offer,), draw(st.sampled_from([(), (offer,)])), cause)
+            return RecordOfferViews((offer,), draw(st.sampled_from([(), (offer,)])), cause)
     hold = draw(st.none() | st.sampled_from(holds)) if holds else None
     recipient = draw(st.none() | st.builds(Recipient, TEXTS, st.none() | TEXTS, st.none() | TEXTS, st.none() | TEXTS))
     delivery = draw(st.none() | st.builds(Delivery, TEXTS, TEXTS, TEXTS, TEXTS, st.just("FR"), st.none() | TEXTS))

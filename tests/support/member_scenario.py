@@ -29,7 +29,7 @@ from loyalty.model.programme import (
     Programme,
     SpentPointsPolicy,
 )
-from loyalty.rules.ledger_proof import NO_CAPS, Caps, Proof
+from loyalty.rules.ledger_proof import NO_CAPS, LedgerAudit, StableCaps
 from support.builders import moment, receipt
 from support.in_memory_supply import InMemorySupply
 
@@ -214,10 +214,10 @@ def posting_rows(entry: Entry) -> list[tuple[str, int]]:
 
 
 def ledger_faults(
-    records: Iterable[Record], member: Member, caps: Caps = NO_CAPS, counted: Iterable[RecordedEvent] = ()
+    records: Iterable[Record], member: Member, caps: StableCaps = NO_CAPS, counted: Iterable[RecordedEvent] = ()
 ) -> list[str]:
     """Return the faults between records and a snapshot; `counted` are the events with the days of refunds."""
-    ledger = Proof(member.id, caps)
+    ledger = LedgerAudit(member.id, caps)
     for record in records:
         ledger.add(record)
     for event in counted:

@@ -13,11 +13,11 @@ from loyalty.kernel.channel import Channel
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.decision import Decision
 from loyalty.model.ledger import Account, Cause
-from loyalty.model.offer import Offer, purchase_ref
+from loyalty.model.offer import Offer, purchase_reference
 from loyalty.model.order import Order, OrderState
 from loyalty.model.programme import Programme
 from loyalty.model.reward import InstantReward, Reward
-from loyalty.model.supply import Supply
+from loyalty.model.supply import CounterKind
 from support.builders import programme, tiers
 from support.member_scenario import MemberScenario
 
@@ -125,7 +125,7 @@ class OrderScenario(MemberScenario):
     ) -> RedeemOffer:
         """Return the command that redeems an offer; `purchase` is the key of its purchase."""
         fields: dict[str, Any] = {"channel": Channel.STORE, "store": None, "occurred_at": self.at(when), **about}
-        ref = purchase_ref(sender, purchase) if purchase is not None else None
+        ref = purchase_reference(sender, purchase) if purchase is not None else None
         return RedeemOffer(key, ref, cause=self.by("redeem", "till"), **fields)
 
     def redeem(self, when: str | datetime, key: str, **about: Any) -> Decision:
@@ -157,7 +157,7 @@ def assert_order_invariants(customer: OrderScenario) -> None:
     on_counters = {
         name: pieces
         for name, pieces in customer.supply_taken.items()
-        if name.split("/")[0] in {Supply.STOCK, Supply.SLOT}
+        if name.split("/")[0] in {CounterKind.STOCK, CounterKind.SLOT}
     }
     assert on_counters == {name: pieces for name, pieces in taken.items() if pieces}
     assert sum(points for _, points in member.write_offs) <= -member.balance(Account.WRITTEN_OFF)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from loyalty.commands.allocation import insufficient, needs_of_rewards
+from loyalty.commands.allocation import insufficient_points, needs_of_rewards
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.place_order import grant
 from loyalty.commands.registry import Members, OtherMember, handles
@@ -41,7 +41,7 @@ def pass_points(command: PassPoints, builder: DecisionBuilder) -> Decision | Ref
     """Return the decision to pass points on; nobody may have more than RECEIVED_MAX."""
     if len({builder.member.id, *command.to}) <= len(command.to):
         return Refusal(RefusalCode.INVALID, "same_member", TO)
-    refusal = insufficient(builder, command.points * len(command.to), "points")
+    refusal = insufficient_points(builder, command.points * len(command.to), "points")
     if refusal is not None:
         return refusal
     for recipient in builder.others:

@@ -11,10 +11,10 @@ from support.catalogue_client import CatalogueClient
 from support.clock import Clock
 from support.resolver_client import ResolverClient
 
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.offer import Audience, CodeKind, OfferCode, OfferKind
-from loyalty.model.reward import Appointments, Limit, RewardKind
+from loyalty.model.reward import AppointmentCalendar, Limit, RewardKind
 from models.commits.committer import Committer
 from models.loading.code_pool import load_codes
 from models.mongo.database import Database, connect
@@ -23,7 +23,7 @@ from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
 from resolvers.core.context import Services
 
-TALKS = Appointments(frozenset(), (time(10), time(18)), 30, 1, 30)
+TALKS = AppointmentCalendar(frozenset(), (time(10), time(18)), 30, 1, 30)
 REWARDS = (
     reward("mug", 100, stock=5),
     reward("bowl", 60),
@@ -31,7 +31,7 @@ REWARDS = (
     reward("boxed-film", 100, pool="films", stock=3),
     reward("talk", 100, RewardKind.SERVICE, appointments=TALKS),
     reward("meal", 30, RewardKind.DONATION),
-    reward("once", 10, limit=Limit(1, CapPeriod.EVER)),
+    reward("once", 10, limit=Limit(1, LimitPeriod.EVER)),
     reward("gold-only", 10, audience=Audience(frozenset({"gold"}))),
 )
 OFFERS = (

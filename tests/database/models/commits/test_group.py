@@ -22,7 +22,7 @@ from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.ledger import Account, Cause
-from loyalty.model.offer import OfferKind, purchase_ref
+from loyalty.model.offer import OfferKind, purchase_reference
 from loyalty.model.programme import Programme
 from loyalty.model.reward import RewardKind
 from models.commits.committer import Committer
@@ -66,7 +66,7 @@ def ordering(request_factory: RequestFactory, member: str, key: str, quantity: i
 
 
 def redeeming(request_factory: RequestFactory, member: str, key: str, purchase: str | None = None) -> Request:
-    ref = purchase_ref("till", purchase) if purchase is not None else None
+    ref = purchase_reference("till", purchase) if purchase is not None else None
     command = RedeemOffer(key, ref, Channel.STORE, None, request_factory.clock(), cause(request_factory))
     return request(request_factory, member, command)
 

@@ -14,7 +14,7 @@ from support.resolver_client import ResolverClient
 from support.tablet import Tablet, member_pass
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.rules.member_pass import digits_of, span_of
+from loyalty.rules.member_pass import digits_for, time_step_of
 from models.mongo.collection import Collection
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
@@ -212,7 +212,9 @@ async def test_five_wrong_digits_block_a_member_on_every_tablet(
     member = await lucy(resolver_client)
     right = member_pass(resolver_client, member).digits
     near = {
-        digits_of(programme="grocer", member=member, span=span_of(resolver_client.clock()) - n, secret=b"a secret")
+        digits_for(
+            programme="grocer", member=member, span=time_step_of(resolver_client.clock()) - n, secret=b"a secret"
+        )
         for n in range(4)
     }
     wrong = [text for n in range(30) if (text := f"{n:06d}") not in near]

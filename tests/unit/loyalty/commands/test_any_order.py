@@ -17,12 +17,12 @@ from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder
 from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
-from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import PURCHASE, REFUND
 from loyalty.model.ledger import Account, EntryKind
-from loyalty.model.order import OVER, STEPS, OrderState
+from loyalty.model.order import FINAL_STATES, TRANSITIONS, OrderState
 from loyalty.model.programme import Programme, SpentPointsPolicy
 from loyalty.model.reward import Limit, RewardKind
 from loyalty.model.supply import CodeState
@@ -30,7 +30,7 @@ from loyalty.rules.ledger_proof import rewind
 
 REWARDS = (
     reward("mug", 70, stock=6),
-    reward("pen", 7, limit=Limit(2, CapPeriod.DAY)),
+    reward("pen", 7, limit=Limit(2, LimitPeriod.DAY)),
     reward("film", 90, RewardKind.DIGITAL_CODE, pool="films"),
     reward("kit", 40, pool="films", stock=4),
     reward("meal", 30, RewardKind.DONATION),
@@ -39,7 +39,7 @@ KEYS = st.sampled_from([reward.key for reward in REWARDS])
 WORLDS = {
     (policy, expiry.days, grace): catalogue_programme(*REWARDS, spent_points=policy, expiry=expiry, grace_days=grace)
     for policy in SpentPointsPolicy
-    for expiry, grace in ((NEVER, 0), (Expiry(days=3), 0), (Expiry(days=3), 2))
+    for expiry, grace in ((NEVER, 0), (ExpiryPolicy(days=3), 0), (ExpiryPolicy(days=3), 2))
 }
 # Minutes that pass before a step.
 SOON = st.sampled_from([0, 0, 1, 10])
@@ -104,7 +104,7 @@ def delivered(customer: OrderScenario, order: str, now: datetime) -> None:
     """Move an order on as far as it goes by itself, so that it can come back."""
     path = (OrderState.CONFIRMED, OrderState.PREPARING, OrderState.SHIPPED, OrderState.DELIVERED)
     for state in path:
-        if state in STEPS[customer.order(order).state]:
+        if state in TRANSITIONS[customer.order(order).state]:
             customer.must(customer.advancing(order, state), now)
 
 
@@ -136,7 +136,7 @@ def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[OrderScena
 
 def code_laws(customer: OrderScenario) -> None:
     """Assert that each code is in one place, and that one which somebody has seen is never free again."""
-    out = [order.code for order in customer.orders() if order.code is not None and order.state not in OVER]
+    out = [order.code for order in customer.orders() if order.code is not None and order.state not in FINAL_STATES]
     held = [hold.code for hold in customer.now.holds if hold.code is not None]
     assert len({*out, *held}) == len(out) + len(held)
     shown = {order.code for order in customer.orders() if order.code is not None and order.code_is_shown}
@@ -167,9 +167,9 @@ def unwound(customer: OrderScenario, now: datetime) -> None:
     for hold in customer.now.holds:
         customer.must(customer.releasing(hold.id), now)
     for order in customer.orders():
-        if order.state in OVER:
+        if order.state in FINAL_STATES:
             continue
-        if OrderState.CANCELLED in STEPS[order.state]:
+        if OrderState.CANCELLED in TRANSITIONS[order.state]:
             customer.cancel(now, order, role="agent")
         else:
             customer.advance(now, order, OrderState.RETURNED)
@@ -211,7 +211,7 @@ def test_orders_may_be_taken_back_in_any_order(
     for hold in customer.now.holds:
         customer.do(customer.releasing(hold.id), now)
     customer.settle(now)
-    back = [order for order in customer.orders() if order.state not in OVER]
+    back = [order for order in customer.orders() if order.state not in FINAL_STATES]
     ends = []
     for _ in range(2):
         other = OrderScenario(
@@ -224,7 +224,7 @@ def test_orders_may_be_taken_back_in_any_order(
             orders=dict(customer.supply.orders),
         )
         for order in back:
-            cancels = OrderState.CANCELLED in STEPS[order.state]
+            cancels = OrderState.CANCELLED in TRANSITIONS[order.state]
             if cancels:
                 other.cancel(now, order, role="agent")
             else:

@@ -39,7 +39,7 @@ from loyalty.commands.record_event import RecordEvent
 from loyalty.commands.registry import Command
 from loyalty.commands.settle import Settle
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import PURCHASE, REFUND, Purchase
@@ -187,7 +187,7 @@ def test_an_event_is_measured_by_the_schema_of_its_type() -> None:
 
 
 def test_what_time_demands_is_not_committed_with_a_refusal() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     story.buy(NOON, "10")
     story.refused(story.event("visit", "2024-05-01 12:00", refund_of="x"), "2024-05-01 12:00")
     assert story.points == (-10, 10, 0, 0, 0)
@@ -249,7 +249,7 @@ def test_an_adjustment_down_to_nothing_is_the_most() -> None:
 
 
 def test_points_that_have_expired_cannot_be_taken_away() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     story.buy(NOON, "10")
     outcome = story.refused(AdjustPoints(-10, story.cause("adjust", "why")), "2024-03-12 00:00")
     assert refusal(outcome) == (
@@ -270,7 +270,7 @@ def test_nothing_can_be_taken_from_a_debt() -> None:
 
 
 def test_points_given_by_hand_expire_like_others_and_carry_their_reason() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(months=1)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(months=1)))
     decision = story.adjust("2024-03-31 12:00", 7)
     assert story.lots == [("2024-03-31", "2024-04-30", 7)]
     assert decision.record.cause.reason == "as agreed"
@@ -287,7 +287,7 @@ def test_points_given_by_hand_expire_like_others_and_carry_their_reason() -> Non
 
 
 def test_time_that_demands_nothing_changes_nothing() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     story.buy(NOON, "10")
     before = story.now
     assert isinstance(story.settle("2024-03-11 23:59:59"), NothingToSettle)
@@ -295,7 +295,7 @@ def test_time_that_demands_nothing_changes_nothing() -> None:
 
 
 def test_points_expire_with_the_end_of_their_last_day_in_the_brands_zone() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10), zone=ZoneInfo("America/New_York")))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10), zone=ZoneInfo("America/New_York")))
     story.buy("2024-03-01 20:00", "10")
     assert next_settlement_at(story.now, story.programme.zone) == datetime(2024, 3, 12, 4, 0, tzinfo=UTC)
     story.settle(datetime(2024, 3, 12, 4, 0, tzinfo=UTC))
@@ -305,7 +305,7 @@ def test_points_expire_with_the_end_of_their_last_day_in_the_brands_zone() -> No
 
 
 def test_each_lot_expires_on_its_own() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     for day in ("2024-03-01", "2024-03-02", "2024-03-20"):
         story.buy(f"{day} 12:00", "10")
     assert [
@@ -320,7 +320,7 @@ def test_each_lot_expires_on_its_own() -> None:
 
 
 def test_points_of_an_event_told_after_their_expiry_expire_at_once() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     decision = story.buy("2024-02-01 12:00", "100", now=NOON)
     assert [(entry.kind.value, entry.points, entry.balance) for entry in decision.record.entries] == [
         ("EARN", 100, 100),
@@ -332,7 +332,7 @@ def test_points_of_an_event_told_after_their_expiry_expire_at_once() -> None:
 
 
 def test_a_debt_is_not_filled_by_what_expires_but_by_what_is_earned() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(days=10)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     story.buy(NOON, "100", key="bought")
     story.adjust(NOON, -100)
     story.refund(NOON, "bought")
@@ -345,7 +345,7 @@ def test_a_debt_is_not_filled_by_what_expires_but_by_what_is_earned() -> None:
 
 
 def test_what_is_kept_of_a_counted_event_is_what_a_refund_needs() -> None:
-    story = MemberScenario.of(programme(expiry=Expiry(months=12, end_of=EndOf.MONTH)))
+    story = MemberScenario.of(programme(expiry=ExpiryPolicy(months=12, end_of=EndOf.MONTH)))
     counted = story.buy(NOON, receipt(None, line("a", "10"), line("b", "5"))).counted
     assert counted is not None
     assert (counted.member, counted.version) == ("m-1", 2)
@@ -385,7 +385,7 @@ class World:
 def _world(**changes: Any) -> World:
     rules = (
         per_euro(priority=10, points="1.5", rounding=Rounding.HALF_UP),
-        per_euro("own", lines='line.sku == "a"', priority=9, cap=cap(150, CapPeriod.WEEK)),
+        per_euro("own", lines='line.sku == "a"', priority=9, cap=cap(150, LimitPeriod.WEEK)),
         flat("happy", "earned / 2", priority=5, stacking=Stacking.BEST, group="g", cap=cap(40)),
         flat("first", "25", priority=4, stacking=Stacking.BEST, group="g", when="member.events.purchase < 3"),
         flat("vip", "11", priority=1, tiers=frozenset({"gold"}), qualifying=False),
@@ -396,15 +396,17 @@ def _world(**changes: Any) -> World:
 
 
 WORLDS = (
-    _world(expiry=Expiry(days=20)),
+    _world(expiry=ExpiryPolicy(days=20)),
     _world(
-        expiry=Expiry(months=2, end_of=EndOf.MONTH),
+        expiry=ExpiryPolicy(months=2, end_of=EndOf.MONTH),
         spent_points=SpentPointsPolicy.WRITE_OFF,
         qualification=ROLLING_YEAR,
     ),
     _world(expiry=NEVER, qualification=LIFETIME, zone=ZoneInfo("America/New_York")),
-    _world(expiry=Expiry(months=6), zone=ZoneInfo("Australia/Lord_Howe"), spent_points=SpentPointsPolicy.WRITE_OFF),
-    _world(expiry=Expiry(days=1), qualification=CALENDAR_YEAR, zone=ZoneInfo("Africa/Cairo")),
+    _world(
+        expiry=ExpiryPolicy(months=6), zone=ZoneInfo("Australia/Lord_Howe"), spent_points=SpentPointsPolicy.WRITE_OFF
+    ),
+    _world(expiry=ExpiryPolicy(days=1), qualification=CALENDAR_YEAR, zone=ZoneInfo("Africa/Cairo")),
 )
 
 CENTS = st.integers(0, 30_000).map(lambda cents: Decimal(cents) / 100)
@@ -604,13 +606,13 @@ def test_a_record_that_was_tampered_with_is_found(
 
 @given(
     qualification=st.sampled_from([CALENDAR_YEAR, ROLLING_YEAR, LIFETIME]),
-    expiry=st.sampled_from([NEVER, Expiry(months=12, end_of=EndOf.MONTH), Expiry(days=45)]),
+    expiry=st.sampled_from([NEVER, ExpiryPolicy(months=12, end_of=EndOf.MONTH), ExpiryPolicy(days=45)]),
     purchases=st.lists(st.tuples(st.integers(0, 700), st.integers(0, 1439), CENTS), min_size=2, max_size=7),
     order=st.randoms(use_true_random=False),
 )
 @property_settings(120)
 def test_the_order_in_which_purchases_arrive_does_not_matter(
-    qualification: Any, expiry: Expiry, purchases: list[tuple[int, int, Decimal]], order: Any
+    qualification: Any, expiry: ExpiryPolicy, purchases: list[tuple[int, int, Decimal]], order: Any
 ) -> None:
     rules = programme(
         per_euro(), flat("weekend", "7", when="event.weekday > 5"), qualification=qualification, expiry=expiry

@@ -6,7 +6,7 @@ from support.catalogue import reward
 from support.member_scenario import assert_member_invariants
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 
-from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.model.decision import NothingToSettle
 from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, HOLDS_MAX
 from loyalty.model.ledger import EntryKind
@@ -20,7 +20,7 @@ NOON, SOON, LATER = "2024-03-01 12:00", "2024-03-01 12:04:59.999", "2024-03-01 1
 RULES = catalogue_programme(
     reward("mug", 100, stock=1),
     reward("film", 100, RewardKind.DIGITAL_CODE, pool="films"),
-    reward("pen", 10, limit=Limit(1, CapPeriod.DAY)),
+    reward("pen", 10, limit=Limit(1, LimitPeriod.DAY)),
 )
 
 
@@ -115,7 +115,7 @@ def test_the_last_code_goes_from_a_lapsed_hold_to_the_order_that_lets_it_go() ->
 
 @pytest.mark.parametrize("about", [{"key": "mug"}, {"points": 100}])
 def test_points_whose_lot_expires_while_they_are_held_still_pay_for_their_order(about: dict[str, Any]) -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 100, stock=1), expiry=Expiry(days=10)))
+    customer = OrderScenario(catalogue_programme(reward("mug", 100, stock=1), expiry=ExpiryPolicy(days=10)))
     customer.must(customer.enrolment(NOON), NOON)
     customer.earn(NOON, 130)
     hold = customer.hold("2024-03-11 23:58", **about)
@@ -125,7 +125,7 @@ def test_points_whose_lot_expires_while_they_are_held_still_pay_for_their_order(
 
 
 def test_points_whose_lot_expires_while_they_are_held_expire_when_they_are_let_go() -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 100), expiry=Expiry(days=10), grace_days=30))
+    customer = OrderScenario(catalogue_programme(reward("mug", 100), expiry=ExpiryPolicy(days=10), grace_days=30))
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 130)
     customer.hold("2024-03-11 23:58", "mug")

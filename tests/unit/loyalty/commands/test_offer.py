@@ -12,7 +12,7 @@ from support.member_scenario import assert_member_invariants, explanation_rows
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 from support.property_settings import property_settings
 
-from loyalty.commands.offer import NoteOffers, RedeemOffer
+from loyalty.commands.offer import RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
 from loyalty.model.event import REFUND
@@ -481,8 +481,8 @@ def test_an_offer_that_is_no_more_is_passed_over_when_its_purchase_is_told() -> 
 # Seen and refused
 
 
-def noting(seen: tuple[str, ...] = (), refused: tuple[str, ...] = ()) -> NoteOffers:
-    return NoteOffers(seen, refused, Cause("note", "member", "member", "note"))
+def noting(seen: tuple[str, ...] = (), refused: tuple[str, ...] = ()) -> RecordOfferViews:
+    return RecordOfferViews(seen, refused, Cause("note", "member", "member", "note"))
 
 
 def test_what_was_seen_and_refused_is_noted() -> None:

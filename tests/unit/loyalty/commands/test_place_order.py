@@ -10,23 +10,23 @@ from support.member_scenario import assert_member_invariants
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.kernel.window import Window
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import EntryKind
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import Audience, OfferKind
-from loyalty.model.order import STEPS, Delivery, Order, OrderState, Recipient, points_for
+from loyalty.model.order import TRANSITIONS, Delivery, Order, OrderState, Recipient, points_to_return
 from loyalty.model.programme import Programme, SpentPointsPolicy
-from loyalty.model.reward import Appointments, Limit, RewardKind
+from loyalty.model.reward import AppointmentCalendar, Limit, RewardKind
 from loyalty.model.supply import CodeState
 
 NOON, LATER = "2024-03-01 12:00", "2024-03-01 13:00"
 NEW_YORK = ZoneInfo("America/New_York")
 S = OrderState
 ANN = Recipient("Ann")
-TALKS = Appointments(frozenset(), (time(10), time(12)), 30, 1, 7)
+TALKS = AppointmentCalendar(frozenset(), (time(10), time(12)), 30, 1, 7)
 EVERYTHING = catalogue_programme(
     reward("mug", stock=5),
     reward("pen", 10),
@@ -39,7 +39,7 @@ EVERYTHING = catalogue_programme(
     reward("app-pen", 10, channels=frozenset({Channel.APP, Channel.WEB})),
     reward("old-pen", 10, window=Window(last_day=datetime(2024, 2, 29, tzinfo=UTC).date())),
     reward("sunday-pen", 10, window=Window(weekdays=frozenset({7}))),
-    reward("weekly", 10, limit=Limit(1, CapPeriod.WEEK)),
+    reward("weekly", 10, limit=Limit(1, LimitPeriod.WEEK)),
     reward("triple", 10, stock=100),
     segments={"fans": segment("fans", "member.events.visit > 2")},
 )
@@ -63,7 +63,7 @@ def refusal_of(customer: OrderScenario, command: Any, now: str | datetime = LATE
 
 
 def test_an_order_takes_points_oldest_first_and_pieces_and_says_so() -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 30, stock=5), expiry=Expiry(days=100)))
+    customer = OrderScenario(catalogue_programme(reward("mug", 30, stock=5), expiry=ExpiryPolicy(days=100)))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn("2024-02-01 12:00", 50)
     customer.earn(NOON, 60)
@@ -198,7 +198,7 @@ def test_a_premium_member_orders_the_gift_twice_once_for_a_relative() -> None:
     assert customer.place(LATER, "weekly", recipient=Recipient("Bob")).recipient == Recipient("Bob")
 
 
-GIFT = reward("gift", 10, window=Window(weekdays=frozenset({3})), limit=Limit(1, CapPeriod.WEEK))
+GIFT = reward("gift", 10, window=Window(weekdays=frozenset({3})), limit=Limit(1, LimitPeriod.WEEK))
 
 
 @pytest.mark.parametrize("wednesday", ["2024-06-19", "2024-03-13", "2024-11-06"])
@@ -255,7 +255,7 @@ def test_every_step_is_done_by_who_may_and_by_nobody_else(state: OrderState) -> 
             command: Any = customer.advancing(order, asked, role=role, **about)
             if asked is S.CANCELLED:
                 command = customer.cancelling(order, role=role)
-            allowed = STEPS[state].get(asked, frozenset())
+            allowed = TRANSITIONS[state].get(asked, frozenset())
             if role in allowed:
                 customer.must(command, LATER)
                 assert customer.order(order.id).state is asked
@@ -276,9 +276,11 @@ def test_every_step_is_done_by_who_may_and_by_nobody_else(state: OrderState) -> 
 
 def test_who_may_take_which_step() -> None:
     members = {
-        (before, after) for before, steps in STEPS.items() for after, roles in steps.items() if "member" in roles
+        (before, after) for before, steps in TRANSITIONS.items() for after, roles in steps.items() if "member" in roles
     }
-    tills = {(before, after) for before, steps in STEPS.items() for after, roles in steps.items() if "till" in roles}
+    tills = {
+        (before, after) for before, steps in TRANSITIONS.items() for after, roles in steps.items() if "till" in roles
+    }
     assert members == {
         (S.PLACED, S.CANCELLED),
         (S.CONFIRMED, S.CANCELLED),
@@ -286,7 +288,7 @@ def test_who_may_take_which_step() -> None:
         (S.FULFILLED, S.RETURN_REQUESTED),
     }
     assert tills == {(S.PLACED, S.FULFILLED), (S.CONFIRMED, S.FULFILLED), (S.PREPARING, S.FULFILLED)}
-    assert sum(len(steps) for steps in STEPS.values()) == 21
+    assert sum(len(steps) for steps in TRANSITIONS.values()) == 21
 
 
 def test_what_is_wrong_with_a_step_is_refused() -> None:
@@ -341,7 +343,7 @@ def test_a_step_keeps_its_note_and_the_tracking_address() -> None:
 
 
 def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=Expiry(days=100)))
+    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=ExpiryPolicy(days=100)))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn("2024-02-01 12:00", 50)
     customer.earn(NOON, 60)
@@ -364,7 +366,7 @@ def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None
 def test_points_whose_lot_expired_come_back_for_the_days_of_grace(
     grace: int, lots: list[Any], stands: dict[str, int]
 ) -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=Expiry(days=10), grace_days=grace))
+    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=ExpiryPolicy(days=10), grace_days=grace))
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     order = customer.place(LATER, "mug")
@@ -401,7 +403,7 @@ def test_pieces_come_back_one_by_one_and_points_whole_at_the_last() -> None:
 def test_a_piece_is_never_worth_more_than_its_share() -> None:
     order = standing_in(S.PLACED)[1]
     odd = replace(order, points=100, quantity=3)
-    assert [points_for(odd, returned) for returned in range(4)] == [0, 33, 66, 100]
+    assert [points_to_return(odd, returned) for returned in range(4)] == [0, 33, 66, 100]
 
 
 def test_a_code_that_was_shown_is_void_and_one_that_was_not_is_free_again() -> None:
@@ -426,7 +428,7 @@ def test_an_appointment_that_was_cancelled_can_be_booked_again() -> None:
 
 
 def test_the_same_again_keeps_its_points_its_limit_and_takes_the_piece_anew() -> None:
-    customer = rich(catalogue_programme(reward("weekly", 10, stock=1, limit=Limit(1, CapPeriod.WEEK))), 100)
+    customer = rich(catalogue_programme(reward("weekly", 10, stock=1, limit=Limit(1, LimitPeriod.WEEK))), 100)
     order = customer.advance(LATER, customer.place(LATER, "weekly"), S.FULFILLED)
     decision = customer.must(customer.advancing(order, S.EXCHANGED, exchange_for="weekly"), "2024-03-12 12:00")
     following, first = decision.orders
@@ -448,14 +450,14 @@ def test_the_same_again_keeps_its_points_its_limit_and_takes_the_piece_anew() ->
 def test_the_same_again_is_given_though_its_purchase_was_refunded_its_lot_expired_or_its_price_rose(
     policy: SpentPointsPolicy,
 ) -> None:
-    rules = catalogue_programme(reward("mug", 100), spent_points=policy, expiry=Expiry(days=10))
+    rules = catalogue_programme(reward("mug", 100), spent_points=policy, expiry=ExpiryPolicy(days=10))
     customer = OrderScenario(rules)
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     order = customer.deliver(LATER, customer.place(LATER, "mug"))
     customer.refund(LATER, bought)
     before = customer.balances
-    customer.adopt(catalogue_programme(reward("mug", 300), spent_points=policy, expiry=Expiry(days=10)))
+    customer.adopt(catalogue_programme(reward("mug", 300), spent_points=policy, expiry=ExpiryPolicy(days=10)))
     decision = customer.must(customer.advancing(order, S.EXCHANGED, exchange_for="mug"), "2024-06-01 12:00")
     assert (decision.orders[0].points, customer.balances) == (100, before)
     customer.cancel("2024-06-01 12:00", decision.orders[0])
@@ -464,7 +466,7 @@ def test_the_same_again_is_given_though_its_purchase_was_refunded_its_lot_expire
 
 def test_another_reward_is_paid_with_what_came_back_even_of_a_lot_that_expired() -> None:
     customer = OrderScenario(
-        catalogue_programme(reward("mug", 100), reward("cup", 70, stock=1), expiry=Expiry(days=10))
+        catalogue_programme(reward("mug", 100), reward("cup", 70, stock=1), expiry=ExpiryPolicy(days=10))
     )
     customer.must(customer.enrolment(NOON), NOON)
     customer.earn(NOON, 100)
@@ -594,7 +596,7 @@ def test_a_purchase_over_the_minimum_is_given_a_reward_at_once() -> None:
 
 
 def test_an_instant_reward_is_given_so_often_a_day_of_the_purchase() -> None:
-    customer = instants(instant("big", "mug", "15", limit=Limit(1, CapPeriod.DAY)), rewards=[reward("mug")])
+    customer = instants(instant("big", "mug", "15", limit=Limit(1, LimitPeriod.DAY)), rewards=[reward("mug")])
     for when, expected in ((NOON, 1), (LATER, 0), ("2024-03-02 00:00", 1)):
         assert len(customer.buy(when, "20").orders) == expected
     late = customer.buy("2024-03-01 23:59", "20", now="2024-03-02 12:00")

@@ -23,7 +23,7 @@ OPERATIONS = {
     "CancelOrder": "cancel-order",
     "Enrol": "enrol",
     "HoldPoints": "hold",
-    "NoteOffers": "note-offers",
+    "RecordOfferViews": "note-offers",
     "PlaceOrder": "place-order",
     "RecordEvent": "event",
     "RedeemOffer": "redeem",

@@ -24,16 +24,16 @@ from loyalty.model.event import Event, Purchase, RecordedEvent
 from loyalty.model.facts import Facts
 from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Member, Profile
-from loyalty.model.offer import Offer, purchase_ref
+from loyalty.model.offer import Offer, purchase_reference
 from loyalty.model.order import Order, OrderState
 from loyalty.model.programme import Programme
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 from models.definitions.programme_file import read_programme
 
 NOW = datetime(2026, 6, 15, 12, tzinfo=UTC)
-STOCK = CounterKey(Supply.STOCK, "bread")
-BUDGET = CounterKey(Supply.BUDGET, "double")
-USES = CounterKey(Supply.USES, "double")
+STOCK = CounterKey(CounterKind.STOCK, "bread")
+BUDGET = CounterKey(CounterKind.BUDGET, "double")
+USES = CounterKey(CounterKind.USES, "double")
 
 
 class Desk:
@@ -128,7 +128,7 @@ def test_a_budget_is_given_back_only_what_it_was_asked_for() -> None:
         desk = Desk()
         desk.programme = desk.with_offer(budget=before)
         told: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
-        desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
+        desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **told)
         bought = desk.buy()
         counted = 50 if before is not None else 0
         assert (bought.offers, desk.taken[BUDGET]) == ((("double", counted),), counted)
@@ -139,10 +139,10 @@ def test_a_budget_is_given_back_only_what_it_was_asked_for() -> None:
 
 def test_what_an_offer_takes_off_counts_before_its_purchase_is_told() -> None:
     desk = Desk()
-    five_off = CounterKey(Supply.BUDGET, "five-off")
-    desk.taken |= {five_off: 0, CounterKey(Supply.USES, "five-off"): 0}
+    five_off = CounterKey(CounterKind.BUDGET, "five-off")
+    desk.taken |= {five_off: 0, CounterKey(CounterKind.USES, "five-off"): 0}
     told: dict[str, Any] = {"offer": "five-off", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
-    desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
+    desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **told)
     assert desk.taken[five_off] == 500
     bought = desk.buy()
     assert (bought.offers, desk.taken[five_off]) == ((("five-off", 500),), 500)
@@ -158,7 +158,7 @@ def test_a_bonus_never_lifts_a_member_past_the_limit_of_points() -> None:
     desk = Desk()
     told: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
     desk.programme = desk.with_offer(budget=None)
-    desk.act(RedeemOffer, purchase=purchase_ref("till", "basket"), **told)
+    desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **told)
     assert desk.member is not None
     desk.act(AdjustPoints, points=BALANCE_MAX - desk.member.lifetime - 50)
     event = Event("basket", "till", "purchase", NOW, Channel.STORE, purchase=Purchase(Decimal(50), "USD", ()))

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.property_settings import property_settings
 
-from loyalty.kernel.calendar import cap_span, day_of, end_of, expiry_day, months_later, start_of
-from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.calendar import day_of, end_of, expiry_day, months_later, period_name, start_of
+from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 
 # Zones whose clocks change at midnight, by half an hour, or that once left out a whole day.
 ZONES = ("Europe/Paris", "America/New_York", "Africa/Cairo", "America/Havana", "Australia/Lord_Howe", "Pacific/Apia")
@@ -63,33 +63,33 @@ def test_months_later_is_the_same_day_or_the_last_of_a_shorter_month(day: date, 
 @pytest.mark.parametrize(
     ("expiry", "day"),
     [
-        (Expiry(), None),
-        (Expiry(months=6), date(2024, 7, 31)),
-        (Expiry(days=30), date(2024, 3, 1)),
-        (Expiry(months=1, days=1), date(2024, 3, 1)),
-        (Expiry(months=12, end_of=EndOf.MONTH), date(2025, 1, 31)),
-        (Expiry(months=1, end_of=EndOf.MONTH), date(2024, 2, 29)),
-        (Expiry(months=1, end_of=EndOf.QUARTER), date(2024, 3, 31)),
-        (Expiry(months=3, end_of=EndOf.QUARTER), date(2024, 6, 30)),
-        (Expiry(months=12, end_of=EndOf.YEAR), date(2025, 12, 31)),
-        (Expiry(end_of=EndOf.YEAR), date(2024, 12, 31)),
-        (Expiry(end_of=EndOf.MONTH), date(2024, 1, 31)),
+        (ExpiryPolicy(), None),
+        (ExpiryPolicy(months=6), date(2024, 7, 31)),
+        (ExpiryPolicy(days=30), date(2024, 3, 1)),
+        (ExpiryPolicy(months=1, days=1), date(2024, 3, 1)),
+        (ExpiryPolicy(months=12, end_of=EndOf.MONTH), date(2025, 1, 31)),
+        (ExpiryPolicy(months=1, end_of=EndOf.MONTH), date(2024, 2, 29)),
+        (ExpiryPolicy(months=1, end_of=EndOf.QUARTER), date(2024, 3, 31)),
+        (ExpiryPolicy(months=3, end_of=EndOf.QUARTER), date(2024, 6, 30)),
+        (ExpiryPolicy(months=12, end_of=EndOf.YEAR), date(2025, 12, 31)),
+        (ExpiryPolicy(end_of=EndOf.YEAR), date(2024, 12, 31)),
+        (ExpiryPolicy(end_of=EndOf.MONTH), date(2024, 1, 31)),
     ],
 )
-def test_the_last_day_of_points_earned_on_31_january(expiry: Expiry, day: date | None) -> None:
+def test_the_last_day_of_points_earned_on_31_january(expiry: ExpiryPolicy, day: date | None) -> None:
     assert expiry_day(date(2024, 1, 31), expiry) == day
 
 
 @pytest.mark.parametrize(
     ("day", "period", "span"),
     [
-        (date(2024, 12, 31), CapPeriod.DAY, "2024-12-31"),
-        (date(2024, 12, 31), CapPeriod.WEEK, "2025-W01"),
-        (date(2023, 1, 1), CapPeriod.WEEK, "2022-W52"),
-        (date(2024, 12, 31), CapPeriod.MONTH, "2024-12"),
-        (date(2024, 12, 31), CapPeriod.YEAR, "2024"),
-        (date(2024, 12, 31), CapPeriod.EVER, "ever"),
+        (date(2024, 12, 31), LimitPeriod.DAY, "2024-12-31"),
+        (date(2024, 12, 31), LimitPeriod.WEEK, "2025-W01"),
+        (date(2023, 1, 1), LimitPeriod.WEEK, "2022-W52"),
+        (date(2024, 12, 31), LimitPeriod.MONTH, "2024-12"),
+        (date(2024, 12, 31), LimitPeriod.YEAR, "2024"),
+        (date(2024, 12, 31), LimitPeriod.EVER, "ever"),
     ],
 )
-def test_a_cap_looks_at_the_span_around_the_day(day: date, period: CapPeriod, span: str) -> None:
-    assert cap_span(day, period) == span
+def test_a_cap_looks_at_the_span_around_the_day(day: date, period: LimitPeriod, span: str) -> None:
+    assert period_name(day, period) == span

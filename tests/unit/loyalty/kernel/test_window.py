@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.builders import moment
 from support.property_settings import property_settings
 
-from loyalty.kernel.window import Window, at_clock, is_open, is_over, next_span
+from loyalty.kernel.window import Window, has_ended, is_open, moment_at, next_open_span
 
 NEW_YORK, PARIS = ZoneInfo("America/New_York"), ZoneInfo("Europe/Paris")
 CAIRO, LORD_HOWE = ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")
@@ -61,27 +61,27 @@ def test_a_weekday_is_from_midnight_to_midnight_in_the_brands_zone(zone: ZoneInf
     assert is_open(window, ends - a_moment, zone)
     assert not is_open(window, ends, zone)
     for at in (begins - timedelta(seconds=1), begins, ends - a_moment):
-        assert next_span(window, at, zone) == (begins, ends)
-    following = next_span(window, ends, zone)
+        assert next_open_span(window, at, zone) == (begins, ends)
+    following = next_open_span(window, ends, zone)
     assert following is not None
     assert following[0].astimezone(zone) == datetime.combine(day + timedelta(days=7), time(), zone)
 
 
 @pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 8), 23), (date(2026, 11, 1), 25), (date(2026, 3, 1), 24)])
 def test_a_day_is_as_long_as_its_clocks_make_it(day: date, hours: int) -> None:
-    span = next_span(Window(weekdays=frozenset({SUNDAY})), at_clock(day, time(12), NEW_YORK), NEW_YORK)
+    span = next_open_span(Window(weekdays=frozenset({SUNDAY})), moment_at(day, time(12), NEW_YORK), NEW_YORK)
     assert span is not None
     assert span[1] is not None
     assert span[1] - span[0] == timedelta(hours=hours)
 
 
 def test_a_time_that_comes_twice_is_taken_at_its_first_and_one_that_is_skipped_at_the_change() -> None:
-    assert at_clock(date(2026, 11, 1), time(1, 30), NEW_YORK) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
-    assert at_clock(date(2026, 3, 8), time(2, 30), NEW_YORK) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
-    assert at_clock(date(2026, 3, 8), time(3, 0), NEW_YORK) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
-    assert at_clock(date(2026, 3, 29), time(2, 59), PARIS) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
-    assert at_clock(date(2026, 10, 25), time(2, 0), PARIS) == datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
-    assert at_clock(date(2026, 6, 17), time(9, 0), PARIS) == datetime(2026, 6, 17, 7, 0, tzinfo=UTC)
+    assert moment_at(date(2026, 11, 1), time(1, 30), NEW_YORK) == datetime(2026, 11, 1, 5, 30, tzinfo=UTC)
+    assert moment_at(date(2026, 3, 8), time(2, 30), NEW_YORK) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
+    assert moment_at(date(2026, 3, 8), time(3, 0), NEW_YORK) == datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
+    assert moment_at(date(2026, 3, 29), time(2, 59), PARIS) == datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
+    assert moment_at(date(2026, 10, 25), time(2, 0), PARIS) == datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
+    assert moment_at(date(2026, 6, 17), time(9, 0), PARIS) == datetime(2026, 6, 17, 7, 0, tzinfo=UTC)
 
 
 @given(
@@ -94,7 +94,7 @@ def test_the_moment_of_a_clock_is_the_first_that_shows_it_or_more(
     change: tuple[ZoneInfo, date], off: int, clock: time
 ) -> None:
     zone, day = change[0], change[1] + timedelta(days=off)
-    found = at_clock(day, clock, zone)
+    found = moment_at(day, clock, zone)
     begin = datetime.combine(day, time(), zone).astimezone(UTC) - timedelta(hours=3)
     wanted = next(
         at for at in minutes_from(begin, 2) if (at.astimezone(zone).date(), at.astimezone(zone).time()) >= (day, clock)
@@ -126,9 +126,9 @@ def test_the_next_span_is_what_is_found_minute_by_minute(
     first, last = (day + timedelta(days=off) if off is not None else None for off in days)
     assume(first is None or last is None or first <= last)
     window = Window(first, last, weekdays, hours)
-    begin = at_clock(day, time(), zone) + minutes * MINUTE
+    begin = moment_at(day, time(), zone) + minutes * MINUTE
     opens, closes = opens_and_closes(window, begin, zone, 13)
-    span = next_span(window, begin, zone)
+    span = next_open_span(window, begin, zone)
     if opens is None:
         assert span is None
         return
@@ -140,7 +140,7 @@ def test_the_next_span_is_what_is_found_minute_by_minute(
 
 @pytest.mark.parametrize(("zone", "day"), CHANGES)
 def test_hours_around_a_change_of_clocks_are_what_clocks_show(zone: ZoneInfo, day: date) -> None:
-    begin, quarter = at_clock(day, time(), zone) - timedelta(hours=3), timedelta(minutes=15)
+    begin, quarter = moment_at(day, time(), zone) - timedelta(hours=3), timedelta(minutes=15)
     moments = [begin + place * quarter for place in range(4 * 60)]
     local = [at.astimezone(zone).time() for at in moments]
     clocks = [time(hour, minute) for hour in range(4) for minute in (0, 30)]
@@ -152,7 +152,7 @@ def test_hours_around_a_change_of_clocks_are_what_clocks_show(zone: ZoneInfo, da
             for place in range(0, 4 * 30 if start != end else 0, 2):
                 opens = next(later for later in range(place, len(moments)) if opened[later])
                 closes = next(later for later in range(opens, len(moments)) if not opened[later])
-                span = next_span(hours, moments[place], zone)
+                span = next_open_span(hours, moments[place], zone)
                 assert span is not None
                 assert span[1] == moments[closes], (start, end, moments[place])
                 assert span[0] == moments[opens] if opens > place else span[0] <= moments[place]
@@ -160,18 +160,18 @@ def test_hours_around_a_change_of_clocks_are_what_clocks_show(zone: ZoneInfo, da
 
 def test_a_window_that_is_always_open_never_closes_unless_it_has_a_last_day() -> None:
     now = moment("2026-06-15 12:00")
-    assert next_span(Window(), now, PARIS) == (now, None)
+    assert next_open_span(Window(), now, PARIS) == (now, None)
     every = frozenset(range(1, 8))
     for window in (
         Window(weekdays=every),
         Window(hours=(time(), time())),
         Window(weekdays=every, hours=(time(9), time(9))),
     ):
-        span = next_span(window, now, PARIS)
+        span = next_open_span(window, now, PARIS)
         assert span is not None
         assert (span[0] <= now, span[1]) == (True, None)
     for last, closes in ((date(2026, 6, 20), "2026-06-21 00:00"), (date(2026, 12, 31), "2027-01-01 00:00")):
-        span = next_span(Window(last_day=last, weekdays=every), now, PARIS)
+        span = next_open_span(Window(last_day=last, weekdays=every), now, PARIS)
         assert span is not None
         assert span[1] == moment(closes)
 
@@ -179,13 +179,13 @@ def test_a_window_that_is_always_open_never_closes_unless_it_has_a_last_day() ->
 def test_a_window_of_days_opens_with_the_first_and_is_over_after_the_last() -> None:
     window = Window(date(2026, 7, 1), date(2026, 7, 14))
     opens, closes = moment("2026-07-01 00:00"), moment("2026-07-15 00:00")
-    assert next_span(window, moment("2026-06-15 12:00"), PARIS) == (opens, closes)
-    assert next_span(window, closes - MINUTE, PARIS) == (opens, closes)
-    assert next_span(window, closes, PARIS) is None
-    assert [is_over(window, at, PARIS) for at in (opens, closes - MINUTE, closes)] == [False, False, True]
-    assert not is_over(Window(first_day=date(2026, 7, 1)), closes, PARIS)
+    assert next_open_span(window, moment("2026-06-15 12:00"), PARIS) == (opens, closes)
+    assert next_open_span(window, closes - MINUTE, PARIS) == (opens, closes)
+    assert next_open_span(window, closes, PARIS) is None
+    assert [has_ended(window, at, PARIS) for at in (opens, closes - MINUTE, closes)] == [False, False, True]
+    assert not has_ended(Window(first_day=date(2026, 7, 1)), closes, PARIS)
 
 
 def test_a_weekday_that_does_not_come_any_more_never_opens() -> None:
     window = Window(date(2026, 6, 15), date(2026, 6, 16), frozenset({WEDNESDAY}))
-    assert next_span(window, moment("2026-06-15 12:00"), PARIS) is None
+    assert next_open_span(window, moment("2026-06-15 12:00"), PARIS) is None

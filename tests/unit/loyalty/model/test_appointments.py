@@ -8,20 +8,20 @@ from support.builders import PARIS, moment
 from support.catalogue import reward
 from support.property_settings import property_settings
 
-from loyalty.kernel.period import CapPeriod
-from loyalty.model.reward import Appointments, Limit
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.kernel.period import LimitPeriod
+from loyalty.model.reward import AppointmentCalendar, Limit
+from loyalty.model.supply import CounterKey, CounterKind
 
 NEW_YORK = ZoneInfo("America/New_York")
 
 
-def local_times(appointments: Appointments, day: date, zone: ZoneInfo) -> list[str]:
+def local_times(appointments: AppointmentCalendar, day: date, zone: ZoneInfo) -> list[str]:
     """Return the appointments of a day in local time."""
     return [at.astimezone(zone).strftime("%H:%M") for at in appointments.on_day(day, zone)]
 
 
 def test_appointments_lie_within_the_opening_hours_and_end_in_them() -> None:
-    talks = Appointments(frozenset({4, 5}), (time(10), time(11, 45)), 30, 1, 7)
+    talks = AppointmentCalendar(frozenset({4, 5}), (time(10), time(11, 45)), 30, 1, 7)
     assert local_times(talks, date(2026, 6, 18), PARIS) == ["10:00", "10:30", "11:00"]
     assert local_times(talks, date(2026, 6, 17), PARIS) == []
 
@@ -36,14 +36,14 @@ def test_appointments_lie_within_the_opening_hours_and_end_in_them() -> None:
     ],
 )
 def test_a_time_that_a_change_of_clocks_skips_is_no_appointment(day: date, zone: ZoneInfo, expected: list[str]) -> None:
-    talks = Appointments(frozenset(), (time(1), time(4)), 30, 1, 7)
+    talks = AppointmentCalendar(frozenset(), (time(1), time(4)), 30, 1, 7)
     assert local_times(talks, day, zone) == expected
     moments = [*talks.on_day(day, zone)]
     assert moments == sorted({*moments})
 
 
 def test_appointments_can_be_booked_for_a_number_of_days() -> None:
-    talks = Appointments(frozenset(), (time(10), time(12)), 60, 1, 2)
+    talks = AppointmentCalendar(frozenset(), (time(10), time(12)), 60, 1, 2)
     now = moment("2026-06-15 10:00")
     assert [at.astimezone(PARIS).strftime("%d %H") for at in talks.upcoming(now, PARIS)] == [
         "15 11",
@@ -71,7 +71,7 @@ def test_appointments_can_be_booked_for_a_number_of_days() -> None:
 )
 @property_settings(60)
 def test_what_is_upcoming_is_what_can_be_booked(minutes: int, start: int, now: datetime, zone: ZoneInfo) -> None:
-    talks = Appointments(frozenset({1, 3, 7}), (time(start), time(start + 3)), minutes, 1, 9)
+    talks = AppointmentCalendar(frozenset({1, 3, 7}), (time(start), time(start + 3)), minutes, 1, 9)
     upcoming = [*talks.upcoming(now, zone)]
     assert upcoming == sorted({*upcoming})
     assert all(talks.offers(at, now, zone) and at > now for at in upcoming)
@@ -79,7 +79,7 @@ def test_what_is_upcoming_is_what_can_be_booked(minutes: int, start: int, now: d
 
 
 def test_relatives_orders_are_counted_separately() -> None:
-    weekly = reward("mug", limit=Limit(1, CapPeriod.WEEK))
+    weekly = reward("mug", limit=Limit(1, LimitPeriod.WEEK))
     assert [weekly.limit_key(for_relative=relative) for relative in (False, True)] == ["mug", "mug/relative"]
     assert weekly.limit_span(moment("2026-06-14 23:59:59"), PARIS) == "2026-W24"
     assert weekly.limit_span(moment("2026-06-15 00:00"), PARIS) == "2026-W25"
@@ -88,6 +88,6 @@ def test_relatives_orders_are_counted_separately() -> None:
 
 def test_each_appointment_has_a_counter_of_its_own() -> None:
     talk, at = reward("talk"), moment("2026-06-15 10:00")
-    assert talk.slot_counter(at) == CounterKey(Supply.SLOT, "talk", at)
+    assert talk.slot_counter(at) == CounterKey(CounterKind.SLOT, "talk", at)
     assert talk.slot_counter(at) != talk.slot_counter(at + timedelta(minutes=30))
-    assert talk.stock_counter == CounterKey(Supply.STOCK, "talk")
+    assert talk.stock_counter == CounterKey(CounterKind.STOCK, "talk")

@@ -6,7 +6,7 @@ from support.builders import programme
 from support.member_scenario import MemberScenario, assert_member_invariants, posting_rows
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import Expiry
+from loyalty.kernel.period import ExpiryPolicy
 from loyalty.model.ledger import (
     Account,
     Entry,
@@ -51,7 +51,7 @@ def test_balances_are_the_sum_of_postings() -> None:
 
 
 def expired_scenario() -> MemberScenario:
-    scenario = MemberScenario.of(programme(expiry=Expiry(days=30)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(days=30)))
     scenario.buy("2024-03-01 10:00", "10.90", key="receipt")
     scenario.adjust("2024-03-02 10:00", -4)
     scenario.settle("2024-04-01 10:00")

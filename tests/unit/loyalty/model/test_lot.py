@@ -7,7 +7,7 @@ from support.builders import flat, programme
 from support.member_scenario import MemberScenario
 from support.property_settings import property_settings
 
-from loyalty.kernel.period import EndOf, Expiry
+from loyalty.kernel.period import EndOf, ExpiryPolicy
 from loyalty.model.ledger import LotKey
 from loyalty.model.lot import Lot, Lots, draw, overdue_lots, prune_expired, spending_order, with_points
 
@@ -87,7 +87,7 @@ def test_what_expired_is_remembered_for_400_days() -> None:
 
 
 def test_points_earned_at_different_times_form_lots_of_their_day_in_the_brands_zone() -> None:
-    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(months=6)))
     scenario.buy("2024-03-01 00:10", "10")
     scenario.buy("2024-03-01 23:50", "5")
     scenario.buy("2024-03-02 00:10", "7")
@@ -95,7 +95,7 @@ def test_points_earned_at_different_times_form_lots_of_their_day_in_the_brands_z
 
 
 def test_the_lot_of_a_backdated_purchase_has_the_age_of_the_purchase() -> None:
-    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(months=6)))
     scenario.buy("2024-05-01 12:00", "10")
     scenario.buy("2024-02-01 12:00", "20", now="2024-05-02 12:00")
     assert scenario.lots == [("2024-02-01", "2024-08-01", 20), ("2024-05-01", "2024-11-01", 10)]
@@ -104,7 +104,7 @@ def test_the_lot_of_a_backdated_purchase_has_the_age_of_the_purchase() -> None:
 
 
 def test_points_that_expire_together_stay_apart_by_the_day_they_were_earned() -> None:
-    scenario = MemberScenario.of(programme(expiry=Expiry(months=12, end_of=EndOf.YEAR)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(months=12, end_of=EndOf.YEAR)))
     scenario.buy("2024-05-01 12:00", "10")
     scenario.buy("2024-06-01 12:00", "10")
     assert scenario.lots == [("2024-05-01", "2025-12-31", 10), ("2024-06-01", "2025-12-31", 10)]

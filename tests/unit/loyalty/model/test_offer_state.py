@@ -10,18 +10,18 @@ from support.order_scenario import OrderScenario, catalogue_programme
 from loyalty.kernel.window import Window
 from loyalty.model.offer import (
     EVERYBODY,
+    NO_USE,
     PURCHASES_KEPT_MAX,
-    UNTOUCHED,
     Audience,
     Offer,
     OfferKind,
     OfferState,
     OfferUse,
-    purchase_ref,
-    state_of,
+    offer_state,
+    purchase_reference,
     uses_left,
 )
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 from loyalty.rules.availability import time_obstacle
 from loyalty.rules.segmentation import SegmentationInput
 
@@ -46,7 +46,7 @@ def test_an_offer_is_on_from_its_first_moment_until_its_end() -> None:
 @pytest.mark.parametrize(
     ("use", "hours", "state"),
     [
-        (UNTOUCHED, 0, OfferState.AVAILABLE),
+        (NO_USE, 0, OfferState.AVAILABLE),
         (OfferUse(activated_at=NOON), 0, OfferState.ACTIVATED),
         (OfferUse(activated_at=NOON, uses=1), 0, OfferState.ACTIVATED),
         (OfferUse(uses=2), 0, OfferState.REDEEMED),
@@ -56,7 +56,7 @@ def test_an_offer_is_on_from_its_first_moment_until_its_end() -> None:
 )
 def test_state_of_an_offer_for_a_member(use: OfferUse, hours: int, state: OfferState) -> None:
     tea = offer("tea", uses_per_member=2, ends_at=NOON + timedelta(hours=1))
-    assert state_of(tea, use, NOON + timedelta(hours=hours)) is state
+    assert offer_state(tea, use, NOON + timedelta(hours=hours)) is state
 
 
 def test_uses_left() -> None:
@@ -67,22 +67,24 @@ def test_uses_left() -> None:
 def test_only_what_is_limited_is_counted_against() -> None:
     assert offer("tea").counters() == frozenset()
     both = offer("tea", OfferKind.AMOUNT_OFF, amount=Decimal(5), uses_in_all=0, budget=0).counters()
-    assert both == {CounterKey(Supply.USES, "tea"), CounterKey(Supply.BUDGET, "tea")}
+    assert both == {CounterKey(CounterKind.USES, "tea"), CounterKey(CounterKind.BUDGET, "tea")}
 
 
 def test_a_use_keeps_its_newest_purchases_and_one_that_comes_back_is_taken_out() -> None:
-    use = UNTOUCHED
+    use = NO_USE
     for number in range(PURCHASES_KEPT_MAX + 5):
         use = use.used(NOON, f"till/{number}")
     assert (use.uses, len(use.purchases), use.purchases[0], use.purchases[-1]) == (55, 50, "till/5", "till/54")
     back = use.given_back("till/9")
     assert (back.uses, len(back.purchases), "till/9" in back.purchases) == (54, 49, False)
     assert use.used(NOON, None).purchases == use.purchases
-    assert UNTOUCHED.given_back("till/1") == UNTOUCHED
+    assert NO_USE.given_back("till/1") == NO_USE
 
 
 def test_the_name_of_a_purchase_cannot_be_mistaken() -> None:
-    names = {purchase_ref(sender, key) for sender, key in (("a", "b/c"), ("a/b", "c"), ("a%2Fb", "c"), ("a", "b%2Fc"))}
+    names = {
+        purchase_reference(sender, key) for sender, key in (("a", "b/c"), ("a/b", "c"), ("a%2Fb", "c"), ("a", "b%2Fc"))
+    }
     assert len(names) == 4
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.kernel.window import Window
 from loyalty.model.ledger import TierStatus
 from loyalty.model.member import Member, Profile
@@ -109,7 +109,7 @@ def test_an_empty_set_of_channels_is_for_all() -> None:
 
 
 def test_a_limit_counts_orders_of_its_period_in_the_brands_zone() -> None:
-    weekly, key = Limit(2, CapPeriod.WEEK), "mug"
+    weekly, key = Limit(2, LimitPeriod.WEEK), "mug"
     base = Member("m", "p", "1", 1, NOW, Profile("en"), TierStatus("base", NOW, None))
     once, twice = (
         Member("m", "p", "1", 1, NOW, Profile("en"), base.standing, ordered={key: {"2024-W09": orders}})

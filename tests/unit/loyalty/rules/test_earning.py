@@ -12,7 +12,7 @@ from support.member_scenario import MemberScenario, assert_member_invariants, ex
 from support.property_settings import property_settings
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.kernel.window import Window
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import ExpressionError
@@ -465,13 +465,15 @@ def test_a_cap_lets_the_last_points_through_in_part() -> None:
 @pytest.mark.parametrize(
     ("period", "inside", "outside"),
     [
-        (CapPeriod.DAY, "2024-03-06 23:59", "2024-03-07 00:00"),
-        (CapPeriod.WEEK, "2024-03-10 23:59", "2024-03-11 00:00"),
-        (CapPeriod.MONTH, "2024-03-31 23:59", "2024-04-01 00:00"),
-        (CapPeriod.YEAR, "2024-12-31 23:59", "2025-01-01 00:00"),
+        (LimitPeriod.DAY, "2024-03-06 23:59", "2024-03-07 00:00"),
+        (LimitPeriod.WEEK, "2024-03-10 23:59", "2024-03-11 00:00"),
+        (LimitPeriod.MONTH, "2024-03-31 23:59", "2024-04-01 00:00"),
+        (LimitPeriod.YEAR, "2024-12-31 23:59", "2025-01-01 00:00"),
     ],
 )
-def test_a_cap_holds_to_the_end_of_its_period_in_the_brands_zone(period: CapPeriod, inside: str, outside: str) -> None:
+def test_a_cap_holds_to_the_end_of_its_period_in_the_brands_zone(
+    period: LimitPeriod, inside: str, outside: str
+) -> None:
     scenario = MemberScenario.of(programme(flat("visit", "10", event="visit", cap=cap(10, period))))
     scenario.happen("visit", "2024-03-06 12:00")
     scenario.happen("visit", inside)
@@ -481,7 +483,7 @@ def test_a_cap_holds_to_the_end_of_its_period_in_the_brands_zone(period: CapPeri
 
 
 def test_a_cap_for_ever_holds_for_ever() -> None:
-    scenario = MemberScenario.of(programme(flat("visit", "10", event="visit", cap=cap(15, CapPeriod.EVER))))
+    scenario = MemberScenario.of(programme(flat("visit", "10", event="visit", cap=cap(15, LimitPeriod.EVER))))
     for when in ("2024-03-06 12:00", "2025-03-06 12:00", "2034-03-06 12:00"):
         scenario.happen("visit", when)
     assert scenario.now.available == 15
@@ -536,9 +538,9 @@ def test_what_a_capped_rule_gave_is_kept_for_400_spans() -> None:
     assert (len(kept["visit"]), min(kept["visit"]), max(kept["visit"])) == (400, "2023-01-06", "2024-02-09")
 
 
-@pytest.mark.parametrize("before", [CapPeriod.WEEK, CapPeriod.MONTH, CapPeriod.YEAR, CapPeriod.EVER])
-@pytest.mark.parametrize("after", list(CapPeriod))
-def test_a_cap_may_change_its_period_in_a_new_version_of_the_programme(before: CapPeriod, after: CapPeriod) -> None:
+@pytest.mark.parametrize("before", [LimitPeriod.WEEK, LimitPeriod.MONTH, LimitPeriod.YEAR, LimitPeriod.EVER])
+@pytest.mark.parametrize("after", list(LimitPeriod))
+def test_a_cap_may_change_its_period_in_a_new_version_of_the_programme(before: LimitPeriod, after: LimitPeriod) -> None:
     scenario = MemberScenario.of(programme(per_euro(cap=cap(10, before))))
     scenario.buy("2024-03-04 10:00", "10", key="before")
     scenario.programme = programme(per_euro(cap=cap(10, after)))

@@ -7,18 +7,18 @@ from support.builders import LIFETIME, cap, caps_of, flat, per_euro, programme
 from support.member_scenario import MemberScenario, ledger_faults
 
 from loyalty.commands.decision_builder import WRITE_OFFS_KEPT_MAX
-from loyalty.kernel.period import CapPeriod, Expiry
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.model.ledger import Account, TierStatus, record_hash
 from loyalty.model.lot import Lot
 from loyalty.model.member import Member
 from loyalty.model.programme import SpentPointsPolicy
-from loyalty.rules.ledger_proof import Proof, rewind
+from loyalty.rules.ledger_proof import LedgerAudit, rewind
 from loyalty.rules.tier import LIFETIME_OLD_DAYS
 
 
 def eventful_scenario() -> MemberScenario:
     """Return a scenario with a purchase, a deduction, an expiry, a debt and earnings that fill it."""
-    scenario = MemberScenario.of(programme(expiry=Expiry(days=30)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(days=30)))
     scenario.buy("2024-03-01 10:00", "100", key="first")
     scenario.buy("2024-03-10 10:00", "40", key="second")
     scenario.adjust("2024-03-11 10:00", -60)
@@ -264,7 +264,7 @@ def test_write_offs_over_their_bound_match_the_ledger() -> None:
 
 
 def capped_story() -> MemberScenario:
-    scenario = MemberScenario.of(programme(per_euro(cap=cap(10, CapPeriod.WEEK)), flat("visit", "2", event="visit")))
+    scenario = MemberScenario.of(programme(per_euro(cap=cap(10, LimitPeriod.WEEK)), flat("visit", "2", event="visit")))
     scenario.buy("2024-03-01 10:00", "8", key="first")
     scenario.buy("2024-03-09 10:00", "50", key="second")
     scenario.happen("visit", "2024-03-10 10:00")
@@ -315,7 +315,7 @@ def test_caps_pass_if_the_event_of_a_refund_is_gone() -> None:
 
 def test_snapshot_without_a_ledger_is_reported() -> None:
     scenario = MemberScenario.of(programme(per_euro()))
-    assert Proof("m-1").faults(scenario.now) == [
+    assert LedgerAudit("m-1").faults(scenario.now) == [
         "the snapshot is at version 1, the ledger at 0",
         "the snapshot is chained to another record than the last one",
         "the snapshot's tier is not the last record's",

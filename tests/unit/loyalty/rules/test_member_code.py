@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from support.property_settings import property_settings
 
 from loyalty.kernel.membership_number import number_from
-from loyalty.model.catalogue import normal_code
-from loyalty.rules.member_code import is_genuine, member_code, parts_of
+from loyalty.model.catalogue import normalise_code
+from loyalty.rules.member_code import is_valid_proof, member_code, split_code
 
 SECRET = b"a secret"
 ABOUT = {"programme": "grocer", "offer": "own", "number": "4711223344"}
@@ -13,17 +13,17 @@ ABOUT = {"programme": "grocer", "offer": "own", "number": "4711223344"}
 
 def test_a_members_code_is_read_back_as_it_was_made() -> None:
     code = member_code("OWN", **ABOUT, secret=SECRET)
-    assert code == normal_code(code)
+    assert code == normalise_code(code)
     assert code.startswith("OWN-4711223344-")
-    parts = parts_of(code)
+    parts = split_code(code)
     assert parts is not None
     assert parts[:2] == ("OWN", "4711223344")
     assert len(parts[2]) == 8
-    assert is_genuine(parts[2], **ABOUT, secret=SECRET)
+    assert is_valid_proof(parts[2], **ABOUT, secret=SECRET)
 
 
 def test_a_prefix_may_have_dashes() -> None:
-    parts = parts_of(member_code("BACK-TO-SCHOOL", **ABOUT, secret=SECRET))
+    parts = split_code(member_code("BACK-TO-SCHOOL", **ABOUT, secret=SECRET))
     assert parts is not None
     assert parts[0] == "BACK-TO-SCHOOL"
 
@@ -33,17 +33,17 @@ def test_a_proof_is_of_one_programme_offer_number_and_secret(name: str) -> None:
     proof = member_code("OWN", **ABOUT, secret=SECRET).rsplit("-", maxsplit=1)[1]
     fields = {**ABOUT, name: "another"}
     secret = b"another" if fields.pop("secret", None) else SECRET
-    assert not is_genuine(proof, **fields, secret=secret)
+    assert not is_valid_proof(proof, **fields, secret=secret)
 
 
 @pytest.mark.parametrize("proof", ["", "AAAAAAAA", "é", "\0"])
 def test_a_made_up_proof_is_not_genuine(proof: str) -> None:
-    assert not is_genuine(proof, **ABOUT, secret=SECRET)
+    assert not is_valid_proof(proof, **ABOUT, secret=SECRET)
 
 
 @pytest.mark.parametrize("code", ["", "OWN", "OWN-4711223344", "FRESH5"])
 def test_code_without_three_parts_is_no_member_code(code: str) -> None:
-    assert parts_of(code) is None
+    assert split_code(code) is None
 
 
 @given(numbers=st.sets(st.integers(0, 10**6), min_size=2, max_size=20))

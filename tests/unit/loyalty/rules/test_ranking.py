@@ -16,7 +16,7 @@ from loyalty.kernel.window import Window, is_open
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.member import Member, Profile
-from loyalty.model.offer import Audience, Offer, OfferKind, OfferState, OfferUse, state_of
+from loyalty.model.offer import Audience, Offer, OfferKind, OfferState, OfferUse, offer_state
 from loyalty.model.offer_index import OfferIndex
 from loyalty.model.reward import Reward, RewardKind
 from loyalty.rules.affinity import NO_AFFINITY, AffinityWeights
@@ -307,7 +307,7 @@ class Asked:
         found = []
         for key, one in catalogue.offers.items():
             use = self.does.get(key, OfferUse())
-            state = state_of(one, use, now)
+            state = offer_state(one, use, now)
             done = state in {OfferState.REDEEMED, OfferState.EXPIRED}
             may_use = state is OfferState.ACTIVATED or one.audience.fits(self.who)
             if (

@@ -11,7 +11,7 @@ from support.builders import CALENDAR_YEAR, LIFETIME, flat, line, per_euro, prog
 from support.member_scenario import MemberScenario, assert_member_invariants, explanation_rows, posting_rows
 from support.property_settings import property_settings
 
-from loyalty.kernel.period import EndOf, Expiry
+from loyalty.kernel.period import EndOf, ExpiryPolicy
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import Purchase
@@ -19,7 +19,7 @@ from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Account, EntryKind
 from loyalty.model.programme import Rounding, SpentPointsPolicy
 
-THIRTY_DAYS = Expiry(days=30)
+THIRTY_DAYS = ExpiryPolicy(days=30)
 
 
 def shares(scenario: MemberScenario, key: str) -> list[Any]:
@@ -208,7 +208,7 @@ def test_points_of_a_lifetime_that_lie_far_back_are_taken_back_too() -> None:
 
 
 def test_a_refund_takes_from_the_purchases_own_lot_first_and_then_from_the_oldest() -> None:
-    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(months=6)))
     scenario.buy("2024-03-01 10:00", "10")
     scenario.buy("2024-03-02 10:00", "10")
     scenario.buy("2024-03-03 10:00", "10", key="third")
@@ -353,9 +353,9 @@ def test_a_forgotten_lot_never_takes_more_than_forgotten_lots_expired() -> None:
 
 
 def test_a_refund_finds_its_lot_though_the_programmes_expiry_changed() -> None:
-    scenario = MemberScenario.of(programme(expiry=Expiry(months=6)))
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(months=6)))
     scenario.buy("2024-03-01 10:00", "10", key="bought")
-    scenario.programme = programme(expiry=Expiry(months=12, end_of=EndOf.YEAR))
+    scenario.programme = programme(expiry=ExpiryPolicy(months=12, end_of=EndOf.YEAR))
     scenario.buy("2024-03-02 10:00", "10")
     scenario.refund("2024-03-03 10:00", "bought", "5")
     assert scenario.lots == [("2024-03-01", "2024-09-01", 5), ("2024-03-02", "2025-12-31", 10)]
@@ -537,7 +537,7 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
         per_euro("own", lines='line.sku == "a"', priority=8),
         flat("bonus", "17", qualifying=False),
     )
-    expiry = data.draw(st.sampled_from([Expiry(), Expiry(days=10)]))
+    expiry = data.draw(st.sampled_from([ExpiryPolicy(), ExpiryPolicy(days=10)]))
     scenario = MemberScenario.of(
         programme(*rules, spent_points=spent_points, expiry=expiry, qualification=CALENDAR_YEAR)
     )

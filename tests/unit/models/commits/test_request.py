@@ -15,7 +15,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.model.event import Event
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
-from loyalty.model.offer import purchase_ref
+from loyalty.model.offer import purchase_reference
 from models.commits.request import Request
 from models.mongo.ids import event_key
 
@@ -50,7 +50,7 @@ def test_only_the_systems_own_command_has_no_key() -> None:
 
 
 def test_a_refund_and_a_redemption_refer_to_the_key_of_their_purchase() -> None:
-    redemption = RedeemOffer("tea", purchase_ref("till", "receipt/1"), Channel.STORE, None, NOW, CAUSE)
+    redemption = RedeemOffer("tea", purchase_reference("till", "receipt/1"), Channel.STORE, None, NOW, CAUSE)
     assert request(RecordEvent(REFUND, CAUSE)).purchase_key == PURCHASE
     assert request(redemption).purchase_key == PURCHASE
     assert request(replace(redemption, purchase=None)).purchase_key is None

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
 from loyalty.model.offer import EVERYBODY, Audience, CodeKind, OfferCode, OfferKind
 from loyalty.model.programme import Programme
-from loyalty.model.reward import Appointments, InstantReward, Limit, RewardKind
+from loyalty.model.reward import AppointmentCalendar, InstantReward, Limit, RewardKind
 from models.definitions.author_error import InvalidDefinition
 from models.definitions.catalogue_file import DEFINITION_BYTES_MAX, Kind, define, read_definition
 from models.definitions.programme_file import Difference, InvalidProgramme, differences, read_programme, source_digest
@@ -205,11 +205,11 @@ def test_a_reward_is_read_with_all_that_can_be_written(programme: Programme) -> 
     assert (cup.kind, cup.category, cup.points, cup.stock) == (RewardKind.PHYSICAL, "things", 300, 25)
     assert (cup.image, cup.partner, cup.pool, cup.weight) == ("https://corner.example/cup.jpg", None, None, 7)
     assert cup.window == Window(date(2025, 12, 1), date(2025, 12, 24), frozenset({3}), (time(8), time(20)))
-    assert (cup.limit, cup.audience) == (Limit(1, CapPeriod.WEEK), Audience(frozenset({"gold"})))
+    assert (cup.limit, cup.audience) == (Limit(1, LimitPeriod.WEEK), Audience(frozenset({"gold"})))
     assert (set(cup.channels), set(cup.topics)) == ({Channel.APP}, {"category:CUPS", "brand:Clay"})
     rewards = programme.catalogue.rewards
     assert (rewards["film"].pool, rewards["film"].points, rewards["bike"].partner) == ("cinema", 0, "Velo")
-    assert rewards["barista"].appointments == Appointments(frozenset({6}), (time(10), time(18)), 60, 2, 14)
+    assert rewards["barista"].appointments == AppointmentCalendar(frozenset({6}), (time(10), time(18)), 60, 2, 14)
 
 
 def test_instant_rewards_and_contents_are_read(programme: Programme) -> None:
@@ -219,7 +219,7 @@ def test_instant_rewards_and_contents_are_read(programme: Programme) -> None:
             Text({"en": "Big basket"}, "en"),
             "cup",
             Decimal("15.00"),
-            Limit(1, CapPeriod.DAY),
+            Limit(1, LimitPeriod.DAY),
             Window(weekdays=frozenset({5})),
             Audience(segments=frozenset({"often"})),
             frozenset({Channel.STORE}),

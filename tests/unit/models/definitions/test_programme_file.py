@@ -6,7 +6,7 @@ import pytest
 
 import models
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod, EndOf, Expiry
+from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.window import Window
 from loyalty.model.programme import (
     DEFAULT_BRAND,
@@ -106,7 +106,7 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert (programme.currency, programme.locale, programme.zone.key) == ("EUR", "en", "Europe/Paris")
     assert [(tier.key, tier.rank, tier.threshold, tier.benefits) for tier in programme.tiers] == [("base", 0, 0, ())]
     assert programme.qualification == QualificationPeriod(QualificationKind.CALENDAR_YEAR, 12, (1, 1))
-    assert programme.expiry == Expiry()
+    assert programme.expiry == ExpiryPolicy()
     assert programme.spent_points is SpentPointsPolicy.NEGATIVE
     assert programme.brand == DEFAULT_BRAND
     assert programme.rules == ()
@@ -128,7 +128,7 @@ def test_everything_that_can_be_written_is_read() -> None:
     assert (gold.rank, gold.threshold, gold.name.in_locale("en"), gold.name.in_locale("ar")) == (1, 500, "Gold", "Or")
     assert [benefit.in_locale("en-GB") for benefit in gold.benefits] == ["A coffee"]
     assert programme.qualification == QualificationPeriod(QualificationKind.ROLLING, 6)
-    assert programme.expiry == Expiry(months=12, end_of=EndOf.QUARTER)
+    assert programme.expiry == ExpiryPolicy(months=12, end_of=EndOf.QUARTER)
     assert programme.spent_points is SpentPointsPolicy.WRITE_OFF
     visit, parking = programme.event_types["visit"], programme.event_types["parking"]
     assert visit.name is not None
@@ -149,7 +149,7 @@ def test_everything_that_can_be_written_is_read() -> None:
     assert (high.cap, high.qualifying) == (None, True)
     assert low.points is not None
     assert (low.points.source, low.rate, low.rounding) == ("event.attributes.minutes", None, Rounding.DOWN)
-    assert (low.cap, set(low.tiers), low.qualifying) == (Cap(60, CapPeriod.WEEK), {"gold"}, False)
+    assert (low.cap, set(low.tiers), low.qualifying) == (Cap(60, LimitPeriod.WEEK), {"gold"}, False)
 
 
 @pytest.mark.parametrize("name", ["coffee", "grocer"])

@@ -17,10 +17,10 @@ from loyalty.model.hold import Hold
 from loyalty.model.ledger import LotKey, Record, RecordRef, record_hash, seal
 from loyalty.model.member import Profile
 from loyalty.model.offer import OfferUse
-from loyalty.model.order import Delivery, Order, Ordered, OrderState, OrderStep, Recipient
+from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient
 from loyalty.model.qualifying_days import QualifyingDays
 from loyalty.model.reward import RewardKind
-from loyalty.model.supply import CounterKey, Supply
+from loyalty.model.supply import CounterKey, CounterKind
 from models.mongo.bson import Document, without_none
 from models.mongo.event import counted_event_of, event_fields
 from models.mongo.ledger import record_document, record_id, record_of
@@ -130,12 +130,12 @@ def test_every_field_of_order_and_hold_round_trips() -> None:
     text = Text({"en": "A film", "fr": "Un film"}, "en", {Channel.KIOSK: {"en": "Film"}})
     lots = ((LotKey(date(2026, 1, 5), date(2027, 1, 31)), 60), (LotKey(date(2026, 1, 6), None), 40))
     at = datetime(2026, 6, 15, 16, 0, 0, 123000, tzinfo=UTC)
-    took = (CounterKey(Supply.STOCK, "film"), CounterKey(Supply.SLOT, "film", at))
+    took = (CounterKey(CounterKind.STOCK, "film"), CounterKey(CounterKind.SLOT, "film", at))
     order = Order(
         id="o",
         number="AAAA-BBBB-CCCC",
         member="m",
-        reward=Ordered("film", RewardKind.PARTNER, text, text, "leisure", 50, "/film.jpg", "Cinemas"),
+        reward=OrderedReward("film", RewardKind.PARTNER, text, text, "leisure", 50, "/film.jpg", "Cinemas"),
         quantity=2,
         points=100,
         state=OrderState.SHIPPED,

@@ -12,13 +12,13 @@ import pytest
 from support.programme_files import programme_from_file
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.period import CapPeriod
+from loyalty.kernel.period import LimitPeriod
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import EntryKind
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.order import OrderState
-from loyalty.rules.eligibility import Missing
+from loyalty.rules.eligibility import Ineligibility
 from loyalty.rules.ranking import RankingReason
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
@@ -97,7 +97,7 @@ def reasons_in(node: ast.expr, known: set[str]) -> set[str]:
 
 def given_to(call: ast.Call) -> set[str] | None:
     """Return the parameters that a call gives with its reason; None where only running it would tell."""
-    place = 2 if name_of(call) == Missing.__name__ else 3
+    place = 2 if name_of(call) == Ineligibility.__name__ else 3
     params = call.args[place] if len(call.args) > place and name_of(call) != "_missing" else None
     if params is None:
         return {keyword.arg for keyword in call.keywords if keyword.arg is not None}
@@ -110,7 +110,7 @@ def refusals() -> Iterator[tuple[str, set[str] | None]]:
     """Give every reason of a refusal in the code, with the parameters it comes with."""
     known = set(catalogue("en")["refusals"])
     for call in calls("loyalty", "models", "resolvers", "schema"):
-        if name_of(call) in {Refusal.__name__, Missing.__name__, "_missing"} and len(call.args) > 1:
+        if name_of(call) in {Refusal.__name__, Ineligibility.__name__, "_missing"} and len(call.args) > 1:
             yield from ((reason, given_to(call)) for reason in reasons_in(call.args[1], known))
         elif name_of(call) in {"_refused", "_invalid", "_not_eligible"}:
             named = {keyword.arg for keyword in call.keywords if keyword.arg is not None}
@@ -172,7 +172,7 @@ def test_sentences_are_given_the_parameters_that_they_need(section: str, found: 
         ("motives", RankingReason),
         ("notices", NoticeKind),
         ("states", OrderState),
-        ("periods", CapPeriod),
+        ("periods", LimitPeriod),
         ("channels", Channel),
     ],
 )
