@@ -29,10 +29,10 @@ from models.commits.request import Committed
 from models.mongo.database import Database, connect
 from models.mongo.snapshot import snapshot_document
 from models.mongod.server import EmbeddedServer
-from models.programmes.programme_store import apply
+from models.programmes.programme_store import apply_file
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.enrol import Newcomer, enrol
+from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import submit
 from resolvers.imports.journey import PROGRAMME
 
@@ -85,7 +85,7 @@ async def running_world(versions: Sequence[int]) -> AsyncIterator[World]:
                 text = PROGRAMME_FILE.read_text(encoding="utf-8")
                 for one in (database, maker):
                     await one.prepare()
-                    await apply(one, text, now=datetime.now(UTC), applied_by="bench")
+                    await apply_file(one, text, now=datetime.now(UTC), applied_by="bench")
                 members = await _make(maker, directory, versions)
                 await maker.client.drop_database(MAKER)
                 key = DevelopmentKey.load(directory / "data")
@@ -120,7 +120,7 @@ async def _make(database: Database, directory: Path, versions: Sequence[int]) ->
                 return _document(await submit(context, _purchase(rng, begin, key), member))
 
         async def make(number: int, count: int) -> str:
-            newcomer = Newcomer(key=f"member-{number}", channel=Channel.STORE, first_name="Bench", locale="en")
+            newcomer = EnrolmentInput(key=f"member-{number}", channel=Channel.STORE, first_name="Bench", locale="en")
             outcome = await enrol(context, newcomer, occurred_at=begin)
             documents = [_document(outcome)]
             member = str(bson.decode(documents[0])["_id"])

@@ -34,7 +34,7 @@ from models.mongo.ids import identity_key
 from models.mongo.snapshot import RECENT_ENTRIES_MIN
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
-from resolvers.enrol import Newcomer, enrol
+from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import submit
 from resolvers.imports.journey import PROGRAMME
 
@@ -112,7 +112,7 @@ def _moments(rng: Random, until: datetime, purchases: int) -> list[datetime]:
 async def _make_one(context: Context, index: int, purchases: int) -> str:
     rng = Random(index)
     enrolled_at, *bought_at = _moments(rng, context.now().replace(microsecond=0), purchases)
-    newcomer = Newcomer(
+    newcomer = EnrolmentInput(
         key=f"prototype-{index}",
         channel=Channel.STORE,
         first_name=rng.choice(_NAMES),

@@ -32,7 +32,7 @@ from loyalty.model.offer import Audience, Offer, OfferKind, OfferUse
 from loyalty.rules.affinity import CATEGORY_PREFIX, NO_AFFINITY, AffinityWeights, add_purchase
 from loyalty.rules.ranking import TopicScores, rank_offers
 from models.loading.complete_journey import Basket, Campaign, CompleteJourney, Coupon, CouponUse, DataMissing
-from resolvers.imports.campaigns import USES_PER_MEMBER, about, list_of, offer_key, weight_of
+from resolvers.imports.campaigns import USES_PER_MEMBER, audience_list_name, offer_key, topics_of, weight_of
 
 RESULTS = Path(__file__).parent / "results"
 FIRST = 10
@@ -46,7 +46,7 @@ WEIGHT_OF_USES = 6
 
 def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) -> Offer:
     """Return a coupon as the import creates it: an offer for the households that received its campaign."""
-    categories, covered = about(coupon, products)
+    categories, covered = topics_of(coupon, products)
     return Offer(
         key=offer_key(coupon.campaign, coupon.upc),
         kind=OfferKind.AMOUNT_OFF,
@@ -55,7 +55,7 @@ def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) ->
         terms=NOTHING,
         starts_at=datetime.combine(campaign.first_day, time(), UTC),
         ends_at=datetime.combine(campaign.last_day + timedelta(days=1), time(), UTC),
-        audience=Audience(lists=frozenset({list_of(campaign.number)})),
+        audience=Audience(lists=frozenset({audience_list_name(campaign.number)})),
         uses_per_member=USES_PER_MEMBER,
         topics=frozenset(CATEGORY_PREFIX + name for name in categories),
         weight=weight_of(covered),

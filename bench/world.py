@@ -30,7 +30,7 @@ from gateway.auth.development_key import DevelopmentKey
 from models.definitions.programme_file import read_programme
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
-from models.programmes.programme_store import apply
+from models.programmes.programme_store import apply_file
 from resolvers.core.actor import Role
 from resolvers.imports.journey import PROGRAMME
 
@@ -89,7 +89,7 @@ async def new_database(world: World, name: str) -> AsyncIterator[World]:
     database = connect(world.url, name=name)
     try:
         await database.prepare()
-        await apply(database, source(), now=datetime.now(UTC), applied_by="bench")
+        await apply_file(database, source(), now=datetime.now(UTC), applied_by="bench")
         yield replace(world, database=database, members=[], deep=())
     finally:
         await database.close()
@@ -112,7 +112,7 @@ async def running_world(
             try:
                 await database.prepare()
                 text = source()
-                await apply(database, text, now=datetime.now(UTC), applied_by="bench")
+                await apply_file(database, text, now=datetime.now(UTC), applied_by="bench")
                 (directory / "programme.json").write_bytes(orjson.dumps(for_peers(read_programme(text, version=1))))
                 created = await make_prototypes(database, [PURCHASES] * usual + [PURCHASES_DEEP] * DEEP_PROTOTYPES)
                 usual_prototypes, deep_prototypes = created[:usual], created[usual:]

@@ -32,7 +32,7 @@ from gateway.transports.http import GraphQLHttp
 from gateway.transports.sse import GraphQLStream
 from gateway.transports.websocket import GraphQLWebSocket
 from models.commits.committer import Committer
-from models.live.change_feed import Feed
+from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
 from models.mongo.database import Database, connect
 from models.mongo.installation_secret import code_secret
@@ -65,7 +65,7 @@ async def running_services(
     await database.prepare()
     hub, programmes = Hub(), Programmes(database)
     await programmes.load()
-    feed = Feed(
+    feed = ChangeFeed(
         database,
         hub,
         on_programme=programmes.follow,

@@ -19,7 +19,7 @@ from gateway.operations.response_cache import ResponseCache
 from loyalty.kernel.channel import Channel
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context, Services
-from resolvers.core.fault import LimitExceeded
+from resolvers.core.operation_error import LimitExceeded
 
 CHANNEL_HEADER = "x-carillon-channel"
 CHANNELS = {channel.value: channel for channel in Channel}

@@ -2,10 +2,10 @@
 
 from loyalty.commands.adjust_points import AdjustPoints
 from models.commits.request import Outcome
-from resolvers.core.command import NOT_FOUND, act, cause_of, text_refusal
+from resolvers.core.command import NOT_FOUND, cause_of, run_command, text_refusal
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find
+from resolvers.core.member import MemberKey, find_id
 
 REASON_LENGTH_MAX = 500
 
@@ -15,9 +15,9 @@ async def adjust(context: Context, *, key: str, member: MemberKey, points: int, 
     refusal = key_refusal(key) or text_refusal(reason, REASON_LENGTH_MAX, "reason")
     if refusal is not None:
         return refusal
-    found = await find(context, member)
+    found = await find_id(context, member)
     if found is None:
         return NOT_FOUND
     reason = reason.strip()
     command = AdjustPoints(points, cause_of(context, AdjustPoints, key, reason))
-    return await act(context, command, found, {"points": points, "reason": reason})
+    return await run_command(context, command, found, {"points": points, "reason": reason})

@@ -10,13 +10,13 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import Content
 from loyalty.model.programme import Programme
 from models.definitions.author_error import InvalidDefinition
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.programmes import catalogue_store
-from models.programmes.catalogue_store import Stored
-from resolvers.core.command import staff_of
+from models.programmes.catalogue_store import StoredItem
+from resolvers.core.command import staff_id
 from resolvers.core.context import Context
-from resolvers.core.fault import Unavailable
 from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.operation_error import Unavailable
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ async def _write_or_unavailable(write: Awaitable[T]) -> T:
         raise Unavailable("commit_unavailable") from error
 
 
-async def save(context: Context, *, key: str, kind: Kind, definition: object) -> Stored | Refusal:
+async def save(context: Context, *, key: str, kind: ItemKind, definition: object) -> StoredItem | Refusal:
     """Store a definition, in the format of a programme file's section, as the next version of its item."""
     refusal = key_refusal(key)
     if refusal is not None:
@@ -44,7 +44,7 @@ async def save(context: Context, *, key: str, kind: Kind, definition: object) ->
                 definition,
                 request=key,
                 now=context.now(),
-                changed_by=staff_of(context),
+                changed_by=staff_id(context),
             )
         )
     except InvalidDefinition as error:
@@ -56,7 +56,7 @@ def _invalid_definition(fault: str) -> Refusal:
     return Refusal(RefusalCode.INVALID, "definition_invalid", ("definition",), {"fault": fault})
 
 
-async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored | Refusal:
+async def retire(context: Context, *, key: str, kind: ItemKind, item: str) -> StoredItem | Refusal:
     """Remove an offer, a reward or a content from the catalogue."""
     refusal = key_refusal(key)
     if refusal is not None:
@@ -69,13 +69,13 @@ async def retire(context: Context, *, key: str, kind: Kind, item: str) -> Stored
             item,
             request=key,
             now=context.now(),
-            changed_by=staff_of(context),
+            changed_by=staff_id(context),
         )
     )
     return _with_path(stored, "item")
 
 
-def _with_path(stored: Stored | Refusal, *path: str) -> Stored | Refusal:
+def _with_path(stored: StoredItem | Refusal, *path: str) -> StoredItem | Refusal:
     """Point a refusal of the item at the argument with its key: `key` itself is the idempotency key there."""
     if isinstance(stored, Refusal) and stored.reason in {"item_in_file", "item_unknown"}:
         return replace(stored, path=path)

@@ -6,24 +6,28 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from models.commits.request import Outcome
-from resolvers.core.command import act, cause_of, subject
+from resolvers.core.command import cause_of, member_to_act_for, run_command
 from resolvers.core.context import Context
-from resolvers.core.member import MemberKey, answered
+from resolvers.core.member import MemberKey, read_or_unavailable
 
-Said = tuple[ConsentPurpose, ContactChannel | None, bool]
+ConsentChange = tuple[ConsentPurpose, ContactChannel | None, bool]
 
 
-async def set_consents(context: Context, *, key: str, member: MemberKey | None, consents: tuple[Said, ...]) -> Outcome:
+async def set_consents(
+    context: Context, *, key: str, member: MemberKey | None, consents: tuple[ConsentChange, ...]
+) -> Outcome:
     """Store the given consents of a member as granted or withdrawn; others do not change."""
-    found = await subject(context, member)
+    found = await member_to_act_for(context, member)
     if isinstance(found, Refusal):
         return found
     command = SetConsents(consents, context.channel or Channel.SYSTEM, cause_of(context, SetConsents, key))
-    return await act(context, command, found, {"consents": [[*change] for change in consents]})
+    return await run_command(context, command, found, {"consents": [[*change] for change in consents]})
 
 
 async def history(context: Context, member: str) -> list[Consent]:
     """Return every change of a member's consents, newest first."""
     programme = context.require_actor().programme
-    records = await answered(context.services.reader.records_of(programme, member, kind_of(SetConsents).operation))
+    records = await read_or_unavailable(
+        context.services.reader.records_of(programme, member, kind_of(SetConsents).operation)
+    )
     return [consent for record in records for consent in reversed(consents_of(record))]

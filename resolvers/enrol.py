@@ -20,9 +20,9 @@ from loyalty.model.member import Profile
 from models.commits.request import Outcome, Request
 from resolvers.core.command import cause_of
 from resolvers.core.context import Context
-from resolvers.core.fault import Unavailable
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import commit
+from resolvers.core.operation_error import Unavailable
 from resolvers.core.personal_data import is_locale, normal_email, normal_phone
 
 NUMBER_DRAWS = 5
@@ -33,7 +33,7 @@ FORMER_FIELDS = ("first_name", "last_name", "email", "phone", "birth_date", "cha
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class EnrolmentInput:
     """The input of an enrolment, as sent."""
 
     key: str
@@ -56,7 +56,7 @@ def _trimmed(text: str | None) -> str | None:
     return (text.strip() or None) if text is not None else None
 
 
-def profile_from(newcomer: Newcomer, programme_locale: str) -> Profile | Refusal:
+def profile_from(newcomer: EnrolmentInput, programme_locale: str) -> Profile | Refusal:
     """Return the profile in normal form, or a refusal of the first invalid field."""
     first_name, last_name = _trimmed(newcomer.first_name), _trimmed(newcomer.last_name)
     for field, name in (("firstName", first_name), ("lastName", last_name)):
@@ -84,7 +84,7 @@ def _former_digest(content: dict[str, Any], profile: Profile) -> str:
 
 async def enrol(
     context: Context,
-    newcomer: Newcomer,
+    newcomer: EnrolmentInput,
     *,
     occurred_at: datetime | None = None,
     draw: Callable[[int], int] = secrets.randbelow,

@@ -23,9 +23,9 @@ from models.commits.request import Committed, Outcome, Request
 from models.mongo.event import counted_event_of
 from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
-from resolvers.core.fault import LimitExceeded, Unavailable
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, answered, find, load, load_many
+from resolvers.core.member import MemberKey, find_id, find_many, load, read_or_unavailable
+from resolvers.core.operation_error import LimitExceeded, Unavailable
 
 LINES_MAX = 1000
 TEXT_LENGTH_MAX = 200
@@ -35,7 +35,7 @@ MONEY_DECIMALS_MAX = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class EventOfMember:
     """An event as sent, and its member. `event.sender` is ignored: the actor is the sender."""
 
     event: Event
@@ -185,7 +185,7 @@ def submit(context: Context, event: Event, member: str) -> asyncio.Future[Outcom
     return context.services.committer.submit(_request(context, event, member))
 
 
-async def record(context: Context, sent: Told) -> Outcome:
+async def record(context: Context, sent: EventOfMember) -> Outcome:
     """Record one event; returns once it is durable. A repeated key returns the first outcome."""
     [outcome] = await record_all(context, [sent])
     if isinstance(outcome, Exception):
@@ -193,7 +193,7 @@ async def record(context: Context, sent: Told) -> Outcome:
     return outcome
 
 
-async def record_many(context: Context, batch: list[Told]) -> list[Outcome | Exception]:
+async def record_many(context: Context, batch: list[EventOfMember]) -> list[Outcome | Exception]:
     """Record a batch: each event independently, those of one member in the given order. Raises LimitExceeded."""
     most = context.services.bounds.batch_max
     if len(batch) > most:
@@ -201,10 +201,10 @@ async def record_many(context: Context, batch: list[Told]) -> list[Outcome | Exc
     return await record_all(context, batch)
 
 
-async def record_all(context: Context, batch: list[Told]) -> list[Outcome | Exception]:
+async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outcome | Exception]:
     """Record events; an error of one of them is returned in its place."""
     refusals = [shape_refusal(sent.event) for sent in batch]
-    members = await load_many(context, [sent.member for sent in batch])
+    members = await find_many(context, [sent.member for sent in batch])
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
     for sent, refusal, member in zip(batch, refusals, members, strict=True):
@@ -235,30 +235,32 @@ def _outcome(future: asyncio.Future[Outcome]) -> Outcome | Exception:
     raise error
 
 
-async def preview(context: Context, sent: Told) -> Outcome:
+async def preview(context: Context, sent: EventOfMember) -> Outcome:
     """Return the outcome that an event would have, without writing; for a key that was recorded, the first outcome."""
     refusal = shape_refusal(sent.event)
     if refusal is not None:
         return refusal
-    member = await find(context, sent.member)
+    member = await find_id(context, sent.member)
     snapshot = await load(context, member) if member is not None else None
     if member is None or snapshot is None:
         return _not_found()
     request = _request(context, sent.event, member)
     command = request.command
     reader, actor, key = context.services.reader, context.require_actor(), sent.event.key
-    counted = await answered(reader.event(actor.programme, EVENT_OPERATION, actor.subject, key))
+    counted = await read_or_unavailable(reader.event(actor.programme, EVENT_OPERATION, actor.subject, key))
     if counted is not None:
         if counted["digest"] != request.digest:
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
-        first = await answered(reader.record(counted["member"], counted["version"]))
+        first = await read_or_unavailable(reader.record(counted["member"], counted["version"]))
         if first is None:
             raise LookupError("a recorded event has no ledger record")
         return Committed(snapshot, first, replayed=True)
     need = needs(command, snapshot.member, request.programme)
-    facts = await answered(reader.facts(actor.programme, member, need))
+    facts = await read_or_unavailable(reader.facts(actor.programme, member, need))
     if sent.event.refund_of is not None:
-        bought = await answered(reader.event(actor.programme, EVENT_OPERATION, actor.subject, sent.event.refund_of))
+        bought = await read_or_unavailable(
+            reader.event(actor.programme, EVENT_OPERATION, actor.subject, sent.event.refund_of)
+        )
         facts = replace(facts, purchase=counted_event_of(bought) if bought else None)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):

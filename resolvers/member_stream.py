@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from loyalty.model.notice import Notice
 from models.mongo.snapshot import EntryView, Snapshot
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Unavailable
-from resolvers.core.member import answered, settled
+from resolvers.core.member import read_or_unavailable, settle_if_due
+from resolvers.core.operation_error import BadInput, Unavailable
 
 FEED_TIMEOUT_SECONDS = 10
 
@@ -77,10 +77,10 @@ async def _first(context: Context, snapshot: Snapshot, after: int | None) -> Asy
 
 async def _read(context: Context, member: str) -> Snapshot:
     programme = context.require_actor().programme
-    snapshot = await answered(context.services.reader.member(programme, member))
+    snapshot = await read_or_unavailable(context.services.reader.member(programme, member))
     if snapshot is None:
         raise BadInput("no_such_member")
-    return await settled(context, snapshot)
+    return await settle_if_due(context, snapshot)
 
 
 async def _missed(context: Context, snapshot: Snapshot, after: int) -> AsyncIterator[Update]:

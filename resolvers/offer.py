@@ -13,10 +13,10 @@ from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_
 from loyalty.rules.member_code import is_valid_proof, member_code, split_code
 from loyalty.rules.ranking import RankedOffer, rank_offers
 from models.commits.request import Outcome
-from resolvers.core.command import act, cause_of, subject, text_refusal
+from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, answered, require_may_see
+from resolvers.core.member import MemberKey, read_or_unavailable, require_may_see
 from resolvers.personalisation import Personalisation, exhausted_offers_among
 
 TEXT_LENGTH_MAX = 200
@@ -24,7 +24,7 @@ OPEN = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
 
 
 @dataclass(frozen=True, slots=True)
-class Redeemed:
+class RedemptionInput:
     """A redemption as a till sends it: the offer or its code, the purchase, where and when."""
 
     key: str
@@ -37,7 +37,7 @@ class Redeemed:
     occurred_at: datetime | None = None
 
 
-async def ranked(
+async def ranked_page(
     context: Context,
     outlook: Personalisation,
     *,
@@ -113,25 +113,25 @@ def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, stat
 
 async def activate(context: Context, *, key: str, member: MemberKey | None, offer: str) -> Outcome:
     """Activate an offer for a member."""
-    found = await subject(context, member)
+    found = await member_to_act_for(context, member)
     if isinstance(found, Refusal):
         return found
     command = ActivateOffer(offer, context.channel, cause_of(context, ActivateOffer, key))
-    return await act(context, command, found, {"offer": offer})
+    return await run_command(context, command, found, {"offer": offer})
 
 
-async def note(
+async def record_offer_views(
     context: Context, *, key: str, member: MemberKey | None, seen: tuple[str, ...], refused: tuple[str, ...]
 ) -> Outcome:
     """Record which offers a member has seen, and which it declined."""
-    found = await subject(context, member)
+    found = await member_to_act_for(context, member)
     if isinstance(found, Refusal):
         return found
     command = RecordOfferViews(seen, refused, cause_of(context, RecordOfferViews, key))
-    return await act(context, command, found, {"seen": [*seen], "refused": [*refused]})
+    return await run_command(context, command, found, {"seen": [*seen], "refused": [*refused]})
 
 
-async def redeem(context: Context, request: Redeemed) -> Outcome:
+async def redeem(context: Context, request: RedemptionInput) -> Outcome:
     """Redeem an offer at the till, by its key or code. A purchase key binds the use to that purchase."""
     refusal = (
         key_refusal(request.key)
@@ -157,14 +157,14 @@ async def redeem(context: Context, request: Redeemed) -> Outcome:
         cause=cause_of(context, RedeemOffer, request.key),
     )
     content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
-    return await act(context, command, member, {**content, "occurred_at": request.occurred_at})
+    return await run_command(context, command, member, {**content, "occurred_at": request.occurred_at})
 
 
-async def _target(context: Context, request: Redeemed) -> tuple[str, str] | Refusal:
+async def _target(context: Context, request: RedemptionInput) -> tuple[str, str] | Refusal:
     """Return the member and the offer key of a redemption, or a refusal."""
     named: str | None = None
     if request.member is not None or context.require_actor().member is not None:
-        found = await subject(context, request.member)
+        found = await member_to_act_for(context, request.member)
         if isinstance(found, Refusal):
             return found
         named = found
@@ -198,6 +198,6 @@ async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None
         for offer in programme.catalogue.offers_by_prefix(prefix):
             secret = context.services.code_secret
             if is_valid_proof(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
-                member = await answered(reader.member_id_by(programme.key, "number", number))
+                member = await read_or_unavailable(reader.member_id_by(programme.key, "number", number))
                 return (member, offer.key) if member is not None else None
-    return await answered(reader.code_holder(programme.key, text.strip()))
+    return await read_or_unavailable(reader.code_holder(programme.key, text.strip()))

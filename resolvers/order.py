@@ -12,9 +12,9 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.order import Delivery, Order, OrderState, Recipient
 from models.commits.request import Outcome
 from resolvers.core.command import NOT_FOUND as NO_SUCH_MEMBER
-from resolvers.core.command import act, cause_of, subject, text_refusal
+from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
-from resolvers.core.member import MemberKey, answered, may_see
+from resolvers.core.member import MemberKey, may_see, read_or_unavailable
 from resolvers.core.personal_data import normal_email, normal_phone
 
 NOTE_LENGTH_MAX = 500
@@ -24,7 +24,7 @@ MESSAGE_LENGTH_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Checkout:
+class OrderInput:
     """The input of an order, as sent; `reward` is a key, `hold` an id."""
 
     key: str
@@ -77,7 +77,7 @@ def _delivery_refusal(request: Delivery | None) -> Refusal | None:
     return next((refusal for refusal in refusals if refusal is not None), None)
 
 
-async def place(context: Context, request: Checkout) -> Outcome:
+async def place(context: Context, request: OrderInput) -> Outcome:
     """Order a reward. Points, stock, code and appointment are taken together or not at all."""
     recipient = _recipient_of(request.recipient)
     if isinstance(recipient, Refusal):
@@ -85,7 +85,7 @@ async def place(context: Context, request: Checkout) -> Outcome:
     refusal = _delivery_refusal(request.delivery)
     if refusal is not None:
         return refusal
-    member = await subject(context, request.member)
+    member = await member_to_act_for(context, request.member)
     if isinstance(member, Refusal):
         return member
     command = PlaceOrder(
@@ -107,12 +107,12 @@ async def place(context: Context, request: Checkout) -> Outcome:
         "delivery": asdict(request.delivery) if request.delivery is not None else None,
         "channel": request.channel,
     }
-    return await act(context, command, member, content)
+    return await run_command(context, command, member, content)
 
 
 async def find(context: Context, order: str) -> Order | None:
     """Return an order that the actor has access to, or None."""
-    found = await answered(context.services.reader.order(context.require_actor().programme, order))
+    found = await read_or_unavailable(context.services.reader.order(context.require_actor().programme, order))
     return found if found is not None and may_see(context.require_actor(), found.member) else None
 
 
@@ -129,11 +129,11 @@ async def cancel(context: Context, *, key: str, order: str, reason: str | None) 
     if found is None:
         return _order_not_found()
     command = CancelOrder(order, cause_of(context, CancelOrder, key, reason))
-    return await act(context, command, found.member, {"order": order, "reason": reason})
+    return await run_command(context, command, found.member, {"order": order, "reason": reason})
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OrderStepInput:
     """The input of an order's next step, as sent; `exchange_for` is a reward's key."""
 
     key: str
@@ -153,7 +153,7 @@ def _is_web_address(text: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-async def advance(context: Context, request: Step) -> Outcome:
+async def advance(context: Context, request: OrderStepInput) -> Outcome:
     """Move an order to its next state, if the actor's role is allowed to."""
     refusal = text_refusal(request.note, NOTE_LENGTH_MAX, "note") or text_refusal(
         request.tracking_url, NOTE_LENGTH_MAX, "trackingUrl"
@@ -183,19 +183,19 @@ async def advance(context: Context, request: Step) -> Outcome:
         "quantity": request.quantity,
         "exchange_for": request.exchange_for,
     }
-    return await act(context, command, found.member, content)
+    return await run_command(context, command, found.member, content)
 
 
 async def hold(
     context: Context, *, key: str, member: MemberKey | None, reward: str | None, points: int | None, ttl_seconds: int
 ) -> Outcome:
     """Hold points, or all that a reward takes, for a checkout; the hold expires after `ttl_seconds`."""
-    found = await subject(context, member)
+    found = await member_to_act_for(context, member)
     if isinstance(found, Refusal):
         return found
     channel = context.channel or Channel.SYSTEM
     command = HoldPoints(reward, points, ttl_seconds, channel, cause_of(context, HoldPoints, key))
-    return await act(context, command, found, {"reward": reward, "points": points, "ttl_seconds": ttl_seconds})
+    return await run_command(context, command, found, {"reward": reward, "points": points, "ttl_seconds": ttl_seconds})
 
 
 async def release(context: Context, *, key: str, member: str, hold: str) -> Outcome:
@@ -204,7 +204,7 @@ async def release(context: Context, *, key: str, member: str, hold: str) -> Outc
     if not may_see(context.require_actor(), member):
         return not_found
     command = ReleaseHold(hold, cause_of(context, ReleaseHold, key))
-    outcome = await act(context, command, member, {"hold": hold})
+    outcome = await run_command(context, command, member, {"hold": hold})
     # The caller did not name the member (the hold's id contains it), so refuse the hold.
     return not_found if outcome == NO_SUCH_MEMBER else outcome
 
@@ -214,4 +214,4 @@ async def page(
 ) -> tuple[list[Order], bool]:
     """Return the `first` newest orders of a member older than `after` (placed_at, id), and whether there are more."""
     programme = context.require_actor().programme
-    return await answered(context.services.reader.orders(programme, member, first=first, after=after))
+    return await read_or_unavailable(context.services.reader.orders(programme, member, first=first, after=after))

@@ -10,7 +10,7 @@ from loyalty.rules.ranking import TopicScores
 from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
 from resolvers.core.context import Context
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
 from resolvers.core.supply import Supply, SupplyQuery, exhausted_offers, limit_values, limits_of
 
 
@@ -48,14 +48,14 @@ class Personalisation:
             context, programme, member = self._context, self._programme, self.snapshot.member
             lists: frozenset[str] = frozenset()
             if programme.catalogue.has_lists:
-                lists = await answered(context.services.reader.lists(programme.key, member.id))
+                lists = await read_or_unavailable(context.services.reader.lists(programme.key, member.id))
             self._shopper = SegmentationInput(member, programme, lists, context.now())
         return self._shopper
 
     async def known(self) -> tuple[SegmentationInput, Supply]:
         """Return the segmentation input and the supply, read concurrently, and once for offers and rewards."""
         query = self._supply()
-        return await self.shopper(), await answered(query.supply())
+        return await self.shopper(), await read_or_unavailable(query.supply())
 
     def _supply(self) -> SupplyQuery:
         if self._query is None:
@@ -70,5 +70,7 @@ class Personalisation:
 async def exhausted_offers_among(context: Context, programme: Programme, offers: Mapping[str, Offer]) -> frozenset[str]:
     """Return the keys of the offers that all members together have used up."""
     limits = limits_of(offers)
-    exhausted, _ = await answered(context.services.reader.supply(programme.key, limit_values(limits), ()).result())
+    exhausted, _ = await read_or_unavailable(
+        context.services.reader.supply(programme.key, limit_values(limits), ()).result()
+    )
     return exhausted_offers(limits, exhausted)

@@ -17,8 +17,8 @@ from loyalty.rules.ranking import RankedReward, rank_rewards
 from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
+from resolvers.core.operation_error import BadInput
 from resolvers.personalisation import Personalisation
 
 APPOINTMENTS_SEARCHED_MAX = 500
@@ -58,7 +58,7 @@ def public_programme(context: Context, key: str | None) -> Programme:
     return found
 
 
-def listed(
+def catalogue_page(
     programme: Programme, *, category: str | None, points_max: int | None, first: int, after: tuple[int, str] | None
 ) -> tuple[list[Reward], bool]:
     """Return a page of the catalogue in order of points and key, and whether there are more."""
@@ -80,13 +80,13 @@ async def stock_left(context: Context, programme: Programme, rewards: Iterable[R
     reader, limited = context.services.reader, [*rewards]
     stocks = {reward.stock_counter: reward for reward in limited if reward.stock is not None}
     pools = {reward.key: reward.pool for reward in limited if reward.pool is not None}
-    taken = await answered(reader.counter_values(programme.key, stocks))
+    taken = await read_or_unavailable(reader.counter_values(programme.key, stocks))
     left = {stocks[key].key: max(0, (stocks[key].stock or 0) - count) for key, count in taken.items()}
-    free = await answered(reader.free_codes(programme.key, pools.values()))
+    free = await read_or_unavailable(reader.free_codes(programme.key, pools.values()))
     return left | {key: min(free[pool], left.get(key, free[pool])) for key, pool in pools.items()}
 
 
-def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[datetime | None, datetime | None]:
+def order_window(reward: Reward, programme: Programme, now: datetime) -> tuple[datetime | None, datetime | None]:
     """Return the start and end of the current or next window of a reward; None for no bound, start None if open now."""
     if reward.window is None:
         return None, None
@@ -98,7 +98,7 @@ def open_span(reward: Reward, programme: Programme, now: datetime) -> tuple[date
     return (opens if opens > now else None), closes
 
 
-async def ranked(
+async def ranked_page(
     context: Context,
     outlook: Personalisation,
     *,
@@ -171,7 +171,7 @@ async def appointments(
         upcoming[reward.slot_counter(at)] = at
         if len(upcoming) >= APPOINTMENTS_SEARCHED_MAX:
             break
-    taken = await answered(context.services.reader.counter_values(programme.key, upcoming))
+    taken = await read_or_unavailable(context.services.reader.counter_values(programme.key, upcoming))
     capacity = reward.appointments.capacity
     free = [(upcoming[counter], capacity - count) for counter, count in taken.items() if count < capacity]
     return sorted(free)[:first]

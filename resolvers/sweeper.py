@@ -28,7 +28,7 @@ INTERVAL_SECONDS = 1.0
 RETRY_MIN = timedelta(seconds=5)
 RETRY_MAX = timedelta(hours=1)
 # Failures beyond this number are not remembered: those members are tried in every round.
-REMEMBERED_MAX = 10_000
+FAILURES_REMEMBERED_MAX = 10_000
 
 log = structlog.get_logger(__name__)
 
@@ -157,7 +157,7 @@ class Sweeper:
         before = self._failures.get(request.member)
         wait = before.wait if before is not None else RETRY_MIN
         log.error("settlement_failed", member=request.member, error=why, again_seconds=wait.total_seconds())
-        if before is not None or len(self._failures) < REMEMBERED_MAX:
+        if before is not None or len(self._failures) < FAILURES_REMEMBERED_MAX:
             self._failures[request.member] = _Failure(request.now + wait, min(wait * 2, RETRY_MAX))
 
     def _report(self, done: _Round) -> None:
@@ -167,7 +167,7 @@ class Sweeper:
         self._left = done.left
 
 
-async def settle_due(services: Services) -> int:
+async def settle_all_due(services: Services) -> int:
     """Settle every due member in one round; return how many were settled. Raises as `Sweeper.sweep`."""
     return await Sweeper(services).sweep()
 

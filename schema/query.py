@@ -10,9 +10,9 @@ from resolvers import reward as rewards
 from resolvers.core import member as members
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Forbidden
 from resolvers.core.member import MemberKey as Key
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
+from resolvers.core.operation_error import BadInput, Forbidden
 from resolvers.tablets import device
 from resolvers.tablets import session as kiosk_session
 from schema.types.content import Content, ContentKey
@@ -80,7 +80,7 @@ class Query:
     @resolver(EVERY_ROLE)
     async def me(self, info: Info) -> Member | None:
         """The member that the token stands for: a member, or the shopper at a tablet. Null for other callers."""
-        snapshot = await members.me(info.context)
+        snapshot = await members.own_member(info.context)
         return Member.of(snapshot) if snapshot is not None else None
 
     @resolver(LOOKUP)
@@ -99,7 +99,7 @@ class Query:
     @resolver(only(Role.KIOSK))
     async def kiosk_session(self, info: Info) -> KioskSession | None:
         """The session of the token; null if the token is not a session's. For tablets."""
-        opened = await kiosk_session.shown(info.context)
+        opened = await kiosk_session.current_view(info.context)
         return KioskSession.of(opened) if opened is not None else None
 
     @resolver(only(Role.MANAGER))
@@ -127,7 +127,7 @@ class Query:
         """The catalogue of rewards, cheapest first. Open to all callers, with or without a token."""
         context, place = info.context, from_ranked_cursor(after) if after else None
         brand = rewards.public_programme(context, programme or None)
-        page, has_more = rewards.listed(
+        page, has_more = rewards.catalogue_page(
             brand,
             category=category or None,
             points_max=points_max if isinstance(points_max, int) else None,
@@ -185,10 +185,10 @@ async def _entry(context: Context, member: str, version: int, index: int) -> Led
     actor = context.require_actor()
     if actor.role is Role.TILL:
         raise Forbidden("field_forbidden", role=actor.role, field="LedgerEntry")
-    permitted = await members.permitted(context, Key("id", member))
+    permitted = await members.find_permitted(context, Key("id", member))
     if permitted is None:
         return None
-    view = await answered(context.services.reader.entry(actor.programme, permitted, version, index))
+    view = await read_or_unavailable(context.services.reader.entry(actor.programme, permitted, version, index))
     if view is None:
         return None
     locale = await response_locale(context, permitted)

@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from resolvers.catalogue import content_changes
-from resolvers.core.member import subject_of_watch
+from resolvers.core.member import watched_member
 from resolvers.member_stream import member_changes
 from schema.query import LOOKUP
 from schema.types.content import Content, ContentKey
@@ -78,7 +78,7 @@ class Subscription:
         version does not exist, one update with `resync: true` carries the present state instead.
         """
         context = info.context
-        member = await subject_of_watch(context, by.to_key() if by else None)
+        member = await watched_member(context, by.to_key() if by else None)
         since = after if isinstance(after, int) else None
         async with aclosing(member_changes(context, member, after=since)) as updates:
             async for update in updates:

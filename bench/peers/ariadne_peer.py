@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import Route
 
-from bench.peers.python_peer import STORE, Asker, bounded, catalogue_of, older_entries
+from bench.peers.python_peer import STORE, Caller, bounded, catalogue_of, older_entries
 from bench.serving import serve
 from bench.snapshot_views import Document, encoded, entries_of, offers_of, points_of, rewards_of, status_of
 
@@ -25,13 +25,13 @@ def _edges(nodes: list[Any]) -> Nodes:
 
 @query.field("me")
 async def _me(_root: Any, info: Any) -> Document | None:
-    asker: Asker = info.context["asker"]
+    asker: Caller = info.context["asker"]
     return await asker.me()
 
 
 @query.field("member")
 async def _found(_root: Any, info: Any, by: dict[str, str]) -> Document | None:
-    asker: Asker = info.context["asker"]
+    asker: Caller = info.context["asker"]
     return await asker.member(by.get("id"), by.get("number"))
 
 
@@ -77,7 +77,7 @@ def _rewards(document: Document, _info: Any, first: int = 20) -> Nodes:
 
 
 def _context(request: Request, _data: Any) -> Nodes:
-    return {"request": request, "asker": Asker(request.headers.get("authorization"))}
+    return {"request": request, "asker": Caller(request.headers.get("authorization"))}
 
 
 def application() -> Starlette:

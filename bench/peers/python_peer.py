@@ -65,7 +65,7 @@ def claims_of(header: str | None) -> dict[str, Any] | None:
         raise Refused("the token is not valid") from error
 
 
-class Asker:
+class Caller:
     """The caller of one request, with the loaders of this request."""
 
     def __init__(self, header: str | None) -> None:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from strawberry.asgi import GraphQL
 from strawberry.extensions import QueryDepthLimiter
 
-from bench.peers.python_peer import STORE, Asker, bounded, catalogue_of, older_entries
+from bench.peers.python_peer import STORE, Caller, bounded, catalogue_of, older_entries
 from bench.serving import serve
 from bench.snapshot_views import (
     Document,
@@ -407,7 +407,7 @@ class View(GraphQL[Any, None]):
 
     async def get_context(self, request: Any, response: Any) -> Any:
         """Return the context of a request."""
-        return {"request": request, "response": response, "asker": Asker(request.headers.get("authorization"))}
+        return {"request": request, "response": response, "asker": Caller(request.headers.get("authorization"))}
 
 
 def application() -> Starlette:

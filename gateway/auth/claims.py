@@ -7,7 +7,7 @@ from typing import Any
 import jwt
 
 from resolvers.core.actor import Actor, Role
-from resolvers.core.fault import Unauthenticated
+from resolvers.core.operation_error import Unauthenticated
 
 REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
 

@@ -13,7 +13,7 @@ from jwt import PyJWK, PyJWKSet
 from gateway.auth.claims import decode
 from gateway.auth.verifier import log
 from resolvers.core.actor import Actor
-from resolvers.core.fault import Unauthenticated
+from resolvers.core.operation_error import Unauthenticated
 
 JWKS_ALGORITHMS = ("RS256", "ES256")
 JWKS_TIMEOUT_SECONDS = 5

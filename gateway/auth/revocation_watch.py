@@ -8,8 +8,8 @@ import structlog
 
 from resolvers.core.actor import Actor
 from resolvers.core.context import Services
-from resolvers.core.fault import Unavailable
-from resolvers.tablets.session import ended
+from resolvers.core.operation_error import Unavailable
+from resolvers.tablets.session import invalid_actors
 
 CHECK_SECONDS = 5.0
 
@@ -46,7 +46,7 @@ class TokenWatch:
         while True:
             await asyncio.sleep(self._check_seconds)
             try:
-                over = await ended(self._services, {actor for actor, _ in self._watched.values()})
+                over = await invalid_actors(self._services, {actor for actor, _ in self._watched.values()})
             except Unavailable:
                 log.warning("tokens_unchecked", connections=len(self._watched))
                 continue

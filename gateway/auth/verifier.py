@@ -14,8 +14,8 @@ from cachetools import LRUCache
 
 from resolvers.core.actor import Actor
 from resolvers.core.context import Services
-from resolvers.core.fault import Unauthenticated
-from resolvers.tablets.issued_tokens import is_own
+from resolvers.core.operation_error import Unauthenticated
+from resolvers.tablets.issued_tokens import has_issued_prefix
 from resolvers.tablets.session import actor_of_token
 
 TOKEN_LENGTH_MAX = 8192
@@ -69,7 +69,7 @@ class OwnTokensVerifier:
 
     async def verify(self, token: str) -> Actor:
         """Return the actor; raises Unauthenticated for a token that is not valid now."""
-        if is_own(token):
+        if has_issued_prefix(token):
             return await actor_of_token(self._services, token)
         return await self._others.verify(token)
 

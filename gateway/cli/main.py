@@ -20,7 +20,7 @@ from gateway.site.development import UnknownMember
 from gateway.version import version
 from gateway.workers import WorkersKeepExiting
 from models.definitions.programme_file import InvalidProgramme
-from models.loading.audience_list import LoadOvertaken
+from models.loading.audience_list import LoadSuperseded
 from models.loading.code_pool import InvalidLoad
 from models.loading.complete_journey import DataMissing
 from models.mongo.database import DatabaseUnavailable
@@ -70,7 +70,7 @@ REPORTED_ERRORS = (
     InvalidLoad,
     InvalidProgramme,
     InvalidSettings,
-    LoadOvertaken,
+    LoadSuperseded,
     PortTaken,
     ProgrammeNotFound,
     UnknownMember,

@@ -12,7 +12,7 @@ from gateway.clock import now
 from gateway.config import Settings
 from models.definitions.programme_file import differences, read_programme
 from models.mongo.database import Database
-from models.programmes.programme_store import apply as apply_programme
+from models.programmes.programme_store import apply_file as apply_programme
 from models.programmes.programme_store import newest_version
 
 programme_app = typer.Typer(help="Check, plan and apply programme files.", no_args_is_help=True)

@@ -30,7 +30,7 @@ from gateway.server import listen
 from gateway.site.development import RICHEST_FIRST, issue
 from models.loading.code_pool import load_codes
 from models.mongo.database import connect
-from models.programmes.programme_store import apply
+from models.programmes.programme_store import apply_file
 from resolvers.core.actor import Role
 from resolvers.core.context import Services
 from resolvers.imports.campaigns import replay_campaigns
@@ -83,7 +83,7 @@ async def ensure_programme(services: Services) -> None:
     """Apply the grocer's programme unless a version of it is already running."""
     if services.programmes.find(PROGRAMME) is None:
         source = (PROGRAMMES / f"{PROGRAMME}.yaml").read_text(encoding="utf-8")
-        await apply(services.database, source, now=now(), applied_by="up")
+        await apply_file(services.database, source, now=now(), applied_by="up")
         await services.programmes.load()
 
 

@@ -29,7 +29,7 @@ from gateway.operations.compiler import CompiledOperation
 from gateway.operations.executor import Answer, Executor, Operation, cancel_all
 from models.live.hub import BACKLOG_MAX
 from resolvers.core.context import Context
-from resolvers.core.fault import Fault
+from resolvers.core.operation_error import OperationError
 from schema.subscription import MemberUpdate
 from schema.wire.error import reported
 
@@ -255,7 +255,7 @@ class _Broadcast:
                     self._send_soon(await self._broadcaster.execute(self._operation, event, self._context))
                     if len(self._unsent) >= BATCH_MAX:
                         await asyncio.sleep(0)
-        except Fault as fault:
+        except OperationError as fault:
             reason = fault
         except Exception as error:  # noqa: BLE001 - the callers get an id, the log has the details
             reason = Failure(reported(error))

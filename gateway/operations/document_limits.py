@@ -19,7 +19,7 @@ from graphql import (
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from gateway.config import Limits
-from resolvers.core.fault import LimitExceeded
+from resolvers.core.operation_error import LimitExceeded
 
 # The messages of graphql-core, which has no error classes for these.
 _TOO_LONG = "tokens. Parsing aborted."

@@ -31,7 +31,7 @@ from gateway.operations.compiler import CHARACTERS_MAX, CodeBudget, CompiledOper
 from gateway.operations.document_limits import check_document, parse_limited, too_deep, validate_limited
 from gateway.operations.prefetch import selects_any
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Fault, LimitExceeded
+from resolvers.core.operation_error import BadInput, LimitExceeded, OperationError
 from resolvers.personalisation import prefetch_supply
 from schema.types.member import SUPPLY_FIELDS
 from schema.wire.error import failure, fault_extensions, fault_message, formatted
@@ -99,32 +99,32 @@ class _Document:
 
     text_length: int
     document: DocumentNode | None
-    errors: "list[GraphQLError] | Fault | None" = None
+    errors: "list[GraphQLError] | OperationError | None" = None
     operations: dict[str | None, tuple[CompiledOperation, bool]] = field(default_factory=dict)
 
 
 class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
     """A request that cannot be executed: its errors, before anything ran."""
 
-    def __init__(self, errors: list[GraphQLError] | Fault) -> None:
+    def __init__(self, errors: list[GraphQLError] | OperationError) -> None:
         super().__init__("the operation is not valid")
         self.errors = errors
 
     @property
     def code(self) -> str:
         """The code of the first error."""
-        if isinstance(self.errors, Fault):
+        if isinstance(self.errors, OperationError):
             return self.errors.code
         return str((self.errors[0].extensions or {}).get("code", BadInput.code))
 
     def answer(self, locale: str) -> Answer:
         """Return the errors as they are sent. There is no `data`, because nothing was executed."""
-        if isinstance(self.errors, Fault):
+        if isinstance(self.errors, OperationError):
             return fault_answer(self.errors, locale)
         return {"errors": [formatted(error, locale) for error in self.errors]}
 
 
-def fault_answer(fault: Fault, locale: str) -> Answer:
+def fault_answer(fault: OperationError, locale: str) -> Answer:
     """Return the answer that reports a fault."""
     return {"errors": [{"message": fault_message(fault, locale), "extensions": fault_extensions(fault)}]}
 

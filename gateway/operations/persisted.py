@@ -17,7 +17,7 @@ from gateway.observability.metrics import Metrics
 from gateway.operations.executor import Executor, GraphQLRequest, InvalidOperation, Operation
 from gateway.operations.manifest import SHA256_PREFIX, Manifest, sha256_hex
 from resolvers.core.actor import Actor, Role
-from resolvers.core.fault import BadInput, DocumentUnknown, Forbidden
+from resolvers.core.operation_error import BadInput, Forbidden, UnknownOperation
 
 TRUSTED_ROLES = frozenset({Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
 CACHED_TEXTS_MAX = 1000
@@ -98,5 +98,5 @@ class Operations:
             return cached
         self._metrics.count_document("unknown")
         if parameters.document_id is None:
-            raise InvalidOperation([GraphQLError(APOLLO_NOT_FOUND, extensions={"code": DocumentUnknown.code})])
-        raise InvalidOperation(DocumentUnknown("document_unknown", id=id_[:REPORTED_ID_LENGTH_MAX]))
+            raise InvalidOperation([GraphQLError(APOLLO_NOT_FOUND, extensions={"code": UnknownOperation.code})])
+        raise InvalidOperation(UnknownOperation("document_unknown", id=id_[:REPORTED_ID_LENGTH_MAX]))

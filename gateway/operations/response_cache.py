@@ -19,8 +19,8 @@ from models.programmes.programme_store import Programmes
 from models.reads.dependencies import Dependencies, Recording
 from models.reads.reader import Reader
 from resolvers.core.context import Context
-from resolvers.core.fault import Unavailable
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
+from resolvers.core.operation_error import Unavailable
 
 Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]
 """The request's text, its method, its actor, its language and its channel."""
@@ -86,7 +86,7 @@ class ResponseCache:
             return True
         try:
             async with asyncio.timeout(self._seconds_max):
-                return await answered(self._reader.validate(response.dependencies))
+                return await read_or_unavailable(self._reader.validate(response.dependencies))
         except (Unavailable, TimeoutError):
             return False  # the answer is computed then, which reports the fault
 

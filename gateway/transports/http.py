@@ -26,7 +26,14 @@ from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
 from models.reads.dependencies import recording
 from resolvers.core.actor import Actor
-from resolvers.core.fault import DocumentUnknown, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
+from resolvers.core.operation_error import (
+    Forbidden,
+    LimitExceeded,
+    OperationError,
+    Unauthenticated,
+    Unavailable,
+    UnknownOperation,
+)
 from schema.wire.accept import weighted
 from schema.wire.error import reported
 from schema.wire.text import DEFAULT_LOCALE, accepted_locale
@@ -172,12 +179,12 @@ def bad_request(error: BadRequest, media_type: str = JSON) -> Response:
 _STATUS = {
     Unauthenticated.code: 401,
     Forbidden.code: 403,
-    DocumentUnknown.code: 404,
+    UnknownOperation.code: 404,
     Unavailable.code: 503,
 }
 
 
-def fault_status(fault: Fault) -> int:
+def fault_status(fault: OperationError) -> int:
     """Return the status of a request that a fault refused before its execution."""
     if isinstance(fault, LimitExceeded):
         return {"body": 413, "sockets": 429}.get(fault.limit, 400)
@@ -186,10 +193,12 @@ def fault_status(fault: Fault) -> int:
 
 def invalid_status(invalid: InvalidOperation) -> int:
     """Return the status of a request whose operation cannot be executed."""
-    return fault_status(invalid.errors) if isinstance(invalid.errors, Fault) else _STATUS.get(invalid.code, 400)
+    return (
+        fault_status(invalid.errors) if isinstance(invalid.errors, OperationError) else _STATUS.get(invalid.code, 400)
+    )
 
 
-def fault_response(fault: Fault, locale: str | None, media_type: str = JSON) -> Response:
+def fault_response(fault: OperationError, locale: str | None, media_type: str = JSON) -> Response:
     """Return the answer to a request that a fault refused before its execution."""
     headers = {"www-authenticate": "Bearer"} if isinstance(fault, Unauthenticated) else {}
     return respond(fault_answer(fault, locale or DEFAULT_LOCALE), fault_status(fault), media_type, **headers)
@@ -258,7 +267,7 @@ class GraphQLHttp:
         except InvalidOperation as error:
             status = invalid_status(error) if media_type != JSON else 200
             response = respond(error.answer(head.locale or DEFAULT_LOCALE), status, media_type)
-        except Fault as fault:
+        except OperationError as fault:
             response = fault_response(fault, head.locale, media_type)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
             response = respond(failure_answer(reported(error), head.locale or DEFAULT_LOCALE), 500, media_type)
@@ -272,7 +281,7 @@ class GraphQLHttp:
         try:
             token = bearer(head.authorization)
             actor = await state.verifier.verify(token) if token is not None else None
-        except Fault:
+        except OperationError:
             _parameters(head, text)  # raises BadRequest, which takes precedence over an invalid token
             raise
         actor_key = _actor_key(actor) if actor is not None else None

@@ -40,7 +40,7 @@ from gateway.transports.http import (
 )
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context
-from resolvers.core.fault import Fault, LimitExceeded, Unauthenticated
+from resolvers.core.operation_error import LimitExceeded, OperationError, Unauthenticated
 from schema.wire.error import reported
 from schema.wire.text import DEFAULT_LOCALE
 
@@ -108,7 +108,7 @@ class GraphQLStream:
             return await self._respond(request, actor, locale)
         except BadRequest as error:
             return bad_request(error)
-        except Fault as fault:
+        except OperationError as fault:
             return fault_response(fault, locale)
 
     async def _respond(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
@@ -187,7 +187,7 @@ class GraphQLStream:
             async with aclosing(self._state.broadcaster.stream(operation, context, "sse")) as stream:
                 async for answer in stream:
                     yield answer.payload
-        except Fault as fault:
+        except OperationError as fault:
             yield orjson.dumps(fault_answer(fault, locale))
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
             id_ = error.id if isinstance(error, Failure) else reported(error)

@@ -29,7 +29,7 @@ from gateway.state import CHANNEL_HEADER, State, address_of
 from gateway.transports.frames import text_frame, write_frames_of
 from gateway.transports.http import BadRequest, parameters_of
 from resolvers.core.actor import Actor
-from resolvers.core.fault import Fault, LimitExceeded
+from resolvers.core.operation_error import LimitExceeded, OperationError
 from schema.wire.error import reported
 from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
@@ -265,7 +265,7 @@ class _Session:
         try:
             token = bearer(sent.get("authorization") or headers.get("authorization"))
             self._actor = await self._state.verifier.verify(token) if token is not None else None
-        except Fault as fault:
+        except OperationError as fault:
             raise _Close(FORBIDDEN, f"Forbidden: {self._message(fault)}") from None
 
     async def _read_all(self) -> None:
@@ -335,7 +335,7 @@ class _Session:
                 await self.send({"id": id_, "type": "complete"})
         except InvalidOperation as error:
             await self.send({"id": id_, "type": "error", "payload": error.answer(self._language())["errors"]})
-        except Fault as fault:
+        except OperationError as fault:
             await self._refuse(id_, fault)
         except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
             failure = error.id if isinstance(error, Failure) else reported(error)
@@ -361,11 +361,11 @@ class _Session:
                     return False
         return None if subscriber.joined else True
 
-    async def _refuse(self, id_: str, fault: Fault) -> None:
+    async def _refuse(self, id_: str, fault: OperationError) -> None:
         payload = fault_answer(fault, self._language())["errors"]
         await self.send({"id": id_, "type": "error", "payload": payload})
 
-    def _message(self, fault: Fault) -> str:
+    def _message(self, fault: OperationError) -> str:
         return str(fault_answer(fault, self._language())["errors"][0]["message"])
 
     def _language(self) -> str:

@@ -33,11 +33,11 @@ def decide(
     """Return what `command` does to `member` and to `others` under `programme` at `now`.
 
     `others` are the members that the command names besides the first one, in its order, None where one does not exist;
-    `facts` answer the command's `needs`. Returns a `Refusal` where the caller can fix something, and `NothingToSettle` where
-    a `Settle` finds nothing overdue.
+    `facts` answer the command's `needs`. Returns a `Refusal` if the caller can fix something, and `NothingToSettle` if a
+    `Settle` finds nothing overdue.
 
     Raises:
-        NotRead: the facts lack something that the command depends on.
+        FactNotRead: the facts lack something that the command depends on.
         TypeError: the command is not registered.
     """
     kind = kind_of(type(command))

@@ -36,7 +36,7 @@ class LineCondition(Protocol):
         """
 
 
-class ExpressionError(Exception):  # noqa: N818 - a fault in a programme's rule, reported to its author
+class ExpressionError(Exception):
     """An expression cannot be evaluated for an event; carries the evaluator's message."""
 
 

@@ -165,8 +165,8 @@ class Offer:
 class OfferUse:
     """One member's use of one offer. MongoDB stores the fields under these names.
 
-    `purchases` are the last PURCHASES_KEPT_MAX purchases it was used for, newest last; see `purchase_reference()`. `code` is
-    the pool code that the member got. `seen` is how often the member saw the offer.
+    `purchases` are the last PURCHASES_KEPT_MAX purchases it was used for, newest last; see `purchase_reference()`. `code`
+    is the pool code that the member got. `seen` is how often the member saw the offer.
     """
 
     activated_at: datetime | None = None

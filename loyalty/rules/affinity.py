@@ -76,7 +76,7 @@ def add_purchase(taste: AffinityWeights, event: Event, zone: ZoneInfo) -> Affini
 
 
 def add_purchase_packed(plain: Sequence[Any], event: Event, zone: ZoneInfo) -> Sequence[Any]:
-    """Return the compact form of what `add_purchase()` returns, identical to the bit because the scale is a power of two."""
+    """Do the same as `add_purchase()` on the compact form, identical to the bit because the scale is a power of two."""
     if not _has_lines(event):
         return plain
     exponent, total, topics = plain

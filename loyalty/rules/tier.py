@@ -209,7 +209,7 @@ def reevaluate_tier_after_gain(
     enrolled_at: datetime,
     now: datetime,
 ) -> TierStatus:
-    """Return the same as `reevaluate_tier()`, faster, if the only change since `standing` is more points on the last day.
+    """Do the same as `reevaluate_tier()`, faster, if the only change since `standing` is more points on the last day.
 
     What qualified for the tier before still does, so only that day can give a higher tier or prolong the current one.
     """

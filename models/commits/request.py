@@ -13,7 +13,7 @@ from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme
-from models.mongo.ids import event_key, identity_key, joined
+from models.mongo.ids import event_key, identity_key, joined_id
 from models.mongo.snapshot import Snapshot
 
 NO_OTHERS: tuple[OtherMember, ...] = ()
@@ -71,7 +71,7 @@ class Request:
 
     def _purchase_key(self, kind: Kind[Any]) -> str | None:
         purchase = kind.refers_to(self.command) if kind.refers_to is not None else None
-        return f"{joined(self.programme.key, EVENT_OPERATION)}/{purchase}" if purchase is not None else None
+        return f"{joined_id(self.programme.key, EVENT_OPERATION)}/{purchase}" if purchase is not None else None
 
     def has_digest(self, digest: str) -> bool:
         """Return whether the content is that of a stored digest."""

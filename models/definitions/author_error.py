@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class DefinitionError:
     """One error: line (from 1; 0 without a file), dotted path of the place, what is wrong and how to fix it."""
 
     line: int
@@ -16,17 +16,17 @@ class Fault:
         return f"line {self.line}: {text}" if self.line else text
 
 
-class Faulty(Exception):  # noqa: N818 - shown to the author
+class ValidationFailed(Exception):  # noqa: N818 - shown to the author
     """A programme file or a definition is invalid; `faults` lists every error found."""
 
-    def __init__(self, faults: list[Fault]) -> None:
+    def __init__(self, faults: list[DefinitionError]) -> None:
         super().__init__("\n".join(str(fault) for fault in faults))
         self.faults = faults
 
 
-class InvalidProgramme(Faulty):
+class InvalidProgramme(ValidationFailed):
     """A programme file is invalid."""
 
 
-class InvalidDefinition(Faulty):
+class InvalidDefinition(ValidationFailed):
     """A single offer, reward or content, sent through the API or an import, is invalid."""

@@ -12,18 +12,18 @@ from loyalty.model.catalogue import Catalogue, Content, code_lookup_key
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
-from models.definitions.author_error import Fault, InvalidDefinition
-from models.definitions.names_in_scope import NoLines, Scope
+from models.definitions.author_error import DefinitionError, InvalidDefinition
+from models.definitions.names_in_scope import NoSourceLines, Scope
 from models.definitions.offer_file import OfferShape, read_offer
 from models.definitions.reward_file import InstantRewardShape, RewardShape, read_instant_reward, read_reward
-from models.definitions.shared_shapes import Image, Key, Shape, Words, hint, place
+from models.definitions.shared_shapes import Image, Key, LocalizedText, Shape, error_message, error_path
 from models.definitions.yaml_lines import Path
 
 DEFINITION_BYTES_MAX = 100_000
-Item = Offer | Reward | Content
+CatalogueItem = Offer | Reward | Content
 
 
-class Kind(StrEnum):
+class ItemKind(StrEnum):
     """The kinds of item that a manager can change without a release."""
 
     OFFER = "offer"
@@ -35,8 +35,8 @@ class ContentShape(Shape):
     """One content."""
 
     key: Key
-    title: Words
-    body: Words
+    title: LocalizedText
+    body: LocalizedText
     image: Image | None = None
 
 
@@ -84,10 +84,10 @@ def _unique_codes(offers: list[Offer], scope: Scope) -> None:
         owners.setdefault(name, offer.key)
 
 
-_SHAPES: Mapping[Kind, type[OfferShape | RewardShape | ContentShape]] = {
-    Kind.OFFER: OfferShape,
-    Kind.REWARD: RewardShape,
-    Kind.CONTENT: ContentShape,
+_SHAPES: Mapping[ItemKind, type[OfferShape | RewardShape | ContentShape]] = {
+    ItemKind.OFFER: OfferShape,
+    ItemKind.REWARD: RewardShape,
+    ItemKind.CONTENT: ContentShape,
 }
 
 
@@ -98,10 +98,10 @@ class Definition:
     `faults` are unknown tiers, segments and rewards, and missing or unsupported locales.
     """
 
-    kind: Kind
-    item: Item
+    kind: ItemKind
+    item: CatalogueItem
     content: dict[str, Any]
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[DefinitionError, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -111,7 +111,7 @@ class Definition:
 
 def _scope(programme: Programme, rewards: Mapping[str, Reward]) -> Scope:
     return Scope(
-        NoLines(),
+        NoSourceLines(),
         locale=programme.locale,
         zone=programme.zone,
         tiers=frozenset(tier.key for tier in programme.tiers),
@@ -120,7 +120,7 @@ def _scope(programme: Programme, rewards: Mapping[str, Reward]) -> Scope:
     )
 
 
-def _read(path: Path, shape: Shape, scope: Scope) -> Item:
+def _read(path: Path, shape: Shape, scope: Scope) -> CatalogueItem:
     if isinstance(shape, OfferShape):
         return read_offer(path, shape, scope)
     if isinstance(shape, RewardShape):
@@ -130,8 +130,8 @@ def _read(path: Path, shape: Shape, scope: Scope) -> Item:
     raise TypeError(f"{type(shape).__name__} is not a definition shape")
 
 
-def define(
-    kind: Kind,
+def parse_definition(
+    kind: ItemKind,
     definition: Mapping[str, Any],
     programme: Programme,
     *,
@@ -146,11 +146,16 @@ def define(
     try:
         shape = _SHAPES[kind].model_validate(definition)
     except ValidationError as error:
-        faults = [NoLines().fault((*path, *place(dict(found))), hint(dict(found))) for found in error.errors()]
+        faults = [
+            NoSourceLines().fault((*path, *error_path(dict(found))), error_message(dict(found)))
+            for found in error.errors()
+        ]
         raise InvalidDefinition(faults) from error
     normal_form = shape.model_dump_json(exclude_defaults=True)
     if len(normal_form.encode()) > DEFINITION_BYTES_MAX:
-        fault = NoLines().fault(path, f"the definition is larger than {DEFINITION_BYTES_MAX} bytes; shorten its texts")
+        fault = NoSourceLines().fault(
+            path, f"the definition is larger than {DEFINITION_BYTES_MAX} bytes; shorten its texts"
+        )
         raise InvalidDefinition([fault])
     scope = _scope(programme, programme.catalogue.rewards if rewards is None else rewards)
     item = _read(path, shape, scope)
@@ -158,26 +163,26 @@ def define(
     return Definition(kind, item, content, tuple(scope.faults))
 
 
-def read_definition(kind: Kind, definition: Mapping[str, Any], programme: Programme) -> Item:
+def read_definition(kind: ItemKind, definition: Mapping[str, Any], programme: Programme) -> CatalogueItem:
     """Return the offer, the reward or the content that a definition describes.
 
     Raises:
         InvalidDefinition: lists every error found, each with its place and the fix.
     """
-    defined = define(kind, definition, programme)
+    defined = parse_definition(kind, definition, programme)
     if defined.faults:
         raise InvalidDefinition(list(defined.faults))
     return defined.item
 
 
-def revive(kind: Kind, content: Mapping[str, Any], programme: Programme, *, version: int) -> Item:
+def parse_stored(kind: ItemKind, content: Mapping[str, Any], programme: Programme, *, version: int) -> CatalogueItem:
     """Return the item of a stored definition; it may refer to tiers, segments and rewards that no longer exist.
 
     Raises:
         ValueError: it does not have the shape of its kind, or a text lacks the programme's default locale.
     """
     shape = _SHAPES[kind].model_validate(content)
-    scope = Scope(NoLines(), locale=programme.locale, zone=programme.zone, tiers=(), segments=())
+    scope = Scope(NoSourceLines(), locale=programme.locale, zone=programme.zone, tiers=(), segments=())
     item = _read((), shape, scope)
     texts = [item.title, item.body] if isinstance(item, Content) else [item.title, item.description]
     if any(programme.locale not in text.by_locale for text in texts):

@@ -11,7 +11,7 @@ from loyalty.model.expression import ExpressionError
 
 VARIABLES = ("event", "member", "earned")
 LINE_FIELDS = ("sku", "quantity", "amount", "category", "brand")
-WORDS = frozenset({"sku", "category", "brand"})
+TEXT_FIELDS = frozenset({"sku", "category", "brand"})
 CACHED_MAX = 10_000
 FAULT_LENGTH_MAX = 200
 # The values of a line that conditions can read; must agree with loyalty/rules/expression_variables.py.
@@ -151,7 +151,7 @@ class CelLineCondition:
         self._fields = named or LINE_FIELDS
         self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
         self._cache: dict[tuple[Any, ...], Any] | None = (
-            {} if not self._outer and WORDS.issuperset(self._fields) else None
+            {} if not self._outer and TEXT_FIELDS.issuperset(self._fields) else None
         )
 
     def rehearse(self, variables: Mapping[str, Any]) -> None:

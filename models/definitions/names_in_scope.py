@@ -9,8 +9,8 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.model.offer import EVERYBODY, Audience
 from loyalty.model.reward import Reward
-from models.definitions.author_error import Fault
-from models.definitions.shared_shapes import SHARED_MAX, AudienceShape
+from models.definitions.author_error import DefinitionError
+from models.definitions.shared_shapes import INTERNED_MAX, AudienceShape
 from models.definitions.yaml_lines import Path
 
 LOCALES = ("fr", "en", "ar")
@@ -20,29 +20,29 @@ _NO_WORDINGS: Mapping[Channel, Mapping[str, str]] = {}
 _CHANNELS = {channel.value: channel for channel in Channel}
 
 
-@lru_cache(maxsize=SHARED_MAX)
+@lru_cache(maxsize=INTERNED_MAX)
 def _text(by_locale: tuple[tuple[str, str], ...], default: str) -> Text:
     return Text(dict(by_locale), default, _NO_WORDINGS)
 
 
-@lru_cache(maxsize=SHARED_MAX)
+@lru_cache(maxsize=INTERNED_MAX)
 def _audience(tiers: tuple[str, ...], segments: tuple[str, ...], lists: tuple[str, ...]) -> Audience:
     return Audience(frozenset(tiers), frozenset(segments), frozenset(lists))
 
 
-class Places(Protocol):
+class SourceLines(Protocol):
     """Knows the line of each place in the source."""
 
-    def fault(self, path: Path, message: str) -> Fault:
+    def fault(self, path: Path, message: str) -> DefinitionError:
         """Return an error at `path` with its line."""
 
 
-class NoLines:
+class NoSourceLines:
     """Places of a definition that came in no file."""
 
-    def fault(self, path: Path, message: str) -> Fault:
+    def fault(self, path: Path, message: str) -> DefinitionError:
         """Return an error at `path` with line 0."""
-        return Fault(0, ".".join(str(step) for step in path), message)
+        return DefinitionError(0, ".".join(str(step) for step in path), message)
 
 
 class Scope:
@@ -50,7 +50,7 @@ class Scope:
 
     def __init__(
         self,
-        places: Places,
+        places: SourceLines,
         *,
         locale: str,
         zone: ZoneInfo,
@@ -64,7 +64,7 @@ class Scope:
         self.tiers = tiers
         self.segments = segments
         self.rewards: Mapping[str, Reward] = rewards or {}
-        self.faults: list[Fault] = []
+        self.faults: list[DefinitionError] = []
 
     def fault(self, path: Path, message: str) -> None:
         """Add one error."""

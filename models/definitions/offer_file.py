@@ -16,12 +16,12 @@ from models.definitions.shared_shapes import (
     Day,
     Image,
     Key,
+    LocalizedText,
     Names,
     Number,
     Shape,
     Weight,
-    Words,
-    in_order,
+    require_order,
     topics,
 )
 from models.definitions.yaml_lines import Path
@@ -29,7 +29,7 @@ from models.definitions.yaml_lines import Path
 UNLIMITED = "unlimited"
 HUNDREDTHS = Decimal(100)
 # The field that holds the value of each kind. The other kinds have no numeric value: their texts describe it.
-WORTH = {
+VALUE_FIELDS = {
     OfferKind.PERCENT_OFF: "percent",
     OfferKind.AMOUNT_OFF: "amount",
     OfferKind.MULTIPLIER: "factor",
@@ -78,9 +78,9 @@ class OfferShape(Shape):
 
     key: Key
     kind: OfferKind
-    title: Words
-    description: Words
-    terms: Words | None = None
+    title: LocalizedText
+    description: LocalizedText
+    terms: LocalizedText | None = None
     image: Image | None = None
     first_day: Day
     last_day: Day | None = None
@@ -107,8 +107,8 @@ class OfferShape(Shape):
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "OfferShape":
-        in_order(self.first_day, self.last_day)
-        for kind, name in WORTH.items():
+        require_order(self.first_day, self.last_day)
+        for kind, name in VALUE_FIELDS.items():
             if kind is self.kind and getattr(self, name) is None:
                 raise ValueError(f"kind {kind} needs {name}; add it")
             if kind is not self.kind and getattr(self, name) is not None:

@@ -34,19 +34,29 @@ from loyalty.model.programme import (
     Stacking,
     Tier,
 )
-from models.definitions.author_error import Fault, InvalidProgramme
+from models.definitions.author_error import DefinitionError, InvalidProgramme
 from models.definitions.catalogue_file import CatalogueShape, read_catalogue
 from models.definitions.cel import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
 from models.definitions.event_attributes import JsonSchemaCheck
 from models.definitions.names_in_scope import LOCALES, Scope
-from models.definitions.shared_shapes import Cel, Key, Names, Number, Shape, WindowShape, Words, hint, place
-from models.definitions.yaml_lines import FILE_BYTES_MAX, Lines, Path, load
+from models.definitions.shared_shapes import (
+    Cel,
+    Key,
+    LocalizedText,
+    Names,
+    Number,
+    Shape,
+    WindowShape,
+    error_message,
+    error_path,
+)
+from models.definitions.yaml_lines import FILE_BYTES_MAX, Lines, Path, load_yaml
 
 __all__ = [
     "FILE_BYTES_MAX",
     "LOCALES",
+    "DefinitionError",
     "Difference",
-    "Fault",
     "InvalidProgramme",
     "differences",
     "read_programme",
@@ -56,9 +66,9 @@ __all__ = [
 
 class _Tier(Shape):
     key: Key
-    name: Words
+    name: LocalizedText
     threshold: int = Field(ge=0, le=1_000_000_000)
-    benefits: list[Words] = Field(default=[])
+    benefits: list[LocalizedText] = Field(default=[])
     relatives: bool = False
 
 
@@ -102,7 +112,7 @@ class _Cap(Shape):
 
 class _Rule(Shape):
     key: Key
-    name: Words
+    name: LocalizedText
     event: str
     rate: _Rate | None = None
     points: Cel | None = None
@@ -134,7 +144,7 @@ class _Rule(Shape):
 
 
 class _EventType(Shape):
-    name: Words | None = None
+    name: LocalizedText | None = None
     attributes: dict[str, Any] | None = None
 
 
@@ -148,7 +158,7 @@ class _Orders(Shape):
 
 class _Segment(Shape):
     key: Key
-    name: Words
+    name: LocalizedText
     when: Cel
 
 
@@ -198,11 +208,11 @@ class _File(CatalogueShape):
 
 
 def _parse(source: str) -> tuple[_File, Lines]:
-    raw, lines = load(source)
+    raw, lines = load_yaml(source)
     try:
         return _File.model_validate(raw), lines
     except ValidationError as error:
-        faults = [lines.fault(place(dict(found)), hint(dict(found))) for found in error.errors()]
+        faults = [lines.fault(error_path(dict(found)), error_message(dict(found))) for found in error.errors()]
         raise InvalidProgramme(sorted(faults, key=lambda fault: fault.line)) from error
 
 

@@ -13,13 +13,13 @@ from models.definitions.shared_shapes import (
     Image,
     Key,
     LimitShape,
+    LocalizedText,
     Names,
     Number,
     Shape,
     Weekday,
     Weight,
     WindowShape,
-    Words,
     iso_weekdays,
     read_hours,
     topics,
@@ -27,7 +27,7 @@ from models.definitions.shared_shapes import (
 from models.definitions.yaml_lines import Path
 
 # Kinds that are handed out as a code from a pool.
-POOLED = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.PARTNER})
+POOL_KINDS = frozenset({RewardKind.DIGITAL_CODE, RewardKind.DISCOUNT, RewardKind.PARTNER})
 
 
 class AppointmentsShape(Shape):
@@ -57,8 +57,8 @@ class RewardShape(Shape):
 
     key: Key
     kind: RewardKind
-    title: Words
-    description: Words
+    title: LocalizedText
+    description: LocalizedText
     category: Key
     points: int = Field(ge=0, le=1_000_000_000)
     image: Image | None = None
@@ -78,9 +78,9 @@ class RewardShape(Shape):
     def _fits_its_kind(self) -> "RewardShape":
         if self.kind is RewardKind.DIGITAL_CODE and self.pool is None:
             raise ValueError("kind DIGITAL_CODE needs pool, the name of its pool of codes; add it")
-        if self.pool is not None and self.kind not in POOLED:
+        if self.pool is not None and self.kind not in POOL_KINDS:
             raise ValueError(
-                f"pool is only for kinds {', '.join(sorted(POOLED))}, and this reward is {self.kind}; remove it"
+                f"pool is only for kinds {', '.join(sorted(POOL_KINDS))}, and this reward is {self.kind}; remove it"
             )
         if self.pool is not None and self.stock is not None:
             raise ValueError("the codes of its pool are the stock of a reward; remove stock")
@@ -95,7 +95,7 @@ class InstantRewardShape(Shape):
     """One reward that a purchase of at least `minimum` triggers."""
 
     key: Key
-    name: Words
+    name: LocalizedText
     reward: Key
     minimum: Number = Field(ge=0, le=1_000_000)
     limit: LimitShape | None = None

@@ -26,7 +26,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 WORDS_LENGTH_MAX = 20_000
 NAMES_MAX = 10_000
 # Thousands of offers repeat the same texts, audiences and topics: each distinct one is held in memory once.
-SHARED_MAX = 10_000
+INTERNED_MAX = 10_000
 FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = date(2199, 12, 31)
 
@@ -61,13 +61,13 @@ def _wording_kind(value: Any) -> str:
 
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,39}$")]
-Wording = Annotated[str, StringConstraints(max_length=WORDS_LENGTH_MAX)]
+TextValue = Annotated[str, StringConstraints(max_length=WORDS_LENGTH_MAX)]
 # Texts by locale; under a channel's name, that channel's own texts by locale.
-Words = Annotated[
+LocalizedText = Annotated[
     dict[
         str,
         Annotated[
-            Annotated[Wording, Tag("<text>")] | Annotated[dict[str, Wording], Tag("<channel>")],
+            Annotated[TextValue, Tag("<text>")] | Annotated[dict[str, TextValue], Tag("<channel>")],
             Discriminator(_wording_kind),
         ],
     ],
@@ -120,7 +120,7 @@ class WindowShape(Shape):
 
     @model_validator(mode="after")
     def _in_order(self) -> "WindowShape":
-        in_order(self.first_day, self.last_day)
+        require_order(self.first_day, self.last_day)
         if self.hours is not None:
             read_hours(self.hours)
         return self
@@ -150,7 +150,7 @@ class LimitShape(Shape):
         return Limit(self.orders, self.per)
 
 
-def in_order(first_day: date | None, last_day: date | None) -> None:
+def require_order(first_day: date | None, last_day: date | None) -> None:
     """Raise ValueError for a span of days that ends before it begins."""
     if first_day and last_day and last_day < first_day:
         raise ValueError("last_day is before first_day; swap them")
@@ -170,7 +170,7 @@ def iso_weekdays(names: Iterable[str]) -> frozenset[int]:
     return frozenset(WEEKDAYS.index(day) + 1 for day in names)
 
 
-@lru_cache(maxsize=SHARED_MAX)
+@lru_cache(maxsize=INTERNED_MAX)
 def topics(categories: tuple[str, ...], brands: tuple[str, ...]) -> frozenset[str]:
     """Return topics as the ranking names them: `category:NAME` and `brand:NAME`."""
     return frozenset([*(f"category:{name}" for name in categories), *(f"brand:{name}" for name in brands)])
@@ -183,12 +183,12 @@ _HINTS = {
 }
 
 
-def hint(error: Mapping[str, Any]) -> str:
+def error_message(error: Mapping[str, Any]) -> str:
     """Return the message for one of pydantic's errors: what is wrong and how to fix it."""
     template = _HINTS.get(error["type"], "{msg}")
     return template.format(msg=str(error["msg"]).removeprefix("Value error, "), **error.get("ctx", {}))
 
 
-def place(error: Mapping[str, Any]) -> tuple[str | int, ...]:
+def error_path(error: Mapping[str, Any]) -> tuple[str | int, ...]:
     """Return the path of one of pydantic's errors, without union tags such as `<text>`."""
     return tuple(step for step in error["loc"] if not str(step).startswith("<"))

@@ -4,10 +4,10 @@ from typing import Any
 
 import yaml
 
-from models.definitions.author_error import Fault, InvalidProgramme
+from models.definitions.author_error import DefinitionError, InvalidProgramme
 
 FILE_BYTES_MAX = 1_000_000
-PLACES_MAX = 200_000
+VALUES_MAX = 200_000
 DEPTH_MAX = 50
 _TOO_DEEP = f"nested more than {DEPTH_MAX} levels deep; flatten it"
 Path = tuple[str | int, ...]
@@ -36,16 +36,18 @@ class Lines:
     def _walk(self, node: yaml.Node, path: tuple[str, ...]) -> None:
         line = node.start_mark.line + 1
         if len(path) > DEPTH_MAX:
-            raise InvalidProgramme([Fault(line, ".".join(path[:3]), _TOO_DEEP)])
-        if len(self.by_path) > PLACES_MAX:  # nested aliases let a short file expand to a huge one
-            raise InvalidProgramme([Fault(line, "", f"the file has more than {PLACES_MAX} values; use fewer aliases")])
+            raise InvalidProgramme([DefinitionError(line, ".".join(path[:3]), _TOO_DEEP)])
+        if len(self.by_path) > VALUES_MAX:  # nested aliases let a short file expand to a huge one
+            raise InvalidProgramme(
+                [DefinitionError(line, "", f"the file has more than {VALUES_MAX} values; use fewer aliases")]
+            )
         self.by_path.setdefault(path, line)
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
                 step = (*path, str(key.value))
                 if step in self.by_path:
                     raise InvalidProgramme(
-                        [Fault(key.start_mark.line + 1, ".".join(step), "is written twice; keep one")]
+                        [DefinitionError(key.start_mark.line + 1, ".".join(step), "is written twice; keep one")]
                     )
                 self.by_path[step] = key.start_mark.line + 1
                 self._walk(value, step)
@@ -53,33 +55,37 @@ class Lines:
             for index, value in enumerate(node.value):
                 self._walk(value, (*path, str(index)))
 
-    def fault(self, path: Path, message: str) -> Fault:
+    def fault(self, path: Path, message: str) -> DefinitionError:
         """Return an error at `path`, with the line of the nearest ancestor that the text contains."""
         steps = tuple(str(step) for step in path)
         known = steps
         while known not in self.by_path and known:
             known = known[:-1]
-        return Fault(self.by_path.get(known, 1), ".".join(steps), message)
+        return DefinitionError(self.by_path.get(known, 1), ".".join(steps), message)
 
 
-def load(source: str) -> tuple[dict[str, Any], Lines]:
+def load_yaml(source: str) -> tuple[dict[str, Any], Lines]:
     """Return the mapping that a YAML text holds, and the lines of its places.
 
     Raises:
         InvalidProgramme: it is too large, not valid YAML, or not a mapping.
     """
     if len(source.encode(errors="replace")) > FILE_BYTES_MAX:
-        raise InvalidProgramme([Fault(1, "", f"the file is larger than {FILE_BYTES_MAX} bytes; split the programme")])
+        raise InvalidProgramme(
+            [DefinitionError(1, "", f"the file is larger than {FILE_BYTES_MAX} bytes; split the programme")]
+        )
     try:
         lines = Lines(source)
         raw = yaml.load(source, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InvalidProgramme([Fault(mark.line + 1 if mark else 1, "", f"invalid YAML: {error.problem}")]) from error
+        raise InvalidProgramme(
+            [DefinitionError(mark.line + 1 if mark else 1, "", f"invalid YAML: {error.problem}")]
+        ) from error
     except yaml.YAMLError as error:
-        raise InvalidProgramme([Fault(1, "", f"invalid YAML: {error}")]) from error
+        raise InvalidProgramme([DefinitionError(1, "", f"invalid YAML: {error}")]) from error
     except RecursionError as error:
-        raise InvalidProgramme([Fault(1, "", _TOO_DEEP)]) from error
+        raise InvalidProgramme([DefinitionError(1, "", _TOO_DEEP)]) from error
     if not isinstance(raw, dict):
-        raise InvalidProgramme([Fault(1, "", "the file is not a mapping; start it with `programme: KEY`")])
+        raise InvalidProgramme([DefinitionError(1, "", "the file is not a mapping; start it with `programme: KEY`")])
     return raw, lines

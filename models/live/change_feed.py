@@ -22,13 +22,13 @@ from models.mongo.snapshot import snapshot_of
 from models.programmes.programme_store import newest_versions
 
 # ChangeStreamHistoryLost, ChangeStreamFatalError, InvalidResumeToken, CappedPositionLost
-TOKEN_LOST = frozenset({286, 280, 260, 136})
+TOKEN_LOST_CODES = frozenset({286, 280, 260, 136})
 RETRY_SECONDS_MIN = 0.1
 RETRY_SECONDS_MAX = 5.0
 AWAIT_MS = 1000
 
 # Lenient decoding, so that one bad document does not end the stream; a reader of the value reports the error.
-DECODED: CodecOptions[Document] = CodecOptions(
+LENIENT_CODEC: CodecOptions[Document] = CodecOptions(
     tz_aware=True,
     datetime_conversion=DatetimeConversion.DATETIME_AUTO,
     unicode_decode_error_handler="replace",
@@ -41,7 +41,7 @@ async def _nothing() -> None:
     """Do nothing."""
 
 
-class Feed:
+class ChangeFeed:
     """Follows the database and publishes changes to the hub. Run `run` as one task for the life of the process."""
 
     def __init__(
@@ -96,7 +96,7 @@ class Feed:
         MongoDB rejects an unreadable token when the stream is opened, with whatever code its parser fails with (9, 15,
         40647, 50811 and others). Since 4.4, errors after which the same token may work again carry a label.
         """
-        lost = error.code in TOKEN_LOST or error.has_error_label("NonResumableChangeStreamError")
+        lost = error.code in TOKEN_LOST_CODES or error.has_error_label("NonResumableChangeStreamError")
         return lost or (self._opening and not error.has_error_label("ResumableChangeStreamError"))
 
     async def _follow(self) -> None:
@@ -105,7 +105,7 @@ class Feed:
         if self._token is None:
             self._behind, self._missed = True, self._opened_before
         # Changes are decoded even if nobody watches: finding the member in raw BSON takes three times as long.
-        database = self._db.db.with_options(codec_options=DECODED)
+        database = self._db.db.with_options(codec_options=LENIENT_CODEC)
         self._opening = True
         async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
             self._opening, self._opened_before = False, True

@@ -23,7 +23,7 @@ class Change:
     resync: bool = False
 
 
-class Watch:
+class Watcher:
     """One watcher's bounded queue of changes."""
 
     def __init__(self) -> None:
@@ -60,16 +60,16 @@ class Hub:
     """Watchers by member, in one process."""
 
     def __init__(self) -> None:
-        self._watches: dict[str, set[Watch]] = {}
+        self._watches: dict[str, set[Watcher]] = {}
 
     def watches(self, member: str) -> bool:
         """Return whether a member has watchers, so that changes without any are not decoded."""
         return member in self._watches
 
     @contextmanager
-    def watch(self, member: str) -> Iterator[Watch]:
+    def watch(self, member: str) -> Iterator[Watcher]:
         """Watch a member until the block ends."""
-        watch = Watch()
+        watch = Watcher()
         self._watches.setdefault(member, set()).add(watch)
         try:
             yield watch

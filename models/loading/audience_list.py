@@ -12,15 +12,15 @@ from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
-from models.loading.code_pool import TOLD_MAX, Line, checked_name, filled_lines
+from models.loading.code_pool import REPORTED_LINES_MAX, Line, checked_name, filled_lines
 from models.mongo.database import Database
-from models.mongo.ids import audience_id, identity_key, joined
+from models.mongo.ids import audience_id, identity_key, joined_id
 
 LINES_MAX = 1_000_000
 BATCH = 1000
 
 
-class LoadOvertaken(Exception):  # noqa: N818 - shown to the operator
+class LoadSuperseded(Exception):  # noqa: N818 - shown to the operator
     """Another load of the same list started after this one; the list will hold its members."""
 
 
@@ -40,12 +40,12 @@ class LoadedList:
     def miss(self, number: int, text: str) -> None:
         """Count a line that matches no member."""
         self.unknown += 1
-        if len(self.told) < TOLD_MAX:
+        if len(self.told) < REPORTED_LINES_MAX:
             self.told.append((number, text))
 
 
 @dataclass(frozen=True, slots=True)
-class AudienceList:
+class AudienceListSummary:
     """How many members are on a list, and when its newest load started (None: never loaded)."""
 
     members: int
@@ -53,7 +53,7 @@ class AudienceList:
 
 
 def _mark_id(programme: str, name: str) -> str:
-    return f"audience/{joined(programme, name)}"
+    return f"audience/{joined_id(programme, name)}"
 
 
 def _keys(programme: str, text: str) -> list[str]:
@@ -109,7 +109,9 @@ async def _require_newest(database: Database, programme: str, name: str, stamp: 
     if mark is None or mark["stamp"] != stamp:
         # The other load may already have removed the members that its file lacks: remove what this load added since.
         await _remove(database, programme, name, {"$eq": stamp})
-        raise LoadOvertaken(f"another load of list {name!r} has started; wait for it, or load this file again after it")
+        raise LoadSuperseded(
+            f"another load of list {name!r} has started; wait for it, or load this file again after it"
+        )
 
 
 async def _members(database: Database, programme: str, batch: list[Line], tally: LoadedList) -> list[str]:
@@ -148,8 +150,8 @@ async def _remove(database: Database, programme: str, name: str, stamps: dict[st
     return result.modified_count
 
 
-async def audience_list(database: Database, programme: str, name: str) -> AudienceList:
+async def audience_list(database: Database, programme: str, name: str) -> AudienceListSummary:
     """Return the size of a list and the time of its newest load."""
     members = await database.audiences.count_documents({"programme": programme, "lists": name})
     mark = await database.marks.find_one({"_id": _mark_id(programme, name)})
-    return AudienceList(members, mark["loaded_at"] if mark else None)
+    return AudienceListSummary(members, mark["loaded_at"] if mark else None)

@@ -14,7 +14,7 @@ from models.mongo.ids import code_id
 
 CODES_MAX = 1_000_000
 CODE_LENGTH_MAX = 64
-TOLD_MAX = 10
+REPORTED_LINES_MAX = 10
 BATCH = 1000
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _DUPLICATE_KEY = 11000
@@ -41,7 +41,7 @@ class LoadedCodes:
     def refuse(self, number: int, reason: str) -> None:
         """Count a line that is not a valid code."""
         self.refused += 1
-        if len(self.told) < TOLD_MAX:
+        if len(self.told) < REPORTED_LINES_MAX:
             self.told.append((number, reason))
 
 

@@ -19,7 +19,7 @@ _iso = lru_cache(maxsize=20_000)(date.isoformat)
 from_iso = lru_cache(maxsize=20_000)(date.fromisoformat)
 
 
-def day(value: date | None) -> str | None:
+def day_text(value: date | None) -> str | None:
     """Return a day as it is stored: `2026-11-27`."""
     return _iso(value) if value is not None else None
 
@@ -29,7 +29,7 @@ def to_day(value: str | None) -> date | None:
     return from_iso(value) if value is not None else None
 
 
-def moment_of(value: datetime) -> datetime:
+def utc_moment(value: datetime) -> datetime:
     """Return a stored moment with `datetime.UTC`: PyMongo's tzinfo is written in Python, so each use of it is slow."""
     return value.replace(tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def without_none(document: Mapping[str, Any]) -> Document:
 
 def lot_rows(lots: Iterable[tuple[LotKey, int]]) -> list[list[Any]]:
     """Return points by lot as stored: rows of earned on, expires on, points."""
-    return [[_iso(lot.earned_on), day(lot.expires_on), points] for lot, points in lots]
+    return [[_iso(lot.earned_on), day_text(lot.expires_on), points] for lot, points in lots]
 
 
 def lots_of(rows: Iterable[list[Any]]) -> tuple[tuple[LotKey, int], ...]:

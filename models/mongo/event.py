@@ -10,8 +10,8 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.event import NOT_RETURNED, Event, Grant, Purchase, PurchaseLine, RecordedEvent
-from models.mongo.bson import Document, day, from_iso, to_day, without_none
-from models.mongo.schema import STRING, WHOLE, schema
+from models.mongo.bson import Document, day_text, from_iso, to_day, without_none
+from models.mongo.schema import INTEGER, STRING, document_validator
 
 
 def _line_document(line: PurchaseLine) -> Document:
@@ -60,7 +60,7 @@ def event_fields(counted: RecordedEvent) -> Document:
             else None,
             "grants": grant_rows(counted.grants),
             "earned_on": counted.earned_on.isoformat(),
-            "expires_on": day(counted.expires_on),
+            "expires_on": day_text(counted.expires_on),
             "returned": returned_rows(counted.returned),
             "offers": [list(used) for used in counted.offers] or None,
         }
@@ -134,7 +134,7 @@ class EventDocument(beanie.Document):
         name = "events"
         indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("occurred_at", DESCENDING)])]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
@@ -143,6 +143,6 @@ class EventDocument(beanie.Document):
             "key": STRING,
             "digest": {**STRING, "minLength": 64, "maxLength": 64},
             "member": STRING,
-            "version": {**WHOLE, "minimum": 1},
+            "version": {**INTEGER, "minimum": 1},
         }
     )

@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from beanie import Document, Indexed
 
-from models.mongo.schema import STRING, schema
+from models.mongo.schema import STRING, document_validator
 
 
 class IdentityDocument(Document):
@@ -17,4 +17,4 @@ class IdentityDocument(Document):
     class Settings:
         name = "identities"
 
-    validator: ClassVar = schema({"_id": STRING, "programme": STRING, "member": STRING})
+    validator: ClassVar = document_validator({"_id": STRING, "programme": STRING, "member": STRING})

@@ -6,13 +6,13 @@ from urllib.parse import quote
 from loyalty.model.supply import CounterKey
 
 
-def joined(*parts: str) -> str:
+def joined_id(*parts: str) -> str:
     """Return the parts, percent-encoded and joined by slashes."""
     return "/".join(quote(part, safe="") for part in parts)
 
 
 # Cached because a till sends thousands of events.
-_sender = lru_cache(maxsize=10_000)(joined)
+_sender = lru_cache(maxsize=10_000)(joined_id)
 
 
 def event_key(programme: str, operation: str, sender: str, key: str) -> str:
@@ -23,19 +23,19 @@ def event_key(programme: str, operation: str, sender: str, key: str) -> str:
 def counter_id(programme: str, counter: CounterKey) -> str:
     """Return the `_id` of a shared counter."""
     at = [counter.at.isoformat()] if counter.at is not None else []
-    return joined(programme, counter.kind, counter.key, *at)
+    return joined_id(programme, counter.kind, counter.key, *at)
 
 
 def code_id(programme: str, pool: str, code: str) -> str:
     """Return the `_id` of a code of a pool."""
-    return joined(programme, pool, code)
+    return joined_id(programme, pool, code)
 
 
 def audience_id(programme: str, member: str) -> str:
     """Return the `_id` of the document with a member's audience lists."""
-    return joined(programme, member)
+    return joined_id(programme, member)
 
 
 def identity_key(programme: str, kind: str, value: str) -> str:
     """Return the `_id` of an identity; `kind` is number, card, email or phone."""
-    return joined(programme, kind, value)
+    return joined_id(programme, kind, value)

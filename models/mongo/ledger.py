@@ -11,8 +11,8 @@ from loyalty.kernel.channel import Channel
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, TierStatus
 from loyalty.model.notice import Notice, NoticeKind
-from models.mongo.bson import Document, day, from_iso, moment_of, to_day, without_none
-from models.mongo.schema import ARRAY, MOMENT, STRING, WHOLE, schema
+from models.mongo.bson import Document, day_text, from_iso, to_day, utc_moment, without_none
+from models.mongo.schema import ARRAY, DATE, INTEGER, STRING, document_validator
 
 
 def tier_status_document(standing: TierStatus) -> Document:
@@ -23,7 +23,7 @@ def tier_status_document(standing: TierStatus) -> Document:
 def tier_status_of(document: Mapping[str, Any]) -> TierStatus:
     """Return the tier status of a document."""
     until = document["until"]
-    return TierStatus(document["tier"], moment_of(document["since"]), moment_of(until) if until is not None else None)
+    return TierStatus(document["tier"], utc_moment(document["since"]), utc_moment(until) if until is not None else None)
 
 
 def explanation_row(explanation: Explanation) -> list[Any]:
@@ -46,7 +46,7 @@ def entry_document(entry: Entry) -> Document:
         "occurred_at": entry.occurred_at,
         "channel": entry.channel.value,
         "postings": [
-            [p.account.value, p.points, *((day(p.lot.earned_on), day(p.lot.expires_on)) if p.lot else ())]
+            [p.account.value, p.points, *((day_text(p.lot.earned_on), day_text(p.lot.expires_on)) if p.lot else ())]
             for p in entry.postings
         ],
         "why": [explanation_row(explanation) for explanation in entry.why],
@@ -108,7 +108,7 @@ def record_of(document: Mapping[str, Any]) -> Record:
     return Record(
         member=document["member"],
         version=document["version"],
-        recorded_at=moment_of(document["recorded_at"]),
+        recorded_at=utc_moment(document["recorded_at"]),
         cause=Cause(**document["cause"]),
         entries=tuple(entry_of(entry) for entry in document["entries"]),
         qualified=tuple((from_iso(day), points) for day, points in document["qualified"]),
@@ -151,20 +151,20 @@ class RecordDocument(beanie.Document):
             IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("version", ASCENDING)], unique=True)
         ]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
             "member": STRING,
-            "version": {**WHOLE, "minimum": 1},
-            "recorded_at": MOMENT,
+            "version": {**INTEGER, "minimum": 1},
+            "recorded_at": DATE,
             "cause": {"bsonType": "object", "required": ["operation", "role", "subject", "key"]},
             "entries": {
                 "bsonType": "array",
                 "items": {
                     "bsonType": "object",
                     "required": ["kind", "points", "balance", "occurred_at", "channel", "postings"],
-                    "properties": {"points": WHOLE, "balance": WHOLE, "occurred_at": MOMENT, "postings": ARRAY},
+                    "properties": {"points": INTEGER, "balance": INTEGER, "occurred_at": DATE, "postings": ARRAY},
                 },
             },
             "previous_hash": STRING,

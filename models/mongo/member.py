@@ -17,9 +17,9 @@ from loyalty.model.lot import Lot, Lots
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.qualifying_days import QualifyingDays
-from models.mongo.bson import Document, from_iso, lot_rows, lots_of, moment_of, to_day, without_none
+from models.mongo.bson import Document, from_iso, lot_rows, lots_of, to_day, utc_moment, without_none
 from models.mongo.ledger import tier_status_document, tier_status_of
-from models.mongo.schema import OBJECT, STRING, WHOLE, schema
+from models.mongo.schema import INTEGER, OBJECT, STRING, document_validator
 from models.mongo.supply import counter_of, counter_row
 
 
@@ -53,7 +53,7 @@ def _consent_row(consent: Consent) -> list[Any]:
 def _consent_of(row: list[Any]) -> Consent:
     purpose, channel, granted, changed_at, via = row
     on = ContactChannel(channel) if channel is not None else None
-    return Consent(ConsentPurpose(purpose), on, granted, moment_of(changed_at), Channel(via))
+    return Consent(ConsentPurpose(purpose), on, granted, utc_moment(changed_at), Channel(via))
 
 
 def member_document(member: Member) -> Document:
@@ -162,7 +162,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         programme=document["programme"],
         number=document["number"],
         version=document["version"],
-        enrolled_at=moment_of(document["enrolled_at"]),
+        enrolled_at=utc_moment(document["enrolled_at"]),
         profile=profile_of(document["profile"]),
         standing=tier_status_of(document["standing"]),
         balances={Account(account): points for account, points in document["balances"].items()},
@@ -217,12 +217,12 @@ class MemberDocument(beanie.Document):
             IndexModel([("due_at", ASCENDING)], partialFilterExpression={"due_at": {"$type": "date"}}),
         ]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
             "number": STRING,
-            "version": {**WHOLE, "minimum": 1},
+            "version": {**INTEGER, "minimum": 1},
             "profile": OBJECT,
             "standing": {"bsonType": "object", "required": ["tier", "since", "until"]},
             "balances": {
@@ -230,14 +230,14 @@ class MemberDocument(beanie.Document):
                 # `available` can be negative if the programme allows it after a refund; the ledger's rules check that.
                 # Of the other accounts, only `issued` and `written_off` can be below zero.
                 "properties": {
-                    "issued": {**WHOLE, "maximum": 0},
-                    "available": WHOLE,
-                    "pending": {**WHOLE, "minimum": 0},
-                    "held": {**WHOLE, "minimum": 0},
-                    "redeemed": {**WHOLE, "minimum": 0},
-                    "expired": {**WHOLE, "minimum": 0},
-                    "deducted": {**WHOLE, "minimum": 0},
-                    "written_off": {**WHOLE, "maximum": 0},
+                    "issued": {**INTEGER, "maximum": 0},
+                    "available": INTEGER,
+                    "pending": {**INTEGER, "minimum": 0},
+                    "held": {**INTEGER, "minimum": 0},
+                    "redeemed": {**INTEGER, "minimum": 0},
+                    "expired": {**INTEGER, "minimum": 0},
+                    "deducted": {**INTEGER, "minimum": 0},
+                    "written_off": {**INTEGER, "maximum": 0},
                 },
                 "additionalProperties": False,
             },
@@ -246,6 +246,6 @@ class MemberDocument(beanie.Document):
             "qualifying": {"bsonType": ["binData", "object"]},
             "head": {**STRING, "minLength": 64, "maxLength": 64},
             "recent": {"bsonType": "binData"},
-            "entries": {**WHOLE, "minimum": 0},
+            "entries": {**INTEGER, "minimum": 0},
         }
     )

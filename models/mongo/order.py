@@ -12,7 +12,7 @@ from loyalty.kernel.text import Text
 from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient
 from loyalty.model.reward import RewardKind
 from models.mongo.bson import Document, lot_rows, lots_of, without_none
-from models.mongo.schema import ARRAY, MOMENT, OBJECT, STRING, WHOLE, schema
+from models.mongo.schema import ARRAY, DATE, INTEGER, OBJECT, STRING, document_validator
 from models.mongo.supply import counter_of, counter_row
 
 
@@ -117,20 +117,20 @@ class OrderDocument(beanie.Document):
             ),
         ]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
             "number": STRING,
             "member": STRING,
             "reward": OBJECT,
-            "quantity": {**WHOLE, "minimum": 1},
-            "points": {**WHOLE, "minimum": 0},
-            "points_returned": {**WHOLE, "minimum": 0},
-            "returned": {**WHOLE, "minimum": 0},
+            "quantity": {**INTEGER, "minimum": 1},
+            "points": {**INTEGER, "minimum": 0},
+            "points_returned": {**INTEGER, "minimum": 0},
+            "returned": {**INTEGER, "minimum": 0},
             "state": STRING,
-            "placed_at": MOMENT,
+            "placed_at": DATE,
             "history": ARRAY,
-            "version": {**WHOLE, "minimum": 1},
+            "version": {**INTEGER, "minimum": 1},
         }
     )

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from beanie import Document
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from models.mongo.schema import MOMENT, OBJECT, STRING, WHOLE, schema
+from models.mongo.schema import DATE, INTEGER, OBJECT, STRING, document_validator
 
 
 class ProgrammeDocument(Document):
@@ -24,14 +24,14 @@ class ProgrammeDocument(Document):
         name = "programmes"
         indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("version", DESCENDING)], unique=True)]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
-            "version": {**WHOLE, "minimum": 1},
+            "version": {**INTEGER, "minimum": 1},
             "source": STRING,
             "digest": STRING,
-            "applied_at": MOMENT,
+            "applied_at": DATE,
         }
     )
 
@@ -68,18 +68,18 @@ class CatalogueDocument(Document):
             IndexModel([("programme", ASCENDING), ("code", ASCENDING)], partialFilterExpression={"code": {"$gt": ""}}),
         ]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
             "kind": {"enum": ["offer", "reward", "content"]},
             "key": STRING,
             "item": STRING,
-            "version": {**WHOLE, "minimum": 1},
-            "turn": {**WHOLE, "minimum": 1},
+            "version": {**INTEGER, "minimum": 1},
+            "turn": {**INTEGER, "minimum": 1},
             "definition": OBJECT,
             "digest": {**STRING, "minLength": 64, "maxLength": 64},
             "retired": {"bsonType": "bool"},
-            "changed_at": MOMENT,
+            "changed_at": DATE,
         }
     )

@@ -3,12 +3,12 @@
 from typing import Any
 
 STRING: dict[str, Any] = {"bsonType": "string"}
-WHOLE: dict[str, Any] = {"bsonType": ["int", "long"]}
-MOMENT: dict[str, Any] = {"bsonType": "date"}
+INTEGER: dict[str, Any] = {"bsonType": ["int", "long"]}
+DATE: dict[str, Any] = {"bsonType": "date"}
 OBJECT: dict[str, Any] = {"bsonType": "object"}
 ARRAY: dict[str, Any] = {"bsonType": "array"}
 
 
-def schema(required: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def document_validator(required: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Return a collection's validator: a document must have each field of `required`, valid against its schema."""
     return {"$jsonSchema": {"bsonType": "object", "required": [*required], "properties": required}}

@@ -23,7 +23,7 @@ from loyalty.model.ledger import Entry, EntryKind, Record
 from loyalty.model.member import Member, next_settlement_at
 from loyalty.model.notice import Notice
 from loyalty.rules.affinity import NO_AFFINITY, AffinityWeights, add_purchase_packed
-from models.mongo.bson import Document, moment_of
+from models.mongo.bson import Document, utc_moment
 from models.mongo.ledger import explanation_of, explanation_row, notice_of, notice_row
 from models.mongo.member import member_document, member_of
 
@@ -373,8 +373,8 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
         member=member,
         rows=Rows(document["recent"]),
         entries=document["entries"],
-        due_at=moment_of(due) if due is not None else None,
-        recorded_at=moment_of(document["recorded_at"]),
+        due_at=utc_moment(due) if due is not None else None,
+        recorded_at=utc_moment(document["recorded_at"]),
         notices=tuple(notice_of(row) for row in document.get("notices", ())),
         taste_text=document.get("taste", NO_AFFINITY_TEXT),
     )

@@ -8,7 +8,7 @@ from pymongo import ASCENDING, IndexModel
 
 from loyalty.model.supply import CounterKey, CounterKind
 from models.mongo.bson import Document
-from models.mongo.schema import ARRAY, STRING, WHOLE, schema
+from models.mongo.schema import ARRAY, INTEGER, STRING, document_validator
 
 
 def counter_row(counter: CounterKey) -> list[Any]:
@@ -40,8 +40,8 @@ class CounterDocument(beanie.Document):
         name = "counters"
         indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("kind", ASCENDING), ("key", ASCENDING)])]
 
-    validator: ClassVar = schema(
-        {"_id": STRING, "programme": STRING, "kind": STRING, "key": STRING, "taken": {**WHOLE, "minimum": 0}}
+    validator: ClassVar = document_validator(
+        {"_id": STRING, "programme": STRING, "kind": STRING, "key": STRING, "taken": {**INTEGER, "minimum": 0}}
     )
 
 
@@ -62,7 +62,7 @@ class CodeDocument(beanie.Document):
             IndexModel([("member", ASCENDING)], partialFilterExpression={"member": {"$gt": ""}}),
         ]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
@@ -84,4 +84,4 @@ class AudienceDocument(beanie.Document):
         name = "audiences"
         indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("lists", ASCENDING)])]
 
-    validator: ClassVar = schema({"_id": STRING, "programme": STRING, "lists": ARRAY})
+    validator: ClassVar = document_validator({"_id": STRING, "programme": STRING, "lists": ARRAY})

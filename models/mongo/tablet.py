@@ -6,7 +6,7 @@ from typing import ClassVar
 from beanie import Document
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from models.mongo.schema import MOMENT, STRING, schema
+from models.mongo.schema import DATE, STRING, document_validator
 
 
 class DeviceDocument(Document):
@@ -40,16 +40,16 @@ class DeviceDocument(Document):
             IndexModel([("programme", ASCENDING), ("invited_at", DESCENDING), ("_id", DESCENDING)]),
         ]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
             "name": STRING,
             "state": {"enum": ["INVITED", "ENROLLED", "REVOKED"]},
-            "invited_at": MOMENT,
+            "invited_at": DATE,
             "invited_by": STRING,
             "code_digest": {**STRING, "minLength": 64, "maxLength": 64},
-            "code_expires_at": MOMENT,
+            "code_expires_at": DATE,
         }
     )
 
@@ -73,17 +73,17 @@ class SessionDocument(Document):
         name = "sessions"
         indexes: ClassVar = [IndexModel([("forget_at", ASCENDING)], expireAfterSeconds=0)]
 
-    validator: ClassVar = schema(
+    validator: ClassVar = document_validator(
         {
             "_id": STRING,
             "programme": STRING,
             "device": STRING,
             "member": STRING,
             "confirmed": {"bsonType": "bool"},
-            "opened_at": MOMENT,
-            "seen_at": MOMENT,
-            "ends_at": MOMENT,
-            "forget_at": MOMENT,
+            "opened_at": DATE,
+            "seen_at": DATE,
+            "ends_at": DATE,
+            "forget_at": DATE,
         }
     )
 
@@ -100,4 +100,4 @@ class SpentDocument(Document):
         name = "spent"
         indexes: ClassVar = [IndexModel([("forget_at", ASCENDING)], expireAfterSeconds=0)]
 
-    validator: ClassVar = schema({"_id": STRING, "forget_at": MOMENT})
+    validator: ClassVar = document_validator({"_id": STRING, "forget_at": DATE})

@@ -9,7 +9,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+def uncancelled(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
     """Return `read` shielded from cancellation: PyMongo closes the connection of a cancelled task.
 
     Reads through a loader do not need it: a batch is a task of its own.
@@ -19,7 +19,7 @@ def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine
     async def shielded(*args: P.args, **named: P.kwargs) -> T:
         reading = asyncio.ensure_future(read(*args, **named))
         _reading.add(reading)
-        reading.add_done_callback(done)
+        reading.add_done_callback(discard)
         return await asyncio.shield(reading)
 
     return shielded
@@ -28,7 +28,7 @@ def finished(read: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine
 _reading: set[asyncio.Future[Any]] = set()
 
 
-def done(reading: asyncio.Future[Any]) -> None:
+def discard(reading: asyncio.Future[Any]) -> None:
     """Forget a finished read, and retrieve its error so that asyncio does not log it as never retrieved."""
     _reading.discard(reading)
     # A caller that still waits gets the error itself.

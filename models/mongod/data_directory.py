@@ -71,7 +71,7 @@ class _State:
     mongod_pid: int = 0
 
 
-class Claim:
+class DirectoryLock:
     """Ownership of a data directory: its lock, and the state file that names the owner to other processes."""
 
     def __init__(self, layout: Layout, purpose: str) -> None:
@@ -171,7 +171,7 @@ def await_former_mongod(layout: Layout, deadline: float) -> None:
     path = layout.database / "mongod.lock"
     if not path.exists():
         return
-    with writing(layout), path.open("r+b") as lock:
+    with directory_errors(layout), path.open("r+b") as lock:
         if not _try_lock(lock.fileno(), deadline):
             written = lock.read(32).strip()
             pid = int(written) if written.isdigit() else None
@@ -218,7 +218,7 @@ def is_alive(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def writing(layout: Layout) -> Iterator[None]:
+def directory_errors(layout: Layout) -> Iterator[None]:
     """Turn an OSError of the block into an EmbeddedServerError that names the directory."""
     try:
         yield

@@ -4,7 +4,7 @@
 
 from pathlib import Path
 
-INSTEAD = "Set CARILLON_MONGODB_URL to a MongoDB replica set of your own, or start everything with docker compose."
+ALTERNATIVES = "Set CARILLON_MONGODB_URL to a MongoDB replica set of your own, or start everything with docker compose."
 
 
 class EmbeddedServerError(Exception):
@@ -38,7 +38,7 @@ class SharedLibraryMissing(EmbeddedServerError):
         self.library = library
         super().__init__(
             f"{binary} cannot run: the shared library {library} is missing or too old on this system. "
-            f"Install the system package that contains it, or do not use the embedded server: {INSTEAD}"
+            f"Install the system package that contains it, or do not use the embedded server: {ALTERNATIVES}"
         )
 
 
@@ -54,7 +54,7 @@ class StartFailed(EmbeddedServerError):
         )
 
 
-class EndedByItself(EmbeddedServerError):
+class UnexpectedExit(EmbeddedServerError):
     """mongod ended without a call of `stop`; `log_path` is its log."""
 
     def __init__(self, status: int, log_path: Path) -> None:

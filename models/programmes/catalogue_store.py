@@ -22,11 +22,11 @@ from loyalty.model.catalogue import Catalogue, code_lookup_key
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
-from models.definitions.author_error import Fault, InvalidDefinition
-from models.definitions.catalogue_file import Definition, Item, Kind, define, revive
+from models.definitions.author_error import DefinitionError, InvalidDefinition
+from models.definitions.catalogue_file import CatalogueItem, Definition, ItemKind, parse_definition, parse_stored
 from models.mongo.bson import Document
 from models.mongo.database import Database
-from models.mongo.ids import joined
+from models.mongo.ids import joined_id
 
 TURN_ATTEMPTS = 5
 TURN_SECONDS_MAX = 8.0
@@ -34,7 +34,7 @@ IMPORT_BATCH = 500
 FAULTS_REPORTED_MAX = 100
 
 # MongoDB reads only the first index entry of each item, however many versions it has (a distinct scan).
-NEWEST: list[Mapping[str, Any]] = [
+NEWEST_VERSIONS: list[Mapping[str, Any]] = [
     {"$sort": {"item": 1, "version": -1}},
     {"$group": {"_id": "$item", "newest": {"$first": "$$ROOT"}}},
     {"$replaceRoot": {"newRoot": "$newest"}},
@@ -43,18 +43,18 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredItem:
     """The stored item and its version; `replayed` if the key had been used before and nothing changed."""
 
-    kind: Kind
-    item: Item
+    kind: ItemKind
+    item: CatalogueItem
     version: int
     retired: bool = False
     replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """How many definitions of an import were stored as a new version, and how many equal the stored one."""
 
     new: int
@@ -78,14 +78,18 @@ class _Refused(Exception):  # noqa: N818 - caught in this module
         self.refusal = refusal
 
 
-def item_id(programme: str, kind: Kind, key: str) -> str:
+def item_id(programme: str, kind: ItemKind, key: str) -> str:
     """Return the id of an offer, a reward or a content, without its version."""
-    return joined(programme, kind.value, key)
+    return joined_id(programme, kind.value, key)
 
 
-def is_own(catalogue: Catalogue, kind: Kind, key: str) -> bool:
+def is_in_file(catalogue: Catalogue, kind: ItemKind, key: str) -> bool:
     """Return whether the programme file defines the item."""
-    own = {Kind.OFFER: catalogue.own_offers, Kind.REWARD: catalogue.own_rewards, Kind.CONTENT: catalogue.own_contents}
+    own = {
+        ItemKind.OFFER: catalogue.own_offers,
+        ItemKind.REWARD: catalogue.own_rewards,
+        ItemKind.CONTENT: catalogue.own_contents,
+    }
     return key in own[kind]
 
 
@@ -117,13 +121,13 @@ async def _transact(database: Database, act: Callable[[AsyncClientSession], Awai
 async def put(
     database: Database,
     programme: Programme,
-    kind: Kind,
+    kind: ItemKind,
     definition: Mapping[str, Any],
     *,
     request: str,
     now: datetime,
     changed_by: str,
-) -> Stored | Refusal:
+) -> StoredItem | Refusal:
     """Store a definition as the next version of its offer, reward or content.
 
     `request` is the caller's idempotency key, unique for each `changed_by` (role and subject), for ever. Refused are a
@@ -132,16 +136,16 @@ async def put(
     Raises:
         InvalidDefinition: lists every error found.
     """
-    defined = define(kind, definition, programme)
-    sent = _ChangeRequest(joined(programme.key, changed_by, request), request, defined.digest)
+    defined = parse_definition(kind, definition, programme)
+    sent = _ChangeRequest(joined_id(programme.key, changed_by, request), request, defined.digest)
 
-    async def act(session: AsyncClientSession) -> Stored:
+    async def act(session: AsyncClientSession) -> StoredItem:
         replayed = await _replayed(database, programme, sent, session)
         if replayed is not None:
             return replayed
         if defined.faults:
             raise InvalidDefinition(list(defined.faults))
-        if is_own(programme.catalogue, kind, defined.item.key):
+        if is_in_file(programme.catalogue, kind, defined.item.key):
             raise _Refused(_in_file(defined.item.key))
         newest = await _newest_of(database, [item_id(programme.key, kind, defined.item.key)], session)
         owners = await _code_owners(database, programme, [defined], session)
@@ -153,8 +157,8 @@ async def put(
         turn = await _next_turn(database, programme.key, session)
         document = _document(programme.key, defined, version=version, turn=turn, now=now, changed_by=changed_by)
         await database.catalogue.insert_one({**document, "request": sent.id}, session=session)
-        item = revive(kind, defined.content, programme, version=version)
-        return Stored(kind, item, version)
+        item = parse_stored(kind, defined.content, programme, version=version)
+        return StoredItem(kind, item, version)
 
     return await _transact(database, act)
 
@@ -162,25 +166,25 @@ async def put(
 async def retire(
     database: Database,
     programme: Programme,
-    kind: Kind,
+    kind: ItemKind,
     key: str,
     *,
     request: str,
     now: datetime,
     changed_by: str,
-) -> Stored | Refusal:
+) -> StoredItem | Refusal:
     """Remove an offer, a reward or a content from the catalogue: store a next version that is marked as retired.
 
     Refused are an item that the programme file defines, and one that is not stored or is retired already.
     """
     digest = content_digest({"kind": kind.value, "retired": key})
-    sent = _ChangeRequest(joined(programme.key, changed_by, request), request, digest)
+    sent = _ChangeRequest(joined_id(programme.key, changed_by, request), request, digest)
 
-    async def act(session: AsyncClientSession) -> Stored:
+    async def act(session: AsyncClientSession) -> StoredItem:
         replayed = await _replayed(database, programme, sent, session)
         if replayed is not None:
             return replayed
-        if is_own(programme.catalogue, kind, key):
+        if is_in_file(programme.catalogue, kind, key):
             raise _Refused(_in_file(key))
         [before] = (await _newest_of(database, [item_id(programme.key, kind, key)], session)).values() or [None]
         if before is None or before["retired"]:
@@ -208,11 +212,11 @@ async def retire(
 async def put_many(
     database: Database,
     programme: Programme,
-    definitions: Iterable[tuple[Kind, Mapping[str, Any]]],
+    definitions: Iterable[tuple[ItemKind, Mapping[str, Any]]],
     *,
     now: datetime,
     changed_by: str,
-) -> Imported:
+) -> ImportResult:
     """Store many definitions, IMPORT_BATCH in each turn; one that equals the stored version is left as it is.
 
     So an interrupted import can be run again. An offer can refer to a reward before it in `definitions`.
@@ -221,7 +225,7 @@ async def put_many(
         InvalidDefinition: places begin with the position in `definitions`, from 0; that batch is not stored.
     """
     rewards = dict(programme.catalogue.rewards)
-    used: set[tuple[Kind, str]] = set()
+    used: set[tuple[ItemKind, str]] = set()
     rest = iter(enumerate(definitions))
     new = unchanged = 0
     while batch := list(islice(rest, IMPORT_BATCH)):
@@ -258,30 +262,30 @@ async def put_many(
             raise TypeError(f"an import raises InvalidDefinition instead of a refusal: {stored}")
         new += stored
         unchanged += len(defined) - stored
-    return Imported(new, unchanged)
+    return ImportResult(new, unchanged)
 
 
 def _defined(
-    batch: Iterable[tuple[int, tuple[Kind, Mapping[str, Any]]]],
+    batch: Iterable[tuple[int, tuple[ItemKind, Mapping[str, Any]]]],
     programme: Programme,
     rewards: dict[str, Reward],
-    used: set[tuple[Kind, str]],
+    used: set[tuple[ItemKind, str]],
 ) -> dict[str, tuple[int, Definition]]:
     """Return a batch's definitions and positions by item id; adds to `rewards` and `used`. Raises InvalidDefinition."""
-    faults: list[Fault] = []
+    faults: list[DefinitionError] = []
     defined: dict[str, tuple[int, Definition]] = {}
     for position, (kind, definition) in batch:
         try:
-            one = define(kind, definition, programme, path=(position,), rewards=rewards)
+            one = parse_definition(kind, definition, programme, path=(position,), rewards=rewards)
         except InvalidDefinition as invalid:
             faults += invalid.faults
             continue
         key = one.item.key
         faults += one.faults
-        if is_own(programme.catalogue, kind, key):
-            faults.append(Fault(0, f"{position}.key", f"the programme file defines {key!r}; change it there"))
+        if is_in_file(programme.catalogue, kind, key):
+            faults.append(DefinitionError(0, f"{position}.key", f"the programme file defines {key!r}; change it there"))
         if (kind, key) in used:
-            faults.append(Fault(0, f"{position}.key", f"key {key!r} is used twice; choose another key"))
+            faults.append(DefinitionError(0, f"{position}.key", f"key {key!r} is used twice; choose another key"))
         used.add((kind, key))
         if isinstance(one.item, Reward):
             rewards[key] = one.item
@@ -293,7 +297,7 @@ def _defined(
 
 def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str, str]) -> None:
     """Raise InvalidDefinition if an offer has the code of another offer, in the batch or in the catalogue."""
-    faults: list[Fault] = []
+    faults: list[DefinitionError] = []
     taken = dict(owners)
     for position, one in changed:
         name = code_lookup_key(one.item) if isinstance(one.item, Offer) else None
@@ -301,7 +305,7 @@ def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str
             continue
         if name in taken:
             message = f"offer {taken[name]!r} already uses code {name.rstrip('-')!r}; choose another code"
-            faults.append(Fault(0, f"{position}.code", message))
+            faults.append(DefinitionError(0, f"{position}.code", message))
         taken[name] = one.item.key
     if faults:
         raise InvalidDefinition(faults[:FAULTS_REPORTED_MAX])
@@ -333,15 +337,15 @@ def _document(
     }
 
 
-def _stored(document: Mapping[str, Any], programme: Programme, *, replayed: bool = False) -> Stored:
-    kind, version = Kind(document["kind"]), document["version"]
-    item = revive(kind, document["definition"], programme, version=version)
-    return Stored(kind, item, version, document["retired"], replayed)
+def _stored(document: Mapping[str, Any], programme: Programme, *, replayed: bool = False) -> StoredItem:
+    kind, version = ItemKind(document["kind"]), document["version"]
+    item = parse_stored(kind, document["definition"], programme, version=version)
+    return StoredItem(kind, item, version, document["retired"], replayed)
 
 
 async def _replayed(
     database: Database, programme: Programme, sent: _ChangeRequest, session: AsyncClientSession
-) -> Stored | None:
+) -> StoredItem | None:
     """Return the result of the first use of a key, or None; raises _Refused if the content differs."""
     document = await database.catalogue.find_one({"request": sent.id}, session=session)
     if document is None:
@@ -353,7 +357,7 @@ async def _replayed(
 
 async def _newest_of(database: Database, items: list[str], session: AsyncClientSession) -> dict[str, Document]:
     """Return the newest stored version of each item by item id."""
-    pipeline = [{"$match": {"item": {"$in": items}}}, *NEWEST]
+    pipeline = [{"$match": {"item": {"$in": items}}}, *NEWEST_VERSIONS]
     cursor = await database.catalogue.aggregate(pipeline, session=session)
     return {document["item"]: document async for document in cursor}
 

@@ -10,11 +10,11 @@ from loyalty.model.catalogue import Catalogue
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
-from models.definitions.catalogue_file import Item, Kind, revive
+from models.definitions.catalogue_file import CatalogueItem, ItemKind, parse_stored
 from models.mongo.bson import Document
 from models.mongo.database import Database
-from models.mongo.ids import joined
-from models.programmes.catalogue_store import NEWEST, is_own
+from models.mongo.ids import joined_id
+from models.programmes.catalogue_store import NEWEST_VERSIONS, is_in_file
 
 READ_BATCH = 500
 
@@ -23,9 +23,9 @@ log = structlog.get_logger(__name__)
 
 async def newest_items(database: Database, programme: str) -> AsyncIterator[Document]:
     """Yield the newest version of every item that is stored for a programme."""
-    first = joined(programme, "")
+    first = joined_id(programme, "")
     span = {"item": {"$gte": first, "$lt": f"{first[:-1]}0"}}  # "0" comes right after "/"
-    cursor = await database.catalogue.aggregate([{"$match": span}, *NEWEST], batchSize=READ_BATCH)
+    cursor = await database.catalogue.aggregate([{"$match": span}, *NEWEST_VERSIONS], batchSize=READ_BATCH)
     async for document in cursor:
         yield document
 
@@ -48,14 +48,14 @@ class _Newest:
     """The newest version of one item; `value` is None if it is retired."""
 
     version: int
-    value: Item | None
+    value: CatalogueItem | None
 
 
 class Overlay:
     """The newest stored version of each item of one programme, overlaid on the catalogue of its file."""
 
     def __init__(self) -> None:
-        self._newest: dict[tuple[Kind, str], _Newest] = {}
+        self._newest: dict[tuple[ItemKind, str], _Newest] = {}
         self._turn: int | None = None
 
     def take(self, document: Mapping[str, Any], programme: Programme) -> None:
@@ -63,13 +63,13 @@ class Overlay:
 
         A version that cannot be read, such as a newer gateway's, is logged and skipped: the former one stays in use.
         """
-        kind, key, version = Kind(document["kind"]), document["key"], document["version"]
+        kind, key, version = ItemKind(document["kind"]), document["key"], document["version"]
         known = self._newest.get((kind, key))
         if known is not None and known.version >= version:
             return
         try:
             definition = document["definition"]
-            value = None if document["retired"] else revive(kind, definition, programme, version=version)
+            value = None if document["retired"] else parse_stored(kind, definition, programme, version=version)
         except (ValueError, TypeError):
             log.exception("catalogue_item_unreadable", item=document["_id"])
             return
@@ -110,9 +110,9 @@ class Overlay:
         self._turn = turn
 
 
-def _show(catalogue: Catalogue, kind: Kind, key: str, value: Item | None) -> None:
+def _show(catalogue: Catalogue, kind: ItemKind, key: str, value: CatalogueItem | None) -> None:
     """Add an item to the catalogue or remove it (None). Items that the programme file defines are not changed."""
-    if is_own(catalogue, kind, key):
+    if is_in_file(catalogue, kind, key):
         return
     if isinstance(value, Offer):
         catalogue.put_offer(value)
@@ -120,9 +120,9 @@ def _show(catalogue: Catalogue, kind: Kind, key: str, value: Item | None) -> Non
         catalogue.put_reward(value)
     elif value is not None:
         catalogue.put_content(value)
-    elif kind is Kind.OFFER:
+    elif kind is ItemKind.OFFER:
         catalogue.drop_offer(key)
-    elif kind is Kind.REWARD:
+    elif kind is ItemKind.REWARD:
         catalogue.drop_reward(key)
     else:
         catalogue.drop_content(key)

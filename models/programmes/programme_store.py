@@ -134,7 +134,7 @@ async def newest_versions(database: Database) -> AsyncIterator[Document]:
             yield document
 
 
-async def apply(database: Database, source: str, *, now: datetime, applied_by: str) -> tuple[Document, bool]:
+async def apply_file(database: Database, source: str, *, now: datetime, applied_by: str) -> tuple[Document, bool]:
     """Store a programme file as the next version; return the stored version, and whether it is new.
 
     A file with the same content as the newest version is not stored again.

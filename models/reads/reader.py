@@ -26,7 +26,7 @@ from models.mongo.ids import audience_id, counter_id, event_key, identity_key
 from models.mongo.ledger import record_id, record_of, tier_status_of
 from models.mongo.order import order_of
 from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
-from models.mongo.uncancelled import done, finished
+from models.mongo.uncancelled import discard, uncancelled
 from models.reads.dependencies import Dependencies, Ids, Limits, Pools, Recording, current_recording
 from models.reads.loader import Loader
 from models.reads.union_query import UnionQuery
@@ -205,18 +205,18 @@ class Reader:
         keys = [identity_key(programme, kind, value) for kind, value in identities]
         return await self._identities.load_many(keys)
 
-    @finished
+    @uncancelled
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
         """Return the stored document of an event by its idempotency key; None if the key is new."""
         return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
 
-    @finished
+    @uncancelled
     async def record(self, member: str, version: int) -> Record | None:
         """Return the ledger's record of one version."""
         document = await self._db.entries.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
 
-    @finished
+    @uncancelled
     async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
         """Return the ledger records of a member that `operation` caused, newest first."""
         query = {"programme": programme, "member": member, "cause.operation": operation}
@@ -239,7 +239,7 @@ class Reader:
         empty_pools = self._empty_pools.start((programme, pools)) if pools else None
         for read in (counts, empty_pools):
             if read is not None:
-                read.add_done_callback(done)
+                read.add_done_callback(discard)
         return SupplyRead((ids, tuple(limits.values())), counts, (programme, pools), empty_pools)
 
     async def validate(self, dependencies: Dependencies) -> bool:
@@ -251,7 +251,7 @@ class Reader:
         keys = [*dict.fromkeys(pools)]
         return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
-    @finished
+    @uncancelled
     async def facts(self, programme: str, member: str, need: Needs) -> Facts:
         """Return the current facts that a command needs, without reserving anything: for a preview."""
         codes = {
@@ -265,7 +265,7 @@ class Reader:
         """Return the lists that a member is on."""
         return await self._lists.load(audience_id(programme, member))
 
-    @finished
+    @uncancelled
     async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
         """Return the member who holds a code, and the key of its offer; None if no member holds it for an offer."""
         document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
@@ -277,7 +277,7 @@ class Reader:
         document = await self._orders.load(order)
         return order_of(document) if document is not None and document["programme"] == programme else None
 
-    @finished
+    @uncancelled
     async def orders(
         self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
     ) -> tuple[list[Order], bool]:
@@ -298,7 +298,7 @@ class Reader:
         held = snapshot.page(first=first, after=after)
         return Page(*held) if held is not None else await self._older(snapshot, first, after)
 
-    @finished
+    @uncancelled
     async def _older(self, snapshot: Snapshot, first: int, after: tuple[int, int] | None) -> Page:
         # The ledger is append-only: the version of the snapshot, which is recorded, validates its older entries too.
         with unobserved():
@@ -324,7 +324,7 @@ class Reader:
                 break
         return Page(tuple(found[:first]), len(found) > first)
 
-    @finished
+    @uncancelled
     async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
         """Return the entry at `index` of a version, or None."""
         document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
@@ -333,7 +333,7 @@ class Reader:
         views = entry_views(record_of(document))
         return views[index] if 0 <= index < len(views) else None
 
-    @finished
+    @uncancelled
     async def _since(self, snapshot: Snapshot, after: int) -> list[Document]:
         cursor = self._db.entries.find(
             {

@@ -9,9 +9,9 @@ from typing import Any
 from pymongo import DESCENDING, ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from models.mongo.bson import Document, moment_of
+from models.mongo.bson import Document, utc_moment
 from models.mongo.database import Database
-from models.mongo.uncancelled import finished
+from models.mongo.uncancelled import uncancelled
 
 
 class DeviceState(StrEnum):
@@ -57,7 +57,7 @@ def _device(document: Document | None) -> Device | None:
     if document is None:
         return None
     fields: dict[str, Any] = {name: document[name] for name in Device.__slots__ if name != "id"}
-    moments = {name: moment_of(value) for name, value in fields.items() if isinstance(value, datetime)}
+    moments = {name: utc_moment(value) for name, value in fields.items() if isinstance(value, datetime)}
     return Device(**{**fields, **moments, "id": document["_id"], "state": DeviceState(document["state"])})
 
 
@@ -77,21 +77,21 @@ async def invite(database: Database, device: Device) -> tuple[Device, bool]:
     return device, False
 
 
-@finished
+@uncancelled
 async def find(database: Database, device: str) -> Device | None:
     """Return a tablet, or None."""
     return _device(await database.devices.find_one({"_id": device}))
 
 
-@finished
-async def enrolled(database: Database, devices: Iterable[str]) -> dict[str, str | None]:
+@uncancelled
+async def newest_sessions(database: Database, devices: Iterable[str]) -> dict[str, str | None]:
     """Return the newest session (or None) of each of the given tablets that is enrolled."""
     query = {"_id": {"$in": [*devices]}, "state": DeviceState.ENROLLED.value}
     found = await database.devices.find(query, {"session": 1}).to_list()
     return {document["_id"]: document["session"] for document in found}
 
 
-@finished
+@uncancelled
 async def find_by_code(database: Database, code_digest: str) -> Device | None:
     """Return the tablet whose enrolment code has this digest, or None."""
     return _device(await database.devices.find_one({"code_digest": code_digest}))
@@ -120,7 +120,7 @@ async def revoke(database: Database, device: Device, *, key: str, by: str, now: 
     )
 
 
-@finished
+@uncancelled
 async def page(
     database: Database, programme: str, *, first: int, after: tuple[datetime, str] | None
 ) -> tuple[list[Device], bool]:

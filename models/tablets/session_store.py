@@ -8,9 +8,9 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
-from models.mongo.bson import Document, moment_of
+from models.mongo.bson import Document, utc_moment
 from models.mongo.database import Database
-from models.mongo.uncancelled import finished
+from models.mongo.uncancelled import uncancelled
 
 TRANSACTION_SECONDS_MAX = 8.0
 # For how long an ended session differs from one that never existed.
@@ -38,14 +38,14 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class OneTimeCredential:
     """A credential that can be used once: a pass or six digits. MongoDB deletes it at `forget_at`, after it expires."""
 
     id: str
     forget_at: datetime
 
 
-def _spent(once: Once, session: str) -> Document:
+def _spent(once: OneTimeCredential, session: str) -> Document:
     return {"_id": once.id, "session": session, "forget_at": once.forget_at}
 
 
@@ -58,25 +58,27 @@ def _session(document: Document | None) -> Session | None:
     if document is None:
         return None
     fields = {name: document[name] for name in Session.__slots__ if name != "id"}
-    moments = {name: moment_of(value) for name, value in fields.items() if isinstance(value, datetime)}
+    moments = {name: utc_moment(value) for name, value in fields.items() if isinstance(value, datetime)}
     return Session(**{**fields, **moments, "id": document["_id"]})
 
 
-@finished
+@uncancelled
 async def find(database: Database, session: str) -> Session | None:
     """Return a session, or None."""
     return _session(await database.sessions.find_one({"_id": session}))
 
 
-@finished
+@uncancelled
 async def find_all(database: Database, sessions: Iterable[str]) -> dict[str, Session]:
     """Return those of the given sessions that exist, by id."""
     found = await database.sessions.find({"_id": {"$in": [*sessions]}}).to_list()
     return {session.id: session for document in found if (session := _session(document)) is not None}
 
 
-@finished
-async def begin(database: Database, session: Session, used_up: Once | None = None) -> tuple[Session, bool] | None:
+@uncancelled
+async def begin(
+    database: Database, session: Session, used_up: OneTimeCredential | None = None
+) -> tuple[Session, bool] | None:
     """Store a session, mark its pass as used, and make it the tablet's newest session, which closes the one before.
 
     One transaction, so that a retry after a gateway's crash is not refused because the pass was used. Returns the
@@ -122,7 +124,7 @@ async def end(database: Database, session: str, now: datetime) -> None:
     await database.sessions.update_one({"_id": session, "ended_at": None}, {"$set": {"ended_at": now}})
 
 
-async def spend(database: Database, once: Once, *, session: str) -> bool:
+async def mark_used(database: Database, once: OneTimeCredential, *, session: str) -> bool:
     """Mark a credential as used by a session; False if another session used it."""
     try:
         await database.spent.insert_one(_spent(once, session))
@@ -132,7 +134,7 @@ async def spend(database: Database, once: Once, *, session: str) -> bool:
     return True
 
 
-async def attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
+async def count_attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
     """Count an attempt before it is made, so that concurrent ones are all counted; return the count with this one."""
     counted = await database.spent.find_one_and_update(
         {"_id": id_},
@@ -145,6 +147,6 @@ async def attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
     return int(counted["attempts"])
 
 
-async def forgive(database: Database, id_: str) -> None:
+async def uncount_attempt(database: Database, id_: str) -> None:
     """Uncount an attempt that was right."""
     await database.spent.update_one({"_id": id_}, {"$inc": {"attempts": -1}})

@@ -14,10 +14,10 @@ from typing import Any
 from loyalty.model.ledger import Account
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import NO_CAPS
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
 from models.mongo.member import member_of
-from models.programmes.catalogue_history import PastCatalogue
+from models.programmes.catalogue_history import CatalogueHistory
 from resolvers.audit.decode import decode
 from resolvers.audit.member import MemberProof, read_proofs
 from resolvers.audit.supply import (
@@ -30,7 +30,7 @@ from resolvers.audit.supply import (
 )
 
 PAGE = 200
-FAULTS_KEPT_MAX = 100
+FAULTS_REPORTED_MAX = 100
 _ID_MIN, _ID_MAX = "", "\uffff"
 
 
@@ -73,13 +73,13 @@ class Findings:
     def add(self, broken: BrokenMember) -> None:
         """Add a member with faults."""
         self.broken_count += 1
-        if len(self.broken) < FAULTS_KEPT_MAX:
+        if len(self.broken) < FAULTS_REPORTED_MAX:
             self.broken.append(broken)
 
     def add_supply(self, broken: BrokenSupply) -> None:
         """Add a counter or a code with faults."""
         self.broken_supply_count += 1
-        if len(self.broken_supplies) < FAULTS_KEPT_MAX:
+        if len(self.broken_supplies) < FAULTS_REPORTED_MAX:
             self.broken_supplies.append(broken)
 
 
@@ -149,7 +149,7 @@ class _Audit:
 
     def __init__(self, database: Database, programme: str, findings: Findings) -> None:
         self._db, self._programme, self._findings = database, programme, findings
-        self._past = PastCatalogue(database, programme)
+        self._past = CatalogueHistory(database, programme)
         self._caps = NO_CAPS
         self._expected = ExpectedCounters()
 
@@ -198,7 +198,7 @@ class _Audit:
         # A member's use of an old offer is dropped when the member changes, not before.
         changed_at = document.get("recorded_at")
         offers = {*proof.orders_and_codes.offers_with_codes()} if isinstance(changed_at, datetime) else set()
-        definitions = await self._past.definitions(Kind.OFFER, offers) if offers else {}
+        definitions = await self._past.definitions(ItemKind.OFFER, offers) if offers else {}
         moment = changed_at if isinstance(changed_at, datetime) else datetime.max.replace(tzinfo=UTC)
         return proof.faults(
             document, frozenset(key for key, past in definitions.items() if is_forgettable(past, moment))
@@ -209,7 +209,7 @@ class _Audit:
         suspects: set[str] = set()
         async for check in check_counters(self._db, self._past, self._programme, self._expected):
             self._findings.counters += 1
-            if check.counter is not None and check.overrun and len(self._findings.overruns) < FAULTS_KEPT_MAX:
+            if check.counter is not None and check.overrun and len(self._findings.overruns) < FAULTS_REPORTED_MAX:
                 self._findings.overruns[f"{self._programme}/{check.counter.key}"] = check.overrun
             if check.broken is not None and check.counter is not None:
                 suspects.add(check.counter.key)

@@ -26,11 +26,11 @@ from loyalty.commands.decision_builder import OFFERS_KEPT_DAYS
 from loyalty.commands.offer import HUNDREDTHS
 from loyalty.model.offer import EARNING_KINDS, OfferKind
 from loyalty.model.supply import CounterKey, CounterKind
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
 from models.mongo.ids import counter_id
 from models.mongo.supply import counter_of
-from models.programmes.catalogue_history import Past, PastCatalogue
+from models.programmes.catalogue_history import CatalogueHistory, PastDefinitions
 from resolvers.audit.decode import Unreadable, decode
 
 BATCH = 1000
@@ -38,10 +38,10 @@ BATCH = 1000
 # their purchase, or is 0.
 _COSTS_WITHOUT_PURCHASE = frozenset({OfferKind.AMOUNT_OFF, OfferKind.BONUS_POINTS})
 _KIND = {
-    CounterKind.STOCK: Kind.REWARD,
-    CounterKind.SLOT: Kind.REWARD,
-    CounterKind.USES: Kind.OFFER,
-    CounterKind.BUDGET: Kind.OFFER,
+    CounterKind.STOCK: ItemKind.REWARD,
+    CounterKind.SLOT: ItemKind.REWARD,
+    CounterKind.USES: ItemKind.OFFER,
+    CounterKind.BUDGET: ItemKind.OFFER,
 }
 _SOURCE = {
     CounterKind.STOCK: "orders and holds",
@@ -166,7 +166,7 @@ def _costs_of(event: dict[str, Any]) -> tuple[list[tuple[str, int]], bool]:
     return [(key, int(cost)) for key, cost in event["offers"]], is_returned
 
 
-def is_forgettable(definitions: Past, moment: datetime) -> bool:
+def is_forgettable(definitions: PastDefinitions, moment: datetime) -> bool:
     """Return whether members can have dropped their uses of an offer by `moment`."""
     known = [definition for definition in definitions if definition is not None]
     ends = [
@@ -179,7 +179,7 @@ def is_forgettable(definitions: Past, moment: datetime) -> bool:
 
 async def check_counters(
     database: Database,
-    past: PastCatalogue,
+    past: CatalogueHistory,
     programme: str,
     expected: ExpectedCounters,
     *,
@@ -226,10 +226,13 @@ def _name(counter: CounterKey) -> str:
 
 
 async def _check_batch(
-    past: PastCatalogue, expected: ExpectedCounters, taken: Mapping[CounterKey, int], session: AsyncClientSession | None
+    past: CatalogueHistory,
+    expected: ExpectedCounters,
+    taken: Mapping[CounterKey, int],
+    session: AsyncClientSession | None,
 ) -> list[CounterCheck]:
-    by_kind: dict[Kind, dict[str, Past]] = {}
-    for kind in (Kind.OFFER, Kind.REWARD):
+    by_kind: dict[ItemKind, dict[str, PastDefinitions]] = {}
+    for kind in (ItemKind.OFFER, ItemKind.REWARD):
         keys = {counter.key for counter in taken if _KIND[counter.kind] is kind}
         by_kind[kind] = await past.definitions(kind, keys, session) if keys else {}
     found: list[CounterCheck] = []
@@ -241,7 +244,7 @@ async def _check_batch(
     return found
 
 
-def _faults(counter: CounterKey, taken: int, expected: ExpectedCounters, definitions: Past) -> Iterable[str]:
+def _faults(counter: CounterKey, taken: int, expected: ExpectedCounters, definitions: PastDefinitions) -> Iterable[str]:
     low, high = _bounds(counter, expected, definitions)
     if taken < low or (high is not None and taken > high):
         values = f"{low}" if low == high else f"{low} or more" if high is None else f"{low} to {high}"
@@ -251,7 +254,7 @@ def _faults(counter: CounterKey, taken: int, expected: ExpectedCounters, definit
         yield f"it is {taken}, and its limit was never above {limit}"
 
 
-def _overrun(counter: CounterKey, taken: int, definitions: Past) -> int:
+def _overrun(counter: CounterKey, taken: int, definitions: PastDefinitions) -> int:
     """Return by how much a budget counter exceeds the largest budget that the offer ever had."""
     if counter.kind is not CounterKind.BUDGET:
         return 0
@@ -263,7 +266,7 @@ def _overrun(counter: CounterKey, taken: int, definitions: Past) -> int:
     return max(0, taken - max(budgets, default=taken))
 
 
-def _bounds(counter: CounterKey, expected: ExpectedCounters, definitions: Past) -> tuple[int, int | None]:
+def _bounds(counter: CounterKey, expected: ExpectedCounters, definitions: PastDefinitions) -> tuple[int, int | None]:
     """Return the lowest and highest possible value of a counter; None for no upper bound."""
     taken = expected.taken[counter]
     if counter.kind is CounterKind.BUDGET:
@@ -273,7 +276,7 @@ def _bounds(counter: CounterKey, expected: ExpectedCounters, definitions: Past) 
     return taken, taken
 
 
-def _budget_bounds(key: str, expected: ExpectedCounters, definitions: Past) -> tuple[int, int | None]:
+def _budget_bounds(key: str, expected: ExpectedCounters, definitions: PastDefinitions) -> tuple[int, int | None]:
     known = [definition for definition in definitions if definition is not None]
     costs = expected.costs.get(key, _Costs())
     costs = replace(costs, kept=costs.kept + expected.pending_costs[key])
@@ -299,7 +302,7 @@ def _budget_bounds(key: str, expected: ExpectedCounters, definitions: Past) -> t
     return (low, high) if is_exact and stored_uses == uses + expected.pending[key] else (low, None)
 
 
-def _limit(counter: CounterKey, definitions: Past) -> int | None:
+def _limit(counter: CounterKey, definitions: PastDefinitions) -> int | None:
     """Return the highest limit of any version of the catalogue; None if a version had none, or no version is known."""
     known = [definition for definition in definitions if definition is not None]
     if counter.kind is CounterKind.STOCK:

@@ -7,12 +7,12 @@ from loyalty.model.ledger import Cause
 from models.commits.request import Outcome, Request
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, commit, permitted
+from resolvers.core.member import MemberKey, commit, find_permitted
 
 NOT_FOUND = Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
 
 
-async def subject(context: Context, key: MemberKey | None) -> str | Refusal:
+async def member_to_act_for(context: Context, key: MemberKey | None) -> str | Refusal:
     """Return the id of the member that `key` names, or the actor's own if `key` is None.
 
     Raises:
@@ -23,7 +23,7 @@ async def subject(context: Context, key: MemberKey | None) -> str | Refusal:
         if actor.member is not None:
             return actor.member
         return Refusal(RefusalCode.INVALID, "member_missing", ("member",))
-    found = await permitted(context, key)
+    found = await find_permitted(context, key)
     return found if found is not None else NOT_FOUND
 
 
@@ -33,7 +33,7 @@ def cause_of(context: Context, command: type[Command], key: str, reason: str | N
     return Cause(kind_of(command).operation, actor.role, actor.subject, key, reason)
 
 
-def staff_of(context: Context) -> str:
+def staff_id(context: Context) -> str:
     """Return the actor as stored with changes by staff: `role/subject`."""
     actor = context.require_actor()
     return f"{actor.role}/{actor.subject}"
@@ -46,7 +46,7 @@ def text_refusal(text: str | None, length_max: int, *path: str) -> Refusal | Non
     return None
 
 
-async def act(context: Context, command: Command, member: str, content: dict[str, object]) -> Outcome:
+async def run_command(context: Context, command: Command, member: str, content: dict[str, object]) -> Outcome:
     """Commit a command for a member. `content` is the operation's input; a key reused with another one is refused."""
     refusal = key_refusal(command.cause.key)
     if refusal is not None:

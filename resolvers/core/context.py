@@ -7,14 +7,14 @@ from datetime import datetime
 from loyalty.kernel.channel import Channel
 from loyalty.model.programme import Programme
 from models.commits.committer import Committer
-from models.live.change_feed import Feed
+from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
 from models.mongo.database import Database
 from models.programmes.programme_store import ProgrammeNotFound, Programmes
 from models.reads.dependencies import depends_on_time
 from models.reads.reader import Reader
 from resolvers.core.actor import Actor, Role
-from resolvers.core.fault import BadInput, Unauthenticated
+from resolvers.core.operation_error import BadInput, Unauthenticated
 from resolvers.core.supply import SupplyQuery
 
 
@@ -38,7 +38,7 @@ class Services:
     committer: Committer
     reader: Reader
     hub: Hub
-    feed: Feed
+    feed: ChangeFeed
     programmes: Programmes
     clock: Callable[[], datetime]
     code_secret: bytes

@@ -15,7 +15,7 @@ from models.mongo.snapshot import Snapshot
 from models.reads.dependencies import uncacheable
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Forbidden, Unavailable
+from resolvers.core.operation_error import BadInput, Forbidden, Unavailable
 from resolvers.core.personal_data import normal_email, normal_phone
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class MemberKey:
     value: str
 
 
-async def answered(read: Awaitable[T]) -> T:
+async def read_or_unavailable(read: Awaitable[T]) -> T:
     """Return the result of a read. Raises Unavailable for a database error."""
     try:
         return await read
@@ -52,13 +52,15 @@ async def commit(context: Context, request: Request) -> Outcome:
         raise Unavailable("commit_unavailable") from error
 
 
-async def find(context: Context, key: MemberKey) -> str | None:
+async def find_id(context: Context, key: MemberKey) -> str | None:
     """Return the id of the member that `key` identifies in the actor's programme, or None. An id is not checked."""
     programme = context.require_actor().programme
     if key.kind == "id":
         return key.value
     value = _normal(key)
-    return await answered(context.services.reader.member_id_by(programme, key.kind, value)) if value else None
+    return (
+        await read_or_unavailable(context.services.reader.member_id_by(programme, key.kind, value)) if value else None
+    )
 
 
 def _normal(key: MemberKey) -> str | None:
@@ -71,7 +73,7 @@ def _normal(key: MemberKey) -> str | None:
     return value if key.kind != "number" or is_number(value) else None
 
 
-async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
+async def settle_if_due(context: Context, snapshot: Snapshot) -> Snapshot:
     """Return the member as of now: settle it first if it is due (expired lots, tiers or holds)."""
     now = context.now()
     if snapshot.due_at is None or snapshot.due_at > now:
@@ -89,15 +91,15 @@ async def settled(context: Context, snapshot: Snapshot) -> Snapshot:
     if isinstance(outcome, Committed):
         return outcome.snapshot
     # Another process settled it first, and may have shown that version already.
-    newer = await answered(context.services.reader.member(member.programme, member.id))
+    newer = await read_or_unavailable(context.services.reader.member(member.programme, member.id))
     return newer or snapshot
 
 
 async def load(context: Context, member: str) -> Snapshot | None:
     """Return a member of the actor's programme as of now, or None."""
     actor = context.require_actor()
-    snapshot = await answered(context.services.reader.member(actor.programme, member))
-    return await settled(context, snapshot) if snapshot is not None else None
+    snapshot = await read_or_unavailable(context.services.reader.member(actor.programme, member))
+    return await settle_if_due(context, snapshot) if snapshot is not None else None
 
 
 def may_see(actor: Actor, member: str | None) -> bool:
@@ -106,7 +108,7 @@ def may_see(actor: Actor, member: str | None) -> bool:
     return not sees_one or (member is not None and actor.member == member)
 
 
-async def me(context: Context) -> Snapshot | None:
+async def own_member(context: Context) -> Snapshot | None:
     """Return the actor's own member; None for an actor without one."""
     actor = context.require_actor()
     return await load(context, actor.member) if actor.member is not None else None
@@ -115,16 +117,18 @@ async def me(context: Context) -> Snapshot | None:
 async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
     """Return the member that `key` identifies, or None. Raises Forbidden as `permitted` does."""
     if key.kind != "number":
-        member = await permitted(context, key)
+        member = await find_permitted(context, key)
         return await load(context, member) if member is not None else None
     # The number is in the member's document: one read finds and returns it.
     actor, number = _require_lookup(context, key), _normal(key)
-    found = await answered(context.services.reader.member_by_number(actor.programme, number)) if number else None
+    found = (
+        await read_or_unavailable(context.services.reader.member_by_number(actor.programme, number)) if number else None
+    )
     require_may_see(actor, found.member.id if found is not None else None)
-    return await settled(context, found) if found is not None else None
+    return await settle_if_due(context, found) if found is not None else None
 
 
-async def permitted(context: Context, key: MemberKey) -> str | None:
+async def find_permitted(context: Context, key: MemberKey) -> str | None:
     """Return the id of the member that `key` identifies, after checking the actor's access; None if it does not exist.
 
     Raises:
@@ -133,7 +137,7 @@ async def permitted(context: Context, key: MemberKey) -> str | None:
             it exists); or it is a shared screen, and `key` is an email or phone.
     """
     actor = _require_lookup(context, key)
-    member = await find(context, key)
+    member = await find_id(context, key)
     require_may_see(actor, member)
     return member
 
@@ -154,7 +158,7 @@ def require_may_see(actor: Actor, member: str | None) -> None:
         raise Forbidden("session_needed" if actor.device is not None else "other_member")
 
 
-async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
+async def watched_member(context: Context, key: MemberKey | None) -> str:
     """Return the id of the member that a subscription watches: the actor's own if `key` is None.
 
     Raises:
@@ -166,17 +170,17 @@ async def subject_of_watch(context: Context, key: MemberKey | None) -> str:
         if actor.member is None:
             raise BadInput("by_missing", role=actor.role)
         return actor.member
-    member = await permitted(context, key)
+    member = await find_permitted(context, key)
     if member is None:
         raise BadInput("no_such_member")
     return member
 
 
-async def load_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
+async def find_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
     """Return the ids of many members in the order of `keys`, looked up in one read; None for unknown ones."""
     programme = context.require_actor().programme
     values = {key: value for key in keys if key.kind != "id" and (value := _normal(key)) is not None}
-    found = await answered(
+    found = await read_or_unavailable(
         context.services.reader.member_ids_by(programme, [(key.kind, value) for key, value in values.items()])
     )
     known = dict(zip(values, found, strict=True))

@@ -17,20 +17,20 @@ from icu4py.messageformat import MessageFormat
 
 from loyalty.kernel.channel import Channel
 from models.commits.request import Committed, Outcome
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.loading.audience_list import load_list
 from models.loading.complete_journey import Campaign, CompleteJourney, Coupon, CouponUse
 from models.programmes.catalogue_store import put_many
 from resolvers.core.context import Context, Services
 from resolvers.core.member import MemberKey
-from resolvers.imports.journey import card_of, importer, shift_of, until_answered
-from resolvers.offer import Redeemed, redeem
+from resolvers.imports.journey import card_of, date_shift, import_context, retry_until_committed
+from resolvers.offer import RedemptionInput, redeem
 
 COUPON_AMOUNT = "1.00"
 USES_PER_MEMBER = 2
 # A coupon's topics are the categories that it covers at least this much, relative to the category it covers most. Tuned
 # on the redemptions before July (bench/ranking.py).
-ABOUT = 1 / 4
+TOPIC_COVERAGE_MIN = 1 / 4
 # Half the coverage of a category is half as likely to contain what the member buys.
 WEIGHT_OF_BREADTH = 2
 CATEGORIES_MAX = 20
@@ -38,7 +38,7 @@ REDEEMED_AT_ONCE = 100
 
 
 @dataclass(slots=True)
-class CampaignTally:
+class CampaignImportResult:
     """The result of an import of campaigns. `redeemed` counts redemptions by campaign, `refused` by reason."""
 
     offers: int = 0
@@ -56,7 +56,7 @@ class CampaignTally:
             self.refused[getattr(outcome, "reason", "unchanged")] += 1
 
 
-def list_of(campaign: int) -> str:
+def audience_list_name(campaign: int) -> str:
     """Return the name of the audience list of a campaign."""
     return f"campaign-{campaign}"
 
@@ -66,14 +66,14 @@ def offer_key(campaign: int, upc: int) -> str:
     return f"c{campaign}-{upc}"
 
 
-def about(coupon: Coupon, products: Mapping[str, int]) -> tuple[list[str], float]:
+def topics_of(coupon: Coupon, products: Mapping[str, int]) -> tuple[list[str], float]:
     """Return a coupon's categories, the most covered first, and the share of the first that it covers.
 
     `products` is the number of products by category.
     """
     covered = {name: count / products[name] for name, count in coupon.categories}
     most = max(covered.values(), default=1.0)
-    names = [name for name, share in covered.items() if share >= ABOUT * most]
+    names = [name for name, share in covered.items() if share >= TOPIC_COVERAGE_MIN * most]
     return sorted(names, key=lambda name: (-covered[name], name))[:CATEGORIES_MAX], most
 
 
@@ -101,7 +101,7 @@ PRODUCTS = {
 
 def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int], shift: timedelta) -> dict[str, Any]:
     """Return the offer of a coupon, in the format of a programme file's section."""
-    categories, covered = about(coupon, products)
+    categories, covered = topics_of(coupon, products)
     named = ", ".join(name.capitalize() for name in categories[:2])
     first_day, last_day = campaign.first_day + shift, campaign.last_day + shift
     return {
@@ -114,7 +114,7 @@ def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int
         "terms": {"en": "Two uses per member.", "fr": "Deux utilisations par membre.", "ar": "استخدامان لكل عضو."},
         "first_day": first_day.isoformat(),
         "last_day": last_day.isoformat(),
-        "audience": {"lists": [list_of(campaign.number)]},
+        "audience": {"lists": [audience_list_name(campaign.number)]},
         "uses": {"per_member": USES_PER_MEMBER},
         "amount": COUPON_AMOUNT,
         "categories": categories,
@@ -124,9 +124,9 @@ def definition_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int
 
 def _definitions(
     coupons: Iterable[Coupon], campaigns: Mapping[int, Campaign], products: Mapping[str, int], shift: timedelta
-) -> Iterator[tuple[Kind, dict[str, Any]]]:
+) -> Iterator[tuple[ItemKind, dict[str, Any]]]:
     for coupon in coupons:
-        yield Kind.OFFER, definition_of(coupon, campaigns[coupon.campaign], products, shift)
+        yield ItemKind.OFFER, definition_of(coupon, campaigns[coupon.campaign], products, shift)
 
 
 async def replay_campaigns(
@@ -135,15 +135,15 @@ async def replay_campaigns(
     households: int | None = None,
     until: date | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> CampaignTally:
+) -> CampaignImportResult:
     """Import the campaigns for the first `households` (None: all); their baskets must be imported already.
 
     `until` and `on_progress` are as for `import_campaigns`. Raises DataMissing, ImportInterrupted.
     """
     journey = await asyncio.to_thread(CompleteJourney)
     numbers = await asyncio.to_thread(journey.households, households)
-    shift = await shift_of(services.database, services.clock())
-    return await import_campaigns(importer(services), numbers, shift=shift, until=until, on_progress=on_progress)
+    shift = await date_shift(services.database, services.clock())
+    return await import_campaigns(import_context(services), numbers, shift=shift, until=until, on_progress=on_progress)
 
 
 async def import_campaigns(
@@ -153,7 +153,7 @@ async def import_campaigns(
     shift: timedelta,
     until: date | None = None,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> CampaignTally:
+) -> CampaignImportResult:
     """Create the campaigns' lists and offers, and replay the redemptions of `households`, which must be enrolled.
 
     `shift` moves every day by whole weeks; redemptions after the day `until` are left out. Idempotent. `on_progress`
@@ -164,11 +164,11 @@ async def import_campaigns(
     campaigns = {one.number: one for one in await asyncio.to_thread(journey.campaigns)}
     coupons = await asyncio.to_thread(journey.coupons)
     products = await asyncio.to_thread(journey.products_by_category)
-    tally = CampaignTally(offers=len(coupons))
+    tally = CampaignImportResult(offers=len(coupons))
     for campaign in campaigns.values():
         cards = (card_of(household) for household in sorted(campaign.households & imported))
         loaded = await load_list(
-            services.database, programme.key, list_of(campaign.number), cards, now=services.clock()
+            services.database, programme.key, audience_list_name(campaign.number), cards, now=services.clock()
         )
         tally.listed += loaded.members
     await put_many(
@@ -195,11 +195,11 @@ async def import_campaigns(
 
 async def _redeem(context: Context, use: CouponUse, shift: timedelta) -> Outcome:
     """Replay one redemption; retry it under the same key if MongoDB does not answer in time."""
-    redemption = Redeemed(
+    redemption = RedemptionInput(
         key=f"coupon-{use.household}-{use.campaign}-{use.upc}-{use.day.isoformat()}",
         channel=Channel.STORE,
         member=MemberKey("card", card_of(use.household)),
         offer=offer_key(use.campaign, use.upc),
         occurred_at=datetime.combine(use.day, time(12), UTC) + shift,
     )
-    return await until_answered(lambda: redeem(context, redemption))
+    return await retry_until_committed(lambda: redeem(context, redemption))

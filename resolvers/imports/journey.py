@@ -20,18 +20,18 @@ from models.commits.committer import Overloaded, Unavailable
 from models.commits.request import Committed, Outcome
 from models.loading.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.mongo.database import Database
-from resolvers.core import fault
+from resolvers.core import operation_error
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
-from resolvers.enrol import Newcomer, enrol
+from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import submit
 
 MARK = "complete-journey"
 PROGRAMME = "grocer"
 IN_FLIGHT_MAX = 1000
 ENROLLED_AT_ONCE = 100
-AGAIN_MAX = 30
-AGAIN_AFTER_SECONDS = 2
+RETRIES_MAX = 30
+RETRY_AFTER_SECONDS = 2
 
 
 class HouseholdRefused(Exception):  # noqa: N818 - shown to the operator
@@ -50,7 +50,7 @@ class _Sent:
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportResult:
     """The result of an import. `points` were earned by the `counted` baskets, those not recorded before."""
 
     counted: int = 0
@@ -74,7 +74,7 @@ def card_of(household: int) -> str:
     return f"household-{household}"
 
 
-async def shift_of(database: Database, now: datetime) -> timedelta:
+async def date_shift(database: Database, now: datetime) -> timedelta:
     """Return the shift of this database's data: whole weeks, so that its last day is in the week before `now`."""
     last = datetime.combine(LAST_DAY, time(23, 59), UTC)
     weeks = max(0, (now - last) // timedelta(weeks=1))
@@ -91,7 +91,7 @@ async def imported_households(database: Database) -> int:
     return int(mark.get("households", 0)) if mark else 0
 
 
-def importer(services: Services) -> Context:
+def import_context(services: Services) -> Context:
     """Return the context of the import: a service with its own subject, so that its keys are its own."""
     expires_at = datetime.max.replace(tzinfo=UTC)
     return Context(services, Actor(Role.SERVICE, PROGRAMME, MARK, expires_at))
@@ -104,7 +104,7 @@ async def import_journey(
     until: date | None = None,
     in_flight_max: int = IN_FLIGHT_MAX,
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-) -> Tally:
+) -> ImportResult:
     """Import the baskets of the first `households` (None: all) up to and including `until`, in the data's calendar.
 
     At most `in_flight_max` baskets wait for their commit. `on_progress` gets the baskets done and their total.
@@ -114,13 +114,13 @@ async def import_journey(
         HouseholdRefused, ImportInterrupted: the import cannot continue.
     """
     journey = await asyncio.to_thread(CompleteJourney)
-    context = importer(services)
-    shift = await shift_of(services.database, services.clock())
+    context = import_context(services)
+    shift = await date_shift(services.database, services.clock())
     numbers = await asyncio.to_thread(journey.households, households)
     baskets = await asyncio.to_thread(lambda: journey.baskets(numbers, until=until))
     total = len(baskets)
     members = await _enrol_all(context, baskets.first_of_each_household(), shift)
-    tally = Tally()
+    tally = ImportResult()
     waiting: list[_Sent] = []
     for number, basket in enumerate(baskets, start=1):
         event, member = _event(basket, shift), members[basket.household]
@@ -136,7 +136,7 @@ async def import_journey(
     return tally
 
 
-async def _collect(context: Context, waiting: list[_Sent], count: int, tally: Tally) -> None:
+async def _collect(context: Context, waiting: list[_Sent], count: int, tally: ImportResult) -> None:
     """Await the first `count` outcomes; retry those that MongoDB did not answer in time, under the same key."""
     sent = waiting[:count]
     del waiting[:count]
@@ -151,21 +151,21 @@ async def _collect(context: Context, waiting: list[_Sent], count: int, tally: Ta
         else:
             tally.add(outcome)
     retries = (partial(submit, context, one.event, one.member) for one in unanswered)
-    for outcome in await asyncio.gather(*map(until_answered, retries)):
+    for outcome in await asyncio.gather(*map(retry_until_committed, retries)):
         tally.add(outcome)
 
 
-async def until_answered(send: Callable[[], Awaitable[Outcome]]) -> Outcome:
+async def retry_until_committed(send: Callable[[], Awaitable[Outcome]]) -> Outcome:
     """Call `send`, which must use the same key each time, until MongoDB answers in time.
 
     Raises:
         ImportInterrupted: it did not in AGAIN_MAX attempts.
     """
-    for _ in range(AGAIN_MAX):
+    for _ in range(RETRIES_MAX):
         try:
             return await send()
-        except (Unavailable, Overloaded, fault.Unavailable):
-            await asyncio.sleep(AGAIN_AFTER_SECONDS)
+        except (Unavailable, Overloaded, operation_error.Unavailable):
+            await asyncio.sleep(RETRY_AFTER_SECONDS)
     raise ImportInterrupted("MongoDB does not answer; run the import again when it does: no basket is recorded twice")
 
 
@@ -181,7 +181,7 @@ async def _enrol_all(context: Context, first: dict[int, datetime], shift: timede
 
 
 async def _enrol(context: Context, household: int, at: datetime) -> str:
-    newcomer = Newcomer(
+    newcomer = EnrolmentInput(
         key=card_of(household),
         channel=Channel.STORE,
         first_name="Household",

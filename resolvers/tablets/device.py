@@ -9,16 +9,16 @@ from pymongo.errors import DuplicateKeyError
 
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from models.mongo.ids import joined
+from models.mongo.ids import joined_id
 from models.tablets import device_store
 from models.tablets.device_store import Device, DeviceState
-from resolvers.core.command import staff_of, text_refusal
+from resolvers.core.command import staff_id, text_refusal
 from resolvers.core.context import Context
-from resolvers.core.fault import Unavailable
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import answered
-from resolvers.tablets.issued_tokens import TokenKind, token_of
-from resolvers.tablets.rate_limit import attempting
+from resolvers.core.member import read_or_unavailable
+from resolvers.core.operation_error import Unavailable
+from resolvers.tablets.issued_tokens import TokenKind, issue_token
+from resolvers.tablets.rate_limit import counted_attempt
 
 CODE_TTL = timedelta(minutes=15)
 NAME_LENGTH_MAX = 100
@@ -43,7 +43,7 @@ def _code_digest(code: str) -> str:
 
 def device_token(context: Context, device: Device) -> str:
     """Return the token of an enrolled tablet."""
-    return token_of(TokenKind.DEVICE, device.id, secret=context.services.code_secret)
+    return issue_token(TokenKind.DEVICE, device.id, secret=context.services.code_secret)
 
 
 async def invite(context: Context, *, key: str, name: str, store: str | None) -> tuple[Device, str, bool] | Refusal:
@@ -57,7 +57,7 @@ async def invite(context: Context, *, key: str, name: str, store: str | None) ->
     if refusal is not None:
         return refusal
     actor, now = context.require_actor(), context.now()
-    id_ = sha256(joined(actor.programme, actor.role, actor.subject, key).encode()).hexdigest()[:32]
+    id_ = sha256(joined_id(actor.programme, actor.role, actor.subject, key).encode()).hexdigest()[:32]
     code = short_code(id_, context.services.code_secret)
     device = Device(
         id=id_,
@@ -67,12 +67,12 @@ async def invite(context: Context, *, key: str, name: str, store: str | None) ->
         state=DeviceState.INVITED,
         digest=content_digest({"name": name.strip(), "store": store}),
         invited_at=now,
-        invited_by=staff_of(context),
+        invited_by=staff_id(context),
         code_digest=_code_digest(code),
         code_expires_at=now + CODE_TTL,
     )
     try:
-        stored, known = await answered(device_store.invite(context.services.database, device))
+        stored, known = await read_or_unavailable(device_store.invite(context.services.database, device))
     except DuplicateKeyError:
         raise Unavailable("commit_unavailable") from None
     if stored.digest != device.digest:
@@ -88,7 +88,7 @@ async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool]
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    async with attempting(context, "device-code", context.address or "unknown", most=WRONG_CODES_MAX) as attempt:
+    async with counted_attempt(context, "device-code", context.address or "unknown", most=WRONG_CODES_MAX) as attempt:
         if isinstance(attempt, Refusal):
             return attempt
         found = await _enrolled(context, key=key, code=code)
@@ -98,15 +98,15 @@ async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool]
 
 async def _enrolled(context: Context, *, key: str, code: str) -> tuple[Device, bool] | Refusal:
     database, now, by = context.services.database, context.now(), sha256(key.encode()).hexdigest()
-    device = await answered(device_store.find_by_code(database, _code_digest(code)))
+    device = await read_or_unavailable(device_store.find_by_code(database, _code_digest(code)))
     if device is None or device.state is DeviceState.REVOKED:
         return Refusal(RefusalCode.NOT_FOUND, "device_code_unknown", ("code",))
     if now >= device.code_expires_at:
         return Refusal(RefusalCode.EXPIRED, "device_code_expired", ("code",))
-    enrolled = await answered(device_store.enrol(database, device.id, by=by, now=now))
+    enrolled = await read_or_unavailable(device_store.enrol(database, device.id, by=by, now=now))
     if enrolled is not None:
         return enrolled, False
-    before = await answered(device_store.find(database, device.id))
+    before = await read_or_unavailable(device_store.find(database, device.id))
     if before is not None and before.state is DeviceState.ENROLLED and before.enrolled_by == by:
         return before, True
     return Refusal(RefusalCode.CONFLICT, "device_code_used", ("code",))
@@ -118,14 +118,14 @@ async def revoke(context: Context, *, key: str, device: str) -> tuple[Device, bo
     if refusal is not None:
         return refusal
     actor, now, database = context.require_actor(), context.now(), context.services.database
-    found = await answered(device_store.find(database, device))
+    found = await read_or_unavailable(device_store.find(database, device))
     if found is None or found.programme != actor.programme:
         return Refusal(RefusalCode.NOT_FOUND, "device_not_found", ("device",))
-    by = staff_of(context)
-    revoked = await answered(device_store.revoke(database, found, key=key, by=by, now=now))
+    by = staff_id(context)
+    revoked = await read_or_unavailable(device_store.revoke(database, found, key=key, by=by, now=now))
     if revoked is not None:
         return revoked, False
-    stored = await answered(device_store.find(database, device))
+    stored = await read_or_unavailable(device_store.find(database, device))
     if stored is not None and (stored.revoked_key, stored.revoked_by) == (key, by):
         return stored, True
     return Refusal(RefusalCode.CONFLICT, "device_revoked", ("device",))
@@ -133,6 +133,6 @@ async def revoke(context: Context, *, key: str, device: str) -> tuple[Device, bo
 
 async def page(context: Context, *, first: int, after: tuple[datetime, str] | None) -> tuple[list[Device], bool]:
     """Return the programme's `first` newest tablets older than `after` (invited_at, id), and whether there are more."""
-    return await answered(
+    return await read_or_unavailable(
         device_store.page(context.services.database, context.require_actor().programme, first=first, after=after)
     )

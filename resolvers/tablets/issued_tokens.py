@@ -18,17 +18,17 @@ def _signature(kind: TokenKind, id_: str, secret: bytes) -> str:
     return urlsafe_b64encode(signature).rstrip(b"=").decode("ascii")
 
 
-def is_own(token: str) -> bool:
+def has_issued_prefix(token: str) -> bool:
     """Return whether a token has the prefix of an issued one; JSON Web Tokens do not."""
     return token.startswith(tuple(f"{kind}_" for kind in TokenKind))
 
 
-def token_of(kind: TokenKind, id_: str, *, secret: bytes) -> str:
+def issue_token(kind: TokenKind, id_: str, *, secret: bytes) -> str:
     """Return the token of a tablet or a session. It is always the same, so that a retried request gets it again."""
     return f"{kind}_{id_}.{_signature(kind, id_, secret)}"
 
 
-def read_token(token: str, *, secret: bytes) -> tuple[TokenKind, str] | None:
+def verify_token(token: str, *, secret: bytes) -> tuple[TokenKind, str] | None:
     """Return the kind and id of a token; None if its signature is invalid."""
     name, _, rest = token.partition("_")
     id_, _, signature = rest.partition(".")

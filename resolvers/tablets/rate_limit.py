@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from models.mongo.ids import joined
+from models.mongo.ids import joined_id
 from models.tablets import session_store
 from resolvers.core.context import Context
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
 
 SPAN = timedelta(minutes=15)
 
@@ -21,7 +21,7 @@ class Attempt:
 
 
 @asynccontextmanager
-async def attempting(context: Context, *who: str, most: int) -> AsyncIterator[Attempt | Refusal]:
+async def counted_attempt(context: Context, *who: str, most: int) -> AsyncIterator[Attempt | Refusal]:
     """Count an attempt by `who` (the parts of the counter's id); yield a refusal after `most` wrong ones within SPAN.
 
     It is counted before it is made, so that concurrent attempts are all counted, and uncounted if it was right.
@@ -29,11 +29,11 @@ async def attempting(context: Context, *who: str, most: int) -> AsyncIterator[At
     database, now = context.services.database, context.now()
     span = int(now.timestamp()) // int(SPAN.total_seconds())
     ends_at = datetime.fromtimestamp((span + 1) * SPAN.total_seconds(), UTC)
-    id_ = joined("attempt", *who, str(span))
-    if await answered(session_store.attempt(database, id_, forget_at=ends_at)) > most:
+    id_ = joined_id("attempt", *who, str(span))
+    if await read_or_unavailable(session_store.count_attempt(database, id_, forget_at=ends_at)) > most:
         yield Refusal(RefusalCode.LIMIT_REACHED, "attempts", (), {"minutes": int(SPAN.total_seconds()) // 60})
         return
     attempt = Attempt()
     yield attempt
     if attempt.right:
-        await answered(session_store.forgive(database, id_))
+        await read_or_unavailable(session_store.uncount_attempt(database, id_))

@@ -24,20 +24,20 @@ from loyalty.rules.member_pass import (
     time_step_of,
     verify_pass,
 )
-from models.mongo.ids import joined
+from models.mongo.ids import joined_id
 from models.mongo.snapshot import Snapshot
 from models.reads.dependencies import uncacheable
 from models.tablets import device_store, session_store
 from models.tablets.device_store import Device, DeviceState
-from models.tablets.session_store import Once, Session
+from models.tablets.session_store import OneTimeCredential, Session
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
-from resolvers.core.fault import BadInput, Forbidden, Unauthenticated
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, answered, find, load
+from resolvers.core.member import MemberKey, find_id, load, read_or_unavailable
+from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.core.personal_data import MASK, masked_name
-from resolvers.tablets.issued_tokens import TokenKind, read_token, token_of
-from resolvers.tablets.rate_limit import attempting
+from resolvers.tablets.issued_tokens import TokenKind, issue_token, verify_token
+from resolvers.tablets.rate_limit import counted_attempt
 
 SESSION_TTL = timedelta(minutes=15)
 IDLE = timedelta(seconds=90)
@@ -45,9 +45,9 @@ IDLE = timedelta(seconds=90)
 TOUCH_AFTER = timedelta(seconds=5)
 WRONG_PER_DEVICE_MAX = 20
 WRONG_DIGITS_PER_MEMBER_MAX = 5
-GREETED_KINDS = frozenset({"phone", "email"})
+UNCONFIRMED_KINDS = frozenset({"phone", "email"})
 # A tablet's token ends when it is revoked.
-NEVER = datetime.max.replace(tzinfo=UTC)
+NO_EXPIRY = datetime.max.replace(tzinfo=UTC)
 PASS = "pass"  # noqa: S105 - a kind of MemberKey
 
 
@@ -61,7 +61,7 @@ class Pass:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class SessionView:
     """A session as its screen can show it. `token` is set by `open_session` only, `snapshot` once it is confirmed."""
 
     session: Session
@@ -84,7 +84,7 @@ def issue_pass(context: Context) -> Pass:
     return Pass(code, digits_for(programme=programme, member=member, span=time_step_of(now), secret=secret), expires_at)
 
 
-async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened | Refusal:
+async def open_session(context: Context, *, key: str, by: MemberKey) -> SessionView | Refusal:
     """Open a session for the shopper at the tablet, which closes the one before; refused after too many attempts.
 
     Raises:
@@ -96,12 +96,12 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> Opened |
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    id_ = sha256(joined(actor.device, key).encode()).hexdigest()[:32]
+    id_ = sha256(joined_id(actor.device, key).encode()).hexdigest()[:32]
     digest = content_digest({"kind": by.kind, "value": by.value})
-    known = await answered(session_store.find(context.services.database, id_))
+    known = await read_or_unavailable(session_store.find(context.services.database, id_))
     if known is not None:
         return await _replay(context, known, digest, key)
-    async with attempting(context, "tablet", actor.device, most=WRONG_PER_DEVICE_MAX) as attempt:
+    async with counted_attempt(context, "tablet", actor.device, most=WRONG_PER_DEVICE_MAX) as attempt:
         if isinstance(attempt, Refusal):
             return attempt
         begun = await _begin(context, by, id_=id_, device=actor.device, digest=digest)
@@ -128,21 +128,21 @@ async def _begin(
         programme=context.require_actor().programme,
         device=device,
         member=member,
-        confirmed=by.kind not in GREETED_KINDS,
+        confirmed=by.kind not in UNCONFIRMED_KINDS,
         digest=digest,
         opened_at=now,
         seen_at=now,
         ends_at=now + SESSION_TTL,
     )
-    begun = await answered(session_store.begin(context.services.database, session, shown_pass))
+    begun = await read_or_unavailable(session_store.begin(context.services.database, session, shown_pass))
     return begun if begun is not None else Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
 
 
 def _token(context: Context, session: Session) -> str:
-    return token_of(TokenKind.SESSION, session.id, secret=context.services.code_secret)
+    return issue_token(TokenKind.SESSION, session.id, secret=context.services.code_secret)
 
 
-async def _replay(context: Context, session: Session, digest: str, key: str) -> Opened | Refusal:
+async def _replay(context: Context, session: Session, digest: str, key: str) -> SessionView | Refusal:
     """Return the result of the first request with the same key, if its session is still open."""
     if session.digest != digest:
         return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
@@ -152,27 +152,27 @@ async def _replay(context: Context, session: Session, digest: str, key: str) -> 
     return await _opened(context, session, token=_token(context, session), replayed=True)
 
 
-async def _identify(context: Context, by: MemberKey) -> tuple[str, Once | None] | Refusal:
+async def _identify(context: Context, by: MemberKey) -> tuple[str, OneTimeCredential | None] | Refusal:
     """Return the member at the tablet, and the pass to be used up (None without one)."""
     if by.kind == PASS:
         return _identify_by_pass(context, by.value)
-    member = await find(context, by)
+    member = await find_id(context, by)
     if member is None:
         return Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("by", by.kind))
     return member, None
 
 
-def _identify_by_pass(context: Context, text: str) -> tuple[str, Once] | Refusal:
+def _identify_by_pass(context: Context, text: str) -> tuple[str, OneTimeCredential] | Refusal:
     programme, now = context.require_actor().programme, context.now()
     shown = verify_pass(text, programme=programme, secret=context.services.code_secret)
     if shown is None:
         return Refusal(RefusalCode.NOT_FOUND, "pass_unknown", ("by", PASS))
     if now >= shown.expires_at:
         return Refusal(RefusalCode.EXPIRED, "pass_expired", ("by", PASS))
-    return shown.member, Once(joined(PASS, programme, shown.member, shown.nonce), shown.expires_at)
+    return shown.member, OneTimeCredential(joined_id(PASS, programme, shown.member, shown.nonce), shown.expires_at)
 
 
-async def confirm_session(context: Context, *, key: str, digits: str) -> Opened | Refusal:
+async def confirm_session(context: Context, *, key: str, digits: str) -> SessionView | Refusal:
     """Confirm a session that was opened by phone or e-mail, with the digits that the member's app shows.
 
     Raises:
@@ -189,7 +189,7 @@ async def confirm_session(context: Context, *, key: str, digits: str) -> Opened 
     wrong = await _digits_refusal(context, session, digits)
     if wrong is not None:
         return wrong
-    confirmed = await answered(session_store.confirm(context.services.database, session.id))
+    confirmed = await read_or_unavailable(session_store.confirm(context.services.database, session.id))
     if confirmed is None:
         return Refusal(RefusalCode.EXPIRED, "session_over", ("key",))
     return await _opened(context, confirmed)
@@ -198,10 +198,10 @@ async def confirm_session(context: Context, *, key: str, digits: str) -> Opened 
 async def _digits_refusal(context: Context, session: Session, digits: str) -> Refusal | None:
     """Return a refusal of wrong digits, or None. Attempts are counted per tablet, and per member across tablets."""
     who = session.programme, session.member
-    async with attempting(context, "tablet", session.device, most=WRONG_PER_DEVICE_MAX) as by_device:
+    async with counted_attempt(context, "tablet", session.device, most=WRONG_PER_DEVICE_MAX) as by_device:
         if isinstance(by_device, Refusal):
             return by_device
-        async with attempting(context, "digits", *who, most=WRONG_DIGITS_PER_MEMBER_MAX) as by_member:
+        async with counted_attempt(context, "digits", *who, most=WRONG_DIGITS_PER_MEMBER_MAX) as by_member:
             if isinstance(by_member, Refusal):
                 return by_member
             wrong = await _wrong_digits(context, session, digits)
@@ -215,13 +215,13 @@ async def _wrong_digits(context: Context, session: Session, digits: str) -> Refu
     if span is None:
         return Refusal(RefusalCode.NOT_FOUND, "digits_wrong", ("digits",))
     forget_at = now + timedelta(seconds=TIME_STEP_SECONDS * (TIME_STEPS_GRACE + 1))
-    shown_digits = Once(joined("digits", session.programme, session.member, str(span)), forget_at)
-    if not await answered(session_store.spend(database, shown_digits, session=session.id)):
+    shown_digits = OneTimeCredential(joined_id("digits", session.programme, session.member, str(span)), forget_at)
+    if not await read_or_unavailable(session_store.mark_used(database, shown_digits, session=session.id)):
         return Refusal(RefusalCode.CONFLICT, "pass_used", ("digits",))
     return None
 
 
-async def end_session(context: Context, *, key: str) -> Opened | Refusal:
+async def end_session(context: Context, *, key: str) -> SessionView | Refusal:
     """End the actor's session. Raises BadInput if it has none."""
     session = await current(context)
     if session is None:
@@ -229,27 +229,33 @@ async def end_session(context: Context, *, key: str) -> Opened | Refusal:
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    await answered(session_store.end(context.services.database, session.id, context.now()))
-    return Opened(session, greeting="", snapshot=None)
+    await read_or_unavailable(session_store.end(context.services.database, session.id, context.now()))
+    return SessionView(session, greeting="", snapshot=None)
 
 
 async def current(context: Context) -> Session | None:
     """Return the actor's session; None if its token is not a session's."""
     uncacheable()
     actor = context.require_actor()
-    return await answered(session_store.find(context.services.database, actor.session)) if actor.session else None
+    return (
+        await read_or_unavailable(session_store.find(context.services.database, actor.session))
+        if actor.session
+        else None
+    )
 
 
-async def shown(context: Context) -> Opened | None:
+async def current_view(context: Context) -> SessionView | None:
     """Return the actor's session as its screen can show it, or None."""
     session = await current(context)
     return await _opened(context, session) if session is not None else None
 
 
-async def _opened(context: Context, session: Session, *, token: str | None = None, replayed: bool = False) -> Opened:
+async def _opened(
+    context: Context, session: Session, *, token: str | None = None, replayed: bool = False
+) -> SessionView:
     snapshot = await load(context, session.member)
     name = masked_name(snapshot.member.profile.first_name) if snapshot is not None else None
-    return Opened(session, name or MASK, snapshot if session.confirmed else None, token, replayed)
+    return SessionView(session, name or MASK, snapshot if session.confirmed else None, token, replayed)
 
 
 async def actor_of_token(services: Services, token: str) -> Actor:
@@ -258,21 +264,21 @@ async def actor_of_token(services: Services, token: str) -> Actor:
     Raises:
         Unauthenticated: its signature is invalid, the tablet was revoked, or the session has ended.
     """
-    read = read_token(token, secret=services.code_secret)
+    read = verify_token(token, secret=services.code_secret)
     if read is None:
         raise Unauthenticated("token_invalid", why="signature or form")
     kind, id_ = read
     if kind is TokenKind.DEVICE:
         device = await _enrolled(services, id_)
-        return Actor(Role.KIOSK, device.programme, subject_of(device), NEVER, device=device.id)
-    session, now = await answered(session_store.find(services.database, id_)), services.clock()
+        return Actor(Role.KIOSK, device.programme, subject_of(device), NO_EXPIRY, device=device.id)
+    session, now = await read_or_unavailable(session_store.find(services.database, id_)), services.clock()
     if session is None or not session.is_open(now, IDLE):
         raise Unauthenticated("session_over")
     device = await _enrolled(services, session.device)
     if device.session != session.id:
         raise Unauthenticated("session_over")
     if now - session.seen_at >= TOUCH_AFTER:
-        await answered(session_store.touch(services.database, session.id, now))
+        await read_or_unavailable(session_store.touch(services.database, session.id, now))
     return Actor(
         Role.KIOSK,
         device.programme,
@@ -290,19 +296,19 @@ def subject_of(device: Device) -> str:
 
 
 async def _enrolled(services: Services, id_: str) -> Device:
-    device = await answered(device_store.find(services.database, id_))
+    device = await read_or_unavailable(device_store.find(services.database, id_))
     if device is None or device.state is not DeviceState.ENROLLED:
         raise Unauthenticated("device_revoked")
     return device
 
 
-async def ended(services: Services, actors: Iterable[Actor]) -> set[Actor]:
+async def invalid_actors(services: Services, actors: Iterable[Actor]) -> set[Actor]:
     """Return those of the given tablets and sessions whose tokens are no longer valid."""
     checked, now = [*actors], services.clock()
-    devices = await answered(
-        device_store.enrolled(services.database, {actor.device for actor in checked if actor.device is not None})
+    devices = await read_or_unavailable(
+        device_store.newest_sessions(services.database, {actor.device for actor in checked if actor.device is not None})
     )
-    sessions = await answered(
+    sessions = await read_or_unavailable(
         session_store.find_all(services.database, {actor.session for actor in checked if actor.session is not None})
     )
 

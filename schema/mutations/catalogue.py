@@ -9,7 +9,7 @@ from loyalty.kernel.refusal import Refusal
 from loyalty.model import catalogue as domain_catalogue
 from loyalty.model import offer as domain_offer
 from loyalty.model import reward as domain_reward
-from models.programmes.catalogue_store import Stored
+from models.programmes.catalogue_store import StoredItem
 from resolvers import catalogue
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
@@ -18,7 +18,7 @@ from schema.types.content import Content
 from schema.types.offer import Offer
 from schema.types.reward import Reward
 from schema.wire.access import REACHED, field, mutation, only
-from schema.wire.enums import Kind
+from schema.wire.enums import ItemKind
 from schema.wire.error import UserError
 from schema.wire.info import Info
 from schema.wire.input_field import KEY, required
@@ -30,7 +30,7 @@ class SaveCatalogueItemInput:
     """An offer, a reward or a content to add or change."""
 
     key: str = required(KEY)
-    kind: Kind = required("What the definition is of.")
+    kind: ItemKind = required("What the definition is of.")
     definition: JSON = required(
         "The item as an object, with the fields that its section of the programme file has, such as "
         '{"key": "spring", "kind": "PERCENT_OFF", ...}. An item with the same `key` gets a new version.'
@@ -42,7 +42,7 @@ class RetireCatalogueItemInput:
     """An offer, a reward or a content to remove from the catalogue."""
 
     key: str = required(KEY)
-    kind: Kind = required("What to remove.")
+    kind: ItemKind = required("What to remove.")
     item: str = required("Key of the item in the catalogue. Items of the programme file cannot be removed here.")
 
 
@@ -61,7 +61,7 @@ class CatalogueItemPayload:
     user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
-    def of(cls, stored: Stored | Refusal, context: Context) -> Self:
+    def of(cls, stored: StoredItem | Refusal, context: Context) -> Self:
         """Return the payload of a change of the catalogue."""
         if isinstance(stored, Refusal):
             errors = [UserError.of(stored)]

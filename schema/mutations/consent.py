@@ -3,7 +3,7 @@
 import strawberry
 
 from resolvers import consent
-from resolvers.consent import Said
+from resolvers.consent import ConsentChange
 from resolvers.core.actor import Role
 from schema.mutations.payload import MemberPayload
 from schema.types.member_key import MemberKey, given, key_or_none
@@ -32,7 +32,7 @@ class SetConsentsInput:
     consents: list[ConsentInput] = required("At least one answer; each pair of purpose and channel once.")
     member: MemberKey | None = optional(ACTED_FOR)
 
-    def answers(self) -> tuple[Said, ...]:
+    def answers(self) -> tuple[ConsentChange, ...]:
         """Return the answers, in order."""
         return tuple((one.purpose, given(one.channel), one.granted) for one in self.consents)
 

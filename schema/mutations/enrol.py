@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers import enrol
 from resolvers.core.actor import Role
-from resolvers.enrol import Newcomer
+from resolvers.enrol import EnrolmentInput
 from schema.mutations.payload import MemberPayload
 from schema.types.member_key import given
 from schema.wire.access import mutation, only
@@ -32,9 +32,9 @@ class EnrolInput:
     card: str | None = optional("Text of a card to link, up to 64 characters; no other member may have it.")
     store: str | None = optional("Key of the store where the person enrols.")
 
-    def to_newcomer(self) -> Newcomer:
+    def to_newcomer(self) -> EnrolmentInput:
         """Return the data of the new member."""
-        return Newcomer(**{name: given(value) for name, value in vars(self).items()})
+        return EnrolmentInput(**{name: given(value) for name, value in vars(self).items()})
 
 
 ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)

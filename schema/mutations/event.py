@@ -14,7 +14,7 @@ from models.mongo.snapshot import entry_views
 from resolvers import event
 from resolvers.core.context import Context
 from resolvers.core.member import may_see
-from resolvers.event import Told
+from resolvers.event import EventOfMember
 from schema.mutations.enrol import ENROLLERS
 from schema.mutations.payload import REPLAYED, USER_ERRORS, committed_or_refused, entries_of, orders_of
 from schema.types.ledger import Explanation, LedgerEntry, explanations
@@ -81,7 +81,7 @@ class RecordEventInput:
     )
     attributes: JSON | None = optional("Further data as an object, which the programme's rules for this type can use.")
 
-    def to_told(self) -> Told:
+    def to_told(self) -> EventOfMember:
         """Return the event and its member; the sender is filled in from the actor."""
         purchase, attributes = given(self.purchase), given(self.attributes)
         event = domain.Event(
@@ -96,7 +96,7 @@ class RecordEventInput:
             refund_of=given(self.refund_of),
             attributes=attributes if attributes is not None else {},
         )
-        return Told(event, self.member.to_key())
+        return EventOfMember(event, self.member.to_key())
 
 
 RECORDERS = ENROLLERS

@@ -9,7 +9,7 @@ from loyalty.kernel.refusal import Refusal
 from models.commits.request import Outcome
 from resolvers import offer
 from resolvers.core.context import Context
-from resolvers.offer import Redeemed
+from resolvers.offer import RedemptionInput
 from schema.mutations.enrol import ENROLLERS
 from schema.mutations.payload import MEMBER, REPLAYED, USER_ERRORS, committed_or_refused, entries_of, orders_of
 from schema.types.ledger import LedgerEntry
@@ -53,10 +53,10 @@ class RedeemOfferInput:
     )
     occurred_at: datetime | None = optional("When the offer was used, for a till that was offline. Left out: now.")
 
-    def to_redeemed(self, programme: str) -> Redeemed:
+    def to_redeemed(self, programme: str) -> RedemptionInput:
         """Return the use as a till reports it."""
         offer = given(self.offer)
-        return Redeemed(
+        return RedemptionInput(
             key=self.key,
             channel=self.channel,
             member=key_or_none(self.member),
@@ -145,7 +145,7 @@ class OfferMutation:
         """Record which offers the member has seen or declined, so that others move up."""
         context = info.context
         programme = context.programme().key
-        outcome = await offer.note(
+        outcome = await offer.record_offer_views(
             context,
             key=input.key,
             member=key_or_none(input.member),

@@ -11,7 +11,7 @@ from models.commits.request import Outcome
 from resolvers import order
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.order import Checkout, Step
+from resolvers.order import OrderInput, OrderStepInput
 from schema.mutations.payload import MEMBER, REPLAYED, USER_ERRORS, committed_or_refused, orders_of
 from schema.types.member import Member
 from schema.types.member_key import MemberKey, given, key_or_none
@@ -75,10 +75,10 @@ class PlaceOrderInput:
     )
     delivery: DeliveryInput | None = optional("Where to send it, or the store where it is collected.")
 
-    def to_checkout(self, programme: str) -> Checkout:
+    def to_checkout(self, programme: str) -> OrderInput:
         """Return the order as the caller sent it."""
         hold, recipient, delivery = given(self.hold), given(self.recipient), given(self.delivery)
-        return Checkout(
+        return OrderInput(
             key=self.key,
             reward=key_of("Reward", self.reward, programme),
             channel=self.channel,
@@ -114,10 +114,10 @@ class AdvanceOrderInput:
         "With EXCHANGED: id of the reward given instead. Left out: the same reward again."
     )
 
-    def to_step(self, programme: str) -> Step:
+    def to_step(self, programme: str) -> OrderStepInput:
         """Return the step as the caller sent it."""
         exchange_for = given(self.exchange_for)
-        return Step(
+        return OrderStepInput(
             key=self.key,
             order=parts_of("Order", self.order, 1)[0],
             state=self.state,

@@ -6,10 +6,10 @@ import strawberry
 
 from loyalty.kernel.refusal import Refusal
 from resolvers.core.actor import Role
-from resolvers.core.fault import BadInput
 from resolvers.core.member import MemberKey as Key
+from resolvers.core.operation_error import BadInput
 from resolvers.tablets import session as kiosk_session
-from resolvers.tablets.session import PASS, Opened
+from resolvers.tablets.session import PASS, SessionView
 from schema.mutations.payload import REPLAYED, USER_ERRORS
 from schema.types.kiosk_session import KioskSession
 from schema.types.member_key import given
@@ -88,7 +88,7 @@ class SessionPayload:
     user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
-    def of(cls, outcome: Opened | Refusal) -> Self:
+    def of(cls, outcome: SessionView | Refusal) -> Self:
         """Return the payload of a change of a session."""
         if isinstance(outcome, Refusal):
             return cls(session=None, token=None, replayed=False, user_errors=[UserError.of(outcome)])

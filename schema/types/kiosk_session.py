@@ -27,7 +27,7 @@ class KioskSession:
     ends_at: datetime = field(REACHED, "When the session ends at the latest, in UTC.")
 
     @classmethod
-    def of(cls, opened: sessions.Opened) -> Self:
+    def of(cls, opened: sessions.SessionView) -> Self:
         """Return a session."""
         session = opened.session
         return cls(

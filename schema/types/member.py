@@ -10,7 +10,7 @@ from resolvers import order as orders
 from resolvers import reward as rewards
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
 from resolvers.personalisation import Personalisation
 from schema.types.ledger import LedgerEntry, LedgerEntryConnection, LedgerEntryEdge
 from schema.types.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge
@@ -79,7 +79,7 @@ class Member(Node):
         context = info.context
         size = page_size(context, first)
         place = from_cursor(after) if after else None
-        page = await answered(context.services.reader.entries(self.snapshot, first=size, after=place))
+        page = await read_or_unavailable(context.services.reader.entries(self.snapshot, first=size, after=place))
         programme, locale = context.programme(), locale_of(context, self.snapshot.member)
         edges = [LedgerEntryEdge(node=LedgerEntry(view, programme, locale)) for view in page.entries]
         return LedgerEntryConnection(edges=edges, has_more=page.has_more, is_first=place is None)
@@ -99,7 +99,7 @@ class Member(Node):
         """The offers for this member now, best first; used and expired ones come last."""
         context, place = info.context, from_ranked_cursor(after) if after else None
         on = channel or context.channel
-        page, has_more = await offers.ranked(
+        page, has_more = await offers.ranked_page(
             context,
             self.outlook(context),
             channel=on,
@@ -133,7 +133,7 @@ class Member(Node):
         """The rewards for this member now, best first: what it can order, then what it has nearly enough points for."""
         context, place = info.context, from_ranked_cursor(after) if after else None
         on = channel or context.channel
-        page, has_more = await rewards.ranked(
+        page, has_more = await rewards.ranked_page(
             context,
             self.outlook(context),
             channel=on,

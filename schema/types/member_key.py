@@ -4,8 +4,8 @@ from typing import Any
 
 import strawberry
 
-from resolvers.core.fault import BadInput
 from resolvers.core.member import MemberKey as Key
+from resolvers.core.operation_error import BadInput
 from schema.wire.ids import from_global_id
 from schema.wire.input_field import optional
 

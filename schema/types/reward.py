@@ -109,7 +109,7 @@ class Reward(Node):
     ) -> Self:
         opens, closes = None, None
         if current is not None and now is not None:
-            opens, closes = rewards.open_span(current, programme, now)
+            opens, closes = rewards.order_window(current, programme, now)
         return cls(
             id=strawberry.ID(global_id("Reward", programme.key, reward.key)),
             key=reward.key,

@@ -14,7 +14,7 @@ from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema
 
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import Forbidden
+from resolvers.core.operation_error import Forbidden
 from schema.wire.description import STRAWBERRY, from_docstring
 
 ACCESS = "access"

@@ -14,7 +14,7 @@ from loyalty.model.notice import NoticeKind
 from loyalty.model.offer import OfferKind, OfferState
 from loyalty.model.order import OrderState
 from loyalty.model.reward import RewardKind
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.tablets.device_store import DeviceState
 
 
@@ -47,12 +47,12 @@ _serve(
     },
 )
 _serve(
-    Kind,
+    ItemKind,
     "The kind of a catalogue item, which managers change without a release.",
     {
-        Kind.OFFER: "An offer.",
-        Kind.REWARD: "A reward.",
-        Kind.CONTENT: "A content: a text of an app, a website or a screen.",
+        ItemKind.OFFER: "An offer.",
+        ItemKind.REWARD: "A reward.",
+        ItemKind.CONTENT: "A content: a text of an app, a website or a screen.",
     },
     name="CatalogueKind",
 )
@@ -221,7 +221,7 @@ __all__ = [
     "ContactChannel",
     "DeviceState",
     "EntryKind",
-    "Kind",
+    "ItemKind",
     "NoticeKind",
     "OfferKind",
     "OfferState",

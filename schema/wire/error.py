@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from loyalty.kernel import refusal
 from resolvers.core.context import Context
-from resolvers.core.fault import Fault, LimitExceeded
+from resolvers.core.operation_error import LimitExceeded, OperationError
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import RefusalCode
 from schema.wire.text import refusal_sentence, response_locale, sentence
@@ -47,7 +47,7 @@ class UserError:
 
 def as_refusal(error: Exception) -> refusal.Refusal:
     """Return the fault of one item of a batch as its refusal, so that the results of the other items are not lost."""
-    if isinstance(error, Fault):
+    if isinstance(error, OperationError):
         return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_committed", ("key",))
     return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_decided", ("key",), {"id": reported(error)})
 
@@ -59,12 +59,12 @@ def reported(error: BaseException, **about: Any) -> str:
     return id_
 
 
-def fault_message(fault: Fault, locale: str) -> str:
+def fault_message(fault: OperationError, locale: str) -> str:
     """Return the message of a fault."""
     return sentence("faults", fault.reason, locale, fault.params)
 
 
-def fault_extensions(fault: Fault) -> dict[str, Any]:
+def fault_extensions(fault: OperationError) -> dict[str, Any]:
     """Return the code of a fault and, for a limit, its name, its value and its setting."""
     extensions: dict[str, Any] = {"code": fault.code}
     if isinstance(fault, LimitExceeded):
@@ -86,7 +86,7 @@ def formatted(error: GraphQLError, locale: str) -> dict[str, Any]:
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
     sent: dict[str, Any] = {}
-    if isinstance(original, Fault):
+    if isinstance(original, OperationError):
         sent["message"] = fault_message(original, locale)
         sent["extensions"] = fault_extensions(original)
     elif original is None or isinstance(original, GraphQLError):

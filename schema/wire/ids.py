@@ -4,7 +4,7 @@ from base64 import urlsafe_b64decode
 from binascii import b2a_base64
 from datetime import UTC, datetime, timedelta
 
-from resolvers.core.fault import BadInput
+from resolvers.core.operation_error import BadInput
 
 ID_LENGTH_MAX = 200
 MILLISECONDS_DIGITS = 14

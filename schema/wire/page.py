@@ -6,7 +6,7 @@ from typing import Annotated, Generic, Protocol, TypeVar
 import strawberry
 
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, LimitExceeded
+from resolvers.core.operation_error import BadInput, LimitExceeded
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.node import PageInfo
 

@@ -19,7 +19,7 @@ from loyalty.rules.ranking import RankingReason
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
 from resolvers.core.context import Context
-from resolvers.core.member import answered
+from resolvers.core.member import read_or_unavailable
 from schema.wire.accept import weighted
 from schema.wire.enums import TextDirection
 
@@ -101,7 +101,7 @@ async def response_locale(context: Context, member: str | None = None) -> str:
     known = member or (context.actor.member if context.actor is not None else None)
     if context.locale is not None or context.actor is None or known is None:
         return locale_of(context)
-    snapshot = await answered(context.services.reader.member(context.actor.programme, known))
+    snapshot = await read_or_unavailable(context.services.reader.member(context.actor.programme, known))
     return locale_of(context, snapshot.member if snapshot is not None else None)
 
 

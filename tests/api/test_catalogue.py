@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from models.programmes.programme_store import Programmes
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput
+from resolvers.core.operation_error import BadInput
 from resolvers.reward import public_programme
 from schema.wire.ids import from_global_id
 

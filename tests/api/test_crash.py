@@ -24,12 +24,12 @@ from support.two_gateways import CANCEL, HOLD, PLACE, REDEEM, RELEASE
 from gateway.auth.development_key import DevelopmentKey
 from gateway.clock import now
 from loyalty.kernel.refusal import RefusalCode
-from models.definitions.catalogue_file import Kind
+from models.definitions.catalogue_file import ItemKind
 from models.loading.code_pool import load_codes
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.catalogue_store import put_many
-from models.programmes.programme_store import Programmes, apply
+from models.programmes.programme_store import Programmes, apply_file
 from resolvers.audit.audit import audit
 from schema.wire.ids import global_id
 
@@ -87,10 +87,10 @@ async def database(tmp_path: Path) -> AsyncIterator[tuple[Database, EmbeddedServ
     with EmbeddedServer.start(tmp_path / "mongod", purpose="tests", cache_gib=0.25) as mongod:
         database = connect(mongod.url)
         await database.prepare()
-        await apply(database, programme_source("grocer"), now=now(), applied_by="tests")
+        await apply_file(database, programme_source("grocer"), now=now(), applied_by="tests")
         programmes = Programmes(database)
         await programmes.load()
-        offered = [(Kind.REWARD, MUG), (Kind.REWARD, FILM), (Kind.OFFER, COUPON)]
+        offered = [(ItemKind.REWARD, MUG), (ItemKind.REWARD, FILM), (ItemKind.OFFER, COUPON)]
         await put_many(database, programmes.get("grocer"), offered, now=now(), changed_by="tests")
         await load_codes(database, "grocer", "films", (f"film-{n}" for n in range(2000)))
         yield database, mongod

@@ -19,7 +19,7 @@ from gateway.auth.development_key import DevelopmentKey
 from gateway.clock import now
 from models.mongo.database import connect
 from models.mongod.server import EmbeddedServer
-from models.programmes.programme_store import apply
+from models.programmes.programme_store import apply_file
 from resolvers.audit.audit import audit
 
 CONCURRENT_MAX = 64
@@ -187,7 +187,7 @@ async def fleet(tmp_path: Path) -> AsyncIterator[Fleet]:
     fleet = await asyncio.to_thread(Fleet, tmp_path)
     database = connect(fleet.mongod.url)
     await database.prepare()
-    await apply(database, programme_source("grocer"), now=now(), applied_by="tests")
+    await apply_file(database, programme_source("grocer"), now=now(), applied_by="tests")
     await database.close()
     await asyncio.to_thread(fleet.serve)
     yield fleet

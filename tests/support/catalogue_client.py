@@ -10,8 +10,8 @@ from resolvers import offer as offers
 from resolvers import order as orders
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
-from resolvers.offer import Redeemed
-from resolvers.order import Checkout, Step
+from resolvers.offer import RedemptionInput
+from resolvers.order import OrderInput, OrderStepInput
 from support.outcome import committed
 from support.resolver_client import ResolverClient
 
@@ -39,7 +39,7 @@ class CatalogueClient(ResolverClient):
         """Order a reward for a member; return the outcome."""
         named = MemberKey("id", member) if isinstance(member, str) else member
         fields: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, **about}
-        return await orders.place(self.context(role, member=of), Checkout(reward=reward, member=named, **fields))
+        return await orders.place(self.context(role, member=of), OrderInput(reward=reward, member=named, **fields))
 
     async def order(self, member: str | MemberKey, reward: str, **about: Any) -> Order:
         """Order a reward for a member; fail the test if it is refused."""
@@ -55,7 +55,9 @@ class CatalogueClient(ResolverClient):
     ) -> Outcome:
         """Advance an order to a state."""
         fields: dict[str, Any] = {"key": self.key(), **about}
-        return await orders.advance(self.context(role, member=member), Step(order=order, state=state, **fields))
+        return await orders.advance(
+            self.context(role, member=member), OrderStepInput(order=order, state=state, **fields)
+        )
 
     async def hold(self, member: str, reward: str | None = None, **about: Any) -> Outcome:
         """Hold a reward or points for a member."""
@@ -77,4 +79,4 @@ class CatalogueClient(ResolverClient):
         """Redeem an offer at the till."""
         named = MemberKey("id", member) if member is not None else None
         fields: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, "member": named, **about}
-        return await offers.redeem(self.context(role, member=of), Redeemed(**fields))
+        return await offers.redeem(self.context(role, member=of), RedemptionInput(**fields))

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from models.commits.committer import Committer
-from models.live.change_feed import Feed
+from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
-from models.programmes.programme_store import Programmes, apply
+from models.programmes.programme_store import Programmes, apply_file
 from models.reads.reader import Reader
 from resolvers.core.context import Services
 from support.clock import NOON, Clock
@@ -51,7 +51,9 @@ async def applied_programmes(mongod: EmbeddedServer) -> AppliedProgrammes:
     """Apply both programmes once for the run: reading their files takes a quarter of a second."""
     database = connect(mongod.url, name="applied")
     await database.prepare()
-    documents = [(await apply(database, programme_source(name), now=NOON, applied_by="tests"))[0] for name in NAMES]
+    documents = [
+        (await apply_file(database, programme_source(name), now=NOON, applied_by="tests"))[0] for name in NAMES
+    ]
     programmes = Programmes(database)
     await programmes.load()
     await database.close()
@@ -64,7 +66,7 @@ async def services(database: Database, clock: Clock, applied_programmes: Applied
     documents, known = applied_programmes
     await database.programmes.insert_many(documents)
     programmes, hub = Programmes(database, known), Hub()
-    feed = Feed(
+    feed = ChangeFeed(
         database,
         hub,
         on_programme=programmes.follow,

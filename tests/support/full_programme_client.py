@@ -16,7 +16,7 @@ from loyalty.model.offer import purchase_reference
 from loyalty.model.order import Order, OrderState, Recipient
 from models.commits.request import Committed, Outcome, Request
 from models.loading.code_pool import load_codes
-from models.programmes.programme_store import apply
+from models.programmes.programme_store import apply_file
 from support.outcome import committed
 from support.resolver_client import ResolverClient
 
@@ -143,7 +143,7 @@ class FullProgrammeClient(ResolverClient):
 
     async def apply(self, source: str) -> None:
         """Apply a file as the newest version of the programme."""
-        document, _ = await apply(self.services.database, source, now=self.clock(), applied_by="tests")
+        document, _ = await apply_file(self.services.database, source, now=self.clock(), applied_by="tests")
         self.services.programmes.follow(document)
 
     async def send(self, operation: str, member: str, command: Any, *, role: str = "agent", **fields: Any) -> Outcome:

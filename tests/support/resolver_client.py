@@ -15,8 +15,8 @@ from resolvers import event as events
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
 from resolvers.core.member import MemberKey
-from resolvers.enrol import Newcomer
-from resolvers.event import Told
+from resolvers.enrol import EnrolmentInput
+from resolvers.event import EventOfMember
 from support.clock import Clock
 from support.outcome import committed
 
@@ -42,7 +42,7 @@ class ResolverClient:
     async def enrol(self, **about: Any) -> Committed:
         """Enrol a member; fail the test if it is refused."""
         fields = {"key": self.key(), "channel": Channel.STORE, **about}
-        return committed(await enrolment.enrol(self.context(), Newcomer(**fields)))
+        return committed(await enrolment.enrol(self.context(), EnrolmentInput(**fields)))
 
     async def member(self, **about: Any) -> str:
         """Enrol a member; return the member's id."""
@@ -64,7 +64,7 @@ class ResolverClient:
 
     async def record(self, member: str, event: Event, *, subject: str | None = None) -> Outcome:
         """Record an event of a member."""
-        return await events.record(self.context(subject=subject), Told(event, MemberKey("id", member)))
+        return await events.record(self.context(subject=subject), EventOfMember(event, MemberKey("id", member)))
 
     async def buy(self, member: str, total: str, *lines: tuple[str, str], **about: Any) -> Committed:
         """Record a purchase; fail the test if it is refused."""

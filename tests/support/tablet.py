@@ -10,8 +10,8 @@ from resolvers.core.context import Context
 from resolvers.core.member import MemberKey
 from resolvers.tablets import device as devices
 from resolvers.tablets import session as sessions
-from resolvers.tablets.issued_tokens import TokenKind, token_of
-from resolvers.tablets.session import Opened, Pass, actor_of_token
+from resolvers.tablets.issued_tokens import TokenKind, issue_token
+from resolvers.tablets.session import Pass, SessionView, actor_of_token
 from support.resolver_client import ResolverClient
 
 
@@ -35,7 +35,7 @@ class Tablet:
 
     @property
     def token(self) -> str:
-        return token_of(TokenKind.DEVICE, self.device.id, secret=self.resolver_client.services.code_secret)
+        return issue_token(TokenKind.DEVICE, self.device.id, secret=self.resolver_client.services.code_secret)
 
     async def actor(self, token: str | None = None) -> Actor:
         """Return the actor of `token`, by default the tablet's own."""
@@ -44,16 +44,16 @@ class Tablet:
     async def context(self, token: str | None = None) -> Context:
         return Context(self.resolver_client.services, await self.actor(token))
 
-    async def open(self, kind: str, value: str, *, key: str | None = None) -> Opened | Refusal:
+    async def open(self, kind: str, value: str, *, key: str | None = None) -> SessionView | Refusal:
         """Open a session."""
         return await sessions.open_session(
             await self.context(), key=key or self.resolver_client.key(), by=MemberKey(kind, value)
         )
 
-    async def opened(self, kind: str, value: str, **about: Any) -> Opened:
+    async def opened(self, kind: str, value: str, **about: Any) -> SessionView:
         """Open a session; fail the test if it is refused."""
         found = await self.open(kind, value, **about)
-        assert isinstance(found, Opened)
+        assert isinstance(found, SessionView)
         return found
 
     async def refused(self, kind: str, value: str, **about: Any) -> Refusal:

@@ -21,7 +21,7 @@ from gateway.auth.development_key import DevelopmentKey
 from gateway.auth.jwks import JwksVerifier
 from gateway.auth.verifier import CACHED_TOKENS_MAX, CachingVerifier, bearer
 from resolvers.core.actor import Actor, Role
-from resolvers.core.fault import Unauthenticated
+from resolvers.core.operation_error import Unauthenticated
 
 ISSUER, AUDIENCE = "https://id.example", "carillon"
 SECRET = "5f" * 32

@@ -23,7 +23,7 @@ from loyalty.kernel.channel import Channel
 from models.live.hub import BACKLOG_MAX
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import Unavailable
+from resolvers.core.operation_error import Unavailable
 from schema.build import executable_schema
 from schema.wire.ids import global_id
 

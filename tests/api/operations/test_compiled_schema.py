@@ -16,7 +16,7 @@ from gateway.operations.compiler import CompiledOperation
 from gateway.operations.compiler_hints import compilable_schema
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import Fault
+from resolvers.core.operation_error import OperationError
 from schema.wire.ids import global_id
 
 OPERATIONS = int(os.environ.get("OPERATIONS", "400"))
@@ -80,7 +80,11 @@ def _told(error: GraphQLError) -> tuple[Any, ...]:
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
         original = original.original_error
-    about = (original.code, original.reason, sorted(original.params.items())) if isinstance(original, Fault) else ()
+    about = (
+        (original.code, original.reason, sorted(original.params.items()))
+        if isinstance(original, OperationError)
+        else ()
+    )
     return error.message, error.path, error.locations, type(original), about
 
 

@@ -12,7 +12,7 @@ from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.model.notice import Notice, NoticeKind
 from models.commits.request import Outcome
 from resolvers.audit.audit import audit
-from resolvers.consent import Said, history, set_consents
+from resolvers.consent import ConsentChange, history, set_consents
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
 
@@ -20,7 +20,9 @@ MARKETING, PARTNERS = ConsentPurpose.MARKETING, ConsentPurpose.PARTNERS
 EMAIL, SMS = ContactChannel.EMAIL, ContactChannel.SMS
 
 
-async def say(resolver_client: ResolverClient, member: str, *consents: Said, key: str | None = None) -> Outcome:
+async def say(
+    resolver_client: ResolverClient, member: str, *consents: ConsentChange, key: str | None = None
+) -> Outcome:
     """Set consents as the member in the app."""
     context = resolver_client.context(Role.MEMBER, member=member)
     return await set_consents(context, key=key or resolver_client.key(), member=None, consents=consents)

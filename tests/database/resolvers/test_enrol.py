@@ -17,10 +17,10 @@ from loyalty.model.member import Profile
 from models.commits.request import Committed
 from models.programmes.programme_store import Programmes
 from resolvers.core.actor import Role
-from resolvers.core.fault import Unavailable
-from resolvers.enrol import NUMBER_DRAWS, Newcomer, enrol
+from resolvers.core.operation_error import Unavailable
+from resolvers.enrol import NUMBER_DRAWS, EnrolmentInput, enrol
 
-SAM = Newcomer(
+SAM = EnrolmentInput(
     key="form-1",
     channel=Channel.WEB,
     first_name=" Sam ",
@@ -56,7 +56,7 @@ async def test_new_member_is_normalised(resolver_client: ResolverClient) -> None
 
 
 async def test_missing_and_blank_fields_are_not_stored(resolver_client: ResolverClient) -> None:
-    blank = Newcomer("form", Channel.STORE, first_name=" ", email="", phone="  ", locale="", card="")
+    blank = EnrolmentInput("form", Channel.STORE, first_name=" ", email="", phone="  ", locale="", card="")
     member = committed(await enrol(resolver_client.context(), blank)).snapshot.member
     assert (member.profile, member.cards) == (Profile("en"), ())
     stored = await resolver_client.services.database.members.find_one({"_id": member.id})
@@ -109,7 +109,7 @@ async def _digest_of(resolver_client: ResolverClient, key: str) -> str:
 
 async def test_the_digest_of_a_key_covers_what_was_sent_and_nothing_else(resolver_client: ResolverClient) -> None:
     """So a field that a later release adds changes no digest of a caller that does not send it."""
-    committed(await enrol(resolver_client.context(), Newcomer("few", Channel.STORE, first_name=" Ada ")))
+    committed(await enrol(resolver_client.context(), EnrolmentInput("few", Channel.STORE, first_name=" Ada ")))
     assert await _digest_of(resolver_client, "few") == content_digest({"first_name": "Ada", "channel": "STORE"})
     committed(await enrol(resolver_client.context(), SAM))
     assert await _digest_of(resolver_client, "form-1") == content_digest(
@@ -129,7 +129,7 @@ async def test_the_digest_of_a_key_covers_what_was_sent_and_nothing_else(resolve
 async def test_a_retry_is_the_same_enrolment_after_the_programme_has_another_language(
     resolver_client: ResolverClient,
 ) -> None:
-    newcomer = Newcomer("form-2", Channel.STORE, first_name="Ada")
+    newcomer = EnrolmentInput("form-2", Channel.STORE, first_name="Ada")
     first = committed(await enrol(resolver_client.context(), newcomer))
     grocer = resolver_client.services.programmes.get("grocer")
     french = replace(
@@ -143,7 +143,7 @@ async def test_a_retry_is_the_same_enrolment_after_the_programme_has_another_lan
 async def test_a_retry_of_a_key_that_an_earlier_release_counted_is_the_same_enrolment(
     resolver_client: ResolverClient,
 ) -> None:
-    newcomer = Newcomer("form-3", Channel.STORE, first_name="Ada")
+    newcomer = EnrolmentInput("form-3", Channel.STORE, first_name="Ada")
     first = committed(await enrol(resolver_client.context(), newcomer))
     content = dict.fromkeys(("last_name", "email", "phone", "birth_date", "card", "store"))
     former = content_digest({**content, "first_name": "Ada", "locale": "en", "channel": "STORE"})
@@ -160,14 +160,14 @@ async def test_an_identity_that_is_taken_is_refused(resolver_client: ResolverCli
     for kind, value in {"card": "card-1", "email": "SAM.LEE@example.org", "phone": "+33612345678"}.items():
         fields: dict[str, Any] = {kind: value}
         refusal = refused(
-            await enrol(resolver_client.context(), Newcomer(resolver_client.key(), Channel.APP, **fields))
+            await enrol(resolver_client.context(), EnrolmentInput(resolver_client.key(), Channel.APP, **fields))
         )
         assert refusal == Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
     assert await documents(resolver_client.services.database) == before
 
 
 async def test_one_of_many_concurrent_enrolments_of_a_phone_wins(resolver_client: ResolverClient) -> None:
-    newcomers = [Newcomer(resolver_client.key(), Channel.APP, phone="+33 6 12 34 56 78") for _ in range(20)]
+    newcomers = [EnrolmentInput(resolver_client.key(), Channel.APP, phone="+33 6 12 34 56 78") for _ in range(20)]
     outcomes = await asyncio.gather(*(enrol(resolver_client.context(), newcomer) for newcomer in newcomers))
     assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 1
     assert sum(isinstance(outcome, Refusal) and outcome.reason == "phone_taken" for outcome in outcomes) == 19

@@ -20,13 +20,13 @@ from models.commits.committer import Committer
 from models.commits.request import Committed, Outcome
 from resolvers.core.actor import Role
 from resolvers.core.context import Bounds
-from resolvers.core.fault import LimitExceeded, Unavailable
 from resolvers.core.member import MemberKey
-from resolvers.event import Told, preview, record, record_many
+from resolvers.core.operation_error import LimitExceeded, Unavailable
+from resolvers.event import EventOfMember, preview, record, record_many
 
 
-def sent(member: str, event: Event) -> Told:
-    return Told(event, MemberKey("id", member))
+def sent(member: str, event: Event) -> EventOfMember:
+    return EventOfMember(event, MemberKey("id", member))
 
 
 def receipt(*lines: tuple[str, str, str | None], total: str | None = None) -> Purchase:
@@ -135,7 +135,9 @@ async def test_event_of_an_unknown_member_is_refused_and_changes_nothing(resolve
     await resolver_client.member()
     before = await documents(resolver_client.services.database)
     for key in (MemberKey("id", "nobody"), MemberKey("card", "no-card"), MemberKey("email", "no@example.org")):
-        refusal = refused(await record(resolver_client.context(), Told(resolver_client.purchase_event("5.00"), key)))
+        refusal = refused(
+            await record(resolver_client.context(), EventOfMember(resolver_client.purchase_event("5.00"), key))
+        )
         assert refusal == Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
     assert await documents(resolver_client.services.database) == before
 
@@ -232,7 +234,7 @@ async def test_a_batch_counts_each_on_its_own_in_order_with_refusals_in_between(
     batch = [
         sent(one, first),
         sent(one, resolver_client.purchase_event("1.00", type="unheard-of")),
-        Told(resolver_client.purchase_event("20.00"), MemberKey("card", "card-2")),
+        EventOfMember(resolver_client.purchase_event("20.00"), MemberKey("card", "card-2")),
         sent(one, resolver_client.purchase_event("0", type="refund", purchase=None, refund_of="nothing")),
         sent(one, resolver_client.purchase_event("30.00")),
         sent("nobody", resolver_client.purchase_event("1.00")),

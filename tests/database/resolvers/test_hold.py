@@ -12,7 +12,7 @@ from loyalty.model.ledger import Account, EntryKind
 from models.commits.request import Committed
 from resolvers.audit.audit import audit
 from resolvers.core.actor import Role
-from resolvers.sweeper import settle_due
+from resolvers.sweeper import settle_all_due
 
 
 async def taken(resolver_client: CatalogueClient, counter: str) -> int:
@@ -58,9 +58,9 @@ async def test_hold_lapses_and_cannot_be_used_afterwards(catalogue_client: Catal
     hold = committed(await catalogue_client.hold(member, "boxed-film", ttl_seconds=60)).hold
     assert hold is not None
     catalogue_client.clock.advance(seconds=59.999)
-    assert await settle_due(catalogue_client.services) == 0
+    assert await settle_all_due(catalogue_client.services) == 0
     catalogue_client.clock.advance(seconds=0.001)
-    assert await settle_due(catalogue_client.services) == 1
+    assert await settle_all_due(catalogue_client.services) == 1
     snapshot = await catalogue_client.services.reader.member("grocer", member)
     assert snapshot is not None
     assert (snapshot.member.available, snapshot.member.holds, snapshot.member.lapsed) == (100, (), (hold.id,))
@@ -184,7 +184,7 @@ async def test_last_pieces_are_never_held_twice(
     assert len(held) == 5
     assert {outcome.reason for outcome in outcomes if isinstance(outcome, Refusal)} == {"out_of_stock"}
     catalogue_client.clock.advance(minutes=5)
-    assert await settle_due(catalogue_client.services) == 5
+    assert await settle_all_due(catalogue_client.services) == 5
     assert await taken(catalogue_client, "grocer/stock/mug") == 0
     await all_holds(catalogue_client)
 

@@ -11,7 +11,7 @@ from support.resolver_client import ResolverClient
 from models.live.hub import BACKLOG_MAX
 from resolvers.core.actor import Role
 from resolvers.core.context import Bounds, Context
-from resolvers.core.fault import BadInput
+from resolvers.core.operation_error import BadInput
 from resolvers.member_stream import Update, member_changes
 
 Changes = AsyncGenerator[Update, None]

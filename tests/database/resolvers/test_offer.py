@@ -16,9 +16,9 @@ from loyalty.rules.member_code import member_code
 from models.commits.request import Committed
 from resolvers.audit.audit import audit
 from resolvers.core.actor import Role
-from resolvers.core.fault import Forbidden
+from resolvers.core.operation_error import Forbidden
 from resolvers.core.supply import LIMITED_OFFERS_MAX
-from resolvers.offer import code_for, ranked
+from resolvers.offer import code_for, ranked_page
 from resolvers.personalisation import Personalisation
 
 
@@ -344,7 +344,7 @@ async def test_used_up_offers_are_on_no_page(catalogue_client: CatalogueClient, 
     for key in keys:
         catalogue.put_offer(offer(key, uses_in_all=2, weight=1000))
     try:
-        page, more = await ranked(
+        page, more = await ranked_page(
             context, Personalisation(context, snapshot), channel=None, states=None, first=5, after=None
         )
     finally:

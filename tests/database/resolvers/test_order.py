@@ -16,8 +16,8 @@ from models.mongo.order import order_of
 from resolvers import order as orders
 from resolvers.audit.audit import audit
 from resolvers.core.actor import Role
-from resolvers.core.fault import Forbidden
 from resolvers.core.member import MemberKey
+from resolvers.core.operation_error import Forbidden
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 

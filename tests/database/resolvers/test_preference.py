@@ -11,7 +11,7 @@ from loyalty.rules.ranking import RankingReason
 from models.commits.request import Committed, Outcome
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
-from resolvers.offer import ranked
+from resolvers.offer import ranked_page
 from resolvers.personalisation import Personalisation
 from resolvers.preference import set_preferences
 
@@ -25,7 +25,7 @@ async def say(resolver_client: ResolverClient, member: str, *topics: str, **abou
 async def first_offer(resolver_client: ResolverClient, result: Committed) -> tuple[str, RankingReason]:
     """Return the member's first offer, and why it is first."""
     context = resolver_client.context(Role.MEMBER, member=result.snapshot.member.id)
-    page, _ = await ranked(
+    page, _ = await ranked_page(
         context, Personalisation(context, result.snapshot), channel=None, states=None, first=1, after=None
     )
     return page[0].offer.key, page[0].motive

@@ -19,10 +19,18 @@ from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput
-from resolvers.offer import ranked as ranked_offers
+from resolvers.core.operation_error import BadInput
+from resolvers.offer import ranked_page as ranked_offers
 from resolvers.personalisation import Personalisation, prefetch_supply
-from resolvers.reward import RewardAvailability, appointments, listed, open_span, public_programme, ranked, stock_left
+from resolvers.reward import (
+    RewardAvailability,
+    appointments,
+    catalogue_page,
+    order_window,
+    public_programme,
+    ranked_page,
+    stock_left,
+)
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 
@@ -30,7 +38,7 @@ TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 async def standings(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, RewardAvailability]:
     context = resolver_client.context(Role.MEMBER, member=member)
     fields: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
-    page, more = await ranked(context, Personalisation(context, await seen(resolver_client, member)), **fields)
+    page, more = await ranked_page(context, Personalisation(context, await seen(resolver_client, member)), **fields)
     assert not more
     return {found.reward.key: standing for found, standing in page}
 
@@ -107,27 +115,27 @@ def test_the_catalogue_is_paged_by_points_and_key(catalogue_client: CatalogueCli
     keys: list[str] = []
     after: tuple[int, str] | None = None
     while True:
-        page, more = listed(programme, category=None, points_max=None, first=3, after=after)
+        page, more = catalogue_page(programme, category=None, points_max=None, first=3, after=after)
         keys += [reward.key for reward in page]
         if not more:
             break
         after = (page[-1].points, page[-1].key)
     assert keys == ["gold-only", "once", "meal", "bowl", "boxed-film", "film", "mug", "talk"]
-    cheap, _ = listed(programme, category="things", points_max=30, first=20, after=None)
+    cheap, _ = catalogue_page(programme, category="things", points_max=30, first=20, after=None)
     assert [reward.key for reward in cheap] == ["gold-only", "once", "meal"]
-    assert listed(programme, category="others", points_max=None, first=20, after=None) == ([], False)
+    assert catalogue_page(programme, category="others", points_max=None, first=20, after=None) == ([], False)
 
 
 def test_reward_has_its_first_and_last_moment(resolver_client: ResolverClient) -> None:
     grocer = resolver_client.services.programmes.get("grocer")
     gift = grocer.catalogue.rewards["gift-wednesday"]
     begins, ends = datetime(2026, 6, 17, 4, 0, tzinfo=UTC), datetime(2026, 6, 18, 4, 0, tzinfo=UTC)
-    assert open_span(gift, grocer, resolver_client.clock()) == (begins, ends)
-    assert open_span(gift, grocer, begins) == (None, ends)
-    assert open_span(grocer.catalogue.rewards["bread"], grocer, resolver_client.clock()) == (None, None)
+    assert order_window(gift, grocer, resolver_client.clock()) == (begins, ends)
+    assert order_window(gift, grocer, begins) == (None, ends)
+    assert order_window(grocer.catalogue.rewards["bread"], grocer, resolver_client.clock()) == (None, None)
     assert gift.window is not None
     last = replace(gift, window=replace(gift.window, last_day=datetime(2026, 6, 10, tzinfo=UTC).date()))
-    assert open_span(last, grocer, resolver_client.clock()) == (None, datetime(2026, 6, 11, 4, 0, tzinfo=UTC))
+    assert order_window(last, grocer, resolver_client.clock()) == (None, datetime(2026, 6, 11, 4, 0, tzinfo=UTC))
 
 
 async def test_catalogue_is_public_if_the_programme_is_known(resolver_client: ResolverClient) -> None:
@@ -156,7 +164,7 @@ async def test_availability_of_offers_and_rewards_is_one_query(
         context = resolver_client.context(Role.MEMBER, member=member)
         outlook = Personalisation(context, await seen(resolver_client, member))
         (found, _), _ = await asyncio.gather(
-            ranked(context, outlook, channel=None, category=None, eligible=None, first=50, after=None),
+            ranked_page(context, outlook, channel=None, category=None, eligible=None, first=50, after=None),
             ranked_offers(context, outlook, channel=None, states=None, first=50, after=None),
         )
     finally:

@@ -14,9 +14,9 @@ from models.mongo.snapshot import Snapshot
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes
 from resolvers.core.actor import Role
-from resolvers.core.member import MemberKey, look_up, me, settled
+from resolvers.core.member import MemberKey, look_up, own_member, settle_if_due
 from resolvers.member_stream import member_changes
-from resolvers.sweeper import BATCH_MAX, Sweeper, run_settlement, settle_due
+from resolvers.sweeper import BATCH_MAX, Sweeper, run_settlement, settle_all_due
 
 # The grocer's points last twelve months and to the end of that month, in New York.
 BOUGHT_AT = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)
@@ -41,17 +41,17 @@ async def test_lots_expire_when_the_clock_has_passed_their_last_day(resolver_cli
     await resolver_client.buy(member, "30.00")
     resolver_client.clock.moment = EXPIRED_AT - A_MOMENT
     before = await documents(resolver_client.services.database)
-    assert await settle_due(resolver_client.services) == 0
+    assert await settle_all_due(resolver_client.services) == 0
     assert await documents(resolver_client.services.database) == before
 
     resolver_client.clock.moment = EXPIRED_AT
-    assert await settle_due(resolver_client.services) == 1
+    assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
     assert stands(snapshot) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
     [entry] = snapshot.of_version()
     assert (entry.kind, entry.points, entry.balance, entry.occurred_at) == (EntryKind.EXPIRE, -30, 0, EXPIRED_AT)
     assert snapshot.due_at is None
-    assert await settle_due(resolver_client.services) == 0
+    assert await settle_all_due(resolver_client.services) == 0
 
 
 async def test_only_overdue_lots_expire(resolver_client: ResolverClient) -> None:
@@ -60,7 +60,7 @@ async def test_only_overdue_lots_expire(resolver_client: ResolverClient) -> None
     resolver_client.clock.advance(days=30)
     await resolver_client.buy(member, "12.00")
     resolver_client.clock.moment = EXPIRED_AT
-    assert await settle_due(resolver_client.services) == 1
+    assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
     assert stands(snapshot) == (4, {Account.ISSUED: -42, Account.AVAILABLE: 12, Account.EXPIRED: 30})
     assert snapshot.due_at == datetime(2027, 8, 1, 4, 0, tzinfo=UTC)
@@ -75,7 +75,7 @@ async def test_a_tier_ends_when_the_clock_has_passed_its_period(resolver_client:
         datetime(2027, 6, 15, 4, 0, tzinfo=UTC),
     )
     resolver_client.clock.moment = datetime(2027, 6, 15, 4, 0, tzinfo=UTC)
-    assert await settle_due(resolver_client.services) == 1
+    assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
     assert (snapshot.version, snapshot.member.standing.tier, snapshot.member.standing.until) == (3, "green", None)
     assert snapshot.member.standing.since == datetime(2027, 6, 15, 4, 0, tzinfo=UTC)
@@ -90,7 +90,7 @@ async def test_settling_pushes_a_version_to_subscribers(resolver_client: Resolve
     following = asyncio.ensure_future(anext(changes))
     await asyncio.sleep(0.1)
     resolver_client.clock.moment = EXPIRED_AT
-    assert await settle_due(resolver_client.services) == 1
+    assert await settle_all_due(resolver_client.services) == 1
     update = await asyncio.wait_for(following, 10)
     assert (update.snapshot.version, update.snapshot.member.available) == (3, 0)
     assert [(entry.kind, entry.points) for entry in update.entries] == [(EntryKind.EXPIRE, -30)]
@@ -102,7 +102,7 @@ async def test_reading_an_overdue_member_settles_it_first(resolver_client: Resol
     await resolver_client.buy(member, "30.00")
     resolver_client.clock.moment = EXPIRED_AT
     as_agent = await look_up(resolver_client.context(Role.AGENT), MemberKey("id", member))
-    as_itself = await me(resolver_client.context(Role.MEMBER, member=member))
+    as_itself = await own_member(resolver_client.context(Role.MEMBER, member=member))
     assert as_agent is not None
     assert as_itself is not None
     assert stands(as_agent) == stands(as_itself) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
@@ -126,8 +126,10 @@ async def test_member_settled_by_another_process_is_shown_settled(
     await resolver_client.buy(member, "30.00")
     stale = await seen(resolver_client, member)
     resolver_client.clock.moment = EXPIRED_AT
-    assert await settle_due(resolver_client.services) == 1  # between this reader's read and its own attempt to settle
-    assert (await settled(resolver_client.context(Role.AGENT), stale)).version == 3
+    assert (
+        await settle_all_due(resolver_client.services) == 1
+    )  # between this reader's read and its own attempt to settle
+    assert (await settle_if_due(resolver_client.context(Role.AGENT), stale)).version == 3
 
 
 async def test_two_sweepers_at_once_settle_each_member_once(
@@ -139,7 +141,7 @@ async def test_two_sweepers_at_once_settle_each_member_once(
     database = connect(mongod.url, name=resolver_client.services.database.db.name)
     async with Committer(database) as committer:
         other = replace(resolver_client.services, database=database, committer=committer)
-        done = await asyncio.gather(settle_due(resolver_client.services), settle_due(other))
+        done = await asyncio.gather(settle_all_due(resolver_client.services), settle_all_due(other))
     await database.close()
     assert max(done) == 30
     for member in members:
@@ -177,7 +179,7 @@ async def test_members_that_cannot_be_decided_block_no_others(resolver_client: R
         {"_id": behind}, {"$set": {"due_at": EXPIRED_AT + A_MOMENT}}
     )
     resolver_client.clock.moment = EXPIRED_AT + A_MOMENT
-    assert await settle_due(resolver_client.services) == 1
+    assert await settle_all_due(resolver_client.services) == 1
     assert stands(await seen(resolver_client, behind)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
 
 
@@ -191,7 +193,7 @@ async def test_members_of_an_unknown_programme_block_no_others(resolver_client: 
     resolver_client.clock.moment = EXPIRED_AT
     grocer = resolver_client.services.programmes.get("grocer")
     here = replace(resolver_client.services, programmes=Programmes(resolver_client.services.database, [grocer]))
-    assert await settle_due(here) == 1
+    assert await settle_all_due(here) == 1
     assert stands(await seen(resolver_client, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
 
 
@@ -229,7 +231,7 @@ async def test_sweeper_reads_overdue_members_only(resolver_client: ResolverClien
     db = resolver_client.services.database.db
     await db.command("profile", 2)
     try:
-        assert await settle_due(resolver_client.services) == 0
+        assert await settle_all_due(resolver_client.services) == 0
     finally:
         await db.command("profile", 0)
         [asked] = await db["system.profile"].find({"ns": f"{db.name}.members", "op": "query"}).to_list()
@@ -242,10 +244,10 @@ async def test_early_due_date_is_corrected_without_a_version(resolver_client: Re
     await resolver_client.buy(member, "30.00")
     early = resolver_client.clock() - timedelta(hours=1)  # as an earlier time zone of the programme would have it
     await resolver_client.services.database.members.update_one({"_id": member}, {"$set": {"due_at": early}})
-    assert await settle_due(resolver_client.services) == 1
+    assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
     assert (snapshot.version, snapshot.due_at) == (2, EXPIRED_AT)
-    assert await settle_due(resolver_client.services) == 0
+    assert await settle_all_due(resolver_client.services) == 0
 
 
 async def test_event_of_an_overdue_member_expires_its_lots_in_the_same_version(resolver_client: ResolverClient) -> None:

@@ -18,7 +18,7 @@ from support.rights import committed_rights
 from loyalty.kernel.channel import Channel
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import Forbidden, Unauthenticated
+from resolvers.core.operation_error import Forbidden, Unauthenticated
 from schema.build import executable_schema
 
 # The path to each type with guarded fields, and the arguments of each field that requires some.

@@ -15,11 +15,11 @@ from support.programme_files import programme_source
 from support.request_factory import RequestFactory
 
 from models.commits.committer import Committer, Unavailable
-from models.live.change_feed import Feed
-from models.live.hub import Hub, Watch
+from models.live.change_feed import ChangeFeed
+from models.live.hub import Hub, Watcher
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
-from models.programmes.programme_store import Programmes, apply
+from models.programmes.programme_store import Programmes, apply_file
 
 WITHIN_SECONDS = 15
 
@@ -34,7 +34,7 @@ async def following(
         if programmes is not None:
             programmes.follow(document)
 
-    feed = Feed(database, hub, on_programme=on_programme, on_lag=(lags if lags is not None else []).append)
+    feed = ChangeFeed(database, hub, on_programme=on_programme, on_lag=(lags if lags is not None else []).append)
     task = asyncio.create_task(feed.run())
     await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
     yield
@@ -43,7 +43,7 @@ async def following(
     await asyncio.gather(task, return_exceptions=True)
 
 
-async def versions(watch: Watch, count: int) -> list[int | None]:
+async def versions(watch: Watcher, count: int) -> list[int | None]:
     """Return the versions of a watch's next changes, None for a gap."""
     async with asyncio.timeout(WITHIN_SECONDS):
         changes = [await watch.next() for _ in range(count)]
@@ -51,14 +51,14 @@ async def versions(watch: Watch, count: int) -> list[int | None]:
     return [change.snapshot.version if change else None for change in changes]
 
 
-async def caught_up(watch: Watch, version: int) -> None:
+async def caught_up(watch: Watcher, version: int) -> None:
     """Wait until a watch receives a version; a feed may first send what was committed before it began."""
     async with asyncio.timeout(WITHIN_SECONDS):
         while (change := await watch.next()) is None or change.snapshot.version < version:
             pass
 
 
-async def followed_until(feed: Feed, watch: Watch, change: Awaitable[Any], *, version: int) -> None:
+async def followed_until(feed: ChangeFeed, watch: Watcher, change: Awaitable[Any], *, version: int) -> None:
     """Run a feed until a change has come through it, then stop it."""
     task = asyncio.create_task(feed.run())
     await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
@@ -144,9 +144,9 @@ async def test_programme_versions_reach_the_registry(database: Database, clock: 
     programmes = Programmes(database)
     async with following(database, Hub(), programmes=programmes):
         assert programmes.keys() == []
-        await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
+        await apply_file(database, programme_source("coffee"), now=clock(), applied_by="tests")
         await until(programmes, "coffee", 1)
-        await apply(
+        await apply_file(
             database, programme_source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests"
         )
         await until(programmes, "coffee", 2)
@@ -159,8 +159,8 @@ async def test_programmes_that_were_applied_before_the_feed_opened_reach_the_reg
     # A starting gateway loads first and then follows; nothing applied in between may be missed.
     programmes = Programmes(database)
     await programmes.load()
-    await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
-    await apply(
+    await apply_file(database, programme_source("coffee"), now=clock(), applied_by="tests")
+    await apply_file(
         database, programme_source("coffee").replace("points: 10", "points: 20"), now=clock(), applied_by="tests"
     )
     async with following(database, Hub(), programmes=programmes):
@@ -172,7 +172,7 @@ async def test_a_programme_that_cannot_run_here_does_not_stop_the_feed(
 ) -> None:
     # As a newer gateway may store it before this one is updated.
     programmes, hub = Programmes(database), Hub()
-    stored, _ = await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
+    stored, _ = await apply_file(database, programme_source("coffee"), now=clock(), applied_by="tests")
     unheard_of = {**stored, "_id": "coffee/2", "version": 2, "source": "programme: coffee\nmagic: true\n"}
     async with following(database, hub, programmes=programmes):
         await until(programmes, "coffee", 1)
@@ -203,7 +203,7 @@ async def test_lost_resume_token_is_reported_to_watchers_and_the_feed_restarts(
             await database.prepare()
             await database.members.insert_many(members)
             await database.entries.insert_many(entries)
-            await apply(database, programme_source("coffee"), now=clock(), applied_by="tests")
+            await apply_file(database, programme_source("coffee"), now=clock(), applied_by="tests")
             assert await versions(watch, 1) == [None]
             await until(programmes, "coffee", 1)
             await committer.commit(request_factory.buy(member, "1.00"))
@@ -230,7 +230,7 @@ async def test_refused_resume_token_is_reported_to_watchers_and_the_feed_restart
     database: Database, committer: Committer, request_factory: RequestFactory, spoil: Spoil
 ) -> None:
     hub = Hub()
-    feed = Feed(database, hub, on_programme=lambda _document: None)
+    feed = ChangeFeed(database, hub, on_programme=lambda _document: None)
     member = await request_factory.member(committer)
     with hub.watch(member) as watch:
         await followed_until(feed, watch, committer.commit(request_factory.buy(member, "1.00")), version=2)
@@ -256,7 +256,7 @@ async def test_lost_resume_token_is_reported_even_if_the_restart_fails_at_first(
         if failures:
             raise failures.pop()
 
-    feed = Feed(database, hub, on_programme=lambda _document: None, catch_up=catch_up)
+    feed = ChangeFeed(database, hub, on_programme=lambda _document: None, catch_up=catch_up)
     member = await request_factory.member(committer)
     with hub.watch(member) as watch:
         await followed_until(feed, watch, committer.commit(request_factory.buy(member, "1.00")), version=2)

@@ -5,7 +5,7 @@ import pytest
 from support.clock import NOON
 from support.resolver_client import ResolverClient
 
-from models.loading.audience_list import AudienceList, LoadedList, LoadOvertaken, audience_list, load_list
+from models.loading.audience_list import AudienceListSummary, LoadedList, LoadSuperseded, audience_list, load_list
 from models.loading.code_pool import InvalidLoad
 from models.mongo.database import Database
 from models.mongo.ids import audience_id, identity_key
@@ -24,7 +24,7 @@ async def test_members_are_named_by_number_card_or_email(resolver_client: Resolv
     assert (tally.members, tally.removed, tally.unknown, tally.repeated) == (3, 0, 2, 2)
     assert tally.told == [(7, "nobody"), (8, "no@body.org")]
     assert await lists_of(database) == {audience_id("grocer", member): ["vip"] for member in (one.id, two, three)}
-    assert await audience_list(database, "grocer", "vip") == AudienceList(3, NOON)
+    assert await audience_list(database, "grocer", "vip") == AudienceListSummary(3, NOON)
 
 
 async def test_loading_again_replaces_the_list_and_no_other(resolver_client: ResolverClient) -> None:
@@ -38,7 +38,7 @@ async def test_loading_again_replaces_the_list_and_no_other(resolver_client: Res
     assert await lists_of(database) == {ids[0]: ["press"], ids[2]: ["vip"], ids[3]: ["vip"]}
     assert (await load_list(database, "grocer", "vip", [], now=NOON)).removed == 2
     assert await lists_of(database) == {ids[0]: ["press"]}
-    assert await audience_list(database, "grocer", "unheard-of") == AudienceList(0, None)
+    assert await audience_list(database, "grocer", "unheard-of") == AudienceListSummary(0, None)
 
 
 async def test_members_of_another_programme_are_not_listed(resolver_client: ResolverClient) -> None:
@@ -73,7 +73,7 @@ async def test_overtaken_load_ends_and_keeps_the_newer_list(resolver_client: Res
         load_list(database, "grocer", "vip", ["card-2"], now=NOON),
         return_exceptions=True,
     )
-    assert isinstance(first, LoadOvertaken)
+    assert isinstance(first, LoadSuperseded)
     assert isinstance(second, LoadedList)
     assert [*(await lists_of(database)).values()] == [["vip"]]
     assert (await load_list(database, "grocer", "vip", ["card-2"], now=NOON)).removed == 0

@@ -14,14 +14,14 @@ from loyalty.model.catalogue import Content
 from loyalty.model.offer import Offer
 from loyalty.model.programme import Programme
 from models.definitions.author_error import InvalidDefinition
-from models.definitions.catalogue_file import Kind
-from models.live.change_feed import Feed
+from models.definitions.catalogue_file import ItemKind
+from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes import catalogue_store
-from models.programmes.catalogue_store import Imported, Stored, put, put_many, retire
-from models.programmes.programme_store import Programmes, apply
+from models.programmes.catalogue_store import ImportResult, StoredItem, put, put_many, retire
+from models.programmes.programme_store import Programmes, apply_file
 
 WITHIN_SECONDS = 15
 GROCER = programme_source("grocer")
@@ -55,7 +55,9 @@ class Manager:
         self.keys += 1
         return f"change-{self.keys}"
 
-    async def put(self, kind: Kind, definition: dict[str, Any], *, request: str | None = None) -> Stored | Refusal:
+    async def put(
+        self, kind: ItemKind, definition: dict[str, Any], *, request: str | None = None
+    ) -> StoredItem | Refusal:
         return await put(
             self.database,
             self.programme,
@@ -66,10 +68,10 @@ class Manager:
             changed_by=self.name,
         )
 
-    async def offer(self, *, request: str | None = None, **about: Any) -> Stored | Refusal:
-        return await self.put(Kind.OFFER, {**TEA, **about}, request=request)
+    async def offer(self, *, request: str | None = None, **about: Any) -> StoredItem | Refusal:
+        return await self.put(ItemKind.OFFER, {**TEA, **about}, request=request)
 
-    async def retire(self, kind: Kind, key: str, *, request: str | None = None) -> Stored | Refusal:
+    async def retire(self, kind: ItemKind, key: str, *, request: str | None = None) -> StoredItem | Refusal:
         return await retire(
             self.database,
             self.programme,
@@ -80,16 +82,16 @@ class Manager:
             changed_by=self.name,
         )
 
-    async def put_many(self, definitions: list[tuple[Kind, dict[str, Any]]]) -> Imported:
+    async def put_many(self, definitions: list[tuple[ItemKind, dict[str, Any]]]) -> ImportResult:
         return await put_many(self.database, self.programme, definitions, now=self.clock(), changed_by=self.name)
 
 
-def stored(outcome: Stored | Refusal) -> Stored:
-    assert isinstance(outcome, Stored), outcome
+def stored(outcome: StoredItem | Refusal) -> StoredItem:
+    assert isinstance(outcome, StoredItem), outcome
     return outcome
 
 
-def offer_of(outcome: Stored | Refusal) -> Offer:
+def offer_of(outcome: StoredItem | Refusal) -> Offer:
     item = stored(outcome).item
     assert isinstance(item, Offer)
     return item
@@ -121,7 +123,7 @@ async def following(database: Database) -> AsyncIterator[Programmes]:
     """Follow the database, as a gateway process does, until the block ends."""
     programmes = Programmes(database)
     await programmes.load()
-    feed = Feed(
+    feed = ChangeFeed(
         database,
         Hub(),
         on_programme=programmes.follow,
@@ -179,18 +181,18 @@ async def test_every_change_is_a_new_version(database: Database, manager: Manage
 async def test_offers_rewards_and_contents_of_one_key_are_three_things(manager: Manager) -> None:
     result = [
         stored(await manager.put(kind, {**definition, "key": "spring"}))
-        for kind, definition in ((Kind.OFFER, TEA), (Kind.REWARD, CUP), (Kind.CONTENT, NEWS))
+        for kind, definition in ((ItemKind.OFFER, TEA), (ItemKind.REWARD, CUP), (ItemKind.CONTENT, NEWS))
     ]
     assert [(one.kind, one.item.key, one.version) for one in result] == [
-        (Kind.OFFER, "spring", 1),
-        (Kind.REWARD, "spring", 1),
-        (Kind.CONTENT, "spring", 1),
+        (ItemKind.OFFER, "spring", 1),
+        (ItemKind.REWARD, "spring", 1),
+        (ItemKind.CONTENT, "spring", 1),
     ]
 
 
 async def test_a_content_says_its_version(manager: Manager) -> None:
-    await manager.put(Kind.CONTENT, NEWS)
-    changed = stored(await manager.put(Kind.CONTENT, {**NEWS, "body": "Some."})).item
+    await manager.put(ItemKind.CONTENT, NEWS)
+    changed = stored(await manager.put(ItemKind.CONTENT, {**NEWS, "body": "Some."})).item
     assert isinstance(changed, Content)
     assert (changed.version, changed.body.in_locale("en")) == (2, "Some.")
 
@@ -198,11 +200,11 @@ async def test_a_content_says_its_version(manager: Manager) -> None:
 async def test_key_counts_once(database: Database, manager: Manager) -> None:
     first = stored(await manager.offer(request="form"))
     await manager.offer(percent=20)
-    await manager.retire(Kind.OFFER, "mint", request="away")
+    await manager.retire(ItemKind.OFFER, "mint", request="away")
     before = await documents(database)
     again = stored(await manager.offer(request="form", percent="10.0"))
     assert (again.item, again.version, again.replayed) == (first.item, 1, True)
-    gone = stored(await manager.retire(Kind.OFFER, "mint", request="away"))
+    gone = stored(await manager.retire(ItemKind.OFFER, "mint", request="away"))
     assert (gone.version, gone.retired, gone.replayed) == (3, True, True)
     assert await documents(database) == before
 
@@ -212,8 +214,8 @@ async def test_a_key_with_another_content_is_refused(database: Database, manager
     before = await documents(database)
     reused = Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": "form"})
     assert await manager.offer(request="form", percent=20) == reused
-    assert await manager.put(Kind.REWARD, CUP, request="form") == reused
-    assert await manager.retire(Kind.OFFER, "mint", request="form") == reused
+    assert await manager.put(ItemKind.REWARD, CUP, request="form") == reused
+    assert await manager.retire(ItemKind.OFFER, "mint", request="form") == reused
     assert await documents(database) == before
 
 
@@ -228,13 +230,13 @@ async def test_the_keys_of_two_managers_are_two_keys(
 @pytest.mark.parametrize(
     ("kind", "definition"),
     [
-        (Kind.OFFER, {**TEA, "key": "basket-5"}),
-        (Kind.REWARD, {**CUP, "key": "bread"}),
-        (Kind.CONTENT, {**NEWS, "key": "home"}),
+        (ItemKind.OFFER, {**TEA, "key": "basket-5"}),
+        (ItemKind.REWARD, {**CUP, "key": "bread"}),
+        (ItemKind.CONTENT, {**NEWS, "key": "home"}),
     ],
 )
 async def test_item_of_the_programme_file_cannot_be_changed(
-    database: Database, manager: Manager, kind: Kind, definition: dict[str, Any]
+    database: Database, manager: Manager, kind: ItemKind, definition: dict[str, Any]
 ) -> None:
     before = await documents(database)
     refusal = Refusal(RefusalCode.CONFLICT, "item_in_file", ("key",), {"key": definition["key"]})
@@ -277,7 +279,7 @@ async def test_a_code_belongs_to_the_offer_that_has_it_now(manager: Manager) -> 
     # A released code may be taken, and one of a retired offer.
     await manager.offer(code={"shared": "MINT2"})
     assert stored(await manager.offer(key="sage", code={"shared": "mint"})).version == 1
-    await manager.retire(Kind.OFFER, "sage")
+    await manager.retire(ItemKind.OFFER, "sage")
     assert stored(await manager.offer(key="thyme", code={"shared": "mint"})).version == 1
 
 
@@ -289,7 +291,7 @@ async def test_one_of_two_concurrent_offers_gets_a_code(
     result = await asyncio.gather(
         *(one.offer(key=f"tea-{n}", code={"shared": "ONCE"}) for n, one in enumerate(managers))
     )
-    assert sum(isinstance(one, Stored) for one in result) == 1
+    assert sum(isinstance(one, StoredItem) for one in result) == 1
     assert {one.reason for one in result if isinstance(one, Refusal)} == {"code_taken"}
     assert await database.catalogue.count_documents({"code": "ONCE"}) == 1
 
@@ -299,7 +301,7 @@ async def test_one_of_two_concurrent_offers_gets_a_code(
 
 async def test_retired_item_returns_as_its_next_version(manager: Manager) -> None:
     await manager.offer()
-    gone = stored(await manager.retire(Kind.OFFER, "mint"))
+    gone = stored(await manager.retire(ItemKind.OFFER, "mint"))
     assert (gone.item.key, gone.version, gone.retired) == ("mint", 2, True)
     back = stored(await manager.offer())
     assert (back.version, back.retired) == (3, False)
@@ -307,12 +309,12 @@ async def test_retired_item_returns_as_its_next_version(manager: Manager) -> Non
 
 async def test_missing_item_cannot_be_retired(database: Database, manager: Manager) -> None:
     unknown = Refusal(RefusalCode.NOT_FOUND, "item_unknown", ("key",), {"key": "mint"})
-    assert await manager.retire(Kind.OFFER, "mint") == unknown
+    assert await manager.retire(ItemKind.OFFER, "mint") == unknown
     await manager.offer()
-    await manager.retire(Kind.OFFER, "mint")
+    await manager.retire(ItemKind.OFFER, "mint")
     before = await documents(database)
-    assert await manager.retire(Kind.OFFER, "mint") == unknown
-    assert await manager.retire(Kind.REWARD, "mint") == unknown
+    assert await manager.retire(ItemKind.OFFER, "mint") == unknown
+    assert await manager.retire(ItemKind.REWARD, "mint") == unknown
     assert await documents(database) == before
 
 
@@ -341,35 +343,37 @@ async def test_key_sent_concurrently_by_two_processes_counts_once(
 # Batches
 
 
-def offers(count: int, **about: Any) -> list[tuple[Kind, dict[str, Any]]]:
-    return [(Kind.OFFER, {**TEA, "key": f"tea-{n}", "code": {"shared": f"TEA{n:05}"}, **about}) for n in range(count)]
+def offers(count: int, **about: Any) -> list[tuple[ItemKind, dict[str, Any]]]:
+    return [
+        (ItemKind.OFFER, {**TEA, "key": f"tea-{n}", "code": {"shared": f"TEA{n:05}"}, **about}) for n in range(count)
+    ]
 
 
 async def test_an_import_run_again_makes_no_new_version(
     database: Database, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue_store, "IMPORT_BATCH", 40)
-    assert await manager.put_many(offers(100)) == Imported(new=100, unchanged=0)
+    assert await manager.put_many(offers(100)) == ImportResult(new=100, unchanged=0)
     before = await database.catalogue.find().sort("_id").to_list()
     assert sorted({one["turn"] for one in before}) == [1, 2, 3]
-    assert await manager.put_many(offers(100)) == Imported(new=0, unchanged=100)
+    assert await manager.put_many(offers(100)) == ImportResult(new=0, unchanged=100)
     assert await database.catalogue.find().sort("_id").to_list() == before
-    changed = [*offers(99), (Kind.OFFER, {**offers(100)[99][1], "percent": 15})]
-    assert await manager.put_many(changed) == Imported(new=1, unchanged=99)
+    changed = [*offers(99), (ItemKind.OFFER, {**offers(100)[99][1], "percent": 15})]
+    assert await manager.put_many(changed) == ImportResult(new=1, unchanged=99)
     assert [one["version"] async for one in database.catalogue.find({"key": "tea-99"}).sort("version")] == [1, 2]
 
 
 async def test_import_restores_retired_items(manager: Manager) -> None:
     await manager.put_many(offers(2))
-    await manager.retire(Kind.OFFER, "tea-1")
-    assert await manager.put_many(offers(2)) == Imported(new=1, unchanged=1)
+    await manager.retire(ItemKind.OFFER, "tea-1")
+    assert await manager.put_many(offers(2)) == ImportResult(new=1, unchanged=1)
 
 
 async def test_an_offer_of_an_import_may_give_a_reward_that_came_before_it(manager: Manager) -> None:
     gift = {**TEA, "kind": "GIFT", "percent": None, "reward": "clay-cup"}
-    assert await manager.put_many([(Kind.REWARD, CUP), (Kind.OFFER, gift)]) == Imported(new=2, unchanged=0)
+    assert await manager.put_many([(ItemKind.REWARD, CUP), (ItemKind.OFFER, gift)]) == ImportResult(new=2, unchanged=0)
     with pytest.raises(InvalidDefinition, match=r"^0.reward: unknown reward 'clay-pot'; add it to rewards$"):
-        await manager.put_many([(Kind.OFFER, {**gift, "reward": "clay-pot"})])
+        await manager.put_many([(ItemKind.OFFER, {**gift, "reward": "clay-pot"})])
 
 
 async def test_all_faults_of_a_batch_are_reported_and_nothing_is_stored(
@@ -377,10 +381,10 @@ async def test_all_faults_of_a_batch_are_reported_and_nothing_is_stored(
 ) -> None:
     monkeypatch.setattr(catalogue_store, "IMPORT_BATCH", 5)
     definitions = offers(10)
-    definitions[6] = (Kind.OFFER, {**TEA, "percent": 0})
+    definitions[6] = (ItemKind.OFFER, {**TEA, "percent": 0})
     definitions[7] = definitions[0]
-    definitions[8] = (Kind.OFFER, {**TEA, "key": "basket-5"})
-    definitions[9] = (Kind.OFFER, {**TEA, "audience": {"segments": ["seldom"]}})
+    definitions[8] = (ItemKind.OFFER, {**TEA, "key": "basket-5"})
+    definitions[9] = (ItemKind.OFFER, {**TEA, "audience": {"segments": ["seldom"]}})
     with pytest.raises(InvalidDefinition) as caught:
         await manager.put_many(definitions)
     assert [str(fault) for fault in caught.value.faults] == [
@@ -391,15 +395,15 @@ async def test_all_faults_of_a_batch_are_reported_and_nothing_is_stored(
     ]
     # Earlier batches are stored; the corrected import continues from there.
     assert await database.catalogue.count_documents({}) == 5
-    assert await manager.put_many(offers(10)) == Imported(new=5, unchanged=5)
+    assert await manager.put_many(offers(10)) == ImportResult(new=5, unchanged=5)
 
 
 async def test_an_import_takes_no_code_twice(database: Database, manager: Manager) -> None:
     await manager.offer(code={"shared": "TEA00001"})
     definitions = [
         *offers(2),
-        (Kind.OFFER, {**TEA, "key": "sage", "code": {"shared": "tea00000"}}),
-        (Kind.OFFER, {**TEA, "key": "thyme", "code": {"shared": "FRESH5"}}),
+        (ItemKind.OFFER, {**TEA, "key": "sage", "code": {"shared": "tea00000"}}),
+        (ItemKind.OFFER, {**TEA, "key": "thyme", "code": {"shared": "FRESH5"}}),
     ]
     before = await documents(database)
     with pytest.raises(InvalidDefinition) as caught:
@@ -428,14 +432,14 @@ async def test_two_processes_follow_each_other(
         assert theirs.catalogue.offers["mint"] == mine.catalogue.offers["mint"]
         version = mine.catalogue.version
         await second.offer(percent=30)
-        await second.put(Kind.REWARD, CUP)
-        await second.put(Kind.CONTENT, NEWS)
+        await second.put(ItemKind.REWARD, CUP)
+        await second.put(ItemKind.CONTENT, NEWS)
         await until(lambda: "news" in mine.catalogue.contents)
         assert mine.catalogue.offers["mint"].percent == 30
         assert mine.catalogue.offer_by_code("mint") is None
         assert mine.catalogue.rewards["clay-cup"].points == 300
         assert mine.catalogue.version > version
-        for kind, key in ((Kind.OFFER, "mint"), (Kind.REWARD, "clay-cup"), (Kind.CONTENT, "news")):
+        for kind, key in ((ItemKind.OFFER, "mint"), (ItemKind.REWARD, "clay-cup"), (ItemKind.CONTENT, "news")):
             await first.retire(kind, key)
         await until(lambda: "clay-cup" not in theirs.catalogue.rewards and "news" not in theirs.catalogue.contents)
         assert ("mint" in theirs.catalogue.offers, "clay-cup" in theirs.catalogue.rewards) == (False, False)
@@ -444,7 +448,7 @@ async def test_two_processes_follow_each_other(
 async def test_starting_process_loads_the_newest_versions(other_database: Database, manager: Manager) -> None:
     await manager.put_many(offers(1200))
     await manager.put_many(offers(3, percent=50))
-    await manager.retire(Kind.OFFER, "tea-7")
+    await manager.retire(ItemKind.OFFER, "tea-7")
     started = Programmes(other_database)
     await started.load()
     catalogue = started.get("grocer").catalogue
@@ -458,7 +462,7 @@ async def test_changes_during_a_feed_outage_are_loaded(database: Database, manag
     away = Programmes(database)
     await away.load()
     await manager.offer()
-    await manager.put(Kind.CONTENT, NEWS)
+    await manager.put(ItemKind.CONTENT, NEWS)
     assert "mint" not in away.get("grocer").catalogue.offers
     await away.catch_up()
     assert "mint" in away.get("grocer").catalogue.offers
@@ -483,9 +487,9 @@ async def test_a_new_version_of_the_programme_keeps_what_was_stored(
 ) -> None:
     async with following(other_database) as followers:
         await manager.offer()
-        await manager.put(Kind.REWARD, CUP)
+        await manager.put(ItemKind.REWARD, CUP)
         await until(lambda: "clay-cup" in followers.get("grocer").catalogue.rewards)
-        await apply(database, GROCER.replace("name: The Grocer", "name: Grocers"), now=clock(), applied_by="alex")
+        await apply_file(database, GROCER.replace("name: The Grocer", "name: Grocers"), now=clock(), applied_by="alex")
         await until(lambda: followers.get("grocer").version == 2)
         catalogue = followers.get("grocer").catalogue
         assert ("mint" in catalogue.offers, "clay-cup" in catalogue.rewards) == (True, True)
@@ -500,20 +504,20 @@ async def test_file_takes_precedence_while_it_has_the_item(database: Database, m
     await followers.load()
     ours = GROCER.replace("  - key: home-wrap\n", "  - key: sage\n")
     for text, kind in ((ours, "SERVICE"), (GROCER, "PERCENT_OFF")):
-        document, _ = await apply(database, text, now=clock(), applied_by="alex")
+        document, _ = await apply_file(database, text, now=clock(), applied_by="alex")
         followers.follow(document)
         assert followers.get("grocer").catalogue.offers["sage"].kind == kind
 
 
 async def test_days_are_read_again_in_another_time_zone(database: Database, manager: Manager, clock: Clock) -> None:
     await manager.offer()
-    await manager.retire(Kind.OFFER, "mint")
+    await manager.retire(ItemKind.OFFER, "mint")
     await manager.offer()
     followers = Programmes(database)
     await followers.load()
     before = followers.get("grocer").catalogue.offers["mint"].starts_at
     moved = GROCER.replace("America/New_York", "America/Los_Angeles")
-    document, _ = await apply(database, moved, now=clock(), applied_by="alex")
+    document, _ = await apply_file(database, moved, now=clock(), applied_by="alex")
     followers.follow(document)
     assert followers.get("grocer").catalogue.offers["mint"].starts_at == before
     await followers.catch_up()
@@ -523,7 +527,7 @@ async def test_days_are_read_again_in_another_time_zone(database: Database, mana
 
 async def test_unreadable_item_is_skipped(database: Database, other_database: Database, manager: Manager) -> None:
     await manager.offer()
-    await manager.put(Kind.CONTENT, NEWS)
+    await manager.put(ItemKind.CONTENT, NEWS)
     # As a newer gateway may store it.
     await database.catalogue.update_one({"key": "mint"}, {"$set": {"definition.kind": "SURPRISE"}})
     async with following(other_database) as followers:
@@ -539,7 +543,7 @@ async def test_unreadable_item_is_skipped(database: Database, other_database: Da
                 "definition": {"title": 5},
             }
         )
-        await manager.put(Kind.REWARD, CUP)
+        await manager.put(ItemKind.REWARD, CUP)
         await until(lambda: "clay-cup" in catalogue.rewards)
         assert catalogue.contents["news"].version == 1
 
@@ -549,7 +553,7 @@ async def test_offer_is_loaded_though_a_segment_it_names_is_gone(
 ) -> None:
     await manager.offer(audience={"tiers": ["gold"], "segments": ["regulars"]})
     without = GROCER.replace("key: regulars", "key: friends").replace("[regulars]", "[friends]")
-    await apply(database, without, now=clock(), applied_by="alex")
+    await apply_file(database, without, now=clock(), applied_by="alex")
     started = Programmes(database)
     await started.load()
     assert started.get("grocer").catalogue.offers["mint"].audience.segments == {"regulars"}

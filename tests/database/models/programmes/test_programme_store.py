@@ -7,53 +7,53 @@ from support.programme_files import programme_source
 
 from models.definitions.programme_file import InvalidProgramme
 from models.mongo.database import Database
-from models.programmes.programme_store import ProgrammeNotFound, Programmes, apply, newest_version
+from models.programmes.programme_store import ProgrammeNotFound, Programmes, apply_file, newest_version
 
 COFFEE = programme_source("coffee")
 DEARER = COFFEE.replace("points: 10", "points: 20")
 
 
 async def test_each_applied_file_is_a_new_version(database: Database, clock: Clock) -> None:
-    first, new = await apply(database, COFFEE, now=clock(), applied_by="alex")
+    first, new = await apply_file(database, COFFEE, now=clock(), applied_by="alex")
     assert (first["_id"], first["version"], first["applied_by"], new) == ("coffee/1", 1, "alex", True)
-    second, new = await apply(database, DEARER, now=clock(), applied_by="sam")
+    second, new = await apply_file(database, DEARER, now=clock(), applied_by="sam")
     assert (second["version"], new) == (2, True)
-    back, new = await apply(database, COFFEE, now=clock(), applied_by="sam")
+    back, new = await apply_file(database, COFFEE, now=clock(), applied_by="sam")
     assert (back["version"], back["digest"], new) == (3, first["digest"], True)
     stored = await database.programmes.find().sort("version").to_list()
     assert [(document["version"], document["source"]) for document in stored] == [(1, COFFEE), (2, DEARER), (3, COFFEE)]
 
 
 async def test_unchanged_file_makes_no_version(database: Database, clock: Clock) -> None:
-    await apply(database, COFFEE, now=clock(), applied_by="alex")
+    await apply_file(database, COFFEE, now=clock(), applied_by="alex")
     before = await documents(database)
-    stored, new = await apply(database, COFFEE, now=clock(), applied_by="sam")
+    stored, new = await apply_file(database, COFFEE, now=clock(), applied_by="sam")
     assert (stored["version"], stored["applied_by"], new) == (1, "alex", False)
     assert await documents(database) == before
 
 
 async def test_a_file_that_cannot_run_is_not_stored(database: Database, clock: Clock) -> None:
     with pytest.raises(InvalidProgramme):
-        await apply(database, COFFEE.replace("currency: EUR", "currency: euros"), now=clock(), applied_by="alex")
+        await apply_file(database, COFFEE.replace("currency: EUR", "currency: euros"), now=clock(), applied_by="alex")
     assert await database.programmes.count_documents({}) == 0
 
 
 async def test_the_same_file_applied_many_times_at_once_is_one_version(database: Database, clock: Clock) -> None:
-    result = await asyncio.gather(*(apply(database, COFFEE, now=clock(), applied_by="alex") for _ in range(8)))
+    result = await asyncio.gather(*(apply_file(database, COFFEE, now=clock(), applied_by="alex") for _ in range(8)))
     assert sorted(new for _, new in result) == [False] * 7 + [True]
     assert await database.programmes.count_documents({}) == 1
 
 
 async def test_different_files_applied_at_once_get_a_version_each(database: Database, clock: Clock) -> None:
     files = [COFFEE.replace("points: 10", f"points: {number}") for number in (11, 12, 13)]
-    result = await asyncio.gather(*(apply(database, file, now=clock(), applied_by="alex") for file in files))
+    result = await asyncio.gather(*(apply_file(database, file, now=clock(), applied_by="alex") for file in files))
     assert sorted(stored["version"] for stored, _ in result) == [1, 2, 3]
     assert {stored["source"] for stored in await database.programmes.find().to_list()} == set(files)
 
 
 async def test_the_newest_version_of_each_programme_is_loaded(database: Database, clock: Clock) -> None:
     for text in (COFFEE, DEARER, programme_source("grocer")):
-        await apply(database, text, now=clock(), applied_by="alex")
+        await apply_file(database, text, now=clock(), applied_by="alex")
     programmes = Programmes(database)
     await programmes.load()
     assert programmes.keys() == ["coffee", "grocer"]
@@ -64,7 +64,7 @@ async def test_the_newest_version_of_each_programme_is_loaded(database: Database
 
 
 async def test_late_old_version_does_not_replace_a_newer_one(database: Database, clock: Clock) -> None:
-    versions = [(await apply(database, text, now=clock(), applied_by="alex"))[0] for text in (COFFEE, DEARER)]
+    versions = [(await apply_file(database, text, now=clock(), applied_by="alex"))[0] for text in (COFFEE, DEARER)]
     programmes = Programmes(database)
     for document in reversed(versions):
         programmes.follow(document)

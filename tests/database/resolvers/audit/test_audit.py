@@ -14,7 +14,7 @@ from support.resolver_client import ResolverClient
 from loyalty.model.event import Purchase
 from loyalty.model.ledger import Account
 from models.mongo.collection import Collection
-from models.programmes.programme_store import apply
+from models.programmes.programme_store import apply_file
 from resolvers.audit.audit import Findings, audit
 
 # Edits bypass MongoDB's validators, as an administrator can.
@@ -319,7 +319,7 @@ async def test_caps_that_a_new_version_of_the_programme_changed_pass(resolver_cl
     member = await cafe.member()
     for per in ("day", "week", "month"):
         text = programme_source("coffee").replace("per: day", f"per: {per}").replace("cap: {points: 5, per: week}", "")
-        document, _ = await apply(cafe.services.database, text, now=cafe.clock(), applied_by="tests")
+        document, _ = await apply_file(cafe.services.database, text, now=cafe.clock(), applied_by="tests")
         cafe.services.programmes.follow(document)
         for _ in range(2):
             committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))

@@ -12,7 +12,7 @@ from models.commits.request import Committed
 from models.mongo.collection import Collection
 from models.mongo.ids import code_id
 from resolvers.audit.audit import Findings, audit
-from resolvers.sweeper import settle_due
+from resolvers.sweeper import settle_all_due
 
 # Edits bypass MongoDB's validators, as an administrator can.
 
@@ -83,7 +83,7 @@ async def test_everything_that_members_do_with_offers_and_rewards_passes(full_cl
     assert (findings.members, findings.orders, findings.holds, findings.codes) == (2, 28, 6, 90)
     assert findings.counters == await full_client.services.database.counters.count_documents({})
     full_client.clock.advance(hours=2)
-    assert await settle_due(full_client.services) == 2
+    assert await settle_all_due(full_client.services) == 2
     findings = await audit(full_client.services.database)
     assert (findings.all_holds, findings.holds) == (True, 0)
     full_client.clock.advance(days=500)

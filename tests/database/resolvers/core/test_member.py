@@ -8,8 +8,8 @@ from support.resolver_client import ResolverClient
 from models.mongo.snapshot import Snapshot
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Forbidden, Unauthenticated
-from resolvers.core.member import MemberKey, look_up, may_see, me, subject_of_watch
+from resolvers.core.member import MemberKey, look_up, may_see, own_member, watched_member
+from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.core.personal_data import masked_email, masked_name, masked_phone, normal_email, normal_phone
 
 EVERY_KIND = ("id", "number", "card", "email", "phone")
@@ -75,7 +75,7 @@ async def test_nobody_sees_a_member_of_another_programme(resolver_client: Resolv
     )
     for kind in EVERY_KIND:
         assert await look_up(cafe.context(Role.MANAGER), keys[kind]) is None
-    assert await me(cafe.context(Role.MEMBER, member=keys["id"].value)) is None
+    assert await own_member(cafe.context(Role.MEMBER, member=keys["id"].value)) is None
 
 
 async def test_two_programmes_may_know_the_same_card(resolver_client: ResolverClient) -> None:
@@ -93,7 +93,7 @@ async def test_unauthenticated_caller_and_unknown_programme_are_refused(resolver
     with pytest.raises(Unauthenticated, match="token_missing"):
         await look_up(stranger, MemberKey("id", "any"))
     with pytest.raises(Unauthenticated, match="token_missing"):
-        await me(stranger)
+        await own_member(stranger)
     lost = replace(resolver_client, programme="nowhere").context(Role.AGENT)
     assert await look_up(lost, MemberKey("id", await resolver_client.member())) is None
     with pytest.raises(BadInput, match="programme_unknown"):
@@ -102,10 +102,10 @@ async def test_unauthenticated_caller_and_unknown_programme_are_refused(resolver
 
 async def test_me_is_the_member_of_the_token_and_none_for_other_actors(resolver_client: ResolverClient) -> None:
     member = await resolver_client.member()
-    assert id_of(await me(resolver_client.context(Role.MEMBER, member=member))) == member
+    assert id_of(await own_member(resolver_client.context(Role.MEMBER, member=member))) == member
     for role in (Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE):
-        assert await me(resolver_client.context(role)) is None
-    assert await me(resolver_client.context(Role.MEMBER, member="removed")) is None
+        assert await own_member(resolver_client.context(role)) is None
+    assert await own_member(resolver_client.context(Role.MEMBER, member="removed")) is None
 
 
 def test_a_member_may_see_itself_only() -> None:
@@ -124,20 +124,20 @@ def test_a_member_may_see_itself_only() -> None:
 async def test_a_subscription_without_a_key_is_for_the_member_itself(resolver_client: ResolverClient) -> None:
     keys = await keys_of(resolver_client, "sam")
     member = keys["id"].value
-    assert await subject_of_watch(resolver_client.context(Role.MEMBER, member=member), None) == member
+    assert await watched_member(resolver_client.context(Role.MEMBER, member=member), None) == member
     with pytest.raises(BadInput, match="by_missing"):
-        await subject_of_watch(resolver_client.context(Role.KIOSK), None)
+        await watched_member(resolver_client.context(Role.KIOSK), None)
 
 
 async def test_a_subscription_follows_the_rules_of_looking_up(resolver_client: ResolverClient) -> None:
     own, other = await keys_of(resolver_client, "sam"), await keys_of(resolver_client, "alex")
-    assert await subject_of_watch(resolver_client.context(Role.KIOSK), own["card"]) == own["id"].value
+    assert await watched_member(resolver_client.context(Role.KIOSK), own["card"]) == own["id"].value
     with pytest.raises(Forbidden, match="lookup_by_forbidden"):
-        await subject_of_watch(resolver_client.context(Role.KIOSK), own["email"])
+        await watched_member(resolver_client.context(Role.KIOSK), own["email"])
     with pytest.raises(Forbidden, match="other_member"):
-        await subject_of_watch(resolver_client.context(Role.MEMBER, member=own["id"].value), other["id"])
+        await watched_member(resolver_client.context(Role.MEMBER, member=own["id"].value), other["id"])
     with pytest.raises(BadInput, match="no_such_member"):
-        await subject_of_watch(resolver_client.context(Role.KIOSK), MemberKey("card", "no-card"))
+        await watched_member(resolver_client.context(Role.KIOSK), MemberKey("card", "no-card"))
 
 
 # How keys may be written

@@ -10,10 +10,10 @@ from loyalty.model.offer import OfferState
 from models.loading.complete_journey import CompleteJourney
 from resolvers.audit.audit import audit
 from resolvers.core.context import Context
-from resolvers.enrol import Newcomer, enrol
+from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.imports.campaigns import import_campaigns, offer_key
-from resolvers.imports.journey import card_of, importer, shift_of
-from resolvers.offer import ranked
+from resolvers.imports.journey import card_of, date_shift, import_context
+from resolvers.offer import ranked_page
 from resolvers.personalisation import Personalisation
 
 
@@ -22,16 +22,16 @@ async def enrolled(context: Context, households: list[int]) -> dict[int, str]:
     members: dict[int, str] = {}
     for household in households:
         card = card_of(household)
-        outcome = await enrol(context, Newcomer(key=card, channel=Channel.STORE, card=card))
+        outcome = await enrol(context, EnrolmentInput(key=card, channel=Channel.STORE, card=card))
         members[household] = outcome.snapshot.member.id  # type: ignore[union-attr]
     return members
 
 
 async def test_all_redemptions_are_replayed_campaign_by_campaign(resolver_client: ResolverClient) -> None:
     uses = CompleteJourney().coupon_uses()
-    context = importer(resolver_client.services)
+    context = import_context(resolver_client.services)
     members = await enrolled(context, sorted({use.household for use in uses}))
-    shift = await shift_of(resolver_client.services.database, resolver_client.clock())
+    shift = await date_shift(resolver_client.services.database, resolver_client.clock())
     tally = await import_campaigns(context, members, shift=shift)
     assert dict(tally.redeemed) == Counter(use.campaign for use in uses)
     assert (tally.refused, tally.replayed, tally.offers, len(uses)) == ({}, 0, 1197, 2102)
@@ -54,14 +54,14 @@ async def test_all_redemptions_are_replayed_campaign_by_campaign(resolver_client
     )
     snapshot = await resolver_client.services.reader.member("grocer", members[twice[0]])
     assert snapshot is not None
-    page, _ = await ranked(
+    page, _ = await ranked_page(
         context, Personalisation(context, snapshot), channel=None, states={OfferState.REDEEMED}, first=100, after=None
     )
     assert offer_key(twice[1], twice[2]) in {found.offer.key for found in page}
 
 
 async def test_coupons_are_on_while_their_campaign_is(resolver_client: ResolverClient) -> None:
-    context = importer(resolver_client.services)
+    context = import_context(resolver_client.services)
     members = await enrolled(context, [1])
     journey = CompleteJourney()
     campaigns = [one for one in journey.campaigns() if 1 in one.households]

@@ -16,8 +16,8 @@ from models.commits.committer import Committer
 from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer
 from resolvers.audit.audit import audit
-from resolvers.enrol import Newcomer, enrol
-from resolvers.imports.journey import HouseholdRefused, Tally, import_journey, imported_households, shift_of
+from resolvers.enrol import EnrolmentInput, enrol
+from resolvers.imports.journey import HouseholdRefused, ImportResult, date_shift, import_journey, imported_households
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ async def test_two_households_have_the_points_of_the_published_rule(
         resolver_client.services, households=2, on_progress=lambda done, total: progress.append((done, total))
     )
     issued = sum(basket.points for basket in baskets.values())
-    assert (tally, len(baskets)) == (Tally(counted=71, points=issued), 71)
+    assert (tally, len(baskets)) == (ImportResult(counted=71, points=issued), 71)
     assert progress == [(71, 71)]
     assert await counts(resolver_client.services.database) == (2, 73, 73)
     assert await points_by_basket(resolver_client.services.database) == {
@@ -76,7 +76,7 @@ async def test_data_is_shifted_to_the_present_by_whole_weeks(resolver_client: Re
     newest = await resolver_client.services.database.events.find_one({"operation": "event"}, sort=[("occurred_at", -1)])
     assert newest is not None
     last_in_file = datetime(2017, 12, 31, tzinfo=UTC)
-    shift = await shift_of(resolver_client.services.database, resolver_client.clock())
+    shift = await date_shift(resolver_client.services.database, resolver_client.clock())
     assert shift % timedelta(weeks=1) == timedelta(0)
     assert (
         timedelta(0)
@@ -85,14 +85,14 @@ async def test_data_is_shifted_to_the_present_by_whole_weeks(resolver_client: Re
     )
     assert newest["occurred_at"] - shift >= last_in_file - timedelta(days=31)
     resolver_client.clock.advance(days=30)
-    assert await shift_of(resolver_client.services.database, resolver_client.clock()) == shift
+    assert await date_shift(resolver_client.services.database, resolver_client.clock()) == shift
 
 
 async def test_second_run_replays_everything_and_changes_nothing(resolver_client: ResolverClient) -> None:
     await import_journey(resolver_client.services, households=2)
     before = await documents(resolver_client.services.database)
     resolver_client.clock.advance(days=20)
-    assert await import_journey(resolver_client.services, households=2) == Tally(replayed=71)
+    assert await import_journey(resolver_client.services, households=2) == ImportResult(replayed=71)
     assert await documents(resolver_client.services.database) == before
 
 
@@ -134,7 +134,7 @@ async def test_a_part_of_the_year_is_finished_by_the_whole(resolver_client: Reso
 
 
 async def test_a_database_whose_cards_are_others_is_not_imported_into(resolver_client: ResolverClient) -> None:
-    await enrol(resolver_client.context(), Newcomer("form", Channel.STORE, card="household-1"))
+    await enrol(resolver_client.context(), EnrolmentInput("form", Channel.STORE, card="household-1"))
     with pytest.raises(HouseholdRefused, match="household 1 cannot be enrolled: card_taken"):
         await import_journey(resolver_client.services, households=1)
     assert await resolver_client.services.database.events.count_documents({"operation": "event"}) == 0

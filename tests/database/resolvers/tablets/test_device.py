@@ -11,10 +11,10 @@ from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.tablets.device_store import Device, DeviceState
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.core.fault import Unauthenticated
+from resolvers.core.operation_error import Unauthenticated
 from resolvers.tablets.device import CODE_TTL, NAME_LENGTH_MAX, WRONG_CODES_MAX, enrol, invite, page, revoke
 from resolvers.tablets.rate_limit import SPAN
-from resolvers.tablets.session import NEVER, actor_of_token
+from resolvers.tablets.session import NO_EXPIRY, actor_of_token
 
 CODE = re.compile(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}")
 
@@ -62,7 +62,7 @@ async def test_short_code_enrols_a_tablet_of_its_programme(resolver_client: Reso
         False,
     )
     tablet = Tablet(resolver_client, enrolled)
-    expected = Actor(Role.KIOSK, "grocer", f"device/{device.id}", NEVER, member=None, device=device.id)
+    expected = Actor(Role.KIOSK, "grocer", f"device/{device.id}", NO_EXPIRY, member=None, device=device.id)
     assert await tablet.actor() == expected
 
 

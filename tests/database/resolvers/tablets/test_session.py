@@ -18,8 +18,8 @@ from loyalty.rules.member_pass import digits_for, time_step_of
 from models.mongo.collection import Collection
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Forbidden, Unauthenticated
-from resolvers.core.member import MemberKey, look_up, may_see, me
+from resolvers.core.member import MemberKey, look_up, may_see, own_member
+from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.tablets.device import revoke
 from resolvers.tablets.rate_limit import SPAN
 from resolvers.tablets.session import (
@@ -27,14 +27,14 @@ from resolvers.tablets.session import (
     SESSION_TTL,
     WRONG_DIGITS_PER_MEMBER_MAX,
     WRONG_PER_DEVICE_MAX,
-    Opened,
+    SessionView,
     actor_of_token,
     confirm_session,
+    current_view,
     end_session,
-    ended,
+    invalid_actors,
     issue_pass,
     open_session,
-    shown,
 )
 
 
@@ -102,7 +102,7 @@ async def test_the_pass_of_the_app_opens_a_session_with_a_token_of_its_own(
         opened.session.id,
     )
     assert actor.subject == (await tablet.actor()).subject
-    mine = await me(await tablet.context(opened.token))
+    mine = await own_member(await tablet.context(opened.token))
     assert mine is not None
     assert mine.member.id == member
 
@@ -131,8 +131,8 @@ async def test_one_of_many_tablets_that_scan_a_pass_concurrently_opens_a_session
     code = member_pass(resolver_client, await lucy(resolver_client)).code
     tablets = [await Tablet.enrolled(resolver_client, f"{n}") for n in range(10)]
     found = await asyncio.gather(*(one.open("pass", code) for one in tablets))
-    assert [isinstance(one, Opened) for one in found].count(True) == 1
-    assert {code_and_reason(one) for one in found if not isinstance(one, Opened)} == {
+    assert [isinstance(one, SessionView) for one in found].count(True) == 1
+    assert {code_and_reason(one) for one in found if not isinstance(one, SessionView)} == {
         (RefusalCode.CONFLICT, "pass_used")
     }
 
@@ -171,7 +171,7 @@ async def test_phone_or_email_opens_a_greeting_only(
     context = await tablet.context(opened.token)
     actor = context.require_actor()
     assert (actor.member, may_see(actor, member)) == (None, False)
-    assert await me(context) is None
+    assert await own_member(context) is None
     with pytest.raises(Forbidden) as fault:
         await look_up(context, MemberKey("id", member))
     assert fault.value.reason == "session_needed"
@@ -182,12 +182,12 @@ async def test_the_digits_of_the_app_confirm_a_greeting(resolver_client: Resolve
     opened = await tablet.opened("phone", "+33611223344")
     digits = member_pass(resolver_client, member).digits
     confirmed = await confirm_session(await tablet.context(opened.token), key=resolver_client.key(), digits=digits)
-    assert isinstance(confirmed, Opened)
+    assert isinstance(confirmed, SessionView)
     assert confirmed.session.confirmed
     assert confirmed.snapshot is not None
     assert (await tablet.actor(opened.token)).member == member
     again = await confirm_session(await tablet.context(opened.token), key=resolver_client.key(), digits="000000")
-    assert isinstance(again, Opened)
+    assert isinstance(again, SessionView)
     assert again.replayed
 
 
@@ -231,7 +231,7 @@ async def test_five_wrong_digits_block_a_member_on_every_tablet(
     third = await other.opened("phone", "+33611223344")
     digits = member_pass(resolver_client, member).digits
     assert isinstance(
-        await confirm_session(await other.context(third.token), key=resolver_client.key(), digits=digits), Opened
+        await confirm_session(await other.context(third.token), key=resolver_client.key(), digits=digits), SessionView
     )
 
 
@@ -296,7 +296,7 @@ async def test_left_session_is_ended(resolver_client: ResolverClient, tablet: Ta
     await lucy(resolver_client)
     opened = await tablet.opened("card", "C-77")
     left = await end_session(await tablet.context(opened.token), key=resolver_client.key())
-    assert isinstance(left, Opened)
+    assert isinstance(left, SessionView)
     assert left.snapshot is None
     assert await is_over(tablet, opened.token) == "session_over"
     assert (await tablet.actor()).session is None
@@ -361,11 +361,11 @@ async def test_live_connections_end_with_their_session(resolver_client: Resolver
     await lucy(resolver_client)
     opened, other = await tablet.opened("card", "C-77"), await Tablet.enrolled(resolver_client, "Exit")
     actors = [await tablet.actor(), await tablet.actor(opened.token), await other.actor()]
-    assert await ended(resolver_client.services, actors) == set()
+    assert await invalid_actors(resolver_client.services, actors) == set()
     await end_session(await tablet.context(opened.token), key=resolver_client.key())
-    assert await ended(resolver_client.services, actors) == {actors[1]}
+    assert await invalid_actors(resolver_client.services, actors) == {actors[1]}
     await revoke(resolver_client.context(Role.MANAGER), key=resolver_client.key(), device=tablet.device.id)
-    assert await ended(resolver_client.services, actors) == {actors[0], actors[1]}
+    assert await invalid_actors(resolver_client.services, actors) == {actors[0], actors[1]}
 
 
 async def test_reading_the_session_returns_it_and_keeps_it_open(
@@ -373,11 +373,11 @@ async def test_reading_the_session_returns_it_and_keeps_it_open(
 ) -> None:
     await lucy(resolver_client)
     opened = await tablet.opened("card", "C-77")
-    itself = await shown(await tablet.context(opened.token))
+    itself = await current_view(await tablet.context(opened.token))
     assert itself is not None
     assert (itself.session.id, itself.greeting, itself.token) == (opened.session.id, "L•••", None)
-    assert await shown(await tablet.context()) is None
-    assert await shown(resolver_client.context(Role.KIOSK)) is None
+    assert await current_view(await tablet.context()) is None
+    assert await current_view(resolver_client.context(Role.KIOSK)) is None
 
 
 @pytest.mark.parametrize("role", [Role.KIOSK, Role.TILL, Role.MEMBER])

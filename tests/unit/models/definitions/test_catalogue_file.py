@@ -12,7 +12,7 @@ from loyalty.model.offer import EVERYBODY, Audience, CodeKind, OfferCode, OfferK
 from loyalty.model.programme import Programme
 from loyalty.model.reward import AppointmentCalendar, InstantReward, Limit, RewardKind
 from models.definitions.author_error import InvalidDefinition
-from models.definitions.catalogue_file import DEFINITION_BYTES_MAX, Kind, define, read_definition
+from models.definitions.catalogue_file import DEFINITION_BYTES_MAX, ItemKind, parse_definition, read_definition
 from models.definitions.programme_file import Difference, InvalidProgramme, differences, read_programme, source_digest
 
 BARE = """\
@@ -528,16 +528,18 @@ TEA: dict[str, Any] = {
 
 def test_a_definition_says_what_it_would_say_in_a_file(programme: Programme) -> None:
     in_file = read_programme(f"{BARE}offers:\n  - {TEA}\n").catalogue.offers["mint"]
-    assert read_definition(Kind.OFFER, TEA, programme) == in_file
-    content = read_definition(Kind.CONTENT, {"key": "home", "title": "Hello", "body": "You"}, programme)
+    assert read_definition(ItemKind.OFFER, TEA, programme) == in_file
+    content = read_definition(ItemKind.CONTENT, {"key": "home", "title": "Hello", "body": "You"}, programme)
     assert content.key == "home"
     gift = {**TEA, "kind": "GIFT", "reward": "cup", "percent": None}
-    assert read_definition(Kind.OFFER, gift, programme).key == "mint"
+    assert read_definition(ItemKind.OFFER, gift, programme).key == "mint"
 
 
 def test_a_definition_says_the_same_however_it_is_written(programme: Programme) -> None:
-    written = define(Kind.OFFER, TEA, programme)
-    otherwise = define(Kind.OFFER, {**TEA, "percent": "10.0", "weight": 0, "description": {"": "Fresh."}}, programme)
+    written = parse_definition(ItemKind.OFFER, TEA, programme)
+    otherwise = parse_definition(
+        ItemKind.OFFER, {**TEA, "percent": "10.0", "weight": 0, "description": {"": "Fresh."}}, programme
+    )
     assert written.content == {
         "key": "mint",
         "kind": "PERCENT_OFF",
@@ -546,22 +548,22 @@ def test_a_definition_says_the_same_however_it_is_written(programme: Programme) 
         "first_day": "2025-01-01",
         "percent": "10",
     }
-    assert define(Kind.OFFER, written.content, programme) == written
+    assert parse_definition(ItemKind.OFFER, written.content, programme) == written
     assert otherwise.item == written.item
-    assert define(Kind.OFFER, {**TEA, "percent": 11}, programme).digest != written.digest
+    assert parse_definition(ItemKind.OFFER, {**TEA, "percent": 11}, programme).digest != written.digest
 
 
 @pytest.mark.parametrize(
     ("kind", "definition", "faults"),
     [
-        (Kind.OFFER, {**TEA, "percent": None}, [": kind PERCENT_OFF needs percent; add it"]),
+        (ItemKind.OFFER, {**TEA, "percent": None}, [": kind PERCENT_OFF needs percent; add it"]),
         (
-            Kind.OFFER,
+            ItemKind.OFFER,
             {**TEA, "first_day": "soon"},
             ["first_day: Input should be a valid date or datetime, input is too short"],
         ),
         (
-            Kind.OFFER,
+            ItemKind.OFFER,
             {**TEA, "audience": {"tiers": ["silver"], "segments": ["seldom"]}},
             [
                 "audience.tiers: unknown tier 'silver'; define it under tiers",
@@ -569,35 +571,35 @@ def test_a_definition_says_the_same_however_it_is_written(programme: Programme) 
             ],
         ),
         (
-            Kind.OFFER,
+            ItemKind.OFFER,
             {**TEA, "kind": "GIFT", "percent": None, "reward": "pot"},
             ["reward: unknown reward 'pot'; add it to rewards"],
         ),
         (
-            Kind.REWARD,
+            ItemKind.REWARD,
             {"key": "pot"},
             [f"{name}: is missing; add it" for name in ("kind", "title", "description", "category", "points")],
         ),
         (
-            Kind.CONTENT,
+            ItemKind.CONTENT,
             {"key": "home", "title": {"fr": "Bonjour"}, "body": "You", "offers": []},
             ["offers: is not a known field; check the spelling or remove it"],
         ),
         (
-            Kind.CONTENT,
+            ItemKind.CONTENT,
             {"key": "home", "title": {"fr": "Bonjour"}, "body": "You"},
             ["title: has no text in the programme's default locale 'en'; add one"],
         ),
         (
-            Kind.CONTENT,
+            ItemKind.CONTENT,
             {"key": "home", "title": "Hello", "body": {"en": "a" * 20_001}},
             ["body.en: String should have at most 20000 characters"],
         ),
-        (Kind.CONTENT, "home", ["Input should be a valid dictionary or instance of ContentShape"]),
+        (ItemKind.CONTENT, "home", ["Input should be a valid dictionary or instance of ContentShape"]),
     ],
 )
 def test_fault_of_a_definition_has_its_place(
-    programme: Programme, kind: Kind, definition: Any, faults: list[str]
+    programme: Programme, kind: ItemKind, definition: Any, faults: list[str]
 ) -> None:
     with pytest.raises(InvalidDefinition) as invalid:
         read_definition(kind, definition, programme)
@@ -608,4 +610,4 @@ def test_fault_of_a_definition_has_its_place(
 def test_a_definition_has_a_bound(programme: Programme) -> None:
     stores = [f"store-{number:060d}" for number in range(2000)]
     with pytest.raises(InvalidDefinition, match=f"is larger than {DEFINITION_BYTES_MAX} bytes; shorten its texts"):
-        read_definition(Kind.OFFER, {**TEA, "stores": stores}, programme)
+        read_definition(ItemKind.OFFER, {**TEA, "stores": stores}, programme)

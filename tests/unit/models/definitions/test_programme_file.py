@@ -21,8 +21,8 @@ from loyalty.model.programme import (
 )
 from models.definitions.programme_file import (
     FILE_BYTES_MAX,
+    DefinitionError,
     Difference,
-    Fault,
     InvalidProgramme,
     differences,
     read_programme,
@@ -480,8 +480,8 @@ def test_a_file_that_is_too_large_is_refused_unread() -> None:
 
 
 def test_fault_without_a_place_has_its_line() -> None:
-    assert str(Fault(7, "", "odd")) == "line 7: odd"
-    assert str(Fault(7, "rules", "odd")) == "line 7: rules: odd"
+    assert str(DefinitionError(7, "", "odd")) == "line 7: odd"
+    assert str(DefinitionError(7, "rules", "odd")) == "line 7: rules: odd"
 
 
 # Comparing

@@ -9,7 +9,14 @@ from graphql import GraphQLError
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from resolvers.core.context import Context
-from resolvers.core.fault import BadInput, Fault, Forbidden, LimitExceeded, Unauthenticated, Unavailable
+from resolvers.core.operation_error import (
+    BadInput,
+    Forbidden,
+    LimitExceeded,
+    OperationError,
+    Unauthenticated,
+    Unavailable,
+)
 from schema.wire.error import UserError, as_refusal, fault_extensions, fault_message, formatted
 
 PERSONAL = "ada@example.org"
@@ -33,7 +40,7 @@ def raised(original: Exception) -> GraphQLError:
         (Unavailable("overloaded"), "UNAVAILABLE", ""),
     ],
 )
-def test_fault_is_told_with_its_code_in_the_language_asked_for(fault: Fault, code: str, message: str) -> None:
+def test_fault_is_told_with_its_code_in_the_language_asked_for(fault: OperationError, code: str, message: str) -> None:
     sent = formatted(raised(fault), "fr")
     assert sent["message"].startswith(message)
     assert sent["message"] == fault_message(fault, "fr")

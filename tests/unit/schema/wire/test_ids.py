@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.core.fault import BadInput
+from resolvers.core.operation_error import BadInput
 from schema.wire.ids import cursor, entry_id, from_cursor, from_global_id, global_id
 
 KINDS = st.text(string.ascii_letters, min_size=1, max_size=20)

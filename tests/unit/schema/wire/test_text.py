@@ -22,7 +22,7 @@ from loyalty.rules.eligibility import Ineligibility
 from loyalty.rules.ranking import RankingReason
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
-from resolvers.core import fault
+from resolvers.core import operation_error
 from schema.wire.text import (
     accepted_locale,
     arguments,
@@ -37,7 +37,7 @@ from schema.wire.text import (
 )
 
 ROOT = Path(__file__).parents[4]
-FAULTS = {kind.__name__ for kind in fault.Fault.__subclasses__()} - {"LimitExceeded"}
+FAULTS = {kind.__name__ for kind in operation_error.OperationError.__subclasses__()} - {"LimitExceeded"}
 # Parameters that the reader fills in itself, whatever the reason.
 ALWAYS_THERE = {"rule", "points"}
 

@@ -1,9 +1,11 @@
 """Defines the errors that stop an operation, other than refusals, as a closed list of codes."""
 
+# ruff: noqa: N818 - the subclasses are named after the API's codes, and not all are server errors
+
 from collections.abc import Mapping
 
 
-class Fault(Exception):  # noqa: N818 - the codes are the API's, and not all are server errors
+class OperationError(Exception):
     """An operation failed. `code` is the API's `extensions.code`, `reason` the text's key, `params` its parameters."""
 
     code = "INTERNAL"
@@ -14,31 +16,31 @@ class Fault(Exception):  # noqa: N818 - the codes are the API's, and not all are
         self.params: Mapping[str, str | float] = params
 
 
-class Unauthenticated(Fault):
+class Unauthenticated(OperationError):
     """Authentication is required: the token is missing, invalid or expired."""
 
     code = "UNAUTHENTICATED"
 
 
-class Forbidden(Fault):
+class Forbidden(OperationError):
     """The actor is authenticated, and no rule allows the operation."""
 
     code = "FORBIDDEN"
 
 
-class BadInput(Fault):
+class BadInput(OperationError):
     """The operation or its input is invalid; a retry fails again."""
 
     code = "BAD_USER_INPUT"
 
 
-class DocumentUnknown(Fault):
+class UnknownOperation(OperationError):
     """The registered operation is unknown; the code is the one that Apollo's clients expect."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"
 
 
-class LimitExceeded(Fault):
+class LimitExceeded(OperationError):
     """A limit was exceeded: `limit` is its name, `most` its value, `setting` the setting that changes it."""
 
     code = "LIMIT_EXCEEDED"
@@ -48,7 +50,7 @@ class LimitExceeded(Fault):
         self.limit, self.most, self.setting = limit, most, setting
 
 
-class Unavailable(Fault):
+class Unavailable(OperationError):
     """A temporary failure; the caller can retry, a mutation with the same key."""
 
     code = "UNAVAILABLE"
