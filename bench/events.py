@@ -201,7 +201,7 @@ def markdown(done: dict[str, list[EventRound]], bare: dict[str, list[float]]) ->
             f"{median(one.server_us for one in rounds):,.0f}",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    for name, told in bare.items():
-        bare_cells = [name, "", f"{median(told):,.0f}", f"{min(told):,.0f} to {max(told):,.0f}"]
+    for name, rates in bare.items():
+        bare_cells = [name, "", f"{median(rates):,.0f}", f"{min(rates):,.0f} to {max(rates):,.0f}"]
         lines.append("| " + " | ".join([*bare_cells, *[""] * (len(HEAD) - 4)]) + " |")
     return "\n".join(lines) + "\n"

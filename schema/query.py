@@ -79,7 +79,7 @@ class Query:
 
     @resolver(EVERY_ROLE)
     async def me(self, info: Info) -> Member | None:
-        """The member that the token stands for: a member, or the shopper at a tablet. Null for other callers."""
+        """The member of the token: a member, or the shopper at a tablet. Null for other callers."""
         snapshot = await members.own_member(info.context)
         return Member.of(snapshot) if snapshot is not None else None
 

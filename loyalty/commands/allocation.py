@@ -64,12 +64,12 @@ def reward_of(programme: Programme, key: str) -> Reward | Refusal:
     return reward if reward is not None else Refusal(RefusalCode.NOT_FOUND, "reward_not_found", ("reward",))
 
 
-def insufficient_points(builder: DecisionBuilder, asked: int, path: str) -> Refusal | None:
-    """Return that a member has fewer points to spend than `asked`, or None."""
+def insufficient_points(builder: DecisionBuilder, requested: int, path: str) -> Refusal | None:
+    """Return that a member has fewer points to spend than `requested`, or None."""
     available = builder.member.available
-    if asked <= max(0, available):
+    if requested <= max(0, available):
         return None
-    params = {"available": available, "asked": asked}
+    params = {"available": available, "asked": requested}
     return Refusal(RefusalCode.INSUFFICIENT_POINTS, "insufficient_points", (path,), params)
 
 

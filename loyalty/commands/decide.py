@@ -33,7 +33,7 @@ def decide(
     """Return what `command` does to `member` and to `others` under `programme` at `now`.
 
     `others` are the members that the command names besides the first one, in its order, None where one does not exist;
-    `facts` answer the command's `needs`. Returns a `Refusal` if the caller can fix something, and `NothingToSettle` if a
+    `facts` answer the command's `needs`. Returns a `Refusal` if the caller can fix something, `NothingToSettle` if a
     `Settle` finds nothing overdue.
 
     Raises:

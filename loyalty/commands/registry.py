@@ -22,7 +22,7 @@ EVENT_OPERATION = "event"
 
 
 class Command(Protocol):
-    """A request to change a member: an immutable value that says what, by whom and under which key."""
+    """A request to change a member: an immutable value with its content, actor and key."""
 
     @property
     def cause(self) -> Cause:

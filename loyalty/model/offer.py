@@ -165,7 +165,7 @@ class Offer:
 class OfferUse:
     """One member's use of one offer. MongoDB stores the fields under these names.
 
-    `purchases` are the last PURCHASES_KEPT_MAX purchases it was used for, newest last; see `purchase_reference()`. `code`
+    `purchases` are the last PURCHASES_KEPT_MAX purchases of its uses, newest last; see `purchase_reference()`. `code`
     is the pool code that the member got. `seen` is how often the member saw the offer.
     """
 
@@ -213,7 +213,7 @@ def offer_state(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A named group of members: those for whom `condition` (CEL over `member`) is true."""
+    """A named group of members: those for which `condition` (CEL over `member`) is true."""
 
     key: str
     name: Text

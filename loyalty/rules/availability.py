@@ -1,7 +1,7 @@
 """Availability: may this member have this, here and now? One check for rules, offers, rewards and instant rewards.
 
 A thing names some of: a period, a window, channels, stores, partners, an audience, a limit. All that it names must fit;
-an empty set fits everything. Obstacles are reported in one order: when, where, for whom, how often. Each feature puts
+an empty set fits everything. Obstacles are reported in one order: time, place, audience, limit. Each feature puts
 them into its own refusal or explanation.
 """
 
@@ -47,7 +47,7 @@ OF_AUDIENCE = frozenset({Obstacle.TIER, Obstacle.AUDIENCE})
 class Visit:
     """A moment, a place and a member; `local` is the moment in the brand's zone.
 
-    `channel` None: not known, which fits every channel. A store, partner or shopper that is None fits only what names
+    `channel` None: not known, which fits every channel. A store, partner or segmentation None fits only what names
     none, and is for everybody.
     """
 

@@ -81,7 +81,7 @@ class RecordEventInput:
     )
     attributes: JSON | None = optional("Further data as an object, which the programme's rules for this type can use.")
 
-    def to_told(self) -> EventOfMember:
+    def to_event_of_member(self) -> EventOfMember:
         """Return the event and its member; the sender is filled in from the actor."""
         purchase, attributes = given(self.purchase), given(self.attributes)
         event = domain.Event(
@@ -155,7 +155,7 @@ class EventMutation:
     @mutation(RECORDERS)
     async def record_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
         """Record one event from a till, a site, an app or a partner. The same `key` counts once, for ever."""
-        return RecordEventPayload.of(await event.record(info.context, input.to_told()), info.context)
+        return RecordEventPayload.of(await event.record(info.context, input.to_event_of_member()), info.context)
 
     @mutation(RECORDERS)
     async def record_events(
@@ -171,10 +171,10 @@ class EventMutation:
     ) -> list[RecordEventPayload]:
         """Record many events. Each is counted or refused on its own; those of a member count in the order sent."""
         context = info.context
-        outcomes = await event.record_many(context, [item.to_told() for item in input])
+        outcomes = await event.record_many(context, [item.to_event_of_member() for item in input])
         return [RecordEventPayload.of(outcome, context, str(n)) for n, outcome in enumerate(outcomes)]
 
     @mutation(RECORDERS)
     async def preview_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
         """Return what the event would give, and write nothing. For a recorded `key`, the result of the first call."""
-        return RecordEventPayload.of(await event.preview(info.context, input.to_told()), info.context)
+        return RecordEventPayload.of(await event.preview(info.context, input.to_event_of_member()), info.context)

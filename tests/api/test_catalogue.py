@@ -275,8 +275,8 @@ async def test_catalogue_defaults_to_the_members_language(two_gateways: TwoGatew
     category = (await two_gateways.ask(two_gateways.token("till"), shelf, id=mug))["node"]["category"]
     for own in ("fr-CH", "ar", "en"):
         api_member = await enrol(gateway, locale=own)
-        for asked, expected in ((None, own[:2]), ("ar", "ar"), ("fr", "fr"), ("de", own[:2])):
-            answer = data(await ask_as(gateway, api_member.token(), query, locale=asked, id=mug, key=category))
+        for requested, expected in ((None, own[:2]), ("ar", "ar"), ("fr", "fr"), ("de", own[:2])):
+            answer = data(await ask_as(gateway, api_member.token(), query, locale=requested, id=mug, key=category))
             direction = "RTL" if expected == "ar" else "LTR"
             assert answer["node"] == {"title": things[expected], "direction": direction}
             assert answer["content"] == {"title": titles[expected], "locale": expected, "direction": direction}

@@ -52,7 +52,7 @@ COUPON = {
     "uses": {"per_member": "unlimited", "in_all": 500},
     "returnable": True,
 }
-Asked = tuple[str, str, dict[str, Any]]
+SentRequest = tuple[str, str, dict[str, Any]]
 
 
 class Site:
@@ -104,28 +104,28 @@ class Client:
     site: Site
     api_member: ApiMember
     chance: random.Random
-    answered: list[tuple[Asked, dict[str, Any]]] = field(default_factory=list)
+    answered: list[tuple[SentRequest, dict[str, Any]]] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     holds: list[str] = field(default_factory=list)
 
     @property
-    def done(self) -> list[tuple[Asked, dict[str, Any]]]:
+    def done(self) -> list[tuple[SentRequest, dict[str, Any]]]:
         """Return the accepted mutations."""
         return [one for one in self.answered if not one[1]["userErrors"]]
 
     async def run(self, enough: asyncio.Event) -> None:
         """Send until the target is reached."""
         while not enough.is_set():
-            asked = self._next()
-            payload = await self._answer(asked)
+            requested = self._next()
+            payload = await self._answer(requested)
             assert {error["code"] for error in payload["userErrors"]} <= EXPECTED, payload
-            self.answered.append((asked, payload))
+            self.answered.append((requested, payload))
             if payload.get("order"):
                 self.orders.append(payload["order"]["id"])
-            if payload.get("hold") and asked[1] == "hold":
+            if payload.get("hold") and requested[1] == "hold":
                 self.holds.append(payload["hold"]["id"])
 
-    def _next(self) -> Asked:
+    def _next(self) -> SentRequest:
         key = uuid4().hex
         reward = global_id("Reward", "grocer", self.chance.choice(["mug", "film"]))
         match self.chance.choice(["buy", "buy", "place", "place", "hold", "checkout", "release", "cancel", "redeem"]):
@@ -147,9 +147,9 @@ class Client:
             case _:
                 return RECORD, "recordEvent", self.api_member.purchase("20.00", key=key)
 
-    async def _answer(self, asked: Asked) -> dict[str, Any]:
+    async def _answer(self, requested: SentRequest) -> dict[str, Any]:
         """Send until there is an answer; retries have the same key and count once."""
-        query, name, variables = asked
+        query, name, variables = requested
         while True:
             await self.site.is_up.wait()
             gateway = self.site.gateway
@@ -164,9 +164,9 @@ class Client:
                 assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE", answer
             await asyncio.sleep(0.02)
 
-    async def sent_again(self, asked: Asked) -> dict[str, Any]:
+    async def sent_again(self, requested: SentRequest) -> dict[str, Any]:
         """Return the answer to a replay."""
-        return await self._answer(asked)
+        return await self._answer(requested)
 
 
 async def test_gateway_killed_at_random_loses_and_duplicates_nothing(
@@ -192,8 +192,8 @@ async def test_gateway_killed_at_random_loses_and_duplicates_nothing(
 
     # Everything acknowledged is stored once.
     for client in clients:
-        for asked, payload in chance.sample(client.done, min(len(client.done), 10)):
-            again = await client.sent_again(asked)
+        for requested, payload in chance.sample(client.done, min(len(client.done), 10)):
+            again = await client.sent_again(requested)
             assert again["replayed"] is True
             for thing in ("order", "hold"):
                 if payload.get(thing):

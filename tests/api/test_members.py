@@ -324,7 +324,7 @@ async def test_invalid_adjustment_is_refused(
         one_more = data(await gateway.ask(gateway.token("agent"), ADJUST, input={**given, "key": uuid4().hex}))
         before = await api_member.state()
         assert refusal(one_more["adjustPoints"]) == ("LIMIT_REACHED", ["input", "points"])
-        # Other tests need the richest member, whom the issuer lists first: do not stay that member.
+        # Other tests need the richest member, which the issuer lists first: do not stay that member.
         taken = {**given, "key": uuid4().hex, "points": -(2**31 - 1)}
         assert data(await gateway.ask(gateway.token("agent"), ADJUST, input=taken))["adjustPoints"]["userErrors"] == []
         before = await api_member.state()

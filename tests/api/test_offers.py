@@ -123,9 +123,9 @@ async def test_offer_says_why_it_is_shown_in_three_languages(two_gateways: TwoGa
         "fr": "Bientôt terminée\u00a0: plus que 3 jours",
         "ar": "ينتهي قريبًا: باقٍ 3 أيام",
     }
-    for asked in ("en", "fr", "ar", None):
-        shown = {node["offer"]["id"]: node for node in await offers_of(api_member, locale=asked)}
-        language = asked or "fr"
+    for requested in ("en", "fr", "ar", None):
+        shown = {node["offer"]["id"]: node for node in await offers_of(api_member, locale=requested)}
+        language = requested or "fr"
         assert [shown[ids[name]]["why"] for name in ("favourite", "everybody", "newcomers")] == whys[language]
         assert shown[ids["green"]]["why"] == tiers[language]
         assert shown[ids["ends"]]["why"] == ends[language]
@@ -270,7 +270,7 @@ async def test_seen_or_dismissed_offer_ranks_lower(two_gateways: TwoGateways, ap
 async def test_affordable_rewards_come_first(two_gateways: TwoGateways) -> None:
     category = f"shelf-{uuid4().hex[:8]}"
     shelf = {"kind": "PHYSICAL", "category": category}
-    dear = await two_gateways.save_item("REWARD", **shelf, points=1000)
+    expensive = await two_gateways.save_item("REWARD", **shelf, points=1000)
     near = await two_gateways.save_item("REWARD", **shelf, points=120)
     cheap = await two_gateways.save_item("REWARD", **shelf, points=50)
     gold = await two_gateways.save_item("REWARD", **shelf, points=10, audience={"tiers": ["gold"]})
@@ -288,7 +288,7 @@ async def test_affordable_rewards_come_first(two_gateways: TwoGateways) -> None:
     assert standing == {
         cheap: (True, 0, []),
         near: (False, 20, []),
-        dear: (False, 900, []),
+        expensive: (False, 900, []),
         gold: (False, 0, ["This reward needs the status Gold. Choose another one."]),
         gone: (False, 0, ["This reward is out of stock. Choose another one."]),
         once: (
@@ -305,7 +305,7 @@ async def test_affordable_rewards_come_first(two_gateways: TwoGateways) -> None:
         codeless: (False, 0, ["All codes for this reward have been given out. Choose another one."]),
     }
     ids = [node["reward"]["id"] for node in shown]
-    assert ids[:3] == [cheap, near, dear]
+    assert ids[:3] == [cheap, near, expensive]
     assert await rewards_of(api_member, category=category) == shown
     assert [node["reward"]["id"] for node in await rewards_of(api_member, category=category, eligible=True)] == [cheap]
     assert [node["reward"]["id"] for node in await rewards_of(api_member, category=category, eligible=False)] == ids[1:]

@@ -59,18 +59,18 @@ async def test_order_and_its_notices_are_in_the_members_language(two_gateways: T
         "ar": "طلب: رغيف خبز ريفي",
     }
     live = LIVE.replace("resync", "resync notices { kind text direction } entries { label }")
-    for own, asked, expected in (("ar", None, "ar"), ("fr-FR", None, "fr"), ("fr", "ar", "ar"), ("ar", "en", "en")):
+    for own, requested, expected in (("ar", None, "ar"), ("fr-FR", None, "fr"), ("fr", "ar", "ar"), ("ar", "en", "en")):
         api_member = await enrol(two_gateways.gateways[0], locale=own)
         given: dict[str, Any] = {"member": api_member.by, "points": 100, "reason": "a gift"}
         await two_gateways.mutate_accepted(two_gateways.token("agent"), "adjustPoints", **given)
         direction = "RTL" if expected == "ar" else "LTR"
-        header = {"accept-language": asked} if asked else {}
+        header = {"accept-language": requested} if requested else {}
         async with two_gateways.gateways[1].socket(api_member.token(), **header) as socket:
             await watch(socket, query=live)
             await next_update(socket)
             sent = {"key": uuid4().hex, "reward": BREAD, "channel": "APP"}
             answer = await ask_as(
-                api_member.gateway, api_member.token(), mutation("placeOrder", ORDER), locale=asked, input=sent
+                api_member.gateway, api_member.token(), mutation("placeOrder", ORDER), locale=requested, input=sent
             )
             order = data(answer)["placeOrder"]["order"]
             assert order["reward"] == {"key": "bread", "title": bread[expected], "direction": direction}
@@ -80,13 +80,13 @@ async def test_order_and_its_notices_are_in_the_members_language(two_gateways: T
         ]
         assert [entry["label"] for entry in update["entries"]] == [labels[expected]]
         in_words = {"title": bread[expected], "direction": direction}
-        listed = data(await ask_as(api_member.gateway, api_member.token(), ORDERS, locale=asked))["me"]["orders"][
+        listed = data(await ask_as(api_member.gateway, api_member.token(), ORDERS, locale=requested))["me"]["orders"][
             "edges"
         ]
         assert [edge["node"]["reward"] for edge in listed] == [in_words]
         # The same by id, for the member and for staff.
         for token in (api_member.token(), two_gateways.token("agent"), two_gateways.token("manager")):
-            found = data(await ask_as(api_member.gateway, token, NODE, locale=asked, id=order["id"]))["node"]
+            found = data(await ask_as(api_member.gateway, token, NODE, locale=requested, id=order["id"]))["node"]
             assert found["reward"] == in_words
 
 
@@ -267,8 +267,8 @@ async def test_each_role_takes_its_own_steps(two_gateways: TwoGateways) -> None:
         two_gateways.token("till"), "advanceOrder", ORDER, **{**sent, "state": "FULFILLED"}
     )
     assert handed["order"]["state"] == "FULFILLED"
-    asked = {"order": order["id"], "state": "RETURN_REQUESTED", "note": "It is stale"}
-    assert (await two_gateways.mutate_accepted(api_member.token(), "advanceOrder", ORDER, **asked))["order"][
+    requested = {"order": order["id"], "state": "RETURN_REQUESTED", "note": "It is stale"}
+    assert (await two_gateways.mutate_accepted(api_member.token(), "advanceOrder", ORDER, **requested))["order"][
         "state"
     ] == "RETURN_REQUESTED"
     own = await two_gateways.mutate(api_member.token(), "advanceOrder", ORDER, order=order["id"], state="RETURNED")
@@ -296,14 +296,14 @@ async def test_each_role_takes_its_own_steps(two_gateways: TwoGateways) -> None:
 async def test_exchange_closes_one_order_and_places_another(two_gateways: TwoGateways) -> None:
     mug = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=100, stock=5)
     bowl = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=150, stock=5)
-    dear = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=1000)
+    expensive = await two_gateways.save_item("REWARD", kind="PHYSICAL", category="home", points=1000)
     [api_member] = await two_gateways.enrol_members(1, points=170)
     order = await placed(two_gateways, api_member, mug)
     await moved(two_gateways, order, "CONFIRMED", "PREPARING", "SHIPPED", "DELIVERED")
     agent, fields = two_gateways.token("agent"), {"order": order["id"], "state": "EXCHANGED"}
     before = await api_member.state()
     for reward, refusal in (
-        (dear, ("INSUFFICIENT_POINTS", "input.exchangeFor")),
+        (expensive, ("INSUFFICIENT_POINTS", "input.exchangeFor")),
         (global_id("Reward", "coffee", "cup"), ("NOT_FOUND", "input.exchangeFor")),
         ("nothing", ("NOT_FOUND", "input.exchangeFor")),
     ):

@@ -182,8 +182,8 @@ async def test_a_revoked_tablet_is_refused_at_once_and_its_socket_ends(tablet: T
     async with gateway.socket(token) as socket:
         await watch(socket, query=LIVE)
         await next_update(socket)
-        told_ = {"key": uuid4().hex, "device": tablet.id}
-        revoked = data(await gateway.ask(gateway.token("manager"), REVOKE, input=told_))["revokeDevice"]
+        revocation = {"key": uuid4().hex, "device": tablet.id}
+        revoked = data(await gateway.ask(gateway.token("manager"), REVOKE, input=revocation))["revokeDevice"]
         assert (revoked["userErrors"], revoked["device"]["state"]) == ([], "REVOKED")
         for kept in (tablet.token, token):
             assert code_of(await gateway.ask(kept, ME)) == "UNAUTHENTICATED"

@@ -149,10 +149,10 @@ class FullProgrammeClient(ResolverClient):
     async def send(self, operation: str, member: str, command: Any, *, role: str = "agent", **fields: Any) -> Outcome:
         """Commit a command for a member with a new key."""
         cause = Cause(operation, role, role, self.key(), "a reason")
-        asked: Command = command(**fields, cause=cause)
+        requested: Command = command(**fields, cause=cause)
         digest = content_digest({"key": cause.key})
         programme = self.services.programmes.get(self.programme)
-        return await self.services.committer.commit(Request(asked, member, programme, self.clock(), digest))
+        return await self.services.committer.commit(Request(requested, member, programme, self.clock(), digest))
 
     async def try_order(self, member: str, reward: str, quantity: int = 1, **about: Any) -> Outcome:
         """Order a reward; return the outcome."""

@@ -133,7 +133,7 @@ class SeveralMemberRequests:
         return Request(command, giver, self.request_factory.programme, self.request_factory.clock(), digest)
 
     def referring(self, referrer: str, newcomer: str, *, points: int = 5) -> Request:
-        """Return a request to enrol somebody whom a member referred."""
+        """Return a request to enrol somebody that a member referred."""
         number = number_from(next(self.request_factory.counter))
         command = EnrolReferred(newcomer, number, referrer, points, self._cause("enrol-referred", None))
         digest = content_digest({"referrer": referrer, "number": number})

@@ -213,11 +213,11 @@ class Issuer:
 
     def __init__(self, *signers: Signer) -> None:
         self.document: Any = {"keys": [signer.published() for signer in signers]}
-        self.asked = 0
+        self.requests = 0
         self.is_lost = False
 
     def fetch(self, _url: str) -> dict[str, Any]:
-        self.asked += 1
+        self.requests += 1
         if self.is_lost:
             raise ConnectionRefusedError
         document: dict[str, Any] = self.document
@@ -259,7 +259,7 @@ async def test_token_of_a_published_key_names_its_actor(algorithm: str) -> None:
     for _ in range(3):
         actor = await verify(signer.token(exp=expires_at))
         assert actor == Actor(Role.TILL, "grocer", "till-7", expires_at)
-    assert issuer.asked == 1
+    assert issuer.requests == 1
 
 
 async def test_key_without_an_id_is_used_for_tokens_without_one() -> None:
@@ -298,7 +298,7 @@ async def test_only_the_pinned_algorithms_are_accepted(rsa_signer: Signer) -> No
     unsigned = jwt.encode(result, "", algorithm="none", headers=headers)
     for wrong in (forged, unsigned, jwt.encode(result, SECRET, algorithm="HS256", headers=headers)):
         assert await why_refused(verify(wrong)) == "algorithm not allowed"
-    assert issuer.asked == 0
+    assert issuer.requests == 0
 
 
 async def test_key_is_valid_for_its_own_algorithm_only(rsa_signer: Signer) -> None:
@@ -323,7 +323,7 @@ async def test_rotated_key_is_fetched_and_the_old_one_dropped(rsa_signer: Signer
     clock.passed += 10
     assert (await verify(other_signer.token())).subject == "till-7"
     assert await why_refused(verify(rsa_signer.token())) == "unknown key"
-    assert issuer.asked == 2
+    assert issuer.requests == 2
 
 
 async def test_revoked_key_is_dropped_when_its_cache_time_ends(rsa_signer: Signer, other_signer: Signer) -> None:
@@ -335,7 +335,7 @@ async def test_revoked_key_is_dropped_when_its_cache_time_ends(rsa_signer: Signe
     await verify(rsa_signer.token())
     clock.passed += 1
     assert await why_refused(verify(rsa_signer.token())) == "unknown key"
-    assert issuer.asked == 2
+    assert issuer.requests == 2
 
 
 async def test_unknown_keys_are_fetched_at_most_every_ten_seconds(rsa_signer: Signer, other_signer: Signer) -> None:
@@ -344,10 +344,10 @@ async def test_unknown_keys_are_fetched_at_most_every_ten_seconds(rsa_signer: Si
     for _ in range(20):
         assert await why_refused(verify(other_signer.token())) == "unknown key"
         clock.passed += 1
-    assert issuer.asked == 2
+    assert issuer.requests == 2
     # Tokens with a known key do not wait for any of this.
     assert (await verify(rsa_signer.token())).subject == "till-7"
-    assert issuer.asked == 2
+    assert issuer.requests == 2
 
 
 @pytest.mark.parametrize("document", [None, [], "keys", {}, {"keys": []}, {"keys": [{"kty": "strange"}]}])
@@ -360,11 +360,11 @@ async def test_lost_or_broken_issuer_locks_nobody_out(rsa_signer: Signer, docume
     clock.passed += 301
     assert (await verify(rsa_signer.token())).subject == "till-7"
     assert (await verify(rsa_signer.token())).subject == "till-7"
-    assert issuer.asked == 2
+    assert issuer.requests == 2
     issuer.document, issuer.is_lost = sound, False
     clock.passed += 10
     await verify(rsa_signer.token())
-    assert issuer.asked == 3
+    assert issuer.requests == 3
 
 
 @contextmanager
@@ -417,15 +417,15 @@ async def test_gateway_with_a_jwks_accepts_its_issuer_only(
 
 
 class Counting:
-    """A verifier that records the tokens it is asked for, and refuses all of them while `knows` is false."""
+    """A verifier that records the tokens it gets, and refuses all of them while `knows` is false."""
 
     def __init__(self, expires_at: datetime = datetime(2999, 1, 1, tzinfo=UTC)) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self.knows = True
         self._expires_at = expires_at
 
     async def verify(self, text: str) -> Actor:
-        self.asked.append(text)
+        self.requests.append(text)
         if not self.knows:
             raise Unauthenticated("token_invalid", why="unknown key")
         return Actor(Role.TILL, "grocer", text, self._expires_at)
@@ -435,14 +435,14 @@ async def test_verified_token_is_cached_and_later_verified_again() -> None:
     counting, clock = Counting(), Seconds()
     remembering = CachingVerifier(counting, seconds=60, clock=clock)
     assert [(await remembering.verify(text)).subject for text in ("a", "b", "a", "a")] == ["a", "b", "a", "a"]
-    assert counting.asked == ["a", "b"]
+    assert counting.requests == ["a", "b"]
     clock.passed += 59.9
     await remembering.verify("a")
-    assert counting.asked == ["a", "b"]
+    assert counting.requests == ["a", "b"]
     clock.passed += 0.1
     counting.knows = False
     assert await why_refused(remembering.verify("a")) == "unknown key"
-    assert counting.asked == ["a", "b", "a"]
+    assert counting.requests == ["a", "b", "a"]
 
 
 async def test_refused_token_is_not_cached() -> None:
@@ -465,7 +465,7 @@ async def test_no_token_is_cached_if_caching_is_off() -> None:
     remembering = CachingVerifier(counting, seconds=0)
     for _ in range(3):
         await remembering.verify("a")
-    assert counting.asked == ["a"] * 3
+    assert counting.requests == ["a"] * 3
 
 
 async def test_number_of_cached_tokens_is_bounded() -> None:
@@ -473,7 +473,7 @@ async def test_number_of_cached_tokens_is_bounded() -> None:
     remembering = CachingVerifier(counting, seconds=60)
     for number in range(CACHED_TOKENS_MAX + 1):
         await remembering.verify(str(number))
-    counting.asked.clear()
+    counting.requests.clear()
     for number in (1, CACHED_TOKENS_MAX, 0):
         await remembering.verify(str(number))
-    assert counting.asked == ["0"]
+    assert counting.requests == ["0"]

@@ -64,25 +64,25 @@ class Device:
         if self.is_slow:
             return False
         self.batches.append(len(batch.answers))
-        for told in batch.answers:
-            self._take(told)
+        for answer in batch.answers:
+            self._take(answer)
         return True
 
-    def _take(self, told: EncodedAnswer) -> None:
-        update = json.loads(told.payload)["data"]["memberChanged"]
+    def _take(self, answer: EncodedAnswer) -> None:
+        update = json.loads(answer.payload)["data"]["memberChanged"]
         self.updates.append(update)
         self.arrived.set()
 
     async def begin(self, context: Context, **variables: Any) -> None:
         """Subscribe; return once the subscription runs or has ended."""
         async with aclosing(self.live.begin(prepared(self.live, **variables), context, self.subscriber)) as begun:
-            async for told in begun:
-                self._take(told)
+            async for answer in begun:
+                self._take(answer)
 
     async def catch_up(self) -> None:
         """Take the waiting updates."""
-        while (told := await self.subscriber.take()) is not None:
-            self._take(told)
+        while (answer := await self.subscriber.take()) is not None:
+            self._take(answer)
 
     async def comes_to(self, version: int) -> None:
         async with asyncio.timeout(WITHIN_SECONDS):
@@ -270,12 +270,12 @@ async def test_changes_during_a_pending_merged_state_are_merged_into_it(
 ) -> None:
     member = await resolver_client.member()
     async with devices(live, resolver_client.context(Role.MEMBER, member=member)) as [device]:
-        [line] = live._broadcasts.values()  # noqa: SLF001 - told by hand
+        [line] = live._broadcasts.values()  # noqa: SLF001 - published by hand
         value = line._recent[-1].event  # noqa: SLF001
         device.is_slow = True
         for version in range(2, BACKLOG_MAX + 4):
-            told = EncodedAnswer({"data": {"memberChanged": {"version": version}}}, replace(value, version=version))
-            device.subscriber.put(Batch([told]))
+            answer = EncodedAnswer({"data": {"memberChanged": {"version": version}}}, replace(value, version=version))
+            device.subscriber.put(Batch([answer]))
         await device.catch_up()
         assert device.updates[1:] == [{"version": BACKLOG_MAX + 3, "resync": True}]
 

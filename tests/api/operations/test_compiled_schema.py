@@ -75,7 +75,7 @@ def _value(random: Random, known: Mapping[str, list[Any]], kind: Any, name: str)
     }[get_named_type(kind).name]
 
 
-def _told(error: GraphQLError) -> tuple[Any, ...]:
+def _comparable(error: GraphQLError) -> tuple[Any, ...]:
     """Return everything that a client's view of an error depends on."""
     original = error.original_error
     while isinstance(original, GraphQLError) and original.original_error is not None:
@@ -91,10 +91,10 @@ def _told(error: GraphQLError) -> tuple[Any, ...]:
 async def _answered(execution: Any) -> Any:
     result = await execution if isawaitable(execution) else execution
     # Concurrent reads return in the order in which MongoDB answers.
-    return result.data, sorted([_told(error) for error in result.errors or ()], key=repr)
+    return result.data, sorted([_comparable(error) for error in result.errors or ()], key=repr)
 
 
-def _asked(document: DocumentNode) -> str:
+def _printed(document: DocumentNode) -> str:
     return document.loc.source.body if document.loc is not None else ""
 
 
@@ -128,7 +128,7 @@ async def test_our_schema_compiled_answers_as_graphql_core_does(
         compiled = CompiledOperation(schema, document)
         core = await _answered(execute(schema, document, None, context, variables))
         ours = await _answered(compiled.execute(None, context, variables))
-        assert ours == core, f"{role}\n{_asked(document)}\n{variables}"
+        assert ours == core, f"{role}\n{_printed(document)}\n{variables}"
         assert not compiled.left_to_core
         wrong += bool(core[1])
         filled += any(value for value in (core[0] or {}).values())

@@ -27,7 +27,7 @@ async def token_for(gateway: GatewayProcess, role: str, number: str) -> str:
 
 
 async def shown_first(gateway: GatewayProcess) -> ApiMember:
-    """Return a member with more available points than any other, whom the examples therefore use."""
+    """Return a member with more available points than any other, so the examples use it."""
     api_member = await enrol(gateway)
     given = {"key": uuid4().hex, "member": api_member.by, "points": 2**29, "reason": "To be shown first"}
     payload = data(await gateway.ask(gateway.token("agent"), ADJUST, input=given))["adjustPoints"]
@@ -35,7 +35,7 @@ async def shown_first(gateway: GatewayProcess) -> ApiMember:
     return api_member
 
 
-async def test_every_example_runs_as_it_stands(development_gateway: GatewayProcess) -> None:
+async def test_every_example_runs_unchanged(development_gateway: GatewayProcess) -> None:
     gateway = development_gateway
     number = (await shown_first(gateway)).number
     started = await session(gateway)

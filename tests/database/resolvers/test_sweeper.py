@@ -31,7 +31,7 @@ async def seen(resolver_client: ResolverClient, member: str) -> Snapshot:
     return snapshot
 
 
-def stands(snapshot: Snapshot) -> tuple[int, Mapping[Account, int]]:
+def version_and_balances(snapshot: Snapshot) -> tuple[int, Mapping[Account, int]]:
     balances = {account: points for account, points in snapshot.member.balances.items() if points}
     return snapshot.version, balances
 
@@ -47,7 +47,7 @@ async def test_lots_expire_when_the_clock_has_passed_their_last_day(resolver_cli
     resolver_client.clock.moment = EXPIRED_AT
     assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
-    assert stands(snapshot) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+    assert version_and_balances(snapshot) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
     [entry] = snapshot.of_version()
     assert (entry.kind, entry.points, entry.balance, entry.occurred_at) == (EntryKind.EXPIRE, -30, 0, EXPIRED_AT)
     assert snapshot.due_at is None
@@ -62,7 +62,7 @@ async def test_only_overdue_lots_expire(resolver_client: ResolverClient) -> None
     resolver_client.clock.moment = EXPIRED_AT
     assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
-    assert stands(snapshot) == (4, {Account.ISSUED: -42, Account.AVAILABLE: 12, Account.EXPIRED: 30})
+    assert version_and_balances(snapshot) == (4, {Account.ISSUED: -42, Account.AVAILABLE: 12, Account.EXPIRED: 30})
     assert snapshot.due_at == datetime(2027, 8, 1, 4, 0, tzinfo=UTC)
 
 
@@ -105,8 +105,12 @@ async def test_reading_an_overdue_member_settles_it_first(resolver_client: Resol
     as_itself = await own_member(resolver_client.context(Role.MEMBER, member=member))
     assert as_agent is not None
     assert as_itself is not None
-    assert stands(as_agent) == stands(as_itself) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
-    assert stands(await seen(resolver_client, member)) == stands(as_itself)
+    assert (
+        version_and_balances(as_agent)
+        == version_and_balances(as_itself)
+        == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+    )
+    assert version_and_balances(await seen(resolver_client, member)) == version_and_balances(as_itself)
 
 
 async def test_many_readers_of_an_overdue_member_settle_it_once(resolver_client: ResolverClient) -> None:
@@ -145,7 +149,10 @@ async def test_two_sweepers_at_once_settle_each_member_once(
     await database.close()
     assert max(done) == 30
     for member in members:
-        assert stands(await seen(resolver_client, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+        assert version_and_balances(await seen(resolver_client, member)) == (
+            3,
+            {Account.ISSUED: -30, Account.EXPIRED: 30},
+        )
     assert await resolver_client.services.database.entries.count_documents({}) == 90
 
 
@@ -180,7 +187,7 @@ async def test_members_that_cannot_be_decided_block_no_others(resolver_client: R
     )
     resolver_client.clock.moment = EXPIRED_AT + A_MOMENT
     assert await settle_all_due(resolver_client.services) == 1
-    assert stands(await seen(resolver_client, behind)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+    assert version_and_balances(await seen(resolver_client, behind)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
 
 
 async def test_members_of_an_unknown_programme_block_no_others(resolver_client: ResolverClient) -> None:
@@ -194,7 +201,7 @@ async def test_members_of_an_unknown_programme_block_no_others(resolver_client: 
     grocer = resolver_client.services.programmes.get("grocer")
     here = replace(resolver_client.services, programmes=Programmes(resolver_client.services.database, [grocer]))
     assert await settle_all_due(here) == 1
-    assert stands(await seen(resolver_client, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+    assert version_and_balances(await seen(resolver_client, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
 
 
 async def test_failed_settlement_is_counted_and_retried_with_backoff(
@@ -221,7 +228,7 @@ async def test_failed_settlement_is_counted_and_retried_with_backoff(
         await members.replace_one({"_id": member}, whole)
         resolver_client.clock.advance(hours=1)
         assert (await sweeper.sweep(), left[-1]) == (1, 0)
-    assert stands(await seen(resolver_client, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
+    assert version_and_balances(await seen(resolver_client, member)) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
 
 
 async def test_sweeper_reads_overdue_members_only(resolver_client: ResolverClient) -> None:
@@ -234,9 +241,9 @@ async def test_sweeper_reads_overdue_members_only(resolver_client: ResolverClien
         assert await settle_all_due(resolver_client.services) == 0
     finally:
         await db.command("profile", 0)
-        [asked] = await db["system.profile"].find({"ns": f"{db.name}.members", "op": "query"}).to_list()
+        [requested] = await db["system.profile"].find({"ns": f"{db.name}.members", "op": "query"}).to_list()
         await db.drop_collection("system.profile")
-    assert (asked["planSummary"], asked["docsExamined"]) == ("IXSCAN { due_at: 1 }", 0)
+    assert (requested["planSummary"], requested["docsExamined"]) == ("IXSCAN { due_at: 1 }", 0)
 
 
 async def test_early_due_date_is_corrected_without_a_version(resolver_client: ResolverClient) -> None:

@@ -52,7 +52,7 @@ def test_every_field_has_a_row_for_every_role() -> None:
 def test_field_without_a_rule_keeps_the_schema_from_being_built() -> None:
     @strawberry.type
     class Query:
-        told: str = field(only(Role.AGENT), "A text.")
+        label: str = field(only(Role.AGENT), "A text.")
 
         @strawberry.field
         def forgotten(self) -> str:
@@ -67,9 +67,9 @@ def test_resolver_that_wants_more_than_its_arguments_keeps_the_schema_from_being
     @strawberry.type
     class Query:
         @resolver(only(Role.AGENT))
-        def told(self, root: strawberry.Parent[object], times: int) -> str:
+        def label(self, root: strawberry.Parent[object], times: int) -> str:
             return str(root) * times
 
     schema = strawberry.Schema(query=Query)._schema  # noqa: SLF001 - as schema.build does
-    with pytest.raises(NotDirect, match=r"told takes self, optionally info, and its arguments"):
+    with pytest.raises(NotDirect, match=r"label takes self, optionally info, and its arguments"):
         resolve_directly(schema)

@@ -139,10 +139,10 @@ async def test_commands_of_one_member_are_decided_in_the_order_they_came(
     futures = [committer.submit(request) for request in requests]
     outcomes = [committed(await future) for future in futures]
     for member in (one, two):
-        told = [outcome for outcome in outcomes if outcome.record.member == member]
-        assert [outcome.record.version for outcome in told] == [*range(2, 102)]
-        assert [outcome.record.entries[0].points for outcome in told] == [*range(1, 101)]
-        assert [outcome.record.entries[0].balance for outcome in told] == [n * (n + 1) // 2 for n in range(1, 101)]
+        own = [outcome for outcome in outcomes if outcome.record.member == member]
+        assert [outcome.record.version for outcome in own] == [*range(2, 102)]
+        assert [outcome.record.entries[0].points for outcome in own] == [*range(1, 101)]
+        assert [outcome.record.entries[0].balance for outcome in own] == [n * (n + 1) // 2 for n in range(1, 101)]
 
 
 async def test_many_commands_of_one_member_in_one_group_get_consecutive_versions(
@@ -174,17 +174,17 @@ class Broken:
 async def expect_neighbours_survive(
     database: Database, committer: Committer, request_factory: RequestFactory, bad: Request, same_member: str
 ) -> Exception:
-    """Commit a bad command in the middle of a group; return what its caller is told."""
+    """Commit a bad command in the middle of a group; return the outcome that its caller gets."""
     other = await request_factory.member(committer)
     before = await counts(database)
     good = [request_factory.buy(member, "3.00") for member in (same_member, other, same_member, other)]
     futures = [committer.submit(request) for request in (*good[:2], bad, *good[2:])]
     outcomes = await asyncio.gather(*futures, return_exceptions=True)
     fault = outcomes.pop(2)
-    told = [committed(outcome) for outcome in outcomes if not isinstance(outcome, BaseException)]
-    assert [outcome.record.member for outcome in told] == [same_member, other, same_member, other]
-    assert [outcome.record.version for outcome in told] == [2, 2, 3, 3]
-    assert [outcome.record.entries[0].balance for outcome in told] == [3, 3, 6, 6]
+    outcomes_of_others = [committed(outcome) for outcome in outcomes if not isinstance(outcome, BaseException)]
+    assert [outcome.record.member for outcome in outcomes_of_others] == [same_member, other, same_member, other]
+    assert [outcome.record.version for outcome in outcomes_of_others] == [2, 2, 3, 3]
+    assert [outcome.record.entries[0].balance for outcome in outcomes_of_others] == [3, 3, 6, 6]
     assert await counts(database) == (before[0], before[1] + 4, before[2] + 4)
     assert isinstance(fault, Exception)
     return fault
@@ -234,10 +234,10 @@ async def test_a_member_that_cannot_be_read_fails_alone(
 async def test_enrolments_under_identities_that_are_taken_are_refused_alone(
     database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
-    told: dict[str, Any] = {"card": "card-1", "email": "sam@example.org", "phone": "+33612345678"}
-    first = await request_factory.member(committer, **told)
+    identities: dict[str, Any] = {"card": "card-1", "email": "sam@example.org", "phone": "+33612345678"}
+    first = await request_factory.member(committer, **identities)
     before = await documents(database)
-    requests = [request_factory.enrol(**{kind: value}) for kind, value in told.items()]
+    requests = [request_factory.enrol(**{kind: value}) for kind, value in identities.items()]
     outcomes = await commit_all(
         [*requests, request_factory.buy(first, "3.00"), request_factory.enrol(card="card-2")], committer
     )
@@ -356,9 +356,9 @@ async def test_a_caller_that_stops_waiting_does_not_stop_its_command(
     await asyncio.sleep(0)  # the commands are taken; nothing is committed yet
     for caller in callers[::2]:
         caller.cancel()
-    told = await asyncio.gather(*callers, return_exceptions=True)
-    assert [type(outcome) for outcome in told[::2]] == [asyncio.CancelledError] * 3
-    assert versions([outcome for outcome in told if isinstance(outcome, Committed)]) == [3, 5]
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes[::2]] == [asyncio.CancelledError] * 3
+    assert versions([outcome for outcome in outcomes if isinstance(outcome, Committed)]) == [3, 5]
     await committer.drain()
     assert await available(database, member) == 10
 
@@ -401,7 +401,7 @@ async def test_a_member_of_another_programme_is_not_found(
 
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 @pytest.mark.usefixtures("lost_server")
-async def test_without_mongodb_callers_are_told_so_in_time(tmp_path: Path, request_factory: RequestFactory) -> None:
+async def test_without_mongodb_callers_fail_in_time(tmp_path: Path, request_factory: RequestFactory) -> None:
     server = await asyncio.to_thread(EmbeddedServer.start, tmp_path, purpose="a test", cache_gib=0.25)
     database = connect(server.url, timeout_ms=500)
     await database.prepare()

@@ -115,8 +115,8 @@ async def test_the_last_ten_go_to_ten_of_two_hundred_through_two_processes(
     members = await rich(request_factory, committer, 200)
     outcomes = await all_of([ordering(request_factory, member, key) for member in members], committer, other_committer)
     assert sum(isinstance(outcome, Committed) for outcome in outcomes) == 10
-    told = {(outcome.code, outcome.reason) for outcome in outcomes if isinstance(outcome, Refusal)}
-    assert told == {(RefusalCode.OUT_OF_STOCK, reason)}
+    refused_with = {(outcome.code, outcome.reason) for outcome in outcomes if isinstance(outcome, Refusal)}
+    assert refused_with == {(RefusalCode.OUT_OF_STOCK, reason)}
     assert await database.orders.count_documents({}) == 10
     assert await taken(database, "grocer/stock/mug") == (10 if key == "mug" else 0)
     given = await database.codes.count_documents({"state": "given"})
@@ -213,8 +213,8 @@ async def test_a_hold_is_answered_again_as_it_was_made(
     database: Database, committer: Committer, request_factory: RequestFactory
 ) -> None:
     [member] = await rich(request_factory, committer, 1)
-    asked = HoldPoints("mug", None, 60, Channel.APP, cause(request_factory, "cart"))
-    requests = [request(request_factory, member, asked) for _ in range(5)]
+    requested = HoldPoints("mug", None, 60, Channel.APP, cause(request_factory, "cart"))
+    requests = [request(request_factory, member, requested) for _ in range(5)]
     outcomes = [committed(outcome) for outcome in await all_of(requests, committer)]
     assert [outcome.replayed for outcome in outcomes] == [False, True, True, True, True]
     assert {outcome.hold for outcome in outcomes} == {outcomes[0].hold}

@@ -40,7 +40,7 @@ def several_member_requests(request_factory: RequestFactory) -> SeveralMemberReq
 
 
 async def members(request_factory: RequestFactory, committer: Committer, *points: int) -> list[str]:
-    """Enrol members with so many points each."""
+    """Enrol members with this many points each."""
     made = [await request_factory.member(committer) for _ in points]
     await asyncio.gather(
         *(
@@ -118,9 +118,9 @@ async def test_a_refusal_by_the_state_of_either_member_changes_neither(
         (several_member_requests.passing(giver, stranger), RefusalCode.NOT_FOUND, "member_not_found", ("to",)),
         (several_member_requests.passing("nobody", giver), RefusalCode.NOT_FOUND, "member_not_found", ("member",)),
     ]
-    for request, *told in refusals:
+    for request, *expected in refusals:
         refusal = refused(await committer.commit(request))
-        assert [refusal.code, refusal.reason, refusal.path] == told
+        assert [refusal.code, refusal.reason, refusal.path] == expected
     assert await documents(database) == before
 
 

@@ -261,7 +261,7 @@ async def test_lost_resume_token_is_reported_even_if_the_restart_fails_at_first(
     with hub.watch(member) as watch:
         await followed_until(feed, watch, committer.commit(request_factory.buy(member, "1.00")), version=2)
         feed._token = {"_data": ""}  # noqa: SLF001 - a test cannot wait until it is too old
-        failures.append(AutoReconnect("between the opening of the stream and what is told"))
+        failures.append(AutoReconnect("between the opening of the stream and its first event"))
         again = asyncio.create_task(feed.run())
         assert await versions(watch, 1) == [None]
         again.cancel()

@@ -129,7 +129,7 @@ async def test_nothing_newer_than_the_snapshot_is_returned(
 ) -> None:
     [*_, member] = [member async for member in eventful(committer, request_factory)]
     snapshot, expected = await read(reader, member), await whole_ledger(database, member)
-    for _ in range(30):  # so many that none of the snapshot's own is among the newest twenty
+    for _ in range(30):  # enough that none of the snapshot's own is among the newest twenty
         await committer.commit(request_factory.buy(member, "8.00"))
     for after in (None, (10_000, 0)):
         page = await reader.entries(snapshot, first=100, after=after)
@@ -204,8 +204,8 @@ async def test_loads_at_the_same_time_share_one_query(
 ) -> None:
     reader, query_log = watched
     members = [await request_factory.member(committer, card=f"card-{number}") for number in range(20)]
-    asked = [*members, "nobody", *members]
-    snapshots = await asyncio.gather(*(reader.member("grocer", member) for member in asked))
+    requested = [*members, "nobody", *members]
+    snapshots = await asyncio.gather(*(reader.member("grocer", member) for member in requested))
     assert [snapshot and snapshot.member.id for snapshot in snapshots] == [*members, None, *members]
     assert query_log.collections == ["members"]
     cards = await asyncio.gather(*(reader.member_id_by("grocer", "card", f"card-{number}") for number in range(25)))

@@ -104,10 +104,10 @@ async def test_more_reads_than_a_query_may_have_are_several_queries(watched: tup
     database, query_log = watched
     union_query = UnionQuery()
     query_log.collections.clear()
-    asked = [
+    requested = [
         union_query.find(Collection(database.db, "one"), among("one", n % HELD), "n") for n in range(PARTS_MAX + 1)
     ]
-    found = await asyncio.gather(*asked)
+    found = await asyncio.gather(*requested)
     assert [documents[0]["n"] for documents in found] == [n % HELD for n in range(PARTS_MAX + 1)]
     assert sorted(map(str, query_log.collections)) == sorted([str(("one",) * PARTS_MAX), "one"])
 

@@ -58,7 +58,7 @@ async def visited(full_client: FullProgrammeClient) -> str:
     await full_client.redeem(member, "five-off", back)
     await full_client.buy(member, "30.00", key=back)
     committed(await full_client.refund(member, back))
-    await full_client.redeem(member, "five-off", "never-told")
+    await full_client.redeem(member, "five-off", "never-sent")
     return member
 
 
@@ -143,7 +143,7 @@ MEMBER_EDITS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def expect_told(
+async def expect_fault(
     full_client: FullProgrammeClient,
     collection: Collection,
     filter_: dict[str, Any],
@@ -164,7 +164,7 @@ async def test_an_order_that_was_edited_is_found(full_client: FullProgrammeClien
     await visited(full_client)
     for filter_, change, fault in ORDER_EDITS:
         with subtests.test(str(change)):
-            await expect_told(full_client, full_client.services.database.orders, filter_, change, fault)
+            await expect_fault(full_client, full_client.services.database.orders, filter_, change, fault)
     assert await audit_report(full_client) == ""
 
 
@@ -174,7 +174,7 @@ async def test_a_member_whose_holds_or_offers_were_edited_is_found(
     member = await visited(full_client)
     for change, fault in MEMBER_EDITS:
         with subtests.test(str(change)):
-            await expect_told(full_client, full_client.services.database.members, {"_id": member}, change, fault)
+            await expect_fault(full_client, full_client.services.database.members, {"_id": member}, change, fault)
     assert await audit_report(full_client) == ""
 
 
@@ -205,10 +205,10 @@ async def test_event_without_its_order_or_hold_is_found(full_client: FullProgram
     await visited(full_client)
     events = full_client.services.database.events
     placed = {"operation": "place-order"}
-    await expect_told(full_client, events, placed, {"$unset": {"orders": 1}}, "no recorded event created")
-    await expect_told(full_client, events, placed, {"$set": {"orders": 5}}, "cannot be read")
+    await expect_fault(full_client, events, placed, {"$unset": {"orders": 1}}, "no recorded event created")
+    await expect_fault(full_client, events, placed, {"$set": {"orders": 5}}, "cannot be read")
     first_hold = {"operation": "hold", "hold.points": 7}
-    await expect_told(full_client, events, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
+    await expect_fault(full_client, events, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
     assert await audit_report(full_client) == ""
 
 
@@ -235,7 +235,7 @@ async def test_a_counter_that_was_edited_is_found(full_client: FullProgrammeClie
     counters = full_client.services.database.counters
     for filter_, change, fault in COUNTER_EDITS:
         with subtests.test(str(filter_), change=str(change)):
-            await expect_told(full_client, counters, {**filter_, "programme": "market"}, change, fault)
+            await expect_fault(full_client, counters, {**filter_, "programme": "market"}, change, fault)
     for document in await counters.find({"taken": {"$gt": 0}}).to_list():
         with subtests.test("removed", counter=document["_id"]):
             await counters.delete_one({"_id": document["_id"]})
@@ -272,7 +272,7 @@ async def test_a_code_that_was_edited_is_found(full_client: FullProgrammeClient,
     assert await codes.count_documents({"state": {"$ne": "free"}, "pool": "films"}) == 4
     for state, change, fault in CODE_EDITS:
         with subtests.test(state, change=str(change)):
-            await expect_told(full_client, codes, {"state": state, "pool": {"$ne": "washes"}}, change, fault)
+            await expect_fault(full_client, codes, {"state": state, "pool": {"$ne": "washes"}}, change, fault)
     assert await audit_report(full_client) == ""
 
 
@@ -282,7 +282,7 @@ async def test_a_code_in_two_places_is_found(full_client: FullProgrammeClient) -
         await full_client.buy(member, "50.00")
     given, other = await full_client.order(one, "film"), await full_client.order(two, "film")
     orders = full_client.services.database.orders
-    await expect_told(
+    await expect_fault(
         full_client,
         orders,
         {"_id": other.id},

@@ -108,13 +108,13 @@ def delivered(customer: OrderScenario, order: str, now: datetime) -> None:
             customer.must(customer.advancing(order, state), now)
 
 
-def lived(programme: Programme, told: list[tuple[Any, ...]]) -> tuple[OrderScenario, datetime]:
-    """Return somebody to whom all that has happened, as far as it was allowed, and what time it is then."""
+def lived(programme: Programme, history: list[tuple[Any, ...]]) -> tuple[OrderScenario, datetime]:
+    """Apply the allowed steps of a history to a new member; return its scenario and the time at the end."""
     customer = OrderScenario(programme)
     customer.supply.load("films", "f-1", "f-2", "f-3")
     now = moment("2024-03-01 10:00")
     customer.must(customer.enrolment("2024-03-01 10:00"), now)
-    for step in told:
+    for step in history:
         now += timedelta(minutes=step[1])
         command = command_of(customer, step, now)
         if command is None:
@@ -146,12 +146,12 @@ def code_laws(customer: OrderScenario) -> None:
         assert not (state is CodeState.FREE and code in shown)
 
 
-@given(world=st.sampled_from([*WORLDS]), told=steps(LATER, corrections=True))
+@given(world=st.sampled_from([*WORLDS]), history=steps(LATER, corrections=True))
 @property_settings(150)
-def test_whatever_is_bought_ordered_held_and_taken_back_points_are_conserved(
-    world: tuple[SpentPointsPolicy, int, int], told: list[tuple[Any, ...]]
+def test_purchases_orders_holds_and_their_reversals_conserve_points(
+    world: tuple[SpentPointsPolicy, int, int], history: list[tuple[Any, ...]]
 ) -> None:
-    customer, _ = lived(WORLDS[world], told)
+    customer, _ = lived(WORLDS[world], history)
     member = customer.now
     for record, earlier in zip(reversed(customer.records[1:]), reversed(customer.states[:-1]), strict=True):
         member = rewind(member, record, earlier.standing)
@@ -175,12 +175,12 @@ def unwound(customer: OrderScenario, now: datetime) -> None:
             customer.advance(now, order, OrderState.RETURNED)
 
 
-@given(policy=st.sampled_from(SpentPointsPolicy), told=steps(SOON, corrections=False))
+@given(policy=st.sampled_from(SpentPointsPolicy), history=steps(SOON, corrections=False))
 @property_settings(150)
-def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept(
-    policy: SpentPointsPolicy, told: list[tuple[Any, ...]]
+def test_once_every_order_is_reversed_the_points_of_kept_purchases_are_left(
+    policy: SpentPointsPolicy, history: list[tuple[Any, ...]]
 ) -> None:
-    customer, now = lived(WORLDS[policy, 0, 0], told)
+    customer, now = lived(WORLDS[policy, 0, 0], history)
     unwound(customer, now)
     assert_order_invariants(customer)
     kept = sum(
@@ -200,14 +200,14 @@ def test_once_every_order_is_taken_back_what_is_left_is_what_was_bought_and_kept
 
 @given(
     policy=st.sampled_from(SpentPointsPolicy),
-    told=steps(SOON, corrections=False),
+    history=steps(SOON, corrections=False),
     last=st.randoms(use_true_random=False),
 )
 @property_settings(100)
-def test_orders_may_be_taken_back_in_any_order(
-    policy: SpentPointsPolicy, told: list[tuple[Any, ...]], last: Any
+def test_orders_may_be_reversed_in_any_order(
+    policy: SpentPointsPolicy, history: list[tuple[Any, ...]], last: Any
 ) -> None:
-    customer, now = lived(WORLDS[policy, 0, 0], told)
+    customer, now = lived(WORLDS[policy, 0, 0], history)
     for hold in customer.now.holds:
         customer.do(customer.releasing(hold.id), now)
     customer.settle(now)
@@ -234,12 +234,12 @@ def test_orders_may_be_taken_back_in_any_order(
     assert ends[0] == ends[1]
 
 
-@given(policy=st.sampled_from(SpentPointsPolicy), told=steps(SOON, corrections=True), key=KEYS)
+@given(policy=st.sampled_from(SpentPointsPolicy), history=steps(SOON, corrections=True), key=KEYS)
 @property_settings(100)
-def test_an_order_or_a_hold_that_is_taken_back_at_once_leaves_all_as_it_was(
-    policy: SpentPointsPolicy, told: list[tuple[Any, ...]], key: str
+def test_an_order_or_a_hold_that_is_reversed_at_once_leaves_the_state_unchanged(
+    policy: SpentPointsPolicy, history: list[tuple[Any, ...]], key: str
 ) -> None:
-    customer, now = lived(WORLDS[policy, 0, 0], told)
+    customer, now = lived(WORLDS[policy, 0, 0], history)
     customer.settle(now)
     before = (customer.balances, customer.lots, customer.supply_taken, customer.now.ordered, customer.now.write_offs)
     held = customer.do(customer.holding(key), now)

@@ -72,7 +72,7 @@ def test_a_newcomer_is_at_version_one_with_nothing() -> None:
     assert_member_invariants(story)
 
 
-def test_a_card_is_kept_from_enrolment() -> None:
+def test_enrolment_stores_the_card() -> None:
     story = MemberScenario(programme())
     story.must(story.enrolment(NOON, card="card-1"), NOON)
     assert story.now.cards == ("card-1",)
@@ -319,7 +319,7 @@ def test_each_lot_expires_on_its_own() -> None:
     assert_member_invariants(story)
 
 
-def test_points_of_an_event_told_after_their_expiry_expire_at_once() -> None:
+def test_points_of_an_event_recorded_after_their_expiry_expire_at_once() -> None:
     story = MemberScenario.of(programme(expiry=ExpiryPolicy(days=10)))
     decision = story.buy("2024-02-01 12:00", "100", now=NOON)
     assert [(entry.kind.value, entry.points, entry.balance) for entry in decision.record.entries] == [
@@ -344,7 +344,7 @@ def test_a_debt_is_not_filled_by_what_expires_but_by_what_is_earned() -> None:
     assert_member_invariants(story)
 
 
-def test_what_is_kept_of_a_counted_event_is_what_a_refund_needs() -> None:
+def test_a_recorded_event_stores_what_a_refund_needs() -> None:
     story = MemberScenario.of(programme(expiry=ExpiryPolicy(months=12, end_of=EndOf.MONTH)))
     counted = story.buy(NOON, receipt(None, line("a", "10"), line("b", "5"))).counted
     assert counted is not None
@@ -354,7 +354,7 @@ def test_what_is_kept_of_a_counted_event_is_what_a_refund_needs() -> None:
     assert list(map(int, counted.returned)) == [0, 0]
 
 
-def test_a_refund_is_kept_as_an_event_and_amends_its_purchase() -> None:
+def test_a_refund_is_stored_as_an_event_and_amends_its_purchase() -> None:
     story = MemberScenario.of(programme())
     story.buy(NOON, "10", key="bought")
     decision = story.refund("2024-03-02 12:00", "bought", "5")
@@ -552,7 +552,7 @@ def test_what_counts_towards_caps_follows_from_the_ledger(world: World, steps: l
     for state in story.states:
         assert ledger_faults(story.records[: state.version], state, caps, counted) == []
     for rule, spans in story.now.capped.items():
-        others = {key: told for key, told in story.now.capped.items() if key != rule}
+        others = {key: spans for key, spans in story.now.capped.items() if key != rule}
         assert ledger_faults(story.records, replace(story.now, capped=others), caps, counted) != []
         more = {span: points + 1 for span, points in spans.items()}
         assert ledger_faults(story.records, replace(story.now, capped={**others, rule: more}), caps, counted) != []

@@ -98,7 +98,7 @@ def test_a_hold_of_points_pays_for_any_order_and_one_of_a_reward_for_that_alone(
 
 
 @pytest.mark.parametrize("about", [{"key": "mug"}, {"points": 100}, {"key": "mug", "points": 0}])
-def test_more_than_was_kept_is_taken_from_the_rest(about: dict[str, Any]) -> None:
+def test_points_beyond_the_held_ones_are_taken_from_the_rest(about: dict[str, Any]) -> None:
     customer = rich(catalogue_programme(reward("mug", 100, stock=2)), 200)
     hold = customer.hold(NOON, **about)
     customer.place(NOON, "mug", 2, hold=hold)
@@ -188,7 +188,7 @@ def test_what_cannot_be_held_is_refused() -> None:
     assert refusal_of(customer, customer.holding("mug", points=0))[:2] == ("OUT_OF_STOCK", "out_of_stock")
 
 
-def test_so_many_holds_and_no_more_until_one_ends() -> None:
+def test_no_more_holds_than_the_limit_until_one_ends() -> None:
     customer = rich()
     holds = [customer.hold(NOON, points=1) for _ in range(HOLDS_MAX)]
     assert refusal_of(customer, customer.holding(points=1)) == ("LIMIT_REACHED", "holds_max", ("member",))

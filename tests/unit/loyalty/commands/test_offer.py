@@ -145,7 +145,7 @@ def test_an_offer_without_a_limit_is_used_as_often_as_one_likes() -> None:
     assert customer.now.offer_use("tea").uses == 60
 
 
-def test_a_use_is_of_its_time_and_not_of_when_it_is_told() -> None:
+def test_a_use_counts_at_its_own_time_and_not_when_it_is_recorded() -> None:
     customer = member_of(offer("tea", ends_at=moment(LATER), uses_per_member=2))
     assert refusal_of(customer, customer.redeeming("tea", LATER), LATER)[1] == "offer_over"
     customer.must(customer.redeeming("tea", NOON), LATER)
@@ -189,8 +189,8 @@ def test_what_is_wrong_with_the_purchase_is_refused() -> None:
             ("NOT_ELIGIBLE", "offer_partner", ("offer",)),
         ),
     ]
-    for asked, command, expected in wrong:
-        assert refusal_of(asked, command) == expected
+    for requested, command, expected in wrong:
+        assert refusal_of(requested, command) == expected
 
 
 def test_a_gift_is_given_with_its_use_or_neither() -> None:
@@ -220,7 +220,7 @@ RULES = (
 
 
 def bought_with(offers: tuple[Offer, ...], uses: list[str], *, before: bool) -> OrderScenario:
-    """Return somebody who has bought, and used these offers for it before or after the purchase was told."""
+    """Return somebody who has bought, and used these offers for it before or after the purchase was recorded."""
     customer = member_of(*offers, rules=RULES)
     if before:
         for key in uses:
@@ -246,7 +246,7 @@ OFFERS = (
     "uses",
     [["double"], ["bonus"], ["half-more"], ["ten"], ["double", "bonus", "half-more", "ten"], ["bonus", "double"]],
 )
-def test_an_offer_gives_the_same_whether_it_is_used_before_or_after_the_purchase_is_told(uses: list[str]) -> None:
+def test_an_offer_gives_the_same_whether_it_is_used_before_or_after_the_purchase_is_recorded(uses: list[str]) -> None:
     early, late = (bought_with(OFFERS, uses, before=before) for before in (True, False))
     one, other = (customer.counted["basket"] for customer in (early, late))
     assert (one.grants, one.offers) == (other.grants, other.offers)
@@ -306,7 +306,7 @@ def test_a_use_that_is_not_returnable_stays_used() -> None:
     assert refusal_of(customer, customer.redeeming("bonus", LATER), LATER)[1] == "offer_used"
 
 
-def test_a_use_that_was_given_back_can_be_made_again() -> None:
+def test_a_restored_use_can_be_used_again() -> None:
     customer = member_of(BONUS)
     for round_ in range(3):
         customer.redeem(NOON, "bonus", purchase=f"basket-{round_}")
@@ -380,9 +380,9 @@ def test_a_share_of_a_purchase_to_come_reserves_its_maximum_and_no_more_than_the
     for number in range(3):
         customer.redeem(NOON, "ten", purchase=f"basket-{number}")
     assert customer.supply_taken == {"uses/ten": 3, "budget/ten": 1200}
-    # What is reserved is spent: who comes now is refused, though no purchase was told yet.
-    asked = customer.redeeming("ten", NOON, purchase="late")
-    assert refusal_of(customer, asked) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
+    # Reserved budget is spent: the next member is refused, although no purchase is recorded yet.
+    requested = customer.redeeming("ten", NOON, purchase="late")
+    assert refusal_of(customer, requested) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
     for number in range(3):
         customer.buy(NOON, "500.00", key=f"basket-{number}")
     assert customer.supply_taken == {"uses/ten": 3, "budget/ten": 1200}
@@ -431,7 +431,7 @@ def test_what_was_reserved_stays_where_the_budget_was_lifted_meanwhile() -> None
     assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", 400),), 400)
 
 
-def test_a_budget_that_came_meanwhile_counts_the_share_once_its_purchase_is_told() -> None:
+def test_a_budget_added_meanwhile_counts_the_share_once_the_purchase_is_recorded() -> None:
     customer = member_of(replace(MOST, budget=None))
     customer.redeem(NOON, "ten", purchase="basket")
     customer.adopt(catalogue_programme(offers=[MOST]))
@@ -440,15 +440,15 @@ def test_a_budget_that_came_meanwhile_counts_the_share_once_its_purchase_is_told
 
 
 @given(
-    told=st.lists(
+    uses=st.lists(
         st.tuples(st.sampled_from(["redeem", "buy", "refund"]), st.integers(0, 5), st.integers(0, 20_000)),
         max_size=25,
     )
 )
 @property_settings(100)
-def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple[str, int, int]]) -> None:
+def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(uses: list[tuple[str, int, int]]) -> None:
     customer = member_of(MOST)
-    for kind, place, cents in told:
+    for kind, place, cents in uses:
         key = f"basket-{place}"
         if kind == "redeem":
             customer.do(customer.redeeming("ten", NOON, purchase=key), NOON)
@@ -468,7 +468,7 @@ def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(told: list[tuple
         assert spent < 1000 + 400
 
 
-def test_an_offer_that_is_no_more_is_passed_over_when_its_purchase_is_told() -> None:
+def test_an_offer_that_no_longer_exists_is_skipped_when_its_purchase_is_recorded() -> None:
     customer = member_of(BONUS)
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.adopt(catalogue_programme())

@@ -46,7 +46,7 @@ EVERYTHING = catalogue_programme(
 
 
 def rich(programme: Programme = EVERYTHING, points: int = 290) -> OrderScenario:
-    """Return somebody with so many points, and codes in the pool."""
+    """Return somebody with this many points, and codes in the pool."""
     customer = OrderScenario(programme)
     customer.supply.load("films", "f-1", "f-2")
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
@@ -163,7 +163,7 @@ def test_what_is_gone_is_refused() -> None:
         assert refusal_of(customer, customer.ordering(key, appointment=at if key == "talk" else None)) == expected
 
 
-def test_an_audience_is_asked_as_the_member_stands() -> None:
+def test_an_audience_is_checked_against_the_current_member() -> None:
     customer = rich(points=0)
     customer.supply.lists["m-1"] = frozenset({"friends"})
     customer.earn(NOON, 300)
@@ -222,7 +222,7 @@ def test_the_wednesday_gift_is_there_from_midnight_to_midnight(wednesday: str) -
 
 
 def standing_in(state: OrderState) -> tuple[OrderScenario, Order]:
-    """Return somebody with an order that stands in a state, reached as staff may."""
+    """Return somebody with an order in a state, reached as staff may."""
     customer = rich()
     order = customer.place(LATER, "mug", 2)
     paths: dict[OrderState, tuple[OrderState, ...]] = {
@@ -248,19 +248,19 @@ def standing_in(state: OrderState) -> tuple[OrderScenario, Order]:
 
 @pytest.mark.parametrize("state", OrderState)
 def test_every_step_is_done_by_who_may_and_by_nobody_else(state: OrderState) -> None:
-    for asked in OrderState:
+    for requested in OrderState:
         for role in ("member", "kiosk", "till", "agent", "manager", "service"):
             customer, order = standing_in(state)
-            about = {"exchange_for": "pen"} if asked is S.EXCHANGED else {}
-            command: Any = customer.advancing(order, asked, role=role, **about)
-            if asked is S.CANCELLED:
+            about = {"exchange_for": "pen"} if requested is S.EXCHANGED else {}
+            command: Any = customer.advancing(order, requested, role=role, **about)
+            if requested is S.CANCELLED:
                 command = customer.cancelling(order, role=role)
-            allowed = TRANSITIONS[state].get(asked, frozenset())
+            allowed = TRANSITIONS[state].get(requested, frozenset())
             if role in allowed:
                 customer.must(command, LATER)
-                assert customer.order(order.id).state is asked
+                assert customer.order(order.id).state is requested
                 assert (customer.order(order.id).history[-1].state, customer.order(order.id).history[-1].by) == (
-                    asked,
+                    requested,
                     role,
                 )
                 assert_order_invariants(customer)
@@ -268,7 +268,7 @@ def test_every_step_is_done_by_who_may_and_by_nobody_else(state: OrderState) -> 
             code, reason, _ = refusal_of(customer, command)
             if allowed:
                 assert (code, reason) == ("NOT_ELIGIBLE", "order_step_role")
-            elif asked is S.CANCELLED:
+            elif requested is S.CANCELLED:
                 assert (code, reason) == ("CONFLICT", "order_not_cancellable")
             else:
                 assert (code, reason in {"order_step", "order_over"}) == ("CONFLICT", True)
@@ -357,21 +357,21 @@ def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None
 
 
 @pytest.mark.parametrize(
-    ("grace", "lots", "stands"),
+    ("grace", "lots", "balances"),
     [
         (30, [("2024-03-01", "2024-04-30", 80)], {"available": 80, "expired": 20}),
         (0, [], {"expired": 100}),
     ],
 )
 def test_points_whose_lot_expired_come_back_for_the_days_of_grace(
-    grace: int, lots: list[Any], stands: dict[str, int]
+    grace: int, lots: list[Any], balances: dict[str, int]
 ) -> None:
     customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=ExpiryPolicy(days=10), grace_days=grace))
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     order = customer.place(LATER, "mug")
     customer.cancel("2024-03-31 12:00", order)
-    assert (customer.lots, customer.balances) == (lots, stands)
+    assert (customer.lots, customer.balances) == (lots, balances)
     # What has expired, of the purchase's own lot or of one that came back for a while, is not asked for twice.
     customer.settle("2024-06-01 12:00")
     assert customer.balances == {"expired": 100}
@@ -427,7 +427,7 @@ def test_an_appointment_that_was_cancelled_can_be_booked_again() -> None:
 # Exchange
 
 
-def test_the_same_again_keeps_its_points_its_limit_and_takes_the_piece_anew() -> None:
+def test_a_replacement_with_the_same_reward_keeps_points_and_limit_and_takes_a_new_piece() -> None:
     customer = rich(catalogue_programme(reward("weekly", 10, stock=1, limit=Limit(1, LimitPeriod.WEEK))), 100)
     order = customer.advance(LATER, customer.place(LATER, "weekly"), S.FULFILLED)
     decision = customer.must(customer.advancing(order, S.EXCHANGED, exchange_for="weekly"), "2024-03-12 12:00")

@@ -61,9 +61,9 @@ class Desk:
 
     def act(self, command: Any, *, refunded: RecordedEvent | None = None, **fields: Any) -> Decision:
         self.keys += 1
-        asked: Command = command(**fields, cause=Cause("act", "agent", "agent", str(self.keys), "a reason"))
+        requested: Command = command(**fields, cause=Cause("act", "agent", "agent", str(self.keys), "a reason"))
         facts = Facts(taken=self.taken, orders=self.orders, purchase=refunded)
-        decision = decide(asked, self.member, self.programme, NOW + timedelta(minutes=self.keys), facts)
+        decision = decide(requested, self.member, self.programme, NOW + timedelta(minutes=self.keys), facts)
         assert isinstance(decision, Decision), decision
         self.member = decision.member
         self.orders |= {order.id: order for order in decision.orders}
@@ -100,8 +100,8 @@ def test_a_gift_that_was_exchanged_twice_costs_what_it_cost() -> None:
     order = desk.order()
     for _ in range(3):
         desk.advance(order, OrderState.FULFILLED)
-        told = {made.state: made for made in desk.advance(order, OrderState.EXCHANGED, exchange_for="bread")}
-        order = told[OrderState.PLACED]
+        by_state = {made.state: made for made in desk.advance(order, OrderState.EXCHANGED, exchange_for="bread")}
+        order = by_state[OrderState.PLACED]
         assert order.points == 10
         assert desk.member is not None
         assert (desk.member.available, desk.member.balance(Account.REDEEMED)) == (990, 10)
@@ -123,12 +123,12 @@ def test_a_partial_return_leaves_the_order_in_the_state_that_it_was_in() -> None
     assert (order.state, order.returned, desk.taken[STOCK]) == (OrderState.RETURNED, 3, 0)
 
 
-def test_a_budget_is_given_back_only_what_it_was_asked_for() -> None:
+def test_only_what_a_budget_was_charged_is_restored_to_it() -> None:
     for before, after in ((None, 5000), (5000, None), (5000, 5000)):
         desk = Desk()
         desk.programme = desk.with_offer(budget=before)
-        told: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
-        desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **told)
+        redemption: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+        desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **redemption)
         bought = desk.buy()
         counted = 50 if before is not None else 0
         assert (bought.offers, desk.taken[BUDGET]) == ((("double", counted),), counted)
@@ -137,32 +137,32 @@ def test_a_budget_is_given_back_only_what_it_was_asked_for() -> None:
         assert desk.taken == {STOCK: 0, USES: 0, BUDGET: counted if after is None else 0}
 
 
-def test_what_an_offer_takes_off_counts_before_its_purchase_is_told() -> None:
+def test_what_an_offer_takes_off_counts_before_its_purchase_is_recorded() -> None:
     desk = Desk()
     five_off = CounterKey(CounterKind.BUDGET, "five-off")
     desk.taken |= {five_off: 0, CounterKey(CounterKind.USES, "five-off"): 0}
-    told: dict[str, Any] = {"offer": "five-off", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
-    desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **told)
+    redemption: dict[str, Any] = {"offer": "five-off", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+    desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **redemption)
     assert desk.taken[five_off] == 500
     bought = desk.buy()
     assert (bought.offers, desk.taken[five_off]) == ((("five-off", 500),), 500)
     # The budget is spent by who uses the offer first, whether or not their purchases are here.
     desk.taken[five_off] = 90_000
-    asked = RedeemOffer(**told, purchase="till/other", cause=Cause("act", "till", "till", "late"))
-    refused = decide(asked, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
+    requested = RedeemOffer(**redemption, purchase="till/other", cause=Cause("act", "till", "till", "late"))
+    refused = decide(requested, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.reason) == (RefusalCode.LIMIT_REACHED, "offer_used_up")
 
 
 def test_a_bonus_never_lifts_a_member_past_the_limit_of_points() -> None:
     desk = Desk()
-    told: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
+    redemption: dict[str, Any] = {"offer": "double", "channel": Channel.STORE, "store": None, "occurred_at": NOW}
     desk.programme = desk.with_offer(budget=None)
-    desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **told)
+    desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **redemption)
     assert desk.member is not None
     desk.act(AdjustPoints, points=BALANCE_MAX - desk.member.lifetime - 50)
     event = Event("basket", "till", "purchase", NOW, Channel.STORE, purchase=Purchase(Decimal(50), "USD", ()))
-    asked = RecordEvent(event, Cause("event", "till", "till", "basket"))
-    refused = decide(asked, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
+    requested = RecordEvent(event, Cause("event", "till", "till", "basket"))
+    refused = decide(requested, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.reason) == (RefusalCode.LIMIT_REACHED, "balance_limit")

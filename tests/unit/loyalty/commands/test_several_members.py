@@ -132,14 +132,14 @@ def test_members_of_one_command_share_what_it_takes_of_a_stock_and_a_pool() -> N
 
 
 def test_needs_are_of_all_members() -> None:
-    asked = catalogue_programme(reward("film", 10, pool="films"))
+    requested = catalogue_programme(reward("film", 10, pool="films"))
     command = GiveReward("m-2", "film", Cause("give-reward", "member", "app", "gift"))
-    assert needs(command, None, asked, others=(None,)).codes == {"films": 2}
+    assert needs(command, None, requested, others=(None,)).codes == {"films": 2}
 
 
 @st.composite
 def steps(draw: st.DrawFn) -> list[tuple[str, str, str, int, int]]:
-    """Return what happens: the kind, who does it, to whom, how many points, hours that pass before."""
+    """Return what happens: the kind, the actor, the other member, the points, and hours that pass before."""
     step = st.tuples(
         st.sampled_from(["buy", "refund", "settle", "pass", "pass", "adjust"]),
         st.sampled_from(IDS),

@@ -32,7 +32,7 @@ TEXT = Text(
         ("ar", Channel.STORE, "en", "Offers"),
     ],
 )
-def test_text_is_told_in_the_nearest_language_as_the_channel_words_it(
+def test_text_is_returned_in_the_nearest_language_as_the_channel_words_it(
     locale: str, channel: Channel | None, expected: str, words: str
 ) -> None:
     assert TEXT.locale_told(locale, channel) == expected

@@ -19,20 +19,26 @@ NOW = datetime(2024, 3, 1, 17, 30, tzinfo=UTC)
 
 
 class Fan:
-    """Somebody of the base tier, on the list of friends and in the segment of fans; counts what it is asked."""
+    """A member of the base tier, on the list of friends, in the segment of fans; counts evaluations of segments."""
 
     tier = "base"
     lists = frozenset({"friends"})
-    asked = 0
+    evaluations = 0
 
     def in_segment(self, key: str) -> bool:
-        self.asked += 1
+        self.evaluations += 1
         return key == "fans"
 
 
 def visit(**about: Any) -> Visit:
-    told: dict[str, Any] = {"channel": Channel.STORE, "store": "s-1", "partner": "p-1", "shopper": Fan(), **about}
-    return Visit(NOW, NOW.astimezone(PARIS), **told)
+    fields: dict[str, Any] = {
+        "channel": Channel.STORE,
+        "store": "s-1",
+        "partner": "p-1",
+        "segmentation": Fan(),
+        **about,
+    }
+    return Visit(NOW, NOW.astimezone(PARIS), **fields)
 
 
 A_MOMENT = timedelta(milliseconds=1)
@@ -83,15 +89,15 @@ def test_all_obstacles_are_reported_in_one_order() -> None:
 
 
 def test_the_audience_is_evaluated_only_if_all_else_fits() -> None:
-    shopper, audience = Fan(), Audience(segments=frozenset({"fans"}))
-    assert next(obstacles(visit(shopper=shopper), channels=frozenset({Channel.APP}), audience=audience))
-    assert shopper.asked == 0
-    assert next(obstacles(visit(shopper=shopper), audience=audience), None) is None
-    assert shopper.asked == 1
+    segmentation, audience = Fan(), Audience(segments=frozenset({"fans"}))
+    assert next(obstacles(visit(segmentation=segmentation), channels=frozenset({Channel.APP}), audience=audience))
+    assert segmentation.evaluations == 0
+    assert next(obstacles(visit(segmentation=segmentation), audience=audience), None) is None
+    assert segmentation.evaluations == 1
 
 
 def test_what_is_not_known_fits_only_what_names_nothing() -> None:
-    unknown = visit(channel=None, store=None, partner=None, shopper=None)
+    unknown = visit(channel=None, store=None, partner=None, segmentation=None)
     named: dict[str, Any] = {
         "stores": frozenset({"s-1"}),
         "partners": frozenset({"p-1"}),

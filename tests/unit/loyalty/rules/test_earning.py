@@ -530,7 +530,7 @@ def test_what_a_capped_rule_gave_is_forgotten_with_the_rule() -> None:
     assert scenario.now.available == 20
 
 
-def test_what_a_capped_rule_gave_is_kept_for_400_spans() -> None:
+def test_points_of_a_capped_rule_are_stored_for_400_periods() -> None:
     first = date(2023, 1, 1).toordinal()
     spans = {date.fromordinal(day).isoformat(): 1 for day in range(first, first + 405)}
     kept = prune_cap_periods({"visit": spans, "gone": spans}, programme(flat("visit", "1", cap=cap(1))))

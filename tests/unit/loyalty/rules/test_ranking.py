@@ -200,16 +200,16 @@ def test_used_up_offers_are_not_shown() -> None:
 
 
 def test_only_segments_with_offers_are_evaluated() -> None:
-    asked = []
+    requested = []
 
     class Curious(Somebody):
         def in_segment(self, key: str) -> bool:
-            asked.append(key)
+            requested.append(key)
             return False
 
     later = offer("b", starts_at=NOW + timedelta(days=3), audience=Audience(segments=frozenset({"late"})))
     ranked(offer("a", audience=Audience(segments=frozenset({"young"}))), later, who=Curious())
-    assert asked == ["young"]
+    assert requested == ["young"]
 
 
 # Properties for any catalogue and member.
@@ -337,23 +337,23 @@ def rows(found: list[RankedOffer]) -> list[tuple[str, int, OfferState]]:
 
 @property_settings(300)
 @given(catalogues, asked_for)
-def test_indexed_ranking_equals_the_full_ranking(offers: list[Offer], asked: Asked) -> None:
+def test_indexed_ranking_equals_the_full_ranking(offers: list[Offer], requested: Asked) -> None:
     catalogue = Catalogue(offers)
-    expected = asked.naive(catalogue, NOW)
-    found, more = asked.page(catalogue, NOW, 1000)
+    expected = requested.naive(catalogue, NOW)
+    found, more = requested.page(catalogue, NOW, 1000)
     assert rows(found) == expected
     assert not more
 
 
 @property_settings(200)
 @given(catalogues, asked_for, st.integers(1, 7))
-def test_pages_follow_one_another(offers: list[Offer], asked: Asked, first: int) -> None:
+def test_pages_follow_one_another(offers: list[Offer], requested: Asked, first: int) -> None:
     catalogue = Catalogue(offers)
-    expected = asked.naive(catalogue, NOW)
+    expected = requested.naive(catalogue, NOW)
     result: list[tuple[str, int, OfferState]] = []
     after, more = None, True
     while more:
-        page, more = asked.page(catalogue, NOW, first, after)
+        page, more = requested.page(catalogue, NOW, first, after)
         assert len(page) == first or not more
         result += rows(page)
         after = (page[-1].score, page[-1].offer.key) if page else None
@@ -368,7 +368,7 @@ changes = st.lists(
 @property_settings(200)
 @given(catalogues, changes, asked_for)
 def test_incremental_index_equals_a_rebuilt_one(
-    offers: list[Offer], changed: list[Offer | str | int], asked: Asked
+    offers: list[Offer], changed: list[Offer | str | int], requested: Asked
 ) -> None:
     catalogue = Catalogue(offers)
     now = NOW
@@ -381,11 +381,11 @@ def test_incremental_index_equals_a_rebuilt_one(
             now = NOW + timedelta(days=change)
         if len(changed) % 2:
             # Buckets that were read are sorted, the others not; both must be updated.
-            asked.page(catalogue, now, 3)
+            requested.page(catalogue, now, 3)
         day = day_of(now, ZONE)
         fresh = OfferIndex(catalogue.offers.values(), day, ZONE)
         assert catalogue.offer_index(day, ZONE).layout() == fresh.layout()
-    assert rows(asked.page(catalogue, now, 1000)[0]) == asked.naive(catalogue, now)
+    assert rows(requested.page(catalogue, now, 1000)[0]) == requested.naive(catalogue, now)
 
 
 # Rewards.
@@ -437,10 +437,10 @@ def test_rewards_are_narrowed_by_category_channel_and_eligibility() -> None:
 
 
 def test_availability_is_read_only_for_rewards_where_it_matters() -> None:
-    asked = []
+    requested = []
 
     def eligible_of(one: Reward) -> None:
-        asked.append(one.key)
+        requested.append(one.key)
 
     rewards_of(
         reward("a", 5_000, stock=3),
@@ -450,7 +450,7 @@ def test_availability_is_read_only_for_rewards_where_it_matters() -> None:
         reward("e"),
         eligible_of=eligible_of,
     )
-    assert asked == ["c"]
+    assert requested == ["c"]
 
 
 @given(st.lists(st.integers(1, 3_000), max_size=20), st.integers(1, 5))

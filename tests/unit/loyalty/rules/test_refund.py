@@ -191,7 +191,7 @@ def test_a_refund_takes_the_qualifying_points_of_the_purchases_own_day() -> None
     assert scenario.now.qualifying == {}
 
 
-def test_points_of_a_lifetime_that_lie_far_back_are_taken_back_too() -> None:
+def test_a_refund_reverses_old_lifetime_points_too() -> None:
     scenario = MemberScenario.of(programme(qualification=LIFETIME, thresholds=(0, 1000)), enrolled="2020-01-01 12:00")
     scenario.buy("2020-02-01 10:00", "600", key="old")
     scenario.buy("2020-02-01 11:00", "100")

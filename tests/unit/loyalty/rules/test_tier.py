@@ -277,7 +277,7 @@ def test_a_refund_below_the_threshold_takes_the_tier_at_the_end_of_the_year_unde
     assert scenario.standing() == standing("base", "2025-01-01 00:00", None)
 
 
-def test_a_rolling_tier_no_longer_deserved_is_kept_as_long_as_was_promised() -> None:
+def test_a_rolling_tier_no_longer_qualified_for_is_kept_as_long_as_guaranteed() -> None:
     scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
     scenario.buy("2024-03-01 10:00", "150", key="bought")
     scenario.refund("2024-03-02 10:00", "bought")
@@ -567,9 +567,9 @@ def test_a_tier_is_found_from_more_than_the_last_day_where_that_is_not_enough(
 ) -> None:
     rules, days = programme(qualification=MONTH), NO_QUALIFYING_DAYS
     enrolled_at = moment("2024-01-10 12:00")
-    now_told, day_told, points_told, tier, since, until = standing
+    last_now, last_day, last_points, tier, since, until = standing
     found = TierStatus("base", enrolled_at, None)
-    for now, day, points in [*steps, (now_told, day_told, points_told)]:
+    for now, day, points in [*steps, (last_now, last_day, last_points)]:
         at = moment(now)
         if found.until is not None and found.until <= at:
             found = reevaluate_tier(rules, found, days, enrolled_at=enrolled_at, now=at)

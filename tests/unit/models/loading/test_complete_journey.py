@@ -43,7 +43,7 @@ def test_a_basket_is_the_receipt_that_the_file_holds(journey: CompleteJourney) -
     assert [line for line in first.lines if line.brand is None] == [PurchaseLine("5978656", Decimal(0), Decimal(0))]
 
 
-def test_the_last_day_asked_for_is_included(journey: CompleteJourney) -> None:
+def test_the_last_requested_day_is_included(journey: CompleteJourney) -> None:
     everything = list(journey.baskets([1]))
     day = everything[10].at.date()
     result = list(journey.baskets([1], until=day))

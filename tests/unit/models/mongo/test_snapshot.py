@@ -103,7 +103,7 @@ def purchase(history: MemberHistory, key: str) -> RecordEvent:
     return RecordEvent(event, Cause("event", "till", "till", key))
 
 
-def test_a_version_of_more_entries_than_are_kept_is_whole_and_the_next_one_is_bounded_again() -> None:
+def test_a_version_of_more_entries_than_are_stored_is_complete_and_the_next_one_is_bounded_again() -> None:
     history = MemberHistory(programme_from_file("coffee"))
     number, cause = number_from(7), Cause("enrol", "till", "till", "form")
     history.decide(Enrol("member", number, Profile("en"), None, Channel.STORE, None, history.now, cause))

@@ -40,7 +40,9 @@ def raised(original: Exception) -> GraphQLError:
         (Unavailable("overloaded"), "UNAVAILABLE", ""),
     ],
 )
-def test_fault_is_told_with_its_code_in_the_language_asked_for(fault: OperationError, code: str, message: str) -> None:
+def test_error_has_its_code_and_a_message_in_the_requested_language(
+    fault: OperationError, code: str, message: str
+) -> None:
     sent = formatted(raised(fault), "fr")
     assert sent["message"].startswith(message)
     assert sent["message"] == fault_message(fault, "fr")
@@ -59,18 +61,18 @@ def test_limit_names_itself_its_value_and_its_setting() -> None:
     assert "2.5 s (CARILLON_LIMIT_TIME)" in formatted(raised(fault), "en")["message"]
 
 
-def test_fault_that_was_wrapped_again_is_still_told() -> None:
+def test_error_that_was_wrapped_again_is_still_reported() -> None:
     wrapped = GraphQLError("outer", original_error=raised(Forbidden("other_member")))
     assert formatted(wrapped, "en")["extensions"] == {"code": "FORBIDDEN"}
 
 
 @pytest.mark.parametrize("error", [GraphQLError("No such field."), raised(GraphQLError("No such field."))])
-def test_wrong_operation_is_told_as_it_is(error: GraphQLError) -> None:
+def test_error_of_an_invalid_operation_is_reported_unchanged(error: GraphQLError) -> None:
     sent = formatted(error, "fr")
     assert (sent["message"], sent["extensions"]) == ("No such field.", {"code": "BAD_USER_INPUT"})
 
 
-def test_of_an_internal_error_an_id_is_told_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+def test_internal_error_reports_only_an_id(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         sent = formatted(raised(KeyError(PERSONAL)), "en")
     id_ = sent["extensions"]["id"]
@@ -88,7 +90,7 @@ def context() -> Any:
     return Context(services=None, actor=None, locale="fr")  # type: ignore[arg-type]
 
 
-async def test_refusal_is_told_with_its_place_in_the_input() -> None:
+async def test_refusal_is_reported_with_its_path_in_the_input() -> None:
     refused = Refusal(RefusalCode.INVALID, "sku_missing", ("purchase", "lines", "2", "sku"))
     error = UserError.of(refused)
     assert (error.code, error.path) == (RefusalCode.INVALID, ["input", "purchase", "lines", "2", "sku"])

@@ -32,7 +32,7 @@ def test_cursor_comes_back_as_it_was_given_out(version: int, index: int) -> None
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_sent_as_an_id_is_told_apart_or_refused(text: str) -> None:
+def test_whatever_is_sent_as_an_id_is_decoded_or_refused(text: str) -> None:
     try:
         kind, parts = from_global_id(text)
     except BadInput:
@@ -42,7 +42,7 @@ def test_whatever_is_sent_as_an_id_is_told_apart_or_refused(text: str) -> None:
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_sent_as_a_cursor_is_told_apart_or_refused(text: str) -> None:
+def test_whatever_is_sent_as_a_cursor_is_decoded_or_refused(text: str) -> None:
     try:
         version, index = from_cursor(text)
     except BadInput:
@@ -59,8 +59,8 @@ def test_garbage_is_no_id(text: str) -> None:
     assert refused.value.reason == "id_invalid"
 
 
-@pytest.mark.parametrize("told", ["", "1", "1:2:3", "-1:0", "a:b", "1.0:0", "٣:0", "01:0", " 1:0"])
-def test_what_is_not_two_numbers_is_no_cursor(told: str) -> None:
+@pytest.mark.parametrize("text", ["", "1", "1:2:3", "-1:0", "a:b", "1.0:0", "٣:0", "01:0", " 1:0"])
+def test_a_text_that_is_not_two_numbers_is_no_cursor(text: str) -> None:
     with pytest.raises(BadInput) as refused:
-        from_cursor(global_id(*told.split(":")))
+        from_cursor(global_id(*text.split(":")))
     assert refused.value.reason == "cursor_invalid"

@@ -83,7 +83,7 @@ def name_of(call: ast.Call) -> str:
 
 
 def reasons_in(node: ast.expr, known: set[str]) -> set[str]:
-    """Return the reasons that an expression stands for: itself, either of two, or all that an f-string fits."""
+    """Return the reasons of an expression: itself, either of two, or all that an f-string fits."""
     if isinstance(node, ast.IfExp):
         return reasons_in(node.body, known) | reasons_in(node.orelse, known)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -128,11 +128,11 @@ def faults() -> Iterator[tuple[str, set[str] | None]]:
 
 @pytest.mark.parametrize("locale", sorted(LOCALES))
 def test_languages_have_the_same_sentences_with_the_same_parameters(locale: str) -> None:
-    english, told = catalogue("en"), catalogue(locale)
-    assert {section: set(texts) for section, texts in told.items()} == {
+    english, translated = catalogue("en"), catalogue(locale)
+    assert {section: set(texts) for section, texts in translated.items()} == {
         section: set(texts) for section, texts in english.items()
     }
-    for section, texts in told.items():
+    for section, texts in translated.items():
         for key, text in texts.items():
             assert text.strip(), f"{section}.{key}"
             assert arguments(text) == arguments(english[section][key]), f"{section}.{key}"
@@ -141,8 +141,8 @@ def test_languages_have_the_same_sentences_with_the_same_parameters(locale: str)
 def test_sentences_of_other_languages_are_translated() -> None:
     for locale in sorted({*LOCALES} - {"en"}):
         for section in ("refusals", "faults"):
-            english, told = catalogue("en")[section], catalogue(locale)[section]
-            assert [key for key in english if told[key] == english[key]] == []
+            english, translated = catalogue("en")[section], catalogue(locale)[section]
+            assert [key for key in english if translated[key] == english[key]] == []
 
 
 def test_every_refusal_has_its_sentence_and_every_sentence_its_refusal() -> None:
@@ -300,8 +300,8 @@ SENTENCES = {
 
 @pytest.mark.parametrize(("section", "reason", "name", "locale"), SENTENCES)
 def test_sentence_reads_well_with_any_count(section: str, reason: str, name: str, locale: str) -> None:
-    told = tuple(sentence(section, reason, locale, {name: count}) for count in COUNTS)
-    assert told == SENTENCES[section, reason, name, locale]
+    sentences = tuple(sentence(section, reason, locale, {name: count}) for count in COUNTS)
+    assert sentences == SENTENCES[section, reason, name, locale]
 
 
 @pytest.mark.parametrize(
@@ -326,7 +326,7 @@ def test_reward_that_never_opens_again_is_over() -> None:
     assert refusal_sentence("reward_window", {"opens": ""}, programme_from_file("coffee"), "en") == over
 
 
-def test_keys_of_channels_and_states_are_told_in_words() -> None:
+def test_keys_of_channels_and_states_are_shown_as_words() -> None:
     programme = programme_from_file("coffee")
     assert refusal_sentence("offer_channel", {"channels": "APP, STORE"}, programme, "en") == (
         "This offer is valid only here: app, store. Use it there."
@@ -339,11 +339,11 @@ def test_keys_of_channels_and_states_are_told_in_words() -> None:
 
 
 @pytest.mark.parametrize("locale", sorted(LOCALES))
-def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> None:
+def test_items_that_a_programme_no_longer_has_are_described_without_their_keys(locale: str) -> None:
     programme, key = programme_from_file("coffee"), "removed-key"
     moment = datetime(2026, 1, 1, tzinfo=UTC)
     entry = EntryView("m", 1, 0, moment, EntryKind.EARN, 1, 1, moment, Channel.STORE, (), "event", {"type": key})
-    told = (
+    sentences = (
         entry_label(entry, programme, locale),
         entry_label(replace(entry, label="order", params={"reward": key}), programme, locale),
         notice_sentence(Notice(NoticeKind.OFFER_ACTIVATED, {"offer": key}), programme, locale),
@@ -356,20 +356,20 @@ def test_what_a_programme_no_longer_has_is_told_without_its_key(locale: str) -> 
             Explanation(key, 0, applied=False, reason=RuleOutcome.OUTDONE, params={"by": key}), programme, locale
         ),
     )
-    assert [words for words in told if key in words] == []
+    assert [words for words in sentences if key in words] == []
 
 
 @pytest.mark.parametrize(
-    ("locale", "told"),
+    ("locale", "ending"),
     [
         ("en", "2 points deducted after a refund"),
         ("fr", "2 points déduits après un remboursement"),
         ("ar", "خصم نقطتين بعد استرداد"),
     ],
 )
-def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, told: str) -> None:
+def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, ending: str) -> None:
     taken = Explanation("visit", -2, applied=True, reason=RuleOutcome.TAKEN_BACK)
-    assert explanation_sentence(taken, programme_from_file("coffee"), locale).endswith(told)
+    assert explanation_sentence(taken, programme_from_file("coffee"), locale).endswith(ending)
 
 
 @pytest.mark.parametrize(
@@ -398,7 +398,7 @@ def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, 
         ("-;q=,;;", None),
     ],
 )
-def test_language_is_the_best_of_those_asked_for_that_is_served(header: str | None, locale: str | None) -> None:
+def test_language_is_the_best_of_the_requested_ones_that_is_served(header: str | None, locale: str | None) -> None:
     assert accepted_locale(header) == locale
 
 

@@ -137,7 +137,7 @@ def value_of(thing: Thing, name: str, *more: Any) -> Any:
     random = Random(f"{thing.seed}.{name}.{more!r}")  # noqa: S311 - the same each time
     chance = random.random()
     if chance < thing.faults / 3:
-        raise random.choice([ValueError("broken"), GraphQLError("told"), KeyError("gone")])
+        raise random.choice([ValueError("broken"), GraphQLError("shown"), KeyError("gone")])
     if chance < thing.faults / 2:
         return ValueError("returned")
     field = FIELDS[name]
@@ -417,9 +417,9 @@ async def test_argument_named_like_a_python_keyword_is_passed() -> None:
         GraphQLString, {"from": GraphQLArgument(GraphQLString)}, resolve=lambda *_, **given: given.get("from")
     )
     compiled = CompiledOperation(
-        GraphQLSchema(GraphQLObjectType("Query", {"told": field})), parse('{ told(from: "x") }')
+        GraphQLSchema(GraphQLObjectType("Query", {"echo": field})), parse('{ echo(from: "x") }')
     )
-    assert (await answered(compiled.execute(None, None, {})))[0] == "{'told': 'x'}"
+    assert (await answered(compiled.execute(None, None, {})))[0] == "{'echo': 'x'}"
     assert not compiled.left_to_core
 
 
