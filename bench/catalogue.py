@@ -136,9 +136,9 @@ def sample_member(number: int) -> SampleMember:
         version=1,
         enrolled_at=NOW,
         profile=Profile("en"),
-        standing=TierStatus(tier, NOW, None),
+        tier_status=TierStatus(tier, NOW, None),
         balances={Account.AVAILABLE: rng.randrange(10_000)},
-        offers=uses,
+        offer_uses=uses,
     )
     segments = frozenset(rng.sample(SEGMENTS, 5))
     return SampleMember(member, affinity, tier, frozenset(rng.sample(LISTS, 5)), segments)

@@ -111,7 +111,7 @@ def for_peers(programme: Programme) -> dict[str, Any]:
             "image": offer.image,
             "startsAt": offer.starts_at.isoformat(),
             "endsAt": offer.ends_at.isoformat() if offer.ends_at is not None else None,
-            "usesPerMember": offer.uses_per_member,
+            "usesPerMember": offer.uses_per_member_max,
         }
         for offer in programme.catalogue.offers.values()
     ]

@@ -56,7 +56,7 @@ def offer_of(coupon: Coupon, campaign: Campaign, products: Mapping[str, int]) ->
         starts_at=datetime.combine(campaign.first_day, time(), UTC),
         ends_at=datetime.combine(campaign.last_day + timedelta(days=1), time(), UTC),
         audience=Audience(lists=frozenset({audience_list_name(campaign.number)})),
-        uses_per_member=USES_PER_MEMBER,
+        uses_per_member_max=USES_PER_MEMBER,
         topics=frozenset(CATEGORY_PREFIX + name for name in categories),
         weight=weight_of(covered),
     )
@@ -112,7 +112,7 @@ def visits(journey: CompleteJourney) -> Iterator[Visit]:
             yield visit
             for use in visit.used:
                 key = offer_key(use.campaign, use.upc)
-                own[key] = own.get(key, OfferUse()).used(datetime.combine(day, time(12), UTC), None)
+                own[key] = own.get(key, OfferUse()).with_use(datetime.combine(day, time(12), UTC), None)
 
 
 Order = Callable[[Visit, list[str]], Iterable[str]]
@@ -132,7 +132,7 @@ class Ranked:
         member = Member(number, "grocer", number, 1, now, Profile("en"), TierStatus("member", now, None))
         page, _ = rank_offers(
             self.catalogue,
-            replace(member, offers=visit.touched),
+            replace(member, offer_uses=visit.touched),
             Household(frozenset(f"campaign-{campaign.number}" for campaign in visit.campaigns)),
             TopicScores(visit.affinity, frozenset(), now),
             channel=None,
@@ -186,7 +186,7 @@ class RankedByUses(Ranked):
         """Return the first ten of a visit."""
         for key in self._uses.count_until(visit.day):
             added = round(WEIGHT_OF_USES * log2(1 + self._uses.by_key[key]))
-            self.catalogue.put_offer(replace(self.catalogue.offers[key], weight=self._weights[key] + added))
+            self.catalogue.upsert_offer(replace(self.catalogue.offers[key], weight=self._weights[key] + added))
         return super().__call__(visit, candidates)
 
 

@@ -1,1 +1,1 @@
-"""What MongoDB keeps: documents, the committer, the change feed, the embedded server."""
+"""Storage in MongoDB: documents, the committer, the change feed, the embedded server."""

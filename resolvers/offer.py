@@ -39,7 +39,7 @@ class RedemptionInput:
 
 async def ranked_page(
     context: Context,
-    outlook: Personalisation,
+    personalisation: Personalisation,
     *,
     channel: Channel | None,
     states: AbstractSet[OfferState] | None,
@@ -51,43 +51,43 @@ async def ranked_page(
     Offers that all members together have used up are left out. If a programme limits many offers, only the counters of
     the page's offers are read. `after` is the rank and key of the last offer before the page.
     """
-    programme, member = context.programme(), outlook.snapshot.member
-    used_up: frozenset[str] | None = frozenset()
+    programme, member = context.programme(), personalisation.snapshot.member
+    exhausted: frozenset[str] | None = frozenset()
     if programme.catalogue.limited_offers:
-        shopper, left = await outlook.known()
-        used_up = left.used_up
+        segmentation, left = await personalisation.segmentation_and_supply()
+        exhausted = left.exhausted_offers
     else:
-        shopper = await outlook.shopper()
+        segmentation = await personalisation.segmentation()
 
-    def page_without(used_up: AbstractSet[str]) -> tuple[list[RankedOffer], bool]:
+    def page_without(exhausted: AbstractSet[str]) -> tuple[list[RankedOffer], bool]:
         return rank_offers(
             programme.catalogue,
             member,
-            shopper,
-            outlook.likes,
+            segmentation,
+            personalisation.topic_scores,
             channel=channel,
             now=context.now(),
             zone=programme.zone,
             states=states,
-            used_up=used_up,
+            exhausted=exhausted,
             first=first,
             after=after,
         )
 
-    if used_up is not None:
-        return page_without(used_up)
+    if exhausted is not None:
+        return page_without(exhausted)
     known: set[str] = set()
-    used_up = frozenset()
-    page, more = page_without(used_up)
+    exhausted = frozenset()
+    page, more = page_without(exhausted)
     while limited := {
-        found.offer.key: found.offer for found in page if found.offer.is_limited and found.offer.key not in known
+        found.offer.key: found.offer for found in page if found.offer.has_shared_limit and found.offer.key not in known
     }:
         known.update(limited)
         gone = await exhausted_offers_among(context, programme, limited)
         if not gone:
             break
-        used_up |= gone
-        page, more = page_without(used_up)
+        exhausted |= gone
+        page, more = page_without(exhausted)
     return page, more
 
 

@@ -34,28 +34,28 @@ class Personalisation:
         self.snapshot = snapshot
         self._context, self._programme = context, context.programme()
         self._query: SupplyQuery | None = None
-        self._shopper: SegmentationInput | None = None
+        self._segmentation: SegmentationInput | None = None
 
     @cached_property
-    def likes(self) -> TopicScores:
+    def topic_scores(self) -> TopicScores:
         """The member's affinities and preferences now."""
         preferences = frozenset(self.snapshot.member.profile.preferences)
-        return TopicScores(self.snapshot.taste, preferences, self._context.now())
+        return TopicScores(self.snapshot.affinity, preferences, self._context.now())
 
-    async def shopper(self) -> SegmentationInput:
+    async def segmentation(self) -> SegmentationInput:
         """Return the member's segmentation input; the lists are read only if the catalogue has audiences by list."""
-        if self._shopper is None:
+        if self._segmentation is None:
             context, programme, member = self._context, self._programme, self.snapshot.member
             lists: frozenset[str] = frozenset()
-            if programme.catalogue.has_lists:
+            if programme.catalogue.targets_lists:
                 lists = await read_or_unavailable(context.services.reader.lists(programme.key, member.id))
-            self._shopper = SegmentationInput(member, programme, lists, context.now())
-        return self._shopper
+            self._segmentation = SegmentationInput(member, programme, lists, context.now())
+        return self._segmentation
 
-    async def known(self) -> tuple[SegmentationInput, Supply]:
+    async def segmentation_and_supply(self) -> tuple[SegmentationInput, Supply]:
         """Return the segmentation input and the supply, read concurrently, and once for offers and rewards."""
         query = self._supply()
-        return await self.shopper(), await read_or_unavailable(query.supply())
+        return await self.segmentation(), await read_or_unavailable(query.supply())
 
     def _supply(self) -> SupplyQuery:
         if self._query is None:

@@ -30,13 +30,13 @@ class RewardAvailability:
     """A reward's availability for a member: the reasons why it cannot be ordered, and the points missing."""
 
     reward: Reward
-    missing_points: int
+    points_missing: int
     reasons: tuple[Ineligibility, ...]
 
     @property
     def eligible(self) -> bool:
         """Whether the member can order it now."""
-        return not self.missing_points and not self.reasons
+        return not self.points_missing and not self.reasons
 
 
 def public_programme(context: Context, key: str | None) -> Programme:
@@ -78,7 +78,7 @@ def catalogue_page(
 async def stock_left(context: Context, programme: Programme, rewards: Iterable[Reward]) -> dict[str, int]:
     """Return the pieces or codes left, by reward key, of each reward that has a stock or a pool."""
     reader, limited = context.services.reader, [*rewards]
-    stocks = {reward.stock_counter: reward for reward in limited if reward.stock is not None}
+    stocks = {reward.stock_counter_key: reward for reward in limited if reward.stock is not None}
     pools = {reward.key: reward.pool for reward in limited if reward.pool is not None}
     taken = await read_or_unavailable(reader.counter_values(programme.key, stocks))
     left = {stocks[key].key: max(0, (stocks[key].stock or 0) - count) for key, count in taken.items()}
@@ -100,7 +100,7 @@ def order_window(reward: Reward, programme: Programme, now: datetime) -> tuple[d
 
 async def ranked_page(
     context: Context,
-    outlook: Personalisation,
+    personalisation: Personalisation,
     *,
     channel: Channel | None,
     category: str | None,
@@ -109,21 +109,21 @@ async def ranked_page(
     after: tuple[int, str] | None,
 ) -> tuple[list[tuple[RankedReward, RewardAvailability]], bool]:
     """Return a page of a member's rewards, best first, and whether there are more."""
-    programme, now, snapshot = context.programme(), context.now(), outlook.snapshot
-    shopper, left = await outlook.known()
+    programme, now, snapshot = context.programme(), context.now(), personalisation.snapshot
+    segmentation, left = await personalisation.segmentation_and_supply()
 
     available, known = snapshot.member.available, dict[str, RewardAvailability]()
 
-    def standing(reward: Reward) -> RewardAvailability:
+    def availability(reward: Reward) -> RewardAvailability:
         found = known.get(reward.key)
         if found is None:
             found = known[reward.key] = compute(reward)
         return found
 
     def compute(reward: Reward) -> RewardAvailability:
-        if reward.is_plain:
+        if reward.is_unrestricted:
             return RewardAvailability(reward, max(0, reward.points - available), ())
-        found = _standing(reward, snapshot, programme, shopper, now=now, is_gone=reward.key in left.out_of_stock)
+        found = _standing(reward, snapshot, programme, segmentation, now=now, is_gone=reward.key in left.out_of_stock)
         if reward.pool not in left.empty_pools:
             return found
         return replace(found, reasons=(*found.reasons, Ineligibility(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
@@ -131,30 +131,30 @@ async def ranked_page(
     page, more = rank_rewards(
         programme.catalogue,
         snapshot.member,
-        shopper,
-        outlook.likes,
+        segmentation,
+        personalisation.topic_scores,
         channel=channel,
         now=now,
         zone=programme.zone,
         category=category,
         eligible=eligible,
-        eligible_of=lambda reward: not standing(reward).reasons,
+        can_order=lambda reward: not availability(reward).reasons,
         first=first,
         after=after,
     )
-    return [(found, standing(found.reward)) for found in page], more
+    return [(found, availability(found.reward)) for found in page], more
 
 
 def _standing(
     reward: Reward,
     snapshot: Snapshot,
     programme: Programme,
-    shopper: SegmentationInput,
+    segmentation: SegmentationInput,
     *,
     now: datetime,
     is_gone: bool,
 ) -> RewardAvailability:
-    reasons = ineligibilities(reward, snapshot.member, programme, shopper, now)
+    reasons = ineligibilities(reward, snapshot.member, programme, segmentation, now)
     if is_gone:
         reasons.append(Ineligibility(RefusalCode.OUT_OF_STOCK, "out_of_stock", {"left": 0}))
     return RewardAvailability(reward, max(0, reward.points - snapshot.member.available), tuple(reasons))
@@ -168,7 +168,7 @@ async def appointments(
         return []
     upcoming: dict[CounterKey, datetime] = {}
     for at in reward.appointments.upcoming(context.now(), programme.zone):
-        upcoming[reward.slot_counter(at)] = at
+        upcoming[reward.slot_counter_key(at)] = at
         if len(upcoming) >= APPOINTMENTS_SEARCHED_MAX:
             break
     taken = await read_or_unavailable(context.services.reader.counter_values(programme.key, upcoming))

@@ -20,11 +20,11 @@ def valid_until(recording: Recording, programmes: Iterable[Programme], now: date
 
 def _edges(recording: Recording, programmes: Iterable[Programme], now: datetime) -> Iterator[datetime]:
     for programme in programmes:
-        yield programme.catalogue.next_edge(now, programme.zone)
+        yield programme.catalogue.next_change_at(now, programme.zone)
     yield datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
     for snapshot in recording.snapshots.values():
         if snapshot.due_at is not None:
             yield snapshot.due_at
-        for use in snapshot.member.offers.values():
+        for use in snapshot.member.offer_uses.values():
             if use.refused_at is not None and use.refused_at + timedelta(days=REFUSED_DAYS) > now:
                 yield use.refused_at + timedelta(days=REFUSED_DAYS)

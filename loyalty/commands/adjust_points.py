@@ -24,7 +24,7 @@ def adjust_points(command: AdjustPoints, builder: DecisionBuilder) -> Decision |
         return Refusal(RefusalCode.INVALID, "adjustment_zero", ("points",))
     if not (command.cause.reason or "").strip():
         return Refusal(RefusalCode.INVALID, "reason_missing", ("reason",))
-    if builder.member.lifetime + command.points > BALANCE_MAX:
+    if builder.member.lifetime_points + command.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("points",), {"max": BALANCE_MAX})
     if command.points < 0 and builder.member.available + command.points < 0:
         params = {"available": builder.member.available, "asked": -command.points}

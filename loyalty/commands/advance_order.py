@@ -116,7 +116,7 @@ def _returned(command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> 
     """Return pieces. While some are still out, the order keeps its state."""
     out = order.quantity - order.returned
     pieces = command.quantity if command.quantity is not None else out
-    stays = order.before_request if order.state is OrderState.RETURN_REQUESTED else order.state
+    stays = order.state_before_request if order.state is OrderState.RETURN_REQUESTED else order.state
     order = _stepped(order, OrderState.RETURNED, builder, command.cause.role, command.note)
     order = _return_pieces(order, pieces, builder)
     return order if pieces == out else replace(order, state=stays)
@@ -137,7 +137,7 @@ def _exchanged(command: AdvanceOrder, order: Order, builder: DecisionBuilder) ->
         back = replace(_supplies_back(order, out, builder), points_returned=order.points, lots=())
         following = _replace_same(reward, command, order, builder)
     else:
-        back = _return_pieces(order, out, builder, pays=True)
+        back = _return_pieces(order, out, builder, spends_on_order=True)
         following = _replace_other(reward, command, order, builder)
     if isinstance(following, Refusal):
         return replace(following, path=("exchangeFor",))
@@ -157,12 +157,12 @@ def _replace_same(reward: Reward, command: AdvanceOrder, order: Order, builder: 
     It counts in the first order's span of the limit: no debt, expired lot or limit since then prevents it.
     """
     again, unlimited = _replacement_order(reward, command, order), replace(reward, limit=None)
-    taken = allocate(reward, again.quantity, None, builder)
-    if isinstance(taken, Refusal):
-        return taken
+    allocation = allocate(reward, again.quantity, None, builder)
+    if isinstance(allocation, Refusal):
+        return allocation
     points = order.points - order.points_returned
     origin = f"order/{order.id}"
-    following = new_order(builder, unlimited, again, taken, points=points, lots=order.lots, origin=origin)
+    following = new_order(builder, unlimited, again, allocation, points=points, lots=order.lots, origin=origin)
     return replace(
         following,
         limit_key=order.limit_key,
@@ -173,21 +173,21 @@ def _replace_same(reward: Reward, command: AdvanceOrder, order: Order, builder: 
 
 def _replace_other(reward: Reward, command: AdvanceOrder, order: Order, builder: DecisionBuilder) -> Order | Refusal:
     """Place an order of another reward; the points restored from the first one can pay for it."""
-    shopper = segmentation_input(builder, reward.audience)
+    segmentation = segmentation_input(builder, reward.audience)
     relative = order.recipient is not None
-    found = ineligibilities(reward, builder.member, builder.programme, shopper, builder.now, for_relative=relative)
+    found = ineligibilities(reward, builder.member, builder.programme, segmentation, builder.now, for_relative=relative)
     if found:
         return found[0].refusal()
     again = _replacement_order(reward, command, order)
-    taken = allocate(reward, again.quantity, None, builder)
-    if isinstance(taken, Refusal):
-        return taken
+    allocation = allocate(reward, again.quantity, None, builder)
+    if isinstance(allocation, Refusal):
+        return allocation
     points = reward.points * again.quantity
     refusal = insufficient_points(builder, points, "exchangeFor")
     if refusal is not None:
         return refusal
     lots = builder.burn(points, channel=order.channel, reward=reward.key)
-    return new_order(builder, reward, again, taken, points=points, lots=lots, origin=f"order/{order.id}")
+    return new_order(builder, reward, again, allocation, points=points, lots=lots, origin=f"order/{order.id}")
 
 
 def _order_of(builder: DecisionBuilder, key: str) -> Order | Refusal:
@@ -222,12 +222,18 @@ def _stepped(order: Order, state: OrderState, builder: DecisionBuilder, role: st
     return replace(order, state=state, history=(*order.history, step))
 
 
-def _return_pieces(order: Order, pieces: int, builder: DecisionBuilder, *, pays: bool = False) -> Order:
+def _return_pieces(order: Order, pieces: int, builder: DecisionBuilder, *, spends_on_order: bool = False) -> Order:
     """Restore what `pieces` of an order took; with `pays`, their points can pay for another order in this decision."""
     returned = order.returned + pieces
     points = points_to_return(order, returned) - order.points_returned
     parts, left = _last_parts(order.lots, points)
-    builder.unburn(parts, since=order.placed_version, channel=Channel.SYSTEM, reward=order.reward.key, pays=pays)
+    builder.reverse_burn(
+        parts,
+        since=order.placed_version,
+        channel=Channel.SYSTEM,
+        reward=order.reward.key,
+        spends_on_order=spends_on_order,
+    )
     if returned == order.quantity and order.limit_span:
         builder.count_order(order.limit_key, order.limit_span, -1)
     return replace(_supplies_back(order, pieces, builder), points_returned=order.points_returned + points, lots=left)
@@ -238,17 +244,17 @@ def _supplies_back(order: Order, pieces: int, builder: DecisionBuilder) -> Order
     kept: list[tuple[CounterKey, int]] = []
     for counter, taken in order.took:
         back = min(pieces, taken)
-        builder.taken[counter] -= back
+        builder.counter_changes[counter] -= back
         if taken - back:
             kept.append((counter, taken - back))
     if order.pool is not None and order.code is not None:
-        after = CodeState.VOID if order.code_is_shown else CodeState.FREE
-        builder.codes.append(CodeTransition(order.pool, order.code, CodeState.GIVEN, after, None))
+        after = CodeState.VOID if order.code_is_revealed else CodeState.FREE
+        builder.code_moves.append(CodeTransition(order.pool, order.code, CodeState.ISSUED, after, None))
     return replace(
         order,
         returned=order.returned + pieces,
         took=tuple(kept),
-        code=order.code if order.code_is_shown else None,
+        code=order.code if order.code_is_revealed else None,
     )
 
 

@@ -28,14 +28,14 @@ def allocate(
     counters: tuple[CounterKey, ...] = ()
     code: str | None = None
     if reward.stock is not None:
-        left = max(0, reward.stock - builder.taken_of(reward.stock_counter))
+        left = max(0, reward.stock - builder.counter(reward.stock_counter_key))
         if left < quantity:
             path = ("reward",) if left == 0 else ("quantity",)
             return Refusal(RefusalCode.OUT_OF_STOCK, "out_of_stock" if left == 0 else "too_few", path, {"left": left})
-        counters += (reward.stock_counter,) * quantity
+        counters += (reward.stock_counter_key,) * quantity
     if appointment is not None and reward.appointments is not None:
-        slot = reward.slot_counter(appointment)
-        if builder.taken_of(slot) >= reward.appointments.capacity:
+        slot = reward.slot_counter_key(appointment)
+        if builder.counter(slot) >= reward.appointments.capacity:
             return Refusal(RefusalCode.OUT_OF_STOCK, "appointment_taken", ("appointment",))
         counters += (slot,)
     if reward.pool is not None:
@@ -49,7 +49,7 @@ def free_code(pool: str, builder: DecisionBuilder) -> str | None:
     """Return a free code of a pool: first one that the decision itself has freed, which may be the last."""
     moved = builder.moved_codes(pool)
     freed = next((code for code, after in moved.items() if after is CodeState.FREE), None)
-    return freed if freed is not None else builder.facts.free_code(pool, but=moved)
+    return freed if freed is not None else builder.facts.free_code(pool, excluding=moved)
 
 
 def segmentation_input(builder: DecisionBuilder, audience: Audience) -> SegmentationInput:
@@ -83,9 +83,9 @@ def needs_of_rewards(keys: tuple[str, ...], programme: Programme, *, appointment
         if reward is None:
             continue
         if reward.stock is not None:
-            counters.add(reward.stock_counter)
+            counters.add(reward.stock_counter_key)
         if reward.appointments is not None and appointment is not None:
-            counters.add(reward.slot_counter(appointment))
+            counters.add(reward.slot_counter_key(appointment))
         if reward.pool is not None:
             codes[reward.pool] = codes.get(reward.pool, 0) + 1
         lists = lists or bool(reward.audience.lists)

@@ -31,7 +31,7 @@ def set_consents(command: SetConsents, builder: DecisionBuilder) -> Decision | R
     """Return the decision to change a member's consents."""
     if not command.consents:
         return Refusal(RefusalCode.INVALID, "consents_missing", ("consents",))
-    held = {consent.about: consent for consent in builder.member.profile.consents}
+    held = {consent.subject: consent for consent in builder.member.profile.consents}
     named = set[tuple[ConsentPurpose, ContactChannel | None]]()
     for place, (purpose, channel, granted) in enumerate(command.consents):
         about = purpose, channel

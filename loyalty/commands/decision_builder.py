@@ -59,14 +59,14 @@ def prune_offer_uses(offers: Mapping[str, OfferUse], programme: Programme, now: 
     """Return what the member did with offers, without those that ended more than OFFERS_KEPT_DAYS ago."""
     horizon = now - timedelta(days=OFFERS_KEPT_DAYS)
     known = programme.catalogue.offers
-    if all(key in known and not known[key].is_over(horizon) for key in offers):
+    if all(key in known and not known[key].has_ended(horizon) for key in offers):
         return offers
-    return {key: use for key, use in offers.items() if key not in known or not known[key].is_over(horizon)}
+    return {key: use for key, use in offers.items() if key not in known or not known[key].has_ended(horizon)}
 
 
 def _recovery(points: int) -> list[Explanation]:
     """Return the explanation of restored points that made up for a write-off."""
-    return [Explanation(REFUND_RULE, -points, applied=True, reason=RuleOutcome.RECOVERED)] if points else []
+    return [Explanation(REFUND_RULE, -points, applied=True, reason=RuleOutcome.WRITE_OFF_RECOVERED)] if points else []
 
 
 class DecisionBuilder:
@@ -95,26 +95,26 @@ class DecisionBuilder:
         self.now = now
         self.today = day_of(now, programme.zone)
         self.entries: list[Entry] = []
-        self.qualified: dict[date, int] = {}
+        self.qualifying_points: dict[date, int] = {}
         self.version = member.version + 1
         self.before = member
         self.member = mutable_copy(member)
         self.notices: list[Notice] = []
         self.orders: dict[str, Order] = {}
-        self.taken: Counter[CounterKey] = Counter()
-        self.codes: list[CodeTransition] = []
+        self.counter_changes: Counter[CounterKey] = Counter()
+        self.code_moves: list[CodeTransition] = []
         for hold in [hold for hold in member.holds if hold.expires_at <= now]:
             self.release(hold, lapsed=True)
         self._expire_overdue()
         # Without new points a tier changes only if its period is over or the programme changed.
-        is_over = member.standing.until is not None and member.standing.until <= now
+        is_over = member.tier_status.guaranteed_until is not None and member.tier_status.guaranteed_until <= now
         if is_over or member.programme_version != programme.version:
-            self._restand()
+            self._reevaluate_tier()
 
     @property
     def changed(self) -> bool:
         """Whether settling the member, or what followed, changed anything."""
-        return bool(self.entries) or self.member.standing != self.before.standing
+        return bool(self.entries) or self.member.tier_status != self.before.tier_status
 
     def earn(self, event: Event, earned: EarningResult) -> RecordedEvent:
         """Credit the points of an event, count it, and return what is stored of it."""
@@ -125,14 +125,14 @@ class DecisionBuilder:
             self._credit(earned.points, lot),
             occurred_at=event.occurred_at,
             channel=event.channel,
-            why=earned.why,
+            explanations=earned.explanations,
             label="event",
             params={"type": event.type},
         )
         self._qualify(day, earned.qualifying)
-        self._count(event.type, earned.capped)
+        self._count(event.type, earned.cap_usage)
         self._expire_overdue()
-        self._restand(gained_on=day)
+        self._reevaluate_tier(gained_on=day)
         lines = len(event.purchase.lines) if event.purchase else 0
         return RecordedEvent(
             event=event,
@@ -141,65 +141,65 @@ class DecisionBuilder:
             grants=tuple(earned.grants),
             earned_on=lot.earned_on,
             expires_on=lot.expires_on,
-            returned=(NOT_RETURNED,) * max(1, lines),
+            shares_returned=(NOT_RETURNED,) * max(1, lines),
         )
 
-    def reverse(self, event: Event, bought: RecordedEvent, taken: Reversal) -> None:
+    def reverse_earning(self, event: Event, purchase: RecordedEvent, reversal: Reversal) -> None:
         """Reverse the points of a purchase: from its own lot first, then from the others, oldest first.
 
         Points of it that have expired are not deducted a second time. Points that were spent follow the programme's
         policy: the balance goes below zero, or the brand writes them off.
         """
-        lot = LotKey(bought.earned_on, bought.expires_on)
-        gone = self._expired_of(lot, taken.points)
+        lot = LotKey(purchase.earned_on, purchase.expires_on)
+        gone = self._expired_of(lot, reversal.points)
         absorbed = sum(points for _, points in gone)
-        parts = draw(self.member.lots, taken.points - absorbed, first=lot)
-        short = taken.points - absorbed - sum(points for _, points in parts)
-        postings = [Posting(Account.ISSUED, taken.points)]
+        parts = draw(self.member.lots, reversal.points - absorbed, first_lot=lot)
+        short = reversal.points - absorbed - sum(points for _, points in parts)
+        postings = [Posting(Account.ISSUED, reversal.points)]
         postings += [Posting(Account.EXPIRED, -points, key) for key, points in gone]
         postings += [Posting(Account.AVAILABLE, -points, key) for key, points in parts]
-        written_off = self.programme.spent_points is SpentPointsPolicy.WRITE_OFF
+        written_off = self.programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF
         postings.append(Posting(Account.WRITTEN_OFF if written_off else Account.AVAILABLE, -short))
-        why = [
-            Explanation(rule, -points, applied=bool(points), reason=RuleOutcome.TAKEN_BACK)
-            for rule, points in taken.by_rule.items()
+        explanations = [
+            Explanation(rule, -points, applied=bool(points), reason=RuleOutcome.REVERSED)
+            for rule, points in reversal.by_rule.items()
         ]
         if absorbed:
-            why.append(Explanation(REFUND_RULE, absorbed, applied=True, reason=RuleOutcome.ALREADY_EXPIRED))
+            explanations.append(Explanation(REFUND_RULE, absorbed, applied=True, reason=RuleOutcome.ALREADY_EXPIRED))
         if short and written_off:
-            why.append(Explanation(REFUND_RULE, short, applied=True, reason=RuleOutcome.WRITTEN_OFF))
+            explanations.append(Explanation(REFUND_RULE, short, applied=True, reason=RuleOutcome.WRITTEN_OFF))
         self._post(
             EntryKind.REVERSE,
             postings,
             occurred_at=event.occurred_at,
             channel=event.channel,
-            why=why,
+            explanations=explanations,
             label="event",
             params={"type": event.type},
         )
         if written_off:
             self._note_write_off(short)
-        self._qualify(bought.earned_on, -taken.qualifying)
-        self._count(event.type, self._uncapped(bought.earned_on, taken.by_rule))
-        self._restand()
+        self._qualify(purchase.earned_on, -reversal.qualifying)
+        self._count(event.type, self._cap_usage_after_refund(purchase.earned_on, reversal.by_rule))
+        self._reevaluate_tier()
 
-    def engage(self, event: Event) -> None:
+    def record_engagement(self, event: Event) -> None:
         """Count an event of the programme's own (an activation, a redemption), and credit what rules give for it."""
         earned = earn(event, self.member, self.programme)
-        if earned.why:
+        if earned.explanations:
             self.earn(event, earned)
         else:
-            self._count(event.type, earned.capped)
+            self._count(event.type, earned.cap_usage)
 
-    def add_bonus(self, event: Event, bought: RecordedEvent, grant: Grant, why: Explanation) -> None:
+    def add_bonus(self, event: Event, purchase: RecordedEvent, grant: Grant, why: Explanation) -> None:
         """Credit the points of an offer for a purchase that is counted already, to that purchase's own lot.
 
         `grant` is for the whole purchase; lines that were returned since give nothing.
         """
         points = grant.points - sum(
-            int(part * share) for part, share in zip(grant.by_line, bought.returned, strict=True)
+            int(part * share) for part, share in zip(grant.by_line, purchase.shares_returned, strict=True)
         )
-        lot = LotKey(bought.earned_on, bought.expires_on)
+        lot = LotKey(purchase.earned_on, purchase.expires_on)
         self._give(event, points, lot, replace(why, points=points), qualifying=grant.qualifying)
 
     def give_bonus(self, event: Event, points: int, why: Explanation, *, qualifying: bool) -> None:
@@ -214,13 +214,13 @@ class DecisionBuilder:
             self._credit(points, lot),
             occurred_at=event.occurred_at,
             channel=event.channel,
-            why=(why,),
+            explanations=(why,),
             label="offer",
             params={"offer": str(event.attributes["offer"])},
         )
         self._qualify(lot.earned_on, points if qualifying else 0)
         self._expire_overdue()
-        self._restand(gained_on=lot.earned_on)
+        self._reevaluate_tier(gained_on=lot.earned_on)
 
     def hold(self, hold: Hold, *, channel: Channel) -> None:
         """Hold points for a checkout, oldest lots first; `hold.lots` is filled in."""
@@ -232,40 +232,44 @@ class DecisionBuilder:
             postings,
             occurred_at=self.now,
             channel=channel,
-            why=(),
+            explanations=(),
             label="hold",
             params={"reward": hold.reward} if hold.reward else {},
         )
         stored = replace(hold, lots=tuple(parts), version=self.version)
         set_fields(self.member, holds=(*self.member.holds, stored))
-        self.taken.update(hold.took)
+        self.counter_changes.update(hold.took)
 
-    def release(self, hold: Hold, *, lapsed: bool = False, keeps_supplies: bool = False, pays: bool = False) -> None:
+    def release(
+        self, hold: Hold, *, lapsed: bool = False, keep_supplies: bool = False, spends_on_order: bool = False
+    ) -> None:
         """Release a hold: restore its points to their lots, and its piece and code to the shared supply.
 
         With `keeps_supplies` the piece and the code pass on to an order. With `pays`, points that expired while they
         were held can still pay for an order in this decision.
         """
-        recovered = self._made_good(hold.points, since=hold.version)
+        recovered = self._recover_write_offs(hold.points, since=hold.version)
         self._post(
             EntryKind.RELEASE,
             self._restored(hold.lots, Account.HELD, recovered=recovered),
             occurred_at=hold.expires_at if lapsed else self.now,
             channel=Channel.SYSTEM,
-            why=_recovery(recovered),
+            explanations=_recovery(recovered),
             label="release",
             params={"reward": hold.reward} if hold.reward else {},
         )
         set_fields(
             self.member,
             holds=tuple(other for other in self.member.holds if other.id != hold.id),
-            lapsed=(*self.member.lapsed, hold.id)[-EXPIRED_HOLDS_KEPT_MAX:] if lapsed else self.member.lapsed,
+            expired_holds=(*self.member.expired_holds, hold.id)[-EXPIRED_HOLDS_KEPT_MAX:]
+            if lapsed
+            else self.member.expired_holds,
         )
-        if not keeps_supplies:
-            self.taken.subtract(hold.took)
+        if not keep_supplies:
+            self.counter_changes.subtract(hold.took)
             if hold.pool is not None and hold.code is not None:
-                self.codes.append(CodeTransition(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
-        if not pays:
+                self.code_moves.append(CodeTransition(hold.pool, hold.code, CodeState.HELD, CodeState.FREE, None))
+        if not spends_on_order:
             self._expire_overdue()
 
     def burn(self, points: int, *, channel: Channel, reward: str) -> tuple[tuple[LotKey, int], ...]:
@@ -278,15 +282,21 @@ class DecisionBuilder:
             postings,
             occurred_at=self.now,
             channel=channel,
-            why=(),
+            explanations=(),
             label="order",
             params={"reward": reward},
         )
         self._expire_overdue()
         return tuple(parts)
 
-    def unburn(
-        self, parts: Sequence[tuple[LotKey, int]], *, since: int, channel: Channel, reward: str, pays: bool = False
+    def reverse_burn(
+        self,
+        parts: Sequence[tuple[LotKey, int]],
+        *,
+        since: int,
+        channel: Channel,
+        reward: str,
+        spends_on_order: bool = False,
     ) -> None:
         """Restore points that were spent on a reward in version `since`, to the lots that they came from.
 
@@ -294,50 +304,50 @@ class DecisionBuilder:
         expired lot comes back for the programme's days of grace; without any, it still `pays` for what is ordered
         instead.
         """
-        recovered = self._made_good(sum(points for _, points in parts), since=since)
-        graced = tuple((self._graced(lot), points) for lot, points in parts)
+        recovered = self._recover_write_offs(sum(points for _, points in parts), since=since)
+        graced = tuple((self._with_grace(lot), points) for lot, points in parts)
         self._post(
             EntryKind.REVERSE,
             self._restored(graced, Account.REDEEMED, recovered=recovered),
             occurred_at=self.now,
             channel=channel,
-            why=_recovery(recovered),
+            explanations=_recovery(recovered),
             label="order_back",
             params={"reward": reward},
         )
-        if not pays:
+        if not spends_on_order:
             self._expire_overdue()
 
     def _note_write_off(self, points: int) -> None:
         """Note points that were written off in this version, until earlier orders and holds make up for them."""
         if not points:
             return
-        kept = (*self.member.write_offs, (self.version, points))
+        kept = (*self.member.open_write_offs, (self.version, points))
         if len(kept) > WRITE_OFFS_KEPT_MAX:
             # In the member's favour: fewer orders are older than the older of the two merged write-offs.
             (version, oldest), (_, older), *rest = kept
             kept = ((version, oldest + older), *rest)
-        set_fields(self.member, write_offs=kept)
+        set_fields(self.member, open_write_offs=kept)
 
-    def _made_good(self, points: int, *, since: int) -> int:
+    def _recover_write_offs(self, points: int, *, since: int) -> int:
         """Return how many of the restored points make up for write-offs after version `since`, and settle those.
 
         The oldest write-offs first: an order from before can make up for any write-off that a later order can.
         """
         rest = points
         kept: list[tuple[int, int]] = []
-        for version, written_off in self.member.write_offs:
+        for version, written_off in self.member.open_write_offs:
             part = min(rest, written_off) if version > since else 0
             rest -= part
             if written_off > part:
                 kept.append((version, written_off - part))
-        set_fields(self.member, write_offs=tuple(kept))
+        set_fields(self.member, open_write_offs=tuple(kept))
         return points - rest
 
-    def _graced(self, lot: LotKey) -> LotKey:
-        if lot.expires_on is None or lot.expires_on >= self.today or not self.programme.grace_days:
+    def _with_grace(self, lot: LotKey) -> LotKey:
+        if lot.expires_on is None or lot.expires_on >= self.today or not self.programme.returned_points_grace_days:
             return lot
-        return LotKey(lot.earned_on, self.today + timedelta(days=self.programme.grace_days))
+        return LotKey(lot.earned_on, self.today + timedelta(days=self.programme.returned_points_grace_days))
 
     def _restored(self, parts: Sequence[tuple[LotKey, int]], source: Account, *, recovered: int = 0) -> list[Posting]:
         """Return the postings that restore points from an account: they fill write-offs and debts first.
@@ -360,28 +370,28 @@ class DecisionBuilder:
 
     def set_offer(self, offer: str, use: OfferUse) -> None:
         """Store what the member has done with an offer."""
-        set_fields(self.member, offers={**self.member.offers, offer: use})
+        set_fields(self.member, offer_uses={**self.member.offer_uses, offer: use})
 
-    def bind(self, purchase: str, offer: str, cost: int) -> None:
+    def add_pending_redemption(self, purchase: str, offer: str, cost: int) -> None:
         """Bind an offer to a purchase that was not sent yet; `cost` is what its budget was charged."""
-        waiting = (*self.member.bound.get(purchase, ()), (offer, cost))
-        bound = {**self.member.bound, purchase: waiting}
-        set_fields(self.member, bound=dict([*bound.items()][-PENDING_REDEMPTIONS_MAX:]))
+        waiting = (*self.member.pending_redemptions.get(purchase, ()), (offer, cost))
+        pending = {**self.member.pending_redemptions, purchase: waiting}
+        set_fields(self.member, pending_redemptions=dict([*pending.items()][-PENDING_REDEMPTIONS_MAX:]))
 
-    def unbind(self, purchase: str) -> tuple[tuple[str, int], ...]:
+    def take_pending_redemptions(self, purchase: str) -> tuple[tuple[str, int], ...]:
         """Unbind and return the offers that waited for a purchase, each with what its budget was charged."""
-        bound = dict(self.member.bound)
-        offers = bound.pop(purchase, ())
-        set_fields(self.member, bound=bound)
+        pending = dict(self.member.pending_redemptions)
+        offers = pending.pop(purchase, ())
+        set_fields(self.member, pending_redemptions=pending)
         return offers
 
     def count_order(self, key: str, span: str, orders: int) -> None:
         """Count orders of a limited reward in a span of its limit; a negative number for returned ones."""
-        spans = dict(self.member.ordered.get(key, {}))
+        spans = dict(self.member.order_counts.get(key, {}))
         spans[span] = max(0, spans.get(span, 0) + orders)
         kept = {name: spans[name] for name in sorted(spans)[-ORDER_SPANS_KEPT:] if spans[name]}
-        ordered = {**self.member.ordered, key: kept}
-        set_fields(self.member, ordered={name: kept for name, kept in ordered.items() if kept})
+        order_counts = {**self.member.order_counts, key: kept}
+        set_fields(self.member, order_counts={name: kept for name, kept in order_counts.items() if kept})
 
     def notice(self, kind: NoticeKind, **params: str | int) -> None:
         """Add a notice for the member."""
@@ -392,10 +402,10 @@ class DecisionBuilder:
         if notice is not None:
             self.notice(notice, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
 
-    def _notice_standing(self) -> None:
-        if self.member.standing.tier == self.before.standing.tier:
+    def _notice_tier(self) -> None:
+        if self.member.tier_status.tier == self.before.tier_status.tier:
             return
-        before, after = (self.programme.tier(who.standing.tier) for who in (self.before, self.member))
+        before, after = (self.programme.tier(who.tier_status.tier) for who in (self.before, self.member))
         if after.rank != before.rank:
             risen = after.rank > before.rank
             self.notice(NoticeKind.TIER_REACHED if risen else NoticeKind.TIER_LOST, tier=after.key)
@@ -413,26 +423,28 @@ class DecisionBuilder:
             postings,
             occurred_at=self.now,
             channel=Channel.AGENT,
-            why=(),
+            explanations=(),
             label="adjust",
             params={},
         )
 
-    def taken_of(self, counter: CounterKey) -> int:
+    def counter(self, counter: CounterKey) -> int:
         """Return what was taken of a shared counter, by this decision too, whichever of its members took it."""
-        return self.facts.taken_of(counter) + sum(builder.taken[counter] for builder in self.together or (self,))
+        return self.facts.counter(counter) + sum(
+            builder.counter_changes[counter] for builder in self.together or (self,)
+        )
 
     def moved_codes(self, pool: str) -> dict[str, CodeState]:
         """Return the codes of a pool that this decision has moved, with their new states."""
-        moves = (move for builder in self.together or (self,) for move in builder.codes)
-        return {move.code: move.after for move in moves if move.pool == pool}
+        moves = (move for builder in self.together or (self,) for move in builder.code_moves)
+        return {move.code: move.state_after for move in moves if move.pool == pool}
 
     def close(
         self,
         cause: Cause,
         *,
-        counted: RecordedEvent | None = None,
-        amended: RecordedEvent | None = None,
+        recorded_event: RecordedEvent | None = None,
+        amended_purchase: RecordedEvent | None = None,
         hold: Hold | None = None,
     ) -> Decision:
         """Return the decision: the next version of this member and of the others, each with its ledger record.
@@ -442,7 +454,7 @@ class DecisionBuilder:
         Raises:
             ValueError: one member comes twice; a handler refuses such a command.
         """
-        decision = self.close_part(cause, None, counted, amended, hold)
+        decision = self.close_part(cause, None, recorded_event, amended_purchase, hold)
         if not self.others:
             return decision
         if len({builder.member.id for builder in self.together}) < len(self.together):
@@ -454,12 +466,12 @@ class DecisionBuilder:
         self,
         cause: Cause,
         command: RecordRef | None,
-        counted: RecordedEvent | None = None,
-        amended: RecordedEvent | None = None,
+        recorded_event: RecordedEvent | None = None,
+        amended_purchase: RecordedEvent | None = None,
         hold: Hold | None = None,
     ) -> Decision:
         """Return this member's part of the decision, its record chained to the one before; for `close()`."""
-        self._notice_standing()
+        self._notice_tier()
         record = seal(
             Record(
                 member=self.member.id,
@@ -467,9 +479,11 @@ class DecisionBuilder:
                 recorded_at=self.now,
                 cause=cause,
                 entries=tuple(self.entries),
-                qualified=tuple(sorted((day, points) for day, points in self.qualified.items() if points)),
-                standing=self.member.standing,
-                previous_hash=self.before.head,
+                qualifying_points=tuple(
+                    sorted((day, points) for day, points in self.qualifying_points.items() if points)
+                ),
+                tier_status=self.member.tier_status,
+                previous_hash=self.before.head_hash,
                 hash="",
                 notices=tuple(self.notices),
                 command=command,
@@ -478,21 +492,21 @@ class DecisionBuilder:
         set_fields(
             self.member,
             version=self.version,
-            head=record.hash,
+            head_hash=record.hash,
             programme_version=self.programme.version,
             lots=prune_expired(self.member.lots, self.today),
-            qualifying=prune_qualifying_days(self.programme, self.member.qualifying, now=self.now),
-            capped=prune_cap_periods(self.member.capped, self.programme),
-            offers=prune_offer_uses(self.member.offers, self.programme, self.now),
+            qualifying_days=prune_qualifying_days(self.programme, self.member.qualifying_days, now=self.now),
+            cap_usage=prune_cap_periods(self.member.cap_usage, self.programme),
+            offer_uses=prune_offer_uses(self.member.offer_uses, self.programme, self.now),
         )
         return Decision(
             self.member,
             record,
-            counted,
-            amended,
+            recorded_event,
+            amended_purchase,
             orders=tuple(replace(order, version=self.version) for order in self.orders.values()),
-            taken={counter: pieces for counter, pieces in self.taken.items() if pieces},
-            codes=tuple(self.codes),
+            counter_changes={counter: pieces for counter, pieces in self.counter_changes.items() if pieces},
+            code_moves=tuple(self.code_moves),
             hold=hold,
         )
 
@@ -520,14 +534,14 @@ class DecisionBuilder:
         if stored:
             parts: list[tuple[LotKey, int]] = []
             for one in sorted(stored, key=lambda one: (one.key != lot, *spending_order(one))):
-                part = min(points, one.expired)
+                part = min(points, one.expired_points)
                 parts.append((one.key, part))
                 points -= part
             return parts
         if lot.expires_on >= self.today - timedelta(days=EXPIRED_LOT_RETENTION_DAYS):
             return []
         # The lot is no longer stored: in the member's favour, everything that expired in such lots may be this one's.
-        forgotten = self.member.balance(Account.EXPIRED) - sum(stored.expired for stored in self.member.lots)
+        forgotten = self.member.balance(Account.EXPIRED) - sum(stored.expired_points for stored in self.member.lots)
         return [(lot, min(points, max(0, forgotten)))]
 
     def _post(
@@ -537,7 +551,7 @@ class DecisionBuilder:
         *,
         occurred_at: datetime,
         channel: Channel,
-        why: Iterable[Explanation],
+        explanations: Iterable[Explanation],
         label: str,
         params: Mapping[str, str | int],
     ) -> None:
@@ -545,7 +559,7 @@ class DecisionBuilder:
         moved = tuple(posting for posting in postings if posting.points)
         points = sum(posting.points for posting in moved if posting.account is Account.AVAILABLE)
         balance = self.member.available + points
-        entry = Entry(kind, points, balance, occurred_at, channel, moved, tuple(why), label, params)
+        entry = Entry(kind, points, balance, occurred_at, channel, moved, tuple(explanations), label, params)
         self.entries.append(entry)
         balances = dict(self.member.balances)
         lots = self.member.lots
@@ -554,12 +568,12 @@ class DecisionBuilder:
             balances[posting.account] = balances.get(posting.account, 0) + posting.points
             if posting.lot is not None and posting.account is Account.AVAILABLE:
                 lots = with_points(lots, posting.lot, posting.points)
-            elif posting.lot is not None and (posting.points > 0 or lots.has(posting.lot)):
+            elif posting.lot is not None and (posting.points > 0 or lots.contains(posting.lot)):
                 lots = with_points(lots, posting.lot, 0, expired=posting.points)
         set_fields(self.member, balances=balances, lots=lots)
 
     def _expire_overdue(self) -> None:
-        first = self.member.lots.first_end()
+        first = self.member.lots.next_expiry_day()
         if first is None or first >= self.today:
             return
         for lot in overdue_lots(self.member.lots, self.today):
@@ -572,41 +586,41 @@ class DecisionBuilder:
                 ),
                 occurred_at=end_of(last_day, self.programme.zone),
                 channel=Channel.SYSTEM,
-                why=(),
+                explanations=(),
                 label="expire",
                 params={"day": lot.key.earned_on.isoformat()},
             )
 
     def _qualify(self, day: date, points: int) -> None:
-        self.qualified[day] = self.qualified.get(day, 0) + points
-        days = self.member.qualifying
+        self.qualifying_points[day] = self.qualifying_points.get(day, 0) + points
+        days = self.member.qualifying_days
         if points < 0 and day not in days and LIFETIME_OLD_DAYS in days:
             day = LIFETIME_OLD_DAYS  # a refund reverses points of a day that was merged into the sum of old days
-        set_fields(self.member, qualifying=days.with_points(day, points))
+        set_fields(self.member, qualifying_days=days.with_points(day, points))
 
-    def _count(self, event_type: str, capped: Mapping[str, Mapping[str, int]]) -> None:
-        counted = dict(self.member.counted)
-        counted[event_type] = counted.get(event_type, 0) + 1
-        set_fields(self.member, counted=counted, capped=capped)
+    def _count(self, event_type: str, cap_usage: Mapping[str, Mapping[str, int]]) -> None:
+        event_counts = dict(self.member.event_counts)
+        event_counts[event_type] = event_counts.get(event_type, 0) + 1
+        set_fields(self.member, event_counts=event_counts, cap_usage=cap_usage)
 
-    def _uncapped(self, day: date, by_rule: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    def _cap_usage_after_refund(self, day: date, by_rule: Mapping[str, int]) -> dict[str, dict[str, int]]:
         """Return what capped rules gave after a refund has freed room in the purchase's own spans."""
-        capped = {key: dict(spans) for key, spans in self.member.capped.items()}
+        cap_usage = {key: dict(spans) for key, spans in self.member.cap_usage.items()}
         for key, points in by_rule.items():
             rule = self.programme.rule(key)
-            if rule is not None and rule.cap is not None and key in capped:
+            if rule is not None and rule.cap is not None and key in cap_usage:
                 span = period_name(day, rule.cap.period)
-                capped[key][span] = max(0, capped[key].get(span, 0) - points)
-        return capped
+                cap_usage[key][span] = max(0, cap_usage[key].get(span, 0) - points)
+        return cap_usage
 
-    def _restand(self, *, gained_on: date | None = None) -> None:
+    def _reevaluate_tier(self, *, gained_on: date | None = None) -> None:
         """Recompute the tier; `gained_on` is the day that gained points, if nothing else changed."""
-        member, days = self.member, self.member.qualifying
+        member, days = self.member, self.member.qualifying_days
         last = days.last()
         find = (
             reevaluate_tier_after_gain
             if gained_on is not None and (last is None or gained_on >= last)
             else reevaluate_tier
         )
-        standing = find(self.programme, member.standing, days, enrolled_at=member.enrolled_at, now=self.now)
-        set_fields(member, standing=standing)
+        tier_status = find(self.programme, member.tier_status, days, enrolled_at=member.enrolled_at, now=self.now)
+        set_fields(member, tier_status=tier_status)

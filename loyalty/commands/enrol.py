@@ -37,7 +37,7 @@ def _newcomer(command: Enrol, programme: Programme, _now: datetime) -> Member:
         version=0,
         enrolled_at=command.occurred_at,
         profile=command.profile,
-        standing=TierStatus(programme.tiers[0].key, command.occurred_at, None),
+        tier_status=TierStatus(programme.tiers[0].key, command.occurred_at, None),
         cards=(command.card,) if command.card else (),
     )
 
@@ -64,6 +64,6 @@ def enrol(command: Enrol, builder: DecisionBuilder) -> Decision | Refusal:
     earned = earn(event, builder.before, builder.programme)
     if earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
-    if earned.why:
+    if earned.explanations:
         builder.earn(event, earned)
     return builder.close(command.cause)

@@ -57,7 +57,7 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
     if refusal is not None:
         return refusal
     reward: Reward | None = None
-    taken = Allocation((), None)
+    allocation = Allocation((), None)
     if command.reward is not None:
         found = reward_of(builder.programme, command.reward)
         if isinstance(found, Refusal):
@@ -65,7 +65,7 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
         took = _reserve(found, command, builder)
         if isinstance(took, Refusal):
             return took
-        reward, taken = found, took
+        reward, allocation = found, took
     points = command.points if command.points is not None else (reward.points if reward is not None else 0)
     refusal = insufficient_points(builder, points, "points" if command.points is not None else "reward")
     if refusal is not None:
@@ -77,13 +77,13 @@ def hold(command: HoldPoints, builder: DecisionBuilder) -> Decision | Refusal:
         expires_at=builder.now + timedelta(seconds=command.ttl_seconds),
         lots=(),
         reward=reward.key if reward is not None else None,
-        took=taken.counters,
+        took=allocation.counters,
         pool=reward.pool if reward is not None else None,
-        code=taken.code,
+        code=allocation.code,
     )
     builder.hold(reserved, channel=command.channel)
     if reserved.pool is not None and reserved.code is not None:
-        builder.codes.append(
+        builder.code_moves.append(
             CodeTransition(reserved.pool, reserved.code, CodeState.FREE, CodeState.HELD, f"hold/{hold_id}")
         )
     return builder.close(command.cause, hold=builder.member.holds[-1])
@@ -103,8 +103,10 @@ def _hold_input_refusal(command: HoldPoints, member: Member) -> Refusal | None:
 
 def _reserve(reward: Reward, command: HoldPoints, builder: DecisionBuilder) -> Allocation | Refusal:
     """Return what a hold takes of a reward, or why the member cannot have it."""
-    shopper = segmentation_input(builder, reward.audience)
-    found = ineligibilities(reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel)
+    segmentation = segmentation_input(builder, reward.audience)
+    found = ineligibilities(
+        reward, builder.member, builder.programme, segmentation, builder.now, channel=command.channel
+    )
     return found[0].refusal() if found else allocate(reward, 1, None, builder)
 
 
@@ -123,6 +125,6 @@ def hold_of(member: Member, hold: str, path: str) -> Hold | Refusal:
     found = next((one for one in member.holds if one.id == hold), None)
     if found is not None:
         return found
-    if hold in member.lapsed:
+    if hold in member.expired_holds:
         return Refusal(RefusalCode.EXPIRED, "hold_lapsed", (path,))
     return Refusal(RefusalCode.NOT_FOUND, "hold_not_found", (path,))

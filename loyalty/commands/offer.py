@@ -116,10 +116,10 @@ def _obstacle_refusal(
 def _used_up(offer: Offer, use: OfferUse, builder: DecisionBuilder) -> Refusal | None:
     """Return which of its limits an offer has reached, or None."""
     if uses_left(offer, use) == 0:
-        return Refusal(RefusalCode.LIMIT_REACHED, "offer_used", ("offer",), {"uses": offer.uses_per_member or 0})
-    if offer.uses_in_all is not None and builder.taken_of(offer.uses_counter) >= offer.uses_in_all:
+        return Refusal(RefusalCode.LIMIT_REACHED, "offer_used", ("offer",), {"uses": offer.uses_per_member_max or 0})
+    if offer.uses_max is not None and builder.counter(offer.uses_counter_key) >= offer.uses_max:
         return Refusal(RefusalCode.LIMIT_REACHED, "offer_used_up", ("offer",))
-    if offer.budget is not None and builder.taken_of(offer.budget_counter) >= offer.budget:
+    if offer.budget is not None and builder.counter(offer.budget_counter_key) >= offer.budget:
         return Refusal(RefusalCode.LIMIT_REACHED, "offer_used_up", ("offer",))
     return None
 
@@ -164,8 +164,8 @@ def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Ref
     if refusal is None and use.activated_at is not None:
         refusal = Refusal(RefusalCode.ALREADY_EXISTS, "offer_activated", ("offer",))
     if refusal is None:
-        shopper = segmentation_input(builder, offer.audience)
-        visit = Visit(builder.now, builder.now.astimezone(zone), command.channel, shopper=shopper)
+        segmentation = segmentation_input(builder, offer.audience)
+        visit = Visit(builder.now, builder.now.astimezone(zone), command.channel, segmentation=segmentation)
         refusal = _obstacle_refusal(offer, visit, zone, stores=ANYWHERE, audience=offer.audience)
     refusal = refusal or _used_up(offer, use, builder)
     if refusal is not None:
@@ -174,14 +174,14 @@ def activate(command: ActivateOffer, builder: DecisionBuilder) -> Decision | Ref
         code = free_code(offer.code.text, builder)
         if code is None:
             return Refusal(RefusalCode.OUT_OF_STOCK, "offer_codes_gone", ("offer",))
-        builder.codes.append(
-            CodeTransition(offer.code.text, code, CodeState.FREE, CodeState.GIVEN, f"offer/{offer.key}")
+        builder.code_moves.append(
+            CodeTransition(offer.code.text, code, CodeState.FREE, CodeState.ISSUED, f"offer/{offer.key}")
         )
         use = replace(use, code=code)
     builder.set_offer(offer.key, replace(use, activated_at=builder.now, refused_at=None))
     builder.notice(NoticeKind.OFFER_ACTIVATED, offer=offer.key)
     channel = command.channel or Channel.SYSTEM
-    builder.engage(_engagement(ACTIVATION, offer, command.cause, builder.now, channel))
+    builder.record_engagement(_engagement(ACTIVATION, offer, command.cause, builder.now, channel))
     return builder.close(command.cause)
 
 
@@ -215,31 +215,33 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
     refusal = _unredeemable(offer, command, builder)
     if refusal is not None:
         return refusal
-    builder.set_offer(offer.key, builder.member.offer_use(offer.key).used(command.occurred_at, command.purchase))
+    builder.set_offer(offer.key, builder.member.offer_use(offer.key).with_use(command.occurred_at, command.purchase))
     builder.notice(NoticeKind.OFFER_REDEEMED, offer=offer.key)
     event = _engagement(REDEMPTION, offer, command.cause, command.occurred_at, command.channel)
     event = replace(event, store=command.store)
-    builder.engage(event)
-    builder.taken[offer.uses_counter] += 1
+    builder.record_engagement(event)
+    builder.counter_changes[offer.uses_counter_key] += 1
     amended: RecordedEvent | None = None
     if builder.facts.purchase is not None:
         amended = _act_in_counted(offer, builder.facts.purchase, event, builder)
     elif command.purchase is not None:
         # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
-        builder.bind(command.purchase, offer.key, _charge_budget(offer, _money_off(offer, None), builder))
+        builder.add_pending_redemption(
+            command.purchase, offer.key, _charge_budget(offer, _money_off(offer, None), builder)
+        )
     elif offer.kind is OfferKind.BONUS_POINTS:
         points = _within_budget(offer, offer.points or 0, builder)
         builder.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
         _charge_budget(offer, points, builder)
     else:
         _charge_budget(offer, _money_off(offer, None), builder)
-    if builder.member.lifetime > BALANCE_MAX:
+    if builder.member.lifetime_points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("offer",), {"max": BALANCE_MAX})
     if offer.kind is OfferKind.GIFT and offer.reward is not None:
         granted = grant(builder, offer.reward, origin=f"{OFFER_RULE}{offer.key}", cause=command.cause)
         if isinstance(granted, Refusal):
             return replace(granted, path=("offer",))
-    return builder.close(command.cause, amended=amended)
+    return builder.close(command.cause, amended_purchase=amended)
 
 
 def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
@@ -248,8 +250,8 @@ def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) 
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
     # A member who has activated an offer keeps it, even after leaving its tier or segment.
     audience = EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience
-    zone, shopper = builder.programme.zone, segmentation_input(builder, audience)
-    visit = Visit(at, at.astimezone(zone), command.channel, command.store, shopper=shopper)
+    zone, segmentation = builder.programme.zone, segmentation_input(builder, audience)
+    visit = Visit(at, at.astimezone(zone), command.channel, command.store, segmentation=segmentation)
     refusal = _obstacle_refusal(offer, visit, zone, stores=offer.stores, audience=audience)
     if refusal is None and offer.needs_activation and use.activated_at is None:
         refusal = _not_eligible("offer_not_activated")
@@ -258,18 +260,18 @@ def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) 
 
 def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
     """Return why an offer cannot be used for its purchase, or None."""
-    bought = builder.facts.purchase
+    purchase = builder.facts.purchase
     if offer.kind is OfferKind.MULTIPLIER and command.purchase is None:
         return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",))
     if command.purchase is not None and command.purchase in builder.member.offer_use(offer.key).purchases:
         return Refusal(RefusalCode.CONFLICT, "offer_used_for_purchase", ("purchaseKey",))
-    if bought is None:
+    if purchase is None:
         return None
-    if bought.member != builder.member.id or bought.event.purchase is None:
+    if purchase.member != builder.member.id or purchase.event.purchase is None:
         return Refusal(RefusalCode.CONFLICT, "purchase_of_another", ("purchaseKey",))
-    if all(share == 1 for share in bought.returned):
+    if all(share == 1 for share in purchase.shares_returned):
         return Refusal(RefusalCode.CONFLICT, "refund_done", ("purchaseKey",))
-    if offer.partners and bought.event.partner not in offer.partners:
+    if offer.partners and purchase.event.partner not in offer.partners:
         return _not_eligible("offer_partner")
     return None
 
@@ -283,7 +285,7 @@ def _money_off(offer: Offer, purchase: Purchase | None) -> int:
         return int(offer.amount * HUNDREDTHS)
     if offer.kind is not OfferKind.PERCENT_OFF or offer.percent is None:
         return 0
-    most = int(offer.maximum * HUNDREDTHS) if offer.maximum is not None else None
+    most = int(offer.amount_max * HUNDREDTHS) if offer.amount_max is not None else None
     if purchase is None:
         return most or 0
     # The percent of a price in hundredths: price x 100 x percent / 100.
@@ -294,19 +296,19 @@ def _money_off(offer: Offer, purchase: Purchase | None) -> int:
 def _within_budget(offer: Offer, points: int, builder: DecisionBuilder) -> int:
     if offer.budget is None:
         return points
-    return max(0, min(points, offer.budget - builder.taken_of(offer.budget_counter)))
+    return max(0, min(points, offer.budget - builder.counter(offer.budget_counter_key)))
 
 
 def _charge_budget(offer: Offer, cost: int, builder: DecisionBuilder) -> int:
     """Charge what an offer costs to its budget, if it has one; return what was charged, which a return restores."""
     if offer.budget is None:
         return 0
-    builder.taken[offer.budget_counter] += cost
+    builder.counter_changes[offer.budget_counter_key] += cost
     return cost
 
 
 def _given(offer: Offer, points: int) -> Explanation:
-    reason = RuleOutcome.GIVEN if points else RuleOutcome.NOTHING_DUE
+    reason = RuleOutcome.AWARDED if points else RuleOutcome.NO_POINTS
     return Explanation(f"{OFFER_RULE}{offer.key}", points, applied=bool(points), reason=reason)
 
 
@@ -334,16 +336,16 @@ def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Gran
     return cut, replace(_given(offer, points), reason=RuleOutcome.CAPPED, params={"cap": offer.budget or 0})
 
 
-def _act_in_counted(offer: Offer, bought: RecordedEvent, event: Event, builder: DecisionBuilder) -> RecordedEvent:
+def _act_in_counted(offer: Offer, recorded: RecordedEvent, event: Event, builder: DecisionBuilder) -> RecordedEvent:
     """Apply an offer to a purchase that was counted already; return the purchase as it is stored now."""
-    cost = _money_off(offer, bought.event.purchase)
+    cost = _money_off(offer, recorded.event.purchase)
     if offer.kind in EARNING_KINDS:
-        earned_by_rules = [given for given in bought.grants if not given.rule.startswith(OFFER_RULE)]
-        bonus, why = _limited(offer, _bonus(offer, earned_by_rules, bought.event.purchase), builder)
-        builder.add_bonus(event, bought, bonus, why)
-        bought = replace(bought, grants=(*bought.grants, bonus))
+        earned_by_rules = [given for given in recorded.grants if not given.rule.startswith(OFFER_RULE)]
+        bonus, why = _limited(offer, _bonus(offer, earned_by_rules, recorded.event.purchase), builder)
+        builder.add_bonus(event, recorded, bonus, why)
+        recorded = replace(recorded, grants=(*recorded.grants, bonus))
         cost = bonus.points
-    return replace(bought, offers=(*bought.offers, (offer.key, _charge_budget(offer, cost, builder))))
+    return replace(recorded, offer_charges=(*recorded.offer_charges, (offer.key, _charge_budget(offer, cost, builder))))
 
 
 def apply_pending_redemptions(
@@ -353,11 +355,11 @@ def apply_pending_redemptions(
 
     A multiplier multiplies what the rules gave, never what another offer gave, so their order does not matter.
     """
-    if not builder.member.bound:
+    if not builder.member.pending_redemptions:
         return ()
     used: list[tuple[str, int]] = []
     by_rules = list(earned.grants)
-    for key, counted in builder.unbind(purchase_reference(event.sender, event.key)):
+    for key, counted in builder.take_pending_redemptions(purchase_reference(event.sender, event.key)):
         offer = builder.programme.catalogue.offers.get(key)
         if offer is None:
             continue
@@ -369,20 +371,20 @@ def apply_pending_redemptions(
                 bonus = replace(bonus, by_line=tuple(0 for _ in bonus.by_line))
                 why = Explanation(bonus.rule, 0, applied=False, reason=RuleOutcome.PARTNER)
             earned.grants = [*earned.grants, bonus]
-            earned.why = [*earned.why, why]
+            earned.explanations = [*earned.explanations, why]
             cost = bonus.points
         used.append((key, counted + _charge_budget(offer, cost, builder)))
     return tuple(used)
 
 
-def restore_uses(bought: RecordedEvent, builder: DecisionBuilder) -> None:
+def restore_uses(recorded: RecordedEvent, builder: DecisionBuilder) -> None:
     """Restore the uses of returnable offers whose purchase was returned whole."""
-    purchase = purchase_reference(bought.event.sender, bought.event.key)
-    for key, cost in bought.offers:
+    purchase = purchase_reference(recorded.event.sender, recorded.event.key)
+    for key, cost in recorded.offer_charges:
         offer = builder.programme.catalogue.offers.get(key)
-        if offer is None or not offer.returnable:
+        if offer is None or not offer.restores_use_on_refund:
             continue
-        builder.set_offer(key, builder.member.offer_use(key).given_back(purchase))
-        builder.taken[offer.uses_counter] -= 1
+        builder.set_offer(key, builder.member.offer_use(key).with_use_restored(purchase))
+        builder.counter_changes[offer.uses_counter_key] -= 1
         _charge_budget(offer, -cost, builder)
         builder.notice(NoticeKind.OFFER_RETURNED, offer=key)

@@ -92,9 +92,15 @@ def _unplaceable(reward: Reward, command: PlaceOrder, builder: DecisionBuilder) 
     # A limit counts orders: ordering several pieces at once must not get around it.
     if command.quantity > 1 and (reward.pool or reward.appointments or reward.limit):
         return Refusal(RefusalCode.INVALID, "quantity_one", ("quantity",))
-    shopper, relative = segmentation_input(builder, reward.audience), command.recipient is not None
+    segmentation, relative = segmentation_input(builder, reward.audience), command.recipient is not None
     found = ineligibilities(
-        reward, builder.member, builder.programme, shopper, builder.now, channel=command.channel, for_relative=relative
+        reward,
+        builder.member,
+        builder.programme,
+        segmentation,
+        builder.now,
+        channel=command.channel,
+        for_relative=relative,
     )
     if found:
         return found[0].refusal()
@@ -108,7 +114,7 @@ def _appointment_refusal(reward: Reward, at: datetime | None, now: datetime, pro
         return Refusal(RefusalCode.INVALID, "appointment_unexpected", ("appointment",))
     if at is None:
         return Refusal(RefusalCode.INVALID, "appointment_missing", ("appointment",))
-    if not reward.appointments.offers(at, now, programme.zone):
+    if not reward.appointments.is_bookable(at, now, programme.zone):
         return Refusal(RefusalCode.INVALID, "appointment_invalid", ("appointment",))
     return None
 
@@ -123,25 +129,25 @@ def _ordered(builder: DecisionBuilder, reward: Reward, command: PlaceOrder, held
         and (command.quantity, command.appointment, held.pool) == (1, None, reward.pool)
     )
     if held is not None:
-        builder.release(held, keeps_supplies=keeps, pays=True)
+        builder.release(held, keep_supplies=keeps, spends_on_order=True)
     if keeps and held is not None:
-        taken: Allocation | Refusal = Allocation(held.took, held.code)
+        allocation: Allocation | Refusal = Allocation(held.took, held.code)
     else:
-        taken = allocate(reward, command.quantity, command.appointment, builder)
-    if isinstance(taken, Refusal):
-        return taken
+        allocation = allocate(reward, command.quantity, command.appointment, builder)
+    if isinstance(allocation, Refusal):
+        return allocation
     refusal = insufficient_points(builder, points, "reward")
     if refusal is not None:
         return refusal
     lots = builder.burn(points, channel=command.channel, reward=reward.key)
-    return new_order(builder, reward, command, taken, points=points, lots=lots, was_held=keeps)
+    return new_order(builder, reward, command, allocation, points=points, lots=lots, was_held=keeps)
 
 
 def new_order(
     builder: DecisionBuilder,
     reward: Reward,
     command: PlaceOrder,
-    taken: Allocation,
+    allocation: Allocation,
     *,
     points: int,
     lots: tuple[tuple[LotKey, int], ...],
@@ -153,12 +159,14 @@ def new_order(
     seed = idempotency_seed(builder.programme.key, command.cause, name)
     order_id = id_from_seed(seed)
     if not was_held:
-        builder.taken.update(taken.counters)
-    if reward.pool is not None and taken.code is not None:
+        builder.counter_changes.update(allocation.counters)
+    if reward.pool is not None and allocation.code is not None:
         before = CodeState.HELD if was_held else CodeState.FREE
-        builder.codes.append(CodeTransition(reward.pool, taken.code, before, CodeState.GIVEN, f"order/{order_id}"))
+        builder.code_moves.append(
+            CodeTransition(reward.pool, allocation.code, before, CodeState.ISSUED, f"order/{order_id}")
+        )
     relative = command.recipient is not None
-    span = reward.limit_span(builder.now, builder.programme.zone)
+    span = reward.limit_period(builder.now, builder.programme.zone)
     if span:
         builder.count_order(reward.limit_key(for_relative=relative), span, 1)
     states = [OrderState.PLACED]
@@ -189,9 +197,9 @@ def new_order(
         recipient=command.recipient,
         delivery=command.delivery,
         appointment=command.appointment,
-        took=_counted(taken.counters),
+        took=_counted(allocation.counters),
         pool=reward.pool,
-        code=taken.code,
+        code=allocation.code,
         limit_key=reward.limit_key(for_relative=relative) if span else "",
         limit_span=span,
         placed_version=builder.version,
@@ -213,11 +221,11 @@ def grant(builder: DecisionBuilder, key: str, *, origin: str, cause: Cause) -> O
         return reward
     if reward.appointments is not None:
         return Refusal(RefusalCode.INVALID, "appointment_missing", ("reward",))
-    taken = allocate(reward, 1, None, builder)
-    if isinstance(taken, Refusal):
-        return taken
+    allocation = allocate(reward, 1, None, builder)
+    if isinstance(allocation, Refusal):
+        return allocation
     command, unlimited = PlaceOrder(key, 1, Channel.SYSTEM, cause), replace(reward, limit=None)
-    order = new_order(builder, unlimited, command, taken, points=0, lots=(), origin=origin, name=origin)
+    order = new_order(builder, unlimited, command, allocation, points=0, lots=(), origin=origin, name=origin)
     builder.orders[order.id] = order
     return order
 
@@ -236,7 +244,7 @@ def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> lis
             builder.count_order(rule, span, 1)
         params: dict[str, str | int] = {"reward": instant.reward}
         if reason is RuleOutcome.BELOW_MINIMUM:
-            params["minimum"] = f"{instant.minimum} {builder.programme.currency}"
+            params["minimum"] = f"{instant.minimum_total} {builder.programme.currency}"
         explained.append(Explanation(rule, 0, applied=reason is RuleOutcome.GRANTED, reason=reason, params=params))
     return explained
 
@@ -244,10 +252,10 @@ def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> lis
 def _not_granted_reason(instant: InstantReward, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:
     """Return why a purchase does not get an instant reward, or None."""
     zone, at = builder.programme.zone, event.occurred_at
-    if event.purchase is None or event.purchase.total < instant.minimum:
+    if event.purchase is None or event.purchase.total < instant.minimum_total:
         return RuleOutcome.BELOW_MINIMUM
-    shopper = segmentation_input(builder, instant.audience)
-    visit = Visit(at, at.astimezone(zone), event.channel, event.store, shopper=shopper)
+    segmentation = segmentation_input(builder, instant.audience)
+    visit = Visit(at, at.astimezone(zone), event.channel, event.store, segmentation=segmentation)
     obstacle = next(
         obstacles(
             visit,

@@ -34,9 +34,11 @@ def _needs(command: RecordEvent, members: Members, programme: Programme) -> Need
     """Return the needs of the offers bound to a purchase and of the instant rewards."""
     (member,) = members
     event, catalogue = command.event, programme.catalogue
-    if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.bound)):
+    if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.pending_redemptions)):
         return NO_NEEDS
-    bound = member.bound.get(purchase_reference(event.sender, event.key), ()) if member is not None else ()
+    bound = (
+        member.pending_redemptions.get(purchase_reference(event.sender, event.key), ()) if member is not None else ()
+    )
     instants = tuple(instant.reward for instant in catalogue.instant_rewards)
     lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
     offers = needs_of_offers([offer for offer, _ in bound], programme)
@@ -105,38 +107,42 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
     used: tuple[tuple[str, int], ...] = ()
     if event.type == PURCHASE:
         used = apply_pending_redemptions(event, earned, builder)
-        earned.why = [*earned.why, *grant_instantly(event, builder, command.cause)]
-    if builder.member.lifetime + earned.points > BALANCE_MAX:
+        earned.explanations = [*earned.explanations, *grant_instantly(event, builder, command.cause)]
+    if builder.member.lifetime_points + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
-    counted = builder.earn(event, earned)
+    recorded_event = builder.earn(event, earned)
     if used:
-        counted = replace(counted, offers=used)
-    return builder.close(command.cause, counted=counted)
+        recorded_event = replace(recorded_event, offer_charges=used)
+    return builder.close(command.cause, recorded_event=recorded_event)
 
 
 def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
-    event, bought = command.event, builder.facts.purchase
-    if bought is None or bought.member != builder.member.id or bought.event.type != PURCHASE:
+    event, original = command.event, builder.facts.purchase
+    if original is None or original.member != builder.member.id or original.event.type != PURCHASE:
         return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
-    if event.occurred_at < bought.event.occurred_at:
+    if event.occurred_at < original.event.occurred_at:
         return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
-    sold, back = bought.event.purchase, event.purchase
+    sold, back = original.event.purchase, event.purchase
     if sold is not None and back is not None and back.currency != sold.currency:
         # The purchase's currency, not the programme's, which may have changed since.
         return _currency_mismatch(back.currency, sold.currency)
-    taken = reverse_purchase(bought, event.purchase)
-    if isinstance(taken, Refusal):
-        return taken
-    builder.reverse(event, bought, taken)
-    if all(share == 1 for share in taken.returned):
-        restore_uses(bought, builder)
-    counted = RecordedEvent(
+    reversal = reverse_purchase(original, event.purchase)
+    if isinstance(reversal, Refusal):
+        return reversal
+    builder.reverse_earning(event, original, reversal)
+    if all(share == 1 for share in reversal.shares_returned):
+        restore_uses(original, builder)
+    recorded_event = RecordedEvent(
         event=event,
         member=builder.member.id,
         version=builder.version,
         grants=(),
-        earned_on=bought.earned_on,
-        expires_on=bought.expires_on,
-        returned=(Fraction(1),),
+        earned_on=original.earned_on,
+        expires_on=original.expires_on,
+        shares_returned=(Fraction(1),),
     )
-    return builder.close(command.cause, counted=counted, amended=replace(bought, returned=taken.returned))
+    return builder.close(
+        command.cause,
+        recorded_event=recorded_event,
+        amended_purchase=replace(original, shares_returned=reversal.shares_returned),
+    )

@@ -70,7 +70,7 @@ def sent_only(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
+def content_digest(content: Mapping[str, Any], *, previous: str = "") -> str:
     """Return the SHA-256, in hexadecimal, of `content` as canonical JSON.
 
     Keys are sorted, numbers lose trailing zeros and times are written in UTC, so `5.0` and `5.00`, or 12:00+02:00 and
@@ -79,10 +79,10 @@ def content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     text = _canonical(content)
     if _WHOLE_FLOAT.search(text):
         text = _canonical(_with_whole_numbers(content))
-    return sha256(f"{after}\n{text}".encode()).hexdigest()
+    return sha256(f"{previous}\n{text}".encode()).hexdigest()
 
 
-def fast_content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
+def fast_content_digest(content: Mapping[str, Any], *, previous: str = "") -> str:
     """Return the same digest as `content_digest()`, several times faster, for content without floats.
 
     orjson and `json` write all values alike except floats.
@@ -90,5 +90,5 @@ def fast_content_digest(content: Mapping[str, Any], *, after: str = "") -> str:
     try:
         text = orjson.dumps(content, _plain, orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
     except orjson.JSONEncodeError:  # an integer of more than 64 bits
-        return content_digest(content, after=after)
-    return sha256(f"{after}\n".encode() + text).hexdigest()
+        return content_digest(content, previous=previous)
+    return sha256(f"{previous}\n".encode() + text).hexdigest()

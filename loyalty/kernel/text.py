@@ -36,10 +36,10 @@ class Text:
         """
         own = self._own(channel)
         # The common case first: most texts exist in the requested locale.
-        tag = locale if locale in own or locale in self.by_locale else self.locale_told(locale, channel)
+        tag = locale if locale in own or locale in self.by_locale else self.resolved_locale(locale, channel)
         return own[tag] if tag in own else self.by_locale[tag]
 
-    def locale_told(self, locale: str, channel: Channel | None = None) -> str:
+    def resolved_locale(self, locale: str, channel: Channel | None = None) -> str:
         """Return the locale of the text that `in_locale()` returns."""
         own = self._own(channel)
         tags = (locale, language_of(locale))

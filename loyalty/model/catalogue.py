@@ -58,11 +58,11 @@ class Catalogue:
         self.instant_rewards = tuple(instant_rewards)
         self.version = 0
         for offer in offers:
-            self.put_offer(offer)
+            self.upsert_offer(offer)
         # Defined in the programme file. Managers add, change and retire the others without a release.
-        self.own_offers = frozenset(self._offers)
-        self.own_rewards = frozenset(self._rewards)
-        self.own_contents = frozenset(self._contents)
+        self.file_offers = frozenset(self._offers)
+        self.file_rewards = frozenset(self._rewards)
+        self.file_contents = frozenset(self._contents)
 
     @property
     def offers(self) -> Mapping[str, Offer]:
@@ -80,7 +80,7 @@ class Catalogue:
         return self._contents
 
     @property
-    def has_lists(self) -> bool:
+    def targets_lists(self) -> bool:
         """Whether any offer or reward targets a list, so that a decision must read the member's lists."""
         return bool(self._listed) or self._limited()[2]
 
@@ -90,12 +90,12 @@ class Catalogue:
         return self._limited_offers
 
     @property
-    def stocked(self) -> tuple[Reward, ...]:
+    def stocked_rewards(self) -> tuple[Reward, ...]:
         """The rewards with limited stock."""
         return self._limited()[0]
 
     @property
-    def pools(self) -> tuple[str, ...]:
+    def code_pools(self) -> tuple[str, ...]:
         """The code pools that rewards use, each once."""
         return self._limited()[1]
 
@@ -111,11 +111,12 @@ class Catalogue:
         """Return (key, reward, score of its weight, `is_plain`) of each reward."""
         if self._reward_scores is None:
             self._reward_scores = tuple(
-                (key, reward, WEIGHT_SCORE * reward.weight, reward.is_plain) for key, reward in self._rewards.items()
+                (key, reward, WEIGHT_SCORE * reward.weight, reward.is_unrestricted)
+                for key, reward in self._rewards.items()
             )
         return self._reward_scores
 
-    def next_edge(self, now: datetime, zone: ZoneInfo) -> datetime:
+    def next_change_at(self, now: datetime, zone: ZoneInfo) -> datetime:
         """Return the first moment after `now` at which an offer or reward may start or end because of time.
 
         At the latest the end of the day, because windows depend on the day. With more than EDGES_ITEMS_MAX offers and
@@ -158,22 +159,22 @@ class Catalogue:
             self._index = OfferIndex(self._offers.values(), day, zone)
         return self._index
 
-    def put_offer(self, offer: Offer) -> None:
+    def upsert_offer(self, offer: Offer) -> None:
         """Add an offer, or replace the one with its key."""
-        self.drop_offer(offer.key)
+        self.remove_offer(offer.key)
         self._offers[offer.key] = offer
         if offer.audience.lists:
             self._listed.add(offer.key)
-        if offer.is_limited:
+        if offer.has_shared_limit:
             self._limited_offers[offer.key] = offer
         name = code_lookup_key(offer)
         if name is not None:
             self._by_code[name] = offer.key
         if self._index is not None:
-            self._index.put(offer)
+            self._index.add(offer)
         self.version += 1
 
-    def drop_offer(self, key: str) -> None:
+    def remove_offer(self, key: str) -> None:
         """Remove an offer if it exists."""
         offer = self._offers.pop(key, None)
         self._listed.discard(key)
@@ -184,27 +185,27 @@ class Catalogue:
         if name is not None and self._by_code.get(name) == key:
             del self._by_code[name]
         if self._index is not None:
-            self._index.drop(offer)
+            self._index.remove(offer)
         self.version += 1
 
-    def put_reward(self, reward: Reward) -> None:
+    def upsert_reward(self, reward: Reward) -> None:
         """Add a reward, or replace the one with its key."""
         self._rewards[reward.key] = reward
         self._limits = self._reward_scores = None
         self.version += 1
 
-    def drop_reward(self, key: str) -> None:
+    def remove_reward(self, key: str) -> None:
         """Remove a reward if it exists."""
         if self._rewards.pop(key, None) is not None:
             self._limits = self._reward_scores = None
             self.version += 1
 
-    def put_content(self, content: Content) -> None:
+    def upsert_content(self, content: Content) -> None:
         """Add a content, or replace the one with its key."""
         self._contents[content.key] = content
         self.version += 1
 
-    def drop_content(self, key: str) -> None:
+    def remove_content(self, key: str) -> None:
         """Remove a content if it exists."""
         if self._contents.pop(key, None) is not None:
             self.version += 1

@@ -40,6 +40,6 @@ class Consent:
     via: Channel
 
     @property
-    def about(self) -> tuple[ConsentPurpose, ContactChannel | None]:
+    def subject(self) -> tuple[ConsentPurpose, ContactChannel | None]:
         """The purpose and contact channel; the latest consent of each pair is in force."""
         return self.purpose, self.channel

@@ -25,11 +25,11 @@ class Decision:
 
     member: Member
     record: Record
-    counted: RecordedEvent | None = None
-    amended: RecordedEvent | None = None
+    recorded_event: RecordedEvent | None = None
+    amended_purchase: RecordedEvent | None = None
     orders: tuple[Order, ...] = ()
-    taken: Mapping[CounterKey, int] = field(default_factory=dict)
-    codes: tuple[CodeTransition, ...] = ()
+    counter_changes: Mapping[CounterKey, int] = field(default_factory=dict)
+    code_moves: tuple[CodeTransition, ...] = ()
     hold: Hold | None = None
     others: tuple["Decision", ...] = ()
 

@@ -96,5 +96,5 @@ class RecordedEvent:
     grants: tuple[Grant, ...]
     earned_on: date
     expires_on: date | None
-    returned: tuple[Fraction, ...]
-    offers: tuple[tuple[str, int], ...] = ()
+    shares_returned: tuple[Fraction, ...]
+    offer_charges: tuple[tuple[str, int], ...] = ()

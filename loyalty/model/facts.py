@@ -34,23 +34,23 @@ class Facts:
     the command refers to (None: it refers to none, or to one that was not counted).
     """
 
-    taken: Mapping[CounterKey, int] = field(default_factory=dict)
+    counters: Mapping[CounterKey, int] = field(default_factory=dict)
     codes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     orders: Mapping[str, Order] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
     purchase: RecordedEvent | None = None
 
-    def taken_of(self, counter: CounterKey) -> int:
+    def counter(self, counter: CounterKey) -> int:
         """Return the value of a counter.
 
         Raises:
             NotRead: the transaction did not read it.
         """
-        if counter not in self.taken:
+        if counter not in self.counters:
             raise FactNotRead(str(counter))
-        return self.taken[counter]
+        return self.counters[counter]
 
-    def free_code(self, pool: str, *, but: Collection[str] = ()) -> str | None:
+    def free_code(self, pool: str, *, excluding: Collection[str] = ()) -> str | None:
         """Return a free code that is not in `but`; None if there is none left.
 
         Raises:
@@ -58,7 +58,7 @@ class Facts:
         """
         if pool not in self.codes:
             raise FactNotRead(pool)
-        return next((code for code in self.codes[pool] if code not in but), None)
+        return next((code for code in self.codes[pool] if code not in excluding), None)
 
     def lists_of(self, member: str) -> frozenset[str]:
         """Return the lists that a member is on.

@@ -94,7 +94,7 @@ class Entry:
     occurred_at: datetime
     channel: Channel
     postings: tuple[Posting, ...]
-    why: tuple[Explanation, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
     label: str = ""
     params: Mapping[str, str | int] = field(default_factory=dict)
 
@@ -118,7 +118,7 @@ class TierStatus:
 
     tier: str
     since: datetime
-    until: datetime | None
+    guaranteed_until: datetime | None
 
 
 @fast_init
@@ -160,17 +160,17 @@ class Record:
     recorded_at: datetime
     cause: Cause
     entries: tuple[Entry, ...]
-    qualified: tuple[tuple[date, int], ...]
-    standing: TierStatus
+    qualifying_points: tuple[tuple[date, int], ...]
+    tier_status: TierStatus
     previous_hash: str
     hash: str
     notices: tuple[Notice, ...] = ()
     command: RecordRef | None = None
 
     @property
-    def why(self) -> tuple[Explanation, ...]:
+    def explanations(self) -> tuple[Explanation, ...]:
         """The explanations of all entries, in order."""
-        return tuple(explanation for entry in self.entries for explanation in entry.why)
+        return tuple(explanation for entry in self.entries for explanation in entry.explanations)
 
 
 def apply_entries(balances: Mapping[Account, int], entries: Iterable[Entry]) -> dict[Account, int]:
@@ -194,7 +194,7 @@ def _entry_content(entry: Entry) -> dict[str, Any]:
         "occurred_at": canonical_moment(entry.occurred_at),
         "channel": entry.channel,
         "postings": [[p.account, p.points, _lot_content(p.lot) if p.lot else None] for p in entry.postings],
-        "why": [[w.rule, w.points, w.applied, w.reason, dict(w.params)] for w in entry.why],
+        "why": [[w.rule, w.points, w.applied, w.reason, dict(w.params)] for w in entry.explanations],
         "label": entry.label,
         "params": dict(entry.params),
     }
@@ -208,18 +208,18 @@ def seal(record: Record) -> Record:
 
 def record_hash(record: Record) -> str:
     """Return the SHA-256 of a record's content, chained to `previous_hash`, in hexadecimal."""
-    cause, standing = record.cause, record.standing
-    until = standing.until
+    cause, tier_status = record.cause, record.tier_status
+    until = tier_status.guaranteed_until
     content = {
         "member": record.member,
         "version": record.version,
         "recorded_at": canonical_moment(record.recorded_at),
         "cause": [cause.operation, cause.role, cause.subject, cause.key, cause.reason],
         "entries": [_entry_content(entry) for entry in record.entries],
-        "qualified": [[day.isoformat(), points] for day, points in record.qualified],
+        "qualified": [[day.isoformat(), points] for day, points in record.qualifying_points],
         "standing": [
-            standing.tier,
-            canonical_moment(standing.since),
+            tier_status.tier,
+            canonical_moment(tier_status.since),
             canonical_moment(until) if until is not None else None,
         ],
     }
@@ -227,4 +227,4 @@ def record_hash(record: Record) -> str:
         content["notices"] = [[notice.kind, dict(notice.params)] for notice in record.notices]
     if record.command is not None:
         content["command"] = [record.command.member, record.command.version]
-    return fast_content_digest(content, after=record.previous_hash)
+    return fast_content_digest(content, previous=record.previous_hash)

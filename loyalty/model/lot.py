@@ -36,7 +36,7 @@ class Lot:
 
     key: LotKey
     points: int
-    expired: int = 0
+    expired_points: int = 0
 
 
 def spending_order(lot: Lot) -> tuple[date, date]:
@@ -78,7 +78,7 @@ class Lots(Sequence[Lot]):
         """Return `lots` packed and in spending order."""
         if isinstance(lots, Lots):
             return lots
-        rows = sorted((_packed(lot.key), lot.points, lot.expired) for lot in lots)
+        rows = sorted((_packed(lot.key), lot.points, lot.expired_points) for lot in lots)
         return cls(b"".join(_ROW.pack(*row) for row in rows))
 
     @property
@@ -118,7 +118,7 @@ class Lots(Sequence[Lot]):
         """Return the index of the first lot that does not sort before `packed`."""
         return bisect_left(self._cells[::_CELLS], packed)
 
-    def has(self, key: LotKey) -> bool:
+    def contains(self, key: LotKey) -> bool:
         """Return whether a lot has this key."""
         packed = _packed(key)
         place = self._place(packed) * _CELLS
@@ -140,7 +140,7 @@ class Lots(Sequence[Lot]):
         row = _ROW.pack(packed, points, expired) if points or expired else b""
         return Lots(self.packed[: place * _ROW.size] + row + self.packed[end * _ROW.size :])
 
-    def first_end(self) -> date | None:
+    def next_expiry_day(self) -> date | None:
         """Return the first expiry day of a lot with points; None if no points ever expire."""
         for place in range(0, len(self._cells), _CELLS):
             if self._cells[place + 1]:
@@ -148,7 +148,7 @@ class Lots(Sequence[Lot]):
                 return day_from_ordinal(last) if last != _NEVER else None
         return None
 
-    def by_last_day(self) -> list[tuple[date | None, int]]:
+    def points_by_expiry_day(self) -> list[tuple[date | None, int]]:
         """Return (last day to spend, points) in order of days, without empty days; the day is None for never."""
         by_day: dict[int, int] = {}
         for key, points, _ in _ROW.iter_unpack(self.packed):
@@ -164,7 +164,7 @@ class Lots(Sequence[Lot]):
             return NO_LOTS
         return Lots(b"".join(bytes(cells[at : at + _CELLS]) for at in range(0, end, _CELLS) if cells[at + 1]))
 
-    def without_forgotten(self, horizon: date) -> "Lots":
+    def without_old(self, horizon: date) -> "Lots":
         """Return the lots without empty ones that expired before `horizon`."""
         cells, end = self._cells, _CELLS * self._place(horizon.toordinal() << _DAY_BITS)
         if not end:
@@ -181,7 +181,7 @@ def with_points(lots: Iterable[Lot], key: LotKey, points: int, *, expired: int =
     return Lots.of(lots).with_points(key, points, expired)
 
 
-def draw(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> list[tuple[LotKey, int]]:
+def draw(lots: Iterable[Lot], points: int, *, first_lot: LotKey | None = None) -> list[tuple[LotKey, int]]:
     """Return (lot, points) parts that pay `points`, in spending order, lot `first` before all others.
 
     The parts sum to `points`, or to less if the lots hold less.
@@ -190,8 +190,12 @@ def draw(lots: Iterable[Lot], points: int, *, first: LotKey | None = None) -> li
     if points <= 0:
         return parts
     ordered = Lots.of(lots)
-    preferred = [lot for lot in ordered if lot.key == first] if first is not None and ordered.has(first) else []
-    for lot in (*preferred, *(lot for lot in ordered if lot.key != first)):
+    preferred = (
+        [lot for lot in ordered if lot.key == first_lot]
+        if first_lot is not None and ordered.contains(first_lot)
+        else []
+    )
+    for lot in (*preferred, *(lot for lot in ordered if lot.key != first_lot)):
         if points <= 0:
             break
         part = min(points, lot.points)
@@ -208,4 +212,4 @@ def overdue_lots(lots: Iterable[Lot], today: date) -> list[Lot]:
 
 def prune_expired(lots: Iterable[Lot], today: date) -> Lots:
     """Return the lots without empty ones that expired more than EXPIRED_LOT_KEPT_DAYS days ago, too old for refunds."""
-    return Lots.of(lots).without_forgotten(today - timedelta(days=EXPIRED_LOT_RETENTION_DAYS))
+    return Lots.of(lots).without_old(today - timedelta(days=EXPIRED_LOT_RETENTION_DAYS))

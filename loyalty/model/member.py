@@ -67,20 +67,20 @@ class Member:
     version: int
     enrolled_at: datetime
     profile: Profile
-    standing: TierStatus
+    tier_status: TierStatus
     balances: Mapping[Account, int] = field(default_factory=dict)
     lots: Lots = NO_LOTS
-    qualifying: QualifyingDays = NO_QUALIFYING_DAYS
-    counted: Mapping[str, int] = field(default_factory=dict)
-    capped: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    qualifying_days: QualifyingDays = NO_QUALIFYING_DAYS
+    event_counts: Mapping[str, int] = field(default_factory=dict)
+    cap_usage: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     cards: tuple[str, ...] = ()
     holds: tuple[Hold, ...] = ()
-    lapsed: tuple[str, ...] = ()
-    offers: Mapping[str, OfferUse] = field(default_factory=dict)
-    bound: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    ordered: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    write_offs: tuple[tuple[int, int], ...] = ()
-    head: str = ""
+    expired_holds: tuple[str, ...] = ()
+    offer_uses: Mapping[str, OfferUse] = field(default_factory=dict)
+    pending_redemptions: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    order_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    open_write_offs: tuple[tuple[int, int], ...] = ()
+    head_hash: str = ""
     programme_version: int = 0
 
     def balance(self, account: Account) -> int:
@@ -89,7 +89,7 @@ class Member:
 
     def offer_use(self, offer: str) -> OfferUse:
         """Return the member's use of an offer; UNTOUCHED if there is none."""
-        return self.offers.get(offer, NO_USE)
+        return self.offer_uses.get(offer, NO_USE)
 
     @property
     def available(self) -> int:
@@ -97,7 +97,7 @@ class Member:
         return self.balance(Account.AVAILABLE)
 
     @property
-    def lifetime(self) -> int:
+    def lifetime_points(self) -> int:
         """All points ever issued, less those that refunds reversed."""
         return -self.balance(Account.ISSUED)
 
@@ -129,9 +129,9 @@ def next_settlement_at(member: Member, zone: ZoneInfo) -> datetime | None:
 
     None if nothing will expire.
     """
-    last_day = member.lots.first_end()
+    last_day = member.lots.next_expiry_day()
     moments = [end_of(last_day, zone)] if last_day is not None else []
     moments += [hold.expires_at for hold in member.holds]
-    if member.standing.until is not None:
-        moments.append(member.standing.until)
+    if member.tier_status.guaranteed_until is not None:
+        moments.append(member.tier_status.guaranteed_until)
     return min(moments, default=None)

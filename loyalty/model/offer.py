@@ -66,12 +66,12 @@ class Audience:
     segments: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
 
-    def fits(self, shopper: "AudienceInput") -> bool:
+    def includes(self, segmentation: "AudienceInput") -> bool:
         """Return whether the audience includes a member."""
         return (
-            (not self.tiers or shopper.tier in self.tiers)
-            and (not self.segments or any(shopper.in_segment(key) for key in self.segments))
-            and (not self.lists or not self.lists.isdisjoint(shopper.lists))
+            (not self.tiers or segmentation.tier in self.tiers)
+            and (not self.segments or any(segmentation.in_segment(key) for key in self.segments))
+            and (not self.lists or not self.lists.isdisjoint(segmentation.lists))
         )
 
 
@@ -121,13 +121,13 @@ class Offer:
     partners: frozenset[str] = frozenset()
     audience: Audience = EVERYBODY
     needs_activation: bool = False
-    uses_per_member: int | None = 1
-    uses_in_all: int | None = None
+    uses_per_member_max: int | None = 1
+    uses_max: int | None = None
     budget: int | None = None
-    returnable: bool = False
+    restores_use_on_refund: bool = False
     code: OfferCode | None = None
     percent: Decimal | None = None
-    maximum: Decimal | None = None
+    amount_max: Decimal | None = None
     amount: Decimal | None = None
     factor: Decimal | None = None
     points: int | None = None
@@ -137,26 +137,26 @@ class Offer:
     weight: int = 0
 
     @property
-    def uses_counter(self) -> CounterKey:
+    def uses_counter_key(self) -> CounterKey:
         """The counter of uses by all members."""
         return CounterKey(CounterKind.USES, self.key)
 
     @property
-    def budget_counter(self) -> CounterKey:
+    def budget_counter_key(self) -> CounterKey:
         """The counter of what was charged to its budget."""
         return CounterKey(CounterKind.BUDGET, self.key)
 
     @property
-    def is_limited(self) -> bool:
+    def has_shared_limit(self) -> bool:
         """Whether all members share a limit: a number of uses or a budget."""
-        return self.uses_in_all is not None or self.budget is not None
+        return self.uses_max is not None or self.budget is not None
 
     def counters(self) -> frozenset[CounterKey]:
         """Return the counters of its shared limits."""
-        limited = {self.uses_counter: self.uses_in_all, self.budget_counter: self.budget}
+        limited = {self.uses_counter_key: self.uses_max, self.budget_counter_key: self.budget}
         return frozenset(counter for counter, limit in limited.items() if limit is not None)
 
-    def is_over(self, now: datetime) -> bool:
+    def has_ended(self, now: datetime) -> bool:
         """Return whether it has ended."""
         return self.ends_at is not None and self.ends_at <= now
 
@@ -177,13 +177,13 @@ class OfferUse:
     refused_at: datetime | None = None
     purchases: tuple[str, ...] = ()
 
-    def used(self, at: datetime, purchase: str | None) -> "OfferUse":
+    def with_use(self, at: datetime, purchase: str | None) -> "OfferUse":
         """Return the state after one more use."""
         added = (purchase,) if purchase is not None else ()
         kept = (*self.purchases, *added)[-PURCHASES_KEPT_MAX:]
         return replace(self, uses=self.uses + 1, redeemed_at=at, purchases=kept)
 
-    def given_back(self, purchase: str) -> "OfferUse":
+    def with_use_restored(self, purchase: str) -> "OfferUse":
         """Return the state after one use is restored because its purchase was refunded."""
         kept = tuple(item for item in self.purchases if item != purchase)
         return replace(self, uses=max(0, self.uses - 1), purchases=kept)
@@ -199,14 +199,14 @@ def purchase_reference(sender: str, key: str) -> str:
 
 def uses_left(offer: Offer, use: OfferUse) -> int | None:
     """Return how often a member may still use an offer; None if unlimited."""
-    return None if offer.uses_per_member is None else max(0, offer.uses_per_member - use.uses)
+    return None if offer.uses_per_member_max is None else max(0, offer.uses_per_member_max - use.uses)
 
 
 def offer_state(offer: Offer, use: OfferUse, now: datetime) -> OfferState:
     """Return the state of an offer for a member; REDEEMED only when no use is left."""
     if uses_left(offer, use) == 0:
         return OfferState.REDEEMED
-    if offer.is_over(now):
+    if offer.has_ended(now):
         return OfferState.EXPIRED
     return OfferState.ACTIVATED if use.activated_at is not None else OfferState.AVAILABLE
 

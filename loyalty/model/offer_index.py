@@ -105,19 +105,19 @@ class Bucket:
             self._in_order = True
         return self._entries
 
-    def add(self, entry: IndexEntry) -> None:
+    def append(self, entry: IndexEntry) -> None:
         """Append an entry; the next read sorts it into place."""
         self._entries.append(entry)
         self._in_order = False
 
-    def put(self, entry: IndexEntry) -> None:
+    def insert(self, entry: IndexEntry) -> None:
         """Insert an entry, in order if the bucket is sorted."""
         if self._in_order:
             insort(self._entries, entry)
         else:
             self._entries.append(entry)
 
-    def drop(self, entry: IndexEntry) -> None:
+    def remove(self, entry: IndexEntry) -> None:
         """Remove an entry, which must be present."""
         del self._entries[bisect_left(self.entries, entry[:2])]
 
@@ -135,25 +135,25 @@ class OfferIndex:
         self._ends_at = end_of(day, zone)
         self._audiences: dict[AudienceCriterion, dict[str, BucketsByTopic]] = {kind: {} for kind in AudienceCriterion}
         for offer in offers:
-            if self._is_on(offer):
+            if self._is_usable_today(offer):
                 entry = self._entry(offer)
                 for bucket in self._buckets(offer):
-                    bucket.add(entry)
+                    bucket.append(entry)
 
-    def put(self, offer: Offer) -> None:
+    def add(self, offer: Offer) -> None:
         """Add an offer that the index does not hold."""
-        if self._is_on(offer):
+        if self._is_usable_today(offer):
             entry = self._entry(offer)
             for bucket in self._buckets(offer):
-                bucket.put(entry)
+                bucket.insert(entry)
 
-    def drop(self, offer: Offer) -> None:
+    def remove(self, offer: Offer) -> None:
         """Remove an offer that the index holds."""
-        if not self._is_on(offer):
+        if not self._is_usable_today(offer):
             return
         entry = self._entry(offer)
         for bucket in self._buckets(offer):
-            bucket.drop(entry)
+            bucket.remove(entry)
         kind, keys = main_criterion(offer.audience)
         for key in keys:
             topics = self._audiences[kind][key]
@@ -163,7 +163,7 @@ class OfferIndex:
             if not topics:
                 del self._audiences[kind][key]
 
-    def of_shopper(self, shopper: AudienceInput) -> list[BucketsByTopic]:
+    def buckets_for(self, segmentation: AudienceInput) -> list[BucketsByTopic]:
         """Return the buckets by topic of every audience that includes a member.
 
         Evaluates only segments that some offer of the day uses.
@@ -178,18 +178,18 @@ class OfferIndex:
             )
         )
         found = list(everybody.values())
-        if shopper.tier in tiers:
-            found.append(tiers[shopper.tier])
-        found += [topics for key, topics in segments.items() if shopper.in_segment(key)]
+        if segmentation.tier in tiers:
+            found.append(tiers[segmentation.tier])
+        found += [topics for key, topics in segments.items() if segmentation.in_segment(key)]
         if lists:
-            found += [lists[key] for key in shopper.lists if key in lists]
+            found += [lists[key] for key in segmentation.lists if key in lists]
         return found
 
-    def few(self, audiences: Sequence[BucketsByTopic]) -> bool:
+    def is_small(self, audiences: Sequence[BucketsByTopic]) -> bool:
         """Return whether the audiences hold at most FEW entries together."""
         return sum(len(topics[ALL_TOPICS]) for topics in audiences) <= SORT_ALL_MAX
 
-    def layout(self) -> Mapping[tuple[AudienceCriterion, str, str], Sequence[str]]:
+    def keys_by_bucket(self) -> Mapping[tuple[AudienceCriterion, str, str], Sequence[str]]:
         """Return the offer keys of every bucket, best first, by audience kind, audience key and topic."""
         return {
             (kind, key, topic): [entry[1] for entry in bucket.entries]
@@ -198,9 +198,9 @@ class OfferIndex:
             for topic, bucket in topics.items()
         }
 
-    def _is_on(self, offer: Offer) -> bool:
+    def _is_usable_today(self, offer: Offer) -> bool:
         """Return whether an offer can be used at some moment of the day, perhaps not at all hours."""
-        if offer.starts_at >= self._ends_at or offer.is_over(self._starts_at) or offer.uses_per_member == 0:
+        if offer.starts_at >= self._ends_at or offer.has_ended(self._starts_at) or offer.uses_per_member_max == 0:
             return False
         if offer.window is None:
             return True
@@ -212,7 +212,7 @@ class OfferIndex:
         several = (bool(audience.tiers) + bool(audience.segments) + bool(audience.lists)) > 1
         timed = (
             offer.starts_at > self._starts_at
-            or offer.is_over(self._ends_at)
+            or offer.has_ended(self._ends_at)
             or (offer.window is not None and offer.window.hours is not None)
         )
         return -static_score(offer, self.day, self.zone), offer.key, offer, several, timed

@@ -62,7 +62,7 @@ class OrderStep:
 
     state: OrderState
     at: datetime
-    by: str
+    role: str
     note: str | None = None
 
 
@@ -147,12 +147,12 @@ class Order:
     version: int = 0
 
     @property
-    def code_is_shown(self) -> bool:
+    def code_is_revealed(self) -> bool:
         """Whether the code was revealed to the member: true once the order was ever fulfilled or delivered."""
         return any(step.state in {OrderState.FULFILLED, OrderState.DELIVERED} for step in self.history)
 
     @property
-    def before_request(self) -> OrderState:
+    def state_before_request(self) -> OrderState:
         """The state before the return was requested: DELIVERED or FULFILLED."""
         states = [step.state for step in self.history]
         return OrderState.DELIVERED if OrderState.DELIVERED in states else OrderState.FULFILLED

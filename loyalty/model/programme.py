@@ -70,7 +70,7 @@ class Tier:
     rank: int
     threshold: int
     benefits: tuple[Text, ...] = ()
-    relatives: bool = False
+    may_order_for_relatives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class QualificationPeriod:
 
     kind: QualificationKind
     months: int = 12
-    starts: tuple[int, int] = (1, 1)
+    year_start: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class EarningRule:
 
     key: str
     name: Text
-    event: str
+    event_type: str
     rate: Rate | None = None
     points: Expression | None = None
     rounding: Rounding = Rounding.DOWN
@@ -118,7 +118,7 @@ class EarningRule:
     lines: LineCondition | None = None
     priority: int = 0
     stacking: Stacking = Stacking.ADD
-    group: str = ""
+    stacking_group: str = ""
     cap: Cap | None = None
     window: Window | None = None
     channels: frozenset[Channel] = frozenset()
@@ -164,14 +164,14 @@ class Programme:
     tiers: tuple[Tier, ...]
     qualification: QualificationPeriod
     expiry: ExpiryPolicy
-    spent_points: SpentPointsPolicy
+    spent_points_policy: SpentPointsPolicy
     rules: tuple[EarningRule, ...]
     event_types: Mapping[str, EventType]
     catalogue: Catalogue = field(default_factory=Catalogue)
     segments: Mapping[str, Segment] = field(default_factory=dict)
-    grace_days: int = 0
+    returned_points_grace_days: int = 0
     brand: Brand = DEFAULT_BRAND
-    rules_by_event: Mapping[str, Sequence[EarningRule]] = field(init=False)
+    rules_by_event_type: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)
 
@@ -179,8 +179,8 @@ class Programme:
         """Index tiers and rules by key, and rules by event type, so that an event evaluates only its own rules."""
         by_event: dict[str, list[EarningRule]] = {}
         for rule in self.rules:
-            by_event.setdefault(rule.event, []).append(rule)
-        object.__setattr__(self, "rules_by_event", by_event)
+            by_event.setdefault(rule.event_type, []).append(rule)
+        object.__setattr__(self, "rules_by_event_type", by_event)
         # If two have the same key, the first one wins.
         object.__setattr__(self, "_tiers_by_key", {tier.key: tier for tier in reversed(self.tiers)})
         object.__setattr__(self, "_rules_by_key", {rule.key: rule for rule in reversed(self.rules)})

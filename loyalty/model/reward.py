@@ -73,7 +73,7 @@ class AppointmentCalendar:
         for ahead in range(self.days_ahead + 1):
             yield from (at for at in self.on_day(today + timedelta(days=ahead), zone) if at > now)
 
-    def offers(self, at: datetime, now: datetime, zone: ZoneInfo) -> bool:
+    def is_bookable(self, at: datetime, now: datetime, zone: ZoneInfo) -> bool:
         """Return whether `at` is an appointment that can be booked now."""
         day = day_of(at, zone)
         if at <= now or day > day_of(now, zone) + timedelta(days=self.days_ahead):
@@ -108,21 +108,21 @@ class Reward:
     weight: int = 0
 
     @property
-    def is_unrestricted(self) -> bool:
+    def is_open_to_all(self) -> bool:
         """Whether any member may order it, on any channel, at any time, without a limit."""
         return self.audience is EVERYBODY and self.window is None and self.limit is None and not self.channels
 
     @property
-    def is_plain(self) -> bool:
+    def is_unrestricted(self) -> bool:
         """Whether only its price can keep a member from ordering it: nothing else restricts it."""
-        return self.stock is None and self.pool is None and self.is_unrestricted
+        return self.stock is None and self.pool is None and self.is_open_to_all
 
     @property
-    def stock_counter(self) -> CounterKey:
+    def stock_counter_key(self) -> CounterKey:
         """The counter of pieces ordered or held."""
         return CounterKey(CounterKind.STOCK, self.key)
 
-    def slot_counter(self, at: datetime) -> CounterKey:
+    def slot_counter_key(self, at: datetime) -> CounterKey:
         """Return the counter of places booked at one appointment."""
         return CounterKey(CounterKind.SLOT, self.key, at)
 
@@ -130,7 +130,7 @@ class Reward:
         """Return the key that orders count under against the limit; orders for a relative count separately."""
         return f"{self.key}{RELATIVE_SUFFIX}" if for_relative else self.key
 
-    def limit_span(self, now: datetime, zone: ZoneInfo) -> str:
+    def limit_period(self, now: datetime, zone: ZoneInfo) -> str:
         """Return the limit's current period as `period_name()` names it; empty if there is no limit."""
         return period_name(day_of(now, zone), self.limit.period) if self.limit is not None else ""
 
@@ -145,7 +145,7 @@ class InstantReward:
     key: str
     name: Text
     reward: str
-    minimum: Decimal
+    minimum_total: Decimal
     limit: Limit | None = None
     window: Window | None = None
     audience: Audience = EVERYBODY

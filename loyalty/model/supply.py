@@ -36,7 +36,7 @@ class CodeState(StrEnum):
 
     FREE = "free"
     HELD = "held"
-    GIVEN = "given"
+    ISSUED = "given"
     VOID = "void"
 
 
@@ -46,6 +46,6 @@ class CodeTransition:
 
     pool: str
     code: str
-    before: CodeState
-    after: CodeState
+    state_before: CodeState
+    state_after: CodeState
     holder: str | None

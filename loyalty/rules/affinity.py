@@ -51,7 +51,7 @@ class AffinityWeights:
     total: float = 0.0
     topics: Mapping[str, float] = field(default_factory=dict)
 
-    def plain(self) -> list[Any]:
+    def packed(self) -> list[Any]:
         """Return the exact compact form in JSON types: [exponent, total, {topic: weight}]. MongoDB stores it."""
         # Factoring out the power of two shortens the numbers.
         exponent = frexp(self.total)[1] - _BITS
@@ -59,29 +59,29 @@ class AffinityWeights:
         return [exponent, ldexp(self.total, -exponent), topics]
 
     @classmethod
-    def of_plain(cls, plain: Sequence[Any]) -> "AffinityWeights":
+    def unpack(cls, packed: Sequence[Any]) -> "AffinityWeights":
         """Return the affinities of a compact form."""
-        exponent, total, topics = plain
+        exponent, total, topics = packed
         return cls(ldexp(total, exponent), {topic: ldexp(weight, exponent) for topic, weight in topics.items()})
 
 
 NO_AFFINITY = AffinityWeights()
 
 
-def add_purchase(taste: AffinityWeights, event: Event, zone: ZoneInfo) -> AffinityWeights:
+def add_purchase(weights: AffinityWeights, event: Event, zone: ZoneInfo) -> AffinityWeights:
     """Return the affinities after an event; only purchases with lines change them."""
     if not _has_lines(event):
-        return taste
-    return AffinityWeights(*_with_lines(taste.total, taste.topics, event, _scale_of(event, zone)))
+        return weights
+    return AffinityWeights(*_with_lines(weights.total, weights.topics, event, _scale_of(event, zone)))
 
 
-def add_purchase_packed(plain: Sequence[Any], event: Event, zone: ZoneInfo) -> Sequence[Any]:
+def add_purchase_packed(packed: Sequence[Any], event: Event, zone: ZoneInfo) -> Sequence[Any]:
     """Do the same as `add_purchase()` on the compact form, identical to the bit because the scale is a power of two."""
     if not _has_lines(event):
-        return plain
-    exponent, total, topics = plain
+        return packed
+    exponent, total, topics = packed
     if not total:
-        return add_purchase(AffinityWeights.of_plain(plain), event, zone).plain()
+        return add_purchase(AffinityWeights.unpack(packed), event, zone).packed()
     total, topics = _with_lines(total, topics, event, ldexp(_scale_of(event, zone), -exponent))
     more = frexp(total)[1] - _BITS
     if more:
@@ -119,25 +119,25 @@ def _with_lines(
     return total, topics
 
 
-def affinity_share(taste: AffinityWeights, topic: str, now: datetime) -> float:
+def affinity_share(weights: AffinityWeights, topic: str, now: datetime) -> float:
     """Return the share of a topic in the member's spending at `now`, 0 to 1."""
-    weight = taste.topics.get(topic)
-    return weight / (taste.total + _prior(now)) if weight is not None else 0.0
+    weight = weights.topics.get(topic)
+    return weight / (weights.total + _prior(now)) if weight is not None else 0.0
 
 
 class AffinityShares:
     """The shares of all topics in a member's spending at one moment."""
 
-    __slots__ = ("_whole", "topics")
+    __slots__ = ("_total", "topics")
 
-    def __init__(self, taste: AffinityWeights, now: datetime) -> None:
-        self.topics = taste.topics
-        self._whole = taste.total + _prior(now)
+    def __init__(self, weights: AffinityWeights, now: datetime) -> None:
+        self.topics = weights.topics
+        self._total = weights.total + _prior(now)
 
-    def of(self, topic: str) -> float:
+    def share(self, topic: str) -> float:
         """Return the share of a topic, 0 to 1; 0 if the member never bought it."""
         weight = self.topics.get(topic)
-        return weight / self._whole if weight is not None else 0.0
+        return weight / self._total if weight is not None else 0.0
 
 
 def _prior(now: datetime) -> float:

@@ -56,7 +56,7 @@ class Visit:
     channel: Channel | None = None
     store: str | None = None
     partner: str | None = None
-    shopper: AudienceInput | None = None
+    segmentation: AudienceInput | None = None
 
 
 def obstacles(
@@ -85,10 +85,10 @@ def obstacles(
         yield Obstacle.PARTNER
     if audience is EVERYBODY:
         return
-    shopper = visit.shopper
-    if shopper is not None and audience.tiers and shopper.tier not in audience.tiers:
+    segmentation = visit.segmentation
+    if segmentation is not None and audience.tiers and segmentation.tier not in audience.tiers:
         yield Obstacle.TIER
-    elif shopper is None or not audience.fits(shopper):
+    elif segmentation is None or not audience.includes(segmentation):
         yield Obstacle.AUDIENCE
 
 
@@ -127,7 +127,7 @@ def is_limit_reached(limit: Limit | None, key: str, member: Member, at: datetime
     """Say whether a member has no order left under a limit at a moment; `key` is what its orders count under."""
     if limit is None:
         return False
-    counted = member.ordered.get(key)
+    counted = member.order_counts.get(key)
     # Most members have ordered none, and spans are expensive to compute.
     return (counted.get(limit_span(limit, at, zone), 0) if counted else 0) >= limit.orders
 

@@ -41,8 +41,8 @@ class EarningResult:
     """The result of all rules for one event. `capped`: points given so far by rule and cap period."""
 
     grants: list[Grant] = field(default_factory=list)
-    why: list[Explanation] = field(default_factory=list)
-    capped: dict[str, dict[str, int]] = field(default_factory=dict)
+    explanations: list[Explanation] = field(default_factory=list)
+    cap_usage: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
@@ -107,19 +107,19 @@ class _Variables(Mapping[str, Any]):
 
     def __init__(self, event: Event, member: Member, programme: Programme, earned: EarningResult) -> None:
         self._event, self._member, self._programme, self._earned = event, member, programme, earned
-        self._made: dict[str, Any] = {}
+        self._computed: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name == "earned":
             return self._earned.points
-        if name not in self._made:
+        if name not in self._computed:
             if name == "event":
-                self._made[name] = event_variables(self._event, self._programme)
+                self._computed[name] = event_variables(self._event, self._programme)
             elif name == "member":
-                self._made[name] = member_variables(self._member, self._programme, self._event.occurred_at)
+                self._computed[name] = member_variables(self._member, self._programme, self._event.occurred_at)
             else:
                 raise KeyError(name)
-        return self._made[name]
+        return self._computed[name]
 
     def __contains__(self, name: object) -> bool:
         return name in _SCOPE
@@ -141,15 +141,15 @@ class _Evaluation:
     local: datetime
     scope: _Variables
     parts: tuple[Decimal, ...]
-    whole: Sequence[int] = ()
+    weights: Sequence[int] = ()
     _visit: Visit | None = None
 
     def visit(self) -> Visit:
         """Return when, where and by which member it happened."""
         if self._visit is None:
             event = self.event
-            shopper = SegmentationInput(self.member, self.programme, frozenset(), event.occurred_at)
-            self._visit = Visit(event.occurred_at, self.local, event.channel, event.store, event.partner, shopper)
+            segmentation = SegmentationInput(self.member, self.programme, frozenset(), event.occurred_at)
+            self._visit = Visit(event.occurred_at, self.local, event.channel, event.store, event.partner, segmentation)
         return self._visit
 
     def matching(self, rule: EarningRule) -> list[bool] | None:
@@ -179,20 +179,20 @@ class _Evaluation:
         """Split points over the counted lines in proportion to their money."""
         if not points:
             return (0,) * len(self.parts)
-        if not self.whole:
-            self.whole = _whole_numbers(self.parts)
+        if not self.weights:
+            self.weights = _whole_numbers(self.parts)
         if hits is None:
-            return _spread(points, self.whole)
-        return _spread(points, [part if hit else 0 for part, hit in zip(self.whole, hits, strict=True)])
+            return _spread(points, self.weights)
+        return _spread(points, [part if hit else 0 for part, hit in zip(self.weights, hits, strict=True)])
 
 
-def _uncovered_reason(rule: EarningRule, calculation: _Evaluation) -> RuleOutcome | None:
+def _uncovered_reason(rule: EarningRule, evaluation: _Evaluation) -> RuleOutcome | None:
     """Return why a rule is not for an event, or None."""
     if not (rule.window or rule.channels or rule.stores or rule.partners or rule.tiers):
         return None  # as most rules: the check would be a tenth of what a rule costs
     obstacle = next(
         obstacles(
-            calculation.visit(),
+            evaluation.visit(),
             window=rule.window,
             channels=rule.channels,
             stores=rule.stores,
@@ -217,7 +217,7 @@ def _cap_room(member: Member, rule: EarningRule, day: date) -> tuple[str, int] |
     cap = rule.cap
     if cap is None:
         return "", POINTS_MAX
-    spans = member.capped.get(rule.key, {})
+    spans = member.cap_usage.get(rule.key, {})
     # Names of another length are from an earlier version of the programme with another period.
     days = [span for span in spans if cap.period is LimitPeriod.DAY and len(span) == DAY_LENGTH]
     newest = max(days, default="")
@@ -231,21 +231,21 @@ def _not_applied(rule: str, reason: RuleOutcome, **params: str | int) -> Explana
     return Explanation(rule, 0, applied=False, reason=reason, params=params)
 
 
-def _try_rule(calculation: _Evaluation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
+def _try_rule(evaluation: _Evaluation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
     """Return the rule's grant with its explanation and cap span, or only the explanation of why it gives nothing."""
-    outside = _uncovered_reason(rule, calculation)
+    outside = _uncovered_reason(rule, evaluation)
     if outside:
         return _not_applied(rule.key, outside)
     try:
-        if rule.condition is not None and rule.condition.evaluate(calculation.scope) is not True:
+        if rule.condition is not None and rule.condition.evaluate(evaluation.scope) is not True:
             return _not_applied(rule.key, RuleOutcome.CONDITION)
-        by_line = calculation.points_of(rule)
+        by_line = evaluation.points_of(rule)
     except ExpressionError as fault:
-        return _not_applied(rule.key, RuleOutcome.FAULT, fault=str(fault))
+        return _not_applied(rule.key, RuleOutcome.RULE_ERROR, fault=str(fault))
     due = sum(by_line)
     if not due:
-        return _not_applied(rule.key, RuleOutcome.NOTHING_DUE)
-    room = _cap_room(calculation.member, rule, calculation.local.date())
+        return _not_applied(rule.key, RuleOutcome.NO_POINTS)
+    room = _cap_room(evaluation.member, rule, evaluation.local.date())
     if room is None:
         return _not_applied(rule.key, RuleOutcome.TOO_LATE, days=CAP_PERIODS_KEPT)
     span, most = room
@@ -254,7 +254,7 @@ def _try_rule(calculation: _Evaluation, rule: EarningRule) -> tuple[Grant, Expla
         return _not_applied(rule.key, RuleOutcome.CAP_REACHED, cap=cap_points)
     points = min(due, most)
     given = by_line if points == due else allocate_proportionally(points, tuple(Decimal(part) for part in by_line))
-    reason = RuleOutcome.CAPPED if points < due else RuleOutcome.GIVEN
+    reason = RuleOutcome.CAPPED if points < due else RuleOutcome.AWARDED
     params: dict[str, str | int] = {"cap": cap_points} if reason is RuleOutcome.CAPPED else {}
     grant = Grant(rule.key, given, rule.qualifying)
     return grant, Explanation(rule.key, points, applied=True, reason=reason, params=params), span
@@ -266,49 +266,49 @@ def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
     Rules are evaluated by descending priority. A rule whose expression fails gives nothing, and its explanation says
     why; it never fails the event.
     """
-    rules = programme.rules_by_event.get(event.type, ())
-    earned = EarningResult(capped={rule: dict(spans) for rule, spans in member.capped.items()})
+    rules = programme.rules_by_event_type.get(event.type, ())
+    earned = EarningResult(cap_usage={rule: dict(spans) for rule, spans in member.cap_usage.items()})
     local = event.occurred_at.astimezone(programme.zone)
     scope = _Variables(event, member, programme, earned)
-    calculation = _Evaluation(event, member, programme, local, scope, _money_by_line(event))
-    given: dict[str, tuple[Grant, Explanation, str]] = {}
+    evaluation = _Evaluation(event, member, programme, local, scope, _money_by_line(event))
+    applied: dict[str, tuple[Grant, Explanation, str]] = {}
     explained: dict[str, Explanation] = {}
-    leaders: dict[str, str] = {}
+    best_by_group: dict[str, str] = {}
     exclusive: str | None = None
     for rule in rules:
         if exclusive is not None:
             explained[rule.key] = _not_applied(rule.key, RuleOutcome.EXCLUDED, by=exclusive)
             continue
-        result = _try_rule(calculation, rule)
+        result = _try_rule(evaluation, rule)
         if isinstance(result, Explanation):
             explained[rule.key] = result
             continue
         if rule.stacking is Stacking.BEST:
-            leader = leaders.get(rule.group)
-            if leader is not None and given[leader][0].points >= result[0].points:
-                explained[rule.key] = _not_applied(rule.key, RuleOutcome.OUTDONE, by=leader)
+            best = best_by_group.get(rule.stacking_group)
+            if best is not None and applied[best][0].points >= result[0].points:
+                explained[rule.key] = _not_applied(rule.key, RuleOutcome.NOT_BEST, by=best)
                 continue
-            if leader is not None:
-                del given[leader]
-                explained[leader] = _not_applied(leader, RuleOutcome.OUTDONE, by=rule.key)
-            leaders[rule.group] = rule.key
-        given[rule.key] = result
-        earned.grants = [grant for grant, _, _ in given.values()]
+            if best is not None:
+                del applied[best]
+                explained[best] = _not_applied(best, RuleOutcome.NOT_BEST, by=rule.key)
+            best_by_group[rule.stacking_group] = rule.key
+        applied[rule.key] = result
+        earned.grants = [grant for grant, _, _ in applied.values()]
         if rule.stacking is Stacking.EXCLUSIVE:
             exclusive = rule.key
-    for grant, explanation, span in given.values():
+    for grant, explanation, span in applied.values():
         explained[grant.rule] = explanation
         if span:
-            spans = earned.capped.setdefault(grant.rule, {})
+            spans = earned.cap_usage.setdefault(grant.rule, {})
             spans[span] = spans.get(span, 0) + grant.points
-    earned.why = [explained[rule.key] for rule in rules]
+    earned.explanations = [explained[rule.key] for rule in rules]
     return earned
 
 
-def prune_cap_periods(capped: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
+def prune_cap_periods(cap_usage: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
     """Return `capped` without the oldest cap periods and without rules that no longer exist or have a cap."""
     kept: dict[str, dict[str, int]] = {}
-    for key, spans in capped.items():
+    for key, spans in cap_usage.items():
         rule = programme.rule(key)
         if rule is None or rule.cap is None:
             continue

@@ -36,21 +36,21 @@ def ineligibilities(
     reward: Reward,
     member: Member,
     programme: Programme,
-    shopper: SegmentationInput,
+    segmentation: SegmentationInput,
     now: datetime,
     *,
     channel: Channel | None = None,
     for_relative: bool = False,
 ) -> list[Ineligibility]:
     """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
-    if reward.is_unrestricted and not for_relative:  # most are: a page of rewards calls this for each
+    if reward.is_open_to_all and not for_relative:  # most are: a page of rewards calls this for each
         return []
-    visit = Visit(now, now.astimezone(programme.zone), channel, shopper=shopper)
+    visit = Visit(now, now.astimezone(programme.zone), channel, segmentation=segmentation)
     found = [
         _missing_of(obstacle, reward, programme, now)
         for obstacle in obstacles(visit, window=reward.window, channels=reward.channels, audience=reward.audience)
     ]
-    if for_relative and not programme.tier(shopper.tier).relatives:
+    if for_relative and not programme.tier(segmentation.tier).may_order_for_relatives:
         found.append(_missing(RefusalCode.NOT_ELIGIBLE, "relative_tier", "recipient"))
     limit = reward.limit
     if is_limit_reached(limit, reward.limit_key(for_relative=for_relative), member, now, programme.zone) and limit:

@@ -48,13 +48,13 @@ def member_variables(member: Member, programme: Programme, at: datetime) -> dict
     today = day_of(at, programme.zone)
     birth_date = member.profile.birth_date
     return {
-        "tier": member.standing.tier,
-        "rank": programme.tier(member.standing.tier).rank,
+        "tier": member.tier_status.tier,
+        "rank": programme.tier(member.tier_status.tier).rank,
         "available": member.available,
-        "lifetime": member.lifetime,
+        "lifetime": member.lifetime_points,
         "locale": member.profile.locale,
         "completion": member.profile.completion,
         "birthday": birth_date is not None and _birthday_in(birth_date, today.year) == today,
         "tenure_days": max(0, (today - day_of(member.enrolled_at, programme.zone)).days),
-        "events": {key: member.counted.get(key, 0) for key in programme.event_types},
+        "events": {key: member.event_counts.get(key, 0) for key in programme.event_types},
     }

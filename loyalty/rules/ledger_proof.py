@@ -24,7 +24,7 @@ def rewind(member: Member, record: Record, before: TierStatus) -> Member:
     """
     balances = dict(member.balances)
     points = {lot.key: lot.points for lot in member.lots}
-    expired = {lot.key: lot.expired for lot in member.lots}
+    expired = {lot.key: lot.expired_points for lot in member.lots}
     for entry in record.entries:
         for posting in entry.postings:
             balances[posting.account] = balances.get(posting.account, 0) - posting.points
@@ -35,17 +35,17 @@ def rewind(member: Member, record: Record, before: TierStatus) -> Member:
             elif posting.account is Account.EXPIRED:
                 expired[posting.lot] = max(0, expired.get(posting.lot, 0) - posting.points)
     lots = [Lot(key, points.get(key, 0), expired.get(key, 0)) for key in points.keys() | expired.keys()]
-    qualifying = dict(member.qualifying)
-    for day, gained in record.qualified:
+    qualifying = dict(member.qualifying_days)
+    for day, gained in record.qualifying_points:
         qualifying[day] = max(0, qualifying.get(day, 0) - gained)
     return replace(
         member,
         version=record.version - 1,
-        head=record.previous_hash,
-        standing=before,
+        head_hash=record.previous_hash,
+        tier_status=before,
         balances=balances,
-        lots=Lots.of(lot for lot in lots if lot.points or lot.expired),
-        qualifying=QualifyingDays.of(qualifying),
+        lots=Lots.of(lot for lot in lots if lot.points or lot.expired_points),
+        qualifying_days=QualifyingDays.of(qualifying),
     )
 
 
@@ -89,8 +89,8 @@ class LedgerAudit:
     balances: dict[Account, int] = field(default_factory=dict)
     lots: dict[LotKey, int] = field(default_factory=dict)
     qualifying: dict[date, int] = field(default_factory=dict)
-    standing: TierStatus | None = None
-    found: list[str] = field(default_factory=list)
+    tier_status: TierStatus | None = None
+    chain_faults: list[str] = field(default_factory=list)
     written_off: dict[int, int] = field(default_factory=dict)
     _given: list[_Given] = field(default_factory=list)
     _given_in_all: dict[str, int] = field(default_factory=dict)
@@ -99,20 +99,20 @@ class LedgerAudit:
     def add(self, record: Record) -> None:
         """Add one record, and check its version, its hash and the running balance of each entry."""
         if record.version != self.version + 1:
-            self.found.append(f"version {self.version} is followed by {record.version}")
+            self.chain_faults.append(f"version {self.version} is followed by {record.version}")
         if record.previous_hash != self.head:
-            self.found.append(f"version {record.version} is not chained to the one before it")
+            self.chain_faults.append(f"version {record.version} is not chained to the one before it")
         if record.hash != record_hash(record):
-            self.found.append(f"version {record.version} does not match its own hash")
-        self.version, self.head, self.standing = record.version, record.hash, record.standing
+            self.chain_faults.append(f"version {record.version} does not match its own hash")
+        self.version, self.head, self.tier_status = record.version, record.hash, record.tier_status
         for entry in record.entries:
             self._add_entry(entry, record.version)
-        for day, points in record.qualified:
+        for day, points in record.qualifying_points:
             self.qualifying[day] = self.qualifying.get(day, 0) + points
 
     def _add_entry(self, entry: Entry, version: int) -> None:
         if sum(posting.points for posting in entry.postings) != 0:
-            self.found.append(f"version {version} has postings that do not sum to zero")
+            self.chain_faults.append(f"version {version} has postings that do not sum to zero")
         for posting in entry.postings:
             self.balances[posting.account] = self.balances.get(posting.account, 0) + posting.points
             if posting.lot is not None and posting.account is Account.AVAILABLE:
@@ -121,14 +121,14 @@ class LedgerAudit:
                 self.written_off[version] = self.written_off.get(version, 0) - posting.points
         self._add_given(entry, version)
         if entry.balance != self.balances.get(Account.AVAILABLE, 0):
-            self.found.append(f"version {version} says a balance of {entry.balance}, its entries give another")
+            self.chain_faults.append(f"version {version} says a balance of {entry.balance}, its entries give another")
 
     def _add_given(self, entry: Entry, version: int) -> None:
         """Note the points that each rule gave in an entry, and those that were reversed."""
         earned = entry.kind is EntryKind.EARN
         within: dict[str, int] = {}
-        for why in entry.why:
-            if not why.points or (not earned and why.reason is not RuleOutcome.TAKEN_BACK):
+        for why in entry.explanations:
+            if not why.points or (not earned and why.reason is not RuleOutcome.REVERSED):
                 continue
             if why.rule in self.caps.periods:
                 within[why.rule] = within.get(why.rule, 0) + why.points
@@ -144,12 +144,12 @@ class LedgerAudit:
 
     def faults(self, member: Member) -> list[str]:
         """Return every difference between the ledger and the snapshot as a sentence; empty if they agree."""
-        found = list(self.found)
+        found = list(self.chain_faults)
         if member.version != self.version:
             found.append(f"the snapshot is at version {member.version}, the ledger at {self.version}")
-        if member.head != self.head:
+        if member.head_hash != self.head:
             found.append("the snapshot is chained to another record than the last one")
-        if member.standing != self.standing:
+        if member.tier_status != self.tier_status:
             found.append("the snapshot's tier is not the last record's")
         ours = {account: points for account, points in self.balances.items() if points}
         theirs = {account: points for account, points in member.balances.items() if points}
@@ -178,7 +178,7 @@ class LedgerAudit:
             yield "the open lots do not sum to the available balance"
 
     def _day_faults(self, member: Member) -> Iterator[str]:
-        days = QualifyingDays.of(member.qualifying)
+        days = QualifyingDays.of(member.qualifying_days)
         if not days.is_valid:
             yield "the qualifying days are not in order"
         elif any(self.qualifying.get(day, 0) != points for day, points in days.rows() if day != LIFETIME_OLD_DAYS):
@@ -190,14 +190,14 @@ class LedgerAudit:
         Records do not say which write-off a returned order or hold recovered. The first row may combine several: above
         the limit, a member merges the oldest.
         """
-        left = sum(points for _, points in member.write_offs)
+        left = sum(points for _, points in member.open_write_offs)
         owed = -self.balances.get(Account.WRITTEN_OFF, 0)
         if left != owed:
             yield f"the snapshot says that {left} written-off points are not made good, the ledger {owed}"
             return
-        versions = [version for version, _ in member.write_offs]
+        versions = [version for version, _ in member.open_write_offs]
         later = versions[1] if len(versions) > 1 else self.version + 1
-        for place, (version, points) in enumerate(member.write_offs):
+        for place, (version, points) in enumerate(member.open_write_offs):
             end = later if place == 0 else version + 1
             most = sum(part for at, part in self.written_off.items() if version <= at < end)
             if version not in self.written_off or not 0 < points <= most or versions != sorted({*versions}):
@@ -208,8 +208,8 @@ class LedgerAudit:
         """Check the points that rules gave within their caps, as far as the ledger shows what counted."""
         # Caps of a newer programme version are unknown here.
         replayed = self._capped() if member.programme_version <= self.caps.version else None
-        for rule in sorted({*member.capped, *(replayed or {})}):
-            stored = dict(member.capped.get(rule, {}))
+        for rule in sorted({*member.cap_usage, *(replayed or {})}):
+            stored = dict(member.cap_usage.get(rule, {}))
             if rule not in self.caps.periods:
                 given_max = self._given_in_all.get(rule, 0)
                 if sum(stored.values()) > given_max or min(stored.values(), default=0) < 0:

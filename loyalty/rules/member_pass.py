@@ -65,9 +65,9 @@ def time_step_of(at: datetime) -> int:
     return int(at.timestamp()) // TIME_STEP_SECONDS
 
 
-def digits_for(*, programme: str, member: str, span: int, secret: bytes) -> str:
+def digits_for(*, programme: str, member: str, time_step: int, secret: bytes) -> str:
     """Return the six digits of a span, truncated from an HMAC as in RFC 4226, section 5.3."""
-    digest = _proof(secret, "digits", programme, member, str(span))
+    digest = _proof(secret, "digits", programme, member, str(time_step))
     start = digest[-1] & 15
     number = int.from_bytes(digest[start : start + 4]) & 0x7FFF_FFFF
     return f"{number % 10**DIGITS:0{DIGITS}d}"
@@ -76,8 +76,8 @@ def digits_for(*, programme: str, member: str, span: int, secret: bytes) -> str:
 def matching_time_step(digits: str, *, programme: str, member: str, now: datetime, secret: bytes) -> int | None:
     """Return the span of `digits` if they are valid now, else None; compares in constant time. Spaces are ignored."""
     typed, current = "".join(digits.split()), time_step_of(now)
-    for span in range(current, current - TIME_STEPS_GRACE - 1, -1):
-        known = digits_for(programme=programme, member=member, span=span, secret=secret)
+    for time_step in range(current, current - TIME_STEPS_GRACE - 1, -1):
+        known = digits_for(programme=programme, member=member, time_step=time_step, secret=secret)
         if hmac.compare_digest(known.encode(), typed.encode()):
-            return span
+            return time_step
     return None

@@ -117,7 +117,7 @@ class _Ranked:
         return self._reason
 
     @property
-    def motive(self) -> RankingReason:
+    def ranking_reason(self) -> RankingReason:
         """The largest part of the score."""
         return self.reason[0]
 
@@ -142,12 +142,12 @@ class RankedOffer(_Ranked):
 class RankedReward(_Ranked):
     """A ranked reward. `eligible`: the member can order it now; `missing`: points still to earn for it."""
 
-    __slots__ = ("eligible", "missing", "reward")
+    __slots__ = ("eligible", "points_missing", "reward")
 
     def __init__(
-        self, reward: Reward, *, eligible: bool, missing: int, score: int, why: Callable[[], ReasonWithParams]
+        self, reward: Reward, *, eligible: bool, points_missing: int, score: int, why: Callable[[], ReasonWithParams]
     ) -> None:
-        self.reward, self.eligible, self.missing = reward, eligible, missing
+        self.reward, self.eligible, self.points_missing = reward, eligible, points_missing
         self.score, self._why, self._reason = score, why, None
 
 
@@ -157,49 +157,49 @@ class TopicScores:
     A member has dozens of topics and a page needs a few, so each score is computed on first use.
     """
 
-    __slots__ = ("_best", "_now", "_shares", "declared")
+    __slots__ = ("_best", "_now", "_shares", "preferences")
 
-    def __init__(self, taste: AffinityWeights, preferences: frozenset[str], now: datetime) -> None:
-        self._shares, self.declared, self._now = AffinityShares(taste, now), preferences, now
+    def __init__(self, affinity: AffinityWeights, preferences: frozenset[str], now: datetime) -> None:
+        self._shares, self.preferences, self._now = AffinityShares(affinity, now), preferences, now
         self._best: dict[frozenset[str], int] = {NO_TOPICS: 0}
 
-    def worth(self, topic: str) -> int:
+    def score(self, topic: str) -> int:
         """Return the score of a topic; 0 without affinity or preference."""
-        share = self._shares.of(topic)
+        share = self._shares.share(topic)
         # An integer root, which is exact.
-        worth = isqrt(int(AFFINITY_SCORE_MAX * AFFINITY_SCORE_MAX * share)) if share else 0
-        return worth + PREFERENCE_SCORE if topic in self.declared else worth
+        score = isqrt(int(AFFINITY_SCORE_MAX * AFFINITY_SCORE_MAX * share)) if share else 0
+        return score + PREFERENCE_SCORE if topic in self.preferences else score
 
-    def best(self, topics: frozenset[str]) -> int:
+    def best_score(self, topics: frozenset[str]) -> int:
         """Return the highest score of some topics; 0 if none has one."""
-        best = self._best.get(topics)
-        if best is None:
-            best = self._best[topics] = max(map(self.worth, topics))
-        return best
+        score = self._best.get(topics)
+        if score is None:
+            score = self._best[topics] = max(map(self.score, topics))
+        return score
 
-    def favourite(self, topics: Iterable[str]) -> str | None:
+    def best_topic(self, topics: Iterable[str]) -> str | None:
         """Return the topic with the highest score, or None."""
-        worth = {topic: self.worth(topic) for topic in topics}
-        return min((topic for topic in worth if worth[topic]), key=lambda t: (-worth[t], t), default=None)
+        scores = {topic: self.score(topic) for topic in topics}
+        return min((topic for topic in scores if scores[topic]), key=lambda t: (-scores[t], t), default=None)
 
-    def by_worth(self) -> list[tuple[str, int]]:
+    def by_score(self) -> list[tuple[str, int]]:
         """Return (topic, score) of every topic with a score, highest first."""
-        topics = dict.fromkeys((*self._shares.topics, *self.declared))
-        worth = [(topic, self.worth(topic)) for topic in topics]
-        return sorted((item for item in worth if item[1]), key=lambda item: -item[1])
+        topics = dict.fromkeys((*self._shares.topics, *self.preferences))
+        scores = [(topic, self.score(topic)) for topic in topics]
+        return sorted((item for item in scores if item[1]), key=lambda item: -item[1])
 
 
 NO_TOPICS: frozenset[str] = frozenset()
 
 
-def offer_score(offer: Offer, use: OfferUse, likes: TopicScores, *, now: datetime, zone: ZoneInfo) -> int:
+def offer_score(offer: Offer, use: OfferUse, topic_scores: TopicScores, *, now: datetime, zone: ZoneInfo) -> int:
     """Return the score of an offer that is visible to the member now."""
     state = offer_state(offer, use, now)
     if state is OfferState.REDEEMED:
         return FINISHED_SCORES[state] + (use.redeemed_at.toordinal() if use.redeemed_at is not None else 0)
     if state is OfferState.EXPIRED:
         return FINISHED_SCORES[state] + (offer.ends_at.toordinal() if offer.ends_at is not None else 0)
-    score = static_score(offer, day_of(now, zone), zone) + likes.best(offer.topics)
+    score = static_score(offer, day_of(now, zone), zone) + topic_scores.best_score(offer.topics)
     score += SEEN_SCORE * min(use.seen, SEEN_MAX)
     if state is OfferState.ACTIVATED:
         return score + ACTIVATED_SCORE
@@ -211,14 +211,14 @@ def offer_score(offer: Offer, use: OfferUse, likes: TopicScores, *, now: datetim
 def rank_offers(
     catalogue: Catalogue,
     member: Member,
-    shopper: AudienceInput,
-    likes: TopicScores,
+    segmentation: AudienceInput,
+    topic_scores: TopicScores,
     *,
     channel: Channel | None,
     now: datetime,
     zone: ZoneInfo,
     states: AbstractSet[OfferState] | None = None,
-    used_up: AbstractSet[str] = frozenset(),
+    exhausted: AbstractSet[str] = frozenset(),
     first: int,
     after: tuple[int, str] | None = None,
 ) -> tuple[list[RankedOffer], bool]:
@@ -231,81 +231,85 @@ def rank_offers(
     wanted = ALL_STATES if states is None else states
     local = now.astimezone(zone)
 
-    def may_see(offer: Offer, state: OfferState, *, fits: bool) -> bool:
+    def may_see(offer: Offer, state: OfferState, *, is_in_audience: bool) -> bool:
         if state not in wanted or not fits_channel(offer.channels, channel):
             return False
         return state not in USABLE_STATES or (
-            (state is OfferState.ACTIVATED or fits) and offer.key not in used_up and _is_usable(offer, now, local)
+            (state is OfferState.ACTIVATED or is_in_audience)
+            and offer.key not in exhausted
+            and _is_usable(offer, now, local)
         )
 
-    touched: list[tuple[int, str, Offer]] = []
-    for key, use in member.offers.items():
+    with_use: list[tuple[int, str, Offer]] = []
+    for key, use in member.offer_uses.items():
         offer = catalogue.offers.get(key)
         if offer is None:
             continue
         state = offer_state(offer, use, now)
-        if may_see(offer, state, fits=state is not OfferState.AVAILABLE or offer.audience.fits(shopper)):
-            place = -offer_score(offer, use, likes, now=now, zone=zone), key
+        if may_see(
+            offer, state, is_in_audience=state is not OfferState.AVAILABLE or offer.audience.includes(segmentation)
+        ):
+            place = -offer_score(offer, use, topic_scores, now=now, zone=zone), key
             if after is None or place > (-after[0], after[1]):
-                touched.append((*place, offer))
-    touched.sort()
+                with_use.append((*place, offer))
+    with_use.sort()
 
-    def untouched() -> Iterator[tuple[int, str, Offer]]:
+    def without_use() -> Iterator[tuple[int, str, Offer]]:
         index = catalogue.offer_index(local.date(), zone)
-        audiences = index.of_shopper(shopper)
-        ordered = _by_sorting_all if index.few(audiences) else _by_merging_buckets
-        for negative, key, offer, must_fit, must_be_on in ordered(audiences, likes, after):
+        audiences = index.buckets_for(segmentation)
+        ordered = _by_sorting_all if index.is_small(audiences) else _by_merging_buckets
+        for negative, key, offer, check_audience, check_usable in ordered(audiences, topic_scores, after):
             if (
-                key not in member.offers
+                key not in member.offer_uses
                 and (not offer.channels or fits_channel(offer.channels, channel))
-                and key not in used_up
-                and (not must_be_on or _is_usable(offer, now, local))
-                and (not must_fit or offer.audience.fits(shopper))
+                and key not in exhausted
+                and (not check_usable or _is_usable(offer, now, local))
+                and (not check_audience or offer.audience.includes(segmentation))
             ):
                 yield negative, key, offer
 
-    fresh = untouched() if OfferState.AVAILABLE in wanted else iter(())
-    found = merge(touched, fresh) if touched else fresh
+    unused = without_use() if OfferState.AVAILABLE in wanted else iter(())
+    found = merge(with_use, unused) if with_use else unused
     page = list(islice(found, first + 1))
-    told = [
-        _ranked_offer(offer, member.offers.get(key), -negative, likes, shopper, now=now, zone=zone)
+    page_offers = [
+        _ranked_offer(offer, member.offer_uses.get(key), -negative, topic_scores, segmentation, now=now, zone=zone)
         for negative, key, offer in page[:first]
     ]
-    return told, len(page) > first
+    return page_offers, len(page) > first
 
 
 def _is_usable(offer: Offer, now: datetime, local: datetime) -> bool:
     return not time_obstacle(now, local, starts_at=offer.starts_at, ends_at=offer.ends_at, window=offer.window)
 
 
-def _scored_buckets(topics: BucketsByTopic, by_worth: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
+def _scored_buckets(topics: BucketsByTopic, by_score: Sequence[tuple[str, int]]) -> Iterator[tuple[int, Bucket]]:
     """Yield (topic score, bucket) of the topics with a score, highest first."""
-    return ((points, topics[topic]) for topic, points in by_worth if topic in topics)
+    return ((points, topics[topic]) for topic, points in by_score if topic in topics)
 
 
 def _by_sorting_all(
-    audiences: Sequence[BucketsByTopic], likes: TopicScores, after: tuple[int, str] | None
+    audiences: Sequence[BucketsByTopic], topic_scores: TopicScores, after: tuple[int, str] | None
 ) -> Iterator[IndexEntry]:
     """Yield the same as `_by_merging_buckets()`, by scoring and sorting every entry."""
     found: dict[str, IndexEntry] = {}
     for topics in audiences:
-        for negative, key, offer, must_fit, must_be_on in topics[ALL_TOPICS].entries:
-            place = negative - likes.best(offer.topics)
+        for negative, key, offer, check_audience, check_usable in topics[ALL_TOPICS].entries:
+            place = negative - topic_scores.best_score(offer.topics)
             if after is None or (place, key) > (-after[0], after[1]):
-                found[key] = place, key, offer, must_fit, must_be_on
+                found[key] = place, key, offer, check_audience, check_usable
     # Keys are unique, so that sorting never compares the offers.
     return iter(sorted(found.values()))
 
 
 def _by_merging_buckets(
-    audiences: Sequence[BucketsByTopic], likes: TopicScores, after: tuple[int, str] | None
+    audiences: Sequence[BucketsByTopic], topic_scores: TopicScores, after: tuple[int, str] | None
 ) -> Iterator[IndexEntry]:
     """Yield the entries of all buckets of a member once each, best first, with minus the full score in first place.
 
     For each audience, opens the bucket of all topics at once, and that of a topic only when its best entry could be
     next.
     """
-    by_worth = likes.by_worth()
+    by_score = topic_scores.by_score()
     # (minus the score, key, number, place, topic score, bucket). An unopened bucket is in the heap with an empty key at
     # the best score that it can hold, before all entries of that score. Numbers are unique: nothing after is compared.
     heap: list[tuple[int, str, int, int, int, Bucket]] = []
@@ -326,9 +330,9 @@ def _by_merging_buckets(
 
     for number, topics in enumerate(audiences):
         open_bucket(0, topics[ALL_TOPICS])
-        unopened_of.append((topics[ALL_TOPICS].entries[0][0], _scored_buckets(topics, by_worth)))
+        unopened_of.append((topics[ALL_TOPICS].entries[0][0], _scored_buckets(topics, by_score)))
         announce(number)
-    told = None
+    last_key = None
     while heap:
         negative, key, number, place, points, bucket = heappop(heap)
         if not key:
@@ -341,18 +345,18 @@ def _by_merging_buckets(
             heappush(heap, (entry[0] - points, entry[1], number, place + 1, points, bucket))
         # An offer is yielded from the bucket of its best topic, where its score is complete. If several buckets tie,
         # it comes out of them in succession.
-        _, _, offer, must_fit, must_be_on = entries[place]
-        if key != told and likes.best(offer.topics) == points:
-            told = key
-            yield negative, key, offer, must_fit, must_be_on
+        _, _, offer, check_audience, check_usable = entries[place]
+        if key != last_key and topic_scores.best_score(offer.topics) == points:
+            last_key = key
+            yield negative, key, offer, check_audience, check_usable
 
 
 def _ranked_offer(
     offer: Offer,
     use: OfferUse | None,
     score: int,
-    likes: TopicScores,
-    shopper: AudienceInput,
+    topic_scores: TopicScores,
+    segmentation: AudienceInput,
     *,
     now: datetime,
     zone: ZoneInfo,
@@ -364,50 +368,50 @@ def _ranked_offer(
         if state is not OfferState.AVAILABLE:
             return RankingReason(state.value.lower()), {}
         days = days_left(offer, day_of(now, zone), zone)
-        return _main_reason(offer.topics, offer.audience, days, likes, shopper)
+        return _main_reason(offer.topics, offer.audience, days, topic_scores, segmentation)
 
     return RankedOffer(offer, NO_USE if use is None else use, state, score=score, why=why)
 
 
 def _main_reason(
-    topics: Iterable[str], audience: Audience, days: int | None, likes: TopicScores, shopper: AudienceInput
+    topics: Iterable[str], audience: Audience, days: int | None, topic_scores: TopicScores, segmentation: AudienceInput
 ) -> tuple[RankingReason, Params]:
     """Return the largest part of an item's score, with its params: topic, list, segment, tier or days left."""
     reasons: list[tuple[int, RankingReason, Params]] = []
-    topic = likes.favourite(topics)
+    topic = topic_scores.best_topic(topics)
     if topic is not None:
-        worth = likes.worth(topic)
-        said = topic in likes.declared and worth <= 2 * PREFERENCE_SCORE
-        reasons.append((worth, RankingReason.PREFERENCE if said else RankingReason.FAVOURITE, {"topic": topic}))
+        score = topic_scores.score(topic)
+        is_declared = topic in topic_scores.preferences and score <= 2 * PREFERENCE_SCORE
+        reasons.append((score, RankingReason.PREFERENCE if is_declared else RankingReason.FAVOURITE, {"topic": topic}))
     kind, keys = main_criterion(audience)
     if kind is AudienceCriterion.LIST:
         reasons += [
-            (AUDIENCE_SCORES[kind], RankingReason.FOR_LIST, {"list": key}) for key in sorted(keys & shopper.lists)
+            (AUDIENCE_SCORES[kind], RankingReason.FOR_LIST, {"list": key}) for key in sorted(keys & segmentation.lists)
         ]
     elif kind is AudienceCriterion.SEGMENT:
-        fitting = (key for key in sorted(keys) if shopper.in_segment(key))
+        fitting = (key for key in sorted(keys) if segmentation.in_segment(key))
         reasons += [(AUDIENCE_SCORES[kind], RankingReason.FOR_SEGMENT, {"segment": key}) for key in islice(fitting, 1)]
-    elif kind is AudienceCriterion.TIER and shopper.tier in keys:
-        reasons.append((AUDIENCE_SCORES[kind], RankingReason.FOR_TIER, {"tier": shopper.tier}))
+    elif kind is AudienceCriterion.TIER and segmentation.tier in keys:
+        reasons.append((AUDIENCE_SCORES[kind], RankingReason.FOR_TIER, {"tier": segmentation.tier}))
     if days is not None and urgency_score(days):
         reasons.append((urgency_score(days), RankingReason.ENDS_SOON, {"days": days}))
     # max() returns the first of equal parts.
-    _, motive, params = max(reasons, key=lambda reason: reason[0], default=(0, RankingReason.FOR_EVERYBODY, {}))
-    return motive, params
+    _, ranking_reason, params = max(reasons, key=lambda reason: reason[0], default=(0, RankingReason.FOR_EVERYBODY, {}))
+    return ranking_reason, params
 
 
 def rank_rewards(
     catalogue: Catalogue,
     member: Member,
-    shopper: AudienceInput,
-    likes: TopicScores,
+    segmentation: AudienceInput,
+    topic_scores: TopicScores,
     *,
     channel: Channel | None,
     now: datetime,
     zone: ZoneInfo,
     category: str | None = None,
     eligible: bool | None = None,
-    eligible_of: Callable[[Reward], bool | None] = lambda _: None,
+    can_order: Callable[[Reward], bool | None] = lambda _: None,
     first: int,
     after: tuple[int, str] | None = None,
 ) -> tuple[list[RankedReward], bool]:
@@ -420,42 +424,46 @@ def rank_rewards(
     """
     local = now.astimezone(zone)
 
-    def looked_into(reward: Reward, missing: int) -> tuple[bool, int]:
+    def eligibility_and_score(reward: Reward, points_missing: int) -> tuple[bool, int]:
         """Return whether the member can order it now, and what its audience and closure add to its score."""
-        is_for_member = reward.audience is EVERYBODY or reward.audience.fits(shopper)
+        is_for_member = reward.audience is EVERYBODY or reward.audience.includes(segmentation)
         is_closed = not is_for_member or time_obstacle(now, local, window=reward.window) is not None
-        is_eligible = not is_closed and not missing and eligible_of(reward) is not False
+        is_eligible = not is_closed and not points_missing and can_order(reward) is not False
         score = AUDIENCE_SCORES[main_criterion(reward.audience)[0]] if is_for_member else 0
-        return is_eligible, score + INELIGIBLE_SCORE if is_closed or not (is_eligible or missing) else score
+        return is_eligible, score + INELIGIBLE_SCORE if is_closed or not (is_eligible or points_missing) else score
 
     available = member.available
     found: list[tuple[int, str, Reward, int, bool]] = []
-    for key, reward, weight, is_plain in catalogue.reward_scores():
+    for key, reward, weight, is_unrestricted in catalogue.reward_scores():
         if not _matches_filters(reward, category, channel):
             continue
-        missing = reward.points - available if reward.points > available else 0
-        is_eligible, more = (not missing, 0) if is_plain else looked_into(reward, missing)
+        points_missing = reward.points - available if reward.points > available else 0
+        is_eligible, more = (
+            (not points_missing, 0) if is_unrestricted else eligibility_and_score(reward, points_missing)
+        )
         if eligible is not None and is_eligible is not eligible:
             continue
-        score = weight + more + likes.best(reward.topics)
-        if missing:
-            score += LACKS_POINTS_SCORE + MISSING_POINTS_SCORE * missing // reward.points
+        score = weight + more + topic_scores.best_score(reward.topics)
+        if points_missing:
+            score += LACKS_POINTS_SCORE + MISSING_POINTS_SCORE * points_missing // reward.points
         if after is None or (-score, key) > (-after[0], after[1]):
-            found.append((-score, key, reward, missing, is_eligible))
+            found.append((-score, key, reward, points_missing, is_eligible))
     # Keys are unique, so that nothing after them is compared.
     page = nsmallest(first + 1, found)
 
-    def told(place: tuple[int, str, Reward, int, bool]) -> RankedReward:
-        negative, _, reward, missing, is_eligible = place
+    def ranked(place: tuple[int, str, Reward, int, bool]) -> RankedReward:
+        negative, _, reward, points_missing, is_eligible = place
 
         def why() -> ReasonWithParams:
-            if missing:
-                return RankingReason.POINTS_MISSING, {"points": missing}
-            return _main_reason(reward.topics, reward.audience, _days_open(reward, day_of(now, zone)), likes, shopper)
+            if points_missing:
+                return RankingReason.POINTS_MISSING, {"points": points_missing}
+            return _main_reason(
+                reward.topics, reward.audience, _days_open(reward, day_of(now, zone)), topic_scores, segmentation
+            )
 
-        return RankedReward(reward, eligible=is_eligible, missing=missing, score=-negative, why=why)
+        return RankedReward(reward, eligible=is_eligible, points_missing=points_missing, score=-negative, why=why)
 
-    return [told(place) for place in page[:first]], len(page) > first
+    return [ranked(place) for place in page[:first]], len(page) > first
 
 
 def _matches_filters(reward: Reward, category: str | None, channel: Channel | None) -> bool:

@@ -21,7 +21,7 @@ class Reversal:
 
     by_rule: dict[str, int]
     qualifying: int
-    returned: tuple[Fraction, ...]
+    shares_returned: tuple[Fraction, ...]
 
     @property
     def points(self) -> int:
@@ -41,14 +41,17 @@ def _by_total(bought: RecordedEvent, total: Decimal) -> tuple[Fraction, ...] | R
     weights = weights or [paid]
     weights_total = sum(weights, Fraction(0))
     if not weights_total:
-        left = WHOLE - min(bought.returned)
+        left = WHOLE - min(bought.shares_returned)
     else:
-        left = sum((w * (1 - r) for w, r in zip(weights, bought.returned, strict=True)), Fraction(0)) / weights_total
+        left = (
+            sum((w * (1 - r) for w, r in zip(weights, bought.shares_returned, strict=True)), Fraction(0))
+            / weights_total
+        )
     refundable = paid * left
     if total > refundable:
         return _refused("refund_exceeds", "purchase", "total", left=f"{float(refundable):.2f}")
     share = WHOLE if total == refundable else Fraction(total) / refundable
-    return tuple(r + (1 - r) * share for r in bought.returned)
+    return tuple(r + (1 - r) * share for r in bought.shares_returned)
 
 
 def _by_lines(bought: RecordedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
@@ -59,7 +62,7 @@ def _by_lines(bought: RecordedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fra
     """
     purchase = bought.event.purchase
     sold = purchase.lines if purchase else ()
-    returned = list(bought.returned)
+    returned = list(bought.shares_returned)
     for number, back in enumerate(lines):
         places = [i for i, line in enumerate(sold) if line.sku == back.sku]
         if not places:
@@ -85,26 +88,26 @@ def shares_returned(bought: RecordedEvent, refund: Purchase | None) -> tuple[Fra
 
     Refused (INVALID) if nothing is left to refund, or `refund` does not fit what is left of the purchase.
     """
-    if all(share == WHOLE for share in bought.returned):
+    if all(share == WHOLE for share in bought.shares_returned):
         return _refused("refund_done", "refundOf")
     if refund is None:
-        return tuple(WHOLE for _ in bought.returned)
+        return tuple(WHOLE for _ in bought.shares_returned)
     if refund.lines:
         return _by_lines(bought, refund.lines)
     return _by_total(bought, refund.total)
 
 
-def reverse_purchase(bought: RecordedEvent, refund: Purchase | None) -> Reversal | Refusal:
+def reverse_purchase(purchase: RecordedEvent, refund: Purchase | None) -> Reversal | Refusal:
     """Return the points that refunding `bought` reverses, or the refusal of `shares_returned()`."""
-    returned = shares_returned(bought, refund)
+    returned = shares_returned(purchase, refund)
     if isinstance(returned, Refusal):
         return returned
     by_rule: dict[str, int] = {}
     qualifying = 0
-    for grant in bought.grants:
+    for grant in purchase.grants:
         points = sum(
             int(part * after) - int(part * before)
-            for part, before, after in zip(grant.by_line, bought.returned, returned, strict=True)
+            for part, before, after in zip(grant.by_line, purchase.shares_returned, returned, strict=True)
         )
         by_rule[grant.rule] = points
         qualifying += points if grant.qualifying else 0

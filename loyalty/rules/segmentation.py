@@ -22,7 +22,7 @@ class SegmentationInput:
     @property
     def tier(self) -> str:
         """The key of the member's tier."""
-        return self._member.standing.tier
+        return self._member.tier_status.tier
 
     @property
     def lists(self) -> frozenset[str]:

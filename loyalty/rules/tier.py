@@ -34,19 +34,19 @@ class TierProgress:
     """Progress to the next tier, in qualifying points. `before` ends the period; None if rolling or lifetime."""
 
     tier: Tier
-    qualifying: int
-    required: int
-    before: datetime | None
+    points_earned: int
+    points_required: int
+    ends_at: datetime | None
 
     @property
-    def missing(self) -> int:
+    def points_missing(self) -> int:
         """Qualifying points still to earn, 0 or more."""
-        return max(0, self.required - self.qualifying)
+        return max(0, self.points_required - self.points_earned)
 
     @property
     def ratio(self) -> float:
         """The completed fraction, 0 to 1."""
-        return min(1.0, max(0.0, self.qualifying / self.required)) if self.required else 1.0
+        return min(1.0, max(0.0, self.points_earned / self.points_required)) if self.points_required else 1.0
 
 
 def _year_start(today: date, starts: tuple[int, int]) -> date:
@@ -79,7 +79,7 @@ def _between(days: QualifyingDays, first: date, end: date) -> list[tuple[date, i
 
 
 def _by_calendar_year(programme: Programme, days: QualifyingDays, today: date) -> QualifiedTier:
-    starts = programme.qualification.starts
+    starts = programme.qualification.year_start
     this = _year_start(today, starts)
     previous, following = months_later(this, -12), months_later(this, 12)
     after_next = months_later(this, 24)
@@ -148,25 +148,25 @@ def _counted_on(programme: Programme, days: QualifyingDays, day: date, *, since:
     kind, first = programme.qualification.kind, since or day
     if kind is QualificationKind.ROLLING:
         return days.total(rolling_period_start(first, programme.qualification.months), day + timedelta(days=1))
-    start = _year_start(first, programme.qualification.starts) if kind is QualificationKind.CALENDAR_YEAR else None
+    start = _year_start(first, programme.qualification.year_start) if kind is QualificationKind.CALENDAR_YEAR else None
     return days.total(start, day + timedelta(days=1))
 
 
-def _guaranteed_until(programme: Programme, standing: TierStatus, now: datetime) -> datetime | None:
+def _guaranteed_until(programme: Programme, tier_status: TierStatus, now: datetime) -> datetime | None:
     """Return when a tier that the points no longer qualify for ends: with the current period or its guarantee."""
     if programme.qualification.kind is QualificationKind.CALENDAR_YEAR:
-        this = _year_start(day_of(now, programme.zone), programme.qualification.starts)
+        this = _year_start(day_of(now, programme.zone), programme.qualification.year_start)
         period_end = start_of(months_later(this, 12), programme.zone)
-        return min(standing.until, period_end) if standing.until else period_end
-    if programme.qualification.kind is QualificationKind.ROLLING and standing.until is None:
+        return min(tier_status.guaranteed_until, period_end) if tier_status.guaranteed_until else period_end
+    if programme.qualification.kind is QualificationKind.ROLLING and tier_status.guaranteed_until is None:
         today = day_of(now, programme.zone)
         return start_of(months_later(today, programme.qualification.months), programme.zone)
-    return standing.until
+    return tier_status.guaranteed_until
 
 
 def reevaluate_tier(
     programme: Programme,
-    standing: TierStatus,
+    tier_status: TierStatus,
     days: Mapping[date, int],
     *,
     enrolled_at: datetime,
@@ -179,31 +179,31 @@ def reevaluate_tier(
     """
     days = QualifyingDays.of(days)
     while True:
-        has_ended = standing.until is not None and standing.until <= now
-        moment = standing.until if has_ended and standing.until else now
+        has_ended = tier_status.guaranteed_until is not None and tier_status.guaranteed_until <= now
+        moment = tier_status.guaranteed_until if has_ended and tier_status.guaranteed_until else now
         qualified = qualified_tier(programme, days, day_of(moment, programme.zone))
-        current = programme.tier(standing.tier)
+        current = programme.tier(tier_status.tier)
         until = end_of(qualified.last_day, programme.zone) if qualified.last_day else None
         reached = max(start_of(qualified.since, programme.zone), enrolled_at) if qualified.since else moment
         if qualified.tier.rank > current.rank:
-            standing = TierStatus(qualified.tier.key, reached, until)
+            tier_status = TierStatus(qualified.tier.key, reached, until)
         elif qualified.tier.rank == current.rank:
-            since = standing.since
+            since = tier_status.since
             # Backdated events may reach the tier earlier, unless it began as a demotion from a higher one.
             if _reached_on(programme, days, current, day_of(since, programme.zone)):
                 since = min(since, reached)
-            standing = TierStatus(current.key, since, until)
+            tier_status = TierStatus(current.key, since, until)
         elif has_ended:
-            standing = TierStatus(qualified.tier.key, moment, until)
+            tier_status = TierStatus(qualified.tier.key, moment, until)
         else:
-            standing = TierStatus(current.key, standing.since, _guaranteed_until(programme, standing, now))
+            tier_status = TierStatus(current.key, tier_status.since, _guaranteed_until(programme, tier_status, now))
         if not has_ended:
-            return standing
+            return tier_status
 
 
 def reevaluate_tier_after_gain(
     programme: Programme,
-    standing: TierStatus,
+    tier_status: TierStatus,
     days: QualifyingDays,
     *,
     enrolled_at: datetime,
@@ -213,22 +213,22 @@ def reevaluate_tier_after_gain(
 
     What qualified for the tier before still does, so only that day can give a higher tier or prolong the current one.
     """
-    prolonged = _prolonged_standing(programme, standing, days, now)
-    return prolonged or reevaluate_tier(programme, standing, days, enrolled_at=enrolled_at, now=now)
+    prolonged = _prolonged_standing(programme, tier_status, days, now)
+    return prolonged or reevaluate_tier(programme, tier_status, days, enrolled_at=enrolled_at, now=now)
 
 
 def _prolonged_standing(
-    programme: Programme, standing: TierStatus, days: QualifyingDays, now: datetime
+    programme: Programme, tier_status: TierStatus, days: QualifyingDays, now: datetime
 ) -> TierStatus | None:
     """Return the standing if the last day keeps or prolongs it; None if all days must be evaluated."""
-    tier, until, last = programme.tier(standing.tier), standing.until, days.last()
-    if last is None or tier.key != standing.tier or standing.since > now or (until is not None and until <= now):
+    tier, until, last = programme.tier(tier_status.tier), tier_status.guaranteed_until, days.last()
+    if last is None or tier.key != tier_status.tier or tier_status.since > now or (until is not None and until <= now):
         return None
     qualification, today = programme.qualification, day_of(now, programme.zone)
     is_endless = not tier.rank or qualification.kind is QualificationKind.LIFETIME
     if last > today or is_endless is not (until is None):
         return None
-    if tier.rank and last <= day_of(standing.since, programme.zone):
+    if tier.rank and last <= day_of(tier_status.since, programme.zone):
         return None
     # Include the day before the last: a till with a fast clock may have reported it before it began.
     previous = days.before(last)
@@ -236,25 +236,29 @@ def _prolonged_standing(
     if following and _counted_on(programme, days, last, since=previous) >= following[0].threshold:
         return None
     if is_endless:
-        return standing
+        return tier_status
     newest = (last, previous) if previous is not None else (last,)
     qualifying_day = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
     if qualifying_day is None:
-        return standing
+        return tier_status
     if qualification.kind is QualificationKind.CALENDAR_YEAR:
-        this = _year_start(today, qualification.starts)
+        this = _year_start(today, qualification.year_start)
         end = months_later(this, 24) if qualifying_day >= this else today
     else:
         end = months_later(qualifying_day, qualification.months)
     # A day whose period has ended prolongs nothing.
-    return replace(standing, until=end_of(end - timedelta(days=1), programme.zone)) if end > today else standing
+    return (
+        replace(tier_status, guaranteed_until=end_of(end - timedelta(days=1), programme.zone))
+        if end > today
+        else tier_status
+    )
 
 
 def tier_progress(
-    programme: Programme, standing: TierStatus, days: Mapping[date, int], *, now: datetime
+    programme: Programme, tier_status: TierStatus, days: Mapping[date, int], *, now: datetime
 ) -> TierProgress | None:
     """Return the progress to the next higher tier; None in the highest."""
-    rank = programme.tier(standing.tier).rank
+    rank = programme.tier(tier_status.tier).rank
     if rank + 1 >= len(programme.tiers):
         return None
     following = programme.tiers[rank + 1]
@@ -262,7 +266,7 @@ def tier_progress(
     before: datetime | None = None
     kind = programme.qualification.kind
     if kind is QualificationKind.CALENDAR_YEAR:
-        first = _year_start(today, programme.qualification.starts)
+        first = _year_start(today, programme.qualification.year_start)
         end = months_later(first, 12)
         before = start_of(end, programme.zone)
         earned = packed.total(first, end)
@@ -285,5 +289,5 @@ def prune_qualifying_days(programme: Programme, days: Mapping[date, int], *, now
         return kept.with_points(LIFETIME_OLD_DAYS, old) if old else kept
     months = 12 if kind is QualificationKind.CALENDAR_YEAR else programme.qualification.months
     if kind is QualificationKind.CALENDAR_YEAR:
-        return kept.since(months_later(_year_start(today, programme.qualification.starts), -12))
+        return kept.since(months_later(_year_start(today, programme.qualification.year_start), -12))
     return kept.since(months_later(today, -2 * months))

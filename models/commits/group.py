@@ -282,8 +282,8 @@ class Group:
                 "version": record.version,
                 "recorded_at": record.recorded_at,
             }
-            if decision.counted is not None:
-                event |= event_fields(decision.counted)
+            if decision.recorded_event is not None:
+                event |= event_fields(decision.recorded_event)
             if decision.orders:
                 event["orders"] = [order.id for order in decision.orders]
             if decision.hold is not None:
@@ -296,8 +296,8 @@ class Group:
             self._events[own_key] = event
             self._writes.events.append(event)
         purchase_key = request.purchase_key
-        if decision.amended is not None and purchase_key is not None:
-            amended = amended_fields(decision.amended)
+        if decision.amended_purchase is not None and purchase_key is not None:
+            amended = amended_fields(decision.amended_purchase)
             self._events[purchase_key] = {**self._events[purchase_key], **amended}
             self._writes.amendments.append(UpdateOne({"_id": purchase_key}, {"$set": amended}))
 
@@ -306,12 +306,12 @@ class Group:
             self._orders[order.id] = order
             document = order_document(order, programme)
             self._writes.orders[order.id] = ReplaceOne({"_id": order.id}, document, upsert=True)
-        for counter, pieces in decision.taken.items():
+        for counter, pieces in decision.counter_changes.items():
             self._writes.counters[programme, counter] += pieces
             id_ = counter_id(programme, counter)
             if id_ in self._counters:
                 self._counters[id_] += pieces
-        for move in decision.codes:
+        for move in decision.code_moves:
             self._writes.codes.append(_code_write(programme, move, decision.member, decision.record.recorded_at))
             free = self._codes.get((programme, move.pool), [])
             if move.code in free:
@@ -358,9 +358,9 @@ def _counter_writes(counters: Iterable[tuple[tuple[str, CounterKey], int]]) -> I
 
 def _code_write(programme: str, move: CodeTransition, member: Member, at: datetime) -> UpdateOne:
     """Return the write that moves a code; the state before it is the lock."""
-    change: dict[str, Any] = {"$set": {"state": move.after.value, "at": at}}
+    change: dict[str, Any] = {"$set": {"state": move.state_after.value, "at": at}}
     if move.holder is not None:
         change["$set"] |= {"holder": move.holder, "member": member.id}
-    elif move.after is CodeState.FREE:
+    elif move.state_after is CodeState.FREE:
         change["$unset"] = {"holder": "", "member": ""}
-    return UpdateOne({"_id": code_id(programme, move.pool, move.code), "state": move.before.value}, change)
+    return UpdateOne({"_id": code_id(programme, move.pool, move.code), "state": move.state_before.value}, change)

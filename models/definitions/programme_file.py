@@ -258,12 +258,12 @@ class _Builder:
                 (int(file.qualification.starts[:2]), int(file.qualification.starts[3:])),
             ),
             expiry=ExpiryPolicy(file.expiry.months, file.expiry.days, file.expiry.end_of),
-            spent_points=file.refunds.spent_points,
+            spent_points_policy=file.refunds.spent_points,
             rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
             event_types=event_types,
             catalogue=catalogue,
             segments={segment.key: segment for segment in segments if segment is not None},
-            grace_days=file.orders.grace_days,
+            returned_points_grace_days=file.orders.grace_days,
             brand=Brand(file.brand.colour, file.brand.accent),
         )
 
@@ -388,7 +388,7 @@ class _Builder:
         return EarningRule(
             key=rule.key,
             name=self.text((*path, "name"), rule.name),
-            event=rule.event,
+            event_type=rule.event,
             rate=Rate(rule.rate.points, rule.rate.per, rule.rounding) if rule.rate else None,
             points=self.expression((*path, "points"), rule.points),
             rounding=rule.rounding,
@@ -396,7 +396,7 @@ class _Builder:
             lines=self.expression((*path, "lines"), rule.lines, lines=True),
             priority=rule.priority,
             stacking=rule.stacking,
-            group=rule.group,
+            stacking_group=rule.group,
             cap=Cap(rule.cap.points, rule.cap.per) if rule.cap else None,
             window=rule.window.window() if rule.window else None,
             channels=frozenset(rule.channels),

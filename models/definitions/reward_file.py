@@ -135,7 +135,7 @@ def read_instant_reward(path: Path, shape: InstantRewardShape, scope: Scope) -> 
         key=shape.key,
         name=scope.text((*path, "name"), shape.name),
         reward=shape.reward,
-        minimum=shape.minimum,
+        minimum_total=shape.minimum,
         limit=shape.limit.limit() if shape.limit else None,
         window=shape.window.window() if shape.window else None,
         audience=scope.audience((*path, "audience"), shape.audience),

@@ -38,9 +38,9 @@ def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
     return Purchase(Decimal(document["total"]), document["currency"], lines)
 
 
-def event_fields(counted: RecordedEvent) -> Document:
+def event_fields(recorded: RecordedEvent) -> Document:
     """Return the stored fields of a counted event, without those of its key."""
-    event = counted.event
+    event = recorded.event
     purchase = event.purchase
     return without_none(
         {
@@ -58,21 +58,21 @@ def event_fields(counted: RecordedEvent) -> Document:
             }
             if purchase
             else None,
-            "grants": grant_rows(counted.grants),
-            "earned_on": counted.earned_on.isoformat(),
-            "expires_on": day_text(counted.expires_on),
-            "returned": returned_rows(counted.returned),
-            "offers": [list(used) for used in counted.offers] or None,
+            "grants": grant_rows(recorded.grants),
+            "earned_on": recorded.earned_on.isoformat(),
+            "expires_on": day_text(recorded.expires_on),
+            "returned": returned_rows(recorded.shares_returned),
+            "offers": [list(used) for used in recorded.offer_charges] or None,
         }
     )
 
 
-def amended_fields(counted: RecordedEvent) -> Document:
+def amended_fields(recorded: RecordedEvent) -> Document:
     """Return the stored fields of a counted event that a refund or an offer can change."""
     return {
-        "grants": grant_rows(counted.grants),
-        "returned": returned_rows(counted.returned),
-        "offers": [list(used) for used in counted.offers],
+        "grants": grant_rows(recorded.grants),
+        "returned": returned_rows(recorded.shares_returned),
+        "offers": [list(used) for used in recorded.offer_charges],
     }
 
 
@@ -81,9 +81,9 @@ def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
     return [[grant.rule, list(grant.by_line), grant.qualifying] for grant in grants]
 
 
-def returned_rows(returned: Iterable[Fraction]) -> list[str]:
+def returned_rows(shares: Iterable[Fraction]) -> list[str]:
     """Return the returned share of each line as an exact fraction in text."""
-    return ["0" if share is NOT_RETURNED else str(share) for share in returned]
+    return ["0" if share is NOT_RETURNED else str(share) for share in shares]
 
 
 def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
@@ -107,8 +107,8 @@ def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
         grants=tuple(Grant(rule, tuple(by_line), qualifying) for rule, by_line, qualifying in document["grants"]),
         earned_on=from_iso(document["earned_on"]),
         expires_on=to_day(document.get("expires_on")),
-        returned=tuple(Fraction(share) for share in document["returned"]),
-        offers=tuple((offer, cost) for offer, cost in document.get("offers", ())),
+        shares_returned=tuple(Fraction(share) for share in document["returned"]),
+        offer_charges=tuple((offer, cost) for offer, cost in document.get("offers", ())),
     )
 
 

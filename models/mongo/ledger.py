@@ -15,9 +15,9 @@ from models.mongo.bson import Document, day_text, from_iso, to_day, utc_moment, 
 from models.mongo.schema import ARRAY, DATE, INTEGER, STRING, document_validator
 
 
-def tier_status_document(standing: TierStatus) -> Document:
+def tier_status_document(tier_status: TierStatus) -> Document:
     """Return a tier status as stored."""
-    return {"tier": standing.tier, "since": standing.since, "until": standing.until}
+    return {"tier": tier_status.tier, "since": tier_status.since, "until": tier_status.guaranteed_until}
 
 
 def tier_status_of(document: Mapping[str, Any]) -> TierStatus:
@@ -49,7 +49,7 @@ def entry_document(entry: Entry) -> Document:
             [p.account.value, p.points, *((day_text(p.lot.earned_on), day_text(p.lot.expires_on)) if p.lot else ())]
             for p in entry.postings
         ],
-        "why": [explanation_row(explanation) for explanation in entry.why],
+        "why": [explanation_row(explanation) for explanation in entry.explanations],
         "label": entry.label,
         "params": dict(entry.params),
     }
@@ -71,7 +71,7 @@ def entry_of(document: Mapping[str, Any]) -> Entry:
         occurred_at=document["occurred_at"],
         channel=Channel(document["channel"]),
         postings=tuple(_posting_of(row) for row in document["postings"]),
-        why=tuple(explanation_of(row) for row in document["why"]),
+        explanations=tuple(explanation_of(row) for row in document["why"]),
         label=document["label"],
         params=document["params"],
     )
@@ -92,8 +92,8 @@ def record_document(record: Record, programme: str) -> Document:
         "recorded_at": record.recorded_at,
         "cause": without_none({name: getattr(record.cause, name) for name in Cause.__slots__}),
         "entries": [entry_document(entry) for entry in record.entries],
-        "qualified": [[day.isoformat(), points] for day, points in record.qualified],
-        "standing": tier_status_document(record.standing),
+        "qualified": [[day.isoformat(), points] for day, points in record.qualifying_points],
+        "standing": tier_status_document(record.tier_status),
         "previous_hash": record.previous_hash,
         "hash": record.hash,
         "notices": [notice_row(notice) for notice in record.notices],
@@ -111,8 +111,8 @@ def record_of(document: Mapping[str, Any]) -> Record:
         recorded_at=utc_moment(document["recorded_at"]),
         cause=Cause(**document["cause"]),
         entries=tuple(entry_of(entry) for entry in document["entries"]),
-        qualified=tuple((from_iso(day), points) for day, points in document["qualified"]),
-        standing=tier_status_of(document["standing"]),
+        qualifying_points=tuple((from_iso(day), points) for day, points in document["qualified"]),
+        tier_status=tier_status_of(document["standing"]),
         previous_hash=document["previous_hash"],
         hash=document["hash"],
         notices=tuple(notice_of(row) for row in document.get("notices", ())),

@@ -65,14 +65,14 @@ def member_document(member: Member) -> Document:
         "version": member.version,
         "enrolled_at": member.enrolled_at,
         "profile": profile_document(member.profile),
-        "standing": tier_status_document(member.standing),
+        "standing": tier_status_document(member.tier_status),
         "balances": {account.value: points for account, points in member.balances.items()},
         "lots": packed_bytes(Lots.of(member.lots).packed),
-        "qualifying": packed_bytes(QualifyingDays.of(member.qualifying).packed),
-        "counted": dict(member.counted),
-        "capped": {rule: dict(spans) for rule, spans in member.capped.items()},
+        "qualifying": packed_bytes(QualifyingDays.of(member.qualifying_days).packed),
+        "counted": dict(member.event_counts),
+        "capped": {rule: dict(spans) for rule, spans in member.cap_usage.items()},
         "cards": list(member.cards),
-        "head": member.head,
+        "head": member.head_hash,
         "programme_version": member.programme_version,
         **_shopping_document(member),
     }
@@ -82,11 +82,13 @@ def _shopping_document(member: Member) -> Document:
     """Return the fields for offers and rewards; empty ones, as for most members, are not stored."""
     parts = {
         "holds": [hold_document(hold) for hold in member.holds],
-        "lapsed": list(member.lapsed),
-        "offers": {key: use_document(use) for key, use in member.offers.items()},
-        "bound": [[purchase, [list(offer) for offer in offers]] for purchase, offers in member.bound.items()],
-        "ordered": [[key, dict(spans)] for key, spans in member.ordered.items()],
-        "write_offs": [list(write_off) for write_off in member.write_offs],
+        "lapsed": list(member.expired_holds),
+        "offers": {key: use_document(use) for key, use in member.offer_uses.items()},
+        "bound": [
+            [purchase, [list(offer) for offer in offers]] for purchase, offers in member.pending_redemptions.items()
+        ],
+        "ordered": [[key, dict(spans)] for key, spans in member.order_counts.items()],
+        "write_offs": [list(write_off) for write_off in member.open_write_offs],
     }
     return {name: part for name, part in parts.items() if part}
 
@@ -164,23 +166,23 @@ def member_of(document: Mapping[str, Any]) -> Member:
         version=document["version"],
         enrolled_at=utc_moment(document["enrolled_at"]),
         profile=profile_of(document["profile"]),
-        standing=tier_status_of(document["standing"]),
+        tier_status=tier_status_of(document["standing"]),
         balances={Account(account): points for account, points in document["balances"].items()},
         lots=_member_lots(document["lots"]),
-        qualifying=_member_days(document["qualifying"]),
-        counted=document["counted"],
-        capped=document["capped"],
+        qualifying_days=_member_days(document["qualifying"]),
+        event_counts=document["counted"],
+        cap_usage=document["capped"],
         cards=tuple(document["cards"]),
-        head=document["head"],
+        head_hash=document["head"],
         programme_version=document["programme_version"],
         holds=tuple(hold_of(hold) for hold in document.get("holds", ())),
-        lapsed=tuple(document.get("lapsed", ())),
-        offers={key: use_of(use) for key, use in document.get("offers", {}).items()},
-        bound={
+        expired_holds=tuple(document.get("lapsed", ())),
+        offer_uses={key: use_of(use) for key, use in document.get("offers", {}).items()},
+        pending_redemptions={
             purchase: tuple((offer, cost) for offer, cost in offers) for purchase, offers in document.get("bound", ())
         },
-        ordered=dict(document.get("ordered", ())),
-        write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
+        order_counts=dict(document.get("ordered", ())),
+        open_write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
     )
 
 

@@ -51,7 +51,7 @@ def order_document(order: Order, programme: str) -> Document:
             "state": order.state.value,
             "placed_at": order.placed_at,
             "channel": order.channel.value,
-            "history": [[step.state.value, step.at, step.by, step.note] for step in order.history],
+            "history": [[step.state.value, step.at, step.role, step.note] for step in order.history],
             "lots": lot_rows(order.lots),
             "points_returned": order.points_returned,
             "returned": order.returned,

@@ -45,7 +45,7 @@ class EntryView:
     balance: int
     occurred_at: datetime
     channel: Channel
-    why: tuple[Explanation, ...]
+    explanations: tuple[Explanation, ...]
     label: str
     params: Mapping[str, str | int]
 
@@ -149,12 +149,12 @@ class Snapshot:
     recorded_at: datetime
     as_of: datetime | None = field(default=None)
     notices: tuple[Notice, ...] = ()
-    taste_text: bytes = NO_AFFINITY_TEXT
+    affinity_text: bytes = NO_AFFINITY_TEXT
 
     @property
-    def taste(self) -> AffinityWeights:
+    def affinity(self) -> AffinityWeights:
         """The member's affinity, learned from purchases."""
-        return _affinity_of(self.taste_text)
+        return _affinity_of(self.affinity_text)
 
     @property
     def version(self) -> int:
@@ -201,7 +201,7 @@ def _view(record: Record, index: int, entry: Entry) -> EntryView:
         balance=entry.balance,
         occurred_at=entry.occurred_at,
         channel=entry.channel,
-        why=entry.why,
+        explanations=entry.explanations,
         label=entry.label,
         params=entry.params,
     )
@@ -222,7 +222,7 @@ def _row(version: int, index: int, recorded_at: str, entry: Entry | EntryView) -
         entry.balance,
         entry.occurred_at.isoformat(),
         entry.channel.value,
-        [explanation_row(explanation) for explanation in entry.why],
+        [explanation_row(explanation) for explanation in entry.explanations],
         entry.label,
         dict(entry.params),
     ]
@@ -281,7 +281,7 @@ class RowView:
         return Channel(self._row[7])
 
     @property
-    def why(self) -> tuple[Explanation, ...]:
+    def explanations(self) -> tuple[Explanation, ...]:
         """The explanation of each rule."""
         return tuple(explanation_of(explanation) for explanation in self._row[8])
 
@@ -325,8 +325,8 @@ def _view_of(member: str, row: Row) -> EntryView:
 
 def snapshot_after(before: Snapshot | None, decision: Decision, zone: ZoneInfo) -> Snapshot:
     """Return the snapshot that follows `before` (None: the first) once `decision` is committed."""
-    member, record, counted = decision.member, decision.record, decision.counted
-    affinity = before.taste_text if before is not None else NO_AFFINITY_TEXT
+    member, record, counted = decision.member, decision.record, decision.recorded_event
+    affinity = before.affinity_text if before is not None else NO_AFFINITY_TEXT
     if counted is not None and counted.event.type == PURCHASE:
         affinity = _affinity_after(affinity, counted.event, zone)
     recorded_at = record.recorded_at.isoformat()
@@ -339,18 +339,18 @@ def snapshot_after(before: Snapshot | None, decision: Decision, zone: ZoneInfo) 
         due_at=next_settlement_at(member, zone),
         recorded_at=record.recorded_at,
         notices=record.notices,
-        taste_text=affinity,
+        affinity_text=affinity,
     )
 
 
 def _affinity_after(text: bytes, event: Event, zone: ZoneInfo) -> bytes:
-    known = orjson.loads(text) if text else NO_AFFINITY.plain()
+    known = orjson.loads(text) if text else NO_AFFINITY.packed()
     learned = add_purchase_packed(known, event, zone)
     return orjson.dumps(learned) if learned is not known else text
 
 
 def _affinity_of(text: bytes) -> AffinityWeights:
-    return AffinityWeights.of_plain(orjson.loads(text)) if text else NO_AFFINITY
+    return AffinityWeights.unpack(orjson.loads(text)) if text else NO_AFFINITY
 
 
 def snapshot_document(snapshot: Snapshot) -> Document:
@@ -362,7 +362,7 @@ def snapshot_document(snapshot: Snapshot) -> Document:
         "due_at": snapshot.due_at,
         "recorded_at": snapshot.recorded_at,
         "notices": [notice_row(notice) for notice in snapshot.notices],
-        "taste": snapshot.taste_text,
+        "taste": snapshot.affinity_text,
     }
 
 
@@ -376,5 +376,5 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
         due_at=utc_moment(due) if due is not None else None,
         recorded_at=utc_moment(document["recorded_at"]),
         notices=tuple(notice_of(row) for row in document.get("notices", ())),
-        taste_text=document.get("taste", NO_AFFINITY_TEXT),
+        affinity_text=document.get("taste", NO_AFFINITY_TEXT),
     )

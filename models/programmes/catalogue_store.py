@@ -86,9 +86,9 @@ def item_id(programme: str, kind: ItemKind, key: str) -> str:
 def is_in_file(catalogue: Catalogue, kind: ItemKind, key: str) -> bool:
     """Return whether the programme file defines the item."""
     own = {
-        ItemKind.OFFER: catalogue.own_offers,
-        ItemKind.REWARD: catalogue.own_rewards,
-        ItemKind.CONTENT: catalogue.own_contents,
+        ItemKind.OFFER: catalogue.file_offers,
+        ItemKind.REWARD: catalogue.file_rewards,
+        ItemKind.CONTENT: catalogue.file_contents,
     }
     return key in own[kind]
 
@@ -375,7 +375,7 @@ async def _code_owners(
         return {}
     changing = {key for keys in wanted.values() for key in keys}
     catalogue = programme.catalogue
-    own = {code_lookup_key(catalogue.offers[key]): key for key in catalogue.own_offers}
+    own = {code_lookup_key(catalogue.offers[key]): key for key in catalogue.file_offers}
     owners = {name: own[name] for name in wanted if name in own}
     # Older versions still have their codes: only the newest version of each offer counts.
     query = {"programme": programme.key, "code": {"$in": [*wanted]}, "key": {"$nin": [*changing]}}

@@ -115,14 +115,14 @@ def _show(catalogue: Catalogue, kind: ItemKind, key: str, value: CatalogueItem |
     if is_in_file(catalogue, kind, key):
         return
     if isinstance(value, Offer):
-        catalogue.put_offer(value)
+        catalogue.upsert_offer(value)
     elif isinstance(value, Reward):
-        catalogue.put_reward(value)
+        catalogue.upsert_reward(value)
     elif value is not None:
-        catalogue.put_content(value)
+        catalogue.upsert_content(value)
     elif kind is ItemKind.OFFER:
-        catalogue.drop_offer(key)
+        catalogue.remove_offer(key)
     elif kind is ItemKind.REWARD:
-        catalogue.drop_reward(key)
+        catalogue.remove_reward(key)
     else:
-        catalogue.drop_content(key)
+        catalogue.remove_content(key)

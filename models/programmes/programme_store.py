@@ -114,9 +114,9 @@ class Programmes:
 def _own_catalogue(catalogue: Catalogue) -> Catalogue:
     """Return a catalogue of only those items that the programme file defines."""
     return Catalogue(
-        [catalogue.offers[key] for key in catalogue.offers if key in catalogue.own_offers],
-        [catalogue.rewards[key] for key in catalogue.rewards if key in catalogue.own_rewards],
-        [catalogue.contents[key] for key in catalogue.contents if key in catalogue.own_contents],
+        [catalogue.offers[key] for key in catalogue.offers if key in catalogue.file_offers],
+        [catalogue.rewards[key] for key in catalogue.rewards if key in catalogue.file_rewards],
+        [catalogue.contents[key] for key in catalogue.contents if key in catalogue.file_contents],
         catalogue.instant_rewards,
     )
 

@@ -79,7 +79,7 @@ class OrdersAndCodes:
             order.number, order.version, order.origin or "", order.pool, limit, has_unreturned
         )
         if order.code is not None:
-            state = CodeState.GIVEN if has_unreturned else CodeState.VOID
+            state = CodeState.ISSUED if has_unreturned else CodeState.VOID
             self._uses[f"order/{order.id}", order.code] = _CodeUse(f"order {order.number}", state, order.pool)
 
     def add_event(self, event: dict[str, Any], programme: str) -> None:
@@ -155,11 +155,11 @@ class OrdersAndCodes:
                 spans = unreturned.setdefault(key, {})
                 spans[span] = spans.get(span, 0) + order.has_unreturned
         return [
-            f"limit {key!r} counts {member.ordered.get(key, {}).get(span, 0)} orders in {span!r}, not {orders}"
+            f"limit {key!r} counts {member.order_counts.get(key, {}).get(span, 0)} orders in {span!r}, not {orders}"
             for key, spans in unreturned.items()
             if len(spans) <= ORDER_SPANS_KEPT
             for span, orders in spans.items()
-            if orders > member.ordered.get(key, {}).get(span, 0)
+            if orders > member.order_counts.get(key, {}).get(span, 0)
         ]
 
     def _code_faults(self, member: Member, forgotten: frozenset[str]) -> list[str]:
@@ -167,15 +167,15 @@ class OrdersAndCodes:
         for hold in member.holds:
             if hold.code is not None:
                 uses[f"hold/{hold.id}", hold.code] = _CodeUse(f"hold {hold.id}", CodeState.HELD, hold.pool)
-        for key, use in member.offers.items():
+        for key, use in member.offer_uses.items():
             if use.code is not None:
-                uses[f"{OFFER_HOLDER}{key}", use.code] = _CodeUse(f"offer {key!r}", CodeState.GIVEN, None)
+                uses[f"{OFFER_HOLDER}{key}", use.code] = _CodeUse(f"offer {key!r}", CodeState.ISSUED, None)
         found: list[str] = []
         for (holder, code), document in self._codes.items():
             owned = uses.pop((holder, code), None)
             pool, state = document["pool"], document["state"]
             if owned is None:
-                if holder.removeprefix(OFFER_HOLDER) not in forgotten or state != CodeState.GIVEN:
+                if holder.removeprefix(OFFER_HOLDER) not in forgotten or state != CodeState.ISSUED:
                     found.append(f"code {code!r} of pool {pool!r} is {state} for {holder}, which does not have it")
             elif owned.pool not in {None, pool}:
                 found.append(f"code {code!r} of {owned.owner} is in pool {pool!r}, not in {owned.pool!r}")

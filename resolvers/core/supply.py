@@ -26,7 +26,7 @@ class Supply:
 
     out_of_stock: frozenset[str]
     empty_pools: frozenset[str]
-    used_up: frozenset[str] | None
+    exhausted_offers: frozenset[str] | None
 
 
 class SupplyQuery:
@@ -34,13 +34,13 @@ class SupplyQuery:
 
     def __init__(self, reader: Reader, programme: Programme, started_at: datetime) -> None:
         catalogue = programme.catalogue
-        self._stocked, limited = catalogue.stocked, catalogue.limited_offers
+        self._stocked, limited = catalogue.stocked_rewards, catalogue.limited_offers
         self._knows_offers = len(limited) <= LIMITED_OFFERS_MAX
         self._limits = limits_of(limited) if self._knows_offers else {}
         self._catalogue, self._catalogue_version = catalogue, catalogue.version
         self._started_at = started_at
-        stocks = {reward.stock_counter: reward.stock or 0 for reward in self._stocked}
-        self._read = reader.supply(programme.key, stocks | limit_values(self._limits), catalogue.pools)
+        stocks = {reward.stock_counter_key: reward.stock or 0 for reward in self._stocked}
+        self._read = reader.supply(programme.key, stocks | limit_values(self._limits), catalogue.code_pools)
         self._supply: Supply | None = None
 
     def fits(self, programme: Programme, snapshot: Snapshot) -> bool:
@@ -63,8 +63,8 @@ class SupplyQuery:
             out_of_stock = frozenset(
                 [reward.key for reward, is_gone in zip(self._stocked, exhausted, strict=False) if is_gone]
             )
-            used_up = exhausted_offers(self._limits, exhausted[stocks:]) if self._knows_offers else None
-            self._supply = Supply(out_of_stock, empty_pools, used_up)
+            exhausted_offer_keys = exhausted_offers(self._limits, exhausted[stocks:]) if self._knows_offers else None
+            self._supply = Supply(out_of_stock, empty_pools, exhausted_offer_keys)
         return self._supply
 
 
@@ -73,7 +73,7 @@ def limits_of(offers: Mapping[str, Offer]) -> OfferLimits:
     return {
         counter: (key, limit)
         for key, offer in offers.items()
-        for counter, limit in ((offer.uses_counter, offer.uses_in_all), (offer.budget_counter, offer.budget))
+        for counter, limit in ((offer.uses_counter_key, offer.uses_max), (offer.budget_counter_key, offer.budget))
         if limit is not None
     }
 

@@ -81,7 +81,9 @@ def issue_pass(context: Context) -> Pass:
     expires_at = (now + PASS_TTL).replace(microsecond=0)
     nonce = secrets.token_bytes(NONCE_BYTES)
     code = sign_pass(programme=programme, member=member, expires_at=expires_at, nonce=nonce, secret=secret)
-    return Pass(code, digits_for(programme=programme, member=member, span=time_step_of(now), secret=secret), expires_at)
+    return Pass(
+        code, digits_for(programme=programme, member=member, time_step=time_step_of(now), secret=secret), expires_at
+    )
 
 
 async def open_session(context: Context, *, key: str, by: MemberKey) -> SessionView | Refusal:

@@ -42,7 +42,7 @@ class Content:
             title=content.title.in_locale(locale, channel),
             body=content.body.in_locale(locale, channel),
             image=content.image,
-            locale=content.body.locale_told(locale, channel),
+            locale=content.body.resolved_locale(locale, channel),
             direction=direction_of(content.body, locale, channel),
             version=content.version,
         )

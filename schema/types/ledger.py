@@ -36,7 +36,7 @@ def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, loca
             reason=explanation_sentence(explanation, programme, locale),
         )
         for entry in entries
-        for explanation in entry.why
+        for explanation in entry.explanations
     ]
 
 

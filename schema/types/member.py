@@ -43,18 +43,18 @@ class Member(Node):
         REACHED, "Grows by exactly one with every committed change of this member; the same on every channel."
     )
     snapshot: strawberry.Private[Snapshot]
-    known_outlook: strawberry.Private[Personalisation | None] = None
+    known_personalisation: strawberry.Private[Personalisation | None] = None
 
     @resolver(REACHED)  # type: ignore[misc]  # computed on request; other nodes store theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]
         """Global id of the member, the same for ever."""
         return strawberry.ID(global_id("Member", self.snapshot.member.id))
 
-    def outlook(self, context: Context) -> Personalisation:
+    def personalisation(self, context: Context) -> Personalisation:
         """Return the data that ranks offers and rewards, computed once for both."""
-        if self.known_outlook is None:
-            self.known_outlook = Personalisation(context, self.snapshot)
-        return self.known_outlook
+        if self.known_personalisation is None:
+            self.known_personalisation = Personalisation(context, self.snapshot)
+        return self.known_personalisation
 
     @resolver(PERSONAL)
     def profile(self, info: Info) -> Profile:
@@ -101,7 +101,7 @@ class Member(Node):
         on = channel or context.channel
         page, has_more = await offers.ranked_page(
             context,
-            self.outlook(context),
+            self.personalisation(context),
             channel=on,
             states=frozenset(states) if states else None,
             first=page_size(context, first),
@@ -135,7 +135,7 @@ class Member(Node):
         on = channel or context.channel
         page, has_more = await rewards.ranked_page(
             context,
-            self.outlook(context),
+            self.personalisation(context),
             channel=on,
             category=category or None,
             eligible=eligible if isinstance(eligible, bool) else None,

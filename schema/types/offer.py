@@ -66,7 +66,7 @@ class Offer(Node):
 
     @classmethod
     def _built(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
-        amount, maximum = offer.amount, offer.maximum
+        amount, maximum = offer.amount, offer.amount_max
         return cls(
             id=strawberry.ID(global_id("Offer", programme.key, offer.key)),
             key=offer.key,
@@ -121,7 +121,7 @@ class MemberOffer:
     @resolver(REACHED)
     def why(self, info: Info) -> str:
         """Why this member is shown this offer at this position, in the language of the request, else of the member."""
-        return motive_sentence(self.ranked.motive, self.ranked.params, info.context.programme(), self.locale)
+        return motive_sentence(self.ranked.ranking_reason, self.ranked.params, info.context.programme(), self.locale)
 
     @classmethod
     def of(
@@ -138,8 +138,10 @@ class MemberOffer:
         """Return an offer that the member has just activated, used or noted."""
         use = member.offer_use(offer.key)
         state = offer_state(offer, use, context.now())
-        motive = RankingReason.FOR_EVERYBODY if state is OfferState.AVAILABLE else RankingReason(state.value.lower())
-        ranked = RankedOffer(offer, use, state, why=lambda: (motive, {}))
+        ranking_reason = (
+            RankingReason.FOR_EVERYBODY if state is OfferState.AVAILABLE else RankingReason(state.value.lower())
+        )
+        ranked = RankedOffer(offer, use, state, why=lambda: (ranking_reason, {}))
         return cls.of(ranked, member, context.programme(), locale, context.channel)
 
 

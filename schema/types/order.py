@@ -70,7 +70,7 @@ class Order(Node):
             points=order.points,
             placed_at=order.placed_at,
             recipient=recipient,
-            code=order.code if is_own and order.code_is_shown else None,
+            code=order.code if is_own and order.code_is_revealed else None,
             appointment=order.appointment,
             tracking_url=order.tracking_url,
             history=[OrderStep(state=step.state, at=step.at, note=step.note) for step in order.history],

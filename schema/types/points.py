@@ -32,7 +32,7 @@ class Points:
     @resolver(REACHED)
     def expiring(self) -> list[ExpiringPoints]:
         """Points that will expire, by day, the earliest day first; empty if none expire."""
-        by_day = Lots.of(self.member.lots).by_last_day()
+        by_day = Lots.of(self.member.lots).points_by_expiry_day()
         return [ExpiringPoints(points=points, on=day) for day, points in by_day if day is not None]
 
     @classmethod
@@ -42,6 +42,6 @@ class Points:
             available=member.available,
             pending=member.balance(Account.PENDING),
             held=member.balance(Account.HELD),
-            lifetime=member.lifetime,
+            lifetime=member.lifetime_points,
             member=member,
         )

@@ -165,7 +165,7 @@ class MemberReward:
     @resolver(REACHED)
     def missing_points(self) -> int:
         """Points that the member still lacks for one piece; 0 if it has enough."""
-        return self.standing.missing_points
+        return self.standing.points_missing
 
     @resolver(REACHED)
     def reasons(self, info: Info) -> list[str]:

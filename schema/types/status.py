@@ -31,11 +31,11 @@ class TierProgress:
         """Return the progress to a tier, in one language."""
         return cls(
             tier=Tier.of(progress.tier, locale),
-            qualifying=progress.qualifying,
-            required=progress.required,
-            missing=progress.missing,
+            qualifying=progress.points_earned,
+            required=progress.points_required,
+            missing=progress.points_missing,
             ratio=progress.ratio,
-            before=progress.before,
+            before=progress.ends_at,
         )
 
 
@@ -56,17 +56,17 @@ class Status:
         """The progress to the next tier; null in the highest tier."""
         context, member = info.context, self.snapshot.member
         at = self.snapshot.as_of or context.now()
-        progress = tiers.tier_progress(context.programme(), member.standing, member.qualifying, now=at)
+        progress = tiers.tier_progress(context.programme(), member.tier_status, member.qualifying_days, now=at)
         return TierProgress.of(progress, self.locale) if progress is not None else None
 
     @classmethod
     def of(cls, snapshot: Snapshot, programme: ProgrammeRules, locale: str) -> Self:
         """Return the status of a snapshot."""
-        standing = snapshot.member.standing
+        standing = snapshot.member.tier_status
         return cls(
             tier=Tier.of(programme.tier(standing.tier), locale),
             since=standing.since,
-            until=standing.until,
+            until=standing.guaranteed_until,
             snapshot=snapshot,
             locale=locale,
         )

@@ -112,7 +112,7 @@ def text_direction(locale: str) -> TextDirection:
 
 def direction_of(text: Text, locale: str, channel: Channel | None) -> TextDirection:
     """Return the writing direction of a text, in the language that it is shown in."""
-    return text_direction(text.locale_told(locale, channel))
+    return text_direction(text.resolved_locale(locale, channel))
 
 
 def _gone(kind: str, locale: str) -> str:
@@ -177,7 +177,7 @@ def refusal_sentence(reason: str, params: Params, programme: Programme | None, l
     return sentence("refusals", reason, locale, named)
 
 
-def motive_sentence(motive: RankingReason, params: Params, programme: Programme, locale: str) -> str:
+def motive_sentence(ranking_reason: RankingReason, params: Params, programme: Programme, locale: str) -> str:
     """Return the sentence that says why a member is shown an offer or reward."""
     named = _named(params, programme, locale)
     if "topic" in named:
@@ -185,7 +185,7 @@ def motive_sentence(motive: RankingReason, params: Params, programme: Programme,
     if "segment" in named:
         segment = programme.segments.get(str(named["segment"]))
         named["segment"] = segment.name.in_locale(locale) if segment is not None else _gone("segment", locale)
-    return sentence("motives", motive.value, locale, named)
+    return sentence("motives", ranking_reason.value, locale, named)
 
 
 def notice_sentence(notice: Notice, programme: Programme, locale: str) -> str:

@@ -71,7 +71,7 @@ def _rule(key: str, *, when: str | None = None, lines: str | None = None, **chan
     return EarningRule(
         key=key,
         name=text(key),
-        event=changes.pop("event", PURCHASE),
+        event_type=changes.pop("event", PURCHASE),
         condition=CelExpression.over_event(when) if when else None,
         lines=CelLineCondition(lines) if lines else None,
         **changes,
@@ -110,7 +110,7 @@ def programme(
         tiers=tiers(*thresholds),
         qualification=qualification,
         expiry=expiry,
-        spent_points=spent_points,
+        spent_points_policy=spent_points,
         rules=tuple(sorted(rules or (per_euro(),), key=lambda rule: -rule.priority)),
         event_types=types,
         **more,

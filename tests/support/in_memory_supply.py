@@ -47,15 +47,15 @@ class InMemorySupply:
 
     def adopt(self, decision: Decision) -> None:
         """Apply a decision's changes."""
-        for counted in (decision.counted, decision.amended):
+        for counted in (decision.recorded_event, decision.amended_purchase):
             if counted is not None:
                 self.events[purchase_reference(counted.event.sender, counted.event.key)] = counted
-        for counter, pieces in decision.taken.items():
+        for counter, pieces in decision.counter_changes.items():
             self.taken[counter] += pieces
             assert self.taken[counter] >= 0, (counter, "more was restored than taken")
-        for move in decision.codes:
-            assert self.codes[move.pool, move.code] is move.before, move
-            self.codes[move.pool, move.code] = move.after
+        for move in decision.code_moves:
+            assert self.codes[move.pool, move.code] is move.state_before, move
+            self.codes[move.pool, move.code] = move.state_after
         for order in decision.orders:
             assert order.version == decision.member.version
             self.orders[order.id] = order

@@ -70,7 +70,7 @@ class MemberHistory:
             return
         self.supply.adopt(decision)
         self.decisions.append(decision)
-        for counted in (decision.counted, decision.amended):
+        for counted in (decision.recorded_event, decision.amended_purchase):
             if counted is not None:
                 self.counted[counted.event.key] = counted
 
@@ -80,7 +80,7 @@ def profiles(draw: st.DrawFn) -> Profile:
     """Return profiles with any of their fields filled in."""
     text = st.none() | TEXTS
     birth_date = st.none() | st.dates(date(1900, 1, 1), date(2026, 1, 1))
-    consents = draw(st.lists(_CONSENTS, max_size=4, unique_by=lambda consent: consent.about))
+    consents = draw(st.lists(_CONSENTS, max_size=4, unique_by=lambda consent: consent.subject))
     first_name, last_name, email, phone = draw(text), draw(text), draw(text), draw(text)
     return Profile("en", first_name, last_name, email, phone, draw(birth_date), consents=tuple(consents))
 

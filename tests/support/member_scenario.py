@@ -88,11 +88,11 @@ class MemberScenario:
     @property
     def tier(self) -> str:
         """The member's tier."""
-        return self.now.standing.tier
+        return self.now.tier_status.tier
 
     def standing(self) -> tuple[Any, ...]:
         """The member's tier, since when and until when."""
-        return (self.now.standing.tier, self.now.standing.since, self.now.standing.until)
+        return (self.now.tier_status.tier, self.now.tier_status.since, self.now.tier_status.guaranteed_until)
 
     def cause(self, operation: str, reason: str | None = None) -> Cause:
         """Return the next cause; its key is unique in the scenario."""
@@ -148,7 +148,7 @@ class MemberScenario:
             self.member = outcome.member
             self.states.append(outcome.member)
             self.records.append(outcome.record)
-            for counted in (outcome.counted, outcome.amended):
+            for counted in (outcome.recorded_event, outcome.amended_purchase):
                 if counted is not None:
                     self.counted[counted.event.key] = counted
         return outcome
@@ -230,19 +230,19 @@ def assert_member_invariants(scenario: MemberScenario) -> None:
     """Assert the invariants of every member at any time."""
     member, record = scenario.now, scenario.records[-1]
     assert member.version == len(scenario.records) == record.version
-    assert member.head == record.hash == record_hash(record)
+    assert member.head_hash == record.hash == record_hash(record)
     assert record.previous_hash == (scenario.records[-2].hash if len(scenario.records) > 1 else "")
     balances = {account: member.balance(account) for account in Account}
     assert sum(balances.values()) == 0
     assert -balances[Account.ISSUED] == sum(points for account, points in balances.items() if account != Account.ISSUED)
     assert sum(lot.points for lot in member.lots) == max(0, member.available)
-    assert all(lot.points >= 0 and lot.expired >= 0 for lot in member.lots)
-    assert balances[Account.EXPIRED] >= sum(lot.expired for lot in member.lots)
+    assert all(lot.points >= 0 and lot.expired_points >= 0 for lot in member.lots)
+    assert balances[Account.EXPIRED] >= sum(lot.expired_points for lot in member.lots)
     assert balances[Account.ISSUED] <= 0 <= balances[Account.DEDUCTED]
     assert balances[Account.WRITTEN_OFF] <= 0
-    if scenario.programme.spent_points is SpentPointsPolicy.WRITE_OFF:
+    if scenario.programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF:
         assert member.available >= 0
-    assert all(points > 0 for points in member.qualifying.values())
+    assert all(points > 0 for points in member.qualifying_days.values())
     balance = scenario.states[-2].available if len(scenario.states) > 1 else 0
     for entry in record.entries:
         assert sum(posting.points for posting in entry.postings) == 0

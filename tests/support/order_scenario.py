@@ -30,7 +30,7 @@ def catalogue_programme(
     """Return a programme with a catalogue; gold members may order for relatives."""
     rules = about.pop("rules", ())
     made = programme(*rules, catalogue=Catalogue(offers, rewards, (), instants), **about)
-    levels = tuple(replace(tier, relatives=tier.key == "gold") for tier in tiers(0, 100, 300))
+    levels = tuple(replace(tier, may_order_for_relatives=tier.key == "gold") for tier in tiers(0, 100, 300))
     return replace(made, tiers=about.get("tiers", levels))
 
 
@@ -135,8 +135,8 @@ class OrderScenario(MemberScenario):
     def earn(self, when: str | datetime, points: int, **about: Any) -> str:
         """Earn points by a purchase; return its key."""
         decision = self.buy(when, str(points), **about)
-        assert decision.counted is not None
-        return decision.counted.event.key
+        assert decision.recorded_event is not None
+        return decision.recorded_event.event.key
 
 
 def assert_order_invariants(customer: OrderScenario) -> None:
@@ -160,4 +160,4 @@ def assert_order_invariants(customer: OrderScenario) -> None:
         if name.split("/")[0] in {CounterKind.STOCK, CounterKind.SLOT}
     }
     assert on_counters == {name: pieces for name, pieces in taken.items() if pieces}
-    assert sum(points for _, points in member.write_offs) <= -member.balance(Account.WRITTEN_OFF)
+    assert sum(points for _, points in member.open_write_offs) <= -member.balance(Account.WRITTEN_OFF)

@@ -160,9 +160,9 @@ async def test_answer_is_valid_while_others_take_and_is_recomputed_when_nothing_
     query = "{ me { rewards { edges { node { eligible reward { key } reasons } } } } }"
     first = await asking.ask(context, query)
     catalogue = context.programme().catalogue
-    assert catalogue.stocked, "the programme has nothing that runs out"
-    counters, key = resolver_client.services.database.counters, catalogue.stocked[0].stock_counter
-    _id, most = f"grocer/stock/{key.key}", catalogue.stocked[0].stock or 0
+    assert catalogue.stocked_rewards, "the programme has nothing that runs out"
+    counters, key = resolver_client.services.database.counters, catalogue.stocked_rewards[0].stock_counter_key
+    _id, most = f"grocer/stock/{key.key}", catalogue.stocked_rewards[0].stock or 0
     fields = {"programme": "grocer", "kind": key.kind.value, "key": key.key, "at": None}
     await counters.insert_one({"_id": _id, **fields, "taken": most - 1})
     assert await asking.ask(context, query) == first

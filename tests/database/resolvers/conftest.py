@@ -36,11 +36,11 @@ REWARDS = (
 )
 OFFERS = (
     offer("ten", percent=Decimal(10)),
-    offer("five", OfferKind.AMOUNT_OFF, amount=Decimal(5), code=OfferCode(CodeKind.SHARED, "FIVE"), uses_in_all=3),
-    offer("own", percent=Decimal(15), code=OfferCode(CodeKind.MEMBER, "OWN"), uses_per_member=3),
+    offer("five", OfferKind.AMOUNT_OFF, amount=Decimal(5), code=OfferCode(CodeKind.SHARED, "FIVE"), uses_max=3),
+    offer("own", percent=Decimal(15), code=OfferCode(CodeKind.MEMBER, "OWN"), uses_per_member_max=3),
     offer("pooled", percent=Decimal(20), needs_activation=True, code=OfferCode(CodeKind.POOL, "coupons")),
-    offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), returnable=True, budget=1000),
-    offer("bonus", OfferKind.BONUS_POINTS, points=20, budget=50, uses_per_member=None),
+    offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), restores_use_on_refund=True, budget=1000),
+    offer("bonus", OfferKind.BONUS_POINTS, points=20, budget=50, uses_per_member_max=None),
     offer("gift", OfferKind.GIFT, reward="mug"),
     offer("never", audience=Audience(segments=frozenset({"nobody"}))),
 )

@@ -33,7 +33,7 @@ async def test_added_points_have_actor_and_reason_in_the_ledger(resolver_client:
     [entry] = outcome.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.ADJUST, 40, 40)
     assert outcome.snapshot.member.balances == {Account.ISSUED: -40, Account.AVAILABLE: 40}
-    assert outcome.snapshot.member.qualifying == {}
+    assert outcome.snapshot.member.qualifying_days == {}
     assert [lot.points for lot in outcome.snapshot.member.lots] == [40]
 
 
@@ -45,7 +45,7 @@ async def test_points_are_deducted_oldest_first(resolver_client: ResolverClient)
     outcome = committed(await correct(resolver_client, member, -35))
     assert outcome.snapshot.member.balances == {Account.ISSUED: -50, Account.AVAILABLE: 15, Account.DEDUCTED: 35}
     assert [lot.points for lot in outcome.snapshot.member.lots] == [15]
-    assert outcome.snapshot.member.qualifying != {}  # a tier is of what was earned
+    assert outcome.snapshot.member.qualifying_days != {}  # a tier is of what was earned
 
 
 async def test_the_same_key_counts_once_and_with_other_content_is_refused(resolver_client: ResolverClient) -> None:

@@ -38,7 +38,7 @@ async def test_new_member_is_normalised(resolver_client: ResolverClient) -> None
     member = outcome.snapshot.member
     assert member.profile == Profile("fr-CA", "Sam", "Lee", "sam.lee@example.org", "+33612345678", date(1990, 2, 28))
     assert (member.programme, member.version, member.available, member.cards) == ("grocer", 1, 0, ("card-1",))
-    assert (member.enrolled_at, member.standing.tier, member.standing.since) == (
+    assert (member.enrolled_at, member.tier_status.tier, member.tier_status.since) == (
         resolver_client.clock(),
         "green",
         resolver_client.clock(),
@@ -219,7 +219,7 @@ async def test_import_sets_the_time_of_enrolment(resolver_client: ResolverClient
     earlier = resolver_client.clock() - timedelta(days=300)
     outcome = committed(await enrol(resolver_client.context(Role.SERVICE), SAM, occurred_at=earlier))
     member = outcome.snapshot.member
-    assert (member.enrolled_at, member.standing.since, outcome.record.recorded_at) == (
+    assert (member.enrolled_at, member.tier_status.since, outcome.record.recorded_at) == (
         earlier,
         earlier,
         resolver_client.clock(),

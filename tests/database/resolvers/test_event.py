@@ -67,12 +67,12 @@ async def test_a_purchase_is_counted_with_all_that_follows_from_it(resolver_clie
         26,
         resolver_client.clock(),
     )
-    assert entry.why == (
-        Explanation("basket", 23, applied=True, reason=RuleOutcome.GIVEN),
-        Explanation("own-brand", 3, applied=True, reason=RuleOutcome.GIVEN),
+    assert entry.explanations == (
+        Explanation("basket", 23, applied=True, reason=RuleOutcome.AWARDED),
+        Explanation("own-brand", 3, applied=True, reason=RuleOutcome.AWARDED),
     )
     after = outcome.snapshot.member
-    assert (after.version, after.available, after.counted) == (2, 26, {"purchase": 1})
+    assert (after.version, after.available, after.event_counts) == (2, 26, {"purchase": 1})
     assert after.lots == (Lot(LotKey(date(2026, 6, 15), date(2027, 6, 30)), 26),)
     kept = await resolver_client.services.database.events.find_one({"key": "receipt-1"})
     assert kept is not None
@@ -314,7 +314,7 @@ async def test_a_preview_writes_nothing_and_is_what_recording_then_gives(resolve
     recorded = await expect_preview_is_what_recording_gives(
         resolver_client, member, resolver_client.purchase_event("0", key="receipt", purchase=BASKET)
     )
-    assert (points(recorded), recorded.snapshot.member.standing.tier) == ([26], "silver")
+    assert (points(recorded), recorded.snapshot.member.tier_status.tier) == ([26], "silver")
     refund = resolver_client.purchase_event(
         "0", type="refund", purchase=receipt(("milk", "4.49", None)), refund_of="receipt"
     )
@@ -422,11 +422,11 @@ async def test_full_refund_reverses_the_remaining_points(resolver_client: Resolv
     outcome = committed(await give_back(resolver_client, member, None))
     [entry] = outcome.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.REVERSE, -20, 0)
-    assert [(why.rule, why.points, why.reason) for why in entry.why] == [
-        ("basket", -19, RuleOutcome.TAKEN_BACK),
-        ("own-brand", -1, RuleOutcome.TAKEN_BACK),
+    assert [(why.rule, why.points, why.reason) for why in entry.explanations] == [
+        ("basket", -19, RuleOutcome.REVERSED),
+        ("own-brand", -1, RuleOutcome.REVERSED),
     ]
-    assert outcome.snapshot.member.qualifying == {}
+    assert outcome.snapshot.member.qualifying_days == {}
 
 
 async def test_a_refund_of_points_that_were_spent_leaves_a_debt(resolver_client: ResolverClient) -> None:

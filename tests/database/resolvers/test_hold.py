@@ -63,7 +63,7 @@ async def test_hold_lapses_and_cannot_be_used_afterwards(catalogue_client: Catal
     assert await settle_all_due(catalogue_client.services) == 1
     snapshot = await catalogue_client.services.reader.member("grocer", member)
     assert snapshot is not None
-    assert (snapshot.member.available, snapshot.member.holds, snapshot.member.lapsed) == (100, (), (hold.id,))
+    assert (snapshot.member.available, snapshot.member.holds, snapshot.member.expired_holds) == (100, (), (hold.id,))
     [entry] = snapshot.of_version()
     assert (entry.kind, entry.points, entry.occurred_at) == (EntryKind.RELEASE, 100, hold.expires_at)
     assert await taken(catalogue_client, "grocer/stock/boxed-film") == 0

@@ -50,7 +50,7 @@ async def test_use_counts_for_the_member_and_in_all(catalogue_client: CatalogueC
     outcome = committed(await catalogue_client.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     use = outcome.snapshot.member.offer_use("five")
     assert (use.uses, use.redeemed_at, use.purchases) == (1, catalogue_client.clock(), ("till/basket-1",))
-    assert outcome.snapshot.member.bound == {"till/basket-1": (("five", 0),)}
+    assert outcome.snapshot.member.pending_redemptions == {"till/basket-1": (("five", 0),)}
     assert await taken(catalogue_client, "grocer/uses/five") == 1
     again = committed(await catalogue_client.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     assert (again.replayed, again.record) == (True, outcome.record)
@@ -296,7 +296,7 @@ async def test_redemption_and_its_purchase_may_be_concurrent(
     for member in members:
         snapshot = await catalogue_client.services.reader.member("grocer", member)
         assert snapshot is not None
-        assert (snapshot.member.available, dict(snapshot.member.bound)) == (20, {})
+        assert (snapshot.member.available, dict(snapshot.member.pending_redemptions)) == (20, {})
     assert await taken(catalogue_client, "grocer/budget/double") == 100
     await all_holds(catalogue_client)
 
@@ -342,13 +342,13 @@ async def test_used_up_offers_are_on_no_page(catalogue_client: CatalogueClient, 
         ]
     )
     for key in keys:
-        catalogue.put_offer(offer(key, uses_in_all=2, weight=1000))
+        catalogue.upsert_offer(offer(key, uses_max=2, weight=1000))
     try:
         page, more = await ranked_page(
             context, Personalisation(context, snapshot), channel=None, states=None, first=5, after=None
         )
     finally:
         for key in keys:
-            catalogue.drop_offer(key)
+            catalogue.remove_offer(key)
     assert [found.offer.key for found in page] == [keys[7], keys[8], *keys[10:13]]
     assert more

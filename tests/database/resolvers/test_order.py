@@ -207,7 +207,7 @@ async def test_member_orders_for_itself_only_and_a_till_for_any_card(
 ) -> None:
     ann, bob = await catalogue_client.earn(100), await catalogue_client.earn(100, card="card-bob")
     own = committed(await catalogue_client.try_order(None, "mug", role=Role.MEMBER, of=ann))
-    assert (own.orders[0].member, own.orders[0].history[0].by) == (ann, "member")
+    assert (own.orders[0].member, own.orders[0].history[0].role) == (ann, "member")
     before = await documents(catalogue_client.services.database)
     with pytest.raises(Forbidden):
         await catalogue_client.try_order(bob, "mug", role=Role.MEMBER, of=ann)
@@ -250,7 +250,7 @@ async def test_cancelling_restores_everything_in_every_document(catalogue_client
         (),
         None,
     )
-    assert [(step.state, step.by, step.note) for step in back.history] == [
+    assert [(step.state, step.role, step.note) for step in back.history] == [
         (OrderState.PLACED, "till", None),
         (OrderState.CANCELLED, "member", "a mistake"),
     ]

@@ -28,7 +28,7 @@ async def first_offer(resolver_client: ResolverClient, result: Committed) -> tup
     page, _ = await ranked_page(
         context, Personalisation(context, result.snapshot), channel=None, states=None, first=1, after=None
     )
-    return page[0].offer.key, page[0].motive
+    return page[0].offer.key, page[0].ranking_reason
 
 
 async def test_preferred_topics_rank_first_with_their_reason(resolver_client: ResolverClient) -> None:

@@ -58,7 +58,7 @@ async def test_reward_lists_why_a_member_cannot_order_it(catalogue_client: Catal
     await catalogue_client.order(member, "once")
     result = await standings(catalogue_client, member)
     assert {
-        key: (one.eligible, one.missing_points, [why.reason for why in one.reasons]) for key, one in result.items()
+        key: (one.eligible, one.points_missing, [why.reason for why in one.reasons]) for key, one in result.items()
     } == {
         "bowl": (True, 0, []),
         "meal": (True, 0, []),
@@ -159,23 +159,23 @@ async def test_availability_of_offers_and_rewards_is_one_query(
     resolver_client = replace(catalogue_client, services=replace(catalogue_client.services, reader=reader))
     catalogue = resolver_client.services.programmes.get("grocer").catalogue
     listed_one = replace(one(resolver_client, "mug"), key="for-vips", audience=Audience(lists=frozenset({"vip"})))
-    catalogue.put_reward(listed_one)
+    catalogue.upsert_reward(listed_one)
     try:
         context = resolver_client.context(Role.MEMBER, member=member)
-        outlook = Personalisation(context, await seen(resolver_client, member))
+        personalisation = Personalisation(context, await seen(resolver_client, member))
         (found, _), _ = await asyncio.gather(
-            ranked_page(context, outlook, channel=None, category=None, eligible=None, first=50, after=None),
-            ranked_offers(context, outlook, channel=None, states=None, first=50, after=None),
+            ranked_page(context, personalisation, channel=None, category=None, eligible=None, first=50, after=None),
+            ranked_offers(context, personalisation, channel=None, states=None, first=50, after=None),
         )
     finally:
-        catalogue.drop_reward("for-vips")
+        catalogue.remove_reward("for-vips")
         await client.close()
     assert "for-vips" in {standing.reward.key for _, standing in found}
     assert [*map(sorted, query_log.collections)] == [sorted("members"), ["audiences", "codes", "counters"]]
 
 
 async def has_mugs(context: Context, snapshot: Snapshot) -> bool:
-    _, supply = await Personalisation(context, snapshot).known()
+    _, supply = await Personalisation(context, snapshot).segmentation_and_supply()
     return "mug" not in supply.out_of_stock
 
 
@@ -196,7 +196,7 @@ async def test_supply_that_was_prefetched_is_shown_beside_older_versions_of_the_
         catalogue_client.clock.moment += timedelta(seconds=1)
         return context
 
-    catalogue.put_reward(replace(mug, stock=2))
+    catalogue.upsert_reward(replace(mug, stock=2))
     try:
         await catalogue_client.order(member, "mug")
         context, before = await prefetched(), await seen(catalogue_client, member)
@@ -205,14 +205,14 @@ async def test_supply_that_was_prefetched_is_shown_beside_older_versions_of_the_
         assert await has_mugs(context, before), "the read is of the moment when it was started"
         assert not await has_mugs(context, await seen(catalogue_client, member)), "this version is newer than the read"
 
-        catalogue.put_reward(replace(mug, stock=3))
+        catalogue.upsert_reward(replace(mug, stock=3))
         assert await has_mugs(context, await seen(catalogue_client, member))
         context = await prefetched()
         assert await has_mugs(context, await seen(catalogue_client, member))
-        catalogue.put_reward(replace(mug, stock=2))
+        catalogue.upsert_reward(replace(mug, stock=2))
         assert not await has_mugs(context, await seen(catalogue_client, member)), "the read is of another catalogue"
     finally:
-        catalogue.put_reward(mug)
+        catalogue.upsert_reward(mug)
 
 
 def test_nothing_is_prefetched_without_a_token(resolver_client: ResolverClient) -> None:

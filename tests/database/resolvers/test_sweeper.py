@@ -70,15 +70,19 @@ async def test_a_tier_ends_when_the_clock_has_passed_its_period(resolver_client:
     member = await resolver_client.member()
     await resolver_client.buy(member, "1200.00")
     snapshot = await seen(resolver_client, member)
-    assert (snapshot.member.standing.tier, snapshot.member.standing.until) == (
+    assert (snapshot.member.tier_status.tier, snapshot.member.tier_status.guaranteed_until) == (
         "silver",
         datetime(2027, 6, 15, 4, 0, tzinfo=UTC),
     )
     resolver_client.clock.moment = datetime(2027, 6, 15, 4, 0, tzinfo=UTC)
     assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
-    assert (snapshot.version, snapshot.member.standing.tier, snapshot.member.standing.until) == (3, "green", None)
-    assert snapshot.member.standing.since == datetime(2027, 6, 15, 4, 0, tzinfo=UTC)
+    assert (snapshot.version, snapshot.member.tier_status.tier, snapshot.member.tier_status.guaranteed_until) == (
+        3,
+        "green",
+        None,
+    )
+    assert snapshot.member.tier_status.since == datetime(2027, 6, 15, 4, 0, tzinfo=UTC)
     assert snapshot.of_version() == ()
     assert snapshot.member.available == 1200  # its points last to the end of the month
 

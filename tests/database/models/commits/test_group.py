@@ -42,7 +42,7 @@ def little(grocer: Programme) -> Programme:
     ]
     offers = [
         offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), budget=100_000),
-        offer("unlimited", uses_per_member=None),
+        offer("unlimited", uses_per_member_max=None),
     ]
     return replace(grocer, catalogue=Catalogue(offers, rewards))
 

@@ -36,7 +36,7 @@ async def test_stored_code_is_unchanged(database: Database) -> None:
     assert await pool_counts(database, "grocer", "cinema") == {
         CodeState.FREE: 3,
         CodeState.HELD: 0,
-        CodeState.GIVEN: 1,
+        CodeState.ISSUED: 1,
         CodeState.VOID: 0,
     }
 

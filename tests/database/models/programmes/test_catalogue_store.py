@@ -452,7 +452,7 @@ async def test_starting_process_loads_the_newest_versions(other_database: Databa
     started = Programmes(other_database)
     await started.load()
     catalogue = started.get("grocer").catalogue
-    in_file = len(catalogue.own_offers)
+    in_file = len(catalogue.file_offers)
     assert len(catalogue.offers) == in_file + 1199
     assert [catalogue.offers[f"tea-{n}"].percent for n in (2, 3)] == [50, 10]
     assert "tea-7" not in catalogue.offers
@@ -493,7 +493,7 @@ async def test_a_new_version_of_the_programme_keeps_what_was_stored(
         await until(lambda: followers.get("grocer").version == 2)
         catalogue = followers.get("grocer").catalogue
         assert ("mint" in catalogue.offers, "clay-cup" in catalogue.rewards) == (True, True)
-        assert "mint" not in catalogue.own_offers
+        assert "mint" not in catalogue.file_offers
         await manager.offer(percent=40)
         await until(lambda: catalogue.offers["mint"].percent == 40)
 

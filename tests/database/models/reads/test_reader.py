@@ -177,7 +177,7 @@ async def test_each_version_is_returned_as_it_was_then(
     seen = [await read(reader, member) async for member in eventful(committer, request_factory)]
     newest = seen[-1]
     assert [snapshot.version for snapshot in seen] == [*range(1, len(seen) + 1)]
-    assert {snapshot.member.standing.tier for snapshot in seen} == {"green", "silver"}
+    assert {snapshot.member.tier_status.tier for snapshot in seen} == {"green", "silver"}
     assert newest.member.balance(Account.EXPIRED) > 0
     for after in (0, 1, 17, len(seen) - 1, len(seen)):
         result = [version async for version in reader.versions(newest, after=after)]
@@ -187,9 +187,13 @@ async def test_each_version_is_returned_as_it_was_then(
             assert {a: p for a, p in now.member.balances.items() if p} == {
                 a: p for a, p in then.member.balances.items() if p
             }
-            assert now.member.standing == then.member.standing
+            assert now.member.tier_status == then.member.tier_status
             assert [lot for lot in now.member.lots if lot.points] == [lot for lot in then.member.lots if lot.points]
-            assert (now.member.head, now.entries, now.recorded_at) == (then.member.head, then.entries, then.recorded_at)
+            assert (now.member.head_hash, now.entries, now.recorded_at) == (
+                then.member.head_hash,
+                then.entries,
+                then.recorded_at,
+            )
             assert now.as_of == then.recorded_at
             assert version.entries == then.of_version() == now.of_version()
             pages = [await reader.entries(snapshot, first=30, after=None) for snapshot in (now, then)]

@@ -213,7 +213,7 @@ async def test_five_wrong_digits_block_a_member_on_every_tablet(
     right = member_pass(resolver_client, member).digits
     near = {
         digits_for(
-            programme="grocer", member=member, span=time_step_of(resolver_client.clock()) - n, secret=b"a secret"
+            programme="grocer", member=member, time_step=time_step_of(resolver_client.clock()) - n, secret=b"a secret"
         )
         for n in range(4)
     }

@@ -37,7 +37,9 @@ REWARDS = (
 )
 KEYS = st.sampled_from([reward.key for reward in REWARDS])
 WORLDS = {
-    (policy, expiry.days, grace): catalogue_programme(*REWARDS, spent_points=policy, expiry=expiry, grace_days=grace)
+    (policy, expiry.days, grace): catalogue_programme(
+        *REWARDS, spent_points=policy, expiry=expiry, returned_points_grace_days=grace
+    )
     for policy in SpentPointsPolicy
     for expiry, grace in ((NEVER, 0), (ExpiryPolicy(days=3), 0), (ExpiryPolicy(days=3), 2))
 }
@@ -139,9 +141,9 @@ def code_laws(customer: OrderScenario) -> None:
     out = [order.code for order in customer.orders() if order.code is not None and order.state not in FINAL_STATES]
     held = [hold.code for hold in customer.now.holds if hold.code is not None]
     assert len({*out, *held}) == len(out) + len(held)
-    shown = {order.code for order in customer.orders() if order.code is not None and order.code_is_shown}
+    shown = {order.code for order in customer.orders() if order.code is not None and order.code_is_revealed}
     for (_, code), state in customer.supply.codes.items():
-        assert (state is CodeState.GIVEN) == (code in out)
+        assert (state is CodeState.ISSUED) == (code in out)
         assert (state is CodeState.HELD) == (code in held)
         assert not (state is CodeState.FREE and code in shown)
 
@@ -154,8 +156,12 @@ def test_purchases_orders_holds_and_their_reversals_conserve_points(
     customer, _ = lived(WORLDS[world], history)
     member = customer.now
     for record, earlier in zip(reversed(customer.records[1:]), reversed(customer.states[:-1]), strict=True):
-        member = rewind(member, record, earlier.standing)
-        assert (member.version, member.head, member.standing) == (earlier.version, earlier.head, earlier.standing)
+        member = rewind(member, record, earlier.tier_status)
+        assert (member.version, member.head_hash, member.tier_status) == (
+            earlier.version,
+            earlier.head_hash,
+            earlier.tier_status,
+        )
         assert all(member.balance(account) == earlier.balance(account) for account in Account)
         ours, theirs = ([(lot.key, lot.points) for lot in one.lots if lot.points] for one in (member, earlier))
         assert ours == theirs
@@ -194,7 +200,7 @@ def test_once_every_order_is_reversed_the_points_of_kept_purchases_are_left(
         if posting.account is Account.ISSUED
     )
     assert customer.balances == ({"available": kept} if kept else {})
-    assert customer.now.write_offs == ()
+    assert customer.now.open_write_offs == ()
     assert customer.supply_taken == {}
 
 
@@ -229,7 +235,7 @@ def test_orders_may_be_reversed_in_any_order(
                 other.cancel(now, order, role="agent")
             else:
                 other.advance(now, order, OrderState.RETURNED)
-        ends.append((other.balances, other.supply_taken, other.now.ordered, other.now.write_offs))
+        ends.append((other.balances, other.supply_taken, other.now.order_counts, other.now.open_write_offs))
         last.shuffle(back)
     assert ends[0] == ends[1]
 
@@ -241,7 +247,13 @@ def test_an_order_or_a_hold_that_is_reversed_at_once_leaves_the_state_unchanged(
 ) -> None:
     customer, now = lived(WORLDS[policy, 0, 0], history)
     customer.settle(now)
-    before = (customer.balances, customer.lots, customer.supply_taken, customer.now.ordered, customer.now.write_offs)
+    before = (
+        customer.balances,
+        customer.lots,
+        customer.supply_taken,
+        customer.now.order_counts,
+        customer.now.open_write_offs,
+    )
     held = customer.do(customer.holding(key), now)
     if not isinstance(held, Refusal):
         customer.must(customer.releasing(customer.now.holds[-1].id), now)
@@ -252,5 +264,11 @@ def test_an_order_or_a_hold_that_is_reversed_at_once_leaves_the_state_unchanged(
             customer.cancel(now, order)
         else:
             customer.advance(now, order, OrderState.RETURNED)
-    after = (customer.balances, customer.lots, customer.supply_taken, customer.now.ordered, customer.now.write_offs)
+    after = (
+        customer.balances,
+        customer.lots,
+        customer.supply_taken,
+        customer.now.order_counts,
+        customer.now.open_write_offs,
+    )
     assert after == before

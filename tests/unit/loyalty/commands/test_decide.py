@@ -66,8 +66,8 @@ def test_a_newcomer_is_at_version_one_with_nothing() -> None:
     story = MemberScenario.of(programme())
     member = story.now
     assert (member.version, member.number, story.points) == (1, "1234567897", (0, 0, 0, 0, 0))
-    assert member.standing == TierStatus("base", moment("2024-01-10 12:00"), None)
-    assert (dict(member.balances), [*member.lots], member.cards, dict(member.counted)) == ({}, [], (), {})
+    assert member.tier_status == TierStatus("base", moment("2024-01-10 12:00"), None)
+    assert (dict(member.balances), [*member.lots], member.cards, dict(member.event_counts)) == ({}, [], (), {})
     assert story.records[0].entries == ()
     assert_member_invariants(story)
 
@@ -85,18 +85,18 @@ def test_a_welcome_is_earned_with_enrolment() -> None:
         )
     )
     assert story.points == (-10, 10, 0, 0, 0)
-    assert explanation_rows(story.records[0].why) == [
-        ("welcome", 10, RuleOutcome.GIVEN),
+    assert explanation_rows(story.records[0].explanations) == [
+        ("welcome", 10, RuleOutcome.AWARDED),
         ("known", 0, RuleOutcome.CONDITION),
     ]
-    assert story.now.counted == {"enrolment": 1}
-    assert story.now.qualifying == {date(2024, 1, 10): 10}
+    assert story.now.event_counts == {"enrolment": 1}
+    assert story.now.qualifying_days == {date(2024, 1, 10): 10}
     assert_member_invariants(story)
 
 
 def test_a_welcome_may_promote_at_once() -> None:
     story = MemberScenario.of(programme(flat("welcome", "100", event="enrolment")))
-    assert story.now.standing == TierStatus("silver", moment("2024-01-10 12:00"), moment("2026-01-01 00:00"))
+    assert story.now.tier_status == TierStatus("silver", moment("2024-01-10 12:00"), moment("2026-01-01 00:00"))
 
 
 def test_a_birth_date_in_the_future_is_refused() -> None:
@@ -280,7 +280,7 @@ def test_points_given_by_hand_expire_like_others_and_carry_their_reason() -> Non
         moment("2024-03-31 12:00"),
         Channel.AGENT,
     )
-    assert decision.counted is None
+    assert decision.recorded_event is None
 
 
 # Time
@@ -346,24 +346,24 @@ def test_a_debt_is_not_filled_by_what_expires_but_by_what_is_earned() -> None:
 
 def test_a_recorded_event_stores_what_a_refund_needs() -> None:
     story = MemberScenario.of(programme(expiry=ExpiryPolicy(months=12, end_of=EndOf.MONTH)))
-    counted = story.buy(NOON, receipt(None, line("a", "10"), line("b", "5"))).counted
+    counted = story.buy(NOON, receipt(None, line("a", "10"), line("b", "5"))).recorded_event
     assert counted is not None
     assert (counted.member, counted.version) == ("m-1", 2)
     assert (counted.earned_on, counted.expires_on) == (date(2024, 3, 1), date(2025, 3, 31))
     assert [(grant.rule, grant.by_line, grant.qualifying) for grant in counted.grants] == [("basket", (10, 5), True)]
-    assert list(map(int, counted.returned)) == [0, 0]
+    assert list(map(int, counted.shares_returned)) == [0, 0]
 
 
 def test_a_refund_is_stored_as_an_event_and_amends_its_purchase() -> None:
     story = MemberScenario.of(programme())
     story.buy(NOON, "10", key="bought")
     decision = story.refund("2024-03-02 12:00", "bought", "5")
-    counted, amended = decision.counted, decision.amended
+    counted, amended = decision.recorded_event, decision.amended_purchase
     assert counted is not None
     assert amended is not None
     assert (counted.event.type, len(counted.grants), counted.version) == (REFUND, 0, 3)
-    assert counted.returned == (Fraction(1),)
-    assert (amended.event.key, amended.version, amended.returned) == ("bought", 2, (Fraction(1, 2),))
+    assert counted.shares_returned == (Fraction(1),)
+    assert (amended.event.key, amended.version, amended.shares_returned) == ("bought", 2, (Fraction(1, 2),))
 
 
 def test_a_profile_is_complete_by_fifths() -> None:
@@ -386,8 +386,8 @@ def _world(**changes: Any) -> World:
     rules = (
         per_euro(priority=10, points="1.5", rounding=Rounding.HALF_UP),
         per_euro("own", lines='line.sku == "a"', priority=9, cap=cap(150, LimitPeriod.WEEK)),
-        flat("happy", "earned / 2", priority=5, stacking=Stacking.BEST, group="g", cap=cap(40)),
-        flat("first", "25", priority=4, stacking=Stacking.BEST, group="g", when="member.events.purchase < 3"),
+        flat("happy", "earned / 2", priority=5, stacking=Stacking.BEST, stacking_group="g", cap=cap(40)),
+        flat("first", "25", priority=4, stacking=Stacking.BEST, stacking_group="g", when="member.events.purchase < 3"),
         flat("vip", "11", priority=1, tiers=frozenset({"gold"}), qualifying=False),
         flat("visit", "3", event="visit", cap=cap(3)),
         flat("welcome", "20", event="enrolment", qualifying=False),
@@ -505,8 +505,12 @@ def test_whatever_happens_points_are_conserved_and_every_version_can_be_gone_bac
     story = lived(world, steps)
     member = story.now
     for record, earlier in zip(reversed(story.records[1:]), reversed(story.states[:-1]), strict=True):
-        member = rewind(member, record, earlier.standing)
-        assert (member.version, member.head, member.standing) == (earlier.version, earlier.head, earlier.standing)
+        member = rewind(member, record, earlier.tier_status)
+        assert (member.version, member.head_hash, member.tier_status) == (
+            earlier.version,
+            earlier.head_hash,
+            earlier.tier_status,
+        )
         assert balances(member) == balances(earlier)
         ours, theirs = ([(lot.key, lot.points) for lot in one.lots if lot.points] for one in (member, earlier))
         assert ours == theirs
@@ -515,10 +519,12 @@ def test_whatever_happens_points_are_conserved_and_every_version_can_be_gone_bac
 
 TAMPERINGS: dict[str, Callable[[Member], Member]] = {
     "version": lambda member: replace(member, version=member.version + 1),
-    "head": lambda member: replace(member, head="0" * 64),
-    "tier": lambda member: replace(member, standing=replace(member.standing, tier="platinum")),
-    "since": lambda member: replace(member, standing=replace(member.standing, since=moment("2020-01-01 00:00"))),
-    "until": lambda member: replace(member, standing=replace(member.standing, until=moment("2090-01-01 00:00"))),
+    "head": lambda member: replace(member, head_hash="0" * 64),
+    "tier": lambda member: replace(member, tier_status=replace(member.tier_status, tier="platinum")),
+    "since": lambda member: replace(member, tier_status=replace(member.tier_status, since=moment("2020-01-01 00:00"))),
+    "until": lambda member: replace(
+        member, tier_status=replace(member.tier_status, guaranteed_until=moment("2090-01-01 00:00"))
+    ),
     "available": lambda member: replace(
         member, balances={**member.balances, Account.AVAILABLE: member.balance(Account.AVAILABLE) + 1}
     ),
@@ -531,7 +537,9 @@ TAMPERINGS: dict[str, Callable[[Member], Member]] = {
         },
     ),
     "lots": lambda member: replace(member, lots=Lots.of(replace(lot, points=lot.points + 1) for lot in member.lots)),
-    "qualifying": lambda member: replace(member, qualifying=QualifyingDays.of(dict.fromkeys(member.qualifying, 10**6))),
+    "qualifying_days": lambda member: replace(
+        member, qualifying_days=QualifyingDays.of(dict.fromkeys(member.qualifying_days, 10**6))
+    ),
 }
 
 
@@ -540,7 +548,7 @@ TAMPERINGS: dict[str, Callable[[Member], Member]] = {
 def test_a_snapshot_that_was_tampered_with_is_found(world: World, steps: list[tuple[Any, ...]], which: str) -> None:
     story = lived(world, [("buy", 5, 0, [], Decimal(50)), *steps, ("buy", 5, 0, [], Decimal(400))])
     tampered = TAMPERINGS[which](story.now)
-    assert tampered != story.now or (which in {"lots", "qualifying"} and not getattr(story.now, which))
+    assert tampered != story.now or (which in {"lots", "qualifying_days"} and not getattr(story.now, which))
     assert (ledger_faults(story.records, tampered) != []) == (tampered != story.now)
 
 
@@ -551,11 +559,11 @@ def test_what_counts_towards_caps_follows_from_the_ledger(world: World, steps: l
     caps, counted = caps_of(world.programme), story.counted.values()
     for state in story.states:
         assert ledger_faults(story.records[: state.version], state, caps, counted) == []
-    for rule, spans in story.now.capped.items():
-        others = {key: spans for key, spans in story.now.capped.items() if key != rule}
-        assert ledger_faults(story.records, replace(story.now, capped=others), caps, counted) != []
+    for rule, spans in story.now.cap_usage.items():
+        others = {key: spans for key, spans in story.now.cap_usage.items() if key != rule}
+        assert ledger_faults(story.records, replace(story.now, cap_usage=others), caps, counted) != []
         more = {span: points + 1 for span, points in spans.items()}
-        assert ledger_faults(story.records, replace(story.now, capped={**others, rule: more}), caps, counted) != []
+        assert ledger_faults(story.records, replace(story.now, cap_usage={**others, rule: more}), caps, counted) != []
 
 
 @given(world=st.sampled_from([WORLDS[1], WORLDS[3]]), steps=STEPS)
@@ -563,10 +571,10 @@ def test_what_counts_towards_caps_follows_from_the_ledger(world: World, steps: l
 def test_what_is_written_off_follows_from_the_ledger(world: World, steps: list[tuple[Any, ...]]) -> None:
     spent: list[tuple[Any, ...]] = [("buy", 5, 0, [], Decimal(50)), ("adjust", 5, -100), ("refund", 5, 0, 4, False)]
     story = lived(world, [*spent, *steps])
-    assert world.programme.spent_points is SpentPointsPolicy.WRITE_OFF
-    [(version, points), *others] = story.now.write_offs
+    assert world.programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF
+    [(version, points), *others] = story.now.open_write_offs
     for wrong in ((), ((version, points + 1),), ((version - 1, points),), ((version + 1, points),)):
-        assert ledger_faults(story.records, replace(story.now, write_offs=(*wrong, *others))) != []
+        assert ledger_faults(story.records, replace(story.now, open_write_offs=(*wrong, *others))) != []
 
 
 def _with_more(record: Record) -> Record:
@@ -628,7 +636,9 @@ def test_the_order_in_which_purchases_arrive_does_not_matter(
             story.buy(when, str(cents), now=now)
         assert_member_invariants(story)
         member = story.now
-        ends.append((balances(member), member.lots, dict(member.qualifying), member.standing, dict(member.counted)))
+        ends.append(
+            (balances(member), member.lots, dict(member.qualifying_days), member.tier_status, dict(member.event_counts))
+        )
     assert ends[0] == ends[1]
 
 

@@ -74,7 +74,7 @@ def test_an_order_gets_the_very_piece_and_code_that_were_kept() -> None:
     assert refusal_of(customer, customer.ordering("mug"))[:2] == ("OUT_OF_STOCK", "out_of_stock")
     assert refusal_of(customer, customer.ordering("film"))[:2] == ("OUT_OF_STOCK", "codes_gone")
     order = customer.place(SOON, "film", hold=code)
-    assert (order.code, customer.supply.codes["films", "f-1"]) == ("f-1", CodeState.GIVEN)
+    assert (order.code, customer.supply.codes["films", "f-1"]) == ("f-1", CodeState.ISSUED)
     assert [entry.kind for entry in customer.records[-1].entries] == [EntryKind.RELEASE, EntryKind.BURN]
     customer.place(SOON, "mug", hold=piece)
     assert (customer.supply_taken, customer.balances) == ({"stock/mug": 1}, {"available": 100, "redeemed": 200})
@@ -125,7 +125,9 @@ def test_points_whose_lot_expires_while_they_are_held_still_pay_for_their_order(
 
 
 def test_points_whose_lot_expires_while_they_are_held_expire_when_they_are_let_go() -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 100), expiry=ExpiryPolicy(days=10), grace_days=30))
+    customer = OrderScenario(
+        catalogue_programme(reward("mug", 100), expiry=ExpiryPolicy(days=10), returned_points_grace_days=30)
+    )
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 130)
     customer.hold("2024-03-11 23:58", "mug")
@@ -162,7 +164,7 @@ def test_a_refund_and_the_end_of_a_hold_end_alike_in_both_orders(
     customer.refund(LATER if lapses and released_first else SOON, bought)
     if not released_first:
         let_go()
-    assert (customer.balances, customer.lots, customer.now.write_offs) == ({}, [], ())
+    assert (customer.balances, customer.lots, customer.now.open_write_offs) == ({}, [], ())
     assert_member_invariants(customer)
 
 
@@ -194,9 +196,9 @@ def test_no_more_holds_than_the_limit_until_one_ends() -> None:
     assert refusal_of(customer, customer.holding(points=1)) == ("LIMIT_REACHED", "holds_max", ("member",))
     assert len({*holds}) == HOLDS_MAX == 20
     customer.hold(LATER, points=1)
-    assert (len(customer.now.holds), customer.now.lapsed) == (1, tuple(holds))
+    assert (len(customer.now.holds), customer.now.expired_holds) == (1, tuple(holds))
     customer.settle("2024-03-01 12:10")
-    assert len(customer.now.lapsed) == EXPIRED_HOLDS_KEPT_MAX == 20
+    assert len(customer.now.expired_holds) == EXPIRED_HOLDS_KEPT_MAX == 20
     assert refusal_of(customer, customer.releasing(holds[0]), "2024-03-01 12:10")[0] == "NOT_FOUND"
     assert refusal_of(customer, customer.releasing(holds[1]), "2024-03-01 12:10")[0] == "EXPIRED"
 

@@ -24,8 +24,8 @@ from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState
 
 NOON, LATER = "2024-03-01 12:00", "2024-03-01 13:00"
-DOUBLE = offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), returnable=True)
-BONUS = offer("bonus", OfferKind.BONUS_POINTS, points=50, returnable=True)
+DOUBLE = offer("double", OfferKind.MULTIPLIER, factor=Decimal(2), restores_use_on_refund=True)
+BONUS = offer("bonus", OfferKind.BONUS_POINTS, points=50, restores_use_on_refund=True)
 
 
 def member_of(*offers: Offer, **about: Any) -> OrderScenario:
@@ -49,10 +49,10 @@ def test_an_offer_is_activated_once_and_that_is_an_event_which_rules_reward() ->
     customer = member_of(offer("tea", needs_activation=True), rules=rules)
     decision = customer.must(customer.activating("tea"), NOON)
     assert customer.now.offer_use("tea").activated_at == moment(NOON)
-    assert customer.now.counted["activation"] == 1
-    assert (customer.balances, explanation_rows(decision.record.why)) == (
+    assert customer.now.event_counts["activation"] == 1
+    assert (customer.balances, explanation_rows(decision.record.explanations)) == (
         {"available": 3},
-        [("taken-up", 3, RuleOutcome.GIVEN)],
+        [("taken-up", 3, RuleOutcome.AWARDED)],
     )
     assert Notice(NoticeKind.OFFER_ACTIVATED, {"offer": "tea"}) in decision.record.notices
     assert refusal_of(customer, customer.activating("tea")) == ("ALREADY_EXISTS", "offer_activated", ("offer",))
@@ -68,9 +68,9 @@ UNUSABLE: dict[str, tuple[dict[str, Any], str, str]] = {
     "tier": ({"audience": Audience(frozenset({"gold"}))}, "NOT_ELIGIBLE", "offer_audience"),
     "segment": ({"audience": Audience(segments=frozenset({"none"}))}, "NOT_ELIGIBLE", "offer_audience"),
     "list": ({"audience": Audience(lists=frozenset({"friends"}))}, "NOT_ELIGIBLE", "offer_audience"),
-    "used up": ({"uses_in_all": 0}, "LIMIT_REACHED", "offer_used_up"),
+    "used up": ({"uses_max": 0}, "LIMIT_REACHED", "offer_used_up"),
     "spent": ({"budget": 0}, "LIMIT_REACHED", "offer_used_up"),
-    "never": ({"uses_per_member": 0}, "LIMIT_REACHED", "offer_used"),
+    "never": ({"uses_per_member_max": 0}, "LIMIT_REACHED", "offer_used"),
 }
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_used_is_neither_activated_nor_redeemed(about: dict[str, 
         customer = member_of(offer("tea", needs_activation=needs_activation, **about))
         command = customer.activating("tea") if needs_activation else customer.redeeming("tea", NOON)
         assert refusal_of(customer, command) == (code, reason, ("offer",))
-        assert (customer.now.offers, customer.supply_taken) == ({}, {})
+        assert (customer.now.offer_uses, customer.supply_taken) == ({}, {})
 
 
 def test_what_is_not_there_or_needs_no_activation_is_refused() -> None:
@@ -99,10 +99,10 @@ def test_a_code_of_the_pool_is_the_members_for_ever() -> None:
     customer.must(customer.activating("pooled"), NOON)
     assert customer.now.offer_use("pooled").code == "c-1"
     other = customer.copy_as("m-2")
-    other.member = replace(other.now, offers={})
+    other.member = replace(other.now, offer_uses={})
     other.do(other.activating("pooled"), NOON)
     assert other.now.offer_use("pooled").code == "c-2"
-    assert {*customer.supply.codes.values()} == {CodeState.GIVEN}
+    assert {*customer.supply.codes.values()} == {CodeState.ISSUED}
 
 
 def test_who_has_activated_an_offer_keeps_it() -> None:
@@ -127,7 +127,7 @@ def test_an_activation_that_no_channel_is_known_of_may_be_anywhere() -> None:
 
 def test_a_use_is_an_event_that_rules_reward_and_is_counted() -> None:
     rules = (per_euro(), flat("used", "2", event="redemption", when='event.store == "s-1"'))
-    customer = member_of(offer("tea", uses_per_member=2), rules=rules)
+    customer = member_of(offer("tea", uses_per_member_max=2), rules=rules)
     decision = customer.redeem(NOON, "tea", store="s-1")
     use = customer.now.offer_use("tea")
     assert (use.uses, use.redeemed_at, use.purchases) == (1, moment(NOON), ())
@@ -135,18 +135,18 @@ def test_a_use_is_an_event_that_rules_reward_and_is_counted() -> None:
     assert Notice(NoticeKind.OFFER_REDEEMED, {"offer": "tea"}) in decision.record.notices
     customer.redeem(NOON, "tea")
     assert refusal_of(customer, customer.redeeming("tea", NOON)) == ("LIMIT_REACHED", "offer_used", ("offer",))
-    assert customer.now.counted["redemption"] == 2
+    assert customer.now.event_counts["redemption"] == 2
 
 
 def test_an_offer_without_a_limit_is_used_as_often_as_one_likes() -> None:
-    customer = member_of(offer("tea", uses_per_member=None))
+    customer = member_of(offer("tea", uses_per_member_max=None))
     for _ in range(60):
         customer.redeem(NOON, "tea")
     assert customer.now.offer_use("tea").uses == 60
 
 
 def test_a_use_counts_at_its_own_time_and_not_when_it_is_recorded() -> None:
-    customer = member_of(offer("tea", ends_at=moment(LATER), uses_per_member=2))
+    customer = member_of(offer("tea", ends_at=moment(LATER), uses_per_member_max=2))
     assert refusal_of(customer, customer.redeeming("tea", LATER), LATER)[1] == "offer_over"
     customer.must(customer.redeeming("tea", NOON), LATER)
     ahead = customer.redeeming("tea", moment(NOON) + timedelta(minutes=5, milliseconds=1))
@@ -155,13 +155,13 @@ def test_a_use_counts_at_its_own_time_and_not_when_it_is_recorded() -> None:
 
 def test_what_is_wrong_with_the_purchase_is_refused() -> None:
     customer = member_of(
-        replace(DOUBLE, uses_per_member=5),
+        replace(DOUBLE, uses_per_member_max=5),
         offer("stores", stores=frozenset({"s-1"})),
         offer("partner", partners=frozenset({"p-1"})),
     )
     bought, back = customer.earn(NOON, 10), customer.earn(NOON, 20)
     customer.refund(NOON, back)
-    visit = customer.happen("visit", NOON).counted
+    visit = customer.happen("visit", NOON).recorded_event
     assert visit is not None
     customer.redeem(NOON, "double", purchase=bought)
     stranger = customer.copy_as("m-2")
@@ -195,7 +195,7 @@ def test_what_is_wrong_with_the_purchase_is_refused() -> None:
 
 def test_a_gift_is_given_with_its_use_or_neither() -> None:
     customer = member_of(
-        offer("thanks", OfferKind.GIFT, reward="mug", uses_per_member=2), rewards=[reward("mug", 100, stock=1)]
+        offer("thanks", OfferKind.GIFT, reward="mug", uses_per_member_max=2), rewards=[reward("mug", 100, stock=1)]
     )
     [order] = customer.redeem(NOON, "thanks").orders
     assert (order.points, order.origin, order.reward.key) == (0, "offer/thanks", "mug")
@@ -236,8 +236,15 @@ def bought_with(offers: tuple[Offer, ...], uses: list[str], *, before: bool) -> 
 OFFERS = (
     DOUBLE,
     BONUS,
-    offer("half-more", OfferKind.MULTIPLIER, factor=Decimal("1.5"), budget=17, qualifying=True, returnable=True),
-    offer("ten", percent=Decimal(10), budget=100_000, returnable=True),
+    offer(
+        "half-more",
+        OfferKind.MULTIPLIER,
+        factor=Decimal("1.5"),
+        budget=17,
+        qualifying=True,
+        restores_use_on_refund=True,
+    ),
+    offer("ten", percent=Decimal(10), budget=100_000, restores_use_on_refund=True),
     offer("once", OfferKind.BONUS_POINTS, points=3),
 )
 
@@ -249,10 +256,10 @@ OFFERS = (
 def test_an_offer_gives_the_same_whether_it_is_used_before_or_after_the_purchase_is_recorded(uses: list[str]) -> None:
     early, late = (bought_with(OFFERS, uses, before=before) for before in (True, False))
     one, other = (customer.counted["basket"] for customer in (early, late))
-    assert (one.grants, one.offers) == (other.grants, other.offers)
+    assert (one.grants, one.offer_charges) == (other.grants, other.offer_charges)
     assert (early.balances, early.supply_taken, early.lots) == (late.balances, late.supply_taken, late.lots)
-    assert (early.now.qualifying, early.tier) == (late.now.qualifying, late.tier)
-    assert early.now.bound == late.now.bound == {}
+    assert (early.now.qualifying_days, early.tier) == (late.now.qualifying_days, late.tier)
+    assert early.now.pending_redemptions == late.now.pending_redemptions == {}
 
 
 def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
@@ -260,7 +267,7 @@ def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
     grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
     by_rules = [sum(parts) for parts in zip(*(grants[rule] for rule in ("basket", "line", "first")), strict=True)]
     assert grants["offer/double"] == tuple(by_rules)
-    assert ("offer/double", 63, RuleOutcome.GIVEN) in explanation_rows(customer.records[-1].why)
+    assert ("offer/double", 63, RuleOutcome.AWARDED) in explanation_rows(customer.records[-1].explanations)
     assert customer.balances == {"available": 126}
 
 
@@ -282,7 +289,7 @@ def test_refunds_take_back_what_offers_gave_whole_at_the_last(uses: list[str], b
     customer.refund(LATER, "basket")
     assert customer.balances == {}
     kept = {key for key in uses if key == "once"}
-    assert {key for key, use in customer.now.offers.items() if use.uses} == kept
+    assert {key for key, use in customer.now.offer_uses.items() if use.uses} == kept
     assert customer.supply_taken == {f"uses/{key}": 1 for key in kept}
     assert_member_invariants(customer)
 
@@ -298,7 +305,7 @@ def test_an_offer_that_is_used_after_part_of_its_purchase_came_back_gives_the_re
 
 
 def test_a_use_that_is_not_returnable_stays_used() -> None:
-    customer = member_of(replace(BONUS, returnable=False))
+    customer = member_of(replace(BONUS, restores_use_on_refund=False))
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.buy(NOON, "10", key="basket")
     customer.refund(LATER, "basket")
@@ -320,19 +327,19 @@ def test_a_restored_use_can_be_used_again() -> None:
 def test_a_bonus_without_a_purchase_is_given_at_once_and_qualifies_where_it_says_so() -> None:
     customer = member_of(replace(BONUS, points=120, qualifying=True), replace(BONUS, key="plain"))
     customer.redeem(NOON, "plain")
-    assert (customer.balances, dict(customer.now.qualifying), customer.tier) == ({"available": 50}, {}, "base")
+    assert (customer.balances, dict(customer.now.qualifying_days), customer.tier) == ({"available": 50}, {}, "base")
     customer.redeem(NOON, "bonus")
     assert (customer.balances, customer.tier) == ({"available": 170}, "silver")
-    assert customer.now.qualifying == {date(2024, 3, 1): 120}
+    assert customer.now.qualifying_days == {date(2024, 3, 1): 120}
     assert_member_invariants(customer)
 
 
 def test_a_budget_cuts_the_last_one_and_then_there_is_no_more() -> None:
-    customer = member_of(replace(BONUS, budget=70, uses_per_member=None))
+    customer = member_of(replace(BONUS, budget=70, uses_per_member_max=None))
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.buy(NOON, receipt(None, line("a", "1"), line("b", "3")), key="basket")
     decision = customer.redeem(NOON, "bonus")
-    assert explanation_rows(decision.record.why) == [("offer/bonus", 20, RuleOutcome.GIVEN)]
+    assert explanation_rows(decision.record.explanations) == [("offer/bonus", 20, RuleOutcome.AWARDED)]
     assert customer.supply_taken == {"uses/bonus": 2, "budget/bonus": 70}
     assert refusal_of(customer, customer.redeeming("bonus", NOON)) == ("LIMIT_REACHED", "offer_used_up", ("offer",))
     customer.refund(LATER, "basket")
@@ -345,7 +352,7 @@ def test_a_budget_cuts_a_bonus_over_its_lines() -> None:
     decision = customer.buy(NOON, receipt(None, line("a", "10"), line("b", "40")), key="basket")
     grants = {grant.rule: grant.by_line for grant in customer.counted["basket"].grants}
     assert grants["offer/bonus"] == (2, 8)
-    assert ("offer/bonus", 10, RuleOutcome.CAPPED) in explanation_rows(decision.record.why)
+    assert ("offer/bonus", 10, RuleOutcome.CAPPED) in explanation_rows(decision.record.explanations)
 
 
 def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
@@ -354,14 +361,14 @@ def test_a_partners_offer_gives_nothing_for_a_purchase_elsewhere() -> None:
         customer.redeem(NOON, "bonus", purchase="basket")
         decision = customer.buy(NOON, "10", key="basket", partner=partner)
         assert customer.balances == {"available": points}
-        reason = RuleOutcome.GIVEN if points == 60 else RuleOutcome.PARTNER
-        assert ("offer/bonus", points - 10, reason) in explanation_rows(decision.record.why)
+        reason = RuleOutcome.AWARDED if points == 60 else RuleOutcome.PARTNER
+        assert ("offer/bonus", points - 10, reason) in explanation_rows(decision.record.explanations)
 
 
 def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
     customer = member_of(
         offer("ten", percent=Decimal(10), budget=1000),
-        offer("five", OfferKind.AMOUNT_OFF, amount=Decimal("5.00"), budget=501, uses_per_member=None),
+        offer("five", OfferKind.AMOUNT_OFF, amount=Decimal("5.00"), budget=501, uses_per_member_max=None),
     )
     customer.redeem(NOON, "ten", purchase="basket")
     customer.buy(NOON, "12.34", key="basket")
@@ -372,7 +379,14 @@ def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
     assert refusal_of(customer, customer.redeeming("five", NOON))[1] == "offer_used_up"
 
 
-MOST = offer("ten", percent=Decimal(10), maximum=Decimal("4.00"), budget=1000, uses_per_member=None, returnable=True)
+MOST = offer(
+    "ten",
+    percent=Decimal(10),
+    amount_max=Decimal("4.00"),
+    budget=1000,
+    uses_per_member_max=None,
+    restores_use_on_refund=True,
+)
 
 
 def test_a_share_of_a_purchase_to_come_reserves_its_maximum_and_no_more_than_the_budget_is_given() -> None:
@@ -394,10 +408,10 @@ def test_the_purchase_settles_what_was_reserved_for_it() -> None:
     customer.redeem(NOON, "ten", purchase="other")
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 800}
     customer.buy(NOON, "12.34", key="basket")
-    assert customer.counted["basket"].offers == (("ten", 123),)
+    assert customer.counted["basket"].offer_charges == (("ten", 123),)
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 523}
     customer.buy(NOON, "40.01", key="other")
-    assert customer.counted["other"].offers == (("ten", 400),)
+    assert customer.counted["other"].offer_charges == (("ten", 400),)
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 523}
     for key in ("basket", "other"):
         customer.refund(LATER, key)
@@ -413,11 +427,11 @@ def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before:
     customer.buy(NOON, total, key="basket")
     if not before:
         customer.redeem(NOON, "ten", purchase="basket")
-    assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", cost),), cost)
+    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", cost),), cost)
 
 
 def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:
-    customer = member_of(MOST, replace(MOST, key="open", maximum=None))
+    customer = member_of(MOST, replace(MOST, key="open", amount_max=None))
     customer.redeem(NOON, "ten")
     customer.redeem(NOON, "open")
     assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 400, "uses/open": 1}
@@ -428,7 +442,7 @@ def test_what_was_reserved_stays_where_the_budget_was_lifted_meanwhile() -> None
     customer.redeem(NOON, "ten", purchase="basket")
     customer.adopt(catalogue_programme(offers=[replace(MOST, budget=None)]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", 400),), 400)
+    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", 400),), 400)
 
 
 def test_a_budget_added_meanwhile_counts_the_share_once_the_purchase_is_recorded() -> None:
@@ -436,7 +450,7 @@ def test_a_budget_added_meanwhile_counts_the_share_once_the_purchase_is_recorded
     customer.redeem(NOON, "ten", purchase="basket")
     customer.adopt(catalogue_programme(offers=[MOST]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offers, customer.supply_taken["budget/ten"]) == ((("ten", 123),), 123)
+    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", 123),), 123)
 
 
 @given(
@@ -456,12 +470,12 @@ def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(uses: list[tuple
             customer.buy(NOON, str(Decimal(cents) / 100), key=key)
         elif kind == "refund" and key in customer.counted:
             customer.do(customer.event(REFUND, LATER, refund_of=key), LATER)
-        waiting = sum(cost for offers in customer.now.bound.values() for _, cost in offers)
+        waiting = sum(cost for offers in customer.now.pending_redemptions.values() for _, cost in offers)
         bought = [
             cost
             for counted in customer.counted.values()
-            if not all(share == 1 for share in counted.returned)
-            for _, cost in counted.offers
+            if not all(share == 1 for share in counted.shares_returned)
+            for _, cost in counted.offer_charges
         ]
         spent = customer.supply_taken.get("budget/ten", 0)
         assert spent == waiting + sum(bought)
@@ -473,7 +487,7 @@ def test_an_offer_that_no_longer_exists_is_skipped_when_its_purchase_is_recorded
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.adopt(catalogue_programme())
     customer.buy(LATER, "10", key="basket")
-    assert (customer.balances, customer.now.bound) == ({"available": 10}, {})
+    assert (customer.balances, customer.now.pending_redemptions) == ({"available": 10}, {})
     customer.refund(LATER, "basket")
     assert customer.balances == {}
 
@@ -509,6 +523,6 @@ def test_what_was_done_with_offers_that_ended_long_ago_is_forgotten() -> None:
     customer.redeem(NOON, "tea")
     customer.redeem(NOON, "ten")
     customer.earn("2025-04-01 12:00", 1)
-    assert {*customer.now.offers} == {"tea", "ten"}
+    assert {*customer.now.offer_uses} == {"tea", "ten"}
     customer.earn("2025-04-06 12:00", 1)
-    assert {*customer.now.offers} == {"ten"}
+    assert {*customer.now.offer_uses} == {"ten"}

@@ -177,11 +177,11 @@ def test_a_limit_counts_orders_of_its_period_and_a_cancelled_one_not() -> None:
     first = customer.place(LATER, "weekly")
     assert refusal_of(customer, customer.ordering("weekly")) == ("LIMIT_REACHED", "reward_limit", ("reward",))
     customer.cancel(LATER, first)
-    assert customer.now.ordered == {}
+    assert customer.now.order_counts == {}
     customer.place("2024-03-03 23:59:59", "weekly")
     assert refusal_of(customer, customer.ordering("weekly"), "2024-03-03 23:59:59")[1] == "reward_limit"
     customer.place("2024-03-04 00:00", "weekly")
-    assert customer.now.ordered == {"weekly": {"2024-W09": 1, "2024-W10": 1}}
+    assert customer.now.order_counts == {"weekly": {"2024-W09": 1, "2024-W10": 1}}
 
 
 def test_a_premium_member_orders_the_gift_twice_once_for_a_relative() -> None:
@@ -259,7 +259,7 @@ def test_every_step_is_done_by_who_may_and_by_nobody_else(state: OrderState) -> 
             if role in allowed:
                 customer.must(command, LATER)
                 assert customer.order(order.id).state is requested
-                assert (customer.order(order.id).history[-1].state, customer.order(order.id).history[-1].by) == (
+                assert (customer.order(order.id).history[-1].state, customer.order(order.id).history[-1].role) == (
                     requested,
                     role,
                 )
@@ -366,7 +366,9 @@ def test_a_cancelled_order_gives_its_points_to_the_lots_they_came_from() -> None
 def test_points_whose_lot_expired_come_back_for_the_days_of_grace(
     grace: int, lots: list[Any], balances: dict[str, int]
 ) -> None:
-    customer = OrderScenario(catalogue_programme(reward("mug", 80), expiry=ExpiryPolicy(days=10), grace_days=grace))
+    customer = OrderScenario(
+        catalogue_programme(reward("mug", 80), expiry=ExpiryPolicy(days=10), returned_points_grace_days=grace)
+    )
     customer.must(customer.enrolment(NOON), NOON)
     bought = customer.earn(NOON, 100)
     order = customer.place(LATER, "mug")
@@ -441,9 +443,9 @@ def test_a_replacement_with_the_same_reward_keeps_points_and_limit_and_takes_a_n
         f"order/{order.id}",
     )
     assert (customer.balances, customer.supply_taken) == ({"available": 90, "redeemed": 10}, {"stock/weekly": 1})
-    assert customer.now.ordered == {"weekly": {"2024-W09": 1}}
+    assert customer.now.order_counts == {"weekly": {"2024-W09": 1}}
     customer.cancel("2024-03-12 12:00", following)
-    assert (customer.balances, customer.supply_taken, customer.now.ordered) == ({"available": 100}, {}, {})
+    assert (customer.balances, customer.supply_taken, customer.now.order_counts) == ({"available": 100}, {}, {})
 
 
 @pytest.mark.parametrize("policy", SpentPointsPolicy)
@@ -518,7 +520,7 @@ def test_a_refund_and_a_cancellation_end_alike_in_both_orders(rules: Programme, 
             customer.cancel(LATER, order)
         else:
             customer.refund(LATER, bought)
-    assert (customer.balances, customer.lots, customer.now.write_offs) == ({}, [], ())
+    assert (customer.balances, customer.lots, customer.now.open_write_offs) == ({}, [], ())
 
 
 def test_what_was_written_off_is_made_good_by_what_was_ordered_before_and_by_nothing_else() -> None:
@@ -534,7 +536,9 @@ def test_what_was_written_off_is_made_good_by_what_was_ordered_before_and_by_not
     customer.cancel(LATER, early)
     assert customer.balances == {"available": 100}
     [entry] = customer.records[-1].entries
-    assert [(one.rule, one.points, one.reason) for one in entry.why] == [("refund", -100, RuleOutcome.RECOVERED)]
+    assert [(one.rule, one.points, one.reason) for one in entry.explanations] == [
+        ("refund", -100, RuleOutcome.WRITE_OFF_RECOVERED)
+    ]
 
 
 def test_a_later_order_makes_good_its_own_write_off_after_an_earlier_one_was_made_good() -> None:
@@ -563,7 +567,7 @@ def test_an_early_order_leaves_the_late_write_offs_to_the_late_orders() -> None:
     assert customer.balances == {"redeemed": 200, "written_off": -200}
     customer.cancel(LATER, early)
     customer.cancel(LATER, late)
-    assert (customer.balances, customer.now.write_offs) == ({}, ())
+    assert (customer.balances, customer.now.open_write_offs) == ({}, ())
 
 
 # Given at no points
@@ -577,7 +581,7 @@ def instants(*granted: Any, rewards: Any = (), **about: Any) -> OrderScenario:
 
 
 def reasons(customer: OrderScenario) -> list[tuple[str, RuleOutcome, dict[str, Any]]]:
-    why = [one for one in customer.records[-1].why if one.rule.startswith("instant/")]
+    why = [one for one in customer.records[-1].explanations if one.rule.startswith("instant/")]
     return [(one.rule, one.reason, dict(one.params)) for one in why]
 
 

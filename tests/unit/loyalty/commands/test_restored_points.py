@@ -62,12 +62,12 @@ class Desk:
     def act(self, command: Any, *, refunded: RecordedEvent | None = None, **fields: Any) -> Decision:
         self.keys += 1
         requested: Command = command(**fields, cause=Cause("act", "agent", "agent", str(self.keys), "a reason"))
-        facts = Facts(taken=self.taken, orders=self.orders, purchase=refunded)
+        facts = Facts(counters=self.taken, orders=self.orders, purchase=refunded)
         decision = decide(requested, self.member, self.programme, NOW + timedelta(minutes=self.keys), facts)
         assert isinstance(decision, Decision), decision
         self.member = decision.member
         self.orders |= {order.id: order for order in decision.orders}
-        for counter, pieces in decision.taken.items():
+        for counter, pieces in decision.counter_changes.items():
             self.taken[counter] += pieces
             assert self.taken[counter] >= 0
         return decision
@@ -81,12 +81,12 @@ class Desk:
     def with_offer(self, **about: Any) -> Programme:
         offer: Offer = replace(read_programme(FULL_PROGRAMME).catalogue.offers["double"], **about)
         programme = read_programme(FULL_PROGRAMME)
-        programme.catalogue.put_offer(offer)
+        programme.catalogue.upsert_offer(offer)
         return programme
 
     def buy(self) -> RecordedEvent:
         event = Event("basket", "till", "purchase", NOW, Channel.STORE, purchase=Purchase(Decimal(50), "USD", ()))
-        counted = self.act(RecordEvent, event=event).counted
+        counted = self.act(RecordEvent, event=event).recorded_event
         assert counted is not None
         return counted
 
@@ -131,7 +131,7 @@ def test_only_what_a_budget_was_charged_is_restored_to_it() -> None:
         desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **redemption)
         bought = desk.buy()
         counted = 50 if before is not None else 0
-        assert (bought.offers, desk.taken[BUDGET]) == ((("double", counted),), counted)
+        assert (bought.offer_charges, desk.taken[BUDGET]) == ((("double", counted),), counted)
         desk.programme = desk.with_offer(budget=after)
         desk.refund(bought)
         assert desk.taken == {STOCK: 0, USES: 0, BUDGET: counted if after is None else 0}
@@ -145,11 +145,11 @@ def test_what_an_offer_takes_off_counts_before_its_purchase_is_recorded() -> Non
     desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **redemption)
     assert desk.taken[five_off] == 500
     bought = desk.buy()
-    assert (bought.offers, desk.taken[five_off]) == ((("five-off", 500),), 500)
+    assert (bought.offer_charges, desk.taken[five_off]) == ((("five-off", 500),), 500)
     # The budget is spent by who uses the offer first, whether or not their purchases are here.
     desk.taken[five_off] = 90_000
     requested = RedeemOffer(**redemption, purchase="till/other", cause=Cause("act", "till", "till", "late"))
-    refused = decide(requested, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
+    refused = decide(requested, desk.member, desk.programme, NOW, Facts(counters=desk.taken))
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.reason) == (RefusalCode.LIMIT_REACHED, "offer_used_up")
 
@@ -160,9 +160,9 @@ def test_a_bonus_never_lifts_a_member_past_the_limit_of_points() -> None:
     desk.programme = desk.with_offer(budget=None)
     desk.act(RedeemOffer, purchase=purchase_reference("till", "basket"), **redemption)
     assert desk.member is not None
-    desk.act(AdjustPoints, points=BALANCE_MAX - desk.member.lifetime - 50)
+    desk.act(AdjustPoints, points=BALANCE_MAX - desk.member.lifetime_points - 50)
     event = Event("basket", "till", "purchase", NOW, Channel.STORE, purchase=Purchase(Decimal(50), "USD", ()))
     requested = RecordEvent(event, Cause("event", "till", "till", "basket"))
-    refused = decide(requested, desk.member, desk.programme, NOW, Facts(taken=desk.taken))
+    refused = decide(requested, desk.member, desk.programme, NOW, Facts(counters=desk.taken))
     assert isinstance(refused, Refusal)
     assert (refused.code, refused.reason) == (RefusalCode.LIMIT_REACHED, "balance_limit")

@@ -40,7 +40,7 @@ class Circle:
             story.member = replace(story.now, id=id_)
             story.records = [replace(record, member=id_) for record in story.records]
             story.records = [replace(record, hash=record_hash(record)) for record in story.records]
-            story.member = replace(story.member, head=story.records[-1].hash)
+            story.member = replace(story.member, head_hash=story.records[-1].hash)
             story.states = [story.member]
             self.stories[id_] = story
 
@@ -124,11 +124,11 @@ def test_members_of_one_command_share_what_it_takes_of_a_stock_and_a_pool() -> N
     given = give("mug", 1)
     assert [part.orders[0].member for part in (given, *given.others)] == ["m-1", "m-2"]
     assert give("mug", 2) == Refusal(RefusalCode.OUT_OF_STOCK, "out_of_stock", ("reward",), {"left": 0})
-    assert shared.taken[circle.programme.catalogue.rewards["mug"].stock_counter] == 2
+    assert shared.taken[circle.programme.catalogue.rewards["mug"].stock_counter_key] == 2
     given = give("film", 1)
     assert [part.orders[0].code for part in (given, *given.others)] == ["f-1", "f-2"]
     assert give("film", 2) == Refusal(RefusalCode.OUT_OF_STOCK, "codes_gone", ("reward",))
-    assert [*shared.codes.values()] == [CodeState.GIVEN, CodeState.GIVEN, CodeState.FREE]
+    assert [*shared.codes.values()] == [CodeState.ISSUED, CodeState.ISSUED, CodeState.FREE]
 
 
 def test_needs_are_of_all_members() -> None:

@@ -31,7 +31,9 @@ def test_the_digest_of_known_content_never_changes() -> None:
         "lines": [["milk", None, True]],
     }
     assert content_digest(content) == "b8b658e0c13d21a8a2f46c419f89c4c940e89aae8ad57c09831a95c73cb887d0"
-    assert content_digest(content, after="head") == "565be896784e90eb7faaa518dd42ecd356da7e505bd7c6c82dd61b7de63f8961"
+    assert (
+        content_digest(content, previous="head") == "565be896784e90eb7faaa518dd42ecd356da7e505bd7c6c82dd61b7de63f8961"
+    )
 
 
 def test_the_order_of_keys_does_not_count() -> None:
@@ -91,7 +93,7 @@ def test_zeros_zones_and_the_order_of_keys_never_count(
     there = when.astimezone(timezone(timedelta(hours=hours)))
     one = content_digest({"total": money, "at": when, "attributes": extra})
     assert content_digest({"attributes": extra, "at": there, "total": rewritten}) == one
-    assert content_digest({"attributes": extra, "at": there, "total": rewritten}, after=one) != one
+    assert content_digest({"attributes": extra, "at": there, "total": rewritten}, previous=one) != one
 
 
 @given(
@@ -118,7 +120,7 @@ def test_content_without_floats_has_the_same_digest_whoever_writes_it(
         words: (1, 2),
     }
     assert fast_content_digest(content) == content_digest(content)
-    assert fast_content_digest(content, after="head") == content_digest(content, after="head")
+    assert fast_content_digest(content, previous="head") == content_digest(content, previous="head")
     written = {**content, "money": canonical_number(money), "when": canonical_moment(when)}
     assert fast_content_digest(written) == content_digest(content)
 

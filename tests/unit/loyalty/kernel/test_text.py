@@ -35,7 +35,7 @@ TEXT = Text(
 def test_text_is_returned_in_the_nearest_language_as_the_channel_words_it(
     locale: str, channel: Channel | None, expected: str, words: str
 ) -> None:
-    assert TEXT.locale_told(locale, channel) == expected
+    assert TEXT.resolved_locale(locale, channel) == expected
     assert TEXT.in_locale(locale, channel) == words
 
 

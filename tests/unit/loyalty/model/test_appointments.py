@@ -60,7 +60,7 @@ def test_appointments_can_be_booked_for_a_number_of_days() -> None:
         ("2026-06-18 10:00", False),
         ("2026-06-14 10:00", False),
     ):
-        assert talks.offers(moment(when), now, PARIS) is offered
+        assert talks.is_bookable(moment(when), now, PARIS) is offered
 
 
 @given(
@@ -74,20 +74,20 @@ def test_what_is_upcoming_is_what_can_be_booked(minutes: int, start: int, now: d
     talks = AppointmentCalendar(frozenset({1, 3, 7}), (time(start), time(start + 3)), minutes, 1, 9)
     upcoming = [*talks.upcoming(now, zone)]
     assert upcoming == sorted({*upcoming})
-    assert all(talks.offers(at, now, zone) and at > now for at in upcoming)
-    assert not any(talks.offers(at + timedelta(minutes=1), now, zone) for at in upcoming)
+    assert all(talks.is_bookable(at, now, zone) and at > now for at in upcoming)
+    assert not any(talks.is_bookable(at + timedelta(minutes=1), now, zone) for at in upcoming)
 
 
 def test_relatives_orders_are_counted_separately() -> None:
     weekly = reward("mug", limit=Limit(1, LimitPeriod.WEEK))
     assert [weekly.limit_key(for_relative=relative) for relative in (False, True)] == ["mug", "mug/relative"]
-    assert weekly.limit_span(moment("2026-06-14 23:59:59"), PARIS) == "2026-W24"
-    assert weekly.limit_span(moment("2026-06-15 00:00"), PARIS) == "2026-W25"
-    assert reward("mug").limit_span(moment("2026-06-15 00:00"), PARIS) == ""
+    assert weekly.limit_period(moment("2026-06-14 23:59:59"), PARIS) == "2026-W24"
+    assert weekly.limit_period(moment("2026-06-15 00:00"), PARIS) == "2026-W25"
+    assert reward("mug").limit_period(moment("2026-06-15 00:00"), PARIS) == ""
 
 
 def test_each_appointment_has_a_counter_of_its_own() -> None:
     talk, at = reward("talk"), moment("2026-06-15 10:00")
-    assert talk.slot_counter(at) == CounterKey(CounterKind.SLOT, "talk", at)
-    assert talk.slot_counter(at) != talk.slot_counter(at + timedelta(minutes=30))
-    assert talk.stock_counter == CounterKey(CounterKind.STOCK, "talk")
+    assert talk.slot_counter_key(at) == CounterKey(CounterKind.SLOT, "talk", at)
+    assert talk.slot_counter_key(at) != talk.slot_counter_key(at + timedelta(minutes=30))
+    assert talk.stock_counter_key == CounterKey(CounterKind.STOCK, "talk")

@@ -103,7 +103,7 @@ def test_records_are_chained_by_their_hashes() -> None:
     assert scenario.records[0].previous_hash == ""
     for before, after in zip(scenario.records, scenario.records[1:], strict=False):
         assert after.previous_hash == before.hash
-    assert scenario.now.head == scenario.records[-1].hash
+    assert scenario.now.head_hash == scenario.records[-1].hash
     assert all(record.hash == record_hash(record) for record in scenario.records)
 
 
@@ -118,9 +118,9 @@ def changed(record: Record) -> list[Record]:
         replace(one, channel=Channel.WEB),
         replace(one, postings=(*one.postings[:1], replace(one.postings[1], lot=None))),
         replace(one, postings=one.postings[::-1]),
-        replace(one, why=()),
-        replace(one, why=(replace(one.why[0], points=9),)),
-        replace(one, why=(replace(one.why[0], params={"cap": 1}),)),
+        replace(one, explanations=()),
+        replace(one, explanations=(replace(one.explanations[0], points=9),)),
+        replace(one, explanations=(replace(one.explanations[0], params={"cap": 1}),)),
         replace(one, label="adjust"),
         replace(one, params={"type": "visit"}),
     ]
@@ -134,10 +134,10 @@ def changed(record: Record) -> list[Record]:
         ),
         *(replace(record, entries=(other,)) for other in entries),
         replace(record, entries=()),
-        replace(record, qualified=()),
-        replace(record, standing=TierStatus("gold", record.standing.since, record.standing.until)),
-        replace(record, standing=replace(record.standing, since=NOON)),
-        replace(record, standing=replace(record.standing, until=NOON)),
+        replace(record, qualifying_points=()),
+        replace(record, tier_status=TierStatus("gold", record.tier_status.since, record.tier_status.guaranteed_until)),
+        replace(record, tier_status=replace(record.tier_status, since=NOON)),
+        replace(record, tier_status=replace(record.tier_status, guaranteed_until=NOON)),
         replace(record, previous_hash="0" * 64),
     ]
 
@@ -153,5 +153,5 @@ def test_the_hash_covers_every_field_of_a_record() -> None:
 
 def test_a_record_gathers_the_explanations_of_its_entries() -> None:
     scenario = expired_scenario()
-    assert [one.rule for one in scenario.records[1].why] == ["basket"]
-    assert scenario.records[2].why == ()
+    assert [one.rule for one in scenario.records[1].explanations] == ["basket"]
+    assert scenario.records[2].explanations == ()

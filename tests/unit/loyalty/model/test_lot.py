@@ -33,8 +33,8 @@ def test_of_lots_that_expire_together_the_one_earned_first_is_spent_first() -> N
 
 
 def test_a_named_lot_is_spent_before_all_others() -> None:
-    assert draw(LOTS, 35, first=EVER) == [(EVER, 30), (EARLY, 5)]
-    assert draw(LOTS, 5, first=key("2020-01-01")) == [(EARLY, 5)]
+    assert draw(LOTS, 35, first_lot=EVER) == [(EVER, 30), (EARLY, 5)]
+    assert draw(LOTS, 5, first_lot=key("2020-01-01")) == [(EARLY, 5)]
 
 
 def test_no_more_is_spent_than_there_is() -> None:
@@ -44,7 +44,7 @@ def test_no_more_is_spent_than_there_is() -> None:
 
 
 def test_an_empty_lot_gives_nothing() -> None:
-    assert draw([Lot(EARLY, 0, expired=4), Lot(LATE, 3)], 5) == [(LATE, 3)]
+    assert draw([Lot(EARLY, 0, expired_points=4), Lot(LATE, 3)], 5) == [(LATE, 3)]
 
 
 def test_points_of_one_day_share_a_lot() -> None:
@@ -58,7 +58,7 @@ def test_a_new_lot_is_put_in_its_place() -> None:
 
 def test_an_emptied_lot_is_gone_unless_points_of_it_expired() -> None:
     assert with_points(LOTS, EARLY, -10) == (Lot(LATE, 20), Lot(EVER, 30))
-    assert with_points(LOTS, EARLY, -10, expired=10)[0] == Lot(EARLY, 0, expired=10)
+    assert with_points(LOTS, EARLY, -10, expired=10)[0] == Lot(EARLY, 0, expired_points=10)
 
 
 @pytest.mark.parametrize(("points", "expired"), [(-11, 0), (0, -1)])
@@ -70,18 +70,20 @@ def test_a_lot_cannot_fall_below_zero(points: int, expired: int) -> None:
 def test_a_lot_is_overdue_on_the_day_after_its_last() -> None:
     assert overdue_lots(LOTS, date(2024, 6, 30)) == []
     assert overdue_lots(LOTS, date(2024, 7, 1)) == [Lot(EARLY, 10)]
-    assert overdue_lots([Lot(EARLY, 0, expired=10)], date(2024, 7, 1)) == []
+    assert overdue_lots([Lot(EARLY, 0, expired_points=10)], date(2024, 7, 1)) == []
 
 
 def test_points_are_summed_by_the_last_day_they_can_be_spent_those_that_never_expire_last() -> None:
     june = key("2024-02-01", "2024-06-30")
-    lots = Lots.of([*LOTS, Lot(june, 5), Lot(key("2024-05-05", "2025-05-05"), 0, expired=7), Lot(key("2024-01-02"), 1)])
-    assert lots.by_last_day() == [(EARLY.expires_on, 15), (LATE.expires_on, 20), (None, 31)]
-    assert Lots().by_last_day() == []
+    lots = Lots.of(
+        [*LOTS, Lot(june, 5), Lot(key("2024-05-05", "2025-05-05"), 0, expired_points=7), Lot(key("2024-01-02"), 1)]
+    )
+    assert lots.points_by_expiry_day() == [(EARLY.expires_on, 15), (LATE.expires_on, 20), (None, 31)]
+    assert Lots().points_by_expiry_day() == []
 
 
 def test_what_expired_is_remembered_for_400_days() -> None:
-    lapsed = (Lot(EARLY, 0, expired=10), Lot(EVER, 30))
+    lapsed = (Lot(EARLY, 0, expired_points=10), Lot(EVER, 30))
     assert prune_expired(lapsed, date(2025, 8, 4)) == lapsed
     assert prune_expired(lapsed, date(2025, 8, 5)) == (Lot(EVER, 30),)
 
@@ -113,7 +115,7 @@ def test_points_that_expire_together_stay_apart_by_the_day_they_were_earned() ->
 def test_points_without_expiry_are_one_lot_a_day_for_ever() -> None:
     scenario = MemberScenario.of(programme(flat("visit", "5", event="visit")))
     scenario.happen("visit", "2024-05-01 12:00")
-    assert scenario.settle("2099-01-01 12:00").__class__.__name__ == "Unchanged"
+    assert scenario.settle("2099-01-01 12:00").__class__.__name__ == "NothingToSettle"
     assert scenario.lots == [("2024-05-01", None, 5)]
 
 
@@ -138,16 +140,16 @@ def test_packed_lots_are_a_sequence_of_lots_in_spending_order(
     assert (len(packed), [*packed], packed[:3]) == (len(lots), ordered, tuple(ordered[:3]))
     assert Lots(packed.packed) == packed
     assert hash(packed) == hash(tuple(ordered))
-    assert packed.has(key) is any(lot.key == key for lot in lots)
+    assert packed.contains(key) is any(lot.key == key for lot in lots)
     open_ends = [lot.key.expires_on for lot in lots if lot.points and lot.key.expires_on is not None]
-    assert packed.first_end() == min(open_ends, default=None)
+    assert packed.next_expiry_day() == min(open_ends, default=None)
     for today in (date(2024, 1, 24), date(2024, 2, 1), date(2024, 2, 11)):
         lapsed = [lot for lot in ordered if (lot.key.expires_on or date.max) < today]
         assert overdue_lots(packed, today) == [lot for lot in lapsed if lot.points]
-        assert packed.without_forgotten(today) == [lot for lot in ordered if lot.points or lot not in lapsed]
+        assert packed.without_old(today) == [lot for lot in ordered if lot.points or lot not in lapsed]
     was = next((lot for lot in lots if lot.key == key), Lot(key, 0))
     if was.points + points >= 0:
-        changed = Lot(key, was.points + points, was.expired + expired)
+        changed = Lot(key, was.points + points, was.expired_points + expired)
         others = [lot for lot in lots if lot.key != key]
-        kept = [*others, changed] if changed.points or changed.expired else others
+        kept = [*others, changed] if changed.points or changed.expired_points else others
         assert with_points(packed, key, points, expired=expired) == sorted(kept, key=spending_order)

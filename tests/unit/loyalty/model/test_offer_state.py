@@ -37,8 +37,8 @@ def test_an_offer_is_on_from_its_first_moment_until_its_end() -> None:
     tea = offer("tea", starts_at=NOON, ends_at=NOON + timedelta(hours=1))
     moments = (NOON - A_MOMENT, NOON, NOON + timedelta(hours=1) - A_MOMENT, NOON + timedelta(hours=1))
     assert [is_on(tea, at) for at in moments] == [False, True, True, False]
-    assert [tea.is_over(at) for at in moments] == [False, False, False, True]
-    assert not offer("ever").is_over(NOON)
+    assert [tea.has_ended(at) for at in moments] == [False, False, False, True]
+    assert not offer("ever").has_ended(NOON)
     fridays = offer("fridays", window=Window(weekdays=frozenset({5})))
     assert [is_on(fridays, NOON + timedelta(days=days)) for days in (0, 1)] == [True, False]
 
@@ -55,30 +55,30 @@ def test_an_offer_is_on_from_its_first_moment_until_its_end() -> None:
     ],
 )
 def test_state_of_an_offer_for_a_member(use: OfferUse, hours: int, state: OfferState) -> None:
-    tea = offer("tea", uses_per_member=2, ends_at=NOON + timedelta(hours=1))
+    tea = offer("tea", uses_per_member_max=2, ends_at=NOON + timedelta(hours=1))
     assert offer_state(tea, use, NOON + timedelta(hours=hours)) is state
 
 
 def test_uses_left() -> None:
-    assert [uses_left(offer("tea", uses_per_member=2), OfferUse(uses=uses)) for uses in range(4)] == [2, 1, 0, 0]
-    assert uses_left(offer("tea", uses_per_member=None), OfferUse(uses=9)) is None
+    assert [uses_left(offer("tea", uses_per_member_max=2), OfferUse(uses=uses)) for uses in range(4)] == [2, 1, 0, 0]
+    assert uses_left(offer("tea", uses_per_member_max=None), OfferUse(uses=9)) is None
 
 
 def test_only_what_is_limited_is_counted_against() -> None:
     assert offer("tea").counters() == frozenset()
-    both = offer("tea", OfferKind.AMOUNT_OFF, amount=Decimal(5), uses_in_all=0, budget=0).counters()
+    both = offer("tea", OfferKind.AMOUNT_OFF, amount=Decimal(5), uses_max=0, budget=0).counters()
     assert both == {CounterKey(CounterKind.USES, "tea"), CounterKey(CounterKind.BUDGET, "tea")}
 
 
 def test_a_use_keeps_its_newest_purchases_and_one_that_comes_back_is_taken_out() -> None:
     use = NO_USE
     for number in range(PURCHASES_KEPT_MAX + 5):
-        use = use.used(NOON, f"till/{number}")
+        use = use.with_use(NOON, f"till/{number}")
     assert (use.uses, len(use.purchases), use.purchases[0], use.purchases[-1]) == (55, 50, "till/5", "till/54")
-    back = use.given_back("till/9")
+    back = use.with_use_restored("till/9")
     assert (back.uses, len(back.purchases), "till/9" in back.purchases) == (54, 49, False)
-    assert use.used(NOON, None).purchases == use.purchases
-    assert NO_USE.given_back("till/1") == NO_USE
+    assert use.with_use(NOON, None).purchases == use.purchases
+    assert NO_USE.with_use_restored("till/1") == NO_USE
 
 
 def test_the_name_of_a_purchase_cannot_be_mistaken() -> None:
@@ -117,7 +117,7 @@ def test_of_each_kind_that_an_audience_names_one_has_to_fit(about: dict[str, Any
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.earn(NOON, 100)
     customer.happen("visit", NOON)
-    shopper = SegmentationInput(customer.now, customer.programme, frozenset({"friends"}), NOON)
+    segmentation = SegmentationInput(customer.now, customer.programme, frozenset({"friends"}), NOON)
     audience = Audience(**{kind: frozenset(names) for kind, names in about.items()})
-    assert audience.fits(shopper) is fits
-    assert EVERYBODY.fits(shopper)
+    assert audience.includes(segmentation) is fits
+    assert EVERYBODY.includes(segmentation)

@@ -30,11 +30,11 @@ def bought(purchase: Purchase | None, *, days_ago: int = 0, kind: str = PURCHASE
     return Event("k", "till", kind, NOW - timedelta(days=days_ago), Channel.STORE, purchase=purchase)
 
 
-def taste_of(*events: Event) -> AffinityWeights:
-    taste = NO_AFFINITY
+def weights_of(*events: Event) -> AffinityWeights:
+    weights = NO_AFFINITY
     for event in events:
-        taste = add_purchase(taste, event, ZONE)
-    return taste
+        weights = add_purchase(weights, event, ZONE)
+    return weights
 
 
 def test_affinity_is_the_topics_share_of_the_money() -> None:
@@ -43,29 +43,30 @@ def test_affinity_is_the_topics_share_of_the_money() -> None:
         line("b", "300.00", category="TEA", brand="Private"),
         line("c", "80.00"),
     )
-    taste = taste_of(bought(receipt(None, *lines)))
+    weights = weights_of(bought(receipt(None, *lines)))
     # Unknown purchases count as another 20.00.
-    assert affinity_share(taste, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
-    assert affinity_share(taste, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
-    assert affinity_share(taste, "category:WINE", NOW) == 0
+    assert affinity_share(weights, COFFEE, NOW) == pytest.approx(0.6, abs=1e-3)
+    assert affinity_share(weights, OWN, NOW) == pytest.approx(0.9, abs=1e-3)
+    assert affinity_share(weights, "category:WINE", NOW) == 0
     assert all(
-        AffinityShares(taste, NOW).of(topic) == affinity_share(taste, topic, NOW) for topic in (*taste.topics, "none")
+        AffinityShares(weights, NOW).share(topic) == affinity_share(weights, topic, NOW)
+        for topic in (*weights.topics, "none")
     )
 
 
 def test_small_old_purchases_have_a_small_affinity() -> None:
-    taste = taste_of(bought(receipt(None, line("a", "20.00", category="COFFEE"))))
+    weights = weights_of(bought(receipt(None, line("a", "20.00", category="COFFEE"))))
     assert Decimal(PRIOR_SPEND_HUNDREDTHS) == Decimal("20.00") * 100
-    assert affinity_share(taste, COFFEE, NOW) == pytest.approx(1 / 2, abs=1e-2)
-    assert affinity_share(taste, COFFEE, NOW + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(1 / 3, abs=1e-2)
-    assert affinity_share(taste, COFFEE, NOW + timedelta(days=30 * HALF_LIFE_DAYS)) < 1e-6
+    assert affinity_share(weights, COFFEE, NOW) == pytest.approx(1 / 2, abs=1e-2)
+    assert affinity_share(weights, COFFEE, NOW + timedelta(days=HALF_LIFE_DAYS)) == pytest.approx(1 / 3, abs=1e-2)
+    assert affinity_share(weights, COFFEE, NOW + timedelta(days=30 * HALF_LIFE_DAYS)) < 1e-6
 
 
 def test_what_was_bought_a_half_life_ago_counts_half() -> None:
     old = bought(receipt(None, line("a", "100.00", category="TEA")), days_ago=HALF_LIFE_DAYS)
     new = bought(receipt(None, line("a", "100.00", category="COFFEE")))
-    taste = taste_of(old, new)
-    assert taste.topics[COFFEE] == 2 * taste.topics["category:TEA"]
+    weights = weights_of(old, new)
+    assert weights.topics[COFFEE] == 2 * weights.topics["category:TEA"]
 
 
 @pytest.mark.parametrize(
@@ -82,24 +83,26 @@ def test_only_purchase_lines_count_for_affinity(event: Event) -> None:
 
 
 def test_free_and_refunded_lines_do_not_count_for_affinity() -> None:
-    taste = taste_of(bought(receipt(None, line("a", "0", category="TEA"), line("b", "-3.00", category="WINE"))))
-    assert taste == NO_AFFINITY
+    weights = weights_of(bought(receipt(None, line("a", "0", category="TEA"), line("b", "-3.00", category="WINE"))))
+    assert weights == NO_AFFINITY
     assert affinity_share(NO_AFFINITY, COFFEE, NOW) == 0
 
 
 def test_the_topics_are_bounded_and_the_heaviest_stay() -> None:
     lines = [line("a", str(1000 - n), category=f"C{n:03}") for n in range(3 * TOPICS_MAX)]
-    taste = taste_of(*(bought(receipt(None, one)) for one in lines))
-    assert len(taste.topics) <= TOPICS_MAX
-    assert {f"category:C{n:03}" for n in range(20)} <= taste.topics.keys()
+    weights = weights_of(*(bought(receipt(None, one)) for one in lines))
+    assert len(weights.topics) <= TOPICS_MAX
+    assert {f"category:C{n:03}" for n in range(20)} <= weights.topics.keys()
     # Dropped topics still count in the total.
-    assert taste.total == sum(taste_of(bought(receipt(None, one))).total for one in lines)
+    assert weights.total == sum(weights_of(bought(receipt(None, one))).total for one in lines)
 
 
 def test_new_favourite_overtakes_the_old_one() -> None:
     many = [bought(receipt(None, line("a", "50.00", category=f"C{n}")), days_ago=400) for n in range(TOPICS_MAX)]
     weekly = [bought(receipt(None, line("a", "9.00", category="COFFEE")), days_ago=7 * n) for n in range(20, -1, -1)]
-    assert affinity_share(taste_of(*many, *weekly), COFFEE, NOW) > affinity_share(taste_of(*many), "category:C0", NOW)
+    assert affinity_share(weights_of(*many, *weekly), COFFEE, NOW) > affinity_share(
+        weights_of(*many), "category:C0", NOW
+    )
 
 
 events = st.lists(
@@ -120,10 +123,10 @@ events = st.lists(
 def test_affinity_does_not_depend_on_the_order(events: list[Event], chance: st.DataObject) -> None:
     mixed = list(events)
     chance.shuffle(mixed)  # type: ignore[attr-defined]
-    assert taste_of(*mixed) == taste_of(*events)
+    assert weights_of(*mixed) == weights_of(*events)
 
 
 @given(events)
 def test_the_compact_form_is_exact(events: list[Event]) -> None:
-    taste = taste_of(*events)
-    assert AffinityWeights.of_plain(orjson.loads(orjson.dumps(taste.plain()))) == taste
+    weights = weights_of(*events)
+    assert AffinityWeights.unpack(orjson.loads(orjson.dumps(weights.packed()))) == weights

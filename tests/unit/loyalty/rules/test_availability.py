@@ -118,7 +118,7 @@ def test_a_limit_counts_orders_of_its_period_in_the_brands_zone() -> None:
     weekly, key = Limit(2, LimitPeriod.WEEK), "mug"
     base = Member("m", "p", "1", 1, NOW, Profile("en"), TierStatus("base", NOW, None))
     once, twice = (
-        Member("m", "p", "1", 1, NOW, Profile("en"), base.standing, ordered={key: {"2024-W09": orders}})
+        Member("m", "p", "1", 1, NOW, Profile("en"), base.tier_status, order_counts={key: {"2024-W09": orders}})
         for orders in (1, 2)
     )
     assert [is_limit_reached(weekly, key, member, NOW, PARIS) for member in (base, once, twice)] == [False, False, True]

@@ -23,7 +23,7 @@ DOWN, HALF_UP, UP = Rounding.DOWN, Rounding.HALF_UP, Rounding.UP
 
 
 def why(scenario: MemberScenario) -> list[tuple[str, int, RuleOutcome]]:
-    return explanation_rows(scenario.records[-1].why)
+    return explanation_rows(scenario.records[-1].explanations)
 
 
 def grants(scenario: MemberScenario, key: str) -> list[tuple[str, tuple[int, ...]]]:
@@ -145,13 +145,13 @@ def test_a_rate_counts_money_exactly(total: str, points: str, per: str, rounding
     scenario = MemberScenario.of(programme(per_euro(points=points, per=per, rounding=rounding)))
     scenario.buy("2024-03-01 10:00", total)
     assert scenario.now.available == given_points
-    assert why(scenario) == [("basket", given_points, RuleOutcome.GIVEN)]
+    assert why(scenario) == [("basket", given_points, RuleOutcome.AWARDED)]
 
 
 def test_rate_that_rounds_to_zero_is_explained() -> None:
     scenario = MemberScenario.of(programme())
     scenario.buy("2024-03-01 10:00", "0.99")
-    assert why(scenario) == [("basket", 0, RuleOutcome.NOTHING_DUE)]
+    assert why(scenario) == [("basket", 0, RuleOutcome.NO_POINTS)]
     assert scenario.points == (0, 0, 0, 0, 0)
     assert [entry.postings for entry in scenario.records[-1].entries] == [()]
     assert_member_invariants(scenario)
@@ -160,7 +160,9 @@ def test_rate_that_rounds_to_zero_is_explained() -> None:
 def test_a_rate_over_more_than_an_event_may_give_is_a_fault_of_the_rule() -> None:
     scenario = MemberScenario.of(programme(per_euro(points="1000", per="0.01")))
     scenario.buy("2024-03-01 10:00", "100000")
-    assert scenario.records[-1].why[0].params == {"fault": "points must be from 0 to 1000000000, got 1.00000000E+10"}
+    assert scenario.records[-1].explanations[0].params == {
+        "fault": "points must be from 0 to 1000000000, got 1.00000000E+10"
+    }
     assert scenario.now.available == 0
 
 
@@ -201,13 +203,13 @@ def test_discounts_among_the_matching_lines_lower_what_counts() -> None:
 def test_matching_lines_that_sum_below_zero_give_nothing() -> None:
     scenario = MemberScenario.of(programme(per_euro("own", lines='line.brand == "Private"')))
     scenario.buy("2024-03-01 10:00", receipt(None, line("a", "-5", brand="Private"), line("b", "9")))
-    assert why(scenario) == [("own", 0, RuleOutcome.NOTHING_DUE)]
+    assert why(scenario) == [("own", 0, RuleOutcome.NO_POINTS)]
 
 
 def test_lines_match_nothing_on_a_receipt_without_lines() -> None:
     scenario = MemberScenario.of(programme(per_euro("own", lines="true")))
     scenario.buy("2024-03-01 10:00", "10")
-    assert why(scenario) == [("own", 0, RuleOutcome.NOTHING_DUE)]
+    assert why(scenario) == [("own", 0, RuleOutcome.NO_POINTS)]
 
 
 def test_lines_may_look_at_the_event_the_member_and_what_was_earned() -> None:
@@ -241,9 +243,9 @@ def test_an_expression_that_does_not_fit_gives_nothing_and_never_fails_the_event
         programme(flat("odd", points, event="visit", priority=1), flat("visit", "5", event="visit"))
     )
     scenario.happen("visit", "2024-03-01 10:00")
-    odd, visit = scenario.records[-1].why
-    assert odd == Explanation("odd", 0, applied=False, reason=RuleOutcome.FAULT, params={"fault": fault})
-    assert visit == Explanation("visit", 5, applied=True, reason=RuleOutcome.GIVEN)
+    odd, visit = scenario.records[-1].explanations
+    assert odd == Explanation("odd", 0, applied=False, reason=RuleOutcome.RULE_ERROR, params={"fault": fault})
+    assert visit == Explanation("visit", 5, applied=True, reason=RuleOutcome.AWARDED)
     assert scenario.now.available == 5
 
 
@@ -251,15 +253,15 @@ def test_an_expression_that_does_not_fit_gives_nothing_and_never_fails_the_event
 def test_any_evaluator_error_is_reported(overflow: str) -> None:
     scenario = MemberScenario.of(programme(flat("odd", overflow, event="visit")))
     scenario.happen("visit", "2024-03-01 10:00")
-    assert why(scenario) == [("odd", 0, RuleOutcome.FAULT)]
-    assert scenario.records[-1].why[0].params["fault"]
+    assert why(scenario) == [("odd", 0, RuleOutcome.RULE_ERROR)]
+    assert scenario.records[-1].explanations[0].params["fault"]
 
 
 def test_condition_that_does_not_fit_the_event_is_a_fault() -> None:
     scenario = MemberScenario.of(programme(flat("cups", "5", event="visit", when="event.attributes.cups > 1")))
     scenario.happen("visit", "2024-03-01 10:00")
-    assert scenario.records[-1].why == (
-        Explanation("cups", 0, applied=False, reason=RuleOutcome.FAULT, params={"fault": "unknown name 'cups'"}),
+    assert scenario.records[-1].explanations == (
+        Explanation("cups", 0, applied=False, reason=RuleOutcome.RULE_ERROR, params={"fault": "unknown name 'cups'"}),
     )
     scenario.happen("visit", "2024-03-01 11:00", attributes={"cups": 2})
     assert scenario.now.available == 5
@@ -268,7 +270,7 @@ def test_condition_that_does_not_fit_the_event_is_a_fault() -> None:
 def test_line_condition_that_does_not_fit_is_a_fault() -> None:
     scenario = MemberScenario.of(programme(per_euro("own", lines="line.colour == 'red'")))
     scenario.buy("2024-03-01 10:00", receipt(None, line("a", "5")))
-    assert scenario.records[-1].why[0].params == {"fault": "unknown name 'colour'"}
+    assert scenario.records[-1].explanations[0].params == {"fault": "unknown name 'colour'"}
 
 
 @pytest.mark.parametrize("when", ["false", "1", "'true'", "null", "event.purchase.total > 100.0"])
@@ -287,10 +289,10 @@ def test_points_round_as_the_rule_says() -> None:
         )
     )
     scenario.happen("visit", "2024-03-01 10:00")
-    assert explanation_rows(scenario.records[-1].why) == [
-        ("down", 2, RuleOutcome.GIVEN),
-        ("half", 3, RuleOutcome.GIVEN),
-        ("up", 3, RuleOutcome.GIVEN),
+    assert explanation_rows(scenario.records[-1].explanations) == [
+        ("down", 2, RuleOutcome.AWARDED),
+        ("half", 3, RuleOutcome.AWARDED),
+        ("up", 3, RuleOutcome.AWARDED),
     ]
 
 
@@ -310,9 +312,9 @@ def test_a_rule_sees_what_the_rules_before_it_gave() -> None:
     )
     scenario.buy("2024-03-01 10:00", "7")
     assert why(scenario) == [
-        ("first", 0, RuleOutcome.NOTHING_DUE),
-        ("basket", 7, RuleOutcome.GIVEN),
-        ("double", 7, RuleOutcome.GIVEN),
+        ("first", 0, RuleOutcome.NO_POINTS),
+        ("basket", 7, RuleOutcome.AWARDED),
+        ("double", 7, RuleOutcome.AWARDED),
     ]
 
 
@@ -349,7 +351,7 @@ def test_an_event_is_not_counted_yet_when_its_rules_look_at_the_member() -> None
     scenario.buy("2024-03-01 10:00", "5")
     scenario.buy("2024-03-02 10:00", "5")
     assert scenario.now.available == 50
-    assert scenario.now.counted == {"purchase": 2}
+    assert scenario.now.event_counts == {"purchase": 2}
     assert why(scenario) == [("first", 0, RuleOutcome.CONDITION)]
 
 
@@ -388,20 +390,20 @@ def test_a_birthday_is_a_day_in_the_brands_zone() -> None:
     ("reach", "event", "reason"),
     [
         ({"channels": frozenset({Channel.APP})}, {"channel": Channel.WEB}, RuleOutcome.CHANNEL),
-        ({"channels": frozenset({Channel.APP})}, {"channel": Channel.APP}, RuleOutcome.GIVEN),
+        ({"channels": frozenset({Channel.APP})}, {"channel": Channel.APP}, RuleOutcome.AWARDED),
         ({"stores": frozenset({"lyon"})}, {"store": "paris"}, RuleOutcome.STORE),
         ({"stores": frozenset({"lyon"})}, {}, RuleOutcome.STORE),
-        ({"stores": frozenset({"lyon"})}, {"store": "lyon"}, RuleOutcome.GIVEN),
+        ({"stores": frozenset({"lyon"})}, {"store": "lyon"}, RuleOutcome.AWARDED),
         ({"partners": frozenset({"bakery"})}, {"partner": "butcher"}, RuleOutcome.PARTNER),
-        ({"partners": frozenset({"bakery"})}, {"partner": "bakery"}, RuleOutcome.GIVEN),
+        ({"partners": frozenset({"bakery"})}, {"partner": "bakery"}, RuleOutcome.AWARDED),
         ({"tiers": frozenset({"silver", "gold"})}, {}, RuleOutcome.TIER),
-        ({"tiers": frozenset({"base"})}, {}, RuleOutcome.GIVEN),
+        ({"tiers": frozenset({"base"})}, {}, RuleOutcome.AWARDED),
     ],
 )
 def test_a_rule_reaches_what_it_names(reach: dict[str, Any], event: dict[str, Any], reason: RuleOutcome) -> None:
     scenario = MemberScenario.of(programme(flat("visit", "5", event="visit", **reach)))
     scenario.happen("visit", "2024-03-01 10:00", **event)
-    assert why(scenario) == [("visit", 5 if reason is RuleOutcome.GIVEN else 0, reason)]
+    assert why(scenario) == [("visit", 5 if reason is RuleOutcome.AWARDED else 0, reason)]
 
 
 def windowed(**window: Any) -> EarningRule:
@@ -412,21 +414,21 @@ def windowed(**window: Any) -> EarningRule:
     ("window", "when", "reason"),
     [
         ({"first_day": date(2024, 3, 2)}, "2024-03-01 23:59:59", RuleOutcome.WINDOW),
-        ({"first_day": date(2024, 3, 2)}, "2024-03-02 00:00", RuleOutcome.GIVEN),
-        ({"last_day": date(2024, 3, 2)}, "2024-03-02 23:59:59", RuleOutcome.GIVEN),
+        ({"first_day": date(2024, 3, 2)}, "2024-03-02 00:00", RuleOutcome.AWARDED),
+        ({"last_day": date(2024, 3, 2)}, "2024-03-02 23:59:59", RuleOutcome.AWARDED),
         ({"last_day": date(2024, 3, 2)}, "2024-03-03 00:00", RuleOutcome.WINDOW),
         ({"weekdays": frozenset({6, 7})}, "2024-03-01 12:00", RuleOutcome.WEEKDAY),
-        ({"weekdays": frozenset({6, 7})}, "2024-03-02 00:30", RuleOutcome.GIVEN),
+        ({"weekdays": frozenset({6, 7})}, "2024-03-02 00:30", RuleOutcome.AWARDED),
         ({"hours": (time(16), time(18))}, "2024-03-01 15:59:59", RuleOutcome.HOURS),
-        ({"hours": (time(16), time(18))}, "2024-03-01 16:00", RuleOutcome.GIVEN),
-        ({"hours": (time(16), time(18))}, "2024-03-01 17:59:59", RuleOutcome.GIVEN),
+        ({"hours": (time(16), time(18))}, "2024-03-01 16:00", RuleOutcome.AWARDED),
+        ({"hours": (time(16), time(18))}, "2024-03-01 17:59:59", RuleOutcome.AWARDED),
         ({"hours": (time(16), time(18))}, "2024-03-01 18:00", RuleOutcome.HOURS),
-        ({"hours": (time(22), time(2))}, "2024-03-01 23:00", RuleOutcome.GIVEN),
-        ({"hours": (time(22), time(2))}, "2024-03-01 01:59", RuleOutcome.GIVEN),
+        ({"hours": (time(22), time(2))}, "2024-03-01 23:00", RuleOutcome.AWARDED),
+        ({"hours": (time(22), time(2))}, "2024-03-01 01:59", RuleOutcome.AWARDED),
         ({"hours": (time(22), time(2))}, "2024-03-01 02:00", RuleOutcome.HOURS),
-        ({"hours": (time(18), time(0))}, "2024-03-01 23:59:59", RuleOutcome.GIVEN),
+        ({"hours": (time(18), time(0))}, "2024-03-01 23:59:59", RuleOutcome.AWARDED),
         ({"hours": (time(18), time(0))}, "2024-03-01 00:00", RuleOutcome.HOURS),
-        ({"hours": (time(16), time(18))}, "2024-03-31 14:30+00:00", RuleOutcome.GIVEN),
+        ({"hours": (time(16), time(18))}, "2024-03-31 14:30+00:00", RuleOutcome.AWARDED),
         ({"hours": (time(16), time(18))}, "2024-03-30 14:30+00:00", RuleOutcome.HOURS),
         ({"weekdays": frozenset({5}), "hours": (time(16), time(18))}, "2024-03-02 12:00", RuleOutcome.WEEKDAY),
     ],
@@ -434,7 +436,7 @@ def windowed(**window: Any) -> EarningRule:
 def test_a_window_is_read_on_the_clock_of_the_brand(window: dict[str, Any], when: str, reason: RuleOutcome) -> None:
     scenario = MemberScenario.of(programme(windowed(**window)))
     scenario.happen("visit", when, now="2024-04-01 12:00")
-    assert why(scenario) == [("visit", 5 if reason is RuleOutcome.GIVEN else 0, reason)]
+    assert why(scenario) == [("visit", 5 if reason is RuleOutcome.AWARDED else 0, reason)]
 
 
 def test_a_backdated_event_earns_by_the_window_it_happened_in() -> None:
@@ -451,10 +453,10 @@ def test_a_cap_lets_the_last_points_through_in_part() -> None:
     scenario.buy("2024-03-01 10:00", "60")
     scenario.buy("2024-03-01 11:00", receipt(None, line("a", "30"), line("b", "30")), key="capped")
     assert why(scenario) == [("basket", 40, RuleOutcome.CAPPED)]
-    assert scenario.records[-1].why[0].params == {"cap": 100}
+    assert scenario.records[-1].explanations[0].params == {"cap": 100}
     assert grants(scenario, "capped") == [("basket", (20, 20))]
     scenario.buy("2024-03-01 12:00", "60")
-    assert scenario.records[-1].why == (
+    assert scenario.records[-1].explanations == (
         Explanation("basket", 0, applied=False, reason=RuleOutcome.CAP_REACHED, params={"cap": 100}),
     )
     assert scenario.now.available == 100
@@ -495,7 +497,7 @@ def test_a_cap_counts_a_backdated_event_on_its_own_day() -> None:
     scenario.buy("2024-03-04 10:00", "10", now="2024-03-05 11:00")
     scenario.buy("2024-03-04 11:00", "10", now="2024-03-05 12:00")
     assert scenario.now.available == 20
-    assert scenario.now.capped == {"basket": {"2024-03-05": 10, "2024-03-04": 10}}
+    assert scenario.now.cap_usage == {"basket": {"2024-03-05": 10, "2024-03-04": 10}}
 
 
 def test_a_refund_makes_room_under_the_cap_of_the_purchases_own_day() -> None:
@@ -503,7 +505,7 @@ def test_a_refund_makes_room_under_the_cap_of_the_purchases_own_day() -> None:
     scenario.buy("2024-03-04 10:00", "10", key="first")
     scenario.buy("2024-03-05 10:00", "8")
     scenario.refund("2024-03-05 11:00", "first", "4")
-    assert scenario.now.capped == {"basket": {"2024-03-04": 6, "2024-03-05": 8}}
+    assert scenario.now.cap_usage == {"basket": {"2024-03-04": 6, "2024-03-05": 8}}
     scenario.buy("2024-03-04 20:00", "10", now="2024-03-05 12:00")
     assert scenario.now.available == 6 + 8 + 4
     assert_member_invariants(scenario)
@@ -513,12 +515,12 @@ def test_an_event_too_late_for_its_caps_day_to_be_known_earns_nothing_and_says_s
     scenario = MemberScenario.of(programme(per_euro(cap=cap(10)), per_euro("free", priority=-1)))
     scenario.buy("2025-06-01 10:00", "3")
     scenario.buy("2024-04-27 10:00", "3", now="2025-06-01 11:00")
-    assert why(scenario) == [("basket", 3, RuleOutcome.GIVEN), ("free", 3, RuleOutcome.GIVEN)]
+    assert why(scenario) == [("basket", 3, RuleOutcome.AWARDED), ("free", 3, RuleOutcome.AWARDED)]
     scenario.buy("2024-04-26 10:00", "3", now="2025-06-01 12:00")
-    assert scenario.records[-1].why[0] == Explanation(
+    assert scenario.records[-1].explanations[0] == Explanation(
         "basket", 0, applied=False, reason=RuleOutcome.TOO_LATE, params={"days": 400}
     )
-    assert why(scenario)[1] == ("free", 3, RuleOutcome.GIVEN)
+    assert why(scenario)[1] == ("free", 3, RuleOutcome.AWARDED)
 
 
 def test_what_a_capped_rule_gave_is_forgotten_with_the_rule() -> None:
@@ -526,7 +528,7 @@ def test_what_a_capped_rule_gave_is_forgotten_with_the_rule() -> None:
     scenario.buy("2024-03-04 10:00", "10")
     scenario.programme = programme(per_euro())
     scenario.buy("2024-03-04 11:00", "10")
-    assert scenario.now.capped == {}
+    assert scenario.now.cap_usage == {}
     assert scenario.now.available == 20
 
 
@@ -560,23 +562,25 @@ def test_rules_add_up_by_falling_priority() -> None:
     )
     scenario.buy("2024-03-01 10:00", "1")
     assert why(scenario) == [
-        ("high", 2, RuleOutcome.GIVEN),
-        ("middle", 3, RuleOutcome.GIVEN),
-        ("low", 1, RuleOutcome.GIVEN),
+        ("high", 2, RuleOutcome.AWARDED),
+        ("middle", 3, RuleOutcome.AWARDED),
+        ("low", 1, RuleOutcome.AWARDED),
     ]
 
 
 def best(key: str, points: str, priority: int, **changes: Any) -> EarningRule:
-    return flat(key, points, priority=priority, stacking=Stacking.BEST, group=changes.pop("group", "g"), **changes)
+    return flat(
+        key, points, priority=priority, stacking=Stacking.BEST, stacking_group=changes.pop("group", "g"), **changes
+    )
 
 
 def test_of_a_group_only_the_rule_that_gives_most_counts() -> None:
     scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2), best("c", "7", 1)))
     scenario.buy("2024-03-01 10:00", "1")
-    assert [(one.rule, one.points, one.reason, dict(one.params)) for one in scenario.records[-1].why] == [
-        ("a", 0, RuleOutcome.OUTDONE, {"by": "b"}),
-        ("b", 9, RuleOutcome.GIVEN, {}),
-        ("c", 0, RuleOutcome.OUTDONE, {"by": "b"}),
+    assert [(one.rule, one.points, one.reason, dict(one.params)) for one in scenario.records[-1].explanations] == [
+        ("a", 0, RuleOutcome.NOT_BEST, {"by": "b"}),
+        ("b", 9, RuleOutcome.AWARDED, {}),
+        ("c", 0, RuleOutcome.NOT_BEST, {"by": "b"}),
     ]
     assert scenario.now.available == 9
 
@@ -584,7 +588,7 @@ def test_of_a_group_only_the_rule_that_gives_most_counts() -> None:
 def test_of_equals_in_a_group_the_one_of_higher_priority_counts() -> None:
     scenario = MemberScenario.of(programme(best("a", "5", 1), best("b", "5", 2)))
     scenario.buy("2024-03-01 10:00", "1")
-    assert why(scenario) == [("b", 5, RuleOutcome.GIVEN), ("a", 0, RuleOutcome.OUTDONE)]
+    assert why(scenario) == [("b", 5, RuleOutcome.AWARDED), ("a", 0, RuleOutcome.NOT_BEST)]
 
 
 def test_groups_stand_side_by_side_and_besides_the_rest() -> None:
@@ -596,16 +600,16 @@ def test_groups_stand_side_by_side_and_besides_the_rest() -> None:
 def test_a_rule_of_a_group_that_does_not_apply_outdoes_nobody() -> None:
     scenario = MemberScenario.of(programme(best("a", "5", 3), best("b", "9", 2, when="false")))
     scenario.buy("2024-03-01 10:00", "1")
-    assert why(scenario) == [("a", 5, RuleOutcome.GIVEN), ("b", 0, RuleOutcome.CONDITION)]
+    assert why(scenario) == [("a", 5, RuleOutcome.AWARDED), ("b", 0, RuleOutcome.CONDITION)]
 
 
 def test_within_a_group_rules_compare_after_their_caps_and_only_the_winner_uses_its_cap() -> None:
     scenario = MemberScenario.of(programme(best("a", "9", 2, cap=cap(12)), best("b", "5", 1, cap=cap(5))))
     scenario.buy("2024-03-01 10:00", "1")
-    assert scenario.now.capped == {"a": {"2024-03-01": 9}}
+    assert scenario.now.cap_usage == {"a": {"2024-03-01": 9}}
     scenario.buy("2024-03-01 11:00", "1")
-    assert why(scenario) == [("a", 0, RuleOutcome.OUTDONE), ("b", 5, RuleOutcome.GIVEN)]
-    assert scenario.now.capped == {"a": {"2024-03-01": 9}, "b": {"2024-03-01": 5}}
+    assert why(scenario) == [("a", 0, RuleOutcome.NOT_BEST), ("b", 5, RuleOutcome.AWARDED)]
+    assert scenario.now.cap_usage == {"a": {"2024-03-01": 9}, "b": {"2024-03-01": 5}}
     scenario.buy("2024-03-01 12:00", "1")
     assert why(scenario) == [("a", 3, RuleOutcome.CAPPED), ("b", 0, RuleOutcome.CAP_REACHED)]
     assert scenario.now.available == 17
@@ -623,11 +627,11 @@ def test_an_exclusive_rule_shuts_out_the_rules_of_lower_priority() -> None:
     )
     scenario.buy("2024-03-01 10:00", "10")
     assert why(scenario) == [
-        ("high", 1, RuleOutcome.GIVEN),
-        ("only", 2, RuleOutcome.GIVEN),
+        ("high", 1, RuleOutcome.AWARDED),
+        ("only", 2, RuleOutcome.AWARDED),
         ("basket", 0, RuleOutcome.EXCLUDED),
     ]
-    assert scenario.records[-1].why[2].params == {"by": "only"}
+    assert scenario.records[-1].explanations[2].params == {"by": "only"}
 
 
 @pytest.mark.parametrize(
@@ -638,7 +642,7 @@ def test_an_exclusive_rule_that_does_not_apply_shuts_nobody_out(changes: dict[st
     only = flat("only", "2", priority=2, stacking=Stacking.EXCLUSIVE, **changes)
     scenario = MemberScenario.of(programme(only, per_euro()))
     scenario.buy("2024-03-01 10:00", "10")
-    assert why(scenario) == [("only", 0, reason), ("basket", 10, RuleOutcome.GIVEN)]
+    assert why(scenario) == [("only", 0, reason), ("basket", 10, RuleOutcome.AWARDED)]
 
 
 def test_an_exclusive_rule_whose_cap_is_reached_shuts_nobody_out() -> None:
@@ -646,23 +650,23 @@ def test_an_exclusive_rule_whose_cap_is_reached_shuts_nobody_out() -> None:
     scenario = MemberScenario.of(programme(only, per_euro()))
     scenario.buy("2024-03-01 10:00", "10")
     scenario.buy("2024-03-01 11:00", "10")
-    assert why(scenario) == [("only", 0, RuleOutcome.CAP_REACHED), ("basket", 10, RuleOutcome.GIVEN)]
+    assert why(scenario) == [("only", 0, RuleOutcome.CAP_REACHED), ("basket", 10, RuleOutcome.AWARDED)]
 
 
 def test_points_that_do_not_qualify_are_earned_but_lead_to_no_tier() -> None:
     scenario = MemberScenario.of(programme(per_euro(qualifying=False), flat("visit", "5", event="visit")))
     scenario.buy("2024-03-01 10:00", "500")
-    assert (scenario.now.available, scenario.tier, dict(scenario.now.qualifying)) == (500, "base", {})
+    assert (scenario.now.available, scenario.tier, dict(scenario.now.qualifying_days)) == (500, "base", {})
     scenario.happen("visit", "2024-03-01 11:00")
-    assert scenario.now.qualifying == {date(2024, 3, 1): 5}
+    assert scenario.now.qualifying_days == {date(2024, 3, 1): 5}
 
 
 def test_an_event_that_no_rule_is_for_is_counted_and_moves_nothing() -> None:
     scenario = MemberScenario.of(programme())
     scenario.happen("review", "2024-03-01 10:00")
     [entry] = scenario.records[-1].entries
-    assert (entry.points, entry.balance, entry.postings, entry.why) == (0, 0, (), ())
-    assert (scenario.now.version, scenario.now.counted) == (2, {"review": 1})
+    assert (entry.points, entry.balance, entry.postings, entry.explanations) == (0, 0, (), ())
+    assert (scenario.now.version, scenario.now.event_counts) == (2, {"review": 1})
 
 
 def test_a_promotion_counts_for_the_next_event_and_not_for_its_own() -> None:
@@ -671,4 +675,4 @@ def test_a_promotion_counts_for_the_next_event_and_not_for_its_own() -> None:
     scenario.buy("2024-03-01 10:00", "100")
     assert (scenario.tier, why(scenario)[1]) == ("silver", ("silver", 0, RuleOutcome.TIER))
     scenario.buy("2024-03-01 11:00", "1")
-    assert why(scenario)[1] == ("silver", 7, RuleOutcome.GIVEN)
+    assert why(scenario)[1] == ("silver", 7, RuleOutcome.AWARDED)

@@ -34,7 +34,7 @@ def before(scenario: MemberScenario, version: int) -> Member:
     """Return the member rewound to `version`."""
     member = scenario.now
     for record in reversed(scenario.records[version:]):
-        member = rewind(member, record, scenario.states[record.version - 2].standing)
+        member = rewind(member, record, scenario.states[record.version - 2].tier_status)
     return member
 
 
@@ -48,22 +48,22 @@ def test_scenario_has_the_expected_records() -> None:
 def test_member_can_be_rewound_to_any_version(version: int) -> None:
     scenario = eventful_scenario()
     was, rewound = scenario.states[version - 1], before(scenario, version)
-    assert (rewound.version, rewound.head, rewound.standing) == (was.version, was.head, was.standing)
+    assert (rewound.version, rewound.head_hash, rewound.tier_status) == (was.version, was.head_hash, was.tier_status)
     assert {account: points for account, points in rewound.balances.items() if points} == {
         account: points for account, points in was.balances.items() if points
     }
     assert [lot for lot in rewound.lots if lot.points] == [lot for lot in was.lots if lot.points]
-    assert rewound.qualifying == was.qualifying
+    assert rewound.qualifying_days == was.qualifying_days
     assert ledger_faults(scenario.records[:version], rewound) == []
 
 
 def test_rewinding_past_an_expiry_reopens_the_lot() -> None:
     scenario = eventful_scenario()
-    assert [(lot.key.earned_on, lot.points, lot.expired) for lot in before(scenario, 5).lots] == [
+    assert [(lot.key.earned_on, lot.points, lot.expired_points) for lot in before(scenario, 5).lots] == [
         (date(2024, 3, 1), 0, 40),
         (date(2024, 3, 10), 40, 0),
     ]
-    assert [(lot.key.earned_on, lot.points, lot.expired) for lot in before(scenario, 4).lots] == [
+    assert [(lot.key.earned_on, lot.points, lot.expired_points) for lot in before(scenario, 4).lots] == [
         (date(2024, 3, 1), 40, 0),
         (date(2024, 3, 10), 40, 0),
     ]
@@ -72,8 +72,8 @@ def test_rewinding_past_an_expiry_reopens_the_lot() -> None:
 def test_rewinding_past_a_promotion_restores_the_tier_before_it() -> None:
     scenario = MemberScenario.of(programme())
     scenario.buy("2024-03-01 10:00", "100")
-    assert before(scenario, 1).standing == scenario.states[0].standing
-    assert before(scenario, 1).standing.tier == "base"
+    assert before(scenario, 1).tier_status == scenario.states[0].tier_status
+    assert before(scenario, 1).tier_status.tier == "base"
 
 
 def test_rewinding_keeps_profile_and_cards() -> None:
@@ -92,7 +92,7 @@ def test_merged_qualifying_days_match_the_ledger() -> None:
     scenario = MemberScenario.of(programme(qualification=LIFETIME), enrolled="2020-01-01 12:00")
     scenario.buy("2020-02-01 10:00", "60")
     scenario.buy("2023-01-01 10:00", "1")
-    assert LIFETIME_OLD_DAYS in scenario.now.qualifying
+    assert LIFETIME_OLD_DAYS in scenario.now.qualifying_days
     assert ledger_faults(scenario.records, scenario.now) == []
 
 
@@ -183,11 +183,11 @@ def test_snapshot_of_another_version_is_reported() -> None:
 
 
 def test_snapshot_chained_to_another_record_is_reported() -> None:
-    assert wrong(head="") == ["the snapshot is chained to another record than the last one"]
+    assert wrong(head_hash="") == ["the snapshot is chained to another record than the last one"]
 
 
 def test_unrecorded_tier_is_reported() -> None:
-    assert wrong(standing=TierStatus("gold", eventful_scenario().now.enrolled_at, None)) == [
+    assert wrong(tier_status=TierStatus("gold", eventful_scenario().now.enrolled_at, None)) == [
         "the snapshot's tier is not the last record's"
     ]
 
@@ -216,8 +216,8 @@ def test_unposted_lots_are_reported() -> None:
 
 
 def test_unrecorded_qualifying_points_are_reported() -> None:
-    assert wrong(qualifying={date(2024, 4, 5): 999}) == ["the qualifying days are not those of the ledger"]
-    assert wrong(qualifying={date(2024, 4, 6): 1}) == ["the qualifying days are not those of the ledger"]
+    assert wrong(qualifying_days={date(2024, 4, 5): 999}) == ["the qualifying days are not those of the ledger"]
+    assert wrong(qualifying_days={date(2024, 4, 6): 1}) == ["the qualifying days are not those of the ledger"]
 
 
 def written_off_three_times() -> MemberScenario:
@@ -226,7 +226,7 @@ def written_off_three_times() -> MemberScenario:
         scenario.buy("2024-03-01 10:00", euros, key=key)
         scenario.adjust("2024-03-02 10:00", -int(euros))
         scenario.refund("2024-03-03 10:00", key)
-    assert scenario.now.write_offs == ((4, 10), (7, 20), (10, 30))
+    assert scenario.now.open_write_offs == ((4, 10), (7, 20), (10, 30))
     assert ledger_faults(scenario.records, scenario.now) == []
     return scenario
 
@@ -245,12 +245,12 @@ def written_off_three_times() -> MemberScenario:
 )
 def test_unposted_write_offs_are_reported(write_offs: tuple[tuple[int, int], ...], fault: str) -> None:
     scenario = written_off_three_times()
-    assert ledger_faults(scenario.records, replace(scenario.now, write_offs=write_offs)) == [fault]
+    assert ledger_faults(scenario.records, replace(scenario.now, open_write_offs=write_offs)) == [fault]
 
 
 def test_merged_write_offs_match_the_ledger() -> None:
     scenario = written_off_three_times()
-    assert ledger_faults(scenario.records, replace(scenario.now, write_offs=((4, 30), (10, 30)))) == []
+    assert ledger_faults(scenario.records, replace(scenario.now, open_write_offs=((4, 30), (10, 30)))) == []
 
 
 def test_write_offs_over_their_bound_match_the_ledger() -> None:
@@ -259,7 +259,7 @@ def test_write_offs_over_their_bound_match_the_ledger() -> None:
         scenario.buy("2024-03-01 10:00", "10", key=f"bought-{number}")
         scenario.adjust("2024-03-02 10:00", -10)
         scenario.refund("2024-03-03 10:00", f"bought-{number}")
-    assert (len(scenario.now.write_offs), scenario.now.write_offs[0]) == (WRITE_OFFS_KEPT_MAX, (4, 60))
+    assert (len(scenario.now.open_write_offs), scenario.now.open_write_offs[0]) == (WRITE_OFFS_KEPT_MAX, (4, 60))
     assert ledger_faults(scenario.records, scenario.now) == []
 
 
@@ -269,7 +269,7 @@ def capped_story() -> MemberScenario:
     scenario.buy("2024-03-09 10:00", "50", key="second")
     scenario.happen("visit", "2024-03-10 10:00")
     scenario.refund("2024-03-20 10:00", "first", "4")
-    assert scenario.now.capped == {"basket": {"2024-W09": 4, "2024-W10": 10}}
+    assert scenario.now.cap_usage == {"basket": {"2024-W09": 4, "2024-W10": 10}}
     return scenario
 
 
@@ -286,31 +286,31 @@ def test_wrong_cap_counters_are_reported(capped: dict[str, dict[str, int]], expe
     counted = scenario.counted.values()
     assert ledger_faults(scenario.records, scenario.now, caps_of(scenario.programme), counted) == []
     [fault] = ledger_faults(
-        scenario.records, replace(scenario.now, capped=capped), caps_of(scenario.programme), counted
+        scenario.records, replace(scenario.now, cap_usage=capped), caps_of(scenario.programme), counted
     )
     assert fault.startswith(f"the cap of rule 'basket': the snapshot {expected}")
 
 
 def test_caps_whose_rule_changed_count_no_more_than_the_rule_gave() -> None:
     scenario = capped_story()
-    assert ledger_faults(scenario.records, replace(scenario.now, capped={"basket": {"2024-03": 18}})) == []
-    assert ledger_faults(scenario.records, replace(scenario.now, capped={"basket": {"2024-03": 19}})) == [
+    assert ledger_faults(scenario.records, replace(scenario.now, cap_usage={"basket": {"2024-03": 18}})) == []
+    assert ledger_faults(scenario.records, replace(scenario.now, cap_usage={"basket": {"2024-03": 19}})) == [
         "the cap of rule 'basket': the snapshot counts 19, it gave 18 in all"
     ]
-    assert ledger_faults(scenario.records, replace(scenario.now, capped={"gone": {"ever": 1}})) == [
+    assert ledger_faults(scenario.records, replace(scenario.now, cap_usage={"gone": {"ever": 1}})) == [
         "the cap of rule 'gone': the snapshot counts 1, it gave 0 in all"
     ]
 
 
 def test_caps_of_an_unknown_programme_version_pass() -> None:
     scenario = capped_story()
-    newer = replace(scenario.now, capped={}, programme_version=scenario.programme.version + 1)
+    newer = replace(scenario.now, cap_usage={}, programme_version=scenario.programme.version + 1)
     assert ledger_faults(scenario.records, newer, caps_of(scenario.programme), scenario.counted.values()) == []
 
 
 def test_caps_pass_if_the_event_of_a_refund_is_gone() -> None:
     scenario = capped_story()
-    assert ledger_faults(scenario.records, replace(scenario.now, capped={}), caps_of(scenario.programme)) == []
+    assert ledger_faults(scenario.records, replace(scenario.now, cap_usage={}), caps_of(scenario.programme)) == []
 
 
 def test_snapshot_without_a_ledger_is_reported() -> None:

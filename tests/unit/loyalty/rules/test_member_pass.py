@@ -23,7 +23,7 @@ CODE = sign_pass(programme="grocer", member="a1", expires_at=NOW + PASS_TTL, non
 
 
 def digits(at: datetime, *, member: str = "a1", programme: str = "grocer") -> str:
-    return digits_for(programme=programme, member=member, span=time_step_of(at), secret=SECRET)
+    return digits_for(programme=programme, member=member, time_step=time_step_of(at), secret=SECRET)
 
 
 def says(typed: str, now: datetime, *, member: str = "a1", programme: str = "grocer") -> int | None:

@@ -40,7 +40,7 @@ class Somebody:
 
 
 def is_on(one: Offer, at: datetime) -> bool:
-    return one.starts_at <= at and not one.is_over(at) and (one.window is None or is_open(one.window, at, ZONE))
+    return one.starts_at <= at and not one.has_ended(at) and (one.window is None or is_open(one.window, at, ZONE))
 
 
 def offer(key: str, **fields: Any) -> Offer:
@@ -54,11 +54,13 @@ def reward(key: str, points: int = 100, **fields: Any) -> Reward:
 
 def member(offers: Mapping[str, OfferUse] | None = None, *, points: int = 0) -> Member:
     balances = {Account.AVAILABLE: points}
-    return Member("m", "p", "1", 1, NOW, Profile("en"), TierStatus("basic", NOW, None), balances, offers=offers or {})
+    return Member(
+        "m", "p", "1", 1, NOW, Profile("en"), TierStatus("basic", NOW, None), balances, offer_uses=offers or {}
+    )
 
 
-def taste(**shares: float) -> AffinityWeights:
-    """Return the affinities of a member who spent so much that unknown topics do not count."""
+def affinity_of(**shares: float) -> AffinityWeights:
+    """Return the affinities of a member that spent enough to make the prior negligible."""
     return AffinityWeights(2.0**200, {f"category:{name}": share * 2.0**200 for name, share in shares.items()})
 
 
@@ -66,8 +68,10 @@ def ranked(
     *offers: Offer, who: Somebody | None = None, does: Mapping[str, OfferUse] | None = None, **fields: Any
 ) -> Any:
     fields = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **fields}
-    likes = TopicScores(fields.pop("taste", NO_AFFINITY), fields.pop("preferences", frozenset()), fields["now"])
-    return rank_offers(Catalogue(offers), member(does), who or Somebody(), likes, **fields)[0]
+    topic_scores = TopicScores(
+        fields.pop("affinity", NO_AFFINITY), fields.pop("preferences", frozenset()), fields["now"]
+    )
+    return rank_offers(Catalogue(offers), member(does), who or Somebody(), topic_scores, **fields)[0]
 
 
 def keys(found: list[RankedOffer]) -> list[str]:
@@ -75,7 +79,7 @@ def keys(found: list[RankedOffer]) -> list[str]:
 
 
 def why(found: list[RankedOffer]) -> list[tuple[str, RankingReason, Mapping[str, str | int]]]:
-    return [(one.offer.key, one.motive, one.params) for one in found]
+    return [(one.offer.key, one.ranking_reason, one.params) for one in found]
 
 
 def test_smaller_audiences_rank_first() -> None:
@@ -104,7 +108,7 @@ def test_all_that_an_audience_names_has_to_fit() -> None:
 
 def test_most_bought_topics_rank_first() -> None:
     about = {topic: offer(topic[-1].lower(), topics=frozenset({topic, "category:ZZ"})) for topic in TOPICS[:3]}
-    found = ranked(*about.values(), taste=taste(B=0.25, C=0.01))
+    found = ranked(*about.values(), affinity=affinity_of(B=0.25, C=0.01))
     assert why(found) == [
         ("b", RankingReason.FAVOURITE, {"topic": "category:B"}),
         ("c", RankingReason.FAVOURITE, {"topic": "category:C"}),
@@ -115,7 +119,7 @@ def test_most_bought_topics_rank_first() -> None:
 
 def test_stated_preferences_count_beside_purchases() -> None:
     offers = [offer(topic[-1].lower(), topics=frozenset({topic})) for topic in TOPICS[:3]]
-    found = ranked(*offers, taste=taste(A=0.09), preferences=frozenset({"category:C"}))
+    found = ranked(*offers, affinity=affinity_of(A=0.09), preferences=frozenset({"category:C"}))
     assert why(found)[:2] == [
         ("c", RankingReason.PREFERENCE, {"topic": "category:C"}),
         ("a", RankingReason.FAVOURITE, {"topic": "category:A"}),
@@ -149,7 +153,7 @@ def test_activated_offers_rank_first_even_outside_their_audience() -> None:
     offers = [offer("a", weight=50), offer("b", audience=gold), offer("c", audience=gold)]
     found = ranked(*offers, does={"c": OfferUse(activated_at=NOW), "b": OfferUse(seen=1)})
     assert [(one.offer.key, one.state) for one in found] == [("c", OfferState.ACTIVATED), ("a", OfferState.AVAILABLE)]
-    assert found[0].motive is RankingReason.ACTIVATED
+    assert found[0].ranking_reason is RankingReason.ACTIVATED
 
 
 def test_finished_offers_rank_last_and_only_for_members_who_used_them() -> None:
@@ -162,7 +166,7 @@ def test_finished_offers_rank_last_and_only_for_members_who_used_them() -> None:
         "gone": OfferUse(uses=1),
     }
     found = ranked(*offers, does=does)
-    assert [(one.offer.key, one.motive) for one in found] == [
+    assert [(one.offer.key, one.ranking_reason) for one in found] == [
         ("a", RankingReason.FOR_EVERYBODY),
         ("e", RankingReason.REDEEMED),
         ("d", RankingReason.REDEEMED),
@@ -186,7 +190,7 @@ def test_finished_offers_rank_last_and_only_for_members_who_used_them() -> None:
         ({"window": Window(weekdays=frozenset({3}), hours=(time(16), time(17)))}, False),
         ({"channels": frozenset({Channel.APP, Channel.WEB})}, True),
         ({"channels": frozenset({Channel.KIOSK})}, False),
-        ({"uses_per_member": 0}, False),
+        ({"uses_per_member_max": 0}, False),
     ],
 )
 def test_only_offers_usable_now_and_here_are_shown(fields: dict[str, Any], shown: bool) -> None:
@@ -195,7 +199,7 @@ def test_only_offers_usable_now_and_here_are_shown(fields: dict[str, Any], shown
 
 def test_used_up_offers_are_not_shown() -> None:
     does = {"b": OfferUse(activated_at=NOW), "c": OfferUse(uses=1, redeemed_at=NOW)}
-    found = ranked(offer("a"), offer("b"), offer("c"), does=does, used_up=frozenset("abc"))
+    found = ranked(offer("a"), offer("b"), offer("c"), does=does, exhausted=frozenset("abc"))
     assert keys(found) == ["c"]
 
 
@@ -242,7 +246,7 @@ def offers_of(draw: Callable[..., Any], numbers: st.SearchStrategy[int]) -> Offe
         audience=draw(st.just(Audience()) | audiences),
         topics=draw(some_topics),
         weight=draw(st.integers(-3, 3)),
-        uses_per_member=draw(st.sampled_from([None, 0, 1, 2])),
+        uses_per_member_max=draw(st.sampled_from([None, 0, 1, 2])),
     )
 
 
@@ -267,22 +271,22 @@ people = st.builds(
     st.frozensets(st.sampled_from(["s1", "s2", "s3"])),
 )
 # Equal shares make equal scores, which merging buckets must order correctly.
-tastes = st.dictionaries(
+affinities = st.dictionaries(
     st.sampled_from([topic[-1] for topic in TOPICS]), st.sampled_from([0.04, 0.04, 0.09, 0.25, 1e-9])
-).map(lambda shares: taste(**shares))
+).map(lambda shares: affinity_of(**shares))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RankingRequest:
     """Everything that a ranking depends on besides the catalogue."""
 
     does: Mapping[str, OfferUse]
     who: Somebody
-    likes: AffinityWeights
+    affinity: AffinityWeights
     preferences: frozenset[str]
     channel: Channel | None
     states: frozenset[OfferState] | None
-    used_up: frozenset[str]
+    exhausted: frozenset[str]
 
     def page(
         self, catalogue: Catalogue, now: datetime, first: int, after: tuple[int, str] | None = None
@@ -291,39 +295,39 @@ class Asked:
             catalogue,
             member(self.does),
             self.who,
-            TopicScores(self.likes, self.preferences, now),
+            TopicScores(self.affinity, self.preferences, now),
             channel=self.channel,
             now=now,
             zone=ZONE,
             states=self.states,
-            used_up=self.used_up,
+            exhausted=self.exhausted,
             first=first,
             after=after,
         )
 
     def naive(self, catalogue: Catalogue, now: datetime) -> list[tuple[str, int, OfferState]]:
         """Rank by evaluating every offer."""
-        likes = TopicScores(self.likes, self.preferences, now)
+        topic_scores = TopicScores(self.affinity, self.preferences, now)
         found = []
         for key, one in catalogue.offers.items():
             use = self.does.get(key, OfferUse())
             state = offer_state(one, use, now)
             done = state in {OfferState.REDEEMED, OfferState.EXPIRED}
-            may_use = state is OfferState.ACTIVATED or one.audience.fits(self.who)
+            may_use = state is OfferState.ACTIVATED or one.audience.includes(self.who)
             if (
                 (self.states is None or state in self.states)
                 and (self.channel is None or not one.channels or self.channel in one.channels)
-                and (key in self.does if done else may_use and is_on(one, now) and key not in self.used_up)
+                and (key in self.does if done else may_use and is_on(one, now) and key not in self.exhausted)
             ):
-                found.append((key, offer_score(one, use, likes, now=now, zone=ZONE), state))
+                found.append((key, offer_score(one, use, topic_scores, now=now, zone=ZONE), state))
         return sorted(found, key=lambda row: (-row[1], row[0]))
 
 
 asked_for = st.builds(
-    Asked,
+    RankingRequest,
     uses,
     people,
-    tastes,
+    affinities,
     st.frozensets(st.sampled_from(TOPICS), max_size=2),
     st.sampled_from([None, Channel.APP]),
     st.none() | st.frozensets(st.sampled_from(OfferState)),
@@ -337,7 +341,7 @@ def rows(found: list[RankedOffer]) -> list[tuple[str, int, OfferState]]:
 
 @property_settings(300)
 @given(catalogues, asked_for)
-def test_indexed_ranking_equals_the_full_ranking(offers: list[Offer], requested: Asked) -> None:
+def test_indexed_ranking_equals_the_full_ranking(offers: list[Offer], requested: RankingRequest) -> None:
     catalogue = Catalogue(offers)
     expected = requested.naive(catalogue, NOW)
     found, more = requested.page(catalogue, NOW, 1000)
@@ -347,7 +351,7 @@ def test_indexed_ranking_equals_the_full_ranking(offers: list[Offer], requested:
 
 @property_settings(200)
 @given(catalogues, asked_for, st.integers(1, 7))
-def test_pages_follow_one_another(offers: list[Offer], requested: Asked, first: int) -> None:
+def test_pages_follow_one_another(offers: list[Offer], requested: RankingRequest, first: int) -> None:
     catalogue = Catalogue(offers)
     expected = requested.naive(catalogue, NOW)
     result: list[tuple[str, int, OfferState]] = []
@@ -368,15 +372,15 @@ changes = st.lists(
 @property_settings(200)
 @given(catalogues, changes, asked_for)
 def test_incremental_index_equals_a_rebuilt_one(
-    offers: list[Offer], changed: list[Offer | str | int], requested: Asked
+    offers: list[Offer], changed: list[Offer | str | int], requested: RankingRequest
 ) -> None:
     catalogue = Catalogue(offers)
     now = NOW
     for change in changed:
         if isinstance(change, Offer):
-            catalogue.put_offer(change)
+            catalogue.upsert_offer(change)
         elif isinstance(change, str):
-            catalogue.drop_offer(change)
+            catalogue.remove_offer(change)
         else:
             now = NOW + timedelta(days=change)
         if len(changed) % 2:
@@ -384,7 +388,7 @@ def test_incremental_index_equals_a_rebuilt_one(
             requested.page(catalogue, now, 3)
         day = day_of(now, ZONE)
         fresh = OfferIndex(catalogue.offers.values(), day, ZONE)
-        assert catalogue.offer_index(day, ZONE).layout() == fresh.layout()
+        assert catalogue.offer_index(day, ZONE).keys_by_bucket() == fresh.keys_by_bucket()
     assert rows(requested.page(catalogue, now, 1000)[0]) == requested.naive(catalogue, now)
 
 
@@ -393,8 +397,10 @@ def test_incremental_index_equals_a_rebuilt_one(
 
 def rewards_of(*rewards: Reward, points: int = 1_000, who: Somebody | None = None, **fields: Any) -> Any:
     fields = {"channel": None, "now": NOW, "zone": ZONE, "first": 100, **fields}
-    likes = TopicScores(fields.pop("taste", NO_AFFINITY), fields.pop("preferences", frozenset()), fields["now"])
-    return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), likes, **fields)
+    topic_scores = TopicScores(
+        fields.pop("affinity", NO_AFFINITY), fields.pop("preferences", frozenset()), fields["now"]
+    )
+    return rank_rewards(Catalogue(rewards=rewards), member(points=points), who or Somebody(), topic_scores, **fields)
 
 
 def test_affordable_rewards_come_first() -> None:
@@ -406,10 +412,10 @@ def test_affordable_rewards_come_first() -> None:
         reward("d", 900, audience=gold, weight=-1),
         reward("e", 100, topics=frozenset({"category:A"})),
         reward("f", 100, stock=3),
-        taste=taste(A=0.3),
-        eligible_of=lambda one: one.key != "f",
+        affinity=affinity_of(A=0.3),
+        can_order=lambda one: one.key != "f",
     )
-    assert [(one.reward.key, one.eligible, one.missing) for one in found] == [
+    assert [(one.reward.key, one.eligible, one.points_missing) for one in found] == [
         ("e", True, 0),
         ("c", True, 0),
         ("b", False, 100),
@@ -417,8 +423,8 @@ def test_affordable_rewards_come_first() -> None:
         ("f", False, 0),
         ("d", False, 0),
     ]
-    assert (found[0].motive, found[0].params) == (RankingReason.FAVOURITE, {"topic": "category:A"})
-    assert (found[2].motive, found[2].params) == (RankingReason.POINTS_MISSING, {"points": 100})
+    assert (found[0].ranking_reason, found[0].params) == (RankingReason.FAVOURITE, {"topic": "category:A"})
+    assert (found[2].ranking_reason, found[2].params) == (RankingReason.POINTS_MISSING, {"points": 100})
     assert not more
 
 
@@ -439,7 +445,7 @@ def test_rewards_are_narrowed_by_category_channel_and_eligibility() -> None:
 def test_availability_is_read_only_for_rewards_where_it_matters() -> None:
     requested = []
 
-    def eligible_of(one: Reward) -> None:
+    def can_order(one: Reward) -> None:
         requested.append(one.key)
 
     rewards_of(
@@ -448,7 +454,7 @@ def test_availability_is_read_only_for_rewards_where_it_matters() -> None:
         reward("c", stock=3),
         reward("d", window=Window(first_day=date(2025, 1, 1))),
         reward("e"),
-        eligible_of=eligible_of,
+        can_order=can_order,
     )
     assert requested == ["c"]
 

@@ -23,11 +23,11 @@ THIRTY_DAYS = ExpiryPolicy(days=30)
 
 
 def shares(scenario: MemberScenario, key: str) -> list[Any]:
-    return list(scenario.counted[key].returned)
+    return list(scenario.counted[key].shares_returned)
 
 
 def why(scenario: MemberScenario) -> list[tuple[str, int, RuleOutcome]]:
-    return explanation_rows(scenario.records[-1].why)
+    return explanation_rows(scenario.records[-1].explanations)
 
 
 def basket(*rules: Any, lines: Any = (), **changes: Any) -> MemberScenario:
@@ -50,8 +50,8 @@ def test_refund_without_amounts_reverses_everything() -> None:
     [entry] = decision.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.REVERSE, -33, 0)
     assert posting_rows(entry) == [("issued", 33), ("available", -33)]
-    assert why(scenario) == [("basket", -33, RuleOutcome.TAKEN_BACK)]
-    assert scenario.now.counted == {"purchase": 1, "refund": 1}
+    assert why(scenario) == [("basket", -33, RuleOutcome.REVERSED)]
+    assert scenario.now.event_counts == {"purchase": 1, "refund": 1}
     assert_member_invariants(scenario)
 
 
@@ -59,7 +59,7 @@ def test_refund_of_a_line_reverses_the_points_of_that_line() -> None:
     scenario = basket(per_euro(), per_euro("own", points="2", lines='line.sku == "b"', priority=-1))
     assert scenario.now.available == 33 + 40
     scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("b", "20.00")))
-    assert why(scenario) == [("basket", -20, RuleOutcome.TAKEN_BACK), ("own", -40, RuleOutcome.TAKEN_BACK)]
+    assert why(scenario) == [("basket", -20, RuleOutcome.REVERSED), ("own", -40, RuleOutcome.REVERSED)]
     assert shares(scenario, "basket") == [0, 1, 0]
     assert scenario.now.available == 13
 
@@ -67,7 +67,7 @@ def test_refund_of_a_line_reverses_the_points_of_that_line() -> None:
 def test_a_refund_of_a_line_that_gave_nothing_takes_nothing() -> None:
     scenario = basket(per_euro("own", lines='line.sku == "b"'))
     scenario.refund("2024-03-02 10:00", "basket", receipt(None, line("a", "10.00")))
-    assert [(one.points, one.applied) for one in scenario.records[-1].why] == [(0, False)]
+    assert [(one.points, one.applied) for one in scenario.records[-1].explanations] == [(0, False)]
     assert scenario.now.available == 20
 
 
@@ -183,12 +183,12 @@ def test_half_of_a_line_and_of_its_discount_is_half_of_each() -> None:
 
 def test_a_refund_takes_the_qualifying_points_of_the_purchases_own_day() -> None:
     scenario = basket(per_euro(), flat("bonus", "7", qualifying=False, priority=-1))
-    assert scenario.now.qualifying == {date(2024, 3, 1): 33}
+    assert scenario.now.qualifying_days == {date(2024, 3, 1): 33}
     decision = scenario.refund("2024-03-05 10:00", "basket", receipt(None, line("b", "20.00")))
-    assert scenario.now.qualifying == {date(2024, 3, 1): 13}
-    assert decision.record.qualified == ((date(2024, 3, 1), -20),)
+    assert scenario.now.qualifying_days == {date(2024, 3, 1): 13}
+    assert decision.record.qualifying_points == ((date(2024, 3, 1), -20),)
     scenario.refund("2024-03-06 10:00", "basket")
-    assert scenario.now.qualifying == {}
+    assert scenario.now.qualifying_days == {}
 
 
 def test_a_refund_reverses_old_lifetime_points_too() -> None:
@@ -198,7 +198,7 @@ def test_a_refund_reverses_old_lifetime_points_too() -> None:
     scenario.buy("2023-01-01 10:00", "10")
     scenario.refund("2023-01-02 10:00", "old", "300")
     scenario.refund("2023-01-03 10:00", "old")
-    assert sum(scenario.now.qualifying.values()) == 110
+    assert sum(scenario.now.qualifying_days.values()) == 110
     scenario.buy("2023-01-04 10:00", "400")
     assert scenario.tier == "base"
     assert_member_invariants(scenario)
@@ -239,7 +239,7 @@ def test_spent_points_become_a_debt_that_the_next_earnings_fill_first() -> None:
     assert scenario.points == (-110, 0, 10, 100, 0)
     scenario.refund("2024-04-06 10:00", "filling")
     assert scenario.points == (-90, -10, 0, 100, 0)
-    assert why(scenario) == [("basket", -20, RuleOutcome.TAKEN_BACK), ("refund", 10, RuleOutcome.ALREADY_EXPIRED)]
+    assert why(scenario) == [("basket", -20, RuleOutcome.REVERSED), ("refund", 10, RuleOutcome.ALREADY_EXPIRED)]
     assert_member_invariants(scenario)
 
 
@@ -260,7 +260,7 @@ def test_spent_points_may_be_written_off_instead() -> None:
     decision = scenario.refund("2024-03-03 10:00", "bought")
     assert posting_rows(decision.record.entries[0]) == [("issued", 100), ("available", -30), ("written_off", -70)]
     assert scenario.points == (-5, 0, 0, 75, -70)
-    assert why(scenario) == [("basket", -100, RuleOutcome.TAKEN_BACK), ("refund", 70, RuleOutcome.WRITTEN_OFF)]
+    assert why(scenario) == [("basket", -100, RuleOutcome.REVERSED), ("refund", 70, RuleOutcome.WRITTEN_OFF)]
     scenario.buy("2024-03-04 10:00", "20")
     assert scenario.now.available == 20
     assert_member_invariants(scenario)
@@ -275,10 +275,10 @@ def test_points_that_expired_are_not_taken_twice() -> None:
     decision = scenario.refund("2024-04-02 10:00", "bought", "60")
     assert posting_rows(decision.record.entries[0]) == [("issued", 60), ("expired", -60)]
     assert decision.record.entries[0].points == 0
-    assert why(scenario) == [("basket", -60, RuleOutcome.TAKEN_BACK), ("refund", 60, RuleOutcome.ALREADY_EXPIRED)]
+    assert why(scenario) == [("basket", -60, RuleOutcome.REVERSED), ("refund", 60, RuleOutcome.ALREADY_EXPIRED)]
     scenario.refund("2024-04-03 10:00", "bought", "40")
     assert scenario.points == (-50, 20, 0, 30, 0)
-    assert why(scenario) == [("basket", -40, RuleOutcome.TAKEN_BACK), ("refund", 10, RuleOutcome.ALREADY_EXPIRED)]
+    assert why(scenario) == [("basket", -40, RuleOutcome.REVERSED), ("refund", 10, RuleOutcome.ALREADY_EXPIRED)]
     assert_member_invariants(scenario)
 
 
@@ -366,7 +366,7 @@ def test_a_refund_of_a_rule_that_is_no_more_takes_what_it_gave() -> None:
     scenario.buy("2024-03-01 10:00", "10", key="bought")
     scenario.programme = programme()
     scenario.refund("2024-03-03 10:00", "bought")
-    assert why(scenario) == [("gone", -7, RuleOutcome.TAKEN_BACK)]
+    assert why(scenario) == [("gone", -7, RuleOutcome.REVERSED)]
     assert scenario.now.available == 0
 
 
@@ -488,8 +488,8 @@ def test_only_a_purchase_can_be_refunded() -> None:
     scenario = basket(per_euro(), flat("visit", "5", event="visit"))
     scenario.happen("visit", "2024-03-02 10:00", key="visit")
     given_back = scenario.refund("2024-03-02 11:00", "basket", "1")
-    assert given_back.counted is not None
-    for key in ("visit", given_back.counted.event.key):
+    assert given_back.recorded_event is not None
+    for key in ("visit", given_back.recorded_event.event.key):
         command = scenario.event("refund", "2024-03-02 12:00", refund_of=key)
         assert scenario.refused(command, "2024-03-02 12:00").reason == "purchase_not_found"
 
@@ -542,7 +542,7 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
         programme(*rules, spent_points=spent_points, expiry=expiry, qualification=CALENDAR_YEAR)
     )
     scenario.buy("2024-03-01 10:00", receipt(str(total), *lines), key="bought")
-    issued = scenario.now.lifetime
+    issued = scenario.now.lifetime_points
     gave = {grant.rule: grant.points for grant in scenario.counted["bought"].grants}
     spent = data.draw(st.integers(0, scenario.now.available))
     if spent:
@@ -560,8 +560,8 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
         command = scenario.event("refund", f"2024-03-{day:02} 10:00", purchase=back, refund_of="bought")
         outcome = scenario.do(command, f"2024-03-{day:02} 10:00")
         if isinstance(outcome, Decision):
-            for one in outcome.record.why:
-                if one.reason is RuleOutcome.TAKEN_BACK:
+            for one in outcome.record.explanations:
+                if one.reason is RuleOutcome.REVERSED:
                     assert one.points <= 0
                     taken[one.rule] -= one.points
         else:
@@ -574,15 +574,15 @@ def test_refunds_in_any_partition_take_what_was_given_never_more_and_all_at_the_
             }
         assert all(0 <= share <= 1 for share in shares(scenario, "bought"))
         assert all(taken[rule] <= gave[rule] for rule in gave)
-        assert issued - scenario.now.lifetime == sum(taken.values())
+        assert issued - scenario.now.lifetime_points == sum(taken.values())
         assert_member_invariants(scenario)
     if any(share != 1 for share in shares(scenario, "bought")):
         decision = scenario.refund("2024-03-20 10:00", "bought")
-        for one in decision.record.why:
-            if one.reason is RuleOutcome.TAKEN_BACK:
+        for one in decision.record.explanations:
+            if one.reason is RuleOutcome.REVERSED:
                 taken[one.rule] -= one.points
     assert taken == gave
-    assert (scenario.now.lifetime, dict(scenario.now.qualifying)) == (0, {})
+    assert (scenario.now.lifetime_points, dict(scenario.now.qualifying_days)) == (0, {})
     expected = -spent if spent_points is SpentPointsPolicy.NEGATIVE else 0
     assert (scenario.now.available, scenario.now.balance(Account.DEDUCTED)) == (expected, spent)
     assert scenario.now.balance(Account.WRITTEN_OFF) == (-spent if spent_points is SpentPointsPolicy.WRITE_OFF else 0)

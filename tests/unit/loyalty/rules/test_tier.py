@@ -25,7 +25,7 @@ from loyalty.rules.tier import (
     tier_progress,
 )
 
-APRIL = QualificationPeriod(QualificationKind.CALENDAR_YEAR, starts=(4, 1))
+APRIL = QualificationPeriod(QualificationKind.CALENDAR_YEAR, year_start=(4, 1))
 ENROLLED = "2024-01-10 12:00"
 
 
@@ -34,7 +34,9 @@ def standing(tier: str, since: str, until: str | None, zone: ZoneInfo = PARIS) -
 
 
 def next_tier(scenario: MemberScenario, now: str) -> TierProgress | None:
-    return tier_progress(scenario.programme, scenario.now.standing, scenario.now.qualifying, now=scenario.at(now))
+    return tier_progress(
+        scenario.programme, scenario.now.tier_status, scenario.now.qualifying_days, now=scenario.at(now)
+    )
 
 
 # Everybody
@@ -153,18 +155,18 @@ def test_a_year_turns_at_midnight_in_the_brands_zone(zone: str, last: str, first
     scenario.buy(last, "60")
     scenario.buy(first, "60")
     assert scenario.tier == "base"
-    assert scenario.now.qualifying == {date(2024, 3, 31): 60, date(2024, 4, 1): 60}
+    assert scenario.now.qualifying_days == {date(2024, 3, 31): 60, date(2024, 4, 1): 60}
     scenario.buy(first, "40", now="2024-04-02 12:00")
     assert scenario.standing() == standing("silver", "2024-04-01 00:00", "2026-04-01 00:00", where)
-    assert scenario.now.standing.until == datetime.fromisoformat(first).replace(year=2026)
+    assert scenario.now.tier_status.guaranteed_until == datetime.fromisoformat(first).replace(year=2026)
 
 
 def test_a_year_whose_first_midnight_does_not_exist_begins_with_its_first_moment() -> None:
     cairo = ZoneInfo("Africa/Cairo")
-    turning = QualificationPeriod(QualificationKind.CALENDAR_YEAR, starts=(4, 26))
+    turning = QualificationPeriod(QualificationKind.CALENDAR_YEAR, year_start=(4, 26))
     scenario = MemberScenario.of(programme(qualification=turning, zone=cairo), enrolled="2022-05-01 12:00")
     scenario.buy("2022-06-01 12:00", "100")
-    assert scenario.now.standing.until == datetime(2024, 4, 25, 22, 0, tzinfo=UTC)
+    assert scenario.now.tier_status.guaranteed_until == datetime(2024, 4, 25, 22, 0, tzinfo=UTC)
     assert isinstance(scenario.settle("2024-04-25 23:59:59"), NothingToSettle)
     scenario.settle(datetime(2024, 4, 25, 22, 0, tzinfo=UTC))
     assert scenario.standing() == ("base", datetime(2024, 4, 25, 22, 0, tzinfo=UTC), None)
@@ -251,7 +253,7 @@ def test_a_lifetime_tier_keeps_its_beginning_when_its_days_are_added_up() -> Non
     for when in ("2023-01-01 10:00", "2023-01-02 10:00"):
         scenario.buy(when, "1")
         assert scenario.standing() == standing("silver", "2020-06-01 00:00", None)
-    assert scenario.now.qualifying == {LIFETIME_OLD_DAYS: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
+    assert scenario.now.qualifying_days == {LIFETIME_OLD_DAYS: 120, date(2023, 1, 1): 1, date(2023, 1, 2): 1}
     assert_member_invariants(scenario)
 
 
@@ -330,8 +332,14 @@ def test_progress_counts_the_points_of_the_year() -> None:
     scenario.buy("2025-03-01 10:00", "60")
     way = next_tier(scenario, "2025-03-02 10:00")
     assert way is not None
-    assert (way.tier.key, way.qualifying, way.required, way.missing, way.ratio) == ("gold", 60, 300, 240, 0.2)
-    assert way.before == moment("2026-01-01 00:00")
+    assert (way.tier.key, way.points_earned, way.points_required, way.points_missing, way.ratio) == (
+        "gold",
+        60,
+        300,
+        240,
+        0.2,
+    )
+    assert way.ends_at == moment("2026-01-01 00:00")
 
 
 def test_progress_of_a_rolling_period_counts_what_still_counts() -> None:
@@ -339,7 +347,7 @@ def test_progress_of_a_rolling_period_counts_what_still_counts() -> None:
     scenario.buy("2024-03-01 10:00", "60")
     scenario.buy("2024-04-01 10:00", "30")
     rows = [next_tier(scenario, when) for when in ("2025-02-28 23:59", "2025-03-01 00:00", "2025-04-01 00:00")]
-    assert [(way.qualifying, way.before) for way in rows if way] == [(90, None), (30, None), (0, None)]
+    assert [(way.points_earned, way.ends_at) for way in rows if way] == [(90, None), (30, None), (0, None)]
 
 
 @pytest.mark.parametrize(
@@ -354,7 +362,7 @@ def test_progress_counts_no_day_that_promotion_does_not(months: int, bought: str
     assert scenario.tier == "base"
     way = next_tier(scenario, now)
     assert way is not None
-    assert (way.qualifying, way.missing) == (40, 60)
+    assert (way.points_earned, way.points_missing) == (40, 60)
 
 
 def test_progress_of_a_lifetime_counts_everything() -> None:
@@ -363,7 +371,7 @@ def test_progress_of_a_lifetime_counts_everything() -> None:
     scenario.buy("2024-03-01 10:00", "20")
     way = next_tier(scenario, "2024-03-01 12:00")
     assert way is not None
-    assert (way.tier.key, way.qualifying, way.ratio, way.before) == ("silver", 80, 0.8, None)
+    assert (way.tier.key, way.points_earned, way.ratio, way.ends_at) == ("silver", 80, 0.8, None)
 
 
 def test_there_is_no_way_past_the_top() -> None:
@@ -374,7 +382,7 @@ def test_there_is_no_way_past_the_top() -> None:
 
 def test_progress_is_never_below_zero_nor_above_one() -> None:
     tier = programme().tiers[1]
-    assert (TierProgress(tier, 250, 100, None).missing, TierProgress(tier, 250, 100, None).ratio) == (0, 1.0)
+    assert (TierProgress(tier, 250, 100, None).points_missing, TierProgress(tier, 250, 100, None).ratio) == (0, 1.0)
     assert TierProgress(tier, 0, 100, None).ratio == 0.0
     assert TierProgress(tier, 0, 0, None).ratio == 1.0
 
@@ -412,7 +420,7 @@ QUALIFICATIONS = st.one_of(
         lambda months: QualificationPeriod(QualificationKind.ROLLING, months=months), st.sampled_from([1, 3, 12, 13])
     ),
     st.builds(
-        lambda starts: QualificationPeriod(QualificationKind.CALENDAR_YEAR, starts=starts),
+        lambda starts: QualificationPeriod(QualificationKind.CALENDAR_YEAR, year_start=starts),
         st.sampled_from([(1, 1), (4, 1), (2, 28), (10, 27), (12, 31)]),
     ),
 )
@@ -443,32 +451,32 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
         when = max(START, now - timedelta(days=back))
         for one in (scenario, saver):
             one.settle(now)
-            before: Any = one.now.standing
+            before: Any = one.now.tier_status
             one.buy(when, str(bought), now=now, key=f"{now}")
             rank = rules.tier(one.tier).rank
             assert rank >= rules.tier(before.tier).rank
-            assert rank >= qualified_tier(rules, one.now.qualifying, now.astimezone(zone).date()).tier.rank
+            assert rank >= qualified_tier(rules, one.now.qualifying_days, now.astimezone(zone).date()).tier.rank
         there = min(spent, scenario.now.available)
         if there > 0:
             scenario.adjust(now, -there)
         for one in (scenario, saver):
-            before = one.now.standing
+            before = one.now.tier_status
             if refunded:
                 one.refund(now, f"{now}")
                 assert one.tier == before.tier
-                assert one.now.standing.since <= before.since or one.tier == "base"
-            assert one.now.standing.until is None or one.now.standing.until > now
+                assert one.now.tier_status.since <= before.since or one.tier == "base"
+            assert one.now.tier_status.guaranteed_until is None or one.now.tier_status.guaranteed_until > now
             assert isinstance(one.settle(now), NothingToSettle)
-        assert scenario.now.standing == saver.now.standing
-    until = scenario.now.standing.until
+        assert scenario.now.tier_status == saver.now.tier_status
+    until = scenario.now.tier_status.guaranteed_until
     if until is not None:
         assert isinstance(scenario.settle(until - timedelta(microseconds=1000)), NothingToSettle)
-        held = scenario.now.standing
+        held = scenario.now.tier_status
         scenario.settle(until)
         assert rules.tier(scenario.tier).rank <= rules.tier(held.tier).rank
-        assert scenario.now.standing.until is None or scenario.now.standing.until > until
+        assert scenario.now.tier_status.guaranteed_until is None or scenario.now.tier_status.guaranteed_until > until
         if scenario.tier != held.tier:
-            assert scenario.now.standing.since == until
+            assert scenario.now.tier_status.since == until
 
 
 @given(
@@ -508,26 +516,26 @@ def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
 ) -> None:
     rules = programme(qualification=qualification, zone=zone)
     enrolled_at = START
-    standing, days = TierStatus("base", enrolled_at, None), NO_QUALIFYING_DAYS
+    tier_status, days = TierStatus("base", enrolled_at, None), NO_QUALIFYING_DAYS
     midnight = START.astimezone(zone).replace(hour=0, minute=0)
     latest = START
     for passed, minutes, back, points, taken in happenings:
         midnight += timedelta(days=passed)
         now = latest = max(latest, (midnight + timedelta(minutes=minutes)).astimezone(UTC))
-        if standing.until is not None and standing.until <= now:
-            standing = reevaluate_tier(rules, standing, days, enrolled_at=enrolled_at, now=now)
+        if tier_status.guaranteed_until is not None and tier_status.guaranteed_until <= now:
+            tier_status = reevaluate_tier(rules, tier_status, days, enrolled_at=enrolled_at, now=now)
         day = max(enrolled_at, now - timedelta(minutes=back)).astimezone(zone).date()
         last = days.last()
         days = days.with_points(day, points)
         fields = {"enrolled_at": enrolled_at, "now": now}
         if not points or last is None or day >= last:
-            assert reevaluate_tier_after_gain(rules, standing, days, **fields) == reevaluate_tier(
-                rules, standing, days, **fields
+            assert reevaluate_tier_after_gain(rules, tier_status, days, **fields) == reevaluate_tier(
+                rules, tier_status, days, **fields
             )
-        standing = reevaluate_tier(rules, standing, days, **fields)
+        tier_status = reevaluate_tier(rules, tier_status, days, **fields)
         if taken:
             days = days.with_points(day, -days.get(day, 0))
-            standing = reevaluate_tier(rules, standing, days, **fields)
+            tier_status = reevaluate_tier(rules, tier_status, days, **fields)
         days = prune_qualifying_days(rules, days, now=now)
 
 
@@ -535,7 +543,7 @@ MONTH = QualificationPeriod(QualificationKind.ROLLING, months=1)
 
 
 @pytest.mark.parametrize(
-    ("steps", "standing"),
+    ("steps", "last_step"),
     [
         # A till whose clock is ahead sends 1 April on 31 March; its effect shows with the next event.
         (
@@ -563,15 +571,15 @@ MONTH = QualificationPeriod(QualificationKind.ROLLING, months=1)
     ],
 )
 def test_a_tier_is_found_from_more_than_the_last_day_where_that_is_not_enough(
-    steps: list[tuple[str, str, int]], standing: tuple[str, str, int, str, str, str]
+    steps: list[tuple[str, str, int]], last_step: tuple[str, str, int, str, str, str]
 ) -> None:
     rules, days = programme(qualification=MONTH), NO_QUALIFYING_DAYS
     enrolled_at = moment("2024-01-10 12:00")
-    last_now, last_day, last_points, tier, since, until = standing
+    last_now, last_day, last_points, tier, since, until = last_step
     found = TierStatus("base", enrolled_at, None)
     for now, day, points in [*steps, (last_now, last_day, last_points)]:
         at = moment(now)
-        if found.until is not None and found.until <= at:
+        if found.guaranteed_until is not None and found.guaranteed_until <= at:
             found = reevaluate_tier(rules, found, days, enrolled_at=enrolled_at, now=at)
         days = days.with_points(date.fromisoformat(day), points)
         found = reevaluate_tier_after_gain(rules, found, days, enrolled_at=enrolled_at, now=at)

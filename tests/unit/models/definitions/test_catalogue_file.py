@@ -166,7 +166,12 @@ def test_an_offer_is_read_with_all_that_can_be_written(programme: Programme) -> 
         {"bakery"},
     )
     assert tea.audience == Audience(frozenset({"gold"}), frozenset({"often"}), frozenset({"spring"}))
-    assert (tea.needs_activation, tea.uses_per_member, tea.uses_in_all, tea.returnable) == (True, 3, 1000, True)
+    assert (tea.needs_activation, tea.uses_per_member_max, tea.uses_max, tea.restores_use_on_refund) == (
+        True,
+        3,
+        1000,
+        True,
+    )
     assert (tea.code, tea.image, tea.weight) == (OfferCode(CodeKind.POOL, "tea-codes"), "/images/tea.jpg", -5)
     assert tea.topics == {"category:TEA", "brand:Private"}
 
@@ -174,8 +179,8 @@ def test_an_offer_is_read_with_all_that_can_be_written(programme: Programme) -> 
 def test_an_offer_has_defaults_for_all_but_what_it_is(programme: Programme) -> None:
     gift = programme.catalogue.offers["cup-gift"]
     assert (gift.reward, gift.audience, gift.window, gift.image, gift.ends_at) == ("cup", EVERYBODY, None, None, None)
-    assert (gift.needs_activation, gift.uses_per_member, gift.uses_in_all, gift.budget) == (False, 1, None, None)
-    assert (gift.returnable, gift.qualifying, gift.topics, gift.weight) == (False, False, frozenset(), 0)
+    assert (gift.needs_activation, gift.uses_per_member_max, gift.uses_max, gift.budget) == (False, 1, None, None)
+    assert (gift.restores_use_on_refund, gift.qualifying, gift.topics, gift.weight) == (False, False, frozenset(), 0)
     assert gift.terms.in_locale("fr") == ""
 
 
@@ -197,7 +202,7 @@ def test_offers_are_found_by_their_codes_however_they_are_typed(programme: Progr
     found = programme.catalogue.offer_by_code("cup 2025")
     assert found is programme.catalogue.offers["cup-gift"]
     assert [offer.key for offer in programme.catalogue.offers_by_prefix("Two")] == ["double"]
-    assert programme.catalogue.offers["double"].uses_per_member is None
+    assert programme.catalogue.offers["double"].uses_per_member_max is None
 
 
 def test_a_reward_is_read_with_all_that_can_be_written(programme: Programme) -> None:
@@ -236,10 +241,15 @@ def test_segments_benefits_and_grace_are_read(programme: Programme) -> None:
     assert often.name.in_locale("en") == "Often"
     result = [often.condition.evaluate({"member": {"events": {"purchase": count}}}) for count in (19, 20)]
     assert result == [False, True]
-    assert [tier.relatives for tier in programme.tiers] == [False, True]
-    assert programme.grace_days == 14
+    assert [tier.may_order_for_relatives for tier in programme.tiers] == [False, True]
+    assert programme.returned_points_grace_days == 14
     bare = read_programme(BARE)
-    assert (bare.grace_days, bare.segments, dict(bare.catalogue.offers), bare.catalogue.instant_rewards) == (
+    assert (
+        bare.returned_points_grace_days,
+        bare.segments,
+        dict(bare.catalogue.offers),
+        bare.catalogue.instant_rewards,
+    ) == (
         0,
         {},
         {},
@@ -251,7 +261,7 @@ def test_a_rule_may_reward_an_activation_or_a_redemption() -> None:
     rules = "".join(
         f"  - {{key: {event}, name: Thanks, event: {event}, points: 5}}\n" for event in ("activation", "redemption")
     )
-    assert [rule.event for rule in read_programme(f"{BARE}rules:\n{rules}").rules] == ["activation", "redemption"]
+    assert [rule.event_type for rule in read_programme(f"{BARE}rules:\n{rules}").rules] == ["activation", "redemption"]
 
 
 @pytest.mark.parametrize("event", ["activation", "redemption", "enrolment", "refund"])

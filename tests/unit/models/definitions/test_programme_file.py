@@ -107,7 +107,7 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert [(tier.key, tier.rank, tier.threshold, tier.benefits) for tier in programme.tiers] == [("base", 0, 0, ())]
     assert programme.qualification == QualificationPeriod(QualificationKind.CALENDAR_YEAR, 12, (1, 1))
     assert programme.expiry == ExpiryPolicy()
-    assert programme.spent_points is SpentPointsPolicy.NEGATIVE
+    assert programme.spent_points_policy is SpentPointsPolicy.NEGATIVE
     assert programme.brand == DEFAULT_BRAND
     assert programme.rules == ()
     assert sorted(programme.event_types) == [
@@ -129,7 +129,7 @@ def test_everything_that_can_be_written_is_read() -> None:
     assert [benefit.in_locale("en-GB") for benefit in gold.benefits] == ["A coffee"]
     assert programme.qualification == QualificationPeriod(QualificationKind.ROLLING, 6)
     assert programme.expiry == ExpiryPolicy(months=12, end_of=EndOf.QUARTER)
-    assert programme.spent_points is SpentPointsPolicy.WRITE_OFF
+    assert programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF
     visit, parking = programme.event_types["visit"], programme.event_types["parking"]
     assert visit.name is not None
     assert (visit.name.in_locale("fr"), visit.attributes) == ("Visite", None)
@@ -137,12 +137,12 @@ def test_everything_that_can_be_written_is_read() -> None:
     assert parking.attributes.fault({}) == "'minutes' is a required property"
 
     high, low = programme.rules
-    assert [rule.key for rule in programme.rules_by_event["purchase"]] == ["high"]
+    assert [rule.key for rule in programme.rules_by_event_type["purchase"]] == ["high"]
     assert high.rate == Rate(Decimal("0.1"), Decimal(1), Rounding.HALF_UP)
     assert high.condition is not None
     assert high.condition.source == "event.purchase.total > 5.0"
     assert high.lines is not None
-    assert (high.points, high.priority, high.stacking, high.group) == (None, 7, Stacking.BEST, "tea")
+    assert (high.points, high.priority, high.stacking, high.stacking_group) == (None, 7, Stacking.BEST, "tea")
     assert high.window == Window(date(2024, 3, 1), date(2024, 3, 31), frozenset({1, 7}), (time(22, 0), time(2, 0)))
     assert high.channels == {Channel.APP, Channel.WEB}
     assert (set(high.stores), set(high.partners), set(high.tiers)) == ({"lyon", "paris"}, {"bakery"}, set())

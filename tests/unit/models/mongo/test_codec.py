@@ -66,11 +66,11 @@ def test_member_stored_before_lots_and_days_were_packed_round_trips(history: Mem
                     lot.key.earned_on.isoformat(),
                     lot.key.expires_on.isoformat() if lot.key.expires_on else None,
                     lot.points,
-                    lot.expired,
+                    lot.expired_points,
                 ]
                 for lot in member.lots
             ],
-            "qualifying": {day.isoformat(): points for day, points in member.qualifying.items()},
+            "qualifying": {day.isoformat(): points for day, points in member.qualifying_days.items()},
         }
         assert member_of(stored(before)) == member
 
@@ -122,7 +122,7 @@ def test_hold_and_use_of_an_offer_round_trip(history: MemberHistory) -> None:
     for decision in history.decisions:
         for hold in (*decision.member.holds, decision.hold):
             assert hold is None or hold_of(stored(hold_document(hold))) == hold
-        for use in decision.member.offers.values():
+        for use in decision.member.offer_uses.values():
             assert use_of(stored(use_document(use))) == use
 
 

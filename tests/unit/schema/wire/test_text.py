@@ -353,7 +353,7 @@ def test_items_that_a_programme_no_longer_has_are_described_without_their_keys(l
             Explanation(f"instant/{key}", 0, applied=False, reason=RuleOutcome.LIMIT), programme, locale
         ),
         explanation_sentence(
-            Explanation(key, 0, applied=False, reason=RuleOutcome.OUTDONE, params={"by": key}), programme, locale
+            Explanation(key, 0, applied=False, reason=RuleOutcome.NOT_BEST, params={"by": key}), programme, locale
         ),
     )
     assert [words for words in sentences if key in words] == []
@@ -368,7 +368,7 @@ def test_items_that_a_programme_no_longer_has_are_described_without_their_keys(l
     ],
 )
 def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, ending: str) -> None:
-    taken = Explanation("visit", -2, applied=True, reason=RuleOutcome.TAKEN_BACK)
+    taken = Explanation("visit", -2, applied=True, reason=RuleOutcome.REVERSED)
     assert explanation_sentence(taken, programme_from_file("coffee"), locale).endswith(ending)
 
 
