@@ -119,7 +119,7 @@ async def bare_commits(world: World, numbers: Iterator[int], seconds: float) -> 
         raise BenchError(f"only {len(events)} members have purchases, not {GROUP_MAX * GROUPS_IN_FLIGHT}")
     records = {
         record["member"]: record
-        async for record in database.entries.find(
+        async for record in database.records.find(
             {"_id": {"$in": [record_id(event["member"], event["version"]) for event in events]}}
         )
     }
@@ -140,7 +140,7 @@ async def bare_commits(world: World, numbers: Iterator[int], seconds: float) -> 
                 {**records[id_], "_id": key, "version": BARE_VERSION + number}
                 for key, id_ in zip(keys, ids, strict=True)
             ]
-            await database.entries.insert_many(next_records, session=session)
+            await database.records.insert_many(next_records, session=session)
             next_versions = [{**member, "version": member["version"] + 1} for member in members]
             replaced = [ReplaceOne({"_id": one["_id"]}, one) for one in next_versions]
             await database.members.bulk_write(replaced, session=session)

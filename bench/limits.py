@@ -107,34 +107,34 @@ class Tokens:
 class Reads:
     """The three ways to read: `member` by id, `identity` by key."""
 
-    def __init__(self, way: str, members: AsyncCollection[Any], identities: AsyncCollection[Any]) -> None:
+    def __init__(self, mode: str, members: AsyncCollection[Any], identities: AsyncCollection[Any]) -> None:
         self._collections = {"member": members, "identity": identities}
-        self._kept: dict[str, Document | None] = {}
-        self.member, self.identity = self._reader("member", way), self._reader("identity", way)
+        self._cached: dict[str, Document | None] = {}
+        self.member, self.identity = self._reader("member", mode), self._reader("identity", mode)
 
-    def _reader(self, name: str, way: str) -> Read:
+    def _reader(self, name: str, mode: str) -> Read:
         collection = self._collections[name]
 
         async def one(id_: str) -> Document | None:
             found: Document | None = await collection.find_one({"_id": id_})
             return found
 
-        async def kept(id_: str) -> Document | None:
-            if id_ not in self._kept:
-                self._kept[id_] = await one(id_)
-            return self._kept[id_]
+        async def cached(id_: str) -> Document | None:
+            if id_ not in self._cached:
+                self._cached[id_] = await one(id_)
+            return self._cached[id_]
 
         async def many(ids: list[str]) -> list[Document | None]:
             found = {document["_id"]: document async for document in collection.find({"_id": {"$in": [*set(ids)]}})}
             return [found.get(id_) for id_ in ids]
 
-        if way == "batched":
+        if mode == "batched":
             loader: DataLoader[str, Document | None] = DataLoader(many, cache=False, max_batch_size=BATCH_MAX)
             return loader.load
-        return one if way == "one" else kept
+        return one if mode == "one" else cached
 
 
-def application(way: str) -> Starlette:
+def application(mode: str) -> Starlette:
     """Return the application that reads in one of the three ways."""
     by_locale = catalogues(Path(os.environ["PROGRAMME_FILE"]))
     tokens = Tokens(os.environ["JWT_KEY"], os.environ["JWT_ISSUER"], os.environ["JWT_AUDIENCE"])
@@ -163,7 +163,7 @@ def application(way: str) -> Starlette:
         async with AsyncMongoClient[dict[str, Any]](os.environ["MONGODB_URL"], tz_aware=True) as client:
             database = client[os.environ["DATABASE"]]
             # A DataLoader belongs to the running loop.
-            reads.append(Reads(way, database[os.environ["MEMBERS"]], database.identities))
+            reads.append(Reads(mode, database[os.environ["MEMBERS"]], database.identities))
             yield
 
     return Starlette(routes=[Route("/graphql", answer, methods=["POST"])], lifespan=lifespan)

@@ -58,7 +58,7 @@ class Sockets:
             for socket in opened:
                 # The first socket of each member collects samples.
                 if socket.member not in self.samples:
-                    self.samples[socket.member] = socket.kept = []
+                    self.samples[socket.member] = socket.sampled = []
                 await loop.create_connection(partial(_same, socket), "127.0.0.1", self.port)
             await asyncio.gather(*(socket.subscribed.wait() for socket in opened))
 
@@ -92,7 +92,7 @@ class Socket(asyncio.Protocol):
         self.member, self.version = member, 0
         self.moments: array[float] = array("d")
         self.subscribed = asyncio.Event()
-        self.kept: list[bytes] | None = None
+        self.sampled: list[bytes] | None = None
         self._sockets, self._token = sockets, token
         self._rest = b""
         self._upgraded = False
@@ -165,8 +165,8 @@ class Socket(asyncio.Protocol):
                 self.subscribed.set()
             elif version == self.version + 1:
                 self.moments.append(moment)
-                if self.kept is not None and len(self.kept) < SAMPLES_MAX:
-                    self.kept.append(payload)
+                if self.sampled is not None and len(self.sampled) < SAMPLES_MAX:
+                    self.sampled.append(payload)
             else:
                 self._sockets.fault(f"version {version} arrived after version {self.version}")
             self.version = version
@@ -196,7 +196,7 @@ async def main() -> None:
         if "report" in command:
             Path(command["report"]).write_bytes(sockets.report())  # noqa: ASYNC240 - after the measuring
         if "samples" in command:
-            samples = {str(member): [one.decode() for one in kept] for member, kept in sockets.samples.items()}
+            samples = {str(member): [one.decode() for one in sampled] for member, sampled in sockets.samples.items()}
             Path(command["samples"]).write_bytes(orjson.dumps(samples))  # noqa: ASYNC240 - after the measuring
         print(orjson.dumps(answer).decode(), flush=True)
 

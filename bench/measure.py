@@ -109,7 +109,7 @@ async def truths(
     among, by_locale = {"$in": [member.id for member in members]}, catalogues(world.programme_file)
     documents = {one["_id"]: one async for one in world.database.db[collection].find({"_id": among})}
     records: dict[str, dict[int, Mapping[str, Any]]] = {member.id: {} for member in members}
-    async for record in world.database.entries.find({"programme": PROGRAMME, "member": among}):
+    async for record in world.database.records.find({"programme": PROGRAMME, "member": among}):
         records[record["member"]][record["version"]] = record
     return [
         (member, Truth(documents[member.id], records[member.id], by_locale[documents[member.id]["profile"]["locale"]]))

@@ -120,7 +120,9 @@ async def _make_one(context: Context, index: int, purchases: int) -> str:
         locale="en",
         birth_date=enrolled_at.date().replace(year=1960 + index % 40, day=1),
     )
-    outcome = await enrol(context, newcomer, occurred_at=enrolled_at, draw=lambda _below: FIRST_PROTOTYPE + index)
+    outcome = await enrol(
+        context, newcomer, occurred_at=enrolled_at, random_below=lambda _below: FIRST_PROTOTYPE + index
+    )
     if not isinstance(outcome, Committed):
         raise BenchError(f"prototype {index} was not enrolled: {outcome}")
     member = outcome.snapshot.member.id
@@ -139,7 +141,7 @@ async def _make_all(services: Services, purchases: Sequence[int]) -> list[str]:
 
 async def _encoded(database: Database, member: str) -> Prototype:
     document = await database.members.find_one({"_id": member})
-    records = await database.entries.find({"member": member}, sort=[("version", 1)]).to_list()
+    records = await database.records.find({"member": member}, sort=[("version", 1)]).to_list()
     if document is None or len(member) != ID_LENGTH or document["entries"] <= RECENT_ENTRIES_MIN:
         raise BenchError(f"prototype {member} is missing, or has an id of the wrong length or too few entries")
     return Prototype(
@@ -203,4 +205,4 @@ async def _insert(collection: AsyncCollection[Any], documents: Sequence[Any]) ->
 
 async def _insert_in_parts(database: Database, records: list[RawBSONDocument]) -> None:
     for first in range(0, len(records), BATCH):
-        await _insert(database.entries, records[first : first + BATCH])
+        await _insert(database.records, records[first : first + BATCH])

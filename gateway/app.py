@@ -68,8 +68,8 @@ async def running_services(
     feed = ChangeFeed(
         database,
         hub,
-        on_programme=programmes.follow,
-        on_item=programmes.follow_item,
+        on_programme=programmes.apply_version,
+        on_item=programmes.apply_item,
         catch_up=programmes.catch_up,
         on_lag=metrics.feed_lag.observe,
     )
@@ -88,7 +88,7 @@ async def running_services(
         tasks = []
         if live:
             tasks.append(asyncio.create_task(feed.run(), name="feed"))
-            settlement = run_settlement(services, on_left=metrics.unsettled.set)
+            settlement = run_settlement(services, on_unsettled=metrics.unsettled.set)
             tasks.append(asyncio.create_task(settlement, name="settlement"))
         try:
             yield services

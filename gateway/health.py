@@ -19,7 +19,7 @@ def routes(state: State) -> list[BaseRoute]:
             reasons.append("draining")
         if not await state.services.database.has_primary():
             reasons.append("MongoDB has no primary")
-        if not state.services.feed.opened.is_set():
+        if not state.services.feed.is_open.is_set():
             reasons.append("the change feed is not open yet")
         body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
         return JSONResponse(body, 503 if reasons else 200)

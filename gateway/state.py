@@ -53,7 +53,7 @@ class Connections:
         """
         holder = (actor.programme, actor.role, actor.subject) if actor is not None else (address,)
         if self._by_holder[holder] >= self.limits.sockets:
-            raise LimitExceeded("sockets", most=self.limits.sockets, setting="CARILLON_LIMIT_SOCKETS")
+            raise LimitExceeded("sockets", value=self.limits.sockets, setting="CARILLON_LIMIT_SOCKETS")
         self._by_holder[holder] += 1
         gauge = self.metrics.sockets.labels(transport)
         gauge.inc()

@@ -56,13 +56,13 @@ def _trimmed(text: str | None) -> str | None:
     return (text.strip() or None) if text is not None else None
 
 
-def profile_from(newcomer: EnrolmentInput, programme_locale: str) -> Profile | Refusal:
+def profile_from(enrolment: EnrolmentInput, programme_locale: str) -> Profile | Refusal:
     """Return the profile in normal form, or a refusal of the first invalid field."""
-    first_name, last_name = _trimmed(newcomer.first_name), _trimmed(newcomer.last_name)
+    first_name, last_name = _trimmed(enrolment.first_name), _trimmed(enrolment.last_name)
     for field, name in (("firstName", first_name), ("lastName", last_name)):
         if name is not None and len(name) > NAME_LENGTH_MAX:
             return _invalid("text_too_long", field, max=NAME_LENGTH_MAX)
-    email, phone = _trimmed(newcomer.email), _trimmed(newcomer.phone)
+    email, phone = _trimmed(enrolment.email), _trimmed(enrolment.phone)
     if email is not None:
         email = normal_email(email)
         if email is None:
@@ -71,10 +71,10 @@ def profile_from(newcomer: EnrolmentInput, programme_locale: str) -> Profile | R
         phone = normal_phone(phone)
         if phone is None:
             return _invalid("phone_invalid", "phone")
-    locale = _trimmed(newcomer.locale) or programme_locale
+    locale = _trimmed(enrolment.locale) or programme_locale
     if not is_locale(locale):
         return _invalid("locale_invalid", "locale")
-    return Profile(locale, first_name, last_name, email, phone, newcomer.birth_date)
+    return Profile(locale, first_name, last_name, email, phone, enrolment.birth_date)
 
 
 def _former_digest(content: dict[str, Any], profile: Profile) -> str:
@@ -84,10 +84,10 @@ def _former_digest(content: dict[str, Any], profile: Profile) -> str:
 
 async def enrol(
     context: Context,
-    newcomer: EnrolmentInput,
+    enrolment: EnrolmentInput,
     *,
     occurred_at: datetime | None = None,
-    draw: Callable[[int], int] = secrets.randbelow,
+    random_below: Callable[[int], int] = secrets.randbelow,
 ) -> Outcome:
     """Enrol a member; one key enrols one member, for ever.
 
@@ -95,13 +95,13 @@ async def enrol(
     `draw` returns a random whole number below its argument, for the membership number.
     """
     programme, now = context.programme(), context.now()
-    refusal = key_refusal(newcomer.key)
+    refusal = key_refusal(enrolment.key)
     if refusal is not None:
         return refusal
-    card = _trimmed(newcomer.card)
+    card = _trimmed(enrolment.card)
     if card is not None and len(card) > CARD_LENGTH_MAX:
         return _invalid("text_too_long", "card", max=CARD_LENGTH_MAX)
-    profile = profile_from(newcomer, programme.locale)
+    profile = profile_from(enrolment, programme.locale)
     if isinstance(profile, Refusal):
         return profile
     content: dict[str, Any] = {
@@ -110,23 +110,23 @@ async def enrol(
         "email": profile.email,
         "phone": profile.phone,
         "birth_date": profile.birth_date,
-        "locale": _trimmed(newcomer.locale),
-        "channel": newcomer.channel,
+        "locale": _trimmed(enrolment.locale),
+        "channel": enrolment.channel,
         "card": card,
-        "store": newcomer.store,
+        "store": enrolment.store,
     }
     digest = content_digest(sent_only(content))
     for _ in range(NUMBER_DRAWS):
         member = str(ObjectId())
         command = Enrol(
             member=member,
-            number=number_from(draw(1_000_000_000)),
+            number=number_from(random_below(1_000_000_000)),
             profile=profile,
             card=card,
-            channel=newcomer.channel,
-            store=newcomer.store,
+            channel=enrolment.channel,
+            store=enrolment.store,
             occurred_at=occurred_at or now,
-            cause=cause_of(context, Enrol, newcomer.key),
+            cause=cause_of(context, Enrol, enrolment.key),
         )
         with suppress(DuplicateKeyError):  # the number is taken
             request = Request(

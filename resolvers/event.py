@@ -197,7 +197,7 @@ async def record_many(context: Context, batch: list[EventOfMember]) -> list[Outc
     """Record a batch: each event independently, those of one member in the given order. Raises LimitExceeded."""
     most = context.services.bounds.batch_max
     if len(batch) > most:
-        raise LimitExceeded("batch", most=most, setting="CARILLON_LIMIT_BATCH")
+        raise LimitExceeded("batch", value=most, setting="CARILLON_LIMIT_BATCH")
     return await record_all(context, batch)
 
 

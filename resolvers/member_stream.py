@@ -50,7 +50,7 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
             if change is not None and change.resync:
                 yield Update(newest, resync=True)
             elif newest.version == last + 1:
-                yield Update(newest, newest.of_version(), notices=newest.notices)
+                yield Update(newest, newest.newest_version_entries(), notices=newest.notices)
             else:  # read the versions that the feed did not deliver from the ledger
                 async for update in _missed(context, newest, last):
                     yield update
@@ -61,7 +61,7 @@ async def _feed_opened(context: Context) -> None:
     try:
         # Not wait_for: on Python 3.11 it loses a cancellation that arrives together with its result.
         async with asyncio.timeout(FEED_TIMEOUT_SECONDS):
-            await context.services.feed.opened.wait()
+            await context.services.feed.is_open.wait()
     except TimeoutError as error:
         raise Unavailable("feed_unavailable") from error
 

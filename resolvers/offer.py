@@ -121,14 +121,14 @@ async def activate(context: Context, *, key: str, member: MemberKey | None, offe
 
 
 async def record_offer_views(
-    context: Context, *, key: str, member: MemberKey | None, seen: tuple[str, ...], refused: tuple[str, ...]
+    context: Context, *, key: str, member: MemberKey | None, seen: tuple[str, ...], declined: tuple[str, ...]
 ) -> Outcome:
     """Record which offers a member has seen, and which it declined."""
     found = await member_to_act_for(context, member)
     if isinstance(found, Refusal):
         return found
-    command = RecordOfferViews(seen, refused, cause_of(context, RecordOfferViews, key))
-    return await run_command(context, command, found, {"seen": [*seen], "refused": [*refused]})
+    command = RecordOfferViews(seen, declined, cause_of(context, RecordOfferViews, key))
+    return await run_command(context, command, found, {"seen": [*seen], "refused": [*declined]})
 
 
 async def redeem(context: Context, request: RedemptionInput) -> Outcome:

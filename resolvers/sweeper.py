@@ -58,10 +58,10 @@ class _Round:
 class Sweeper:
     """Settles due members in rounds, skipping those that cannot be settled. One per process."""
 
-    def __init__(self, services: Services, *, on_left: Callable[[int], None] = lambda _members: None) -> None:
+    def __init__(self, services: Services, *, on_unsettled: Callable[[int], None] = lambda _members: None) -> None:
         """`on_left` gets the number of due members left unsettled after each round."""
         self._services = services
-        self._on_left = on_left
+        self._on_left = on_unsettled
         self._failures: dict[str, _Failure] = {}
         self._left = 0
 
@@ -172,9 +172,9 @@ async def settle_all_due(services: Services) -> int:
     return await Sweeper(services).sweep()
 
 
-async def run_settlement(services: Services, *, on_left: Callable[[int], None] = lambda _members: None) -> None:
+async def run_settlement(services: Services, *, on_unsettled: Callable[[int], None] = lambda _members: None) -> None:
     """Settle members as they become due, until cancelled. `on_left` is as for `Sweeper`."""
-    sweeper = Sweeper(services, on_left=on_left)
+    sweeper = Sweeper(services, on_unsettled=on_unsettled)
     while True:
         try:
             await sweeper.sweep()

@@ -36,10 +36,12 @@ def load_audience(
     async def load(database: Database, lines: Iterable[str]) -> str:
         with count_bar(err, "Loading members") as on_progress:
             tally = await load_list(database, programme, name, lines, now=now(), on_progress=on_progress)
-        print_refused_lines([(number, f"no member has {text!r}") for number, text in tally.told], tally.unknown)
+        print_refused_lines(
+            [(number, f"no member has {text!r}") for number, text in tally.unknown_lines], tally.unknown
+        )
         return (
             f"List {name!r}: {tally.members:,} members loaded, {tally.removed:,} removed; "
-            f"{tally.unknown:,} lines match no member, {tally.repeated:,} repeat a member"
+            f"{tally.unknown:,} lines match no member, {tally.duplicates:,} repeat a member"
         )
 
     load_lines(file, "audience", data_dir, programme, load)

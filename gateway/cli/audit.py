@@ -14,14 +14,14 @@ from resolvers.audit.audit import audit as run_audit
 def _print_findings(findings: Findings) -> None:
     for account, points in sorted(findings.balances.items()):
         out.print(f"  {account.value:<12} {points:>15,}")
-    for offer, over in findings.overruns.items():
+    for offer, over in findings.budget_overruns.items():
         out.print(
             f"offer {offer}: its budget is exceeded by {over:,} (points, or hundredths of the currency)", markup=False
         )
-    for broken in findings.broken:
+    for broken in findings.members_with_faults:
         for fault in broken.faults:
             out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
-    for supply in findings.broken_supplies:
+    for supply in findings.supplies_with_faults:
         for fault in supply.faults:
             out.print(f"{supply.name}: {fault}", style="red", markup=False)
 
@@ -37,7 +37,7 @@ def audit(data_dir: DataDir = None) -> None:
             f"{findings.members:,} members, {findings.records:,} versions, {findings.orders:,} orders, "
             f"{findings.holds:,} holds, {findings.codes:,} codes, {findings.counters:,} counters"
         )
-        if findings.all_holds:
+        if findings.is_clean:
             out.print(
                 f"All proofs hold: {audited}; points conserved, lots = balance, one record per version, "
                 "hash chains intact, each event counted once, newest entries, caps and write-offs as in the ledger, "
@@ -45,16 +45,16 @@ def audit(data_dir: DataDir = None) -> None:
                 "each code in one place, counters = quantities taken."
             )
             return 0
-        if findings.broken_count:
+        if findings.members_with_faults_count:
             out.print(
-                f"{findings.broken_count:,} of {findings.members:,} members failed; "
-                f"the first {len(findings.broken)} are listed above.",
+                f"{findings.members_with_faults_count:,} of {findings.members:,} members failed; "
+                f"the first {len(findings.members_with_faults)} are listed above.",
                 style="red",
             )
-        if findings.broken_supply_count:
+        if findings.supplies_with_faults_count:
             out.print(
-                f"{findings.broken_supply_count:,} counters and codes failed; "
-                f"the first {len(findings.broken_supplies)} are listed above.",
+                f"{findings.supplies_with_faults_count:,} counters and codes failed; "
+                f"the first {len(findings.supplies_with_faults)} are listed above.",
                 style="red",
             )
         return 1

@@ -30,9 +30,9 @@ def load_pool(
     async def load(database: Database, lines: Iterable[str]) -> str:
         with count_bar(err, "Loading codes") as on_progress:
             tally = await load_codes(database, programme, pool, lines, on_progress=on_progress)
-        print_refused_lines(tally.told, tally.refused)
+        print_refused_lines(tally.refused_lines, tally.refused)
         return (
-            f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.known:,} already in it, "
+            f"{tally.loaded:,} codes loaded into pool {pool!r}, {tally.duplicates:,} already in it, "
             f"{tally.refused:,} lines refused"
         )
 

@@ -31,12 +31,12 @@ def attached_server(data_dir: Path, *, purpose: str) -> Iterator[str]:
 @contextmanager
 def own_server(data_dir: Path, *, fresh: bool) -> Iterator[str]:
     """Yield the URL of a server that this process starts and owns; if the server ends, send this process SIGTERM."""
-    with _errors_printed(), EmbeddedServer.start(data_dir, purpose="up", fresh=fresh) as server:
+    with _errors_printed(), EmbeddedServer.start(data_dir, purpose="up", delete_data=fresh) as server:
         threading.Thread(target=_leave_after, args=(server,), name="mongod-watch", daemon=True).start()
         try:
             yield server.url
         finally:
-            fall = server.fall()
+            fall = server.unexpected_exit()
             if fall is not None:
                 raise fall
 
@@ -44,5 +44,5 @@ def own_server(data_dir: Path, *, fresh: bool) -> Iterator[str]:
 def _leave_after(server: EmbeddedServer) -> None:
     """Wait for mongod to end. If this process did not end it, shut down as on SIGTERM: no request can be answered."""
     server.wait()
-    if server.fall() is not None:
+    if server.unexpected_exit() is not None:
         os.kill(os.getpid(), signal.SIGTERM)

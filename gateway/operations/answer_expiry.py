@@ -23,8 +23,8 @@ def _edges(recording: Recording, programmes: Iterable[Programme], now: datetime)
         yield programme.catalogue.next_change_at(now, programme.zone)
     yield datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
     for snapshot in recording.snapshots.values():
-        if snapshot.due_at is not None:
-            yield snapshot.due_at
+        if snapshot.next_settlement_at is not None:
+            yield snapshot.next_settlement_at
         for use in snapshot.member.offer_uses.values():
             if use.refused_at is not None and use.refused_at + timedelta(days=REFUSED_DAYS) > now:
                 yield use.refused_at + timedelta(days=REFUSED_DAYS)

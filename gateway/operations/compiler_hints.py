@@ -9,7 +9,7 @@ from gateway.operations.compiler import HINT, Attribute, Instances, Method, Unch
 from schema.build import executable_schema
 from schema.wire.resolver_binding import DIRECT, STRAWBERRY, Direct
 
-CACHE_ATTRIBUTE = "kept"
+CACHE_ATTRIBUTE = "cached"
 """The attribute of immutable objects in which parts of answers are cached, because many answers share the object."""
 
 

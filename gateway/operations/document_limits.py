@@ -38,7 +38,7 @@ def parse_limited(text: str, limits: Limits) -> DocumentNode:
         return parse(text, max_tokens=limits.tokens)
     except GraphQLSyntaxError as error:
         if error.description.endswith(_TOO_LONG):
-            raise LimitExceeded("tokens", most=limits.tokens, setting="CARILLON_LIMIT_TOKENS") from None
+            raise LimitExceeded("tokens", value=limits.tokens, setting="CARILLON_LIMIT_TOKENS") from None
         if error.description.endswith(_TOO_DEEP):
             raise too_deep(limits) from None
         raise
@@ -46,7 +46,7 @@ def parse_limited(text: str, limits: Limits) -> DocumentNode:
 
 def too_deep(limits: Limits) -> LimitExceeded:
     """Return the refusal of a document that is nested too deeply."""
-    return LimitExceeded("depth", most=limits.depth, setting="CARILLON_LIMIT_DEPTH")
+    return LimitExceeded("depth", value=limits.depth, setting="CARILLON_LIMIT_DEPTH")
 
 
 class _Measure:
@@ -99,7 +99,7 @@ def validate_limited(
     overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.complexity
     errors = validate(schema, document, max_errors=errors_max)
     if errors and errors[-1].message == _TOO_COMPLEX:
-        raise LimitExceeded("complexity", most=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
+        raise LimitExceeded("complexity", value=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
     return errors
 
 
@@ -113,4 +113,4 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
         if depth > limits.depth:
             raise too_deep(limits)
         if aliases > limits.aliases:
-            raise LimitExceeded("aliases", most=limits.aliases, setting="CARILLON_LIMIT_ALIASES")
+            raise LimitExceeded("aliases", value=limits.aliases, setting="CARILLON_LIMIT_ALIASES")

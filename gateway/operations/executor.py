@@ -224,7 +224,7 @@ class Executor:
                 async with asyncio.timeout(self.limits.time):
                     result = await result
         except TimeoutError:
-            fault = LimitExceeded("time", most=self.limits.time, setting="CARILLON_LIMIT_TIME")
+            fault = LimitExceeded("time", value=self.limits.time, setting="CARILLON_LIMIT_TIME")
             answer = {"data": None, **fault_answer(fault, locale_of(context))}
         else:
             answer = self._answer(result, context)

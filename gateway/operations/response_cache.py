@@ -65,7 +65,7 @@ class ResponseCache:
     @property
     def turn(self) -> int:
         """The state of programmes and catalogues now."""
-        return self._programmes.turn
+        return self._programmes.change_count
 
     async def get(self, key: Key) -> CachedResponse | None:
         """Return the cached answer to a request, if it is still valid."""

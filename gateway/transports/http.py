@@ -80,7 +80,7 @@ async def limited_body(request: Request, bytes_max: int) -> bytes:
 
 
 def _too_large(bytes_max: int) -> LimitExceeded:
-    return LimitExceeded("body", most=bytes_max, setting="CARILLON_LIMIT_BODY")
+    return LimitExceeded("body", value=bytes_max, setting="CARILLON_LIMIT_BODY")
 
 
 def parameters_of(body: Any) -> RequestParameters:

@@ -265,7 +265,7 @@ class GraphQLStream:
             raise BadRequest(409, f"Operation {id_[:100]} is already running.")
         if len(reservation.operations) >= self._state.limits.operations:
             most = self._state.limits.operations
-            raise LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS")
+            raise LimitExceeded("operations", value=most, setting="CARILLON_LIMIT_OPERATIONS")
         answers = self._answers(request, parameters, reservation.actor, reservation.locale)
         reservation.operations[id_] = asyncio.create_task(self._operate(id_, answers, reservation))
         return Response(status_code=202)

@@ -314,7 +314,7 @@ class _Session:
             raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_} already exists")
         if len(self._operations) >= self._state.limits.operations:
             most = self._state.limits.operations
-            await self._refuse(id_, LimitExceeded("operations", most=most, setting="CARILLON_LIMIT_OPERATIONS"))
+            await self._refuse(id_, LimitExceeded("operations", value=most, setting="CARILLON_LIMIT_OPERATIONS"))
             return
         operation = self._operations[id_] = _Operation(self, id_)
         operation.run(self._results(operation, parameters))

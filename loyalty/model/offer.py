@@ -180,13 +180,13 @@ class OfferUse:
     def with_use(self, at: datetime, purchase: str | None) -> "OfferUse":
         """Return the state after one more use."""
         added = (purchase,) if purchase is not None else ()
-        kept = (*self.purchases, *added)[-PURCHASES_KEPT_MAX:]
-        return replace(self, uses=self.uses + 1, redeemed_at=at, purchases=kept)
+        purchases = (*self.purchases, *added)[-PURCHASES_KEPT_MAX:]
+        return replace(self, uses=self.uses + 1, redeemed_at=at, purchases=purchases)
 
     def with_use_restored(self, purchase: str) -> "OfferUse":
         """Return the state after one use is restored because its purchase was refunded."""
-        kept = tuple(item for item in self.purchases if item != purchase)
-        return replace(self, uses=max(0, self.uses - 1), purchases=kept)
+        purchases = tuple(item for item in self.purchases if item != purchase)
+        return replace(self, uses=max(0, self.uses - 1), purchases=purchases)
 
 
 NO_USE = OfferUse()

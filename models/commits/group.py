@@ -125,7 +125,7 @@ class Group:
         """Read the records of keys that were counted before, for the first answer; return the ids of its orders."""
         counted = [self._events[key] for request in self._requests if (key := request.own_key) in self._events and key]
         ids = [record_id(member, version) for one in counted for member, version, _ in command_parts(one)]
-        for document in await self._found(self._db.entries, ids):
+        for document in await self._found(self._db.records, ids):
             self._records[document["_id"]] = record_of(document)
         return {order for document in counted for _, _, orders in command_parts(document) for order in orders}
 
@@ -336,7 +336,7 @@ class Group:
             moved = await self._db.codes.bulk_write(writes.codes, session=session)
             if moved.matched_count != len(writes.codes):
                 raise Conflict("a code changed hands while its group was decided")
-        await self._db.entries.insert_many(writes.records, session=session)
+        await self._db.records.insert_many(writes.records, session=session)
         result = await self._db.members.bulk_write(writes.members, session=session)
         if result.matched_count + result.inserted_count != len(writes.members):
             raise Conflict("a member is gone that its group has read")

@@ -58,7 +58,7 @@ def read_content(path: Path, shape: ContentShape, scope: Scope) -> Content:
 def read_catalogue(shape: CatalogueShape, scope: Scope) -> Catalogue:
     """Return the catalogue of a file; errors are added to `scope.faults`."""
     for section in ("offers", "rewards", "instant_rewards", "contents"):
-        scope.unique((section,), (item.key for item in getattr(shape, section)))
+        scope.check_unique((section,), (item.key for item in getattr(shape, section)))
     rewards = [read_reward(("rewards", index), item, scope) for index, item in enumerate(shape.rewards)]
     scope.rewards = {reward.key: reward for reward in rewards}
     offers = [read_offer(("offers", index), item, scope) for index, item in enumerate(shape.offers)]

@@ -56,10 +56,10 @@ class CelExpression:
     def over_event(cls, source: str) -> "CelExpression":
         """Compile an expression over `VARIABLES`; raises InvalidExpression also for any other variable."""
         expression = cls(source)
-        expression.allow(VARIABLES)
+        expression.require_known_variables(VARIABLES)
         return expression
 
-    def allow(self, names: tuple[str, ...]) -> None:
+    def require_known_variables(self, names: tuple[str, ...]) -> None:
         """Raise InvalidExpression for any variable but `names` and those that a macro binds, `x` in `.map(x, ...)`."""
         allowed = {*names, *_BOUND_BY_MACRO.findall(self.source)}
         unknown = sorted(name for name in self.names if name not in allowed)
@@ -80,7 +80,7 @@ class CelExpression:
         except _FAULTS as error:
             raise ExpressionError(" ".join(str(error).split())[:FAULT_LENGTH_MAX]) from error
 
-    def rehearse(self, variables: Mapping[str, Any]) -> None:
+    def check(self, variables: Mapping[str, Any]) -> None:
         """Evaluate once over sample values, so that errors which no event could avoid are found when a file is checked.
 
         Raises:
@@ -146,7 +146,7 @@ class CelLineCondition:
         """Compile `source`; raises InvalidExpression as CelExpression does."""
         self.source = source
         self._expression = CelExpression(source)
-        self._expression.allow((*VARIABLES, "line"))
+        self._expression.require_known_variables((*VARIABLES, "line"))
         named = tuple(name for name in LINE_FIELDS if re.search(rf"\b{name}\b", source))
         self._fields = named or LINE_FIELDS
         self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
@@ -154,9 +154,9 @@ class CelLineCondition:
             {} if not self._outer and TEXT_FIELDS.issuperset(self._fields) else None
         )
 
-    def rehearse(self, variables: Mapping[str, Any]) -> None:
+    def check(self, variables: Mapping[str, Any]) -> None:
         """Evaluate once over sample values; raises InvalidExpression as CelExpression does."""
-        self._expression.rehearse({**variables, "line": variables["event"]["purchase"]["lines"][0]})
+        self._expression.check({**variables, "line": variables["event"]["purchase"]["lines"][0]})
 
     def evaluate(self, variables: Mapping[str, Any]) -> list[Any]:
         """Return the value for each line of `event.purchase`; raises ExpressionFault as CelExpression does."""

@@ -70,7 +70,7 @@ class Scope:
         """Add one error."""
         self.faults.append(self._places.fault(path, message))
 
-    def unique(self, path: Path, keys: Iterable[str]) -> None:
+    def check_unique(self, path: Path, keys: Iterable[str]) -> None:
         """Report each key that occurs more than once."""
         used: set[str] = set()
         for index, key in enumerate(keys):
@@ -111,7 +111,7 @@ class Scope:
             by_channel[_CHANNELS[name]] = self._by_locale(path, {"": wording} if isinstance(wording, str) else wording)
         return by_channel
 
-    def known_tiers(self, path: Path, tiers: Sequence[str]) -> None:
+    def check_tiers(self, path: Path, tiers: Sequence[str]) -> None:
         """Report each tier that is not defined."""
         for tier in tiers:
             if tier not in self.tiers:
@@ -121,14 +121,14 @@ class Scope:
         """Return an audience (everybody for None); report unknown tiers and segments."""
         if shape is None:
             return EVERYBODY
-        self.known_tiers((*path, "tiers"), shape.tiers)
+        self.check_tiers((*path, "tiers"), shape.tiers)
         for segment in shape.segments:
             if segment not in self.segments:
                 known = f", or use: {', '.join(sorted(self.segments))}" if self.segments else ""
                 self.fault((*path, "segments"), f"unknown segment {segment!r}; define it under segments{known}")
         return _audience(shape.tiers, shape.segments, shape.lists)
 
-    def given_reward(self, path: Path, key: str) -> None:
+    def check_reward(self, path: Path, key: str) -> None:
         """Report a reward that is not defined, or that needs an appointment and so cannot be given at once."""
         reward = self.rewards.get(key)
         if reward is None:

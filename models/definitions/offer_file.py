@@ -121,7 +121,7 @@ class OfferShape(Shape):
             raise ValueError(f"qualifying is only for kinds that give points, and this offer is {self.kind}; remove it")
         if self.code is not None and self.code.pool is not None and not self.activation:
             raise ValueError("members get a code from a pool when they activate the offer; add activation: true")
-        if self.budget is not None and self.budget_counted != self.budget_counted.to_integral_value():
+        if self.budget is not None and self.budget_in_counter_unit != self.budget_in_counter_unit.to_integral_value():
             unit = (
                 "a whole number of points"
                 if self.kind in EARNING_KINDS
@@ -131,7 +131,7 @@ class OfferShape(Shape):
         return self
 
     @property
-    def budget_counted(self) -> Decimal:
+    def budget_in_counter_unit(self) -> Decimal:
         """The budget in its counter's unit: points, or hundredths of the currency's unit."""
         budget = self.budget or Decimal(0)
         return budget if self.kind in EARNING_KINDS else budget * HUNDREDTHS
@@ -140,7 +140,7 @@ class OfferShape(Shape):
 def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
     """Return the offer at `path`; unknown names and bad texts are added to `scope.faults`."""
     if shape.reward is not None:
-        scope.given_reward((*path, "reward"), shape.reward)
+        scope.check_reward((*path, "reward"), shape.reward)
     return Offer(
         key=shape.key,
         kind=shape.kind,
@@ -158,7 +158,7 @@ def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
         needs_activation=shape.activation,
         uses_per_member_max=shape.uses.per_member if shape.uses else 1,
         uses_max=shape.uses.in_all if shape.uses else None,
-        budget=int(shape.budget_counted) if shape.budget is not None else None,
+        budget=int(shape.budget_in_counter_unit) if shape.budget is not None else None,
         restores_use_on_refund=shape.returnable,
         code=shape.code.code() if shape.code else None,
         percent=shape.percent,

@@ -238,8 +238,8 @@ class _Builder:
         tiers = self.tiers()
         event_types = self.event_types()
         rules = [self.rule(index, rule, event_types) for index, rule in enumerate(file.rules)]
-        self.scope.unique(("rules",), (rule.key for rule in file.rules))
-        self.scope.unique(("segments",), (segment.key for segment in file.segments))
+        self.scope.check_unique(("rules",), (rule.key for rule in file.rules))
+        self.scope.check_unique(("segments",), (segment.key for segment in file.segments))
         segments = [self.segment(("segments", index), segment) for index, segment in enumerate(file.segments)]
         catalogue = read_catalogue(file, self.scope)
         if self.scope.faults:
@@ -278,7 +278,7 @@ class _Builder:
     def tiers(self) -> tuple[Tier, ...]:
         """Return the tiers, lowest rank first."""
         tiers = self.file.tiers
-        self.scope.unique(("tiers",), (tier.key for tier in tiers))
+        self.scope.check_unique(("tiers",), (tier.key for tier in tiers))
         if tiers[0].threshold != 0:
             self.fault(("tiers", 0, "threshold"), "the first tier is for everybody; set its threshold to 0")
         for index in range(1, len(tiers)):
@@ -322,7 +322,7 @@ class _Builder:
         try:
             expression = CelLineCondition(source) if lines else CelExpression.over_event(source)
             if "attributes" not in source:  # their shape is not known here: only their JSON Schema describes it
-                expression.rehearse(self.sample_variables())
+                expression.check(self.sample_variables())
         except InvalidExpression as error:
             self.fault(path, f"invalid expression: {error}")
             return None
@@ -363,8 +363,8 @@ class _Builder:
         member = {"member": self.sample_variables()["member"]}
         try:
             condition = CelMemberCondition(segment.when)
-            condition.allow(("member",))
-            condition.rehearse(member)
+            condition.require_known_variables(("member",))
+            condition.check(member)
         except InvalidExpression as error:
             self.fault((*path, "when"), f"invalid expression: {error}")
             return None
@@ -384,7 +384,7 @@ class _Builder:
         if rule.event not in event_types or rule.event == REFUND:
             known = ", ".join(sorted(key for key in event_types if key != REFUND))
             self.fault((*path, "event"), f"event {rule.event!r} is not declared or earns no points; use one of {known}")
-        self.scope.known_tiers((*path, "tiers"), rule.tiers)
+        self.scope.check_tiers((*path, "tiers"), rule.tiers)
         return EarningRule(
             key=rule.key,
             name=self.text((*path, "name"), rule.name),

@@ -130,7 +130,7 @@ def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
 
 def read_instant_reward(path: Path, shape: InstantRewardShape, scope: Scope) -> InstantReward:
     """Return the instant reward at `path`; unknown names and bad texts are added to `scope.faults`."""
-    scope.given_reward((*path, "reward"), shape.reward)
+    scope.check_reward((*path, "reward"), shape.reward)
     return InstantReward(
         key=shape.key,
         name=scope.text((*path, "name"), shape.name),

@@ -72,7 +72,7 @@ class ChangeFeed:
         self._missed = False
         self._behind = True
         self._pause_seconds = RETRY_SECONDS_MIN
-        self.opened = asyncio.Event()
+        self.is_open = asyncio.Event()
 
     async def run(self) -> None:
         """Follow until cancelled. After a database error, wait and resume from the last token."""
@@ -114,7 +114,7 @@ class ChangeFeed:
             self._pause_seconds = RETRY_SECONDS_MIN
             try:
                 await self._read_missing()
-                self.opened.set()
+                self.is_open.set()
                 if self._missed:
                     self._hub.publish_gap()
                     self._missed = False
@@ -160,7 +160,7 @@ class ChangeFeed:
         if change["ns"]["coll"] == self._db.catalogue.name:
             self._on_item(document)
             return
-        if not self._hub.watches(change["documentKey"]["_id"]):
+        if not self._hub.has_watchers(change["documentKey"]["_id"]):
             return
         if "wallTime" in change:  # since MongoDB 6.0
             self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))

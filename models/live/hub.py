@@ -62,7 +62,7 @@ class Hub:
     def __init__(self) -> None:
         self._watches: dict[str, set[Watcher]] = {}
 
-    def watches(self, member: str) -> bool:
+    def has_watchers(self, member: str) -> bool:
         """Return whether a member has watchers, so that changes without any are not decoded."""
         return member in self._watches
 

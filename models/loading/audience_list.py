@@ -34,14 +34,14 @@ class LoadedList:
     members: int = 0
     removed: int = 0
     unknown: int = 0
-    repeated: int = 0
-    told: list[Line] = field(default_factory=list)
+    duplicates: int = 0
+    unknown_lines: list[Line] = field(default_factory=list)
 
-    def miss(self, number: int, text: str) -> None:
+    def add_unknown(self, number: int, text: str) -> None:
         """Count a line that matches no member."""
         self.unknown += 1
-        if len(self.told) < REPORTED_LINES_MAX:
-            self.told.append((number, text))
+        if len(self.unknown_lines) < REPORTED_LINES_MAX:
+            self.unknown_lines.append((number, text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ async def load_list(
     await _require_newest(database, programme, name, stamp)
     tally.removed = await _remove(database, programme, name, {"$not": {"$gte": stamp}})
     tally.members = await database.audiences.count_documents({"programme": programme, "lists": name})
-    tally.repeated = done - tally.unknown - tally.members
+    tally.duplicates = done - tally.unknown - tally.members
     return tally
 
 
@@ -125,7 +125,7 @@ async def _members(database: Database, programme: str, batch: list[Line], tally:
     for line, some in keys.items():
         member = next((found[key] for key in some if key in found), None)
         if member is None:
-            tally.miss(*line)
+            tally.add_unknown(*line)
         else:
             members[member] = None
     return [*members]

@@ -34,15 +34,15 @@ class LoadedCodes:
     """
 
     loaded: int = 0
-    known: int = 0
+    duplicates: int = 0
     refused: int = 0
-    told: list[Line] = field(default_factory=list)
+    refused_lines: list[Line] = field(default_factory=list)
 
-    def refuse(self, number: int, reason: str) -> None:
+    def add_refused(self, number: int, reason: str) -> None:
         """Count a line that is not a valid code."""
         self.refused += 1
-        if len(self.told) < REPORTED_LINES_MAX:
-            self.told.append((number, reason))
+        if len(self.refused_lines) < REPORTED_LINES_MAX:
+            self.refused_lines.append((number, reason))
 
 
 def checked_name(name: str, kind: str) -> str:
@@ -56,7 +56,7 @@ def checked_name(name: str, kind: str) -> str:
     return name
 
 
-def filled_lines(lines: Iterable[str], most: int) -> Iterator[Line]:
+def filled_lines(lines: Iterable[str], lines_max: int) -> Iterator[Line]:
     """Yield the lines that are not blank, stripped, with their numbers from 1.
 
     Raises:
@@ -68,8 +68,10 @@ def filled_lines(lines: Iterable[str], most: int) -> Iterator[Line]:
         if not text:
             continue
         filled += 1
-        if filled > most:
-            raise InvalidLoad(f"line {number}: more than {most:,} lines that are not blank; load the file in parts")
+        if filled > lines_max:
+            raise InvalidLoad(
+                f"line {number}: more than {lines_max:,} lines that are not blank; load the file in parts"
+            )
         yield number, text
 
 
@@ -102,14 +104,14 @@ async def load_codes(
         for number, code in batch:
             reason = _reason_to_refuse(code)
             if reason is not None:
-                tally.refuse(number, reason)
+                tally.add_refused(number, reason)
                 continue
             fields = {"programme": programme, "pool": pool, "code": code, "state": CodeState.FREE.value}
             documents.append({"_id": code_id(programme, pool, code), **fields})
         known = await _insert(database, documents)
-        tally.known += known
+        tally.duplicates += known
         tally.loaded += len(documents) - known
-        on_progress(tally.loaded + tally.known + tally.refused)
+        on_progress(tally.loaded + tally.duplicates + tally.refused)
     return tally
 
 

@@ -100,10 +100,10 @@ class CompleteJourney:
 
         return parquet.read_table(self._folder / f"{name}.parquet", columns=columns)
 
-    def households(self, most: int | None = None) -> list[int]:
+    def households(self, limit: int | None = None) -> list[int]:
         """Return the lowest `most` household numbers (None: all), in order."""
         table = self._table("transactions", ["household_id"])
-        return sorted(set(table.column("household_id").to_pylist()))[:most]
+        return sorted(set(table.column("household_id").to_pylist()))[:limit]
 
     def baskets(self, households: list[int], *, until: date | None = None) -> "Baskets":
         """Return the baskets of some households, up to and including the day `until`."""

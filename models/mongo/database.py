@@ -24,7 +24,7 @@ from models.mongo.order import OrderDocument
 from models.mongo.programme import CatalogueDocument, ProgrammeDocument
 from models.mongo.replica_set import require_replica_set
 from models.mongo.supply import AudienceDocument, CodeDocument, CounterDocument
-from models.mongo.tablet import DeviceDocument, SessionDocument, SpentDocument
+from models.mongo.tablet import DeviceDocument, SessionDocument, UsedCredentialDocument
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Database:
             name, read_concern=ReadConcern("majority"), write_concern=MAJORITY
         )
         self.members = self.collection(MemberDocument)
-        self.entries = self.collection(RecordDocument)
+        self.records = self.collection(RecordDocument)
         self.events = self.collection(EventDocument)
         self.identities = self.collection(IdentityDocument)
         self.programmes = self.collection(ProgrammeDocument)
@@ -59,7 +59,7 @@ class Database:
         self.audiences = self.collection(AudienceDocument)
         self.devices = self.collection(DeviceDocument)
         self.sessions = self.collection(SessionDocument)
-        self.spent = self.collection(SpentDocument)
+        self.used_credentials = self.collection(UsedCredentialDocument)
         self.marks = Collection(self.db, "marks")
 
     def collection(self, document: type[Any]) -> Collection:
@@ -93,7 +93,7 @@ class Database:
                 return
         await self.db.command("collMod", name, validator=validator)
 
-    async def transact(self, act: Callable[[AsyncClientSession], Awaitable[T]], *, seconds_max: float) -> T:
+    async def transact(self, body: Callable[[AsyncClientSession], Awaitable[T]], *, seconds_max: float) -> T:
         """Run `act` in a transaction and return its result, durable on a majority; run it again after a conflict.
 
         It reads from one snapshot. An exception from `act` aborts the transaction.
@@ -105,7 +105,7 @@ class Database:
         with pymongo.timeout(seconds_max):
             async with self.client.start_session() as session:
                 return await session.with_transaction(
-                    act,
+                    body,
                     read_concern=ReadConcern("snapshot"),
                     write_concern=MAJORITY,
                     read_preference=ReadPreference.PRIMARY,

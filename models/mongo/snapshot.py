@@ -49,7 +49,7 @@ class EntryView:
     label: str
     params: Mapping[str, str | int]
 
-    def told(self) -> tuple[Any, ...]:
+    def list_values(self) -> tuple[Any, ...]:
         """Return kind, points, balance, version, occurred_at, recorded_at and channel, for compiled operations."""
         return (
             self.kind,
@@ -108,7 +108,7 @@ class Rows(Sequence[Row]):
     def __repr__(self) -> str:
         return f"Rows.of({self._all()!r})"
 
-    def of_version(self, version: int) -> list[Row]:
+    def rows_of_newest_version(self, version: int) -> list[Row]:
         """Return the rows of the newest version, which must be `version`, without parsing older rows."""
         if self._rows is not None or BETWEEN_ROWS not in self.text:
             return [row for row in self._all() if row[0] == version]
@@ -123,7 +123,7 @@ class Rows(Sequence[Row]):
             begin = end + len(BETWEEN_ROWS) if end >= 0 else 0
         return found
 
-    def after(self, newer: Iterable[Row], keep: int) -> "Rows":
+    def prepended(self, newer: Iterable[Row], keep: int) -> "Rows":
         """Return `newer` followed by these rows, `keep` rows in all, without parsing these."""
         texts = [orjson.dumps(row) for row in newer]
         if BETWEEN_ROWS in self.text:
@@ -144,8 +144,8 @@ class Snapshot:
 
     member: Member
     rows: Rows
-    entries: int
-    due_at: datetime | None
+    entries_count: int
+    next_settlement_at: datetime | None
     recorded_at: datetime
     as_of: datetime | None = field(default=None)
     notices: tuple[Notice, ...] = ()
@@ -174,15 +174,15 @@ class Snapshot:
         rows = tuple(self.rows)
         start = 0 if after is None else next((n for n, row in enumerate(rows) if (row[0], row[1]) < after), len(rows))
         end = start + first
-        if (end > len(rows) or start == len(rows)) and len(rows) < self.entries:
+        if (end > len(rows) or start == len(rows)) and len(rows) < self.entries_count:
             return None
         # The rows are the newest entries without a gap, so the position of a row is the number of newer entries.
         member = self.member.id
-        return tuple([_view_of(member, row) for row in rows[start:end]]), end < self.entries
+        return tuple([_view_of(member, row) for row in rows[start:end]]), end < self.entries_count
 
-    def of_version(self) -> tuple[EntryView, ...]:
+    def newest_version_entries(self) -> tuple[EntryView, ...]:
         """Return the entries of the newest version, oldest first."""
-        return tuple(_view_of(self.member.id, row) for row in reversed(self.rows.of_version(self.version)))
+        return tuple(_view_of(self.member.id, row) for row in reversed(self.rows.rows_of_newest_version(self.version)))
 
 
 def entry_views(record: Record) -> tuple[EntryView, ...]:
@@ -297,25 +297,25 @@ class RowView:
         params: Mapping[str, str | int] = self._row[10]
         return params
 
-    def told(self) -> tuple[Any, ...]:
+    def list_values(self) -> tuple[Any, ...]:
         """Return the values of EntryView.told() as stored, because the response needs the stored form anyway."""
         version, _, recorded_at, kind, points, balance, occurred_at, channel, _, _, _ = self._row
         return kind, points, balance, version, occurred_at, recorded_at, channel
 
-    def whole(self) -> EntryView:
+    def to_entry_view(self) -> EntryView:
         """Return the row as an EntryView."""
         return EntryView(**{name: getattr(self, name) for name in EntryView.__slots__})
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, RowView):
             return self.member == other.member and self._row == other._row
-        return self.whole() == other
+        return self.to_entry_view() == other
 
     def __hash__(self) -> int:
         return hash((self.member, self.version, self.index))
 
     def __repr__(self) -> str:
-        return repr(self.whole())
+        return repr(self.to_entry_view())
 
 
 def _view_of(member: str, row: Row) -> EntryView:
@@ -334,9 +334,9 @@ def snapshot_after(before: Snapshot | None, decision: Decision, zone: ZoneInfo) 
     older = before.rows if before is not None else Rows()
     return Snapshot(
         member=member,
-        rows=older.after(reversed(newest), max(RECENT_ENTRIES_MIN, len(newest))),
-        entries=(before.entries if before is not None else 0) + len(newest),
-        due_at=next_settlement_at(member, zone),
+        rows=older.prepended(reversed(newest), max(RECENT_ENTRIES_MIN, len(newest))),
+        entries_count=(before.entries_count if before is not None else 0) + len(newest),
+        next_settlement_at=next_settlement_at(member, zone),
         recorded_at=record.recorded_at,
         notices=record.notices,
         affinity_text=affinity,
@@ -358,8 +358,8 @@ def snapshot_document(snapshot: Snapshot) -> Document:
     return {
         **member_document(snapshot.member),
         "recent": snapshot.rows.text,
-        "entries": snapshot.entries,
-        "due_at": snapshot.due_at,
+        "entries": snapshot.entries_count,
+        "due_at": snapshot.next_settlement_at,
         "recorded_at": snapshot.recorded_at,
         "notices": [notice_row(notice) for notice in snapshot.notices],
         "taste": snapshot.affinity_text,
@@ -372,8 +372,8 @@ def snapshot_of(document: Mapping[str, Any]) -> Snapshot:
     return Snapshot(
         member=member,
         rows=Rows(document["recent"]),
-        entries=document["entries"],
-        due_at=utc_moment(due) if due is not None else None,
+        entries_count=document["entries"],
+        next_settlement_at=utc_moment(due) if due is not None else None,
         recorded_at=utc_moment(document["recorded_at"]),
         notices=tuple(notice_of(row) for row in document.get("notices", ())),
         affinity_text=document.get("taste", NO_AFFINITY_TEXT),

@@ -88,7 +88,7 @@ class SessionDocument(Document):
     )
 
 
-class SpentDocument(Document):
+class UsedCredentialDocument(Document):
     """A used pass or six-digit code, with the session it was used for; or the number of attempts in a time span."""
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId

@@ -82,7 +82,7 @@ class EmbeddedServer:
         cache_gib: float = 0.5,
         start_timeout_seconds: float = 60,
         binary: Path | None = None,
-        fresh: bool = False,
+        delete_data: bool = False,
     ) -> Self:
         """Start mongod in data_dir and wait until it is writable. Blocks: on an event loop, use a thread.
 
@@ -105,7 +105,7 @@ class EmbeddedServer:
             undo.callback(claim.release)
             await_former_mongod(layout, deadline)
             with directory_errors(layout):
-                if fresh:
+                if delete_data:
                     shutil.rmtree(layout.database)
                     layout.database.mkdir(mode=0o700)
                 rotate_log(layout)
@@ -131,7 +131,7 @@ class EmbeddedServer:
             finally:
                 self._claim.release()
 
-    def fall(self) -> UnexpectedExit | None:
+    def unexpected_exit(self) -> UnexpectedExit | None:
         """Return an error if mongod ended without `stop`; None while it runs, and after `stop`."""
         status = None if self._stop_called else self._process.exit_code()
         return UnexpectedExit(status, self.log_path) if status is not None else None

@@ -57,8 +57,8 @@ class StoredItem:
 class ImportResult:
     """How many definitions of an import were stored as a new version, and how many equal the stored one."""
 
-    new: int
-    unchanged: int
+    new_count: int
+    unchanged_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +105,11 @@ async def _next_turn(database: Database, programme: str, session: AsyncClientSes
     return mark["turn"] if mark else 1
 
 
-async def _transact(database: Database, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T | Refusal:
+async def _transact(database: Database, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T | Refusal:
     """Run `act` in a transaction; a refusal from it aborts it and is returned."""
     for attempt in range(1, TURN_ATTEMPTS + 1):
         try:
-            return await database.transact(act, seconds_max=TURN_SECONDS_MAX)
+            return await database.transact(body, seconds_max=TURN_SECONDS_MAX)
         except _Refused as refused:
             return refused.refusal
         except DuplicateKeyError:  # two transactions created the programme's turn number at once

@@ -58,7 +58,7 @@ class Overlay:
         self._newest: dict[tuple[ItemKind, str], _Newest] = {}
         self._turn: int | None = None
 
-    def take(self, document: Mapping[str, Any], programme: Programme) -> None:
+    def apply(self, document: Mapping[str, Any], programme: Programme) -> None:
         """Apply a stored version to the catalogue, unless a newer one was applied already.
 
         A version that cannot be read, such as a newer gateway's, is logged and skipped: the former one stays in use.
@@ -76,13 +76,13 @@ class Overlay:
         self._newest[kind, key] = _Newest(version, value)
         _show(programme.catalogue, kind, key, value)
 
-    def follow(self, document: Mapping[str, Any], programme: Programme) -> None:
+    def apply_in_order(self, document: Mapping[str, Any], programme: Programme) -> None:
         """Apply a stored version; versions must come in the order of turns."""
-        self.take(document, programme)
+        self.apply(document, programme)
         if self._turn is not None:
             self._turn = max(self._turn, document["turn"])
 
-    def lay(self, programme: Programme, *, before: Programme | None) -> None:
+    def apply_to(self, programme: Programme, *, before: Programme | None) -> None:
         """Apply all known items to a new version of the programme. `before` is the version it replaces."""
         for (kind, key), newest in self._newest.items():
             _show(programme.catalogue, kind, key, newest.value)
@@ -101,12 +101,12 @@ class Overlay:
         key = programme().key
         if self._turn is not None:
             async for document in items_since(database, key, self._turn):
-                self.follow(document, programme())
+                self.apply_in_order(document, programme())
             return
         # Read before the items: an item stored meanwhile may be missing from them, and is read in the next call.
         turn = await newest_turn(database, key)
         async for document in newest_items(database, key):
-            self.take(document, programme())
+            self.apply(document, programme())
         self._turn = turn
 
 

@@ -31,34 +31,34 @@ class Programmes:
     every change of any programme or catalogue.
     """
 
-    def __init__(self, database: Database, known: Iterable[Programme] = ()) -> None:
+    def __init__(self, database: Database, initial: Iterable[Programme] = ()) -> None:
         self._db = database
         self._newest: dict[str, Programme] = {}
         self._overlays: dict[str, Overlay] = {}
-        self.turn = 0
+        self.change_count = 0
         self._watchers: dict[str, set[asyncio.Event]] = {}
-        for programme in known:
+        for programme in initial:
             # A copy, because the catalogue is changed in place and the caller may share the programme.
             self._apply(replace(programme, catalogue=_own_catalogue(programme.catalogue)))
 
     async def load(self) -> None:
         """Read the newest version of every programme, and the stored items of their catalogues."""
         async for document in newest_versions(self._db):
-            self.follow(document)
+            self.apply_version(document)
         await self.catch_up()
 
-    def follow(self, document: Mapping[str, Any]) -> None:
+    def apply_version(self, document: Mapping[str, Any]) -> None:
         """Apply a stored version, unless this one or a newer one was applied already."""
         key = document["programme"]
         known = self._newest.get(key)
         if known is None or known.version < document["version"]:
             self._apply(read_programme(document["source"], version=document["version"]))
 
-    def follow_item(self, document: Mapping[str, Any]) -> None:
+    def apply_item(self, document: Mapping[str, Any]) -> None:
         """Apply a stored version of an offer, a reward or a content; the feed delivers them in order."""
         programme = self._newest.get(document["programme"])
         if programme is not None:  # otherwise it is read with the programme, once that is loaded
-            self._overlays[programme.key].follow(document, programme)
+            self._overlays[programme.key].apply_in_order(document, programme)
             self._notify(programme.key)
 
     async def catch_up(self) -> None:
@@ -81,13 +81,13 @@ class Programmes:
                 del self._watchers[key]
 
     def _notify(self, key: str) -> None:
-        self.turn += 1
+        self.change_count += 1
         for changed in self._watchers.get(key, ()):
             changed.set()
 
     def _apply(self, programme: Programme) -> None:
         overlay = self._overlays.setdefault(programme.key, Overlay())
-        overlay.lay(programme, before=self._newest.get(programme.key))
+        overlay.apply_to(programme, before=self._newest.get(programme.key))
         self._newest[programme.key] = programme
         self._notify(programme.key)
 

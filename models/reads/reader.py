@@ -213,14 +213,14 @@ class Reader:
     @uncancelled
     async def record(self, member: str, version: int) -> Record | None:
         """Return the ledger's record of one version."""
-        document = await self._db.entries.find_one({"_id": record_id(member, version)})
+        document = await self._db.records.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
 
     @uncancelled
     async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
         """Return the ledger records of a member that `operation` caused, newest first."""
         query = {"programme": programme, "member": member, "cause.operation": operation}
-        found = await self._db.entries.find(query, sort=[("version", DESCENDING)]).to_list()
+        found = await self._db.records.find(query, sort=[("version", DESCENDING)]).to_list()
         return [record_of(document) for document in found]
 
     async def counter_values(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
@@ -306,7 +306,7 @@ class Reader:
 
     async def _find_older(self, snapshot: Snapshot, first: int, after: tuple[int, int] | None) -> Page:
         newest = snapshot.version if after is None else min(after[0], snapshot.version)
-        cursor = self._db.entries.find(
+        cursor = self._db.records.find(
             {
                 "programme": snapshot.member.programme,
                 "member": snapshot.member.id,
@@ -327,7 +327,7 @@ class Reader:
     @uncancelled
     async def entry(self, programme: str, member: str, version: int, index: int) -> EntryView | None:
         """Return the entry at `index` of a version, or None."""
-        document = await self._db.entries.find_one({"_id": record_id(member, version), "programme": programme})
+        document = await self._db.records.find_one({"_id": record_id(member, version), "programme": programme})
         if document is None:
             return None
         views = entry_views(record_of(document))
@@ -335,7 +335,7 @@ class Reader:
 
     @uncancelled
     async def _since(self, snapshot: Snapshot, after: int) -> list[Document]:
-        cursor = self._db.entries.find(
+        cursor = self._db.records.find(
             {
                 "programme": snapshot.member.programme,
                 "member": snapshot.member.id,
@@ -379,7 +379,7 @@ def _version(newest: Snapshot, member: Member, record: Record, later: int) -> Ve
             newest,
             member=member,
             rows=Rows.of((*(row_of(view) for view in reversed(views)), *older)),
-            entries=newest.entries - later,
+            entries_count=newest.entries_count - later,
             recorded_at=record.recorded_at,
             notices=record.notices,
             as_of=record.recorded_at,

@@ -77,7 +77,7 @@ async def find_all(database: Database, sessions: Iterable[str]) -> dict[str, Ses
 
 @uncancelled
 async def begin(
-    database: Database, session: Session, used_up: OneTimeCredential | None = None
+    database: Database, session: Session, credential: OneTimeCredential | None = None
 ) -> tuple[Session, bool] | None:
     """Store a session, mark its pass as used, and make it the tablet's newest session, which closes the one before.
 
@@ -87,8 +87,8 @@ async def begin(
 
     async def act(transaction: AsyncClientSession) -> None:
         await database.sessions.insert_one(_document(session), session=transaction)
-        if used_up is not None:
-            await database.spent.insert_one(_spent(used_up, session.id), session=transaction)
+        if credential is not None:
+            await database.used_credentials.insert_one(_spent(credential, session.id), session=transaction)
         await database.devices.update_one(
             {"_id": session.device}, {"$set": {"session": session.id}}, session=transaction
         )
@@ -97,7 +97,7 @@ async def begin(
         await database.transact(act, seconds_max=TRANSACTION_SECONDS_MAX)
     except DuplicateKeyError:
         stored = _session(await database.sessions.find_one({"_id": session.id}))
-        if stored is None and used_up is None:
+        if stored is None and credential is None:
             raise
         return (stored, True) if stored is not None else None
     return session, False
@@ -127,16 +127,16 @@ async def end(database: Database, session: str, now: datetime) -> None:
 async def mark_used(database: Database, once: OneTimeCredential, *, session: str) -> bool:
     """Mark a credential as used by a session; False if another session used it."""
     try:
-        await database.spent.insert_one(_spent(once, session))
+        await database.used_credentials.insert_one(_spent(once, session))
     except DuplicateKeyError:
-        spent = await database.spent.find_one({"_id": once.id})
+        spent = await database.used_credentials.find_one({"_id": once.id})
         return spent is not None and spent["session"] == session
     return True
 
 
 async def count_attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
     """Count an attempt before it is made, so that concurrent ones are all counted; return the count with this one."""
-    counted = await database.spent.find_one_and_update(
+    counted = await database.used_credentials.find_one_and_update(
         {"_id": id_},
         {"$inc": {"attempts": 1}, "$setOnInsert": {"forget_at": forget_at}},
         upsert=True,
@@ -149,4 +149,4 @@ async def count_attempt(database: Database, id_: str, *, forget_at: datetime) ->
 
 async def uncount_attempt(database: Database, id_: str) -> None:
     """Uncount an attempt that was right."""
-    await database.spent.update_one({"_id": id_}, {"$inc": {"attempts": -1}})
+    await database.used_credentials.update_one({"_id": id_}, {"$inc": {"attempts": -1}})

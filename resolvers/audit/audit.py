@@ -59,28 +59,28 @@ class Findings:
     codes: int = 0
     counters: int = 0
     balances: dict[Account, int] = field(default_factory=dict)
-    broken: list[BrokenMember] = field(default_factory=list)
-    broken_count: int = 0
-    broken_supplies: list[BrokenSupply] = field(default_factory=list)
-    broken_supply_count: int = 0
-    overruns: dict[str, int] = field(default_factory=dict)
+    members_with_faults: list[BrokenMember] = field(default_factory=list)
+    members_with_faults_count: int = 0
+    supplies_with_faults: list[BrokenSupply] = field(default_factory=list)
+    supplies_with_faults_count: int = 0
+    budget_overruns: dict[str, int] = field(default_factory=dict)
 
     @property
-    def all_holds(self) -> bool:
+    def is_clean(self) -> bool:
         """Whether the audit found no fault."""
-        return not (self.broken_count or self.broken_supply_count)
+        return not (self.members_with_faults_count or self.supplies_with_faults_count)
 
     def add(self, broken: BrokenMember) -> None:
         """Add a member with faults."""
-        self.broken_count += 1
-        if len(self.broken) < FAULTS_REPORTED_MAX:
-            self.broken.append(broken)
+        self.members_with_faults_count += 1
+        if len(self.members_with_faults) < FAULTS_REPORTED_MAX:
+            self.members_with_faults.append(broken)
 
     def add_supply(self, broken: BrokenSupply) -> None:
         """Add a counter or a code with faults."""
-        self.broken_supply_count += 1
-        if len(self.broken_supplies) < FAULTS_REPORTED_MAX:
-            self.broken_supplies.append(broken)
+        self.supplies_with_faults_count += 1
+        if len(self.supplies_with_faults) < FAULTS_REPORTED_MAX:
+            self.supplies_with_faults.append(broken)
 
 
 async def audit(
@@ -120,7 +120,7 @@ async def _programmes(database: Database) -> list[str]:
     """Return the programmes of all collections, so that the documents of a lost member are found too."""
     collections = (
         database.members,
-        database.entries,
+        database.records,
         database.events,
         database.orders,
         database.codes,
@@ -209,8 +209,12 @@ class _Audit:
         suspects: set[str] = set()
         async for check in check_counters(self._db, self._past, self._programme, self._expected):
             self._findings.counters += 1
-            if check.counter is not None and check.overrun and len(self._findings.overruns) < FAULTS_REPORTED_MAX:
-                self._findings.overruns[f"{self._programme}/{check.counter.key}"] = check.overrun
+            if (
+                check.counter is not None
+                and check.overrun
+                and len(self._findings.budget_overruns) < FAULTS_REPORTED_MAX
+            ):
+                self._findings.budget_overruns[f"{self._programme}/{check.counter.key}"] = check.overrun
             if check.broken is not None and check.counter is not None:
                 suspects.add(check.counter.key)
             elif check.broken is not None:

@@ -215,7 +215,7 @@ async def read_proofs(
 
     here = {"programme": programme, "member": members}
     in_order = [("programme", 1), ("member", 1), ("version", 1)]
-    async for document in database.entries.find(here, sort=in_order, session=session):
+    async for document in database.records.find(here, sort=in_order, session=session):
         proof(document).add_record(document)
     async for document in database.orders.find(here, hint=_ORDERS_OF_MEMBERS, session=session):
         proof(document).orders_and_codes.add_order(document)
@@ -243,7 +243,7 @@ async def _read_parts(
         causes = [part.cause for _, part in batch]
         keys = [event_key(programme, cause.operation, cause.subject, cause.key) for cause in causes]
         here = {"programme": programme, "_id": {"$in": ids}}
-        firsts = {record["_id"]: record async for record in database.entries.find(here, {"_id": 1}, session=session)}
+        firsts = {record["_id"]: record async for record in database.records.find(here, {"_id": 1}, session=session)}
         found = database.events.find({"_id": {"$in": keys}}, {**EVENT_FIELDS, "others": 1}, session=session)
         events = {event["_id"]: event async for event in found}
         for (proof, part), id_, key in zip(batch, ids, keys, strict=True):

@@ -76,7 +76,7 @@ def _normal(key: MemberKey) -> str | None:
 async def settle_if_due(context: Context, snapshot: Snapshot) -> Snapshot:
     """Return the member as of now: settle it first if it is due (expired lots, tiers or holds)."""
     now = context.now()
-    if snapshot.due_at is None or snapshot.due_at > now:
+    if snapshot.next_settlement_at is None or snapshot.next_settlement_at > now:
         return snapshot
     member = snapshot.member
     outcome = await commit(

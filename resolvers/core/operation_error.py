@@ -41,13 +41,13 @@ class UnknownOperation(OperationError):
 
 
 class LimitExceeded(OperationError):
-    """A limit was exceeded: `limit` is its name, `most` its value, `setting` the setting that changes it."""
+    """A limit was exceeded: `limit` is its name, `value` its value, `setting` the setting that changes it."""
 
     code = "LIMIT_EXCEEDED"
 
-    def __init__(self, limit: str, *, most: float, setting: str) -> None:
-        super().__init__(f"limit_{limit}", limit=limit, most=most, setting=setting)
-        self.limit, self.most, self.setting = limit, most, setting
+    def __init__(self, limit: str, *, value: float, setting: str) -> None:
+        super().__init__(f"limit_{limit}", limit=limit, most=value, setting=setting)
+        self.limit, self.value, self.setting = limit, value, setting
 
 
 class Unavailable(OperationError):

@@ -88,11 +88,13 @@ async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool]
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    async with counted_attempt(context, "device-code", context.address or "unknown", most=WRONG_CODES_MAX) as attempt:
+    async with counted_attempt(
+        context, "device-code", context.address or "unknown", attempts_max=WRONG_CODES_MAX
+    ) as attempt:
         if isinstance(attempt, Refusal):
             return attempt
         found = await _enrolled(context, key=key, code=code)
-        attempt.right = not isinstance(found, Refusal)
+        attempt.succeeded = not isinstance(found, Refusal)
     return found
 
 

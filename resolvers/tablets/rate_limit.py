@@ -17,11 +17,11 @@ class Attempt:
     """One attempt. It counts unless the caller sets `right`."""
 
     def __init__(self) -> None:
-        self.right = False
+        self.succeeded = False
 
 
 @asynccontextmanager
-async def counted_attempt(context: Context, *who: str, most: int) -> AsyncIterator[Attempt | Refusal]:
+async def counted_attempt(context: Context, *who: str, attempts_max: int) -> AsyncIterator[Attempt | Refusal]:
     """Count an attempt by `who` (the parts of the counter's id); yield a refusal after `most` wrong ones within SPAN.
 
     It is counted before it is made, so that concurrent attempts are all counted, and uncounted if it was right.
@@ -30,10 +30,10 @@ async def counted_attempt(context: Context, *who: str, most: int) -> AsyncIterat
     span = int(now.timestamp()) // int(SPAN.total_seconds())
     ends_at = datetime.fromtimestamp((span + 1) * SPAN.total_seconds(), UTC)
     id_ = joined_id("attempt", *who, str(span))
-    if await read_or_unavailable(session_store.count_attempt(database, id_, forget_at=ends_at)) > most:
+    if await read_or_unavailable(session_store.count_attempt(database, id_, forget_at=ends_at)) > attempts_max:
         yield Refusal(RefusalCode.LIMIT_REACHED, "attempts", (), {"minutes": int(SPAN.total_seconds()) // 60})
         return
     attempt = Attempt()
     yield attempt
-    if attempt.right:
+    if attempt.succeeded:
         await read_or_unavailable(session_store.uncount_attempt(database, id_))

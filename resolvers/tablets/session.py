@@ -103,11 +103,11 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> SessionV
     known = await read_or_unavailable(session_store.find(context.services.database, id_))
     if known is not None:
         return await _replay(context, known, digest, key)
-    async with counted_attempt(context, "tablet", actor.device, most=WRONG_PER_DEVICE_MAX) as attempt:
+    async with counted_attempt(context, "tablet", actor.device, attempts_max=WRONG_PER_DEVICE_MAX) as attempt:
         if isinstance(attempt, Refusal):
             return attempt
         begun = await _begin(context, by, id_=id_, device=actor.device, digest=digest)
-        attempt.right = not isinstance(begun, Refusal)
+        attempt.succeeded = not isinstance(begun, Refusal)
     if isinstance(begun, Refusal):
         return begun
     session, replayed = begun
@@ -200,14 +200,14 @@ async def confirm_session(context: Context, *, key: str, digits: str) -> Session
 async def _digits_refusal(context: Context, session: Session, digits: str) -> Refusal | None:
     """Return a refusal of wrong digits, or None. Attempts are counted per tablet, and per member across tablets."""
     who = session.programme, session.member
-    async with counted_attempt(context, "tablet", session.device, most=WRONG_PER_DEVICE_MAX) as by_device:
+    async with counted_attempt(context, "tablet", session.device, attempts_max=WRONG_PER_DEVICE_MAX) as by_device:
         if isinstance(by_device, Refusal):
             return by_device
-        async with counted_attempt(context, "digits", *who, most=WRONG_DIGITS_PER_MEMBER_MAX) as by_member:
+        async with counted_attempt(context, "digits", *who, attempts_max=WRONG_DIGITS_PER_MEMBER_MAX) as by_member:
             if isinstance(by_member, Refusal):
                 return by_member
             wrong = await _wrong_digits(context, session, digits)
-            by_device.right = by_member.right = wrong is None
+            by_device.succeeded = by_member.succeeded = wrong is None
     return wrong
 
 

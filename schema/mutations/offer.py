@@ -150,6 +150,6 @@ class OfferMutation:
             key=input.key,
             member=key_or_none(input.member),
             seen=tuple(key_of("Offer", text, programme) for text in input.seen),
-            refused=tuple(key_of("Offer", text, programme) for text in input.refused),
+            declined=tuple(key_of("Offer", text, programme) for text in input.refused),
         )
         return OfferPayload.of(outcome, context)

@@ -67,7 +67,7 @@ class LedgerEntry(Node):
             self.occurred_at,
             self.recorded_at,
             self.channel,
-        ) = view.told()
+        ) = view.list_values()
 
     @resolver(REACHED)  # type: ignore[misc]  # computed on request; other nodes store theirs
     def id(self) -> strawberry.ID:  # type: ignore[override]

@@ -56,8 +56,8 @@ class Offer(Node):
         "For MULTIPLIER: the factor by which the points of a purchase are multiplied, over 1. Null for other kinds.",
     )
     points: int | None = field(REACHED, "For BONUS_POINTS: the extra points. Null for other kinds.")
-    kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
-    kept_untouched: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    cached: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    cached_without_use: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, offer: domain.Offer, programme: Programme, locale: str, channel: Channel | None) -> Self:
@@ -100,7 +100,7 @@ class MemberOffer:
     ranked: strawberry.Private[RankedOffer]
     member: strawberry.Private[Member]
     locale: strawberry.Private[str]
-    kept: strawberry.Private[dict[object, object]]
+    cached: strawberry.Private[dict[object, object]]
 
     @resolver(REACHED)
     def code(self, info: Info) -> str | None:
@@ -130,8 +130,8 @@ class MemberOffer:
         """Return a ranked offer in one language and in the wording of one channel."""
         offer = Offer.of(ranked.offer, programme, locale, channel)
         # For members who have not used an offer, it is the same: they share one cache.
-        kept = offer.kept_untouched if ranked.use is NO_USE and ranked.state is OfferState.AVAILABLE else {}
-        return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale, kept=kept)
+        cached = offer.cached_without_use if ranked.use is NO_USE and ranked.state is OfferState.AVAILABLE else {}
+        return cls(offer=offer, state=ranked.state, ranked=ranked, member=member, locale=locale, cached=cached)
 
     @classmethod
     def after_use(cls, offer: domain.Offer, member: Member, context: Context, locale: str) -> Self:

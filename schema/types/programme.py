@@ -21,7 +21,7 @@ class Tier:
     rank: int = field(REACHED, "Position in the order of tiers: 0 is the one that every member starts in.")
     threshold: int = field(REACHED, "Qualifying points that reach this tier within the qualification period.")
     benefits: list[str] = field(REACHED, "Its benefits, one short line each, in the language of the request.")
-    kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    cached: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, tier: domain.Tier, locale: str) -> Self:

@@ -56,8 +56,8 @@ class Reward(Node):
     )
     current: strawberry.Private[domain.Reward | None]
     programme: strawberry.Private[Programme]
-    kept: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
-    kept_eligible: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    cached: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
+    cached_eligible: strawberry.Private[dict[object, object]] = dataclasses.field(default_factory=dict)
 
     @resolver(REACHED)
     async def stock(self, info: Info) -> int | None:
@@ -155,7 +155,7 @@ class MemberReward:
     reward: Reward = field(REACHED, "The reward itself, the same for all members.")
     standing: strawberry.Private[rewards.RewardAvailability]
     locale: strawberry.Private[str]
-    kept: strawberry.Private[dict[object, object]]
+    cached: strawberry.Private[dict[object, object]]
 
     @resolver(REACHED)
     def eligible(self) -> bool:
@@ -185,8 +185,8 @@ class MemberReward:
         """Return a reward, and whether a member can order it."""
         reward = Reward.of(standing.reward, programme, locale, channel, now)
         # It is the same for all members who can order it: they share one cache.
-        kept = reward.kept_eligible if standing.eligible else {}
-        return cls(reward=reward, standing=standing, locale=locale, kept=kept)
+        cached = reward.cached_eligible if standing.eligible else {}
+        return cls(reward=reward, standing=standing, locale=locale, cached=cached)
 
 
 @strawberry.type

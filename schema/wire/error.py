@@ -68,7 +68,7 @@ def fault_extensions(fault: OperationError) -> dict[str, Any]:
     """Return the code of a fault and, for a limit, its name, its value and its setting."""
     extensions: dict[str, Any] = {"code": fault.code}
     if isinstance(fault, LimitExceeded):
-        extensions |= {"limit": fault.limit, "max": fault.most, "setting": fault.setting}
+        extensions |= {"limit": fault.limit, "max": fault.value, "setting": fault.setting}
     return extensions
 
 

@@ -63,7 +63,7 @@ def page_size(context: Context, first: int | None) -> int:
     if first < 0:
         raise BadInput("first_negative")
     if first > most:
-        raise LimitExceeded("page", most=most, setting="CARILLON_LIMIT_PAGE")
+        raise LimitExceeded("page", value=most, setting="CARILLON_LIMIT_PAGE")
     return first
 
 

@@ -204,6 +204,6 @@ async def test_gateway_killed_at_random_loses_and_duplicates_nothing(
             await asyncio.sleep(0.1)
     assert await database[0].codes.count_documents({"state": "held"}) == 0
     findings = await audit(database[0])
-    assert (findings.broken, findings.broken_count) == ([], 0)
+    assert (findings.members_with_faults, findings.members_with_faults_count) == ([], 0)
     assert findings.members == PEOPLE
     assert await asyncio.to_thread(site.gateway.stop) == 0

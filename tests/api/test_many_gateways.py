@@ -301,4 +301,4 @@ async def test_mongod_killed_under_load_loses_and_duplicates_nothing(fleet: Flee
     database = connect(fleet.mongod.url)
     findings = await audit(database)
     await database.close()
-    assert (findings.broken, findings.members) == ([], 4)
+    assert (findings.members_with_faults, findings.members) == ([], 4)

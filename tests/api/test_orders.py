@@ -384,7 +384,7 @@ async def test_order_is_seen_by_its_member_and_by_staff(two_gateways: TwoGateway
 async def test_id_of_something_else_is_not_found_and_nothing_changes(two_gateways: TwoGateways) -> None:
     one, other = await two_gateways.enrol_members(2, points=300)
     order, of_other = [await placed(two_gateways, api_member) for api_member in (one, other)]
-    kept = await two_gateways.mutate_accepted(other.token(), "hold", "hold { id }", points=10)
+    held = await two_gateways.mutate_accepted(other.token(), "hold", "hold { id }", points=10)
     offer = await two_gateways.save_item("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
     before = [await one.state(), await other.state()]
     rewards = (offer, order["id"], one.id, global_id("Reward", "coffee", "refill"), global_id("Reward", "grocer", "x"))
@@ -399,7 +399,7 @@ async def test_id_of_something_else_is_not_found_and_nothing_changes(two_gateway
         ):
             payload = await two_gateways.mutate(one.token(), name, order=id_, **fields)
             assert refusal_of(payload) == ("NOT_FOUND", "input.order")
-    holds = (kept["hold"]["id"], BREAD, global_id("Hold", member_of(one), "made-up"), global_id("Hold", "x", "y"), "")
+    holds = (held["hold"]["id"], BREAD, global_id("Hold", member_of(one), "made-up"), global_id("Hold", "x", "y"), "")
     for id_ in holds:
         payload = await two_gateways.mutate(one.token(), "release", "hold { id }", hold=id_)
         assert refusal_of(payload) == ("NOT_FOUND", "input.hold"), id_
@@ -417,14 +417,14 @@ async def test_id_of_something_else_is_not_found_and_nothing_changes(two_gateway
 async def test_programmes_are_isolated(two_gateways: TwoGateways, coffee_programme: str) -> None:
     [api_member] = await two_gateways.enrol_members(1, points=300)
     order = await placed(two_gateways, api_member)
-    kept = await two_gateways.mutate_accepted(api_member.token(), "hold", "hold { id }", points=10)
+    held = await two_gateways.mutate_accepted(api_member.token(), "hold", "hold { id }", points=10)
     before = await api_member.state()
     stranger = api_member.gateway.token("agent", programme=coffee_programme)
     refill = global_id("Reward", coffee_programme, "refill")
     for name, fields, refusal in (
         ("cancelOrder", {"order": order["id"]}, ("NOT_FOUND", "input.order")),
         ("advanceOrder", {"order": order["id"], "state": "CONFIRMED"}, ("NOT_FOUND", "input.order")),
-        ("release", {"hold": kept["hold"]["id"]}, ("NOT_FOUND", "input.hold")),
+        ("release", {"hold": held["hold"]["id"]}, ("NOT_FOUND", "input.hold")),
         ("placeOrder", {"reward": refill, "member": api_member.by, "channel": "APP"}, ("NOT_FOUND", "input.member")),
         ("hold", {"points": 1, "member": {"id": api_member.id}}, ("NOT_FOUND", "input.member")),
         ("noteOffers", {"seen": [], "member": {"id": api_member.id}}, ("NOT_FOUND", "input.member")),
@@ -456,7 +456,7 @@ async def test_unknown_member_is_reported(two_gateways: TwoGateways, by: dict[st
 async def test_missing_or_too_long_key_is_refused(two_gateways: TwoGateways, key: str) -> None:
     [api_member] = await two_gateways.enrol_members(1, points=300)
     order = await placed(two_gateways, api_member)
-    kept = await two_gateways.mutate_accepted(api_member.token(), "hold", "hold { id }", points=10)
+    held = await two_gateways.mutate_accepted(api_member.token(), "hold", "hold { id }", points=10)
     offer = await two_gateways.save_item("OFFER", kind="SERVICE", first_day="2026-01-01", activation=True)
     before = await api_member.state()
     agent, manager = two_gateways.token("agent"), two_gateways.token("manager")
@@ -466,7 +466,7 @@ async def test_missing_or_too_long_key_is_refused(two_gateways: TwoGateways, key
         (api_member.token(), "cancelOrder", {"order": order["id"]}),
         (agent, "advanceOrder", {"order": order["id"], "state": "CONFIRMED"}),
         (api_member.token(), "hold", {"points": 1}),
-        (api_member.token(), "release", {"hold": kept["hold"]["id"]}),
+        (api_member.token(), "release", {"hold": held["hold"]["id"]}),
         (api_member.token(), "activateOffer", {"offer": offer}),
         (api_member.token(), "noteOffers", {"seen": [offer]}),
         (agent, "redeemOffer", {"offer": offer, "member": api_member.by, "channel": "AGENT"}),

@@ -168,10 +168,10 @@ async def test_hold_reserves_for_a_checkout_and_lapses(two_gateways: TwoGateways
         assert payload["userErrors"] == []
         return payload
 
-    kept = await hold(600)
-    assert kept["member"]["points"] == {"available": 0, "held": PRICE}
+    held = await hold(600)
+    assert held["member"]["points"] == {"available": 0, "held": PRICE}
     assert codes_of([await two_gateways.place_order(other, mug)]) == {"OUT_OF_STOCK": 1}
-    fields = {"key": uuid4().hex, "hold": kept["hold"]["id"]}
+    fields = {"key": uuid4().hex, "hold": held["hold"]["id"]}
     freed = (await two_gateways.ask(one.token(), RELEASE, input=fields))["release"]
     assert freed["member"]["points"] == {"available": PRICE, "held": 0}
     short = await hold(1)

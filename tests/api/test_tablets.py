@@ -185,8 +185,8 @@ async def test_a_revoked_tablet_is_refused_at_once_and_its_socket_ends(tablet: T
         revocation = {"key": uuid4().hex, "device": tablet.id}
         revoked = data(await gateway.ask(gateway.token("manager"), REVOKE, input=revocation))["revokeDevice"]
         assert (revoked["userErrors"], revoked["device"]["state"]) == ([], "REVOKED")
-        for kept in (tablet.token, token):
-            assert code_of(await gateway.ask(kept, ME)) == "UNAUTHENTICATED"
+        for revoked_token in (tablet.token, token):
+            assert code_of(await gateway.ask(revoked_token, ME)) == "UNAUTHENTICATED"
         with pytest.raises(ConnectionClosed):
             await next_update(socket)
         assert socket.close_code == FORBIDDEN

@@ -149,16 +149,16 @@ async def test_no_trace_of_a_shopper_remains_on_the_tablet(screens: Screens) -> 
     kiosk = screens.pages["kiosk"]
     await kiosk.get_by_role("button", name="Leave").click()
     await wait_for_screen(kiosk, "attract")
-    kept = await kiosk.evaluate(
+    stored = await kiosk.evaluate(
         """async () => {
           const bases = await indexedDB.databases();
           return JSON.stringify([{...localStorage}, {...sessionStorage}, location.href, history.state, bases,
                                  document.documentElement.outerHTML]);
         }"""
     )
-    assert "cst_" not in kept
-    assert screens.api_member.number not in kept
-    assert "L•••" not in kept
+    assert "cst_" not in stored
+    assert screens.api_member.number not in stored
+    assert "L•••" not in stored
 
 
 async def test_screens_of_a_session_end_with_the_tablet(screens: Screens) -> None:

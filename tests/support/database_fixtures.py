@@ -69,13 +69,13 @@ async def services(database: Database, clock: Clock, applied_programmes: Applied
     feed = ChangeFeed(
         database,
         hub,
-        on_programme=programmes.follow,
-        on_item=programmes.follow_item,
+        on_programme=programmes.apply_version,
+        on_item=programmes.apply_item,
         catch_up=programmes.catch_up,
     )
     following = asyncio.create_task(feed.run())
     async with Committer(database) as committer:
-        await asyncio.wait_for(feed.opened.wait(), 10)
+        await asyncio.wait_for(feed.is_open.wait(), 10)
         yield Services(database, committer, Reader(database), hub, feed, programmes, clock, b"a secret")
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)

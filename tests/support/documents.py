@@ -15,6 +15,6 @@ async def documents(database: Database) -> Documents:
 
 async def counts(database: Database) -> tuple[int, int, int]:
     """Return the numbers of members, records and events."""
-    collections = (database.members, database.entries, database.events)
+    collections = (database.members, database.records, database.events)
     members, records, events = [await collection.count_documents({}) for collection in collections]
     return members, records, events

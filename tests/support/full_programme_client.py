@@ -144,7 +144,7 @@ class FullProgrammeClient(ResolverClient):
     async def apply(self, source: str) -> None:
         """Apply a file as the newest version of the programme."""
         document, _ = await apply_file(self.services.database, source, now=self.clock(), applied_by="tests")
-        self.services.programmes.follow(document)
+        self.services.programmes.apply_version(document)
 
     async def send(self, operation: str, member: str, command: Any, *, role: str = "agent", **fields: Any) -> Outcome:
         """Commit a command for a member with a new key."""
@@ -177,9 +177,9 @@ class FullProgrammeClient(ResolverClient):
     async def hold(self, member: str, reward: str | None, points: int | None = None, seconds: int = 600) -> Hold:
         """Hold points or a reward; fail the test if it is refused."""
         fields: dict[str, Any] = {"reward": reward, "points": points, "ttl_seconds": seconds, "channel": Channel.APP}
-        kept = committed(await self.send("hold", member, HoldPoints, **fields)).hold
-        assert kept is not None
-        return kept
+        held = committed(await self.send("hold", member, HoldPoints, **fields)).hold
+        assert held is not None
+        return held
 
     async def release(self, member: str, hold: Hold) -> Outcome:
         """Release a hold."""

@@ -148,8 +148,10 @@ def _shopping(draw: st.DrawFn, history: MemberHistory, key: str) -> Command:
         case "release" if holds:
             return ReleaseHold(draw(st.sampled_from(holds)), cause)
         case "hold":
-            kept = draw(st.none() | st.just(reward))
-            return HoldPoints(kept, draw(st.none() | st.integers(0, 50)), draw(st.integers(1, 3600)), channel, cause)
+            held_reward = draw(st.none() | st.just(reward))
+            return HoldPoints(
+                held_reward, draw(st.none() | st.integers(0, 50)), draw(st.integers(1, 3600)), channel, cause
+            )
         case "activate":
             return ActivateOffer(offer, channel, cause)
         case "redeem":

@@ -168,7 +168,7 @@ async def test_audit_passes_a_sound_database_and_names_faults(
         "each code in one place, counters = quantities taken."
     )
     member = broken.snapshot.member
-    await database.entries.delete_one({"member": member.id, "version": 2})
+    await database.records.delete_one({"member": member.id, "version": 2})
     ran = await run_carillon("audit", **settings)
     assert ran.code == 1
     assert f"member {member.number} ({member.id}): " in ran.out

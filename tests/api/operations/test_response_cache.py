@@ -314,13 +314,13 @@ async def test_what_one_gateway_commits_is_never_hidden_by_the_cache_of_the_othe
 ) -> None:
     api_member = await enrol(development_gateway)
     query = "{ me { version points { available } } }"
-    kept = await _given_again(second_gateway)
+    cached_before = await _given_again(second_gateway)
     for bought in range(1, 6):
         await api_member.buy("10.00")
         first = await _home(second_gateway, api_member, query)
         assert first == {"version": 1 + bought, "points": {"available": 10 * bought}}
         assert await _home(second_gateway, api_member, query) == first
-    assert await _given_again(second_gateway) == kept + 5
+    assert await _given_again(second_gateway) == cached_before + 5
 
 
 async def test_get_answers_304_to_a_client_that_has_the_answer_and_200_after_a_change(

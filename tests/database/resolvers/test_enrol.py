@@ -201,7 +201,7 @@ async def test_enrolment_with_an_invalid_field_is_refused_and_changes_nothing(
 async def test_a_number_that_is_taken_is_drawn_again(resolver_client: ResolverClient) -> None:
     taken = (await resolver_client.enrol()).snapshot.member.number
     draws = [int(taken[:-1]), int(taken[:-1]), 123_456_789]
-    outcome = committed(await enrol(resolver_client.context(), SAM, draw=lambda _below: draws.pop(0)))
+    outcome = committed(await enrol(resolver_client.context(), SAM, random_below=lambda _below: draws.pop(0)))
     assert (outcome.snapshot.member.number, draws) == (number_from(123_456_789), [])
 
 
@@ -210,7 +210,7 @@ async def test_enrolment_is_retryable_when_every_drawn_number_is_taken(resolver_
     before = await documents(resolver_client.services.database)
     draws = [taken] * NUMBER_DRAWS
     with pytest.raises(Unavailable, match="commit_unavailable"):
-        await enrol(resolver_client.context(), SAM, draw=lambda _below: draws.pop())
+        await enrol(resolver_client.context(), SAM, random_below=lambda _below: draws.pop())
     assert draws == []
     assert await documents(resolver_client.services.database) == before
 

@@ -28,8 +28,8 @@ async def code_states(resolver_client: CatalogueClient, pool: str) -> list[str]:
 
 async def all_holds(resolver_client: ResolverClient) -> None:
     findings = await audit(resolver_client.services.database)
-    assert findings.broken == []
-    assert findings.broken_supplies == []
+    assert findings.members_with_faults == []
+    assert findings.supplies_with_faults == []
 
 
 async def test_hold_reserves_points_a_piece_and_a_code_for_its_order(catalogue_client: CatalogueClient) -> None:
@@ -39,7 +39,7 @@ async def test_hold_reserves_points_a_piece_and_a_code_for_its_order(catalogue_c
     assert hold is not None
     assert (hold.points, hold.reward, hold.pool, hold.code) == (100, "boxed-film", "films", "films-0")
     assert outcome.snapshot.member.balances == {Account.ISSUED: -100, Account.AVAILABLE: 0, Account.HELD: 100}
-    assert outcome.snapshot.due_at == hold.expires_at
+    assert outcome.snapshot.next_settlement_at == hold.expires_at
     assert await taken(catalogue_client, "grocer/stock/boxed-film") == 1
     assert await code_states(catalogue_client, "films") == ["held", "free", "free", "free", "free"]
     again = committed(await catalogue_client.hold(member, "boxed-film", key="cart-1"))
@@ -64,7 +64,7 @@ async def test_hold_lapses_and_cannot_be_used_afterwards(catalogue_client: Catal
     snapshot = await catalogue_client.services.reader.member("grocer", member)
     assert snapshot is not None
     assert (snapshot.member.available, snapshot.member.holds, snapshot.member.expired_holds) == (100, (), (hold.id,))
-    [entry] = snapshot.of_version()
+    [entry] = snapshot.newest_version_entries()
     assert (entry.kind, entry.points, entry.occurred_at) == (EntryKind.RELEASE, 100, hold.expires_at)
     assert await taken(catalogue_client, "grocer/stock/boxed-film") == 0
     assert await code_states(catalogue_client, "films") == ["free"] * 5

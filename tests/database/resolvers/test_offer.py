@@ -35,8 +35,8 @@ async def use_of(resolver_client: CatalogueClient, member: str, offer: str) -> O
 
 async def all_holds(resolver_client: ResolverClient) -> None:
     findings = await audit(resolver_client.services.database)
-    assert findings.broken == []
-    assert findings.broken_supplies == []
+    assert findings.members_with_faults == []
+    assert findings.supplies_with_faults == []
 
 
 async def own_code(resolver_client: CatalogueClient, member: str, *, secret: bytes = b"a secret") -> str:

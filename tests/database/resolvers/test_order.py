@@ -33,8 +33,8 @@ def sorted_out(outcomes: list[Outcome]) -> tuple[int, list[tuple[RefusalCode, st
 async def balances(resolver_client: ResolverClient) -> dict[str, int]:
     """Return the sums of all members' accounts, as the audit adds them; it must find no fault."""
     findings = await audit(resolver_client.services.database)
-    assert findings.broken == []
-    assert findings.broken_supplies == []
+    assert findings.members_with_faults == []
+    assert findings.supplies_with_faults == []
     return {account.value: points for account, points in findings.balances.items() if points}
 
 

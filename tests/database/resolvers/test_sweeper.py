@@ -48,9 +48,9 @@ async def test_lots_expire_when_the_clock_has_passed_their_last_day(resolver_cli
     assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
     assert version_and_balances(snapshot) == (3, {Account.ISSUED: -30, Account.EXPIRED: 30})
-    [entry] = snapshot.of_version()
+    [entry] = snapshot.newest_version_entries()
     assert (entry.kind, entry.points, entry.balance, entry.occurred_at) == (EntryKind.EXPIRE, -30, 0, EXPIRED_AT)
-    assert snapshot.due_at is None
+    assert snapshot.next_settlement_at is None
     assert await settle_all_due(resolver_client.services) == 0
 
 
@@ -63,7 +63,7 @@ async def test_only_overdue_lots_expire(resolver_client: ResolverClient) -> None
     assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
     assert version_and_balances(snapshot) == (4, {Account.ISSUED: -42, Account.AVAILABLE: 12, Account.EXPIRED: 30})
-    assert snapshot.due_at == datetime(2027, 8, 1, 4, 0, tzinfo=UTC)
+    assert snapshot.next_settlement_at == datetime(2027, 8, 1, 4, 0, tzinfo=UTC)
 
 
 async def test_a_tier_ends_when_the_clock_has_passed_its_period(resolver_client: ResolverClient) -> None:
@@ -83,7 +83,7 @@ async def test_a_tier_ends_when_the_clock_has_passed_its_period(resolver_client:
         None,
     )
     assert snapshot.member.tier_status.since == datetime(2027, 6, 15, 4, 0, tzinfo=UTC)
-    assert snapshot.of_version() == ()
+    assert snapshot.newest_version_entries() == ()
     assert snapshot.member.available == 1200  # its points last to the end of the month
 
 
@@ -157,7 +157,7 @@ async def test_two_sweepers_at_once_settle_each_member_once(
             3,
             {Account.ISSUED: -30, Account.EXPIRED: 30},
         )
-    assert await resolver_client.services.database.entries.count_documents({}) == 90
+    assert await resolver_client.services.database.records.count_documents({}) == 90
 
 
 async def test_a_member_that_cannot_be_settled_does_not_stop_the_others(resolver_client: ResolverClient) -> None:
@@ -222,7 +222,7 @@ async def test_failed_settlement_is_counted_and_retried_with_backoff(
     async with Committer(
         resolver_client.services.database, on_group=lambda size, _seconds: attempts.append(size)
     ) as committer:
-        sweeper = Sweeper(replace(resolver_client.services, committer=committer), on_left=left.append)
+        sweeper = Sweeper(replace(resolver_client.services, committer=committer), on_unsettled=left.append)
         assert (await sweeper.sweep(), left) == (0, [0])
         for seconds, tried in ((0, 1), (4, 1), (5, 2), (14, 2), (15, 3), (34, 3), (35, 4)):
             resolver_client.clock.moment = EXPIRED_AT + timedelta(seconds=seconds)
@@ -257,7 +257,7 @@ async def test_early_due_date_is_corrected_without_a_version(resolver_client: Re
     await resolver_client.services.database.members.update_one({"_id": member}, {"$set": {"due_at": early}})
     assert await settle_all_due(resolver_client.services) == 1
     snapshot = await seen(resolver_client, member)
-    assert (snapshot.version, snapshot.due_at) == (2, EXPIRED_AT)
+    assert (snapshot.version, snapshot.next_settlement_at) == (2, EXPIRED_AT)
     assert await settle_all_due(resolver_client.services) == 0
 
 

@@ -156,7 +156,7 @@ async def test_many_commands_of_one_member_in_one_group_get_consecutive_versions
         outcomes = [await future for future in futures]
     assert sizes == [30]
     assert versions(outcomes) == [*range(2, 32)]
-    records = [record_of(row) for row in await database.entries.find({"member": member}).sort("version").to_list()]
+    records = [record_of(row) for row in await database.records.find({"member": member}).sort("version").to_list()]
     assert [record.version for record in records] == [*range(1, 32)]
     assert [after.previous_hash for after in records[1:]] == [before.hash for before in records[:-1]]
 
@@ -266,7 +266,7 @@ async def test_sixty_four_commands_on_one_member_through_two_processes_all_count
     )
     assert [committed(outcome).replayed for outcome in outcomes] == [False] * 64
     assert sorted(versions(outcomes)) == [*range(2, 66)]
-    records = [record_of(row) for row in await database.entries.find({"member": member}).sort("version").to_list()]
+    records = [record_of(row) for row in await database.records.find({"member": member}).sort("version").to_list()]
     assert [record.version for record in records] == [*range(1, 66)]
     points = [record.entries[0].points for record in records[1:]]
     assert sorted(points) == totals

@@ -32,11 +32,11 @@ async def following(
 
     def on_programme(document: Mapping[str, Any]) -> None:
         if programmes is not None:
-            programmes.follow(document)
+            programmes.apply_version(document)
 
     feed = ChangeFeed(database, hub, on_programme=on_programme, on_lag=(lags if lags is not None else []).append)
     task = asyncio.create_task(feed.run())
-    await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
+    await asyncio.wait_for(feed.is_open.wait(), WITHIN_SECONDS)
     yield
     assert not task.done()
     task.cancel()
@@ -61,7 +61,7 @@ async def caught_up(watch: Watcher, version: int) -> None:
 async def followed_until(feed: ChangeFeed, watch: Watcher, change: Awaitable[Any], *, version: int) -> None:
     """Run a feed until a change has come through it, then stop it."""
     task = asyncio.create_task(feed.run())
-    await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
+    await asyncio.wait_for(feed.is_open.wait(), WITHIN_SECONDS)
     await change
     await caught_up(watch, version)
     task.cancel()
@@ -198,11 +198,11 @@ async def test_lost_resume_token_is_reported_to_watchers_and_the_feed_restarts(
         with hub.watch(member) as watch:
             await committer.commit(request_factory.buy(member, "1.00"))
             await caught_up(watch, 2)
-            members, entries = await database.members.find().to_list(), await database.entries.find().to_list()
+            members, entries = await database.members.find().to_list(), await database.records.find().to_list()
             await database.client.drop_database("dropped")
             await database.prepare()
             await database.members.insert_many(members)
-            await database.entries.insert_many(entries)
+            await database.records.insert_many(entries)
             await apply_file(database, programme_source("coffee"), now=clock(), applied_by="tests")
             assert await versions(watch, 1) == [None]
             await until(programmes, "coffee", 1)

@@ -21,8 +21,8 @@ async def test_members_are_named_by_number_card_or_email(resolver_client: Resolv
     two, three = await resolver_client.member(card="card-2"), await resolver_client.member(email="Three@Example.org")
     lines = [f" {one.number}\n", "", "card-2", "THREE@example.ORG", "card-2", one.number, "nobody", "no@body.org"]
     tally = await load_list(database, "grocer", "vip", lines, now=NOON)
-    assert (tally.members, tally.removed, tally.unknown, tally.repeated) == (3, 0, 2, 2)
-    assert tally.told == [(7, "nobody"), (8, "no@body.org")]
+    assert (tally.members, tally.removed, tally.unknown, tally.duplicates) == (3, 0, 2, 2)
+    assert tally.unknown_lines == [(7, "nobody"), (8, "no@body.org")]
     assert await lists_of(database) == {audience_id("grocer", member): ["vip"] for member in (one.id, two, three)}
     assert await audience_list(database, "grocer", "vip") == AudienceListSummary(3, NOON)
 
@@ -58,7 +58,7 @@ async def test_a_list_longer_than_a_batch_is_loaded(database: Database) -> None:
     done: list[int] = []
     lines = (f"card-{number}\n" for number in range(3000))
     tally = await load_list(database, "grocer", "vip", lines, now=NOON, on_progress=done.append)
-    assert (tally.members, tally.unknown, len(tally.told), done) == (2500, 500, 10, [1000, 2000, 3000])
+    assert (tally.members, tally.unknown, len(tally.unknown_lines), done) == (2500, 500, 10, [1000, 2000, 3000])
     again = await load_list(database, "grocer", "vip", ["card-2499"], now=NOON)
     assert (again.members, again.removed) == (1, 2499)
 

@@ -10,7 +10,7 @@ from models.mongo.ids import code_id
 async def test_codes_are_added_to_their_pool(database: Database) -> None:
     done: list[int] = []
     tally = await load_codes(database, "grocer", "cinema", ["A-1", "", "  b 2 \n", "é/3"], on_progress=done.append)
-    assert (tally.loaded, tally.known, tally.refused, done) == (3, 0, 0, [3])
+    assert (tally.loaded, tally.duplicates, tally.refused, done) == (3, 0, 0, [3])
     documents = await database.codes.find({}, sort=[("code", 1)]).to_list()
     assert documents == [
         {
@@ -29,10 +29,10 @@ async def test_stored_code_is_unchanged(database: Database) -> None:
     given = {"state": "given", "holder": "order/1", "member": "m"}
     await database.codes.update_one({"code": "B"}, {"$set": given})
     tally = await load_codes(database, "grocer", "cinema", ["A", "B", "D", "D"])
-    assert (tally.loaded, tally.known) == (1, 3)
-    kept = await database.codes.find_one({"code": "B"})
-    assert kept is not None
-    assert kept | given == kept
+    assert (tally.loaded, tally.duplicates) == (1, 3)
+    stored = await database.codes.find_one({"code": "B"})
+    assert stored is not None
+    assert stored | given == stored
     assert await pool_counts(database, "grocer", "cinema") == {
         CodeState.FREE: 3,
         CodeState.HELD: 0,
@@ -51,8 +51,8 @@ async def test_pools_and_programmes_are_separate(database: Database) -> None:
 async def test_invalid_lines_are_reported(database: Database) -> None:
     lines = ["x" * 64, "x" * 65, "a\x00b", *["y" * 100] * 20]
     tally = await load_codes(database, "grocer", "cinema", lines)
-    assert (tally.loaded, tally.refused, len(tally.told)) == (1, 22, 10)
-    assert tally.told[:2] == [
+    assert (tally.loaded, tally.refused, len(tally.refused_lines)) == (1, 22, 10)
+    assert tally.refused_lines[:2] == [
         (2, "65 characters; a code has at most 64"),
         (3, "contains unprintable characters"),
     ]
@@ -62,7 +62,7 @@ async def test_more_codes_than_a_batch_are_loaded(database: Database) -> None:
     done: list[int] = []
     lines = (f"code-{number % 2500}\n" for number in range(3100))
     tally = await load_codes(database, "grocer", "cinema", lines, on_progress=done.append)
-    assert (tally.loaded, tally.known, done) == (2500, 600, [1000, 2000, 3000, 3100])
+    assert (tally.loaded, tally.duplicates, done) == (2500, 600, [1000, 2000, 3000, 3100])
 
 
 async def test_too_long_file_is_reported(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

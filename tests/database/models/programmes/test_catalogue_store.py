@@ -126,12 +126,12 @@ async def following(database: Database) -> AsyncIterator[Programmes]:
     feed = ChangeFeed(
         database,
         Hub(),
-        on_programme=programmes.follow,
-        on_item=programmes.follow_item,
+        on_programme=programmes.apply_version,
+        on_item=programmes.apply_item,
         catch_up=programmes.catch_up,
     )
     task = asyncio.create_task(feed.run())
-    await asyncio.wait_for(feed.opened.wait(), WITHIN_SECONDS)
+    await asyncio.wait_for(feed.is_open.wait(), WITHIN_SECONDS)
     yield programmes
     assert not task.done()
     task.cancel()
@@ -353,25 +353,27 @@ async def test_an_import_run_again_makes_no_new_version(
     database: Database, manager: Manager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue_store, "IMPORT_BATCH", 40)
-    assert await manager.put_many(offers(100)) == ImportResult(new=100, unchanged=0)
+    assert await manager.put_many(offers(100)) == ImportResult(new_count=100, unchanged_count=0)
     before = await database.catalogue.find().sort("_id").to_list()
     assert sorted({one["turn"] for one in before}) == [1, 2, 3]
-    assert await manager.put_many(offers(100)) == ImportResult(new=0, unchanged=100)
+    assert await manager.put_many(offers(100)) == ImportResult(new_count=0, unchanged_count=100)
     assert await database.catalogue.find().sort("_id").to_list() == before
     changed = [*offers(99), (ItemKind.OFFER, {**offers(100)[99][1], "percent": 15})]
-    assert await manager.put_many(changed) == ImportResult(new=1, unchanged=99)
+    assert await manager.put_many(changed) == ImportResult(new_count=1, unchanged_count=99)
     assert [one["version"] async for one in database.catalogue.find({"key": "tea-99"}).sort("version")] == [1, 2]
 
 
 async def test_import_restores_retired_items(manager: Manager) -> None:
     await manager.put_many(offers(2))
     await manager.retire(ItemKind.OFFER, "tea-1")
-    assert await manager.put_many(offers(2)) == ImportResult(new=1, unchanged=1)
+    assert await manager.put_many(offers(2)) == ImportResult(new_count=1, unchanged_count=1)
 
 
 async def test_an_offer_of_an_import_may_give_a_reward_that_came_before_it(manager: Manager) -> None:
     gift = {**TEA, "kind": "GIFT", "percent": None, "reward": "clay-cup"}
-    assert await manager.put_many([(ItemKind.REWARD, CUP), (ItemKind.OFFER, gift)]) == ImportResult(new=2, unchanged=0)
+    assert await manager.put_many([(ItemKind.REWARD, CUP), (ItemKind.OFFER, gift)]) == ImportResult(
+        new_count=2, unchanged_count=0
+    )
     with pytest.raises(InvalidDefinition, match=r"^0.reward: unknown reward 'clay-pot'; add it to rewards$"):
         await manager.put_many([(ItemKind.OFFER, {**gift, "reward": "clay-pot"})])
 
@@ -395,7 +397,7 @@ async def test_all_faults_of_a_batch_are_reported_and_nothing_is_stored(
     ]
     # Earlier batches are stored; the corrected import continues from there.
     assert await database.catalogue.count_documents({}) == 5
-    assert await manager.put_many(offers(10)) == ImportResult(new=5, unchanged=5)
+    assert await manager.put_many(offers(10)) == ImportResult(new_count=5, unchanged_count=5)
 
 
 async def test_an_import_takes_no_code_twice(database: Database, manager: Manager) -> None:
@@ -474,11 +476,11 @@ async def test_changes_during_a_feed_outage_are_loaded(database: Database, manag
 async def test_late_old_version_does_not_replace_a_newer_one(database: Database, manager: Manager) -> None:
     await manager.offer()
     await manager.offer(percent=20)
-    kept = await database.catalogue.find().sort("version").to_list()
+    stored = await database.catalogue.find().sort("version").to_list()
     late = Programmes(database)
     await late.load()
-    for document in reversed(kept):
-        late.follow_item(document)
+    for document in reversed(stored):
+        late.apply_item(document)
     assert late.get("grocer").catalogue.offers["mint"].percent == 20
 
 
@@ -505,7 +507,7 @@ async def test_file_takes_precedence_while_it_has_the_item(database: Database, m
     ours = GROCER.replace("  - key: home-wrap\n", "  - key: sage\n")
     for text, kind in ((ours, "SERVICE"), (GROCER, "PERCENT_OFF")):
         document, _ = await apply_file(database, text, now=clock(), applied_by="alex")
-        followers.follow(document)
+        followers.apply_version(document)
         assert followers.get("grocer").catalogue.offers["sage"].kind == kind
 
 
@@ -518,7 +520,7 @@ async def test_days_are_read_again_in_another_time_zone(database: Database, mana
     before = followers.get("grocer").catalogue.offers["mint"].starts_at
     moved = GROCER.replace("America/New_York", "America/Los_Angeles")
     document, _ = await apply_file(database, moved, now=clock(), applied_by="alex")
-    followers.follow(document)
+    followers.apply_version(document)
     assert followers.get("grocer").catalogue.offers["mint"].starts_at == before
     await followers.catch_up()
     after = followers.get("grocer").catalogue.offers["mint"].starts_at

@@ -67,7 +67,7 @@ async def test_late_old_version_does_not_replace_a_newer_one(database: Database,
     versions = [(await apply_file(database, text, now=clock(), applied_by="alex"))[0] for text in (COFFEE, DEARER)]
     programmes = Programmes(database)
     for document in reversed(versions):
-        programmes.follow(document)
+        programmes.apply_version(document)
     assert programmes.get("coffee").version == 2
 
 

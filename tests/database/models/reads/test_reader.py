@@ -79,7 +79,7 @@ async def eventful(committer: Committer, request_factory: RequestFactory) -> Asy
 
 async def whole_ledger(database: Database, member: str) -> list[EntryView]:
     """Return every entry, newest first, read without the reader."""
-    rows = await database.entries.find({"member": member}).sort("version", -1).to_list()
+    rows = await database.records.find({"member": member}).sort("version", -1).to_list()
     return [view for row in rows for view in reversed(entry_views(record_of(row)))]
 
 
@@ -92,7 +92,7 @@ async def test_pages_of_any_size_return_every_entry_once_newest_first(
     members = [member async for member in eventful(committer, request_factory)]
     snapshot = await read(reader, members[0])
     expected = await whole_ledger(database, members[0])
-    assert (snapshot.entries, len(snapshot.rows)) == (len(expected), 20)
+    assert (snapshot.entries_count, len(snapshot.rows)) == (len(expected), 20)
     assert len({view.version for view in expected}) < len(expected)  # some version has several entries
     assert {view.version for view in expected} < set(range(1, snapshot.version + 1))  # and some has none
     for size in (1, 2, 3, 5, 7, 19, 20, 21, 22, len(expected) - 1, len(expected), 100):
@@ -189,13 +189,13 @@ async def test_each_version_is_returned_as_it_was_then(
             }
             assert now.member.tier_status == then.member.tier_status
             assert [lot for lot in now.member.lots if lot.points] == [lot for lot in then.member.lots if lot.points]
-            assert (now.member.head_hash, now.entries, now.recorded_at) == (
+            assert (now.member.head_hash, now.entries_count, now.recorded_at) == (
                 then.member.head_hash,
-                then.entries,
+                then.entries_count,
                 then.recorded_at,
             )
             assert now.as_of == then.recorded_at
-            assert version.entries == then.of_version() == now.of_version()
+            assert version.entries == then.newest_version_entries() == now.newest_version_entries()
             pages = [await reader.entries(snapshot, first=30, after=None) for snapshot in (now, then)]
             assert pages[0] == pages[1]
 

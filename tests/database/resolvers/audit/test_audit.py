@@ -37,8 +37,8 @@ async def lived_in(resolver_client: ResolverClient) -> list[str]:
 
 async def faults_of(resolver_client: ResolverClient) -> dict[str, tuple[str, ...]]:
     findings = await audit(resolver_client.services.database)
-    assert findings.broken_count == len(findings.broken)
-    return {broken.member: broken.faults for broken in findings.broken}
+    assert findings.members_with_faults_count == len(findings.members_with_faults)
+    return {broken.member: broken.faults for broken in findings.members_with_faults}
 
 
 async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str, Any]) -> None:
@@ -56,7 +56,7 @@ async def test_database_with_every_kind_of_event_passes(resolver_client: Resolve
     findings = await audit(
         resolver_client.services.database, on_progress=lambda done, total: progress.append((done, total))
     )
-    assert (findings.members, findings.records, findings.broken) == (3, 18, [])
+    assert (findings.members, findings.records, findings.members_with_faults) == (3, 18, [])
     assert {account: points for account, points in findings.balances.items() if points} == {
         Account.ISSUED: -240,
         Account.AVAILABLE: 90,
@@ -80,11 +80,13 @@ async def test_every_programmes_members_are_audited(resolver_client: ResolverCli
 async def test_more_members_than_a_page_are_audited(resolver_client: ResolverClient) -> None:
     await asyncio.gather(*(resolver_client.member() for _ in range(205)))
     findings = await audit(resolver_client.services.database)
-    assert (findings.members, findings.records, findings.broken_count) == (205, 205, 0)
-    await resolver_client.services.database.entries.delete_many({})
+    assert (findings.members, findings.records, findings.members_with_faults_count) == (205, 205, 0)
+    await resolver_client.services.database.records.delete_many({})
     findings = await audit(resolver_client.services.database)
-    assert (findings.members, findings.broken_count, len(findings.broken)) == (205, 205, 100)
-    assert {broken.faults[0] for broken in findings.broken} == {"the snapshot is at version 1, the ledger at 0"}
+    assert (findings.members, findings.members_with_faults_count, len(findings.members_with_faults)) == (205, 205, 100)
+    assert {broken.faults[0] for broken in findings.members_with_faults} == {
+        "the snapshot is at version 1, the ledger at 0"
+    }
 
 
 Change = dict[str, Any] | Callable[[dict[str, Any]], dict[str, Any]]
@@ -192,7 +194,7 @@ async def test_a_record_that_was_edited_is_found(resolver_client: ResolverClient
     for version, change, fault in RECORD_EDITS:
         with subtests.test(str(change)):
             filter_ = {"member": broken, "version": version}
-            await expect_found(resolver_client, resolver_client.services.database.entries, filter_, change, fault)
+            await expect_found(resolver_client, resolver_client.services.database.records, filter_, change, fault)
     assert await faults_of(resolver_client) == {}
 
 
@@ -216,7 +218,7 @@ async def test_a_snapshot_that_fell_back_to_an_earlier_version_is_found(resolver
 )
 async def test_a_record_that_was_removed_is_found(resolver_client: ResolverClient, version: int, fault: str) -> None:
     _, broken, _ = await lived_in(resolver_client)
-    await resolver_client.services.database.entries.delete_one({"member": broken, "version": version})
+    await resolver_client.services.database.records.delete_one({"member": broken, "version": version})
     faults = await faults_of(resolver_client)
     assert list(faults) == [broken]
     assert fault in faults[broken]
@@ -320,7 +322,7 @@ async def test_caps_that_a_new_version_of_the_programme_changed_pass(resolver_cl
     for per in ("day", "week", "month"):
         text = programme_source("coffee").replace("per: day", f"per: {per}").replace("cap: {points: 5, per: week}", "")
         document, _ = await apply_file(cafe.services.database, text, now=cafe.clock(), applied_by="tests")
-        cafe.services.programmes.follow(document)
+        cafe.services.programmes.apply_version(document)
         for _ in range(2):
             committed(await cafe.record(member, cafe.purchase_event("0", type="visit", purchase=None)))
             cafe.clock.advance(days=8)
@@ -370,7 +372,7 @@ async def test_a_member_that_was_removed_is_found(resolver_client: ResolverClien
     _, broken, _ = await lived_in(resolver_client)
     await resolver_client.services.database.members.delete_one({"_id": broken})
     findings = await audit(resolver_client.services.database)
-    assert [(found.member, found.number, found.faults) for found in findings.broken] == [
+    assert [(found.member, found.number, found.faults) for found in findings.members_with_faults] == [
         (broken, "?", ("the member does not exist, but records or events of it do",))
     ]
     assert findings.members == 2
@@ -379,19 +381,22 @@ async def test_a_member_that_was_removed_is_found(resolver_client: ResolverClien
 async def test_a_member_that_was_removed_with_its_ledger_leaves_its_events(resolver_client: ResolverClient) -> None:
     member = await resolver_client.member()
     await resolver_client.services.database.members.delete_one({"_id": member})
-    await resolver_client.services.database.entries.delete_many({"member": member})
+    await resolver_client.services.database.records.delete_many({"member": member})
     assert await faults_of(resolver_client) == {member: ("the member does not exist, but records or events of it do",)}
 
 
 async def test_several_broken_members_are_each_named_by_number(resolver_client: ResolverClient) -> None:
     one, two, three = await lived_in(resolver_client)
     await edit(resolver_client.services.database.members, {"_id": one}, {"$inc": {"balances.available": 1}})
-    await resolver_client.services.database.entries.delete_one({"member": three, "version": 3})
+    await resolver_client.services.database.records.delete_one({"member": three, "version": 3})
     findings = await audit(resolver_client.services.database)
     numbers = {row["_id"]: row["number"] async for row in resolver_client.services.database.members.find({})}
-    assert [(found.member, found.number) for found in findings.broken] == [(one, numbers[one]), (three, numbers[three])]
-    assert (findings.members, findings.broken_count) == (3, 2)
-    assert two not in {found.member for found in findings.broken}
+    assert [(found.member, found.number) for found in findings.members_with_faults] == [
+        (one, numbers[one]),
+        (three, numbers[three]),
+    ]
+    assert (findings.members, findings.members_with_faults_count) == (3, 2)
+    assert two not in {found.member for found in findings.members_with_faults}
 
 
 async def test_it_passes_while_traffic_is_running(resolver_client: ResolverClient) -> None:
@@ -412,10 +417,10 @@ async def test_it_passes_while_traffic_is_running(resolver_client: ResolverClien
     while not tills.done():
         audits.append(await audit(resolver_client.services.database))
     await tills
-    assert [findings.broken for findings in audits] == [[]] * len(audits)
+    assert [findings.members_with_faults for findings in audits] == [[]] * len(audits)
     last = await audit(resolver_client.services.database)
-    assert (last.broken, last.members, last.records) == (
+    assert (last.members_with_faults, last.members, last.records) == (
         [],
         await resolver_client.services.database.members.count_documents({}),
-        await resolver_client.services.database.entries.count_documents({}),
+        await resolver_client.services.database.records.count_documents({}),
     )

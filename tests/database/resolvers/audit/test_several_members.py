@@ -38,17 +38,17 @@ async def audited(resolver_client: ResolverClient) -> Findings:
 
 async def faults_of(resolver_client: ResolverClient, member: str) -> tuple[str, ...]:
     findings = await audited(resolver_client)
-    return next((broken.faults for broken in findings.broken if broken.member == member), ())
+    return next((broken.faults for broken in findings.members_with_faults if broken.member == member), ())
 
 
 async def test_commands_of_several_members_hold(resolver_client: ResolverClient, gift: Committed) -> None:
     findings = await audited(resolver_client)
-    assert (findings.all_holds, findings.broken, findings.orders) == (True, [], 2)
+    assert (findings.is_clean, findings.members_with_faults, findings.orders) == (True, [], 2)
     assert gift.others[0].record.version == 3
 
 
 async def test_a_part_whose_first_record_is_gone_is_found(resolver_client: ResolverClient, gift: Committed) -> None:
-    await resolver_client.services.database.entries.delete_one({"_id": f"{gift.record.member}:{gift.record.version}"})
+    await resolver_client.services.database.records.delete_one({"_id": f"{gift.record.member}:{gift.record.version}"})
     other = gift.others[0].record
     assert await faults_of(resolver_client, other.member) == (
         f"version 3 is part of version {gift.record.version} of member {gift.record.member}, which does not exist",
@@ -70,7 +70,7 @@ async def test_a_part_that_its_key_does_not_name_is_found(
 
 async def test_a_part_without_its_reference_is_found(resolver_client: ResolverClient, gift: Committed) -> None:
     other = gift.others[0].record
-    await resolver_client.services.database.entries.update_one(
+    await resolver_client.services.database.records.update_one(
         {"_id": f"{other.member}:2"}, {"$unset": {"command": ""}}
     )
     assert await faults_of(resolver_client, other.member) == (

@@ -65,9 +65,9 @@ async def visited(full_client: FullProgrammeClient) -> str:
 async def audit_report(resolver_client: ResolverClient) -> str:
     """Return the faults of an audit in one line."""
     findings = await audit(resolver_client.services.database)
-    members = [f"member {fault}" for broken in findings.broken for fault in broken.faults]
-    supplies = [f"{broken.name}: {fault}" for broken in findings.broken_supplies for fault in broken.faults]
-    assert findings.all_holds == (not members + supplies)
+    members = [f"member {fault}" for broken in findings.members_with_faults for fault in broken.faults]
+    supplies = [f"{broken.name}: {fault}" for broken in findings.supplies_with_faults for fault in broken.faults]
+    assert findings.is_clean == (not members + supplies)
     return "; ".join(members + supplies)
 
 
@@ -79,13 +79,13 @@ async def edit(collection: Collection, filter_: dict[str, Any], change: dict[str
 async def test_everything_that_members_do_with_offers_and_rewards_passes(full_client: FullProgrammeClient) -> None:
     members = [await visited(full_client) for _ in range(2)]
     findings = await audit(full_client.services.database)
-    assert (findings.broken, findings.broken_supplies) == ([], [])
+    assert (findings.members_with_faults, findings.supplies_with_faults) == ([], [])
     assert (findings.members, findings.orders, findings.holds, findings.codes) == (2, 28, 6, 90)
     assert findings.counters == await full_client.services.database.counters.count_documents({})
     full_client.clock.advance(hours=2)
     assert await settle_all_due(full_client.services) == 2
     findings = await audit(full_client.services.database)
-    assert (findings.all_holds, findings.holds) == (True, 0)
+    assert (findings.is_clean, findings.holds) == (True, 0)
     full_client.clock.advance(days=500)
     for member in members:
         await full_client.buy(member, "5.00")
@@ -302,9 +302,9 @@ async def test_several_broken_supplies_are_counted_beside_broken_members(full_cl
     await edit(full_client.services.database.members, {"_id": member}, {"$inc": {"balances.redeemed": 1}})
     findings = await audit(full_client.services.database)
     free = 90 - await full_client.services.database.codes.count_documents({"holder": {"$exists": True}})
-    assert (findings.broken_count, findings.broken_supply_count) == (1, 1 + free)
-    assert findings.broken_supplies[0].name == "counter stock/bread"
-    assert len(findings.broken_supplies) == 1 + free
+    assert (findings.members_with_faults_count, findings.supplies_with_faults_count) == (1, 1 + free)
+    assert findings.supplies_with_faults[0].name == "counter stock/bread"
+    assert len(findings.supplies_with_faults) == 1 + free
 
 
 async def test_limits_that_were_lowered_later_pass(full_client: FullProgrammeClient) -> None:
@@ -360,7 +360,7 @@ async def test_percent_offer_that_reserves_budget_passes(full_client: FullProgra
     assert await full_client.services.database.counters.distinct("taken", counter) == [923]
     assert await audit_report(full_client) == ""
     findings = await audit(full_client.services.database)
-    assert findings.overruns == {}
+    assert findings.budget_overruns == {}
     await edit(full_client.services.database.counters, counter, {"$set": {"taken": 522}})
     assert "budget/tenth-off: it is 522, purchases sum to 523 or more" in await audit_report(full_client)
 
@@ -375,7 +375,7 @@ async def test_overrun_budget_is_reported_and_no_fault(full_client: FullProgramm
     late = refused(await full_client.redeem(member, "tenth-off", full_client.key()))
     assert late.code is RefusalCode.LIMIT_REACHED
     findings = await audit(full_client.services.database)
-    assert (findings.all_holds, findings.overruns) == (True, {"market/tenth-off": 600})
+    assert (findings.is_clean, findings.budget_overruns) == (True, {"market/tenth-off": 600})
 
 
 async def test_it_passes_while_orders_holds_and_offers_are_running(full_client: FullProgrammeClient) -> None:
@@ -405,6 +405,6 @@ async def test_it_passes_while_orders_holds_and_offers_are_running(full_client: 
         audits.append(await audit(full_client.services.database))
     await running
     assert len(audits) > 3
-    said = [findings.broken or findings.broken_supplies for findings in audits]
+    said = [findings.members_with_faults or findings.supplies_with_faults for findings in audits]
     assert said == [[]] * len(audits)
     assert await audit_report(full_client) == ""

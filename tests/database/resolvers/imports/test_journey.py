@@ -42,7 +42,7 @@ async def points_by_basket(database: Database) -> dict[int, int]:
         versions[record["member"], record["version"]]: sum(
             entry["points"] for entry in record["entries"] if entry["kind"] == "EARN"
         )
-        async for record in database.entries.find({"cause.operation": "event"})
+        async for record in database.records.find({"cause.operation": "event"})
     }
 
 
@@ -67,7 +67,7 @@ async def test_two_households_have_the_points_of_the_published_rule(
         assert -row["balances"]["issued"] == points
         assert row["balances"]["available"] + row["balances"].get("expired", 0) == points
     findings = await audit(resolver_client.services.database)
-    assert (findings.broken, findings.balances[Account.ISSUED]) == ([], -issued)
+    assert (findings.members_with_faults, findings.balances[Account.ISSUED]) == ([], -issued)
     assert await imported_households(resolver_client.services.database) == 2
 
 
@@ -123,7 +123,7 @@ async def test_a_run_that_was_interrupted_is_finished_by_the_next(
     assert (tally.replayed, tally.counted, tally.refused) == (events - 2, 73 - events, 0)
     assert await state(database) == expected
     assert sum((await points_by_basket(database)).values()) == sum(basket.points for basket in baskets.values())
-    assert (await audit(database)).broken == []
+    assert (await audit(database)).members_with_faults == []
 
 
 async def test_a_part_of_the_year_is_finished_by_the_whole(resolver_client: ResolverClient) -> None:
@@ -157,4 +157,4 @@ async def test_an_import_goes_on_after_mongodb_has_stalled(
     assert stalled == [5]
     assert (tally.counted + tally.replayed, tally.refused) == (71, 0)
     assert await counts(resolver_client.services.database) == (2, 73, 73)
-    assert (await audit(resolver_client.services.database)).broken == []
+    assert (await audit(resolver_client.services.database)).members_with_faults == []

@@ -62,8 +62,8 @@ def test_the_newest_entries_are_there_newest_first_and_all_of_the_newest_version
     for snapshot, record in zip(snapshots(history), history.records, strict=True):
         views = entry_views(record)
         everything = [*reversed(views), *everything]
-        assert snapshot.entries == len(everything)
-        assert snapshot.of_version() == views
+        assert snapshot.entries_count == len(everything)
+        assert snapshot.newest_version_entries() == views
         kept = max(RECENT_ENTRIES_MIN, len(views))
         assert snapshot.recent(first=1000) == tuple(everything[:kept])
         assert snapshot.recent(first=3) == tuple(everything[:3])
@@ -90,7 +90,7 @@ def test_page_is_returned_only_if_the_snapshot_holds_all_of_it(
     held = snapshot.recent(first=1000)
     last = data.draw(st.none() | st.sampled_from(held)) if held else None
     older = held if last is None else held[held.index(last) + 1 :]
-    is_whole = len(held) == snapshot.entries
+    is_whole = len(held) == snapshot.entries_count
     page = snapshot.page(first=size, after=(last.version, last.index) if last is not None else None)
     if not is_whole and (not older or len(older) < size):
         assert page is None
@@ -114,10 +114,10 @@ def test_a_version_of_more_entries_than_are_stored_is_complete_and_the_next_one_
     history.decide(purchase(history, "long after"))
     newest = snapshots(history)[-1]
     # The lots of the welcome and of 25 days expired; then the purchase.
-    assert (len(newest.of_version()), len(newest.rows), newest.entries) == (27, 27, 26 + 27)
+    assert (len(newest.newest_version_entries()), len(newest.rows), newest.entries_count) == (27, 27, 26 + 27)
     history.decide(purchase(history, "and once more"))
     newest = snapshots(history)[-1]
-    assert (len(newest.of_version()), len(newest.rows), newest.entries) == (1, 20, 26 + 28)
+    assert (len(newest.newest_version_entries()), len(newest.rows), newest.entries_count) == (1, 20, 26 + 28)
 
 
 ANY_ROWS = st.lists(st.lists(st.text() | st.integers(-(2**53), 2**53) | st.none(), min_size=1), max_size=8)
@@ -130,11 +130,11 @@ def test_newer_rows_come_first_and_the_oldest_are_dropped(
 ) -> None:
     keep = max(room, len(newer))
     rows = Rows(orjson.dumps(older)) if stored_on_one_line else Rows.of(older)
-    after = rows.after(newer, keep)
+    after = rows.prepended(newer, keep)
     assert after == tuple([*newer, *older][:keep])
     assert orjson.loads(after.text) == [*after]
     assert (len(after), after[:2]) == (min(keep, len(newer) + len(older)), tuple([*newer, *older][:keep][:2]))
-    assert after.after([], keep) == after
+    assert after.prepended([], keep) == after
 
 
 @property_settings(200)
@@ -148,5 +148,5 @@ def test_the_rows_of_the_newest_version_are_found_without_reading_those_before_i
     rows = Rows(orjson.dumps(stored)) if stored_on_one_line else Rows.of(stored)
     if was_read_before:
         len(rows)
-    assert rows.of_version(newest) == [row for row in stored if row[0] == newest]
-    assert rows.of_version(newest + 1) == []
+    assert rows.rows_of_newest_version(newest) == [row for row in stored if row[0] == newest]
+    assert rows.rows_of_newest_version(newest + 1) == []

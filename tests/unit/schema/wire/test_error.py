@@ -51,7 +51,7 @@ def test_error_has_its_code_and_a_message_in_the_requested_language(
 
 
 def test_limit_names_itself_its_value_and_its_setting() -> None:
-    fault = LimitExceeded("time", most=2.5, setting="CARILLON_LIMIT_TIME")
+    fault = LimitExceeded("time", value=2.5, setting="CARILLON_LIMIT_TIME")
     assert fault_extensions(fault) == {
         "code": "LIMIT_EXCEEDED",
         "limit": "time",
