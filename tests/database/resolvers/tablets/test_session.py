@@ -261,14 +261,14 @@ async def test_same_key_opens_one_session_and_returns_its_token_while_it_is_open
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
-@pytest.mark.parametrize("write", ["spent", "sessions", "devices"])
+@pytest.mark.parametrize("write", ["used_credentials", "sessions", "devices"])
 async def test_retry_after_a_crash_while_opening_returns_the_session(
     resolver_client: ResolverClient, tablet: Tablet, write: str, *, after: bool
 ) -> None:
     member = await lucy(resolver_client)
     code = member_pass(resolver_client, member).code
     mortal = copy(resolver_client.services.database)
-    setattr(mortal, write, Mortal(mortal.db, write, after=after))
+    setattr(mortal, write, Mortal(mortal.db, getattr(mortal, write).name, after=after))
     dying = Tablet(replace(resolver_client, services=replace(resolver_client.services, database=mortal)), tablet.device)
     with pytest.raises(Died):
         await dying.open("pass", code, key="one")

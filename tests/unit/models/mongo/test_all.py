@@ -11,7 +11,7 @@ NOTE = """
 from typing import ClassVar
 from beanie import Document
 from models.mongo.member import MemberDocument
-from models.mongo.schema import STRING, schema
+from models.mongo.schema import STRING, document_validator
 
 class NoteDocument(Document):
     text: str
@@ -19,7 +19,7 @@ class NoteDocument(Document):
     class Settings:
         name = "notes"
 
-    validator: ClassVar = schema({"_id": STRING, "text": STRING})
+    validator: ClassVar = document_validator({"_id": STRING, "text": STRING})
 """
 
 
@@ -58,9 +58,9 @@ def test_new_file_is_a_new_collection_and_imported_classes_are_not(package: Path
     assert document.__module__ in sys.modules
 
 
-@pytest.mark.parametrize("forgotten", ['        name = "notes"\n', "    validator: ClassVar = schema("])
+@pytest.mark.parametrize("forgotten", ['        name = "notes"\n', "    validator: ClassVar = document_validator("])
 def test_class_without_name_or_validator_is_a_fault_that_says_what_to_do(package: Path, forgotten: str) -> None:
-    replacement = "        pass\n" if "name" in forgotten else "    checked: ClassVar = schema("
+    replacement = "        pass\n" if "name" in forgotten else "    checked: ClassVar = document_validator("
     (package / "note.py").write_text(NOTE.replace(forgotten, replacement), encoding="utf-8")
     with pytest.raises(TypeError, match=r"NoteDocument needs `Settings\.name` and a `validator`"):
         documents(package.name)
