@@ -92,7 +92,7 @@ async def enrol(
     """Enrol a member; one key enrols one member, for ever.
 
     Returns `ALREADY_EXISTS` if another member has the card, e-mail or phone, `INVALID` if a field is invalid.
-    `draw` returns a random whole number below its argument, for the membership number.
+    `random_below` returns a random whole number below its argument, for the membership number.
     """
     programme, now = context.programme(), context.now()
     refusal = key_refusal(enrolment.key)

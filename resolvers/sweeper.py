@@ -59,7 +59,7 @@ class Sweeper:
     """Settles due members in rounds, skipping those that cannot be settled. One per process."""
 
     def __init__(self, services: Services, *, on_unsettled: Callable[[int], None] = lambda _members: None) -> None:
-        """`on_left` gets the number of due members left unsettled after each round."""
+        """`on_unsettled` gets the number of due members left unsettled after each round."""
         self._services = services
         self._on_left = on_unsettled
         self._failures: dict[str, _Failure] = {}
@@ -173,7 +173,7 @@ async def settle_all_due(services: Services) -> int:
 
 
 async def run_settlement(services: Services, *, on_unsettled: Callable[[int], None] = lambda _members: None) -> None:
-    """Settle members as they become due, until cancelled. `on_left` is as for `Sweeper`."""
+    """Settle members as they become due, until cancelled. `on_unsettled` is as for `Sweeper`."""
     sweeper = Sweeper(services, on_unsettled=on_unsettled)
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The steps of an order after it is placed: cancelled, advanced, returned, exchanged, by the roles that STEPS names.
+"""The steps of an order after it is placed: cancelled, advanced, returned, exchanged, by the roles in TRANSITIONS.
 
 Restored points go to the lots that they came from. A refund may reverse points that were spent already; then the
 balance goes below zero, or the brand writes them off. Points that an order or a hold from before such a write-off
@@ -223,7 +223,7 @@ def _stepped(order: Order, state: OrderState, builder: DecisionBuilder, role: st
 
 
 def _return_pieces(order: Order, pieces: int, builder: DecisionBuilder, *, spends_on_order: bool = False) -> Order:
-    """Restore what `pieces` of an order took; with `pays`, their points can pay for another order in this decision."""
+    """Restore what `pieces` of an order took; `spends_on_order`: their points can pay for an order in this decision."""
     returned = order.returned + pieces
     points = points_to_return(order, returned) - order.points_returned
     parts, left = _last_parts(order.lots, points)

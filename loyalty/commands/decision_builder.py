@@ -245,8 +245,8 @@ class DecisionBuilder:
     ) -> None:
         """Release a hold: restore its points to their lots, and its piece and code to the shared supply.
 
-        With `keeps_supplies` the piece and the code pass on to an order. With `pays`, points that expired while they
-        were held can still pay for an order in this decision.
+        With `keep_supplies` the piece and the code pass on to an order. With `spends_on_order`, points that expired
+        while they were held can still pay for an order in this decision.
         """
         recovered = self._recover_write_offs(hold.points, since=hold.version)
         self._post(
@@ -301,8 +301,8 @@ class DecisionBuilder:
         """Restore points that were spent on a reward in version `since`, to the lots that they came from.
 
         They first make up for what was written off since, because those points were spent on this very reward. An
-        expired lot comes back for the programme's days of grace; without any, it still `pays` for what is ordered
-        instead.
+        expired lot comes back for the programme's days of grace; without any, it still pays (`spends_on_order`) for
+        what is ordered instead.
         """
         recovered = self._recover_write_offs(sum(points for _, points in parts), since=since)
         graced = tuple((self._with_grace(lot), points) for lot, points in parts)

@@ -108,7 +108,7 @@ class Catalogue:
         return self._limits
 
     def reward_scores(self) -> tuple[tuple[str, Reward, int, bool], ...]:
-        """Return (key, reward, score of its weight, `is_plain`) of each reward."""
+        """Return (key, reward, score of its weight, `is_unrestricted`) of each reward."""
         if self._reward_scores is None:
             self._reward_scores = tuple(
                 (key, reward, WEIGHT_SCORE * reward.weight, reward.is_unrestricted)
@@ -119,8 +119,8 @@ class Catalogue:
     def next_change_at(self, now: datetime, zone: ZoneInfo) -> datetime:
         """Return the first moment after `now` at which an offer or reward may start or end because of time.
 
-        At the latest the end of the day, because windows depend on the day. With more than EDGES_ITEMS_MAX offers and
-        rewards it is `now`: computing it would take too long.
+        At the latest the end of the day, because windows depend on the day. With more than NEXT_CHANGE_ITEMS_MAX offers
+        and rewards it is `now`: computing it would take too long.
         """
         if len(self._offers) + len(self._rewards) > NEXT_CHANGE_ITEMS_MAX:
             return now

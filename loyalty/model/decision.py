@@ -17,10 +17,10 @@ from loyalty.model.supply import CodeTransition, CounterKey
 class Decision:
     """The member's next version with its ledger record.
 
-    `counted` is the event to store, `amended` the purchase that a refund or an offer changed. `orders` are the orders
-    placed or changed, `taken` the change of each shared counter (negative: returned), `codes` the state changes of pool
-    codes, `hold` the hold that was created or released. `others` are the decisions on the command's other members, in
-    its order.
+    `recorded_event` is the event to store, `amended_purchase` the purchase that a refund or an offer changed. `orders`
+    are the orders placed or changed, `counter_changes` the change of each shared counter (negative: returned),
+    `code_moves` the state changes of pool codes, `hold` the hold that was created or released. `others` are the
+    decisions on the command's other members, in its order.
     """
 
     member: Member

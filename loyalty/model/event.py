@@ -85,9 +85,9 @@ NOT_RETURNED = Fraction(0)
 class RecordedEvent:
     """A recorded event, with what a later refund needs.
 
-    `returned` is the exact share of each line (one part if there are no lines) that was refunded so far, 0 to 1.
-    `earned_on` and `expires_on` identify the lot that its points went into. `offers` are (offer key, charge to its
-    budget) of the offers used for it.
+    `shares_returned` is the exact share of each line (one part if there are no lines) that was refunded so far, 0 to 1.
+    `earned_on` and `expires_on` identify the lot that its points went into. `offer_charges` are (offer key, charge to
+    its budget) of the offers used for it.
     """
 
     event: Event

@@ -17,7 +17,7 @@ class Expression(Protocol):
         """Return the value for `variables`.
 
         Raises:
-            ExpressionFault: an attribute is missing or a type is wrong.
+            ExpressionError: an attribute is missing or a type is wrong.
         """
 
 
@@ -32,7 +32,7 @@ class LineCondition(Protocol):
         """Return for each line whether the condition is true; `variables` are those of the rule's other expressions.
 
         Raises:
-            ExpressionFault: an attribute is missing or a type is wrong.
+            ExpressionError: an attribute is missing or a type is wrong.
         """
 
 

@@ -31,7 +31,7 @@ class Facts:
     """Values read in the transaction.
 
     Counters, free codes by pool, the members' orders, the lists that each member (by id) is on, and the purchase that
-    the command refers to (None: it refers to none, or to one that was not counted).
+    the command refers to (None: it refers to none, or to one that is not recorded).
     """
 
     counters: Mapping[CounterKey, int] = field(default_factory=dict)
@@ -44,17 +44,17 @@ class Facts:
         """Return the value of a counter.
 
         Raises:
-            NotRead: the transaction did not read it.
+            FactNotRead: the transaction did not read it.
         """
         if counter not in self.counters:
             raise FactNotRead(str(counter))
         return self.counters[counter]
 
     def free_code(self, pool: str, *, excluding: Collection[str] = ()) -> str | None:
-        """Return a free code that is not in `but`; None if there is none left.
+        """Return a free code that is not in `excluding`; None if there is none left.
 
         Raises:
-            NotRead: the transaction did not read the pool.
+            FactNotRead: the transaction did not read the pool.
         """
         if pool not in self.codes:
             raise FactNotRead(pool)
@@ -64,7 +64,7 @@ class Facts:
         """Return the lists that a member is on.
 
         Raises:
-            NotRead: the transaction did not read them.
+            FactNotRead: the transaction did not read them.
         """
         if member not in self.lists:
             raise FactNotRead("lists")

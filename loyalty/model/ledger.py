@@ -150,9 +150,9 @@ class RecordRef:
 class Record:
     """Everything that one version of a member changed.
 
-    `qualified` holds (day, qualifying points added), negative for a refund. `notices` say the same in a member's terms.
-    `command` is set in the records of a command's other members: it names the record of its first member, which carries
-    the key.
+    `qualifying_points` holds (day, qualifying points added), negative for a refund. `notices` say the same in a
+    member's terms. `command` is set in the records of a command's other members: it names the record of its first
+    member, which carries the key.
     """
 
     member: str

@@ -31,7 +31,7 @@ _NEVER = (1 << 31) - 1
 class Lot:
     """Points earned on one day with one expiry.
 
-    `points` can still be spent. `expired` have expired; a later refund does not reverse those twice.
+    `points` can still be spent. `expired_points` have expired; a later refund does not reverse those twice.
     """
 
     key: LotKey
@@ -211,5 +211,5 @@ def overdue_lots(lots: Iterable[Lot], today: date) -> list[Lot]:
 
 
 def prune_expired(lots: Iterable[Lot], today: date) -> Lots:
-    """Return the lots without empty ones that expired more than EXPIRED_LOT_KEPT_DAYS days ago, too old for refunds."""
+    """Return the lots without empty ones that expired over EXPIRED_LOT_RETENTION_DAYS days ago, too old for refunds."""
     return Lots.of(lots).without_old(today - timedelta(days=EXPIRED_LOT_RETENTION_DAYS))

@@ -49,15 +49,16 @@ class Profile:
 class Member:
     """The state of one member at one version.
 
-    - `qualifying`: qualifying points by day in the brand's zone.
-    - `counted`: number of recorded events by type.
-    - `capped`: points that each capped rule gave, by rule and cap period (see `period_name()`).
-    - `head`: hash of this version's ledger record. `programme_version`: the programme version that decided it.
-    - `holds`: open holds. `lapsed`: ids of the holds that expired last, at most LAPSED_KEPT_MAX.
-    - `offers`: use of each offer, by offer key.
-    - `bound`: by purchase that is not recorded yet, the offers redeemed for it, each with its charge to the budget.
-    - `ordered`: number of orders that count against a reward's limit, by limit key and period.
-    - `write_offs`: (version, points) of write-offs that are not recovered yet, oldest first; see
+    - `qualifying_days`: qualifying points by day in the brand's zone.
+    - `event_counts`: number of recorded events by type.
+    - `cap_usage`: points that each capped rule gave, by rule and cap period (see `period_name()`).
+    - `head_hash`: hash of this version's ledger record. `programme_version`: the programme version that decided it.
+    - `holds`: open holds. `expired_holds`: ids of the holds that expired last, at most EXPIRED_HOLDS_KEPT_MAX.
+    - `offer_uses`: use of each offer, by offer key.
+    - `pending_redemptions`: by purchase that is not recorded yet, the offers redeemed for it, each with its charge to
+      the budget.
+    - `order_counts`: number of orders that count against a reward's limit, by limit key and period.
+    - `open_write_offs`: (version, points) of write-offs that are not recovered yet, oldest first; see
       `loyalty/commands/advance_order.py`.
     """
 
@@ -88,7 +89,7 @@ class Member:
         return self.balances.get(account, 0)
 
     def offer_use(self, offer: str) -> OfferUse:
-        """Return the member's use of an offer; UNTOUCHED if there is none."""
+        """Return the member's use of an offer; NO_USE if there is none."""
         return self.offer_uses.get(offer, NO_USE)
 
     @property

@@ -97,11 +97,11 @@ EVERYBODY = Audience()
 class Offer:
     """One offer. It can be used from `starts_at` until `ends_at` (None: without end), within its `window`.
 
-    - `uses_per_member`, `uses_in_all` and `budget` are None if unlimited. A budget is in points for EARNING_KINDS, else
-      in hundredths of the currency unit.
-    - Its value is `percent` off the purchase (at most `maximum` money), `amount` of money, `factor` on the purchase's
-      points, `points`, or the `reward` that a GIFT grants. `qualifying`: its points count towards tiers.
-    - `returnable`: refunding the whole purchase restores the use.
+    - `uses_per_member_max`, `uses_max` and `budget` are None if unlimited. A budget is in points for EARNING_KINDS,
+      else in hundredths of the currency unit.
+    - Its value is `percent` off the purchase (at most `amount_max` money), `amount` of money, `factor` on the
+      purchase's points, `points`, or the `reward` that a GIFT grants. `qualifying`: its points count towards tiers.
+    - `restores_use_on_refund`: refunding the whole purchase restores the use.
     - `topics` such as `category:COFFEE` or `brand:Private` and `weight` (higher: earlier) rank it.
 
     Empty `channels`, `stores` or `partners` do not restrict it.

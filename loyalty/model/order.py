@@ -58,7 +58,7 @@ FINAL_STATES = frozenset({_S.CANCELLED, _S.RETURNED, _S.EXCHANGED})
 
 @dataclass(frozen=True, slots=True)
 class OrderStep:
-    """One state change in an order's history. `by` is the role; `note` is shown to the member."""
+    """One state change in an order's history. `role` is the actor's; `note` is shown to the member."""
 
     state: OrderState
     at: datetime

@@ -29,8 +29,8 @@ class Rounding(StrEnum):
 class Stacking(StrEnum):
     """How a rule combines with the others.
 
-    `add`: its points are added to theirs. `best`: of the rules in the same group, only the one that gives the most
-    applies. `exclusive`: once it applies, rules of lower priority do not.
+    `add`: its points are added to theirs. `best`: of the rules in the same `stacking_group`, only the one that gives
+    the most applies. `exclusive`: once it applies, rules of lower priority do not.
     """
 
     ADD = "add"
@@ -62,7 +62,7 @@ class QualificationKind(StrEnum):
 class Tier:
     """A status level. `rank` counts from 0, the entry tier; `threshold` is in qualifying points.
 
-    With `relatives`, members of this tier may order rewards for a relative.
+    With `may_order_for_relatives`, members of this tier may order rewards for a relative.
     """
 
     key: str
@@ -75,7 +75,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class QualificationPeriod:
-    """The qualification period. `months` is for `rolling`, `starts` (month, day) for `calendar_year`."""
+    """The qualification period. `months` is for `rolling`, `year_start` (month, day) for `calendar_year`."""
 
     kind: QualificationKind
     months: int = 12
@@ -152,7 +152,7 @@ DEFAULT_BRAND = Brand()
 class Programme:
     """One version of a brand's programme. Tiers are in order of rank, rules by descending priority.
 
-    `grace_days` is how many days points last that an order returns after they would have expired.
+    `returned_points_grace_days` is how many days points last that an order returns after they would have expired.
     """
 
     key: str

@@ -137,7 +137,7 @@ class Reward:
 
 @dataclass(frozen=True, slots=True)
 class InstantReward:
-    """A reward granted at once, for no points, with a purchase of at least `minimum` in the programme's currency.
+    """A reward granted at once, for no points, with a purchase of at least `minimum_total` in the programme's currency.
 
     `limit` is per member. Empty `channels` or `stores` do not restrict it.
     """

@@ -38,7 +38,7 @@ _ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Roundin
 
 @dataclass(slots=True)
 class EarningResult:
-    """The result of all rules for one event. `capped`: points given so far by rule and cap period."""
+    """The result of all rules for one event. `cap_usage`: points given so far by rule and cap period."""
 
     grants: list[Grant] = field(default_factory=list)
     explanations: list[Explanation] = field(default_factory=list)
@@ -59,7 +59,7 @@ def whole_points(value: Any, rounding: Rounding) -> int:
     """Return a rule's result as whole points.
 
     Raises:
-        ExpressionFault: it is not a number from 0 to POINTS_MAX.
+        ExpressionError: it is not a number from 0 to POINTS_MAX.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ExpressionError(f"points must be a number, got {type(value).__name__}")
@@ -306,7 +306,7 @@ def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
 
 
 def prune_cap_periods(cap_usage: Mapping[str, Mapping[str, int]], programme: Programme) -> dict[str, dict[str, int]]:
-    """Return `capped` without the oldest cap periods and without rules that no longer exist or have a cap."""
+    """Return `cap_usage` without the oldest cap periods and without rules that no longer exist or have a cap."""
     kept: dict[str, dict[str, int]] = {}
     for key, spans in cap_usage.items():
         rule = programme.rule(key)

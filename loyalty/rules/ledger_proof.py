@@ -19,7 +19,7 @@ from loyalty.rules.tier import LIFETIME_OLD_DAYS
 def rewind(member: Member, record: Record, before: TierStatus) -> Member:
     """Return `member`, which is at the version of `record`, as it was one version earlier.
 
-    `before` is the standing in the preceding record. Version, balances and lots are exact. The profile stays the
+    `before` is the tier status in the preceding record. Version, balances and lots are exact. The profile stays the
     current one, because the ledger holds no personal data; qualifying days that were dropped since stay dropped.
     """
     balances = dict(member.balances)

@@ -140,7 +140,7 @@ class RankedOffer(_Ranked):
 
 
 class RankedReward(_Ranked):
-    """A ranked reward. `eligible`: the member can order it now; `missing`: points still to earn for it."""
+    """A ranked reward. `eligible`: the member can order it now; `points_missing`: points still to earn for it."""
 
     __slots__ = ("eligible", "points_missing", "reward")
 
@@ -224,7 +224,7 @@ def rank_offers(
 ) -> tuple[list[RankedOffer], bool]:
     """Return the member's `first` offers after the cursor `after` (score, key), and whether more follow.
 
-    `channel` None means any, `states` None all. `used_up` are the keys of offers whose shared limit is reached; they
+    `channel` None means any, `states` None all. `exhausted` are the keys of offers whose shared limit is reached; they
     are not shown as usable. An offer is shown while it can be used, to its audience and to members who activated it;
     used or expired offers are shown to members who have a use of them.
     """
@@ -418,7 +418,7 @@ def rank_rewards(
     """Return the `first` rewards after the cursor `after` (score, key), and whether more follow.
 
     Rewards that the member can order now come first, then those it lacks points for, the nearest first, then those for
-    other members or other times. `eligible_of` checks stock, limits and appointments (False: it cannot be ordered). It
+    other members or other times. `can_order` checks stock, limits and appointments (False: it cannot be ordered). It
     is called only for rewards that may have any and that the member could order otherwise. `category` and `eligible`
     filter the result.
     """

@@ -98,7 +98,7 @@ def shares_returned(bought: RecordedEvent, refund: Purchase | None) -> tuple[Fra
 
 
 def reverse_purchase(purchase: RecordedEvent, refund: Purchase | None) -> Reversal | Refusal:
-    """Return the points that refunding `bought` reverses, or the refusal of `shares_returned()`."""
+    """Return the points that refunding `purchase` reverses, or the refusal of `shares_returned()`."""
     returned = shares_returned(purchase, refund)
     if isinstance(returned, Refusal):
         return returned

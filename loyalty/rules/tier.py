@@ -31,7 +31,7 @@ class QualifiedTier:
 
 @dataclass(frozen=True, slots=True)
 class TierProgress:
-    """Progress to the next tier, in qualifying points. `before` ends the period; None if rolling or lifetime."""
+    """Progress to the next tier, in qualifying points. `ends_at` ends the period; None if rolling or lifetime."""
 
     tier: Tier
     points_earned: int
@@ -209,7 +209,7 @@ def reevaluate_tier_after_gain(
     enrolled_at: datetime,
     now: datetime,
 ) -> TierStatus:
-    """Do the same as `reevaluate_tier()`, faster, if the only change since `standing` is more points on the last day.
+    """Do as `reevaluate_tier()`, faster, if the only change since `tier_status` is more points on the last day.
 
     What qualified for the tier before still does, so only that day can give a higher tier or prolong the current one.
     """
@@ -220,7 +220,7 @@ def reevaluate_tier_after_gain(
 def _prolonged_standing(
     programme: Programme, tier_status: TierStatus, days: QualifyingDays, now: datetime
 ) -> TierStatus | None:
-    """Return the standing if the last day keeps or prolongs it; None if all days must be evaluated."""
+    """Return the tier status if the last day keeps or prolongs it; None if all days must be evaluated."""
     tier, until, last = programme.tier(tier_status.tier), tier_status.guaranteed_until, days.last()
     if last is None or tier.key != tier_status.tier or tier_status.since > now or (until is not None and until <= now):
         return None
@@ -278,7 +278,7 @@ def tier_progress(
 
 
 def prune_qualifying_days(programme: Programme, days: Mapping[date, int], *, now: datetime) -> QualifyingDays:
-    """Return the days to store: two qualification periods; for `lifetime` all, old ones summed in LIFETIME_BUCKET."""
+    """Return the days to store: two qualification periods; for `lifetime` all, old ones summed in LIFETIME_OLD_DAYS."""
     today = day_of(now, programme.zone)
     kept = QualifyingDays.of(days)
     kind = programme.qualification.kind

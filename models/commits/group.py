@@ -82,7 +82,7 @@ class Group:
 
         Raises:
             Conflict: something changed since the read.
-            NotRead: an earlier command of the group made a later one depend on more than was read.
+            FactNotRead: an earlier command of the group made a later one depend on more than was read.
         """
         await self._read()
         outcomes: list[Outcome | Exception] = []

@@ -67,12 +67,12 @@ class CelExpression:
             raise InvalidExpression(f"unknown variable {unknown[0]!r}; use {', '.join(names)}")
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return the value; raises ExpressionFault if a name is missing or a type does not fit."""
+        """Return the value; raises ExpressionError if a name is missing or a type does not fit."""
         # Pass only the variables that the expression uses: converting each value for the evaluator costs time.
         return self.execute({name: variables[name] for name in self.names if name in variables})
 
     def execute(self, variables: dict[str, Any]) -> Any:
-        """Return the value for exactly these variables; raises ExpressionFault as `evaluate` does."""
+        """Return the value for exactly these variables; raises ExpressionError as `evaluate` does."""
         try:
             return self._program.execute(variables)
         except KeyError as error:
@@ -111,7 +111,7 @@ class CelMemberCondition(CelExpression):
         self._cache: dict[tuple[Any, ...], Any] = {}
 
     def evaluate(self, variables: Mapping[str, Any]) -> Any:
-        """Return the value; raises ExpressionFault if a name is missing or a type does not fit."""
+        """Return the value; raises ExpressionError if a name is missing or a type does not fit."""
         if self._paths is None:
             return super().evaluate(variables)
         try:
@@ -137,7 +137,7 @@ def _at(value: Any, path: tuple[str, ...]) -> tuple[type, Any]:
 class CelLineCondition:
     """A condition over `line`, evaluated once for each distinct combination of the fields that it reads.
 
-    If it reads only a line's text fields (`WORDS`), results are cached across purchases: the same products recur.
+    If it reads only a line's text fields (`TEXT_FIELDS`), results are cached across purchases: the same products recur.
     """
 
     __slots__ = ("_cache", "_expression", "_fields", "_outer", "source")
@@ -159,12 +159,12 @@ class CelLineCondition:
         self._expression.check({**variables, "line": variables["event"]["purchase"]["lines"][0]})
 
     def evaluate(self, variables: Mapping[str, Any]) -> list[Any]:
-        """Return the value for each line of `event.purchase`; raises ExpressionFault as CelExpression does."""
+        """Return the value for each line of `event.purchase`; raises ExpressionError as CelExpression does."""
         lines = variables["event"]["purchase"]["lines"]
         return self._values([tuple(line[name] for name in self._fields) for line in lines], variables)
 
     def matches(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
-        """Return for each line whether the condition is true; raises ExpressionFault as CelExpression does."""
+        """Return for each line whether the condition is true; raises ExpressionError as CelExpression does."""
         read = [_READ[name] for name in self._fields]
         values = self._values([tuple(value(line) for value in read) for line in lines], variables)
         return [value is True for value in values]

@@ -28,7 +28,7 @@ class LoadSuperseded(Exception):  # noqa: N818 - shown to the operator
 class LoadedList:
     """The result of loading a file: members on the list now, members removed, lines without a member, duplicate lines.
 
-    `told` holds the first TOLD_MAX lines without a member: line number, from 1, and text.
+    `unknown_lines` holds the first REPORTED_LINES_MAX lines without a member: line number, from 1, and text.
     """
 
     members: int = 0
@@ -79,7 +79,7 @@ async def load_list(
 
     Raises:
         InvalidLoad: the name of the list is invalid, or there are more than LINES_MAX lines.
-        LoadOvertaken: another load of the list started meanwhile.
+        LoadSuperseded: another load of the list started meanwhile.
     """
     checked_name(name, "list")
     mark = await database.marks.find_one_and_update(

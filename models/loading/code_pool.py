@@ -30,7 +30,7 @@ class InvalidLoad(Exception):  # noqa: N818 - shown to the operator
 class LoadedCodes:
     """The result of loading a file: new codes, codes that were in the pool already, and refused lines.
 
-    `told` holds the first TOLD_MAX refused lines: line number, from 1, and the reason.
+    `refused_lines` holds the first REPORTED_LINES_MAX refused lines: line number, from 1, and the reason.
     """
 
     loaded: int = 0
@@ -60,7 +60,7 @@ def filled_lines(lines: Iterable[str], lines_max: int) -> Iterator[Line]:
     """Yield the lines that are not blank, stripped, with their numbers from 1.
 
     Raises:
-        InvalidLoad: there are more than `most`.
+        InvalidLoad: there are more than `lines_max`.
     """
     filled = 0
     for number, line in enumerate(lines, start=1):

@@ -101,7 +101,7 @@ class CompleteJourney:
         return parquet.read_table(self._folder / f"{name}.parquet", columns=columns)
 
     def households(self, limit: int | None = None) -> list[int]:
-        """Return the lowest `most` household numbers (None: all), in order."""
+        """Return the lowest `limit` household numbers (None: all), in order."""
         table = self._table("transactions", ["household_id"])
         return sorted(set(table.column("household_id").to_pylist()))[:limit]
 

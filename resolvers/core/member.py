@@ -115,7 +115,7 @@ async def own_member(context: Context) -> Snapshot | None:
 
 
 async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
-    """Return the member that `key` identifies, or None. Raises Forbidden as `permitted` does."""
+    """Return the member that `key` identifies, or None. Raises Forbidden as `find_permitted` does."""
     if key.kind != "number":
         member = await find_permitted(context, key)
         return await load(context, member) if member is not None else None
@@ -163,7 +163,7 @@ async def watched_member(context: Context, key: MemberKey | None) -> str:
 
     Raises:
         BadInput: no key, and the actor has no member; or the member does not exist.
-        Forbidden: as `permitted`.
+        Forbidden: as `find_permitted`.
     """
     actor = context.require_actor()
     if key is None:

@@ -21,7 +21,7 @@ OfferLimits = dict[CounterKey, tuple[str, int]]
 class Supply:
     """Keys of rewards out of stock, of pools without a free code, and of offers that all members together used up.
 
-    `used_up` is None if the programme has more limited offers than LIMITED_OFFERS_MAX.
+    `exhausted_offers` is None if the programme has more limited offers than LIMITED_OFFERS_MAX.
     """
 
     out_of_stock: frozenset[str]

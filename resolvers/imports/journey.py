@@ -39,7 +39,7 @@ class HouseholdRefused(Exception):  # noqa: N818 - shown to the operator
 
 
 class ImportInterrupted(Exception):  # noqa: N818 - shown to the operator
-    """MongoDB did not answer for AGAIN_MAX attempts; recorded baskets stay recorded."""
+    """MongoDB did not answer for RETRIES_MAX attempts; recorded baskets stay recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ async def retry_until_committed(send: Callable[[], Awaitable[Outcome]]) -> Outco
     """Call `send`, which must use the same key each time, until MongoDB answers in time.
 
     Raises:
-        ImportInterrupted: it did not in AGAIN_MAX attempts.
+        ImportInterrupted: it did not in RETRIES_MAX attempts.
     """
     for _ in range(RETRIES_MAX):
         try:

@@ -14,7 +14,7 @@ SPAN = timedelta(minutes=15)
 
 
 class Attempt:
-    """One attempt. It counts unless the caller sets `right`."""
+    """One attempt. It counts unless the caller sets `succeeded`."""
 
     def __init__(self) -> None:
         self.succeeded = False
@@ -22,7 +22,7 @@ class Attempt:
 
 @asynccontextmanager
 async def counted_attempt(context: Context, *who: str, attempts_max: int) -> AsyncIterator[Attempt | Refusal]:
-    """Count an attempt by `who` (the parts of the counter's id); yield a refusal after `most` wrong ones within SPAN.
+    """Count an attempt by `who` (parts of the counter's id); yield a refusal after `attempts_max` wrong ones in SPAN.
 
     It is counted before it is made, so that concurrent attempts are all counted, and uncounted if it was right.
     """
