@@ -123,7 +123,9 @@ async def ranked_page(
     def compute(reward: Reward) -> RewardAvailability:
         if reward.is_unrestricted:
             return RewardAvailability(reward, max(0, reward.points - available), ())
-        found = _standing(reward, snapshot, programme, segmentation, now=now, is_gone=reward.key in left.out_of_stock)
+        found = _availability(
+            reward, snapshot, programme, segmentation, now=now, is_gone=reward.key in left.out_of_stock
+        )
         if reward.pool not in left.empty_pools:
             return found
         return replace(found, reasons=(*found.reasons, Ineligibility(RefusalCode.OUT_OF_STOCK, "codes_gone", {})))
@@ -145,7 +147,7 @@ async def ranked_page(
     return [(found, availability(found.reward)) for found in page], more
 
 
-def _standing(
+def _availability(
     reward: Reward,
     snapshot: Snapshot,
     programme: Programme,

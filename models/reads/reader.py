@@ -354,15 +354,15 @@ class Reader:
         """
         documents = await self._since(snapshot, after)
         records = [record_of(document) for document in documents if document["version"] > after]
-        standings = [tier_status_of(document["standing"]) for document in documents]
+        tier_statuses = [tier_status_of(document["standing"]) for document in documents]
         versions: list[Version] = []
         member = snapshot.member
         later = 0
         for index, record in enumerate(records):
             versions.append(_version(snapshot, member, record, later))
             later += len(record.entries)
-            if index + 1 < len(standings):
-                member = rewind(member, record, standings[index + 1])
+            if index + 1 < len(tier_statuses):
+                member = rewind(member, record, tier_statuses[index + 1])
         for version in reversed(versions):
             yield version
 

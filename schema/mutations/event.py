@@ -42,7 +42,7 @@ class PurchaseLineInput:
 
 @strawberry.input
 class PurchaseInput:
-    """The receipt of a purchase, or of what a refund gives back."""
+    """The receipt of a purchase, or of the part that a refund returns."""
 
     total: Decimal = required("Money paid in all, 0 or more. May differ from the sum of the lines, by a discount.")
     currency: str = required("ISO 4217 code; a purchase is in the programme's currency.")

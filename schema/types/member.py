@@ -144,8 +144,8 @@ class Member(Node):
         )
         locale, programme, now = locale_of(context, self.snapshot.member), context.programme(), context.now()
         edges = [
-            MemberRewardEdge(node=MemberReward.of(standing, programme, locale, on, now), score=found.score)
-            for found, standing in page
+            MemberRewardEdge(node=MemberReward.of(availability, programme, locale, on, now), score=found.score)
+            for found, availability in page
         ]
         return MemberRewardConnection(edges=edges, has_more=has_more, is_first=place is None)
 

@@ -153,40 +153,40 @@ class MemberReward:
     """A reward, and whether one member can order it."""
 
     reward: Reward = field(REACHED, "The reward itself, the same for all members.")
-    standing: strawberry.Private[rewards.RewardAvailability]
+    availability: strawberry.Private[rewards.RewardAvailability]
     locale: strawberry.Private[str]
     cached: strawberry.Private[dict[object, object]]
 
     @resolver(REACHED)
     def eligible(self) -> bool:
         """Whether the member can order it now: it has the points, and `reasons` is empty."""
-        return self.standing.eligible
+        return self.availability.eligible
 
     @resolver(REACHED)
     def missing_points(self) -> int:
         """Points that the member still lacks for one piece; 0 if it has enough."""
-        return self.standing.points_missing
+        return self.availability.points_missing
 
     @resolver(REACHED)
     def reasons(self, info: Info) -> list[str]:
         """Why the member cannot order it, points apart: one sentence each, in the request's or member's language."""
         programme = info.context.programme()
-        return [refusal_sentence(one.reason, one.params, programme, self.locale) for one in self.standing.reasons]
+        return [refusal_sentence(one.reason, one.params, programme, self.locale) for one in self.availability.reasons]
 
     @classmethod
     def of(
         cls,
-        standing: rewards.RewardAvailability,
+        availability: rewards.RewardAvailability,
         programme: Programme,
         locale: str,
         channel: Channel | None,
         now: datetime,
     ) -> Self:
         """Return a reward, and whether a member can order it."""
-        reward = Reward.of(standing.reward, programme, locale, channel, now)
+        reward = Reward.of(availability.reward, programme, locale, channel, now)
         # It is the same for all members who can order it: they share one cache.
-        cached = reward.cached_eligible if standing.eligible else {}
-        return cls(reward=reward, standing=standing, locale=locale, cached=cached)
+        cached = reward.cached_eligible if availability.eligible else {}
+        return cls(reward=reward, availability=availability, locale=locale, cached=cached)
 
 
 @strawberry.type

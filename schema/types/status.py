@@ -62,11 +62,11 @@ class Status:
     @classmethod
     def of(cls, snapshot: Snapshot, programme: ProgrammeRules, locale: str) -> Self:
         """Return the status of a snapshot."""
-        standing = snapshot.member.tier_status
+        tier_status = snapshot.member.tier_status
         return cls(
-            tier=Tier.of(programme.tier(standing.tier), locale),
-            since=standing.since,
-            until=standing.guaranteed_until,
+            tier=Tier.of(programme.tier(tier_status.tier), locale),
+            since=tier_status.since,
+            until=tier_status.guaranteed_until,
             snapshot=snapshot,
             locale=locale,
         )

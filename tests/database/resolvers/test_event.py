@@ -375,7 +375,7 @@ async def bought(resolver_client: ResolverClient) -> str:
     return member
 
 
-async def give_back(resolver_client: ResolverClient, member: str, purchase: Purchase | None, **about: Any) -> Outcome:
+async def refund(resolver_client: ResolverClient, member: str, purchase: Purchase | None, **about: Any) -> Outcome:
     subject = about.pop("subject", None)
     event = resolver_client.purchase_event("0", type="refund", purchase=purchase, refund_of="receipt", **about)
     return await resolver_client.record(member, event, subject=subject)
@@ -391,7 +391,7 @@ async def test_refund_reverses_the_points_of_each_line(resolver_client: Resolver
     member = await bought(resolver_client)
     # The basket's 23 points lie 4, 4 and 15 on its lines, the own brands' 3 points 2 and 1.
     taken = [
-        points(await give_back(resolver_client, member, receipt((sku, amount, None))))
+        points(await refund(resolver_client, member, receipt((sku, amount, None))))
         for sku, amount in (
             ("milk", "4.49"),
             ("steak", "7.99"),
@@ -401,25 +401,25 @@ async def test_refund_reverses_the_points_of_each_line(resolver_client: Resolver
     ]
     assert taken == [[-6], [-7], [-5], [-8]]
     assert await balances(resolver_client, member) == {}
-    refusal = refused(await give_back(resolver_client, member, receipt(("milk", "4.49", None))))
+    refusal = refused(await refund(resolver_client, member, receipt(("milk", "4.49", None))))
     assert (refusal.reason, refusal.path) == ("refund_done", ("refundOf",))
 
 
 async def test_refund_by_total_reverses_points_in_proportion(resolver_client: ResolverClient) -> None:
     member = await bought(resolver_client)
-    assert points(await give_back(resolver_client, member, Purchase(Decimal("11.985"), "USD"))) == [-12]
+    assert points(await refund(resolver_client, member, Purchase(Decimal("11.985"), "USD"))) == [-12]
     assert await balances(resolver_client, member) == {Account.ISSUED: -14, Account.AVAILABLE: 14}
     before = await documents(resolver_client.services.database)
-    refusal = refused(await give_back(resolver_client, member, Purchase(Decimal("11.99"), "USD")))
+    refusal = refused(await refund(resolver_client, member, Purchase(Decimal("11.99"), "USD")))
     assert (refusal.reason, refusal.path) == ("refund_exceeds", ("purchase", "total"))
     assert await documents(resolver_client.services.database) == before
-    assert points(await give_back(resolver_client, member, Purchase(Decimal("11.985"), "USD"))) == [-14]
+    assert points(await refund(resolver_client, member, Purchase(Decimal("11.985"), "USD"))) == [-14]
 
 
 async def test_full_refund_reverses_the_remaining_points(resolver_client: ResolverClient) -> None:
     member = await bought(resolver_client)
-    await give_back(resolver_client, member, receipt(("milk", "4.49", None)))
-    outcome = committed(await give_back(resolver_client, member, None))
+    await refund(resolver_client, member, receipt(("milk", "4.49", None)))
+    outcome = committed(await refund(resolver_client, member, None))
     [entry] = outcome.record.entries
     assert (entry.kind, entry.points, entry.balance) == (EntryKind.REVERSE, -20, 0)
     assert [(why.rule, why.points, why.reason) for why in entry.explanations] == [
@@ -432,7 +432,7 @@ async def test_full_refund_reverses_the_remaining_points(resolver_client: Resolv
 async def test_a_refund_of_points_that_were_spent_leaves_a_debt(resolver_client: ResolverClient) -> None:
     member = await bought(resolver_client)
     await resolver_client.adjust(member, -20)
-    outcome = committed(await give_back(resolver_client, member, None))
+    outcome = committed(await refund(resolver_client, member, None))
     assert (points(outcome), outcome.snapshot.member.available) == ([-26], -20)
     assert points(await resolver_client.buy(member, "25.00")) == [25]
     assert await balances(resolver_client, member) == {Account.ISSUED: -25, Account.AVAILABLE: 5, Account.DEDUCTED: 20}
@@ -442,8 +442,8 @@ async def test_another_senders_or_members_purchase_is_not_found(resolver_client:
     member, other = await bought(resolver_client), await resolver_client.member()
     before = await documents(resolver_client.services.database)
     for refusal in (
-        refused(await give_back(resolver_client, member, None, subject="till-2")),
-        refused(await give_back(resolver_client, other, None)),
+        refused(await refund(resolver_client, member, None, subject="till-2")),
+        refused(await refund(resolver_client, other, None)),
     ):
         assert refusal == Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": "receipt"})
     assert await documents(resolver_client.services.database) == before
@@ -451,7 +451,7 @@ async def test_another_senders_or_members_purchase_is_not_found(resolver_client:
 
 async def test_a_refund_is_no_purchase_to_be_refunded(resolver_client: ResolverClient) -> None:
     member = await bought(resolver_client)
-    await give_back(resolver_client, member, None, key="return")
+    await refund(resolver_client, member, None, key="return")
     refusal = refused(await resolver_client.refund(member, "return"))
     assert (refusal.code, refusal.reason) == (RefusalCode.NOT_FOUND, "purchase_not_found")
 

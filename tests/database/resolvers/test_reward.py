@@ -35,12 +35,12 @@ from resolvers.reward import (
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 
 
-async def standings(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, RewardAvailability]:
+async def availabilities(resolver_client: CatalogueClient, member: str, **about: Any) -> dict[str, RewardAvailability]:
     context = resolver_client.context(Role.MEMBER, member=member)
     fields: dict[str, Any] = {"channel": None, "category": None, "eligible": None, "first": 50, "after": None, **about}
     page, more = await ranked_page(context, Personalisation(context, await seen(resolver_client, member)), **fields)
     assert not more
-    return {found.reward.key: standing for found, standing in page}
+    return {found.reward.key: availability for found, availability in page}
 
 
 async def seen(resolver_client: CatalogueClient, member: str) -> Snapshot:
@@ -56,7 +56,7 @@ def one(resolver_client: ResolverClient, key: str) -> Reward:
 async def test_reward_lists_why_a_member_cannot_order_it(catalogue_client: CatalogueClient) -> None:
     member = await catalogue_client.earn(70)
     await catalogue_client.order(member, "once")
-    result = await standings(catalogue_client, member)
+    result = await availabilities(catalogue_client, member)
     assert {
         key: (one.eligible, one.points_missing, [why.reason for why in one.reasons]) for key, one in result.items()
     } == {
@@ -69,13 +69,13 @@ async def test_reward_lists_why_a_member_cannot_order_it(catalogue_client: Catal
         "once": (False, 0, ["reward_limit"]),
         "gold-only": (False, 0, ["reward_tier"]),
     }
-    assert {*await standings(catalogue_client, member, eligible=True)} == {"bowl", "meal"}
+    assert {*await availabilities(catalogue_client, member, eligible=True)} == {"bowl", "meal"}
 
 
 async def test_sold_out_reward_is_shown_as_sold_out(catalogue_client: CatalogueClient) -> None:
     member = await catalogue_client.earn(700)
     committed(await catalogue_client.try_order(member, "mug", quantity=5))
-    assert [why.reason for why in (await standings(catalogue_client, member))["mug"].reasons] == ["out_of_stock"]
+    assert [why.reason for why in (await availabilities(catalogue_client, member))["mug"].reasons] == ["out_of_stock"]
     programme = catalogue_client.services.programmes.get("grocer")
     context = catalogue_client.context(Role.TILL)
     assert await stock_left(context, programme, programme.catalogue.rewards.values()) == {
@@ -170,7 +170,7 @@ async def test_availability_of_offers_and_rewards_is_one_query(
     finally:
         catalogue.remove_reward("for-vips")
         await client.close()
-    assert "for-vips" in {standing.reward.key for _, standing in found}
+    assert "for-vips" in {availability.reward.key for _, availability in found}
     assert [*map(sorted, query_log.collections)] == [sorted("members"), ["audiences", "codes", "counters"]]
 
 

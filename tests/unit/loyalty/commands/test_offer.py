@@ -277,7 +277,9 @@ def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
     shares=st.lists(st.sampled_from(["0.2", "0.5", "0.9"]), max_size=3),
 )
 @property_settings(100)
-def test_refunds_take_back_what_offers_gave_whole_at_the_last(uses: list[str], before: bool, shares: list[str]) -> None:
+def test_refunds_reverse_what_offers_gave_completely_at_the_last(
+    uses: list[str], before: bool, shares: list[str]
+) -> None:
     customer = bought_with(OFFERS, uses, before=before)
     given = customer.now.available
     left = Decimal("35.00")

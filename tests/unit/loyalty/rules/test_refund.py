@@ -487,9 +487,9 @@ def test_only_ones_own_purchase_can_be_refunded() -> None:
 def test_only_a_purchase_can_be_refunded() -> None:
     scenario = basket(per_euro(), flat("visit", "5", event="visit"))
     scenario.happen("visit", "2024-03-02 10:00", key="visit")
-    given_back = scenario.refund("2024-03-02 11:00", "basket", "1")
-    assert given_back.recorded_event is not None
-    for key in ("visit", given_back.recorded_event.event.key):
+    refunded = scenario.refund("2024-03-02 11:00", "basket", "1")
+    assert refunded.recorded_event is not None
+    for key in ("visit", refunded.recorded_event.event.key):
         command = scenario.event("refund", "2024-03-02 12:00", refund_of=key)
         assert scenario.refused(command, "2024-03-02 12:00").reason == "purchase_not_found"
 

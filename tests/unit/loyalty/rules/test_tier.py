@@ -503,7 +503,7 @@ HAPPENINGS = st.lists(
         st.sampled_from([-3, -1, 0, 1, 3, 720]) | st.integers(0, 24 * 60),  # and minutes of the day
         st.sampled_from([-5, -4, -2, 0, 0, 0, 2, 5]) | st.integers(0, 60 * 24 * 40),  # backdated; or a till is ahead
         st.sampled_from([0, 20, 40, 60, 80, 99, 100, 101, 200, 299, 300]),  # points gained
-        st.sampled_from([False, False, False, False, True]),  # whether all of the day is taken back
+        st.sampled_from([False, False, False, False, True]),  # whether all of the day is reversed
     ),
     max_size=25,
 )
