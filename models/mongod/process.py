@@ -32,6 +32,7 @@ _REPLICA_SET = "carillon"
 _HOST = "127.0.0.1"
 TRANSACTION_LIFETIME_SECONDS = 5
 _OPLOG_MIB = 512
+_COMPRESSORS = "snappy,zstd"  # not zlib: a malformed message of it reveals mongod's memory (CVE-2025-14847)
 # Percent of the cache that can be dirty before WiredTiger starts to write pages (defaults: 5, and 2.5 for updates).
 # Members' pages change often: at the defaults, writing them each time was a third of mongod's cost per event. At twice
 # this value, threads that run commands help evict. Durability does not depend on it: the journal provides that.
@@ -169,6 +170,7 @@ def _command(mongod: Path, layout: Layout, port: int, cache_gib: float) -> list[
         "--dbpath": str(layout.database),
         "--logpath": str(layout.log),
         "--oplogSize": str(_OPLOG_MIB),
+        "--networkMessageCompressors": _COMPRESSORS,
         "--wiredTigerCacheSizeGB": str(cache_gib),
         "--wiredTigerEngineConfigString": ",".join(
             f"eviction_{kind}_target={_DIRTY_PERCENT},eviction_{kind}_trigger={2 * _DIRTY_PERCENT}"
