@@ -9,7 +9,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from gateway import health
 from gateway.auth.development_key import DevelopmentKey
@@ -17,6 +17,7 @@ from gateway.auth.revocation_watch import TokenWatch
 from gateway.auth.verifier import CachingVerifier, OwnTokensVerifier, Verifier
 from gateway.clock import now
 from gateway.config import CLIENTS_DIST, Limits, Settings
+from gateway.front import Front, nosniff
 from gateway.observability.logs import log_lost_exception
 from gateway.observability.metrics import Metrics
 from gateway.operations.broadcast import Broadcaster
@@ -98,24 +99,6 @@ async def running_services(
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class _Front:
-    """Dispatches GraphQL requests and sockets directly to their endpoints, everything else to Starlette's routes."""
-
-    def __init__(self, routed: Starlette) -> None:
-        self._routed = routed
-        self.http: ASGIApp = routed
-        self.websocket: ASGIApp = routed
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection. Starlette's layers would stay in memory for as long as a socket is open."""
-        endpoint: ASGIApp = self._routed
-        if scope["type"] == "http" and scope["path"] == "/graphql" and scope["method"] in GraphQLHttp.METHODS:
-            endpoint = self.http
-        elif scope["type"] == "websocket" and scope["path"] == "/graphql":
-            endpoint = self.websocket
-        await endpoint(scope, receive, send)
-
-
 class Gateway:
     """One gateway process as an ASGI application; setting the events of `connections` drains it."""
 
@@ -137,10 +120,10 @@ class Gateway:
         self.app = self._application()
 
     def _application(self) -> ASGIApp:
-        self._front = _Front(Starlette(lifespan=self._lifespan))
+        self._front = Front(Starlette(lifespan=self._lifespan))
         if not self._settings.cors_origins:
-            return self._front
-        return CORSMiddleware(
+            return nosniff(self._front)
+        shared = CORSMiddleware(
             self._front,
             allow_origins=self._settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "DELETE"],
@@ -155,6 +138,7 @@ class Gateway:
             expose_headers=["etag", "x-request-id"],
             max_age=600,
         )
+        return nosniff(shared)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -182,10 +166,10 @@ class Gateway:
                         services.reader, services.programmes, now, bytes_max=self._settings.answers_bytes
                     ),
                 )
-                self._front.http, self._front.websocket = GraphQLHttp(state), GraphQLWebSocket(state)
+                http, websocket = GraphQLHttp(state), GraphQLWebSocket(state)
                 app.router.routes[:] = [
-                    Route("/graphql", self._front.http, methods=GraphQLHttp.METHODS),
-                    WebSocketRoute("/graphql", self._front.websocket),
+                    Route("/graphql", http, methods=GraphQLHttp.METHODS),
+                    WebSocketRoute("/graphql", websocket),
                     Route("/graphql/stream", GraphQLStream(state).handle, methods=["GET", "POST", "PUT", "DELETE"]),
                     *health.routes(state),
                     *pages.routes(CLIENTS_DIST),
@@ -193,6 +177,7 @@ class Gateway:
                 if self._development is not None:
                     issuer = self._development
                     app.router.routes += development.routes(state, issuer.key, issuer.programme)
+                self._front.serve(http=http, websocket=websocket, routes=app.router.routes)
                 log.info("gateway_started", programmes=services.programmes.keys(), operations=len(self._manifest))
                 yield
                 log.info("gateway_stopping")

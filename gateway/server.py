@@ -8,9 +8,11 @@ from types import FrameType
 
 import structlog
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Gateway
 from gateway.config import Limits, Settings
+from gateway.front import NOSNIFF
 from gateway.transports.frames import websocket_protocol
 
 log = structlog.get_logger(__name__)
@@ -24,6 +26,21 @@ class PortTaken(Exception):  # noqa: N818 - its message is for operators
     """Another program listens on the port."""
 
 
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, whose refusal of a request that is not HTTP has the same header as the other answers."""
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse the request and close the connection."""
+        content = (
+            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n",
+            *(b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, NOSNIFF)),
+            b"content-length: %d\r\nconnection: close\r\n\r\n" % len(msg),
+            msg.encode("ascii"),
+        )
+        self.transport.write(b"".join(content))
+        self.transport.close()
+
+
 class Server(uvicorn.Server):
     """Drains before it stops: /readyz returns 503 for a while, then live connections close, to reconnect elsewhere."""
 
@@ -32,7 +49,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 gateway.app,
                 loop="uvloop",
-                http="httptools",
+                http=HttpProtocol,
                 ws=websocket_protocol(),
                 # Messages are small: compression would cost memory per socket and gain nothing.
                 ws_per_message_deflate=False,

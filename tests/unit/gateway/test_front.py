@@ -36,9 +36,7 @@ def client() -> AsyncClient:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS", "HEAD"])
-async def test_a_trailing_slash_is_answered_like_the_path_without(
-    client: AsyncClient, path: str, method: str
-) -> None:
+async def test_a_trailing_slash_is_answered_like_the_path_without(client: AsyncClient, path: str, method: str) -> None:
     plain, slashed = await client.request(method, path), await client.request(method, f"{path}/")
     assert (slashed.status_code, slashed.text) == (plain.status_code, plain.text)
 
