@@ -26,7 +26,7 @@ from schema.types.order import Order
 from schema.types.programme import Programme
 from schema.types.reward import InCategory, Reward, RewardConnection, RewardEdge
 from schema.wire.access import EVERY_ROLE, PUBLIC, only, resolver
-from schema.wire.ids import from_global_id, from_order_cursor, from_ranked_cursor
+from schema.wire.ids import from_global_id, from_order_cursor, from_ranked_cursor, is_place
 from schema.wire.info import Info
 from schema.wire.node import Node
 from schema.wire.on_channel import OnChannel
@@ -61,7 +61,7 @@ class Query:
             case "Member", [member]:
                 snapshot = await members.look_up(info.context, Key("id", member))
                 return Member.of(snapshot) if snapshot is not None else None
-            case "LedgerEntry", [member, version, index] if version.isdecimal() and index.isdecimal():
+            case "LedgerEntry", [member, version, index] if is_place(version) and is_place(index):
                 return await _entry(info.context, member, int(version), int(index))
             case "Offer", [brand, key]:
                 return await _offer(info.context, brand, key)

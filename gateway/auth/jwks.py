@@ -79,10 +79,11 @@ class JwksVerifier:
             return
         self._tried_at = now
         try:
-            keys = PyJWKSet.from_dict(await asyncio.to_thread(self._fetch, self._url)).keys
-        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            document = await asyncio.to_thread(self._fetch, self._url)
+            keys = {str(key.key_id or ""): key for key in PyJWKSet.from_dict(document).keys}
+        except Exception as error:  # noqa: BLE001 - the document can hold anything, at any depth
             # The cached keys stay in use: an unreachable JWKS server must not lock everybody out.
             log.warning("jwks_unavailable", error=type(error).__name__)
             return
-        self._keys = {key.key_id or "": key for key in keys}
+        self._keys = keys
         self._fetched_at = now

@@ -1,20 +1,25 @@
 """The limits of a document: tokens, depth, aliases (including its fragments) and the cost of its validation."""
 
-from typing import cast
+import re
+from typing import Any, cast
 
 from graphql import (
     DocumentNode,
     FieldNode,
+    FloatValueNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     InlineFragmentNode,
+    IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    Visitor,
     parse,
     validate,
+    visit,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
@@ -24,6 +29,9 @@ from resolvers.core.operation_error import LimitExceeded
 # The messages of graphql-core, which has no error classes for these.
 _TOO_LONG = "tokens. Parsing aborted."
 _TOO_DEEP = "Document is nested too deeply. Parsing aborted."
+# Every float has fewer digits; Python converts no number with more than 4300 to an int.
+DIGITS_MAX = 300
+_MANY_DIGITS = re.compile(rf"[0-9.]{{{DIGITS_MAX - 10}}}")
 _TOO_COMPLEX = "Validation aborted."
 
 
@@ -101,6 +109,30 @@ def validate_limited(
     if errors and errors[-1].message == _TOO_COMPLEX:
         raise LimitExceeded("complexity", value=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
     return errors
+
+
+class _Numbers(Visitor):
+    """Refuses the first number that is too long."""
+
+    def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
+        _check_digits(node)
+
+    def enter_float_value(self, node: FloatValueNode, *_: Any) -> None:
+        _check_digits(node)
+
+
+def _check_digits(node: IntValueNode | FloatValueNode) -> None:
+    if len(node.value) > DIGITS_MAX:
+        raise GraphQLError(f"A number has at most {DIGITS_MAX} digits.", node)
+
+
+def check_numbers(document: DocumentNode, text: str) -> None:
+    """Check the length of the numbers in a document, whose text is `text`; raise GraphQLError for one too long.
+
+    graphql-core converts numbers at several places, and does not expect that a conversion can fail.
+    """
+    if _MANY_DIGITS.search(text):
+        visit(document, _Numbers())
 
 
 def check_document(document: DocumentNode, limits: Limits) -> None:

@@ -17,7 +17,6 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
-    GraphQLSyntaxError,
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
@@ -28,7 +27,7 @@ from graphql import Executor as GraphQLExecutor
 from gateway.config import Limits
 from gateway.observability.metrics import Metrics
 from gateway.operations.compiler import CHARACTERS_MAX, CodeBudget, CompiledOperation
-from gateway.operations.document_limits import check_document, parse_limited, too_deep, validate_limited
+from gateway.operations.document_limits import check_document, check_numbers, parse_limited, too_deep, validate_limited
 from gateway.operations.prefetch import selects_any
 from resolvers.core.context import Context
 from resolvers.core.operation_error import BadInput, LimitExceeded, OperationError
@@ -142,9 +141,10 @@ def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> Docume
     """
     try:
         document = parse_limited(text, limits)
+        check_numbers(document, text)
         check_document(document, limits)
         errors = validate_limited(schema, document, limits, VALIDATION_ERRORS_MAX)
-    except GraphQLSyntaxError as error:
+    except GraphQLError as error:
         raise InvalidOperation([error]) from None
     except LimitExceeded as fault:
         raise InvalidOperation(fault) from None

@@ -19,6 +19,7 @@ from gateway.transports.http import BadRequest, limited_body, parsed_json
 from models.loading.complete_journey import DataMissing
 from models.mongo.ids import identity_key
 from resolvers.core.actor import Role
+from resolvers.core.fault import LimitExceeded
 
 TOKEN_TTL = timedelta(hours=1)
 MEMBERS_SHOWN = 10
@@ -115,6 +116,8 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
             issued = await issue(
                 state.services.database, key, role=role, programme=programme, number=number, ttl=TOKEN_TTL
             )
+        except LimitExceeded as fault:
+            return JSONResponse({"error": f"The body has at most {fault.most} bytes."}, 413)
         except (BadRequest, UnknownMember) as error:
             return JSONResponse({"error": str(error)}, 400)
         except (KeyError, TypeError, ValueError):

@@ -49,6 +49,18 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         if scope is not None and not self.conn.extensions:
             scope["extensions"][EXTENSION] = self.write_frames
 
+    def send_receive_event_to_app(self) -> None:
+        """Pass a message on; close with 1007 if its text is not UTF-8, which uvicorn would log with a traceback."""
+        if self.curr_msg_data_type == "text" and not self.close_sent:
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(1007)
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()
+
     def write_frames(self, frames: bytes) -> bool:
         """Write whole frames; return False if the socket takes none now, so that nothing queues behind a slow one."""
         # A transport also closes after the peer has closed, a ping timed out, or the server shuts down.

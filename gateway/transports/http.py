@@ -36,12 +36,14 @@ from resolvers.core.operation_error import (
 )
 from schema.wire.accept import weighted
 from schema.wire.error import reported
+from schema.wire.json_levels import LEVELS_MAX, deeper_than
 from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 # The media type sent for each one that a client may accept.
 RESPONSE_TYPES = {GRAPHQL_RESPONSE: GRAPHQL_RESPONSE, JSON: JSON, "application/*": GRAPHQL_RESPONSE, "*/*": JSON}
+LENGTH_DIGITS_MAX = 20
 VARY = f"accept, accept-language, authorization, {CHANNEL_HEADER}"
 
 log = structlog.get_logger(__name__)
@@ -142,11 +144,17 @@ def parameters_of_query(params: QueryParams) -> RequestParameters:
 
 
 def parsed_json(text: bytes | str, name: str) -> Any:
-    """Return parsed JSON; raise BadRequest if it is invalid, with `name` in the message."""
+    """Return parsed JSON; raise BadRequest if it is invalid or nested too deeply, with `name` in the message.
+
+    Everything that a client sends as JSON is parsed here, on every transport.
+    """
     try:
-        return orjson.loads(text)
+        parsed = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(400, f"{name} is not JSON: {error}.") from None
+    if deeper_than(LEVELS_MAX, parsed):
+        raise BadRequest(400, f"{name} is nested in more than {LEVELS_MAX} levels.")
+    return parsed
 
 
 async def actor_of_request(request: Request, state: State) -> Actor | None:
@@ -329,7 +337,7 @@ async def _body(receive: Receive, content_length: str, bytes_max: int) -> bytes:
         LimitExceeded: it is larger.
         ClientDisconnect: the client disconnected before the end of the body.
     """
-    if content_length.isdecimal() and int(content_length) > bytes_max:
+    if content_length.isdecimal() and (len(content_length) > LENGTH_DIGITS_MAX or int(content_length) > bytes_max):
         raise _too_large(bytes_max)
     chunks: list[bytes] = []
     size, more = 0, True

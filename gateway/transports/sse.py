@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 from graphql import OperationType
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -37,6 +37,7 @@ from gateway.transports.http import (
     parameters_of,
     parameters_of_query,
     parsed_json,
+    respond,
 )
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context
@@ -108,8 +109,14 @@ class GraphQLStream:
             return await self._respond(request, actor, locale)
         except BadRequest as error:
             return bad_request(error)
+        except InvalidOperation as error:
+            return respond(error.answer(locale or DEFAULT_LOCALE), 400)
         except OperationError as fault:
             return fault_response(fault, locale)
+        except ClientDisconnect:
+            raise
+        except Exception as error:  # noqa: BLE001 - the caller gets an id, the log has the details
+            return respond(failure_answer(reported(error), locale or DEFAULT_LOCALE), 500)
 
     async def _respond(self, request: Request, actor: Actor | None, locale: str | None) -> Response:
         if request.method == "PUT":

@@ -27,7 +27,7 @@ from gateway.operations.executor import InvalidOperation, cancel_all, failure_an
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
 from gateway.transports.frames import text_frame, write_frames_of
-from gateway.transports.http import BadRequest, parameters_of
+from gateway.transports.http import BadRequest, parameters_of, parsed_json
 from resolvers.core.actor import Actor
 from resolvers.core.operation_error import LimitExceeded, OperationError
 from schema.wire.error import reported
@@ -56,7 +56,7 @@ class _Gone(Exception):  # noqa: N818 - the client has closed the socket, or is 
 class _Operation:
     """One operation of a socket: has a task while it has work to do, and a subscriber if it is a subscription."""
 
-    __slots__ = ("_head", "_session", "_write", "id", "subscriber", "task")
+    __slots__ = ("_head", "_session", "_work", "_write", "id", "subscriber", "task")
 
     def __init__(self, session: "_Session", id_: str) -> None:
         self._session, self.id = session, id_
@@ -64,6 +64,7 @@ class _Operation:
         self._head = b'{"id":' + orjson.dumps(id_) + b',"type":"next","payload":'
         self.subscriber: Subscriber | None = None
         self.task: asyncio.Task[None] | None = None
+        self._work: Coroutine[Any, Any, bool | None] | None = None
 
     def subscribe(self) -> Subscriber:
         """Create the subscriber through which a broadcast sends updates to this operation."""
@@ -72,9 +73,11 @@ class _Operation:
 
     def run(self, work: Coroutine[Any, Any, bool | None]) -> None:
         """Run some of the operation's work in a task; `work` returns whether it completed, None if it continues."""
+        self._work = work
         self.task = asyncio.create_task(self._run(work))
 
     async def _run(self, work: Coroutine[Any, Any, bool | None]) -> None:
+        self._work = None
         if await self._session.finished(self, work):
             return
         self.task = None
@@ -87,6 +90,13 @@ class _Operation:
             self.subscriber.leave()
         if self.task is not None:
             await cancel_all([self.task])
+        self.discard()
+
+    def discard(self) -> None:
+        """Close work whose task was cancelled before its first step: nothing else ends it."""
+        if self._work is not None:
+            self._work.close()
+            self._work = None
 
     async def next(self, result: EncodedAnswer) -> bool:
         """Send a result; return False if it is an error message, which ends the operation."""
@@ -202,6 +212,8 @@ class _Session:
             if operation.subscriber is not None:
                 operation.subscriber.leave()
         await cancel_all([operation.task for operation in operations if operation.task is not None])
+        for operation in operations:
+            operation.discard()
 
     async def _close(self, code: int, reason: str) -> None:
         """Close the socket unless it is closing already. RFC 6455 limits a reason to 123 bytes."""
@@ -226,9 +238,9 @@ class _Session:
         if len(text) > self._state.limits.body:
             raise _Close(BAD_MESSAGE, f"LIMIT_EXCEEDED: a message has at most {self._state.limits.body} bytes")
         try:
-            parsed = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            raise _Close(BAD_MESSAGE, "Messages are JSON") from None
+            parsed = parsed_json(text, "The message")
+        except BadRequest as error:
+            raise _Close(BAD_MESSAGE, error.message) from None
         if not isinstance(parsed, dict) or not isinstance(parsed.get("type"), str):
             raise _Close(BAD_MESSAGE, "Messages are objects with a type")
         return parsed

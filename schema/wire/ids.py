@@ -8,6 +8,7 @@ from resolvers.core.operation_error import BadInput
 
 ID_LENGTH_MAX = 200
 MILLISECONDS_DIGITS = 14
+PLACE_DIGITS_MAX = 18
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -93,6 +94,11 @@ def from_order_cursor(text: str) -> tuple[datetime, str]:
     raise BadInput("cursor_invalid")
 
 
+def is_place(text: str) -> bool:
+    """Return whether text is a version or an index: a whole number that MongoDB can compare with stored ones."""
+    return text.isdecimal() and len(text) <= PLACE_DIGITS_MAX
+
+
 def cursor(version: int, index: int) -> str:
     """Return the cursor of a ledger entry."""
     return _encode(f"{version}:{index}")
@@ -101,7 +107,7 @@ def cursor(version: int, index: int) -> str:
 def from_cursor(text: str) -> tuple[int, int]:
     """Return the version and index of a cursor; raises BadInput for other text."""
     match _decode(text, "cursor_invalid"):
-        case [version, index] if version.isdecimal() and index.isdecimal():
+        case [version, index] if is_place(version) and is_place(index):
             place = int(version), int(index)
             if cursor(*place) == text:
                 return place

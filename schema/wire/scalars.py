@@ -10,6 +10,8 @@ from graphql import FloatValueNode, GraphQLError, IntValueNode, StringValueNode,
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
+from schema.wire.json_levels import LEVELS_MAX, deeper_than
+
 BigInt = NewType("BigInt", int)
 BIG_INT_DIGITS_MAX = 40
 DECIMAL = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d{1,4})?", re.ASCII)
@@ -85,14 +87,16 @@ def serialize_decimal(value: Decimal) -> str:
 
 def parse_big_int(value: Any) -> int:
     """Return a whole number of any size."""
-    text = str(value)
-    if isinstance(value, bool | float) or len(text) > BIG_INT_DIGITS_MAX or not text.removeprefix("-").isdecimal():
+    text = str(value) if isinstance(value, str | int) else ""
+    if isinstance(value, bool) or len(text) > BIG_INT_DIGITS_MAX or not text.removeprefix("-").isdecimal():
         raise GraphQLError('BigInt is a whole number in a string such as "12345678901".')
     return int(text)
 
 
 def parse_json(value: Any) -> Any:
     """Return a JSON value as it was sent; refuse one that MongoDB cannot store unchanged."""
+    if deeper_than(LEVELS_MAX, value):
+        raise GraphQLError(f"JSON is nested in more than {LEVELS_MAX} levels.")
     pending = [value]
     while pending:
         part = pending.pop()
