@@ -17,6 +17,7 @@ from support.api import code_of, data, only_error
 from support.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
+from gateway.auth.claims import LEEWAY, seconds_left
 from gateway.auth.development_key import DevelopmentKey
 from gateway.auth.jwks import JwksVerifier
 from gateway.auth.verifier import CACHED_TOKENS_MAX, CachingVerifier, bearer
@@ -79,7 +80,7 @@ async def test_issued_token_is_verified(role: Role) -> None:
 @pytest.mark.parametrize(
     ("about", "why"),
     [
-        ({"exp": datetime.now(UTC) - timedelta(seconds=1)}, "token_expired"),
+        ({"exp": datetime.now(UTC) - LEEWAY - timedelta(seconds=1)}, "token_expired"),
         ({"nbf": datetime.now(UTC) + timedelta(hours=1)}, "not valid yet"),
         ({"aud": "another"}, "wrong audience"),
         ({"aud": ["another", "one more"]}, "wrong audience"),
@@ -142,7 +143,7 @@ def test_header_that_is_no_bearer_token_is_refused(header: str) -> None:
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"seconds": -1}, "The access token has expired. Get a new one, then send the request again."),
+        ({"seconds": -LEEWAY.total_seconds() - 1}, "The access token has expired. Get a new one, then send the request again."),
         (
             {"aud": "another"},
             "The access token is not valid: wrong audience. Get a new one, then send the request again.",
@@ -271,7 +272,7 @@ async def test_key_without_an_id_is_used_for_tokens_without_one() -> None:
 @pytest.mark.parametrize(
     ("about", "why"),
     [
-        ({"exp": datetime.now(UTC) - timedelta(seconds=1)}, "token_expired"),
+        ({"exp": datetime.now(UTC) - LEEWAY - timedelta(seconds=1)}, "token_expired"),
         ({"aud": "another"}, "wrong audience"),
         ({"role": "admin"}, "unknown role 'admin'"),
         ({"programme": None}, "the claim programme is missing"),
@@ -454,8 +455,25 @@ async def test_refused_token_is_not_cached() -> None:
     assert (await remembering.verify("a")).subject == "a"
 
 
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+@pytest.mark.parametrize("share", [0.1, 0.8])
+async def test_clock_of_the_issuer_may_differ_by_a_few_seconds(claim: str, share: float) -> None:
+    ahead = -share if claim == "exp" else share
+    sent = token(**{claim: datetime.now(UTC) + ahead * LEEWAY})
+    caching = CachingVerifier(DevelopmentKey(SECRET), seconds=60)
+    for _ in range(2):  # verified, then cached
+        assert seconds_left(await caching.verify(sent)) > 0
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
+async def test_clock_of_the_issuer_may_not_differ_by_more(claim: str) -> None:
+    ahead = LEEWAY + timedelta(seconds=2)
+    sent = token(**{claim: datetime.now(UTC) + (-ahead if claim == "exp" else ahead)})
+    assert await why_refused(DevelopmentKey(SECRET).verify(sent)) in {"token_expired", "not valid yet"}
+
+
 async def test_cached_token_is_refused_after_it_expires() -> None:
-    remembering = CachingVerifier(Counting(expires_at=datetime.now(UTC) - timedelta(seconds=1)), seconds=60)
+    remembering = CachingVerifier(Counting(expires_at=datetime.now(UTC) - LEEWAY - timedelta(seconds=1)), seconds=60)
     await remembering.verify("a")  # the one behind has let it pass
     assert await why_refused(remembering.verify("a")) == "token_expired"
 

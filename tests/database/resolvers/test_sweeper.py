@@ -3,6 +3,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from support.documents import documents
 from support.outcome import committed
 from support.resolver_client import ResolverClient
@@ -14,6 +15,7 @@ from models.mongo.snapshot import Snapshot
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes
 from resolvers.core.actor import Role
+from resolvers.core.operation_error import Unavailable
 from resolvers.core.member import MemberKey, look_up, own_member, settle_if_due
 from resolvers.member_stream import member_changes
 from resolvers.sweeper import BATCH_MAX, Sweeper, run_settlement, settle_all_due
@@ -269,3 +271,27 @@ async def test_event_of_an_overdue_member_expires_its_lots_in_the_same_version(r
     entries = [(entry.kind, entry.points, entry.balance) for entry in outcome.record.entries]
     assert entries == [(EntryKind.EXPIRE, -30, 0), (EntryKind.EARN, 7, 7)]
     assert (outcome.record.version, outcome.snapshot.member.available) == (3, 7)
+
+
+async def test_wrong_host_clock_settles_nobody_and_recovers(resolver_client: ResolverClient) -> None:
+    """A gateway whose clock is 800 days ahead expires nothing: not by a read, in a round, nor by a command."""
+    member = await resolver_client.member()
+    await resolver_client.purchase(member, "100.00")
+    before = await seen(resolver_client, member)
+    faults: list[str | None] = ["the host clock is ahead"]
+
+    async def clock_fault() -> str | None:
+        return faults[0]
+
+    right = resolver_client.services
+    resolver_client.services = replace(right, clock_fault=clock_fault)
+    resolver_client.clock.advance(days=800)
+    assert await settled(resolver_client.context(), before) == before
+    assert await look_up(resolver_client.context(Role.AGENT), MemberKey("id", member)) == before
+    assert await settle_due(resolver_client.services) == 0
+    with pytest.raises(Unavailable, match="clock_wrong"):
+        await resolver_client.purchase(member, "1.00")
+    assert stands(await seen(resolver_client, member)) == stands(before)
+    faults[0] = None
+    assert await settle_due(resolver_client.services) == 1
+    assert stands(await seen(resolver_client, member)) != stands(before)
