@@ -143,7 +143,10 @@ def test_header_that_is_no_bearer_token_is_refused(header: str) -> None:
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"seconds": -LEEWAY.total_seconds() - 1}, "The access token has expired. Get a new one, then send the request again."),
+        (
+            {"seconds": -LEEWAY.total_seconds() - 1},
+            "The access token has expired. Get a new one, then send the request again.",
+        ),
         (
             {"aud": "another"},
             "The access token is not valid: wrong audience. Get a new one, then send the request again.",
@@ -459,7 +462,8 @@ async def test_refused_token_is_not_cached() -> None:
 @pytest.mark.parametrize("share", [0.1, 0.8])
 async def test_clock_of_the_issuer_may_differ_by_a_few_seconds(claim: str, share: float) -> None:
     ahead = -share if claim == "exp" else share
-    sent = token(**{claim: datetime.now(UTC) + ahead * LEEWAY})
+    about: dict[str, Any] = {claim: datetime.now(UTC) + ahead * LEEWAY}
+    sent = token(**about)
     caching = CachingVerifier(DevelopmentKey(SECRET), seconds=60)
     for _ in range(2):  # verified, then cached
         assert seconds_left(await caching.verify(sent)) > 0
@@ -468,7 +472,8 @@ async def test_clock_of_the_issuer_may_differ_by_a_few_seconds(claim: str, share
 @pytest.mark.parametrize("claim", ["iat", "nbf", "exp"])
 async def test_clock_of_the_issuer_may_not_differ_by_more(claim: str) -> None:
     ahead = LEEWAY + timedelta(seconds=2)
-    sent = token(**{claim: datetime.now(UTC) + (-ahead if claim == "exp" else ahead)})
+    about: dict[str, Any] = {claim: datetime.now(UTC) + (-ahead if claim == "exp" else ahead)}
+    sent = token(**about)
     assert await why_refused(DevelopmentKey(SECRET).verify(sent)) in {"token_expired", "not valid yet"}
 
 

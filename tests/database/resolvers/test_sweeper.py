@@ -276,7 +276,7 @@ async def test_event_of_an_overdue_member_expires_its_lots_in_the_same_version(r
 async def test_wrong_host_clock_settles_nobody_and_recovers(resolver_client: ResolverClient) -> None:
     """A gateway whose clock is 800 days ahead expires nothing: not by a read, in a round, nor by a command."""
     member = await resolver_client.member()
-    await resolver_client.purchase(member, "100.00")
+    await resolver_client.buy(member, "100.00")
     before = await seen(resolver_client, member)
     faults: list[str | None] = ["the host clock is ahead"]
 
@@ -290,7 +290,7 @@ async def test_wrong_host_clock_settles_nobody_and_recovers(resolver_client: Res
     assert await look_up(resolver_client.context(Role.AGENT), MemberKey("id", member)) == before
     assert await settle_due(resolver_client.services) == 0
     with pytest.raises(Unavailable, match="clock_wrong"):
-        await resolver_client.purchase(member, "1.00")
+        await resolver_client.buy(member, "1.00")
     assert stands(await seen(resolver_client, member)) == stands(before)
     faults[0] = None
     assert await settle_due(resolver_client.services) == 1
