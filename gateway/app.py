@@ -36,11 +36,15 @@ from models.commits.committer import Committer
 from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
 from models.mongo.database import Database, connect
+from models.mongo.host_clock import HostClock, local_time_of
 from models.mongo.installation_secret import code_secret
 from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader
 from resolvers.core.context import Services
 from resolvers.sweeper import run_settlement
+
+CLOCK_SKEW_SECONDS = 30.0
+"""The bound of commands that serve no requests; a gateway's is CARILLON_CLOCK_SKEW_SECONDS."""
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +59,12 @@ class Development:
 
 @asynccontextmanager
 async def running_services(
-    database: Database, limits: Limits, metrics: Metrics, *, live: bool = True
+    database: Database,
+    limits: Limits,
+    metrics: Metrics,
+    *,
+    live: bool = True,
+    clock_skew_seconds: float = CLOCK_SKEW_SECONDS,
 ) -> AsyncIterator[Services]:
     """Start the services that a process needs to serve or import; at the end, stop the feed first, the committer last.
 
@@ -64,6 +73,10 @@ async def running_services(
     The committer is drained before the connection closes, so that every accepted command gets its answer.
     """
     await database.prepare()
+    host_clock = HostClock(
+        local_time_of(database), now, skew_max_seconds=clock_skew_seconds, on_skew=metrics.clock_skew.set
+    )
+    await host_clock.fault()
     hub, programmes = Hub(), Programmes(database)
     await programmes.load()
     feed = ChangeFeed(
@@ -85,8 +98,9 @@ async def running_services(
             clock=now,
             code_secret=await code_secret(database),
             bounds=limits.bounds(),
+            clock_fault=host_clock.fault,
         )
-        tasks = []
+        tasks = [asyncio.create_task(host_clock.watch(), name="clock")]
         if live:
             tasks.append(asyncio.create_task(feed.run(), name="feed"))
             settlement = run_settlement(services, on_unsettled=metrics.unsettled.set)
@@ -145,7 +159,9 @@ class Gateway:
         asyncio.get_running_loop().set_exception_handler(log_lost_exception)
         database = connect(self._url, name=self._settings.database)
         try:
-            async with running_services(database, self._limits, self.metrics) as services:
+            async with running_services(
+                database, self._limits, self.metrics, clock_skew_seconds=self._settings.clock_skew_seconds
+            ) as services:
                 executor = Executor(compilable_schema(), self._limits, self.metrics)
                 state = State(
                     settings=self._settings,

@@ -74,6 +74,9 @@ class Settings(BaseSettings):
         default=1.0, ge=0, description="seconds after SIGTERM in which it is unready but serves"
     )
     stop_seconds: int = Field(default=20, ge=1, description="seconds after that for requests to finish")
+    clock_skew_seconds: float = Field(
+        default=30, gt=0, description="most seconds between the host clock and MongoDB's; beyond it nothing is settled"
+    )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="lowest level logged")
 
     @field_validator("cors_origins", mode="before")

@@ -21,6 +21,9 @@ def routes(state: State) -> list[BaseRoute]:
             reasons.append("MongoDB has no primary")
         if not state.services.feed.is_open.is_set():
             reasons.append("the change feed is not open yet")
+        clock_fault = await state.services.clock_fault()
+        if clock_fault is not None:
+            reasons.append(clock_fault)
         body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
         return JSONResponse(body, 503 if reasons else 200)
 

@@ -205,6 +205,8 @@ async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outco
     """Record events; an error of one of them is returned in its place."""
     refusals = [shape_refusal(sent.event) for sent in batch]
     members = await find_many(context, [sent.member for sent in batch])
+    if await context.services.clock_fault() is not None:
+        return [refusal or Unavailable("clock_wrong") for refusal in refusals]
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
     for sent, refusal, member in zip(batch, refusals, members, strict=True):

@@ -66,7 +66,7 @@ class Sweeper:
         self._left = 0
 
     async def sweep(self) -> int:
-        """Settle every due member; return how many were settled.
+        """Settle every due member, unless the host clock is wrong; return how many were settled.
 
         Every gateway does this. If two settle the same member, the second one finds it not due.
 
@@ -78,13 +78,23 @@ class Sweeper:
         async for request in self._due(done):
             batch.append(request)
             if len(batch) == BATCH_MAX:
+                if not await self._may_settle():
+                    return done.settled
                 await self._settle(batch, done)
                 batch = []
+        if batch and not await self._may_settle():
+            return done.settled
         await self._settle(batch, done)
         # Members that are no longer due were settled by another process.
         self._failures = {id_: failure for id_, failure in self._failures.items() if id_ in done.waiting}
         self._report(done)
         return done.settled
+
+    async def _may_settle(self) -> bool:
+        fault = await self._services.clock_fault()
+        if fault is not None:
+            log.warning("settlement_refused", reason=fault)
+        return fault is None
 
     async def _due(self, done: _Round) -> AsyncIterator[Request]:
         """Yield a request that settles each due member, the longest due first, in one pass of a cursor.

@@ -1,15 +1,25 @@
 """Decode a token and turn its claims into an actor."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
 
+from gateway.clock import now
 from resolvers.core.actor import Actor, Role
 from resolvers.core.operation_error import Unauthenticated
 
+LEEWAY = timedelta(seconds=5)
+"""By how much the clocks of an issuer and of this host may differ: for `iat`, `nbf` and `exp`."""
+
 REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
+
+
+def seconds_left(actor: Actor) -> float:
+    """Return for how long an actor's token stays valid; its issuer's clock may be behind, unless it is our own."""
+    left = actor.expires_at - now()
+    return left.total_seconds() + (LEEWAY.total_seconds() if actor.device is None else 0)
 
 
 def actor_of(claims: Mapping[str, Any]) -> Actor:
@@ -56,6 +66,7 @@ def decode(token: str, key: Any, *, algorithms: tuple[str, ...], issuer: str, au
             algorithms=[*algorithms],
             issuer=issuer,
             audience=audience,
+            leeway=LEEWAY,
             options={"require": [*REQUIRED_CLAIMS], "strict_aud": False},
         )
     except jwt.ExpiredSignatureError:

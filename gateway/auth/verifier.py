@@ -5,13 +5,13 @@ development key that `carillon up` stores in its data directory (HS256).
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from time import monotonic
 from typing import Protocol
 
 import structlog
 from cachetools import LRUCache
 
+from gateway.auth.claims import seconds_left
 from resolvers.core.actor import Actor
 from resolvers.core.context import Services
 from resolvers.core.operation_error import Unauthenticated
@@ -49,7 +49,7 @@ class CachingVerifier:
         if cached is not None:
             actor, until = cached
             if self._clock() < until:
-                if actor.expires_at <= datetime.now(UTC):
+                if seconds_left(actor) <= 0:
                     raise Unauthenticated("token_expired")
                 return actor
             self._cached.pop(token, None)

@@ -67,6 +67,12 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livemax",
         )
+        self.clock_skew = Gauge(
+            "carillon_clock_skew_seconds",
+            "Seconds by which the host clock is ahead of MongoDB's",
+            registry=self.registry,
+            multiprocess_mode="livemostrecent",
+        )
         self.sockets = Gauge(
             "carillon_sockets",
             "Live connections",

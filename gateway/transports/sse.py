@@ -21,7 +21,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from gateway.clock import now
+from gateway.auth.claims import seconds_left
 from gateway.observability.logs import request_id
 from gateway.operations.broadcast import Failure
 from gateway.operations.executor import InvalidOperation, Operation, cancel_all, failure_answer, fault_answer
@@ -216,7 +216,7 @@ class GraphQLStream:
         try:
             yield KEEP_ALIVE
             while not leaving.done():
-                left = (actor.expires_at - now()).total_seconds() if actor is not None else KEEP_ALIVE_SECONDS
+                left = seconds_left(actor) if actor is not None else KEEP_ALIVE_SECONDS
                 if left <= 0 or revoked.is_set():
                     yield last_events
                     return

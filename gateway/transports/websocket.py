@@ -19,8 +19,8 @@ from graphql import OperationType
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from gateway.auth.claims import seconds_left
 from gateway.auth.verifier import bearer
-from gateway.clock import now
 from gateway.observability.logs import request_id
 from gateway.operations.broadcast import Batch, EncodedAnswer, Failure, Subscriber
 from gateway.operations.executor import InvalidOperation, cancel_all, failure_answer, fault_answer
@@ -179,7 +179,7 @@ class _Session:
     async def _serve(self, endpoint: "GraphQLWebSocket") -> None:
         expiry = None
         if self._actor is not None:
-            left = max(0.0, (self._actor.expires_at - now()).total_seconds())
+            left = max(0.0, seconds_left(self._actor))
             expiry = asyncio.get_running_loop().call_later(left, self._expire)
         endpoint.opened(self)
         try:

@@ -1,6 +1,6 @@
 """The context of an operation: the services of the process, the actor, the language and the channel."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,10 +27,15 @@ class Bounds:
     replay_max: int = 1000
 
 
+async def _no_clock_fault() -> str | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """One per process. `clock` returns the present moment in UTC, in whole milliseconds.
 
+    `clock_fault` returns why the host clock cannot be trusted, so that nothing may be settled; None if it can.
     `code_secret` is the key of members' offer codes, and of the tokens and codes of tablets.
     """
 
@@ -43,6 +48,7 @@ class Services:
     clock: Callable[[], datetime]
     code_secret: bytes
     bounds: Bounds = field(default_factory=Bounds)
+    clock_fault: Callable[[], Awaitable[str | None]] = _no_clock_fault
 
 
 # The channel of a role whose request declares none; managers and services have no channel.

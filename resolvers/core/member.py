@@ -42,8 +42,13 @@ async def read_or_unavailable(read: Awaitable[T]) -> T:
 
 
 async def commit(context: Context, request: Request) -> Outcome:
-    """Commit one command and return its outcome. Raises Unavailable if it could not be committed."""
+    """Commit one command and return its outcome.
+
+    Every command settles its member first. Raises Unavailable if it could not be committed, or the host clock is wrong.
+    """
     uncacheable()
+    if await context.services.clock_fault() is not None:
+        raise Unavailable("clock_wrong")
     try:
         return await context.services.committer.commit(request)
     except committer.Overloaded as error:
@@ -74,9 +79,15 @@ def _normal(key: MemberKey) -> str | None:
 
 
 async def settle_if_due(context: Context, snapshot: Snapshot) -> Snapshot:
-    """Return the member as of now: settle it first if it is due (expired lots, tiers or holds)."""
+    """Return the member as of now: settle it first if it is due (expired lots, tiers or holds).
+
+    While the host clock is wrong, return the member as stored.
+    """
     now = context.now()
     if snapshot.next_settlement_at is None or snapshot.next_settlement_at > now:
+        return snapshot
+    if await context.services.clock_fault() is not None:
+        uncacheable()
         return snapshot
     member = snapshot.member
     outcome = await commit(
