@@ -24,5 +24,5 @@ USER carillon
 ENV CARILLON_HOST=0.0.0.0 CARILLON_DATA_DIR=/var/lib/carillon
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:%s/readyz' % os.environ.get('CARILLON_PORT', 8000), timeout=2)"]
 CMD ["carillon", "serve"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tools.release import check_compose
 from tools.wheel import ROOT
 
