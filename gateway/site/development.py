@@ -19,7 +19,7 @@ from gateway.transports.http import BadRequest, limited_body, parsed_json
 from models.loading.complete_journey import DataMissing
 from models.mongo.ids import identity_key
 from resolvers.core.actor import Role
-from resolvers.core.fault import LimitExceeded
+from resolvers.core.operation_error import LimitExceeded
 
 TOKEN_TTL = timedelta(hours=1)
 MEMBERS_SHOWN = 10

@@ -14,7 +14,7 @@ from gateway.observability.metrics import Metrics
 from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.executor import Executor, GraphQLRequest, InvalidOperation
 from gateway.transports.http import BadRequest, parameters_of_query, parsed_json
-from resolvers.core.fault import Unauthenticated
+from resolvers.core.operation_error import Unauthenticated
 from schema.wire.json_levels import LEVELS_MAX, deeper_than
 from schema.wire.scalars import parse_json, parse_json_literal
 
