@@ -117,7 +117,7 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
                 state.services.database, key, role=role, programme=programme, number=number, ttl=TOKEN_TTL
             )
         except LimitExceeded as fault:
-            return JSONResponse({"error": f"The body has at most {fault.most} bytes."}, 413)
+            return JSONResponse({"error": f"The body has at most {fault.value} bytes."}, 413)
         except (BadRequest, UnknownMember) as error:
             return JSONResponse({"error": str(error)}, 400)
         except (KeyError, TypeError, ValueError):
