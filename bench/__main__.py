@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from bench.gateway import Site, running_gateway
-from bench.live import run_live
-from bench.load import Load, Round, run
+from bench.live.__main__ import run_live
+from bench.loads.load import Load, Round, run
 from bench.operations import BatchTill, Till, home, kiosk
 from bench.processes import run_bench
 from bench.report import Measured, machine, markdown, write

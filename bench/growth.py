@@ -17,15 +17,15 @@ from statistics import median
 
 import orjson
 
-from bench.events import SINGLE_CONNECTIONS, EventRound, full_load
-from bench.measure import COLD, WARM, Bench, Load, Round
-from bench.members import PROTOTYPES
+from bench.loads.events import SINGLE_CONNECTIONS, EventRound, full_load
+from bench.loads.measure import COLD, WARM, Bench, Load, Round
+from bench.loads.members import PROTOTYPES
+from bench.loads.wrk import require_wrk
 from bench.operations import BatchTill, Till
 from bench.processes import StealTime, run_bench, usage
 from bench.report import RESULTS, machine_of
 from bench.servers import CARILLON_KEY, Server, running
 from bench.world import World, new_database, running_world
-from bench.wrk import require_wrk
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 LEDGERS = 20_000

@@ -11,7 +11,7 @@ import orjson
 
 from bench.gateway import Member, Site
 from bench.http import BenchError, http_request
-from bench.load import Data, Request
+from bench.loads.load import Data, Request
 from loyalty.commands.registry import EVENT_OPERATION
 from models.mongo.ids import event_key
 from resolvers.core.actor import Role

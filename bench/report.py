@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from bench.gateway import Site
-from bench.load import Round
+from bench.loads.load import Round
 from models.mongo.database import Database
 
 RESULTS = Path(__file__).parent / "results"

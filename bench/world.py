@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from bench.gateway import issue_token
-from bench.members import (
+from bench.loads.members import (
     FIRST_DEEP,
     PROTOTYPES,
     PURCHASES,

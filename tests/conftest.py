@@ -11,7 +11,7 @@ from support.clock import Clock
 from support.property_settings import QUICK_PROFILE
 
 UNIT = Path(__file__).parent / "unit"
-FIXTURES_WITH_SERVERS = ("support.database_fixtures", "support.gateway_fixtures")
+FIXTURES_WITH_SERVERS = ("support.servers.database_fixtures", "support.servers.gateway_fixtures")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -7,17 +7,17 @@ from contextlib import AsyncExitStack
 from dataclasses import asdict
 from typing import Any
 
-from bench import events
-from bench.comparison import markdown, write
-from bench.measure import COLD, TURNS, WARM, Bench, Load, Measured
-from bench.members import PROTOTYPES
-from bench.mixed import MIXED, ZIPF
+from bench.loads import events
+from bench.loads.comparison import markdown, write
+from bench.loads.measure import COLD, TURNS, WARM, Bench, Load, Measured
+from bench.loads.members import PROTOTYPES
+from bench.loads.mixed import MIXED, ZIPF
+from bench.loads.reads import READS
+from bench.loads.wrk import require_wrk
 from bench.processes import StealTime, run_bench
-from bench.reads import READS
 from bench.report import machine_of
 from bench.servers import CARILLON_KEY, KINDS, running
 from bench.world import MEMBERS, PEERS_MEMBERS, World, running_world, write_peers_collections
-from bench.wrk import require_wrk
 
 EVENTS = "events"
 PARTS = (*READS, MIXED, EVENTS)

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from support.api import ApiMember, enrol
-from support.command_line import run_carillon
-from support.gateway import GatewayProcess
+from support.clients.api import ApiMember, enrol
+from support.clients.two_gateways import TwoGateways
 from support.programme_files import PROGRAMMES
-from support.two_gateways import TwoGateways
+from support.servers.command_line import run_carillon
+from support.servers.gateway import GatewayProcess
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import ApiMember, ask_as, code_of, data, enrol, event_stream, only_error, refusal_of
-from support.gateway import GatewayProcess, next_message
-from support.resolver_client import ResolverClient
-from support.two_gateways import VISIBLE_WITHIN_SECONDS, TwoGateways
+from support.clients.api import ApiMember, ask_as, code_of, data, enrol, event_stream, only_error, refusal_of
+from support.clients.resolver_client import ResolverClient
+from support.clients.two_gateways import VISIBLE_WITHIN_SECONDS, TwoGateways
+from support.servers.gateway import GatewayProcess, next_message
 from websockets.asyncio.client import ClientConnection
 
 from models.programmes.programme_store import Programmes

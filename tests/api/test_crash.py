@@ -16,10 +16,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from support.api import RECORD, ApiMember, enrol
-from support.gateway import GatewayProcess
+from support.clients.api import RECORD, ApiMember, enrol
+from support.clients.two_gateways import CANCEL, HOLD, PLACE, REDEEM, RELEASE
 from support.programme_files import programme_source
-from support.two_gateways import CANCEL, HOLD, PLACE, REDEEM, RELEASE
+from support.servers.gateway import GatewayProcess
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.clock import now

@@ -1,6 +1,6 @@
 """A gateway whose clock differs from MongoDB's is not ready, says why, and changes nothing."""
 
-from support.gateway import GatewayProcess
+from support.servers.gateway import GatewayProcess
 
 
 async def test_metric_and_readiness_of_a_right_clock(development_gateway: GatewayProcess) -> None:

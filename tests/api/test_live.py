@@ -11,10 +11,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from support.api import ENROL, LIVE, RECORD, ApiMember, data, event_stream, next_update, record, watch
-from support.command_line import run_carillon
-from support.gateway import GatewayProcess
+from support.clients.api import ENROL, LIVE, RECORD, ApiMember, data, event_stream, next_update, record, watch
 from support.programme_files import programme_source
+from support.servers.command_line import run_carillon
+from support.servers.gateway import GatewayProcess
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from support.api import RECORD, ApiMember, data, enrol, next_update, only_error, record, watch
-from support.gateway import GatewayProcess
+from support.clients.api import RECORD, ApiMember, data, enrol, next_update, only_error, record, watch
 from support.programme_files import programme_source
+from support.servers.gateway import GatewayProcess
 from websockets.asyncio.client import ClientConnection
 
 from gateway.auth.development_key import DevelopmentKey

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import (
+from support.clients.api import (
     ADJUST,
     ENROL,
     LIVE,
@@ -23,7 +23,7 @@ from support.api import (
     record,
     watch,
 )
-from support.gateway import GatewayProcess, next_message
+from support.servers.gateway import GatewayProcess, next_message
 
 PROFILE = "firstName lastName email phone birthDate locale completion"
 HOME = "version points { available } status { tier { key } }"

@@ -7,9 +7,9 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.api import ApiMember, ask_as, code_of, data, enrol, refusal_of
-from support.command_line import run_carillon
-from support.two_gateways import TwoGateways
+from support.clients.api import ApiMember, ask_as, code_of, data, enrol, refusal_of
+from support.clients.two_gateways import TwoGateways
+from support.servers.command_line import run_carillon
 
 from schema.wire.ids import from_global_id, global_id
 

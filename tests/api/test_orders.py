@@ -6,9 +6,21 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import LIVE, RECORD, ApiMember, ask_as, code_of, data, enrol, mutation, next_update, refusal_of, watch
-from support.command_line import run_carillon
-from support.two_gateways import TwoGateways, member_of
+from support.clients.api import (
+    LIVE,
+    RECORD,
+    ApiMember,
+    ask_as,
+    code_of,
+    data,
+    enrol,
+    mutation,
+    next_update,
+    refusal_of,
+    watch,
+)
+from support.clients.two_gateways import TwoGateways, member_of
+from support.servers.command_line import run_carillon
 
 from schema.wire.ids import global_id
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from support.api import LIVE, next_update, watch
-from support.command_line import run_carillon
-from support.two_gateways import ACTIVATE, ADVANCE, CANCEL, HOLD, PLACE, REDEEM, RELEASE, TwoGateways
+from support.clients.api import LIVE, next_update, watch
+from support.clients.two_gateways import ACTIVATE, ADVANCE, CANCEL, HOLD, PLACE, REDEEM, RELEASE, TwoGateways
+from support.servers.command_line import run_carillon
 
 SHOPPERS = 200
 FEW = 10

@@ -5,8 +5,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import ApiMember, ask_as, code_of, data, enrol, event_stream, mutation, next_update, only_error, watch
-from support.gateway import GatewayProcess
+from support.clients.api import (
+    ApiMember,
+    ask_as,
+    code_of,
+    data,
+    enrol,
+    event_stream,
+    mutation,
+    next_update,
+    only_error,
+    watch,
+)
+from support.servers.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
 INVITE = mutation("inviteDevice", "device { id name state enrolledAt } code codeExpiresAt")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.api import enrol, next_update, watch
-from support.gateway import GatewayProcess
+from support.clients.api import enrol, next_update, watch
+from support.servers.gateway import GatewayProcess
 
 QUERY = "{ me { version } }"
 

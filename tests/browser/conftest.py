@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser
-from support.browser import opened_browser, require_browser
+from support.servers.browser import opened_browser, require_browser
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from playwright.async_api import Browser, Page
 from starlette.applications import Starlette
-from support.browser import require_browser
+from support.servers.browser import require_browser
 
 from gateway.site.static_pages import routes
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, Route, WebSocket, expect
-from support.browser import require_browser
+from support.servers.browser import require_browser
 
 ANSWER_WITHIN_MS = 15_000
 

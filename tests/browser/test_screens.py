@@ -9,10 +9,8 @@ from statistics import median
 
 import pytest
 from playwright.async_api import Browser, Page
-from support.api import enrol
-from support.browser import require_browser
-from support.gateway import GatewayProcess
-from support.screens import (
+from support.clients.api import enrol
+from support.clients.screens import (
     ARTEFACTS,
     CARD,
     RestartableGateway,
@@ -23,6 +21,8 @@ from support.screens import (
     wait_for_version,
     wait_until,
 )
+from support.servers.browser import require_browser
+from support.servers.gateway import GatewayProcess
 
 ROUNDS = int(os.environ.get("ROUNDS", "20"))
 OFFLINE_SECONDS = float(os.environ.get("OFFLINE_SECONDS", "2"))

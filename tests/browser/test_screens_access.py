@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
-from support.api import enrol
-from support.browser import require_browser
-from support.gateway import GatewayProcess
-from support.screens import ARTEFACTS, CARD, Screens, scan, wait_for_screen, wait_until
+from support.clients.api import enrol
+from support.clients.screens import ARTEFACTS, CARD, Screens, scan, wait_for_screen, wait_until
+from support.servers.browser import require_browser
+from support.servers.gateway import GatewayProcess
 
 from gateway.config import CLIENTS_DIST
 

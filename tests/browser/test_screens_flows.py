@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from support.api import data, enrol
-from support.browser import require_browser
-from support.gateway import GatewayProcess
-from support.screens import CARD, Screens, wait_for_screen, wait_until
+from support.clients.api import data, enrol
+from support.clients.screens import CARD, Screens, wait_for_screen, wait_until
+from support.servers.browser import require_browser
+from support.servers.gateway import GatewayProcess
 
 from schema.wire.ids import global_id
 

@@ -13,8 +13,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from support.api import code_of, data, only_error
-from support.gateway import GatewayProcess
+from support.clients.api import code_of, data, only_error
+from support.servers.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
 from gateway.auth.claims import LEEWAY, seconds_left

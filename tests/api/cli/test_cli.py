@@ -14,12 +14,12 @@ from pathlib import Path
 
 import jwt
 import pytest
-from support.api import ApiMember, data, enrol
-from support.command_line import CommandResult, help_texts, run_carillon, run_carillon_process
-from support.full_programme_client import FULL_PROGRAMME, FullProgrammeClient
-from support.gateway import GatewayProcess
+from support.clients.api import ApiMember, data, enrol
+from support.clients.full_programme_client import FULL_PROGRAMME, FullProgrammeClient
+from support.clients.resolver_client import ResolverClient
 from support.programme_files import PROGRAMMES, programme_source
-from support.resolver_client import ResolverClient
+from support.servers.command_line import CommandResult, help_texts, run_carillon, run_carillon_process
+from support.servers.gateway import GatewayProcess
 
 from gateway.auth.development_key import DevelopmentKey
 from models.mongo.database import Database

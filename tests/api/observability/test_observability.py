@@ -13,8 +13,19 @@ import pytest
 from bson import Binary
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
-from support.api import LIVE, RECORD, ApiMember, data, enrol, event_stream, next_update, only_error, record, watch
-from support.gateway import GatewayProcess, environment
+from support.clients.api import (
+    LIVE,
+    RECORD,
+    ApiMember,
+    data,
+    enrol,
+    event_stream,
+    next_update,
+    only_error,
+    record,
+    watch,
+)
+from support.servers.gateway import GatewayProcess, environment
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.observability.metrics import OPERATION_NAMES_MAX, Metrics

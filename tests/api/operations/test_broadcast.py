@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.api import LIVE, ApiMember, data, enrol, event_stream, next_update, watch
-from support.gateway import GatewayProcess, next_message
-from support.resolver_client import ResolverClient
+from support.clients.api import LIVE, ApiMember, data, enrol, event_stream, next_update, watch
+from support.clients.resolver_client import ResolverClient
+from support.servers.gateway import GatewayProcess, next_message
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 

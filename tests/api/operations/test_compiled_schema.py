@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from graphql import DocumentNode, GraphQLError, OperationType, execute, get_named_type
+from support.clients.resolver_client import ResolverClient
 from support.random_operations import RandomOperations
-from support.resolver_client import ResolverClient
 
 from gateway.operations.compiler import CompiledOperation
 from gateway.operations.compiler_hints import compilable_schema

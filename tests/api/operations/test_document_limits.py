@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from graphql import get_introspection_query
-from support.api import (
+from support.clients.api import (
     LIVE,
     RECORD,
     RECORD_MANY,
@@ -22,7 +22,7 @@ from support.api import (
     record,
     watch,
 )
-from support.gateway import GatewayProcess, next_message
+from support.servers.gateway import GatewayProcess, next_message
 from websockets.exceptions import ConnectionClosed
 
 ANSWER_SECONDS_MAX = 3

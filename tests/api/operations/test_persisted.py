@@ -7,9 +7,8 @@ from uuid import uuid4
 import pytest
 from graphql import get_introspection_query
 from prometheus_client.parser import text_string_to_metric_families
-from support.api import ApiMember, code_of, data, enrol, only_error
-from support.gateway import GatewayProcess
-from support.registered_operations import (
+from support.clients.api import ApiMember, code_of, data, enrol, only_error
+from support.clients.registered_operations import (
     LIVE,
     LIVE_TRANSPORTS,
     NAME_ONLY,
@@ -24,6 +23,7 @@ from support.registered_operations import (
     hash_of,
     write_manifest,
 )
+from support.servers.gateway import GatewayProcess
 
 from gateway.config import Limits
 from gateway.observability.metrics import Metrics

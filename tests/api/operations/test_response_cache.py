@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
-from support.api import ApiMember, enrol
-from support.gateway import GatewayProcess
+from support.clients.api import ApiMember, enrol
+from support.clients.resolver_client import ResolverClient
+from support.clients.two_gateways import TwoGateways
 from support.query_log import QueryLog
-from support.resolver_client import ResolverClient
-from support.two_gateways import TwoGateways
+from support.servers.gateway import GatewayProcess
 
 from gateway.config import Limits
 from gateway.observability.metrics import Metrics

@@ -5,8 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from support.api import ADJUST, ApiMember, data, enrol
-from support.gateway import GatewayProcess, next_message
+from support.clients.api import ADJUST, ApiMember, data, enrol
+from support.servers.gateway import GatewayProcess, next_message
 
 SUBSCRIPTIONS = {"My status, live", "My news, live", "Follow that text, live"}
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 import pytest
-from support.api import enrol
-from support.gateway import GatewayProcess
+from support.clients.api import enrol
+from support.servers.gateway import GatewayProcess
 
 CLIENTS = Path(__file__).parents[3] / "clients" / "conformance"
 AUDITS = 61

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 import pytest
-from support.api import ApiMember, enrol
-from support.connections import internal_error_count, wait_for_no_connections
-from support.gateway import GatewayProcess
+from support.clients.api import ApiMember, enrol
+from support.servers.connections import internal_error_count, wait_for_no_connections
+from support.servers.gateway import GatewayProcess
 
 ANSWER_WITHIN_SECONDS = 10
 TOKEN_HEADER = "x-graphql-event-stream-token"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import orjson
 import pytest
-from support.gateway import GatewayProcess
+from support.servers.gateway import GatewayProcess
 
 from schema.wire.ids import cursor, entry_id, global_id
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import orjson
 import pytest
-from support.api import ApiMember, enrol
-from support.connections import internal_error_count, wait_for_no_connections
-from support.gateway import GatewayProcess
+from support.clients.api import ApiMember, enrol
+from support.servers.connections import internal_error_count, wait_for_no_connections
+from support.servers.gateway import GatewayProcess
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Data, Subprotocol

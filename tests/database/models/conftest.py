@@ -4,9 +4,9 @@ import gc
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from support.clients.request_factory import RequestFactory
 from support.clock import Clock
 from support.programme_files import programme_from_file
-from support.request_factory import RequestFactory
 
 from loyalty.model.programme import Programme
 from models.commits.committer import Committer

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 from support.catalogue import instant, offer, reward, segment
-from support.catalogue_client import CatalogueClient
+from support.clients.catalogue_client import CatalogueClient
+from support.clients.resolver_client import ResolverClient
 from support.clock import Clock
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.period import LimitPeriod
 from loyalty.model.catalogue import Catalogue

@@ -1,9 +1,9 @@
 import asyncio
 
 import pytest
+from support.clients.resolver_client import ResolverClient
 from support.documents import documents
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Account, Cause, EntryKind

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
+from support.clients.resolver_client import ResolverClient
 from support.clock import NOON
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import RefusalCode

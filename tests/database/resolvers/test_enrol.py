@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from support.clients.resolver_client import ResolverClient
 from support.documents import counts, documents
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.digest import content_digest

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from support.clients.full_programme_client import FullProgrammeClient
+from support.clients.resolver_client import ResolverClient
 from support.documents import counts, documents
-from support.full_programme_client import FullProgrammeClient
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 
 from models.live.hub import BACKLOG_MAX
 from resolvers.core.actor import Role

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from support.catalogue import offer
-from support.catalogue_client import CatalogueClient
+from support.clients.catalogue_client import CatalogueClient
+from support.clients.resolver_client import ResolverClient
 from support.documents import documents
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Account

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from support.clients.resolver_client import ResolverClient
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.commands.preference import PREFERENCES_MAX
 from loyalty.kernel.refusal import RefusalCode

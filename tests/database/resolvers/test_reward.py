@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
-from support.catalogue_client import CatalogueClient
+from support.clients.catalogue_client import CatalogueClient
+from support.clients.resolver_client import ResolverClient
 from support.outcome import committed
 from support.query_log import QueryLog
-from support.resolver_client import ResolverClient
 
 from loyalty.model.offer import Audience
 from loyalty.model.reward import Reward

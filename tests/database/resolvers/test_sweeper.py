@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.clients.resolver_client import ResolverClient
 from support.documents import documents
 from support.outcome import committed
-from support.resolver_client import ResolverClient
 
 from loyalty.model.ledger import Account, EntryKind
 from models.commits.committer import Committer

@@ -12,7 +12,7 @@ from graphql import (
     parse,
     subscribe,
 )
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 from support.rights import committed_rights
 
 from loyalty.kernel.channel import Channel

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.clients.request_factory import RequestFactory
 from support.documents import counts, documents
 from support.outcome import committed, refused
-from support.request_factory import RequestFactory
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import NothingToSettle

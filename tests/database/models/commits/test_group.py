@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from support.catalogue import offer, reward
+from support.clients.request_factory import RequestFactory
 from support.clock import Clock
 from support.documents import documents
 from support.outcome import committed, refused
-from support.request_factory import RequestFactory
 
 from loyalty.commands.advance_order import CancelOrder
 from loyalty.commands.hold import HoldPoints

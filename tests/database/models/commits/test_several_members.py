@@ -10,11 +10,11 @@ import pytest
 from bson import ObjectId
 from pymongo.errors import OperationFailure, PyMongoError
 from support.catalogue import reward
+from support.clients.request_factory import RequestFactory
+from support.clients.several_member_requests import SeveralMemberRequests
 from support.documents import documents
 from support.member_scenario import ledger_faults
 from support.outcome import committed, refused
-from support.request_factory import RequestFactory
-from support.several_member_requests import SeveralMemberRequests
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import Catalogue

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from bson.datetime_ms import DatetimeMS
 from pymongo.errors import AutoReconnect
+from support.clients.request_factory import RequestFactory
 from support.clock import Clock
 from support.outcome import committed
 from support.programme_files import programme_source
-from support.request_factory import RequestFactory
 
 from models.commits.committer import Committer, Unavailable
 from models.live.change_feed import ChangeFeed

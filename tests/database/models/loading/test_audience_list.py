@@ -2,8 +2,8 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from support.clients.resolver_client import ResolverClient
 from support.clock import NOON
-from support.resolver_client import ResolverClient
 
 from models.loading.audience_list import AudienceListSummary, LoadedList, LoadSuperseded, audience_list, load_list
 from models.loading.code_pool import InvalidLoad

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from pymongo.errors import WriteError
+from support.clients.request_factory import RequestFactory
 from support.outcome import committed
-from support.request_factory import RequestFactory
 
 from models.commits.committer import Committer
 from models.mongo.all import documents

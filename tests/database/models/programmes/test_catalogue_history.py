@@ -1,9 +1,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from support.clients.full_programme_client import FULL_PROGRAMME, FullProgrammeClient
+from support.clients.resolver_client import ResolverClient
 from support.clock import NOON
-from support.full_programme_client import FULL_PROGRAMME, FullProgrammeClient
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.refusal import Refusal
 from models.definitions.catalogue_file import ItemKind

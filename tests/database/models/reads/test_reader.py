@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from pymongo import AsyncMongoClient
+from support.clients.request_factory import RequestFactory
+from support.clients.resolver_client import ResolverClient
 from support.outcome import committed
 from support.query_log import QueryLog
-from support.request_factory import RequestFactory
-from support.resolver_client import ResolverClient
 
 from loyalty.model.ledger import Account
 from loyalty.model.supply import CodeState

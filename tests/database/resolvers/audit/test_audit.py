@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 import pytest
+from support.clients.resolver_client import ResolverClient
 from support.outcome import committed
 from support.programme_files import programme_source
-from support.resolver_client import ResolverClient
 
 from loyalty.model.event import Purchase
 from loyalty.model.ledger import Account

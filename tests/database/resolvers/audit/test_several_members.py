@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 from support.catalogue import reward
+from support.clients.request_factory import RequestFactory
+from support.clients.resolver_client import ResolverClient
+from support.clients.several_member_requests import SeveralMemberRequests
 from support.outcome import committed
-from support.request_factory import RequestFactory
-from support.resolver_client import ResolverClient
-from support.several_member_requests import SeveralMemberRequests
 
 from loyalty.model.catalogue import Catalogue
 from models.commits.request import Committed

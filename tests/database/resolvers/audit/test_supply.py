@@ -2,9 +2,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from support.full_programme_client import FULL_PROGRAMME, RELATIVE, FullProgrammeClient
+from support.clients.full_programme_client import FULL_PROGRAMME, RELATIVE, FullProgrammeClient
+from support.clients.resolver_client import ResolverClient
 from support.outcome import committed, refused
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.order import OrderState

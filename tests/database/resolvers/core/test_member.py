@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 
 from models.mongo.snapshot import Snapshot
 from resolvers.core.actor import Actor, Role

@@ -3,7 +3,7 @@
 from collections import Counter
 from datetime import timedelta
 
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.offer import OfferState

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from support.clients.resolver_client import ResolverClient
 from support.complete_journey import Basket, baskets_of_the_first_two_households
 from support.documents import counts, documents
-from support.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.ledger import Account

@@ -4,8 +4,8 @@ import asyncio
 import re
 
 import pytest
-from support.resolver_client import ResolverClient
-from support.tablet import Tablet
+from support.clients.resolver_client import ResolverClient
+from support.clients.tablet import Tablet
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.tablets.device_store import Device, DeviceState

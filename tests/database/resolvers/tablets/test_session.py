@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.results import InsertOneResult, UpdateResult
+from support.clients.resolver_client import ResolverClient
+from support.clients.tablet import Tablet, member_pass
 from support.outcome import committed
-from support.resolver_client import ResolverClient
-from support.tablet import Tablet, member_pass
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.rules.member_pass import digits_for, time_step_of

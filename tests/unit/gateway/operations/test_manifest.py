@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command_line import run_carillon, run_carillon_process
-from support.registered_operations import NAME_ONLY, OWN_ID, TEXTS, hash_of, write_manifest
+from support.clients.registered_operations import NAME_ONLY, OWN_ID, TEXTS, hash_of, write_manifest
+from support.servers.command_line import run_carillon, run_carillon_process
 
 from gateway.auth.development_key import DevelopmentKey
 from gateway.config import InvalidSettings, Limits, Settings

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from support.full_programme_client import FULL_PROGRAMME
+from support.clients.full_programme_client import FULL_PROGRAMME
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.advance_order import AdvanceOrder

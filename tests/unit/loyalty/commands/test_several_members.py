@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.builders import per_euro, programme
 from support.catalogue import reward
+from support.clients.several_member_requests import GiveReward, PassPoints
 from support.member_scenario import MemberScenario, assert_member_invariants
 from support.order_scenario import catalogue_programme
 from support.property_settings import property_settings
-from support.several_member_requests import GiveReward, PassPoints
 
 from loyalty.commands.decide import decide, needs
 from loyalty.commands.registry import Command

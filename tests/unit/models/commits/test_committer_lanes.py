@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.clients.several_member_requests import PassPoints
 from support.programme_files import programme_from_file
 from support.property_settings import property_settings
-from support.several_member_requests import PassPoints
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.registry import Command

@@ -2,8 +2,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from support.clients.several_member_requests import EnrolReferred, PassPoints
 from support.programme_files import programme_from_file
-from support.several_member_requests import EnrolReferred, PassPoints
 
 from loyalty.commands.adjust_points import AdjustPoints
 from loyalty.commands.enrol import Enrol

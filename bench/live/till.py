@@ -18,7 +18,7 @@ import orjson
 
 from bench.gateway import Member, Site
 from bench.http import HEAD_END, BenchError, Connection
-from bench.load import WARM_UP_SHARE, Latency, Round, Stopwatch, data_of, together
+from bench.loads.load import WARM_UP_SHARE, Latency, Round, Stopwatch, data_of, together
 from bench.operations import LIVE, Till
 
 OPENED_AT_ONCE = 50

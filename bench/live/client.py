@@ -1,4 +1,4 @@
-"""Subscribes to members in its own process: `python -m bench.live_client PORT SOCKETS_FILE QUERY_FILE`.
+"""Subscribes to members in its own process: `python -m bench.live.client PORT SOCKETS_FILE QUERY_FILE`.
 
 The sockets' file is JSON: `[[member, token], ...]`. The process opens all sockets, each with its own token, and prints
 the seconds it took and faults once every socket has its first state. Then it reads commands as JSON lines and prints

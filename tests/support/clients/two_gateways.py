@@ -10,8 +10,8 @@ from uuid import uuid4
 import httpx
 
 from schema.wire.ids import from_global_id
-from support.api import ADJUST, ENROL, ApiMember, data, mutation
-from support.gateway import GatewayProcess
+from support.clients.api import ADJUST, ENROL, ApiMember, data, mutation
+from support.servers.gateway import GatewayProcess
 
 CONCURRENT_MAX = 64
 VISIBLE_WITHIN_SECONDS = 15

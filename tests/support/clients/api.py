@@ -13,7 +13,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection
 
 from schema.wire.ids import from_global_id
-from support.gateway import GatewayProcess, next_message
+from support.servers.gateway import GatewayProcess, next_message
 
 ENROL = """mutation ($input: EnrolInput!) {
   enrol(input: $input) { member { id number version points { available } } replayed userErrors { code message path } }

@@ -7,17 +7,17 @@ from random import Random
 from statistics import median
 from typing import Any
 
-from bench import mixed
 from bench.http import BenchError, Connection, http_request
-from bench.load import data_of
-from bench.members import StoredMember
-from bench.mixed import MIXED
+from bench.loads import mixed
+from bench.loads.load import data_of
+from bench.loads.members import StoredMember
+from bench.loads.mixed import MIXED
+from bench.loads.reads import READS, Read, Truth
+from bench.loads.wrk import Driven, Prepared, drive, prepare
 from bench.processes import Usage, usage, wait_until_idle
-from bench.reads import READS, Read, Truth
 from bench.servers import CARILLON_KEY, KINDS, Kind, Server
 from bench.snapshot_views import catalogues
 from bench.world import MEMBERS, PEERS_MEMBERS, World
-from bench.wrk import Driven, Prepared, drive, prepare
 from resolvers.imports.journey import PROGRAMME
 
 WARM_MEMBERS, SAMPLE = 100, 50

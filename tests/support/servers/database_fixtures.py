@@ -13,9 +13,9 @@ from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes, apply_file
 from models.reads.reader import Reader
 from resolvers.core.context import Services
+from support.clients.resolver_client import ResolverClient
 from support.clock import NOON, Clock
 from support.programme_files import AppliedProgrammes, programme_source
-from support.resolver_client import ResolverClient
 
 NAMES = ("grocer", "coffee")
 

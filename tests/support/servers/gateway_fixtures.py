@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.gateway import GatewayProcess
+from support.servers.gateway import GatewayProcess
 
 
 @pytest.fixture(scope="session")

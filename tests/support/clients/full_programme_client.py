@@ -18,7 +18,7 @@ from models.commits.request import Committed, Outcome, Request
 from models.loading.code_pool import load_codes
 from models.programmes.programme_store import apply_file
 from support.outcome import committed
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 
 FULL_PROGRAMME = """
 programme: market

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from bench.measure import Measured
+from bench.loads.measure import Measured
 from bench.plot import bars
 from bench.report import RESULTS
 from bench.servers import CARILLON_KEY, KINDS

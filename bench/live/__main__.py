@@ -21,9 +21,9 @@ from typing import Any
 import orjson
 
 from bench.http import BenchError
-from bench.live_servers import SERVERS, Helper, Server, running, running_helper
-from bench.live_till import run_live
-from bench.live_world import DATABASE, World, running_world
+from bench.live.servers import SERVERS, Helper, Server, running, running_helper
+from bench.live.till import run_live
+from bench.live.world import DATABASE, World, running_world
 from bench.operations import LIVE
 from bench.processes import run_bench, usage
 
@@ -53,7 +53,7 @@ FLOOD_RATES = {
 QUIET_RATE = 20
 IDLE_SECONDS = 5.0
 WARM_UP_RATE, WARM_UP_SECONDS = 50, 2
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 HEAD = (
     *("sockets", "members", "server", "deliveries/s sustained", "min to max", "ratio to graphql-ws"),
     *("p50 ms", "p99 ms", "server CPU", "deliveries/s when flooded", "ratio", "us CPU each"),
@@ -143,7 +143,7 @@ class Bench:
             await asyncio.sleep(1)
             base = usage(server.pid).rss_mib * KIB_IN_MIB
             parameters = (str(server.port), str(sockets_file), str(query_file))
-            async with running_helper("bench.live_client", parameters) as client:
+            async with running_helper("bench.live.client", parameters) as client:
                 opened = orjson.loads(await client.read_line())
                 if opened["faults"]:
                     raise BenchError(f"{SERVERS[key][0]}: {opened['faults']}")
@@ -382,7 +382,7 @@ async def bench(options: argparse.Namespace) -> None:
     async with running_world(counts) as world:
         print(f"{sum(counts):,} versions of {members_max} members created", file=sys.stderr)
         parameters = (world.url, DATABASE, str(world.directory), str(members_max))
-        async with running_helper("bench.live_writer", parameters) as writer:
+        async with running_helper("bench.live.writer", parameters) as writer:
             await writer.read_line()
             measuring = Bench(world, writer, seconds=options.seconds)
             for _ in range(options.rounds):

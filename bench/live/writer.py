@@ -1,4 +1,4 @@
-"""Writes live changes in its own process: `python -m bench.live_writer URL DATABASE DIRECTORY MEMBERS`.
+"""Writes live changes in its own process: `python -m bench.live.writer URL DATABASE DIRECTORY MEMBERS`.
 
 It reads commands as JSON lines: `{"reset": true}` resets every member to its first version; `{"members": 10,
 "rate": 600, "seconds": 2, "file": F}` replaces 600 documents per second, members in turn, and writes to F when each
@@ -17,7 +17,7 @@ import uvloop
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne
 
-from bench.live_world import versions_of
+from bench.live.world import versions_of
 from models.mongo.database import Database, connect
 
 TICK_SECONDS = 0.005

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from support.gateway import GatewayProcess, next_message
+from support.servers.gateway import GatewayProcess, next_message
 
 NAME_ONLY = "query Registered { me { number } __typename }"
 WITH_VARIABLES = "query Counted($first: Int!) { me { activity(first: $first) { edges { node { points } } } } }"

@@ -12,14 +12,14 @@ import orjson
 
 from bench.gateway import CARILLON
 from bench.http import BenchError
-from bench.live_world import DATABASE, PROGRAMME_FILE, World
+from bench.live.world import DATABASE, PROGRAMME_FILE, World
 from bench.processes import port_of, server_environment, started, stop
 from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER
 from models.definitions.programme_file import read_programme
 from schema.wire.text import catalogue
 
-ROOT = Path(__file__).parents[1]
-NODE_PEER = Path(__file__).parent / "peers" / "live-node" / "server.mjs"
+ROOT = Path(__file__).parents[2]
+NODE_PEER = ROOT / "bench" / "peers" / "live-node" / "server.mjs"
 
 SERVERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "carillon": ("Carillon", (str(CARILLON), "serve")),

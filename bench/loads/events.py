@@ -13,8 +13,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from bench.gateway import Member, Site
 from bench.http import BenchError, Connection
-from bench.load import Latency, data_of, run, together
-from bench.load import Round as LoadRound
+from bench.loads.load import Latency, data_of, run, together
+from bench.loads.load import Round as LoadRound
 from bench.operations import BatchTill, Till
 from bench.processes import usage
 from bench.servers import Server

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from support.gateway import GatewayProcess
+from support.servers.gateway import GatewayProcess
 
 WITHIN_SECONDS = 10
 

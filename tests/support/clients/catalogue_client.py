@@ -13,7 +13,7 @@ from resolvers.core.member import MemberKey
 from resolvers.offer import RedemptionInput
 from resolvers.order import OrderInput, OrderStepInput
 from support.outcome import committed
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 
 
 @dataclass

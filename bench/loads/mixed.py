@@ -13,9 +13,9 @@ from typing import Any
 import orjson
 
 from bench.http import BenchError
-from bench.members import StoredMember
+from bench.loads.members import StoredMember
+from bench.loads.reads import READS
 from bench.operations import EVENT, purchase_lines
-from bench.reads import READS
 from bench.servers import CARILLON_KEY
 from bench.world import World
 from loyalty.commands.registry import EVENT_OPERATION

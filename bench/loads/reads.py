@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from bench.http import BenchError
-from bench.members import StoredMember
+from bench.loads.members import StoredMember
 from bench.snapshot_views import Catalogue, encoded, entries_of, points_of, status_of
 from bench.world import World
 from schema.wire.ids import cursor

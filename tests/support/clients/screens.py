@@ -9,10 +9,10 @@ from uuid import uuid4
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from support.api import ApiMember, data, mutation
-from support.gateway import GatewayProcess
+from support.clients.api import ApiMember, data, mutation
+from support.servers.gateway import GatewayProcess
 
-ARTEFACTS = Path(__file__).parents[2] / "artefacts"
+ARTEFACTS = Path(__file__).parents[3] / "artefacts"
 INVITE = mutation("inviteDevice", "code")
 CARD = "[data-version]"
 WITHIN_MS = 15_000

@@ -12,7 +12,7 @@ from resolvers.tablets import device as devices
 from resolvers.tablets import session as sessions
 from resolvers.tablets.issued_tokens import TokenKind, issue_token
 from resolvers.tablets.session import Pass, SessionView, actor_of_token
-from support.resolver_client import ResolverClient
+from support.clients.resolver_client import ResolverClient
 
 
 @dataclass

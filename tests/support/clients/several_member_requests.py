@@ -17,7 +17,7 @@ from loyalty.model.ledger import Cause, TierStatus
 from loyalty.model.member import Member, Profile
 from loyalty.model.programme import Programme
 from models.commits.request import Request
-from support.request_factory import RequestFactory
+from support.clients.request_factory import RequestFactory
 
 RECEIVED_MAX = 1_000_000
 TO = ("to",)

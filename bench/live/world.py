@@ -37,7 +37,7 @@ from resolvers.event import submit
 from resolvers.imports.journey import PROGRAMME
 
 DATABASE, MAKER = "carillon", "carillon_maker"
-PROGRAMME_FILE = Path(__file__).parents[1] / "programmes" / "grocer.yaml"
+PROGRAMME_FILE = Path(__file__).parents[2] / "programmes" / "grocer.yaml"
 IN_FLIGHT = 400
 
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 from typer.testing import CliRunner
 
 from gateway.cli.main import app, main
-from support.gateway import CARILLON, environment
+from support.servers.gateway import CARILLON, environment
 
 # A plain terminal of 100 columns.
 PLAIN = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1"}
@@ -109,4 +109,4 @@ def help_texts() -> str:
 
 
 if __name__ == "__main__":
-    print(help_texts(), end="")  # noqa: T201 - `python -m support.command_line > api/cli/help.txt`, in tests/
+    print(help_texts(), end="")  # noqa: T201 - `python -m support.servers.command_line > api/cli/help.txt`, in tests/

@@ -1,0 +1,1 @@
+"""Live updates: Carillon and its peers, with many subscribers."""

@@ -1,0 +1,1 @@
+"""Loads: the requests that servers are measured with, the load generator, and the comparison of its figures."""

@@ -1,0 +1,1 @@
+"""Clients for tests: of resolvers, of gateways, of screens."""

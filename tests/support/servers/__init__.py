@@ -1,0 +1,1 @@
+"""Servers for tests: MongoDB, gateways, browsers and the command line."""
