@@ -33,36 +33,36 @@ def _refused(reason: str, *path: str, **params: str | int) -> Refusal:
     return Refusal(RefusalCode.INVALID, reason, path, params)
 
 
-def _by_total(bought: RecordedEvent, total: Decimal) -> tuple[Fraction, ...] | Refusal:
+def _by_total(recorded: RecordedEvent, total: Decimal) -> tuple[Fraction, ...] | Refusal:
     """Return each line's share returned after a refund of `total` that names no lines."""
-    purchase = bought.event.purchase
+    purchase = recorded.event.purchase
     paid = Fraction(purchase.total) if purchase else Fraction(0)
     weights = [Fraction(line.amount) for line in purchase.lines] if purchase else []
     weights = weights or [paid]
     weights_total = sum(weights, Fraction(0))
     if not weights_total:
-        left = WHOLE - min(bought.shares_returned)
+        left = WHOLE - min(recorded.shares_returned)
     else:
         left = (
-            sum((w * (1 - r) for w, r in zip(weights, bought.shares_returned, strict=True)), Fraction(0))
+            sum((w * (1 - r) for w, r in zip(weights, recorded.shares_returned, strict=True)), Fraction(0))
             / weights_total
         )
     refundable = paid * left
     if total > refundable:
         return _refused("refund_exceeds", "purchase", "total", left=f"{float(refundable):.2f}")
     share = WHOLE if total == refundable else Fraction(total) / refundable
-    return tuple(r + (1 - r) * share for r in bought.shares_returned)
+    return tuple(r + (1 - r) * share for r in recorded.shares_returned)
 
 
-def _by_lines(bought: RecordedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
+def _by_lines(recorded: RecordedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fraction, ...] | Refusal:
     """Return each line's share returned after a refund of `lines`.
 
     Lines are matched by sku. If several lines have the sku, those with the same sign as the refund match. The share is
     measured in money, or in quantity if the lines cost nothing.
     """
-    purchase = bought.event.purchase
+    purchase = recorded.event.purchase
     sold = purchase.lines if purchase else ()
-    returned = list(bought.shares_returned)
+    returned = list(recorded.shares_returned)
     for number, back in enumerate(lines):
         places = [i for i, line in enumerate(sold) if line.sku == back.sku]
         if not places:
@@ -83,18 +83,18 @@ def _by_lines(bought: RecordedEvent, lines: Sequence[PurchaseLine]) -> tuple[Fra
     return tuple(returned)
 
 
-def shares_returned(bought: RecordedEvent, refund: Purchase | None) -> tuple[Fraction, ...] | Refusal:
+def shares_returned(recorded: RecordedEvent, refund: Purchase | None) -> tuple[Fraction, ...] | Refusal:
     """Return each line's share returned after `refund`, 0 to 1; without `refund`, 1 for every line.
 
     Refused (INVALID) if nothing is left to refund, or `refund` does not fit what is left of the purchase.
     """
-    if all(share == WHOLE for share in bought.shares_returned):
+    if all(share == WHOLE for share in recorded.shares_returned):
         return _refused("refund_done", "refundOf")
     if refund is None:
-        return tuple(WHOLE for _ in bought.shares_returned)
+        return tuple(WHOLE for _ in recorded.shares_returned)
     if refund.lines:
-        return _by_lines(bought, refund.lines)
-    return _by_total(bought, refund.total)
+        return _by_lines(recorded, refund.lines)
+    return _by_total(recorded, refund.total)
 
 
 def reverse_purchase(purchase: RecordedEvent, refund: Purchase | None) -> Reversal | Refusal:

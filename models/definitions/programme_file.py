@@ -165,7 +165,7 @@ class _Segment(Shape):
 def _legible(colour: str) -> str:
     """Raise ValueError for a colour on which white text is not legible."""
     contrast = 1.05 / (_luminance(colour) + 0.05)
-    if contrast < TEXT_CONTRAST_MIN:
+    if contrast < WHITE_TEXT_CONTRAST_MIN:
         raise ValueError(f"white text on {colour} has a contrast of {contrast:.2f}; use a darker colour (4.5 or more)")
     return colour
 
@@ -181,7 +181,7 @@ def _linear(part: float) -> float:
 
 
 # WCAG 2.2, success criterion 1.4.3, level AA.
-TEXT_CONTRAST_MIN = 4.5
+WHITE_TEXT_CONTRAST_MIN = 4.5
 Colour = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$"), AfterValidator(_legible)]
 
 

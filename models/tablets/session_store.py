@@ -76,7 +76,7 @@ async def find_all(database: Database, sessions: Iterable[str]) -> dict[str, Ses
 
 
 @uncancelled
-async def begin(
+async def open_session(
     database: Database, session: Session, credential: OneTimeCredential | None = None
 ) -> tuple[Session, bool] | None:
     """Store a session, mark its pass as used, and make it the tablet's newest session, which closes the one before.

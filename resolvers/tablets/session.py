@@ -136,7 +136,7 @@ async def _begin(
         seen_at=now,
         ends_at=now + SESSION_TTL,
     )
-    begun = await read_or_unavailable(session_store.begin(context.services.database, session, shown_pass))
+    begun = await read_or_unavailable(session_store.open_session(context.services.database, session, shown_pass))
     return begun if begun is not None else Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
 
 
