@@ -232,7 +232,7 @@ def rank_offers(
     local = now.astimezone(zone)
 
     def may_see(offer: Offer, state: OfferState, *, is_in_audience: bool) -> bool:
-        if state not in wanted or not fits_channel(offer.channels, channel):
+        if state not in wanted or (offer.channels and not fits_channel(offer.channels, channel)):
             return False
         return state not in USABLE_STATES or (
             (state is OfferState.ACTIVATED or is_in_audience)
@@ -427,7 +427,9 @@ def rank_rewards(
     def eligibility_and_score(reward: Reward, points_missing: int) -> tuple[bool, int]:
         """Return whether the member can order it now, and what its audience and closure add to its score."""
         is_for_member = reward.audience is EVERYBODY or reward.audience.includes(segmentation)
-        is_closed = not is_for_member or time_obstacle(now, local, window=reward.window) is not None
+        is_closed = not is_for_member or (
+            reward.window is not None and time_obstacle(now, local, window=reward.window) is not None
+        )
         is_eligible = not is_closed and not points_missing and can_order(reward) is not False
         score = AUDIENCE_SCORES[main_criterion(reward.audience)[0]] if is_for_member else 0
         return is_eligible, score + INELIGIBLE_SCORE if is_closed or not (is_eligible or points_missing) else score
