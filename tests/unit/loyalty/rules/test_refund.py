@@ -496,7 +496,7 @@ def test_only_a_purchase_can_be_refunded() -> None:
 
 def test_a_refund_before_its_purchase_is_refused() -> None:
     scenario = basket()
-    early = scenario.event("refund", "2024-03-01 09:59:59", refund_of="basket")
+    early = scenario.event("refund", "2024-03-01 09:54:59", refund_of="basket")
     refusal = scenario.refused(early, "2024-03-02 10:00")
     assert (refusal.code, refusal.reason, refusal.path) == (
         RefusalCode.INVALID,
