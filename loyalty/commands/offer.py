@@ -14,7 +14,7 @@ from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import ACTIVATION, CLOCK_SKEW_MAX, REDEMPTION, Event, Grant, Purchase, RecordedEvent
+from loyalty.model.event import ACTIVATION, REDEMPTION, Event, Grant, Purchase, RecordedEvent, is_ahead
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs, combined
 from loyalty.model.ledger import Cause
@@ -246,7 +246,7 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
 
 def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
     at, use = command.occurred_at, builder.member.offer_use(offer.key)
-    if at > builder.now + CLOCK_SKEW_MAX:
+    if is_ahead(at, builder.now):
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
     # A member who has activated an offer keeps it, even after leaving its tier or segment.
     audience = EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience

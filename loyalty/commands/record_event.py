@@ -12,7 +12,7 @@ from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import CLOCK_SKEW_MAX, ENGINE_EVENT_TYPES, PURCHASE, REFUND, Event, RecordedEvent
+from loyalty.model.event import ENGINE_EVENT_TYPES, PURCHASE, REFUND, Event, RecordedEvent, is_ahead
 from loyalty.model.facts import NO_NEEDS, Needs, combined
 from loyalty.model.ledger import Cause
 from loyalty.model.offer import purchase_reference
@@ -51,7 +51,7 @@ def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal |
     if event_type is None or event.type in ENGINE_EVENT_TYPES:
         known = ", ".join(sorted(key for key in programme.event_types if key not in ENGINE_EVENT_TYPES))
         return Refusal(RefusalCode.INVALID, "event_type_unknown", ("type",), {"type": event.type, "known": known})
-    if event.occurred_at > now + CLOCK_SKEW_MAX:
+    if is_ahead(event.occurred_at, now):
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
     if event.type == REFUND:
         if event.refund_of is None:
@@ -120,7 +120,7 @@ def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusa
     event, original = command.event, builder.facts.purchase
     if original is None or original.member != builder.member.id or original.event.type != PURCHASE:
         return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
-    if event.occurred_at < original.event.occurred_at:
+    if is_ahead(original.event.occurred_at, event.occurred_at):
         return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
     sold, back = original.event.purchase, event.purchase
     if sold is not None and back is not None and back.currency != sold.currency:
