@@ -23,7 +23,7 @@ from loyalty.model.event import (
     RecordedEvent,
 )
 from loyalty.model.explanation import Explanation, RuleOutcome
-from loyalty.model.ledger import Account, Cause, Entry, Record, record_hash
+from loyalty.model.ledger import IMPORTED, Account, Cause, Entry, Record, record_hash
 from loyalty.model.member import Member, Profile
 from loyalty.model.programme import (
     Programme,
@@ -120,10 +120,11 @@ class MemberScenario:
         purchase: Purchase | None = None,
         refund_of: str | None = None,
         key: str | None = None,
+        imported: bool = False,
         **fields: Any,
     ) -> RecordEvent:
-        """Return the command that records an event; a refund finds its purchase in `supply`."""
-        cause = self.cause("event")
+        """Return the command that records or imports an event; a refund finds its purchase in `supply`."""
+        cause = self.cause("event", IMPORTED if imported else None)
         event = Event(
             key=key or cause.key,
             sender="till",

@@ -22,7 +22,7 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Bounds
 from resolvers.core.member import MemberKey
 from resolvers.core.operation_error import LimitExceeded, Unavailable
-from resolvers.event import EventOfMember, preview, record, record_many
+from resolvers.event import EventOfMember, preview, record, record_many, submit
 
 
 def sent(member: str, event: Event) -> EventOfMember:
@@ -493,3 +493,23 @@ async def test_preview_includes_gift_and_bonus_of_the_purchase(
     counted = committed(await full_client.record(member, event))
     assert (counted.record.entries, counted.orders) == (shown.record.entries, shown.orders)
     assert [order["_id"] async for order in database.orders.find({})] == [counted.orders[0].id]
+
+
+async def test_an_event_whose_points_have_expired_is_refused_unless_it_is_imported(
+    resolver_client: ResolverClient,
+) -> None:
+    member = await resolver_client.member()
+    context, now = resolver_client.context(), resolver_client.clock()
+    programme = context.programme()
+    old = now - timedelta(days=3650)
+    assert programme.expiry.months or programme.expiry.days
+    event = resolver_client.purchase_event("5.00", occurred_at=old)
+    before = await documents(resolver_client.services.database)
+    refusal = refused(await preview(context, sent(member, event)))
+    assert (refusal.code, refusal.reason, refusal.path) == ("EXPIRED", "event_expired", ("occurredAt",))
+    assert refused(await resolver_client.record(member, event)) == refusal
+    assert await documents(resolver_client.services.database) == before
+    imported = committed(await submit(context, event, member, imported=True))
+    assert imported.record.cause.reason == "import"
+    assert [entry.kind for entry in imported.record.entries] == ["EARN", "EXPIRE"]
+    assert committed(await resolver_client.record(member, event)).replayed

@@ -320,7 +320,7 @@ def test_a_refund_of_a_lot_that_is_about_to_be_forgotten_takes_what_expired_of_t
 
 def test_what_expired_of_other_lots_is_not_used_up_by_a_refund_of_a_forgotten_one() -> None:
     scenario = MemberScenario.of(programme(expiry=THIRTY_DAYS))
-    scenario.buy("2023-01-11 10:00", "30", key="old", now="2024-01-11 10:00")
+    scenario.buy("2023-01-11 10:00", "30", key="old", now="2024-01-11 10:00", imported=True)
     scenario.settle("2024-03-16 10:00")
     scenario.buy("2024-03-17 10:00", "10", key="older")
     scenario.adjust("2024-03-17 11:00", -10)
