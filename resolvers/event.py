@@ -16,7 +16,7 @@ from loyalty.kernel.digest import canonical_moment, canonical_number, content_di
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import Event, Purchase, PurchaseLine
-from loyalty.model.ledger import Cause
+from loyalty.model.ledger import IMPORTED, Cause
 from models.commits.committer import Overloaded
 from models.commits.committer import Unavailable as CommitUnavailable
 from models.commits.request import Committed, Outcome, Request
@@ -153,7 +153,7 @@ def event_digest(event: Event, member: str) -> str:
     )
 
 
-def _request(context: Context, event: Event, member: str) -> Request:
+def _request(context: Context, event: Event, member: str, *, imported: bool = False) -> Request:
     actor = context.require_actor()
     event = Event(
         event.key,
@@ -168,7 +168,9 @@ def _request(context: Context, event: Event, member: str) -> Request:
         event.attributes,
     )
     return Request(
-        command=RecordEvent(event, Cause(EVENT_OPERATION, actor.role, actor.subject, event.key)),
+        command=RecordEvent(
+            event, Cause(EVENT_OPERATION, actor.role, actor.subject, event.key, IMPORTED if imported else None)
+        ),
         member=member,
         programme=context.programme(),
         now=context.now(),
@@ -176,13 +178,15 @@ def _request(context: Context, event: Event, member: str) -> Request:
     )
 
 
-def submit(context: Context, event: Event, member: str) -> asyncio.Future[Outcome]:
+def submit(context: Context, event: Event, member: str, *, imported: bool = False) -> asyncio.Future[Outcome]:
     """Submit an event of a known member to the committer, with the actor as sender. Events are decided in call order.
+
+    An `imported` event may be so old that its points have expired; its ledger record says that it was imported.
 
     Raises:
         Overloaded: too many commands are waiting.
     """
-    return context.services.committer.submit(_request(context, event, member))
+    return context.services.committer.submit(_request(context, event, member, imported=imported))
 
 
 async def record(context: Context, sent: EventOfMember) -> Outcome:

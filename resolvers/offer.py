@@ -8,6 +8,7 @@ from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer,
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import normalise_code
+from loyalty.model.ledger import IMPORTED
 from loyalty.model.member import Member
 from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_reference
 from loyalty.rules.member_code import is_valid_proof, member_code, split_code
@@ -131,8 +132,11 @@ async def record_offer_views(
     return await run_command(context, command, found, {"seen": [*seen], "refused": [*declined]})
 
 
-async def redeem(context: Context, request: RedemptionInput) -> Outcome:
-    """Redeem an offer at the till, by its key or code. A purchase key binds the use to that purchase."""
+async def redeem(context: Context, request: RedemptionInput, *, imported: bool = False) -> Outcome:
+    """Redeem an offer at the till, by its key or code. A purchase key binds the use to that purchase.
+
+    An `imported` redemption may be so old that its points have expired; its ledger record says that it was imported.
+    """
     refusal = (
         key_refusal(request.key)
         or text_refusal(request.code, TEXT_LENGTH_MAX, "code")
@@ -154,7 +158,7 @@ async def redeem(context: Context, request: RedemptionInput) -> Outcome:
         channel=request.channel,
         store=request.store,
         occurred_at=request.occurred_at or context.now(),
-        cause=cause_of(context, RedeemOffer, request.key),
+        cause=cause_of(context, RedeemOffer, request.key, IMPORTED if imported else None),
     )
     content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
     return await run_command(context, command, member, {**content, "occurred_at": request.occurred_at})

@@ -11,12 +11,13 @@ from datetime import date, datetime, timedelta
 
 from loyalty.kernel.calendar import day_of, end_of, expiry_day, period_name
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
 from loyalty.model.event import NOT_RETURNED, Event, Grant, RecordedEvent
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import NO_FACTS, Facts
 from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, Hold
-from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, seal
+from loyalty.model.ledger import IMPORTED, Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, seal
 from loyalty.model.lot import (
     EXPIRED_LOT_RETENTION_DAYS,
     Lot,
@@ -115,6 +116,13 @@ class DecisionBuilder:
     def changed(self) -> bool:
         """Whether settling the member, or what followed, changed anything."""
         return bool(self.entries) or self.member.tier_status != self.before.tier_status
+
+    def expired_event(self, occurred_at: datetime, cause: Cause) -> Refusal | None:
+        """Return the refusal of an event whose points would have expired already; None for a later or imported one."""
+        last_day = expiry_day(day_of(occurred_at, self.programme.zone), self.programme.expiry)
+        if last_day is None or last_day >= self.today or cause.reason == IMPORTED:
+            return None
+        return Refusal(RefusalCode.EXPIRED, "event_expired", ("occurredAt",), {"day": last_day.isoformat()})
 
     def earn(self, event: Event, earned: EarningResult) -> RecordedEvent:
         """Credit the points of an event, count it, and return what is stored of it."""

@@ -248,6 +248,9 @@ def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) 
     at, use = command.occurred_at, builder.member.offer_use(offer.key)
     if is_ahead(at, builder.now):
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
+    refusal = builder.expired_event(at, command.cause)
+    if refusal is not None:
+        return refusal
     # A member who has activated an offer keeps it, even after leaving its tier or segment.
     audience = EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience
     zone, segmentation = builder.programme.zone, segmentation_input(builder, audience)

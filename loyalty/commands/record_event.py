@@ -103,6 +103,9 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
         return refusal
     if event.type == REFUND:
         return _refund(command, builder)
+    refusal = builder.expired_event(event.occurred_at, command.cause)
+    if refusal is not None:
+        return refusal
     earned = earn(event, builder.member, programme)
     used: tuple[tuple[str, int], ...] = ()
     if event.type == PURCHASE:

@@ -121,12 +121,16 @@ class TierStatus:
     guaranteed_until: datetime | None
 
 
+IMPORTED = "import"
+
+
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Cause:
     """What caused a version: the operation, the actor's role and subject, its idempotency key and a reason.
 
-    `reason` is required for adjustments only. MongoDB stores the fields under these names.
+    `reason` is required for adjustments; an imported event's or redemption's is IMPORTED. MongoDB stores the fields
+    under these names.
     """
 
     operation: str

@@ -202,4 +202,4 @@ async def _redeem(context: Context, use: CouponUse, shift: timedelta) -> Outcome
         offer=offer_key(use.campaign, use.upc),
         occurred_at=datetime.combine(use.day, time(12), UTC) + shift,
     )
-    return await retry_until_committed(lambda: redeem(context, redemption))
+    return await retry_until_committed(lambda: redeem(context, redemption, imported=True))

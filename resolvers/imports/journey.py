@@ -124,7 +124,7 @@ async def import_journey(
     waiting: list[_Sent] = []
     for number, basket in enumerate(baskets, start=1):
         event, member = _event(basket, shift), members[basket.household]
-        waiting.append(_Sent(event, member, submit(context, event, member)))
+        waiting.append(_Sent(event, member, submit(context, event, member, imported=True)))
         if len(waiting) >= in_flight_max:
             # Await only half, so that the committer always has commands for a group.
             await _collect(context, waiting, max(1, in_flight_max // 2), tally)
@@ -150,7 +150,7 @@ async def _collect(context: Context, waiting: list[_Sent], count: int, tally: Im
             raise outcome
         else:
             tally.add(outcome)
-    retries = (partial(submit, context, one.event, one.member) for one in unanswered)
+    retries = (partial(submit, context, one.event, one.member, imported=True) for one in unanswered)
     for outcome in await asyncio.gather(*map(retry_until_committed, retries)):
         tally.add(outcome)
 
