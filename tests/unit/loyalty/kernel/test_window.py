@@ -6,9 +6,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.builders import moment
+from support.catalogue import offer, reward
 from support.property_settings import property_settings
 
-from loyalty.kernel.window import Window, has_ended, is_open, moment_at, next_open_span
+from loyalty.kernel.window import Window, end_of_window, has_ended, is_open, moment_at, next_open_span
+from loyalty.model.catalogue import Catalogue
+from loyalty.model.offer_index import OfferIndex
+from loyalty.rules.availability import time_obstacle
 
 NEW_YORK, PARIS = ZoneInfo("America/New_York"), ZoneInfo("Europe/Paris")
 CAIRO, LORD_HOWE = ZoneInfo("Africa/Cairo"), ZoneInfo("Australia/Lord_Howe")
@@ -189,3 +193,106 @@ def test_a_window_of_days_opens_with_the_first_and_is_over_after_the_last() -> N
 def test_a_weekday_that_does_not_come_any_more_never_opens() -> None:
     window = Window(date(2026, 6, 15), date(2026, 6, 16), frozenset({WEDNESDAY}))
     assert next_open_span(window, moment("2026-06-15 12:00"), PARIS) is None
+
+
+# Hours belong to the day on which they start
+
+FRIDAY = 5
+DAYS_OF_CHANGE = (
+    *CHANGES,
+    *((ZoneInfo("America/Santiago"), day) for day in (date(2026, 4, 4), date(2026, 9, 6))),
+    *((ZoneInfo("Asia/Beirut"), day) for day in (date(2026, 3, 29), date(2026, 10, 24))),
+    (ZoneInfo("UTC"), date(2026, 6, 19)),
+)
+
+
+@pytest.mark.parametrize(
+    ("at", "opened"),
+    [
+        ("2026-06-19 00:00", False),
+        ("2026-06-19 01:59", False),
+        ("2026-06-19 21:59", False),
+        ("2026-06-19 22:00", True),
+        ("2026-06-20 00:00", True),
+        ("2026-06-20 01:59", True),
+        ("2026-06-20 02:00", False),
+        ("2026-06-20 22:00", False),
+    ],
+)
+@pytest.mark.parametrize(
+    "window",
+    [
+        Window(weekdays=frozenset({FRIDAY}), hours=(time(22), time(2))),
+        Window(date(2026, 6, 19), date(2026, 6, 19), hours=(time(22), time(2))),
+    ],
+)
+def test_hours_that_span_midnight_belong_to_the_day_on_which_they_start(window: Window, at: str, opened: bool) -> None:
+    now = moment(at)
+    assert is_open(window, now, PARIS) is opened
+    assert (time_obstacle(now, now.astimezone(PARIS), window=window) is None) is opened
+
+
+def starts_on(window: Window, local: datetime) -> bool:
+    """Say whether the window is open, from the days on which its hours may have begun."""
+    for back in (0, 1):
+        day = local.date() - timedelta(days=back)
+        if (window.first_day and day < window.first_day) or (window.last_day and day > window.last_day):
+            continue
+        if window.weekdays and day.isoweekday() not in window.weekdays:
+            continue
+        if window.hours is None:
+            if not back:
+                return True
+            continue
+        start, end = window.hours
+        ends_on_next = end <= start
+        since = (local.date() - day).days, local.time()
+        if (0, start) <= since < (int(ends_on_next), end):
+            return True
+    return False
+
+
+@given(
+    change=st.sampled_from(DAYS_OF_CHANGE),
+    minutes=st.integers(-30 * 60, 54 * 60),
+    hours=HOURS | st.tuples(st.just(time(22)), st.just(time(2))) | st.none(),
+    weekdays=WEEKDAYS,
+    days=st.tuples(st.none() | st.integers(-2, 1), st.none() | st.integers(1, 3)),
+)
+@property_settings(150)
+def test_a_window_its_spans_and_the_edges_of_the_catalogue_agree(
+    change: tuple[ZoneInfo, date],
+    minutes: int,
+    hours: tuple[time, time] | None,
+    weekdays: frozenset[int],
+    days: tuple[int | None, int | None],
+) -> None:
+    zone, day = change
+    first, last = (day + timedelta(days=off) if off is not None else None for off in days)
+    window = Window(first, last, weekdays, hours)
+    now = moment_at(day, time(), zone) + minutes * MINUTE
+    local = now.astimezone(zone)
+    opened = is_open(window, now, zone)
+    assert opened == starts_on(window, local)
+    assert opened == (time_obstacle(now, local, window=window) is None)
+    span = next_open_span(window, now, zone)
+    assert opened == (span is not None and span[0] <= now)
+    if span is not None:
+        assert is_open(window, max(span[0], now), zone)
+        assert span[1] is None or not is_open(window, span[1], zone)
+    end = end_of_window(window, zone)
+    assert has_ended(window, now, zone) == (end is not None and now >= end)
+    if has_ended(window, now, zone):
+        assert span is None
+    catalogue = Catalogue(
+        [offer("tea", starts_at=now - timedelta(days=9), window=window)], [reward(window=window)], (), ()
+    )
+    edge = catalogue.next_change_at(now, zone)
+    assert now < edge
+    quarter = 15 * MINUTE
+    between = [now + quarter * place for place in range(1, 120) if now + quarter * place < edge]
+    assert {is_open(window, at, zone) for at in between} <= {opened}
+    usable = any(
+        entry for entry in OfferIndex([*catalogue.offers.values()], local.date(), zone).keys_by_bucket().values()
+    )
+    assert usable or not opened

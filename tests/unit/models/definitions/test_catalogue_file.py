@@ -159,7 +159,7 @@ def test_an_offer_is_read_with_all_that_can_be_written(programme: Programme) -> 
         {Channel.KIOSK: {"en": "Tea here", "fr": "Thé ici"}, Channel.STORE: {"en": "Ask for tea"}},
     )
     assert (tea.description.in_locale("en"), tea.terms.in_locale("fr")) == ("All teas.", "Not iced.")
-    assert tea.window == Window(None, None, frozenset({1, 7}), (time(22), time(2)))
+    assert tea.window == Window(date(2025, 3, 30), date(2025, 10, 26), frozenset({1, 7}), (time(22), time(2)))
     assert (set(tea.channels), set(tea.stores), set(tea.partners)) == (
         {Channel.APP, Channel.STORE},
         {"lyon", "paris"},
@@ -190,7 +190,8 @@ def test_an_offer_lasts_from_the_first_day_to_the_end_of_the_last_on_the_brands_
     tea = programme.catalogue.offers["tea"]
     # Clocks go forward on the first of these days and back on the last.
     assert tea.starts_at == datetime(2025, 3, 29, 23, tzinfo=UTC)
-    assert tea.ends_at == datetime(2025, 10, 26, 23, tzinfo=UTC)
+    # Its last hours begin at 22:00 on the last day and end at 02:00.
+    assert tea.ends_at == datetime(2025, 10, 27, 1, tzinfo=UTC)
 
 
 def test_a_budget_counts_points_or_hundredths_of_money(programme: Programme) -> None:
