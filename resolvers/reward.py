@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from loyalty.kernel.calendar import end_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import RefusalCode
-from loyalty.kernel.window import next_open_span
+from loyalty.kernel.window import end_of_window, next_open_span
 from loyalty.model.programme import Programme
 from loyalty.model.reward import Reward
 from loyalty.model.supply import CounterKey
@@ -92,8 +91,7 @@ def order_window(reward: Reward, programme: Programme, now: datetime) -> tuple[d
         return None, None
     span = next_open_span(reward.window, now, programme.zone)
     if span is None:
-        last = reward.window.last_day
-        return None, end_of(last, programme.zone) if last is not None else None
+        return None, end_of_window(reward.window, programme.zone)
     opens, closes = span
     return (opens if opens > now else None), closes
 

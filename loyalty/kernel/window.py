@@ -14,12 +14,25 @@ SEARCH_DAYS_MAX = 15
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Days (both inclusive), ISO weekdays and hours [start, end) in the brand's zone; unset ones do not restrict."""
+    """Days (both inclusive), ISO weekdays and hours [start, end) in the brand's zone; unset ones do not restrict.
+
+    Hours whose start is not before their end span midnight, and belong to the day on which they start.
+    """
 
     first_day: date | None = None
     last_day: date | None = None
     weekdays: frozenset[int] = frozenset()
     hours: tuple[time, time] | None = None
+
+    @property
+    def spans_midnight(self) -> bool:
+        """Whether its hours reach into the next day."""
+        return self.hours is not None and time() < self.hours[1] <= self.hours[0]
+
+    @property
+    def last_local_day(self) -> date | None:
+        """The last day on which it is open at some hour: the day after `last_day` if its hours span midnight."""
+        return self.last_day + timedelta(days=self.spans_midnight) if self.last_day is not None else None
 
 
 def within_hours(local: datetime, hours: tuple[time, time]) -> bool:
@@ -27,6 +40,13 @@ def within_hours(local: datetime, hours: tuple[time, time]) -> bool:
     start, end = hours
     moment = local.time()
     return start <= moment < end if start < end else moment >= start or moment < end
+
+
+def day_at(window: Window, local: datetime) -> date:
+    """Return the day that a local moment belongs to: the day before, in hours that began there."""
+    if window.hours is not None and window.spans_midnight and local.time() < window.hours[1]:
+        return local.date() - timedelta(days=1)
+    return local.date()
 
 
 def _on_day(window: Window, day: date) -> bool:
@@ -38,12 +58,22 @@ def _on_day(window: Window, day: date) -> bool:
 def is_open(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
     """Return whether the window is open at a moment."""
     local = moment.astimezone(zone)
-    return _on_day(window, local.date()) and (window.hours is None or within_hours(local, window.hours))
+    return _on_day(window, day_at(window, local)) and (window.hours is None or within_hours(local, window.hours))
+
+
+def end_of_window(window: Window, zone: ZoneInfo) -> datetime | None:
+    """Return the end of the last day, or of the hours that begin on it; None if the window has no last day."""
+    if window.last_day is None:
+        return None
+    following = window.last_day + timedelta(days=1)
+    spans = [*open_spans(window, following, zone)] if window.spans_midnight else []
+    return spans[-1][1] if spans else end_of(window.last_day, zone)
 
 
 def has_ended(window: Window, moment: datetime, zone: ZoneInfo) -> bool:
-    """Return whether the window's last day has passed, so that it never opens again."""
-    return window.last_day is not None and moment >= end_of(window.last_day, zone)
+    """Return whether the window's last day and its hours have passed, so that it never opens again."""
+    end = end_of_window(window, zone)
+    return end is not None and moment >= end
 
 
 def moment_at(day: date, clock: time, zone: ZoneInfo) -> datetime:
@@ -72,10 +102,16 @@ def _change(early: datetime, late: datetime, zone: ZoneInfo) -> datetime:
 
 
 def open_spans(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the spans [opens, closes) in which the window is open on one day, in order; adjacent spans may touch."""
+    """Yield the spans [opens, closes) in which the window is open on one day, in order; adjacent spans may touch.
+
+    Spans are of the calendar day: hours that began on the day before are open from its start.
+    """
     begin, end = start_of(day, zone), end_of(day, zone)
     if window.hours is None:
-        yield begin, end
+        if _on_day(window, day):
+            yield begin, end
+        return
+    if not _on_day(window, day) and not (window.spans_midnight and _on_day(window, day - timedelta(days=1))):
         return
     # Hours may occur twice when clocks go back; between two adjacent edges the local time is continuous.
     readings = (datetime.combine(day, clock.replace(fold=fold), zone) for clock in window.hours for fold in (0, 1))
@@ -83,13 +119,8 @@ def open_spans(window: Window, day: date, zone: ZoneInfo) -> Iterator[tuple[date
     if begin.astimezone(zone).utcoffset() != end.astimezone(zone).utcoffset():
         edges.add(_change(begin, end, zone))
     for opens, closes in pairwise(sorted(edge for edge in edges if begin <= edge <= end)):
-        if within_hours(opens.astimezone(zone), window.hours):
+        if is_open(window, opens, zone):
             yield opens, closes
-
-
-def _end(window: Window, zone: ZoneInfo) -> datetime | None:
-    """Return the end of the window's last day; None if it has none."""
-    return end_of(window.last_day, zone) if window.last_day else None
 
 
 def next_open_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime | None] | None:
@@ -102,11 +133,11 @@ def next_open_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[da
         day = window.first_day
     if not window.weekdays and window.hours is None:
         opens = start_of(window.first_day, zone) if window.first_day else moment
-        return None if has_ended(window, moment, zone) else (opens, _end(window, zone))
+        return None if has_ended(window, moment, zone) else (opens, end_of_window(window, zone))
     last = day + timedelta(days=SEARCH_DAYS_MAX)
     found: tuple[datetime, datetime] | None = None
     while day <= last:
-        for opens, closes in open_spans(window, day, zone) if _on_day(window, day) else ():
+        for opens, closes in open_spans(window, day, zone):
             if found is not None and opens <= found[1]:
                 found = found[0], max(found[1], closes)  # adjacent days form one span
             elif found is not None:
@@ -119,4 +150,4 @@ def next_open_span(window: Window, moment: datetime, zone: ZoneInfo) -> tuple[da
     if found[1] < end_of(last, zone):
         return found
     # Open on every day of the search: it stays open to its last day.
-    return found[0], _end(window, zone)
+    return found[0], end_of_window(window, zone)

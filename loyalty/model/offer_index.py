@@ -6,13 +6,12 @@ member's best offers then reads the heads of a few buckets, however many offers 
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of, end_of, start_of
-from loyalty.kernel.window import is_open
+from loyalty.kernel.window import open_spans
 from loyalty.model.offer import Audience, AudienceInput, Offer
 
 # Scores are integers, so that every machine computes the same order. For scale: a topic with a tenth of a member's
@@ -62,7 +61,7 @@ def main_criterion(audience: Audience) -> tuple[AudienceCriterion, frozenset[str
 
 def days_left(offer: Offer, day: date, zone: ZoneInfo) -> int | None:
     """Return on how many days an offer can still be used, `day` included; None if it never ends."""
-    last = offer.window.last_day if offer.window is not None else None
+    last = offer.window.last_local_day if offer.window is not None else None
     if offer.ends_at is not None:
         ends_on = day_of(offer.ends_at, zone)
         # An offer that ends at midnight is last usable on the day before.
@@ -202,10 +201,7 @@ class OfferIndex:
         """Return whether an offer can be used at some moment of the day, perhaps not at all hours."""
         if offer.starts_at >= self._ends_at or offer.has_ended(self._starts_at) or offer.uses_per_member_max == 0:
             return False
-        if offer.window is None:
-            return True
-        days = offer.window if offer.window.hours is None else replace(offer.window, hours=None)
-        return is_open(days, self._starts_at, self.zone)
+        return offer.window is None or next(open_spans(offer.window, self.day, self.zone), None) is not None
 
     def _entry(self, offer: Offer) -> IndexEntry:
         audience = offer.audience

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from loyalty.kernel.calendar import day_of, period_name
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.fast_dataclass import fast_init
-from loyalty.kernel.window import Window, within_hours
+from loyalty.kernel.window import Window, day_at, within_hours
 from loyalty.model.member import Member
 from loyalty.model.offer import EVERYBODY, Audience, AudienceInput
 from loyalty.model.reward import Limit
@@ -107,11 +107,12 @@ def time_obstacle(
         return Obstacle.NOT_YET
     if window is None:
         return None
-    if window.last_day and local.date() > window.last_day:
+    day = day_at(window, local)
+    if window.last_day and day > window.last_day:
         return Obstacle.OVER
-    if window.first_day and local.date() < window.first_day:
+    if window.first_day and day < window.first_day:
         return Obstacle.NOT_YET
-    if window.weekdays and local.isoweekday() not in window.weekdays:
+    if window.weekdays and day.isoweekday() not in window.weekdays:
         return Obstacle.WEEKDAY
     if window.hours and not within_hours(local, window.hours):
         return Obstacle.HOURS

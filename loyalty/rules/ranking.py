@@ -475,5 +475,5 @@ def _matches_filters(reward: Reward, category: str | None, channel: Channel | No
 
 
 def _days_open(reward: Reward, today: date) -> int | None:
-    last = reward.window.last_day if reward.window is not None else None
+    last = reward.window.last_local_day if reward.window is not None else None
     return (last - today).days + 1 if last is not None else None

@@ -1,5 +1,6 @@
 """Parses offers, from a programme file or from a manager's definition."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from loyalty.kernel.calendar import end_of, start_of
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.window import end_of_window
 from loyalty.model.catalogue import normalise_code
 from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
 from models.definitions.names_in_scope import Scope
@@ -141,16 +143,23 @@ def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
     """Return the offer at `path`; unknown names and bad texts are added to `scope.faults`."""
     if shape.reward is not None:
         scope.check_reward((*path, "reward"), shape.reward)
+    window = shape.window.window() if shape.window else None
+    starts_at = start_of(shape.first_day, scope.zone)
+    ends_at = end_of(shape.last_day, scope.zone) if shape.last_day else None
+    if window is not None and window.spans_midnight:
+        # The hours of the first and the last day belong to those days, and end on the day after.
+        window = replace(window, first_day=shape.first_day, last_day=shape.last_day)
+        ends_at = end_of_window(window, scope.zone)
     return Offer(
         key=shape.key,
         kind=shape.kind,
         title=scope.text((*path, "title"), shape.title),
         description=scope.text((*path, "description"), shape.description),
         terms=scope.optional_text((*path, "terms"), shape.terms),
-        starts_at=start_of(shape.first_day, scope.zone),
-        ends_at=end_of(shape.last_day, scope.zone) if shape.last_day else None,
+        starts_at=starts_at,
+        ends_at=ends_at,
         image=shape.image,
-        window=shape.window.window() if shape.window else None,
+        window=window,
         channels=frozenset(shape.channels),
         stores=frozenset(shape.stores),
         partners=frozenset(shape.partners),
