@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
 
 import type { Api } from "@carillon/shared/api/api";
+import { serverNow } from "@carillon/shared/api/serverClock";
 import { PassDocument } from "@carillon/shared/generated/graphql";
 import { backoff } from "@carillon/shared/live/backoff";
 
@@ -43,7 +44,8 @@ export function usePass(api: Api): Pass | null {
         const { pass: received } = await api.query(PassDocument, {});
         if (isUnmounted || request !== lastRequest) return;
         attempt = 0;
-        const until = endOf(received.expiresAt, sent);
+        const ahead = serverNow() - Date.now();
+        const until = endOf(received.expiresAt, sent + ahead) - ahead;
         setPass({ code: received.code, digits: received.digits, until });
         schedule(Math.max(until - Date.now() - RENEW_BEFORE_MS, 1_000));
       } catch {

@@ -1,6 +1,7 @@
 import { useState } from "react";
 
 import type { Api } from "@carillon/shared/api/api";
+import { serverNow } from "@carillon/shared/api/serverClock";
 import { RecordEventDocument, type RecordEventInput, type RecordEventMutation } from "@carillon/shared/generated/graphql";
 
 import { type Basket, purchaseOf } from "./basket";
@@ -25,7 +26,7 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
 
   const send = async (input: Pick<RecordEventInput, "type" | "purchase" | "refundOf">): Promise<string | null> => {
     const key = crypto.randomUUID();
-    const occurredAt = new Date().toISOString();
+    const occurredAt = new Date(serverNow()).toISOString();
     setState({ kind: "sent" });
     // Wait only for the frames that show a member: the tablet may have no session.
     const watched = SCREENS.map((name) => frames[name]).filter((frame) => frame.snapshot() !== null);

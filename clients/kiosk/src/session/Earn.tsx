@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 
+import { serverNow } from "@carillon/shared/api/serverClock";
 import type { MemberKey, RecordEventInput } from "@carillon/shared/generated/graphql";
 import { Button } from "@carillon/shared/parts/Button";
 import { Dialog } from "@carillon/shared/parts/Dialog";
@@ -75,7 +76,7 @@ function useEarning(outbox: Outbox, member: MemberKey, { store }: Device) {
     const key = crypto.randomUUID();
     ownKeys.current.add(key);
     try {
-      const occurredAt = new Date().toISOString();
+      const occurredAt = new Date(serverNow()).toISOString();
       await outbox.add({ ...event, key, member, occurredAt, channel: "KIOSK", ...(store !== null && { store }) });
       setStatus((current) => (ownKeys.current.has(key) ? { kind: "noted", key } : current));
     } catch {

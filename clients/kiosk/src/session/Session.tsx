@@ -2,6 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { Provider } from "urql";
 
 import { Api } from "@carillon/shared/api/api";
+import { serverNow } from "@carillon/shared/api/serverClock";
 import {
   type ConsentInput,
   EndSessionDocument,
@@ -53,7 +54,7 @@ export function Session(props: SessionProps) {
     onEnd();
   };
   const keepAlive = () => void api.query(KioskSessionDocument, {}).catch(() => undefined);
-  const [endsAt] = useState(() => endOf(session.endsAt, Date.now()));
+  const [endsAt] = useState(() => endOf(session.endsAt));
   const left = useIdle({ seconds: session.idleSeconds, endsAt, onActivity: keepAlive, onTimeout: leave });
 
   const key: MemberKey | null = member === null ? memberKeyOf(identifier) : { number: member.number };
@@ -97,8 +98,8 @@ function useLatest(call: () => void) {
   return last;
 }
 
-/** When the session ends, by the tablet's clock; infinite if the clock is wrong by hours, so that the gateway ends it. */
-function endOf(endsAt: string, now: number): number {
-  const left = Date.parse(endsAt) - now;
-  return left > 0 && left <= LIFETIME_MAX_MS ? now + left : Number.POSITIVE_INFINITY;
+/** When the session ends, by the tablet's clock; infinite if the server's clock is not known, so that the gateway ends it. */
+function endOf(endsAt: string): number {
+  const left = Date.parse(endsAt) - serverNow();
+  return left > 0 && left <= LIFETIME_MAX_MS ? Date.now() + left : Number.POSITIVE_INFINITY;
 }

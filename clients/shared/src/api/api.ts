@@ -8,6 +8,7 @@ import type { Channel } from "../generated/graphql";
 import type { Credentials } from "./credentials";
 import { byHash, documentIdOf } from "./documents";
 import { failureOf, isRetryable, OperationFailed } from "./failure";
+import { timedFetch } from "./serverClock";
 
 const URL = "/graphql";
 const ATTEMPTS_MAX = 3;
@@ -70,6 +71,7 @@ function newClient({ credentials, locale, channel }: ApiOptions): Client {
   return new Client({
     url: URL,
     preferGetMethod: false,
+    fetch: timedFetch,
     fetchOptions: { headers: { "accept-language": locale, "x-carillon-channel": channel } },
     exchanges: [
       cacheExchange,

@@ -1,4 +1,5 @@
 /** Client of the gateway's development issuer. It answers 404 in production, and 403 to another machine. */
+import { timedFetch } from "../api/serverClock";
 import type { Token } from "./token";
 
 export interface ListedMember {
@@ -36,7 +37,7 @@ export async function issue(role: string, member: string | null): Promise<Token 
 
 async function reach(path: string, init?: RequestInit): Promise<Response> {
   try {
-    return await fetch(path, init);
+    return await timedFetch(path, init);
   } catch {
     throw new IssuerUnreachable("offline");
   }

@@ -1,6 +1,8 @@
+import { knownServerNow } from "../api/serverClock";
+
 export interface Token {
   readonly value: string;
-  /** Milliseconds since the epoch; null if the token has no `exp`. */
+  /** Milliseconds since the epoch by the server's clock; null if the token has no `exp`. */
   readonly expiresAt: number | null;
   /** The `sub` claim, if any. */
   readonly subject?: string;
@@ -23,13 +25,14 @@ export function readToken(text: string): Token | null {
   }
 }
 
-export function isExpired({ expiresAt }: Token, now = Date.now()): boolean {
-  return expiresAt !== null && expiresAt - now < 1_000;
+/** By the server's clock. Before the server's first answer (`now` null) no token is expired: the server judges it. */
+export function isExpired({ expiresAt }: Token, now = knownServerNow()): boolean {
+  return expiresAt !== null && now !== null && expiresAt - now < 1_000;
 }
 
-/** Milliseconds until the renewal: 30 s before expiry, or a fifth of the remaining time if less. Null if expiry is unknown. */
-export function renewalDelay({ expiresAt }: Token, now = Date.now()): number | null {
-  if (expiresAt === null) return null;
+/** Milliseconds until the renewal: 30 s before expiry, or a fifth of the remaining time if less. Null if unknown. */
+export function renewalDelay({ expiresAt }: Token, now = knownServerNow()): number | null {
+  if (expiresAt === null || now === null) return null;
   const left = expiresAt - now;
   return Math.max(0, left - Math.min(RENEW_BEFORE_MS, left / 5));
 }
