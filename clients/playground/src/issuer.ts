@@ -21,7 +21,7 @@ export interface DevSession {
 
 export interface Token {
   readonly value: string;
-  /** Milliseconds since the epoch; null if unknown. */
+  /** Milliseconds since the epoch, of an issued token by this device's clock; null if unknown. */
   readonly expiresAt: number | null;
 }
 
@@ -41,8 +41,9 @@ export async function fetchToken(role: string, member: string | null): Promise<T
   });
   if (!response.ok) throw new Error(await refusal(response));
   const { token, expiresAt } = (await response.json()) as { token: string; expiresAt: string };
-  const expiry = Date.parse(expiresAt);
-  return { value: token, expiresAt: Number.isNaN(expiry) ? null : expiry };
+  // The device's clock may be wrong by hours: the token's remaining time is by the gateway's.
+  const left = Date.parse(expiresAt) - Date.parse(response.headers.get("date") ?? "");
+  return { value: token, expiresAt: Number.isNaN(left) ? null : Date.now() + left };
 }
 
 /** Parses a pasted token without verifying it, which is the gateway's job; null if the text is empty. */

@@ -98,7 +98,7 @@ function useLatest(call: () => void) {
   return last;
 }
 
-/** When the session ends, by the tablet's clock; infinite if the server's clock is not known, so that the gateway ends it. */
+/** When the session ends, by the tablet's clock; infinite if that cannot be right, so that the gateway ends it. */
 function endOf(endsAt: string): number {
   const left = Date.parse(endsAt) - serverNow();
   return left > 0 && left <= LIFETIME_MAX_MS ? Date.now() + left : Number.POSITIVE_INFINITY;
