@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -134,3 +135,28 @@ def test_a_redemption_is_refused_once_its_points_would_have_expired_unless_it_is
     else:
         assert refusal_of(customer.refused(command, NOW)) == (RefusalCode.EXPIRED, "event_expired", ("occurredAt",))
         assert customer.now.offer_use("bonus").uses == 0
+
+
+@given(
+    days=st.integers(20, 400) | st.sampled_from([29, 30, 31]),
+    kind=st.sampled_from([OfferKind.BONUS_POINTS, OfferKind.MULTIPLIER, OfferKind.AMOUNT_OFF]),
+)
+@property_settings(40)
+def test_an_offer_gives_no_points_to_a_purchase_whose_points_have_expired(days: int, kind: OfferKind) -> None:
+    value = {
+        OfferKind.BONUS_POINTS: {"points": 50},
+        OfferKind.MULTIPLIER: {"factor": Decimal(2)},
+        OfferKind.AMOUNT_OFF: {"amount": Decimal(3)},
+    }[kind]
+    given_offer = offer("given", kind, starts_at=moment("2020-01-01 00:00"), **value)
+    customer = OrderScenario(catalogue_programme(offers=[given_offer], expiry=ExpiryPolicy(days=30)))
+    customer.must(customer.enrolment("2020-01-10 12:00"), "2020-01-10 12:00")
+    bought_at = NOW - timedelta(days=days)
+    customer.buy(bought_at, "10", key="basket")
+    command = customer.redeeming("given", NOW, purchase="basket")
+    if days <= 30 or kind is OfferKind.AMOUNT_OFF:
+        customer.must(command, NOW)
+        assert customer.now.offer_use("given").uses == 1
+    else:
+        assert refusal_of(customer.refused(command, NOW)) == (RefusalCode.EXPIRED, "event_expired", ("purchaseKey",))
+        assert customer.now.offer_use("given").uses == 0
