@@ -276,6 +276,10 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
         return Refusal(RefusalCode.CONFLICT, "refund_done", ("purchaseKey",))
     if offer.partners and purchase.event.partner not in offer.partners:
         return _not_eligible("offer_partner")
+    if offer.kind in EARNING_KINDS:
+        # Its points would go into the purchase's lot, and expire at once.
+        refusal = builder.expired_event(purchase.event.occurred_at, command.cause)
+        return replace(refusal, path=("purchaseKey",)) if refusal is not None else None
     return None
 
 
