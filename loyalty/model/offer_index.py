@@ -6,12 +6,13 @@ member's best offers then reads the heads of a few buckets, however many offers 
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of, end_of, start_of
-from loyalty.kernel.window import open_spans
+from loyalty.kernel.window import is_open
 from loyalty.model.offer import Audience, AudienceInput, Offer
 
 # Scores are integers, so that every machine computes the same order. For scale: a topic with a tenth of a member's
@@ -201,7 +202,13 @@ class OfferIndex:
         """Return whether an offer can be used at some moment of the day, perhaps not at all hours."""
         if offer.starts_at >= self._ends_at or offer.has_ended(self._starts_at) or offer.uses_per_member_max == 0:
             return False
-        return offer.window is None or next(open_spans(offer.window, self.day, self.zone), None) is not None
+        window = offer.window
+        if window is None:
+            return True
+        # Hours that began on the day before may still be open. Spans are too expensive to compute for every offer.
+        days = window if window.hours is None else replace(window, hours=None)
+        moments = (self._starts_at, self._starts_at - timedelta.resolution)[: 1 + window.spans_midnight]
+        return any(is_open(days, moment, self.zone) for moment in moments)
 
     def _entry(self, offer: Offer) -> IndexEntry:
         audience = offer.audience

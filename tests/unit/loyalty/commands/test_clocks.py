@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -143,12 +144,12 @@ def test_a_redemption_is_refused_once_its_points_would_have_expired_unless_it_is
 )
 @property_settings(40)
 def test_an_offer_gives_no_points_to_a_purchase_whose_points_have_expired(days: int, kind: OfferKind) -> None:
-    value = {
+    values: dict[OfferKind, dict[str, Any]] = {
         OfferKind.BONUS_POINTS: {"points": 50},
         OfferKind.MULTIPLIER: {"factor": Decimal(2)},
         OfferKind.AMOUNT_OFF: {"amount": Decimal(3)},
-    }[kind]
-    given_offer = offer("given", kind, starts_at=moment("2020-01-01 00:00"), **value)
+    }
+    given_offer = offer("given", kind, starts_at=moment("2020-01-01 00:00"), **values[kind])
     customer = OrderScenario(catalogue_programme(offers=[given_offer], expiry=ExpiryPolicy(days=30)))
     customer.must(customer.enrolment("2020-01-10 12:00"), "2020-01-10 12:00")
     bought_at = NOW - timedelta(days=days)
