@@ -60,6 +60,8 @@ class Server(uvicorn.Server):
                 access_log=False,
                 log_config=None,
                 server_header=False,
+                # Screens whose device has a wrong clock go by it.
+                date_header=True,
                 timeout_graceful_shutdown=settings.stop_seconds,
             )
         )

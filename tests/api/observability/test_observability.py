@@ -4,7 +4,9 @@ import asyncio
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
+from email.utils import parsedate_to_datetime
 from typing import Any
 from uuid import uuid4
 
@@ -266,6 +268,20 @@ async def test_development_issuer_issues_a_token_for_every_role(development_gate
             token = (await client.post("/dev/token", json=body)).json()["token"]
             me = data(await development_gateway.ask(token, "{ me { number } }"))["me"]
             assert me == ({"number": number} if role == "member" else None)
+
+
+async def test_every_answer_has_the_gateways_time_for_screens_whose_clock_is_wrong(
+    development_gateway: GatewayProcess,
+) -> None:
+    async with development_gateway.client() as client:
+        answers = [
+            await client.get("/dev/session"),
+            await client.post("/dev/token", json={"role": "till"}),
+            await client.post("/graphql", json={"query": "{ programme { name } }"}),
+            await client.post("/graphql", json={"query": "{"}),
+        ]
+    for answer in answers:
+        assert abs((parsedate_to_datetime(answer.headers["date"]) - datetime.now(UTC)).total_seconds()) < 60
 
 
 @pytest.mark.parametrize(
