@@ -31,6 +31,7 @@ from resolvers.reward import (
     ranked_page,
     stock_left,
 )
+from schema.wire.error import fault_message
 
 TOMORROW_AT_TEN = datetime(2026, 6, 16, 14, 0, tzinfo=UTC)
 
@@ -147,6 +148,23 @@ async def test_catalogue_is_public_if_the_programme_is_known(resolver_client: Re
             public_programme(nobody, key)
     alone = Programmes(resolver_client.services.database, [resolver_client.services.programmes.get("coffee")])
     assert public_programme(Context(replace(resolver_client.services, programmes=alone), None), None).key == "coffee"
+
+
+@pytest.mark.parametrize("locale", ["en", "fr", "ar"])
+async def test_with_no_programme_applied_the_error_says_to_apply_one(
+    resolver_client: ResolverClient, locale: str
+) -> None:
+    nothing = replace(resolver_client.services, programmes=Programmes(resolver_client.services.database, []))
+    without_token, with_token = Context(nothing, None), replace(resolver_client.context(), services=nothing)
+    asked: list[tuple[Context, str | None, str]] = [
+        (without_token, None, "programme_none"),
+        (without_token, "grocer", "programme_unknown"),
+        (with_token, None, "programme_unknown"),
+    ]
+    for context, key, reason in asked:
+        with pytest.raises(BadInput, match=reason) as fault:
+            public_programme(context, key)
+        assert "`carillon programme apply FILE`" in fault_message(fault.value, locale)
 
 
 async def test_availability_of_offers_and_rewards_is_one_query(
