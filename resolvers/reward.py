@@ -42,7 +42,7 @@ def public_programme(context: Context, key: str | None) -> Programme:
     """Return the programme whose public catalogue to show: the actor's, or the one named, or the only one.
 
     Raises:
-        BadInput: no programme was named and there are several; or it does not exist.
+        BadInput: no programme was named, and none or several run; or the named one does not run.
     """
     if context.actor is not None:
         return context.programme()
@@ -50,7 +50,7 @@ def public_programme(context: Context, key: str | None) -> Programme:
     keys = programmes.keys()
     wanted = key if key is not None else (keys[0] if len(keys) == 1 else None)
     if wanted is None:
-        raise BadInput("programme_missing")
+        raise BadInput("programme_missing" if keys else "programme_none")
     found = programmes.find(wanted)
     if found is None:
         raise BadInput("programme_unknown", programme=wanted)
