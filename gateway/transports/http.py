@@ -2,7 +2,7 @@
 
 GET runs queries only. Its answers carry an ETag; a request with that ETag gets 304 while the answer is unchanged. A
 client that accepts `application/graphql-response+json` gets it, with the status codes of the draft; others get
-`application/json`.
+`application/json`. A browser that opens the path without a query is redirected to the playground.
 """
 
 from dataclasses import dataclass
@@ -43,6 +43,8 @@ JSON = "application/json"
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 # The media type sent for each one that a client may accept.
 RESPONSE_TYPES = {GRAPHQL_RESPONSE: GRAPHQL_RESPONSE, JSON: JSON, "application/*": GRAPHQL_RESPONSE, "*/*": JSON}
+HTML = "text/html"
+PLAYGROUND = "/playground/"
 LENGTH_DIGITS_MAX = 20
 VARY = f"accept, accept-language, authorization, {CHANNEL_HEADER}"
 
@@ -74,6 +76,13 @@ def negotiated_type(accept: str | None) -> str:
     if not found:
         raise BadRequest(406, f"Accept {GRAPHQL_RESPONSE} or {JSON}.")
     return max(found, key=lambda one: one[0])[1]  # of equal weights, the first
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Return whether the client names HTML, and prefers it to our own types, as browsers do."""
+    weights = dict(weighted(accept or ""))
+    html = weights.get(HTML, 0.0)
+    return html > 0 and all(html > weights.get(own, 0.0) for own in (JSON, GRAPHQL_RESPONSE))
 
 
 async def limited_body(request: Request, bytes_max: int) -> bytes:
@@ -271,7 +280,10 @@ class GraphQLHttp:
         except ClientDisconnect:
             return
         except BadRequest as error:
-            response = bad_request(error, media_type)
+            if head.method != "POST" and not head.query and prefers_html(head.accept):
+                response = Response(None, 307, {"location": PLAYGROUND, "cache-control": "no-store", "vary": VARY})
+            else:
+                response = bad_request(error, media_type)
         except InvalidOperation as error:
             status = invalid_status(error) if media_type != JSON else 200
             response = respond(error.answer(head.locale or DEFAULT_LOCALE), status, media_type)
