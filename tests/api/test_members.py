@@ -722,3 +722,31 @@ async def test_subscription_by_plain_http_is_refused_with_the_alternative(api_me
     assert "graphql-transport-ws" in error["message"]
     assert "/graphql/stream" in error["message"]
     assert "data" not in answer.json()
+
+
+@pytest.mark.parametrize("distinct", [1, 1001])
+async def test_basket_of_too_many_lines_is_refused_with_what_to_do(api_member: ApiMember, distinct: int) -> None:
+    gateway = api_member.gateway
+    till, before = gateway.token("till"), await api_member.state()
+
+    def basket(lines: int) -> dict[str, Any]:
+        rows = [{"sku": f"sku-{number % distinct}", "amount": "0.01"} for number in range(lines)]
+        return api_member.purchase(purchase={"total": str(lines / 100), "currency": "USD", "lines": rows})
+
+    large, small = basket(1001), api_member.purchase()
+    answers = [
+        (["input"], data(await gateway.ask(till, PREVIEW, input=large))["previewEvent"]),
+        (["input"], data(await gateway.ask(till, RECORD, input=large))["recordEvent"]),
+        (["input", "0"], data(await gateway.ask(till, RECORD_MANY, input=[large]))["recordEvents"][0]),
+    ]
+    for path, payload in answers:
+        assert refusal(payload) == ("INVALID", [*path, "purchase", "lines"])
+        [error] = payload["userErrors"]
+        assert error["message"] == (
+            "A purchase can have at most 1,000 lines. Add up the lines of each SKU. If more remain, split the purchase, "
+            "with a key for each part."
+        )
+    assert await api_member.state() == before
+    # The others of a batch are recorded, and a basket at the limit is too.
+    batch = data(await gateway.ask(till, RECORD_MANY, input=[large, small, basket(1000)]))["recordEvents"]
+    assert [len(payload["userErrors"]) for payload in batch] == [1, 0, 0]
