@@ -224,6 +224,47 @@ async def test_audit_reports_an_overrun_budget(
     assert "offer market/tenth-off: its budget is exceeded by 600 (points, or hundredths of the currency)" in ran.out
 
 
+# Without a database
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("programme", "plan", str(PROGRAMMES / "grocer.yaml")),
+        ("codes", "show", "cinema"),
+        ("codes", "load", "cinema", str(PROGRAMMES / "grocer.yaml")),
+        ("audience", "show", "vip"),
+        ("audience", "load", "vip", str(PROGRAMMES / "grocer.yaml")),
+        ("audit",),
+        ("token", "--role", "member", "--member", "0000000000"),
+    ],
+)
+@pytest.mark.parametrize("by_option", [True, False])
+async def test_command_that_needs_data_starts_no_server_where_there_is_none(
+    tmp_path: Path, arguments: tuple[str, ...], *, by_option: bool
+) -> None:
+    directory = tmp_path / "nothing"
+    chosen = ("--data-dir", str(directory)) if by_option else ()
+    ran = await run_carillon(*arguments, *chosen, **({} if by_option else {"CARILLON_DATA_DIR": str(directory)}))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == (
+        f"There is no database in {directory}. Set CARILLON_MONGODB_URL, choose the directory of an embedded server with "
+        "--data-dir, or create one with `carillon up` or `carillon programme apply FILE`."
+    )
+    assert not (directory / "db").exists()
+
+
+async def test_command_that_starts_a_server_says_so(tmp_path: Path) -> None:
+    file, started = str(PROGRAMMES / "coffee.yaml"), f"Started the embedded MongoDB of {tmp_path} for this command."
+    applied = await run_carillon("programme", "apply", file, "--data-dir", str(tmp_path))
+    assert (applied.code, applied.out) == (0, "Programme 'coffee' is now at version 1.")
+    assert applied.err == started
+    planned = await run_carillon("programme", "plan", file, "--data-dir", str(tmp_path))
+    assert (planned.code, planned.err) == (0, started)
+    assert planned.out == "coffee: version 1 is running; the file does not differ."
+    assert find_running(tmp_path) is None
+
+
 # Pools of codes and lists of members
 
 
