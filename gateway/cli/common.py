@@ -31,18 +31,18 @@ DataDir = Annotated[
 
 
 @contextmanager
-def database_url(settings: Settings, purpose: str, *, data_dir: Path | None) -> Iterator[str]:
+def database_url(settings: Settings, purpose: str, *, data_dir: Path | None, must_exist: bool = False) -> Iterator[str]:
     """Yield the URL of the command's database.
 
     `--data-dir` overrides CARILLON_MONGODB_URL. If no embedded server runs in the directory, one is started for the
-    duration of the command.
+    duration of the command, which says so. With `must_exist`, the command ends if the directory has no database.
     """
     if settings.mongodb_url is not None and data_dir is None:
         yield settings.mongodb_url
     else:
         from gateway.cli.embedded import attached_server  # noqa: PLC0415 - production never imports the embedded server
 
-        with attached_server(settings.directory(), purpose=purpose) as url:
+        with attached_server(settings.directory(), purpose=purpose, must_exist=must_exist) as url:
             yield url
 
 
@@ -58,9 +58,16 @@ async def opened(url: str, settings: Settings) -> AsyncIterator[Database]:
 
 
 def with_database(
-    purpose: str, data_dir: Path | None, work: Callable[[Database, Settings], Coroutine[Any, Any, T]]
+    purpose: str,
+    data_dir: Path | None,
+    work: Callable[[Database, Settings], Coroutine[Any, Any, T]],
+    *,
+    must_exist: bool = True,
 ) -> T:
-    """Run `work` on the database that the command line and the environment select."""
+    """Run `work` on the database that the command line and the environment select.
+
+    Only a command that stores the first data passes `must_exist=False`: others would find nothing in a new database.
+    """
     settings = read_settings(data_dir=data_dir)
 
     async def run(url: str) -> T:
@@ -68,7 +75,7 @@ def with_database(
             return await work(database, settings)
 
     configure_logs("warning")
-    with database_url(settings, purpose, data_dir=data_dir) as url:
+    with database_url(settings, purpose, data_dir=data_dir, must_exist=must_exist) as url:
         return asyncio.run(run(url))
 
 

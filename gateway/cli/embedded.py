@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.cli.console import stop
+from gateway.cli.console import err, stop
 from models.mongod.errors import EmbeddedServerError
-from models.mongod.server import EmbeddedServer, attach_or_start
+from models.mongod.server import EmbeddedServer, attach_or_start, has_database
 
 
 @contextmanager
@@ -22,9 +22,19 @@ def _errors_printed() -> Iterator[None]:
 
 
 @contextmanager
-def attached_server(data_dir: Path, *, purpose: str) -> Iterator[str]:
-    """Yield the URL of the server that runs in a directory; start one for the command if there is none."""
+def attached_server(data_dir: Path, *, purpose: str, must_exist: bool) -> Iterator[str]:
+    """Yield the URL of the server that runs in a directory; if there is none, start one for the command, and say so.
+
+    With `must_exist`, end the command if the directory has no database: it would find nothing in a new one.
+    """
+    if must_exist and not has_database(data_dir):
+        stop(
+            f"There is no database in {data_dir}. Set CARILLON_MONGODB_URL, choose the directory of an embedded server "
+            "with --data-dir, or create one with `carillon up` or `carillon programme apply FILE`."
+        )
     with _errors_printed(), attach_or_start(data_dir, purpose=purpose) as server:
+        if server.owned:
+            err.print(f"Started the embedded MongoDB of {data_dir} for this command.", markup=False)
         yield server.url
 
 

@@ -78,7 +78,7 @@ def apply(file: ProgrammeFile, data_dir: DataDir = None) -> None:
     async def store(database: Database, _settings: Settings) -> tuple[dict[str, Any], bool]:
         return await apply_programme(database, source, now=now(), applied_by="cli")
 
-    document, is_new = with_database("apply", data_dir, store)
+    document, is_new = with_database("apply", data_dir, store, must_exist=False)
     key, version = document["programme"], document["version"]
     if is_new:
         out.print(f"Programme {key!r} is now at version {version}.")

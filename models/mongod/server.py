@@ -157,6 +157,12 @@ def find_running(data_dir: Path) -> Running | None:
     return Running(url=mongod_url(state.port), pid=state.mongod_pid, log_path=layout.log, owned=False)
 
 
+def has_database(data_dir: Path) -> bool:
+    """Return whether data_dir has the files of a database, or another process is starting a server there."""
+    layout = Layout(data_dir.resolve())
+    return (layout.database / "WiredTiger").exists() or is_held(layout)
+
+
 @contextlib.contextmanager
 def attach_or_start(data_dir: Path, *, purpose: str) -> Iterator[Running]:
     """Yield the server that runs in data_dir, or start one (`owned`) and stop it at the end of the block.

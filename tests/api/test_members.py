@@ -743,8 +743,8 @@ async def test_basket_of_too_many_lines_is_refused_with_what_to_do(api_member: A
         assert refusal(payload) == ("INVALID", [*path, "purchase", "lines"])
         [error] = payload["userErrors"]
         assert error["message"] == (
-            "A purchase can have at most 1,000 lines. Add up the lines of each SKU. If more remain, split the purchase, "
-            "with a key for each part."
+            "A purchase can have at most 1,000 lines. Add up the lines of each SKU. If more remain, split the "
+            "purchase, with a key for each part."
         )
     assert await api_member.state() == before
     # The others of a batch are recorded, and a basket at the limit is too.

@@ -248,8 +248,8 @@ async def test_command_that_needs_data_starts_no_server_where_there_is_none(
     ran = await run_carillon(*arguments, *chosen, **({} if by_option else {"CARILLON_DATA_DIR": str(directory)}))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == (
-        f"There is no database in {directory}. Set CARILLON_MONGODB_URL, choose the directory of an embedded server with "
-        "--data-dir, or create one with `carillon up` or `carillon programme apply FILE`."
+        f"There is no database in {directory}. Set CARILLON_MONGODB_URL, choose the directory of an embedded server "
+        "with --data-dir, or create one with `carillon up` or `carillon programme apply FILE`."
     )
     assert not (directory / "db").exists()
 
