@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BENCH_STAMP := $(VENV)/.bench-installed
+# pip prints errors only: a warning about its index or its cache is not for the person who starts Carillon.
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # Processes that run the tests, each with its own mongod and gateways: one per core. A few tests (ARGS="-k refund")
 # finish before several processes have started, so pytest runs them alone; TEST_WORKERS=4 overrides this.
 TEST_WORKERS ?= $(if $(ARGS),0,auto)
@@ -15,8 +17,8 @@ help: ## Show the targets
 
 $(STAMP): pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP_INSTALL) --require-hashes -r requirements.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	touch $@
 
 install: $(STAMP) ## Create .venv with the carillon command
@@ -55,7 +57,7 @@ schema: install ## Write schema/schema.graphql and docs/rights.md from the code
 	$(BIN)/carillon schema --rights > docs/rights.md
 
 $(BENCH_STAMP): $(STAMP) requirements-bench.lock bench/peers/package-lock.json bench/peers/live-node/package-lock.json
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	$(PIP_INSTALL) --require-hashes -r requirements-bench.lock
 	cd bench/peers && npm ci --silent --ignore-scripts
 	cd bench/peers/live-node && npm ci --silent --ignore-scripts
 	touch $@

