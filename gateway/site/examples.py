@@ -1,135 +1,41 @@
-"""Example operations of the playground."""
+"""Example operations of the playground, grouped by story: shopper, till, return, kiosk, agent and manager.
 
+Every field of Query, Mutation and Subscription has an example; tests/api/site/test_examples.py runs each.
+"""
+
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gateway.site import example_documents as documents
 from schema.wire.ids import global_id
 
-HOME = """query Home {
-  me {
-    number
-    version
-    status { tier { name benefits } until next { tier { name } missing ratio } }
-    points { available lifetime expiring { points on } }
-    activity(first: 5) { edges { node { label points balance occurredAt why { reason } } } }
-  }
-}"""
+PROGRAMME = "grocer"
 
-LIVE = """subscription Live {
-  memberChanged {
-    version
-    member { status { tier { name } } points { available } }
-    entries { label points balance }
-    resync
-  }
-}"""
 
-SCAN = """query Scan($number: String!) {
-  member(by: {number: $number}) {
-    profile { firstName }
-    status { tier { name } next { missing } }
-    points { available }
-  }
-}"""
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A value that an example takes from the result of an earlier one: the path in its data, and where it goes.
 
-PURCHASE = """mutation Purchase($input: RecordEventInput!) {
-  recordEvent(input: $input) {
-    replayed
-    entries { points balance version }
-    why { rule points applied reason }
-    member { version points { available } status { tier { name } } }
-    userErrors { code message path }
-  }
-}"""
+    `into` is the path in the variables; empty for the token that the request is sent with.
+    """
 
-PREVIEW = PURCHASE.replace("mutation Purchase", "mutation Preview").replace("recordEvent", "previewEvent")
+    title: str
+    result: tuple[str, ...]
+    into: tuple[str, ...] = ()
 
-ADJUST = """mutation Goodwill($input: AdjustPointsInput!) {
-  adjustPoints(input: $input) {
-    entries { points balance label }
-    userErrors { code message }
-  }
-}"""
+    def comment(self) -> str:
+        """Return the instruction, as a comment of the operation."""
+        source = f"# Run “{self.title}” first"
+        path = ".".join(self.result)
+        if not self.into:
+            header = '{"authorization": "Bearer TOKEN"}'
+            return f"{source}, and send this with its {path},\n# in the tab Headers: {header}\n"
+        return f"{source}, and copy its {path}\n# into the variable {'.'.join(self.into)}.\n"
 
-ENROL = """mutation Enrol($input: EnrolInput!) {
-  enrol(input: $input) {
-    member { number version points { available } }
-    replayed
-    userErrors { code message path }
-  }
-}"""
-
-OFFERS = """query Offers {
-  me {
-    offers(first: 5) {
-      edges { node { state why code usesLeft expiresAt offer { id kind title description direction } } }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-}"""
-
-REWARDS = """query Rewards {
-  me {
-    points { available }
-    rewards(first: 5) {
-      edges { node { eligible missingPoints reasons reward { id kind title points stock direction } } }
-      pageInfo { hasNextPage endCursor }
-    }
-  }
-}"""
-
-CATALOGUE = """query Catalogue($pointsMax: Int) {
-  rewards(first: 20, pointsMax: $pointsMax, programme: "grocer") {
-    edges { node { id title category points availableFrom availableUntil } }
-    pageInfo { hasNextPage endCursor }
-  }
-}"""
-
-ORDER = """mutation Order($input: PlaceOrderInput!) {
-  placeOrder(input: $input) {
-    order { id number state points code history { state at note } }
-    member { version points { available } }
-    replayed
-    userErrors { code message path }
-  }
-}"""
-
-ORDERS = """query Orders {
-  me { orders(first: 5) { edges { node { id number state reward { title } code history { state at note } } } } }
-}"""
-
-NEWS = """subscription News {
-  memberChanged {
-    version
-    notices { kind text direction }
-    resync
-  }
-}"""
-
-REDEEM = """mutation Redeem($input: RedeemOfferInput!) {
-  redeemOffer(input: $input) {
-    memberOffer { state usesLeft offer { title } }
-    entries { label points }
-    replayed
-    userErrors { code message path }
-  }
-}"""
-
-CONTENT = """mutation Content($input: SaveCatalogueItemInput!) {
-  saveCatalogueItem(input: $input) {
-    content { key title body version }
-    replayed
-    userErrors { code message path }
-  }
-}"""
-
-CONTENT_LIVE = """subscription ContentLive {
-  contentChanged(key: "banner") { title body locale direction version }
-}"""
-
-PROGRAMME = """query Programme {
-  programme { name version currency tiers { name threshold benefits } }
-}"""
+    def as_json(self) -> dict[str, Any]:
+        """Return the need as the development session sends it."""
+        return {"title": self.title, "result": list(self.result), "into": list(self.into)}
 
 
 def purchase_input(number: str, now: datetime) -> dict[str, Any]:
@@ -153,108 +59,215 @@ def purchase_input(number: str, now: datetime) -> dict[str, Any]:
 
 
 def examples(number: str, now: datetime) -> list[dict[str, Any]]:
-    """Return the playground's examples for a membership number: title, role, query and variables of each."""
-    return [*_member_examples(now), *_store_examples(number, now), *_staff_examples(number, now)]
+    """Return the playground's examples for a membership number: story, title, role, query, variables and needs."""
+    at = f"{now:%Y%m%d-%H%M%S}"
+    stories = {
+        "shopper": _shopper(number, at),
+        "till": _till(number, at, now),
+        "return": _return(number, at, now),
+        "kiosk": _kiosk(number, at),
+        "agent": _agent(number, at),
+        "manager": _manager(at),
+    }
+    return [{"story": story, **example} for story, found in stories.items() for example in found]
 
 
-def _member_examples(now: datetime) -> list[dict[str, Any]]:
+def _example(title: str, role: str, query: str, /, *needs: Need, **variables: Any) -> dict[str, Any]:
+    return {
+        "title": title,
+        "role": role,
+        "query": "".join(need.comment() for need in needs) + query,
+        "variables": variables,
+        "needs": [need.as_json() for need in needs],
+    }
+
+
+def _shopper(number: str, at: str) -> list[dict[str, Any]]:
+    bread, tasting = global_id("Reward", PROGRAMME, "bread"), global_id("Offer", PROGRAMME, "basket-5")
+    order = {"key": f"order-{at}", "reward": bread, "channel": "APP"}
+    seen = {"key": f"seen-{at}", "seen": [tasting]}
+    consents = [{"purpose": "PERSONALISATION", "granted": True}]
+    ordered, held = ("placeOrder", "order", "id"), ("hold", "hold", "id")
     return [
-        {"title": "My status, points and history", "role": "member", "query": HOME, "variables": {}},
-        {"title": "My status, live", "role": "member", "query": LIVE, "variables": {}},
-        {"title": "My offers, best first", "role": "member", "query": OFFERS, "variables": {}},
-        {"title": "Rewards for my points", "role": "member", "query": REWARDS, "variables": {}},
-        {
-            "title": "Order a reward",
-            "role": "member",
-            "query": ORDER,
-            "variables": {
-                "input": {
-                    "key": f"order-{now:%Y%m%d-%H%M%S}",
-                    "reward": global_id("Reward", "grocer", "bread"),
-                    "channel": "APP",
-                }
-            },
-        },
-        {"title": "My orders", "role": "member", "query": ORDERS, "variables": {}},
-        {"title": "My news, live", "role": "member", "query": NEWS, "variables": {}},
-        {
-            "title": "The catalogue, open to everybody",
-            "role": "member",
-            "query": CATALOGUE,
-            "variables": {"pointsMax": 500},
-        },
+        _example("My status, points and history", "member", documents.STATUS, entries=5),
+        _example("My status, live", "member", documents.LIVE, after=None),
+        _example("My news, live", "member", documents.NEWS, after=None),
+        _example("My offers, best first", "member", documents.OFFERS, first=5),
+        _example("Tell which offers I saw", "member", documents.NOTE, input=seen),
+        _example("Rewards for my points", "member", documents.REWARDS, first=5),
+        _example("The catalogue, open to everybody", "member", documents.CATALOGUE, programme=PROGRAMME, pointsMax=500),
+        _example("A reward by its id", "member", documents.NODE, id=bread),
+        _example("Reserve points", "member", documents.HOLD, input={"key": f"hold-{at}", "points": 10}),
+        _example(
+            "Release the points",
+            "member",
+            documents.RELEASE,
+            Need("Reserve points", held, ("input", "hold")),
+            input={"key": f"release-{at}", "hold": "ID"},
+        ),
+        _example("Order a reward", "member", documents.ORDER, input=order),
+        _example("My orders", "member", documents.ORDERS, first=5),
+        _example(
+            "Cancel the order",
+            "member",
+            documents.CANCEL,
+            Need("Order a reward", ordered, ("input", "order")),
+            input={"key": f"cancel-{at}", "order": "ID", "reason": "Ordered twice"},
+        ),
+        _example(
+            "Allow offers made for me", "member", documents.CONSENTS, input={"key": f"yes-{at}", "consents": consents}
+        ),
+        _example(
+            "Choose my preferences",
+            "member",
+            documents.PREFERENCES,
+            input={"key": f"topics-{at}", "topics": ["category:COFFEE"]},
+        ),
+        _example("Show my pass", "member", documents.SHOW, number=number),
     ]
 
 
-def _store_examples(number: str, now: datetime) -> list[dict[str, Any]]:
+def _till(number: str, at: str, now: datetime) -> list[dict[str, Any]]:
     purchase = purchase_input(number, now)
+    code = {
+        "key": f"redeem-{at}",
+        "member": {"number": number},
+        "code": "FRESH5",
+        "purchaseKey": purchase["key"],
+        "channel": "STORE",
+    }
+    visit = {key: purchase[key] for key in ("member", "occurredAt", "channel", "store")}
+    many = [{**purchase, "key": f"first-{at}"}, {**visit, "key": f"visit-{at}", "type": "visit"}]
     return [
-        {"title": "Scan a card", "role": "kiosk", "query": SCAN, "variables": {"number": number}},
-        {"title": "Record a purchase", "role": "till", "query": PURCHASE, "variables": {"input": purchase}},
-        {
-            "title": "Preview a purchase",
-            "role": "till",
-            "query": PREVIEW,
-            "variables": {"input": {**purchase, "key": f"preview-{purchase['key']}"}},
-        },
-        {
-            "title": "Use a code at the till",
-            "role": "till",
-            "query": REDEEM,
-            "variables": {
-                "input": {
-                    "key": f"redeem-{now:%Y%m%d-%H%M%S}",
-                    "member": {"number": number},
-                    "code": "FRESH5",
-                    "purchaseKey": purchase["key"],
-                    "channel": "STORE",
-                }
-            },
-        },
+        _example("Scan a card", "till", documents.CARD, number=number),
+        _example("Preview a purchase", "till", documents.PREVIEW, input={**purchase, "key": f"preview-{at}"}),
+        _example("Record a purchase", "till", documents.PURCHASE, input=purchase),
+        _example("Use a code at the till", "till", documents.REDEEM, input=code),
+        _example("Record what waited while offline", "till", documents.BATCH, input=many),
     ]
 
 
-def _staff_examples(number: str, now: datetime) -> list[dict[str, Any]]:
+def _return(number: str, at: str, now: datetime) -> list[dict[str, Any]]:
+    purchase = purchase_input(number, now)
+    returned = {
+        **purchase,
+        "key": f"return-{at}",
+        "type": "refund",
+        "refundOf": purchase["key"],
+        "purchase": {"total": "30.00", "currency": "USD", "lines": [purchase["purchase"]["lines"][1]]},
+    }
+    return [_example("Take a product back", "till", documents.PURCHASE, input=returned)]
+
+
+def _kiosk(number: str, at: str) -> list[dict[str, Any]]:
+    tablet, shopper = (
+        Need("Enrol the tablet", ("enrolDevice", "token")),
+        Need("Open a session", ("openSession", "token")),
+    )
+    by_phone = Need("Greet a shopper by phone", ("openSession", "token"))
     return [
-        {
-            "title": "Give points as a goodwill",
-            "role": "agent",
-            "query": ADJUST,
-            "variables": {
-                "input": {
-                    "key": f"goodwill-{now:%Y%m%d-%H%M%S}",
-                    "member": {"number": number},
-                    "points": 100,
-                    "reason": "Goodwill after a late delivery",
-                }
-            },
+        _example(
+            "Enrol the tablet",
+            "kiosk",
+            documents.ENROL_DEVICE,
+            Need("Invite a tablet", ("inviteDevice", "code"), ("input", "code")),
+            input={"key": f"tablet-{at}", "code": "CODE"},
+        ),
+        _example(
+            "Enrol somebody",
+            "kiosk",
+            documents.ENROL,
+            input={"key": f"enrol-{at}", "channel": "KIOSK", "locale": "fr", "phone": f"+336{at[-6:]}00"},
+        ),
+        _example(
+            "Open a session",
+            "kiosk",
+            documents.OPEN,
+            tablet,
+            Need("Show my pass", ("pass", "code"), ("input", "by", "pass")),
+            input={"key": f"open-{at}", "by": {"pass": "CODE"}},
+        ),
+        _example("The shopper at the tablet", "kiosk", documents.SESSION, shopper, entries=5),
+        _example("End the session", "kiosk", documents.END, shopper, input={"key": f"end-{at}"}),
+        _example("Find a member by number", "kiosk", documents.SCAN, number=number),
+        _example(
+            "Greet a shopper by phone",
+            "kiosk",
+            documents.OPEN,
+            tablet,
+            input={"key": f"greet-{at}", "by": {"phone": f"+336{at[-6:]}00"}},
+        ),
+        _example(
+            "Confirm with the digits of the pass",
+            "kiosk",
+            documents.CONFIRM,
+            by_phone,
+            input={"key": f"confirm-{at}", "digits": "DIGITS"},
+        ),
+    ]
+
+
+def _agent(number: str, at: str) -> list[dict[str, Any]]:
+    goodwill = {
+        "key": f"goodwill-{at}",
+        "member": {"number": number},
+        "points": 100,
+        "reason": "Goodwill after a late delivery",
+    }
+    invitation = {
+        "key": f"activate-{at}",
+        "offer": global_id("Offer", PROGRAMME, "produce-10"),
+        "member": {"number": number},
+    }
+    order = {
+        "key": f"gift-{at}",
+        "member": {"number": number},
+        "reward": global_id("Reward", PROGRAMME, "bread"),
+        "channel": "AGENT",
+    }
+    return [
+        _example("Give points as a goodwill", "agent", documents.ADJUST, input=goodwill),
+        _example("Activate an offer for a member", "agent", documents.ACTIVATE, input=invitation),
+        _example("Order for a member", "agent", documents.ORDER, input=order),
+        _example(
+            "Confirm that order",
+            "agent",
+            documents.ADVANCE,
+            Need("Order for a member", ("placeOrder", "order", "id"), ("input", "order")),
+            input={"key": f"advance-{at}", "order": "ID", "state": "CONFIRMED"},
+        ),
+    ]
+
+
+def _manager(at: str) -> list[dict[str, Any]]:
+    banner = {
+        "key": "banner",
+        "title": {"en": "This week", "fr": "Cette semaine", "ar": "هذا الأسبوع"},
+        "body": {
+            "en": "Double points on Saturday and Sunday.",
+            "fr": "Points doublés samedi et dimanche.",
+            "ar": "نقاط مضاعفة يومي السبت والأحد.",
         },
-        {
-            "title": "Enrol somebody",
-            "role": "kiosk",
-            "query": ENROL,
-            "variables": {"input": {"key": f"enrol-{now:%Y%m%d-%H%M%S}", "channel": "KIOSK", "locale": "fr"}},
-        },
-        {
-            "title": "Change a text without a release",
-            "role": "manager",
-            "query": CONTENT,
-            "variables": {
-                "input": {
-                    "key": f"banner-{now:%Y%m%d-%H%M%S}",
-                    "kind": "CONTENT",
-                    "definition": {
-                        "key": "banner",
-                        "title": {"en": "This week", "fr": "Cette semaine", "ar": "هذا الأسبوع"},
-                        "body": {
-                            "en": "Double points on Saturday and Sunday.",
-                            "fr": "Points doublés samedi et dimanche.",
-                            "ar": "نقاط مضاعفة يومي السبت والأحد.",
-                        },
-                    },
-                }
-            },
-        },
-        {"title": "Follow that text, live", "role": "manager", "query": CONTENT_LIVE, "variables": {}},
-        {"title": "The programme and its tiers", "role": "manager", "query": PROGRAMME, "variables": {}},
+    }
+    content = {"key": f"banner-{at}", "kind": "CONTENT", "definition": banner}
+    passing = {**content, "key": f"passing-{at}", "definition": {**banner, "key": "passing"}}
+    second = Need("Invite a tablet to remove", ("inviteDevice", "device", "id"), ("input", "device"))
+    return [
+        _example("The programme and its tiers", "manager", documents.PROGRAMME, banner="home"),
+        _example("Change a text without a release", "manager", documents.CONTENT, input=content),
+        _example("Read that text", "manager", documents.CONTENT_READ, key="banner", programme=PROGRAMME),
+        _example("Follow that text, live", "manager", documents.CONTENT_LIVE, key="banner"),
+        _example("Save a text to retire", "manager", documents.CONTENT, input=passing),
+        _example(
+            "Retire that text",
+            "manager",
+            documents.RETIRE,
+            input={"key": f"retire-{at}", "kind": "CONTENT", "item": "passing"},
+        ),
+        _example("Invite a tablet", "manager", documents.INVITE, input={"key": f"invite-{at}", "name": "Entrance"}),
+        _example(
+            "Invite a tablet to remove", "manager", documents.INVITE, input={"key": f"spare-{at}", "name": "Spare"}
+        ),
+        _example("Remove a tablet", "manager", documents.REVOKE, second, input={"key": f"revoke-{at}", "device": "ID"}),
+        _example("The brand’s tablets", "manager", documents.DEVICES, first=20),
     ]

@@ -107,7 +107,7 @@ async def test_queries_and_subscriptions_work_without_any_other_host(
     await page.get_by_label("Member", exact=True).select_option(number)
     await expect(page.get_by_role("status").filter(has_text="Token valid until")).to_be_visible()
 
-    await expect(visit.editor).to_contain_text("Hello", timeout=ANSWER_WITHIN_MS)
+    await expect(visit.editor).to_contain_text("MyStatus", timeout=ANSWER_WITHIN_MS)
     answer = page.locator(".result-window .view-lines")
     await visit.open_example(query)
     await page.get_by_role("button", name="Execute query").click()

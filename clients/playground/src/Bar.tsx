@@ -1,5 +1,5 @@
 import { DropdownMenu, pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
-import { type FormEvent, useEffect, useId, useRef, useState, useSyncExternalStore } from "react";
+import { type FormEvent, Fragment, useEffect, useId, useRef, useState, useSyncExternalStore } from "react";
 
 import type { Example } from "./issuer";
 import type { Session, SessionState } from "./session";
@@ -157,11 +157,18 @@ function Examples({ session, examples }: { session: Session; examples: readonly 
         </svg>
       </DropdownMenu.Button>
       <DropdownMenu.Content align="end" className="bar-menu" onCloseAutoFocus={focusAfterClosing}>
-        {examples.map((example) => (
-          <DropdownMenu.Item key={`${example.role} ${example.title}`} onSelect={() => open(example)}>
-            <span>{example.title}</span>
-            <span className="bar-menu-role">{example.role}</span>
-          </DropdownMenu.Item>
+        {examples.map((example, index) => (
+          <Fragment key={example.title}>
+            {example.story !== examples[index - 1]?.story && (
+              <p className="bar-menu-story" role="presentation">
+                {capitalised(example.story)}
+              </p>
+            )}
+            <DropdownMenu.Item onSelect={() => open(example)}>
+              <span>{example.title}</span>
+              <span className="bar-menu-role">{example.role}</span>
+            </DropdownMenu.Item>
+          </Fragment>
         ))}
       </DropdownMenu.Content>
     </DropdownMenu>

@@ -6,6 +6,8 @@ export interface Member {
 }
 
 export interface Example {
+  /** The story that the example belongs to; examples of one story follow each other. */
+  readonly story: string;
   readonly title: string;
   readonly role: string;
   readonly query: string;

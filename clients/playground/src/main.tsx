@@ -11,7 +11,7 @@ import "graphiql/style.css";
 import { Bar } from "./Bar";
 import { Session } from "./session";
 import "./style.css";
-import { WELCOME } from "./welcome";
+import { WELCOME, WELCOME_VARIABLES } from "./welcome";
 
 const PLUGINS = [DOC_EXPLORER_PLUGIN, HISTORY_PLUGIN];
 const session = new Session();
@@ -23,6 +23,7 @@ function Playground() {
       plugins={PLUGINS}
       referencePlugin={DOC_EXPLORER_PLUGIN}
       defaultQuery={WELCOME}
+      initialVariables={WELCOME_VARIABLES}
       inputValueDeprecation
       schemaDescription
     >

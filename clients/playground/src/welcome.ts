@@ -1,4 +1,4 @@
-/** The first tab's text. It contains a valid operation, so that GraphiQL reports no error in it. */
+/** The first tab's text, the first of the gateway's examples: a member's status. */
 export const WELCOME = `# Carillon's playground
 #
 # Every operation, including subscriptions,
@@ -8,7 +8,16 @@ export const WELCOME = `# Carillon's playground
 #   Complete    Ctrl-Space
 #   Prettify    Shift-Ctrl-P
 
-query Hello {
-  __typename
+query MyStatus($entries: Int!) {
+  me {
+    number
+    version
+    status { tier { name benefits } until next { tier { name } missing ratio } }
+    points { available lifetime expiring { points on } }
+    activity(first: $entries) { edges { node { label points balance occurredAt why { reason } } } }
+  }
 }
 `;
+
+/** The variables of the first tab. */
+export const WELCOME_VARIABLES = JSON.stringify({ entries: 5 }, null, 2);
