@@ -9,6 +9,7 @@ import { Check, Select } from "@carillon/shared/parts/Field";
 import { useWords } from "@carillon/shared/language/words";
 
 import { OrderDialog } from "../parts/OrderDialog";
+import { nameOf } from "../parts/topics";
 import type { PageProps } from "../Site";
 import { useSiteWords } from "../words";
 
@@ -57,7 +58,14 @@ export function RewardsPage({ live, member }: PageProps) {
           {words.rewards.more}
         </Button>
       )}
-      {chosen !== null && <OrderDialog memberReward={chosen} live={live} onClose={() => setChosen(null)} />}
+      {chosen !== null && (
+        <OrderDialog
+          memberReward={chosen}
+          live={live}
+          available={member.points.available}
+          onClose={() => setChosen(null)}
+        />
+      )}
     </>
   );
 }
@@ -75,7 +83,7 @@ function Categories({ current, onChoose }: { current: string | null; onChoose: (
       <option value="">{words.rewards.every}</option>
       {categories.map((category) => (
         <option key={category} value={category}>
-          {words.rewards.categories[category] ?? category}
+          {words.rewards.categories[category] ?? nameOf(category)}
         </option>
       ))}
     </Select>
@@ -88,7 +96,7 @@ function RewardCard({ memberReward, onChoose }: { memberReward: MemberReward; on
   const format = useFormat();
   const { reward, eligible, missingPoints, reasons } = memberReward;
   const facts = [
-    words.rewards.categories[reward.category] ?? reward.category,
+    words.rewards.categories[reward.category] ?? nameOf(reward.category),
     reward.partner !== null && words.rewards.partner({ name: reward.partner }),
     reward.stock !== null && words.rewards.stock({ count: reward.stock }),
     reward.availableFrom !== null && words.rewards.from({ day: format.weekday(reward.availableFrom) }),

@@ -11,6 +11,7 @@ import { Check, Field } from "@carillon/shared/parts/Field";
 import type { MemberReward } from "../pages/RewardsPage";
 import { addressOf } from "../routes";
 import { useSiteWords } from "../words";
+import { affordable } from "./affordable";
 import { AppointmentField } from "./AppointmentField";
 import { EMPTY_ADDRESS, EMPTY_RECIPIENT, FIELDS_WITH_ERRORS, inputOf } from "./orderInput";
 import { DeliveryFields, RecipientFields } from "./OrderFields";
@@ -18,19 +19,21 @@ import { DeliveryFields, RecipientFields } from "./OrderFields";
 interface OrderDialogProps {
   readonly memberReward: MemberReward;
   readonly live: LiveMember;
+  /** The member's points now; a purchase or order elsewhere changes them while the dialog is open. */
+  readonly available: number;
   readonly onClose: () => void;
 }
 
 /** Orders a reward: one form, with each error beside its field. */
-export function OrderDialog({ memberReward, live, onClose }: OrderDialogProps) {
+export function OrderDialog({ memberReward, live, available, onClose }: OrderDialogProps) {
   const { reward } = memberReward;
   const [placed, setPlaced] = useState<OrderCardFragment | null>(null);
   return (
     <Dialog title={<bdi>{reward.title}</bdi>} onClose={onClose}>
       {placed === null ? (
-        <OrderForm memberReward={memberReward} live={live} onPlaced={setPlaced} />
+        <OrderForm memberReward={memberReward} live={live} available={available} onPlaced={setPlaced} />
       ) : (
-        <Placed order={placed} onClose={onClose} />
+        <Placed order={placed} available={available} onClose={onClose} />
       )}
     </Dialog>
   );
@@ -39,21 +42,25 @@ export function OrderDialog({ memberReward, live, onClose }: OrderDialogProps) {
 interface OrderFormProps {
   readonly memberReward: MemberReward;
   readonly live: LiveMember;
+  readonly available: number;
   readonly onPlaced: (order: OrderCardFragment) => void;
 }
 
-function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps) {
+function OrderForm({ memberReward: { reward }, live, available, onPlaced }: OrderFormProps) {
   const words = useSiteWords();
   const place = useAction(PlaceOrderDocument, ({ placeOrder }) => placeOrder);
-  const [quantity, setQuantity] = useState(1);
+  const [wanted, setWanted] = useState(1);
   const [appointment, setAppointment] = useState<string | null>(null);
   const [recipient, setRecipient] = useState<typeof EMPTY_RECIPIENT | null>(null);
   const [delivery, setDelivery] = useState<typeof EMPTY_ADDRESS | null>(null);
   const isService = reward.kind === "SERVICE";
   const isPhysical = reward.kind === "PHYSICAL" || reward.kind === "PARTNER";
+  const most = affordable(reward, available);
+  const quantity = isService ? 1 : Math.max(1, Math.min(wanted, most));
+  const cost = reward.points * quantity;
   const send = async (event: FormEvent) => {
     event.preventDefault();
-    if (place.isBusy) return;
+    if (place.isBusy || cost > available) return;
     const outcome = await place.run(inputOf({ reward: reward.id, quantity, appointment, recipient, delivery }));
     if (outcome.kind !== "done") return;
     const { member, order } = outcome.answer;
@@ -75,9 +82,10 @@ function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps)
           type="number"
           inputMode="numeric"
           min={1}
+          {...(Number.isFinite(most) && { max: most, note: words.order.most({ count: most }) })}
           value={quantity}
           fault={refusalOf(place.outcome, "quantity")}
-          onChange={(event) => setQuantity(Math.max(1, event.target.valueAsNumber || 1))}
+          onChange={(event) => setWanted(Math.max(1, event.target.valueAsNumber || 1))}
         />
       )}
       <Check
@@ -97,8 +105,11 @@ function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps)
       {delivery !== null && <DeliveryFields value={delivery} outcome={place.outcome} onChange={setDelivery} />}
       <Outcome outcome={place.outcome} except={FIELDS_WITH_ERRORS} />
       <div className="row spread">
-        <p className="tabular">{words.order.cost({ points: reward.points * quantity })}</p>
-        <Button type="submit" isBusy={place.isBusy}>
+        <div className="tabular">
+          <p>{words.order.cost({ points: cost })}</p>
+          {cost <= available && <p className="small quiet">{words.order.left({ points: available - cost })}</p>}
+        </div>
+        <Button type="submit" isBusy={place.isBusy} disabled={cost > available}>
           {words.order.place}
         </Button>
       </div>
@@ -106,12 +117,19 @@ function OrderForm({ memberReward: { reward }, live, onPlaced }: OrderFormProps)
   );
 }
 
-function Placed({ order, onClose }: { order: OrderCardFragment; onClose: () => void }) {
+interface PlacedProps {
+  readonly order: OrderCardFragment;
+  readonly available: number;
+  readonly onClose: () => void;
+}
+
+function Placed({ order, available, onClose }: PlacedProps) {
   const words = useSiteWords();
   return (
     <div className="stack" role="status">
       <h3>{words.order.placed}</h3>
       <p>{words.order.placedNumber({ number: order.number })}</p>
+      <p className="quiet tabular">{words.rewards.lead({ points: available })}</p>
       {order.code !== null && (
         <p className="offer-code">
           <code dir="ltr">{order.code}</code>

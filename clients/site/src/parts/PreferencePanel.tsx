@@ -7,6 +7,7 @@ import { Outcome } from "@carillon/shared/parts/Fault";
 import { Check, Field } from "@carillon/shared/parts/Field";
 
 import { useSiteWords } from "../words";
+import { nameOf, topicOf } from "./topics";
 
 /** The member's preferences. A change from another channel replaces the unsaved choice. */
 export function PreferencePanel({ preferences }: { preferences: readonly string[] }) {
@@ -19,7 +20,7 @@ export function PreferencePanel({ preferences }: { preferences: readonly string[
   const save = (event: FormEvent) => {
     event.preventDefault();
     const added = other.trim();
-    const wanted = added === "" ? [...chosen] : [...chosen, added];
+    const wanted = added === "" ? [...chosen] : [...chosen, topicOf(added)];
     void set.run({ topics: wanted }).then(({ kind }) => {
       if (kind === "done") setOther("");
     });
@@ -35,7 +36,7 @@ export function PreferencePanel({ preferences }: { preferences: readonly string[
           {topics.map((topic) => (
             <Check
               key={topic}
-              label={words.profile.topics[topic] ?? <bdi>{topic}</bdi>}
+              label={words.profile.topics[topic] ?? <bdi>{nameOf(topic)}</bdi>}
               checked={chosen.includes(topic)}
               onChange={({ target }) =>
                 setChosen(target.checked ? [...chosen, topic] : chosen.filter((each) => each !== topic))

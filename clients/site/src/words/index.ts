@@ -64,6 +64,9 @@ export interface SiteWords {
     countryNote: string;
     store: string;
     cost: Message<{ points: number }>;
+    /** The balance after the order. */
+    left: Message<{ points: number }>;
+    most: Message<{ count: number }>;
     place: string;
     placed: string;
     placedNumber: Message<{ number: string }>;
