@@ -46,7 +46,7 @@ export const ar: SiteWords = {
       leisure: "الترفيه",
       experiences: "تجارب",
       drinks: "مشروبات",
-      things: "هدايا",
+      things: "إكسسوارات",
     },
     missing: say("تحتاج إلى {points, plural, zero {# نقطة} one {نقطة واحدة} two {نقطتين} few {# نقاط} many {# نقطة} other {# نقطة}} بعد"),
     stock: say("المتبقي: {count, number}"),

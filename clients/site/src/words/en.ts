@@ -46,7 +46,7 @@ export const en: SiteWords = {
       leisure: "Leisure",
       experiences: "Experiences",
       drinks: "Drinks",
-      things: "Gifts",
+      things: "Accessories",
     },
     missing: say("{points, plural, one {# point} other {# points}} to go"),
     stock: say("{count, number} left"),

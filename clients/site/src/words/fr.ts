@@ -46,7 +46,7 @@ export const fr: SiteWords = {
       leisure: "Loisirs",
       experiences: "Expériences",
       drinks: "Boissons",
-      things: "Cadeaux",
+      things: "Accessoires",
     },
     missing: say("Encore {points, plural, one {# point} other {# points}}"),
     stock: say("{count, plural, one {# restante} other {# restantes}}"),
