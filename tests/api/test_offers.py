@@ -7,7 +7,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.clients.api import ApiMember, ask_as, code_of, data, enrol, refusal_of
+from support.clients.api import ApiMember, ask_as, code_of, data, enrol, next_update, refusal_of, watch
 from support.clients.two_gateways import TwoGateways
 from support.servers.command_line import run_carillon
 
@@ -46,6 +46,19 @@ async def offer_of(api_member: ApiMember, id_: str, **about: Any) -> dict[str, A
     found = [node for node in await offers_of(api_member, **about) if node["offer"]["id"] == id_]
     assert len(found) <= 1
     return found[0] if found else None
+
+
+async def personalise(api_member: ApiMember, *, granted: bool) -> int:
+    """Answer the consent to personalisation as the member; return the version."""
+    query = """mutation ($input: SetConsentsInput!) {
+      setConsents(input: $input) { member { version } refusal { code } }
+    }"""
+    consents = [{"purpose": "PERSONALISATION", "granted": granted}]
+    answer = data(
+        await ask_as(api_member.gateway, api_member.token(), query, input={"key": uuid4().hex, "consents": consents})
+    )
+    version: int = answer["setConsents"]["member"]["version"]
+    return version
 
 
 async def rewards_of(api_member: ApiMember, **about: Any) -> list[dict[str, Any]]:
@@ -105,6 +118,7 @@ async def test_offer_says_why_it_is_shown_in_three_languages(two_gateways: TwoGa
         "ends": await two_gateways.save_item("OFFER", **FIRST, last_day=(today + timedelta(days=2)).isoformat()),
     }
     api_member = await enrol(two_gateways.gateways[0], locale="fr")
+    await personalise(api_member, granted=True)
     line = {"sku": "milk", "amount": "9.00", "category": topic}
     await api_member.buy(purchase={"total": "9.00", "currency": "USD", "lines": [line]})
     name = topic.capitalize()
@@ -136,6 +150,45 @@ async def test_offer_says_why_it_is_shown_in_three_languages(two_gateways: TwoGa
     stranger = await enrol(two_gateways.gateways[0])
     order = [node["offer"]["id"] for node in await offers_of(stranger)]
     assert order.index(ids["newcomers"]) < order.index(ids["favourite"])
+
+
+async def test_cached_answers_and_live_updates_follow_the_consent_to_personalisation(
+    two_gateways: TwoGateways,
+) -> None:
+    topic = f"T{uuid4().hex[:8].upper()}"
+    favourite = await two_gateways.save_item("OFFER", **FIRST, categories=[topic])
+    everybody = await two_gateways.save_item("OFFER", **FIRST)
+    api_member = await enrol(two_gateways.gateways[0], locale="en")
+    other_gateway = ApiMember(two_gateways.gateways[1], api_member.id, api_member.number)
+    line = {"sku": "milk", "amount": "9.00", "category": topic}
+    await api_member.buy(purchase={"total": "9.00", "currency": "USD", "lines": [line]})
+    personal = f"Because you often buy {topic.capitalize()}"
+    query = """subscription {
+      memberChanged { version member { offers(first: 100) { edges { node { offer { id } why } } } } }
+    }"""
+
+    def is_personal(nodes: list[dict[str, Any]]) -> bool:
+        whys = {node["offer"]["id"]: node["why"] for node in nodes}
+        order = [*whys]
+        assert whys[favourite] in {personal, whys[everybody]}
+        assert (order.index(favourite) < order.index(everybody)) or whys[favourite] != personal
+        return bool(whys[favourite] == personal)
+
+    async with api_member.gateway.socket(api_member.token()) as socket:
+        await watch(socket, query=query)
+        update = await next_update(socket)
+        assert not is_personal([edge["node"] for edge in update["member"]["offers"]["edges"]])
+        for granted in (None, False, True, False, True):
+            if granted is not None:
+                version = await personalise(api_member, granted=granted)
+                update = await next_update(socket)
+                assert update["version"] == version
+                nodes = [edge["node"] for edge in update["member"]["offers"]["edges"]]
+                assert is_personal(nodes) is granted
+            # The second answer is a cached one.
+            for at in (api_member, api_member, other_gateway, other_gateway):
+                for channel in ("APP", "WEB", "KIOSK"):
+                    assert is_personal(await offers_of(at, channel=channel)) is bool(granted)
 
 
 async def test_offer_for_others_or_elsewhere_is_not_shown(two_gateways: TwoGateways, api_member: ApiMember) -> None:

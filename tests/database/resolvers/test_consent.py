@@ -1,7 +1,9 @@
 """Consents: stored, sent to subscribers, and shown with their history."""
 
 from datetime import timedelta
+from decimal import Decimal
 
+import pytest
 from support.clients.resolver_client import ResolverClient
 from support.clock import NOON
 from support.outcome import committed, refused
@@ -9,15 +11,22 @@ from support.outcome import committed, refused
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
+from loyalty.model.event import Purchase, PurchaseLine
 from loyalty.model.notice import Notice, NoticeKind
+from loyalty.rules.ranking import RankingReason
 from models.commits.request import Outcome
 from resolvers.audit.audit import audit
 from resolvers.consent import ConsentChange, history, set_consents
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
+from resolvers.offer import ranked_page as ranked_offers
+from resolvers.personalisation import Personalisation
+from resolvers.preference import set_preferences
+from resolvers.reward import ranked_page as ranked_rewards
 
 MARKETING, PARTNERS = ConsentPurpose.MARKETING, ConsentPurpose.PARTNERS
-EMAIL, SMS = ContactChannel.EMAIL, ContactChannel.SMS
+PERSONALISATION = ConsentPurpose.PERSONALISATION
+EMAIL, SMS, PUSH = ContactChannel.EMAIL, ContactChannel.SMS, ContactChannel.PUSH
 
 
 async def say(
@@ -90,3 +99,84 @@ async def test_staff_sets_consent_for_the_member_with_its_channel(resolver_clien
         await set_consents(context, key=resolver_client.key(), member=key, consents=((MARKETING, None, True),))
     )
     assert [consent.via for consent in result.snapshot.member.profile.consents] == [Channel.AGENT]
+
+
+# The order of offers and rewards follows the consent to personalisation
+
+Page = list[tuple[str, int, RankingReason]]
+
+
+async def pages(resolver_client: ResolverClient, member: str, *, role: Role, channel: Channel | None) -> Page:
+    """Return key, score and reason of every offer and reward of a member, in order, as an actor sees them."""
+    snapshot = await resolver_client.services.reader.member("grocer", member)
+    assert snapshot is not None
+    context = resolver_client.context(role, member=member if role is Role.MEMBER else None)
+    personalisation = Personalisation(context, snapshot)
+    offers, _ = await ranked_offers(context, personalisation, channel=channel, states=None, first=100, after=None)
+    rewards, _ = await ranked_rewards(
+        context, personalisation, channel=channel, category=None, eligible=None, first=100, after=None
+    )
+    return [
+        *((one.offer.key, one.score, one.ranking_reason) for one in offers),
+        *((one.reward.key, one.score, one.ranking_reason) for one, _ in rewards),
+    ]
+
+
+async def buys(resolver_client: ResolverClient, member: str, *topics: tuple[str | None, str | None]) -> None:
+    """Buy a line for 400.00 of each (category, brand)."""
+    lines = tuple(PurchaseLine("any", Decimal(1), Decimal(400), category, brand) for category, brand in topics)
+    await resolver_client.buy(member, "0", purchase=Purchase(Decimal(400 * len(lines)), "USD", lines))
+
+
+@pytest.mark.parametrize("topic", [("PRODUCE", None), ("BAKERY", None), ("CHEESE", "Private"), (None, "Private")])
+@pytest.mark.parametrize(
+    ("answers", "is_allowed"),
+    [
+        ([], False),
+        ([(PERSONALISATION, None, False)], False),
+        ([(PERSONALISATION, None, True)], True),
+        ([(PERSONALISATION, None, True), (PERSONALISATION, None, False)], False),
+        ([(PERSONALISATION, None, True), (PERSONALISATION, None, False), (PERSONALISATION, None, True)], True),
+        ([(MARKETING, None, True), (PARTNERS, None, True)], False),
+        ([(PERSONALISATION, EMAIL, True), (PERSONALISATION, PUSH, True)], False),
+        ([(PERSONALISATION, None, True), (PERSONALISATION, EMAIL, False)], True),
+    ],
+)
+async def test_purchases_change_the_order_and_its_reasons_only_with_consent(
+    resolver_client: ResolverClient,
+    topic: tuple[str | None, str | None],
+    answers: list[ConsentChange],
+    is_allowed: bool,
+) -> None:
+    member, other = await resolver_client.member(), await resolver_client.member()
+    await buys(resolver_client, member, topic)
+    # The other has the same points, from lines without a topic.
+    await buys(resolver_client, other, (None, None))
+    for answer in answers:
+        committed(await say(resolver_client, member, answer))
+    for role, channel in (
+        (Role.MEMBER, Channel.APP),
+        (Role.MEMBER, Channel.WEB),
+        (Role.KIOSK, Channel.KIOSK),
+        (Role.AGENT, None),
+    ):
+        page = await pages(resolver_client, member, role=role, channel=channel)
+        without_topic = await pages(resolver_client, other, role=role, channel=channel)
+        assert (RankingReason.FAVOURITE in {reason for _, _, reason in page}) is is_allowed
+        assert (page != without_topic) is is_allowed
+    # A purchase after the answer is no exception.
+    await buys(resolver_client, member, topic)
+    page = await pages(resolver_client, member, role=Role.MEMBER, channel=None)
+    assert (RankingReason.FAVOURITE in {reason for _, _, reason in page}) is is_allowed
+
+
+async def test_declared_preferences_need_no_consent(resolver_client: ResolverClient) -> None:
+    member = await resolver_client.member()
+    await buys(resolver_client, member, ("BAKERY", None), ("PRODUCE", "Private"))
+    committed(await say(resolver_client, member, (PERSONALISATION, None, False)))
+    context = resolver_client.context(Role.MEMBER, member=member)
+    committed(await set_preferences(context, key=resolver_client.key(), member=None, topics=("brand:Private",)))
+    page = await pages(resolver_client, member, role=Role.MEMBER, channel=None)
+    reasons = {reason for _, _, reason in page}
+    assert (page[0][0], page[0][2]) == ("own-brand-15", RankingReason.PREFERENCE)
+    assert RankingReason.FAVOURITE not in reasons

@@ -9,13 +9,18 @@ import pytest
 from support.clients.resolver_client import ResolverClient
 from support.complete_journey import Basket, baskets_of_the_first_two_households
 from support.documents import counts, documents
+from support.outcome import committed
 
 from loyalty.kernel.channel import Channel
+from loyalty.model.consent import Consent, ConsentPurpose
 from loyalty.model.ledger import Account
+from loyalty.rules.affinity import NO_AFFINITY
 from models.commits.committer import Committer
 from models.mongo.database import Database
 from models.mongod.server import EmbeddedServer
 from resolvers.audit.audit import audit
+from resolvers.consent import history, set_consents
+from resolvers.core.actor import Role
 from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.imports.journey import HouseholdRefused, ImportResult, date_shift, import_journey, imported_households
 
@@ -56,7 +61,7 @@ async def test_two_households_have_the_points_of_the_published_rule(
     issued = sum(basket.points for basket in baskets.values())
     assert (tally, len(baskets)) == (ImportResult(counted=71, points=issued), 71)
     assert progress == [(71, 71)]
-    assert await counts(resolver_client.services.database) == (2, 73, 73)
+    assert await counts(resolver_client.services.database) == (2, 75, 75)
     assert await points_by_basket(resolver_client.services.database) == {
         number: basket.points for number, basket in baskets.items()
     }
@@ -88,6 +93,32 @@ async def test_data_is_shifted_to_the_present_by_whole_weeks(resolver_client: Re
     assert await date_shift(resolver_client.services.database, resolver_client.clock()) == shift
 
 
+async def test_households_consent_to_personalisation_at_enrolment_and_may_withdraw(
+    resolver_client: ResolverClient,
+) -> None:
+    await import_journey(resolver_client.services, households=2)
+    for household in (1, 2):
+        row = await resolver_client.services.database.members.find_one({"profile.last_name": str(household)})
+        assert row is not None
+        snapshot = await resolver_client.services.reader.member("grocer", row["_id"])
+        assert snapshot is not None
+        given = Consent(
+            ConsentPurpose.PERSONALISATION, None, granted=True, changed_at=resolver_client.clock(), via=Channel.SYSTEM
+        )
+        assert snapshot.member.profile.consents == (given,)
+        assert await history(resolver_client.context(Role.AGENT), row["_id"]) == [given]
+        assert snapshot.affinity != NO_AFFINITY
+    # The import does not overrule a member who refuses later.
+    context = resolver_client.context(Role.MEMBER, member=row["_id"])
+    answer = ((ConsentPurpose.PERSONALISATION, None, False),)
+    committed(await set_consents(context, key=resolver_client.key(), member=None, consents=answer))
+    await import_journey(resolver_client.services, households=2)
+    snapshot = await resolver_client.services.reader.member("grocer", row["_id"])
+    assert snapshot is not None
+    assert [one.granted for one in snapshot.member.profile.consents] == [False]
+    assert snapshot.affinity == NO_AFFINITY
+
+
 async def test_second_run_replays_everything_and_changes_nothing(resolver_client: ResolverClient) -> None:
     await import_journey(resolver_client.services, households=2)
     before = await documents(resolver_client.services.database)
@@ -116,11 +147,11 @@ async def test_a_run_that_was_interrupted_is_finished_by_the_next(
         await running
     await resolver_client.services.committer.drain()
     _, _, events = await counts(database)
-    assert 22 <= events < 73
+    assert 24 <= events < 75
     assert await imported_households(database) == 0
 
     tally = await import_journey(resolver_client.services, households=2)
-    assert (tally.replayed, tally.counted, tally.refused) == (events - 2, 73 - events, 0)
+    assert (tally.replayed, tally.counted, tally.refused) == (events - 4, 75 - events, 0)
     assert await state(database) == expected
     assert sum((await points_by_basket(database)).values()) == sum(basket.points for basket in baskets.values())
     assert (await audit(database)).members_with_faults == []
@@ -156,5 +187,5 @@ async def test_an_import_goes_on_after_mongodb_has_stalled(
         tally = await import_journey(services, households=2, in_flight_max=10, on_progress=stall)
     assert stalled == [5]
     assert (tally.counted + tally.replayed, tally.refused) == (71, 0)
-    assert await counts(resolver_client.services.database) == (2, 73, 73)
+    assert await counts(resolver_client.services.database) == (2, 75, 75)
     assert (await audit(resolver_client.services.database)).members_with_faults == []

@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,9 +17,11 @@ from loyalty.commands.enrol import Enrol
 from loyalty.commands.record_event import RecordEvent
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.model.event import Event, Purchase
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Profile
+from loyalty.rules.affinity import NO_AFFINITY
 from models.mongo.snapshot import (
     RECENT_ENTRIES_MIN,
     Rows,
@@ -96,6 +99,27 @@ def test_page_is_returned_only_if_the_snapshot_holds_all_of_it(
         assert page is None
     else:
         assert page == (older[:size], len(older) > size or not is_whole)
+
+
+@property_settings(20)
+@given(
+    ANY_LIFE,
+    st.dictionaries(
+        st.tuples(st.sampled_from(ConsentPurpose), st.none() | st.sampled_from(ContactChannel)), st.booleans()
+    ),
+)
+def test_affinity_is_readable_only_with_consent_to_personalisation_as_a_whole(
+    history: MemberHistory, answers: dict[tuple[ConsentPurpose, ContactChannel | None], bool]
+) -> None:
+    snapshot = replace(snapshots(history)[-1], affinity_text=b'[0,4,{"category:COFFEE":2}]')
+    consents = tuple(
+        Consent(purpose, channel, granted=granted, changed_at=history.now, via=Channel.APP)
+        for (purpose, channel), granted in answers.items()
+    )
+    member = replace(snapshot.member, profile=replace(snapshot.member.profile, consents=consents))
+    is_allowed = answers.get((ConsentPurpose.PERSONALISATION, None), False)
+    for one in (replace(snapshot, member=member), stored(replace(snapshot, member=member))):
+        assert (one.affinity != NO_AFFINITY) is is_allowed
 
 
 def purchase(history: MemberHistory, key: str) -> RecordEvent:
