@@ -38,7 +38,7 @@ class Personalisation:
 
     @cached_property
     def topic_scores(self) -> TopicScores:
-        """The member's affinities and preferences now."""
+        """The scores of the topics that the member prefers and, if it consents, buys."""
         preferences = frozenset(self.snapshot.member.profile.preferences)
         return TopicScores(self.snapshot.affinity, preferences, self._context.now())
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import end_of
 from loyalty.kernel.fast_dataclass import fast_init
-from loyalty.model.consent import Consent
+from loyalty.model.consent import Consent, ConsentPurpose
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.lot import NO_LOTS, Lots
@@ -42,6 +42,10 @@ class Profile:
         """The fraction of the five personal fields that are filled in, 0 to 1."""
         fields = (self.first_name, self.last_name, self.email, self.phone, self.birth_date)
         return (len(fields) - fields.count(None)) / len(fields)
+
+    def allows(self, purpose: ConsentPurpose) -> bool:
+        """Return whether the member agreed to a purpose as a whole; consents by contact channel do not count."""
+        return any(one.granted for one in self.consents if one.purpose is purpose and one.channel is None)
 
 
 @fast_init

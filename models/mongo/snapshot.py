@@ -16,6 +16,7 @@ import orjson
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.fast_dataclass import fast_init
+from loyalty.model.consent import ConsentPurpose
 from loyalty.model.decision import Decision
 from loyalty.model.event import PURCHASE, Event
 from loyalty.model.explanation import Explanation
@@ -139,8 +140,8 @@ class Snapshot:
     """A member at one version. `as_of` is the moment for its time-dependent figures, None for now.
 
     `rows` are the newest entries as stored; `recent` and `newest_version_entries` return views of them. `entries_count`
-    is the number of all entries. `notices` are those of this version. `affinity_text` is the affinity as JSON, empty
-    for none.
+    is the number of all entries. `notices` are those of this version. `affinity_text` is learned from purchases, as
+    JSON, empty for none, whatever the member consented to: only `affinity` may be used.
     """
 
     member: Member
@@ -154,8 +155,9 @@ class Snapshot:
 
     @property
     def affinity(self) -> AffinityWeights:
-        """The member's affinity, learned from purchases."""
-        return _affinity_of(self.affinity_text)
+        """The affinity that may be used: learned from purchases, none without consent to personalisation."""
+        is_allowed = self.member.profile.allows(ConsentPurpose.PERSONALISATION)
+        return _affinity_of(self.affinity_text) if is_allowed else NO_AFFINITY
 
     @property
     def version(self) -> int:

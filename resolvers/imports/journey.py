@@ -15,14 +15,17 @@ from pymongo import ReturnDocument
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal
+from loyalty.model.consent import ConsentPurpose
 from loyalty.model.event import PURCHASE, Event, Purchase
 from models.commits.committer import Overloaded, Unavailable
 from models.commits.request import Committed, Outcome
 from models.loading.complete_journey import LAST_DAY, Basket, CompleteJourney
 from models.mongo.database import Database
+from resolvers.consent import set_consents
 from resolvers.core import operation_error
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
+from resolvers.core.member import MemberKey
 from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import submit
 
@@ -170,7 +173,7 @@ async def retry_until_committed(send: Callable[[], Awaitable[Outcome]]) -> Outco
 
 
 async def _enrol_all(context: Context, first: dict[int, datetime], shift: timedelta) -> dict[int, str]:
-    """Enrol each household at the time of its first basket; return the member by household."""
+    """Enrol each household, with its consent, at the time of its first basket; return the member by household."""
     households = [*first]
     members: dict[int, str] = {}
     for start in range(0, len(households), ENROLLED_AT_ONCE):
@@ -190,9 +193,21 @@ async def _enrol(context: Context, household: int, at: datetime) -> str:
     )
     outcome = await enrol(context, newcomer, occurred_at=at)
     if isinstance(outcome, Committed):
-        return outcome.snapshot.member.id
+        member = outcome.snapshot.member.id
+        await retry_until_committed(lambda: _consent(context, household, member))
+        return member
     reason = outcome.reason if isinstance(outcome, Refusal) else "unchanged"
     raise HouseholdRefused(f"household {household} cannot be enrolled: {reason}; import into an empty database")
+
+
+async def _consent(context: Context, household: int, member: str) -> Outcome:
+    """Record the household's consent to personalisation, which the data does not have, once: a later refusal stays."""
+    return await set_consents(
+        context,
+        key=card_of(household),
+        member=MemberKey("id", member),
+        consents=((ConsentPurpose.PERSONALISATION, None, True),),
+    )
 
 
 def _event(basket: Basket, shift: timedelta) -> Event:

@@ -61,7 +61,7 @@ _serve(
     "The use of personal data that a consent is about, beyond running the programme itself.",
     {
         ConsentPurpose.MARKETING: "News and offers sent to the member.",
-        ConsentPurpose.PERSONALISATION: "Offers chosen by what the member buys.",
+        ConsentPurpose.PERSONALISATION: "Offers and rewards ranked, and reasons given, by what the member buys.",
         ConsentPurpose.PARTNERS: "Sharing with the brand's partners.",
     },
 )

@@ -51,7 +51,7 @@ async def offer_of(api_member: ApiMember, id_: str, **about: Any) -> dict[str, A
 async def personalise(api_member: ApiMember, *, granted: bool) -> int:
     """Answer the consent to personalisation as the member; return the version."""
     query = """mutation ($input: SetConsentsInput!) {
-      setConsents(input: $input) { member { version } refusal { code } }
+      setConsents(input: $input) { member { version } userErrors { code } }
     }"""
     consents = [{"purpose": "PERSONALISATION", "granted": granted}]
     answer = data(

@@ -97,23 +97,24 @@ async def test_households_consent_to_personalisation_at_enrolment_and_may_withdr
     resolver_client: ResolverClient,
 ) -> None:
     await import_journey(resolver_client.services, households=2)
-    for household in (1, 2):
-        row = await resolver_client.services.database.members.find_one({"profile.last_name": str(household)})
-        assert row is not None
-        snapshot = await resolver_client.services.reader.member("grocer", row["_id"])
+    households = [row["_id"] async for row in resolver_client.services.database.members.find()]
+    assert len(households) == 2
+    for member in households:
+        snapshot = await resolver_client.services.reader.member("grocer", member)
         assert snapshot is not None
         given = Consent(
             ConsentPurpose.PERSONALISATION, None, granted=True, changed_at=resolver_client.clock(), via=Channel.SYSTEM
         )
         assert snapshot.member.profile.consents == (given,)
-        assert await history(resolver_client.context(Role.AGENT), row["_id"]) == [given]
+        assert await history(resolver_client.context(Role.AGENT), member) == [given]
         assert snapshot.affinity != NO_AFFINITY
     # The import does not overrule a member who refuses later.
-    context = resolver_client.context(Role.MEMBER, member=row["_id"])
+    member = households[0]
+    context = resolver_client.context(Role.MEMBER, member=member)
     answer = ((ConsentPurpose.PERSONALISATION, None, False),)
     committed(await set_consents(context, key=resolver_client.key(), member=None, consents=answer))
     await import_journey(resolver_client.services, households=2)
-    snapshot = await resolver_client.services.reader.member("grocer", row["_id"])
+    snapshot = await resolver_client.services.reader.member("grocer", member)
     assert snapshot is not None
     assert [one.granted for one in snapshot.member.profile.consents] == [False]
     assert snapshot.affinity == NO_AFFINITY
