@@ -221,7 +221,7 @@ async def test_audit_reports_an_overrun_budget(
     await full_client.buy(member, "160.00", key=bought)
     ran = await run_carillon("audit", **settings)
     assert ran.code == 0
-    assert "offer market/tenth-off: its budget is exceeded by 600 (points, or hundredths of the currency)" in ran.out
+    assert "offer market/tenth-off: its budget is exceeded by 778 (points, or hundredths of the currency)" in ran.out
 
 
 # Without a database

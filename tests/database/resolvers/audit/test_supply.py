@@ -354,15 +354,15 @@ async def test_percent_offer_that_reserves_budget_passes(full_client: FullProgra
     assert await full_client.services.database.counters.distinct("taken", counter) == [800]
     assert await audit_report(full_client) == ""
     await full_client.buy(member, "12.34", key=keys[0])
-    assert await full_client.services.database.counters.distinct("taken", counter) == [523]
+    assert await full_client.services.database.counters.distinct("taken", counter) == [537]
     assert await audit_report(full_client) == ""
     committed(await full_client.redeem(member, "tenth-off"))
-    assert await full_client.services.database.counters.distinct("taken", counter) == [923]
+    assert await full_client.services.database.counters.distinct("taken", counter) == [937]
     assert await audit_report(full_client) == ""
     findings = await audit(full_client.services.database)
     assert findings.budget_overruns == {}
-    await edit(full_client.services.database.counters, counter, {"$set": {"taken": 522}})
-    assert "budget/tenth-off: it is 522, purchases sum to 523 or more" in await audit_report(full_client)
+    await edit(full_client.services.database.counters, counter, {"$set": {"taken": 536}})
+    assert "budget/tenth-off: it is 536, purchases sum to 537 or more" in await audit_report(full_client)
 
 
 async def test_overrun_budget_is_reported_and_no_fault(full_client: FullProgrammeClient) -> None:
@@ -375,7 +375,7 @@ async def test_overrun_budget_is_reported_and_no_fault(full_client: FullProgramm
     late = refused(await full_client.redeem(member, "tenth-off", full_client.key()))
     assert late.code is RefusalCode.LIMIT_REACHED
     findings = await audit(full_client.services.database)
-    assert (findings.is_clean, findings.budget_overruns) == (True, {"market/tenth-off": 600})
+    assert (findings.is_clean, findings.budget_overruns) == (True, {"market/tenth-off": 778})
 
 
 async def test_it_passes_while_orders_holds_and_offers_are_running(full_client: FullProgrammeClient) -> None:

@@ -15,7 +15,7 @@ from support.property_settings import property_settings
 from loyalty.commands.offer import RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
-from loyalty.model.event import REFUND
+from loyalty.model.event import REFUND, Purchase, PurchaseLine
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import Notice, NoticeKind
@@ -374,10 +374,10 @@ def test_money_off_is_counted_against_its_budget_in_hundredths() -> None:
     )
     customer.redeem(NOON, "ten", purchase="basket")
     customer.buy(NOON, "12.34", key="basket")
-    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 123}
+    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 137}
     customer.redeem(NOON, "five")
     customer.redeem(NOON, "five", purchase="to come")
-    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 123, "uses/five": 2, "budget/five": 1000}
+    assert customer.supply_taken == {"uses/ten": 1, "budget/ten": 137, "uses/five": 2, "budget/five": 1000}
     assert refusal_of(customer, customer.redeeming("five", NOON))[1] == "offer_used_up"
 
 
@@ -410,17 +410,17 @@ def test_the_purchase_settles_what_was_reserved_for_it() -> None:
     customer.redeem(NOON, "ten", purchase="other")
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 800}
     customer.buy(NOON, "12.34", key="basket")
-    assert customer.counted["basket"].offer_charges == (("ten", 123),)
-    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 523}
+    assert customer.counted["basket"].offer_charges == (("ten", 137),)
+    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 537}
     customer.buy(NOON, "40.01", key="other")
     assert customer.counted["other"].offer_charges == (("ten", 400),)
-    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 523}
+    assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 537}
     for key in ("basket", "other"):
         customer.refund(LATER, key)
     assert customer.supply_taken == {}
 
 
-@pytest.mark.parametrize(("total", "cost"), [("39.99", 400), ("39.94", 399), ("40.00", 400), ("4000.00", 400)])
+@pytest.mark.parametrize(("total", "cost"), [("35.99", 400), ("35.95", 399), ("36.00", 400), ("4000.00", 400)])
 @pytest.mark.parametrize("before", [False, True])
 def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before: bool) -> None:
     customer = member_of(MOST)
@@ -430,6 +430,53 @@ def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before:
     if not before:
         customer.redeem(NOON, "ten", purchase="basket")
     assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", cost),), cost)
+
+
+@given(
+    percent=st.decimals("0.01", "99.99", places=2),
+    price=st.integers(1, 10_000_000),
+    before=st.booleans(),
+)
+@property_settings(100)
+def test_a_share_costs_what_was_taken_off_the_price(percent: Decimal, price: int, *, before: bool) -> None:
+    customer = member_of(offer("share", percent=percent, budget=10**12))
+    if before:
+        customer.redeem(NOON, "share", purchase="basket")
+    # The till takes the share off in whole cents; what is paid can only be that exact.
+    off = int((price * percent / 100).to_integral_value())
+    customer.buy(NOON, str(Decimal(price - off) / 100), key="basket")
+    if not before:
+        customer.redeem(NOON, "share", purchase="basket")
+    cost = customer.supply_taken.get("budget/share", 0)
+    assert abs(cost - off) <= 1 + percent / (100 - percent)
+
+
+@pytest.mark.parametrize(
+    ("lines", "total", "cost"),
+    [
+        # Prices before the discount, with or without a line for it.
+        ([("milk", "30.00"), ("tea", "10.00")], "0", 4000),
+        ([("milk", "30.00"), ("tea", "10.00"), ("discount", "-40.00")], "0", 4000),
+        # Something else in the basket was paid.
+        ([("milk", "30.00"), ("tea", "10.00")], "10.00", 3000),
+        # Nothing says what it cost: the maximum.
+        ([("milk", "0"), ("tea", "0")], "0", 5000),
+        ([], "0", 5000),
+        ([("milk", "80.00")], "0", 5000),
+    ],
+)
+@pytest.mark.parametrize("before", [False, True])
+def test_all_of_the_price_costs_what_the_lines_say_or_the_maximum(
+    lines: list[tuple[str, str]], total: str, cost: int, *, before: bool
+) -> None:
+    customer = member_of(offer("all", percent=Decimal(100), amount_max=Decimal(50), budget=10_000))
+    if before:
+        customer.redeem(NOON, "all", purchase="basket")
+    priced = tuple(PurchaseLine(sku, Decimal(1), Decimal(amount)) for sku, amount in lines)
+    customer.buy(NOON, Purchase(Decimal(total), customer.programme.currency, priced), key="basket")
+    if not before:
+        customer.redeem(NOON, "all", purchase="basket")
+    assert customer.supply_taken["budget/all"] == cost
 
 
 def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:
@@ -452,7 +499,7 @@ def test_a_budget_added_meanwhile_counts_the_share_once_the_purchase_is_recorded
     customer.redeem(NOON, "ten", purchase="basket")
     customer.adopt(catalogue_programme(offers=[MOST]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", 123),), 123)
+    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", 137),), 137)
 
 
 @given(
