@@ -37,6 +37,9 @@ from loyalty.rules.earning import EarningResult, allocate_proportionally
 
 NOTED_MAX = 100
 HUNDREDTHS = 100
+WHOLE_PERCENT = Decimal(100)
+# Of one use, in hundredths: ten times the largest budget, so that counters stay within 64 bits.
+COST_MAX = 10**12
 OFFER_RULE = "offer/"
 
 
@@ -286,7 +289,8 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
 def _money_off(offer: Offer, purchase: Purchase | None) -> int:
     """Return what an offer costs on a purchase, in hundredths of the currency's unit; without one, its maximum.
 
-    A PERCENT_OFF without a maximum costs nothing until its purchase is recorded.
+    A PERCENT_OFF without a maximum costs nothing until its purchase is recorded. Then its cost is worked back from what
+    was paid after it: paid 50.00 after 50 % off, it cost 50.00.
     """
     if offer.kind is OfferKind.AMOUNT_OFF and offer.amount is not None:
         return int(offer.amount * HUNDREDTHS)
@@ -295,9 +299,21 @@ def _money_off(offer: Offer, purchase: Purchase | None) -> int:
     most = int(offer.amount_max * HUNDREDTHS) if offer.amount_max is not None else None
     if purchase is None:
         return most or 0
-    # The percent of a price in hundredths: price x 100 x percent / 100.
-    share = int((max(purchase.total, Decimal(0)) * offer.percent).quantize(Decimal(1), ROUND_HALF_UP))
+    share = _taken_off(offer.percent, purchase)
+    if not share and offer.percent == WHOLE_PERCENT:
+        return most or 0  # nothing says what it cost
     return share if most is None else min(share, most)
+
+
+def _taken_off(percent: Decimal, purchase: Purchase) -> int:
+    """Return what a percentage took off the price, in hundredths, from what was paid after it."""
+    if percent < WHOLE_PERCENT:
+        off = max(purchase.total, Decimal(0)) * percent / (WHOLE_PERCENT - percent)
+    else:
+        # Nothing was paid for it: the prices of the lines, less what was paid for others.
+        prices = sum((line.amount for line in purchase.lines if line.amount > 0), Decimal(0))
+        off = max(prices - purchase.total, Decimal(0))
+    return int(min(off * HUNDREDTHS, Decimal(COST_MAX)).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _within_budget(offer: Offer, points: int, builder: DecisionBuilder) -> int:

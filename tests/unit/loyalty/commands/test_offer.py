@@ -12,7 +12,7 @@ from support.member_scenario import assert_member_invariants, explanation_rows
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 from support.property_settings import property_settings
 
-from loyalty.commands.offer import RecordOfferViews, RedeemOffer
+from loyalty.commands.offer import COST_MAX, RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
 from loyalty.model.event import REFUND, Purchase, PurchaseLine
@@ -449,6 +449,13 @@ def test_a_share_costs_what_was_taken_off_the_price(percent: Decimal, price: int
         customer.redeem(NOON, "share", purchase="basket")
     cost = customer.supply_taken.get("budget/share", 0)
     assert abs(cost - off) <= 1 + percent / (100 - percent)
+
+
+def test_the_cost_of_one_use_is_bounded() -> None:
+    customer = member_of(offer("share", percent=Decimal("99." + 26 * "9"), budget=10**11))
+    customer.redeem(NOON, "share", purchase="basket")
+    customer.buy(NOON, "999999999.99", key="basket")
+    assert customer.supply_taken["budget/share"] == COST_MAX
 
 
 @pytest.mark.parametrize(
