@@ -12,12 +12,13 @@ from support.outcome import committed, refused
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.event import Event, Purchase, PurchaseLine
+from loyalty.model.event import Discount, Event, Purchase, PurchaseLine
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Account, Cause, EntryKind, LotKey
 from loyalty.model.lot import Lot
 from models.commits.committer import Committer
 from models.commits.request import Committed, Outcome
+from models.mongo.event import counted_event_of
 from resolvers.core.actor import Role
 from resolvers.core.context import Bounds
 from resolvers.core.member import MemberKey
@@ -48,10 +49,30 @@ def reasons(outcomes: list[Outcome | Exception]) -> list[str | int]:
     ]
 
 
+def taking_off(*amounts: str, code: str | None = None) -> dict[str, Purchase]:
+    """Return the field of a purchase with discounts."""
+    return {"purchase": Purchase(Decimal(1), "USD", (), tuple(Discount(Decimal(one), None, code) for one in amounts))}
+
+
 BASKET = receipt(("milk", "4.49", "Private"), ("bread", "3.50", "Private"), ("steak", "15.98", "National"))
 
 
 # One event
+
+
+async def test_discounts_are_stored_and_part_of_the_content(resolver_client: ResolverClient) -> None:
+    member = await resolver_client.member()
+    stated = (Discount(Decimal("1.50"), "spring", "SPRING"), Discount(Decimal(2), None, None))
+    event = resolver_client.purchase_event("10", key="one", purchase=Purchase(Decimal(10), "USD", (), stated))
+    committed(await resolver_client.record(member, event))
+    row = await resolver_client.services.database.events.find_one({"key": "one"})
+    assert row is not None
+    assert row["purchase"]["discounts"] == [{"amount": "1.50", "offer": "spring", "code": "SPRING"}, {"amount": "2"}]
+    assert counted_event_of(row).event.purchase == event.purchase
+    assert committed(await resolver_client.record(member, event)).replayed
+    for other in ((), stated[:1], (stated[0], replace(stated[1], amount=Decimal(3)))):
+        changed = replace(event, purchase=Purchase(Decimal(10), "USD", (), other))
+        assert refused(await resolver_client.record(member, changed)).code is RefusalCode.KEY_REUSED
 
 
 async def test_a_purchase_is_counted_with_all_that_follows_from_it(resolver_client: ResolverClient) -> None:
@@ -164,6 +185,10 @@ WRONG: list[tuple[dict[str, Any], str, tuple[str, ...]]] = [
     ({"purchase": Purchase(Decimal("0.0000001"), "USD")}, "number_out_of_range", ("purchase", "total")),
     ({"purchase": Purchase(Decimal(1), "EUR")}, "currency_mismatch", ("purchase", "currency")),
     ({"purchase": receipt(*[("a", "1", None)] * 1001)}, "too_many_lines", ("purchase", "lines")),
+    (taking_off("-0.01"), "discount_negative", ("purchase", "discounts", "0", "amount")),
+    (taking_off("1", "1e10"), "number_out_of_range", ("purchase", "discounts", "1", "amount")),
+    (taking_off("1", code="x" * 201), "text_too_long", ("purchase", "discounts", "0", "code")),
+    (taking_off(*["1"] * 101), "too_many_discounts", ("purchase", "discounts")),
     ({"purchase": receipt(("a", "1", None), (" ", "1", None))}, "sku_missing", ("purchase", "lines", "1", "sku")),
     ({"purchase": receipt(("a", "1", LONG))}, "text_too_long", ("purchase", "lines", "0", "brand")),
     (

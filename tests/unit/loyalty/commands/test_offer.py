@@ -15,7 +15,7 @@ from support.property_settings import property_settings
 from loyalty.commands.offer import COST_MAX, RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
-from loyalty.model.event import REFUND, Purchase, PurchaseLine
+from loyalty.model.event import REFUND, Discount, Purchase, PurchaseLine
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import Notice, NoticeKind
@@ -484,6 +484,48 @@ def test_all_of_the_price_costs_what_the_lines_say_or_the_maximum(
     if not before:
         customer.redeem(NOON, "all", purchase="basket")
     assert customer.supply_taken["budget/all"] == cost
+
+
+def discounts(*stated: tuple[str, str | None, str | None]) -> tuple[Discount, ...]:
+    """Return discounts of (amount, offer, code)."""
+    return tuple(Discount(Decimal(amount), named, code) for amount, named, code in stated)
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    ("used", "stated", "cost"),
+    [
+        # Stated for the offer: exactly that, whatever the offer says.
+        (offer("o", percent=Decimal(50)), [("12.34", "o", None)], 1234),
+        (offer("o", percent=Decimal(100)), [("12.34", "o", None)], 1234),
+        (offer("o", percent=Decimal(50)), [("1.00", "o", None), ("2.00", "o", None), ("9", "other", None)], 300),
+        (offer("o", percent=Decimal(50), amount_max=Decimal(4)), [("12.34", "o", None)], 1234),
+        (offer("o", OfferKind.AMOUNT_OFF, amount=Decimal(5)), [("3.00", "o", None)], 300),
+        (offer("o", percent=Decimal(50)), [("0", "o", None)], 0),
+        # By its code.
+        (offer("o", percent=Decimal(50), code=OfferCode(CodeKind.SHARED, "SPRING")), [("7", None, "spr ing")], 700),
+        (offer("o", percent=Decimal(50), code=OfferCode(CodeKind.MEMBER, "MY-OWN")), [("7", None, "my-own-1-2")], 700),
+        # Stated without saying for what: no more than the percentage can have taken off.
+        (offer("o", percent=Decimal(50)), [("4.00", None, None)], 400),
+        (offer("o", percent=Decimal(50)), [("40.00", None, None)], 1000),
+        (offer("o", percent=Decimal(100)), [("40.00", None, None)], 4000),
+        (offer("o", OfferKind.AMOUNT_OFF, amount=Decimal(5)), [("3.00", None, None)], 500),
+        # Stated for others only: worked back.
+        (offer("o", percent=Decimal(50)), [("4.00", "other", None), ("1.00", None, "OTHER")], 1000),
+        (offer("o", percent=Decimal(50)), [("4.00", "other", None), ("1.00", None, None)], 1000),
+    ],
+)
+def test_stated_discounts_are_the_real_cost(
+    used: Offer, stated: list[tuple[str, str | None, str | None]], cost: int, *, before: bool
+) -> None:
+    customer = member_of(replace(used, budget=100_000))
+    paid = Purchase(Decimal(10), customer.programme.currency, (), discounts(*stated))
+    if before:
+        customer.redeem(NOON, "o", purchase="basket")
+    customer.buy(NOON, paid, key="basket")
+    if not before:
+        customer.redeem(NOON, "o", purchase="basket")
+    assert customer.supply_taken.get("budget/o", 0) == cost
 
 
 def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:
