@@ -1,7 +1,7 @@
 """Records events, each once per key, one at a time or in a batch; and previews them without writing."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
@@ -15,7 +15,7 @@ from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.digest import canonical_moment, canonical_number, content_digest, fast_content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
-from loyalty.model.event import Event, Purchase, PurchaseLine
+from loyalty.model.event import Discount, Event, Purchase, PurchaseLine
 from loyalty.model.ledger import IMPORTED, Cause
 from models.commits.committer import Overloaded
 from models.commits.committer import Unavailable as CommitUnavailable
@@ -28,6 +28,7 @@ from resolvers.core.member import MemberKey, find_id, find_many, load, read_or_u
 from resolvers.core.operation_error import LimitExceeded, Unavailable
 
 LINES_MAX = 1000
+DISCOUNTS_MAX = 100
 TEXT_LENGTH_MAX = 200
 ATTRIBUTES_DEPTH_MAX = 20
 MONEY_MAX = 1_000_000_000
@@ -115,6 +116,20 @@ def _purchase_refusal(purchase: Purchase) -> Refusal | None:
         refusal = _line_refusal(line, ("purchase", "lines", str(index)))
         if refusal is not None:
             return refusal
+    return _discounts_refusal(purchase.discounts) if purchase.discounts else None
+
+
+def _discounts_refusal(discounts: Sequence[Discount]) -> Refusal | None:
+    if len(discounts) > DISCOUNTS_MAX:
+        return Refusal(RefusalCode.INVALID, "too_many_discounts", ("purchase", "discounts"), {"max": DISCOUNTS_MAX})
+    for index, one in enumerate(discounts):
+        path = ("purchase", "discounts", str(index))
+        if not _is_reasonable(one.amount):
+            return Refusal(RefusalCode.INVALID, "number_out_of_range", (*path, "amount"), {"max": MONEY_MAX})
+        if one.amount < 0:
+            return Refusal(RefusalCode.INVALID, "discount_negative", (*path, "amount"))
+        if len(one.code or "") > TEXT_LENGTH_MAX:
+            return _too_long((*path, "code"))
     return None
 
 
@@ -146,6 +161,12 @@ def event_digest(event: Event, member: str) -> str:
                     ]
                     for line in purchase.lines
                 ],
+                # Purchases without discounts keep the digest of releases that did not know them.
+                *(
+                    [[[canonical_number(one.amount), one.offer, one.code] for one in purchase.discounts]]
+                    if purchase.discounts
+                    else []
+                ),
             ]
             if purchase
             else None,

@@ -13,8 +13,9 @@ from loyalty.commands.registry import Members, handles
 from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.model.catalogue import normalise_code
 from loyalty.model.decision import Decision
-from loyalty.model.event import ACTIVATION, REDEMPTION, Event, Grant, Purchase, RecordedEvent, is_ahead
+from loyalty.model.event import ACTIVATION, REDEMPTION, Discount, Event, Grant, Purchase, RecordedEvent, is_ahead
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs, combined
 from loyalty.model.ledger import Cause
@@ -34,10 +35,13 @@ from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState, CodeTransition
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles
 from loyalty.rules.earning import EarningResult, allocate_proportionally
+from loyalty.rules.member_code import split_code
 
 NOTED_MAX = 100
 HUNDREDTHS = 100
 WHOLE_PERCENT = Decimal(100)
+# Their budgets are in money.
+MONEY_KINDS = frozenset({OfferKind.AMOUNT_OFF, OfferKind.PERCENT_OFF})
 # Of one use, in hundredths: ten times the largest budget, so that counters stay within 64 bits.
 COST_MAX = 10**12
 OFFER_RULE = "offer/"
@@ -286,6 +290,43 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
     return None
 
 
+def _is_stated_for(offer: Offer, discount: Discount, pool_code: str | None) -> bool:
+    """Return whether a discount names an offer, by its key or by the code of the offer or of the member."""
+    if discount.offer == offer.key:
+        return True
+    if discount.code is None or offer.code is None:
+        return False
+    code = normalise_code(discount.code)
+    match offer.code.kind:
+        case CodeKind.SHARED:
+            return code == normalise_code(offer.code.text)
+        case CodeKind.MEMBER:
+            parts = split_code(code)
+            return parts is not None and parts[0] == normalise_code(offer.code.text)
+        case CodeKind.POOL:
+            return pool_code is not None and code == normalise_code(pool_code)
+
+
+def _hundredths(money: Decimal) -> int:
+    return int(min(money * HUNDREDTHS, Decimal(COST_MAX)).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _stated_cost(offer: Offer, purchase: Purchase, builder: DecisionBuilder) -> int | None:
+    """Return the sum of the discounts that a purchase states for an offer, in hundredths; None if it states none."""
+    pool_code = builder.member.offer_use(offer.key).code
+    stated = [one.amount for one in purchase.discounts if _is_stated_for(offer, one, pool_code)]
+    return _hundredths(sum(stated, Decimal(0))) if stated else None
+
+
+def _cost(offer: Offer, purchase: Purchase | None, builder: DecisionBuilder) -> int:
+    """Return what an offer costs on a recorded purchase: the discounts stated for it, else what it takes off."""
+    if purchase is not None and purchase.discounts and offer.kind in MONEY_KINDS:
+        stated = _stated_cost(offer, purchase, builder)
+        if stated is not None:
+            return stated
+    return _money_off(offer, purchase)
+
+
 def _money_off(offer: Offer, purchase: Purchase | None) -> int:
     """Return what an offer costs on a purchase, in hundredths of the currency's unit; without one, its maximum.
 
@@ -306,14 +347,24 @@ def _money_off(offer: Offer, purchase: Purchase | None) -> int:
 
 
 def _taken_off(percent: Decimal, purchase: Purchase) -> int:
-    """Return what a percentage took off the price, in hundredths, from what was paid after it."""
+    """Return what a percentage took off the price, in hundredths, from what was paid after it.
+
+    Discounts that name no offer bound it, if none names one; they are all that is known of 100 %.
+    """
+    unnamed: Decimal | None = None
+    if purchase.discounts and all(one.offer is None and one.code is None for one in purchase.discounts):
+        unnamed = sum((one.amount for one in purchase.discounts), Decimal(0))
     if percent < WHOLE_PERCENT:
         off = max(purchase.total, Decimal(0)) * percent / (WHOLE_PERCENT - percent)
+        if unnamed is not None:
+            off = min(off, unnamed)
+    elif unnamed is not None:
+        off = unnamed
     else:
         # Nothing was paid for it: the prices of the lines, less what was paid for others.
         prices = sum((line.amount for line in purchase.lines if line.amount > 0), Decimal(0))
         off = max(prices - purchase.total, Decimal(0))
-    return int(min(off * HUNDREDTHS, Decimal(COST_MAX)).quantize(Decimal(1), ROUND_HALF_UP))
+    return _hundredths(off)
 
 
 def _within_budget(offer: Offer, points: int, builder: DecisionBuilder) -> int:
@@ -361,7 +412,7 @@ def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Gran
 
 def _act_in_counted(offer: Offer, recorded: RecordedEvent, event: Event, builder: DecisionBuilder) -> RecordedEvent:
     """Apply an offer to a purchase that was counted already; return the purchase as it is stored now."""
-    cost = _money_off(offer, recorded.event.purchase)
+    cost = _cost(offer, recorded.event.purchase, builder)
     if offer.kind in EARNING_KINDS:
         earned_by_rules = [given for given in recorded.grants if not given.rule.startswith(OFFER_RULE)]
         bonus, why = _limited(offer, _bonus(offer, earned_by_rules, recorded.event.purchase), builder)
@@ -386,8 +437,12 @@ def apply_pending_redemptions(
         offer = builder.programme.catalogue.offers.get(key)
         if offer is None:
             continue
-        # The reserved maximum of a share becomes its actual cost; an amount stays as it was when it was used.
-        cost = 0 if offer.kind is OfferKind.AMOUNT_OFF else _money_off(offer, event.purchase) - counted
+        # What was reserved becomes the actual cost; an amount stays as it was when it was used, unless stated.
+        stated = _stated_cost(offer, event.purchase, builder) if event.purchase is not None else None
+        if offer.kind is OfferKind.AMOUNT_OFF and stated is None:
+            cost = 0
+        else:
+            cost = _cost(offer, event.purchase, builder) - counted
         if offer.kind in EARNING_KINDS:
             bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), builder)
             if offer.partners and event.partner not in offer.partners:

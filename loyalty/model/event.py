@@ -41,12 +41,26 @@ class PurchaseLine:
 
 @fast_init
 @dataclass(frozen=True, slots=True)
+class Discount:
+    """Money taken off a purchase, 0 or more, with the offer's key or the code that it was for, if known."""
+
+    amount: Decimal
+    offer: str | None = None
+    code: str | None = None
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
 class Purchase:
-    """A receipt. `total` is the amount paid. Lines may be missing; a basket discount makes their sum differ from it."""
+    """A receipt. `total` is the amount paid, after `discounts`, which only the budgets of offers use.
+
+    Lines may be missing; a basket discount makes their sum differ from the total.
+    """
 
     total: Decimal
     currency: str
     lines: tuple[PurchaseLine, ...] = ()
+    discounts: tuple[Discount, ...] = ()
 
 
 @fast_init

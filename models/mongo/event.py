@@ -9,7 +9,7 @@ import beanie
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
-from loyalty.model.event import NOT_RETURNED, Event, Grant, Purchase, PurchaseLine, RecordedEvent
+from loyalty.model.event import NOT_RETURNED, Discount, Event, Grant, Purchase, PurchaseLine, RecordedEvent
 from models.mongo.bson import Document, day_text, from_iso, to_day, without_none
 from models.mongo.schema import INTEGER, STRING, document_validator
 
@@ -35,7 +35,25 @@ def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
         )
         for row in document["lines"]
     )
-    return Purchase(Decimal(document["total"]), document["currency"], lines)
+    discounts = tuple(
+        Discount(Decimal(row["amount"]), row.get("offer"), row.get("code")) for row in document.get("discounts", ())
+    )
+    return Purchase(Decimal(document["total"]), document["currency"], lines, discounts)
+
+
+def _purchase_document(purchase: Purchase) -> Document:
+    return without_none(
+        {
+            "total": str(purchase.total),
+            "currency": purchase.currency,
+            "lines": [_line_document(line) for line in purchase.lines],
+            "discounts": [
+                without_none({"amount": str(one.amount), "offer": one.offer, "code": one.code})
+                for one in purchase.discounts
+            ]
+            or None,
+        }
+    )
 
 
 def event_fields(recorded: RecordedEvent) -> Document:
@@ -51,13 +69,7 @@ def event_fields(recorded: RecordedEvent) -> Document:
             "partner": event.partner,
             "refund_of": event.refund_of,
             "attributes": dict(event.attributes) or None,
-            "purchase": {
-                "total": str(purchase.total),
-                "currency": purchase.currency,
-                "lines": [_line_document(line) for line in purchase.lines],
-            }
-            if purchase
-            else None,
+            "purchase": _purchase_document(purchase) if purchase else None,
             "grants": grant_rows(recorded.grants),
             "earned_on": recorded.earned_on.isoformat(),
             "expires_on": day_text(recorded.expires_on),

@@ -24,6 +24,7 @@ from schema.types.order import Order
 from schema.wire.access import REACHED, field, mutation, resolver
 from schema.wire.enums import Channel
 from schema.wire.error import UserError, as_refusal
+from schema.wire.ids import key_of
 from schema.wire.info import Info
 from schema.wire.input_field import optional, required
 from schema.wire.text import locale_of
@@ -41,6 +42,22 @@ class PurchaseLineInput:
 
 
 @strawberry.input
+class DiscountInput:
+    """Money that was taken off a purchase."""
+
+    amount: Decimal = required("Money taken off, 0 or more, in the purchase's currency; up to 6 decimals.")
+    offer: strawberry.ID | None = optional("The offer that it was for.")
+    code: str | None = optional("The code that it was for, as typed or scanned, up to 200 characters.")
+
+    def to_discount(self, programme: str) -> domain.Discount:
+        """Return the domain's discount."""
+        offer = given(self.offer)
+        return domain.Discount(
+            self.amount, key_of("Offer", offer, programme) if offer is not None else None, given(self.code)
+        )
+
+
+@strawberry.input
 class PurchaseInput:
     """The receipt of a purchase, or of the part that a refund returns."""
 
@@ -50,13 +67,19 @@ class PurchaseInput:
         default_factory=list, description="Up to 1000 lines. Without lines, rules see the total only."
     )
 
-    def to_purchase(self) -> domain.Purchase:
+    discounts: list[DiscountInput] = strawberry.field(
+        default_factory=list,
+        description="Up to 100 discounts that `total` is after, so that budgets of offers count their real cost.",
+    )
+
+    def to_purchase(self, programme: str) -> domain.Purchase:
         """Return the domain's receipt."""
         lines = tuple(
             domain.PurchaseLine(line.sku, line.quantity, line.amount, given(line.category), given(line.brand))
             for line in self.lines
         )
-        return domain.Purchase(self.total, self.currency, lines)
+        discounts = tuple(one.to_discount(programme) for one in self.discounts)
+        return domain.Purchase(self.total, self.currency, lines, discounts)
 
 
 @strawberry.input
@@ -81,7 +104,7 @@ class RecordEventInput:
     )
     attributes: JSON | None = optional("Further data as an object, which the programme's rules for this type can use.")
 
-    def to_event_of_member(self) -> EventOfMember:
+    def to_event_of_member(self, programme: str) -> EventOfMember:
         """Return the event and its member; the sender is filled in from the actor."""
         purchase, attributes = given(self.purchase), given(self.attributes)
         event = domain.Event(
@@ -92,7 +115,7 @@ class RecordEventInput:
             channel=self.channel,
             store=given(self.store),
             partner=given(self.partner),
-            purchase=purchase.to_purchase() if purchase is not None else None,
+            purchase=purchase.to_purchase(programme) if purchase is not None else None,
             refund_of=given(self.refund_of),
             attributes=attributes if attributes is not None else {},
         )
@@ -155,7 +178,9 @@ class EventMutation:
     @mutation(RECORDERS)
     async def record_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
         """Record one event from a till, a site, an app or a partner. The same `key` counts once, for ever."""
-        return RecordEventPayload.of(await event.record(info.context, input.to_event_of_member()), info.context)
+        return RecordEventPayload.of(
+            await event.record(info.context, input.to_event_of_member(info.context.programme().key)), info.context
+        )
 
     @mutation(RECORDERS)
     async def record_events(
@@ -171,10 +196,13 @@ class EventMutation:
     ) -> list[RecordEventPayload]:
         """Record many events. Each is counted or refused on its own; those of a member count in the order sent."""
         context = info.context
-        outcomes = await event.record_many(context, [item.to_event_of_member() for item in input])
+        programme = context.programme().key
+        outcomes = await event.record_many(context, [item.to_event_of_member(programme) for item in input])
         return [RecordEventPayload.of(outcome, context, str(n)) for n, outcome in enumerate(outcomes)]
 
     @mutation(RECORDERS)
     async def preview_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
         """Return what the event would give, and write nothing. For a recorded `key`, the result of the first call."""
-        return RecordEventPayload.of(await event.preview(info.context, input.to_event_of_member()), info.context)
+        return RecordEventPayload.of(
+            await event.preview(info.context, input.to_event_of_member(info.context.programme().key)), info.context
+        )

@@ -284,6 +284,48 @@ async def test_code_is_shown_while_it_can_be_redeemed(
     assert refusal_of(of_another) == ("CONFLICT", "input.code")
 
 
+@pytest.mark.parametrize(
+    ("percent", "total", "stated", "is_used_up"),
+    [
+        (50, "25.00", [], False),
+        (50, "50.00", [], True),
+        (50, "50.00", [{"amount": "49.99"}], False),
+        (50, "0.00", [{"amount": "50.00", "offer": "ITS"}], True),
+        (50, "90.00", [{"amount": "49.99", "code": "ITS"}], False),
+        (100, "0.00", [{"amount": "50.00"}], True),
+        (100, "0.00", [{"amount": "49.99", "code": "ITS"}], False),
+        (100, "0.00", [{"amount": "50.00", "code": "ITS"}, {"amount": "9.00"}], True),
+    ],
+)
+async def test_budget_counts_the_real_cost(
+    two_gateways: TwoGateways,
+    api_member: ApiMember,
+    *,
+    percent: int,
+    total: str,
+    stated: list[dict[str, str]],
+    is_used_up: bool,
+) -> None:
+    code = f"C{uuid4().hex[:8].upper()}"
+    half = {
+        **ON,
+        "kind": "PERCENT_OFF",
+        "percent": percent,
+        "budget": "50.00",
+        "uses": {"per_member": 5},
+        "code": {"shared": code},
+    }
+    id_ = await two_gateways.save_item("OFFER", **half)
+    discounts = [{**one, **({"offer": id_} if "offer" in one else {})} for one in stated]
+    discounts = [{**one, **({"code": code.lower()} if "code" in one else {})} for one in discounts]
+    till, key = two_gateways.token("till"), uuid4().hex
+    redeemed = {"offer": id_, "member": api_member.by, "channel": "STORE"}
+    await two_gateways.mutate_accepted(till, "redeemOffer", USED, **redeemed, purchaseKey=key)
+    await api_member.buy(key=key, purchase={"total": total, "currency": "USD", "discounts": discounts})
+    again = await two_gateways.mutate(till, "redeemOffer", USED, **redeemed)
+    assert [error["code"] for error in again["userErrors"]] == (["LIMIT_REACHED"] if is_used_up else [])
+
+
 async def test_seen_or_dismissed_offer_ranks_lower(two_gateways: TwoGateways, api_member: ApiMember) -> None:
     keys = [f"offer-{uuid4().hex[:12]}" for _ in range(3)]
     ids = [await two_gateways.save_item("OFFER", **{**FIRST, "key": key}) for key in sorted(keys)]

@@ -25,6 +25,7 @@ MORE = {
     "Query.rewards(programme:)",
     "AdvanceOrderInput.exchangeFor",
     "AdvanceOrderInput.quantity",
+    "PurchaseInput.discounts",
     "RedeemOfferInput.occurredAt",
 }
 
