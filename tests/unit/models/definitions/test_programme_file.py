@@ -217,6 +217,14 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
     [
         ("name: The Corner\n", "", "line 1: name: is missing; add it"),
         ("currency: EUR", "currency: eur", "line 3: currency: must match the pattern ^[A-Z]{3}$"),
+        *(
+            (
+                "currency: EUR",
+                f"currency: {code}",
+                f"line 3: currency: unknown currency '{code}'; write a code of ISO 4217 such as EUR",
+            )
+            for code in ("EUX", "ZZZ", "XAU", "XXX", "BTC")
+        ),
         ("locale: fr", "locale: de", "line 4: locale: Input should be 'fr', 'en' or 'ar'"),
         (
             "time_zone: Europe/Paris",
@@ -407,6 +415,11 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
 )
 def test_a_fault_names_the_line_the_place_and_the_fix(written: str, instead: str, fault: str) -> None:
     assert faults(changed(written, instead)) == [fault]
+
+
+@pytest.mark.parametrize("code", ["EUR", "USD", "JPY", "KRW", "KWD", "TND", "XOF", "MRU", "ISK"])
+def test_currencies_in_use_are_known(code: str) -> None:
+    assert read_programme(changed("currency: EUR", f"currency: {code}")).currency == code
 
 
 def test_all_faults_are_reported_in_the_order_of_lines() -> None:
