@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.currency import CURRENCIES
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.model.event import BUILT_IN_EVENT_TYPES, ENGINE_EVENT_TYPES, REFUND
@@ -229,6 +230,8 @@ class _Builder:
             tiers=frozenset(tier.key for tier in file.tiers),
             segments=frozenset(segment.key for segment in file.segments),
         )
+        if file.currency not in CURRENCIES:
+            self.fault(("currency",), f"unknown currency {file.currency!r}; write a code of ISO 4217 such as EUR")
         if not known:
             self.fault(("time_zone",), f"unknown time zone {file.time_zone!r}; write an IANA name such as Europe/Paris")
 
