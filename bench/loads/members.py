@@ -27,13 +27,16 @@ from gateway.config import Limits
 from gateway.observability.metrics import Metrics
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.membership_number import number_from
+from loyalty.model.consent import ConsentPurpose
 from loyalty.model.event import PURCHASE, Event, Purchase, PurchaseLine
 from models.commits.request import Committed
 from models.mongo.database import Database
 from models.mongo.ids import identity_key
 from models.mongo.snapshot import RECENT_ENTRIES_MIN
+from resolvers.consent import set_consents
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
+from resolvers.core.member import MemberKey
 from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import submit
 from resolvers.imports.journey import PROGRAMME
@@ -126,6 +129,11 @@ async def _make_one(context: Context, index: int, purchases: int) -> str:
     if not isinstance(outcome, Committed):
         raise BenchError(f"prototype {index} was not enrolled: {outcome}")
     member = outcome.snapshot.member.id
+    # Without consent to personalisation, ranking looks at nothing that the member bought.
+    consents = ((ConsentPurpose.PERSONALISATION, None, True),)
+    key = MemberKey("id", member)
+    if not isinstance(await set_consents(context, key=newcomer.key, member=key, consents=consents), Committed):
+        raise BenchError(f"the consent of prototype {index} was not committed")
     size = 0.5 * rng.paretovariate(2)
     for turn, at in enumerate(bought_at):
         submitted = await submit(context, _purchase(rng, size, at, f"receipt-{index}-{turn}"), member)
