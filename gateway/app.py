@@ -136,7 +136,7 @@ class Gateway:
     def _application(self) -> ASGIApp:
         self._front = Front(Starlette(lifespan=self._lifespan))
         if not self._settings.cors_origins:
-            return nosniff(self._front)
+            return self._front
         shared = CORSMiddleware(
             self._front,
             allow_origins=self._settings.cors_origins,

@@ -6,9 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.transports.http import GraphQLHttp
-
-NOSNIFF = (b"x-content-type-options", b"nosniff")
+from gateway.transports.http import NOSNIFF, GraphQLHttp
 
 
 class Front:
@@ -20,8 +18,8 @@ class Front:
 
     def __init__(self, routed: Starlette) -> None:
         routed.router.redirect_slashes = False
-        self._routed = routed
-        self._http: ASGIApp = routed
+        self._routed = nosniff(routed)
+        self._http: ASGIApp = self._routed
         self._websocket: ASGIApp = routed
         self._slashed: dict[str, str] = {}
 

@@ -12,8 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Gateway
 from gateway.config import Limits, Settings
-from gateway.front import NOSNIFF
 from gateway.transports.frames import websocket_protocol
+from gateway.transports.http import NOSNIFF
 
 log = structlog.get_logger(__name__)
 
