@@ -244,7 +244,8 @@ class Reader:
 
     async def validate(self, dependencies: Dependencies) -> bool:
         """Return whether the dependencies of an answer are unchanged; the reads are batched with those of others."""
-        return await self._validations.load(dependencies)
+        # Nothing to record: the dependencies are those of an answer that was computed before.
+        return await self._validations.start(dependencies)
 
     async def free_codes(self, programme: str, pools: Iterable[str]) -> dict[str, int]:
         """Return the number of free codes in each pool."""
