@@ -6,8 +6,8 @@ import re
 import sys
 import traceback
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
-from uuid import uuid4
 
 import structlog
 
@@ -95,4 +95,4 @@ def log_lost_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]
 
 def request_id(header: str | None) -> str:
     """Return the caller's request id if it has only safe characters, else a new one."""
-    return header if header is not None and _REQUEST_ID.fullmatch(header) else uuid4().hex
+    return header if header is not None and _REQUEST_ID.fullmatch(header) else token_hex(16)

@@ -6,7 +6,6 @@ answer that is computed, at an eighth of the cost. Answers are uncacheable unles
 (`models/reads/dependencies.py`).
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +24,6 @@ from resolvers.core.operation_error import Unavailable
 Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]
 """The request's text, its method, its actor, its language and its channel."""
 
-VALIDATION_SECONDS_MAX = 2.0
 OVERHEAD_BYTES = 1000
 """Memory of an answer besides its own bytes and those of its request, roughly."""
 
@@ -56,10 +54,9 @@ class ResponseCache:
         clock: Callable[[], datetime],
         *,
         bytes_max: int,
-        seconds_max: float = VALIDATION_SECONDS_MAX,
     ) -> None:
         self._reader, self._programmes, self._clock = reader, programmes, clock
-        self._bytes_max, self._seconds_max = bytes_max, seconds_max
+        self._bytes_max = bytes_max
         self._responses = LRUCache[Key, CachedResponse](bytes_max, getsizeof=lambda response: response.size)
 
     @property
@@ -85,8 +82,7 @@ class ResponseCache:
         if response.dependencies.is_empty:
             return True
         try:
-            async with asyncio.timeout(self._seconds_max):
-                return await read_or_unavailable(self._reader.validate(response.dependencies))
+            return await read_or_unavailable(self._reader.validate(response.dependencies))
         except (Unavailable, TimeoutError):
             return False  # the answer is computed then, which reports the fault
 

@@ -24,6 +24,7 @@ from gateway.observability.logs import request_id
 from gateway.operations.executor import Answer, InvalidOperation, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
+from loyalty.kernel.fast_dataclass import fast_init
 from models.reads.dependencies import recording
 from resolvers.core.actor import Actor
 from resolvers.core.operation_error import (
@@ -185,9 +186,16 @@ def respond(answer: Answer, status: int, media_type: str = JSON, **headers: str)
     return _response(orjson.dumps(answer), status, media_type, **headers)
 
 
-def _response(body: bytes, status: int, media_type: str, **headers: str) -> Response:
-    all_headers = {"content-type": f"{media_type}; charset=utf-8", "cache-control": "no-store", "vary": VARY, **headers}
-    return Response(body, status, all_headers)
+@lru_cache(maxsize=8)
+def _common_headers(media_type: str, caching: str) -> tuple[tuple[bytes, bytes], ...]:
+    headers = {"content-type": f"{media_type}; charset=utf-8", "cache-control": caching, "vary": VARY}
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
+
+
+def _response(body: bytes, status: int, media_type: str, *, caching: str = "no-store", **headers: str) -> Response:
+    response = Response(body, status, headers)
+    response.raw_headers += _common_headers(media_type, caching)
+    return response
 
 
 def bad_request(error: BadRequest, media_type: str = JSON) -> Response:
@@ -224,6 +232,7 @@ def fault_response(fault: OperationError, locale: str | None, media_type: str = 
     return respond(fault_answer(fault, locale or DEFAULT_LOCALE), fault_status(fault), media_type, **headers)
 
 
+@fast_init
 @dataclass(frozen=True, slots=True)
 class _RequestHead:
     """The request line and the headers of a request, as far as they matter here."""
@@ -375,10 +384,10 @@ def _success(body: bytes, head: _RequestHead, media_type: str) -> Response:
     if head.method == "POST":
         return _response(body, 200, media_type)
     etag = f'"{blake2b(body, digest_size=16, person=media_type[-16:].encode()).hexdigest()}"'
-    headers = {"etag": etag, "cache-control": "private, no-cache", "vary": VARY}
+    caching = "private, no-cache"
     if head.none_match is not None and (head.none_match.strip() == "*" or etag in entity_tags(head.none_match)):
-        return Response(None, 304, headers)
-    return _response(body, 200, media_type, **headers)
+        return Response(None, 304, {"etag": etag, "cache-control": caching, "vary": VARY})
+    return _response(body, 200, media_type, caching=caching, etag=etag)
 
 
 def entity_tags(none_match: str) -> list[str]:

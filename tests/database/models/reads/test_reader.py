@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from typing import Any
@@ -252,6 +254,24 @@ async def test_validators_of_many_answers_are_one_query(
     assert query_log.collections == ["members"]
     assert await reader.validate(Dependencies({}, {}, {}, {}))
     assert query_log.collections == ["members"]
+
+
+async def test_validation_gives_up_while_mongodb_does_not_answer(
+    committer: Committer,
+    request_factory: RequestFactory,
+    reader: Reader,
+    mongod: EmbeddedServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ada = await request_factory.member(committer)
+    monkeypatch.setattr("models.reads.reader.VALIDATION_SECONDS_MAX", 0.2)
+    os.kill(mongod.pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(TimeoutError):
+            await reader.validate(Dependencies({ada: 1}, {}, {}, {}))
+    finally:
+        os.kill(mongod.pid, signal.SIGCONT)
+    assert await reader.validate(Dependencies({ada: 1}, {}, {}, {}))
 
 
 async def test_loads_are_not_cached(
