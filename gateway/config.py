@@ -1,6 +1,7 @@
 """Configuration: the only place that reads the environment. Variables are CARILLON_ and the name in capitals."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
 
@@ -31,12 +32,17 @@ class Limits(BaseSettings):
     batch: int = Field(default=500, ge=1, le=5000, description="events of one `recordEvents`")
     time: float = Field(default=10.0, gt=0, description="seconds of a query or mutation")
     sockets: int = Field(default=64, ge=1, description="live connections (WebSocket and SSE) of one actor")
+    guesses: int = Field(
+        default=20,
+        ge=1,
+        description="wrong look-ups of a token in 15 minutes before it waits; tills 3, agents 15 times that",
+    )
     operations: int = Field(default=32, ge=1, description="concurrent operations on one socket")
     replay: int = Field(default=1000, ge=1, description="versions replayed one by one after `after`; more are a resync")
 
     def bounds(self) -> Bounds:
         """Return the limits that resolvers enforce."""
-        return Bounds(page_max=self.page, batch_max=self.batch, replay_max=self.replay)
+        return Bounds(page_max=self.page, batch_max=self.batch, replay_max=self.replay, guesses_max=self.guesses)
 
 
 class Settings(BaseSettings):
@@ -63,6 +69,10 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default=[], description="web origins that browsers may call from, separated by commas"
     )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="addresses and networks of the proxies whose X-Forwarded-For counts, separated by commas",
+    )
     answers_bytes: int = Field(default=67_108_864, ge=0, description="bytes of the response cache; 0 turns it off")
     operations: Path | None = Field(
         default=None, description="manifest of registered operations; default: that of `make clients`"
@@ -79,11 +89,18 @@ class Settings(BaseSettings):
     )
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$", description="lowest level logged")
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _separated(cls, value: object) -> object:
         if isinstance(value, str):
-            return [origin.strip() for origin in value.split(",") if origin.strip()]
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for proxy in value:
+            ip_network(proxy)  # its error names the address; uvicorn would take a wrong one for a name
         return value
 
     def directory(self) -> Path:

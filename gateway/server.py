@@ -63,6 +63,9 @@ class Server(uvicorn.Server):
                 # Screens whose device has a wrong clock go by it.
                 date_header=True,
                 timeout_graceful_shutdown=settings.stop_seconds,
+                # Without a list, uvicorn would believe whatever connects from this machine.
+                proxy_headers=bool(settings.trusted_proxies),
+                forwarded_allow_ips=settings.trusted_proxies,
             )
         )
         self._gateway = gateway

@@ -8,7 +8,8 @@ from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from models.commits.request import Outcome
 from resolvers.core.command import cause_of, member_to_act_for, run_command
 from resolvers.core.context import Context
-from resolvers.core.member import MemberKey, read_or_unavailable
+from resolvers.core.member import MemberKey
+from resolvers.core.reading import read_or_unavailable
 
 ConsentChange = tuple[ConsentPurpose, ContactChannel | None, bool]
 

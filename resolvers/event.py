@@ -24,8 +24,9 @@ from models.mongo.event import counted_event_of
 from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find_id, find_many, load, read_or_unavailable
+from resolvers.core.member import MemberKey, find_id, find_many, load
 from resolvers.core.operation_error import LimitExceeded, Unavailable
+from resolvers.core.reading import read_or_unavailable
 
 LINES_MAX = 1000
 DISCOUNTS_MAX = 100

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from loyalty.model.notice import Notice
 from models.mongo.snapshot import EntryView, Snapshot
 from resolvers.core.context import Context
-from resolvers.core.member import read_or_unavailable, settle_if_due
+from resolvers.core.member import settle_if_due
 from resolvers.core.operation_error import BadInput, Unavailable
+from resolvers.core.reading import read_or_unavailable
 
 FEED_TIMEOUT_SECONDS = 10
 

@@ -17,7 +17,8 @@ from models.commits.request import Outcome
 from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, read_or_unavailable, require_may_see
+from resolvers.core.member import MemberKey, require_may_see
+from resolvers.core.reading import read_or_unavailable
 from resolvers.personalisation import Personalisation, exhausted_offers_among
 
 TEXT_LENGTH_MAX = 200

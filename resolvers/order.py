@@ -14,8 +14,9 @@ from models.commits.request import Outcome
 from resolvers.core.command import NOT_FOUND as NO_SUCH_MEMBER
 from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
-from resolvers.core.member import MemberKey, may_see, read_or_unavailable
+from resolvers.core.member import MemberKey, may_see
 from resolvers.core.personal_data import normal_email, normal_phone
+from resolvers.core.reading import read_or_unavailable
 
 NOTE_LENGTH_MAX = 500
 FIELD_LENGTH_MAX = 200

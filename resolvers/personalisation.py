@@ -10,7 +10,7 @@ from loyalty.rules.ranking import TopicScores
 from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
 from resolvers.core.context import Context
-from resolvers.core.member import read_or_unavailable
+from resolvers.core.reading import read_or_unavailable
 from resolvers.core.supply import Supply, SupplyQuery, exhausted_offers, limit_values, limits_of
 
 

@@ -16,8 +16,8 @@ from loyalty.rules.ranking import RankedReward, rank_rewards
 from loyalty.rules.segmentation import SegmentationInput
 from models.mongo.snapshot import Snapshot
 from resolvers.core.context import Context
-from resolvers.core.member import read_or_unavailable
 from resolvers.core.operation_error import BadInput
+from resolvers.core.reading import read_or_unavailable
 from resolvers.personalisation import Personalisation
 
 APPOINTMENTS_SEARCHED_MAX = 500

@@ -11,8 +11,8 @@ from resolvers.core import member as members
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.member import MemberKey as Key
-from resolvers.core.member import read_or_unavailable
 from resolvers.core.operation_error import BadInput, Forbidden
+from resolvers.core.reading import read_or_unavailable
 from resolvers.tablets import device
 from resolvers.tablets import session as kiosk_session
 from schema.types.content import Content, ContentKey

@@ -18,8 +18,8 @@ from models.programmes.programme_store import Programmes
 from models.reads.dependencies import Dependencies, Recording
 from models.reads.reader import Reader
 from resolvers.core.context import Context
-from resolvers.core.member import read_or_unavailable
 from resolvers.core.operation_error import Unavailable
+from resolvers.core.reading import read_or_unavailable
 
 Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]
 """The request's text, its method, its actor, its language and its channel."""

@@ -1,5 +1,6 @@
 """Stores sessions on tablets, one-time credentials (passes and six-digit codes), and attempt counters."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -134,19 +135,27 @@ async def mark_used(database: Database, once: OneTimeCredential, *, session: str
     return True
 
 
-async def count_attempt(database: Database, id_: str, *, forget_at: datetime) -> int:
-    """Count an attempt before it is made, so that concurrent ones are all counted; return the count with this one."""
-    counted = await database.used_credentials.find_one_and_update(
-        {"_id": id_},
-        {"$inc": {"attempts": 1}, "$setOnInsert": {"forget_at": forget_at}},
-        upsert=True,
-        return_document=ReturnDocument.AFTER,
+async def wrong_attempts(database: Database, guessers: list[str]) -> dict[str, tuple[int, datetime]]:
+    """Return, for each guesser with wrong attempts, how many there are, and when they are forgotten."""
+    found = database.used_credentials.find({"_id": {"$in": guessers}})
+    return {document["_id"]: (document["attempts"], utc_moment(document["forget_at"])) async for document in found}
+
+
+async def count_wrong_attempt(
+    database: Database, guessers: list[str], *, now: datetime, forget_at: datetime
+) -> dict[str, int]:
+    """Count a wrong attempt of each guesser, forgetting those whose time is over; return their counts."""
+    # The TTL index removes documents up to a minute late.
+    attempts = {"$cond": [{"$gt": ["$forget_at", now]}, {"$add": ["$attempts", 1]}, 1]}
+    counted = await asyncio.gather(
+        *[
+            database.used_credentials.find_one_and_update(
+                {"_id": guesser},
+                [{"$set": {"attempts": attempts, "forget_at": forget_at}}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+            for guesser in guessers
+        ]
     )
-    if counted is None:
-        raise LookupError("the upsert returned no document")
-    return int(counted["attempts"])
-
-
-async def uncount_attempt(database: Database, id_: str) -> None:
-    """Uncount an attempt that was right."""
-    await database.used_credentials.update_one({"_id": id_}, {"$inc": {"attempts": -1}})
+    return {document["_id"]: int(document["attempts"]) for document in counted if document is not None}

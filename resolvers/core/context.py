@@ -14,6 +14,7 @@ from models.programmes.programme_store import ProgrammeNotFound, Programmes
 from models.reads.dependencies import depends_on_time
 from models.reads.reader import Reader
 from resolvers.core.actor import Actor, Role
+from resolvers.core.guesses import Guesses
 from resolvers.core.operation_error import BadInput, Unauthenticated
 from resolvers.core.supply import SupplyQuery
 
@@ -25,6 +26,7 @@ class Bounds:
     page_max: int = 100
     batch_max: int = 500
     replay_max: int = 1000
+    guesses_max: int = 20
 
 
 async def _no_clock_fault() -> str | None:
@@ -49,6 +51,7 @@ class Services:
     code_secret: bytes
     bounds: Bounds = field(default_factory=Bounds)
     clock_fault: Callable[[], Awaitable[str | None]] = _no_clock_fault
+    guesses: Guesses = field(default_factory=Guesses)
 
 
 # The channel of a role whose request declares none; managers and services have no channel.

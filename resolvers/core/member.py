@@ -1,10 +1,7 @@
 """Finds members, checks access to them, and loads them as they are now."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import TypeVar
-
-from pymongo.errors import PyMongoError
 
 from loyalty.commands.settle import Settle
 from loyalty.kernel.membership_number import is_number
@@ -17,6 +14,7 @@ from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
 from resolvers.core.operation_error import BadInput, Forbidden, Unavailable
 from resolvers.core.personal_data import normal_email, normal_phone
+from resolvers.core.reading import read_or_unavailable
 
 T = TypeVar("T")
 
@@ -31,14 +29,6 @@ class MemberKey:
 
     kind: str
     value: str
-
-
-async def read_or_unavailable(read: Awaitable[T]) -> T:
-    """Return the result of a read. Raises Unavailable for a database error."""
-    try:
-        return await read
-    except PyMongoError as error:
-        raise Unavailable("database_unavailable") from error
 
 
 async def commit(context: Context, request: Request) -> Outcome:

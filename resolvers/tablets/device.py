@@ -14,11 +14,11 @@ from models.tablets import device_store
 from models.tablets.device_store import Device, DeviceState
 from resolvers.core.command import staff_id, text_refusal
 from resolvers.core.context import Context
+from resolvers.core.guessing import client, count_wrong
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import read_or_unavailable
 from resolvers.core.operation_error import Unavailable
+from resolvers.core.reading import read_or_unavailable
 from resolvers.tablets.issued_tokens import TokenKind, issue_token
-from resolvers.tablets.rate_limit import counted_attempt
 
 CODE_TTL = timedelta(minutes=15)
 NAME_LENGTH_MAX = 100
@@ -83,18 +83,15 @@ async def invite(context: Context, *, key: str, name: str, store: str | None) ->
 async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool] | Refusal:
     """Enrol a tablet by its code; return it, and whether the same request had enrolled it before.
 
-    The caller is not authenticated, so wrong codes are counted by client address.
+    The caller is not authenticated, so wrong codes are counted by client address. A right code is never refused for
+    the wrong ones of others behind the same address: 40 random bits that are valid for CODE_TTL cannot be guessed.
     """
     refusal = key_refusal(key)
     if refusal is not None:
         return refusal
-    async with counted_attempt(
-        context, "device-code", context.address or "unknown", attempts_max=WRONG_CODES_MAX
-    ) as attempt:
-        if isinstance(attempt, Refusal):
-            return attempt
-        found = await _enrolled(context, key=key, code=code)
-        attempt.succeeded = not isinstance(found, Refusal)
+    found = await _enrolled(context, key=key, code=code)
+    if isinstance(found, Refusal):
+        return await count_wrong(context, [client(context, "device-code", WRONG_CODES_MAX)]) or found
     return found
 
 

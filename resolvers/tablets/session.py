@@ -32,18 +32,19 @@ from models.tablets.device_store import Device, DeviceState
 from models.tablets.session_store import OneTimeCredential, Session
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context, Services
+from resolvers.core.guesses import Guesser
+from resolvers.core.guessing import guarded, tablet
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find_id, load, read_or_unavailable
+from resolvers.core.member import MemberKey, find_id, load
 from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.core.personal_data import MASK, masked_name
+from resolvers.core.reading import read_or_unavailable
 from resolvers.tablets.issued_tokens import TokenKind, issue_token, verify_token
-from resolvers.tablets.rate_limit import counted_attempt
 
 SESSION_TTL = timedelta(minutes=15)
 IDLE = timedelta(seconds=90)
 # A session is read with each request; its last use is written at most this often.
 TOUCH_AFTER = timedelta(seconds=5)
-WRONG_PER_DEVICE_MAX = 20
 WRONG_DIGITS_PER_MEMBER_MAX = 5
 UNCONFIRMED_KINDS = frozenset({"phone", "email"})
 # A tablet's token ends when it is revoked.
@@ -103,11 +104,10 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> SessionV
     known = await read_or_unavailable(session_store.find(context.services.database, id_))
     if known is not None:
         return await _replay(context, known, digest, key)
-    async with counted_attempt(context, "tablet", actor.device, attempts_max=WRONG_PER_DEVICE_MAX) as attempt:
-        if isinstance(attempt, Refusal):
-            return attempt
-        begun = await _begin(context, by, id_=id_, device=actor.device, digest=digest)
-        attempt.succeeded = not isinstance(begun, Refusal)
+    found = await guarded(context, [tablet(actor.device)], lambda: _identify(context, by))
+    if isinstance(found, Refusal):
+        return found
+    begun = await _begin(context, by, found, id_=id_, device=actor.device, digest=digest)
     if isinstance(begun, Refusal):
         return begun
     session, replayed = begun
@@ -117,12 +117,9 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> SessionV
 
 
 async def _begin(
-    context: Context, by: MemberKey, *, id_: str, device: str, digest: str
+    context: Context, by: MemberKey, found: tuple[str, OneTimeCredential | None], *, id_: str, device: str, digest: str
 ) -> tuple[Session, bool] | Refusal:
     """Store a session for the shopper at the tablet; return it, and whether it was stored before."""
-    found = await _identify(context, by)
-    if isinstance(found, Refusal):
-        return found
     member, shown_pass = found
     now = context.now()
     session = Session(
@@ -199,16 +196,12 @@ async def confirm_session(context: Context, *, key: str, digits: str) -> Session
 
 async def _digits_refusal(context: Context, session: Session, digits: str) -> Refusal | None:
     """Return a refusal of wrong digits, or None. Attempts are counted per tablet, and per member across tablets."""
-    who = session.programme, session.member
-    async with counted_attempt(context, "tablet", session.device, attempts_max=WRONG_PER_DEVICE_MAX) as by_device:
-        if isinstance(by_device, Refusal):
-            return by_device
-        async with counted_attempt(context, "digits", *who, attempts_max=WRONG_DIGITS_PER_MEMBER_MAX) as by_member:
-            if isinstance(by_member, Refusal):
-                return by_member
-            wrong = await _wrong_digits(context, session, digits)
-            by_device.succeeded = by_member.succeeded = wrong is None
-    return wrong
+    about_member = Guesser(
+        joined_id("guess", "digits", session.programme, session.member), WRONG_DIGITS_PER_MEMBER_MAX, shared=True
+    )
+    return await guarded(
+        context, [tablet(session.device), about_member], lambda: _wrong_digits(context, session, digits)
+    )
 
 
 async def _wrong_digits(context: Context, session: Session, digits: str) -> Refusal | None:

@@ -10,7 +10,7 @@ from resolvers import order as orders
 from resolvers import reward as rewards
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.core.member import read_or_unavailable
+from resolvers.core.reading import read_or_unavailable
 from resolvers.personalisation import Personalisation
 from schema.types.ledger import LedgerEntry, LedgerEntryConnection, LedgerEntryEdge
 from schema.types.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge

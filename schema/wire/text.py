@@ -19,7 +19,7 @@ from loyalty.rules.ranking import RankingReason
 from models.definitions.programme_file import LOCALES
 from models.mongo.snapshot import EntryView
 from resolvers.core.context import Context
-from resolvers.core.member import read_or_unavailable
+from resolvers.core.reading import read_or_unavailable
 from schema.wire.accept import weighted
 from schema.wire.enums import TextDirection
 

@@ -18,15 +18,15 @@ from loyalty.rules.member_pass import digits_for, time_step_of
 from models.mongo.collection import Collection
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
+from resolvers.core.guesses import SPAN
+from resolvers.core.guessing import TABLET_MAX
 from resolvers.core.member import MemberKey, look_up, may_see, own_member
 from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.tablets.device import revoke
-from resolvers.tablets.rate_limit import SPAN
 from resolvers.tablets.session import (
     IDLE,
     SESSION_TTL,
     WRONG_DIGITS_PER_MEMBER_MAX,
-    WRONG_PER_DEVICE_MAX,
     SessionView,
     actor_of_token,
     confirm_session,
@@ -226,7 +226,7 @@ async def test_five_wrong_digits_block_a_member_on_every_tablet(
     second = await other.opened("phone", "+33611223344")
     for one, token in ((tablet, opened.token), (other, second.token)):
         refusal = await confirm_session(await one.context(token), key=resolver_client.key(), digits=right)
-        assert code_and_reason(refusal) == (RefusalCode.LIMIT_REACHED, "attempts")
+        assert code_and_reason(refusal) == (RefusalCode.LIMIT_REACHED, "attempts_seconds")
     resolver_client.clock.advance(seconds=SPAN.total_seconds())
     third = await other.opened("phone", "+33611223344")
     digits = member_pass(resolver_client, member).digits
@@ -237,13 +237,13 @@ async def test_five_wrong_digits_block_a_member_on_every_tablet(
 
 async def test_twenty_wrong_cards_block_that_tablet_only(resolver_client: ResolverClient, tablet: Tablet) -> None:
     member = await lucy(resolver_client)
-    for number in range(WRONG_PER_DEVICE_MAX):
+    for number in range(TABLET_MAX):
         assert code_and_reason(await tablet.refused("card", f"guess-{number}")) == (
             RefusalCode.NOT_FOUND,
             "member_not_found",
         )
     code = member_pass(resolver_client, member).code
-    assert code_and_reason(await tablet.refused("pass", code)) == (RefusalCode.LIMIT_REACHED, "attempts")
+    assert code_and_reason(await tablet.refused("pass", code)) == (RefusalCode.LIMIT_REACHED, "attempts_seconds")
     other = await Tablet.enrolled(resolver_client, "Exit")
     await other.opened("pass", code)
 
