@@ -18,17 +18,20 @@ from graphql import (
     SelectionSetNode,
     Visitor,
     parse,
+    specified_rules,
     validate,
     visit,
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
 from gateway.config import Limits
+from gateway.operations.one_of_rule import OneOfVariables
 from resolvers.core.operation_error import LimitExceeded
 
 # The messages of graphql-core, which has no error classes for these.
 _TOO_LONG = "tokens. Parsing aborted."
 _TOO_DEEP = "Document is nested too deeply. Parsing aborted."
+_RULES = (*specified_rules, OneOfVariables)
 # Every float has fewer digits; Python converts no number with more than 4300 to an int.
 DIGITS_MAX = 300
 _MANY_DIGITS = re.compile(rf"[0-9.]{{{DIGITS_MAX - 10}}}")
@@ -105,7 +108,7 @@ def validate_limited(
     """
     # graphql-core's only way to set it; it reads the value when a validation starts.
     overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.complexity
-    errors = validate(schema, document, max_errors=errors_max)
+    errors = validate(schema, document, _RULES, max_errors=errors_max)
     if errors and errors[-1].message == _TOO_COMPLEX:
         raise LimitExceeded("complexity", value=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
     return errors

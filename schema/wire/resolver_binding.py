@@ -63,8 +63,12 @@ def resolve_directly(schema: GraphQLSchema) -> None:
 
 
 def _bind_input(kind: GraphQLInputObjectType) -> None:
-    """Make graphql-core build our input class from the values that it has coerced."""
+    """Make graphql-core build our input class from the values that it has coerced, and check `@oneOf` itself.
+
+    Strawberry checks `@oneOf` in the `out_type` that this replaces, and does not set graphql-core's own flag.
+    """
     declared = kind.extensions[STRAWBERRY]
+    kind.is_one_of = declared.is_one_of
     for field, own in zip(kind.fields.values(), declared.fields, strict=True):
         field.out_name = own.python_name
     kind.out_type = partial(_built, declared.origin)  # type: ignore[method-assign]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import strawberry
 from graphql import (
+    GraphQLInputObjectType,
     build_schema,
     find_breaking_changes,
     find_dangerous_changes,
@@ -74,3 +75,14 @@ def test_resolver_that_wants_more_than_its_arguments_keeps_the_schema_from_being
     schema = strawberry.Schema(query=Query)._schema  # noqa: SLF001 - as schema.build does
     with pytest.raises(NotDirect, match=r"label takes self, optionally info, and its arguments"):
         resolve_directly(schema)
+
+
+def test_input_types_with_one_of_are_checked_by_graphql_core() -> None:
+    served = executable_schema().type_map
+    declared = {
+        name: kind.is_one_of
+        for name, kind in build_schema(sdl()).type_map.items()
+        if isinstance(kind, GraphQLInputObjectType)
+    }
+    assert {name: served[name].is_one_of for name in declared} == declared  # type: ignore[attr-defined]
+    assert declared["MemberKey"]
