@@ -5,7 +5,7 @@ gateway parses the stored versions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from typing import Annotated, Any, Literal
@@ -18,7 +18,6 @@ from loyalty.kernel.currency import CURRENCIES
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.model.event import BUILT_IN_EVENT_TYPES, ENGINE_EVENT_TYPES, REFUND
-from loyalty.model.expression import ExpressionError
 from loyalty.model.offer import Segment
 from loyalty.model.programme import (
     DEFAULT_BRAND,
@@ -38,7 +37,9 @@ from loyalty.model.programme import (
 from models.definitions.author_error import DefinitionError, InvalidProgramme
 from models.definitions.catalogue_file import CatalogueShape, read_catalogue
 from models.definitions.cel import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
-from models.definitions.event_attributes import JsonSchemaCheck
+from models.definitions.cel_check import CONDITION, FORMULA, KindError, require_kinds
+from models.definitions.cel_kinds import UNKNOWN, Kind, kind_of
+from models.definitions.event_attributes import JsonSchemaCheck, attribute_kinds
 from models.definitions.names_in_scope import LOCALES, Scope
 from models.definitions.shared_shapes import (
     Cel,
@@ -312,24 +313,47 @@ class _Builder:
             check = None
             if declared.attributes is not None:
                 try:
-                    check = JsonSchemaCheck(declared.attributes)
+                    check = JsonSchemaCheck(declared.attributes, is_stored=self.version > 0)
                 except ValueError as error:
                     self.fault((*path, "attributes"), str(error))
             types[key] = EventType(key, name, check)
         return types
 
-    def expression(self, path: Path, source: str | None, *, lines: bool = False) -> Any:
-        """Return the compiled expression; None if `source` is None or invalid."""
+    def expression(
+        self, path: Path, source: str | None, event: str, use: tuple[frozenset[str], str], *, lines: bool = False
+    ) -> Any:
+        """Return the compiled expression of a rule for an event type; None if `source` is None or invalid."""
         if source is None:
             return None
         try:
             expression = CelLineCondition(source) if lines else CelExpression.over_event(source)
             if "attributes" not in source:  # their shape is not known here: only their JSON Schema describes it
                 expression.check(self.sample_variables())
-        except InvalidExpression as error:
+            self.check_kinds(source, self.rule_kinds(event, lines=lines), use)
+        except (InvalidExpression, KindError) as error:
             self.fault(path, f"invalid expression: {error}")
             return None
         return expression
+
+    def check_kinds(self, source: str, kinds: Mapping[str, Kind], use: tuple[frozenset[str], str]) -> None:
+        """Check an expression in every branch; raise KindError.
+
+        A stored version is not checked: an earlier release accepted it, and its rule gives nothing.
+        """
+        if self.version == 0:
+            require_kinds(source, kinds, use)
+
+    def rule_kinds(self, event: str, *, lines: bool) -> dict[str, Kind]:
+        """Return the kinds of the variables of a rule's expressions; `lines` for its condition over lines."""
+        sample = self.sample_variables()
+        kinds = {name: kind_of(value) for name, value in sample.items()}
+        fields = kinds["event"].fields or {}
+        declared = self.file.event_types.get(event)
+        attributes = attribute_kinds(declared.attributes) if declared and declared.attributes is not None else UNKNOWN
+        kinds["event"] = replace(kinds["event"], fields={**fields, "attributes": (attributes,)})
+        if lines:
+            kinds["line"] = kind_of(sample["event"]["purchase"]["lines"][0])
+        return kinds
 
     def sample_variables(self) -> dict[str, Any]:
         """Return variables as rules get them (`loyalty/rules/earning.py`), with arbitrary values."""
@@ -368,17 +392,10 @@ class _Builder:
             condition = CelMemberCondition(segment.when)
             condition.require_known_variables(("member",))
             condition.check(member)
-        except InvalidExpression as error:
+            self.check_kinds(segment.when, {"member": kind_of(member["member"])}, CONDITION)
+        except (InvalidExpression, KindError) as error:
             self.fault((*path, "when"), f"invalid expression: {error}")
             return None
-        try:
-            result = condition.evaluate(member)
-        except ExpressionError:
-            return Segment(
-                segment.key, name, condition
-            )  # depends on the member: a division by zero, an index out of range
-        if not isinstance(result, bool):
-            self.fault((*path, "when"), "must be true or false; write a comparison, for example member.rank >= 1")
         return Segment(segment.key, name, condition)
 
     def rule(self, index: int, rule: _Rule, event_types: Mapping[str, EventType]) -> EarningRule:
@@ -393,10 +410,10 @@ class _Builder:
             name=self.text((*path, "name"), rule.name),
             event_type=rule.event,
             rate=Rate(rule.rate.points, rule.rate.per, rule.rounding) if rule.rate else None,
-            points=self.expression((*path, "points"), rule.points),
+            points=self.expression((*path, "points"), rule.points, rule.event, FORMULA),
             rounding=rule.rounding,
-            condition=self.expression((*path, "when"), rule.when),
-            lines=self.expression((*path, "lines"), rule.lines, lines=True),
+            condition=self.expression((*path, "when"), rule.when, rule.event, CONDITION),
+            lines=self.expression((*path, "lines"), rule.lines, rule.event, CONDITION, lines=True),
             priority=rule.priority,
             stacking=rule.stacking,
             stacking_group=rule.group,
@@ -411,7 +428,7 @@ class _Builder:
 
 
 def read_programme(source: str, *, version: int = 0) -> Programme:
-    """Return the programme that a YAML text describes, as `version`.
+    """Return the programme that a YAML text describes, as `version`; 0 for a file that an author writes.
 
     Raises:
         InvalidProgramme: lists every error found, each with its line and the fix.

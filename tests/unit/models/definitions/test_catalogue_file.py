@@ -291,7 +291,10 @@ def test_attributes_of_the_programmes_own_events_cannot_be_declared(event: str) 
         (
             "when: member.events.purchase >= 20",
             "when: member.rank",
-            "line 13: segments.0.when: must be true or false; write a comparison, for example member.rank >= 1",
+            (
+                "line 13: segments.0.when: invalid expression: results in int; write a comparison, for example "
+                "member.rank >= 1"
+            ),
         ),
         ("  - key: double", "  - key: tea", "line 37: offers.1.key: key 'tea' is used twice; choose another key"),
         ("  - key: film", "  - key: cup", "line 70: rewards.1.key: key 'cup' is used twice; choose another key"),

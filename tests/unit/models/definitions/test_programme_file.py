@@ -1,3 +1,4 @@
+import json
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
@@ -542,3 +543,49 @@ def test_misspelt_names_and_mixed_types_in_expressions_are_reported_before_any_e
     assert "rules.0.points: invalid expression: " in mixed
     assert "CEL does not coerce between types" in mixed
     assert read_programme(SMALL + one.format("event.attributes.minutes / 10")).rules[0].key == "one"
+
+
+CLOSED = {"type": "object", "properties": {"shop": {"type": "string"}, "cups": {}}, "additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        ("when: bonus(event)", "rules.0.when: invalid expression: unknown function 'bonus'"),
+        (
+            "when: 'event.channel == \"APP\" || bonus(event)'",
+            "rules.0.when: invalid expression: unknown function 'bonus'",
+        ),
+        (
+            "when: 'event.channel != \"APP\" && member.rang > 1'",
+            "rules.0.when: invalid expression: unknown name 'rang'",
+        ),
+        ("when: event.hour", "rules.0.when: invalid expression: results in int; write a comparison"),
+        ("when: event.attributes.shop > 3", "rules.0.when: invalid expression: '>' does not accept string and int"),
+        ("when: event.attributes.shops == 'a'", "rules.0.when: invalid expression: unknown name 'shops'"),
+        ("lines: 'line.sku == \"a\" || line.price > 1.0'", "rules.0.lines: invalid expression: unknown name 'price'"),
+        ("lines: line.amount", "rules.0.lines: invalid expression: results in double; write a comparison"),
+    ],
+)
+def test_an_expression_of_a_rule_is_checked_in_every_branch(rule: str, fault: str) -> None:
+    types = f"event_types:\n  purchase: {{attributes: {json.dumps(CLOSED)}}}\n"
+    rules = f"rules:\n  - key: r\n    name: R\n    event: purchase\n    rate: {{points: 1, per: 1}}\n    {rule}\n"
+    source = f"{SMALL}{types}{rules}"
+    with pytest.raises(InvalidProgramme) as caught:
+        read_programme(source)
+    assert fault in str(caught.value)
+
+
+def test_a_stored_version_with_an_unknown_function_is_still_read() -> None:
+    source = SMALL + "rules:\n  - {key: r, name: R, event: visit, points: 5, when: bonus(event)}\n"
+    source += "segments:\n  - {key: s, name: S, when: 'member.rank > 0 || bonus(member)'}\n"
+    with pytest.raises(InvalidProgramme) as caught:
+        read_programme(source)
+    assert [fault.place for fault in caught.value.faults] == ["rules.0.when", "segments.0.when"]
+    assert read_programme(source, version=3).rules[0].key == "r"
+
+
+@pytest.mark.parametrize("points", ["member.tier", "earned > 1", "'5'", "bonus(event)"])
+def test_points_that_are_no_number_are_refused(points: str) -> None:
+    with pytest.raises(InvalidProgramme, match=r"rules\.0\.points: invalid expression"):
+        read_programme(f'{SMALL}rules:\n  - {{key: r, name: R, event: visit, points: "{points}"}}\n')
