@@ -5,7 +5,7 @@ from models.commits.request import Outcome
 from resolvers.core.command import NOT_FOUND, cause_of, run_command, text_refusal
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find_id
+from resolvers.core.member import MemberKey, find_permitted
 
 REASON_LENGTH_MAX = 500
 
@@ -15,7 +15,7 @@ async def adjust(context: Context, *, key: str, member: MemberKey, points: int, 
     refusal = key_refusal(key) or text_refusal(reason, REASON_LENGTH_MAX, "reason")
     if refusal is not None:
         return refusal
-    found = await find_id(context, member)
+    found = await find_permitted(context, member)
     if found is None:
         return NOT_FOUND
     reason = reason.strip()

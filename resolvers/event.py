@@ -24,8 +24,8 @@ from models.mongo.event import counted_event_of
 from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find_id, find_many, load
-from resolvers.core.operation_error import LimitExceeded, Unavailable
+from resolvers.core.member import MemberKey, find_permitted, find_to_record, load
+from resolvers.core.operation_error import Forbidden, LimitExceeded, Unavailable
 from resolvers.core.reading import read_or_unavailable
 
 LINES_MAX = 1000
@@ -230,13 +230,15 @@ async def record_many(context: Context, batch: list[EventOfMember]) -> list[Outc
 async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outcome | Exception]:
     """Record events; an error of one of them is returned in its place."""
     refusals = [shape_refusal(sent.event) for sent in batch]
-    members = await find_many(context, [sent.member for sent in batch])
+    members = await find_to_record(context, [sent.member for sent in batch])
     if await context.services.clock_fault() is not None:
         return [refusal or Unavailable("clock_wrong") for refusal in refusals]
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
     for sent, refusal, member in zip(batch, refusals, members, strict=True):
-        if refusal is not None:
+        if isinstance(member, Forbidden):
+            waiting.append(member)
+        elif refusal is not None:
             waiting.append(refusal)
         elif member is None:
             waiting.append(_not_found())
@@ -264,11 +266,15 @@ def _outcome(future: asyncio.Future[Outcome]) -> Outcome | Exception:
 
 
 async def preview(context: Context, sent: EventOfMember) -> Outcome:
-    """Return the outcome that an event would have, without writing; for a key that was recorded, the first outcome."""
+    """Return the outcome that an event would have, without writing; for a key that was recorded, the first outcome.
+
+    Raises:
+        Forbidden: as `find_permitted`, because a preview is nothing but an answer about the member.
+    """
     refusal = shape_refusal(sent.event)
     if refusal is not None:
         return refusal
-    member = await find_id(context, sent.member)
+    member = await find_permitted(context, sent.member)
     snapshot = await load(context, member) if member is not None else None
     if member is None or snapshot is None:
         return _not_found()

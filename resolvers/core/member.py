@@ -1,5 +1,6 @@
 """Finds members, checks access to them, and loads them as they are now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,8 +20,20 @@ from resolvers.core.reading import read_or_unavailable
 T = TypeVar("T")
 
 SYSTEM = "system"
+_EVERY_KIND = frozenset({"id", "number", "card", "email", "phone"})
 SHARED_SCREEN_KINDS = frozenset({"id", "number", "card"})
-LOOKUP_ROLES = frozenset({Role.MEMBER, Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE})
+# The only rule of who finds members by which key. A kind of key that is not here finds nobody.
+FOUND_BY: Mapping[Role, frozenset[str]] = {
+    Role.MEMBER: _EVERY_KIND,
+    Role.KIOSK: SHARED_SCREEN_KINDS,
+    Role.TILL: SHARED_SCREEN_KINDS,
+    Role.AGENT: _EVERY_KIND,
+    Role.MANAGER: _EVERY_KIND,
+    Role.SERVICE: _EVERY_KIND,
+}
+LOOKUP_ROLES = frozenset(FOUND_BY)
+# An enrolled tablet records events of shoppers who gave their phone or e-mail, and is shown nothing of them.
+RECORDED_AT_TABLETS = frozenset({"email", "phone"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,10 @@ async def commit(context: Context, request: Request) -> Outcome:
 
 
 async def find_id(context: Context, key: MemberKey) -> str | None:
-    """Return the id of the member that `key` identifies in the actor's programme, or None. An id is not checked."""
+    """Return the id of the member that `key` identifies in the actor's programme, or None. An id is not checked.
+
+    Checks no rights: for `openSession`, whose answer shows a greeting only. All others use `find_permitted`.
+    """
     programme = context.require_actor().programme
     if key.kind == "id":
         return key.value
@@ -146,11 +162,20 @@ async def find_permitted(context: Context, key: MemberKey) -> str | None:
 def _require_lookup(context: Context, key: MemberKey) -> Actor:
     """Return the actor; raises Forbidden if its role cannot look members up by this kind of key."""
     actor = context.require_actor()
-    if actor.role not in LOOKUP_ROLES:
-        raise Forbidden("lookup_forbidden", role=actor.role)
-    if actor.role in {Role.KIOSK, Role.TILL} and key.kind not in SHARED_SCREEN_KINDS:
-        raise Forbidden("lookup_by_forbidden", role=actor.role, kind=key.kind)
+    forbidden = key_forbidden(actor, key)
+    if forbidden is not None:
+        raise forbidden
     return actor
+
+
+def key_forbidden(actor: Actor, key: MemberKey, *, to_record: bool = False) -> Forbidden | None:
+    """Return why an actor may not find members by this kind of key, or None; `to_record` an event of the member."""
+    kinds = FOUND_BY.get(actor.role)
+    if kinds is None:
+        return Forbidden("lookup_forbidden", role=actor.role)
+    if key.kind in kinds or (to_record and actor.device is not None and key.kind in RECORDED_AT_TABLETS):
+        return None
+    return Forbidden("lookup_by_forbidden", role=actor.role, kind=key.kind)
 
 
 def require_may_see(actor: Actor, member: str | None) -> None:
@@ -177,12 +202,18 @@ async def watched_member(context: Context, key: MemberKey | None) -> str:
     return member
 
 
-async def find_many(context: Context, keys: list[MemberKey]) -> list[str | None]:
-    """Return the ids of many members in the order of `keys`, looked up in one read; None for unknown ones."""
-    programme = context.require_actor().programme
-    values = {key: value for key in keys if key.kind != "id" and (value := _normal(key)) is not None}
+async def find_to_record(context: Context, keys: list[MemberKey]) -> list[str | Forbidden | None]:
+    """Return the ids of the members that events are recorded for, in the order of `keys`, looked up in one read.
+
+    None for unknown ones; Forbidden for a key by which the actor may not find members.
+    """
+    actor = context.require_actor()
+    programme = actor.programme
+    forbidden = {key: key_forbidden(actor, key, to_record=True) for key in keys}
+    wanted = [key for key in keys if forbidden[key] is None]
+    values = {key: value for key in wanted if key.kind != "id" and (value := _normal(key)) is not None}
     found = await read_or_unavailable(
         context.services.reader.member_ids_by(programme, [(key.kind, value) for key, value in values.items()])
     )
     known = dict(zip(values, found, strict=True))
-    return [key.value if key.kind == "id" else known.get(key) for key in keys]
+    return [forbidden[key] or (key.value if key.kind == "id" else known.get(key)) for key in keys]

@@ -1,11 +1,15 @@
 """Mutations of enrolment: inputs, payloads, rights and fields."""
 
 from datetime import date
+from typing import Self
 
 import strawberry
 
+from models.commits.request import Outcome
 from resolvers import enrol
 from resolvers.core.actor import Role
+from resolvers.core.context import Context
+from resolvers.core.member import may_see
 from resolvers.enrol import EnrolmentInput
 from schema.mutations.payload import MemberPayload
 from schema.types.member_key import given
@@ -42,7 +46,17 @@ ENROLLERS = only(Role.KIOSK, Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 @strawberry.type
 class EnrolPayload(MemberPayload):
-    """Result of `enrol`."""
+    """Result of `enrol`. A tablet sees the member once, when it enrols it; replayed, as it sees any member."""
+
+    @classmethod
+    def for_actor(cls, outcome: Outcome, context: Context) -> Self:
+        """Return the payload of an enrolment with what the actor may see of the member."""
+        payload = cls.of(outcome)
+        member = payload.member
+        if payload.replayed and member is not None:
+            is_seen = may_see(context.require_actor(), member.snapshot.member.id)
+            payload.member = member if is_seen else None
+        return payload
 
 
 @strawberry.type
@@ -52,4 +66,4 @@ class EnrolMutation:
     @mutation(ENROLLERS)
     async def enrol(self, info: Info, input: EnrolInput) -> EnrolPayload:  # noqa: A002 - Relay's name
         """Enrol a person as a member. A card, e-mail or phone of another member is refused with `ALREADY_EXISTS`."""
-        return EnrolPayload.of(await enrol.enrol(info.context, input.to_newcomer()))
+        return EnrolPayload.for_actor(await enrol.enrol(info.context, input.to_newcomer()), info.context)

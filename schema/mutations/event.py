@@ -129,7 +129,9 @@ RECORDERS = ENROLLERS
 class RecordEventPayload:
     """Result of an event: what it gave, and why."""
 
-    orders: list[Order] = field(REACHED, "Orders of the instant rewards that the purchase gave.")
+    orders: list[Order] = field(
+        REACHED, "Orders of the instant rewards that the purchase gave; empty whenever `member` is null."
+    )
     member: Member | None = field(
         REACHED,
         "The member after the event. Null if the event was refused, and for a tablet without this member's session.",
@@ -141,15 +143,15 @@ class RecordEventPayload:
     @resolver(REACHED)
     def entries(self, info: Info) -> list[LedgerEntry]:
         """Ledger entries of the event; empty if it moved no points, and whenever `member` is null."""
-        # A tablet without a session may record purchases, but may not see balances.
+        # A tablet may record events of members that it may not see.
         if self.committed is None or self.member is None:
             return []
         return entries_of(self.committed, info.context)
 
     @resolver(REACHED)
     def why(self, info: Info) -> list[Explanation]:
-        """Which rules gave how many points, and why others gave none; empty if the event was refused."""
-        if self.committed is None:
+        """Which rules gave how many points, and why others gave none; empty whenever `member` is null."""
+        if self.committed is None or self.member is None:
             return []
         context, member = info.context, self.committed.snapshot.member
         return explanations(entry_views(self.committed.record), context.programme(), locale_of(context, member))
@@ -163,7 +165,7 @@ class RecordEventPayload:
             return cls(orders=[], member=None, replayed=False, user_errors=errors, committed=None)
         is_seen = may_see(context.require_actor(), result.snapshot.member.id)
         return cls(
-            orders=orders_of(result, context),
+            orders=orders_of(result, context) if is_seen else [],
             member=Member.of(result.snapshot) if is_seen else None,
             replayed=result.replayed,
             user_errors=[],
@@ -202,7 +204,10 @@ class EventMutation:
 
     @mutation(RECORDERS)
     async def preview_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
-        """Return what the event would give, and write nothing. For a recorded `key`, the result of the first call."""
+        """Return what the event would give, and write nothing. For a recorded `key`, the result of the first call.
+
+        A tablet previews the events of its session's member only.
+        """
         return RecordEventPayload.of(
             await event.preview(info.context, input.to_event_of_member(info.context.programme().key)), info.context
         )

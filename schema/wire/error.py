@@ -9,7 +9,7 @@ from graphql import GraphQLError
 
 from loyalty.kernel import refusal
 from resolvers.core.context import Context
-from resolvers.core.operation_error import LimitExceeded, OperationError
+from resolvers.core.operation_error import Forbidden, LimitExceeded, OperationError
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import RefusalCode
 from schema.wire.text import refusal_sentence, response_locale, sentence
@@ -47,9 +47,16 @@ class UserError:
 
 def as_refusal(error: Exception) -> refusal.Refusal:
     """Return the fault of one item of a batch as its refusal, so that the results of the other items are not lost."""
+    if isinstance(error, Forbidden) and error.reason == "lookup_by_forbidden":
+        path = ("member", str(error.params["kind"]))
+        return refusal.Refusal(refusal.RefusalCode.INVALID, "member_key_forbidden", path, _texts(error))
     if isinstance(error, OperationError):
         return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_committed", ("key",))
     return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_decided", ("key",), {"id": reported(error)})
+
+
+def _texts(error: OperationError) -> dict[str, str | int]:
+    return {name: str(value) for name, value in error.params.items()}
 
 
 def reported(error: BaseException, **about: Any) -> str:

@@ -38,6 +38,8 @@ export function EnrolMember({ device, onBack, onEnrolled }: EnrolMemberProps) {
     const outcome = await enrol.run({ firstName, [contact]: address.trim(), locale, channel: "KIOSK", store });
     const member = outcome.kind === "done" ? outcome.answer.member : null;
     if (member !== null) onEnrolled(member.number, consentsOf(values));
+    // The answer to the first attempt was lost. A tablet sees a new member only once, so the shopper signs in.
+    else if (outcome.kind === "done") onBack();
   };
 
   return (
