@@ -20,6 +20,7 @@ from loyalty.model.member import Profile
 from models.commits.request import Outcome, Request
 from resolvers.core.command import cause_of
 from resolvers.core.context import Context
+from resolvers.core.guessing import callers, waiting, withheld
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import commit
 from resolvers.core.operation_error import Unavailable
@@ -91,11 +92,12 @@ async def enrol(
 ) -> Outcome:
     """Enrol a member; one key enrols one member, for ever.
 
-    Returns `ALREADY_EXISTS` if another member has the card, e-mail or phone, `INVALID` if a field is invalid.
+    Returns `ALREADY_EXISTS` if another member has the card, e-mail or phone, `INVALID` if a field is invalid,
+    `LIMIT_REACHED` if the caller found too many people who are members already.
     `random_below` returns a random whole number below its argument, for the membership number.
     """
     programme, now = context.programme(), context.now()
-    refusal = key_refusal(enrolment.key)
+    refusal = key_refusal(enrolment.key) or await waiting(context, callers(context))
     if refusal is not None:
         return refusal
     card = _trimmed(enrolment.card)
@@ -132,5 +134,5 @@ async def enrol(
             request = Request(
                 command, member, programme, now, digest, former_digest=partial(_former_digest, content, profile)
             )
-            return await commit(context, request)
+            return await withheld(context, await commit(context, request))
     raise Unavailable("commit_unavailable")

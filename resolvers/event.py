@@ -25,7 +25,7 @@ from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, find_permitted, find_to_record, load
-from resolvers.core.operation_error import Forbidden, LimitExceeded, Unavailable
+from resolvers.core.operation_error import LimitExceeded, OperationError, Unavailable
 from resolvers.core.reading import read_or_unavailable
 
 LINES_MAX = 1000
@@ -236,7 +236,7 @@ async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outco
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
     for sent, refusal, member in zip(batch, refusals, members, strict=True):
-        if isinstance(member, Forbidden):
+        if isinstance(member, OperationError):
             waiting.append(member)
         elif refusal is not None:
             waiting.append(refusal)

@@ -3,6 +3,7 @@
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer, unusable_reason
 from loyalty.kernel.channel import Channel
@@ -16,6 +17,7 @@ from loyalty.rules.ranking import RankedOffer, rank_offers
 from models.commits.request import Outcome
 from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
+from resolvers.core.guessing import callers, guarded
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, require_may_see
 from resolvers.core.reading import read_or_unavailable
@@ -179,9 +181,9 @@ async def _target(context: Context, request: RedemptionInput) -> tuple[str, str]
         if named is None:
             return Refusal(RefusalCode.INVALID, "member_missing", ("member",))
         return named, request.offer
-    by_code = await _by_code(context, request.code)
-    if by_code is None:
-        return Refusal(RefusalCode.NOT_FOUND, "code_not_found", ("code",))
+    by_code = await guarded(context, callers(context), partial(_by_code, context, request.code))
+    if isinstance(by_code, Refusal):
+        return by_code
     owner, offer = by_code
     if request.offer is not None and request.offer != offer:
         return Refusal(RefusalCode.CONFLICT, "code_of_another_offer", ("code",))
@@ -191,9 +193,10 @@ async def _target(context: Context, request: RedemptionInput) -> tuple[str, str]
     return (member, offer) if member is not None else Refusal(RefusalCode.INVALID, "member_missing", ("member",))
 
 
-async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None:
-    """Return the member (None: anyone) and the offer key of a code; None for an unknown code."""
+async def _by_code(context: Context, text: str) -> tuple[str | None, str] | Refusal:
+    """Return the member (None: anyone) and the offer key of a code; a refusal of an unknown one."""
     programme, code, reader = context.programme(), normalise_code(text), context.services.reader
+    unknown = Refusal(RefusalCode.NOT_FOUND, "code_not_found", ("code",))
     shared = programme.catalogue.offer_by_code(code)
     if shared is not None:
         return None, shared.key
@@ -204,5 +207,5 @@ async def _by_code(context: Context, text: str) -> tuple[str | None, str] | None
             secret = context.services.code_secret
             if is_valid_proof(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
                 member = await read_or_unavailable(reader.member_id_by(programme.key, "number", number))
-                return (member, offer.key) if member is not None else None
-    return await read_or_unavailable(reader.code_holder(programme.key, text.strip()))
+                return (member, offer.key) if member is not None else unknown
+    return await read_or_unavailable(reader.code_holder(programme.key, text.strip())) or unknown

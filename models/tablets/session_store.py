@@ -141,12 +141,12 @@ async def wrong_attempts(database: Database, guessers: list[str]) -> dict[str, t
     return {document["_id"]: (document["attempts"], utc_moment(document["forget_at"])) async for document in found}
 
 
-async def count_wrong_attempt(
-    database: Database, guessers: list[str], *, now: datetime, forget_at: datetime
+async def count_wrong_attempts(
+    database: Database, guessers: list[str], *, times: int, now: datetime, forget_at: datetime
 ) -> dict[str, int]:
-    """Count a wrong attempt of each guesser, forgetting those whose time is over; return their counts."""
+    """Count wrong attempts of each guesser, forgetting those whose time is over; return their counts."""
     # The TTL index removes documents up to a minute late.
-    attempts = {"$cond": [{"$gt": ["$forget_at", now]}, {"$add": ["$attempts", 1]}, 1]}
+    attempts = {"$cond": [{"$gt": ["$forget_at", now]}, {"$add": ["$attempts", times]}, times]}
     counted = await asyncio.gather(
         *[
             database.used_credentials.find_one_and_update(

@@ -9,6 +9,7 @@ from cachetools import LRUCache
 SPAN = timedelta(minutes=15)
 """After this time without a wrong attempt, all are forgotten; nobody waits longer."""
 
+NO_WAIT = timedelta(0)
 GUESSERS_MAX = 10_000
 DOUBLED_MAX = 30
 
@@ -27,7 +28,7 @@ class Guesser:
     def wait(self, wrong: int) -> timedelta:
         """Return for how long no attempt is allowed after the last of `wrong` ones: 1 s, then twice as long each."""
         if wrong < self.free:
-            return timedelta(0)
+            return NO_WAIT
         return min(timedelta(seconds=2 ** min(wrong - self.free, DOUBLED_MAX)), SPAN)
 
 
@@ -39,22 +40,22 @@ class Guesses:
 
     def wait(self, guessers: Sequence[Guesser], now: datetime) -> timedelta:
         """Return for how long none of the guessers may try."""
-        return max((self._ends_at(guesser, now) - now for guesser in guessers), default=timedelta(0))
-
-    def _ends_at(self, guesser: Guesser, now: datetime) -> datetime:
-        wrong, last = self._counts.get(guesser.id, (0, now))
-        return max(last + guesser.wait(wrong), now)
+        longest = NO_WAIT
+        for guesser in guessers:
+            known = self._counts.get(guesser.id)
+            if known is not None:
+                wrong, last = known
+                longest = max(longest, last + guesser.wait(wrong) - now)
+        return longest
 
     def wrong(self, guesser: Guesser, now: datetime) -> int:
         """Return how often a guesser was wrong."""
         wrong, last = self._counts.get(guesser.id, (0, now))
         return wrong if now - last < SPAN else 0
 
-    def count(self, guesser: Guesser, now: datetime) -> int:
-        """Count a wrong attempt; return the count."""
-        wrong = self.wrong(guesser, now) + 1
-        self._counts[guesser.id] = wrong, now
-        return wrong
+    def count(self, guesser: Guesser, times: int, now: datetime) -> None:
+        """Count wrong attempts."""
+        self._counts[guesser.id] = self.wrong(guesser, now) + times, now
 
     def learn(self, guesser: Guesser, wrong: int, last: datetime) -> None:
         """Note the count of all gateways, if it is higher than the one known here."""

@@ -7,6 +7,7 @@ for all gateways; each gateway also remembers those that it knows of, so that ri
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TypeVar
 
@@ -15,11 +16,11 @@ from models.mongo.ids import joined_id
 from models.tablets import session_store
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.core.guesses import SPAN, Guesser
+from resolvers.core.guesses import NO_WAIT, SPAN, Guesser
+from resolvers.core.operation_error import OperationError
 from resolvers.core.reading import read_or_unavailable
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-NO_WAIT = timedelta(0)
 TABLET_MAX = 20
 _FACTORS = {Role.MEMBER: 1, Role.KIOSK: 1, Role.TILL: 3, Role.AGENT: 15}
 """How many times CARILLON_LIMIT_GUESSES a token of a role may be wrong. Tills scan foreign cards, agents mistype."""
@@ -30,6 +31,16 @@ _ADDRESS_FACTOR = 100
 _IPV6_NETWORK = 64
 
 T = TypeVar("T")
+
+
+class TooManyAttempts(OperationError):  # noqa: N818 - named after the API's codes, as the others
+    """The actor looked up too much that does not exist, and has to wait."""
+
+    code = "LIMIT_EXCEEDED"
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason, **refusal.params)
+        self.refusal = refusal
 
 
 def tablet(device: str) -> Guesser:
@@ -47,17 +58,17 @@ def callers(context: Context) -> tuple[Guesser, ...]:
 
     Managers and services may read every member, so that they have nothing to guess.
     """
-    actor, free = context.require_actor(), context.services.bounds.guesses_max
+    return _callers(context.require_actor(), context.address, context.services.bounds.guesses_max)
+
+
+@lru_cache(maxsize=10_000)  # every look-up needs them
+def _callers(actor: Actor, address: str | None, free: int) -> tuple[Guesser, ...]:
     factor = _FACTORS.get(actor.role)
     if factor is None:
         return ()
-    token = Guesser(_token_id(actor), factor * free)
-    address = Guesser(joined_id("guess", "address", _network(context.address)), _ADDRESS_FACTOR * free)
-    return (token, address) if actor.device is None else (token, tablet(actor.device), address)
-
-
-def _token_id(actor: Actor) -> str:
-    return joined_id("guess", "token", actor.programme, actor.role, actor.subject)
+    token = Guesser(joined_id("guess", "token", actor.programme, actor.role, actor.subject), factor * free)
+    network = Guesser(joined_id("guess", "address", _network(address)), _ADDRESS_FACTOR * free)
+    return (token, network) if actor.device is None else (token, tablet(actor.device), network)
 
 
 def _network(address: str | None) -> str:
@@ -75,42 +86,44 @@ def _network(address: str | None) -> str:
     return str(int(parsed) >> (128 - _IPV6_NETWORK))
 
 
-def _refused_for(wait: timedelta) -> Refusal:
-    if wait < MINUTE:
-        return Refusal(RefusalCode.LIMIT_REACHED, "attempts_seconds", (), {"seconds": -(-wait // SECOND)})
-    return Refusal(RefusalCode.LIMIT_REACHED, "attempts", (), {"minutes": -(-wait // MINUTE)})
-
-
 async def waiting(context: Context, guessers: Sequence[Guesser]) -> Refusal | None:
     """Return the refusal of guessers that have to wait, or None."""
-    guesses, now = context.services.guesses, context.services.clock()
     shared = {guesser.id: guesser for guesser in guessers if guesser.shared}
     if shared:
         counts = await read_or_unavailable(session_store.wrong_attempts(context.services.database, [*shared]))
         for id_, (wrong, forget_at) in counts.items():
-            guesses.learn(shared[id_], wrong, forget_at - SPAN)
-    wait = guesses.wait(guessers, now)
-    return _refused_for(wait) if wait > NO_WAIT else None
+            context.services.guesses.learn(shared[id_], wrong, forget_at - SPAN)
+    return refusal_now(context, guessers)
 
 
-async def count_wrong(context: Context, guessers: Sequence[Guesser]) -> Refusal | None:
-    """Count a wrong attempt; return a refusal to answer with instead, if it was one too many.
+async def count_wrong(context: Context, guessers: Sequence[Guesser], times: int = 1) -> int:
+    """Count wrong attempts; return how many of them may be answered, the rest being too many.
 
     Concurrent attempts all pass `waiting()`, but no more of them are answered than one after the other.
     """
+    if not guessers or not times:
+        return times
     guesses, now = context.services.guesses, context.services.clock()
     for guesser in guessers:
-        guesses.count(guesser, now)  # before the first await, for those that are looked up at the same time
+        guesses.count(guesser, times, now)  # before the first await, for those that are looked up at the same time
+    ids = [guesser.id for guesser in guessers]
     counted = await read_or_unavailable(
-        session_store.count_wrong_attempt(
-            context.services.database, [guesser.id for guesser in guessers], now=now, forget_at=now + SPAN
-        )
+        session_store.count_wrong_attempts(context.services.database, ids, times=times, now=now, forget_at=now + SPAN)
     )
     for guesser in guessers:
         guesses.learn(guesser, counted[guesser.id], now)
-    if all(counted[guesser.id] <= guesser.free for guesser in guessers):
+    too_many = max(counted[guesser.id] - guesser.free for guesser in guessers)
+    return max(times - max(too_many, 0), 0)
+
+
+def refusal_now(context: Context, guessers: Sequence[Guesser]) -> Refusal | None:
+    """Return the refusal of guessers that have to wait, as far as this process knows, or None."""
+    wait = context.services.guesses.wait(guessers, context.services.clock())
+    if wait <= NO_WAIT:
         return None
-    return _refused_for(guesses.wait(guessers, now))
+    if wait < MINUTE:
+        return Refusal(RefusalCode.LIMIT_REACHED, "attempts_seconds", (), {"seconds": -(-wait // SECOND)})
+    return Refusal(RefusalCode.LIMIT_REACHED, "attempts", (), {"minutes": -(-wait // MINUTE)})
 
 
 async def guarded(
@@ -125,10 +138,23 @@ async def guarded(
     if refusal is not None:
         return refusal
     result = await attempt()
-    if is_wrong(result):
-        refusal = await count_wrong(context, guessers)
-    else:
-        # Others that began at the same time may have been wrong too often since.
-        wait = context.services.guesses.wait(guessers, context.services.clock())
-        refusal = _refused_for(wait) if wait > NO_WAIT else None
-    return result if refusal is None else refusal
+    if is_wrong(result) and await count_wrong(context, guessers):
+        return result
+    # A right one is refused too if others, which began at the same time, have been wrong too often since.
+    return refusal_now(context, guessers) or result
+
+
+async def withheld(context: Context, outcome: T) -> T | Refusal:
+    """Return the outcome of a command, counted as wrong if it reveals that something exists, or a refusal instead."""
+    if not isinstance(outcome, Refusal) or outcome.code is not RefusalCode.ALREADY_EXISTS:
+        return outcome
+    guessers = callers(context)
+    return outcome if await count_wrong(context, guessers) else refusal_now(context, guessers) or outcome
+
+
+async def guarded_find(context: Context, find: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Return what a look-up by the actor finds, or None; raises TooManyAttempts if it has to wait."""
+    found = await guarded(context, callers(context), find, is_wrong=lambda found: found is None)
+    if isinstance(found, Refusal):
+        raise TooManyAttempts(found)
+    return found

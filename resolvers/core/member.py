@@ -1,6 +1,6 @@
 """Finds members, checks access to them, and loads them as they are now."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,7 +13,9 @@ from models.mongo.snapshot import Snapshot
 from models.reads.dependencies import uncacheable
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.core.operation_error import BadInput, Forbidden, Unavailable
+from resolvers.core.guesses import Guesser
+from resolvers.core.guessing import TooManyAttempts, callers, count_wrong, guarded_find, refusal_now, waiting
+from resolvers.core.operation_error import BadInput, Forbidden, OperationError, Unavailable
 from resolvers.core.personal_data import normal_email, normal_phone
 from resolvers.core.reading import read_or_unavailable
 
@@ -121,8 +123,11 @@ async def load(context: Context, member: str) -> Snapshot | None:
 
 def may_see(actor: Actor, member: str | None) -> bool:
     """Return whether an actor may access a member: a member only itself, a tablet only its session's member."""
-    sees_one = actor.role is Role.MEMBER or actor.device is not None
-    return not sees_one or (member is not None and actor.member == member)
+    return not _sees_one(actor) or (member is not None and actor.member == member)
+
+
+def _sees_one(actor: Actor) -> bool:
+    return actor.role is Role.MEMBER or actor.device is not None
 
 
 async def own_member(context: Context) -> Snapshot | None:
@@ -138,9 +143,12 @@ async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
         return await load(context, member) if member is not None else None
     # The number is in the member's document: one read finds and returns it.
     actor, number = _require_lookup(context, key), _normal(key)
-    found = (
-        await read_or_unavailable(context.services.reader.member_by_number(actor.programme, number)) if number else None
-    )
+
+    async def find() -> Snapshot | None:
+        reader = context.services.reader
+        return await read_or_unavailable(reader.member_by_number(actor.programme, number)) if number else None
+
+    found = await find() if _sees_one(actor) else await guarded_find(context, find)
     require_may_see(actor, found.member.id if found is not None else None)
     return await settle_if_due(context, found) if found is not None else None
 
@@ -154,7 +162,11 @@ async def find_permitted(context: Context, key: MemberKey) -> str | None:
             it exists); or it is a shared screen, and `key` is an email or phone.
     """
     actor = _require_lookup(context, key)
-    member = await find_id(context, key)
+    # The answer of one who sees only one member does not depend on whether another exists.
+    if key.kind == "id" or _sees_one(actor):
+        member = await find_id(context, key)
+    else:
+        member = await guarded_find(context, lambda: find_id(context, key))
     require_may_see(actor, member)
     return member
 
@@ -202,11 +214,16 @@ async def watched_member(context: Context, key: MemberKey | None) -> str:
     return member
 
 
-async def find_to_record(context: Context, keys: list[MemberKey]) -> list[str | Forbidden | None]:
+async def find_to_record(context: Context, keys: list[MemberKey]) -> list[str | OperationError | None]:
     """Return the ids of the members that events are recorded for, in the order of `keys`, looked up in one read.
 
-    None for unknown ones; Forbidden for a key by which the actor may not find members.
+    None for unknown ones; Forbidden for a key by which the actor may not find members; TooManyAttempts from the key on
+    at which too many were unknown.
     """
+    guessers = callers(context)
+    refusal = await waiting(context, guessers)
+    if refusal is not None:
+        return [TooManyAttempts(refusal) for _ in keys]
     actor = context.require_actor()
     programme = actor.programme
     forbidden = {key: key_forbidden(actor, key, to_record=True) for key in keys}
@@ -216,4 +233,18 @@ async def find_to_record(context: Context, keys: list[MemberKey]) -> list[str | 
         context.services.reader.member_ids_by(programme, [(key.kind, value) for key, value in values.items()])
     )
     known = dict(zip(values, found, strict=True))
-    return [forbidden[key] or (key.value if key.kind == "id" else known.get(key)) for key in keys]
+    members = [forbidden[key] or (key.value if key.kind == "id" else known.get(key)) for key in keys]
+    return await _without_guesses(context, guessers, members)
+
+
+async def _without_guesses(
+    context: Context, guessers: Sequence[Guesser], members: Sequence[str | OperationError | None]
+) -> list[str | OperationError | None]:
+    """Return the members, with TooManyAttempts from the one on at which too many were unknown."""
+    unknown = [index for index, member in enumerate(members) if member is None]
+    answered = await count_wrong(context, guessers, len(unknown))
+    refusal = refusal_now(context, guessers) if answered < len(unknown) else None
+    if refusal is None:
+        return [*members]
+    end = unknown[answered]
+    return [*members[:end], *(TooManyAttempts(refusal) for _ in members[end:])]

@@ -8,7 +8,7 @@ from support.clients.api import ApiMember, enrol
 from support.clients.two_gateways import TwoGateways
 from support.programme_files import PROGRAMMES
 from support.servers.command_line import run_carillon
-from support.servers.gateway import GatewayProcess
+from support.servers.gateway import SHARED_BY_TESTS, GatewayProcess
 
 
 @pytest.fixture
@@ -29,6 +29,7 @@ def second_gateway(
         output=output,
         CARILLON_DRAIN_SECONDS="0",
         CARILLON_LOG_LEVEL="debug",
+        **SHARED_BY_TESTS,
     )
     yield gateway
     assert gateway.stop() == 0, output.read_text(errors="replace")
@@ -73,6 +74,7 @@ def low_limits_gateway(
         CARILLON_LIMIT_BODY="20000",
         CARILLON_LIMIT_TIME="0.0001",
         CARILLON_LIMIT_REPLAY="3",
+        **SHARED_BY_TESTS,
         CARILLON_CORS_ORIGINS="https://shop.example, https://app.example",
     )
     yield gateway

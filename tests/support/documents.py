@@ -8,9 +8,10 @@ Documents = dict[str, list[dict[str, Any]]]
 
 
 async def documents(database: Database) -> Documents:
-    """Return every document of every collection."""
+    """Return every document of every collection, but for the counts of wrong look-ups: a refusal may add to them."""
     names = sorted(await database.db.list_collection_names())
-    return {name: await database.db[name].find().sort("_id").to_list() for name in names}
+    stored = {"_id": {"$not": {"$regex": "^guess/"}}}
+    return {name: await database.db[name].find(stored).sort("_id").to_list() for name in names}
 
 
 async def counts(database: Database) -> tuple[int, int, int]:

@@ -37,6 +37,10 @@ def environment(**settings: str) -> dict[str, str]:
     return {**ours, **settings}
 
 
+SHARED_BY_TESTS = {"CARILLON_LIMIT_GUESSES": "1000"}
+"""Settings of a gateway of many tests, which share a token for each role and so the count of its wrong look-ups."""
+
+
 @dataclass
 class GatewayProcess:
     """A running `carillon up` or `carillon serve`."""

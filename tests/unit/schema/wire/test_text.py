@@ -52,7 +52,7 @@ BRANCHES = {
     "ar": {"zero", "one", "two", "few", "many", "other"},
 }
 # Parameters that are numbers in every sentence but these, where they are text.
-NUMBERS = {"points", "max", "most", "cap", "days", "uses", "orders", "minutes", "available", "left", "asked"}
+NUMBERS = {"points", "max", "most", "cap", "days", "uses", "orders", "minutes", "seconds", "available", "left", "asked"}
 TEXT = {("refund_exceeds", "left"), ("order_step", "asked"), ("order_step_role", "asked")}
 PLURAL = re.compile(r"\{(\w+), plural,((?: (?:=\d+|\w+) \{[^{}]*\})+)\}")
 
