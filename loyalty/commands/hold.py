@@ -102,10 +102,12 @@ def _hold_input_refusal(command: HoldPoints, member: Member) -> Refusal | None:
 
 
 def _reserve(reward: Reward, command: HoldPoints, builder: DecisionBuilder) -> Allocation | Refusal:
-    """Return what a hold takes of a reward, or why the member cannot have it."""
+    """Return what a hold takes of a reward, or why the member cannot have it. Each open hold stands for an order."""
     segmentation = segmentation_input(builder, reward.audience)
+    member = builder.member
+    held = sum(1 for one in member.holds if one.reward == reward.key)
     found = ineligibilities(
-        reward, builder.member, builder.programme, segmentation, builder.now, channel=command.channel
+        reward, member, builder.programme, segmentation, builder.now, channel=command.channel, held=held
     )
     return found[0].refusal() if found else allocate(reward, 1, None, builder)
 

@@ -124,13 +124,18 @@ def fits_channel(channels: AbstractSet[Channel], channel: Channel | None) -> boo
     return not channels or channel is None or channel in channels
 
 
-def is_limit_reached(limit: Limit | None, key: str, member: Member, at: datetime, zone: ZoneInfo) -> bool:
-    """Say whether a member has no order left under a limit at a moment; `key` is what its orders count under."""
+def is_limit_reached(
+    limit: Limit | None, key: str, member: Member, at: datetime, zone: ZoneInfo, *, held: int = 0
+) -> bool:
+    """Say whether a member has no order left under a limit at a moment; `key` is what its orders count under.
+
+    `held` is the number of orders that its open holds are for.
+    """
     if limit is None:
         return False
     counted = member.order_counts.get(key)
     # Most members have ordered none, and spans are expensive to compute.
-    return (counted.get(limit_span(limit, at, zone), 0) if counted else 0) >= limit.orders
+    return (counted.get(limit_span(limit, at, zone), 0) if counted else 0) + held >= limit.orders
 
 
 def limit_span(limit: Limit, at: datetime, zone: ZoneInfo) -> str:

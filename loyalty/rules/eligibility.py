@@ -41,8 +41,12 @@ def ineligibilities(
     *,
     channel: Channel | None = None,
     for_relative: bool = False,
+    held: int = 0,
 ) -> list[Ineligibility]:
-    """Return why a member may not order a reward, apart from its price and stock; empty if it may."""
+    """Return why a member may not order a reward, apart from its price and stock; empty if it may.
+
+    `held` is the number of orders that count against the limit besides those that were placed.
+    """
     if reward.is_open_to_all and not for_relative:  # most are: a page of rewards calls this for each
         return []
     visit = Visit(now, now.astimezone(programme.zone), channel, segmentation=segmentation)
@@ -53,7 +57,8 @@ def ineligibilities(
     if for_relative and not programme.tier(segmentation.tier).may_order_for_relatives:
         found.append(_missing(RefusalCode.NOT_ELIGIBLE, "relative_tier", "recipient"))
     limit = reward.limit
-    if is_limit_reached(limit, reward.limit_key(for_relative=for_relative), member, now, programme.zone) and limit:
+    key = reward.limit_key(for_relative=for_relative)
+    if is_limit_reached(limit, key, member, now, programme.zone, held=held) and limit:
         found.append(
             _missing(RefusalCode.LIMIT_REACHED, "reward_limit", orders=limit.orders, period=limit.period.value)
         )

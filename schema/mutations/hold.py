@@ -70,7 +70,10 @@ class HoldMutation:
 
     @mutation(EVERY_ROLE)
     async def hold(self, info: Info, input: HoldInput) -> HoldPayload:  # noqa: A002
-        """Reserve points, or a reward with its points, piece and code, for a checkout. At most 20 holds per member."""
+        """Reserve points, or a reward with its points, piece and code, for a checkout. At most 20 holds per member.
+
+        A hold of a reward counts against the member's limit of orders of it, as long as it is open.
+        """
         context = info.context
         reward = input.reward if isinstance(input.reward, str) else None
         outcome = await order.hold(

@@ -207,3 +207,14 @@ async def test_hold_ordered_and_released_concurrently_ends_one_way(
     assert snapshot is not None
     assert (snapshot.member.available, snapshot.member.balance(Account.HELD)) == (100, 0)
     await all_holds(catalogue_client)
+
+
+async def test_concurrent_holds_of_a_limited_reward_keep_to_the_limit(
+    catalogue_client: CatalogueClient, other_catalogue_client: CatalogueClient
+) -> None:
+    member = await catalogue_client.earn(100)
+    clients = [catalogue_client, other_catalogue_client] * 4
+    outcomes = await asyncio.gather(*(client.hold(member, "once", key=f"race-{n}") for n, client in enumerate(clients)))
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert [one.code for one in refusals] == [RefusalCode.LIMIT_REACHED] * (len(clients) - 1)
+    await all_holds(catalogue_client)

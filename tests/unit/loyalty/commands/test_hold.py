@@ -1,10 +1,14 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.builders import moment
 from support.catalogue import reward
 from support.member_scenario import assert_member_invariants
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
+from support.property_settings import property_settings
 
 from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.model.decision import NothingToSettle
@@ -209,3 +213,62 @@ def test_an_order_out_of_a_hold_that_is_cancelled_gives_all_back() -> None:
     order = customer.place(SOON, "mug", hold=customer.hold(NOON, "mug"))
     assert customer.cancel(SOON, order).state is OrderState.CANCELLED
     assert (customer.balances, customer.supply_taken, customer.lots) == ({"available": 150}, {}, lots)
+
+
+LIMITED = catalogue_programme(reward("pen", 10, stock=5, limit=Limit(2, LimitPeriod.DAY)), reward("cap", 10, stock=5))
+
+
+def test_open_holds_and_orders_together_keep_to_the_limit() -> None:
+    customer = rich(LIMITED)
+    first, second = customer.hold(NOON, "pen"), customer.hold(NOON, "pen")
+    over = ("LIMIT_REACHED", "reward_limit", ("reward",))
+    assert refusal_of(customer, customer.holding("pen")) == over
+    customer.hold(NOON, "cap")  # another reward has its own limit
+    customer.place(NOON, "pen", hold=first)  # the hold becomes the order that it stood for
+    assert refusal_of(customer, customer.holding("pen")) == over
+    customer.must(customer.releasing(second), NOON)
+    third = customer.hold(NOON, "pen")
+    order = customer.place(NOON, "pen", hold=third)
+    for command in (customer.holding("pen"), customer.ordering("pen")):
+        assert refusal_of(customer, command) == over
+    customer.cancel(NOON, order)
+    customer.hold(NOON, "pen")
+    assert_order_invariants(customer)
+
+
+def test_a_hold_that_has_lapsed_no_longer_counts() -> None:
+    customer = rich(LIMITED)
+    customer.hold(NOON, "pen")
+    customer.hold(NOON, "pen")
+    assert refusal_of(customer, customer.holding("pen"), SOON)[1] == "reward_limit"
+    customer.hold(LATER, "pen")
+
+
+@given(steps=st.lists(st.sampled_from(["hold", "release", "lapse", "order held", "order", "cancel"]), max_size=25))
+@property_settings(100)
+def test_no_sequence_of_holds_takes_more_than_the_limit(steps: list[str]) -> None:
+    customer = rich(LIMITED)
+    at = moment(NOON)
+    for step in steps:
+        held = [one.id for one in customer.now.holds if one.reward == "pen"]
+        placed = [one for one in customer.orders() if one.state is OrderState.PLACED]
+        if step == "hold":
+            customer.do(customer.holding("pen"), at)
+        elif step == "release" and held:
+            customer.do(customer.releasing(held[0]), at)
+        elif step == "lapse":
+            at += timedelta(minutes=5)
+            customer.settle(at)
+        elif step == "order held" and held:
+            customer.do(customer.ordering("pen", hold=held[0]), at)
+        elif step == "order":
+            customer.do(customer.ordering("pen"), at)
+        elif step == "cancel" and placed:
+            customer.do(customer.cancelling(placed[0]), at)
+        orders = [one for one in customer.orders() if one.state is OrderState.PLACED]
+        held_now = [one for one in customer.now.holds if one.reward == "pen"]
+        assert len(orders) <= 2
+        # An order beside a hold is still an order of the member's own.
+        assert len(held_now) <= 2
+        assert customer.supply_taken.get("stock/pen", 0) == len(orders) + len(held_now)
+        assert_order_invariants(customer)
