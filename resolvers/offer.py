@@ -15,6 +15,7 @@ from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_
 from loyalty.rules.member_code import is_valid_proof, member_code, split_code
 from loyalty.rules.ranking import RankedOffer, rank_offers
 from models.commits.request import Outcome
+from resolvers.core.actor import Actor, Role
 from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
 from resolvers.core.guessing import callers, guarded
@@ -24,6 +25,7 @@ from resolvers.core.reading import read_or_unavailable
 from resolvers.personalisation import Personalisation, exhausted_offers_among
 
 TEXT_LENGTH_MAX = 200
+PERSONAL_CODES = frozenset({CodeKind.MEMBER, CodeKind.POOL})
 OPEN = frozenset({OfferState.AVAILABLE, OfferState.ACTIVATED})
 
 
@@ -95,10 +97,25 @@ async def ranked_page(
     return page, more
 
 
+def _is_out_of_reach(actor: Actor, offer: Offer) -> bool:
+    """Return whether an offer has personal codes, and the actor is a shared screen without the member's app.
+
+    Anybody can type the number on a card. A till's staff sees who shows it.
+    """
+    return (
+        actor.role is Role.KIOSK
+        and not actor.is_proven
+        and offer.code is not None
+        and offer.code.kind in PERSONAL_CODES
+    )
+
+
 def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, state: OfferState) -> str | None:
     """Return the code that the till scans for a member's offer; None if it cannot be redeemed now or has no code."""
     programme, code = context.programme(), offer.code
     if code is None or state not in OPEN or (offer.needs_activation and use.activated_at is None):
+        return None
+    if _is_out_of_reach(context.require_actor(), offer):
         return None
     if unusable_reason(offer, context.now(), programme, None) is not None:
         return None
@@ -154,6 +171,9 @@ async def redeem(context: Context, request: RedemptionInput, *, imported: bool =
     member, offer = target
     actor = context.require_actor()
     require_may_see(actor, member)
+    found = context.programme().catalogue.offers.get(offer)
+    if found is not None and _is_out_of_reach(actor, found):
+        return Refusal(RefusalCode.NOT_ELIGIBLE, "code_needs_pass", ("code" if request.code is not None else "offer",))
     purchase = purchase_reference(actor.subject, request.purchase_key) if request.purchase_key is not None else None
     command = RedeemOffer(
         offer=offer,

@@ -344,9 +344,9 @@ class GraphQLHttp:
         return await _body(receive, head.content_length, self._state.limits.body)
 
 
-def _actor_key(actor: Actor) -> tuple[str | None, ...]:
+def _actor_key(actor: Actor) -> tuple[str | bool | None, ...]:
     """Return everything about an actor that an answer can depend on."""
-    return actor.role, actor.programme, actor.subject, actor.member, actor.session
+    return actor.role, actor.programme, actor.subject, actor.member, actor.session, actor.is_proven
 
 
 def _parameters(head: _RequestHead, text: bytes) -> RequestParameters:

@@ -62,6 +62,7 @@ class SessionDocument(Document):
     device: str
     member: str
     confirmed: bool
+    proven: bool
     digest: str
     opened_at: datetime
     seen_at: datetime

@@ -32,6 +32,8 @@ class Session:
     seen_at: datetime
     ends_at: datetime
     ended_at: datetime | None = None
+    proven: bool = False
+    """Whether the member's app was there: its pass opened the session, or its digits confirmed it."""
 
     def is_open(self, now: datetime, idle: timedelta) -> bool:
         """Return whether it is open: not ended, not expired, and used less than `idle` ago."""
@@ -58,7 +60,8 @@ def _document(session: Session) -> Document:
 def _session(document: Document | None) -> Session | None:
     if document is None:
         return None
-    fields = {name: document[name] for name in Session.__slots__ if name != "id"}
+    # A session that an earlier release opened does not have every field.
+    fields = {name: document[name] for name in Session.__slots__ if name in document}
     moments = {name: utc_moment(value) for name, value in fields.items() if isinstance(value, datetime)}
     return Session(**{**fields, **moments, "id": document["_id"]})
 
@@ -109,7 +112,7 @@ async def confirm(database: Database, session: str) -> Session | None:
     return _session(
         await database.sessions.find_one_and_update(
             {"_id": session, "ended_at": None},
-            {"$set": {"confirmed": True}},
+            {"$set": {"confirmed": True, "proven": True}},
             return_document=ReturnDocument.AFTER,
         )
     )

@@ -21,7 +21,8 @@ class Actor:
     """The caller of an operation. Idempotency keys are unique per `subject`; sockets close at `expires_at`.
 
     `member` is the member of the token: set for role member, and for a tablet while a shopper's session is confirmed.
-    `device` is an enrolled tablet, `session` the shopper's session there. A brand's own kiosk back end has neither.
+    `device` is an enrolled tablet, `session` the shopper's session there, `is_proven` whether the tablet has seen the
+    member's app. A brand's own kiosk back end has none of them.
     """
 
     role: Role
@@ -31,3 +32,4 @@ class Actor:
     member: str | None = None
     device: str | None = None
     session: str | None = None
+    is_proven: bool = False

@@ -132,6 +132,7 @@ async def _begin(
         opened_at=now,
         seen_at=now,
         ends_at=now + SESSION_TTL,
+        proven=by.kind == PASS,
     )
     begun = await read_or_unavailable(session_store.open_session(context.services.database, session, shown_pass))
     return begun if begun is not None else Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
@@ -282,6 +283,7 @@ async def actor_of_token(services: Services, token: str) -> Actor:
         member=session.member if session.confirmed else None,
         device=device.id,
         session=session.id,
+        is_proven=session.proven,
     )
 
 

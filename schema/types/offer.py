@@ -104,7 +104,10 @@ class MemberOffer:
 
     @resolver(REACHED)
     def code(self, info: Info) -> str | None:
-        """Code for the till to scan; null if the member cannot use the offer now, or if it has no code."""
+        """Code for the till to scan; null if the member cannot use the offer now, or if it has no code.
+
+        At a tablet, a member's own code is null unless the session was opened with the app's pass or digits.
+        """
         ranked = self.ranked
         return code_for(info.context, ranked.offer, ranked.use, self.member, ranked.state)
 

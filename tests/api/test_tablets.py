@@ -16,6 +16,7 @@ from support.clients.api import (
     watch,
 )
 from support.clients.api_tablet import ENROL_DEVICE, OPEN, PASS, Tablet
+from support.clients.two_gateways import TwoGateways
 from support.servers.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
@@ -220,3 +221,68 @@ async def test_a_manager_lists_the_tablets(tablet: Tablet) -> None:
     assert edge["node"] == {"id": tablet.id, "name": "Entrance", "store": "lyon", "state": "ENROLLED"}
     assert page["pageInfo"]["endCursor"] == edge["cursor"]
     assert code_of(await gateway.ask(gateway.token("agent"), query)) == "FORBIDDEN"
+
+
+PERSONAL = {
+    "kind": "AMOUNT_OFF",
+    "amount": "5.00",
+    "title": {"en": "Five off"},
+    "description": {"en": "Five off."},
+    "first_day": "2026-01-01",
+}
+CODE = """query ($first: Int!) {
+  me { offers(first: $first) { edges { node { offer { id } code } } } }
+}"""
+
+
+async def code_on_screen(gateway: GatewayProcess, token: str, offer: str) -> str | None:
+    """Return the code that the screen of a session, or an app, shows for an offer."""
+    edges = data(await gateway.ask(token, CODE, first=100))["me"]["offers"]["edges"]
+    [code] = [edge["node"]["code"] for edge in edges if edge["node"]["offer"]["id"] == offer]
+    return str(code) if code is not None else None
+
+
+@pytest.mark.parametrize("opened_by", ["card", "number", "pass", "digits"])
+async def test_personal_codes_need_the_app_and_not_only_a_card(
+    tablet: Tablet, two_gateways: TwoGateways, opened_by: str
+) -> None:
+    gateway = tablet.gateway
+    mark = uuid4().hex[:8].upper()
+    offer = await two_gateways.save_item(
+        "OFFER", **{**PERSONAL, "key": f"own-{mark.lower()}"}, code={"member": f"M{mark}"}
+    )
+    shared = await two_gateways.save_item(
+        "OFFER", **{**PERSONAL, "key": f"shared-{mark.lower()}"}, code={"shared": f"S{mark}"}
+    )
+    api_member, identities = await shopper(gateway)
+    own = await code_on_screen(gateway, api_member.token(), offer)
+    assert own is not None
+    shown = data(await gateway.ask(api_member.token(), PASS))["pass"]
+    if opened_by == "digits":
+        token = await tablet.session(phone=identities["phone"])
+        confirmed = {"key": uuid4().hex, "digits": shown["digits"]}
+        assert data(await gateway.ask(token, CONFIRM, input=confirmed))["confirmSession"]["userErrors"] == []
+    else:
+        values = {"card": identities["card"], "number": api_member.number, "pass": shown["code"]}
+        token = await tablet.session(**{opened_by: values[opened_by]})
+    is_proven = opened_by in {"pass", "digits"}
+    assert await code_on_screen(gateway, token, offer) == (own if is_proven else None)
+    assert await code_on_screen(gateway, token, shared) == f"S{mark}"
+    before = await api_member.state()
+    query = mutation("redeemOffer", "memberOffer { code }")
+    for fields, path in (({"code": own}, "code"), ({"offer": offer}, "offer"), ({"code": own, "offer": offer}, "code")):
+        sent = {"key": uuid4().hex, "channel": "KIOSK", **fields}
+        payload = data(await gateway.ask(token, query, input=sent))["redeemOffer"]
+        if is_proven:
+            assert payload["userErrors"] == []
+            break
+        [error] = payload["userErrors"]
+        assert (error["code"], error["path"]) == ("NOT_ELIGIBLE", ["input", path])
+        assert await api_member.state() == before
+    at_kiosk = {"key": uuid4().hex, "channel": "KIOSK", "code": own}
+    by_back_end = data(await gateway.ask(gateway.token("kiosk"), query, input=at_kiosk))["redeemOffer"]
+    assert [error["code"] for error in by_back_end["userErrors"]] == ["NOT_ELIGIBLE"]
+    if not is_proven:
+        at_till = {"key": uuid4().hex, "channel": "STORE", "code": own}
+        used = data(await gateway.ask(gateway.token("till"), query, input=at_till))["redeemOffer"]
+        assert used["userErrors"] == []
