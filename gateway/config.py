@@ -84,6 +84,11 @@ class Settings(BaseSettings):
         default=1.0, ge=0, description="seconds after SIGTERM in which it is unready but serves"
     )
     stop_seconds: int = Field(default=20, ge=1, description="seconds after that for requests to finish")
+    keep_alive_seconds: int = Field(
+        default=75,
+        ge=1,
+        description="seconds an idle connection stays open; more than the load balancer's, or it meets closed ones",
+    )
     clock_skew_seconds: float = Field(
         default=30, gt=0, description="most seconds between the host clock and MongoDB's; beyond it nothing is settled"
     )

@@ -62,6 +62,7 @@ class Server(uvicorn.Server):
                 server_header=False,
                 # Screens whose device has a wrong clock go by it.
                 date_header=True,
+                timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=settings.stop_seconds,
                 # Without a list, uvicorn would believe whatever connects from this machine.
                 proxy_headers=bool(settings.trusted_proxies),
