@@ -28,6 +28,11 @@ class Limits(BaseSettings):
     tokens: int = Field(default=4000, ge=50, description="tokens of a document")
     complexity: int = Field(default=50_000, ge=1000, description="fields compared to validate a document")
     body: int = Field(default=2_097_152, ge=1024, description="bytes of a request or socket message")
+    head: int = Field(default=32_768, ge=1024, description="bytes of a request's line and headers")
+    arrival: float = Field(
+        default=10.0, gt=0, description="seconds for a request to arrive; a body gets one more for each 1000 bytes"
+    )
+    connections: int = Field(default=10_000, ge=10, description="open connections of one process")
     page: int = Field(default=100, ge=1, le=1000, description="items of a page")
     batch: int = Field(default=500, ge=1, le=5000, description="events of one `recordEvents`")
     time: float = Field(default=10.0, gt=0, description="seconds of a query or mutation")

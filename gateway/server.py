@@ -8,12 +8,11 @@ from types import FrameType
 
 import structlog
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.app import Gateway
 from gateway.config import Limits, Settings
+from gateway.transports.connection import CHECK_SECONDS, close_overdue, http_protocol
 from gateway.transports.frames import websocket_protocol
-from gateway.transports.http import NOSNIFF
 
 log = structlog.get_logger(__name__)
 
@@ -26,21 +25,6 @@ class PortTaken(Exception):  # noqa: N818 - its message is for operators
     """Another program listens on the port."""
 
 
-class HttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol, whose refusal of a request that is not HTTP has the same header as the other answers."""
-
-    def send_400_response(self, msg: str) -> None:
-        """Refuse the request and close the connection."""
-        content = (
-            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n",
-            *(b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, NOSNIFF)),
-            b"content-length: %d\r\nconnection: close\r\n\r\n" % len(msg),
-            msg.encode("ascii"),
-        )
-        self.transport.write(b"".join(content))
-        self.transport.close()
-
-
 class Server(uvicorn.Server):
     """Drains before it stops: /readyz returns 503 for a while, then live connections close, to reconnect elsewhere."""
 
@@ -49,7 +33,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 gateway.app,
                 loop="uvloop",
-                http=HttpProtocol,
+                http=http_protocol(limits),
                 ws=websocket_protocol(),
                 # Messages are small: compression would cost memory per socket and gain nothing.
                 ws_per_message_deflate=False,
@@ -72,6 +56,7 @@ class Server(uvicorn.Server):
         self._gateway = gateway
         self._drain_seconds = settings.drain_seconds
         self._drained: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Start to drain on the first SIGTERM; stop at once on the second, or on SIGINT."""
@@ -88,9 +73,16 @@ class Server(uvicorn.Server):
         Repeated full collections took 14 to 30 % of a loaded gateway's time, in pauses of 0.1 s and more.
         """
         await super().startup(sockets)
+        self._checking = asyncio.get_running_loop().create_task(self._check_connections())
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
+
+    async def _check_connections(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            close_overdue(self.server_state.connections, loop.time(), leaving=self.should_exit)
 
     async def _stop_later(self, sig: int, frame: FrameType | None) -> None:
         # Until the load balancer has seen /readyz return 503, it would send closed connections back here.

@@ -46,13 +46,26 @@ def parse_limited(text: str, limits: Limits) -> DocumentNode:
         GraphQLSyntaxError: it is not valid GraphQL.
     """
     try:
-        return parse(text, max_tokens=limits.tokens)
+        document = parse(text, max_tokens=limits.tokens)
     except GraphQLSyntaxError as error:
         if error.description.endswith(_TOO_LONG):
             raise LimitExceeded("tokens", value=limits.tokens, setting="CARILLON_LIMIT_TOKENS") from None
         if error.description.endswith(_TOO_DEEP):
             raise too_deep(limits) from None
         raise
+    _unlink_tokens(document)
+    return document
+
+
+def _unlink_tokens(document: DocumentNode) -> None:
+    """Cut the links between the tokens of a document: only the parser uses them.
+
+    They form circles, which would keep the document in memory after it is evicted, until a full garbage collection.
+    """
+    token = document.loc.start_token if document.loc is not None else None
+    while token is not None:
+        following, token.prev, token.next = token.next, None, None
+        token = following
 
 
 def too_deep(limits: Limits) -> LimitExceeded:

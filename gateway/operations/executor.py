@@ -155,6 +155,13 @@ def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> Docume
     return document
 
 
+def _without_traces(errors: list[GraphQLError] | OperationError) -> list[GraphQLError] | OperationError:
+    """Return errors that will be cached, without the frames of the calls in which they were raised."""
+    for error in [errors] if isinstance(errors, OperationError) else errors:
+        error.__traceback__ = error.__context__ = error.__cause__ = None
+    return errors
+
+
 class Executor:
     """Executes operations on one schema under the limits."""
 
@@ -211,7 +218,7 @@ class Executor:
         try:
             return _Document(len(text), checked_document(self._schema, text, self.limits))
         except InvalidOperation as invalid:
-            return _Document(len(text), None, invalid.errors)
+            return _Document(len(text), None, _without_traces(invalid.errors))
 
     async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
         """Return the result of a query or mutation, within the limit of time."""

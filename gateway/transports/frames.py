@@ -6,11 +6,15 @@ unchanged. When the server starts, `websocket_protocol` checks the uvicorn inter
 differ, or on another server, the extension is absent, and messages are sent the usual way.
 """
 
+from asyncio.transports import BaseTransport
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+
+from gateway.transports.connection import Unread
 
 EXTENSION = "carillon.frames"
 FINAL_TEXT = b"\x81"
@@ -40,7 +44,26 @@ def write_frames_of(scope: Mapping[str, Any]) -> WriteFrames | None:
 
 
 class FramesProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, with an extension that writes prebuilt frames."""
+    """uvicorn's protocol, with an extension that writes prebuilt frames; it disconnects a client that does not read."""
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Take over a connection."""
+        super().connection_made(transport)
+        self._unread = Unread()
+        self._is_ending = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a message of the application, once the socket takes it."""
+        if message["type"] == "websocket.close":
+            self._is_ending = True
+        await super().send(message)
+
+    def close_if_overdue(self, now: float, *, leaving: bool) -> None:
+        """Disconnect the client if it has read nothing for too long, which also ends a wait of the application."""
+        transport = self.transport
+        leaving = leaving or self._is_ending
+        if self._unread.is_overdue(transport, now, paused=not self.writable.is_set(), leaving=leaving):
+            transport.abort()
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension unless a WebSocket extension such as compression would change the frames."""

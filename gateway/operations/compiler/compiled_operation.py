@@ -49,13 +49,21 @@ class _Conditions(Visitor):
 class _Variant:
     """The functions for one combination of `@skip` and `@include` variables; `size` is their text in characters."""
 
-    __slots__ = ("guards", "run", "size")
+    __slots__ = ("_names", "guards", "run", "size")
 
     def __init__(self, core: Executor[Any]) -> None:
         compiler = Compiler(core)
         self.run = compiler.compile()
         self.guards = tuple(compiler.guards)
         self.size = compiler.size
+        self._names = compiler.names
+
+    def __del__(self) -> None:
+        # Functions and their global names refer to each other. Full garbage collections are rare, so an evicted variant
+        # has to end this circle itself. Its executions hold it until they end.
+        names = getattr(self, "_names", None)
+        if names is not None:
+            names.clear()
 
 
 class CodeBudget:
@@ -126,7 +134,7 @@ class CompiledOperation:
             variant = self._compile(values, root, context, raw)
             if variant is None:
                 return self._by_core(root, context, raw)
-        return self._run(variant, Execution(context, root, raw, values, self._core_of))
+        return self._run(variant, Execution(context, root, raw, values, self._core_of, code=variant))
 
     def _run(self, variant: _Variant, execution: Execution) -> ExecutionResult | Awaitable[ExecutionResult]:
         for guard in variant.guards:

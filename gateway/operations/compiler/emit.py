@@ -93,13 +93,14 @@ class Compiler:
         self.variables = core.operation.variable_definitions or ()
         self._schema = core.schema
         self._text: list[str] = []
-        self._names: dict[str, Any] = {
+        self.names: dict[str, Any] = {
             "CoroutineType": CoroutineType,
             "is_awaitable": is_awaitable,
             "is_null": is_null,
             "not_null": not_null,
             "detach": detach,
         }
+        """The global names of the generated functions: these functions, and the values that they use."""
         self._selections: dict[tuple[str, tuple[int, ...]], Selection] = {}
         self.size = 0
         self.guards: dict[Any, None] = {}
@@ -122,13 +123,13 @@ class Compiler:
         name = self._function(root, collected.grouped_field_set, serial=serial).name
         source = "\n".join(self._text)
         self.size = len(source)
-        exec(compile(source, f"<operation {operation.name.value if operation.name else ''}>", "exec"), self._names)  # noqa: S102 - the source contains only names of the schema and of Python; values are bound
-        return self._names[name]
+        exec(compile(source, f"<operation {operation.name.value if operation.name else ''}>", "exec"), self.names)  # noqa: S102 - the source contains only names of the schema and of Python; values are bound
+        return self.names[name]
 
     def bind(self, hint: str, value: Any) -> str:
         """Bind a value to a new name in the generated source; return the name."""
-        name = f"{hint}{len(self._names)}"
-        self._names[name] = value
+        name = f"{hint}{len(self.names)}"
+        self.names[name] = value
         return name
 
     def _write(self, lines: Lines) -> None:
@@ -240,14 +241,14 @@ class Compiler:
         raise NotCompilable
 
     def _leaf(self, lines: Lines, kind: GraphQLLeafType, place: str, *, nullable: bool, trusted: bool) -> None:
-        message = None if nullable else self._names[place].null_message
+        message = None if nullable else self.names[place].null_message
         complete = self.bind("leaf", leaf_function(kind, message, trusted=trusted))
         unchanged_if = _UNCHANGED_IF.get(kind)  # type: ignore[arg-type]
         hint = (kind.extensions or {}).get(HINT)
         if isinstance(hint, Unchanged):
             unchanged_if = f"b.__class__ is {self.bind('Class', hint.python_class)}"
         if isinstance(kind, GraphQLEnumType):
-            known = self.bind("known", self._names[complete].known)
+            known = self.bind("known", self.names[complete].known)
             lines.add(f"c = {known}.get(b.__class__)", "c = c.get(b) if c is not None else None")
             lines.add(f"b = c if c is not None else {complete}(b)")
             return
@@ -270,7 +271,7 @@ class Compiler:
         nullable: bool,
         trusted: bool,
     ) -> "Completion":
-        listed = self.bind("listed", list_function(self._names[place], nullable=nullable))
+        listed = self.bind("listed", list_function(self.names[place], nullable=nullable))
         lines.add(f"if b.__class__ is not list and b.__class__ is not tuple: b = {listed}(b)")
         item, completion = self._item(kind, place, details, trusted=trusted)
         if nullable:

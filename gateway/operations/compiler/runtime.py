@@ -48,7 +48,7 @@ def keys_of(path: Link) -> list[str | int]:
 class Execution:
     """One execution. `context` is the caller's; resolvers with a Method hint may get this object as their info."""
 
-    __slots__ = ("_core", "_nulled", "build", "context", "denied", "errors", "raw", "root", "values")
+    __slots__ = ("_code", "_core", "_nulled", "build", "context", "denied", "errors", "raw", "root", "values")
 
     def __init__(
         self,
@@ -57,8 +57,12 @@ class Execution:
         raw: dict[str, Any],
         values: Mapping[str, Any],
         build: Callable[["Execution"], Executor[Any]],
+        *,
+        code: object,
     ) -> None:
+        """Start an execution of `code`, which stays in memory until the execution ends."""
         self.context, self.root, self.raw, self.values, self.build = context, root, raw, values, build
+        self._code = code
         self.denied = False
         self.errors: list[GraphQLError] = []
         self._nulled: set[tuple[str | int, ...]] = set()

@@ -9,7 +9,6 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from gateway.front import Front, nosniff
-from gateway.server import HttpProtocol
 
 PATHS = ("/graphql", "/graphql/stream", "/healthz")
 SLASHES = ("", "/", "//", "/..//", "/%2f", "/?a=/", "/;/")
@@ -50,21 +49,3 @@ async def test_no_answer_leads_to_the_host_of_the_request(
     response: Response = await client.request(method, path + end)
     assert "evil.example" not in response.headers.get("location", "")
     assert response.headers.get_list("x-content-type-options") == ["nosniff"]
-
-
-async def test_a_request_that_is_not_http_is_refused_with_the_header() -> None:
-    written: list[bytes] = []
-
-    class Transport:
-        def write(self, data: bytes) -> None:
-            written.append(data)
-
-        def close(self) -> None:
-            pass
-
-    protocol = HttpProtocol.__new__(HttpProtocol)
-    protocol.transport = Transport()  # type: ignore[assignment]
-    protocol.server_state = type("State", (), {"default_headers": []})()
-    protocol.send_400_response("Invalid")
-    assert b"\r\nx-content-type-options: nosniff\r\n" in written[0]
-    assert written[0].endswith(b"\r\n\r\nInvalid")
