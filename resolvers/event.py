@@ -24,8 +24,8 @@ from models.mongo.event import counted_event_of
 from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find_permitted, find_to_record, load
-from resolvers.core.operation_error import LimitExceeded, OperationError, Unavailable
+from resolvers.core.member import MemberKey, find_permitted_or_refusal, find_to_record, load
+from resolvers.core.operation_error import Forbidden, LimitExceeded, Unavailable
 from resolvers.core.reading import read_or_unavailable
 
 LINES_MAX = 1000
@@ -236,12 +236,14 @@ async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outco
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
     for sent, refusal, member in zip(batch, refusals, members, strict=True):
-        if isinstance(member, OperationError):
+        if isinstance(member, Forbidden):
             waiting.append(member)
         elif refusal is not None:
             waiting.append(refusal)
         elif member is None:
             waiting.append(_not_found())
+        elif isinstance(member, Refusal):
+            waiting.append(member)
         else:
             try:
                 waiting.append(submit(context, sent.event, member))
@@ -274,7 +276,9 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
     refusal = shape_refusal(sent.event)
     if refusal is not None:
         return refusal
-    member = await find_permitted(context, sent.member)
+    member = await find_permitted_or_refusal(context, sent.member)
+    if isinstance(member, Refusal):
+        return member
     snapshot = await load(context, member) if member is not None else None
     if member is None or snapshot is None:
         return _not_found()

@@ -7,6 +7,7 @@ import strawberry
 from loyalty.model.programme import Programme as ProgrammeRules
 from resolvers import order as orders
 from resolvers import reward as rewards
+from resolvers import voucher as vouchers
 from resolvers.core import member as members
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
@@ -22,7 +23,7 @@ from schema.types.ledger import LedgerEntry
 from schema.types.member import Member
 from schema.types.member_key import MemberKey
 from schema.types.offer import Offer
-from schema.types.order import Order
+from schema.types.order import Order, OrderKey
 from schema.types.programme import Programme
 from schema.types.reward import InCategory, Reward, RewardConnection, RewardEdge
 from schema.wire.access import EVERY_ROLE, PUBLIC, only, resolver
@@ -91,9 +92,25 @@ class Query:
         snapshot = await members.look_up(info.context, by.to_key())
         return Member.of(snapshot) if snapshot is not None else None
 
+    @resolver(only(Role.MEMBER, Role.TILL, Role.AGENT, Role.MANAGER))
+    async def order(
+        self,
+        info: Info,
+        by: Annotated[
+            OrderKey, strawberry.argument(description="The number or code that the shopper shows, or its id.")
+        ],
+    ) -> Order | None:
+        """An order; null if there is none. For a till, an agent and a manager; a member reads its own orders."""
+        context = info.context
+        kind, value = by.to_key()
+        found = await _ORDER_BY[kind](context, value)
+        if found is None:
+            return None
+        return Order.of(found, context, await response_locale(context, found.member), is_presented=kind == "code")
+
     @resolver(only(Role.MEMBER), name="pass")
     async def member_pass(self, info: Info) -> Pass:
-        """A new pass, which the member shows at a tablet to open a session. For members."""
+        """A new pass, which the member shows at a tablet to open a session, or at a till. For members."""
         return Pass.of(kiosk_session.issue_pass(info.context))
 
     @resolver(only(Role.KIOSK))
@@ -152,6 +169,9 @@ class Query:
         found = brand.catalogue.contents.get(key)
         locale = await _public_locale(context, brand)
         return Content.of(found, brand, locale, channel or context.channel) if found is not None else None
+
+
+_ORDER_BY = {"id": orders.find, "number": vouchers.find_by_number, "code": vouchers.find_by_code}
 
 
 async def _public_locale(context: Context, brand: ProgrammeRules) -> str:

@@ -205,9 +205,22 @@ def new_order(
         placed_version=builder.version,
         origin=origin,
     )
+    order = _with_voucher(order, reward, builder)
     kind = NoticeKind.ORDER_PLACED if origin is None else NoticeKind.REWARD_GRANTED
     builder.notice(kind, reward=reward.key, order=order.number)
     return order
+
+
+def _with_voucher(order: Order, reward: Reward, builder: DecisionBuilder) -> Order:
+    """Return an order with what its reward says of its voucher, if it has one."""
+    if not order.has_voucher:
+        return order
+    terms = reward.voucher
+    return replace(
+        order,
+        voucher_expires_at=terms.expires_at(order.placed_at, builder.programme.zone),
+        voucher_worth=terms.worth,
+    )
 
 
 def _counted(counters: tuple[CounterKey, ...]) -> tuple[tuple[CounterKey, int], ...]:

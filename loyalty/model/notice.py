@@ -34,6 +34,8 @@ class NoticeKind(StrEnum):
     ORDER_RETURNED = "order_returned"
     ORDER_EXCHANGED = "order_exchanged"
     REWARD_GRANTED = "reward_granted"
+    VOUCHER_USED = "voucher_used"
+    PASS_USED = "pass_used"  # noqa: S105 - a kind of notice
     CONSENT_GIVEN = "consent_given"
     CONSENT_WITHDRAWN = "consent_withdrawn"
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from hashlib import sha256
 from urllib.parse import quote
@@ -10,13 +11,13 @@ from urllib.parse import quote
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
 from loyalty.model.ledger import Cause, LotKey
-from loyalty.model.reward import RewardKind
+from loyalty.model.reward import FULFILLED_ON_PLACEMENT, RewardKind
 from loyalty.model.supply import CounterKey
 
 QUANTITY_MAX = 100
 NUMBER_LENGTH = 12
 # Crockford's base 32: without I, L, O and U, which people misread.
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 class OrderState(StrEnum):
@@ -54,6 +55,9 @@ TRANSITIONS: Mapping[OrderState, Mapping[OrderState, frozenset[str]]] = {
     _S.EXCHANGED: {},
 }
 FINAL_STATES = frozenset({_S.CANCELLED, _S.RETURNED, _S.EXCHANGED})
+# Orders of these kinds are sent if they have an address; without one, or with a store, they are collected there.
+_SENT_OR_COLLECTED = frozenset({RewardKind.PHYSICAL, RewardKind.PARTNER})
+_USED_IN_STORE = frozenset({RewardKind.DISCOUNT, RewardKind.SERVICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,15 @@ class OrderedReward:
 
 
 @dataclass(frozen=True, slots=True)
+class VoucherUse:
+    """The use of an order's voucher: when, in which store (None: the till named none) and on which channel."""
+
+    at: datetime
+    store: str | None
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """One order of `quantity` pieces for `points` in total. MongoDB stores the fields under these names.
 
@@ -117,6 +130,8 @@ class Order:
     - `placed_version`: the member's version that spent its points; see `loyalty/commands/advance_order.py`.
     - `origin`: the offer or instant reward that granted it, or the order it replaces; None if the member ordered it.
     - `exchanged_for`: the id of the order that replaced it. `version`: the member's version at its last change.
+    - `voucher_expires_at`, `voucher_worth`: what the reward said of its voucher; the worth is that of one piece, in the
+      programme's currency. `voucher_use`: its use at a till.
     """
 
     id: str
@@ -145,6 +160,27 @@ class Order:
     origin: str | None = None
     exchanged_for: str | None = None
     version: int = 0
+    voucher_expires_at: datetime | None = None
+    voucher_worth: Decimal | None = None
+    voucher_use: VoucherUse | None = None
+
+    @property
+    def has_voucher(self) -> bool:
+        """Whether it is collected or used in a store, with a voucher; a code from a pool is a voucher of its own."""
+        if self.pool is not None:
+            return False
+        if self.reward.kind in _SENT_OR_COLLECTED:
+            return self.delivery is None or self.delivery.store is not None
+        return self.reward.kind in _USED_IN_STORE
+
+    @property
+    def used_at(self) -> datetime | None:
+        """When its voucher was used: at a till, or because staff handed it over without reading the voucher."""
+        if self.voucher_use is not None:
+            return self.voucher_use.at
+        if self.reward.kind in FULFILLED_ON_PLACEMENT:
+            return None
+        return next((step.at for step in self.history if step.state is OrderState.FULFILLED), None)
 
     @property
     def code_is_revealed(self) -> bool:
@@ -166,8 +202,12 @@ def idempotency_seed(programme: str, cause: Cause, name: str = "") -> str:
 def order_number(seed: str) -> str:
     """Return an order number for people, three groups of four characters; equal seeds give equal numbers."""
     digest = int.from_bytes(sha256(seed.encode()).digest()[:8])
-    characters = [_ALPHABET[digest >> 5 * place & 31] for place in range(NUMBER_LENGTH)]
-    return "-".join("".join(characters[start : start + 4]) for start in range(0, NUMBER_LENGTH, 4))
+    return grouped("".join(CODE_ALPHABET[digest >> 5 * place & 31] for place in range(NUMBER_LENGTH)))
+
+
+def grouped(characters: str) -> str:
+    """Return twelve characters in three groups of four, joined by dashes."""
+    return "-".join(characters[start : start + 4] for start in range(0, NUMBER_LENGTH, 4))
 
 
 def id_from_seed(seed: str) -> str:

@@ -82,6 +82,26 @@ class AppointmentCalendar:
 
 
 @dataclass(frozen=True, slots=True)
+class VoucherTerms:
+    """What the voucher of an order says: for how many days after placing it may be used, and the worth of one piece.
+
+    None: without end, or without a stated worth. The last day ends at midnight in the brand's zone.
+    """
+
+    days: int | None = None
+    worth: Decimal | None = None
+
+    def expires_at(self, placed_at: datetime, zone: ZoneInfo) -> datetime | None:
+        """Return when the voucher of an order placed at a moment expires; None if it never does."""
+        if self.days is None:
+            return None
+        return moment_at(day_of(placed_at, zone) + timedelta(days=self.days + 1), time(), zone)
+
+
+NO_TERMS = VoucherTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class Reward:
     """One reward. `points` is the price of one piece.
 
@@ -106,6 +126,7 @@ class Reward:
     appointments: AppointmentCalendar | None = None
     topics: frozenset[str] = frozenset()
     weight: int = 0
+    voucher: VoucherTerms = NO_TERMS
 
     @property
     def is_open_to_all(self) -> bool:

@@ -1,7 +1,7 @@
-"""The pass that a member shows at a tablet: a signed code for the QR code, valid for a minute, and six digits.
+"""The pass that a member shows at a till or tablet: a signed code for the QR code, valid for a minute, and six digits.
 
 Neither is stored: any gateway with the installation's secret creates and verifies them. The caller that accepts one
-ensures that it is used only once.
+ensures that it is used by one caller only.
 """
 
 import hmac
@@ -12,6 +12,10 @@ from hashlib import sha256
 
 PREFIX = "CP1"
 PASS_TTL = timedelta(seconds=60)
+# By how much the clocks of two gateways may differ, the one that signs a pass and the one that verifies it.
+LEEWAY = timedelta(seconds=2)
+# The caller that presents a pass first may use it for so long.
+USE_TTL = timedelta(minutes=10)
 NONCE_BYTES = 8
 # The digits change every span of 20 seconds. They are valid in their span and the next 3: for 60 to 80 seconds.
 TIME_STEP_SECONDS = 20
@@ -28,6 +32,10 @@ class MemberPass:
     member: str
     expires_at: datetime
     nonce: str
+
+    def has_expired(self, now: datetime) -> bool:
+        """Return whether nobody may present it any more."""
+        return now >= self.expires_at + LEEWAY
 
 
 def _proof(secret: bytes, *parts: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from loyalty.kernel.channel import Channel
-from loyalty.model.reward import AppointmentCalendar, InstantReward, Reward, RewardKind
+from loyalty.model.reward import NO_TERMS, AppointmentCalendar, InstantReward, Reward, RewardKind, VoucherTerms
 from models.definitions.names_in_scope import Scope
 from models.definitions.shared_shapes import (
     AudienceShape,
@@ -52,6 +52,17 @@ class AppointmentsShape(Shape):
         return AppointmentCalendar(weekdays, hours, self.minutes, self.capacity, self.days_ahead)
 
 
+class VoucherShape(Shape):
+    """What the voucher of an order says."""
+
+    days: int | None = Field(default=None, ge=0, le=3650)
+    worth: Number | None = Field(default=None, ge=0, le=1_000_000)
+
+    def terms(self) -> VoucherTerms:
+        """Return the terms."""
+        return VoucherTerms(self.days, self.worth)
+
+
 class RewardShape(Shape):
     """One reward."""
 
@@ -73,6 +84,7 @@ class RewardShape(Shape):
     categories: Names = ()
     brands: Names = ()
     weight: Weight = 0
+    voucher: VoucherShape | None = None
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "RewardShape":
@@ -88,6 +100,8 @@ class RewardShape(Shape):
             raise ValueError(f"appointments are only for kind SERVICE, and this reward is {self.kind}; remove them")
         if self.kind is RewardKind.PARTNER and self.partner is None:
             raise ValueError("kind PARTNER needs partner, the name of the partner that supplies it; add it")
+        if self.voucher is not None and (self.pool is not None or self.kind is RewardKind.DONATION):
+            raise ValueError("voucher is for rewards that are collected or used in a store; remove it")
         return self
 
 
@@ -125,6 +139,7 @@ def read_reward(path: Path, shape: RewardShape, scope: Scope) -> Reward:
         appointments=shape.appointments.appointments() if shape.appointments else None,
         topics=topics(shape.categories, shape.brands),
         weight=shape.weight,
+        voucher=shape.voucher.terms() if shape.voucher is not None else NO_TERMS,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import beanie
@@ -9,7 +10,7 @@ from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text
-from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient
+from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient, VoucherUse
 from loyalty.model.reward import RewardKind
 from models.mongo.bson import Document, lot_rows, lots_of, without_none
 from models.mongo.schema import ARRAY, DATE, INTEGER, OBJECT, STRING, document_validator
@@ -68,8 +69,19 @@ def order_document(order: Order, programme: str) -> Document:
             "origin": order.origin,
             "exchanged_for": order.exchanged_for,
             "version": order.version,
+            "voucher_expires_at": order.voucher_expires_at,
+            "voucher_worth": str(order.voucher_worth) if order.voucher_worth is not None else None,
+            "voucher_use": _use_document(order.voucher_use) if order.voucher_use is not None else None,
         }
     )
+
+
+def _use_document(use: VoucherUse) -> Document:
+    return without_none({"at": use.at, "store": use.store, "channel": use.channel.value})
+
+
+def _use_of(document: Mapping[str, Any]) -> VoucherUse:
+    return VoucherUse(document["at"], document.get("store"), Channel(document["channel"]))
 
 
 def _fields(value: Recipient | Delivery) -> Document:
@@ -93,6 +105,8 @@ def order_of(document: Mapping[str, Any]) -> Order:
             "recipient": Recipient(**document["recipient"]) if "recipient" in document else None,
             "delivery": Delivery(**document["delivery"]) if "delivery" in document else None,
             "took": tuple((counter_of(row[:3]), row[3]) for row in document["took"]),
+            "voucher_worth": Decimal(document["voucher_worth"]) if "voucher_worth" in document else None,
+            "voucher_use": _use_of(document["voucher_use"]) if "voucher_use" in document else None,
         }
     )
 

@@ -90,10 +90,15 @@ class SessionDocument(Document):
 
 
 class UsedCredentialDocument(Document):
-    """A used pass or six-digit code, with the session it was used for; or the number of attempts in a time span."""
+    """A used pass or six-digit code, or the number of attempts in a time span.
+
+    `session` is the session it was used for; `holder` the caller that presented a pass first, at `bound_at`.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     session: str | None
+    holder: str | None
+    bound_at: datetime | None
     attempts: int | None
     forget_at: datetime
 

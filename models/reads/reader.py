@@ -292,6 +292,12 @@ class Reader:
         return order_of(document) if document is not None and document["programme"] == programme else None
 
     @uncancelled
+    async def order_by_number(self, programme: str, number: str) -> Order | None:
+        """Return the order with a number, or None."""
+        document = await self._db.orders.find_one({"programme": programme, "number": number})
+        return order_of(document) if document is not None else None
+
+    @uncancelled
     async def orders(
         self, programme: str, member: str, *, first: int, after: tuple[datetime, str] | None
     ) -> tuple[list[Order], bool]:

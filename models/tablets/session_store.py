@@ -138,6 +138,34 @@ async def mark_used(database: Database, once: OneTimeCredential, *, session: str
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class PassBinding:
+    """Who presented a pass first: a caller (`holder`), at `bound_at`; None for the session of a tablet."""
+
+    holder: str | None
+    bound_at: datetime | None
+    is_new: bool = False
+
+
+async def bind_pass(database: Database, once: OneTimeCredential, *, holder: str, now: datetime) -> PassBinding:
+    """Bind a pass to the caller that presents it first, until `once.forget_at`; return whose it is."""
+    document = {"_id": once.id, "holder": holder, "bound_at": now, "forget_at": once.forget_at}
+    try:
+        await database.used_credentials.insert_one(document)
+    except DuplicateKeyError:
+        return await find_binding(database, once.id) or PassBinding(None, None)
+    return PassBinding(holder, now, is_new=True)
+
+
+async def find_binding(database: Database, once: str) -> PassBinding | None:
+    """Return whose a pass is; None if it was never presented."""
+    spent = await database.used_credentials.find_one({"_id": once})
+    if spent is None:
+        return None
+    bound_at = spent.get("bound_at")
+    return PassBinding(spent.get("holder"), utc_moment(bound_at) if bound_at is not None else None)
+
+
 async def wrong_attempts(database: Database, guessers: list[str]) -> dict[str, tuple[int, datetime]]:
     """Return, for each guesser with wrong attempts, how many there are, and when they are forgotten."""
     found = database.used_credentials.find({"_id": {"$in": guessers}})

@@ -7,7 +7,7 @@ from loyalty.model.ledger import Cause
 from models.commits.request import Outcome, Request
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, commit, find_permitted
+from resolvers.core.member import MemberKey, commit, find_permitted_or_refusal
 
 NOT_FOUND = Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
 
@@ -23,7 +23,7 @@ async def member_to_act_for(context: Context, key: MemberKey | None) -> str | Re
         if actor.member is not None:
             return actor.member
         return Refusal(RefusalCode.INVALID, "member_missing", ("member",))
-    found = await find_permitted(context, key)
+    found = await find_permitted_or_refusal(context, key)
     return found if found is not None else NOT_FOUND
 
 

@@ -17,7 +17,7 @@ from models.tablets import session_store
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
 from resolvers.core.guesses import NO_WAIT, SPAN, Guesser
-from resolvers.core.operation_error import OperationError
+from resolvers.core.operation_error import Refused
 from resolvers.core.reading import read_or_unavailable
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -31,16 +31,6 @@ _ADDRESS_FACTOR = 100
 _IPV6_NETWORK = 64
 
 T = TypeVar("T")
-
-
-class TooManyAttempts(OperationError):  # noqa: N818 - named after the API's codes, as the others
-    """The actor looked up too much that does not exist, and has to wait."""
-
-    code = "LIMIT_EXCEEDED"
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason, **refusal.params)
-        self.refusal = refusal
 
 
 def tablet(device: str) -> Guesser:
@@ -153,8 +143,8 @@ async def withheld(context: Context, outcome: T) -> T | Refusal:
 
 
 async def guarded_find(context: Context, find: Callable[[], Awaitable[T | None]]) -> T | None:
-    """Return what a look-up by the actor finds, or None; raises TooManyAttempts if it has to wait."""
+    """Return what a look-up by the actor finds, or None; raises Refused (LIMIT_REACHED) if it has to wait."""
     found = await guarded(context, callers(context), find, is_wrong=lambda found: found is None)
     if isinstance(found, Refusal):
-        raise TooManyAttempts(found)
+        raise Refused(found)
     return found

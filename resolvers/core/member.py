@@ -1,29 +1,40 @@
 """Finds members, checks access to them, and loads them as they are now."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TypeVar
 
+from loyalty.commands.note_pass_use import NotePassUse
+from loyalty.commands.registry import kind_of
 from loyalty.commands.settle import Settle
+from loyalty.kernel.digest import content_digest
 from loyalty.kernel.membership_number import is_number
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
+from loyalty.rules.member_pass import USE_TTL, MemberPass, verify_pass
 from models.commits import committer
 from models.commits.request import Committed, Outcome, Request
+from models.mongo.ids import joined_id
 from models.mongo.snapshot import Snapshot
 from models.reads.dependencies import uncacheable
+from models.tablets import session_store
+from models.tablets.session_store import OneTimeCredential, PassBinding
 from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
-from resolvers.core.guesses import Guesser
-from resolvers.core.guessing import TooManyAttempts, callers, count_wrong, guarded_find, refusal_now, waiting
-from resolvers.core.operation_error import BadInput, Forbidden, OperationError, Unavailable
+from resolvers.core.guessing import callers, count_wrong, guarded_find, refusal_now, waiting
+from resolvers.core.operation_error import BadInput, Forbidden, Refused, Unavailable
 from resolvers.core.personal_data import normal_email, normal_phone
 from resolvers.core.reading import read_or_unavailable
 
 T = TypeVar("T")
 
 SYSTEM = "system"
-_EVERY_KIND = frozenset({"id", "number", "card", "email", "phone"})
-SHARED_SCREEN_KINDS = frozenset({"id", "number", "card"})
+PASS = "pass"  # noqa: S105 - a kind of MemberKey
+# Kept for longer than a pass can be used, because MongoDB deletes by its own clock.
+_PASS_FORGOTTEN_AFTER = timedelta(minutes=10)
+_EVERY_KIND = frozenset({"id", "number", "card", "email", "phone", PASS})
+SHARED_SCREEN_KINDS = frozenset({"id", "number", "card", PASS})
 # The only rule of who finds members by which key. A kind of key that is not here finds nobody.
 FOUND_BY: Mapping[Role, frozenset[str]] = {
     Role.MEMBER: _EVERY_KIND,
@@ -40,7 +51,7 @@ RECORDED_AT_TABLETS = frozenset({"email", "phone"})
 
 @dataclass(frozen=True, slots=True)
 class MemberKey:
-    """Identifies a member: `kind` is id, number, card, email or phone."""
+    """Identifies a member: `kind` is id, number, card, email, phone or pass."""
 
     kind: str
     value: str
@@ -66,14 +77,67 @@ async def find_id(context: Context, key: MemberKey) -> str | None:
     """Return the id of the member that `key` identifies in the actor's programme, or None. An id is not checked.
 
     Checks no rights: for `openSession`, whose answer shows a greeting only. All others use `find_permitted`.
+
+    Raises:
+        Refused: it is a pass that the actor may not use.
     """
     programme = context.require_actor().programme
     if key.kind == "id":
         return key.value
+    if key.kind == PASS:
+        return await _present(context, _verified_pass(context, key.value))
     value = _normal(key)
     return (
         await read_or_unavailable(context.services.reader.member_id_by(programme, key.kind, value)) if value else None
     )
+
+
+def _verified_pass(context: Context, text: str) -> MemberPass:
+    """Return the content of a pass that was signed for the actor's programme; raises Refused for other text."""
+    uncacheable()
+    shown = verify_pass(text, programme=context.require_actor().programme, secret=context.services.code_secret)
+    if shown is None:
+        raise Refused(Refusal(RefusalCode.NOT_FOUND, "pass_unknown", (PASS,)))
+    return shown
+
+
+def pass_credential(programme: str, shown: MemberPass) -> OneTimeCredential:
+    """Return what is stored of a pass once it is used."""
+    return OneTimeCredential(
+        joined_id(PASS, programme, shown.member, shown.nonce), shown.expires_at + USE_TTL + _PASS_FORGOTTEN_AFTER
+    )
+
+
+async def _present(context: Context, shown: MemberPass) -> str:
+    """Return the member of a pass. The first caller that presents it may use it for USE_TTL, all others may not.
+
+    Raises:
+        Refused: another caller has presented it, or it has expired.
+    """
+    actor, now, database = context.require_actor(), context.now(), context.services.database
+    holder, once = f"{actor.role}/{actor.subject}", pass_credential(actor.programme, shown)
+    binding: PassBinding | None
+    if shown.has_expired(now):
+        binding = await read_or_unavailable(session_store.find_binding(database, once.id))
+    else:
+        binding = await read_or_unavailable(session_store.bind_pass(database, once, holder=holder, now=now))
+    if binding is not None and (binding.holder != holder or binding.bound_at is None):
+        raise Refused(Refusal(RefusalCode.CONFLICT, "pass_used", (PASS,)))
+    if binding is None or binding.bound_at is None or now >= binding.bound_at + USE_TTL:
+        raise Refused(Refusal(RefusalCode.EXPIRED, "pass_expired", (PASS,)))
+    if binding.is_new:
+        await note_pass_use(context, shown)
+    return shown.member
+
+
+async def note_pass_use(context: Context, shown: MemberPass) -> None:
+    """Notify a member's app that its pass was used, so that it shows a new one; not if the member itself used it."""
+    actor = context.require_actor()
+    if actor.role is Role.MEMBER:
+        return
+    cause = Cause(kind_of(NotePassUse).operation, actor.role, actor.subject, shown.nonce)
+    digest = content_digest({"member": shown.member})
+    await commit(context, Request(NotePassUse(cause), shown.member, context.programme(), context.now(), digest))
 
 
 def _normal(key: MemberKey) -> str | None:
@@ -160,8 +224,13 @@ async def find_permitted(context: Context, key: MemberKey) -> str | None:
         Forbidden: the actor is a member, a shopper's session or a tablet, and this is not its own member (whether or
         not
             it exists); or it is a shared screen, and `key` is an email or phone.
+        Refused: it is a pass that the actor may not use.
     """
     actor = _require_lookup(context, key)
+    if key.kind == PASS:
+        shown = _verified_pass(context, key.value)
+        require_may_see(actor, shown.member)  # before it is bound: who may not see the member cannot use it up
+        return await _present(context, shown)
     # The answer of one who sees only one member does not depend on whether another exists.
     if key.kind == "id" or _sees_one(actor):
         member = await find_id(context, key)
@@ -214,37 +283,55 @@ async def watched_member(context: Context, key: MemberKey | None) -> str:
     return member
 
 
-async def find_to_record(context: Context, keys: list[MemberKey]) -> list[str | OperationError | None]:
+async def find_permitted_or_refusal(context: Context, key: MemberKey) -> str | Refusal | None:
+    """Return what `find_permitted` returns, or the refusal that it raises, with its path in a mutation's input."""
+    try:
+        return await find_permitted(context, key)
+    except Refused as refused:
+        return under_member(refused.refusal)
+
+
+def under_member(refusal: Refusal) -> Refusal:
+    """Return a refusal of a member's key, with its path in a mutation's input."""
+    return replace(refusal, path=("member", *refusal.path))
+
+
+async def find_to_record(context: Context, keys: list[MemberKey]) -> list[str | Refusal | Forbidden | None]:
     """Return the ids of the members that events are recorded for, in the order of `keys`, looked up in one read.
 
-    None for unknown ones; Forbidden for a key by which the actor may not find members; TooManyAttempts from the key on
-    at which too many were unknown.
+    None for unknown ones; Forbidden for a key by which the actor may not find members; a refusal of a pass that the
+    actor may not use, and of all keys from the one on at which too many were unknown.
     """
     guessers = callers(context)
     refusal = await waiting(context, guessers)
     if refusal is not None:
-        return [TooManyAttempts(refusal) for _ in keys]
-    actor = context.require_actor()
-    programme = actor.programme
-    forbidden = {key: key_forbidden(actor, key, to_record=True) for key in keys}
-    wanted = [key for key in keys if forbidden[key] is None]
-    values = {key: value for key in wanted if key.kind != "id" and (value := _normal(key)) is not None}
-    found = await read_or_unavailable(
-        context.services.reader.member_ids_by(programme, [(key.kind, value) for key, value in values.items()])
-    )
-    known = dict(zip(values, found, strict=True))
-    members = [forbidden[key] or (key.value if key.kind == "id" else known.get(key)) for key in keys]
-    return await _without_guesses(context, guessers, members)
-
-
-async def _without_guesses(
-    context: Context, guessers: Sequence[Guesser], members: Sequence[str | OperationError | None]
-) -> list[str | OperationError | None]:
-    """Return the members, with TooManyAttempts from the one on at which too many were unknown."""
-    unknown = [index for index, member in enumerate(members) if member is None]
+        return [under_member(refusal) for _ in keys]
+    found = await _found_to_record(context, keys)
+    unknown = [index for index, member in enumerate(found) if member is None]
     answered = await count_wrong(context, guessers, len(unknown))
     refusal = refusal_now(context, guessers) if answered < len(unknown) else None
     if refusal is None:
-        return [*members]
+        return found
     end = unknown[answered]
-    return [*members[:end], *(TooManyAttempts(refusal) for _ in members[end:])]
+    return [*found[:end], *(under_member(refusal) for _ in found[end:])]
+
+
+async def _found_to_record(context: Context, keys: list[MemberKey]) -> list[str | Refusal | Forbidden | None]:
+    actor = context.require_actor()
+    found: dict[MemberKey, str | Refusal | Forbidden | None] = {}
+    wanted: dict[MemberKey, tuple[str, str]] = {}
+    for key in dict.fromkeys(keys):
+        forbidden = key_forbidden(actor, key, to_record=True)
+        if forbidden is not None:
+            found[key] = forbidden
+        elif key.kind == "id":
+            found[key] = key.value
+        elif key.kind == PASS:
+            found[key] = await find_permitted_or_refusal(context, key)
+        elif (value := _normal(key)) is not None:
+            wanted[key] = key.kind, value
+    if wanted:
+        reader = context.services.reader
+        members = await read_or_unavailable(reader.member_ids_by(actor.programme, [*wanted.values()]))
+        found.update(zip(wanted, members, strict=True))
+    return [found.get(key) for key in keys]

@@ -4,6 +4,8 @@
 
 from collections.abc import Mapping
 
+from loyalty.kernel.refusal import Refusal
+
 
 class OperationError(Exception):
     """An operation failed. `code` is the API's `extensions.code`, `reason` the text's key, `params` its parameters."""
@@ -48,6 +50,14 @@ class LimitExceeded(OperationError):
     def __init__(self, limit: str, *, value: float, setting: str) -> None:
         super().__init__(f"limit_{limit}", limit=limit, most=value, setting=setting)
         self.limit, self.value, self.setting = limit, value, setting
+
+
+class Refused(OperationError):
+    """A refusal, in an operation without `userErrors`: it has the refusal's code and sentence."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason, **refusal.params)
+        self.code, self.refusal = refusal.code.value, refusal
 
 
 class Unavailable(OperationError):

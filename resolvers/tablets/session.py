@@ -18,6 +18,7 @@ from loyalty.rules.member_pass import (
     PASS_TTL,
     TIME_STEP_SECONDS,
     TIME_STEPS_GRACE,
+    MemberPass,
     digits_for,
     matching_time_step,
     sign_pass,
@@ -35,7 +36,7 @@ from resolvers.core.context import Context, Services
 from resolvers.core.guesses import Guesser
 from resolvers.core.guessing import guarded, tablet
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import MemberKey, find_id, load
+from resolvers.core.member import PASS, MemberKey, find_id, load, note_pass_use, pass_credential
 from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.core.personal_data import MASK, masked_name
 from resolvers.core.reading import read_or_unavailable
@@ -49,7 +50,6 @@ WRONG_DIGITS_PER_MEMBER_MAX = 5
 UNCONFIRMED_KINDS = frozenset({"phone", "email"})
 # A tablet's token ends when it is revoked.
 NO_EXPIRY = datetime.max.replace(tzinfo=UTC)
-PASS = "pass"  # noqa: S105 - a kind of MemberKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ async def open_session(context: Context, *, key: str, by: MemberKey) -> SessionV
 
 
 async def _begin(
-    context: Context, by: MemberKey, found: tuple[str, OneTimeCredential | None], *, id_: str, device: str, digest: str
+    context: Context, by: MemberKey, found: tuple[str, MemberPass | None], *, id_: str, device: str, digest: str
 ) -> tuple[Session, bool] | Refusal:
     """Store a session for the shopper at the tablet; return it, and whether it was stored before."""
     member, shown_pass = found
@@ -134,8 +134,14 @@ async def _begin(
         ends_at=now + SESSION_TTL,
         proven=by.kind == PASS,
     )
-    begun = await read_or_unavailable(session_store.open_session(context.services.database, session, shown_pass))
-    return begun if begun is not None else Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
+    once = pass_credential(session.programme, shown_pass) if shown_pass is not None else None
+    begun = await read_or_unavailable(session_store.open_session(context.services.database, session, once))
+    if begun is None:
+        return Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
+    _, replayed = begun
+    if shown_pass is not None and not replayed:
+        await note_pass_use(context, shown_pass)
+    return begun
 
 
 def _token(context: Context, session: Session) -> str:
@@ -152,7 +158,7 @@ async def _replay(context: Context, session: Session, digest: str, key: str) -> 
     return await _opened(context, session, token=_token(context, session), replayed=True)
 
 
-async def _identify(context: Context, by: MemberKey) -> tuple[str, OneTimeCredential | None] | Refusal:
+async def _identify(context: Context, by: MemberKey) -> tuple[str, MemberPass | None] | Refusal:
     """Return the member at the tablet, and the pass to be used up (None without one)."""
     if by.kind == PASS:
         return _identify_by_pass(context, by.value)
@@ -162,14 +168,14 @@ async def _identify(context: Context, by: MemberKey) -> tuple[str, OneTimeCreden
     return member, None
 
 
-def _identify_by_pass(context: Context, text: str) -> tuple[str, OneTimeCredential] | Refusal:
+def _identify_by_pass(context: Context, text: str) -> tuple[str, MemberPass] | Refusal:
     programme, now = context.require_actor().programme, context.now()
     shown = verify_pass(text, programme=programme, secret=context.services.code_secret)
     if shown is None:
         return Refusal(RefusalCode.NOT_FOUND, "pass_unknown", ("by", PASS))
-    if now >= shown.expires_at:
+    if shown.has_expired(now):
         return Refusal(RefusalCode.EXPIRED, "pass_expired", ("by", PASS))
-    return shown.member, OneTimeCredential(joined_id(PASS, programme, shown.member, shown.nonce), shown.expires_at)
+    return shown.member, shown
 
 
 async def confirm_session(context: Context, *, key: str, digits: str) -> SessionView | Refusal:

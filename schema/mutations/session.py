@@ -6,10 +6,11 @@ import strawberry
 
 from loyalty.kernel.refusal import Refusal
 from resolvers.core.actor import Role
+from resolvers.core.member import PASS
 from resolvers.core.member import MemberKey as Key
 from resolvers.core.operation_error import BadInput
 from resolvers.tablets import session as kiosk_session
-from resolvers.tablets.session import PASS, SessionView
+from resolvers.tablets.session import SessionView
 from schema.mutations.payload import REPLAYED, USER_ERRORS
 from schema.types.kiosk_session import KioskSession
 from schema.types.member_key import given

@@ -56,9 +56,14 @@ class DeviceConnection(Connection[DeviceEdge]):
 
 @strawberry.type
 class Pass:
-    """Proves to a tablet who the member is. Valid for 60 seconds, and for one session."""
+    """Proves to a tablet or a till who the member is. Valid for 60 seconds, and for the first that reads it.
 
-    code: str = field(REACHED, "Text of the QR code that the app shows; `openSession` takes it as `pass`.")
+    As soon as it is used, `memberChanged` brings a notice PASS_USED: read a new pass then.
+    """
+
+    code: str = field(
+        REACHED, "Text of the QR code that the app shows; `openSession` and `MemberKey` take it as `pass`."
+    )
     digits: str = field(
         REACHED, "Six digits that confirm a session opened by phone or e-mail; `confirmSession` takes them."
     )

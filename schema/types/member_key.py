@@ -4,6 +4,7 @@ from typing import Any
 
 import strawberry
 
+from resolvers.core.member import PASS
 from resolvers.core.member import MemberKey as Key
 from resolvers.core.operation_error import BadInput
 from schema.wire.ids import from_global_id
@@ -19,18 +20,25 @@ def given(value: Any) -> Any:
 
 @strawberry.input(one_of=True)
 class MemberKey:
-    """Identifies a member by exactly one of its keys. The kiosk and till roles use `id`, `number` or `card` only."""
+    """Identifies a member by exactly one of its keys. The kiosk and till roles use `id`, `number`, `card` or `pass`."""
 
     id: strawberry.ID | None = optional("Global id of the member.")
     number: str | None = optional("Membership number. A member has one.")
     card: str | None = optional("Text of a scanned card, QR code or wallet pass. A member may have several cards.")
     email: str | None = optional("E-mail address, in any letter case.")
     phone: str | None = optional("Phone number; spaces and punctuation are ignored.")
+    pass_: str | None = strawberry.field(
+        name="pass",
+        default=strawberry.UNSET,
+        description="Text of the QR code that the member's app shows (`Pass.code`), valid for a minute. The first "
+        "caller that sends it may use it for ten minutes, in any operation; every other caller gets CONFLICT. Do not "
+        "store it.",
+    )
 
     def to_key(self) -> Key:
         """Return the one key that was sent; GraphQL has checked that it is exactly one."""
-        for kind in ("id", "number", "card", "email", "phone"):
-            value = getattr(self, kind)
+        for kind in ("id", "number", "card", "email", "phone", PASS):
+            value: Any = self.pass_ if kind == PASS else getattr(self, kind)
             if given(value) is not None:
                 return Key(kind, member_id(value) if kind == "id" else value)
         raise BadInput("no_such_member")

@@ -1,6 +1,5 @@
 """Errors: refusals as `userErrors`, all others as GraphQL errors with a code and no internals."""
 
-from dataclasses import replace
 from typing import Any, Self
 from uuid import uuid4
 
@@ -10,8 +9,7 @@ from graphql import GraphQLError
 
 from loyalty.kernel import refusal
 from resolvers.core.context import Context
-from resolvers.core.guessing import TooManyAttempts
-from resolvers.core.operation_error import Forbidden, LimitExceeded, OperationError
+from resolvers.core.operation_error import Forbidden, LimitExceeded, OperationError, Refused
 from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import RefusalCode
 from schema.wire.text import refusal_sentence, response_locale, sentence
@@ -52,8 +50,6 @@ def as_refusal(error: Exception) -> refusal.Refusal:
     if isinstance(error, Forbidden) and error.reason == "lookup_by_forbidden":
         path = ("member", str(error.params["kind"]))
         return refusal.Refusal(refusal.RefusalCode.INVALID, "member_key_forbidden", path, _texts(error))
-    if isinstance(error, TooManyAttempts):
-        return replace(error.refusal, path=("member",))
     if isinstance(error, OperationError):
         return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_committed", ("key",))
     return refusal.Refusal(refusal.RefusalCode.CONFLICT, "not_decided", ("key",), {"id": reported(error)})
@@ -72,9 +68,7 @@ def reported(error: BaseException, **about: Any) -> str:
 
 def fault_message(fault: OperationError, locale: str) -> str:
     """Return the message of a fault."""
-    # Too many attempts are a refusal of a mutation and a fault of a query, in the same words.
-    section = "refusals" if isinstance(fault, TooManyAttempts) else "faults"
-    return sentence(section, fault.reason, locale, fault.params)
+    return sentence("refusals" if isinstance(fault, Refused) else "faults", fault.reason, locale, fault.params)
 
 
 def fault_extensions(fault: OperationError) -> dict[str, Any]:

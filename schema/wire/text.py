@@ -170,6 +170,8 @@ def refusal_sentence(reason: str, params: Params, programme: Programme | None, l
         named["asked"] = _in_words("states", str(named["asked"]), locale)
     if "day" in named:
         named["day"] = _day(date.fromisoformat(str(named["day"])), locale)
+    if "used" in named:
+        named["used"] = _moment(str(named["used"]), locale)
     if "opens" in named:
         if not named["opens"]:  # it never opens again
             return sentence("refusals", "reward_over", locale, {})

@@ -63,7 +63,7 @@ async def test_kiosk_is_refused_after_wrong_cards_and_other_tokens_are_not(
     for query, variables in ((BY_CARD, {"card": uuid4().hex}), (BY_NUMBER, {"number": api_member.number})):
         answer = await guarded_gateway.ask(kiosk, query, **variables)
         [error] = answer["errors"]
-        assert error["extensions"]["code"] == "LIMIT_EXCEEDED"
+        assert error["extensions"]["code"] == "LIMIT_REACHED"
         assert "Too many wrong attempts. Wait 1 second" in error["message"]
     other = guarded_gateway.token("kiosk", sub=f"kiosk-{uuid4().hex}")
     found = data(await guarded_gateway.ask(other, BY_NUMBER, number=api_member.number))
@@ -79,7 +79,7 @@ async def test_preview_and_recording_count_as_look_ups(guarded_gateway: GatewayP
         answer = await guarded_gateway.ask(till, query, input=event)
         [error] = answer.get("errors") or answer["data"][name]["userErrors"]
         codes.append(error["extensions"]["code"] if "extensions" in error else error["code"])
-    assert codes == ["NOT_FOUND"] * allowed + ["LIMIT_EXCEEDED"] * 2
+    assert codes == ["NOT_FOUND"] * allowed + ["LIMIT_REACHED"] * 2
 
 
 async def test_address_counts_only_as_a_trusted_proxy_reports_it(guarded_gateway: GatewayProcess) -> None:

@@ -8,11 +8,12 @@ from support.clients.resolver_client import ResolverClient
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
+from models.commits.request import Committed
 from resolvers.core.actor import Role
 from resolvers.core.context import Bounds, Context
 from resolvers.core.guesses import SPAN, Guesses
-from resolvers.core.guessing import TooManyAttempts
 from resolvers.core.member import MemberKey, find_permitted, find_to_record, look_up
+from resolvers.core.operation_error import Refused
 from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import EventOfMember, record_all
 from resolvers.offer import RedemptionInput, redeem
@@ -34,7 +35,7 @@ async def guess(context: Context, times: int) -> list[str]:
     async def one() -> str:
         try:
             return "unknown" if await find_permitted(context, UNKNOWN) is None else "found"
-        except TooManyAttempts as error:
+        except Refused as error:
             return error.reason
 
     return [await one() for _ in range(times)]
@@ -48,9 +49,9 @@ async def test_till_waits_after_too_many_wrong_look_ups(resolver_client: Resolve
     for _ in range(TILL_FREE):
         assert await look_up(context, MemberKey(kind, "4000000000")) is None
     for key in (MemberKey(kind, "4000000001"), right):
-        with pytest.raises(TooManyAttempts) as caught:
+        with pytest.raises(Refused) as caught:
             await look_up(context, key)
-        assert (caught.value.code, caught.value.params) == ("LIMIT_EXCEEDED", {"seconds": 1})
+        assert (caught.value.code, caught.value.params) == ("LIMIT_REACHED", {"seconds": 1})
     resolver_client.clock.advance(seconds=1)
     assert await look_up(context, right) is not None
 
@@ -122,11 +123,13 @@ async def test_batch_is_answered_up_to_the_event_that_was_one_too_many(resolver_
     found = await find_to_record(context, keys)
     assert isinstance(found[0], str)
     assert found[1 : TILL_FREE + 1] == [None] * TILL_FREE
-    assert [type(one) for one in found[TILL_FREE + 1 :]] == [TooManyAttempts] * 2
+    assert [getattr(one, "code", None) for one in found[TILL_FREE + 1 :]] == [RefusalCode.LIMIT_REACHED] * 2
     sent = EventOfMember(resolver_client.purchase_event("10.00"), known)
-    assert [type(one) for one in await record_all(context, [sent])] == [TooManyAttempts]
+    [waiting] = await record_all(context, [sent])
+    assert isinstance(waiting, Refusal)
+    assert (waiting.code, waiting.path) == (RefusalCode.LIMIT_REACHED, ("member",))
     resolver_client.clock.advance(seconds=2)
-    assert not isinstance((await record_all(context, [sent]))[0], Exception)
+    assert isinstance((await record_all(context, [sent]))[0], Committed)
 
 
 async def test_tablet_learns_only_of_some_people_that_they_are_members(resolver_client: ResolverClient) -> None:

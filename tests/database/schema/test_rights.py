@@ -32,6 +32,7 @@ PATHS = {
 ARGUMENTS = {
     "Query.node": "(id: $id)",
     "Query.member": "(by: $by)",
+    "Query.order": "(by: {id: $id})",
     "Mutation.enrol": "(input: {key: $key, channel: STORE})",
     "Mutation.recordEvent": "(input: $event)",
     "Mutation.recordEvents": "(input: [$event])",
@@ -50,6 +51,7 @@ ARGUMENTS = {
     "Mutation.placeOrder": "(input: {key: $key, member: $by, reward: $id, channel: STORE})",
     "Mutation.cancelOrder": "(input: {key: $key, order: $id})",
     "Mutation.advanceOrder": "(input: {key: $key, order: $id, state: CONFIRMED})",
+    "Mutation.redeemVoucher": '(input: {key: $key, code: "7K2M-0QZT-4H9D", channel: STORE})',
     "Mutation.hold": "(input: {key: $key, member: $by, reward: $id})",
     "Mutation.release": "(input: {key: $key, hold: $id})",
     "Mutation.saveCatalogueItem": "(input: {key: $key, kind: OFFER, definition: {}})",

@@ -26,6 +26,7 @@ MORE = {
     "Query.rewards(programme:)",
     "AdvanceOrderInput.exchangeFor",
     "AdvanceOrderInput.quantity",
+    "MemberKey.pass",
     "PurchaseInput.discounts",
     "RedeemOfferInput.occurredAt",
 }

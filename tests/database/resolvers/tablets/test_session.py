@@ -14,7 +14,7 @@ from support.clients.tablet import Tablet, member_pass
 from support.outcome import committed
 
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.rules.member_pass import digits_for, time_step_of
+from loyalty.rules.member_pass import LEEWAY, digits_for, time_step_of
 from models.mongo.collection import Collection
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
@@ -143,7 +143,7 @@ async def test_pass_is_valid_for_a_minute(resolver_client: ResolverClient, table
     assert shown_now.code != shown_then.code
     resolver_client.clock.advance(seconds=59)
     await tablet.opened("pass", shown_now.code)
-    resolver_client.clock.advance(seconds=1)
+    resolver_client.clock.advance(seconds=1 + LEEWAY.total_seconds())
     assert code_and_reason(await tablet.refused("pass", shown_then.code)) == (RefusalCode.EXPIRED, "pass_expired")
 
 

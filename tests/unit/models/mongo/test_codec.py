@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import bson
@@ -17,7 +18,7 @@ from loyalty.model.hold import Hold
 from loyalty.model.ledger import LotKey, Record, RecordRef, record_hash, seal
 from loyalty.model.member import Profile
 from loyalty.model.offer import OfferUse
-from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient
+from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient, VoucherUse
 from loyalty.model.qualifying_days import QualifyingDays
 from loyalty.model.reward import RewardKind
 from loyalty.model.supply import CounterKey, CounterKind
@@ -158,6 +159,9 @@ def test_every_field_of_order_and_hold_round_trips() -> None:
         origin="order/p",
         exchanged_for="q",
         version=9,
+        voucher_expires_at=at,
+        voucher_worth=Decimal("2.50"),
+        voucher_use=VoucherUse(at, "330", Channel.STORE),
     )
     assert order_of(stored(order_document(order, "grocer"))) == order
     assert stored(order_document(order, "grocer"))["programme"] == "grocer"
