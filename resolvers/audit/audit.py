@@ -93,9 +93,10 @@ async def audit(
     each part of another member's command next to that member's record and the key that owns it;
     newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for the
     limits of that); identities exactly those of the member's number, cards, e-mail and phone; holds = held and orders =
-    redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each code in
-    one place. For shared counters: the count equals that of orders, holds, offers and purchases, as far as
-    `resolvers/audit/supply.py` can check it. `on_progress` gets the members done and the approximate total.
+    redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each used
+    voucher used by exactly one recorded event; each code in one place. For shared counters: the count equals that of
+    orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it. `on_progress` gets the
+    members done and the approximate total.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()

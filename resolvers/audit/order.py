@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loyalty.commands.decision_builder import ORDER_SPANS_KEPT
+from loyalty.commands.redeem_voucher import RedeemVoucher
+from loyalty.commands.registry import kind_of
 from loyalty.model.ledger import Account, Cause
 from loyalty.model.member import Member
 from loyalty.model.order import (
@@ -21,6 +23,7 @@ from models.mongo.order import order_of
 from resolvers.audit.decode import Unreadable, decode
 
 OFFER_HOLDER = "offer/"
+_REDEMPTION = kind_of(RedeemVoucher).operation
 
 
 @dataclass(slots=True)
@@ -33,7 +36,9 @@ class _SeenOrder:
     pool: str | None
     limit: tuple[str, str] | None
     has_unreturned: bool
+    is_used: bool
     has_creator: bool = False
+    uses: int = 0
     last_event_version: int = 0
 
 
@@ -76,7 +81,13 @@ class OrdersAndCodes:
         has_unreturned = order.returned < order.quantity
         limit = (order.limit_key, order.limit_span) if order.limit_span else None
         self._seen[order.id] = _SeenOrder(
-            order.number, order.version, order.origin or "", order.pool, limit, has_unreturned
+            order.number,
+            order.version,
+            order.origin or "",
+            order.pool,
+            limit,
+            has_unreturned,
+            order.voucher_use is not None,
         )
         if order.code is not None:
             state = CodeState.ISSUED if has_unreturned else CodeState.VOID
@@ -91,6 +102,7 @@ class OrdersAndCodes:
                 self.found.append(f"event {event['key']!r} names order {id_}, which the member does not have")
                 continue
             order.last_event_version = max(order.last_event_version, event["version"])
+            order.uses += event["operation"] == _REDEMPTION
             for name in ("", order.origin):
                 seed = idempotency_seed(programme, cause, name)
                 order.has_creator = order.has_creator or (
@@ -126,6 +138,9 @@ class OrdersAndCodes:
                 found.append(
                     f"order {order.number} is at version {order.version}, its last event at {order.last_event_version}"
                 )
+            if order.uses != order.is_used:
+                says = "used" if order.is_used else "not used"
+                found.append(f"the voucher of order {order.number} is {says}, {order.uses} recorded events used it")
             if order.version > member.version:
                 found.append(f"order {order.number} is at version {order.version}, its member at {member.version}")
         return found + self._limit_faults(member) + self._code_faults(member, forgotten)
@@ -207,4 +222,15 @@ def _faults_within(order: Order) -> list[str]:
         found.append(f"{name} has a counter that does not count its {out} unreturned pieces")
     if order.pool is not None and order.code is None and out:
         found.append(f"{name} has no code")
-    return found
+    return [*found, *_voucher_faults(order)]
+
+
+def _voucher_faults(order: Order) -> Iterable[str]:
+    if order.voucher_use is None:
+        return
+    if not order.has_voucher:
+        yield f"order {order.number} has a used voucher, and is neither collected nor used in a store"
+    if all(step.state is not OrderState.FULFILLED for step in order.history):
+        yield f"order {order.number} has a used voucher, its history no {OrderState.FULFILLED}"
+    if order.state is OrderState.CANCELLED:
+        yield f"order {order.number} is {order.state}, and its voucher was used"

@@ -11,9 +11,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.results import InsertOneResult, UpdateResult
 from support.clients.resolver_client import ResolverClient
 from support.clients.tablet import Tablet, member_pass
-from support.outcome import committed
+from support.outcome import code_and_reason, committed
 
-from loyalty.kernel.refusal import Refusal, RefusalCode
+from loyalty.kernel.refusal import RefusalCode
 from loyalty.rules.member_pass import LEEWAY, digits_for, time_step_of
 from models.mongo.collection import Collection
 from resolvers.core.actor import Role
@@ -71,11 +71,6 @@ async def lucy(resolver_client: ResolverClient) -> str:
         await resolver_client.enrol(first_name="Lucy", phone="+33611223344", email="lucy@example.org", card="C-77")
     )
     return result.snapshot.member.id
-
-
-def code_and_reason(refusal: object) -> tuple[RefusalCode, str]:
-    assert isinstance(refusal, Refusal)
-    return refusal.code, refusal.reason
 
 
 async def is_over(tablet: Tablet, token: str | None) -> str:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.catalogue import instant, offer, reward
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
+from support.outcome import code_and_reason
 from support.property_settings import property_settings
 
 from loyalty.commands.redeem_voucher import RedeemVoucher
@@ -50,10 +51,6 @@ def using(
     """Return the command that uses a voucher."""
     occurred_at = story.at(at) if at is not None else None
     return RedeemVoucher(order.id, store, Channel.STORE, occurred_at, story.by("redeem-voucher", role))
-
-
-def code_and_reason(refusal: Refusal) -> tuple[RefusalCode, str]:
-    return refusal.code, refusal.reason
 
 
 @pytest.mark.parametrize(
