@@ -156,9 +156,8 @@ async def test_event_of_an_unknown_member_is_refused_and_changes_nothing(resolve
     await resolver_client.member()
     before = await documents(resolver_client.services.database)
     for key in (MemberKey("id", "nobody"), MemberKey("card", "no-card"), MemberKey("email", "no@example.org")):
-        refusal = refused(
-            await record(resolver_client.context(), EventOfMember(resolver_client.purchase_event("5.00"), key))
-        )
+        context = resolver_client.context(Role.SERVICE)
+        refusal = refused(await record(context, EventOfMember(resolver_client.purchase_event("5.00"), key)))
         assert refusal == Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
     assert await documents(resolver_client.services.database) == before
 
