@@ -112,7 +112,7 @@ def visits(journey: CompleteJourney) -> Iterator[Visit]:
             yield visit
             for use in visit.used:
                 key = offer_key(use.campaign, use.upc)
-                own[key] = own.get(key, OfferUse()).with_use(datetime.combine(day, time(12), UTC), None)
+                own[key] = own.get(key, OfferUse()).with_use(datetime.combine(day, time(12), UTC))
 
 
 Order = Callable[[Visit, list[str]], Iterable[str]]

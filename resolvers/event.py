@@ -293,13 +293,14 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
         if first is None:
             raise LookupError("a recorded event has no ledger record")
         return Committed(snapshot, first, replayed=True)
-    need = needs(command, snapshot.member, request.programme)
-    facts = await read_or_unavailable(reader.facts(actor.programme, member, need))
+    purchase = None
     if sent.event.refund_of is not None:
         bought = await read_or_unavailable(
             reader.event(actor.programme, EVENT_OPERATION, actor.subject, sent.event.refund_of)
         )
-        facts = replace(facts, purchase=counted_event_of(bought) if bought else None)
+        purchase = counted_event_of(bought) if bought else None
+    need = needs(command, snapshot.member, request.programme, purchase=purchase)
+    facts = replace(await read_or_unavailable(reader.facts(actor.programme, member, need)), purchase=purchase)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, NothingToSettle) else decision

@@ -1,11 +1,11 @@
-"""Ranks a member's offers; activates and redeems them, and records which were seen and declined."""
+"""Ranks a member's offers; activates, redeems and releases them, and records which were seen and declined."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer, unusable_reason
+from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer, ReleaseOffer, unusable_reason
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import normalise_code
@@ -39,8 +39,23 @@ class RedemptionInput:
     offer: str | None = None
     code: str | None = None
     purchase_key: str | None = None
+    purchase_sender: str | None = None
     store: str | None = None
     occurred_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseInput:
+    """The release of a use as a till sends it: the offer or its code, and the purchase that never came about."""
+
+    key: str
+    channel: Channel
+    purchase_key: str
+    member: MemberKey | None = None
+    offer: str | None = None
+    code: str | None = None
+    purchase_sender: str | None = None
+    store: str | None = None
 
 
 async def ranked_page(
@@ -157,24 +172,13 @@ async def redeem(context: Context, request: RedemptionInput, *, imported: bool =
 
     An `imported` redemption may be so old that its points have expired; its ledger record says that it was imported.
     """
-    refusal = (
-        key_refusal(request.key)
-        or text_refusal(request.code, TEXT_LENGTH_MAX, "code")
-        or text_refusal(request.purchase_key, TEXT_LENGTH_MAX, "purchaseKey")
-        or text_refusal(request.store, TEXT_LENGTH_MAX, "store")
-    )
-    if refusal is not None:
-        return refusal
-    target = await _target(context, request)
+    target = await _checked_target(context, request)
     if isinstance(target, Refusal):
         return target
-    member, offer = target
-    actor = context.require_actor()
-    require_may_see(actor, member)
+    member, offer, purchase = target
     found = context.programme().catalogue.offers.get(offer)
-    if found is not None and _is_out_of_reach(actor, found):
+    if found is not None and _is_out_of_reach(context.require_actor(), found):
         return Refusal(RefusalCode.NOT_ELIGIBLE, "code_needs_pass", ("code" if request.code is not None else "offer",))
-    purchase = purchase_reference(actor.subject, request.purchase_key) if request.purchase_key is not None else None
     command = RedeemOffer(
         offer=offer,
         purchase=purchase,
@@ -187,8 +191,60 @@ async def redeem(context: Context, request: RedemptionInput, *, imported: bool =
     return await run_command(context, command, member, {**content, "occurred_at": request.occurred_at})
 
 
-async def _target(context: Context, request: RedemptionInput) -> tuple[str, str] | Refusal:
-    """Return the member and the offer key of a redemption, or a refusal."""
+async def release(context: Context, request: ReleaseInput) -> Outcome:
+    """Undo the use of an offer whose sale never came about, before its purchase is recorded."""
+    target = await _checked_target(context, request)
+    if isinstance(target, Refusal):
+        return target
+    member, offer, purchase = target
+    if purchase is None:
+        return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",))
+    command = ReleaseOffer(offer, purchase, request.channel, cause_of(context, ReleaseOffer, request.key))
+    content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
+    return await run_command(context, command, member, {**content})
+
+
+def purchase_of(context: Context, key: str, sender: str | None) -> str | Refusal:
+    """Return the reference of the purchase that an offer is used for; `sender` None: the caller.
+
+    A caller refers to its own purchases; those of another sender are refused as not found.
+    """
+    own = context.require_actor().subject
+    if sender is not None and sender != own:
+        return Refusal(RefusalCode.NOT_FOUND, "purchase_sender_not_found", ("purchaseSender",))
+    return purchase_reference(own, key)
+
+
+async def _checked_target(
+    context: Context, request: RedemptionInput | ReleaseInput
+) -> tuple[str, str, str | None] | Refusal:
+    """Return the member, the offer's key and the purchase's reference of a use or a release, or a refusal.
+
+    Raises:
+        Forbidden: the actor has no access to that member.
+    """
+    refusal = (
+        key_refusal(request.key)
+        or text_refusal(request.code, TEXT_LENGTH_MAX, "code")
+        or text_refusal(request.purchase_key, TEXT_LENGTH_MAX, "purchaseKey")
+        or text_refusal(request.purchase_sender, TEXT_LENGTH_MAX, "purchaseSender")
+        or text_refusal(request.store, TEXT_LENGTH_MAX, "store")
+    )
+    if refusal is not None:
+        return refusal
+    target = await _target(context, request)
+    if isinstance(target, Refusal):
+        return target
+    member, offer = target
+    require_may_see(context.require_actor(), member)
+    if request.purchase_key is None:
+        return member, offer, None
+    purchase = purchase_of(context, request.purchase_key, request.purchase_sender)
+    return purchase if isinstance(purchase, Refusal) else (member, offer, purchase)
+
+
+async def _target(context: Context, request: RedemptionInput | ReleaseInput) -> tuple[str, str] | Refusal:
+    """Return the member and the offer key of a use or a release, or a refusal."""
     named: str | None = None
     if request.member is not None or context.require_actor().member is not None:
         found = await member_to_act_for(context, request.member)

@@ -121,6 +121,15 @@ REDEEM = """mutation Redeem($input: RedeemOfferInput!) {
   }
 }"""
 
+RELEASE_OFFER = """mutation ReleaseOffer($input: ReleaseOfferInput!) {
+  releaseOffer(input: $input) {
+    memberOffer { state usesLeft offer { title } }
+    entries { label why { reason } }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
 CONTENT = """mutation Content($input: SaveCatalogueItemInput!) {
   saveCatalogueItem(input: $input) {
     content { key title body version }

@@ -136,12 +136,16 @@ def _till(number: str, at: str, now: datetime) -> list[dict[str, Any]]:
         "purchaseKey": purchase["key"],
         "channel": "STORE",
     }
+    given_up = {**code, "key": f"given-up-{at}", "purchaseKey": f"given-up-{at}"}
+    released = {**given_up, "key": f"released-{at}"}
     visit = {key: purchase[key] for key in ("member", "occurredAt", "channel", "store")}
     many = [{**purchase, "key": f"first-{at}"}, {**visit, "key": f"visit-{at}", "type": "visit"}]
     return [
         _example("Scan a card", "till", documents.CARD, number=number),
         _example("Preview a purchase", "till", documents.PREVIEW, input={**purchase, "key": f"preview-{at}"}),
         _example("Record a purchase", "till", documents.PURCHASE, input=purchase),
+        _example("Use a code for a sale to come", "till", documents.REDEEM, input=given_up),
+        _example("Release the code: no sale", "till", documents.RELEASE_OFFER, input=released),
         _example("Use a code at the till", "till", documents.REDEEM, input=code),
         _example("Record what waited while offline", "till", documents.BATCH, input=many),
     ]

@@ -222,6 +222,12 @@ def _stepped(order: Order, state: OrderState, builder: DecisionBuilder, role: st
     return replace(order, state=state, history=(*order.history, step))
 
 
+def cancel_granted(order: Order, builder: DecisionBuilder, cause: Cause) -> None:
+    """Cancel an order that was given for no points, because what it was given for is undone."""
+    order = _stepped(order, OrderState.CANCELLED, builder, cause.role, cause.reason)
+    builder.orders[order.id] = _supplies_back(order, order.quantity - order.returned, builder)
+
+
 def _return_pieces(order: Order, pieces: int, builder: DecisionBuilder, *, spends_on_order: bool = False) -> Order:
     """Restore what `pieces` of an order took; `spends_on_order`: their points can pay for an order in this decision."""
     returned = order.returned + pieces

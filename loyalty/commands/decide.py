@@ -6,19 +6,34 @@ Pure: the live path, previews, imports and property tests all call it, so they c
 from collections.abc import Sequence
 from datetime import datetime
 
+from loyalty.commands.consequences import needs_of_consequences
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.registry import Command, Members, OtherMember, kind_of
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
-from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs
+from loyalty.model.event import RecordedEvent
+from loyalty.model.facts import NO_FACTS, NO_NEEDS, Facts, Needs, combined
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
 
 
-def needs(command: Command, member: Member | None, programme: Programme, *, others: Members = ()) -> Needs:
-    """Return what `command` may depend on besides its members, to be read in the same transaction as them."""
+def needs(
+    command: Command,
+    member: Member | None,
+    programme: Programme,
+    *,
+    others: Members = (),
+    purchase: RecordedEvent | None = None,
+) -> Needs:
+    """Return what `command` may depend on besides its members, to be read in the same transaction as them.
+
+    `purchase` is the recorded purchase that it refers to: it may change what followed from it.
+    """
     declared = kind_of(type(command)).needs
-    return declared(command, (member, *others), programme) if declared is not None else NO_NEEDS
+    own = declared(command, (member, *others), programme) if declared is not None else NO_NEEDS
+    if purchase is None or not purchase.consequences:
+        return own
+    return combined([own, needs_of_consequences(purchase.consequences)])
 
 
 def decide(

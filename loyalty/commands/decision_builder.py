@@ -13,7 +13,7 @@ from loyalty.kernel.calendar import day_of, end_of, expiry_day, period_name
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import NOT_RETURNED, Event, Grant, RecordedEvent
+from loyalty.model.event import NOT_RETURNED, Consequence, Event, Grant, RecordedEvent
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import NO_FACTS, Facts
 from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, Hold
@@ -31,15 +31,20 @@ from loyalty.model.member import Member, mutable_copy, set_fields
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Order
-from loyalty.model.programme import Programme, SpentPointsPolicy
+from loyalty.model.programme import Programme, SpentPointsPolicy, TierAfterRefund
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
 from loyalty.rules.refund import Reversal
-from loyalty.rules.tier import LIFETIME_OLD_DAYS, prune_qualifying_days, reevaluate_tier, reevaluate_tier_after_gain
+from loyalty.rules.tier import (
+    LIFETIME_OLD_DAYS,
+    prune_qualifying_days,
+    qualified_tier,
+    reevaluate_tier,
+    reevaluate_tier_after_gain,
+)
 
 BALANCE_MAX = 2_147_483_647
 REFUND_RULE = "refund"
-PENDING_REDEMPTIONS_MAX = 50
 ORDER_SPANS_KEPT = 400
 WRITE_OFFS_KEPT_MAX = 100
 OFFERS_KEPT_DAYS = 400
@@ -152,13 +157,69 @@ class DecisionBuilder:
             shares_returned=(NOT_RETURNED,) * max(1, lines),
         )
 
-    def reverse_earning(self, event: Event, purchase: RecordedEvent, reversal: Reversal) -> None:
-        """Reverse the points of a purchase: from its own lot first, then from the others, oldest first.
+    def reverse_earning(
+        self, event: Event, purchase: RecordedEvent, reversal: Reversal, *, why: Iterable[Explanation] = ()
+    ) -> None:
+        """Reverse the points of a purchase; `why` says what happened to its other consequences.
 
-        Points of it that have expired are not deducted a second time. Points that were spent follow the programme's
-        policy: the balance goes below zero, or the brand writes them off.
+        The points are drawn from the purchase's own lot first, then from the others, oldest first. Points of it that
+        have expired are not deducted a second time. Points that were spent follow the programme's policy: the balance
+        goes below zero, or the brand writes them off.
         """
-        lot = LotKey(purchase.earned_on, purchase.expires_on)
+        explanations = [
+            *(
+                Explanation(rule, -points, applied=bool(points), reason=RuleOutcome.REVERSED)
+                for rule, points in reversal.by_rule.items()
+            ),
+            *why,
+        ]
+        params = {"type": event.type}
+        self._reverse(
+            LotKey(purchase.earned_on, purchase.expires_on),
+            reversal,
+            explanations,
+            at=event.occurred_at,
+            channel=event.channel,
+            label="event",
+            params=params,
+        )
+        self._count(event.type, self.member.cap_usage)
+
+    def reverse_use(self, use: Consequence, offer: str, *, at: datetime, channel: Channel) -> None:
+        """Reverse the points that rules gave for the use of an offer, in the lot that they went into."""
+        by_rule = {grant.rule: grant.points for grant in use.grants}
+        if use.earned_on is None or not any(by_rule.values()):
+            return
+        qualifying = sum(grant.points for grant in use.grants if grant.qualifying)
+        # The day of the use, not of the event that undoes it: the rules' caps count by it.
+        day = {"day": use.earned_on.isoformat()}
+        explanations = [
+            Explanation(rule, -points, applied=True, reason=RuleOutcome.REVERSED, params=day)
+            for rule, points in by_rule.items()
+            if points
+        ]
+        self._reverse(
+            LotKey(use.earned_on, use.expires_on),
+            Reversal(by_rule, qualifying, ()),
+            explanations,
+            at=at,
+            channel=channel,
+            label="offer",
+            params={"offer": offer},
+        )
+
+    def _reverse(
+        self,
+        lot: LotKey,
+        reversal: Reversal,
+        explanations: list[Explanation],
+        *,
+        at: datetime,
+        channel: Channel,
+        label: str,
+        params: Mapping[str, str | int],
+    ) -> None:
+        """Reverse points that went into a lot, as `reverse_earning()` says, and review the tier."""
         gone = self._expired_of(lot, reversal.points)
         absorbed = sum(points for _, points in gone)
         parts = draw(self.member.lots, reversal.points - absorbed, first_lot=lot)
@@ -168,10 +229,6 @@ class DecisionBuilder:
         postings += [Posting(Account.AVAILABLE, -points, key) for key, points in parts]
         written_off = self.programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF
         postings.append(Posting(Account.WRITTEN_OFF if written_off else Account.AVAILABLE, -short))
-        explanations = [
-            Explanation(rule, -points, applied=bool(points), reason=RuleOutcome.REVERSED)
-            for rule, points in reversal.by_rule.items()
-        ]
         if absorbed:
             explanations.append(Explanation(REFUND_RULE, absorbed, applied=True, reason=RuleOutcome.ALREADY_EXPIRED))
         if short and written_off:
@@ -179,34 +236,52 @@ class DecisionBuilder:
         self._post(
             EntryKind.REVERSE,
             postings,
-            occurred_at=event.occurred_at,
-            channel=event.channel,
+            occurred_at=at,
+            channel=channel,
             explanations=explanations,
-            label="event",
-            params={"type": event.type},
+            label=label,
+            params=params,
         )
         if written_off:
             self._note_write_off(short)
-        self._qualify(purchase.earned_on, -reversal.qualifying)
-        self._count(event.type, self._cap_usage_after_refund(purchase.earned_on, reversal.by_rule))
-        self._reevaluate_tier()
+        is_reviewed = self._tier_is_earned() and self.programme.tier_after_refund is TierAfterRefund.REVIEWED
+        self._qualify(lot.earned_on, -reversal.qualifying)
+        set_fields(self.member, cap_usage=self._cap_usage_after_refund(lot.earned_on, reversal.by_rule))
+        self._reevaluate_tier(is_reviewed=is_reviewed)
 
-    def record_engagement(self, event: Event) -> None:
-        """Count an event of the programme's own (an activation, a redemption), and credit what rules give for it."""
+    def _tier_is_earned(self) -> bool:
+        """Return whether the member's points qualify for its tier now; after a change of the programme they may not."""
+        qualified = qualified_tier(self.programme, self.member.qualifying_days, self.today)
+        return qualified.tier.rank >= self.programme.tier(self.member.tier_status.tier).rank
+
+    def explain_use(self, event: Event, why: Iterable[Explanation]) -> None:
+        """Say why the use of an offer gave nothing, in an entry of 0 points; `event` is the redemption."""
+        self._explain(EntryKind.EARN, str(event.attributes["offer"]), why, event.occurred_at, event.channel)
+
+    def explain_release(self, offer: str, why: Iterable[Explanation], channel: Channel) -> None:
+        """Say what the release of a use restored, in an entry of 0 points."""
+        self._explain(EntryKind.REVERSE, offer, why, self.now, channel)
+
+    def _explain(self, kind: EntryKind, offer: str, why: Iterable[Explanation], at: datetime, channel: Channel) -> None:
+        self._post(kind, (), occurred_at=at, channel=channel, explanations=why, label="offer", params={"offer": offer})
+
+    def record_engagement(self, event: Event) -> RecordedEvent | None:
+        """Count an event of the programme's own (an activation, a redemption), and credit what rules give for it.
+
+        Returns what they gave; None if no rule is for such events.
+        """
         earned = earn(event, self.member, self.programme)
         if earned.explanations:
-            self.earn(event, earned)
-        else:
-            self._count(event.type, earned.cap_usage)
+            return self.earn(event, earned)
+        self._count(event.type, earned.cap_usage)
+        return None
 
     def add_bonus(self, event: Event, purchase: RecordedEvent, grant: Grant, why: Explanation) -> None:
         """Credit the points of an offer for a purchase that is counted already, to that purchase's own lot.
 
         `grant` is for the whole purchase; lines that were returned since give nothing.
         """
-        points = grant.points - sum(
-            int(part * share) for part, share in zip(grant.by_line, purchase.shares_returned, strict=True)
-        )
+        points = grant.unreturned(purchase.shares_returned)
         lot = LotKey(purchase.earned_on, purchase.expires_on)
         self._give(event, points, lot, replace(why, points=points), qualifying=grant.qualifying)
 
@@ -380,18 +455,21 @@ class DecisionBuilder:
         """Store what the member has done with an offer."""
         set_fields(self.member, offer_uses={**self.member.offer_uses, offer: use})
 
-    def add_pending_redemption(self, purchase: str, offer: str, cost: int) -> None:
-        """Bind an offer to a purchase that was not sent yet; `cost` is what its budget was charged."""
-        waiting = (*self.member.pending_redemptions.get(purchase, ()), (offer, cost))
-        pending = {**self.member.pending_redemptions, purchase: waiting}
-        set_fields(self.member, pending_redemptions=dict([*pending.items()][-PENDING_REDEMPTIONS_MAX:]))
+    def add_pending_use(self, purchase: str, use: Consequence) -> None:
+        """Bind the use of an offer to a purchase that was not sent yet."""
+        waiting = (*self.member.pending_uses.get(purchase, ()), use)
+        set_fields(self.member, pending_uses={**self.member.pending_uses, purchase: waiting})
 
-    def take_pending_redemptions(self, purchase: str) -> tuple[tuple[str, int], ...]:
-        """Unbind and return the offers that waited for a purchase, each with what its budget was charged."""
-        pending = dict(self.member.pending_redemptions)
-        offers = pending.pop(purchase, ())
-        set_fields(self.member, pending_redemptions=pending)
-        return offers
+    def take_pending_uses(self, purchase: str, offer: str | None = None) -> tuple[Consequence, ...]:
+        """Unbind and return the uses that waited for a purchase; only those of `offer`, if given."""
+        pending = dict(self.member.pending_uses)
+        waiting = pending.pop(purchase, ())
+        taken = tuple(use for use in waiting if offer is None or use.offer == offer)
+        left = tuple(use for use in waiting if use not in taken)
+        if left:
+            pending[purchase] = left
+        set_fields(self.member, pending_uses=pending)
+        return taken
 
     def count_order(self, key: str, span: str, orders: int) -> None:
         """Count orders of a limited reward in a span of its limit; a negative number for returned ones."""
@@ -454,6 +532,7 @@ class DecisionBuilder:
         recorded_event: RecordedEvent | None = None,
         amended_purchase: RecordedEvent | None = None,
         hold: Hold | None = None,
+        consequences: tuple[Consequence, ...] | None = None,
     ) -> Decision:
         """Return the decision: the next version of this member and of the others, each with its ledger record.
 
@@ -463,6 +542,8 @@ class DecisionBuilder:
             ValueError: one member comes twice; a handler refuses such a command.
         """
         decision = self.close_part(cause, None, recorded_event, amended_purchase, hold)
+        if consequences is not None:
+            decision = replace(decision, consequences=consequences)
         if not self.others:
             return decision
         if len({builder.member.id for builder in self.together}) < len(self.together):
@@ -519,8 +600,12 @@ class DecisionBuilder:
         )
 
     def _credit(self, points: int, lot: LotKey) -> list[Posting]:
-        """Return the postings that credit `points`: they fill a debt first, the rest goes into the lot."""
-        owed = min(points, self.member.debt)
+        """Return the postings that credit `points`: they fill a debt first, the rest goes into the lot.
+
+        Points of a lot that has expired already fill no debt: they expire.
+        """
+        is_over = lot.expires_on is not None and lot.expires_on < self.today
+        owed = 0 if is_over else min(points, self.member.debt)
         return [
             Posting(Account.ISSUED, -points),
             Posting(Account.AVAILABLE, owed),
@@ -621,14 +706,24 @@ class DecisionBuilder:
                 cap_usage[key][span] = max(0, cap_usage[key].get(span, 0) - points)
         return cap_usage
 
-    def _reevaluate_tier(self, *, gained_on: date | None = None) -> None:
-        """Recompute the tier; `gained_on` is the day that gained points, if nothing else changed."""
+    def _reevaluate_tier(self, *, gained_on: date | None = None, is_reviewed: bool = False) -> None:
+        """Recompute the tier; `gained_on` is the day that gained points, if nothing else changed.
+
+        With `is_reviewed`, a tier that the points no longer qualify for ends at once.
+        """
         member, days = self.member, self.member.qualifying_days
-        last = days.last()
-        find = (
-            reevaluate_tier_after_gain
-            if gained_on is not None and (last is None or gained_on >= last)
-            else reevaluate_tier
-        )
-        tier_status = find(self.programme, member.tier_status, days, enrolled_at=member.enrolled_at, now=self.now)
+        last, enrolled_at = days.last(), member.enrolled_at
+        if gained_on is not None and (last is None or gained_on >= last):
+            tier_status = reevaluate_tier_after_gain(
+                self.programme, member.tier_status, days, enrolled_at=enrolled_at, now=self.now
+            )
+        else:
+            tier_status = reevaluate_tier(
+                self.programme,
+                member.tier_status,
+                days,
+                enrolled_at=enrolled_at,
+                now=self.now,
+                is_reviewed=is_reviewed,
+            )
         set_fields(member, tier_status=tier_status)

@@ -1,12 +1,17 @@
-"""Offers: activated, redeemed, seen and refused; what a use gives, and the purchase that it is bound to."""
+"""Offers: activated, redeemed, released, seen and refused; what a use gives, and the purchase that it is bound to.
 
-from collections.abc import Iterable
+An offer is judged at the time, channel, store and partner of its purchase. If the purchase is still to come, the use is
+judged as it is reported, and again when the purchase is recorded: a use that gives nothing then does not count.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 from loyalty.commands.allocation import free_code, needs_of_rewards, segmentation_input
+from loyalty.commands.consequences import needs_of_consequences, reverse, use_restored
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
 from loyalty.commands.place_order import grant
 from loyalty.commands.registry import Members, handles
@@ -15,7 +20,20 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import normalise_code
 from loyalty.model.decision import Decision
-from loyalty.model.event import ACTIVATION, REDEMPTION, Discount, Event, Grant, Purchase, RecordedEvent, is_ahead
+from loyalty.model.event import (
+    ACTIVATION,
+    OFFER_RULE,
+    PURCHASE,
+    REDEMPTION,
+    Consequence,
+    ConsequenceEnd,
+    Discount,
+    Event,
+    Grant,
+    Purchase,
+    RecordedEvent,
+    is_ahead,
+)
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs, combined
 from loyalty.model.ledger import Cause
@@ -33,7 +51,7 @@ from loyalty.model.offer import (
 )
 from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState, CodeTransition
-from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles
+from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles, outcome_of
 from loyalty.rules.earning import EarningResult, allocate_proportionally
 from loyalty.rules.member_code import split_code
 
@@ -44,7 +62,8 @@ WHOLE_PERCENT = Decimal(100)
 MONEY_KINDS = frozenset({OfferKind.AMOUNT_OFF, OfferKind.PERCENT_OFF})
 # Of one use, in hundredths: ten times the largest budget, so that counters stay within 64 bits.
 COST_MAX = 10**12
-OFFER_RULE = "offer/"
+# Purchases of one member that offers were used for and that have not been recorded yet.
+PENDING_PURCHASES_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,16 @@ class RedeemOffer:
     channel: Channel
     store: str | None
     occurred_at: datetime
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseOffer:
+    """Undo the use of an offer whose sale never came about. `purchase` is the reference that the use named."""
+
+    offer: str
+    purchase: str
+    channel: Channel
     cause: Cause
 
 
@@ -209,77 +238,163 @@ def record_offer_views(command: RecordOfferViews, builder: DecisionBuilder) -> D
     return builder.close(command.cause)
 
 
-def _purchase_of(command: RedeemOffer) -> str | None:
+def _purchase_of(command: RedeemOffer | ReleaseOffer) -> str | None:
     return command.purchase
 
 
 @handles(RedeemOffer, operation="redeem", needs=_needs, refers_to=_purchase_of)
 def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal:
-    """Return the decision to use an offer: the use counts, and gives now, or when its purchase is recorded."""
+    """Return the decision to use an offer: the use counts, and gives now, or when its purchase is recorded.
+
+    A use that gives nothing for a recorded purchase does not count; an entry says so.
+    """
     offer = _found(builder.programme, command.offer)
     if isinstance(offer, Refusal):
         return offer
     refusal = _unredeemable(offer, command, builder)
     if refusal is not None:
         return refusal
-    builder.set_offer(offer.key, builder.member.offer_use(offer.key).with_use(command.occurred_at, command.purchase))
-    builder.notice(NoticeKind.OFFER_REDEEMED, offer=offer.key)
     event = _engagement(REDEMPTION, offer, command.cause, command.occurred_at, command.channel)
     event = replace(event, store=command.store)
-    builder.record_engagement(event)
-    builder.counter_changes[offer.uses_counter_key] += 1
-    amended: RecordedEvent | None = None
-    if builder.facts.purchase is not None:
-        amended = _act_in_counted(offer, builder.facts.purchase, event, builder)
-    elif command.purchase is not None:
-        # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
-        builder.add_pending_redemption(
-            command.purchase, offer.key, _charge_budget(offer, _money_off(offer, None), builder)
-        )
-    elif offer.kind is OfferKind.BONUS_POINTS:
-        points = _within_budget(offer, offer.points or 0, builder)
-        builder.give_bonus(event, points, _given(offer, points), qualifying=offer.qualifying)
-        _charge_budget(offer, points, builder)
-    else:
-        _charge_budget(offer, _money_off(offer, None), builder)
+    purchase = builder.facts.purchase
+    gain = _gain(offer, purchase, builder) if purchase is not None else _gain_without_purchase(offer, command, builder)
+    if gain.is_nothing:
+        builder.explain_use(event, [gain.why or _given(offer, 0), use_restored(gain.rule)])
+        builder.notice(NoticeKind.OFFER_RETURNED, offer=offer.key)
+        return builder.close(command.cause, consequences=())
+    use = _count_use(offer, command, event, gain, builder)
+    if gain.bonus is not None and gain.why is not None:
+        if purchase is not None:
+            builder.add_bonus(event, purchase, gain.bonus, gain.why)
+        else:
+            builder.give_bonus(event, gain.bonus.points, gain.why, qualifying=offer.qualifying)
     if builder.member.lifetime_points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("offer",), {"max": BALANCE_MAX})
     if offer.kind is OfferKind.GIFT and offer.reward is not None:
-        granted = grant(builder, offer.reward, origin=f"{OFFER_RULE}{offer.key}", cause=command.cause)
+        granted = grant(builder, offer.reward, origin=use.rule, cause=command.cause)
         if isinstance(granted, Refusal):
             return replace(granted, path=("offer",))
-    return builder.close(command.cause, amended_purchase=amended)
+        use = replace(use, order=granted.id)
+    return _close_use(command, use, gain, builder)
+
+
+def _close_use(command: RedeemOffer, use: Consequence, gain: "_Gain", builder: DecisionBuilder) -> Decision:
+    """Store a use: with its purchase, or in the member until that is recorded, or with its own key."""
+    purchase = builder.facts.purchase
+    if purchase is not None:
+        grants = (*purchase.grants, gain.bonus) if gain.bonus is not None else purchase.grants
+        amended = replace(purchase, grants=grants, consequences=(*purchase.consequences, use))
+        return builder.close(command.cause, amended_purchase=amended, consequences=())
+    if command.purchase is not None:
+        builder.add_pending_use(command.purchase, replace(use, store=command.store))
+        return builder.close(command.cause, consequences=())
+    return builder.close(command.cause, consequences=(use,))
+
+
+def _count_use(
+    offer: Offer, command: RedeemOffer, event: Event, gain: "_Gain", builder: DecisionBuilder
+) -> Consequence:
+    """Count a use and what it costs, and credit what rules give for the use itself."""
+    builder.set_offer(offer.key, builder.member.offer_use(offer.key).with_use(command.occurred_at))
+    builder.notice(NoticeKind.OFFER_REDEEMED, offer=offer.key)
+    rewarded = builder.record_engagement(event)
+    builder.counter_changes[offer.uses_counter_key] += 1
+    use = Consequence(
+        gain.rule,
+        uses=1,
+        charge=_charge_budget(offer, gain.cost, builder),
+        returnable=offer.restores_use_on_refund,
+    )
+    if rewarded is None or not any(given.points for given in rewarded.grants):
+        return use
+    return replace(use, grants=rewarded.grants, earned_on=rewarded.earned_on, expires_on=rewarded.expires_on)
+
+
+def _needs_of_release(command: ReleaseOffer, members: Members, _programme: Programme) -> Needs:
+    (member,) = members
+    return needs_of_consequences(member.pending_uses.get(command.purchase, ()) if member is not None else ())
+
+
+@handles(ReleaseOffer, operation="release-offer", needs=_needs_of_release, refers_to=_purchase_of)
+def release(command: ReleaseOffer, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to undo a use that waits for its purchase, with everything that it gave.
+
+    Refused once the purchase is recorded (a refund undoes the use then), or once its gift was handed over.
+    """
+    purchase = builder.facts.purchase
+    if purchase is not None and purchase.member == builder.member.id and _is_used_for(command.offer, purchase):
+        return Refusal(RefusalCode.CONFLICT, "offer_purchase_recorded", ("purchaseKey",))
+    uses = builder.take_pending_uses(command.purchase, command.offer)
+    if not uses:
+        return Refusal(RefusalCode.NOT_FOUND, "offer_use_not_found", ("purchaseKey",))
+    explained: list[Explanation] = []
+    for use in uses:
+        ended, why = reverse(use, builder, command.cause, at=builder.now, channel=command.channel, never_happened=True)
+        if ended.end is ConsequenceEnd.GONE:
+            return Refusal(RefusalCode.CONFLICT, "offer_gift_gone", ("purchaseKey",))
+        explained += why
+    builder.explain_release(command.offer, explained, command.channel)
+    return builder.close(command.cause)
 
 
 def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
-    at, use = command.occurred_at, builder.member.offer_use(offer.key)
-    if is_ahead(at, builder.now):
+    if is_ahead(command.occurred_at, builder.now):
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
-    refusal = builder.expired_event(at, command.cause)
+    refusal = builder.expired_event(command.occurred_at, command.cause)
     if refusal is not None:
         return refusal
-    # A member who has activated an offer keeps it, even after leaving its tier or segment.
-    audience = EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience
-    zone, segmentation = builder.programme.zone, segmentation_input(builder, audience)
-    visit = Visit(at, at.astimezone(zone), command.channel, command.store, segmentation=segmentation)
+    use, zone = builder.member.offer_use(offer.key), builder.programme.zone
+    visit, audience = _visit(command, builder), _audience(offer, use)
+    visit = replace(visit, segmentation=segmentation_input(builder, audience))
     refusal = _obstacle_refusal(offer, visit, zone, stores=offer.stores, audience=audience)
-    if refusal is None and offer.needs_activation and use.activated_at is None:
+    if refusal is None and not _is_activated(offer, use, visit.at, zone):
         refusal = _not_eligible("offer_not_activated")
     return refusal or _used_up(offer, use, builder) or _purchase_refusal(offer, command, builder)
+
+
+def _visit(command: RedeemOffer, builder: DecisionBuilder) -> Visit:
+    """Return when and where an offer is judged: at its purchase if that is recorded, else as the use says."""
+    purchase, zone = builder.facts.purchase, builder.programme.zone
+    if purchase is not None and purchase.member == builder.member.id:
+        return _visit_of(purchase.event, command.store, zone)
+    return Visit(command.occurred_at, command.occurred_at.astimezone(zone), command.channel, command.store)
+
+
+def _visit_of(event: Event, store: str | None, zone: ZoneInfo) -> Visit:
+    """Return when and where a purchase was made; `store` is where the offer was used, if the purchase names none."""
+    at = event.occurred_at
+    return Visit(at, at.astimezone(zone), event.channel, event.store or store, event.partner)
+
+
+def _audience(offer: Offer, use: OfferUse) -> Audience:
+    # A member who has activated an offer keeps it, even after leaving its tier or segment.
+    return EVERYBODY if offer.needs_activation or use.activated_at is not None else offer.audience
+
+
+def _is_activated(offer: Offer, use: OfferUse, at: datetime, zone: ZoneInfo) -> bool:
+    """Return whether an offer was activated by the day of a moment, if it must be."""
+    if not offer.needs_activation:
+        return True
+    return use.activated_at is not None and day_of(use.activated_at, zone) <= day_of(at, zone)
+
+
+def _is_used_for(offer: str, purchase: RecordedEvent) -> bool:
+    return any(one.offer == offer and one.uses for one in purchase.consequences)
 
 
 def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
     """Return why an offer cannot be used for its purchase, or None."""
     purchase = builder.facts.purchase
-    if offer.kind is OfferKind.MULTIPLIER and command.purchase is None:
-        return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",))
-    if command.purchase is not None and command.purchase in builder.member.offer_use(offer.key).purchases:
-        return Refusal(RefusalCode.CONFLICT, "offer_used_for_purchase", ("purchaseKey",))
+    if command.purchase is None:
+        is_missing = offer.kind is OfferKind.MULTIPLIER
+        return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",)) if is_missing else None
     if purchase is None:
-        return None
-    if purchase.member != builder.member.id or purchase.event.purchase is None:
+        return _pending_refusal(offer, command.purchase, builder.member.pending_uses)
+    if purchase.member != builder.member.id or purchase.event.type != PURCHASE:
         return Refusal(RefusalCode.CONFLICT, "purchase_of_another", ("purchaseKey",))
-    if all(share == 1 for share in purchase.shares_returned):
+    if _is_used_for(offer.key, purchase):
+        return _used_for_purchase()
+    if purchase.is_returned:
         return Refusal(RefusalCode.CONFLICT, "refund_done", ("purchaseKey",))
     if offer.partners and purchase.event.partner not in offer.partners:
         return _not_eligible("offer_partner")
@@ -288,6 +403,20 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
         refusal = builder.expired_event(purchase.event.occurred_at, command.cause)
         return replace(refusal, path=("purchaseKey",)) if refusal is not None else None
     return None
+
+
+def _pending_refusal(offer: Offer, purchase: str, pending: Mapping[str, tuple[Consequence, ...]]) -> Refusal | None:
+    """Return why an offer cannot be used for a purchase that is still to come, or None."""
+    if any(use.offer == offer.key for use in pending.get(purchase, ())):
+        return _used_for_purchase()
+    if purchase not in pending and len(pending) >= PENDING_PURCHASES_MAX:
+        params = {"max": PENDING_PURCHASES_MAX}
+        return Refusal(RefusalCode.LIMIT_REACHED, "offer_purchases_pending", ("purchaseKey",), params)
+    return None
+
+
+def _used_for_purchase() -> Refusal:
+    return Refusal(RefusalCode.CONFLICT, "offer_used_for_purchase", ("purchaseKey",))
 
 
 def _is_stated_for(offer: Offer, discount: Discount, pool_code: str | None) -> bool:
@@ -407,62 +536,131 @@ def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Gran
     if points == bonus.points:
         return bonus, _given(offer, points)
     cut = replace(bonus, by_line=allocate_proportionally(points, [Decimal(part) for part in bonus.by_line]))
-    return cut, replace(_given(offer, points), reason=RuleOutcome.CAPPED, params={"cap": offer.budget or 0})
+    reason = RuleOutcome.CAPPED if points else RuleOutcome.CAP_REACHED
+    return cut, replace(_given(offer, points), reason=reason, params={"cap": offer.budget or 0})
 
 
-def _act_in_counted(offer: Offer, recorded: RecordedEvent, event: Event, builder: DecisionBuilder) -> RecordedEvent:
-    """Apply an offer to a purchase that was counted already; return the purchase as it is stored now."""
-    cost = _cost(offer, recorded.event.purchase, builder)
-    if offer.kind in EARNING_KINDS:
-        earned_by_rules = [given for given in recorded.grants if not given.rule.startswith(OFFER_RULE)]
-        bonus, why = _limited(offer, _bonus(offer, earned_by_rules, recorded.event.purchase), builder)
-        builder.add_bonus(event, recorded, bonus, why)
-        recorded = replace(recorded, grants=(*recorded.grants, bonus))
-        cost = bonus.points
-    return replace(recorded, offer_charges=(*recorded.offer_charges, (offer.key, _charge_budget(offer, cost, builder))))
+@dataclass(frozen=True, slots=True)
+class _Gain:
+    """What the use of an offer gives: `bonus` points, explained by `why`, at a `cost` to its budget.
 
-
-def apply_pending_redemptions(
-    event: Event, earned: EarningResult, builder: DecisionBuilder
-) -> tuple[tuple[str, int], ...]:
-    """Apply the offers that waited for a purchase to its earning; return them with what each was charged.
-
-    A multiplier multiplies what the rules gave, never what another offer gave, so their order does not matter.
+    `is_nothing`: the use gives the member nothing, so it does not count.
     """
-    if not builder.member.pending_redemptions:
+
+    rule: str
+    cost: int = 0
+    bonus: Grant | None = None
+    why: Explanation | None = None
+    is_nothing: bool = False
+
+
+def _gain_without_purchase(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> _Gain:
+    """Return what an offer gives before its purchase is recorded, or without any."""
+    rule = f"{OFFER_RULE}{offer.key}"
+    if command.purchase is not None or offer.kind is not OfferKind.BONUS_POINTS:
+        # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
+        return _Gain(rule, _money_off(offer, None))
+    points = _within_budget(offer, offer.points or 0, builder)
+    return _Gain(rule, points, Grant(rule, (points,), offer.qualifying), _given(offer, points), is_nothing=not points)
+
+
+def _gain(offer: Offer, recorded: RecordedEvent, builder: DecisionBuilder) -> _Gain:
+    """Return what an offer gives for a purchase that is recorded already."""
+    rule, purchase = f"{OFFER_RULE}{offer.key}", recorded.event.purchase
+    if offer.kind not in EARNING_KINDS:
+        return _money_gain(offer, purchase, _cost(offer, purchase, builder), builder)
+    by_rules = [given for given in recorded.grants if not given.rule.startswith(OFFER_RULE)]
+    bonus, why = _limited(offer, _bonus(offer, by_rules, purchase), builder)
+    return _Gain(rule, bonus.points, bonus, why, is_nothing=not bonus.unreturned(recorded.shares_returned))
+
+
+def _money_gain(offer: Offer, purchase: Purchase | None, cost: int, builder: DecisionBuilder) -> _Gain:
+    """Return what an offer takes off a purchase, at a cost; nothing if the purchase says so, or had no price."""
+    rule = f"{OFFER_RULE}{offer.key}"
+    if purchase is None or offer.kind not in MONEY_KINDS:
+        return _Gain(rule, cost)
+    stated = _stated_cost(offer, purchase, builder)
+    is_worked_back = stated is None and offer.percent is not None and offer.percent < WHOLE_PERCENT
+    if stated == 0 or (is_worked_back and cost == 0):
+        why = Explanation(rule, 0, applied=False, reason=RuleOutcome.NOTHING_OFF)
+        return _Gain(rule, cost, why=why, is_nothing=True)
+    return _Gain(rule, cost)
+
+
+def needs_of_pending(uses: Iterable[Consequence], programme: Programme) -> Needs:
+    """Return what recording a purchase may depend on because of the offers used for it."""
+    waiting = [*uses]
+    keys = [use.offer for use in waiting if use.offer is not None]
+    return combined([needs_of_offers(keys, programme), needs_of_consequences(waiting)])
+
+
+def apply_pending_uses(
+    event: Event, earned: EarningResult, builder: DecisionBuilder, cause: Cause
+) -> tuple[Consequence, ...]:
+    """Apply the offers that waited for a purchase to its earning; return those that count.
+
+    A multiplier multiplies what the rules gave, never what another offer gave, so their order does not matter. An offer
+    that is not for this purchase, or gives nothing for it, is released.
+    """
+    if not builder.member.pending_uses:
         return ()
-    used: list[tuple[str, int]] = []
-    by_rules = list(earned.grants)
-    for key, counted in builder.take_pending_redemptions(purchase_reference(event.sender, event.key)):
-        offer = builder.programme.catalogue.offers.get(key)
-        if offer is None:
+    counted: list[Consequence] = []
+    by_rules = tuple(earned.grants)
+    for use in builder.take_pending_uses(purchase_reference(event.sender, event.key)):
+        offer = builder.programme.catalogue.offers.get(use.offer or "")
+        if offer is None:  # gone from the programme: nothing says what it was, so it stays as it was used
+            counted.append(replace(use, store=None))
             continue
-        # What was reserved becomes the actual cost; an amount stays as it was when it was used, unless stated.
-        stated = _stated_cost(offer, event.purchase, builder) if event.purchase is not None else None
-        if offer.kind is OfferKind.AMOUNT_OFF and stated is None:
-            cost = 0
-        else:
-            cost = _cost(offer, event.purchase, builder) - counted
-        if offer.kind in EARNING_KINDS:
-            bonus, why = _limited(offer, _bonus(offer, by_rules, event.purchase), builder)
-            if offer.partners and event.partner not in offer.partners:
-                bonus = replace(bonus, by_line=tuple(0 for _ in bonus.by_line))
-                why = Explanation(bonus.rule, 0, applied=False, reason=RuleOutcome.PARTNER)
-            earned.grants = [*earned.grants, bonus]
-            earned.explanations = [*earned.explanations, why]
-            cost = bonus.points
-        used.append((key, counted + _charge_budget(offer, cost, builder)))
-    return tuple(used)
+        gain = _pending_gain(offer, use, event, by_rules, builder)
+        why = [gain.why] if gain.why is not None else []
+        if not gain.is_nothing:
+            earned.grants = [*earned.grants, gain.bonus] if gain.bonus is not None else earned.grants
+            earned.explanations = [*earned.explanations, *why]
+            charge = _charge_budget(offer, gain.cost - use.charge, builder)
+            counted.append(replace(use, charge=use.charge + charge, store=None))
+            continue
+        ended, restored = reverse(use, builder, cause, at=event.occurred_at, channel=event.channel, never_happened=True)
+        earned.explanations = [*earned.explanations, *why, *restored]
+        if ended.end is ConsequenceEnd.GONE:  # the gift was handed over meanwhile
+            counted.append(replace(use, store=None))
+    return tuple(counted)
 
 
-def restore_uses(recorded: RecordedEvent, builder: DecisionBuilder) -> None:
-    """Restore the uses of returnable offers whose purchase was returned whole."""
-    purchase = purchase_reference(recorded.event.sender, recorded.event.key)
-    for key, cost in recorded.offer_charges:
-        offer = builder.programme.catalogue.offers.get(key)
-        if offer is None or not offer.restores_use_on_refund:
-            continue
-        builder.set_offer(key, builder.member.offer_use(key).with_use_restored(purchase))
-        builder.counter_changes[offer.uses_counter_key] -= 1
-        _charge_budget(offer, -cost, builder)
-        builder.notice(NoticeKind.OFFER_RETURNED, offer=key)
+def _pending_gain(
+    offer: Offer, use: Consequence, event: Event, by_rules: Sequence[Grant], builder: DecisionBuilder
+) -> _Gain:
+    """Return what an offer gives for the purchase that it waited for."""
+    rule, purchase = f"{OFFER_RULE}{offer.key}", event.purchase
+    stated = _stated_cost(offer, purchase, builder) if purchase is not None else None
+    if not stated:
+        # A till that states a discount for the offer has given it already.
+        obstacle = _obstacle_to(offer, use, event, builder)
+        if obstacle is not None:
+            why = Explanation(rule, 0, applied=False, reason=obstacle)
+            return _Gain(rule, why=why, is_nothing=True)
+    if offer.kind in EARNING_KINDS:
+        bonus, why = _limited(offer, _bonus(offer, by_rules, purchase), builder)
+        return _Gain(rule, bonus.points, bonus, why, is_nothing=not bonus.points)
+    # What was reserved becomes the actual cost; an amount stays as it was when it was used, unless stated.
+    is_as_used = offer.kind is OfferKind.AMOUNT_OFF and stated is None
+    return _money_gain(offer, purchase, use.charge if is_as_used else _cost(offer, purchase, builder), builder)
+
+
+def _obstacle_to(offer: Offer, use: Consequence, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:
+    """Return why an offer is not for a purchase, judged at the purchase's own time and place, or None."""
+    zone = builder.programme.zone
+    visit = _visit_of(event, use.store, zone)
+    found = obstacles(
+        visit,
+        starts_at=offer.starts_at,
+        ends_at=offer.ends_at,
+        window=offer.window,
+        channels=offer.channels,
+        stores=offer.stores,
+        partners=offer.partners,
+    )
+    obstacle = next(found, None)
+    if obstacle is not None:
+        return outcome_of(obstacle)
+    is_activated = _is_activated(offer, builder.member.offer_use(offer.key), visit.at, zone)
+    return None if is_activated else RuleOutcome.WINDOW

@@ -1,7 +1,7 @@
 """Orders: a reward's points, piece, code and appointment are taken together, or none of them is."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loyalty.commands.allocation import (
     Allocation,
@@ -17,7 +17,7 @@ from loyalty.commands.registry import Members, handles
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import Event
+from loyalty.model.event import INSTANT_RULE, Consequence, Event
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs
 from loyalty.model.hold import Hold
@@ -38,10 +38,11 @@ from loyalty.model.order import (
 from loyalty.model.programme import Programme
 from loyalty.model.reward import FULFILLED_ON_PLACEMENT, InstantReward, Reward
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
-from loyalty.rules.availability import OF_AUDIENCE, OF_TIME, Visit, is_limit_reached, limit_span, obstacles
+from loyalty.rules.availability import Visit, is_limit_reached, limit_span, obstacles, outcome_of
 from loyalty.rules.eligibility import ineligibilities
 
-INSTANT_RULE = "instant/"
+# An instant reward is for a shopper who has just bought: a purchase that arrives later than this does not get it.
+INSTANT_LATE_MAX = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,23 +244,32 @@ def grant(builder: DecisionBuilder, key: str, *, origin: str, cause: Cause) -> O
     return order
 
 
-def grant_instantly(event: Event, builder: DecisionBuilder, cause: Cause) -> list[Explanation]:
-    """Give the instant rewards that a purchase qualifies for; return an explanation for each that the programme has."""
+def grant_instantly(
+    event: Event, builder: DecisionBuilder, cause: Cause
+) -> tuple[tuple[Consequence, ...], list[Explanation]]:
+    """Give the instant rewards that a purchase qualifies for; return them, and an explanation for each there is."""
+    given: list[Consequence] = []
     explained: list[Explanation] = []
     for instant in builder.programme.catalogue.instant_rewards:
-        rule = f"{INSTANT_RULE}{instant.key}"
+        rule, span = f"{INSTANT_RULE}{instant.key}", ""
         reason = _not_granted_reason(instant, event, builder)
         if reason is None:
             granted = grant(builder, instant.reward, origin=rule, cause=cause)
-            reason = RuleOutcome.OUT_OF_STOCK if isinstance(granted, Refusal) else RuleOutcome.GRANTED
-        if reason is RuleOutcome.GRANTED and instant.limit is not None:
-            span = limit_span(instant.limit, event.occurred_at, builder.programme.zone)
-            builder.count_order(rule, span, 1)
+            if isinstance(granted, Refusal):
+                reason = RuleOutcome.OUT_OF_STOCK
+            else:
+                reason = RuleOutcome.GRANTED
+                if instant.limit is not None:
+                    span = limit_span(instant.limit, event.occurred_at, builder.programme.zone)
+                    builder.count_order(rule, span, 1)
+                given.append(Consequence(rule, order=granted.id, span=span))
         params: dict[str, str | int] = {"reward": instant.reward}
         if reason is RuleOutcome.BELOW_MINIMUM:
             params["minimum"] = f"{instant.minimum_total} {builder.programme.currency}"
+        if reason is RuleOutcome.TOO_LATE:
+            params["days"] = INSTANT_LATE_MAX.days
         explained.append(Explanation(rule, 0, applied=reason is RuleOutcome.GRANTED, reason=reason, params=params))
-    return explained
+    return tuple(given), explained
 
 
 def _not_granted_reason(instant: InstantReward, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:
@@ -267,6 +277,8 @@ def _not_granted_reason(instant: InstantReward, event: Event, builder: DecisionB
     zone, at = builder.programme.zone, event.occurred_at
     if event.purchase is None or event.purchase.total < instant.minimum_total:
         return RuleOutcome.BELOW_MINIMUM
+    if builder.now - at > INSTANT_LATE_MAX:
+        return RuleOutcome.TOO_LATE
     segmentation = segmentation_input(builder, instant.audience)
     visit = Visit(at, at.astimezone(zone), event.channel, event.store, segmentation=segmentation)
     obstacle = next(
@@ -280,8 +292,6 @@ def _not_granted_reason(instant: InstantReward, event: Event, builder: DecisionB
         None,
     )
     if obstacle is not None:
-        if obstacle in OF_TIME:
-            return RuleOutcome.WINDOW
-        return RuleOutcome.AUDIENCE if obstacle in OF_AUDIENCE else RuleOutcome(obstacle.value)
+        return outcome_of(obstacle)
     is_over_limit = is_limit_reached(instant.limit, f"{INSTANT_RULE}{instant.key}", builder.member, at, zone)
     return RuleOutcome.LIMIT if is_over_limit else None

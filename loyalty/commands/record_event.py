@@ -5,14 +5,15 @@ from datetime import datetime
 from fractions import Fraction
 
 from loyalty.commands.allocation import needs_of_rewards
+from loyalty.commands.consequences import reverse_consequences
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
-from loyalty.commands.offer import apply_pending_redemptions, needs_of_offers, restore_uses
+from loyalty.commands.offer import apply_pending_uses, needs_of_pending
 from loyalty.commands.place_order import grant_instantly
 from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import ENGINE_EVENT_TYPES, PURCHASE, REFUND, Event, RecordedEvent, is_ahead
+from loyalty.model.event import ENGINE_EVENT_TYPES, PURCHASE, REFUND, Consequence, Event, RecordedEvent, is_ahead
 from loyalty.model.facts import NO_NEEDS, Needs, combined
 from loyalty.model.ledger import Cause
 from loyalty.model.offer import purchase_reference
@@ -34,15 +35,12 @@ def _needs(command: RecordEvent, members: Members, programme: Programme) -> Need
     """Return the needs of the offers bound to a purchase and of the instant rewards."""
     (member,) = members
     event, catalogue = command.event, programme.catalogue
-    if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.pending_redemptions)):
+    if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.pending_uses)):
         return NO_NEEDS
-    bound = (
-        member.pending_redemptions.get(purchase_reference(event.sender, event.key), ()) if member is not None else ()
-    )
+    waiting = member.pending_uses.get(purchase_reference(event.sender, event.key), ()) if member is not None else ()
     instants = tuple(instant.reward for instant in catalogue.instant_rewards)
     lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
-    offers = needs_of_offers([offer for offer, _ in bound], programme)
-    return combined([offers, needs_of_rewards(instants, programme), lists])
+    return combined([needs_of_pending(waiting, programme), needs_of_rewards(instants, programme), lists])
 
 
 def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
@@ -107,15 +105,17 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
     if refusal is not None:
         return refusal
     earned = earn(event, builder.member, programme)
-    used: tuple[tuple[str, int], ...] = ()
+    consequences: tuple[Consequence, ...] = ()
     if event.type == PURCHASE:
-        used = apply_pending_redemptions(event, earned, builder)
-        earned.explanations = [*earned.explanations, *grant_instantly(event, builder, command.cause)]
+        used = apply_pending_uses(event, earned, builder, command.cause)
+        granted, explained = grant_instantly(event, builder, command.cause)
+        consequences = (*used, *granted)
+        earned.explanations = [*earned.explanations, *explained]
     if builder.member.lifetime_points + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     recorded_event = builder.earn(event, earned)
-    if used:
-        recorded_event = replace(recorded_event, offer_charges=used)
+    if consequences:
+        recorded_event = replace(recorded_event, consequences=consequences)
     return builder.close(command.cause, recorded_event=recorded_event)
 
 
@@ -132,9 +132,9 @@ def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusa
     reversal = reverse_purchase(original, event.purchase)
     if isinstance(reversal, Refusal):
         return reversal
-    builder.reverse_earning(event, original, reversal)
-    if all(share == 1 for share in reversal.shares_returned):
-        restore_uses(original, builder)
+    amended = replace(original, shares_returned=reversal.shares_returned)
+    amended, why = reverse_consequences(original, amended, event, builder, command.cause)
+    builder.reverse_earning(event, original, reversal, why=why)
     recorded_event = RecordedEvent(
         event=event,
         member=builder.member.id,
@@ -147,5 +147,5 @@ def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusa
     return builder.close(
         command.cause,
         recorded_event=recorded_event,
-        amended_purchase=replace(original, shares_returned=reversal.shares_returned),
+        amended_purchase=amended,
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loyalty.kernel.fast_dataclass import fast_init
-from loyalty.model.event import RecordedEvent
+from loyalty.model.event import Consequence, RecordedEvent
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
@@ -20,7 +20,8 @@ class Decision:
     `recorded_event` is the event to store, `amended_purchase` the purchase that a refund or an offer changed. `orders`
     are the orders placed or changed, `counter_changes` the change of each shared counter (negative: returned),
     `code_moves` the state changes of pool codes, `hold` the hold that was created or released. `others` are the
-    decisions on the command's other members, in its order.
+    decisions on the command's other members, in its order. `consequences` are stored with the key of a redemption: the
+    use of an offer without a purchase, or nothing; None for other commands, and those of an event are with it.
     """
 
     member: Member
@@ -32,6 +33,7 @@ class Decision:
     code_moves: tuple[CodeTransition, ...] = ()
     hold: Hold | None = None
     others: tuple["Decision", ...] = ()
+    consequences: tuple[Consequence, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,12 @@ class RuleOutcome(StrEnum):
     AUDIENCE = "audience"
     LIMIT = "limit"
     OUT_OF_STOCK = "out_of_stock"
+    NOTHING_OFF = "nothing_off"
+    USE_RESTORED = "use_restored"
+    USE_STAYS = "use_stays"
+    ORDER_CANCELLED = "order_cancelled"
+    ORDER_STAYS = "order_stays"
+    ORDER_KEPT = "order_kept"
 
 
 @fast_init

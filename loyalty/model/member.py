@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from loyalty.kernel.calendar import end_of
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.model.consent import Consent, ConsentPurpose
+from loyalty.model.event import Consequence
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.lot import NO_LOTS, Lots
@@ -59,8 +60,7 @@ class Member:
     - `head_hash`: hash of this version's ledger record. `programme_version`: the programme version that decided it.
     - `holds`: open holds. `expired_holds`: ids of the holds that expired last, at most EXPIRED_HOLDS_KEPT_MAX.
     - `offer_uses`: use of each offer, by offer key.
-    - `pending_redemptions`: by purchase that is not recorded yet, the offers redeemed for it, each with its charge to
-      the budget.
+    - `pending_uses`: by purchase that is not recorded yet, the offers that were used for it.
     - `order_counts`: number of orders that count against a reward's limit, by limit key and period.
     - `open_write_offs`: (version, points) of write-offs that are not recovered yet, oldest first; see
       `loyalty/commands/advance_order.py`.
@@ -82,7 +82,7 @@ class Member:
     holds: tuple[Hold, ...] = ()
     expired_holds: tuple[str, ...] = ()
     offer_uses: Mapping[str, OfferUse] = field(default_factory=dict)
-    pending_redemptions: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
+    pending_uses: Mapping[str, tuple[Consequence, ...]] = field(default_factory=dict)
     order_counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     open_write_offs: tuple[tuple[int, int], ...] = ()
     head_hash: str = ""

@@ -13,8 +13,6 @@ from loyalty.kernel.window import Window
 from loyalty.model.expression import Expression
 from loyalty.model.supply import CounterKey, CounterKind
 
-PURCHASES_KEPT_MAX = 50
-
 
 class OfferKind(StrEnum):
     """The public API's kinds of offers."""
@@ -165,8 +163,8 @@ class Offer:
 class OfferUse:
     """One member's use of one offer. MongoDB stores the fields under these names.
 
-    `purchases` are the last PURCHASES_KEPT_MAX purchases of its uses, newest last; see `purchase_reference()`. `code`
-    is the pool code that the member got. `seen` is how often the member saw the offer.
+    `uses` and `redeemed_at` are of the uses that count. `code` is the pool code that the member got. `seen` is how
+    often the member saw the offer. What each use gave is stored with its purchase; see `Consequence`.
     """
 
     activated_at: datetime | None = None
@@ -175,18 +173,15 @@ class OfferUse:
     redeemed_at: datetime | None = None
     seen: int = 0
     refused_at: datetime | None = None
-    purchases: tuple[str, ...] = ()
 
-    def with_use(self, at: datetime, purchase: str | None) -> "OfferUse":
+    def with_use(self, at: datetime) -> "OfferUse":
         """Return the state after one more use."""
-        added = (purchase,) if purchase is not None else ()
-        purchases = (*self.purchases, *added)[-PURCHASES_KEPT_MAX:]
-        return replace(self, uses=self.uses + 1, redeemed_at=at, purchases=purchases)
+        return replace(self, uses=self.uses + 1, redeemed_at=at)
 
-    def with_use_restored(self, purchase: str) -> "OfferUse":
-        """Return the state after one use is restored because its purchase was refunded."""
-        purchases = tuple(item for item in self.purchases if item != purchase)
-        return replace(self, uses=max(0, self.uses - 1), purchases=purchases)
+    def with_uses_restored(self, uses: int) -> "OfferUse":
+        """Return the state after some uses were restored."""
+        left = max(0, self.uses - uses)
+        return replace(self, uses=left, redeemed_at=self.redeemed_at if left else None)
 
 
 NO_USE = OfferUse()

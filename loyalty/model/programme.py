@@ -45,6 +45,27 @@ class SpentPointsPolicy(StrEnum):
     WRITE_OFF = "write_off"
 
 
+class TierAfterRefund(StrEnum):
+    """What a refund does with the tier that its purchase gave.
+
+    `reviewed`: the tier becomes the one that the remaining points qualify for, at once. `kept`: the member keeps it to
+    the end of its period.
+    """
+
+    REVIEWED = "reviewed"
+    KEPT = "kept"
+
+
+class EffectsAfterRefund(StrEnum):
+    """What a refund does with the orders that its purchase gave: gifts of offers and instant rewards.
+
+    `reversed`: they are cancelled if their state allows it. `kept`: they stay.
+    """
+
+    REVERSED = "reversed"
+    KEPT = "kept"
+
+
 class QualificationKind(StrEnum):
     """How the qualification period runs.
 
@@ -171,6 +192,8 @@ class Programme:
     segments: Mapping[str, Segment] = field(default_factory=dict)
     returned_points_grace_days: int = 0
     brand: Brand = DEFAULT_BRAND
+    tier_after_refund: TierAfterRefund = TierAfterRefund.REVIEWED
+    effects_after_refund: EffectsAfterRefund = EffectsAfterRefund.REVERSED
     rules_by_event_type: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)

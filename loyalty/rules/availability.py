@@ -16,6 +16,7 @@ from loyalty.kernel.calendar import day_of, period_name
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.window import Window, day_at, within_hours
+from loyalty.model.explanation import RuleOutcome
 from loyalty.model.member import Member
 from loyalty.model.offer import EVERYBODY, Audience, AudienceInput
 from loyalty.model.reward import Limit
@@ -117,6 +118,13 @@ def time_obstacle(
     if window.hours and not within_hours(local, window.hours):
         return Obstacle.HOURS
     return None
+
+
+def outcome_of(obstacle: Obstacle) -> RuleOutcome:
+    """Return an obstacle as the explanation of an offer or an instant reward that gives nothing."""
+    if obstacle in OF_TIME:
+        return RuleOutcome.WINDOW
+    return RuleOutcome.AUDIENCE if obstacle in OF_AUDIENCE else RuleOutcome(obstacle.value)
 
 
 def fits_channel(channels: AbstractSet[Channel], channel: Channel | None) -> bool:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of, period_name
 from loyalty.kernel.period import LimitPeriod
-from loyalty.model.explanation import RuleOutcome
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Account, Entry, EntryKind, LotKey, Record, TierStatus, record_hash
 from loyalty.model.lot import Lot, Lots
 from loyalty.model.member import Member
@@ -126,17 +126,18 @@ class LedgerAudit:
     def _add_given(self, entry: Entry, version: int) -> None:
         """Note the points that each rule gave in an entry, and those that were reversed."""
         earned = entry.kind is EntryKind.EARN
-        within: dict[str, int] = {}
+        within: dict[date | None, dict[str, int]] = {}
         for why in entry.explanations:
             if not why.points or (not earned and why.reason is not RuleOutcome.REVERSED):
                 continue
             if why.rule in self.caps.periods:
-                within[why.rule] = within.get(why.rule, 0) + why.points
+                day = day_of(entry.occurred_at, self.caps.zone) if earned else _stated_day(why)
+                points = within.setdefault(day, {})
+                points[why.rule] = points.get(why.rule, 0) + why.points
             elif earned:
                 self._given_in_all[why.rule] = self._given_in_all.get(why.rule, 0) + why.points
-        if within:
-            day = day_of(entry.occurred_at, self.caps.zone) if earned else None
-            self._given.append(_Given(version, day, within))
+        for day, points in within.items():
+            self._given.append(_Given(version, day, points))
 
     def add_refund(self, version: int, earned_on: date) -> None:
         """Add the day on which the points reversed by the refund in `version` were earned; records do not hold it."""
@@ -235,6 +236,12 @@ class LedgerAudit:
                 if not kept:
                     del capped[rule]
         return capped
+
+
+def _stated_day(why: Explanation) -> date | None:
+    """Return the day of the points that an explanation says were reversed; None: that of the refunded purchase."""
+    stated = why.params.get("day")
+    return date.fromisoformat(str(stated)) if stated is not None else None
 
 
 def _balances_text(balances: dict[Account, int]) -> str:

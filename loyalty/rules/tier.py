@@ -1,7 +1,7 @@
 """Tiers: computed from the points earned on each day of the qualification period, never from the balance.
 
 The result depends on sums by day, so events may arrive in any order. Only the guarantee is stored: a member is promoted
-at once, and demoted at the end of the period at the earliest. See decision 0006.
+at once, and demoted at the end of the period at the earliest, or by a refund. See decisions 0006 and 0026.
 """
 
 from collections.abc import Mapping
@@ -171,11 +171,13 @@ def reevaluate_tier(
     *,
     enrolled_at: datetime,
     now: datetime,
+    is_reviewed: bool = False,
 ) -> TierStatus:
     """Return the member's tier at `now`: promoted at once, demoted only when the period has ended.
 
-    A member whose points no longer qualify (after a refund or a change of the programme) keeps the tier to the end of
-    the period. A demotion takes effect when the old tier ended, even if it is computed later.
+    A member whose points no longer qualify (after a change of the programme) keeps the tier to the end of the period;
+    with `is_reviewed`, it falls at once to the tier that the points qualify for. A demotion takes effect when the old
+    tier ended, even if it is computed later.
     """
     days = QualifyingDays.of(days)
     while True:
@@ -195,6 +197,8 @@ def reevaluate_tier(
             tier_status = TierStatus(current.key, since, until)
         elif has_ended:
             tier_status = TierStatus(qualified.tier.key, moment, until)
+        elif is_reviewed:
+            tier_status = TierStatus(qualified.tier.key, reached, until)
         else:
             tier_status = TierStatus(current.key, tier_status.since, _guaranteed_until(programme, tier_status, now))
         if not has_ended:

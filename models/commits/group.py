@@ -19,6 +19,7 @@ from pymongo.errors import DuplicateKeyError
 from loyalty.commands.decide import decide, needs
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
+from loyalty.model.event import RecordedEvent
 from loyalty.model.facts import NO_FACTS, NO_NEEDS, FactNotRead, Facts, Needs
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
@@ -28,7 +29,7 @@ from models.commits.request import Committed, Outcome, Request
 from models.mongo.bson import Document
 from models.mongo.collection import Collection
 from models.mongo.database import Database
-from models.mongo.event import amended_fields, command_parts, counted_event_of, event_fields
+from models.mongo.event import amended_fields, command_parts, consequence_rows, counted_event_of, event_fields
 from models.mongo.ids import audience_id, code_id, counter_id
 from models.mongo.ledger import record_document, record_id, record_of
 from models.mongo.member import hold_document, hold_of
@@ -135,7 +136,7 @@ class Group:
         pools: Counter[Pool] = Counter()
         lists: dict[str, str] = {}
         for request in self._requests:
-            need = self._needs(request)
+            need = self._needs(request, self._purchase(request))
             if need is NO_NEEDS:
                 continue
             programme = request.programme.key
@@ -175,13 +176,17 @@ class Group:
         others = [self._snapshot(request, other.id) for other in request.others]
         return _member_of(first), [_member_of(other) for other in others]
 
-    def _needs(self, request: Request) -> Needs:
-        member, others = self._members(request)
-        return needs(request.command, member, request.programme, others=others)
+    def _purchase(self, request: Request) -> RecordedEvent | None:
+        """Return the recorded purchase that a command refers to, as it is now, or None."""
+        document = self._events.get(request.purchase_key) if request.purchase_key is not None else None
+        return counted_event_of(document) if document is not None else None
 
-    def _facts(self, request: Request, need: Needs) -> Facts:
+    def _needs(self, request: Request, purchase: RecordedEvent | None) -> Needs:
+        member, others = self._members(request)
+        return needs(request.command, member, request.programme, others=others, purchase=purchase)
+
+    def _facts(self, request: Request, need: Needs, purchase: RecordedEvent | None) -> Facts:
         """Return the facts that a command depends on, with the effects of the group's earlier commands."""
-        purchase = self._events.get(request.purchase_key) if request.purchase_key is not None else None
         if need is NO_NEEDS and purchase is None:
             return NO_FACTS
         programme = request.programme.key
@@ -191,7 +196,7 @@ class Group:
             {pool: self._codes[programme, pool] for pool in need.codes if (programme, pool) in self._codes},
             {order: self._orders[order] for order in need.orders if order in self._orders},
             {member: self._lists[member] for member in request.members if member in self._lists},
-            counted_event_of(purchase) if purchase is not None else None,
+            purchase,
         )
 
     def _decide(self, request: Request) -> Outcome | Exception:
@@ -202,7 +207,8 @@ class Group:
                 return answered
             command, programme = request.command, request.programme
             member, others = self._members(request)
-            facts = self._facts(request, needs(command, member, programme, others=others))
+            purchase = self._purchase(request)
+            facts = self._facts(request, self._needs(request, purchase), purchase)
             decision = decide(command, member, programme, request.now, facts, others=others)
             return self._adopt(request, decision) if isinstance(decision, Decision) else decision
         except Exception as error:  # noqa: BLE001 - a command that cannot be decided must not fail its neighbours
@@ -284,6 +290,8 @@ class Group:
             }
             if decision.recorded_event is not None:
                 event |= event_fields(decision.recorded_event)
+            if decision.consequences is not None:
+                event["consequences"] = consequence_rows(decision.consequences)
             if decision.orders:
                 event["orders"] = [order.id for order in decision.orders]
             if decision.hold is not None:

@@ -24,6 +24,7 @@ from loyalty.model.programme import (
     Brand,
     Cap,
     EarningRule,
+    EffectsAfterRefund,
     EventType,
     Programme,
     QualificationKind,
@@ -33,6 +34,7 @@ from loyalty.model.programme import (
     SpentPointsPolicy,
     Stacking,
     Tier,
+    TierAfterRefund,
 )
 from models.definitions.author_error import DefinitionError, InvalidProgramme
 from models.definitions.catalogue_file import CatalogueShape, read_catalogue
@@ -152,6 +154,8 @@ class _EventType(Shape):
 
 class _Refunds(Shape):
     spent_points: SpentPointsPolicy = SpentPointsPolicy.NEGATIVE
+    tier: TierAfterRefund = TierAfterRefund.REVIEWED
+    effects: EffectsAfterRefund = EffectsAfterRefund.REVERSED
 
 
 class _Orders(Shape):
@@ -269,6 +273,8 @@ class _Builder:
             segments={segment.key: segment for segment in segments if segment is not None},
             returned_points_grace_days=file.orders.grace_days,
             brand=Brand(file.brand.colour, file.brand.accent),
+            tier_after_refund=file.refunds.tier,
+            effects_after_refund=file.refunds.effects,
         )
 
     def fault(self, path: Path, message: str) -> None:

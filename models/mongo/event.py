@@ -9,7 +9,20 @@ import beanie
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
-from loyalty.model.event import NOT_RETURNED, Discount, Event, Grant, Purchase, PurchaseLine, RecordedEvent
+from loyalty.model.event import (
+    INSTANT_RULE,
+    NOT_RETURNED,
+    OFFER_RULE,
+    PURCHASE,
+    Consequence,
+    ConsequenceEnd,
+    Discount,
+    Event,
+    Grant,
+    Purchase,
+    PurchaseLine,
+    RecordedEvent,
+)
 from models.mongo.bson import Document, day_text, from_iso, to_day, without_none
 from models.mongo.schema import INTEGER, STRING, document_validator
 
@@ -74,7 +87,7 @@ def event_fields(recorded: RecordedEvent) -> Document:
             "earned_on": recorded.earned_on.isoformat(),
             "expires_on": day_text(recorded.expires_on),
             "returned": returned_rows(recorded.shares_returned),
-            "offers": [list(used) for used in recorded.offer_charges] or None,
+            "consequences": consequence_rows(recorded.consequences) or None,
         }
     )
 
@@ -84,13 +97,70 @@ def amended_fields(recorded: RecordedEvent) -> Document:
     return {
         "grants": grant_rows(recorded.grants),
         "returned": returned_rows(recorded.shares_returned),
-        "offers": [list(used) for used in recorded.offer_charges],
+        "consequences": consequence_rows(recorded.consequences),
     }
 
 
 def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
     """Return grants as compact rows: rule, points by line, qualifying."""
     return [[grant.rule, list(grant.by_line), grant.qualifying] for grant in grants]
+
+
+def _grants_of(rows: Iterable[list[Any]]) -> tuple[Grant, ...]:
+    return tuple(Grant(rule, tuple(by_line), qualifying) for rule, by_line, qualifying in rows)
+
+
+def consequence_rows(consequences: Iterable[Consequence]) -> list[Document]:
+    """Return consequences as stored; fields that have their default are left out."""
+    return [
+        without_none(
+            {
+                "rule": one.rule,
+                "uses": one.uses or None,
+                "charge": one.charge or None,
+                "order": one.order,
+                "span": one.span or None,
+                "returnable": one.returnable,
+                "store": one.store,
+                "grants": grant_rows(one.grants) or None,
+                "earned_on": day_text(one.earned_on),
+                "expires_on": day_text(one.expires_on),
+                "end": one.end.value if one.end is not None else None,
+            }
+        )
+        for one in consequences
+    ]
+
+
+def consequence_of(row: Mapping[str, Any] | list[Any]) -> Consequence:
+    """Return the consequence of a row; releases up to 0.2.0 stored an offer and its charge only."""
+    if isinstance(row, list):
+        return Consequence(f"{OFFER_RULE}{row[0]}", uses=1, charge=int(row[1]))
+    return Consequence(
+        rule=row["rule"],
+        uses=int(row.get("uses", 0)),
+        charge=int(row.get("charge", 0)),
+        order=row.get("order"),
+        span=row.get("span", ""),
+        returnable=row.get("returnable"),
+        store=row.get("store"),
+        grants=_grants_of(row.get("grants", ())),
+        earned_on=to_day(row.get("earned_on")),
+        expires_on=to_day(row.get("expires_on")),
+        end=ConsequenceEnd(row["end"]) if "end" in row else None,
+    )
+
+
+def consequences_of(document: Mapping[str, Any]) -> tuple[Consequence, ...]:
+    """Return the consequences of a counted event's document.
+
+    Releases up to 0.2.0 stored the offers used for it; its orders are the instant rewards given with it.
+    """
+    if "consequences" in document:
+        return tuple(map(consequence_of, document["consequences"]))
+    uses = map(consequence_of, document.get("offers", ()))
+    orders = document.get("orders", ()) if document["type"] == PURCHASE else ()
+    return (*uses, *(Consequence(INSTANT_RULE, order=order) for order in orders))
 
 
 def returned_rows(shares: Iterable[Fraction]) -> list[str]:
@@ -116,11 +186,11 @@ def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
         event=event,
         member=document["member"],
         version=document["version"],
-        grants=tuple(Grant(rule, tuple(by_line), qualifying) for rule, by_line, qualifying in document["grants"]),
+        grants=_grants_of(document["grants"]),
         earned_on=from_iso(document["earned_on"]),
         expires_on=to_day(document.get("expires_on")),
         shares_returned=tuple(Fraction(share) for share in document["returned"]),
-        offer_charges=tuple((offer, cost) for offer, cost in document.get("offers", ())),
+        consequences=consequences_of(document),
     )
 
 

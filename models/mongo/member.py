@@ -18,6 +18,7 @@ from loyalty.model.member import Member, Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.qualifying_days import QualifyingDays
 from models.mongo.bson import Document, from_iso, lot_rows, lots_of, to_day, utc_moment, without_none
+from models.mongo.event import consequence_of, consequence_rows
 from models.mongo.ledger import tier_status_document, tier_status_of
 from models.mongo.schema import INTEGER, OBJECT, STRING, document_validator
 from models.mongo.supply import counter_of, counter_row
@@ -84,9 +85,7 @@ def _shopping_document(member: Member) -> Document:
         "holds": [hold_document(hold) for hold in member.holds],
         "lapsed": list(member.expired_holds),
         "offers": {key: use_document(use) for key, use in member.offer_uses.items()},
-        "bound": [
-            [purchase, [list(offer) for offer in offers]] for purchase, offers in member.pending_redemptions.items()
-        ],
+        "bound": [[purchase, consequence_rows(uses)] for purchase, uses in member.pending_uses.items()],
         "ordered": [[key, dict(spans)] for key, spans in member.order_counts.items()],
         "write_offs": [list(write_off) for write_off in member.open_write_offs],
     }
@@ -96,12 +95,13 @@ def _shopping_document(member: Member) -> Document:
 def use_document(use: OfferUse) -> Document:
     """Return a member's use of an offer as stored; empty fields are left out."""
     stored = {name: getattr(use, name) for name in OfferUse.__slots__}
-    return {name: value for name, value in {**stored, "purchases": list(use.purchases)}.items() if value}
+    return {name: value for name, value in stored.items() if value}
 
 
 def use_of(document: Mapping[str, Any]) -> OfferUse:
     """Return a member's use of an offer from its document."""
-    return OfferUse(**{**document, "purchases": tuple(document.get("purchases", ()))})
+    # Releases up to 0.2.0 stored the purchases of the last uses with them.
+    return OfferUse(**{name: value for name, value in document.items() if name != "purchases"})
 
 
 def hold_document(hold: Hold) -> Document:
@@ -178,9 +178,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         holds=tuple(hold_of(hold) for hold in document.get("holds", ())),
         expired_holds=tuple(document.get("lapsed", ())),
         offer_uses={key: use_of(use) for key, use in document.get("offers", {}).items()},
-        pending_redemptions={
-            purchase: tuple((offer, cost) for offer, cost in offers) for purchase, offers in document.get("bound", ())
-        },
+        pending_uses={purchase: tuple(map(consequence_of, rows)) for purchase, rows in document.get("bound", ())},
         order_counts=dict(document.get("ordered", ())),
         open_write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
     )

@@ -273,7 +273,9 @@ class Reader:
             for pool, n in need.codes.items()
         }
         lists = {member: await self.lists(programme, member)} if need.lists else {}
-        return Facts(await self.counter_values(programme, need.counters), codes, {}, lists)
+        found = [await self.order(programme, order) for order in need.orders]
+        orders = {order.id: order for order in found if order is not None}
+        return Facts(await self.counter_values(programme, need.counters), codes, orders, lists)
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:
         """Return the lists that a member is on."""

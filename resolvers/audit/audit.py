@@ -94,9 +94,10 @@ async def audit(
     newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for the
     limits of that); identities exactly those of the member's number, cards, e-mail and phone; holds = held and orders =
     redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each used
-    voucher used by exactly one recorded event; each code in one place. For shared counters: the count equals that of
-    orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it. `on_progress` gets the
-    members done and the approximate total.
+    voucher used by exactly one recorded event; each code in one place; uses of offers equal to those that events took
+    and have not restored; with every purchase returned whole, all that followed from it reversed. For shared counters:
+    the count equals that of orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it.
+    `on_progress` gets the members done and the approximate total.
     """
     findings = Findings()
     total = await database.members.estimated_document_count()
@@ -200,6 +201,9 @@ class _Audit:
         # A member's use of an old offer is dropped when the member changes, not before.
         changed_at = document.get("recorded_at")
         offers = {*proof.orders_and_codes.offers_with_codes()} if isinstance(changed_at, datetime) else set()
+        member = decode(member_of, document)
+        if isinstance(member, Member):
+            offers |= {*proof.orders_and_codes.consequences.forgotten_offers(member)}
         definitions = await self._past.definitions(ItemKind.OFFER, offers) if offers else {}
         moment = changed_at if isinstance(changed_at, datetime) else datetime.max.replace(tzinfo=UTC)
         return proof.faults(

@@ -18,6 +18,7 @@ from models.mongo.ids import event_key, identity_key
 from models.mongo.ledger import record_id, record_of
 from models.mongo.member import member_of
 from models.mongo.snapshot import RECENT_ENTRIES_MIN, EntryView, Rows, entry_views, row_of, snapshot_of
+from resolvers.audit.consequences import USE_FIELDS
 from resolvers.audit.decode import Unreadable, decode
 from resolvers.audit.order import OrdersAndCodes
 from resolvers.audit.supply import ExpectedCounters
@@ -28,7 +29,7 @@ _ORDERS_OF_MEMBERS = [("programme", 1), ("member", 1), ("placed_at", -1), ("_id"
 _OF_MEMBERS = [("member", 1)]
 PARTS_AT_ONCE = 1_000
 EVENT_FIELDS = dict.fromkeys(
-    ("member", "version", "operation", "sender", "key", "orders", "hold.id", "offers", "returned", "earned_on"), 1
+    ("member", "version", "operation", "sender", "key", "orders", "hold.id", "earned_on", *USE_FIELDS), 1
 )
 
 

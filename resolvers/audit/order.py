@@ -1,4 +1,4 @@
-"""Audits one member's orders, holds and codes."""
+"""Audits one member's orders, holds and codes, and with consequences.py what followed from its purchases."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from loyalty.model.order import (
 )
 from loyalty.model.supply import CodeState
 from models.mongo.order import order_of
+from resolvers.audit.consequences import Consequences
 from resolvers.audit.decode import Unreadable, decode
 
 OFFER_HOLDER = "offer/"
@@ -63,6 +64,7 @@ class OrdersAndCodes:
         self._uses: dict[tuple[str, str], _CodeUse] = {}
         self._codes: dict[tuple[str, str], dict[str, Any]] = {}
         self._held: set[str] = set()
+        self.consequences = Consequences()
 
     @property
     def is_empty(self) -> bool:
@@ -77,6 +79,7 @@ class OrdersAndCodes:
             self.found.append(f"order {document.get('number', document['_id'])} cannot be read: {order.reason}")
             return
         self.found += _faults_within(order)
+        self.consequences.add_order(order.id, order.number, order.state)
         self._redeemed += order.points - order.points_returned
         has_unreturned = order.returned < order.quantity
         limit = (order.limit_key, order.limit_span) if order.limit_span else None
@@ -95,6 +98,7 @@ class OrdersAndCodes:
 
     def add_event(self, event: dict[str, Any], programme: str) -> None:
         """Compare the orders and the hold of an event with the member's."""
+        self.consequences.add_event(event)
         cause = Cause(event["operation"], "", event["sender"], event["key"])
         for id_ in event.get("orders", ()):
             order = self._seen.get(id_)
@@ -143,6 +147,7 @@ class OrdersAndCodes:
                 found.append(f"the voucher of order {order.number} is {says}, {order.uses} recorded events used it")
             if order.version > member.version:
                 found.append(f"order {order.number} is at version {order.version}, its member at {member.version}")
+        found += self.consequences.faults(member, forgotten)
         return found + self._limit_faults(member) + self._code_faults(member, forgotten)
 
     def _balance_faults(self, member: Member) -> Iterable[str]:

@@ -6,9 +6,10 @@ not reported:
 
 - A member drops its use of an offer OFFERS_KEPT_DAYS after the offer's end, so a counter can have more uses than the
   members store.
-- A budget counts the costs that purchases store for their offers. The cost of a use without a purchase is stored
-  nowhere: if there can have been such a use, the counter can be higher. If an offer was out of the catalogue for a
-  time, or had a budget or was returnable in some versions only, the costs of returned purchases may be in the counter.
+- A budget counts what each recorded use was charged, until it is restored. Releases up to 0.2.0 stored less: the cost
+  of a use without a purchase nowhere, so the counter can be higher; and of a returned purchase not whether its cost was
+  restored, so it may be in the counter if the offer was out of the catalogue for a time, or had a budget or was
+  returnable in some versions only.
 - A missing counter with an expected value of 0: everything that it counted can have been returned.
 """
 
@@ -17,7 +18,6 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -28,9 +28,11 @@ from loyalty.model.offer import EARNING_KINDS, OfferKind
 from loyalty.model.supply import CounterKey, CounterKind
 from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
+from models.mongo.event import consequence_of
 from models.mongo.ids import counter_id
 from models.mongo.supply import counter_of
 from models.programmes.catalogue_history import CatalogueHistory, PastDefinitions
+from resolvers.audit.consequences import USE_FIELDS, is_unexplained_use, stored_uses
 from resolvers.audit.decode import Unreadable, decode
 
 BATCH = 1000
@@ -74,21 +76,21 @@ class CounterCheck:
 
 @dataclass(slots=True)
 class _Costs:
-    """The costs and uses of one offer from purchases; those of fully returned purchases apart."""
+    """The costs and uses of one offer that are stored; those whose purchase an earlier release returned apart."""
 
     kept: int = 0
     kept_uses: int = 0
     returned: int = 0
     returned_uses: int = 0
 
-    def add(self, cost: int, *, is_returned: bool) -> None:
-        """Add one use."""
-        if is_returned:
+    def add(self, cost: int, uses: int, *, may_be_restored: bool) -> None:
+        """Add what one use takes."""
+        if may_be_restored:
             self.returned += cost
-            self.returned_uses += 1
+            self.returned_uses += uses
         else:
             self.kept += cost
-            self.kept_uses += 1
+            self.kept_uses += uses
 
 
 class ExpectedCounters:
@@ -96,7 +98,8 @@ class ExpectedCounters:
 
     `only` are the keys of rewards and offers to include, None for all. A document that cannot be read is left out: the
     audit of its member reports it. `pending` counts the uses whose purchase is still to come, `pending_costs` their
-    costs. `latest` is the newest time at which a member was changed.
+    costs. `unexplained_uses` counts the redemptions of releases that did not store what they took. `latest` is the
+    newest time at which a member was changed.
     """
 
     def __init__(self, only: Collection[str] | None = None) -> None:
@@ -104,6 +107,7 @@ class ExpectedCounters:
         self.costs: dict[str, _Costs] = {}
         self.pending: Counter[str] = Counter()
         self.pending_costs: Counter[str] = Counter()
+        self.unexplained_uses = 0
         self.latest = datetime.min.replace(tzinfo=UTC)
         self._only = only
 
@@ -128,14 +132,17 @@ class ExpectedCounters:
         self.latest = max(self.latest, changed_at)
 
     def add_event(self, document: dict[str, Any]) -> None:
-        """Add the costs of a purchase's offers."""
-        decoded = decode(_costs_of, document) if document.get("offers") else ([], False)
+        """Add what the offers used with an event took."""
+        if is_unexplained_use(document):
+            self.unexplained_uses += 1
+        decoded = decode(stored_uses, document)
         if isinstance(decoded, Unreadable):
             return
-        offers, is_returned = decoded
-        for key, cost in offers:
-            if self._counts(key):
-                self.costs.setdefault(key, _Costs()).add(cost, is_returned=is_returned)
+        uses, may_be_restored = decoded
+        for use in uses:
+            if use.offer is not None and self._counts(use.offer):
+                costs = self.costs.setdefault(use.offer, _Costs())
+                costs.add(use.charge, use.uses, may_be_restored=may_be_restored)
 
     def counters(self) -> set[CounterKey]:
         """Return the counters whose expected value is known to be above 0."""
@@ -157,13 +164,9 @@ def _uses_of(member: dict[str, Any]) -> tuple[list[tuple[CounterKey, int]], list
     taken = [(counter_of(row), 1) for hold in member.get("holds", ()) for row in hold["took"]]
     uses = member.get("offers", {}).items()
     taken += [(CounterKey(CounterKind.USES, key), int(use.get("uses", 0))) for key, use in uses]
-    pending = [(key, int(cost)) for _, offers in member.get("bound", ()) for key, cost in offers]
+    waiting = [consequence_of(row) for _, rows in member.get("bound", ()) for row in rows]
+    pending = [(use.offer, use.charge) for use in waiting if use.offer is not None]
     return taken, pending, member["recorded_at"]
-
-
-def _costs_of(event: dict[str, Any]) -> tuple[list[tuple[str, int]], bool]:
-    is_returned = all(Fraction(share) == 1 for share in event["returned"])
-    return [(key, int(cost)) for key, cost in event["offers"]], is_returned
 
 
 def is_forgettable(definitions: PastDefinitions, moment: datetime) -> bool:
@@ -280,6 +283,8 @@ def _budget_bounds(key: str, expected: ExpectedCounters, definitions: PastDefini
     known = [definition for definition in definitions if definition is not None]
     costs = expected.costs.get(key, _Costs())
     costs = replace(costs, kept=costs.kept + expected.pending_costs[key])
+    if not expected.unexplained_uses and not costs.returned:
+        return costs.kept, costs.kept
     if not known:
         return costs.kept, None
     returnable = {bool(definition.get("returnable")) for definition in known}
@@ -331,8 +336,8 @@ async def reread_expected(
     fields = dict.fromkeys(("holds", "offers", "bound", "recorded_at"), 1)
     async for document in database.members.find(here, fields, session=session):
         expected.add_member(document)
-    bought = {**here, "offers.0": {"$exists": True}}
-    async for document in database.events.find(bought, {"offers": 1, "returned": 1}, session=session):
+    used = {"$or": [{"operation": "redeem"}, {"offers.0": {"$exists": True}}, {"consequences.0": {"$exists": True}}]}
+    async for document in database.events.find({**here, **used}, USE_FIELDS, session=session):
         expected.add_event(document)
     return expected
 

@@ -8,8 +8,9 @@ import strawberry
 from loyalty.kernel.refusal import Refusal
 from models.commits.request import Outcome
 from resolvers import offer
+from resolvers.core.actor import Role
 from resolvers.core.context import Context
-from resolvers.offer import RedemptionInput
+from resolvers.offer import RedemptionInput, ReleaseInput
 from schema.mutations.enrol import ENROLLERS
 from schema.mutations.payload import MEMBER, REPLAYED, USER_ERRORS, committed_or_refused, entries_of, orders_of
 from schema.types.ledger import LedgerEntry
@@ -17,7 +18,7 @@ from schema.types.member import Member
 from schema.types.member_key import MemberKey, given, key_or_none
 from schema.types.offer import MemberOffer
 from schema.types.order import Order
-from schema.wire.access import EVERY_ROLE, REACHED, field, mutation
+from schema.wire.access import EVERY_ROLE, REACHED, field, mutation, only
 from schema.wire.enums import Channel
 from schema.wire.error import UserError
 from schema.wire.ids import key_of
@@ -35,6 +36,9 @@ class ActivateOfferInput:
     member: MemberKey | None = optional(ACTED_FOR)
 
 
+PURCHASE_SENDER = "Sender of that purchase, up to 200 characters, if it is another one. Left out: the caller."
+
+
 @strawberry.input
 class RedeemOfferInput:
     """The use of an offer at a till or in a web shop, named by `code`, or by `offer` and `member`."""
@@ -48,6 +52,7 @@ class RedeemOfferInput:
         "Key of the purchase that the offer is used for, from the same sender, recorded before or after this call. "
         "Required for MULTIPLIER."
     )
+    purchase_sender: str | None = optional(PURCHASE_SENDER)
     store: str | None = optional(
         "Key of the store, up to 200 characters; required for an offer that is limited to stores."
     )
@@ -63,8 +68,37 @@ class RedeemOfferInput:
             offer=key_of("Offer", offer, programme) if offer is not None else None,
             code=given(self.code),
             purchase_key=given(self.purchase_key),
+            purchase_sender=given(self.purchase_sender),
             store=given(self.store),
             occurred_at=given(self.occurred_at),
+        )
+
+
+@strawberry.input
+class ReleaseOfferInput:
+    """The use of an offer whose sale never came about, named as in `redeemOffer`."""
+
+    key: str = required(KEY)
+    purchase_key: str = required("Key of the purchase that the use named.")
+    channel: Channel = required("Where the sale was given up.")
+    member: MemberKey | None = optional("The member who used it. Optional if `code` is a member's own code.")
+    offer: strawberry.ID | None = optional("Id of the offer. Optional if `code` is sent.")
+    code: str | None = optional("Scanned or typed code, up to 200 characters.")
+    purchase_sender: str | None = optional(PURCHASE_SENDER)
+    store: str | None = optional("Key of the store, up to 200 characters.")
+
+    def to_released(self, programme: str) -> ReleaseInput:
+        """Return the release as a till reports it."""
+        offer = given(self.offer)
+        return ReleaseInput(
+            key=self.key,
+            channel=self.channel,
+            purchase_key=self.purchase_key,
+            member=key_or_none(self.member),
+            offer=key_of("Offer", offer, programme) if offer is not None else None,
+            code=given(self.code),
+            purchase_sender=given(self.purchase_sender),
+            store=given(self.store),
         )
 
 
@@ -85,6 +119,8 @@ class NoteOffersInput:
 
 
 REDEEMERS = ENROLLERS
+# Those who sell: a tablet does not.
+RELEASERS = only(Role.TILL, Role.AGENT, Role.MANAGER, Role.SERVICE)
 
 
 @strawberry.type
@@ -94,15 +130,20 @@ class OfferPayload:
     member_offer: MemberOffer | None = field(
         REACHED, "The offer after the change; null for `noteOffers`, and if the call was refused."
     )
-    entries: list[LedgerEntry] = field(REACHED, "Ledger entries of the points that the offer gave at once.")
-    orders: list[Order] = field(REACHED, "Order of the gift that the offer gave; empty for other offers.")
+    entries: list[LedgerEntry] = field(
+        REACHED,
+        "Ledger entries of the points that the offer gave at once. With 0 points, `why` says what happened instead.",
+    )
+    orders: list[Order] = field(
+        REACHED, "Order of the gift that the offer gave, or that a release cancelled; empty for others."
+    )
     member: Member | None = field(REACHED, MEMBER)
     replayed: bool = field(REACHED, REPLAYED)
     user_errors: list[UserError] = field(REACHED, USER_ERRORS)
 
     @classmethod
     def of(cls, outcome: Outcome, context: Context) -> Self:
-        """Return the payload of an activation, a redemption or a note."""
+        """Return the payload of an activation, a redemption, a release or a note."""
         result = committed_or_refused(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result)]
@@ -136,9 +177,21 @@ class OfferMutation:
 
     @mutation(REDEEMERS)
     async def redeem_offer(self, info: Info, input: RedeemOfferInput) -> OfferPayload:  # noqa: A002
-        """Use an offer at a till or in a web shop: once per `key`, and with `purchaseKey` once for that purchase."""
+        """Use an offer at a till or in a web shop: once per `key`, and with `purchaseKey` once for that purchase.
+
+        A use that gives nothing for its purchase does not count, and `entries.why` says so.
+        """
         context = info.context
         return OfferPayload.of(await offer.redeem(context, input.to_redeemed(context.programme().key)), context)
+
+    @mutation(RELEASERS)
+    async def release_offer(self, info: Info, input: ReleaseOfferInput) -> OfferPayload:  # noqa: A002
+        """Restore the use of an offer whose sale never came about, with its budget, and cancel its gift.
+
+        Refused with `CONFLICT` once the purchase is recorded: refund it instead.
+        """
+        context = info.context
+        return OfferPayload.of(await offer.release(context, input.to_released(context.programme().key)), context)
 
     @mutation(EVERY_ROLE)
     async def note_offers(self, info: Info, input: NoteOffersInput) -> OfferPayload:  # noqa: A002

@@ -212,6 +212,8 @@ def explanation_sentence(explanation: Explanation, programme: Programme, locale:
     params = _named(explanation.params, programme, locale)
     if "by" in params:
         params["by"] = _rule_name(programme, str(params["by"]), locale)
+    if "state" in params:
+        params["state"] = _in_words("states", str(params["state"]), locale)
     params["rule"] = _rule_name(programme, explanation.rule, locale)
     params["points"] = abs(explanation.points)  # the sentence says which way they go
     return sentence("reasons", explanation.reason.value, locale, params)

@@ -35,14 +35,16 @@ class InMemorySupply:
 
     def facts(self, command: Command, member: Member | None, programme: Programme, *, others: Members = ()) -> Facts:
         """Return the facts that a transaction would read for a command."""
-        need, refers_to = needs(command, member, programme, others=others), kind_of(type(command)).refers_to
+        refers_to = kind_of(type(command)).refers_to
+        purchase = self.events.get((refers_to(command) if refers_to is not None else None) or "")
+        need = needs(command, member, programme, others=others, purchase=purchase)
         members = [one.id for one in (member, *others) if one is not None]
         return Facts(
             {counter: self.taken[counter] for counter in need.counters},
             {pool: self.free(pool)[:most] for pool, most in need.codes.items()},
             {order: self.orders[order] for order in need.orders if order in self.orders},
             {id_: self.lists.get(id_, frozenset()) for id_ in members} if need.lists else {},
-            self.events.get((refers_to(command) if refers_to is not None else None) or ""),
+            purchase,
         )
 
     def adopt(self, decision: Decision) -> None:

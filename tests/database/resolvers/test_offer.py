@@ -49,8 +49,9 @@ async def test_use_counts_for_the_member_and_in_all(catalogue_client: CatalogueC
     member = await catalogue_client.member()
     outcome = committed(await catalogue_client.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     use = outcome.snapshot.member.offer_use("five")
-    assert (use.uses, use.redeemed_at, use.purchases) == (1, catalogue_client.clock(), ("till/basket-1",))
-    assert outcome.snapshot.member.pending_redemptions == {"till/basket-1": (("five", 0),)}
+    assert (use.uses, use.redeemed_at) == (1, catalogue_client.clock())
+    [pending] = outcome.snapshot.member.pending_uses["till/basket-1"]
+    assert (pending.offer, pending.uses, pending.charge) == ("five", 1, 0)
     assert await taken(catalogue_client, "grocer/uses/five") == 1
     again = committed(await catalogue_client.redeem(member, offer="five", purchase_key="basket-1", key="till-1"))
     assert (again.replayed, again.record) == (True, outcome.record)
@@ -266,7 +267,8 @@ async def test_multiplier_applies_to_its_purchase_in_either_order(
     event = await catalogue_client.services.database.events.find_one({"key": "basket-1"})
     assert event is not None
     assert event["grants"] == [["basket", [10, 20], True], ["offer/double", [10, 20], False]]
-    assert event["offers"] == [["double", 30]]
+    [use] = event["consequences"]
+    assert (use["rule"], use["uses"], use["charge"]) == ("offer/double", 1, 30)
     assert await taken(catalogue_client, "grocer/budget/double") == 30
     await all_holds(catalogue_client)
     outcome = committed(await catalogue_client.refund(member, "basket-1"))
@@ -296,7 +298,7 @@ async def test_redemption_and_its_purchase_may_be_concurrent(
     for member in members:
         snapshot = await catalogue_client.services.reader.member("grocer", member)
         assert snapshot is not None
-        assert (snapshot.member.available, dict(snapshot.member.pending_redemptions)) == (20, {})
+        assert (snapshot.member.available, dict(snapshot.member.pending_uses)) == (20, {})
     assert await taken(catalogue_client, "grocer/budget/double") == 100
     await all_holds(catalogue_client)
 

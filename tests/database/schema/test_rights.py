@@ -40,6 +40,7 @@ ARGUMENTS = {
     "Mutation.adjustPoints": '(input: {key: $key, member: $by, points: 1, reason: "a reason"})',
     "Mutation.activateOffer": "(input: {key: $key, member: $by, offer: $id})",
     "Mutation.redeemOffer": "(input: {key: $key, member: $by, offer: $id, channel: STORE})",
+    "Mutation.releaseOffer": "(input: {key: $key, member: $by, offer: $id, purchaseKey: $key, channel: STORE})",
     "Mutation.noteOffers": "(input: {key: $key, member: $by, seen: [$id]})",
     "Mutation.inviteDevice": '(input: {key: $key, name: "Entrance"})',
     "Mutation.revokeDevice": "(input: {key: $key, device: $id})",

@@ -29,6 +29,7 @@ MORE = {
     "MemberKey.pass",
     "PurchaseInput.discounts",
     "RedeemOfferInput.occurredAt",
+    "RedeemOfferInput.purchaseSender",
 }
 
 

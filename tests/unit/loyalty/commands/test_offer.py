@@ -15,7 +15,7 @@ from support.property_settings import property_settings
 from loyalty.commands.offer import COST_MAX, RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
-from loyalty.model.event import REFUND, Discount, Purchase, PurchaseLine
+from loyalty.model.event import REFUND, Discount, Purchase, PurchaseLine, RecordedEvent
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Cause
 from loyalty.model.notice import Notice, NoticeKind
@@ -34,6 +34,11 @@ def member_of(*offers: Offer, **about: Any) -> OrderScenario:
     customer = OrderScenario(catalogue_programme(*rewards, offers=offers, **about))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     return customer
+
+
+def charges_of(recorded: RecordedEvent) -> tuple[tuple[str | None, int], ...]:
+    """Return the offers used for a purchase, each with its charge."""
+    return tuple((one.offer, one.charge) for one in recorded.consequences)
 
 
 def refusal_of(customer: OrderScenario, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
@@ -130,7 +135,7 @@ def test_a_use_is_an_event_that_rules_reward_and_is_counted() -> None:
     customer = member_of(offer("tea", uses_per_member_max=2), rules=rules)
     decision = customer.redeem(NOON, "tea", store="s-1")
     use = customer.now.offer_use("tea")
-    assert (use.uses, use.redeemed_at, use.purchases) == (1, moment(NOON), ())
+    assert (use.uses, use.redeemed_at) == (1, moment(NOON))
     assert (customer.balances, customer.supply_taken) == ({"available": 2}, {"uses/tea": 1})
     assert Notice(NoticeKind.OFFER_REDEEMED, {"offer": "tea"}) in decision.record.notices
     customer.redeem(NOON, "tea")
@@ -256,10 +261,10 @@ OFFERS = (
 def test_an_offer_gives_the_same_whether_it_is_used_before_or_after_the_purchase_is_recorded(uses: list[str]) -> None:
     early, late = (bought_with(OFFERS, uses, before=before) for before in (True, False))
     one, other = (customer.counted["basket"] for customer in (early, late))
-    assert (one.grants, one.offer_charges) == (other.grants, other.offer_charges)
+    assert (one.grants, one.consequences) == (other.grants, other.consequences)
     assert (early.balances, early.supply_taken, early.lots) == (late.balances, late.supply_taken, late.lots)
     assert (early.now.qualifying_days, early.tier) == (late.now.qualifying_days, late.tier)
-    assert early.now.pending_redemptions == late.now.pending_redemptions == {}
+    assert early.now.pending_uses == late.now.pending_uses == {}
 
 
 def test_a_multiplier_says_what_it_gave_line_by_line() -> None:
@@ -410,10 +415,10 @@ def test_the_purchase_settles_what_was_reserved_for_it() -> None:
     customer.redeem(NOON, "ten", purchase="other")
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 800}
     customer.buy(NOON, "12.34", key="basket")
-    assert customer.counted["basket"].offer_charges == (("ten", 137),)
+    assert charges_of(customer.counted["basket"]) == (("ten", 137),)
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 537}
     customer.buy(NOON, "40.01", key="other")
-    assert customer.counted["other"].offer_charges == (("ten", 400),)
+    assert charges_of(customer.counted["other"]) == (("ten", 400),)
     assert customer.supply_taken == {"uses/ten": 2, "budget/ten": 537}
     for key in ("basket", "other"):
         customer.refund(LATER, key)
@@ -429,7 +434,7 @@ def test_a_share_costs_its_maximum_at_the_most(total: str, cost: int, *, before:
     customer.buy(NOON, total, key="basket")
     if not before:
         customer.redeem(NOON, "ten", purchase="basket")
-    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", cost),), cost)
+    assert (charges_of(customer.counted["basket"]), customer.supply_taken["budget/ten"]) == ((("ten", cost),), cost)
 
 
 @given(
@@ -540,7 +545,7 @@ def test_what_was_reserved_stays_where_the_budget_was_lifted_meanwhile() -> None
     customer.redeem(NOON, "ten", purchase="basket")
     customer.adopt(catalogue_programme(offers=[replace(MOST, budget=None)]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", 400),), 400)
+    assert (charges_of(customer.counted["basket"]), customer.supply_taken["budget/ten"]) == ((("ten", 400),), 400)
 
 
 def test_a_budget_added_meanwhile_counts_the_share_once_the_purchase_is_recorded() -> None:
@@ -548,7 +553,7 @@ def test_a_budget_added_meanwhile_counts_the_share_once_the_purchase_is_recorded
     customer.redeem(NOON, "ten", purchase="basket")
     customer.adopt(catalogue_programme(offers=[MOST]))
     customer.buy(NOON, "12.34", key="basket")
-    assert (customer.counted["basket"].offer_charges, customer.supply_taken["budget/ten"]) == ((("ten", 137),), 137)
+    assert (charges_of(customer.counted["basket"]), customer.supply_taken["budget/ten"]) == ((("ten", 137),), 137)
 
 
 @given(
@@ -568,12 +573,9 @@ def test_a_budget_with_a_maximum_is_never_outrun_by_a_whole_use(uses: list[tuple
             customer.buy(NOON, str(Decimal(cents) / 100), key=key)
         elif kind == "refund" and key in customer.counted:
             customer.do(customer.event(REFUND, LATER, refund_of=key), LATER)
-        waiting = sum(cost for offers in customer.now.pending_redemptions.values() for _, cost in offers)
+        waiting = sum(use.charge for uses in customer.now.pending_uses.values() for use in uses)
         bought = [
-            cost
-            for counted in customer.counted.values()
-            if not all(share == 1 for share in counted.shares_returned)
-            for _, cost in counted.offer_charges
+            cost for counted in customer.counted.values() if not counted.is_returned for _, cost in charges_of(counted)
         ]
         spent = customer.supply_taken.get("budget/ten", 0)
         assert spent == waiting + sum(bought)
@@ -585,7 +587,7 @@ def test_an_offer_that_no_longer_exists_is_skipped_when_its_purchase_is_recorded
     customer.redeem(NOON, "bonus", purchase="basket")
     customer.adopt(catalogue_programme())
     customer.buy(LATER, "10", key="basket")
-    assert (customer.balances, customer.now.pending_redemptions) == ({"available": 10}, {})
+    assert (customer.balances, customer.now.pending_uses) == ({"available": 10}, {})
     customer.refund(LATER, "basket")
     assert customer.balances == {}
 

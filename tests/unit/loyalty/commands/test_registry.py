@@ -30,6 +30,7 @@ OPERATIONS = {
     "RedeemOffer": "redeem",
     "RedeemVoucher": "redeem-voucher",
     "ReleaseHold": "release-hold",
+    "ReleaseOffer": "release-offer",
     "SetConsents": "set-consents",
     "SetPreferences": "set-preferences",
     "Settle": "settle",

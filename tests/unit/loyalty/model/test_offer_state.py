@@ -11,7 +11,6 @@ from loyalty.kernel.window import Window
 from loyalty.model.offer import (
     EVERYBODY,
     NO_USE,
-    PURCHASES_KEPT_MAX,
     Audience,
     Offer,
     OfferKind,
@@ -70,15 +69,11 @@ def test_only_what_is_limited_is_counted_against() -> None:
     assert both == {CounterKey(CounterKind.USES, "tea"), CounterKey(CounterKind.BUDGET, "tea")}
 
 
-def test_a_use_keeps_its_newest_purchases_and_one_that_comes_back_is_taken_out() -> None:
-    use = NO_USE
-    for number in range(PURCHASES_KEPT_MAX + 5):
-        use = use.with_use(NOON, f"till/{number}")
-    assert (use.uses, len(use.purchases), use.purchases[0], use.purchases[-1]) == (55, 50, "till/5", "till/54")
-    back = use.with_use_restored("till/9")
-    assert (back.uses, len(back.purchases), "till/9" in back.purchases) == (54, 49, False)
-    assert use.with_use(NOON, None).purchases == use.purchases
-    assert NO_USE.with_use_restored("till/1") == NO_USE
+def test_restored_uses_are_left_again_and_never_more_than_there_were() -> None:
+    use = NO_USE.with_use(NOON).with_use(NOON)
+    assert (use.uses, use.redeemed_at) == (2, NOON)
+    assert use.with_uses_restored(1) == OfferUse(uses=1, redeemed_at=NOON)
+    assert use.with_uses_restored(2) == use.with_uses_restored(3) == NO_USE
 
 
 def test_the_name_of_a_purchase_cannot_be_mistaken() -> None:

@@ -13,7 +13,7 @@ from support.property_settings import property_settings
 from loyalty.model.decision import NothingToSettle
 from loyalty.model.ledger import TierStatus
 from loyalty.model.member import next_settlement_at
-from loyalty.model.programme import Programme, QualificationKind, QualificationPeriod
+from loyalty.model.programme import Programme, QualificationKind, QualificationPeriod, TierAfterRefund
 from loyalty.model.qualifying_days import NO_QUALIFYING_DAYS
 from loyalty.rules.tier import (
     LIFETIME_OLD_DAYS,
@@ -235,14 +235,18 @@ def test_a_purchase_backdated_by_more_than_the_period_changes_no_tier_of_today()
 # Lifetime
 
 
-def test_a_lifetime_tier_is_never_lost() -> None:
-    scenario = MemberScenario.of(programme(qualification=LIFETIME))
+@pytest.mark.parametrize("policy", TierAfterRefund)
+def test_time_takes_no_lifetime_tier_and_a_refund_does_unless_the_programme_keeps_it(policy: TierAfterRefund) -> None:
+    scenario = MemberScenario.of(programme(qualification=LIFETIME, tier_after_refund=policy))
     scenario.buy("2024-03-01 10:00", "60")
     scenario.buy("2026-03-01 10:00", "40", key="second")
-    assert scenario.standing() == standing("silver", "2026-03-01 00:00", None)
-    scenario.refund("2026-03-02 10:00", "second")
+    held = standing("silver", "2026-03-01 00:00", None)
+    assert scenario.standing() == held
+    assert isinstance(scenario.settle("2029-01-01 00:00"), NothingToSettle)
+    scenario.refund("2029-03-02 10:00", "second")
+    lost = standing("base", "2029-03-02 10:00", None)
+    assert scenario.standing() == (held if policy is TierAfterRefund.KEPT else lost)
     assert isinstance(scenario.settle("2099-01-01 00:00"), NothingToSettle)
-    assert scenario.standing() == standing("silver", "2026-03-01 00:00", None)
 
 
 def test_a_lifetime_tier_keeps_its_beginning_when_its_days_are_added_up() -> None:
@@ -270,8 +274,8 @@ def test_a_threshold_lowered_below_what_was_added_up_promotes_from_now_on() -> N
 # Demotion
 
 
-def test_a_refund_below_the_threshold_takes_the_tier_at_the_end_of_the_year_under_way() -> None:
-    scenario = MemberScenario.of(programme())
+def test_where_refunds_keep_tiers_one_below_the_threshold_takes_it_at_the_end_of_the_year_under_way() -> None:
+    scenario = MemberScenario.of(programme(tier_after_refund=TierAfterRefund.KEPT))
     scenario.buy("2024-03-01 10:00", "150", key="bought")
     scenario.refund("2024-03-02 10:00", "bought")
     assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2025-01-01 00:00")
@@ -279,8 +283,8 @@ def test_a_refund_below_the_threshold_takes_the_tier_at_the_end_of_the_year_unde
     assert scenario.standing() == standing("base", "2025-01-01 00:00", None)
 
 
-def test_a_rolling_tier_no_longer_qualified_for_is_kept_as_long_as_guaranteed() -> None:
-    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR))
+def test_where_refunds_keep_tiers_a_rolling_one_is_kept_as_long_as_guaranteed() -> None:
+    scenario = MemberScenario.of(programme(qualification=ROLLING_YEAR, tier_after_refund=TierAfterRefund.KEPT))
     scenario.buy("2024-03-01 10:00", "150", key="bought")
     scenario.refund("2024-03-02 10:00", "bought")
     assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2025-03-01 00:00")
@@ -443,7 +447,7 @@ STEPS = st.lists(
 def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_looks_at_the_balance(
     qualification: QualificationPeriod, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
 ) -> None:
-    rules: Programme = programme(qualification=qualification, zone=zone)
+    rules: Programme = programme(qualification=qualification, zone=zone, tier_after_refund=TierAfterRefund.KEPT)
     scenario, saver = MemberScenario.of(rules), MemberScenario.of(rules)
     now = START
     for days, minutes, back, bought, spent, refunded in steps:
@@ -477,6 +481,31 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
         assert scenario.now.tier_status.guaranteed_until is None or scenario.now.tier_status.guaranteed_until > until
         if scenario.tier != held.tier:
             assert scenario.now.tier_status.since == until
+
+
+@given(qualification=QUALIFICATIONS, zone=ZONES, steps=STEPS)
+@property_settings(100)
+def test_a_reviewed_tier_is_what_the_other_purchases_give(
+    qualification: QualificationPeriod, zone: ZoneInfo, steps: list[tuple[int, int, int, int, int, bool]]
+) -> None:
+    rules: Programme = programme(qualification=qualification, zone=zone)
+    scenario, other = MemberScenario.of(rules), MemberScenario.of(rules)
+    now = START
+    for days, minutes, back, bought, _, refunded in steps:
+        now += timedelta(days=days, minutes=minutes)
+        when = max(START, now - timedelta(days=back))
+        for one in (scenario, other):
+            one.settle(now)
+        scenario.buy(when, str(bought), now=now, key=f"{now}")
+        if refunded:
+            scenario.refund(now, f"{now}")
+        else:
+            other.buy(when, str(bought), now=now)
+        # Who was ever in a higher tier has come back to the first one later; nothing else differs.
+        tier, since, until = scenario.standing()
+        assert (tier, until) == (other.standing()[0], other.standing()[2])
+        assert since == other.standing()[1] or tier == "base"
+        assert isinstance(scenario.settle(now), NothingToSettle)
 
 
 @given(
@@ -527,7 +556,7 @@ def test_a_tier_found_from_the_last_day_is_the_one_found_from_all(
         day = max(enrolled_at, now - timedelta(minutes=back)).astimezone(zone).date()
         last = days.last()
         days = days.with_points(day, points)
-        fields = {"enrolled_at": enrolled_at, "now": now}
+        fields: Any = {"enrolled_at": enrolled_at, "now": now}
         if not points or last is None or day >= last:
             assert reevaluate_tier_after_gain(rules, tier_status, days, **fields) == reevaluate_tier(
                 rules, tier_status, days, **fields
