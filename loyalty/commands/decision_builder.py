@@ -35,6 +35,7 @@ from loyalty.model.programme import Programme, SpentPointsPolicy, TierAfterRefun
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
 from loyalty.rules.refund import Reversal
+from loyalty.rules.self_explanation import ORDER_REVERSED_LABEL
 from loyalty.rules.tier import (
     LIFETIME_OLD_DAYS,
     prune_qualifying_days,
@@ -395,7 +396,7 @@ class DecisionBuilder:
             occurred_at=self.now,
             channel=channel,
             explanations=_recovery(recovered),
-            label="order_back",
+            label=ORDER_REVERSED_LABEL,
             params={"reward": reward},
         )
         if not spends_on_order:

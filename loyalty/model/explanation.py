@@ -8,7 +8,10 @@ from loyalty.kernel.fast_dataclass import fast_init
 
 
 class RuleOutcome(StrEnum):
-    """Why a rule gave what it gave for one event. MongoDB stores the values."""
+    """Why a rule gave what it gave for one event. MongoDB stores the values.
+
+    Those from GIVEN_BY_STAFF on are not stored: `loyalty/rules/self_explanation.py` computes them.
+    """
 
     AWARDED = "given"
     CAPPED = "capped"
@@ -41,6 +44,14 @@ class RuleOutcome(StrEnum):
     ORDER_CANCELLED = "order_cancelled"
     ORDER_STAYS = "order_stays"
     ORDER_KEPT = "order_kept"
+    GIVEN_BY_STAFF = "given_by_staff"
+    DEDUCTED_BY_STAFF = "deducted_by_staff"
+    SPENT = "spent"
+    RESTORED = "restored"
+    HELD = "held"
+    RELEASED = "released"
+    LAPSED = "lapsed"
+    EXPIRED = "expired"
 
 
 @fast_init

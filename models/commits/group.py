@@ -290,6 +290,8 @@ class Group:
             }
             if decision.recorded_event is not None:
                 event |= event_fields(decision.recorded_event)
+            elif (store := getattr(request.command, "store", None)) is not None:
+                event["store"] = store
             if decision.consequences is not None:
                 event["consequences"] = consequence_rows(decision.consequences)
             if decision.orders:

@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import DESCENDING
 
 from loyalty.model.facts import Facts, Needs
-from loyalty.model.ledger import Record
+from loyalty.model.ledger import Cause, Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
 from loyalty.model.supply import CodeState, CounterKey
@@ -51,6 +51,14 @@ class Version:
 
     snapshot: Snapshot
     entries: tuple[EntryView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What caused a version, and the store where it happened (None: in no store, or not known)."""
+
+    cause: Cause
+    store: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ class Reader:
         self._pools: Loader[tuple[str, str], int] = Loader(self._load_pools)
         self._lists: Loader[str, frozenset[str]] = Loader(self._load_lists, record=Recording.lists)
         self._orders: Loader[str, Document | None] = Loader(self._load_orders)
+        # Of records, which never change: an answer needs no validator for them.
+        self._origins: Loader[str, Origin | None] = Loader(self._load_origins, record=lambda *_: None)
 
     async def _by_id(self, collection: Collection, ids: Iterable[str], *fields: str) -> dict[str, Document]:
         """Return the existing documents among `ids`, by id: whole ones, or only `fields`."""
@@ -147,6 +157,17 @@ class Reader:
     async def _load_orders(self, ids: list[str]) -> list[Document | None]:
         found = await self._by_id(self._db.orders, ids)
         return [found.get(id_) for id_ in ids]
+
+    async def _load_origins(self, ids: list[str]) -> list[Origin | None]:
+        """Return the origin of each record; a part of a command of several members has that of its first member."""
+        records = await self._by_id(self._db.records, ids, "cause", "programme")
+        causes = {id_: Cause(**document["cause"]) for id_, document in records.items()}
+        keys = {
+            id_: event_key(records[id_]["programme"], cause.operation, cause.subject, cause.key)
+            for id_, cause in causes.items()
+        }
+        stores = await self._by_id(self._db.events, keys.values(), "store")
+        return [Origin(causes[id_], stores.get(keys[id_], {}).get("store")) if id_ in causes else None for id_ in ids]
 
     async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
         documents = await self._by_id(self._db.members, ids)
@@ -224,6 +245,10 @@ class Reader:
         """Return the ledger's record of one version."""
         document = await self._db.records.find_one({"_id": record_id(member, version)})
         return record_of(document) if document is not None else None
+
+    async def origin(self, member: str, version: int) -> Origin | None:
+        """Return what caused a version; None if it is not recorded. The reads of a page are batched."""
+        return await self._origins.load(record_id(member, version))
 
     @uncancelled
     async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:

@@ -10,7 +10,6 @@ from strawberry.scalars import JSON
 from loyalty.kernel.refusal import Refusal
 from loyalty.model import event as domain
 from models.commits.request import Committed, Outcome
-from models.mongo.snapshot import entry_views
 from resolvers import event
 from resolvers.core.context import Context
 from resolvers.core.member import may_see
@@ -153,8 +152,10 @@ class RecordEventPayload:
         """Which rules gave how many points, and why others gave none; empty whenever `member` is null."""
         if self.committed is None or self.member is None:
             return []
-        context, member = info.context, self.committed.snapshot.member
-        return explanations(entry_views(self.committed.record), context.programme(), locale_of(context, member))
+        context, record = info.context, self.committed.record
+        return explanations(
+            record.explanations, context.programme(), locale_of(context, self.committed.snapshot.member)
+        )
 
     @classmethod
     def of(cls, outcome: Outcome | Exception, context: Context, *place: str) -> Self:

@@ -1,14 +1,23 @@
 """The ledger of a member, with an explanation of each entry."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import strawberry
 
+from loyalty.commands.registry import EVENT_OPERATION
+from loyalty.model.explanation import Explanation as Explained
+from loyalty.model.ledger import IMPORTED, Cause
 from loyalty.model.programme import Programme as ProgrammeRules
+from loyalty.rules.self_explanation import explanations_of, is_of_time
 from models.mongo.snapshot import EntryView
-from schema.wire.access import REACHED, field, resolver
+from models.reads.reader import Origin
+from resolvers.core.context import Context
+from resolvers.core.member import SYSTEM, read_or_unavailable
+from schema.wire.access import REACHED, STAFF, field, resolver
 from schema.wire.enums import Channel, EntryKind
 from schema.wire.ids import cursor, entry_id
+from schema.wire.info import Info
 from schema.wire.node import Node
 from schema.wire.page import Connection
 from schema.wire.text import entry_label, explanation_sentence
@@ -19,15 +28,17 @@ class Explanation:
     """What one rule of the programme gave for an event, and why."""
 
     rule: str = field(
-        REACHED, "Key of the rule in the programme file; `offer/KEY` for an offer, `instant/KEY` for an instant reward."
+        REACHED,
+        "Key of the rule in the programme file; `offer/KEY` for an offer, `instant/KEY` for an instant reward; "
+        "`adjustment`, `order`, `hold` or `expiry` if no rule decided.",
     )
     points: int = field(REACHED, "Points that the rule gave; negative for reversed ones, 0 if it did not apply.")
     applied: bool = field(REACHED, "Whether the rule had an effect on this event.")
     reason: str = field(REACHED, "One sentence that says why, in the language of the request, else of the member.")
 
 
-def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, locale: str) -> list[Explanation]:
-    """Return every explanation of some entries, in the language of `locale`."""
+def explanations(found: Iterable[Explained], programme: ProgrammeRules, locale: str) -> list[Explanation]:
+    """Return explanations in the language of `locale`."""
     return [
         Explanation(
             rule=explanation.rule,
@@ -35,8 +46,7 @@ def explanations(entries: tuple[EntryView, ...], programme: ProgrammeRules, loca
             applied=explanation.applied,
             reason=explanation_sentence(explanation, programme, locale),
         )
-        for entry in entries
-        for explanation in entry.explanations
+        for explanation in found
     ]
 
 
@@ -82,8 +92,50 @@ class LedgerEntry(Node):
 
     @resolver(REACHED)
     def why(self) -> list[Explanation]:
-        """Which rules gave how many points, and why others gave none; empty for an entry that no rule decided."""
-        return explanations((self.view,), self.programme, self.locale)
+        """Which rules gave how many points, and why others gave none; or why points moved that no rule decided."""
+        return explanations(explanations_of(self.view), self.programme, self.locale)
+
+    @resolver(REACHED)
+    async def reason(self, info: Info) -> str | None:
+        """Why a person gave or took the points, in that person's words; null if nobody said."""
+        cause = await self._cause(info.context)
+        return cause.reason if cause is not None and cause.reason != IMPORTED else None
+
+    @resolver(STAFF)
+    async def actor(self, info: Info) -> str | None:
+        """Who or what caused it: the role and the subject of the token, such as `agent/dana`, or `system`.
+
+        For agents and managers.
+        """
+        if is_of_time(self.view):
+            return SYSTEM
+        cause = await self._cause(info.context)
+        if cause is None:
+            return None
+        return SYSTEM if cause.role == SYSTEM else f"{cause.role}/{cause.subject}"
+
+    @resolver(REACHED)
+    async def store(self, info: Info) -> str | None:
+        """Key of the store where it happened; null if it happened in none."""
+        origin = await self._origin(info.context)
+        return origin.store if origin is not None else None
+
+    @resolver(STAFF)
+    async def event(self, info: Info) -> str | None:
+        """Key of the event that it came from; null if it came from no event. For agents and managers."""
+        cause = await self._cause(info.context)
+        return cause.key if cause is not None and cause.operation == EVENT_OPERATION else None
+
+    async def _origin(self, context: Context) -> Origin | None:
+        """Return what caused the entry; None if the clock did, and in a preview."""
+        view = self.view
+        if is_of_time(view):
+            return None
+        return await read_or_unavailable(context.services.reader.origin(view.member, self.version))
+
+    async def _cause(self, context: Context) -> Cause | None:
+        origin = await self._origin(context)
+        return origin.cause if origin is not None else None
 
 
 @strawberry.type

@@ -214,6 +214,8 @@ def explanation_sentence(explanation: Explanation, programme: Programme, locale:
         params["by"] = _rule_name(programme, str(params["by"]), locale)
     if "state" in params:
         params["state"] = _in_words("states", str(params["state"]), locale)
+    if "day" in params:
+        params["day"] = _day(date.fromisoformat(str(params["day"])), locale)
     params["rule"] = _rule_name(programme, explanation.rule, locale)
     params["points"] = abs(explanation.points)  # the sentence says which way they go
     return sentence("reasons", explanation.reason.value, locale, params)
