@@ -13,7 +13,8 @@ from loyalty.rules.self_explanation import explanations_of, is_of_time
 from models.mongo.snapshot import EntryView
 from models.reads.reader import Origin
 from resolvers.core.context import Context
-from resolvers.core.member import SYSTEM, read_or_unavailable
+from resolvers.core.member import SYSTEM
+from resolvers.core.reading import read_or_unavailable
 from schema.wire.access import REACHED, STAFF, field, resolver
 from schema.wire.enums import Channel, EntryKind
 from schema.wire.ids import cursor, entry_id
