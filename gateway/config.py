@@ -3,9 +3,9 @@
 import os
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from resolvers.core.context import Bounds
@@ -18,19 +18,66 @@ class InvalidSettings(Exception):  # noqa: N818 - its message is for operators
     """Invalid settings; the message names each one and says how to correct it."""
 
 
-class Limits(BaseSettings):
-    """Limits of a request, actor or socket. Beyond one, the error is LIMIT_EXCEEDED and names the setting."""
+class OperationLimits(BaseSettings):
+    """Limits of what one caller sends. Beyond one, the error is LIMIT_EXCEEDED and names the setting."""
 
     model_config = SettingsConfigDict(env_prefix="CARILLON_LIMIT_", frozen=True)
 
     depth: int = Field(default=16, ge=3, description="levels of nesting of an operation")
     aliases: int = Field(default=50, ge=0, description="aliases in an operation, including its fragments")
+    roots: int = Field(default=50, ge=1, description="root fields of an operation, including its fragments")
     tokens: int = Field(default=4000, ge=50, description="tokens of a document")
+    characters: int = Field(default=65_536, ge=1000, description="characters of a document")
     complexity: int = Field(default=50_000, ge=1000, description="fields compared to validate a document")
+    cost: int = Field(default=20_000, ge=100, description="fields of an answer, counted with the sizes of lists")
     body: int = Field(default=2_097_152, ge=1024, description="bytes of a request or socket message")
+    operations: int = Field(default=32, ge=1, description="concurrent operations on one socket")
+
+    def setting(self, name: str) -> str:
+        """Return the variable that sets a limit."""
+        return f"CARILLON_LIMIT_{name.upper()}"
+
+
+class AnonymousLimits(OperationLimits):
+    """The limits of callers without a token. Those of other callers apply to them too."""
+
+    model_config = SettingsConfigDict(env_prefix="CARILLON_LIMIT_ANONYMOUS_", frozen=True)
+    _general: frozenset[str] = PrivateAttr(default=frozenset())
+
+    aliases: int = Field(default=10, ge=0, description="the same without a token")
+    roots: int = Field(default=5, ge=1, description="the same without a token")
+    tokens: int = Field(default=1000, ge=50, description="the same without a token")
+    characters: int = Field(default=16_384, ge=1000, description="the same without a token")
+    complexity: int = Field(default=5000, ge=1000, description="the same without a token")
+    cost: int = Field(default=2500, ge=100, description="the same without a token")
+    body: int = Field(default=32_768, ge=1024, description="the same without a token")
+    operations: int = Field(default=4, ge=1, description="the same without a token")
+
+    def within(self, general: OperationLimits) -> "AnonymousLimits":
+        """Return these limits, lowered to those of other callers."""
+        lower = {
+            name: value
+            for name in OperationLimits.model_fields
+            if (value := getattr(general, name)) <= getattr(self, name)
+        }
+        lowered = self.model_copy(update=lower)
+        lowered._general = frozenset(lower)  # noqa: SLF001 - of the same class
+        return lowered
+
+    def setting(self, name: str) -> str:
+        """Return the variable that sets a limit."""
+        return super().setting(name if name in self._general else f"anonymous_{name}")
+
+
+class Limits(OperationLimits):
+    """The limits of a gateway."""
+
     head: int = Field(default=32_768, ge=1024, description="bytes of a request's line and headers")
     arrival: float = Field(
         default=10.0, gt=0, description="seconds for a request to arrive; a body gets one more for each 1000 bytes"
+    )
+    unread: float = Field(
+        default=30.0, gt=0, description="seconds after which a client that reads nothing is disconnected"
     )
     connections: int = Field(default=10_000, ge=10, description="open connections of one process")
     page: int = Field(default=100, ge=1, le=1000, description="items of a page")
@@ -42,8 +89,17 @@ class Limits(BaseSettings):
         ge=1,
         description="wrong look-ups of a token in 15 minutes before it waits; tills 3, agents 15 times that",
     )
-    operations: int = Field(default=32, ge=1, description="concurrent operations on one socket")
     replay: int = Field(default=1000, ge=1, description="versions replayed one by one after `after`; more are a resync")
+    _anonymous: AnonymousLimits = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Read the limits of callers without a token."""
+        super().model_post_init(context)
+        self._anonymous = AnonymousLimits().within(self)
+
+    def of_caller(self, *, anonymous: bool) -> OperationLimits:
+        """Return the limits of a caller with or without a token."""
+        return self._anonymous if anonymous else self
 
     def bounds(self) -> Bounds:
         """Return the limits that resolvers enforce."""
@@ -138,7 +194,8 @@ def read_limits() -> Limits:
     try:
         return Limits()
     except ValidationError as error:
-        raise InvalidSettings(_message(error, "CARILLON_LIMIT_")) from error
+        prefix = AnonymousLimits if error.title == AnonymousLimits.__name__ else Limits
+        raise InvalidSettings(_message(error, str(prefix.model_config["env_prefix"]))) from error
 
 
 def _message(error: ValidationError, prefix: str) -> str:

@@ -34,7 +34,7 @@ class Server(uvicorn.Server):
                 gateway.app,
                 loop="uvloop",
                 http=http_protocol(limits),
-                ws=websocket_protocol(),
+                ws=websocket_protocol(limits),
                 # Messages are small: compression would cost memory per socket and gain nothing.
                 ws_per_message_deflate=False,
                 ws_max_size=limits.body,

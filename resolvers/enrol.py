@@ -29,6 +29,7 @@ from resolvers.core.personal_data import is_locale, normal_email, normal_phone
 NUMBER_DRAWS = 5
 NAME_LENGTH_MAX = 100
 CARD_LENGTH_MAX = 64
+STORE_LENGTH_MAX = 200
 # The fields of an enrolment before 0.2.0, sent or not. It never changes.
 FORMER_FIELDS = ("first_name", "last_name", "email", "phone", "birth_date", "channel", "card", "store")
 
@@ -103,6 +104,8 @@ async def enrol(
     card = _trimmed(enrolment.card)
     if card is not None and len(card) > CARD_LENGTH_MAX:
         return _invalid("text_too_long", "card", max=CARD_LENGTH_MAX)
+    if len(enrolment.store or "") > STORE_LENGTH_MAX:
+        return _invalid("text_too_long", "store", max=STORE_LENGTH_MAX)
     profile = profile_from(enrolment, programme.locale)
     if isinstance(profile, Refusal):
         return profile

@@ -32,6 +32,7 @@ LINES_MAX = 1000
 DISCOUNTS_MAX = 100
 TEXT_LENGTH_MAX = 200
 ATTRIBUTES_DEPTH_MAX = 20
+ATTRIBUTES_BYTES_MAX = 16_384
 MONEY_MAX = 1_000_000_000
 MONEY_DECIMALS_MAX = 6
 
@@ -81,13 +82,12 @@ def _is_shallow(value: Any, levels: int) -> bool:
     return levels > 0 and all(_is_shallow(item, levels - 1) for item in below)
 
 
-def _is_storable(attributes: Mapping[str, Any]) -> bool:
-    """Return whether the attributes can be stored as BSON."""
+def _stored_bytes(attributes: Mapping[str, Any]) -> int | None:
+    """Return the size of the attributes as BSON, None if they cannot be stored."""
     try:
-        bson.encode(attributes)
+        return len(bson.encode(attributes))
     except (BSONError, OverflowError, UnicodeError):
-        return False
-    return True
+        return None
 
 
 def shape_refusal(event: Event) -> Refusal | None:
@@ -102,9 +102,12 @@ def shape_refusal(event: Event) -> Refusal | None:
         return Refusal(RefusalCode.INVALID, "attributes_not_object", ("attributes",))
     if event.attributes and not _is_shallow(event.attributes, ATTRIBUTES_DEPTH_MAX):
         return Refusal(RefusalCode.INVALID, "attributes_too_deep", ("attributes",), {"max": ATTRIBUTES_DEPTH_MAX})
-    if event.attributes and not _is_storable(event.attributes):
+    size = _stored_bytes(event.attributes) if event.attributes else 0
+    if size is None:
         fault = "a value cannot be stored (a whole number of more than 64 bits, or a NUL character in a name)"
         return Refusal(RefusalCode.INVALID, "attributes_invalid", ("attributes",), {"fault": fault})
+    if size > ATTRIBUTES_BYTES_MAX:
+        return Refusal(RefusalCode.INVALID, "attributes_too_large", ("attributes",), {"max": ATTRIBUTES_BYTES_MAX})
     return _purchase_refusal(event.purchase) if event.purchase is not None else None
 
 

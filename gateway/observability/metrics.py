@@ -8,6 +8,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 OPERATION_NAMES_MAX = 200
+OPERATION_NAME_LENGTH_MAX = 100
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 M = TypeVar("M", Counter, Histogram)
@@ -100,15 +101,21 @@ class Metrics:
         self._documents: Labelled[Counter] = {}
         self._deliveries: Labelled[Counter] = {}
 
+    def know_operation(self, name: str | None) -> None:
+        """Give an operation a label: one that is registered, or of a caller whose texts the brand writes.
+
+        At most OPERATION_NAMES_MAX operations get one.
+        """
+        if name is None or name in self._names:
+            return
+        if len(self._names) < OPERATION_NAMES_MAX and len(name) <= OPERATION_NAME_LENGTH_MAX:
+            self._names.add(name)
+
     def operation_label(self, name: str | None) -> str:
-        """Return the label of an operation; beyond OPERATION_NAMES_MAX different names, new ones are `other`."""
+        """Return the label of an operation: its name if it is known, for anybody can invent names; else `other`."""
         if name is None:
             return "anonymous"
-        if name not in self._names:
-            if len(self._names) >= OPERATION_NAMES_MAX or len(name) > OPERATION_NAMES_MAX:
-                return "other"
-            self._names.add(name)
-        return name
+        return name if name in self._names else "other"
 
     def count_operation(self, name: str | None, transport: str, outcome: str, seconds: float) -> None:
         """Count an answered operation, and the `seconds` of its execution."""

@@ -1,4 +1,4 @@
-"""The limits of a document: tokens, depth, aliases (including its fragments) and the cost of its validation."""
+"""The limits of a document: size, depth, aliases and root fields (including its fragments), cost of validation."""
 
 import re
 from typing import Any, cast
@@ -14,6 +14,7 @@ from graphql import (
     GraphQLSyntaxError,
     InlineFragmentNode,
     IntValueNode,
+    NameNode,
     OperationDefinitionNode,
     SelectionSetNode,
     Visitor,
@@ -24,7 +25,7 @@ from graphql import (
 )
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
-from gateway.config import Limits
+from gateway.config import OperationLimits
 from gateway.operations.one_of_rule import OneOfVariables
 from resolvers.core.operation_error import LimitExceeded
 
@@ -34,22 +35,31 @@ _TOO_DEEP = "Document is nested too deeply. Parsing aborted."
 _RULES = (*specified_rules, OneOfVariables)
 # Every float has fewer digits; Python converts no number with more than 4300 to an int.
 DIGITS_MAX = 300
+NAME_LENGTH_MAX = 100
+_LONG_NAME = re.compile(rf"\w{{{NAME_LENGTH_MAX + 1}}}", re.ASCII)
 _MANY_DIGITS = re.compile(rf"[0-9.]{{{DIGITS_MAX - 10}}}")
 _TOO_COMPLEX = "Validation aborted."
 
 
-def parse_limited(text: str, limits: Limits) -> DocumentNode:
+def exceeded(limits: OperationLimits, name: str) -> LimitExceeded:
+    """Return the refusal of an operation that is past a limit."""
+    return LimitExceeded(name, value=getattr(limits, name), setting=limits.setting(name))
+
+
+def parse_limited(text: str, limits: OperationLimits) -> DocumentNode:
     """Parse a document; stop at the limit of tokens.
 
     Raises:
-        LimitExceeded: it has more tokens, or is nested too deeply to parse.
+        LimitExceeded: it has more characters or tokens, or is nested too deeply to parse.
         GraphQLSyntaxError: it is not valid GraphQL.
     """
+    if len(text) > limits.characters:
+        raise exceeded(limits, "characters")
     try:
         document = parse(text, max_tokens=limits.tokens)
     except GraphQLSyntaxError as error:
         if error.description.endswith(_TOO_LONG):
-            raise LimitExceeded("tokens", value=limits.tokens, setting="CARILLON_LIMIT_TOKENS") from None
+            raise exceeded(limits, "tokens") from None
         if error.description.endswith(_TOO_DEEP):
             raise too_deep(limits) from None
         raise
@@ -68,9 +78,9 @@ def _unlink_tokens(document: DocumentNode) -> None:
         token = following
 
 
-def too_deep(limits: Limits) -> LimitExceeded:
+def too_deep(limits: OperationLimits) -> LimitExceeded:
     """Return the refusal of a document that is nested too deeply."""
-    return LimitExceeded("depth", value=limits.depth, setting="CARILLON_LIMIT_DEPTH")
+    return exceeded(limits, "depth")
 
 
 class _Measure:
@@ -100,6 +110,23 @@ class _Measure:
             depth, aliases = max(depth, below), aliases + found
         return depth, aliases
 
+    def root_keys(self, selections: SelectionSetNode) -> set[str]:
+        """Return the keys of an operation's answer."""
+        keys: set[str] = set()
+        seen: set[str] = set()
+        waiting = [selections]
+        while waiting:
+            for node in waiting.pop().selections:
+                if isinstance(node, FieldNode):
+                    keys.add((node.alias or node.name).value)
+                elif isinstance(node, InlineFragmentNode):
+                    waiting.append(node.selection_set)
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                    seen.add(node.name.value)
+                    fragment = self._fragments.get(node.name.value)
+                    waiting += [fragment.selection_set] if fragment is not None else []
+        return keys
+
     def _of_fragment(self, name: str) -> tuple[int, int]:
         fragment = self._fragments.get(name)
         if fragment is None or name in self._in_progress:
@@ -112,7 +139,7 @@ class _Measure:
 
 
 def validate_limited(
-    schema: GraphQLSchema, document: DocumentNode, limits: Limits, errors_max: int
+    schema: GraphQLSchema, document: DocumentNode, limits: OperationLimits, errors_max: int
 ) -> list[GraphQLError]:
     """Return the validation errors of a document, at most `errors_max`; stop at the limit of complexity.
 
@@ -123,12 +150,16 @@ def validate_limited(
     overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = limits.complexity
     errors = validate(schema, document, _RULES, max_errors=errors_max)
     if errors and errors[-1].message == _TOO_COMPLEX:
-        raise LimitExceeded("complexity", value=limits.complexity, setting="CARILLON_LIMIT_COMPLEXITY")
+        raise exceeded(limits, "complexity")
     return errors
 
 
-class _Numbers(Visitor):
-    """Refuses the first number that is too long."""
+class _Lengths(Visitor):
+    """Refuses the first number or name that is too long."""
+
+    def enter_name(self, node: NameNode, *_: Any) -> None:
+        if len(node.value) > NAME_LENGTH_MAX:
+            raise GraphQLError(f"A name has at most {NAME_LENGTH_MAX} characters.", node)
 
     def enter_int_value(self, node: IntValueNode, *_: Any) -> None:
         _check_digits(node)
@@ -142,17 +173,18 @@ def _check_digits(node: IntValueNode | FloatValueNode) -> None:
         raise GraphQLError(f"A number has at most {DIGITS_MAX} digits.", node)
 
 
-def check_numbers(document: DocumentNode, text: str) -> None:
-    """Check the length of the numbers in a document, whose text is `text`; raise GraphQLError for one too long.
+def check_lengths(document: DocumentNode, text: str) -> None:
+    """Check the lengths of numbers and names in a document, whose text is `text`; raise GraphQLError for one too long.
 
-    graphql-core converts numbers at several places, and does not expect that a conversion can fail.
+    graphql-core converts numbers at several places, and does not expect that a conversion can fail. Names are repeated
+    in answers, for each item of a list.
     """
-    if _MANY_DIGITS.search(text):
-        visit(document, _Numbers())
+    if _MANY_DIGITS.search(text) or _LONG_NAME.search(text):
+        visit(document, _Lengths())
 
 
-def check_document(document: DocumentNode, limits: Limits) -> None:
-    """Check every operation of a document against the limits of depth and aliases; raise LimitExceeded."""
+def check_document(document: DocumentNode, limits: OperationLimits) -> None:
+    """Check every operation of a document against the limits of depth, aliases and roots; raise LimitExceeded."""
     measure = _Measure(document, limits.depth)
     for node in document.definitions:
         if not isinstance(node, OperationDefinitionNode):
@@ -161,4 +193,6 @@ def check_document(document: DocumentNode, limits: Limits) -> None:
         if depth > limits.depth:
             raise too_deep(limits)
         if aliases > limits.aliases:
-            raise LimitExceeded("aliases", value=limits.aliases, setting="CARILLON_LIMIT_ALIASES")
+            raise exceeded(limits, "aliases")
+        if len(measure.root_keys(node.selection_set)) > limits.roots:
+            raise exceeded(limits, "roots")

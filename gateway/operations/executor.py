@@ -5,7 +5,7 @@ compiled once in the life of the process.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
@@ -17,6 +17,8 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
+    ListTypeNode,
+    NonNullTypeNode,
     OperationDefinitionNode,
     OperationType,
     create_source_event_stream,
@@ -24,22 +26,38 @@ from graphql import (
 )
 from graphql import Executor as GraphQLExecutor
 
-from gateway.config import Limits
+from gateway.config import Limits, OperationLimits
 from gateway.observability.metrics import Metrics
 from gateway.operations.compiler import CHARACTERS_MAX, CodeBudget, CompiledOperation
-from gateway.operations.document_limits import check_document, check_numbers, parse_limited, too_deep, validate_limited
+from gateway.operations.cost import Costs
+from gateway.operations.document_limits import (
+    check_document,
+    check_lengths,
+    exceeded,
+    parse_limited,
+    too_deep,
+    validate_limited,
+)
 from gateway.operations.prefetch import selects_any
 from resolvers.core.context import Context
 from resolvers.core.operation_error import BadInput, LimitExceeded, OperationError
 from resolvers.personalisation import prefetch_supply
 from schema.types.member import SUPPLY_FIELDS
 from schema.wire.error import failure, fault_extensions, fault_message, formatted
+from schema.wire.input_bounds import TEXTS, check_list
+from schema.wire.page import FIRST_DEFAULT
 from schema.wire.text import locale_of
 
 CACHED_DOCUMENTS_MAX = 1000
 CACHED_TEXT_LENGTH_MAX = 16_384
 CACHED_CHARACTERS_MAX = 400_000
 """A parsed document takes up to 400 bytes for each of its characters."""
+
+ANONYMOUS_SHARE = 4
+"""Callers without a token share a cache of their own, this part of the size: they evict nothing of the others."""
+
+ERRORS_MAX = 50
+"""Errors in an answer; they repeat paths, and a list can have one for each item."""
 
 VALIDATION_ERRORS_MAX = 20
 CANCEL_AGAIN_SECONDS = 0.5
@@ -70,6 +88,7 @@ class Operation:
     compiled: CompiledOperation
     request: GraphQLRequest
     prefetches_supply: bool
+    only_introspects: bool
 
     @property
     def node(self) -> OperationDefinitionNode:
@@ -93,13 +112,27 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class _Checked:
+    """An operation within the limits. `depends_on_sizes`: with other variables, its cost could be past the limit.
+
+    `bounded` are the variables whose length has to be checked.
+    """
+
+    compiled: CompiledOperation
+    prefetches_supply: bool
+    only_introspects: bool
+    depends_on_sizes: bool
+    bounded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Document:
     """A document that is valid and within the limits, with its operations that were requested; or its errors."""
 
     text_length: int
     document: DocumentNode | None
     errors: "list[GraphQLError] | OperationError | None" = None
-    operations: dict[str | None, tuple[CompiledOperation, bool]] = field(default_factory=dict)
+    operations: dict[str | None, _Checked] = field(default_factory=dict)
 
 
 class InvalidOperation(Exception):  # noqa: N818 - answered with its errors
@@ -133,7 +166,7 @@ def failure_answer(id_: str, locale: str) -> Answer:
     return {"errors": [failure(id_, locale)]}
 
 
-def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> DocumentNode:
+def checked_document(schema: GraphQLSchema, text: str, limits: OperationLimits) -> DocumentNode:
     """Parse and validate a document within the limits.
 
     Raises:
@@ -141,7 +174,7 @@ def checked_document(schema: GraphQLSchema, text: str, limits: Limits) -> Docume
     """
     try:
         document = parse_limited(text, limits)
-        check_numbers(document, text)
+        check_lengths(document, text)
         check_document(document, limits)
         errors = validate_limited(schema, document, limits, VALIDATION_ERRORS_MAX)
     except GraphQLError as error:
@@ -162,49 +195,89 @@ def _without_traces(errors: list[GraphQLError] | OperationError) -> list[GraphQL
     return errors
 
 
-class Executor:
-    """Executes operations on one schema under the limits."""
+def _bounded_variables(node: OperationDefinitionNode) -> tuple[str, ...]:
+    """Return the names of the variables that are texts or lists. Inputs are checked when they are built."""
+    named: list[str] = []
+    for definition in node.variable_definitions or ():
+        kind: Any = definition.type.type if isinstance(definition.type, NonNullTypeNode) else definition.type
+        if isinstance(kind, ListTypeNode) or kind.name.value in TEXTS:
+            named.append(definition.variable.name.value)
+    return tuple(named)
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, metrics: Metrics) -> None:
-        self._schema = schema
-        self.limits = limits
-        self._metrics = metrics
-        self._budget = CodeBudget(CHARACTERS_MAX)
+
+def _check_variables(names: Iterable[str], variables: Mapping[str, Any]) -> None:
+    """Raise InvalidOperation if a text or list is too long."""
+    try:
+        for name in names:
+            check_list(variables.get(name), f"${name}")
+    except BadInput as fault:
+        raise InvalidOperation(fault) from None
+
+
+class _Documents:
+    """The documents of callers with the same limits: checked once, while they are cached; `share`: of the cache."""
+
+    def __init__(self, schema: GraphQLSchema, costs: Costs, limits: OperationLimits, *, share: int) -> None:
+        self._schema, self._costs, self._limits = schema, costs, limits
+        self._budget = CodeBudget(CHARACTERS_MAX // share)
         size_min = CACHED_CHARACTERS_MAX // CACHED_DOCUMENTS_MAX
         self._documents = LRUCache[str, _Document](
-            CACHED_CHARACTERS_MAX, getsizeof=lambda document: max(document.text_length, size_min)
+            CACHED_CHARACTERS_MAX // share, getsizeof=lambda document: max(document.text_length, size_min)
         )
 
-    def prepare(self, request: GraphQLRequest, *, streamed: bool = True) -> Operation:
-        """Return the operation of a request; `streamed` if the transport can send more than one answer.
-
-        Raises:
-            InvalidOperation: it does not parse, is past a limit, is not valid, or does not say which operation.
-        """
+    def operation(self, request: GraphQLRequest) -> Operation:
+        """Return the operation of a request; raise InvalidOperation as `Executor.prepare` does."""
         checked = self._document(request.query)
-        if checked.document is None:
+        document = checked.document
+        if document is None:
             raise InvalidOperation(checked.errors or [])
         found = checked.operations.get(request.operation_name)
         if found is None:
-            found = self._operation(checked.document, request.operation_name)
+            found = self._checked_operation(document, request)
             checked.operations[request.operation_name] = found
-        compiled, prefetches_supply = found
-        if compiled.node.operation is OperationType.SUBSCRIPTION and not streamed:
-            raise InvalidOperation([GraphQLError(SUBSCRIPTION_HINT)])
-        return Operation(checked.document, compiled, request, prefetches_supply)
+        elif found.depends_on_sizes:
+            self._check_cost(document, found.compiled.node, request.variables or {})
+        if found.bounded and request.variables:
+            _check_variables(found.bounded, request.variables)
+        return Operation(document, found.compiled, request, found.prefetches_supply, found.only_introspects)
 
-    def _operation(self, document: DocumentNode, name: str | None) -> tuple[CompiledOperation, bool]:
-        """Return an operation, to be compiled when it is first executed, and whether it prefetches supply."""
-        if get_operation_ast(document, name) is not None:
-            compiled = CompiledOperation(self._schema, document, name, budget=self._budget)
-            # A mutation would prefetch what it is about to change.
-            is_query = compiled.node.operation is OperationType.QUERY
-            return compiled, is_query and selects_any(self._schema, document, name, SUPPLY_FIELDS)
-        if name is None:
-            error = GraphQLError("The document has several operations: say which with operationName.")
-        else:
-            error = GraphQLError(f"The document has no operation named {name[:100]!r}.")
-        raise InvalidOperation([error])
+    def _checked_operation(self, document: DocumentNode, request: GraphQLRequest) -> _Checked:
+        """Return an operation, to be compiled when it is first executed."""
+        name = request.operation_name
+        node = get_operation_ast(document, name)
+        if node is None:
+            if name is None:
+                error = GraphQLError("The document has several operations: say which with operationName.")
+            else:
+                error = GraphQLError(f"The document has no operation named {name[:100]!r}.")
+            raise InvalidOperation([error])
+        depends_on_sizes = False
+        try:
+            only_introspects = self._check_cost(document, node, None)
+        except InvalidOperation:
+            depends_on_sizes = True
+            only_introspects = self._check_cost(document, node, request.variables or {})
+        compiled = CompiledOperation(self._schema, document, name, budget=self._budget)
+        # A mutation would prefetch what it is about to change.
+        prefetches_supply = node.operation is OperationType.QUERY and selects_any(
+            self._schema, document, name, SUPPLY_FIELDS
+        )
+        return _Checked(compiled, prefetches_supply, only_introspects, depends_on_sizes, _bounded_variables(node))
+
+    def _check_cost(
+        self, document: DocumentNode, node: OperationDefinitionNode, variables: Mapping[str, Any] | None
+    ) -> bool:
+        """Check the cost of an operation; return whether it only introspects. One that does may read the schema once.
+
+        Raises:
+            InvalidOperation: it costs more than the limit.
+        """
+        cost = self._costs.of(document, node, variables)
+        only_introspects = cost.introspection > 0 and cost.data == 0
+        most = max(self._limits.cost, self._costs.of_whole_schema if only_introspects else 0)
+        if cost.data + cost.introspection > most:
+            raise InvalidOperation(exceeded(self._limits, "cost"))
+        return only_introspects
 
     def _document(self, text: str) -> _Document:
         cached = self._documents.get(text)
@@ -216,9 +289,35 @@ class Executor:
 
     def _checked(self, text: str) -> _Document:
         try:
-            return _Document(len(text), checked_document(self._schema, text, self.limits))
+            return _Document(len(text), checked_document(self._schema, text, self._limits))
         except InvalidOperation as invalid:
             return _Document(len(text), None, _without_traces(invalid.errors))
+
+
+class Executor:
+    """Executes operations on one schema under the limits."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits, metrics: Metrics) -> None:
+        self._schema = schema
+        self.limits = limits
+        self._metrics = metrics
+        costs = Costs(schema, page_default=FIRST_DEFAULT, page_max=limits.page)
+        self._documents = _Documents(schema, costs, limits, share=1)
+        self._anonymous_documents = _Documents(schema, costs, limits.of_caller(anonymous=True), share=ANONYMOUS_SHARE)
+        self._introspecting = asyncio.Semaphore(1)
+
+    def prepare(self, request: GraphQLRequest, *, anonymous: bool = False, streamed: bool = True) -> Operation:
+        """Return the operation of a request; `streamed` if the transport can send more than one answer.
+
+        `anonymous` if it has no token: then lower limits apply.
+
+        Raises:
+            InvalidOperation: it does not parse, is past a limit, is not valid, or does not say which operation.
+        """
+        operation = (self._anonymous_documents if anonymous else self._documents).operation(request)
+        if operation.type is OperationType.SUBSCRIPTION and not streamed:
+            raise InvalidOperation([GraphQLError(SUBSCRIPTION_HINT)])
+        return operation
 
     async def execute(self, operation: Operation, context: Context, transport: str) -> Answer:
         """Return the result of a query or mutation, within the limit of time."""
@@ -226,13 +325,17 @@ class Executor:
         if operation.prefetches_supply:
             context = prefetch_supply(context)
         try:
-            result = operation.compiled.execute(None, context, operation.variables)
+            if operation.only_introspects:
+                result = await self._introspect(operation, context)
+            else:
+                result = operation.compiled.execute(None, context, operation.variables)
             if not isinstance(result, ExecutionResult):
                 async with asyncio.timeout(self.limits.time):
                     result = await result
         except TimeoutError:
-            fault = LimitExceeded("time", value=self.limits.time, setting="CARILLON_LIMIT_TIME")
-            answer = {"data": None, **fault_answer(fault, locale_of(context))}
+            answer = {"data": None, **fault_answer(exceeded(self.limits, "time"), locale_of(context))}
+        except OperationError as fault:  # an input is too large
+            answer = fault_answer(fault, locale_of(context))
         else:
             answer = self._answer(result, context)
         name = operation.name
@@ -242,11 +345,19 @@ class Executor:
         log.debug("operation", name=name, type=operation.type.value, outcome=outcome, ms=round(seconds * 1000, 2))
         return answer
 
+    async def _introspect(self, operation: Operation, context: Context) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """Execute an operation that only introspects, in a thread: it takes graphql-core up to 0.1 s, without a pause.
+
+        One at a time, so that the event loop gets its turn.
+        """
+        async with asyncio.timeout(self.limits.time), self._introspecting:
+            return await asyncio.to_thread(operation.compiled.execute, None, context, operation.variables)
+
     def _answer(self, result: ExecutionResult, context: Context) -> Answer:
         if not result.errors:
             return {"data": result.data}
         locale = locale_of(context)
-        errors = [formatted(error, locale) for error in result.errors]
+        errors = [formatted(error, locale) for error in result.errors[:ERRORS_MAX]]
         # A request that failed before it ran (variables that do not fit) has no data at all.
         if result.data is None and all(error.path is None for error in result.errors):
             return {"errors": errors}

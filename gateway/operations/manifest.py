@@ -50,6 +50,10 @@ class Manifest:
         """Return whether a text is exactly that of a registered operation."""
         return sha256_hex(text) in self.texts
 
+    def names(self) -> list[str]:
+        """Return the names of the registered operations."""
+        return sorted({found[1] for text in self.texts.values() for found in _NAMED.finditer(text)})
+
     def __len__(self) -> int:
         """Return the number of registered operations."""
         return len(set(self.texts.values()))

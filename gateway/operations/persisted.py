@@ -53,6 +53,8 @@ class Operations:
         self._only_registered: Final = only_registered
         self._texts: Final = texts_by_hash()
         self._metrics: Final = metrics
+        for name in manifest.names():
+            metrics.know_operation(name)
 
     def prepare(self, parameters: RequestParameters, actor: Actor | None, *, streamed: bool = True) -> Operation:
         """Return the operation of a request; `streamed`: the transport can send several results.
@@ -62,9 +64,11 @@ class Operations:
         """
         text = self._text(parameters, actor)
         request = GraphQLRequest(text, parameters.operation_name, parameters.variables)
-        operation = self._executor.prepare(request, streamed=streamed)
+        operation = self._executor.prepare(request, anonymous=actor is None, streamed=streamed)
         if parameters.sha256 is not None and parameters.query is not None:
             self._cache(parameters.sha256, text)
+        if actor is not None and actor.role in TRUSTED_ROLES:
+            self._metrics.know_operation(operation.name)
         return operation
 
     def _cache(self, sha256: str, text: str) -> None:

@@ -25,7 +25,6 @@ TOKEN_TTL = timedelta(hours=1)
 MEMBERS_SHOWN = 10
 # The member with the most points has the most to show: offers, affordable rewards, a history.
 RICHEST_FIRST = [("balances.available", -1), ("_id", 1)]
-BODY_MAX = 4096
 LOCAL_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -111,7 +110,7 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
 
     async def token(request: Request) -> Response:
         try:
-            body = parsed_json(await limited_body(request, BODY_MAX), "The body")
+            body = parsed_json(await limited_body(request, state.limits.of_caller(anonymous=True)), "The body")
             role, number = Role(body["role"]), body.get("member")
             issued = await issue(
                 state.services.database, key, role=role, programme=programme, number=number, ttl=TOKEN_TTL

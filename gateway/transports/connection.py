@@ -24,11 +24,8 @@ CHECK_SECONDS = 1.0
 BODY_BYTES_PER_SECOND = 1000
 """A body that comes more slowly, on average over the time for a head, is refused."""
 
-WRITE_SECONDS = 10.0
-"""Seconds after which a client that has read nothing of what waits for it is disconnected."""
-
 LEAVE_SECONDS = 1.0
-"""The same once the process ends, or the socket's token has: an unread close must not delay that."""
+"""Replaces CARILLON_LIMIT_UNREAD when the process ends, or the socket is to close: an unread close delays neither."""
 
 LINGER_SECONDS = 2.0
 """Seconds in which a client may still send the rest of a request that is answered, which is dropped."""
@@ -76,15 +73,15 @@ class Unread:
         self._bytes = waiting
         return now - self._since
 
-    def is_overdue(self, transport: asyncio.Transport, now: float, *, paused: bool, leaving: bool) -> bool:
-        """Return whether to disconnect the client; `paused`: the transport takes no more, `leaving`: it should be gone.
+    def is_overdue(self, transport: asyncio.Transport, now: float, *, paused: bool, seconds_max: float) -> bool:
+        """Return whether the client has read nothing for `seconds_max`; `paused`: the transport takes no more.
 
         Only a transport that is paused or closing matters. Otherwise little waits, and the connection may be slow.
         """
         if not (paused or transport.is_closing()):
             self._bytes = 0
             return False
-        return self._seconds(transport, now) >= (LEAVE_SECONDS if leaving else WRITE_SECONDS)
+        return self._seconds(transport, now) >= seconds_max
 
 
 def close_overdue(connections: Iterable[Any], now: float, *, leaving: bool) -> None:
@@ -179,7 +176,8 @@ class HttpProtocol(HttpToolsProtocol):
     def close_if_overdue(self, now: float, *, leaving: bool) -> None:
         """End the connection if its client takes too long to send a request, or to read an answer."""
         transport = self.transport
-        if self._unread.is_overdue(transport, now, paused=self.flow.write_paused, leaving=leaving):
+        seconds_max = LEAVE_SECONDS if leaving else self.limits.unread
+        if self._unread.is_overdue(transport, now, paused=self.flow.write_paused, seconds_max=seconds_max):
             transport.abort()
         elif transport.is_closing():
             return

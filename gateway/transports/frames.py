@@ -14,9 +14,11 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from gateway.transports.connection import Unread
+from gateway.config import Limits
+from gateway.transports.connection import LEAVE_SECONDS, Unread
 
 EXTENSION = "carillon.frames"
+BYTES_EXTENSION = "carillon.bytes"
 FINAL_TEXT = b"\x81"
 SHORT_MAX, MEDIUM_MAX = 125, 0xFFFF
 MEDIUM, LONG = b"\x7e", b"\x7f"
@@ -43,14 +45,23 @@ def write_frames_of(scope: Mapping[str, Any]) -> WriteFrames | None:
     return cast("WriteFrames | None", scope.get("extensions", {}).get(EXTENSION))
 
 
+def allow_bytes_of(scope: Mapping[str, Any]) -> Callable[[int], None] | None:
+    """Return the function that sets the most bytes of a message; None if the server does not offer it."""
+    return cast("Callable[[int], None] | None", scope.get("extensions", {}).get(BYTES_EXTENSION))
+
+
 class FramesProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, with an extension that writes prebuilt frames; it disconnects a client that does not read."""
+
+    limits: Limits
+    """Set in the subclass that `websocket_protocol` returns."""
 
     def connection_made(self, transport: BaseTransport) -> None:
         """Take over a connection."""
         super().connection_made(transport)
         self._unread = Unread()
         self._is_ending = False
+        self.conn.max_message_size = self.limits.of_caller(anonymous=True).body
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a message of the application, once the socket takes it."""
@@ -61,16 +72,21 @@ class FramesProtocol(WebSocketsSansIOProtocol):
     def close_if_overdue(self, now: float, *, leaving: bool) -> None:
         """Disconnect the client if it has read nothing for too long, which also ends a wait of the application."""
         transport = self.transport
-        leaving = leaving or self._is_ending
-        if self._unread.is_overdue(transport, now, paused=not self.writable.is_set(), leaving=leaving):
+        seconds_max = LEAVE_SECONDS if leaving or self._is_ending else self.limits.unread
+        if self._unread.is_overdue(transport, now, paused=not self.writable.is_set(), seconds_max=seconds_max):
             transport.abort()
 
     def handle_connect(self, event: Request) -> None:
         """Offer the extension unless a WebSocket extension such as compression would change the frames."""
         super().handle_connect(event)
         scope = getattr(self, "scope", None)
+        if scope is not None:
+            scope["extensions"][BYTES_EXTENSION] = self._allow_bytes
         if scope is not None and not self.conn.extensions:
             scope["extensions"][EXTENSION] = self.write_frames
+
+    def _allow_bytes(self, bytes_max: int) -> None:
+        self.conn.max_message_size = min(self.config.ws_max_size, bytes_max)
 
     def send_receive_event_to_app(self) -> None:
         """Pass a message on; close with 1007 if its text is not UTF-8, which uvicorn would log with a traceback."""
@@ -93,9 +109,9 @@ class FramesProtocol(WebSocketsSansIOProtocol):
         return True
 
 
-def websocket_protocol() -> Any:
+def websocket_protocol(limits: Limits) -> Any:
     """Return uvicorn's `ws` setting: our protocol if the internals match, else the name of uvicorn's own."""
     init_names = set(WebSocketsSansIOProtocol.__init__.__code__.co_names)
     send_names = set(WebSocketsSansIOProtocol.send.__code__.co_names)
     matches = init_names >= _RELIED_ON and send_names >= _RELIED_ON | {"write"}
-    return FramesProtocol if matches else PLAIN
+    return type("BoundedFramesProtocol", (FramesProtocol,), {"limits": limits}) if matches else PLAIN

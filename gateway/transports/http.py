@@ -20,7 +20,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth.verifier import bearer
+from gateway.config import OperationLimits
 from gateway.observability.logs import request_id
+from gateway.operations.document_limits import exceeded
 from gateway.operations.executor import Answer, InvalidOperation, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
@@ -89,13 +91,9 @@ def prefers_html(accept: str | None) -> bool:
     return html > 0 and all(html > weights.get(own, 0.0) for own in (JSON, GRAPHQL_RESPONSE))
 
 
-async def limited_body(request: Request, bytes_max: int) -> bytes:
+async def limited_body(request: Request, limits: OperationLimits) -> bytes:
     """Return the body of a request, as `_body` does."""
-    return await _body(request.receive, request.headers.get("content-length", ""), bytes_max)
-
-
-def _too_large(bytes_max: int) -> LimitExceeded:
-    return LimitExceeded("body", value=bytes_max, setting="CARILLON_LIMIT_BODY")
+    return await _body(request.receive, request.headers.get("content-length", ""), limits)
 
 
 def parameters_of(body: Any) -> RequestParameters:
@@ -279,6 +277,7 @@ class GraphQLHttp:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self._limits, self._anonymous_limits = (state.limits.of_caller(anonymous=one) for one in (False, True))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an error is answered too."""
@@ -315,7 +314,8 @@ class GraphQLHttp:
             token = bearer(head.authorization)
             actor = await state.verifier.verify(token) if token is not None else None
         except OperationError:
-            _parameters(head, text)  # raises BadRequest, which takes precedence over an invalid token
+            if len(text) <= self._anonymous_limits.body:
+                _parameters(head, text)  # raises BadRequest, which takes precedence over an invalid token
             raise
         actor_key = _actor_key(actor) if actor is not None else None
         key = (text, head.method, actor_key, head.locale, head.channel)
@@ -341,7 +341,7 @@ class GraphQLHttp:
             return head.query
         if head.content_type != JSON and head.content_type.split(";")[0].strip().lower() != JSON:
             raise BadRequest(415, f"Send the body with Content-Type: {JSON}.")
-        return await _body(receive, head.content_length, self._state.limits.body)
+        return await _body(receive, head.content_length, self._limits if head.authorization else self._anonymous_limits)
 
 
 def _actor_key(actor: Actor) -> tuple[str | bool | None, ...]:
@@ -355,15 +355,16 @@ def _parameters(head: _RequestHead, text: bytes) -> RequestParameters:
     return parameters_of(parsed_json(text, "The body"))
 
 
-async def _body(receive: Receive, content_length: str, bytes_max: int) -> bytes:
-    """Return the body; stop reading past `bytes_max`.
+async def _body(receive: Receive, content_length: str, limits: OperationLimits) -> bytes:
+    """Return the body; stop reading past the limit.
 
     Raises:
         LimitExceeded: it is larger.
         ClientDisconnect: the client disconnected before the end of the body.
     """
+    bytes_max = limits.body
     if content_length.isdecimal() and (len(content_length) > LENGTH_DIGITS_MAX or int(content_length) > bytes_max):
-        raise _too_large(bytes_max)
+        raise exceeded(limits, "body")
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
@@ -373,7 +374,7 @@ async def _body(receive: Receive, content_length: str, bytes_max: int) -> bytes:
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > bytes_max:
-            raise _too_large(bytes_max)
+            raise exceeded(limits, "body")
         chunks.append(chunk)
         more = message.get("more_body", False)
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)

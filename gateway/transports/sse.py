@@ -22,8 +22,10 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway.auth.claims import seconds_left
+from gateway.config import OperationLimits
 from gateway.observability.logs import request_id
 from gateway.operations.broadcast import Failure
+from gateway.operations.document_limits import exceeded
 from gateway.operations.executor import InvalidOperation, Operation, cancel_all, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
@@ -41,13 +43,14 @@ from gateway.transports.http import (
 )
 from resolvers.core.actor import Actor
 from resolvers.core.context import Context
-from resolvers.core.operation_error import LimitExceeded, OperationError, Unauthenticated
+from resolvers.core.operation_error import OperationError, Unauthenticated
 from schema.wire.error import reported
 from schema.wire.text import DEFAULT_LOCALE
 
 KEEP_ALIVE_SECONDS = 12
 RESERVED_SECONDS = 30
 QUEUE_MAX = 256
+ID_LENGTH_MAX = 200
 TOKEN_HEADER = "x-graphql-event-stream-token"  # noqa: S105 - the name of a header
 STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -125,9 +128,9 @@ class GraphQLStream:
         if token is None:
             if request.method == "DELETE":
                 raise BadRequest(400, f"Send the stream's token in {TOKEN_HEADER}.")
-            return self._stream_one(request, await self._parameters(request), actor, locale)
+            return self._stream_one(request, await self._parameters(request, actor), actor, locale)
         # Read the body first: the stream may end meanwhile.
-        body = await self._body(request) if request.method == "POST" else None
+        body = await self._body(request, actor) if request.method == "POST" else None
         reservation = self._reservations.get(token)
         if reservation is None or reservation.actor != actor:
             raise BadRequest(404, "Unknown stream. Reserve one with PUT.")
@@ -137,15 +140,18 @@ class GraphQLStream:
             return await self._end(request, reservation)
         return self._start(request, body, reservation)
 
-    async def _body(self, request: Request) -> Any:
+    async def _body(self, request: Request, actor: Actor | None) -> Any:
         if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
             raise BadRequest(415, "Send the body with Content-Type: application/json.")
-        return parsed_json(await limited_body(request, self._state.limits.body), "The body")
+        return parsed_json(await limited_body(request, self._limits(actor)), "The body")
 
-    async def _parameters(self, request: Request) -> RequestParameters:
+    async def _parameters(self, request: Request, actor: Actor | None) -> RequestParameters:
         if request.method == "GET":
             return parameters_of_query(request.query_params)
-        return parameters_of(await self._body(request))
+        return parameters_of(await self._body(request, actor))
+
+    def _limits(self, actor: Actor | None) -> OperationLimits:
+        return self._state.limits.of_caller(anonymous=actor is None)
 
     def _count_connection(self, request: Request, actor: Actor | None) -> ExitStack:
         """Count a live connection until the returned stack is closed."""
@@ -266,13 +272,13 @@ class GraphQLStream:
     def _start(self, request: Request, body: Any, reservation: _Reservation) -> Response:
         parameters = parameters_of(body)
         id_ = (body.get("extensions") or {}).get("operationId")
-        if not isinstance(id_, str) or not id_:
-            raise BadRequest(400, "extensions.operationId is missing.")
+        if not isinstance(id_, str) or not 1 <= len(id_) <= ID_LENGTH_MAX:
+            raise BadRequest(400, f"extensions.operationId has 1 to {ID_LENGTH_MAX} characters.")
         if id_ in reservation.operations:
             raise BadRequest(409, f"Operation {id_[:100]} is already running.")
-        if len(reservation.operations) >= self._state.limits.operations:
-            most = self._state.limits.operations
-            raise LimitExceeded("operations", value=most, setting="CARILLON_LIMIT_OPERATIONS")
+        limits = self._limits(reservation.actor)
+        if len(reservation.operations) >= limits.operations:
+            raise exceeded(limits, "operations")
         answers = self._answers(request, parameters, reservation.actor, reservation.locale)
         reservation.operations[id_] = asyncio.create_task(self._operate(id_, answers, reservation))
         return Response(status_code=202)

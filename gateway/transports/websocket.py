@@ -21,12 +21,14 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.auth.claims import seconds_left
 from gateway.auth.verifier import bearer
+from gateway.config import OperationLimits
 from gateway.observability.logs import request_id
 from gateway.operations.broadcast import Batch, EncodedAnswer, Failure, Subscriber
+from gateway.operations.document_limits import exceeded
 from gateway.operations.executor import InvalidOperation, cancel_all, failure_answer, fault_answer
 from gateway.operations.persisted import RequestParameters
 from gateway.state import CHANNEL_HEADER, State, address_of
-from gateway.transports.frames import text_frame, write_frames_of
+from gateway.transports.frames import allow_bytes_of, text_frame, write_frames_of
 from gateway.transports.http import BadRequest, parameters_of, parsed_json
 from resolvers.core.actor import Actor
 from resolvers.core.operation_error import LimitExceeded, OperationError
@@ -36,6 +38,9 @@ from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 PROTOCOL = "graphql-transport-ws"
 INIT_TIMEOUT_SECONDS = 5
 REASON_BYTES_MAX = 120
+ID_LENGTH_MAX = 200
+ECHOED_BYTES_MAX = 1000
+"""Bytes of the payload of a ping, which the pong repeats."""
 
 BAD_MESSAGE, UNAUTHORIZED, FORBIDDEN, NO_PROTOCOL, INIT_TIMEOUT = 4400, 4401, 4403, 4406, 4408
 SUBSCRIBER_EXISTS, TOO_MANY, INTERNAL, RESTART = 4409, 4429, 4500, 1012
@@ -181,6 +186,9 @@ class _Session:
         if self._actor is not None:
             left = max(0.0, seconds_left(self._actor))
             expiry = asyncio.get_running_loop().call_later(left, self._expire)
+        allow_bytes = allow_bytes_of(self._scope)
+        if allow_bytes is not None:
+            allow_bytes(self._limits.body)
         endpoint.opened(self)
         try:
             with self._state.tokens.watching(self._actor, self._expire):
@@ -192,6 +200,10 @@ class _Session:
             await self._stop_all()
             if self._ending is not None:
                 await cancel_all([self._ending])
+
+    @property
+    def _limits(self) -> OperationLimits:
+        return self._state.limits.of_caller(anonymous=self._actor is None)
 
     def _expire(self) -> None:
         self.end(FORBIDDEN, "Forbidden: the token has expired")
@@ -235,8 +247,10 @@ class _Session:
         text = message.get("text")
         if text is None:
             raise _Close(BAD_MESSAGE, "Send messages as text")
-        if len(text) > self._state.limits.body:
-            raise _Close(BAD_MESSAGE, f"LIMIT_EXCEEDED: a message has at most {self._state.limits.body} bytes")
+        limits = self._limits
+        if len(text) > limits.body:
+            reason = f"LIMIT_EXCEEDED: a message has at most {limits.body} bytes ({limits.setting('body')})"
+            raise _Close(BAD_MESSAGE, reason)
         try:
             parsed = parsed_json(text, "The message")
         except BadRequest as error:
@@ -296,6 +310,10 @@ class _Session:
         match message["type"]:
             case "ping":
                 payload = self._payload(message)
+                if len(orjson.dumps(payload)) > ECHOED_BYTES_MAX:
+                    raise _Close(
+                        BAD_MESSAGE, f"LIMIT_EXCEEDED: the payload of ping has at most {ECHOED_BYTES_MAX} bytes"
+                    )
                 await self.send({"type": "pong", "payload": payload} if payload else {"type": "pong"})
             case "pong":
                 self._payload(message)
@@ -312,8 +330,8 @@ class _Session:
 
     def _id(self, message: dict[str, Any]) -> str:
         id_ = message.get("id")
-        if not isinstance(id_, str) or not id_:
-            raise _Close(BAD_MESSAGE, "The message needs an id")
+        if not isinstance(id_, str) or not 1 <= len(id_) <= ID_LENGTH_MAX:
+            raise _Close(BAD_MESSAGE, f"The message needs an id of 1 to {ID_LENGTH_MAX} characters")
         return id_
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -324,9 +342,8 @@ class _Session:
             raise _Close(BAD_MESSAGE, error.message) from None
         if id_ in self._operations:
             raise _Close(SUBSCRIBER_EXISTS, f"Subscriber for {id_} already exists")
-        if len(self._operations) >= self._state.limits.operations:
-            most = self._state.limits.operations
-            await self._refuse(id_, LimitExceeded("operations", value=most, setting="CARILLON_LIMIT_OPERATIONS"))
+        if len(self._operations) >= self._limits.operations:
+            await self._refuse(id_, exceeded(self._limits, "operations"))
             return
         operation = self._operations[id_] = _Operation(self, id_)
         operation.run(self._results(operation, parameters))

@@ -34,7 +34,7 @@ class EnrolInput:
         "Language for the member, as a BCP 47 tag such as `fr` or `ar-MA`. Left out: the programme's."
     )
     card: str | None = optional("Text of a card to link, up to 64 characters; no other member may have it.")
-    store: str | None = optional("Key of the store where the person enrols.")
+    store: str | None = optional("Key of the store where the person enrols, up to 200 characters.")
 
     def to_newcomer(self) -> EnrolmentInput:
         """Return the data of the new member."""

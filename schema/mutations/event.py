@@ -101,7 +101,9 @@ class RecordEventInput:
     refund_of: str | None = optional(
         "For type `refund`: key of the purchase, from the same sender, that it reverses: all of it without `purchase`."
     )
-    attributes: JSON | None = optional("Further data as an object, which the programme's rules for this type can use.")
+    attributes: JSON | None = optional(
+        "Further data as an object of up to 16384 bytes, which the programme's rules for this type can use."
+    )
 
     def to_event_of_member(self, programme: str) -> EventOfMember:
         """Return the event and its member; the sender is filled in from the actor."""

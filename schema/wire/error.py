@@ -14,6 +14,8 @@ from schema.wire.access import REACHED, field, resolver
 from schema.wire.enums import RefusalCode
 from schema.wire.text import refusal_sentence, response_locale, sentence
 
+MESSAGE_LENGTH_MAX = 400
+
 log = structlog.get_logger(__name__)
 Info = strawberry.Info[Context, None]
 
@@ -79,6 +81,13 @@ def fault_extensions(fault: OperationError) -> dict[str, Any]:
     return extensions
 
 
+def shortened(message: str) -> str:
+    """Return a message without the middle of a long one: it may repeat what the caller sent."""
+    if len(message) <= MESSAGE_LENGTH_MAX:
+        return message
+    return f"{message[: MESSAGE_LENGTH_MAX // 2]} … {message[-MESSAGE_LENGTH_MAX // 2 :]}"
+
+
 def failure(id_: str, locale: str) -> dict[str, Any]:
     """Return an internal error as it is sent, with the id under which the log has the details."""
     return {
@@ -97,7 +106,7 @@ def formatted(error: GraphQLError, locale: str) -> dict[str, Any]:
         sent["message"] = fault_message(original, locale)
         sent["extensions"] = fault_extensions(original)
     elif original is None or isinstance(original, GraphQLError):
-        sent["message"] = error.message
+        sent["message"] = shortened(error.message)
         sent["extensions"] = {"code": "BAD_USER_INPUT", **(error.extensions or {})}
     else:
         sent |= failure(reported(original, path=error.path), locale)

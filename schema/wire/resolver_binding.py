@@ -17,6 +17,7 @@ from graphql import GraphQLField, GraphQLInputObjectType, GraphQLObjectType, Gra
 from resolvers.core.context import Context
 from schema.wire.access import guard_of, rules
 from schema.wire.description import STRAWBERRY
+from schema.wire.input_bounds import Check, check_fields, checks_of
 
 __all__ = ["DIRECT", "STRAWBERRY", "Direct", "NotDirect", "resolve_directly"]
 
@@ -71,10 +72,11 @@ def _bind_input(kind: GraphQLInputObjectType) -> None:
     kind.is_one_of = declared.is_one_of
     for field, own in zip(kind.fields.values(), declared.fields, strict=True):
         field.out_name = own.python_name
-    kind.out_type = partial(_built, declared.origin)  # type: ignore[method-assign]
+    kind.out_type = partial(_built, declared.origin, checks_of(kind))  # type: ignore[method-assign]
 
 
-def _built(origin: type, fields: dict[str, Any]) -> Any:
+def _built(origin: type, checks: list[Check], fields: dict[str, Any]) -> Any:
+    check_fields(fields, checks)
     return origin(**fields)
 
 

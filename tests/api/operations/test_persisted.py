@@ -1,6 +1,7 @@
 """Operations sent by name: registered ones, and texts stored by their hash."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -38,7 +39,7 @@ from gateway.operations.persisted import (
     RequestParameters,
     texts_by_hash,
 )
-from resolvers.core.actor import Role
+from resolvers.core.actor import Actor, Role
 
 NOT_FOUND = {"message": "PersistedQueryNotFound", "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}
 GRAPHQL_RESPONSE = "application/graphql-response+json"
@@ -246,14 +247,15 @@ def test_stored_texts_are_bounded() -> None:
 
 
 def test_text_larger_than_the_whole_cache_is_executed_and_not_remembered() -> None:
-    executor = Executor(compilable_schema(), Limits(), Metrics())
+    executor = Executor(compilable_schema(), Limits(characters=2 * CACHED_CHARACTERS_MAX), Metrics())
     operations = Operations(executor, Manifest(), Metrics(), only_registered=False)
+    manager = Actor(Role.MANAGER, "grocer", "manager", datetime.max.replace(tzinfo=UTC))
     text = f"query Large {{ __typename }} #{'x' * CACHED_CHARACTERS_MAX}"
     sent = RequestParameters(text, sha256=hash_of(text))
     for _ in range(2):
-        assert operations.prepare(sent, None).name == "Large"
+        assert operations.prepare(sent, manager).name == "Large"
     with pytest.raises(InvalidOperation) as refused:
-        operations.prepare(RequestParameters(None, sha256=hash_of(text)), None)
+        operations.prepare(RequestParameters(None, sha256=hash_of(text)), manager)
     assert refused.value.code == "PERSISTED_QUERY_NOT_FOUND"
 
 

@@ -18,7 +18,7 @@ NOWHERE = Path("/nowhere/operations.json")
 APOLLO = {"format": "apollo-persisted-query-manifest", "version": 1}
 
 
-def read(content: Any, folder: Path, **limits: int) -> Manifest:
+def read(content: Any, folder: Path, **limits: Any) -> Manifest:
     """Read a manifest with this content: JSON, or bytes as they are."""
     file = folder / "operations.json"
     file.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())

@@ -1,6 +1,7 @@
 import pytest
 from websockets.frames import Frame, Opcode
 
+from gateway.config import Limits
 from gateway.transports import frames
 from gateway.transports.frames import EXTENSION, PLAIN, FramesProtocol, text_frame, websocket_protocol, write_frames_of
 
@@ -12,9 +13,9 @@ def test_frame_equals_that_of_the_library(size: int) -> None:
 
 
 def test_another_uvicorn_serves_without_ready_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert websocket_protocol() is FramesProtocol
+    assert issubclass(websocket_protocol(Limits()), FramesProtocol)
     monkeypatch.setattr(frames, "_RELIED_ON", frozenset({"transport", "renamed"}))
-    assert websocket_protocol() == PLAIN
+    assert websocket_protocol(Limits()) == PLAIN
 
 
 def test_a_server_without_the_extension_has_no_ready_frames() -> None:

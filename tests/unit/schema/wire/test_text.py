@@ -124,6 +124,8 @@ def faults() -> Iterator[tuple[str, set[str] | None]]:
             yield from ((reason, given_to(call)) for reason in reasons_in(call.args[0], set()))
         elif name_of(call) == "LimitExceeded":
             yield from ((f"limit_{reason}", {"most", "setting"}) for reason in reasons_in(call.args[0], set()))
+        elif name_of(call) == "exceeded":
+            yield from ((f"limit_{reason}", {"most", "setting"}) for reason in reasons_in(call.args[1], set()))
 
 
 @pytest.mark.parametrize("locale", sorted(LOCALES))
