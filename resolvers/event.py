@@ -302,7 +302,7 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
             reader.event(actor.programme, EVENT_OPERATION, actor.subject, sent.event.refund_of)
         )
         purchase = counted_event_of(bought) if bought else None
-    need = needs(command, snapshot.member, request.programme, purchase=purchase)
+    need = needs(command, snapshot.member, request.programme, purchase=purchase, now=request.now)
     facts = replace(await read_or_unavailable(reader.facts(actor.programme, member, need)), purchase=purchase)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):

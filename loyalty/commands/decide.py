@@ -6,6 +6,7 @@ Pure: the live path, previews, imports and property tests all call it, so they c
 from collections.abc import Sequence
 from datetime import datetime
 
+from loyalty.commands.activity import needs_of_limits, within_limits
 from loyalty.commands.consequences import needs_of_consequences
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.commands.registry import Command, Members, OtherMember, kind_of
@@ -24,16 +25,24 @@ def needs(
     *,
     others: Members = (),
     purchase: RecordedEvent | None = None,
+    now: datetime | None = None,
 ) -> Needs:
     """Return what `command` may depend on besides its members, to be read in the same transaction as them.
 
     `purchase` is the recorded purchase that it refers to: it may change what followed from it.
+
+    Raises:
+        ValueError: the programme limits activity, and `now` is not given.
     """
     declared = kind_of(type(command)).needs
     own = declared(command, (member, *others), programme) if declared is not None else NO_NEEDS
-    if purchase is None or not purchase.consequences:
+    if purchase is not None and purchase.consequences:
+        own = combined([own, needs_of_consequences(purchase.consequences)])
+    if not programme.activity_limits:
         return own
-    return combined([own, needs_of_consequences(purchase.consequences)])
+    if now is None:
+        raise ValueError("the counters of limits depend on the present moment: give it")
+    return combined([own, needs_of_limits(command.cause, (member, *others), programme, now)])
 
 
 def decide(
@@ -55,6 +64,15 @@ def decide(
         FactNotRead: the facts lack something that the command depends on.
         TypeError: the command is not registered.
     """
+    outcome = _decided(command, member, programme, now, facts, others=others)
+    if not programme.activity_limits or not isinstance(outcome, Decision):
+        return outcome
+    return within_limits(outcome, (member, *others), programme, now, facts)
+
+
+def _decided(
+    command: Command, member: Member | None, programme: Programme, now: datetime, facts: Facts, *, others: Members
+) -> Decision | Refusal | NothingToSettle:
     kind = kind_of(type(command))
     if kind.creates is not None:
         member = kind.creates(command, programme, now)

@@ -11,14 +11,14 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from loyalty.commands.decision_builder import DecisionBuilder
 from loyalty.kernel.refusal import Refusal
+from loyalty.model import event
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.facts import Needs
 from loyalty.model.ledger import Cause
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
 
-# The operation under which events are recorded: a purchase that another command refers to has its key here.
-EVENT_OPERATION = "event"
+EVENT_OPERATION = event.EVENT_OPERATION
 
 
 class Command(Protocol):

@@ -22,6 +22,8 @@ BUILT_IN_EVENT_TYPES = (PURCHASE, REFUND, "visit", "review")
 # What an offer or an instant reward gave is explained under its key with this prefix, as a rule's is under its key.
 OFFER_RULE = "offer/"
 INSTANT_RULE = "instant/"
+# The operation under which events are recorded: a purchase that another command refers to has its key here.
+EVENT_OPERATION = "event"
 # A sender's clock may be ahead of ours, and of another sender's, by this much.
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 

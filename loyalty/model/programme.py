@@ -13,6 +13,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
+from loyalty.model.activity_limit import ActivityLimit
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.expression import AttributesSchema, Expression, LineCondition
 from loyalty.model.offer import Segment
@@ -194,6 +195,7 @@ class Programme:
     brand: Brand = DEFAULT_BRAND
     tier_after_refund: TierAfterRefund = TierAfterRefund.REVIEWED
     effects_after_refund: EffectsAfterRefund = EffectsAfterRefund.REVERSED
+    activity_limits: tuple[ActivityLimit, ...] = ()
     rules_by_event_type: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)

@@ -183,7 +183,7 @@ class Group:
 
     def _needs(self, request: Request, purchase: RecordedEvent | None) -> Needs:
         member, others = self._members(request)
-        return needs(request.command, member, request.programme, others=others, purchase=purchase)
+        return needs(request.command, member, request.programme, others=others, purchase=purchase, now=request.now)
 
     def _facts(self, request: Request, need: Needs, purchase: RecordedEvent | None) -> Facts:
         """Return the facts that a command depends on, with the effects of the group's earlier commands."""

@@ -17,6 +17,7 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import CURRENCIES
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
+from loyalty.model.activity_limit import ActivityLimit, LimitedActor, Measure, Span
 from loyalty.model.event import BUILT_IN_EVENT_TYPES, ENGINE_EVENT_TYPES, REFUND
 from loyalty.model.offer import Segment
 from loyalty.model.programme import (
@@ -162,6 +163,31 @@ class _Orders(Shape):
     grace_days: int = Field(default=0, ge=0, le=3660)
 
 
+class _ActivityLimit(Shape):
+    of: LimitedActor
+    events: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    points: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    adjustment: int | None = Field(default=None, ge=1, le=1_000_000_000)
+    per: Span
+    then: Literal["allow", "hold", "refuse", "second_person"] = "refuse"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "_ActivityLimit":
+        if len(self.measures) != 1:
+            raise ValueError("a limit has exactly one of events, points and adjustment; write one limit for each")
+        if self.then != "refuse":
+            raise ValueError(f"then: {self.then} does not exist yet; write then: refuse")
+        if self.of is LimitedActor.TILL and self.adjustment is not None:
+            raise ValueError("a till adjusts no points; limit its events or points")
+        return self
+
+    @property
+    def measures(self) -> list[tuple[Measure, int]]:
+        """The measures that are limited."""
+        limits = {Measure.EVENTS: self.events, Measure.POINTS: self.points, Measure.ADJUSTMENT: self.adjustment}
+        return [(measure, most) for measure, most in limits.items() if most is not None]
+
+
 class _Segment(Shape):
     key: Key
     name: LocalizedText
@@ -211,6 +237,7 @@ class _File(CatalogueShape):
     event_types: dict[Key, _EventType] = Field(default={})
     rules: list[_Rule] = Field(default=[], max_length=1000)
     segments: list[_Segment] = Field(default=[], max_length=200)
+    limits: list[_ActivityLimit] = Field(default=[], max_length=50)
 
 
 def _parse(source: str) -> tuple[_File, Lines]:
@@ -250,6 +277,7 @@ class _Builder:
         self.scope.check_unique(("segments",), (segment.key for segment in file.segments))
         segments = [self.segment(("segments", index), segment) for index, segment in enumerate(file.segments)]
         catalogue = read_catalogue(file, self.scope)
+        activity_limits = self.activity_limits()
         if self.scope.faults:
             raise InvalidProgramme(sorted(self.scope.faults, key=lambda fault: fault.line))
         return Programme(
@@ -275,7 +303,21 @@ class _Builder:
             brand=Brand(file.brand.colour, file.brand.accent),
             tier_after_refund=file.refunds.tier,
             effects_after_refund=file.refunds.effects,
+            activity_limits=activity_limits,
         )
+
+    def activity_limits(self) -> tuple[ActivityLimit, ...]:
+        """Return the limits of activity; report one that is there twice."""
+        found: dict[tuple[LimitedActor, Measure, Span], ActivityLimit] = {}
+        for index, limit in enumerate(self.file.limits):
+            [(measure, most)] = limit.measures
+            key = limit.of, measure, limit.per
+            if key in found:
+                self.fault(
+                    ("limits", index), f"{measure} of {limit.of} per {limit.per} are limited already; remove one"
+                )
+            found[key] = ActivityLimit(limit.of, measure, most, limit.per)
+        return tuple(found.values())
 
     def fault(self, path: Path, message: str) -> None:
         """Add one error."""

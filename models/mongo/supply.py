@@ -1,6 +1,6 @@
 """Collections `counters`, `codes` and `audiences`: data that members share."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import beanie
@@ -10,6 +10,9 @@ from loyalty.model.supply import CounterKey, CounterKind
 from models.mongo.bson import Document
 from models.mongo.schema import ARRAY, INTEGER, STRING, document_validator
 
+# A day of the clock has at most 25 hours.
+ACTIVITY_KEPT = timedelta(days=2)
+
 
 def counter_row(counter: CounterKey) -> list[Any]:
     """Return a counter's key as a compact row: kind, key, at."""
@@ -18,7 +21,10 @@ def counter_row(counter: CounterKey) -> list[Any]:
 
 def counter_fields(programme: str, counter: CounterKey) -> Document:
     """Return the fields of a counter's document, without `taken`."""
-    return {"programme": programme, "kind": counter.kind.value, "key": counter.key, "at": counter.at}
+    fields = {"programme": programme, "kind": counter.kind.value, "key": counter.key, "at": counter.at}
+    if counter.kind is CounterKind.ACTIVITY and counter.at is not None:
+        fields["forget_at"] = counter.at + ACTIVITY_KEPT
+    return fields
 
 
 def counter_of(row: list[Any]) -> CounterKey:
@@ -27,18 +33,25 @@ def counter_of(row: list[Any]) -> CounterKey:
 
 
 class CounterDocument(beanie.Document):
-    """How much was taken so far of a shared supply: stock, an appointment, an offer's uses or its budget."""
+    """How much was taken so far of a shared supply: stock, an appointment, an offer's uses or its budget.
+
+    Or how much was done in an hour or a day that the programme limits; MongoDB deletes that at `forget_at`.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
     kind: str
     key: str
     at: datetime | None
+    forget_at: datetime | None
     taken: int
 
     class Settings:
         name = "counters"
-        indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("kind", ASCENDING), ("key", ASCENDING)])]
+        indexes: ClassVar = [
+            IndexModel([("programme", ASCENDING), ("kind", ASCENDING), ("key", ASCENDING)]),
+            IndexModel([("forget_at", ASCENDING)], expireAfterSeconds=0),
+        ]
 
     validator: ClassVar = document_validator(
         {"_id": STRING, "programme": STRING, "kind": STRING, "key": STRING, "taken": {**INTEGER, "minimum": 0}}

@@ -18,6 +18,7 @@ from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
 from models.mongo.member import member_of
 from models.programmes.catalogue_history import CatalogueHistory
+from resolvers.audit.activity import check_activity
 from resolvers.audit.decode import decode
 from resolvers.audit.member import MemberProof, read_proofs
 from resolvers.audit.supply import (
@@ -96,7 +97,8 @@ async def audit(
     redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each used
     voucher used by exactly one recorded event; each code in one place; uses of offers equal to those that events took
     and have not restored; with every purchase returned whole, all that followed from it reversed. For shared counters:
-    the count equals that of orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it.
+    the count equals that of orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it;
+    for those of limited activity, it is no more than the ledger holds.
     `on_progress` gets the members done and the approximate total.
     """
     findings = Findings()
@@ -225,6 +227,10 @@ class _Audit:
                 suspects.add(check.counter.key)
             elif check.broken is not None:
                 self._findings.add_supply(check.broken)
+        async for broken in check_activity(self._db, self._programme):
+            self._findings.counters += 1
+            if broken is not None:
+                self._findings.add_supply(broken)
         if not suspects:
             return
         async with self._db.client.start_session(snapshot=True) as session:

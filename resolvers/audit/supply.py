@@ -195,7 +195,9 @@ async def check_counters(
     """
     missing = expected.counters()
     batch: dict[CounterKey, int] = {}
-    query: dict[str, Any] = {"programme": programme} | ({"key": {"$in": [*only]}} if only is not None else {})
+    # Those of activity are checked against the ledger, in activity.py.
+    query: dict[str, Any] = {"programme": programme, "kind": {"$ne": CounterKind.ACTIVITY}}
+    query |= {"key": {"$in": [*only]}} if only is not None else {}
     async for document in database.counters.find(query, session=session):
         decoded = decode(_counter_and_taken, document)
         if isinstance(decoded, Unreadable) or counter_id(programme, decoded[0]) != document["_id"]:

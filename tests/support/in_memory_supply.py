@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from loyalty.commands.decide import needs
 from loyalty.commands.registry import Command, Members, kind_of
@@ -33,11 +34,19 @@ class InMemorySupply:
         """Return the free codes of a pool."""
         return [code for (name, code), state in self.codes.items() if (name, state) == (pool, CodeState.FREE)]
 
-    def facts(self, command: Command, member: Member | None, programme: Programme, *, others: Members = ()) -> Facts:
+    def facts(
+        self,
+        command: Command,
+        member: Member | None,
+        programme: Programme,
+        *,
+        others: Members = (),
+        now: datetime | None = None,
+    ) -> Facts:
         """Return the facts that a transaction would read for a command."""
         refers_to = kind_of(type(command)).refers_to
         purchase = self.events.get((refers_to(command) if refers_to is not None else None) or "")
-        need = needs(command, member, programme, others=others, purchase=purchase)
+        need = needs(command, member, programme, others=others, purchase=purchase, now=now)
         members = [one.id for one in (member, *others) if one is not None]
         return Facts(
             {counter: self.taken[counter] for counter in need.counters},

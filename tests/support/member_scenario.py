@@ -140,7 +140,7 @@ class MemberScenario:
     def do(self, command: Command, now: str | datetime) -> Decision | Refusal | NothingToSettle:
         """Decide a command; a decision becomes the member's state."""
         before = repr((self.member, self.programme.rules, self.counted, self.supply))
-        facts = self.supply.facts(command, self.member, self.programme)
+        facts = self.supply.facts(command, self.member, self.programme, now=self.at(now))
         outcome = decide(command, self.member, self.programme, self.at(now), facts)
         after = repr((self.member, self.programme.rules, self.counted, self.supply))
         assert after == before, "decide() changed what it was given"

@@ -28,6 +28,8 @@ PATHS = {
     "Subscription": (),
     "Member": ("Query.member",),
     "Profile": ("Query.member", "Member.profile"),
+    # A preview has entries although the member has none.
+    "LedgerEntry": ("Mutation.previewEvent", "RecordEventPayload.entries"),
 }
 ARGUMENTS = {
     "Query.node": "(id: $id)",
@@ -77,7 +79,8 @@ def operation_for(name: str) -> str:
     for step in reversed(steps):
         inner = f" {{ {step.partition('.')[2]}{ARGUMENTS.get(step, '')}{inner} }}"
     used = [f"${variable}: {type_}" for variable, type_ in VARIABLES.items() if f"${variable}" in inner]
-    verb = type_name.lower() if type_name in {"Mutation", "Subscription"} else "query"
+    root = steps[0].partition(".")[0]
+    verb = root.lower() if root in {"Mutation", "Subscription"} else "query"
     return f"{verb} {'(' + ', '.join(used) + ')' if used else ''}{inner}"
 
 
@@ -85,10 +88,11 @@ def variables(resolver_client: ResolverClient, number: str) -> dict[str, Any]:
     """Return a value for every variable that an operation may have."""
     event = {
         "key": resolver_client.key(),
-        "type": "visit",
+        "type": "purchase",
         "member": {"number": number},
         "occurredAt": resolver_client.clock().isoformat(),
         "channel": Channel.STORE.value,
+        "purchase": {"total": "10.00", "currency": "USD"},
     }
     return {"id": "UHJvZ3JhbW1lOmdyb2Nlcg", "by": {"number": number}, "key": resolver_client.key(), "event": event}
 

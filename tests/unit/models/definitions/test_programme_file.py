@@ -9,6 +9,7 @@ import models
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.window import Window
+from loyalty.model.activity_limit import ActivityLimit, LimitedActor, Measure, Span
 from loyalty.model.programme import (
     DEFAULT_BRAND,
     Brand,
@@ -589,3 +590,44 @@ def test_a_stored_version_with_an_unknown_function_is_still_read() -> None:
 def test_points_that_are_no_number_are_refused(points: str) -> None:
     with pytest.raises(InvalidProgramme, match=r"rules\.0\.points: invalid expression"):
         read_programme(f'{SMALL}rules:\n  - {{key: r, name: R, event: visit, points: "{points}"}}\n')
+
+
+def test_limits_of_activity_are_read() -> None:
+    source = SMALL + (
+        "limits:\n  - {of: card, events: 20, per: hour, then: refuse}\n  - {of: till, points: 100000, per: hour}\n"
+        "  - {of: agent, adjustment: 5000, per: day}\n"
+    )
+    assert read_programme(source).activity_limits == (
+        ActivityLimit(LimitedActor.CARD, Measure.EVENTS, 20, Span.HOUR),
+        ActivityLimit(LimitedActor.TILL, Measure.POINTS, 100_000, Span.HOUR),
+        ActivityLimit(LimitedActor.AGENT, Measure.ADJUSTMENT, 5000, Span.DAY),
+    )
+    assert source_digest(SMALL) == source_digest(SMALL + "limits: []\n")
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        *(
+            (
+                f"{{of: card, events: 20, per: hour, then: {then}}}",
+                f"then: {then} does not exist yet; write then: refuse",
+            )
+            for then in ("allow", "hold", "second_person")
+        ),
+        ("{of: card, events: 20, per: hour, then: warn}", "limits.0.then: Input should be 'allow', 'hold', 'refuse'"),
+        ("{of: card, per: hour}", "a limit has exactly one of events, points and adjustment"),
+        ("{of: card, events: 2, points: 5, per: hour}", "a limit has exactly one of events, points and adjustment"),
+        ("{of: till, adjustment: 5, per: day}", "a till adjusts no points; limit its events or points"),
+        ("{of: clerk, events: 5, per: day}", "limits.0.of: Input should be 'card', 'till' or 'agent'"),
+        ("{of: till, events: 0, per: day}", "limits.0.events: Input should be greater than or equal to 1"),
+        ("{of: till, events: 5, per: week}", "limits.0.per: Input should be 'hour' or 'day'"),
+        ("{of: till, events: 5}", "limits.0.per: is missing; add it"),
+        ("{of: till, visits: 5, per: day}", "limits.0.visits: is not a known field"),
+        ("{of: till, events: 5, per: day}\n  - {of: till, events: 6, per: day}", "limits.1: events of till per day"),
+    ],
+)
+def test_a_limit_that_cannot_be_kept_is_refused(limit: str, fault: str) -> None:
+    with pytest.raises(InvalidProgramme) as caught:
+        read_programme(f"{SMALL}limits:\n  - {limit}\n")
+    assert fault in str(caught.value)
