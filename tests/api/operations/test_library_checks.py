@@ -212,56 +212,45 @@ FIRST = "query ($first: Int) { rewards(first: $first) { edges { cursor } } }"
 STATES = "query ($states: [OfferState!]) { me { offers(states: $states) { edges { cursor } } } }"
 BATCH = "mutation ($input: [RecordEventInput!]!) { recordEvents(input: $input) { replayed } }"
 SKIP = "query ($on: Boolean!) { programme { name @skip(if: $on) } }"
+BOUGHT = {**PURCHASE, "member": {"number": "1"}}
+# Of each kind, the values of a variable; whole inputs are events.
+INTS: list[Any] = [2**31, -(2**31) - 1, 1.5, 1.0, "1", True, [1], {}, 10**15]
+IDS: list[Any] = [1.5, True, ["a"], {"a": 1}, None]
+TEXTS: list[Any] = [1, 1.5, True, ["1"], {"a": 1}]
+# One value is a list of one.
+ENUMS: list[Any] = [["NEVER"], "NEVER", [None], ["AVAILABLE", None], 1, [[]], "AVAILABLE", None]
+BOOLEANS: list[Any] = [None, "true", 1, []]
+INPUTS: list[Any] = [
+    None,
+    [],
+    "text",
+    {},
+    {**BOUGHT, "colour": "red"},
+    {**BOUGHT, "member": None},
+    {**BOUGHT, "channel": "RADIO"},
+    {**BOUGHT, "purchase": {"total": "1", "currency": "USD", "lines": [None]}},
+    {**BOUGHT, "purchase": {"total": "1", "currency": "USD", "lines": None}},
+    {**BOUGHT, "purchase": {"total": "1", "currency": "USD", "discounts": [{}]}},
+]
+MOMENTS: list[Any] = ["yesterday", "2026-06-01", "2026-06-01T10:00:00", 5, None, "9999-12-31T23:59:59Z"]
+DECIMALS: list[Any] = ["x", 1.5, True, "NaN", "1e99", "1_000", None, []]
 VALUES: list[tuple[str, dict[str, Any]]] = [
-    # Int: range, floats, other kinds
-    *((FIRST, {"first": value}) for value in (2**31, -(2**31) - 1, 1.5, 1.0, "1", True, [1], {}, 10**15)),
+    *((FIRST, {"first": value}) for value in INTS),
+    *((ITEM, {"id": value}) for value in IDS),
+    *((BY, {"by": {"number": value}}) for value in TEXTS),
+    *((STATES, {"states": value}) for value in ENUMS),
+    *((SKIP, {"on": value}) for value in BOOLEANS),
+    *((EVENT, {"input": value}) for value in INPUTS),
+    *((BATCH, {"input": value}) for value in (None, [None])),
+    *((EVENT, {"input": {**BOUGHT, "occurredAt": value}}) for value in MOMENTS),
+    *((EVENT, {"input": {**BOUGHT, "purchase": {"total": value, "currency": "USD"}}}) for value in DECIMALS),
+    # The same as literals
     *(
-        (f"{{ rewards(first: {text}) {{ edges {{ cursor }} }} }}", {})
+        (f"{{ rewards(first: {text}) {{ __typename }} }}", {})
         for text in ("2147483648", "1.5", '"1"', "true", "[1, 2]")
     ),
-    # ID: strings and whole numbers
-    *((ITEM, {"id": value}) for value in (1.5, True, ["a"], {"a": 1}, None)),
     *((f"{{ node(id: {text}) {{ id }} }}", {}) for text in ("1.5", "true", "null", "A")),
-    # String
-    *((BY, {"by": {"number": value}}) for value in (1, 1.5, True, ["1"], {"a": 1})),
-    # Enums, and lists of them: one value is a list of one
-    *(
-        (STATES, {"states": value})
-        for value in (["NEVER"], "NEVER", [None], ["AVAILABLE", None], 1, [[]], "AVAILABLE", None)
-    ),
-    *(
-        (f"{{ me {{ offers(states: {text}) {{ edges {{ cursor }} }} }} }}", {})
-        for text in ('["AVAILABLE"]', "NEVER", "[null]")
-    ),
-    # Boolean, in directives too
-    *((SKIP, {"on": value}) for value in (None, "true", 1, [])),
-    # Input objects: required, unknown, null, wrong kinds; defaults
-    *(
-        (EVENT, {"input": value})
-        for value in (
-            None,
-            [],
-            "text",
-            {},
-            {**PURCHASE, "member": {"number": "1"}, "colour": "red"},
-            {**PURCHASE, "member": None},
-            {**PURCHASE, "member": {"number": "1"}, "channel": "RADIO"},
-            {**PURCHASE, "member": {"number": "1"}, "purchase": {"total": "1", "currency": "USD", "lines": [None]}},
-            {**PURCHASE, "member": {"number": "1"}, "purchase": {"total": "1", "currency": "USD", "lines": None}},
-            {**PURCHASE, "member": {"number": "1"}, "purchase": {"total": "1", "currency": "USD", "discounts": [{}]}},
-        )
-    ),
-    (BATCH, {"input": [None]}),
-    (BATCH, {"input": None}),
-    # Custom scalars
-    *(
-        (EVENT, {"input": {**PURCHASE, "member": {"number": "1"}, "occurredAt": value}})
-        for value in ("yesterday", "2026-06-01", "2026-06-01T10:00:00", 5, None, "9999-12-31T23:59:59Z")
-    ),
-    *(
-        (EVENT, {"input": {**PURCHASE, "member": {"number": "1"}, "purchase": {"total": value, "currency": "USD"}}})
-        for value in ("x", 1.5, True, "NaN", "1e99", "1_000", None, [])
-    ),
+    *((f"{{ me {{ offers(states: {text}) {{ __typename }} }} }}", {}) for text in ('["AVAILABLE"]', "NEVER", "[null]")),
 ]
 NUMBER = '{number: "1"}'
 DOCUMENTS = [
@@ -284,6 +273,8 @@ DOCUMENTS = [
     "{ node(id: $id) { id } }",
     "query ($by: Member!) { member(by: $by) { number } }",
     "query ($by: Nothing!) { member(by: $by) { number } }",
+    'query ($by: MemberKey! = {number: "1", card: "2"}) { member(by: $by) { number } }',
+    "query ($by: MemberKey! = {}) { member(by: $by) { number } }",
     "query ($first: Int = 1.5) { rewards(first: $first) { edges { cursor } } }",
     "query ($states: [OfferState]) { me { offers(states: $states) { edges { cursor } } } }",
     "query ($state: OfferState) { me { offers(states: [$state]) { edges { cursor } } } }",
@@ -452,6 +443,14 @@ async def test_operation_name_chooses_among_the_operations_of_a_document(
         assert [error["message"] for error in answer["errors"]] == [message]
         chosen = (await client.post("/graphql", json={"query": query, "operationName": "B"})).json()
         assert chosen == {"data": {"b": "Query"}}
+
+
+async def test_subscription_by_plain_http_is_refused(development_gateway: GatewayProcess) -> None:
+    answer = await development_gateway.ask(
+        development_gateway.token("agent"), 'subscription { contentChanged(key: "a") { title } }'
+    )
+    [message] = messages(answer)
+    assert message.startswith("A subscription is not answered by plain HTTP. Use graphql-transport-ws on this path")
 
 
 # Expressions and JSON Schemas of a programme file
