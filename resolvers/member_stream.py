@@ -36,7 +36,7 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
     """
     if after is not None and after < 0:
         raise BadInput("after_negative")
-    await _feed_opened(context)
+    await feed_opened(context)
     with context.services.hub.watch(member) as watch:
         newest = await _read(context, member)
         async for update in _first(context, newest, after):
@@ -58,7 +58,8 @@ async def member_changes(context: Context, member: str, *, after: int | None) ->
             last = newest.version
 
 
-async def _feed_opened(context: Context) -> None:
+async def feed_opened(context: Context) -> None:
+    """Wait until the change feed is open; raise Unavailable if it does not open."""
     try:
         # Not wait_for: on Python 3.11 it loses a cancellation that arrives together with its result.
         async with asyncio.timeout(FEED_TIMEOUT_SECONDS):

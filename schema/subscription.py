@@ -1,21 +1,24 @@
-"""Subscriptions: live changes of a member and of contents."""
+"""Subscriptions: live changes of a member, of its pass, and of contents."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 from typing import Annotated
 
 import strawberry
 
 from resolvers.catalogue import content_changes
+from resolvers.core.actor import Role
 from resolvers.core.member import watched_member
 from resolvers.member_stream import member_changes
+from resolvers.pass_stream import pass_uses
 from schema.query import LOOKUP
 from schema.types.content import Content, ContentKey
 from schema.types.ledger import LedgerEntry
 from schema.types.member import Member
 from schema.types.member_key import MemberKey
 from schema.types.notice import Notice
-from schema.wire.access import EVERY_ROLE, REACHED, field, subscription
+from schema.wire.access import EVERY_ROLE, REACHED, field, only, subscription
 from schema.wire.info import Info
 from schema.wire.on_channel import OnChannel
 from schema.wire.text import locale_of, response_locale
@@ -53,6 +56,16 @@ class Subscription:
                 programme, locale = context.programme(), await response_locale(context)
                 on = channel or context.channel
                 yield Content.of(found, programme, locale, on) if found is not None else None
+
+    @subscription(only(Role.MEMBER))
+    async def pass_used(self, info: Info) -> AsyncGenerator[datetime, None]:
+        """When a till or a tablet has used a pass of the calling member: the app then reads a new pass. For members.
+
+        Uses while the client was disconnected are not repeated: read a new pass after each connection.
+        """
+        async with aclosing(pass_uses(info.context)) as uses:
+            async for used_at in uses:
+                yield used_at
 
     @subscription(LOOKUP)
     async def member_changed(

@@ -35,7 +35,6 @@ class NoticeKind(StrEnum):
     ORDER_EXCHANGED = "order_exchanged"
     REWARD_GRANTED = "reward_granted"
     VOUCHER_USED = "voucher_used"
-    PASS_USED = "pass_used"  # noqa: S105 - a kind of notice
     CONSENT_GIVEN = "consent_given"
     CONSENT_WITHDRAWN = "consent_withdrawn"
 

@@ -100,7 +100,8 @@ class ChangeFeed:
         return lost or (self._opening and not error.has_error_label("ResumableChangeStreamError"))
 
     async def _follow(self) -> None:
-        names = [self._db.members.name, self._db.programmes.name, self._db.catalogue.name]
+        collections = (self._db.members, self._db.programmes, self._db.catalogue, self._db.used_credentials)
+        names = [collection.name for collection in collections]
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
         if self._token is None:
             self._behind, self._missed = True, self._opened_before
@@ -159,6 +160,9 @@ class ChangeFeed:
             return
         if change["ns"]["coll"] == self._db.catalogue.name:
             self._on_item(document)
+            return
+        if change["ns"]["coll"] == self._db.used_credentials.name:
+            self._hub.publish_pass_use(document.get("member"))
             return
         if not self._hub.has_watchers(change["documentKey"]["_id"]):
             return

@@ -1,4 +1,4 @@
-"""Distributes each committed version of a member to all its watchers in this process.
+"""Distributes each committed version of a member, and each use of its pass, to all its watchers in this process.
 
 Every queue is bounded. When a watcher is too slow, its backlog is dropped and its next change is the newest version,
 marked `resync`.
@@ -61,6 +61,7 @@ class Hub:
 
     def __init__(self) -> None:
         self._watches: dict[str, set[Watcher]] = {}
+        self._pass_watches: dict[str, set[asyncio.Event]] = {}
 
     def has_watchers(self, member: str) -> bool:
         """Return whether a member has watchers, so that changes without any are not decoded."""
@@ -86,8 +87,28 @@ class Hub:
             watch.put(snapshot)
         return len(watches)
 
+    @contextmanager
+    def watch_passes(self, member: str) -> Iterator[asyncio.Event]:
+        """Watch the passes of a member until the block ends: the event is set when one was, or may have been, used."""
+        used = asyncio.Event()
+        self._pass_watches.setdefault(member, set()).add(used)
+        try:
+            yield used
+        finally:
+            watches = self._pass_watches[member]
+            watches.discard(used)
+            if not watches:
+                del self._pass_watches[member]
+
+    def publish_pass_use(self, member: str | None) -> None:
+        """Set the events of a member whose pass was used."""
+        for used in self._pass_watches.get(member or "", ()):
+            used.set()
+
     def publish_gap(self) -> None:
         """Mark for every watcher that changes may have been missed."""
+        for member in self._pass_watches:
+            self.publish_pass_use(member)
         for watches in self._watches.values():
             for watch in watches:
                 watch.put_gap()

@@ -92,11 +92,13 @@ class SessionDocument(Document):
 class UsedCredentialDocument(Document):
     """A used pass or six-digit code, or the number of attempts in a time span.
 
-    `session` is the session it was used for; `holder` the caller that presented a pass first, at `bound_at`.
+    `session` is the session it was used for; `holder` the caller that presented a pass first, at `bound_at`. The change
+    feed brings the use of a pass to the app of its `member`.
     """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     session: str | None
+    member: str | None
     holder: str | None
     bound_at: datetime | None
     attempts: int | None

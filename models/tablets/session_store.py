@@ -42,14 +42,19 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class OneTimeCredential:
-    """A credential that can be used once: a pass or six digits. MongoDB deletes it at `forget_at`, after it expires."""
+    """A credential that can be used once: a pass or six digits. MongoDB deletes it at `forget_at`, after it expires.
+
+    `member` is the member whose app shows a new one once this one is used; None for digits.
+    """
 
     id: str
     forget_at: datetime
+    member: str | None = None
 
 
-def _spent(once: OneTimeCredential, session: str) -> Document:
-    return {"_id": once.id, "session": session, "forget_at": once.forget_at}
+def _spent(once: OneTimeCredential, **use: object) -> Document:
+    of_member = {"member": once.member} if once.member is not None else {}
+    return {"_id": once.id, "forget_at": once.forget_at, **of_member, **use}
 
 
 def _document(session: Session) -> Document:
@@ -92,7 +97,7 @@ async def open_session(
     async def act(transaction: AsyncClientSession) -> None:
         await database.sessions.insert_one(_document(session), session=transaction)
         if credential is not None:
-            await database.used_credentials.insert_one(_spent(credential, session.id), session=transaction)
+            await database.used_credentials.insert_one(_spent(credential, session=session.id), session=transaction)
         await database.devices.update_one(
             {"_id": session.device}, {"$set": {"session": session.id}}, session=transaction
         )
@@ -131,7 +136,7 @@ async def end(database: Database, session: str, now: datetime) -> None:
 async def mark_used(database: Database, once: OneTimeCredential, *, session: str) -> bool:
     """Mark a credential as used by a session; False if another session used it."""
     try:
-        await database.used_credentials.insert_one(_spent(once, session))
+        await database.used_credentials.insert_one(_spent(once, session=session))
     except DuplicateKeyError:
         spent = await database.used_credentials.find_one({"_id": once.id})
         return spent is not None and spent["session"] == session
@@ -144,17 +149,15 @@ class PassBinding:
 
     holder: str | None
     bound_at: datetime | None
-    is_new: bool = False
 
 
 async def bind_pass(database: Database, once: OneTimeCredential, *, holder: str, now: datetime) -> PassBinding:
     """Bind a pass to the caller that presents it first, until `once.forget_at`; return whose it is."""
-    document = {"_id": once.id, "holder": holder, "bound_at": now, "forget_at": once.forget_at}
     try:
-        await database.used_credentials.insert_one(document)
+        await database.used_credentials.insert_one(_spent(once, holder=holder, bound_at=now))
     except DuplicateKeyError:
         return await find_binding(database, once.id) or PassBinding(None, None)
-    return PassBinding(holder, now, is_new=True)
+    return PassBinding(holder, now)
 
 
 async def find_binding(database: Database, once: str) -> PassBinding | None:

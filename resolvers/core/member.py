@@ -5,10 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from loyalty.commands.note_pass_use import NotePassUse
-from loyalty.commands.registry import kind_of
 from loyalty.commands.settle import Settle
-from loyalty.kernel.digest import content_digest
 from loyalty.kernel.membership_number import is_number
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
@@ -103,9 +100,8 @@ def _verified_pass(context: Context, text: str) -> MemberPass:
 
 def pass_credential(programme: str, shown: MemberPass) -> OneTimeCredential:
     """Return what is stored of a pass once it is used."""
-    return OneTimeCredential(
-        joined_id(PASS, programme, shown.member, shown.nonce), shown.expires_at + USE_TTL + _PASS_FORGOTTEN_AFTER
-    )
+    id_ = joined_id(PASS, programme, shown.member, shown.nonce)
+    return OneTimeCredential(id_, shown.expires_at + USE_TTL + _PASS_FORGOTTEN_AFTER, member=shown.member)
 
 
 async def _present(context: Context, shown: MemberPass) -> str:
@@ -125,19 +121,7 @@ async def _present(context: Context, shown: MemberPass) -> str:
         raise Refused(Refusal(RefusalCode.CONFLICT, "pass_used", (PASS,)))
     if binding is None or binding.bound_at is None or now >= binding.bound_at + USE_TTL:
         raise Refused(Refusal(RefusalCode.EXPIRED, "pass_expired", (PASS,)))
-    if binding.is_new:
-        await note_pass_use(context, shown)
     return shown.member
-
-
-async def note_pass_use(context: Context, shown: MemberPass) -> None:
-    """Notify a member's app that its pass was used, so that it shows a new one; not if the member itself used it."""
-    actor = context.require_actor()
-    if actor.role is Role.MEMBER:
-        return
-    cause = Cause(kind_of(NotePassUse).operation, actor.role, actor.subject, shown.nonce)
-    digest = content_digest({"member": shown.member})
-    await commit(context, Request(NotePassUse(cause), shown.member, context.programme(), context.now(), digest))
 
 
 def _normal(key: MemberKey) -> str | None:

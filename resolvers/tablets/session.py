@@ -36,7 +36,7 @@ from resolvers.core.context import Context, Services
 from resolvers.core.guesses import Guesser
 from resolvers.core.guessing import guarded, tablet
 from resolvers.core.idempotency_key import key_refusal
-from resolvers.core.member import PASS, MemberKey, find_id, load, note_pass_use, pass_credential
+from resolvers.core.member import PASS, MemberKey, find_id, load, pass_credential
 from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
 from resolvers.core.personal_data import MASK, masked_name
 from resolvers.core.reading import read_or_unavailable
@@ -138,9 +138,6 @@ async def _begin(
     begun = await read_or_unavailable(session_store.open_session(context.services.database, session, once))
     if begun is None:
         return Refusal(RefusalCode.CONFLICT, "pass_used", ("by", PASS))
-    _, replayed = begun
-    if shown_pass is not None and not replayed:
-        await note_pass_use(context, shown_pass)
     return begun
 
 

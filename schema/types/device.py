@@ -58,7 +58,7 @@ class DeviceConnection(Connection[DeviceEdge]):
 class Pass:
     """Proves to a tablet or a till who the member is. Valid for 60 seconds, and for the first that reads it.
 
-    As soon as it is used, `memberChanged` brings a notice PASS_USED: read a new pass then.
+    As soon as it is used, `passUsed` says so: read a new pass then.
     """
 
     code: str = field(

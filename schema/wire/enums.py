@@ -128,7 +128,6 @@ _serve(
         NoticeKind.ORDER_EXCHANGED: "An order was exchanged for another one.",
         NoticeKind.REWARD_GRANTED: "A purchase or an offer gave a reward for no points.",
         NoticeKind.VOUCHER_USED: "The voucher of an order was used in a store.",
-        NoticeKind.PASS_USED: "A till or a tablet read the member's pass: the app reads a new one.",
         NoticeKind.CONSENT_GIVEN: "The member gave a consent.",
         NoticeKind.CONSENT_WITHDRAWN: "The member refused or withdrew a consent.",
     },

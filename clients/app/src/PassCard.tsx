@@ -5,7 +5,7 @@ import { Qr } from "@carillon/shared/parts/Qr";
 import { type Pass, usePass, useSecondsLeft } from "./pass";
 import { useAppWords } from "./words";
 
-/** The pass that the tablet scans: a code that is valid once, for a minute. */
+/** The pass that a till or tablet scans: a code that is valid once, for a minute. */
 export function PassCard({ api, number, isOffline }: { api: Api; number: string; isOffline: boolean }) {
   const words = useAppWords();
   const pass = usePass(api);

@@ -2,8 +2,8 @@ import { useEffect, useState } from "react";
 
 import type { Api } from "@carillon/shared/api/api";
 import { serverNow } from "@carillon/shared/api/serverClock";
-import { PassDocument } from "@carillon/shared/generated/graphql";
-import { backoff } from "@carillon/shared/live/backoff";
+import { PassDocument, PassUsedDocument } from "@carillon/shared/generated/graphql";
+import { backoff, pause } from "@carillon/shared/live/backoff";
 
 export interface Pass {
   readonly code: string;
@@ -25,7 +25,10 @@ export function endOf(expiresAt: string, now: number): number {
   return now + (left > 0 && left <= LIFETIME_MAX_MS ? left : LIFETIME_ASSUMED_MS);
 }
 
-/** A valid pass, renewed before it expires and when the page becomes visible or online; null while there is none. */
+/**
+ * A valid pass, renewed before it expires, as soon as a till or tablet has used it, and when the page becomes visible or
+ * online; null while there is none.
+ */
 export function usePass(api: Api): Pass | null {
   const [pass, setPass] = useState<Pass | null>(null);
 
@@ -65,10 +68,13 @@ export function usePass(api: Api): Pass | null {
     };
 
     void renew();
+    const following = new AbortController();
+    void followUses(api, following.signal, () => void renew());
     document.addEventListener("visibilitychange", renewIfVisible);
     window.addEventListener("online", renewIfVisible);
     return () => {
       isUnmounted = true;
+      following.abort();
       window.clearTimeout(timer);
       document.removeEventListener("visibilitychange", renewIfVisible);
       window.removeEventListener("online", renewIfVisible);
@@ -82,6 +88,29 @@ export function usePass(api: Api): Pass | null {
   }, [pass]);
 
   return pass;
+}
+
+/** Calls `onUse` whenever a pass was used, and after each reconnection, when one may have been used, until aborted. */
+async function followUses(api: Api, signal: AbortSignal, onUse: () => void): Promise<void> {
+  const removeListener = api.socket.on("connected", onUse);
+  for (let attempt = 0; !signal.aborted; attempt += 1) {
+    const uses = api.follow(PassUsedDocument, {});
+    const stop = () => void uses.return?.();
+    signal.addEventListener("abort", stop);
+    try {
+      for await (const { data } of uses) {
+        if (signal.aborted) break;
+        attempt = 0;
+        if (data?.passUsed !== undefined) onUse();
+      }
+    } catch {
+      // The socket closed, which the member's live state shows: try again.
+    } finally {
+      signal.removeEventListener("abort", stop);
+    }
+    await pause(backoff(attempt), signal);
+  }
+  removeListener();
 }
 
 /** Whole seconds until `until`, updated each second. */

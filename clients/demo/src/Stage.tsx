@@ -7,6 +7,7 @@ import type { Theme } from "@carillon/shared/look/theme";
 
 import { Frame, SCREENS, type ScreenName } from "./frames";
 import { FramedScreen } from "./FramedScreen";
+import { Scanner } from "./Scanner";
 import { Till } from "./Till";
 import { useTill } from "./till";
 
@@ -41,7 +42,9 @@ export function Stage({ till, manager, member, locale, theme }: StageProps) {
 
   return (
     <main className="stage">
-      <Till till={tillState} canShow={passScan.isPossible} onShow={passScan.scan} />
+      <Till till={tillState} canShow={passScan.isPossible} onShow={passScan.scan}>
+        <Scanner key={member} api={till} frames={frames} />
+      </Till>
       {SCREENS.map((name) => (
         <FramedScreen
           key={name}

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 
 import { useFormat } from "@carillon/shared/language/Language";
 import { Button } from "@carillon/shared/parts/Button";
@@ -11,9 +11,10 @@ interface TillProps {
   readonly till: ReturnType<typeof useTill>;
   readonly canShow: boolean;
   readonly onShow: () => void;
+  readonly children: ReactNode;
 }
 
-export function Till({ till, canShow, onShow }: TillProps) {
+export function Till({ till, canShow, onShow, children }: TillProps) {
   const words = useDemoWords();
   const { baskets, problem } = useBaskets();
   const [place, setPlace] = useState(0);
@@ -44,6 +45,7 @@ export function Till({ till, canShow, onShow }: TillProps) {
         </div>
       )}
       <TillOutcome state={till.state} />
+      {children}
       <Button look="plain" disabled={!canShow} onClick={onShow}>
         {words.show}
       </Button>

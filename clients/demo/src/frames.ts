@@ -38,12 +38,12 @@ export class Frame {
     this.#observer.observe(page, {
       subtree: true,
       childList: true,
-      attributeFilter: ["data-version", "data-screen", "data-pass"],
+      attributeFilter: ["data-version", "data-screen", "data-pass", "data-voucher"],
     });
     this.#update();
   }
 
-  read(name: "version" | "screen" | "pass"): string | null {
+  read(name: "version" | "screen" | "pass" | "voucher"): string | null {
     const found = this.#window?.document.querySelector<HTMLElement>(`[data-${name}]`);
     return found?.dataset[name] ?? null;
   }

@@ -15,7 +15,7 @@ export type TillState =
   | { readonly kind: "counted"; readonly isRefund: boolean; readonly answer: Answer; readonly screens: number; readonly tookMs: number | null }
   | { readonly kind: "refused"; readonly message: string };
 
-const STORE = "12";
+export const STORE = "12";
 const WATCH_MS = 5_000;
 const POLL_EVERY_MS = 10;
 

@@ -20,6 +20,16 @@ export const ar: DemoWords = {
     loading: "جارٍ تحميل السلال.",
     lines: say("{count, plural, zero {# قطعة} one {قطعة واحدة} two {قطعتان} few {# قطع} many {# قطعة} other {# قطعة}}"),
   },
+  scanner: {
+    field: "قسيمة أو رمز التطبيق",
+    read: "قراءة",
+    pass: "قراءة رمز التطبيق",
+    voucher: "قراءة القسيمة",
+    known: say("العضو {number}: {tier}، {points, plural, zero {# نقطة} one {نقطة واحدة} two {نقطتان} few {# نقاط} many {# نقطة} other {# نقطة}}"),
+    unknown: "هذا الرمز لا يخص أي عضو.",
+    used: say("استُخدمت القسيمة: {title}"),
+    worth: say("استُخدمت القسيمة: {title}، بقيمة {money}"),
+  },
   show: "إظهار رمز التطبيق للجهاز اللوحي",
   outcome: {
     waiting: "تم الإرسال. راقب الشاشات.",

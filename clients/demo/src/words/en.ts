@@ -20,6 +20,16 @@ export const en: DemoWords = {
     loading: "Loading the baskets.",
     lines: say("{count, plural, one {# item} other {# items}}"),
   },
+  scanner: {
+    field: "Voucher or app code",
+    read: "Read",
+    pass: "Read the app’s code",
+    voucher: "Read the voucher",
+    known: say("Member {number}: {tier}, {points, plural, one {# point} other {# points}}"),
+    unknown: "This code belongs to no member.",
+    used: say("Voucher used: {title}"),
+    worth: say("Voucher used: {title}, worth {money}"),
+  },
   show: "Show the app’s code to the tablet",
   outcome: {
     waiting: "Sent. Watch the screens.",

@@ -20,6 +20,16 @@ export const fr: DemoWords = {
     loading: "Chargement des paniers.",
     lines: say("{count, plural, one {# article} other {# articles}}"),
   },
+  scanner: {
+    field: "Bon d’achat ou code de l’application",
+    read: "Lire",
+    pass: "Lire le code de l’application",
+    voucher: "Lire le bon d’achat",
+    known: say("Membre {number} : {tier}, {points, plural, one {# point} other {# points}}"),
+    unknown: "Ce code n’est celui d’aucun membre.",
+    used: say("Bon d’achat utilisé : {title}"),
+    worth: say("Bon d’achat utilisé : {title}, valeur {money}"),
+  },
   show: "Présenter le code de l’application à la tablette",
   outcome: {
     waiting: "Envoyé. Regardez les écrans.",

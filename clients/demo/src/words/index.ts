@@ -22,6 +22,16 @@ export interface DemoWords {
     loading: string;
     lines: Message<{ count: number }>;
   };
+  scanner: {
+    field: string;
+    read: string;
+    pass: string;
+    voucher: string;
+    known: Message<{ number: string; tier: string; points: number }>;
+    unknown: string;
+    used: Message<{ title: string }>;
+    worth: Message<{ title: string; money: string }>;
+  };
   show: string;
   outcome: {
     waiting: string;

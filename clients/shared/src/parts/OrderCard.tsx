@@ -6,6 +6,7 @@ import type { ReactNode } from "react";
 import type { OrderCardFragment } from "../generated/graphql";
 import { useFormat } from "../language/Language";
 import { useWords } from "../language/words";
+import { VoucherCode } from "./VoucherCode";
 
 const OVER: readonly string[] = ["CANCELLED", "RETURNED", "EXCHANGED"];
 const ARRIVED: readonly string[] = ["DELIVERED", "FULFILLED"];
@@ -14,7 +15,7 @@ const ARRIVED: readonly string[] = ["DELIVERED", "FULFILLED"];
 export function OrderCard({ order, children }: { order: OrderCardFragment; children?: ReactNode }) {
   const words = useWords();
   const format = useFormat();
-  const { reward, state, quantity, recipient, appointment, code, trackingUrl } = order;
+  const { reward, state, quantity, recipient, appointment, code, voucher, trackingUrl } = order;
   const tone = ARRIVED.includes(state) ? "good" : OVER.includes(state) ? undefined : "warn";
   const facts = [
     words.order.number({ number: order.number }),
@@ -41,6 +42,7 @@ export function OrderCard({ order, children }: { order: OrderCardFragment; child
           <code dir="ltr">{code}</code>
         </p>
       )}
+      {voucher !== null && <VoucherCode voucher={voucher} />}
       <ol className="order-steps">
         {order.history.map((step) => (
           <li key={`${step.state} ${step.at}`}>

@@ -7,6 +7,7 @@ import { Button } from "@carillon/shared/parts/Button";
 import { Dialog } from "@carillon/shared/parts/Dialog";
 import { Outcome, refusalOf } from "@carillon/shared/parts/Fault";
 import { Check, Field } from "@carillon/shared/parts/Field";
+import { VoucherCode } from "@carillon/shared/parts/VoucherCode";
 
 import type { MemberReward } from "../pages/RewardsPage";
 import { addressOf } from "../routes";
@@ -135,6 +136,7 @@ function Placed({ order, available, onClose }: PlacedProps) {
           <code dir="ltr">{order.code}</code>
         </p>
       )}
+      {order.voucher !== null && <VoucherCode voucher={order.voucher} />}
       <a className="button" data-look="plain" href={addressOf("orders")} onClick={onClose}>
         {words.order.toOrders}
       </a>

@@ -23,7 +23,6 @@ OPERATIONS = {
     "CancelOrder": "cancel-order",
     "Enrol": "enrol",
     "HoldPoints": "hold",
-    "NotePassUse": "note-pass",
     "RecordOfferViews": "note-offers",
     "PlaceOrder": "place-order",
     "RecordEvent": "event",

@@ -52,6 +52,14 @@ export interface Words {
     for: Message<{ name: string }>;
     appointment: Message<{ moment: string }>;
     code: string;
+    voucher: {
+      title: string;
+      show: string;
+      worth: Message<{ money: string }>;
+      until: Message<{ moment: string }>;
+      used: Message<{ moment: string }>;
+      usedAt: Message<{ moment: string; store: string }>;
+    };
     track: string;
     quantity: Message<{ count: number }>;
   };
