@@ -8,8 +8,10 @@ from resolvers.core.operation_error import BadInput
 from resolvers.member_stream import feed_opened
 
 
-async def pass_uses(context: Context) -> AsyncGenerator[datetime, None]:
-    """Yield the present moment whenever a pass of the calling member was used, or may have been, until closed.
+async def pass_uses(context: Context) -> AsyncGenerator[datetime | None, None]:
+    """Yield None once uses are watched, then the present moment whenever a pass of the calling member was used.
+
+    After a gap in the change feed, a pass may have been used: that counts as a use.
 
     Raises:
         BadInput: the caller is not a member.
@@ -20,6 +22,7 @@ async def pass_uses(context: Context) -> AsyncGenerator[datetime, None]:
         raise BadInput("by_missing", role=actor.role)
     await feed_opened(context)
     with context.services.hub.watch_passes(actor.member) as used:
+        yield None
         while True:
             await used.wait()
             used.clear()

@@ -58,10 +58,11 @@ class Subscription:
                 yield Content.of(found, programme, locale, on) if found is not None else None
 
     @subscription(only(Role.MEMBER))
-    async def pass_used(self, info: Info) -> AsyncGenerator[datetime, None]:
-        """When a till or a tablet has used a pass of the calling member: the app then reads a new pass. For members.
+    async def pass_used(self, info: Info) -> AsyncGenerator[datetime | None, None]:
+        """When a till or a tablet has used a pass of the calling member: the app then reads a new one. For members.
 
-        Uses while the client was disconnected are not repeated: read a new pass after each connection.
+        The first value is null: uses are watched from then on. Uses before it are not repeated, so read a new pass
+        after each reconnection.
         """
         async with aclosing(pass_uses(info.context)) as uses:
             async for used_at in uses:

@@ -89,7 +89,7 @@ CATALOGUE = """query Catalogue($programme: String!, $pointsMax: Int) {
 
 ORDER = """mutation Order($input: PlaceOrderInput!) {
   placeOrder(input: $input) {
-    order { id number state points code history { state at note } }
+    order { id number state points code voucher { code } history { state at note } }
     member { version points { available } }
     replayed
     userErrors { code message path }
@@ -261,6 +261,43 @@ CANCEL = """mutation CancelOrder($input: CancelOrderInput!) {
 ADVANCE = """mutation AdvanceOrder($input: AdvanceOrderInput!) {
   advanceOrder(input: $input) {
     order { number state history { state at note } }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
+VOUCHERS = """query MyVouchers($first: Int!) {
+  me {
+    orders(first: $first) {
+      edges { node { number state reward { title } voucher { code expiresAt usedAt worth { amount currency } } } }
+    }
+  }
+}"""
+
+USED_LIVE = """subscription PassUsed {
+  passUsed
+}"""
+
+APP_CODE = """query ReadPass($by: MemberKey!) {
+  member(by: $by) {
+    number
+    status { tier { name } }
+    points { available }
+  }
+}"""
+
+FIND_ORDER = """query FindOrder($by: OrderKey!) {
+  order(by: $by) {
+    number
+    state
+    reward { title }
+    voucher { usedAt usedAtStore worth { amount currency } }
+  }
+}"""
+
+REDEEM_VOUCHER = """mutation RedeemVoucher($input: RedeemVoucherInput!) {
+  redeemVoucher(input: $input) {
+    order { number state voucher { usedAt usedAtStore } }
     replayed
     userErrors { code message path }
   }

@@ -124,6 +124,10 @@ def _shopper(number: str, at: str) -> list[dict[str, Any]]:
             input={"key": f"topics-{at}", "topics": ["category:COFFEE"]},
         ),
         _example("Show my pass", "member", documents.SHOW, number=number),
+        _example("Show my pass at the till", "member", documents.SHOW, number=number),
+        _example("The uses of my pass, live", "member", documents.USED_LIVE),
+        _example("Order a voucher", "member", documents.ORDER, input={**order, "key": f"voucher-{at}"}),
+        _example("My vouchers", "member", documents.VOUCHERS, first=5),
     ]
 
 
@@ -140,13 +144,35 @@ def _till(number: str, at: str, now: datetime) -> list[dict[str, Any]]:
     released = {**given_up, "key": f"released-{at}"}
     visit = {key: purchase[key] for key in ("member", "occurredAt", "channel", "store")}
     many = [{**purchase, "key": f"first-{at}"}, {**visit, "key": f"visit-{at}", "type": "visit"}]
+    shown = ("placeOrder", "order", "voucher", "code")
     return [
         _example("Scan a card", "till", documents.CARD, number=number),
+        _example(
+            "Read the app’s code",
+            "till",
+            documents.APP_CODE,
+            Need("Show my pass at the till", ("pass", "code"), ("by", "pass")),
+            by={"pass": "CODE"},
+        ),
         _example("Preview a purchase", "till", documents.PREVIEW, input={**purchase, "key": f"preview-{at}"}),
         _example("Record a purchase", "till", documents.PURCHASE, input=purchase),
         _example("Use a code for a sale to come", "till", documents.REDEEM, input=given_up),
         _example("Release the code: no sale", "till", documents.RELEASE_OFFER, input=released),
         _example("Use a code at the till", "till", documents.REDEEM, input=code),
+        _example(
+            "Find an order by its voucher",
+            "till",
+            documents.FIND_ORDER,
+            Need("Order a voucher", shown, ("by", "code")),
+            by={"code": "CODE"},
+        ),
+        _example(
+            "Use a voucher",
+            "till",
+            documents.REDEEM_VOUCHER,
+            Need("Order a voucher", shown, ("input", "code")),
+            input={"key": f"use-{at}", "code": "CODE", "channel": "STORE", "store": "330"},
+        ),
         _example("Record what waited while offline", "till", documents.BATCH, input=many),
     ]
 

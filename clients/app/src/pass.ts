@@ -92,16 +92,18 @@ export function usePass(api: Api): Pass | null {
 
 /** Calls `onUse` whenever a pass was used, and after each reconnection, when one may have been used, until aborted. */
 async function followUses(api: Api, signal: AbortSignal, onUse: () => void): Promise<void> {
-  const removeListener = api.socket.on("connected", onUse);
+  let wasOpen = false;
   for (let attempt = 0; !signal.aborted; attempt += 1) {
     const uses = api.follow(PassUsedDocument, {});
     const stop = () => void uses.return?.();
     signal.addEventListener("abort", stop);
     try {
-      for await (const { data } of uses) {
-        if (signal.aborted) break;
+      for await (const { errors } of uses) {
+        if (signal.aborted || errors !== undefined) break;
         attempt = 0;
-        if (data?.passUsed !== undefined) onUse();
+        // The first value of a subscription is null.
+        if (wasOpen) onUse();
+        wasOpen = true;
       }
     } catch {
       // The socket closed, which the member's live state shows: try again.
@@ -110,7 +112,6 @@ async function followUses(api: Api, signal: AbortSignal, onUse: () => void): Pro
     }
     await pause(backoff(attempt), signal);
   }
-  removeListener();
 }
 
 /** Whole seconds until `until`, updated each second. */

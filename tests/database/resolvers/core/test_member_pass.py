@@ -177,8 +177,8 @@ async def test_the_app_hears_of_each_use_of_its_pass_once(resolver_client: Resol
     own = pass_uses(resolver_client.context(Role.MEMBER, member=member))
     strange = pass_uses(resolver_client.context(Role.MEMBER, member=stranger))
     async with aclosing(own), aclosing(strange):
+        assert [await anext(own), await anext(strange)] == [None, None]
         heard, nothing = asyncio.ensure_future(anext(own)), asyncio.ensure_future(anext(strange))
-        await asyncio.sleep(0.2)
         code = member_pass(resolver_client, member).code
         await present(queried, resolver_client, till, code)
         assert await asyncio.wait_for(heard, 10) == resolver_client.clock()
