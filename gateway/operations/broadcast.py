@@ -309,8 +309,9 @@ class Broadcaster:
         Each answer counts as sent when the next one is requested. If the subscriber has not joined at the end
         (`subscriber.joined`), the subscription is over.
         """
-        context = _shared_context(context)
+        # Who subscribes decides which member it may watch: by a pass, and how often it may guess.
         events = await self.executor.source(operation, context)
+        context = _shared_context(context)
         self.executor.count_subscription(events, subscriber.transport)
         if isinstance(events, dict):
             yield EncodedAnswer(events)

@@ -52,7 +52,7 @@ async def test_a_voucher_that_both_gateways_redeem_at_once_is_used_once(two_gate
     member, order = await coffee_voucher(two_gateways)
     voucher = order["voucher"]
     assert (order["state"], voucher["usedAt"], voucher["usedAtStore"]) == ("FULFILLED", None, None)
-    assert (Decimal(voucher["worth"]["amount"]), voucher["worth"]["currency"]) == (5, "USD")
+    assert (Decimal(voucher["worth"]["amount"]), voucher["worth"]["currency"]) == (Decimal(5), "USD")
     assert datetime.fromisoformat(voucher["expiresAt"]) > datetime.now(UTC) + timedelta(days=30)
     payloads = await asyncio.gather(*(redeem(two_gateways, voucher["code"], store=f"s-{n}") for n in range(20)))
     [won] = [payload for payload in payloads if not payload["userErrors"]]
