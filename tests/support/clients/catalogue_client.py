@@ -10,7 +10,7 @@ from resolvers import offer as offers
 from resolvers import order as orders
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey
-from resolvers.offer import RedemptionInput
+from resolvers.offer import RedemptionInput, ReleaseInput
 from resolvers.order import OrderInput, OrderStepInput
 from support.outcome import committed
 from support.clients.resolver_client import ResolverClient
@@ -80,3 +80,11 @@ class CatalogueClient(ResolverClient):
         named = MemberKey("id", member) if member is not None else None
         fields: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, "member": named, **about}
         return await offers.redeem(self.context(role, member=of), RedemptionInput(**fields))
+
+    async def release_offer(
+        self, member: str | None = None, *, role: Role = Role.TILL, of: str | None = None, **about: Any
+    ) -> Outcome:
+        """Release the use of an offer at the till."""
+        named = MemberKey("id", member) if member is not None else None
+        fields: dict[str, Any] = {"key": self.key(), "channel": Channel.STORE, "member": named, **about}
+        return await offers.release(self.context(role, member=of), ReleaseInput(**fields))

@@ -152,7 +152,7 @@ class Shopper:
         if purchase in self.policy.sales:
             return
         decision = self.customer.buy(NOON, str(total), key=purchase)
-        [granted] = [order.id for order in decision.orders if order.origin == "instant/big"] or [None]
+        granted = next((order.id for order in decision.orders if order.origin == "instant/big"), None)
         assert (granted is not None) is (total >= MINIMUM)
         self.policy.buy(purchase, total, granted)
 
