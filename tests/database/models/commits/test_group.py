@@ -171,7 +171,9 @@ async def test_a_purchase_and_its_redemption_in_one_group_give_the_same(
     assert [committed(outcome).snapshot.member.available for outcome in outcomes] == [10, 20]
     event = await database.events.find_one({"key": "basket"})
     assert event is not None
-    assert (event["grants"][-1], event["offers"]) == (["offer/double", [10], False], [["double", 10]])
+    [use] = event["consequences"]
+    assert event["grants"][-1] == ["offer/double", [10], False]
+    assert (use["rule"], use["uses"], use["charge"]) == ("offer/double", 1, 10)
     assert await taken(database, "grocer/budget/double") == 10
 
 

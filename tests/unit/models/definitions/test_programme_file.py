@@ -14,12 +14,14 @@ from loyalty.model.programme import (
     DEFAULT_BRAND,
     Brand,
     Cap,
+    EffectsAfterRefund,
     QualificationKind,
     QualificationPeriod,
     Rate,
     Rounding,
     SpentPointsPolicy,
     Stacking,
+    TierAfterRefund,
 )
 from models.definitions.programme_file import (
     FILE_BYTES_MAX,
@@ -60,7 +62,7 @@ tiers:
       - {fr: Un café, en: A coffee}
 qualification: {period: rolling, months: 6}
 expiry: {months: 12, end_of: quarter}
-refunds: {spent_points: write_off}
+refunds: {spent_points: write_off, tier: kept, effects: kept}
 event_types:
   visit: {name: Visite}
   parking:
@@ -110,6 +112,8 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert programme.qualification == QualificationPeriod(QualificationKind.CALENDAR_YEAR, 12, (1, 1))
     assert programme.expiry == ExpiryPolicy()
     assert programme.spent_points_policy is SpentPointsPolicy.NEGATIVE
+    assert programme.tier_after_refund is TierAfterRefund.REVIEWED
+    assert programme.effects_after_refund is EffectsAfterRefund.REVERSED
     assert programme.brand == DEFAULT_BRAND
     assert programme.rules == ()
     assert sorted(programme.event_types) == [
@@ -132,6 +136,8 @@ def test_everything_that_can_be_written_is_read() -> None:
     assert programme.qualification == QualificationPeriod(QualificationKind.ROLLING, 6)
     assert programme.expiry == ExpiryPolicy(months=12, end_of=EndOf.QUARTER)
     assert programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF
+    assert programme.tier_after_refund is TierAfterRefund.KEPT
+    assert programme.effects_after_refund is EffectsAfterRefund.KEPT
     visit, parking = programme.event_types["visit"], programme.event_types["parking"]
     assert visit.name is not None
     assert (visit.name.in_locale("fr"), visit.attributes) == ("Visite", None)
@@ -291,6 +297,8 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
             "spent_points: forget",
             "line 17: refunds.spent_points: Input should be 'negative' or 'write_off'",
         ),
+        ("tier: kept", "tier: lost", "line 17: refunds.tier: Input should be 'reviewed' or 'kept'"),
+        ("effects: kept", "effects: both", "line 17: refunds.effects: Input should be 'reversed' or 'kept'"),
         (
             "{type: object, required: [minutes]}",
             "{type: objekt}",
