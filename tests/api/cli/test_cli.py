@@ -210,6 +210,33 @@ async def test_audit_names_counters_and_codes_that_are_broken(
     ]
 
 
+async def test_audit_names_what_should_have_been_reversed_with_its_purchase(
+    mongod: EmbeddedServer, database: Database, resolver_client: ResolverClient
+) -> None:
+    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
+    full_client = await FullProgrammeClient.opened(resolver_client)
+    member, bought = await full_client.member(), full_client.key()
+    await full_client.redeem(member, "loaf", bought)
+    await full_client.redeem(member, "five-off", bought)
+    await full_client.buy(member, "50.00", key=bought)
+    await full_client.refund(member, bought)
+    assert (await run_carillon("audit", **settings)).code == 0
+    order = await database.orders.find_one({"origin": "offer/loaf"})
+    assert order is not None
+    await database.orders.update_one({"_id": order["_id"]}, {"$set": {"state": "PLACED"}})
+    await database.members.update_one({"_id": member}, {"$inc": {"offers.five-off.uses": 1}})
+    await database.counters.update_one({"kind": "budget", "key": "five-off"}, {"$inc": {"taken": 1}})
+    ran = await run_carillon("audit", **settings)
+    assert ran.code == 1
+    for fault in (
+        f"purchase {bought!r} is returned, and order {order['number']} of offer/loaf is PLACED",
+        "the snapshot counts 2 uses of offer 'five-off', its events sum to 1",
+        "counter uses/five-off: it is 1, members sum to 2",
+        "counter budget/five-off: it is 501, purchases sum to 500",
+    ):
+        assert fault in ran.out
+
+
 async def test_audit_reports_an_overrun_budget(
     mongod: EmbeddedServer, database: Database, resolver_client: ResolverClient
 ) -> None:
