@@ -25,6 +25,7 @@ from loyalty.model.notice import NoticeKind
 from loyalty.model.order import TRANSITIONS, Order, OrderState
 from loyalty.model.programme import EffectsAfterRefund
 from loyalty.model.supply import CounterKey, CounterKind
+from loyalty.rules.refund import share_returned
 
 # The goods are back, or never left.
 BACK = frozenset({OrderState.CANCELLED, OrderState.RETURNED})
@@ -67,12 +68,7 @@ def _kept_total(returned: RecordedEvent) -> Fraction:
     purchase = returned.event.purchase
     if purchase is None:
         return Fraction(0)
-    weights = [Fraction(line.amount) for line in purchase.lines] or [Fraction(purchase.total)]
-    whole = sum(weights, Fraction(0))
-    if not whole:
-        return Fraction(purchase.total) * (1 - min(returned.shares_returned))
-    kept = sum((w * (1 - share) for w, share in zip(weights, returned.shares_returned, strict=False)), Fraction(0))
-    return Fraction(purchase.total) * kept / whole
+    return Fraction(purchase.total) * (1 - share_returned(returned))
 
 
 def reverse(

@@ -34,7 +34,8 @@ from loyalty.model.order import Order
 from loyalty.model.programme import Programme, SpentPointsPolicy, TierAfterRefund
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
-from loyalty.rules.refund import Reversal
+from loyalty.rules.money_paid import paid_by_part
+from loyalty.rules.refund import PointsReversed, Reversal, points_reversed
 from loyalty.rules.self_explanation import ORDER_REVERSED_LABEL
 from loyalty.rules.tier import (
     LIFETIME_OLD_DAYS,
@@ -147,7 +148,6 @@ class DecisionBuilder:
         self._count(event.type, earned.cap_usage)
         self._expire_overdue()
         self._reevaluate_tier(gained_on=day)
-        lines = len(event.purchase.lines) if event.purchase else 0
         return RecordedEvent(
             event=event,
             member=self.member.id,
@@ -155,7 +155,7 @@ class DecisionBuilder:
             grants=tuple(earned.grants),
             earned_on=lot.earned_on,
             expires_on=lot.expires_on,
-            shares_returned=(NOT_RETURNED,) * max(1, lines),
+            shares_returned=(NOT_RETURNED,) * len(paid_by_part(event.purchase)),
         )
 
     def reverse_earning(
@@ -201,7 +201,7 @@ class DecisionBuilder:
         ]
         self._reverse(
             LotKey(use.earned_on, use.expires_on),
-            Reversal(by_rule, qualifying, ()),
+            PointsReversed(by_rule, qualifying),
             explanations,
             at=at,
             channel=channel,
@@ -212,7 +212,7 @@ class DecisionBuilder:
     def _reverse(
         self,
         lot: LotKey,
-        reversal: Reversal,
+        reversal: PointsReversed,
         explanations: list[Explanation],
         *,
         at: datetime,
@@ -280,9 +280,9 @@ class DecisionBuilder:
     def add_bonus(self, event: Event, purchase: RecordedEvent, grant: Grant, why: Explanation) -> None:
         """Credit the points of an offer for a purchase that is counted already, to that purchase's own lot.
 
-        `grant` is for the whole purchase; lines that were returned since give nothing.
+        `grant` is for the whole purchase; what was returned since gives nothing.
         """
-        points = grant.unreturned(purchase.shares_returned)
+        points = grant.points - points_reversed(purchase, grant)
         lot = LotKey(purchase.earned_on, purchase.expires_on)
         self._give(event, points, lot, replace(why, points=points), qualifying=grant.qualifying)
 

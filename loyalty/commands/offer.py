@@ -17,6 +17,7 @@ from loyalty.commands.place_order import grant
 from loyalty.commands.registry import Members, handles
 from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.proportion import allocate_proportionally, spread
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import normalise_code
 from loyalty.model.decision import Decision
@@ -52,8 +53,10 @@ from loyalty.model.offer import (
 from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState, CodeTransition
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles, outcome_of
-from loyalty.rules.earning import EarningResult, allocate_proportionally
+from loyalty.rules.earning import EarningResult
 from loyalty.rules.member_code import split_code
+from loyalty.rules.money_paid import paid_by_part, weights_of
+from loyalty.rules.refund import points_reversed
 
 NOTED_MAX = 100
 HUNDREDTHS = 100
@@ -515,19 +518,18 @@ def _given(offer: Offer, points: int) -> Explanation:
     return Explanation(f"{OFFER_RULE}{offer.key}", points, applied=bool(points), reason=reason)
 
 
-def _bonus(offer: Offer, grants: Iterable[Grant], purchase: Purchase | None) -> Grant:
-    """Return what an earning offer gives for a purchase that earned `grants`, spread over its lines."""
-    by_line = [sum(parts) for parts in zip(*(given.by_line for given in grants), strict=True)]
-    lines = max(1, len(purchase.lines) if purchase is not None else 0)
-    base = by_line or [0] * lines
+def _bonus(offer: Offer, grants: Iterable[Grant], purchase: Purchase | None, parts: int | None = None) -> Grant:
+    """Return what an earning offer gives for a purchase that earned `grants`, spread over its `parts`."""
+    by_line = [sum(points) for points in zip(*(given.by_line for given in grants), strict=True)]
+    paid = paid_by_part(purchase, parts)
+    base = by_line or [0] * len(paid)
     if offer.kind is OfferKind.MULTIPLIER and offer.factor is not None:
         more = (offer.factor - 1) * sum(base)
         points = int(max(more, Decimal(0)).quantize(Decimal(1), ROUND_DOWN))
-        weights = [Decimal(part) for part in base]
+        weights = base
     else:
-        points = offer.points or 0
-        weights = [line.amount for line in purchase.lines] if purchase is not None and purchase.lines else [Decimal(1)]
-    return Grant(f"{OFFER_RULE}{offer.key}", allocate_proportionally(points, weights), offer.qualifying)
+        points, weights = offer.points or 0, weights_of(purchase, paid)
+    return Grant(f"{OFFER_RULE}{offer.key}", spread(points, weights), offer.qualifying)
 
 
 def _limited(offer: Offer, bonus: Grant, builder: DecisionBuilder) -> tuple[Grant, Explanation]:
@@ -570,8 +572,10 @@ def _gain(offer: Offer, recorded: RecordedEvent, builder: DecisionBuilder) -> _G
     if offer.kind not in EARNING_KINDS:
         return _money_gain(offer, purchase, _cost(offer, purchase, builder), builder)
     by_rules = [given for given in recorded.grants if not given.rule.startswith(OFFER_RULE)]
-    bonus, why = _limited(offer, _bonus(offer, by_rules, purchase), builder)
-    return _Gain(rule, bonus.points, bonus, why, is_nothing=not bonus.unreturned(recorded.shares_returned))
+    parts = len(recorded.shares_returned)
+    bonus, why = _limited(offer, _bonus(offer, by_rules, purchase, parts), builder)
+    remaining = bonus.points - points_reversed(recorded, bonus)
+    return _Gain(rule, bonus.points, bonus, why, is_nothing=not remaining)
 
 
 def _money_gain(offer: Offer, purchase: Purchase | None, cost: int, builder: DecisionBuilder) -> _Gain:

@@ -132,8 +132,7 @@ def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusa
     reversal = reverse_purchase(original, event.purchase)
     if isinstance(reversal, Refusal):
         return reversal
-    amended = replace(original, shares_returned=reversal.shares_returned)
-    amended, why = reverse_consequences(original, amended, event, builder, command.cause)
+    amended, why = reverse_consequences(original, reversal.purchase, event, builder, command.cause)
     builder.reverse_earning(event, original, reversal, why=why)
     recorded_event = RecordedEvent(
         event=event,

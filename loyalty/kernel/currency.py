@@ -1,4 +1,6 @@
-"""Currencies: the codes of ISO 4217 that people pay in, without funds, metals and test codes."""
+"""Currencies: the codes of ISO 4217 that people pay in, without funds, metals and test codes; their minor units."""
+
+from decimal import Decimal
 
 # Includes withdrawn codes of recent years, because stored programmes may still have them.
 CURRENCIES = frozenset(
@@ -166,3 +168,21 @@ CURRENCIES = frozenset(
         "ZWL",
     ]
 )
+
+# Decimals of the minor unit, from ISO 4217; every other currency has two.
+_WITHOUT_DECIMALS = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+_WITH_THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+
+
+def decimals_of(currency: str) -> int:
+    """Return the number of decimals of a currency's minor unit: 2 for EUR, 0 for JPY, 3 for KWD."""
+    if currency in _WITHOUT_DECIMALS:
+        return 0
+    return 3 if currency in _WITH_THREE_DECIMALS else 2
+
+
+def minor_unit(currency: str) -> Decimal:
+    """Return a currency's minor unit: 0.01 for EUR, 1 for JPY, 0.001 for KWD."""
+    return Decimal(1).scaleb(-decimals_of(currency))

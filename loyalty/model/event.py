@@ -1,6 +1,6 @@
 """Events: a member's purchases and other activity as sent, and as recorded for later refunds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -60,7 +60,7 @@ class Discount:
 class Purchase:
     """A receipt. `total` is the amount paid, after `discounts`, which only the budgets of offers use.
 
-    Lines may be missing; a basket discount makes their sum differ from the total.
+    Lines may be missing. Their sum is above the total after a basket discount, and below it with a delivery.
     """
 
     total: Decimal
@@ -89,7 +89,7 @@ class Event:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The points that one rule or offer gave for one event, by receipt line (one part if there are no lines)."""
+    """The points that one rule or offer gave for one event, by part of its purchase; see `RecordedEvent`."""
 
     rule: str
     by_line: tuple[int, ...]
@@ -97,12 +97,8 @@ class Grant:
 
     @property
     def points(self) -> int:
-        """The sum over all lines."""
+        """The sum over all parts."""
         return sum(self.by_line)
-
-    def unreturned(self, shares_returned: Sequence[Fraction]) -> int:
-        """Return the points that remain after a share of each line was returned."""
-        return self.points - sum(int(part * share) for part, share in zip(self.by_line, shares_returned, strict=True))
 
 
 class ConsequenceEnd(StrEnum):
@@ -149,8 +145,20 @@ class Consequence:
         return self.rule.removeprefix(OFFER_RULE) if self.rule.startswith(OFFER_RULE) else None
 
 
-# The returned share of a line that was not refunded.
+# The returned share of a part that was not refunded.
 NOT_RETURNED = Fraction(0)
+
+
+@fast_init
+@dataclass(frozen=True, slots=True)
+class MoneyReturned:
+    """The money that the refunds of a purchase returned: `total` is the sum of what they stated.
+
+    Refunds that name no line return the share `spread` of every part, of what refunds with lines have left of it.
+    """
+
+    total: Fraction
+    spread: Fraction
 
 
 @fast_init
@@ -158,9 +166,11 @@ NOT_RETURNED = Fraction(0)
 class RecordedEvent:
     """A recorded event, with what a later refund needs.
 
-    `shares_returned` is the exact share of each line (one part if there are no lines) that was refunded so far, 0 to 1.
-    `earned_on` and `expires_on` identify the lot that its points went into. `consequences` are the offers used for it
-    and the instant rewards given with it; `grants` includes the points of those offers.
+    A purchase has a part for each line (one if there are no lines), and one for what its total has beyond the lines,
+    such as delivery. `shares_returned` is the exact share of each part that was refunded so far, 0 to 1. `returned` is
+    None without a refund, and for purchases that only earlier releases have refunded. `earned_on` and `expires_on`
+    identify the lot that its points went into. `consequences` are the offers used for it and the instant rewards given
+    with it; `grants` includes the points of those offers.
     """
 
     event: Event
@@ -171,8 +181,9 @@ class RecordedEvent:
     expires_on: date | None
     shares_returned: tuple[Fraction, ...]
     consequences: tuple[Consequence, ...] = ()
+    returned: MoneyReturned | None = None
 
     @property
     def is_returned(self) -> bool:
-        """Whether all of it was refunded."""
+        """Whether the whole purchase was refunded: all its goods, or all its money."""
         return all(share == 1 for share in self.shares_returned)

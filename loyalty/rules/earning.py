@@ -8,6 +8,7 @@ from typing import Any
 
 from loyalty.kernel.calendar import period_name
 from loyalty.kernel.period import LimitPeriod
+from loyalty.kernel.proportion import allocate_proportionally, spread
 from loyalty.model.event import Event, Grant
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import ExpressionError
@@ -16,6 +17,7 @@ from loyalty.model.offer import EVERYBODY, Audience
 from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
 from loyalty.rules.availability import Obstacle, Visit, obstacles
 from loyalty.rules.expression_variables import event_variables, member_variables
+from loyalty.rules.money_paid import as_paid, paid_by_part, weights_of
 from loyalty.rules.segmentation import SegmentationInput
 
 POINTS_MAX = 1_000_000_000
@@ -70,38 +72,6 @@ def whole_points(value: Any, rounding: Rounding) -> int:
     return int(number.quantize(Decimal(1), rounding=_ROUNDING[rounding]))
 
 
-def _whole_numbers(weights: Sequence[Decimal]) -> list[int]:
-    """Return weights as integers in the same proportion, negative ones as 0."""
-    digits: list[tuple[str, str]] = []
-    decimals = 0
-    for weight in weights:
-        # As text, because a quotient of decimals would lose digits beyond the precision of the context.
-        text = str(weight) if weight > 0 else "0"
-        whole, _, part = (text if "E" not in text else format(weight, "f")).partition(".")
-        decimals = max(decimals, len(part))
-        digits.append((whole, part))
-    return [int(whole + part.ljust(decimals, "0")) for whole, part in digits]
-
-
-def allocate_proportionally(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:
-    """Split `points` in proportion to `weights` into whole parts that sum to `points` (largest remainder method)."""
-    return _spread(points, _whole_numbers(weights))
-
-
-def _spread(points: int, weights: Sequence[int]) -> tuple[int, ...]:
-    whole = sum(weights)
-    if not whole:
-        weights, whole = [1] * len(weights), len(weights)
-    parts = [points * weight // whole for weight in weights]
-    rest = points - sum(parts)
-    if rest:
-        # sorted() is stable: of equal remainders the first comes first.
-        remainders = [points * weight % whole for weight in weights]
-        for index in sorted(range(len(parts)), key=remainders.__getitem__, reverse=True)[:rest]:
-            parts[index] += 1
-    return tuple(parts)
-
-
 class _Variables(Mapping[str, Any]):
     """The variables of expressions, each computed on first use."""
 
@@ -133,7 +103,7 @@ class _Variables(Mapping[str, Any]):
 
 @dataclass(slots=True)
 class _Evaluation:
-    """The evaluation of one event. `parts` is the money of each line, or the total if there are no lines."""
+    """The evaluation of one event, whose lines have what was paid for them. `parts`: see `paid_by_part()`."""
 
     event: Event
     member: Member
@@ -153,15 +123,16 @@ class _Evaluation:
         return self._visit
 
     def matching(self, rule: EarningRule) -> list[bool] | None:
-        """Return for each line whether `rule` counts it; None if it counts all."""
+        """Return for each part whether `rule` counts it; None if it counts all."""
         if rule.lines is None:
             return None
         if self.event.purchase is None or not self.event.purchase.lines:
             return [False] * len(self.parts)
-        return rule.lines.matches(self.event.purchase.lines, self.scope)
+        hits = rule.lines.matches(self.event.purchase.lines, self.scope)
+        return hits if len(hits) == len(self.parts) else [*hits, False]  # no line says what else was paid for
 
     def points_of(self, rule: EarningRule) -> tuple[int, ...]:
-        """Return the points of `rule` by line, before its cap."""
+        """Return the points of `rule` by part, before its cap."""
         hits = self.matching(rule)
         if rule.rate is None:
             if rule.points is None:
@@ -176,14 +147,14 @@ class _Evaluation:
         return self._spread(whole_points(points, rule.rate.rounding), hits)
 
     def _spread(self, points: int, hits: list[bool] | None) -> tuple[int, ...]:
-        """Split points over the counted lines in proportion to their money."""
+        """Split points over the counted parts in proportion to their money."""
         if not points:
             return (0,) * len(self.parts)
         if not self.weights:
-            self.weights = _whole_numbers(self.parts)
+            self.weights = weights_of(self.event.purchase, self.parts)
         if hits is None:
-            return _spread(points, self.weights)
-        return _spread(points, [part if hit else 0 for part, hit in zip(self.weights, hits, strict=True)])
+            return spread(points, self.weights)
+        return spread(points, [part if hit else 0 for part, hit in zip(self.weights, hits, strict=True)])
 
 
 def _uncovered_reason(rule: EarningRule, evaluation: _Evaluation) -> RuleOutcome | None:
@@ -202,14 +173,6 @@ def _uncovered_reason(rule: EarningRule, evaluation: _Evaluation) -> RuleOutcome
         None,
     )
     return _REASON[obstacle] if obstacle is not None else None
-
-
-def _money_by_line(event: Event) -> tuple[Decimal, ...]:
-    """Return the money of each line, or the total if there are no lines: the weights of grants."""
-    purchase = event.purchase
-    if purchase is None:
-        return (Decimal(0),)
-    return tuple(line.amount for line in purchase.lines) or (purchase.total,)
 
 
 def _cap_room(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
@@ -269,8 +232,10 @@ def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
     rules = programme.rules_by_event_type.get(event.type, ())
     earned = EarningResult(cap_usage={rule: dict(spans) for rule, spans in member.cap_usage.items()})
     local = event.occurred_at.astimezone(programme.zone)
+    parts = paid_by_part(event.purchase)
+    event = as_paid(event, parts)
     scope = _Variables(event, member, programme, earned)
-    evaluation = _Evaluation(event, member, programme, local, scope, _money_by_line(event))
+    evaluation = _Evaluation(event, member, programme, local, scope, parts)
     applied: dict[str, tuple[Grant, Explanation, str]] = {}
     explained: dict[str, Explanation] = {}
     best_by_group: dict[str, str] = {}

@@ -19,6 +19,7 @@ from loyalty.model.event import (
     Discount,
     Event,
     Grant,
+    MoneyReturned,
     Purchase,
     PurchaseLine,
     RecordedEvent,
@@ -88,17 +89,20 @@ def event_fields(recorded: RecordedEvent) -> Document:
             "expires_on": day_text(recorded.expires_on),
             "returned": returned_rows(recorded.shares_returned),
             "consequences": consequence_rows(recorded.consequences) or None,
+            "money_returned": money_row(recorded.returned),
         }
     )
 
 
 def amended_fields(recorded: RecordedEvent) -> Document:
     """Return the stored fields of a counted event that a refund or an offer can change."""
-    return {
+    fields = {
         "grants": grant_rows(recorded.grants),
         "returned": returned_rows(recorded.shares_returned),
         "consequences": consequence_rows(recorded.consequences),
+        "money_returned": money_row(recorded.returned),
     }
+    return without_none(fields)
 
 
 def grant_rows(grants: Iterable[Grant]) -> list[list[Any]]:
@@ -164,8 +168,23 @@ def consequences_of(document: Mapping[str, Any]) -> tuple[Consequence, ...]:
 
 
 def returned_rows(shares: Iterable[Fraction]) -> list[str]:
-    """Return the returned share of each line as an exact fraction in text."""
+    """Return the returned share of each part as an exact fraction in text."""
     return ["0" if share is NOT_RETURNED else str(share) for share in shares]
+
+
+def money_row(returned: MoneyReturned | None) -> list[str] | None:
+    """Return the money of a purchase's refunds as exact fractions in text: total, spread."""
+    return [str(returned.total), str(returned.spread)] if returned is not None else None
+
+
+def grants_of(document: Mapping[str, Any]) -> tuple[Grant, ...]:
+    """Return the grants of a document."""
+    return _grants_of(document["grants"])
+
+
+def shares_of(document: Mapping[str, Any]) -> tuple[Fraction, ...]:
+    """Return the returned share of each part."""
+    return tuple(NOT_RETURNED if share == "0" else Fraction(share) for share in document["returned"])
 
 
 def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
@@ -186,11 +205,12 @@ def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
         event=event,
         member=document["member"],
         version=document["version"],
-        grants=_grants_of(document["grants"]),
+        grants=grants_of(document),
         earned_on=from_iso(document["earned_on"]),
         expires_on=to_day(document.get("expires_on")),
-        shares_returned=tuple(Fraction(share) for share in document["returned"]),
+        shares_returned=shares_of(document),
         consequences=consequences_of(document),
+        returned=MoneyReturned(*map(Fraction, document["money_returned"])) if "money_returned" in document else None,
     )
 
 

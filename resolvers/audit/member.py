@@ -9,11 +9,13 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from loyalty.model.event import PURCHASE, REFUND
 from loyalty.model.ledger import Cause, Record, RecordRef
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import LedgerAudit, StableCaps
+from loyalty.rules.refund_proof import RefundAudit, RefundedPurchase
 from models.mongo.database import Database
-from models.mongo.event import command_parts
+from models.mongo.event import command_parts, grants_of, shares_of
 from models.mongo.ids import event_key, identity_key
 from models.mongo.ledger import record_id, record_of
 from models.mongo.member import member_of
@@ -29,7 +31,11 @@ _ORDERS_OF_MEMBERS = [("programme", 1), ("member", 1), ("placed_at", -1), ("_id"
 _OF_MEMBERS = [("member", 1)]
 PARTS_AT_ONCE = 1_000
 EVENT_FIELDS = dict.fromkeys(
-    ("member", "version", "operation", "sender", "key", "orders", "hold.id", "earned_on", *USE_FIELDS), 1
+    (
+        *("member", "version", "operation", "sender", "key", "orders", "hold.id", "earned_on", *USE_FIELDS),
+        *("type", "grants", "money_returned", "refund_of", "ref_sender"),
+    ),
+    1,
 )
 
 
@@ -74,6 +80,17 @@ class _Newest:
             yield "the newest entries in the snapshot differ from the ledger's"
 
 
+def _purchase_of(event: dict[str, Any]) -> RefundedPurchase:
+    return RefundedPurchase(
+        event["sender"],
+        event["key"],
+        event["version"],
+        grants_of(event),
+        shares_of(event),
+        by_earlier_release="money_returned" not in event,
+    )
+
+
 def _same(rows: Rows, views: list[EntryView], document: dict[str, Any]) -> bool:
     newest = views[: len(rows)]
     # A different text can still have equal entries: in an earlier format, or with another zone in a moment.
@@ -89,6 +106,7 @@ class MemberProof:
         self._member = member
         self._programme = programme
         self._proof = LedgerAudit(member, caps)
+        self._refunds = RefundAudit()
         self._newest = _Newest()
         self._identities: set[str] = set()
         self._keys: dict[tuple[str, str, str], int] = {}
@@ -105,6 +123,7 @@ class MemberProof:
             self._found.append(f"version {document['version']} cannot be read: {record.reason}")
             return
         self._proof.add(record)
+        self._refunds.add_record(record)
         self._newest.add(record)
         cause = record.cause
         if record.command is not None:
@@ -146,6 +165,10 @@ class MemberProof:
     def _add_fields(self, event: dict[str, Any]) -> None:
         if "earned_on" in event:
             self._proof.add_refund(event["version"], date.fromisoformat(event["earned_on"]))
+        if event.get("type") == PURCHASE:
+            self._refunds.add_purchase(_purchase_of(event))
+        elif event.get("type") == REFUND:
+            self._refunds.add_refund(event["sender"], event.get("ref_sender"), event["refund_of"], event["version"])
         self.orders_and_codes.add_event(event, self._programme)
 
     def faults(self, document: dict[str, Any] | None, forgotten: frozenset[str]) -> list[str]:
@@ -169,6 +192,7 @@ class MemberProof:
             newest = [f"the newest entries in the snapshot cannot be read: {newest.reason}"]
         return [
             *self._proof.faults(member),
+            *self._refunds.faults(),
             *found,
             *newest,
             *self._identity_faults(member),

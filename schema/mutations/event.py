@@ -34,8 +34,14 @@ class PurchaseLineInput:
     """One line of a receipt."""
 
     sku: str = required("Article number, 1 to 200 characters; a refund refers to it.")
-    amount: Decimal = required("Money paid for the whole quantity, in the purchase's currency; up to 6 decimals.")
-    quantity: Decimal = strawberry.field(default=Decimal(1), description="Number of pieces, or weight; 0 or more.")
+    amount: Decimal = required(
+        "Price of the whole quantity, in the purchase's currency, below 0 for a discount; up to 6 decimals. "
+        "In a refund the price, or what was paid after the discounts."
+    )
+    quantity: Decimal = strawberry.field(
+        default=Decimal(1),
+        description="Number of pieces, or weight; 0 or more. It measures a refund if `amount` is its price.",
+    )
     category: str | None = optional("Category of the article, which rules, offers and preferences refer to.")
     brand: str | None = optional("Brand of the article, which rules, offers and preferences refer to.")
 
@@ -60,7 +66,10 @@ class DiscountInput:
 class PurchaseInput:
     """The receipt of a purchase, or of the part that a refund returns."""
 
-    total: Decimal = required("Money paid in all, 0 or more. May differ from the sum of the lines, by a discount.")
+    total: Decimal = required(
+        "Money paid in all, 0 or more, or returned by a refund. A total below the sum of the lines is a discount on "
+        "all of them; a total above it is something without a line, such as delivery."
+    )
     currency: str = required("ISO 4217 code; a purchase is in the programme's currency.")
     lines: list[PurchaseLineInput] = strawberry.field(
         default_factory=list, description="Up to 1000 lines. Without lines, rules see the total only."

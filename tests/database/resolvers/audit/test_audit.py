@@ -424,3 +424,56 @@ async def test_it_passes_while_traffic_is_running(resolver_client: ResolverClien
         await resolver_client.services.database.members.count_documents({}),
         await resolver_client.services.database.records.count_documents({}),
     )
+
+
+async def refunded_in_parts(resolver_client: ResolverClient) -> str:
+    """Return a member with a purchase of 100 points, of which 30 by a total and 20 of a line were reversed."""
+    member = await resolver_client.member()
+    bought = resolver_client.purchase_event("100.00", ("a", "80.00"), ("b", "20.00"), key="parts")
+    committed(await resolver_client.record(member, bought))
+    await resolver_client.buy(member, "7.00", key="other")
+    for back in (Purchase(Decimal("30.00"), "USD"), resolver_client.purchase_event("20.00", ("b", "20.00")).purchase):
+        refund = resolver_client.purchase_event("0", type="refund", purchase=back, refund_of="parts")
+        committed(await resolver_client.record(member, refund))
+    return member
+
+
+REFUND_EDITS: list[tuple[str, dict[str, Any], str]] = [
+    ("parts", {"$set": {"returned": ["1", "1"]}}, "reversed 50 points of 'basket', its returned shares demand 100"),
+    ("parts", {"$set": {"returned": ["0", "0"]}}, "reversed 50 points of 'basket', its returned shares demand 0"),
+    ("other", {"$set": {"returned": ["1/2"]}}, "reversed 0 points of 'basket', its returned shares demand 3"),
+    ("parts", {"$set": {"returned": ["3/2", "1"]}}, "a returned share that is not between 0 and 1"),
+    ("parts", {"$set": {"returned": ["1"]}}, "other parts in its points than in its returned shares"),
+    ("parts", {"$set": {"grants.0.1": [90, 20]}}, "reversed 50 points of 'basket', its returned shares demand 53"),
+    ("other", {"$set": {"grants.0.1": [8]}}, "stores 8 points of 'basket', its record gave 7"),
+    ("parts", {"$set": {"key": "renamed"}}, "the purchase 'parts' of the refund in version 4 is missing"),
+]
+
+
+async def test_a_purchase_whose_refunds_were_edited_is_found(
+    resolver_client: ResolverClient, subtests: pytest.Subtests
+) -> None:
+    member = await refunded_in_parts(resolver_client)
+    events = resolver_client.services.database.events
+    for key, change, fault in REFUND_EDITS:
+        with subtests.test(f"{key} {change}"):
+            await expect_found(resolver_client, events, {"member": member, "key": key}, change, fault)
+    assert await faults_of(resolver_client) == {}
+
+
+async def test_a_purchase_that_an_earlier_release_refunded_is_refunded_to_the_end(
+    resolver_client: ResolverClient,
+) -> None:
+    member = await resolver_client.member()
+    lines = [(sku, "1.50") for sku in "abcd"]
+    committed(await resolver_client.record(member, resolver_client.purchase_event("8.00", *lines, key="old")))
+    # As the earlier release stored it: no part beyond the lines, and its points rounded down by line.
+    events, filter_ = resolver_client.services.database.events, {"member": member, "key": "old"}
+    await edit(events, filter_, {"$set": {"grants.0.1": [2, 2, 2, 2], "returned": ["0"] * 4}})
+    half = resolver_client.purchase_event(
+        "0", type="refund", purchase=Purchase(Decimal("4.00"), "USD"), refund_of="old"
+    )
+    assert committed(await resolver_client.record(member, half)).record.entries[0].points == -4
+    rest = await resolver_client.refund(member, "old")
+    assert committed(rest).record.entries[0].points == -4
+    assert await faults_of(resolver_client) == {}

@@ -13,11 +13,12 @@ from support.property_settings import property_settings
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.period import LimitPeriod
+from loyalty.kernel.proportion import allocate_proportionally
 from loyalty.kernel.window import Window
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import ExpressionError
 from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
-from loyalty.rules.earning import POINTS_MAX, allocate_proportionally, prune_cap_periods, whole_points
+from loyalty.rules.earning import POINTS_MAX, prune_cap_periods, whole_points
 
 DOWN, HALF_UP, UP = Rounding.DOWN, Rounding.HALF_UP, Rounding.UP
 
@@ -195,9 +196,11 @@ def test_lines_narrow_a_rate_to_what_matches() -> None:
 
 def test_discounts_among_the_matching_lines_lower_what_counts() -> None:
     scenario = MemberScenario.of(programme(per_euro("own", lines='line.brand == "Private"')))
-    basket = receipt(None, line("a", "5", brand="Private"), line("a", "-2", brand="Private"), line("b", "-3"))
+    basket = receipt(
+        None, line("a", "5", brand="Private"), line("a", "-2", brand="Private"), line("b", "9"), line("b", "-3")
+    )
     scenario.buy("2024-03-01 10:00", basket, key="own")
-    assert grants(scenario, "own") == [("own", (3, 0, 0))]
+    assert grants(scenario, "own") == [("own", (3, 0, 0, 0))]
 
 
 def test_matching_lines_that_sum_below_zero_give_nothing() -> None:
