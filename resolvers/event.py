@@ -27,6 +27,7 @@ from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, find_permitted_or_refusal, find_to_record, load
 from resolvers.core.operation_error import Forbidden, LimitExceeded, Unavailable
 from resolvers.core.reading import read_or_unavailable
+from resolvers.offer import with_proved_codes
 
 LINES_MAX = 1000
 DISCOUNTS_MAX = 100
@@ -180,6 +181,7 @@ def event_digest(event: Event, member: str) -> str:
 
 def _request(context: Context, event: Event, member: str, *, imported: bool = False) -> Request:
     actor = context.require_actor()
+    digest = event_digest(event, member)
     event = Event(
         event.key,
         actor.subject,
@@ -188,7 +190,7 @@ def _request(context: Context, event: Event, member: str, *, imported: bool = Fa
         event.channel,
         event.store,
         event.partner,
-        event.purchase,
+        with_proved_codes(context, event.purchase),
         event.refund_of,
         event.attributes,
     )
@@ -199,7 +201,7 @@ def _request(context: Context, event: Event, member: str, *, imported: bool = Fa
         member=member,
         programme=context.programme(),
         now=context.now(),
-        digest=event_digest(event, member),
+        digest=digest,
     )
 
 

@@ -1,7 +1,7 @@
 """Ranks a member's offers; activates, redeems and releases them, and records which were seen and declined."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -9,6 +9,7 @@ from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer,
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.catalogue import normalise_code
+from loyalty.model.event import Discount, Purchase
 from loyalty.model.ledger import IMPORTED
 from loyalty.model.member import Member
 from loyalty.model.offer import CodeKind, Offer, OfferState, OfferUse, purchase_reference
@@ -215,6 +216,33 @@ def purchase_of(context: Context, key: str, sender: str | None) -> str | Refusal
     return purchase_reference(own, key)
 
 
+def offer_of_member_code(context: Context, code: str) -> tuple[str, str] | None:
+    """Return the offer and the membership number of a member's own code, in normal form; None unless it is genuine."""
+    programme, secret, parts = context.programme(), context.services.code_secret, split_code(code)
+    if parts is None:
+        return None
+    prefix, number, proof = parts
+    for offer in programme.catalogue.offers_by_prefix(prefix):
+        if is_valid_proof(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
+            return offer.key, number
+    return None
+
+
+def with_proved_codes(context: Context, purchase: Purchase | None) -> Purchase | None:
+    """Return a purchase whose discounts name the offers of members' own codes, if these are genuine."""
+    if purchase is None or not any(one.code for one in purchase.discounts):
+        return purchase
+    proved = tuple(_with_proved_code(context, one) for one in purchase.discounts)
+    return replace(purchase, discounts=proved)
+
+
+def _with_proved_code(context: Context, discount: Discount) -> Discount:
+    if discount.code is None or discount.offer is not None:
+        return discount
+    own = offer_of_member_code(context, normalise_code(discount.code))
+    return replace(discount, offer=own[0]) if own is not None else discount
+
+
 async def _checked_target(
     context: Context, request: RedemptionInput | ReleaseInput
 ) -> tuple[str, str, str | None] | Refusal:
@@ -276,12 +304,9 @@ async def _by_code(context: Context, text: str) -> tuple[str | None, str] | Refu
     shared = programme.catalogue.offer_by_code(code)
     if shared is not None:
         return None, shared.key
-    parts = split_code(code)
-    if parts is not None:
-        prefix, number, proof = parts
-        for offer in programme.catalogue.offers_by_prefix(prefix):
-            secret = context.services.code_secret
-            if is_valid_proof(proof, programme=programme.key, offer=offer.key, number=number, secret=secret):
-                member = await read_or_unavailable(reader.member_id_by(programme.key, "number", number))
-                return (member, offer.key) if member is not None else unknown
+    own = offer_of_member_code(context, code)
+    if own is not None:
+        offer, number = own
+        member = await read_or_unavailable(reader.member_id_by(programme.key, "number", number))
+        return (member, offer) if member is not None else unknown
     return await read_or_unavailable(reader.code_holder(programme.key, text.strip())) or unknown

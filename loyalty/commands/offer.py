@@ -7,7 +7,7 @@ judged as it is reported, and again when the purchase is recorded: a use that gi
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
 from loyalty.commands.allocation import free_code, needs_of_rewards, segmentation_input
@@ -19,7 +19,6 @@ from loyalty.kernel.calendar import day_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.proportion import allocate_proportionally, spread
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.catalogue import normalise_code
 from loyalty.model.decision import Decision
 from loyalty.model.event import (
     ACTIVATION,
@@ -28,7 +27,6 @@ from loyalty.model.event import (
     REDEMPTION,
     Consequence,
     ConsequenceEnd,
-    Discount,
     Event,
     Grant,
     Purchase,
@@ -54,17 +52,11 @@ from loyalty.model.programme import Programme
 from loyalty.model.supply import CodeState, CodeTransition
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles, outcome_of
 from loyalty.rules.earning import EarningResult
-from loyalty.rules.member_code import split_code
 from loyalty.rules.money_paid import paid_by_part, weights_of
+from loyalty.rules.offer_cost import MONEY_KINDS, WHOLE_PERCENT, cost_at_most, cost_of, stated_cost
 from loyalty.rules.refund import points_reversed
 
 NOTED_MAX = 100
-HUNDREDTHS = 100
-WHOLE_PERCENT = Decimal(100)
-# Their budgets are in money.
-MONEY_KINDS = frozenset({OfferKind.AMOUNT_OFF, OfferKind.PERCENT_OFF})
-# Of one use, in hundredths: ten times the largest budget, so that counters stay within 64 bits.
-COST_MAX = 10**12
 # Purchases of one member that offers were used for and that have not been recorded yet.
 PENDING_PURCHASES_MAX = 500
 
@@ -401,6 +393,9 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
         return Refusal(RefusalCode.CONFLICT, "refund_done", ("purchaseKey",))
     if offer.partners and purchase.event.partner not in offer.partners:
         return _not_eligible("offer_partner")
+    unknown = _unknown_cost(offer, purchase.event, builder)
+    if unknown is not None:
+        return replace(unknown, path=("purchaseKey",))
     if offer.kind in EARNING_KINDS:
         # Its points would go into the purchase's lot, and expire at once.
         refusal = builder.expired_event(purchase.event.occurred_at, command.cause)
@@ -422,81 +417,21 @@ def _used_for_purchase() -> Refusal:
     return Refusal(RefusalCode.CONFLICT, "offer_used_for_purchase", ("purchaseKey",))
 
 
-def _is_stated_for(offer: Offer, discount: Discount, pool_code: str | None) -> bool:
-    """Return whether a discount names an offer, by its key or by the code of the offer or of the member."""
-    if discount.offer == offer.key:
-        return True
-    if discount.code is None or offer.code is None:
-        return False
-    code = normalise_code(discount.code)
-    match offer.code.kind:
-        case CodeKind.SHARED:
-            return code == normalise_code(offer.code.text)
-        case CodeKind.MEMBER:
-            parts = split_code(code)
-            return parts is not None and parts[0] == normalise_code(offer.code.text)
-        case CodeKind.POOL:
-            return pool_code is not None and code == normalise_code(pool_code)
+def _cost(offer: Offer, purchase: Purchase | None, builder: DecisionBuilder) -> int | None:
+    return cost_of(offer, purchase, builder.member) if purchase is not None else 0
 
 
-def _hundredths(money: Decimal) -> int:
-    return int(min(money * HUNDREDTHS, Decimal(COST_MAX)).quantize(Decimal(1), ROUND_HALF_UP))
+def unknown_cost_refusal(event: Event, builder: DecisionBuilder) -> Refusal | None:
+    """Return the refusal of a purchase that does not say what an offer with a budget took off, or None."""
+    waiting = builder.member.pending_uses.get(purchase_reference(event.sender, event.key), ())
+    offers = (builder.programme.catalogue.offers.get(use.offer or "") for use in waiting)
+    return next((refusal for offer in offers if (refusal := _unknown_cost(offer, event, builder))), None)
 
 
-def _stated_cost(offer: Offer, purchase: Purchase, builder: DecisionBuilder) -> int | None:
-    """Return the sum of the discounts that a purchase states for an offer, in hundredths; None if it states none."""
-    pool_code = builder.member.offer_use(offer.key).code
-    stated = [one.amount for one in purchase.discounts if _is_stated_for(offer, one, pool_code)]
-    return _hundredths(sum(stated, Decimal(0))) if stated else None
-
-
-def _cost(offer: Offer, purchase: Purchase | None, builder: DecisionBuilder) -> int:
-    """Return what an offer costs on a recorded purchase: the discounts stated for it, else what it takes off."""
-    if purchase is not None and purchase.discounts and offer.kind in MONEY_KINDS:
-        stated = _stated_cost(offer, purchase, builder)
-        if stated is not None:
-            return stated
-    return _money_off(offer, purchase)
-
-
-def _money_off(offer: Offer, purchase: Purchase | None) -> int:
-    """Return what an offer costs on a purchase, in hundredths of the currency's unit; without one, its maximum.
-
-    A PERCENT_OFF without a maximum costs nothing until its purchase is recorded. Then its cost is worked back from what
-    was paid after it: paid 50.00 after 50 % off, it cost 50.00.
-    """
-    if offer.kind is OfferKind.AMOUNT_OFF and offer.amount is not None:
-        return int(offer.amount * HUNDREDTHS)
-    if offer.kind is not OfferKind.PERCENT_OFF or offer.percent is None:
-        return 0
-    most = int(offer.amount_max * HUNDREDTHS) if offer.amount_max is not None else None
-    if purchase is None:
-        return most or 0
-    share = _taken_off(offer.percent, purchase)
-    if not share and offer.percent == WHOLE_PERCENT:
-        return most or 0  # nothing says what it cost
-    return share if most is None else min(share, most)
-
-
-def _taken_off(percent: Decimal, purchase: Purchase) -> int:
-    """Return what a percentage took off the price, in hundredths, from what was paid after it.
-
-    Discounts that name no offer bound it, if none names one; they are all that is known of 100 %.
-    """
-    unnamed: Decimal | None = None
-    if purchase.discounts and all(one.offer is None and one.code is None for one in purchase.discounts):
-        unnamed = sum((one.amount for one in purchase.discounts), Decimal(0))
-    if percent < WHOLE_PERCENT:
-        off = max(purchase.total, Decimal(0)) * percent / (WHOLE_PERCENT - percent)
-        if unnamed is not None:
-            off = min(off, unnamed)
-    elif unnamed is not None:
-        off = unnamed
-    else:
-        # Nothing was paid for it: the prices of the lines, less what was paid for others.
-        prices = sum((line.amount for line in purchase.lines if line.amount > 0), Decimal(0))
-        off = max(prices - purchase.total, Decimal(0))
-    return _hundredths(off)
+def _unknown_cost(offer: Offer | None, event: Event, builder: DecisionBuilder) -> Refusal | None:
+    if offer is None or offer.budget is None or _cost(offer, event.purchase, builder) is not None:
+        return None
+    return Refusal(RefusalCode.INVALID, "offer_cost_unknown", ("purchase", "discounts"), {"offer": offer.key})
 
 
 def _within_budget(offer: Offer, points: int, builder: DecisionBuilder) -> int:
@@ -561,7 +496,7 @@ def _gain_without_purchase(offer: Offer, command: RedeemOffer, builder: Decision
     rule = f"{OFFER_RULE}{offer.key}"
     if command.purchase is not None or offer.kind is not OfferKind.BONUS_POINTS:
         # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
-        return _Gain(rule, _money_off(offer, None))
+        return _Gain(rule, cost_at_most(offer, builder.programme.currency))
     points = _within_budget(offer, offer.points or 0, builder)
     return _Gain(rule, points, Grant(rule, (points,), offer.qualifying), _given(offer, points), is_nothing=not points)
 
@@ -570,7 +505,7 @@ def _gain(offer: Offer, recorded: RecordedEvent, builder: DecisionBuilder) -> _G
     """Return what an offer gives for a purchase that is recorded already."""
     rule, purchase = f"{OFFER_RULE}{offer.key}", recorded.event.purchase
     if offer.kind not in EARNING_KINDS:
-        return _money_gain(offer, purchase, _cost(offer, purchase, builder), builder)
+        return _money_gain(offer, purchase, _cost(offer, purchase, builder) or 0, builder)
     by_rules = [given for given in recorded.grants if not given.rule.startswith(OFFER_RULE)]
     parts = len(recorded.shares_returned)
     bonus, why = _limited(offer, _bonus(offer, by_rules, purchase, parts), builder)
@@ -583,7 +518,7 @@ def _money_gain(offer: Offer, purchase: Purchase | None, cost: int, builder: Dec
     rule = f"{OFFER_RULE}{offer.key}"
     if purchase is None or offer.kind not in MONEY_KINDS:
         return _Gain(rule, cost)
-    stated = _stated_cost(offer, purchase, builder)
+    stated = stated_cost(offer, purchase, builder.member)
     is_worked_back = stated is None and offer.percent is not None and offer.percent < WHOLE_PERCENT
     if stated == 0 or (is_worked_back and cost == 0):
         why = Explanation(rule, 0, applied=False, reason=RuleOutcome.NOTHING_OFF)
@@ -635,7 +570,7 @@ def _pending_gain(
 ) -> _Gain:
     """Return what an offer gives for the purchase that it waited for."""
     rule, purchase = f"{OFFER_RULE}{offer.key}", event.purchase
-    stated = _stated_cost(offer, purchase, builder) if purchase is not None else None
+    stated = stated_cost(offer, purchase, builder.member) if purchase is not None else None
     if not stated:
         # A till that states a discount for the offer has given it already.
         obstacle = _obstacle_to(offer, use, event, builder)
@@ -647,7 +582,8 @@ def _pending_gain(
         return _Gain(rule, bonus.points, bonus, why, is_nothing=not bonus.points)
     # What was reserved becomes the actual cost; an amount stays as it was when it was used, unless stated.
     is_as_used = offer.kind is OfferKind.AMOUNT_OFF and stated is None
-    return _money_gain(offer, purchase, use.charge if is_as_used else _cost(offer, purchase, builder), builder)
+    cost = use.charge if is_as_used else _cost(offer, purchase, builder) or 0
+    return _money_gain(offer, purchase, cost, builder)
 
 
 def _obstacle_to(offer: Offer, use: Consequence, event: Event, builder: DecisionBuilder) -> RuleOutcome | None:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from loyalty.commands.allocation import needs_of_rewards
 from loyalty.commands.consequences import reverse_consequences
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
-from loyalty.commands.offer import apply_pending_uses, needs_of_pending
+from loyalty.commands.offer import apply_pending_uses, needs_of_pending, unknown_cost_refusal
 from loyalty.commands.place_order import grant_instantly
 from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
@@ -101,7 +101,7 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
         return refusal
     if event.type == REFUND:
         return _refund(command, builder)
-    refusal = builder.expired_event(event.occurred_at, command.cause)
+    refusal = builder.expired_event(event.occurred_at, command.cause) or unknown_cost_refusal(event, builder)
     if refusal is not None:
         return refusal
     earned = earn(event, builder.member, programme)

@@ -1,6 +1,6 @@
 """Currencies: the codes of ISO 4217 that people pay in, without funds, metals and test codes; their minor units."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 # Includes withdrawn codes of recent years, because stored programmes may still have them.
 CURRENCIES = frozenset(
@@ -175,6 +175,11 @@ _WITHOUT_DECIMALS = frozenset(
 )
 _WITH_THREE_DECIMALS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
 
+# Decimals of a hundredth.
+HUNDREDTHS = 2
+# Of one use: ten times the largest budget, so that counters stay within 64 bits.
+MONEY_COUNTED_MAX = Decimal(10**10)
+
 
 def decimals_of(currency: str) -> int:
     """Return the number of decimals of a currency's minor unit: 2 for EUR, 0 for JPY, 3 for KWD."""
@@ -186,3 +191,18 @@ def decimals_of(currency: str) -> int:
 def minor_unit(currency: str) -> Decimal:
     """Return a currency's minor unit: 0.01 for EUR, 1 for JPY, 0.001 for KWD."""
     return Decimal(1).scaleb(-decimals_of(currency))
+
+
+def fits_currency(money: Decimal, currency: str) -> bool:
+    """Return whether an amount is a whole number of the currency's minor units."""
+    return money == money.quantize(minor_unit(currency), ROUND_HALF_UP)
+
+
+def budget_units(money: Decimal, currency: str) -> int:
+    """Return money, rounded to the minor unit, in the unit of budget counters.
+
+    That is a hundredth of the currency's unit, or a thousandth if it has three decimals. Counters of currencies without
+    decimals stay in hundredths, as they were stored from the first release.
+    """
+    rounded = min(money, MONEY_COUNTED_MAX).quantize(minor_unit(currency), ROUND_HALF_UP)
+    return int(rounded.scaleb(max(HUNDREDTHS, decimals_of(currency))))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from operator import itemgetter
 
 from loyalty.kernel.currency import decimals_of, minor_unit
 from loyalty.kernel.refusal import Refusal, RefusalCode
@@ -155,7 +154,7 @@ class _Returning:
         ]
         if not found:
             return False
-        _, part = min(found, key=itemgetter(0))
+        _, part = min(found, key=lambda one: one[0])
         part.left -= self._quantity / part.quantity
         return True
 

@@ -114,6 +114,7 @@ def _scope(programme: Programme, rewards: Mapping[str, Reward]) -> Scope:
         NoSourceLines(),
         locale=programme.locale,
         zone=programme.zone,
+        currency=programme.currency,
         tiers=frozenset(tier.key for tier in programme.tiers),
         segments=programme.segments,
         rewards=rewards,
@@ -182,7 +183,15 @@ def parse_stored(kind: ItemKind, content: Mapping[str, Any], programme: Programm
         ValueError: it does not have the shape of its kind, or a text lacks the programme's default locale.
     """
     shape = _SHAPES[kind].model_validate(content)
-    scope = Scope(NoSourceLines(), locale=programme.locale, zone=programme.zone, tiers=(), segments=())
+    scope = Scope(
+        NoSourceLines(),
+        locale=programme.locale,
+        zone=programme.zone,
+        currency=programme.currency,
+        tiers=(),
+        segments=(),
+        is_stored=True,
+    )
     item = _read((), shape, scope)
     texts = [item.title, item.body] if isinstance(item, Content) else [item.title, item.description]
     if any(programme.locale not in text.by_locale for text in texts):

@@ -1,11 +1,13 @@
 """The scope in which definitions are parsed: locale, time zone, known names; collects the errors found."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.currency import decimals_of, fits_currency
 from loyalty.kernel.text import Text
 from loyalty.model.offer import EVERYBODY, Audience
 from loyalty.model.reward import Reward
@@ -46,7 +48,10 @@ class NoSourceLines:
 
 
 class Scope:
-    """Parses texts, checks names and collects errors in `faults`. `rewards` are the known rewards by key."""
+    """Parses texts, checks names and collects errors in `faults`. `rewards` are the known rewards by key.
+
+    `is_stored`: an earlier release accepted and stored it, so rules that came later are not checked.
+    """
 
     def __init__(
         self,
@@ -54,11 +59,15 @@ class Scope:
         *,
         locale: str,
         zone: ZoneInfo,
+        currency: str,
         tiers: Collection[str],
         segments: Collection[str],
         rewards: Mapping[str, Reward] | None = None,
+        is_stored: bool = False,
     ) -> None:
         self._places = places
+        self._is_stored = is_stored
+        self.currency = currency
         self.locale = locale
         self.zone = zone
         self.tiers = tiers
@@ -116,6 +125,14 @@ class Scope:
         for tier in tiers:
             if tier not in self.tiers:
                 self.fault(path, f"unknown tier {tier!r}; define it under tiers")
+
+    def check_money(self, path: Path, money: Decimal | None) -> None:
+        """Report an amount that is not a whole number of the currency's minor units."""
+        if money is None or self._is_stored or fits_currency(money, self.currency):
+            return
+        decimals = decimals_of(self.currency)
+        most = f"at most {decimals} decimals" if decimals else "no decimals"
+        self.fault(path, f"{money} is not an amount in {self.currency}; write one with {most}")
 
     def audience(self, path: Path, shape: AudienceShape | None) -> Audience:
         """Return an audience (everybody for None); report unknown tiers and segments."""

@@ -1,13 +1,13 @@
 """Parses offers, from a programme file or from a manager's definition."""
 
 from dataclasses import replace
-from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from loyalty.kernel.calendar import end_of, start_of
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.currency import budget_units
 from loyalty.kernel.window import end_of_window
 from loyalty.model.catalogue import normalise_code
 from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
@@ -29,7 +29,6 @@ from models.definitions.shared_shapes import (
 from models.definitions.yaml_lines import Path
 
 UNLIMITED = "unlimited"
-HUNDREDTHS = Decimal(100)
 # The field that holds the value of each kind. The other kinds have no numeric value: their texts describe it.
 VALUE_FIELDS = {
     OfferKind.PERCENT_OFF: "percent",
@@ -123,26 +122,24 @@ class OfferShape(Shape):
             raise ValueError(f"qualifying is only for kinds that give points, and this offer is {self.kind}; remove it")
         if self.code is not None and self.code.pool is not None and not self.activation:
             raise ValueError("members get a code from a pool when they activate the offer; add activation: true")
-        if self.budget is not None and self.budget_in_counter_unit != self.budget_in_counter_unit.to_integral_value():
-            unit = (
-                "a whole number of points"
-                if self.kind in EARNING_KINDS
-                else "an amount of money with at most two decimals"
-            )
-            raise ValueError(f"budget {self.budget} does not fit kind {self.kind}; write {unit}")
+        if self.kind in EARNING_KINDS and self.budget is not None and self.budget != self.budget.to_integral_value():
+            raise ValueError(f"budget {self.budget} does not fit kind {self.kind}; write a whole number of points")
         return self
 
-    @property
-    def budget_in_counter_unit(self) -> Decimal:
-        """The budget in its counter's unit: points, or hundredths of the currency's unit."""
-        budget = self.budget or Decimal(0)
-        return budget if self.kind in EARNING_KINDS else budget * HUNDREDTHS
+    def budget_of_counter(self, currency: str) -> int | None:
+        """Return the budget in its counter's unit: points, or see `budget_units()`."""
+        if self.budget is None:
+            return None
+        return int(self.budget) if self.kind in EARNING_KINDS else budget_units(self.budget, currency)
 
 
 def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
     """Return the offer at `path`; unknown names and bad texts are added to `scope.faults`."""
     if shape.reward is not None:
         scope.check_reward((*path, "reward"), shape.reward)
+    for name in ("budget", "maximum", "amount"):
+        if shape.kind not in EARNING_KINDS:
+            scope.check_money((*path, name), getattr(shape, name))
     window = shape.window.window() if shape.window else None
     starts_at = start_of(shape.first_day, scope.zone)
     ends_at = end_of(shape.last_day, scope.zone) if shape.last_day else None
@@ -167,7 +164,7 @@ def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
         needs_activation=shape.activation,
         uses_per_member_max=shape.uses.per_member if shape.uses else 1,
         uses_max=shape.uses.in_all if shape.uses else None,
-        budget=int(shape.budget_in_counter_unit) if shape.budget is not None else None,
+        budget=shape.budget_of_counter(scope.currency),
         restores_use_on_refund=shape.returnable,
         code=shape.code.code() if shape.code else None,
         percent=shape.percent,

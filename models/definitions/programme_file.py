@@ -259,8 +259,10 @@ class _Builder:
             lines,
             locale=file.locale,
             zone=ZoneInfo(file.time_zone if known else "UTC"),
+            currency=file.currency,
             tiers=frozenset(tier.key for tier in file.tiers),
             segments=frozenset(segment.key for segment in file.segments),
+            is_stored=version > 0,
         )
         if file.currency not in CURRENCIES:
             self.fault(("currency",), f"unknown currency {file.currency!r}; write a code of ISO 4217 such as EUR")
@@ -476,7 +478,7 @@ class _Builder:
 
 
 def read_programme(source: str, *, version: int = 0) -> Programme:
-    """Return the programme that a YAML text describes, as `version`; 0 for a file that an author writes.
+    """Return the programme that a YAML text describes, as `version`; 0 for a text that is not stored yet.
 
     Raises:
         InvalidProgramme: lists every error found, each with its line and the fix.

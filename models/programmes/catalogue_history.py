@@ -30,11 +30,12 @@ PastDefinitions = list[Mapping[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One version of a programme file: its items by kind and key, its time zone, the cap period of each rule."""
+    """One version of a file: its items by kind and key, its time zone and currency, the cap period of each rule."""
 
     version: int
     items: Mapping[ItemKind, Mapping[str, Mapping[str, Any]]]
     zone: str
+    currency: str
     periods: Mapping[str, str]
 
 
@@ -44,7 +45,7 @@ def _file(version: int, source: str) -> _File:
     content = yaml.load(source, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
     items = {kind: {item["key"]: item for item in content.get(section) or ()} for kind, section in _SECTION.items()}
     periods = {rule["key"]: rule["cap"]["per"] for rule in content.get("rules") or () if rule.get("cap")}
-    return _File(version, items, content["time_zone"], periods)
+    return _File(version, items, content["time_zone"], content["currency"], periods)
 
 
 class CatalogueHistory:
@@ -68,6 +69,12 @@ class CatalogueHistory:
         async for document in self._db.catalogue.find({"item": {"$in": items}}, fields, session=session):
             found[document["key"]].append(None if document["retired"] else document["definition"])
         return found
+
+    @property
+    def currency(self) -> str:
+        """The currency of the newest version that was read; empty without one."""
+        newest = max(self._files.values(), key=lambda file: file.version, default=None)
+        return newest.currency if newest is not None else ""
 
     async def caps(self) -> StableCaps:
         """Return the caps with the same period in every version of the file; NO_CAPS if the time zone ever changed."""

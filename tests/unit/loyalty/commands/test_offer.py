@@ -12,7 +12,7 @@ from support.member_scenario import assert_member_invariants, explanation_rows
 from support.order_scenario import OrderScenario, assert_order_invariants, catalogue_programme
 from support.property_settings import property_settings
 
-from loyalty.commands.offer import COST_MAX, RecordOfferViews, RedeemOffer
+from loyalty.commands.offer import RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.window import Window
 from loyalty.model.event import REFUND, Discount, Purchase, PurchaseLine, RecordedEvent
@@ -460,7 +460,7 @@ def test_the_cost_of_one_use_is_bounded() -> None:
     customer = member_of(offer("share", percent=Decimal("99." + 26 * "9"), budget=10**11))
     customer.redeem(NOON, "share", purchase="basket")
     customer.buy(NOON, "999999999.99", key="basket")
-    assert customer.supply_taken["budget/share"] == COST_MAX
+    assert customer.supply_taken["budget/share"] == 10**12
 
 
 @pytest.mark.parametrize(
@@ -496,6 +496,9 @@ def discounts(*stated: tuple[str, str | None, str | None]) -> tuple[Discount, ..
     return tuple(Discount(Decimal(amount), named, code) for amount, named, code in stated)
 
 
+OWN_CODE = offer("o", percent=Decimal(50), code=OfferCode(CodeKind.MEMBER, "MY-OWN"))
+
+
 @pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize(
     ("used", "stated", "cost"),
@@ -509,7 +512,11 @@ def discounts(*stated: tuple[str, str | None, str | None]) -> tuple[Discount, ..
         (offer("o", percent=Decimal(50)), [("0", "o", None)], 0),
         # By its code.
         (offer("o", percent=Decimal(50), code=OfferCode(CodeKind.SHARED, "SPRING")), [("7", None, "spr ing")], 700),
-        (offer("o", percent=Decimal(50), code=OfferCode(CodeKind.MEMBER, "MY-OWN")), [("7", None, "my-own-1-2")], 700),
+        # A member's own code: whoever recorded the purchase has named the offer, if the proof in the code was right.
+        (OWN_CODE, [("7", "o", "my-own-1234567897-k7q2x4ab")], 700),
+        (OWN_CODE, [("7", "o", "my-own-4711223344-k7q2x4ab")], 1000),
+        (OWN_CODE, [("7", None, "my-own-1234567897-k7q2x4ab")], 1000),
+        (OWN_CODE, [("7", "o", None)], 700),
         # Stated without saying for what: no more than the percentage can have taken off.
         (offer("o", percent=Decimal(50)), [("4.00", None, None)], 400),
         (offer("o", percent=Decimal(50)), [("40.00", None, None)], 1000),
@@ -531,6 +538,86 @@ def test_stated_discounts_are_the_real_cost(
     if not before:
         customer.redeem(NOON, "o", purchase="basket")
     assert customer.supply_taken.get("budget/o", 0) == cost
+
+
+PRICED = [("milk", "30.00", "MILK", "A"), ("tea", "10.00", "TEA", "B")]
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    ("percent", "topics", "lines", "total", "cost"),
+    [
+        # After the discount, the lines have what was paid.
+        ("50", {"category:TEA"}, PRICED, "40.00", 1000),
+        ("20", {"category:MILK"}, PRICED, "40.00", 750),
+        ("50", {"category:MILK", "category:TEA"}, PRICED, "40.00", 4000),
+        ("50", {"category:TEA", "brand:A"}, PRICED, "40.00", 0),
+        ("50", {"brand:A"}, PRICED, "40.00", 3000),
+        ("50", {"category:TEA"}, PRICED, "45.00", 1000),
+        # Prices, and the discount in the total.
+        ("50", {"category:TEA"}, PRICED, "35.00", 500),
+        ("50", {"category:TEA"}, PRICED, "38.00", 200),
+        ("100", {"category:TEA"}, PRICED, "30.00", 1000),
+        # Prices, and a line for the discount.
+        ("50", {"category:TEA"}, [*PRICED, ("off", "-5.00", "TEA", None)], "35.00", 500),
+        ("100", {"category:TEA"}, [*PRICED, ("tea", "-10.00", None, None)], "30.00", 1000),
+        # Receipts that do not know categories, or have no lines.
+        ("50", {"category:TEA"}, [("milk", "30.00", None, None)], "30.00", 3000),
+        ("50", {"category:TEA"}, [], "30.00", 3000),
+        ("50", {"category:COFFEE"}, PRICED, "40.00", 0),
+    ],
+)
+def test_a_share_of_a_category_is_worked_back_from_its_lines(
+    percent: str,
+    topics: set[str],
+    lines: list[tuple[str, str, str | None, str | None]],
+    total: str,
+    cost: int,
+    *,
+    before: bool,
+) -> None:
+    customer = member_of(offer("o", percent=Decimal(percent), topics=frozenset(topics), budget=100_000))
+    sold = tuple(PurchaseLine(sku, Decimal(1), Decimal(money), *named) for sku, money, *named in lines)
+    if before:
+        customer.redeem(NOON, "o", purchase="basket")
+    customer.buy(NOON, Purchase(Decimal(total), customer.programme.currency, sold), key="basket")
+    if not before:
+        customer.redeem(NOON, "o", purchase="basket")
+    assert customer.supply_taken.get("budget/o", 0) == cost
+
+
+FREE = offer("free", percent=Decimal(100), budget=10_000, uses_per_member_max=None)
+
+
+@pytest.mark.parametrize("lines", [[], [("tea", "0")], [("tea", "30.00")]])
+def test_a_purchase_must_say_what_all_of_the_price_was(lines: list[tuple[str, str]]) -> None:
+    sold = tuple(PurchaseLine(sku, Decimal(1), Decimal(money)) for sku, money in lines)
+    paid = sum((line.amount for line in sold), Decimal(0))
+    customer = member_of(FREE)
+    bought = Purchase(paid, customer.programme.currency, sold)
+    customer.redeem(NOON, "free", purchase="basket")
+    refused = customer.event("purchase", NOON, purchase=bought, key="basket")
+    assert refusal_of(customer, refused) == ("INVALID", "offer_cost_unknown", ("purchase", "discounts"))
+    customer.buy(NOON, replace(bought, discounts=discounts(("7.50", None, None))), key="basket")
+    assert customer.supply_taken["budget/free"] == 750
+    customer.buy(NOON, bought, key="other")
+    requested = customer.redeeming("free", NOON, purchase="other")
+    assert refusal_of(customer, requested) == ("INVALID", "offer_cost_unknown", ("purchaseKey",))
+
+
+@pytest.mark.parametrize(
+    ("currency", "total", "cost"),
+    [("JPY", "995", 99500), ("JPY", "1", 100), ("KWD", "0.995", 995), ("KWD", "0.001", 1), ("EUR", "9.95", 995)],
+)
+def test_a_cost_is_a_whole_number_of_the_currencys_minor_units(currency: str, total: str, cost: int) -> None:
+    programme = replace(
+        catalogue_programme(offers=[offer("half", percent=Decimal(50), budget=10**9)]), currency=currency
+    )
+    customer = OrderScenario(programme)
+    customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
+    customer.redeem(NOON, "half", purchase="basket")
+    customer.buy(NOON, total, key="basket")
+    assert customer.supply_taken["budget/half"] == cost
 
 
 def test_a_share_without_a_purchase_costs_its_maximum_where_it_has_one() -> None:

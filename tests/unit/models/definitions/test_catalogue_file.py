@@ -194,7 +194,26 @@ def test_an_offer_lasts_from_the_first_day_to_the_end_of_the_last_on_the_brands_
     assert tea.ends_at == datetime(2025, 10, 27, 1, tzinfo=UTC)
 
 
-def test_a_budget_counts_points_or_hundredths_of_money(programme: Programme) -> None:
+@pytest.mark.parametrize(
+    ("currency", "budget", "units"),
+    [("JPY", "1200", 120_000), ("KWD", "12.505", 12_505), ("EUR", "12.5", 1250), ("KRW", "1e3", 100_000)],
+)
+def test_a_budget_is_in_its_currencys_own_minor_unit(currency: str, budget: str, units: int) -> None:
+    source = WHOLE.replace("currency: EUR", f"currency: {currency}").replace('budget: "12.50"', f'budget: "{budget}"')
+    assert read_programme(source).catalogue.offers["tea"].budget == units
+
+
+@pytest.mark.parametrize(
+    ("currency", "budget", "most"), [("JPY", "12.5", "no decimals"), ("KWD", "12.5055", "at most 3 decimals")]
+)
+def test_a_budget_finer_than_its_currency_is_refused_unless_it_is_stored(currency: str, budget: str, most: str) -> None:
+    source = WHOLE.replace("currency: EUR", f"currency: {currency}").replace('budget: "12.50"', f'budget: "{budget}"')
+    with pytest.raises(InvalidProgramme, match=f"{budget} is not an amount in {currency}; write one with {most}"):
+        read_programme(source)
+    assert read_programme(source, version=3).catalogue.offers["tea"].budget is not None
+
+
+def test_a_budget_counts_points_or_minor_units_of_money(programme: Programme) -> None:
     assert programme.catalogue.offers["tea"].budget == 1250
     assert programme.catalogue.offers["double"].budget == 5000
 
@@ -332,10 +351,7 @@ def test_attributes_of_the_programmes_own_events_cannot_be_declared(event: str) 
         (
             'budget: "12.50"',
             'budget: "12.505"',
-            (
-                "line 15: offers.0: budget 12.505 does not fit kind PERCENT_OFF; "
-                "write an amount of money with at most two decimals"
-            ),
+            "line 30: offers.0.budget: 12.505 is not an amount in EUR; write one with at most 2 decimals",
         ),
         (
             "    weight: -5",
