@@ -418,7 +418,9 @@ def _used_for_purchase() -> Refusal:
 
 
 def _cost(offer: Offer, purchase: Purchase | None, builder: DecisionBuilder) -> int | None:
-    return cost_of(offer, purchase, builder.member) if purchase is not None else 0
+    if purchase is None:
+        return 0
+    return cost_of(offer, purchase, builder.member, builder.programme.budget_unit)
 
 
 def unknown_cost_refusal(event: Event, builder: DecisionBuilder) -> Refusal | None:
@@ -496,7 +498,7 @@ def _gain_without_purchase(offer: Offer, command: RedeemOffer, builder: Decision
     rule = f"{OFFER_RULE}{offer.key}"
     if command.purchase is not None or offer.kind is not OfferKind.BONUS_POINTS:
         # The maximum cost is charged now: purchases that are still to come must not exceed the budget.
-        return _Gain(rule, cost_at_most(offer, builder.programme.currency))
+        return _Gain(rule, cost_at_most(offer, builder.programme.budget_unit))
     points = _within_budget(offer, offer.points or 0, builder)
     return _Gain(rule, points, Grant(rule, (points,), offer.qualifying), _given(offer, points), is_nothing=not points)
 
@@ -518,7 +520,7 @@ def _money_gain(offer: Offer, purchase: Purchase | None, cost: int, builder: Dec
     rule = f"{OFFER_RULE}{offer.key}"
     if purchase is None or offer.kind not in MONEY_KINDS:
         return _Gain(rule, cost)
-    stated = stated_cost(offer, purchase, builder.member)
+    stated = stated_cost(offer, purchase, builder.member, builder.programme.budget_unit)
     is_worked_back = stated is None and offer.percent is not None and offer.percent < WHOLE_PERCENT
     if stated == 0 or (is_worked_back and cost == 0):
         why = Explanation(rule, 0, applied=False, reason=RuleOutcome.NOTHING_OFF)
@@ -570,7 +572,9 @@ def _pending_gain(
 ) -> _Gain:
     """Return what an offer gives for the purchase that it waited for."""
     rule, purchase = f"{OFFER_RULE}{offer.key}", event.purchase
-    stated = stated_cost(offer, purchase, builder.member) if purchase is not None else None
+    stated = (
+        stated_cost(offer, purchase, builder.member, builder.programme.budget_unit) if purchase is not None else None
+    )
     if not stated:
         # A till that states a discount for the offer has given it already.
         obstacle = _obstacle_to(offer, use, event, builder)

@@ -1,5 +1,6 @@
 """Currencies: the codes of ISO 4217 that people pay in, without funds, metals and test codes; their minor units."""
 
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 # Includes withdrawn codes of recent years, because stored programmes may still have them.
@@ -198,11 +199,22 @@ def fits_currency(money: Decimal, currency: str) -> bool:
     return money == money.quantize(minor_unit(currency), ROUND_HALF_UP)
 
 
-def budget_units(money: Decimal, currency: str) -> int:
-    """Return money, rounded to the minor unit, in the unit of budget counters.
+def budget_decimals_of(currency: str) -> int:
+    """Return the decimals in which a new programme counts its budgets: hundredths, or thousandths if it has them."""
+    return max(HUNDREDTHS, decimals_of(currency))
 
-    That is a hundredth of the currency's unit, or a thousandth if it has three decimals. Counters of currencies without
-    decimals stay in hundredths, as they were stored from the first release.
+
+@dataclass(frozen=True, slots=True)
+class BudgetUnit:
+    """The unit in which a programme counts budgets of money: its currency, and the decimals of what is counted.
+
+    It never changes, because counters are stored: programmes from before release 0.3.0 count hundredths.
     """
-    rounded = min(money, MONEY_COUNTED_MAX).quantize(minor_unit(currency), ROUND_HALF_UP)
-    return int(rounded.scaleb(max(HUNDREDTHS, decimals_of(currency))))
+
+    currency: str
+    decimals: int
+
+    def count(self, money: Decimal) -> int:
+        """Return money, rounded to the currency's minor unit, in this unit."""
+        exact = min(money, MONEY_COUNTED_MAX).quantize(minor_unit(self.currency), ROUND_HALF_UP)
+        return int(exact.scaleb(self.decimals).quantize(Decimal(1), ROUND_HALF_UP))

@@ -96,7 +96,7 @@ class Offer:
     """One offer. It can be used from `starts_at` until `ends_at` (None: without end), within its `window`.
 
     - `uses_per_member_max`, `uses_max` and `budget` are None if unlimited. A budget is in points for EARNING_KINDS,
-      else in `budget_units()` of money.
+      else in the programme's `BudgetUnit`.
     - Its value is `percent` off the purchase (at most `amount_max` money), `amount` of money, `factor` on the
       purchase's points, `points`, or the `reward` that a GIFT grants. `qualifying`: its points count towards tiers.
     - `restores_use_on_refund`: refunding the whole purchase restores the use.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.currency import HUNDREDTHS, BudgetUnit
 from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import Window
@@ -175,6 +176,7 @@ class Programme:
     """One version of a brand's programme. Tiers are in order of rank, rules by descending priority.
 
     `returned_points_grace_days` is how many days points last that an order returns after they would have expired.
+    `budget_decimals` are those of `budget_unit`.
     """
 
     key: str
@@ -196,6 +198,7 @@ class Programme:
     tier_after_refund: TierAfterRefund = TierAfterRefund.REVIEWED
     effects_after_refund: EffectsAfterRefund = EffectsAfterRefund.REVERSED
     activity_limits: tuple[ActivityLimit, ...] = ()
+    budget_decimals: int = HUNDREDTHS
     rules_by_event_type: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)
@@ -209,6 +212,11 @@ class Programme:
         # If two have the same key, the first one wins.
         object.__setattr__(self, "_tiers_by_key", {tier.key: tier for tier in reversed(self.tiers)})
         object.__setattr__(self, "_rules_by_key", {rule.key: rule for rule in reversed(self.rules)})
+
+    @property
+    def budget_unit(self) -> BudgetUnit:
+        """The unit in which budgets of money are counted."""
+        return BudgetUnit(self.currency, self.budget_decimals)
 
     def tier(self, key: str) -> Tier:
         """Return the tier with this key; the entry tier if this version no longer has it."""

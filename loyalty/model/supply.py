@@ -24,8 +24,8 @@ class CounterKey(NamedTuple):
     """Identifies a counter: pieces of a reward, places at one appointment, uses of an offer, or charges to its budget.
 
     `key` is the key of the reward or offer; `at` is the time of an appointment. Activity is what a programme limits per
-    hour or day, from `at` on; its `key` is that of `loyalty/rules/activity.py`. A budget counts points, or
-    `budget_units()` of money. A named tuple, because a page looks up dozens of them and a dataclass hashes in Python.
+    hour or day, from `at` on; its `key` is that of `loyalty/rules/activity.py`. A budget counts points, or money in a
+    `BudgetUnit`. A named tuple, because a page looks up dozens of them and a dataclass hashes in Python.
     """
 
     kind: CounterKind

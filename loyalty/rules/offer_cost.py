@@ -1,12 +1,12 @@
 """What the use of an offer costs its budget: the discounts that its purchase states for it, else worked back.
 
-Costs are in the units of budget counters, see `budget_units()`.
+Costs are in the programme's `BudgetUnit`.
 """
 
 from collections.abc import Iterable
 from decimal import Decimal
 
-from loyalty.kernel.currency import budget_units
+from loyalty.kernel.currency import BudgetUnit
 from loyalty.model.catalogue import normalise_code
 from loyalty.model.event import Discount, Purchase
 from loyalty.model.member import Member
@@ -20,33 +20,33 @@ WHOLE_PERCENT = Decimal(100)
 MONEY_KINDS = frozenset({OfferKind.AMOUNT_OFF, OfferKind.PERCENT_OFF})
 
 
-def cost_of(offer: Offer, purchase: Purchase, member: Member) -> int | None:
+def cost_of(offer: Offer, purchase: Purchase, member: Member, unit: BudgetUnit) -> int | None:
     """Return what an offer cost on a recorded purchase; None if the purchase does not say, and the offer neither."""
     if offer.kind not in MONEY_KINDS:
         return 0
-    stated = stated_cost(offer, purchase, member)
+    stated = stated_cost(offer, purchase, member, unit)
     if stated is not None:
         return stated
     if offer.kind is OfferKind.AMOUNT_OFF or offer.percent is None:
-        return cost_at_most(offer, purchase.currency)
+        return cost_at_most(offer, unit)
     off = _taken_off(offer, offer.percent, purchase)
-    most = budget_units(offer.amount_max, purchase.currency) if offer.amount_max is not None else None
+    most = unit.count(offer.amount_max) if offer.amount_max is not None else None
     if off is None:
         return most
-    cost = budget_units(off, purchase.currency)
+    cost = unit.count(off)
     return cost if most is None else min(cost, most)
 
 
-def stated_cost(offer: Offer, purchase: Purchase, member: Member) -> int | None:
+def stated_cost(offer: Offer, purchase: Purchase, member: Member, unit: BudgetUnit) -> int | None:
     """Return the sum of the discounts that a purchase states for an offer; None if it states none."""
     stated = [one.amount for one in purchase.discounts if _is_stated_for(offer, one, member)]
-    return budget_units(sum(stated, Decimal(0)), purchase.currency) if stated else None
+    return unit.count(sum(stated, Decimal(0))) if stated else None
 
 
-def cost_at_most(offer: Offer, currency: str) -> int:
+def cost_at_most(offer: Offer, unit: BudgetUnit) -> int:
     """Return the most that an offer costs on a purchase that is still to come; 0 if nothing bounds it."""
     most = offer.amount if offer.kind is OfferKind.AMOUNT_OFF else offer.amount_max
-    return budget_units(most, currency) if most is not None else 0
+    return unit.count(most) if most is not None else 0
 
 
 def _is_stated_for(offer: Offer, discount: Discount, member: Member) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.currency import decimals_of, fits_currency
+from loyalty.kernel.currency import BudgetUnit, decimals_of, fits_currency
 from loyalty.kernel.text import Text
 from loyalty.model.offer import EVERYBODY, Audience
 from loyalty.model.reward import Reward
@@ -59,7 +59,7 @@ class Scope:
         *,
         locale: str,
         zone: ZoneInfo,
-        currency: str,
+        budget_unit: BudgetUnit,
         tiers: Collection[str],
         segments: Collection[str],
         rewards: Mapping[str, Reward] | None = None,
@@ -67,7 +67,7 @@ class Scope:
     ) -> None:
         self._places = places
         self._is_stored = is_stored
-        self.currency = currency
+        self.budget_unit = budget_unit
         self.locale = locale
         self.zone = zone
         self.tiers = tiers
@@ -128,11 +128,12 @@ class Scope:
 
     def check_money(self, path: Path, money: Decimal | None) -> None:
         """Report an amount that is not a whole number of the currency's minor units."""
-        if money is None or self._is_stored or fits_currency(money, self.currency):
+        currency = self.budget_unit.currency
+        if money is None or self._is_stored or fits_currency(money, currency):
             return
-        decimals = decimals_of(self.currency)
+        decimals = decimals_of(currency)
         most = f"at most {decimals} decimals" if decimals else "no decimals"
-        self.fault(path, f"{money} is not an amount in {self.currency}; write one with {most}")
+        self.fault(path, f"{money} is not an amount in {currency}; write one with {most}")
 
     def audience(self, path: Path, shape: AudienceShape | None) -> Audience:
         """Return an audience (everybody for None); report unknown tiers and segments."""

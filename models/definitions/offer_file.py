@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from loyalty.kernel.calendar import end_of, start_of
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.currency import budget_units
+from loyalty.kernel.currency import BudgetUnit
 from loyalty.kernel.window import end_of_window
 from loyalty.model.catalogue import normalise_code
 from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
@@ -126,11 +126,11 @@ class OfferShape(Shape):
             raise ValueError(f"budget {self.budget} does not fit kind {self.kind}; write a whole number of points")
         return self
 
-    def budget_of_counter(self, currency: str) -> int | None:
-        """Return the budget in its counter's unit: points, or see `budget_units()`."""
+    def budget_of_counter(self, unit: BudgetUnit) -> int | None:
+        """Return the budget in its counter's unit: points, or `unit`."""
         if self.budget is None:
             return None
-        return int(self.budget) if self.kind in EARNING_KINDS else budget_units(self.budget, currency)
+        return int(self.budget) if self.kind in EARNING_KINDS else unit.count(self.budget)
 
 
 def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
@@ -164,7 +164,7 @@ def read_offer(path: Path, shape: OfferShape, scope: Scope) -> Offer:
         needs_activation=shape.activation,
         uses_per_member_max=shape.uses.per_member if shape.uses else 1,
         uses_max=shape.uses.in_all if shape.uses else None,
-        budget=shape.budget_of_counter(scope.currency),
+        budget=shape.budget_of_counter(scope.budget_unit),
         restores_use_on_refund=shape.returnable,
         code=shape.code.code() if shape.code else None,
         percent=shape.percent,

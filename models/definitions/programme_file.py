@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from loyalty.kernel.channel import Channel
-from loyalty.kernel.currency import CURRENCIES
+from loyalty.kernel.currency import CURRENCIES, BudgetUnit, budget_decimals_of
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.model.activity_limit import ActivityLimit, LimitedActor, Measure, Span
@@ -252,14 +252,15 @@ def _parse(source: str) -> tuple[_File, Lines]:
 class _Builder:
     """Builds a programme from a parsed file; checks what pydantic cannot, such as references between sections."""
 
-    def __init__(self, file: _File, lines: Lines, version: int) -> None:
+    def __init__(self, file: _File, lines: Lines, version: int, budget_decimals: int | None) -> None:
         self.file, self.version = file, version
+        self.budget_decimals = budget_decimals_of(file.currency) if budget_decimals is None else budget_decimals
         known = file.time_zone in available_timezones()
         self.scope = Scope(
             lines,
             locale=file.locale,
             zone=ZoneInfo(file.time_zone if known else "UTC"),
-            currency=file.currency,
+            budget_unit=BudgetUnit(file.currency, self.budget_decimals),
             tiers=frozenset(tier.key for tier in file.tiers),
             segments=frozenset(segment.key for segment in file.segments),
             is_stored=version > 0,
@@ -306,6 +307,7 @@ class _Builder:
             tier_after_refund=file.refunds.tier,
             effects_after_refund=file.refunds.effects,
             activity_limits=activity_limits,
+            budget_decimals=self.budget_decimals,
         )
 
     def activity_limits(self) -> tuple[ActivityLimit, ...]:
@@ -477,14 +479,16 @@ class _Builder:
         )
 
 
-def read_programme(source: str, *, version: int = 0) -> Programme:
+def read_programme(source: str, *, version: int = 0, budget_decimals: int | None = None) -> Programme:
     """Return the programme that a YAML text describes, as `version`; 0 for a text that is not stored yet.
+
+    `budget_decimals` are those that it already counts budgets in; None for those of its currency.
 
     Raises:
         InvalidProgramme: lists every error found, each with its line and the fix.
     """
     file, lines = _parse(source)
-    return _Builder(file, lines, version).build()
+    return _Builder(file, lines, version, budget_decimals).build()
 
 
 def source_digest(source: str) -> str:

@@ -1,12 +1,20 @@
 """Collections `programmes` and `catalogue`: versions of programmes, and versions of items that managers saved."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 from beanie import Document
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
+from loyalty.kernel.currency import HUNDREDTHS
 from models.mongo.schema import DATE, INTEGER, OBJECT, STRING, document_validator
+
+
+def budget_decimals_in(document: Mapping[str, Any]) -> int:
+    """Return the decimals in which a stored programme counts budgets; releases before 0.3.0 counted hundredths."""
+    decimals: int = document.get("budget_decimals", HUNDREDTHS)
+    return decimals
 
 
 class ProgrammeDocument(Document):
@@ -19,6 +27,7 @@ class ProgrammeDocument(Document):
     digest: str
     applied_at: datetime
     applied_by: str
+    budget_decimals: int = HUNDREDTHS
 
     class Settings:
         name = "programmes"

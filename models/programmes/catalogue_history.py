@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 import yaml
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from loyalty.kernel.currency import HUNDREDTHS, BudgetUnit
 from loyalty.kernel.period import LimitPeriod
 from loyalty.rules.ledger_proof import NO_CAPS, StableCaps
 from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
+from models.mongo.programme import budget_decimals_in
 from models.programmes.catalogue_store import item_id
 
 _SECTION = {ItemKind.OFFER: "offers", ItemKind.REWARD: "rewards"}
@@ -30,22 +32,23 @@ PastDefinitions = list[Mapping[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One version of a file: its items by kind and key, its time zone and currency, the cap period of each rule."""
+    """One version of a file: its items by kind and key, its time zone, its unit of budgets, the cap period of rules."""
 
     version: int
     items: Mapping[ItemKind, Mapping[str, Mapping[str, Any]]]
     zone: str
-    currency: str
+    budget_unit: BudgetUnit
     periods: Mapping[str, str]
 
 
 @lru_cache(maxsize=FILES_CACHED_MAX)
-def _file(version: int, source: str) -> _File:
+def _file(version: int, source: str, budget_decimals: int) -> _File:
     """Return a stored version. Cached, because versions never change and parsing is slow."""
     content = yaml.load(source, Loader=_LOADER)  # noqa: S506 - both loaders are safe ones
     items = {kind: {item["key"]: item for item in content.get(section) or ()} for kind, section in _SECTION.items()}
     periods = {rule["key"]: rule["cap"]["per"] for rule in content.get("rules") or () if rule.get("cap")}
-    return _File(version, items, content["time_zone"], content["currency"], periods)
+    unit = BudgetUnit(content["currency"], budget_decimals)
+    return _File(version, items, content["time_zone"], unit, periods)
 
 
 class CatalogueHistory:
@@ -71,10 +74,10 @@ class CatalogueHistory:
         return found
 
     @property
-    def currency(self) -> str:
-        """The currency of the newest version that was read; empty without one."""
+    def budget_unit(self) -> BudgetUnit:
+        """The unit of budgets in the newest version that was read."""
         newest = max(self._files.values(), key=lambda file: file.version, default=None)
-        return newest.currency if newest is not None else ""
+        return newest.budget_unit if newest is not None else BudgetUnit("", HUNDREDTHS)
 
     async def caps(self) -> StableCaps:
         """Return the caps with the same period in every version of the file; NO_CAPS if the time zone ever changed."""
@@ -88,8 +91,10 @@ class CatalogueHistory:
 
     async def _read_files(self, session: AsyncClientSession | None) -> None:
         query = {"programme": self._programme, "_id": {"$nin": [*self._files]}}
-        async for document in self._db.programmes.find(query, {"version": 1, "source": 1}, session=session):
-            self._files[document["_id"]] = _file(document["version"], document["source"])
+        async for document in self._db.programmes.find(
+            query, {"version": 1, "source": 1, "budget_decimals": 1}, session=session
+        ):
+            self._files[document["_id"]] = _file(document["version"], document["source"], budget_decimals_in(document))
 
     def _in_files(self, kind: ItemKind, key: str) -> PastDefinitions:
         definitions = [file.items[kind].get(key) for file in self._files.values()]

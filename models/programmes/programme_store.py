@@ -15,6 +15,7 @@ from loyalty.model.programme import Programme
 from models.definitions.programme_file import read_programme, source_digest
 from models.mongo.bson import Document
 from models.mongo.database import Database
+from models.mongo.programme import budget_decimals_in
 from models.programmes.live_catalogue import Overlay
 
 APPLY_ATTEMPTS = 5
@@ -52,7 +53,8 @@ class Programmes:
         key = document["programme"]
         known = self._newest.get(key)
         if known is None or known.version < document["version"]:
-            self._apply(read_programme(document["source"], version=document["version"]))
+            decimals = budget_decimals_in(document)
+            self._apply(read_programme(document["source"], version=document["version"], budget_decimals=decimals))
 
     def apply_item(self, document: Mapping[str, Any]) -> None:
         """Apply a stored version of an offer, a reward or a content; the feed delivers them in order."""
@@ -157,6 +159,8 @@ async def apply_file(database: Database, source: str, *, now: datetime, applied_
             "digest": digest,
             "applied_at": now,
             "applied_by": applied_by,
+            # Counters stay in the unit of the first version.
+            "budget_decimals": budget_decimals_in(newest) if newest else programme.budget_decimals,
         }
         try:
             await database.programmes.insert_one(document)

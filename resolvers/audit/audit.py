@@ -50,8 +50,8 @@ class Findings:
 
     `members_with_faults` and `supplies_with_faults` (counters and codes) have the first FAULTS_REPORTED_MAX of them;
     `members_with_faults_count` and `supplies_with_faults_count` count all. `budget_overruns` has the first
-    FAULTS_REPORTED_MAX offers whose uses exceeded their budget, and by how much, in points or `budget_units()`
-    of money: they are reported and are not faults.
+    FAULTS_REPORTED_MAX offers whose uses exceeded their budget, and by how much, in points or the
+    programme's `BudgetUnit`: they are reported and are not faults.
     """
 
     members: int = 0

@@ -23,7 +23,7 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.commands.decision_builder import OFFERS_KEPT_DAYS
-from loyalty.kernel.currency import budget_units
+from loyalty.kernel.currency import BudgetUnit
 from loyalty.model.offer import EARNING_KINDS, OfferKind
 from loyalty.model.supply import CounterKey, CounterKind
 from models.definitions.catalogue_file import ItemKind
@@ -65,7 +65,7 @@ class BrokenSupply:
 class CounterCheck:
     """The check of one counter. `counter` is None if its document cannot be read, `broken` is None if it has no fault.
 
-    `overrun` is how much a budget was exceeded, in points or `budget_units()` of money. That is not a fault:
+    `overrun` is how much a budget was exceeded, in points or the programme's `BudgetUnit`. That is not a fault:
     discounts that a till gave are counted even beyond the budget.
     """
 
@@ -245,7 +245,7 @@ async def _check_batch(
         definitions = by_kind[_KIND[counter.kind]][counter.key]
         faults = tuple(_faults(counter, pieces, expected, definitions))
         broken = BrokenSupply(f"counter {_name(counter)}", faults) if faults else None
-        found.append(CounterCheck(counter, broken, _overrun(counter, pieces, definitions, past.currency)))
+        found.append(CounterCheck(counter, broken, _overrun(counter, pieces, definitions, past.budget_unit)))
     return found
 
 
@@ -259,7 +259,7 @@ def _faults(counter: CounterKey, taken: int, expected: ExpectedCounters, definit
         yield f"it is {taken}, and its limit was never above {limit}"
 
 
-def _overrun(counter: CounterKey, taken: int, definitions: PastDefinitions, currency: str) -> int:
+def _overrun(counter: CounterKey, taken: int, definitions: PastDefinitions, unit: BudgetUnit) -> int:
     """Return by how much a budget counter exceeds the largest budget that the offer ever had."""
     if counter.kind is not CounterKind.BUDGET:
         return 0
@@ -268,7 +268,7 @@ def _overrun(counter: CounterKey, taken: int, definitions: PastDefinitions, curr
         for definition in definitions
         if definition is not None and definition.get("budget") is not None
     ]
-    limits = [int(budget) if kind in EARNING_KINDS else budget_units(budget, currency) for kind, budget in budgets]
+    limits = [int(budget) if kind in EARNING_KINDS else unit.count(budget) for kind, budget in budgets]
     return max(0, taken - max(limits, default=taken))
 
 

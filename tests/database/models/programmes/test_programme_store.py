@@ -1,4 +1,5 @@
 import asyncio
+from decimal import Decimal
 
 import pytest
 from support.clock import Clock
@@ -80,3 +81,28 @@ async def test_programme_that_was_never_applied_is_reported_with_the_remedy(data
         ProgrammeNotFound, match="programme 'coffee' was never applied; run `carillon programme apply FILE`"
     ):
         programmes.get("coffee")
+
+
+@pytest.mark.parametrize(("stored_decimals", "counted"), [(3, 12_505), (None, 1251)])
+async def test_budgets_stay_in_the_unit_of_the_first_version(
+    database: Database, clock: Clock, stored_decimals: int | None, counted: int
+) -> None:
+    source = """
+programme: sook
+name: Sook
+currency: KWD
+locale: en
+time_zone: Asia/Kuwait
+tiers: [{key: all, name: All, threshold: 0}]
+offers:
+  - {key: tenth, kind: PERCENT_OFF, title: T, description: D, first_day: 2026-01-01, percent: 10, budget: BUDGET}
+"""
+    await apply_file(database, source.replace("BUDGET", '"1.000"'), now=clock(), applied_by="alex")
+    if stored_decimals is None:  # as an earlier release stored it
+        await database.programmes.update_one({"_id": "sook/1"}, {"$unset": {"budget_decimals": 1}})
+    await apply_file(database, source.replace("BUDGET", '"12.505"'), now=clock(), applied_by="alex")
+    programmes = Programmes(database)
+    await programmes.load()
+    programme = programmes.get("sook")
+    assert (programme.version, programme.catalogue.offers["tenth"].budget) == (2, counted)
+    assert programme.budget_unit.count(Decimal("0.125")) == (125 if stored_decimals else 13)

@@ -14,6 +14,7 @@ from support.property_settings import property_settings
 
 from loyalty.commands.offer import RecordOfferViews, RedeemOffer
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.currency import budget_decimals_of
 from loyalty.kernel.window import Window
 from loyalty.model.event import REFUND, Discount, Purchase, PurchaseLine, RecordedEvent
 from loyalty.model.explanation import RuleOutcome
@@ -610,10 +611,9 @@ def test_a_purchase_must_say_what_all_of_the_price_was(lines: list[tuple[str, st
     [("JPY", "995", 99500), ("JPY", "1", 100), ("KWD", "0.995", 995), ("KWD", "0.001", 1), ("EUR", "9.95", 995)],
 )
 def test_a_cost_is_a_whole_number_of_the_currencys_minor_units(currency: str, total: str, cost: int) -> None:
-    programme = replace(
-        catalogue_programme(offers=[offer("half", percent=Decimal(50), budget=10**9)]), currency=currency
-    )
-    customer = OrderScenario(programme)
+    programme = catalogue_programme(offers=[offer("half", percent=Decimal(50), budget=10**9)])
+    decimals = budget_decimals_of(currency)
+    customer = OrderScenario(replace(programme, currency=currency, budget_decimals=decimals))
     customer.must(customer.enrolment("2024-01-10 12:00"), "2024-01-10 12:00")
     customer.redeem(NOON, "half", purchase="basket")
     customer.buy(NOON, total, key="basket")

@@ -203,6 +203,12 @@ def test_a_budget_is_in_its_currencys_own_minor_unit(currency: str, budget: str,
     assert read_programme(source).catalogue.offers["tea"].budget == units
 
 
+def test_a_budget_counted_in_hundredths_by_an_earlier_release_stays_in_hundredths() -> None:
+    source = WHOLE.replace("currency: EUR", "currency: KWD").replace('budget: "12.50"', 'budget: "12.505"')
+    stored = read_programme(source, version=3, budget_decimals=2)
+    assert (stored.catalogue.offers["tea"].budget, stored.budget_unit.count(Decimal("0.995"))) == (1251, 100)
+
+
 @pytest.mark.parametrize(
     ("currency", "budget", "most"), [("JPY", "12.5", "no decimals"), ("KWD", "12.5055", "at most 3 decimals")]
 )
