@@ -281,7 +281,7 @@ class _Rest:
     def _money_left(self) -> Fraction:
         """Return the most that a refund can return: the money that no refund has stated, or that did not come back."""
         unit = min(self._unit, Decimal(1).scaleb(int(self._purchase.total.as_tuple().exponent)))
-        return max(self._total - self._stated, _up(self._worth() - self._spread, Fraction(unit)))
+        return max(self._total - self._stated, _up(self._worth(), Fraction(unit)) - self._spread)
 
     def _finish(self, *, is_all_money: bool) -> None:
         """Return the rest if all money or all goods are back. A discount line is no goods."""
