@@ -30,6 +30,7 @@ from loyalty.model.programme import (
     SpentPointsPolicy,
 )
 from loyalty.rules.ledger_proof import NO_CAPS, LedgerAudit, StableCaps
+from loyalty.rules.refund_proof import RefundAudit, RefundedPurchase
 from support.builders import moment, receipt
 from support.in_memory_supply import InMemorySupply
 
@@ -227,6 +228,23 @@ def ledger_faults(
     return ledger.faults(member)
 
 
+def refund_faults(records: Iterable[Record], counted: Iterable[RecordedEvent]) -> list[str]:
+    """Return the faults between what refunds reversed and the shares of purchases that were returned."""
+    audit = RefundAudit()
+    for record in records:
+        audit.add_record(record)
+    for one in counted:
+        event = one.event
+        if event.type == PURCHASE:
+            is_old = one.returned is None
+            audit.add_purchase(
+                RefundedPurchase(event.sender, event.key, one.version, one.grants, one.shares_returned, is_old)
+            )
+        elif event.type == REFUND:
+            audit.add_refund(event.sender, None, event.refund_of or "", one.version)
+    return [*audit.faults()]
+
+
 def assert_member_invariants(scenario: MemberScenario) -> None:
     """Assert the invariants of every member at any time."""
     member, record = scenario.now, scenario.records[-1]
@@ -252,3 +270,4 @@ def assert_member_invariants(scenario: MemberScenario) -> None:
         assert entry.balance == balance
     assert balance == member.available
     assert ledger_faults(scenario.records, member) == []
+    assert refund_faults(scenario.records, scenario.counted.values()) == []
