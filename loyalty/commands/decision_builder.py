@@ -39,6 +39,7 @@ from loyalty.rules.refund import PointsReversed, Reversal, points_reversed
 from loyalty.rules.self_explanation import ORDER_REVERSED_LABEL
 from loyalty.rules.tier import (
     LIFETIME_OLD_DAYS,
+    Review,
     prune_qualifying_days,
     qualified_tier,
     reevaluate_tier,
@@ -183,6 +184,7 @@ class DecisionBuilder:
             channel=event.channel,
             label="event",
             params=params,
+            review=Review(purchase.tier_before),
         )
         self._count(event.type, self.member.cap_usage)
 
@@ -219,6 +221,7 @@ class DecisionBuilder:
         channel: Channel,
         label: str,
         params: Mapping[str, str | int],
+        review: Review = Review(),  # noqa: B008 - immutable
     ) -> None:
         """Reverse points that went into a lot, as `reverse_earning()` says, and review the tier."""
         gone = self._expired_of(lot, reversal.points)
@@ -248,7 +251,7 @@ class DecisionBuilder:
         is_reviewed = self._tier_is_earned() and self.programme.tier_after_refund is TierAfterRefund.REVIEWED
         self._qualify(lot.earned_on, -reversal.qualifying)
         set_fields(self.member, cap_usage=self._cap_usage_after_refund(lot.earned_on, reversal.by_rule))
-        self._reevaluate_tier(is_reviewed=is_reviewed)
+        self._reevaluate_tier(review=review if is_reviewed else None)
 
     def _tier_is_earned(self) -> bool:
         """Return whether the member's points qualify for its tier now; after a change of the programme they may not."""
@@ -707,10 +710,10 @@ class DecisionBuilder:
                 cap_usage[key][span] = max(0, cap_usage[key].get(span, 0) - points)
         return cap_usage
 
-    def _reevaluate_tier(self, *, gained_on: date | None = None, is_reviewed: bool = False) -> None:
+    def _reevaluate_tier(self, *, gained_on: date | None = None, review: Review | None = None) -> None:
         """Recompute the tier; `gained_on` is the day that gained points, if nothing else changed.
 
-        With `is_reviewed`, a tier that the points no longer qualify for ends at once.
+        With `review`, a tier that the points no longer qualify for ends at once.
         """
         member, days = self.member, self.member.qualifying_days
         last, enrolled_at = days.last(), member.enrolled_at
@@ -725,6 +728,6 @@ class DecisionBuilder:
                 days,
                 enrolled_at=enrolled_at,
                 now=self.now,
-                is_reviewed=is_reviewed,
+                review=review,
             )
         set_fields(member, tier_status=tier_status)

@@ -13,7 +13,16 @@ from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import ENGINE_EVENT_TYPES, PURCHASE, REFUND, Consequence, Event, RecordedEvent, is_ahead
+from loyalty.model.event import (
+    ENGINE_EVENT_TYPES,
+    PURCHASE,
+    REFUND,
+    TIER_RULE,
+    Consequence,
+    Event,
+    RecordedEvent,
+    is_ahead,
+)
 from loyalty.model.facts import NO_NEEDS, Needs, combined
 from loyalty.model.ledger import Cause
 from loyalty.model.offer import purchase_reference
@@ -113,7 +122,10 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
         earned.explanations = [*earned.explanations, *explained]
     if builder.member.lifetime_points + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
+    tier_before = builder.member.tier_status
     recorded_event = builder.earn(event, earned)
+    if event.type == PURCHASE and builder.member.tier_status.tier != tier_before.tier:
+        consequences = (*consequences, Consequence(f"{TIER_RULE}{tier_before.tier}", since=tier_before.since))
     if consequences:
         recorded_event = replace(recorded_event, consequences=consequences)
     return builder.close(command.cause, recorded_event=recorded_event)

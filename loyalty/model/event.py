@@ -24,6 +24,8 @@ OFFER_RULE = "offer/"
 INSTANT_RULE = "instant/"
 # The operation under which events are recorded: a purchase that another command refers to has its key here.
 EVENT_OPERATION = "event"
+# A purchase that lifts its member names the tier before under this prefix.
+TIER_RULE = "tier/"
 # A sender's clock may be ahead of ours, and of another sender's, by this much.
 CLOCK_SKEW_MAX = timedelta(minutes=5)
 
@@ -116,9 +118,10 @@ class ConsequenceEnd(StrEnum):
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Consequence:
-    """What an offer or an instant reward did for one purchase, besides the purchase's own points.
+    """What an offer or an instant reward did for one purchase, or its tier; besides the purchase's own points.
 
-    - `rule`: OFFER_RULE or INSTANT_RULE with the key.
+    - `rule`: OFFER_RULE or INSTANT_RULE with the key, or TIER_RULE with the tier that the member had before it, `since`
+      when.
     - `uses` and `charge`: what it takes of the offer's uses and of its budget; 0 once they are restored.
     - `order`: id of the order that it placed. `span`: the span in which an instant reward counts against its limit.
     - `returnable`: whether a refund restores the use, as the offer said when it was used; None: as it says now.
@@ -138,10 +141,11 @@ class Consequence:
     earned_on: date | None = None
     expires_on: date | None = None
     end: ConsequenceEnd | None = None
+    since: datetime | None = None
 
     @property
     def offer(self) -> str | None:
-        """The key of its offer; None for an instant reward."""
+        """The key of its offer; None for an instant reward or a tier."""
         return self.rule.removeprefix(OFFER_RULE) if self.rule.startswith(OFFER_RULE) else None
 
 
@@ -169,8 +173,8 @@ class RecordedEvent:
     A purchase has a part for each line (one if there are no lines), and one for what its total has beyond the lines,
     such as delivery. `shares_returned` is the exact share of each part that was refunded so far, 0 to 1. `returned` is
     None without a refund, and for purchases that only earlier releases have refunded. `earned_on` and `expires_on`
-    identify the lot that its points went into. `consequences` are the offers used for it and the instant rewards given
-    with it; `grants` includes the points of those offers.
+    identify the lot that its points went into. `consequences` are the offers used for it, the instant rewards given
+    with it and the tier that it gave; `grants` includes the points of those offers.
     """
 
     event: Event
@@ -182,6 +186,14 @@ class RecordedEvent:
     shares_returned: tuple[Fraction, ...]
     consequences: tuple[Consequence, ...] = ()
     returned: MoneyReturned | None = None
+
+    @property
+    def tier_before(self) -> tuple[str, datetime] | None:
+        """The tier that it lifted its member from, and since when the member had that; None if it lifted nobody."""
+        for one in self.consequences:
+            if one.since is not None:
+                return one.rule.removeprefix(TIER_RULE), one.since
+        return None
 
     @property
     def is_returned(self) -> bool:

@@ -49,6 +49,23 @@ class TierProgress:
         return min(1.0, max(0.0, self.points_earned / self.points_required)) if self.points_required else 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A refund, which may take a tier at once.
+
+    `tier_before` is the tier that its purchase lifted the member from, and since when the member had it; None if it
+    lifted nobody.
+    """
+
+    tier_before: tuple[str, datetime] | None = None
+
+    def since_of(self, tier: Tier, reached: datetime) -> datetime:
+        """Return since when the member would have a tier without the purchase; if unknown, when the points reached it."""
+        if self.tier_before is not None and self.tier_before[0] == tier.key:
+            return self.tier_before[1]
+        return reached
+
+
 def _year_start(today: date, starts: tuple[int, int]) -> date:
     """Return the first day of the qualification year that `today` is in."""
     this_year = date(today.year, *starts)
@@ -171,13 +188,13 @@ def reevaluate_tier(
     *,
     enrolled_at: datetime,
     now: datetime,
-    is_reviewed: bool = False,
+    review: Review | None = None,
 ) -> TierStatus:
     """Return the member's tier at `now`: promoted at once, demoted only when the period has ended.
 
     A member whose points no longer qualify (after a change of the programme) keeps the tier to the end of the period;
-    with `is_reviewed`, it falls at once to the tier that the points qualify for. A demotion takes effect when the old
-    tier ended, even if it is computed later.
+    with `review`, it falls at once to the tier that the points qualify for. A demotion takes effect when the old tier
+    ended, even if it is computed later.
     """
     days = QualifyingDays.of(days)
     while True:
@@ -197,8 +214,8 @@ def reevaluate_tier(
             tier_status = TierStatus(current.key, since, until)
         elif has_ended:
             tier_status = TierStatus(qualified.tier.key, moment, until)
-        elif is_reviewed:
-            tier_status = TierStatus(qualified.tier.key, reached, until)
+        elif review is not None:
+            tier_status = TierStatus(qualified.tier.key, review.since_of(qualified.tier, reached), until)
         else:
             tier_status = TierStatus(current.key, tier_status.since, _guaranteed_until(programme, tier_status, now))
         if not has_ended:

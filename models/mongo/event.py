@@ -130,6 +130,7 @@ def consequence_rows(consequences: Iterable[Consequence]) -> list[Document]:
                 "earned_on": day_text(one.earned_on),
                 "expires_on": day_text(one.expires_on),
                 "end": one.end.value if one.end is not None else None,
+                "since": one.since,
             }
         )
         for one in consequences
@@ -152,6 +153,7 @@ def consequence_of(row: Mapping[str, Any] | list[Any]) -> Consequence:
         earned_on=to_day(row.get("earned_on")),
         expires_on=to_day(row.get("expires_on")),
         end=ConsequenceEnd(row["end"]) if "end" in row else None,
+        since=row.get("since"),
     )
 
 

@@ -244,7 +244,7 @@ def test_time_takes_no_lifetime_tier_and_a_refund_does_unless_the_programme_keep
     assert scenario.standing() == held
     assert isinstance(scenario.settle("2029-01-01 00:00"), NothingToSettle)
     scenario.refund("2029-03-02 10:00", "second")
-    lost = standing("base", "2029-03-02 10:00", None)
+    lost = standing("base", "2024-01-10 12:00", None)
     assert scenario.standing() == (held if policy is TierAfterRefund.KEPT else lost)
     assert isinstance(scenario.settle("2099-01-01 00:00"), NothingToSettle)
 
@@ -290,6 +290,23 @@ def test_where_refunds_keep_tiers_a_rolling_one_is_kept_as_long_as_guaranteed() 
     assert scenario.standing() == standing("silver", "2024-03-01 00:00", "2025-03-01 00:00")
     scenario.settle("2025-03-01 00:00")
     assert scenario.tier == "base"
+
+
+@pytest.mark.parametrize("qualification", [CALENDAR_YEAR, ROLLING_YEAR, LIFETIME])
+def test_a_purchase_that_is_refunded_leaves_the_standing_as_if_it_had_never_been(
+    qualification: QualificationPeriod,
+) -> None:
+    scenario = MemberScenario.of(programme(qualification=qualification))
+    for earlier, when in enumerate(("2024-03-01 10:00", "2024-06-01 10:00", "2026-02-01 10:00", "2026-05-01 10:00")):
+        scenario.settle(when)
+        before = scenario.standing()
+        scenario.buy(when, "600", key=f"basket-{earlier}")
+        assert scenario.tier == "gold"
+        scenario.refund(when, f"basket-{earlier}")
+        assert scenario.standing() == before
+        # In 2024 it keeps a purchase that makes it silver, which has ended when 2026 begins, except for life.
+        scenario.buy(when, "120" if earlier == 0 else "1")
+    assert scenario.tier == ("silver" if qualification is LIFETIME else "base")
 
 
 def test_a_refund_that_leaves_the_tier_deserved_by_last_year_shortens_it_to_that() -> None:
@@ -501,7 +518,7 @@ def test_a_reviewed_tier_is_what_the_other_purchases_give(
             scenario.refund(now, f"{now}")
         else:
             other.buy(when, str(bought), now=now)
-        # Who was ever in a higher tier has come back to the first one later; nothing else differs.
+        # An earlier purchase that was refunded, too, may have hidden when the first tier began.
         tier, since, until = scenario.standing()
         assert (tier, until) == (other.standing()[0], other.standing()[2])
         assert since == other.standing()[1] or tier == "base"

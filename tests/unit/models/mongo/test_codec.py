@@ -123,7 +123,8 @@ def test_every_field_of_a_consequence_round_trips() -> None:
         day,
         ConsequenceEnd.GONE,
     )
-    for one in (whole, Consequence("instant/big"), Consequence("offer/tea", returnable=True, uses=1)):
+    tier = Consequence("tier/base", since=datetime(2026, 1, 5, 12, tzinfo=UTC))
+    for one in (whole, tier, Consequence("instant/big"), Consequence("offer/tea", returnable=True, uses=1)):
         [row] = consequence_rows([one])
         assert consequence_of(stored(row)) == one
 
