@@ -60,7 +60,7 @@ class Review:
     tier_before: tuple[str, datetime] | None = None
 
     def since_of(self, tier: Tier, reached: datetime) -> datetime:
-        """Return since when the member would have a tier without the purchase; if unknown, when the points reached it."""
+        """Return since when the member would have a tier without the purchase; `reached` if that is not known."""
         if self.tier_before is not None and self.tier_before[0] == tier.key:
             return self.tier_before[1]
         return reached

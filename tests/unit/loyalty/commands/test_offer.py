@@ -37,9 +37,9 @@ def member_of(*offers: Offer, **about: Any) -> OrderScenario:
     return customer
 
 
-def charges_of(recorded: RecordedEvent) -> tuple[tuple[str | None, int], ...]:
+def charges_of(recorded: RecordedEvent) -> tuple[tuple[str, int], ...]:
     """Return the offers used for a purchase, each with its charge."""
-    return tuple((one.offer, one.charge) for one in recorded.consequences)
+    return tuple((one.offer, one.charge) for one in recorded.consequences if one.offer is not None)
 
 
 def refusal_of(customer: OrderScenario, command: Any, now: str = NOON) -> tuple[str, str, tuple[str, ...]]:
