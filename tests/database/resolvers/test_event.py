@@ -154,9 +154,8 @@ async def test_a_key_with_another_time_or_member_is_refused(resolver_client: Res
 
 async def test_event_of_an_unknown_member_is_refused_and_changes_nothing(resolver_client: ResolverClient) -> None:
     await resolver_client.member()
-    before = await documents(resolver_client.services.database)
+    context, before = resolver_client.context(Role.SERVICE), await documents(resolver_client.services.database)
     for key in (MemberKey("id", "nobody"), MemberKey("card", "no-card"), MemberKey("email", "no@example.org")):
-        context = resolver_client.context(Role.SERVICE)
         refusal = refused(await record(context, EventOfMember(resolver_client.purchase_event("5.00"), key)))
         assert refusal == Refusal(RefusalCode.NOT_FOUND, "member_not_found", ("member",))
     assert await documents(resolver_client.services.database) == before
