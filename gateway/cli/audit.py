@@ -42,7 +42,7 @@ def audit(data_dir: DataDir = None) -> None:
                 f"All proofs hold: {audited}; points conserved, lots = balance, one record per version, "
                 "hash chains intact, each event counted once, newest entries, caps and write-offs as in the ledger, "
                 "each number, card, e-mail and phone leads to its member, orders and holds = points spent and held, "
-                "each code in one place, counters = quantities taken."
+                "each used voucher used by one event, each code in one place, counters = quantities taken."
             )
             return 0
         if findings.members_with_faults_count:

@@ -126,7 +126,7 @@ def _end_order(
         return ConsequenceEnd.REVERSED, []
     if not never_happened and builder.programme.effects_after_refund is EffectsAfterRefund.KEPT:
         return ConsequenceEnd.KEPT, [_of_order(order, consequence, RuleOutcome.ORDER_KEPT)]
-    if OrderState.CANCELLED not in TRANSITIONS[order.state]:
+    if OrderState.CANCELLED not in TRANSITIONS[order.state] and not order.is_withdrawable:
         return ConsequenceEnd.GONE, [_of_order(order, consequence, RuleOutcome.ORDER_STAYS)]
     cancel_granted(order, builder, cause)
     return ConsequenceEnd.REVERSED, [_of_order(order, consequence, RuleOutcome.ORDER_CANCELLED)]

@@ -183,6 +183,11 @@ class Order:
         return next((step.at for step in self.history if step.state is OrderState.FULFILLED), None)
 
     @property
+    def is_withdrawable(self) -> bool:
+        """Whether it is fulfilled, and its voucher was not used: what it was given for can still be undone."""
+        return self.state is OrderState.FULFILLED and self.has_voucher and self.used_at is None
+
+    @property
     def code_is_revealed(self) -> bool:
         """Whether the code was revealed to the member: true once the order was ever fulfilled or delivered."""
         return any(step.state in {OrderState.FULFILLED, OrderState.DELIVERED} for step in self.history)

@@ -90,6 +90,24 @@ def test_gifts_and_instant_rewards_have_vouchers() -> None:
         assert story.order(granted.id).voucher_use is not None
 
 
+@pytest.mark.parametrize("is_used", [False, True])
+def test_a_refund_withdraws_a_discount_that_its_purchase_gave_unless_its_voucher_was_used(is_used: bool) -> None:
+    gift = offer("gift", OfferKind.GIFT, reward="coffee", restores_use_on_refund=True)
+    story = customer(offers=[gift], instants=[instant("big", "coffee", "50.00")])
+    given = [*story.redeem(NOON, "gift", purchase="basket").orders, *story.buy(NOON, "60", key="basket").orders]
+    assert len(given) == 2
+    for order in given if is_used else ():
+        story.must(using(story, order), NOON)
+    story.refund("2024-03-04 13:00", "basket")
+    for order in given:
+        after = story.order(order.id)
+        assert after.state is (OrderState.FULFILLED if is_used else OrderState.CANCELLED)
+        expected = "voucher_used_in_store" if is_used else "voucher_order_state"
+        refusal = story.refused(using(story, order), "2024-03-04 14:00")
+        assert code_and_reason(refusal) == (RefusalCode.CONFLICT, expected)
+    assert_order_invariants(story)
+
+
 @pytest.mark.parametrize("key", ["mug", "coffee", "class", "bouquet"])
 def test_a_voucher_is_used_once_and_says_when_and_where(key: str) -> None:
     story = customer()
