@@ -24,8 +24,11 @@ from resolvers.core.reading import read_or_unavailable
 Key = tuple[bytes, str, tuple[Any, ...] | None, str | None, str | None]
 """The request's text, its method, its actor, its language and its channel."""
 
-OVERHEAD_BYTES = 1000
-"""Memory of an answer besides its own bytes and those of its request, roughly."""
+OVERHEAD_BYTES = 1500
+"""Memory of an answer besides its own bytes, those of its request and its dependencies, roughly."""
+
+DEPENDENCY_BYTES = 120
+"""Memory of each id that an answer depends on, roughly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class ResponseCache:
         if not programmes:
             return
         until = valid_until(recording, programmes, now)
-        size = len(key[0]) + len(body) + OVERHEAD_BYTES
+        dependencies = recording.dependencies()
+        size = len(key[0]) + len(body) + OVERHEAD_BYTES + DEPENDENCY_BYTES * dependencies.id_count
         if size > self._bytes_max or (until is not None and until <= now):
             return
-        self._responses[key] = CachedResponse(body, name, recording.dependencies(), turn, until, size)
+        self._responses[key] = CachedResponse(body, name, dependencies, turn, until, size)

@@ -7,6 +7,7 @@ cost every request, so a task checks all connections every CHECK_SECONDS (`close
 
 import asyncio
 import fcntl
+import logging
 import sys
 import termios
 from collections.abc import Iterable
@@ -42,6 +43,12 @@ STATUS_LINES = {
     431: b"HTTP/1.1 431 Request Header Fields Too Large\r\n",
     503: b"HTTP/1.1 503 Service Unavailable\r\n",
 }
+
+
+# uvicorn writes a line for each request that is not HTTP, and for each socket one with its address and whole path:
+# strangers would fill the log.
+connection_log = logging.getLogger("carillon.connections")
+connection_log.setLevel(logging.ERROR)
 
 
 class _Refused(Exception):  # noqa: N818 - answered with its status
@@ -106,6 +113,7 @@ class HttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.logger = connection_log
         self._unread: Final = Unread()
         # Bytes of the head or body that is arriving, at least; None between requests.
         self._received: int | None = None

@@ -15,7 +15,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from gateway.config import Limits
-from gateway.transports.connection import LEAVE_SECONDS, Unread
+from gateway.transports.connection import LEAVE_SECONDS, Unread, connection_log
 
 EXTENSION = "carillon.frames"
 BYTES_EXTENSION = "carillon.bytes"
@@ -59,6 +59,7 @@ class FramesProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: BaseTransport) -> None:
         """Take over a connection."""
         super().connection_made(transport)
+        self.logger = connection_log
         self._unread = Unread()
         self._is_ending = False
         self.conn.max_message_size = self.limits.of_caller(anonymous=True).body

@@ -36,6 +36,13 @@ class Dependencies:
         """Whether the answer depends on no stored data."""
         return not (self.versions or self.exhausted or self.empty_pools or self.lists)
 
+    @property
+    def id_count(self) -> int:
+        """How many ids there are, which the memory of the dependencies grows with."""
+        exhausted = sum(len(ids) for ids, _ in self.exhausted)
+        pools = sum(len(pools) for _, pools in self.empty_pools)
+        return len(self.versions) + exhausted + pools + sum(map(len, self.lists.values()))
+
     def unchanged_in(self, current: "Dependencies") -> bool:
         """Return whether all of them have the same values in `current`, which may hold more."""
         return (
