@@ -71,8 +71,8 @@ class Server(uvicorn.Server):
         """Start, and exclude all present objects from garbage collection.
 
         Repeated full collections took 14 to 30 % of a loaded gateway's time, in pauses of 0.1 s and more, so they are
-        rare; a collection of 10,000 young objects takes 10 to 20 ms. What is evicted from a cache must therefore be free
-        of circles (docs/decisions/0032-bounds.md).
+        rare; a collection of 10,000 young objects takes 10 to 20 ms. So what is evicted from a cache must be free of
+        circles (docs/decisions/0032-bounds.md).
         """
         await super().startup(sockets)
         self._checking = asyncio.get_running_loop().create_task(self._check_connections())
