@@ -317,6 +317,8 @@ class GraphQLHttp:
             if len(text) <= self._anonymous_limits.body:
                 _parameters(head, text)  # raises BadRequest, which takes precedence over an invalid token
             raise
+        if actor is None and len(text) > self._anonymous_limits.body:  # with an Authorization header that is blank
+            raise exceeded(self._anonymous_limits, "body")
         actor_key = _actor_key(actor) if actor is not None else None
         key = (text, head.method, actor_key, head.locale, head.channel)
         cached = await state.response_cache.get(key)
