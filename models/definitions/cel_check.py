@@ -40,6 +40,7 @@ _TOKEN = re.compile(
     |(?P<sign>&&|\|\||[<>=!]=|[-+*/%<>!?:.,()\[\]{}])""",
     re.VERBOSE | re.DOTALL,
 )
+_PLAIN_TEXT = re.compile(r"""['"]([^'"\\]*)['"]""")
 _PRECEDENCE = (("||",), ("&&",), ("<", "<=", ">", ">=", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
 _CONSTANTS = {"true": BOOL, "false": BOOL, "null": NULL}
 _TYPES = frozenset({"int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type", "type"})
@@ -199,7 +200,8 @@ class _Check:
 
     def _index(self, kinds: Kinds) -> Kinds:
         group, text = self._tokens[self._place]
-        constant = text[1:-1] if group == "text" and self._is_at("]", ahead=1) and text[0] in "'\"" else None
+        plain = _PLAIN_TEXT.fullmatch(text) if group == "text" and self._is_at("]", ahead=1) else None
+        constant = plain.group(1) if plain is not None else None
         index = self._expression()
         self._require("]")
         if constant is not None and all(kind.name == "map" for kind in kinds):
@@ -211,7 +213,9 @@ class _Check:
                 return (UNKNOWN,)
             if wanted is None or (by.name not in wanted and not is_unknown(by)):
                 raise KindError(f"{kind.name} has no index of {by.name}")
-            found.append(kind.items or (UNKNOWN,))
+            items = kind.items or (UNKNOWN,)
+            # Which field of an object it is, only the index says.
+            found.append(items if kind.name == "list" or len(items) == 1 else (UNKNOWN,))
         return merged(*found)
 
     def _arguments(self) -> list[Kinds]:
@@ -310,7 +314,7 @@ class _Check:
         if group == "number":
             return (_number(text),)
         if group == "text":
-            return (BYTES if "b" in text[: min(text.find(quote) % len(text) for quote in "'\"")].lower() else STRING,)
+            return (BYTES if text[0] in "bB" else STRING,)
         if text == "(":
             kinds = self._expression()
             self._require(")")

@@ -180,6 +180,7 @@ class OfferMutation:
         """Use an offer at a till or in a web shop: once per `key`, and with `purchaseKey` once for that purchase.
 
         A use that gives nothing for its purchase does not count, and `entries.why` says so.
+        At a tablet, offers with members' own codes need a session that the app's pass or digits opened.
         """
         context = info.context
         return OfferPayload.of(await offer.redeem(context, input.to_redeemed(context.programme().key)), context)

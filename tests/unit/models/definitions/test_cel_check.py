@@ -44,6 +44,8 @@ KINDS = {name: kind_of(value) for name, value in SAMPLE.items()}
         "duration('1h') + duration('2h') > duration('30m')",
         "{'gold': 1}[member.tier] > 0 && dyn(earned) > 1.5",
         "null == event.attributes.size",
+        "event['''hour'''] == event[r'hour'] || event['ho\\x75r'] == 1",
+        "br'a' == b'a' && bR'a' != B'b' && r'b' == 'b'",
     ],
 )
 def test_a_condition_that_can_be_evaluated_passes(source: str) -> None:
