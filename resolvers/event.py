@@ -15,12 +15,13 @@ from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.digest import canonical_moment, canonical_number, content_digest, fast_content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
-from loyalty.model.event import Discount, Event, Purchase, PurchaseLine
+from loyalty.model.event import REFUND, Discount, Event, Purchase, PurchaseLine, RecordedEvent
 from loyalty.model.ledger import IMPORTED, Cause
 from models.commits.committer import Overloaded
 from models.commits.committer import Unavailable as CommitUnavailable
+from models.commits.references import references_of
 from models.commits.request import Committed, Outcome, Request
-from models.mongo.event import counted_event_of
+from models.mongo.event import refusal_of
 from models.mongo.snapshot import snapshot_after
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
@@ -40,10 +41,28 @@ MONEY_DECIMALS_MAX = 6
 
 @dataclass(frozen=True, slots=True)
 class EventOfMember:
-    """An event as sent, and its member. `event.sender` is ignored: the actor is the sender."""
+    """An event as sent, and its member. `event.sender` is ignored: the actor is the sender.
+
+    `ref` is the general name of `event.refund_of`: they may not differ.
+    """
 
     event: Event
     member: MemberKey
+    ref: str | None = None
+
+    def refusal(self) -> Refusal | None:
+        """Return a refusal if the size or form of the event is invalid, or None; reads nothing."""
+        if self.ref is None:
+            return shape_refusal(self.event)
+        if self.event.type != REFUND:
+            return Refusal(RefusalCode.INVALID, "refund_of_unexpected", ("ref",))
+        if self.event.refund_of is not None and self.event.refund_of != self.ref:
+            return Refusal(RefusalCode.INVALID, "ref_differs", ("ref",))
+        return shape_refusal(self.referring())
+
+    def referring(self) -> Event:
+        """Return the event with the key that it refers to in `refund_of`, whichever name it was sent under."""
+        return self.event if self.ref is None else replace(self.event, refund_of=self.ref)
 
 
 def _not_found() -> Refusal:
@@ -96,9 +115,18 @@ def shape_refusal(event: Event) -> Refusal | None:
     refusal = key_refusal(event.key)
     if refusal is not None:
         return refusal
-    for path, text in (("store", event.store), ("partner", event.partner), ("refundOf", event.refund_of)):
+    for path, text in (
+        ("store", event.store),
+        ("partner", event.partner),
+        ("refundOf", event.refund_of),
+        ("refSender", event.ref_sender),
+    ):
         if len(text or "") > TEXT_LENGTH_MAX:
             return _too_long((path,))
+    if event.refund_of is not None and not event.refund_of.strip():
+        return Refusal(RefusalCode.INVALID, "refund_of_missing", ("refundOf",))
+    if event.ref_sender is not None and not event.ref_sender.strip():
+        return Refusal(RefusalCode.INVALID, "sender_empty", ("refSender",))
     if not isinstance(event.attributes, Mapping):
         return Refusal(RefusalCode.INVALID, "attributes_not_object", ("attributes",))
     if event.attributes and not _is_shallow(event.attributes, ATTRIBUTES_DEPTH_MAX):
@@ -153,6 +181,8 @@ def event_digest(event: Event, member: str) -> str:
             "partner": event.partner,
             "refund_of": event.refund_of,
             "attributes": dict(event.attributes),
+            # Events that name no sender keep the digest of releases that did not know the field.
+            **({"ref_sender": event.ref_sender} if event.ref_sender is not None else {}),
             "purchase": [
                 canonical_number(purchase.total),
                 purchase.currency,
@@ -193,6 +223,7 @@ def _request(context: Context, event: Event, member: str, *, imported: bool = Fa
         with_proved_codes(context, event.purchase),
         event.refund_of,
         event.attributes,
+        event.ref_sender,
     )
     return Request(
         command=RecordEvent(
@@ -234,7 +265,7 @@ async def record_many(context: Context, batch: list[EventOfMember]) -> list[Outc
 
 async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outcome | Exception]:
     """Record events; an error of one of them is returned in its place."""
-    refusals = [shape_refusal(sent.event) for sent in batch]
+    refusals = [sent.refusal() for sent in batch]
     members = await find_to_record(context, [sent.member for sent in batch])
     if await context.services.clock_fault() is not None:
         return [refusal or Unavailable("clock_wrong") for refusal in refusals]
@@ -251,7 +282,7 @@ async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outco
             waiting.append(member)
         else:
             try:
-                waiting.append(submit(context, sent.event, member))
+                waiting.append(submit(context, sent.referring(), member))
             except Overloaded:
                 waiting.append(Unavailable("overloaded"))
     futures = [item for item in waiting if isinstance(item, asyncio.Future)]
@@ -278,7 +309,7 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
     Raises:
         Forbidden: as `find_permitted`, because a preview is nothing but an answer about the member.
     """
-    refusal = shape_refusal(sent.event)
+    refusal = sent.refusal()
     if refusal is not None:
         return refusal
     member = await find_permitted_or_refusal(context, sent.member)
@@ -287,27 +318,27 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
     snapshot = await load(context, member) if member is not None else None
     if member is None or snapshot is None:
         return _not_found()
-    request = _request(context, sent.event, member)
+    request = _request(context, sent.referring(), member)
     command = request.command
     reader, actor, key = context.services.reader, context.require_actor(), sent.event.key
     counted = await read_or_unavailable(reader.event(actor.programme, EVENT_OPERATION, actor.subject, key))
     if counted is not None:
         if counted["digest"] != request.digest:
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": key})
+        refused = refusal_of(counted)
+        if refused is not None:
+            return refused
         first = await read_or_unavailable(reader.record(counted["member"], counted["version"]))
         if first is None:
             raise LookupError("a recorded event has no ledger record")
-        return Committed(snapshot, first, replayed=True)
-    purchase = None
-    if sent.event.refund_of is not None:
-        bought = await read_or_unavailable(
-            reader.event(actor.programme, EVENT_OPERATION, actor.subject, sent.event.refund_of)
-        )
-        purchase = counted_event_of(bought) if bought else None
+        return Committed(snapshot, first, replayed=True, waiting="waiting" in counted)
+    references = await read_or_unavailable(references_of(context.services.database, request))
+    found = references.referred(request)
+    purchase = found if isinstance(found, RecordedEvent) else None
     need = needs(command, snapshot.member, request.programme, purchase=purchase, now=request.now)
-    facts = replace(await read_or_unavailable(reader.facts(actor.programme, member, need)), purchase=purchase)
+    facts = references.added_to(await read_or_unavailable(reader.facts(actor.programme, member, need)), request)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, NothingToSettle) else decision
     after = snapshot_after(snapshot, decision, request.programme.zone)
-    return Committed(after, decision.record, orders=decision.orders)
+    return Committed(after, decision.record, orders=decision.orders, waiting=decision.waiting_event is not None)

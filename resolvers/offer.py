@@ -187,6 +187,7 @@ async def redeem(context: Context, request: RedemptionInput, *, imported: bool =
         store=request.store,
         occurred_at=request.occurred_at or context.now(),
         cause=cause_of(context, RedeemOffer, request.key, IMPORTED if imported else None),
+        names_sender=request.purchase_sender is not None,
     )
     content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
     return await run_command(context, command, member, {**content, "occurred_at": request.occurred_at})
@@ -200,20 +201,29 @@ async def release(context: Context, request: ReleaseInput) -> Outcome:
     member, offer, purchase = target
     if purchase is None:
         return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",))
-    command = ReleaseOffer(offer, purchase, request.channel, cause_of(context, ReleaseOffer, request.key))
+    cause, is_named = cause_of(context, ReleaseOffer, request.key), request.purchase_sender is not None
+    command = ReleaseOffer(offer, purchase, request.channel, cause, is_named)
     content = {"offer": offer, "purchase": purchase, "channel": request.channel, "store": request.store}
     return await run_command(context, command, member, {**content})
 
 
-def purchase_of(context: Context, key: str, sender: str | None) -> str | Refusal:
+def purchase_of(context: Context, key: str, sender: str | None) -> str:
     """Return the reference of the purchase that an offer is used for; `sender` None: the caller.
 
-    A caller refers to its own purchases; those of another sender are refused as not found.
+    Whether the caller may refer to that sender is decided with the command.
     """
-    own = context.require_actor().subject
-    if sender is not None and sender != own:
-        return Refusal(RefusalCode.NOT_FOUND, "purchase_sender_not_found", ("purchaseSender",))
-    return purchase_reference(own, key)
+    return purchase_reference(sender if sender is not None else context.require_actor().subject, key)
+
+
+def _sender_refusal(request: RedemptionInput | ReleaseInput) -> Refusal | None:
+    """Return a refusal if a sender is blank, or is named without a purchase; else None."""
+    if request.purchase_sender is None:
+        return None
+    if request.purchase_key is None:
+        return Refusal(RefusalCode.INVALID, "purchase_key_of_sender", ("purchaseKey",))
+    if not request.purchase_sender.strip():
+        return Refusal(RefusalCode.INVALID, "sender_empty", ("purchaseSender",))
+    return None
 
 
 def offer_of_member_code(context: Context, code: str) -> tuple[str, str] | None:
@@ -256,6 +266,7 @@ async def _checked_target(
         or text_refusal(request.code, TEXT_LENGTH_MAX, "code")
         or text_refusal(request.purchase_key, TEXT_LENGTH_MAX, "purchaseKey")
         or text_refusal(request.purchase_sender, TEXT_LENGTH_MAX, "purchaseSender")
+        or _sender_refusal(request)
         or text_refusal(request.store, TEXT_LENGTH_MAX, "store")
     )
     if refusal is not None:
@@ -267,8 +278,7 @@ async def _checked_target(
     require_may_see(context.require_actor(), member)
     if request.purchase_key is None:
         return member, offer, None
-    purchase = purchase_of(context, request.purchase_key, request.purchase_sender)
-    return purchase if isinstance(purchase, Refusal) else (member, offer, purchase)
+    return member, offer, purchase_of(context, request.purchase_key, request.purchase_sender)
 
 
 async def _target(context: Context, request: RedemptionInput | ReleaseInput) -> tuple[str, str] | Refusal:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 
 import structlog
 from pymongo.errors import PyMongoError
@@ -21,9 +22,11 @@ from models.mongo.member import member_of
 from models.programmes.programme_store import ProgrammeNotFound
 from resolvers.core.context import Services
 from resolvers.core.member import SYSTEM
+from resolvers.waiting import count_arrived
 
 BATCH_MAX = 500
 INTERVAL_SECONDS = 1.0
+WAITING_INTERVAL_SECONDS = 60.0
 # A member that cannot be settled is tried again after this long, then after twice as long, and so on.
 RETRY_MIN = timedelta(seconds=5)
 RETRY_MAX = timedelta(hours=1)
@@ -183,11 +186,19 @@ async def settle_all_due(services: Services) -> int:
 
 
 async def run_settlement(services: Services, *, on_unsettled: Callable[[int], None] = lambda _members: None) -> None:
-    """Settle members as they become due, until cancelled. `on_unsettled` is as for `Sweeper`."""
+    """Settle members as they become due, until cancelled. `on_unsettled` is as for `Sweeper`.
+
+    Also counts the events that wait although their purchase is recorded: the programme file lets their sender refer to
+    it only now, or their first attempt failed.
+    """
     sweeper = Sweeper(services, on_unsettled=on_unsettled)
+    counted_at = -WAITING_INTERVAL_SECONDS
     while True:
         try:
             await sweeper.sweep()
+            if monotonic() - counted_at >= WAITING_INTERVAL_SECONDS:
+                counted_at = monotonic()
+                await count_arrived(services)
         except (PyMongoError, CommitUnavailable, Overloaded) as error:
             log.warning("settlement_interrupted", error=type(error).__name__)
         except Exception:

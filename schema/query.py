@@ -8,6 +8,7 @@ from loyalty.model.programme import Programme as ProgrammeRules
 from resolvers import order as orders
 from resolvers import reward as rewards
 from resolvers import voucher as vouchers
+from resolvers import waiting
 from resolvers.core import member as members
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
@@ -26,6 +27,7 @@ from schema.types.offer import Offer
 from schema.types.order import Order, OrderKey
 from schema.types.programme import Programme
 from schema.types.reward import InCategory, Reward, RewardConnection, RewardEdge
+from schema.types.waiting import WaitingEvent, WaitingEventConnection, WaitingEventEdge
 from schema.wire.access import EVERY_ROLE, PUBLIC, only, resolver
 from schema.wire.ids import from_global_id, from_order_cursor, from_ranked_cursor, is_place
 from schema.wire.info import Info
@@ -126,6 +128,16 @@ class Query:
         page, has_more = await device.page(context, first=page_size(context, first), after=place)
         edges = [DeviceEdge(node=Device.of(found)) for found in page]
         return DeviceConnection(edges=edges, has_more=has_more, is_first=place is None)
+
+    @resolver(only(Role.AGENT, Role.MANAGER, Role.SERVICE))
+    async def waiting_events(
+        self, info: Info, first: First = 20, after: After = strawberry.UNSET
+    ) -> WaitingEventConnection:
+        """The events that wait for the purchase that they refer to, the first to be refused first. For staff."""
+        context, place = info.context, from_order_cursor(after) if after else None
+        page, has_more = await waiting.page(context, first=page_size(context, first), after=place)
+        edges = [WaitingEventEdge(node=WaitingEvent.of(found)) for found in page]
+        return WaitingEventConnection(edges=edges, has_more=has_more, is_first=place is None)
 
     @resolver(PUBLIC)
     async def rewards(  # noqa: PLR0917 - GraphQL passes arguments by name

@@ -18,6 +18,12 @@ def _print_findings(findings: Findings) -> None:
         out.print(
             f"offer {offer}: its budget is exceeded by {over:,} (points, or hundredths of the currency)", markup=False
         )
+    for waiting in findings.waiting_events:
+        out.print(
+            f"waiting: {waiting.type} {waiting.key} of sender {waiting.sender} for purchase {waiting.waits_for} "
+            f"of member {waiting.number}, until {waiting.until:%Y-%m-%d %H:%M} UTC",
+            markup=False,
+        )
     for broken in findings.members_with_faults:
         for fault in broken.faults:
             out.print(f"member {broken.number} ({broken.member}): {fault}", style="red", markup=False)
@@ -35,14 +41,16 @@ def audit(data_dir: DataDir = None) -> None:
         _print_findings(findings)
         audited = (
             f"{findings.members:,} members, {findings.records:,} versions, {findings.orders:,} orders, "
-            f"{findings.holds:,} holds, {findings.codes:,} codes, {findings.counters:,} counters"
+            f"{findings.holds:,} holds, {findings.codes:,} codes, {findings.counters:,} counters, "
+            f"{findings.waiting:,} waiting events"
         )
         if findings.is_clean:
             out.print(
                 f"All proofs hold: {audited}; points conserved, lots = balance, one record per version, "
                 "hash chains intact, each event counted once, newest entries, caps and write-offs as in the ledger, "
                 "each number, card, e-mail and phone leads to its member, orders and holds = points spent and held, "
-                "each used voucher used by one event, each code in one place, counters = quantities taken."
+                "each used voucher used by one event, each code in one place, counters = quantities taken, "
+                "no event waits whose purchase is recorded."
             )
             return 0
         if findings.members_with_faults_count:

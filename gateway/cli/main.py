@@ -16,7 +16,7 @@ from gateway.cli.serve import serve, token
 from gateway.cli.up import up
 from gateway.config import InvalidSettings
 from gateway.server import PortTaken
-from gateway.site.development import UnknownMember
+from gateway.site.development import SenderRefused, UnknownMember
 from gateway.version import version
 from gateway.workers import WorkersKeepExiting
 from models.definitions.programme_file import InvalidProgramme
@@ -73,6 +73,7 @@ REPORTED_ERRORS = (
     LoadSuperseded,
     PortTaken,
     ProgrammeNotFound,
+    SenderRefused,
     UnknownMember,
     WorkersKeepExiting,
 )

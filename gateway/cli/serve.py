@@ -48,9 +48,13 @@ def serve(
         starting.serve(url, settings, limits)
 
 
-def token(
+def token(  # noqa: PLR0917 - typer passes options by name
     role: Annotated[Role, typer.Option(help="Role of the token.")],
     member: Annotated[str | None, typer.Option(help="Membership number; required for role member.")] = None,
+    sender: Annotated[
+        str | None,
+        typer.Option(help="Sender whose events the token records (its `sub`), such as till-2; the role if left out."),
+    ] = None,
     ttl: Annotated[str, typer.Option(help="Lifetime of the token, such as 30s, 15m, 1h or 7d.")] = "1h",
     programme: ProgrammeKey = PROGRAMME,
     data_dir: DataDir = None,
@@ -62,9 +66,11 @@ def token(
     if role is Role.MEMBER:
 
         async def signed(database: Database, _settings: Settings) -> str:
-            return await issue(database, key, role=role, programme=programme, number=member, ttl=lifetime)
+            return await issue(
+                database, key, role=role, programme=programme, number=member, ttl=lifetime, sender=sender
+            )
 
         text = with_database("token", data_dir, signed)
     else:
-        text = asyncio.run(issue(None, key, role=role, programme=programme, number=member, ttl=lifetime))
+        text = asyncio.run(issue(None, key, role=role, programme=programme, number=member, ttl=lifetime, sender=sender))
     sys.stdout.write(text + "\n")

@@ -32,14 +32,33 @@ class UnknownMember(LookupError):  # noqa: N818 - its message is for the caller
     """A token was requested for a member who does not exist, or a number for a role that takes none."""
 
 
+BLANK_SENDER = "a sender needs a name; write for example --sender till-2"
+
+
+class SenderRefused(ValueError):  # noqa: N818 - its message is for the caller
+    """A token was requested for a sender that it cannot have."""
+
+
 async def issue(
-    state_database: Any, key: DevelopmentKey, *, role: Role, programme: str, number: str | None, ttl: timedelta
+    state_database: Any,
+    key: DevelopmentKey,
+    *,
+    role: Role,
+    programme: str,
+    number: str | None,
+    ttl: timedelta,
+    sender: str | None = None,
 ) -> str:
     """Return a development token, valid for `ttl`; role member needs the membership number.
 
+    `sender` is its `sub`, None for the role's name. A member's is its id.
+
     Raises:
         UnknownMember: role member needs the number of an existing member; other roles take none.
+        SenderRefused: the sender is blank, or one is named for role member.
     """
+    if sender is not None and (role is Role.MEMBER or not sender.strip()):
+        raise SenderRefused("a member's token names the member; leave out --sender" if sender.strip() else BLANK_SENDER)
     member: str | None = None
     if role is Role.MEMBER:
         if number is None:
@@ -50,7 +69,8 @@ async def issue(
         member = identity["member"]
     elif number is not None:
         raise UnknownMember(f"role {role.value} takes no membership number; leave it out")
-    return key.issue(role=role, programme=programme, subject=member or role.value, member=member, ttl=ttl, now=now())
+    subject = member or sender or role.value
+    return key.issue(role=role, programme=programme, subject=subject, member=member, ttl=ttl, now=now())
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]

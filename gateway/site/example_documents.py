@@ -182,6 +182,13 @@ DEVICES = """query Tablets($first: Int!) {
   }
 }"""
 
+WAITING = """query WaitingEvents($first: Int!) {
+  waitingEvents(first: $first) {
+    edges { node { type sender key waitsFor since until } }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+
 SESSION = """query TabletSession($entries: Int!) {
   kioskSession {
     id

@@ -300,4 +300,5 @@ def _manager(at: str) -> list[dict[str, Any]]:
         ),
         _example("Remove a tablet", "manager", documents.REVOKE, second, input={"key": f"revoke-{at}", "device": "ID"}),
         _example("The brand’s tablets", "manager", documents.DEVICES, first=20),
+        _example("Refunds that wait for their purchase", "manager", documents.WAITING, first=20),
     ]

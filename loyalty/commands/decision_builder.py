@@ -32,7 +32,9 @@ from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme, SpentPointsPolicy, TierAfterRefund
+from loyalty.model.senders import split_reference
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
+from loyalty.model.waiting import WAITING_MAX, RefusedWaiting, Waiting, WaitingEvent
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
 from loyalty.rules.money_paid import paid_by_part
 from loyalty.rules.refund import PointsReversed, Reversal, points_reversed
@@ -71,6 +73,13 @@ def prune_offer_uses(offers: Mapping[str, OfferUse], programme: Programme, now: 
     if all(key in known and not known[key].has_ended(horizon) for key in offers):
         return offers
     return {key: use for key, use in offers.items() if key not in known or not known[key].has_ended(horizon)}
+
+
+def _never_arrived(waiting: Waiting) -> Refusal:
+    _, key = split_reference(waiting.reference)
+    return Refusal(
+        RefusalCode.NOT_FOUND, "purchase_never_arrived", ("refundOf",), {"key": key, "days": WAITING_MAX.days}
+    )
 
 
 def _recovery(points: int) -> list[Explanation]:
@@ -112,8 +121,12 @@ class DecisionBuilder:
         self.orders: dict[str, Order] = {}
         self.counter_changes: Counter[CounterKey] = Counter()
         self.code_moves: list[CodeTransition] = []
+        self.waiting_event: WaitingEvent | None = None
+        self.refused_waiting: list[RefusedWaiting] = []
         for hold in [hold for hold in member.holds if hold.expires_at <= now]:
             self.release(hold, lapsed=True)
+        for waiting in [waiting for waiting in member.waiting if waiting.until <= now]:
+            self.refuse_waiting(waiting, _never_arrived(waiting), at=waiting.until)
         self._expire_overdue()
         # Without new points a tier changes only if its period is over or the programme changed.
         is_over = member.tier_status.guaranteed_until is not None and member.tier_status.guaranteed_until <= now
@@ -475,6 +488,30 @@ class DecisionBuilder:
         set_fields(self.member, pending_uses=pending)
         return taken
 
+    def wait(self, waiting: WaitingEvent) -> None:
+        """Keep an event until the purchase that it refers to arrives."""
+        set_fields(self.member, waiting=(*self.member.waiting, waiting.waiting))
+        self.waiting_event = waiting
+
+    def stop_waiting(self, waiting: Waiting) -> None:
+        """Remove an event that waited from the member: it is counted or refused in this version."""
+        set_fields(self.member, waiting=tuple(one for one in self.member.waiting if one != waiting))
+
+    def refuse_waiting(self, waiting: Waiting, refusal: Refusal, *, at: datetime) -> None:
+        """Stop waiting without counting the event, and note that in the ledger, where it moves no points."""
+        self.stop_waiting(waiting)
+        self.refused_waiting.append(RefusedWaiting(waiting, refusal))
+        _, purchase = split_reference(waiting.reference)
+        self._post(
+            EntryKind.REVERSE,
+            (),
+            occurred_at=at,
+            channel=Channel.SYSTEM,
+            explanations=(),
+            label="refund_refused",
+            params={"purchase": purchase, "reason": refusal.reason},
+        )
+
     def count_order(self, key: str, span: str, orders: int) -> None:
         """Count orders of a limited reward in a span of its limit; a negative number for returned ones."""
         spans = dict(self.member.order_counts.get(key, {}))
@@ -601,6 +638,8 @@ class DecisionBuilder:
             counter_changes={counter: pieces for counter, pieces in self.counter_changes.items() if pieces},
             code_moves=tuple(self.code_moves),
             hold=hold,
+            waiting_event=self.waiting_event,
+            refused_waiting=tuple(self.refused_waiting),
         )
 
     def _credit(self, points: int, lot: LotKey) -> list[Posting]:

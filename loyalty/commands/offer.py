@@ -4,7 +4,7 @@ An offer is judged at the time, channel, store and partner of its purchase. If t
 judged as it is reported, and again when the purchase is recorded: a use that gives nothing then does not count.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from loyalty.commands.allocation import free_code, needs_of_rewards, segmentation_input
 from loyalty.commands.consequences import needs_of_consequences, reverse, use_restored
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
+from loyalty.commands.open_redemptions import names_no_sender, resolved_reference, uses_that_may_be_for
 from loyalty.commands.place_order import grant
 from loyalty.commands.registry import Members, handles
 from loyalty.kernel.calendar import day_of
@@ -36,6 +37,7 @@ from loyalty.model.event import (
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import Needs, combined
 from loyalty.model.ledger import Cause
+from loyalty.model.member import Member
 from loyalty.model.notice import NoticeKind
 from loyalty.model.offer import (
     EARNING_KINDS,
@@ -49,6 +51,7 @@ from loyalty.model.offer import (
     uses_left,
 )
 from loyalty.model.programme import Programme
+from loyalty.model.senders import open_reference, split_reference
 from loyalty.model.supply import CodeState, CodeTransition
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles, outcome_of
 from loyalty.rules.earning import EarningResult
@@ -74,7 +77,8 @@ class ActivateOffer:
 class RedeemOffer:
     """Use an offer. `purchase` is the reference of its purchase, counted already or still to come.
 
-    `occurred_at` is the till's own time: it may have been offline.
+    `occurred_at` is the till's own time: it may have been offline. `names_sender`: the caller named the purchase's
+    sender; otherwise the purchase may also be of another sender that this one may refer to.
     """
 
     offer: str
@@ -83,6 +87,7 @@ class RedeemOffer:
     store: str | None
     occurred_at: datetime
     cause: Cause
+    names_sender: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class ReleaseOffer:
     purchase: str
     channel: Channel
     cause: Cause
+    names_sender: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +243,7 @@ def _purchase_of(command: RedeemOffer | ReleaseOffer) -> str | None:
     return command.purchase
 
 
-@handles(RedeemOffer, operation="redeem", needs=_needs, refers_to=_purchase_of)
+@handles(RedeemOffer, operation="redeem", needs=_needs, refers_to=_purchase_of, refers_openly=names_no_sender)
 def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal:
     """Return the decision to use an offer: the use counts, and gives now, or when its purchase is recorded.
 
@@ -246,6 +252,10 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
     offer = _found(builder.programme, command.offer)
     if isinstance(offer, Refusal):
         return offer
+    reference = resolved_reference(command, builder)
+    if isinstance(reference, Refusal):
+        return reference
+    command = replace(command, purchase=reference) if reference != command.purchase else command
     refusal = _unredeemable(offer, command, builder)
     if refusal is not None:
         return refusal
@@ -305,21 +315,46 @@ def _count_use(
     return replace(use, grants=rewarded.grants, earned_on=rewarded.earned_on, expires_on=rewarded.expires_on)
 
 
-def _needs_of_release(command: ReleaseOffer, members: Members, _programme: Programme) -> Needs:
+def _released(command: ReleaseOffer, member: Member, programme: Programme) -> list[str]:
+    """Return the references of the uses that a release undoes: the caller's, and of those that it may refer to."""
+    is_open = not command.names_sender and programme.senders.refers_to_others(command.cause.subject)
+    purchase = open_reference(command.purchase) if is_open else command.purchase
+    return [
+        reference
+        for reference, _ in uses_that_may_be_for(member, purchase, programme.senders)
+        if reference == command.purchase
+        or programme.senders.may_refer(command.cause.subject, split_reference(reference)[0])
+    ]
+
+
+def _needs_of_release(command: ReleaseOffer, members: Members, programme: Programme) -> Needs:
     (member,) = members
-    return needs_of_consequences(member.pending_uses.get(command.purchase, ()) if member is not None else ())
+    if member is None:
+        return needs_of_consequences(())
+    uses = [use for reference in _released(command, member, programme) for use in member.pending_uses[reference]]
+    return needs_of_consequences(uses)
 
 
-@handles(ReleaseOffer, operation="release-offer", needs=_needs_of_release, refers_to=_purchase_of)
+@handles(
+    ReleaseOffer,
+    operation="release-offer",
+    needs=_needs_of_release,
+    refers_to=_purchase_of,
+    refers_openly=names_no_sender,
+)
 def release(command: ReleaseOffer, builder: DecisionBuilder) -> Decision | Refusal:
     """Return the decision to undo a use that waits for its purchase, with everything that it gave.
 
     Refused once the purchase is recorded (a refund undoes the use then), or once its gift was handed over.
     """
+    reference = resolved_reference(command, builder)
+    if isinstance(reference, Refusal):
+        return reference
     purchase = builder.facts.purchase
     if purchase is not None and purchase.member == builder.member.id and _is_used_for(command.offer, purchase):
         return Refusal(RefusalCode.CONFLICT, "offer_purchase_recorded", ("purchaseKey",))
-    uses = builder.take_pending_uses(command.purchase, command.offer)
+    released = _released(command, builder.member, builder.programme)
+    uses = [use for waiting in released for use in builder.take_pending_uses(waiting, command.offer)]
     if not uses:
         return Refusal(RefusalCode.NOT_FOUND, "offer_use_not_found", ("purchaseKey",))
     explained: list[Explanation] = []
@@ -384,7 +419,7 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
         is_missing = offer.kind is OfferKind.MULTIPLIER
         return Refusal(RefusalCode.INVALID, "purchase_key_missing", ("purchaseKey",)) if is_missing else None
     if purchase is None:
-        return _pending_refusal(offer, command.purchase, builder.member.pending_uses)
+        return _pending_refusal(offer, command.purchase, builder)
     if purchase.member != builder.member.id or purchase.event.type != PURCHASE:
         return Refusal(RefusalCode.CONFLICT, "purchase_of_another", ("purchaseKey",))
     if _is_used_for(offer.key, purchase):
@@ -403,9 +438,11 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
     return None
 
 
-def _pending_refusal(offer: Offer, purchase: str, pending: Mapping[str, tuple[Consequence, ...]]) -> Refusal | None:
+def _pending_refusal(offer: Offer, purchase: str, builder: DecisionBuilder) -> Refusal | None:
     """Return why an offer cannot be used for a purchase that is still to come, or None."""
-    if any(use.offer == offer.key for use in pending.get(purchase, ())):
+    pending = builder.member.pending_uses
+    waiting = uses_that_may_be_for(builder.member, purchase, builder.programme.senders)
+    if any(use.offer == offer.key for _, uses in waiting for use in uses):
         return _used_for_purchase()
     if purchase not in pending and len(pending) >= PENDING_PURCHASES_MAX:
         params = {"max": PENDING_PURCHASES_MAX}

@@ -8,11 +8,12 @@ from loyalty.commands.allocation import needs_of_rewards
 from loyalty.commands.consequences import reverse_consequences
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
 from loyalty.commands.offer import apply_pending_uses, needs_of_pending, unknown_cost_refusal
+from loyalty.commands.open_redemptions import bind_open_uses, uses_for
 from loyalty.commands.place_order import grant_instantly
 from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.decision import Decision
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import (
     ENGINE_EVENT_TYPES,
     PURCHASE,
@@ -27,8 +28,21 @@ from loyalty.model.facts import NO_NEEDS, Needs, combined
 from loyalty.model.ledger import Cause
 from loyalty.model.offer import purchase_reference
 from loyalty.model.programme import Programme
+from loyalty.model.senders import ReferenceFault, open_reference
+from loyalty.model.waiting import (
+    WAITING_MAX,
+    WAITING_PER_MEMBER_MAX,
+    WAITING_PER_PROGRAMME_MAX,
+    WAITING_PER_SENDER_MAX,
+    Waiting,
+    WaitingEvent,
+)
 from loyalty.rules.earning import earn
 from loyalty.rules.refund import reverse_purchase
+
+# The operation in the record of an event that waits; the record that counts it later has EVENT_OPERATION.
+WAIT_OPERATION = "wait"
+SYSTEM_ROLE = "system"
 
 
 @fast_init
@@ -40,13 +54,14 @@ class RecordEvent:
     cause: Cause
 
 
-def _needs(command: RecordEvent, members: Members, programme: Programme) -> Needs:
+def _needs(command: "RecordEvent | CountWaiting", members: Members, programme: Programme) -> Needs:
     """Return the needs of the offers bound to a purchase and of the instant rewards."""
     (member,) = members
     event, catalogue = command.event, programme.catalogue
     if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.pending_uses)):
         return NO_NEEDS
-    waiting = member.pending_uses.get(purchase_reference(event.sender, event.key), ()) if member is not None else ()
+    found = uses_for(member, event, programme) if member is not None else ()
+    waiting = [use for _, uses in found for use in uses]
     instants = tuple(instant.reward for instant in catalogue.instant_rewards)
     lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
     return combined([needs_of_pending(waiting, programme), needs_of_rewards(instants, programme), lists])
@@ -63,8 +78,9 @@ def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal |
     if event.type == REFUND:
         if event.refund_of is None:
             return Refusal(RefusalCode.INVALID, "refund_of_missing", ("refundOf",))
-    elif event.refund_of is not None:
-        return Refusal(RefusalCode.INVALID, "refund_of_unexpected", ("refundOf",))
+    elif event.refund_of is not None or event.ref_sender is not None:
+        path = "refundOf" if event.refund_of is not None else "refSender"
+        return Refusal(RefusalCode.INVALID, "refund_of_unexpected", (path,))
     if event_type.attributes is not None:
         fault = event_type.attributes.fault(event.attributes)
         if fault:
@@ -96,12 +112,18 @@ def _check_purchase(event: Event, programme: Programme) -> Refusal | None:
     return None
 
 
-def _refunded(command: RecordEvent) -> str | None:
+def _refunded(command: "RecordEvent | CountWaiting") -> str | None:
     event = command.event
-    return purchase_reference(event.sender, event.refund_of) if event.refund_of is not None else None
+    if event.refund_of is None:
+        return None
+    return purchase_reference(event.ref_sender if event.ref_sender is not None else event.sender, event.refund_of)
 
 
-@handles(RecordEvent, operation=EVENT_OPERATION, needs=_needs, refers_to=_refunded)
+def _names_no_sender(command: "RecordEvent | CountWaiting") -> bool:
+    return command.event.ref_sender is None
+
+
+@handles(RecordEvent, operation=EVENT_OPERATION, needs=_needs, refers_to=_refunded, refers_openly=_names_no_sender)
 def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
     """Return the decision to count an event."""
     event, programme = command.event, builder.programme
@@ -109,13 +131,15 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
     if refusal is not None:
         return refusal
     if event.type == REFUND:
-        return _refund(command, builder)
+        return _refund_or_wait(command, builder)
     refusal = builder.expired_event(event.occurred_at, command.cause) or unknown_cost_refusal(event, builder)
     if refusal is not None:
         return refusal
     earned = earn(event, builder.member, programme)
     consequences: tuple[Consequence, ...] = ()
     if event.type == PURCHASE:
+        if builder.member.pending_uses:
+            bind_open_uses(event, builder)
         used = apply_pending_uses(event, earned, builder, command.cause)
         granted, explained = grant_instantly(event, builder, command.cause)
         consequences = (*used, *granted)
@@ -131,10 +155,91 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
     return builder.close(command.cause, recorded_event=recorded_event)
 
 
-def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
+def _not_found(event: Event) -> Refusal:
+    return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
+
+
+def _reference_refusal(event: Event, builder: DecisionBuilder) -> Refusal | None:
+    """Return why no purchase can be the one that a refund refers to, or None."""
+    if event.ref_sender is not None and not builder.programme.senders.may_refer(event.sender, event.ref_sender):
+        return _not_found(event)
+    match builder.facts.reference_fault:
+        case ReferenceFault.AMBIGUOUS:
+            params = {"key": event.refund_of or "", "field": "refSender"}
+            return Refusal(RefusalCode.INVALID, "reference_ambiguous", ("refSender",), params)
+        case ReferenceFault.REFUSED:
+            return _not_found(event)
+        case None:
+            return None
+
+
+def _refund_or_wait(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision on a refund: to count it, or to keep it until its purchase arrives."""
+    refusal = _reference_refusal(command.event, builder)
+    if refusal is not None:
+        return refusal
+    return _refund(command, builder) if builder.facts.purchase is not None else _wait(command, builder)
+
+
+def _wait(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
+    """Return the decision to keep a refund until its purchase arrives; its record names the key under `WAIT`."""
+    event, facts = command.event, builder.facts
+    for of, waits, most in (
+        ("member", len(builder.member.waiting), WAITING_PER_MEMBER_MAX),
+        ("sender", facts.sender_waiting, WAITING_PER_SENDER_MAX),
+        ("programme", facts.programme_waiting, WAITING_PER_PROGRAMME_MAX),
+    ):
+        if waits >= most:
+            return Refusal(RefusalCode.LIMIT_REACHED, f"waiting_max_{of}", ("refundOf",), {"max": most})
+    reference = _refunded(command) or ""
+    reference = open_reference(reference) if _names_no_sender(command) else reference
+    waiting = Waiting(event.sender, event.key, reference, builder.now + WAITING_MAX)
+    builder.wait(WaitingEvent(event, command.cause, waiting))
+    return builder.close(replace(command.cause, operation=WAIT_OPERATION))
+
+
+@dataclass(frozen=True, slots=True)
+class CountWaiting:
+    """Count a refund that waited, now that its purchase is recorded; `cause` is the one that it was sent with."""
+
+    event: Event
+    cause: Cause
+
+
+@handles(
+    CountWaiting,
+    operation="count-waiting",
+    needs=_needs,
+    refers_to=_refunded,
+    refers_openly=_names_no_sender,
+    owns_key=False,
+)
+def count_waiting(command: CountWaiting, builder: DecisionBuilder) -> Decision | NothingToSettle:
+    """Return the decision to count a refund that waited, or to refuse it, now that it is certain.
+
+    `NothingToSettle` if it no longer waits, or its purchase has not arrived.
+    """
+    event = command.event
+    waiting = next((one for one in builder.member.waiting if one.is_event(event.sender, event.key)), None)
+    if waiting is None:
+        return NothingToSettle()
+    refusal = _reference_refusal(event, builder)
+    if refusal is None and builder.facts.purchase is None:
+        return NothingToSettle()
+    builder.stop_waiting(waiting)
+    outcome = refusal or _refund(command, builder)
+    if isinstance(outcome, Decision):
+        return outcome
+    # Nothing of the refund may stay in the version that refuses it.
+    fresh = DecisionBuilder(builder.before, builder.programme, builder.now, builder.facts)
+    fresh.refuse_waiting(waiting, outcome, at=builder.now)
+    return fresh.close(Cause("refuse-waiting", SYSTEM_ROLE, SYSTEM_ROLE, "", outcome.reason))
+
+
+def _refund(command: RecordEvent | CountWaiting, builder: DecisionBuilder) -> Decision | Refusal:
     event, original = command.event, builder.facts.purchase
     if original is None or original.member != builder.member.id or original.event.type != PURCHASE:
-        return Refusal(RefusalCode.NOT_FOUND, "purchase_not_found", ("refundOf",), {"key": event.refund_of or ""})
+        return _not_found(event)
     if is_ahead(original.event.occurred_at, event.occurred_at):
         return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
     sold, back = original.event.purchase, event.purchase
@@ -147,7 +252,8 @@ def _refund(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusa
     amended, why = reverse_consequences(original, reversal.purchase, event, builder, command.cause)
     builder.reverse_earning(event, original, reversal, why=why)
     recorded_event = RecordedEvent(
-        event=event,
+        # A refund is stored with the sender of its purchase, which its own sender may not have named.
+        event=event if original.event.sender == event.sender else replace(event, ref_sender=original.event.sender),
         member=builder.member.id,
         version=builder.version,
         grants=(),

@@ -53,6 +53,8 @@ class Kind(Generic[C]):
     - `others`: the other members that it acts on; all of them are committed with the first one, or none is;
     - `refers_to`: the purchase that it is about, as `purchase_reference()` names it; the handler finds it in
       `builder.facts.purchase`;
+    - `refers_openly`: whether that reference names no sender, so that the purchase may be of any sender that the caller
+      may refer to;
     - `owns_key`: whether its caller's key counts once, for ever. Only the system's own commands go without.
     """
 
@@ -64,6 +66,7 @@ class Kind(Generic[C]):
     others: Callable[[C], Sequence[OtherMember]] | None = None
     refers_to: Callable[[C], str | None] | None = None
     owns_key: bool = True
+    refers_openly: Callable[[C], bool] | None = None
 
 
 _KINDS: dict[type[Any], Kind[Any]] = {}
@@ -79,6 +82,7 @@ def handles(
     others: Callable[[C], Sequence[OtherMember]] | None = None,
     refers_to: Callable[[C], str | None] | None = None,
     owns_key: bool = True,
+    refers_openly: Callable[[C], bool] | None = None,
 ) -> Callable[[Handler[C]], Handler[C]]:
     """Register the decorated function as the handler of `command`; the other parameters are those of `Kind`.
 
@@ -89,7 +93,7 @@ def handles(
     def register(handler: Handler[C]) -> Handler[C]:
         if command in _KINDS or any(kind.operation == operation for kind in _KINDS.values()):
             raise ValueError(f"{command.__name__} or the operation {operation!r} is registered already")
-        _KINDS[command] = Kind(operation, handler, needs, creates, claims, others, refers_to, owns_key)
+        _KINDS[command] = Kind(operation, handler, needs, creates, claims, others, refers_to, owns_key, refers_openly)
         return handler
 
     return register

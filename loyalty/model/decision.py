@@ -10,6 +10,7 @@ from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
 from loyalty.model.supply import CodeTransition, CounterKey
+from loyalty.model.waiting import RefusedWaiting, WaitingEvent
 
 
 @fast_init
@@ -22,6 +23,7 @@ class Decision:
     `code_moves` the state changes of pool codes, `hold` the hold that was created or released. `others` are the
     decisions on the command's other members, in its order. `consequences` are stored with the key of a redemption: the
     use of an offer without a purchase, or nothing; None for other commands, and those of an event are with it.
+    `waiting_event` is the event to store until its purchase arrives, `refused_waiting` those that will not be counted.
     """
 
     member: Member
@@ -34,6 +36,8 @@ class Decision:
     hold: Hold | None = None
     others: tuple["Decision", ...] = ()
     consequences: tuple[Consequence, ...] | None = None
+    waiting_event: WaitingEvent | None = None
+    refused_waiting: tuple[RefusedWaiting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,11 @@ class Purchase:
 @fast_init
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event as its sender reported it. `key` is unique per sender; `refund_of` is the refunded purchase's key."""
+    """One event as its sender reported it.
+
+    `key` is unique per sender. `refund_of` is the key of the refunded purchase, `ref_sender` its sender, None if the
+    event does not name it.
+    """
 
     key: str
     sender: str
@@ -86,6 +90,7 @@ class Event:
     purchase: Purchase | None = None
     refund_of: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    ref_sender: str | None = None
 
 
 @fast_init

@@ -38,6 +38,7 @@ class RuleOutcome(StrEnum):
     AUDIENCE = "audience"
     LIMIT = "limit"
     OUT_OF_STOCK = "out_of_stock"
+    WAITING = "waiting"
     NOTHING_OFF = "nothing_off"
     USE_RESTORED = "use_restored"
     USE_STAYS = "use_stays"

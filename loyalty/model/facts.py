@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from loyalty.model.event import RecordedEvent
 from loyalty.model.order import Order
+from loyalty.model.senders import ReferenceFault
 from loyalty.model.supply import CounterKey
 
 
@@ -31,7 +32,8 @@ class Facts:
     """Values read in the transaction.
 
     Counters, free codes by pool, the members' orders, the lists that each member (by id) is on, and the purchase that
-    the command refers to (None: it refers to none, or to one that is not recorded).
+    the command refers to (None: it refers to none, or to one that is not recorded; `reference_fault` says if no
+    purchase can be meant). `sender_waiting` and `programme_waiting` are the numbers of events that wait already.
     """
 
     counters: Mapping[CounterKey, int] = field(default_factory=dict)
@@ -39,6 +41,9 @@ class Facts:
     orders: Mapping[str, Order] = field(default_factory=dict)
     lists: Mapping[str, frozenset[str]] = field(default_factory=dict)
     purchase: RecordedEvent | None = None
+    reference_fault: ReferenceFault | None = None
+    sender_waiting: int = 0
+    programme_waiting: int = 0
 
     def counter(self, counter: CounterKey) -> int:
         """Return the value of a counter.

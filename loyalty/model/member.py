@@ -15,6 +15,7 @@ from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.lot import NO_LOTS, Lots
 from loyalty.model.offer import NO_USE, OfferUse
 from loyalty.model.qualifying_days import NO_QUALIFYING_DAYS, QualifyingDays
+from loyalty.model.waiting import Waiting
 
 # A frozen dataclass sets its own fields this way.
 _set = object.__setattr__
@@ -62,6 +63,7 @@ class Member:
     - `offer_uses`: use of each offer, by offer key.
     - `pending_uses`: by purchase that is not recorded yet, the offers that were used for it.
     - `order_counts`: number of orders that count against a reward's limit, by limit key and period.
+    - `waiting`: events that wait for the purchase that they refer to, the longest waiting first.
     - `open_write_offs`: (version, points) of write-offs that are not recovered yet, oldest first; see
       `loyalty/commands/advance_order.py`.
     """
@@ -87,6 +89,7 @@ class Member:
     open_write_offs: tuple[tuple[int, int], ...] = ()
     head_hash: str = ""
     programme_version: int = 0
+    waiting: tuple[Waiting, ...] = ()
 
     def balance(self, account: Account) -> int:
         """Return the balance of an account, in points; 0 if nothing was posted to it."""
@@ -130,13 +133,14 @@ def set_fields(member: Member, **fields: Any) -> None:
 
 
 def next_settlement_at(member: Member, zone: ZoneInfo) -> datetime | None:
-    """Return when the member must be settled next: the first end of a lot, a hold or a tier's period.
+    """Return when the member must be settled next: the first end of a lot, a hold, a wait or a tier's period.
 
     None if nothing will expire.
     """
     last_day = member.lots.next_expiry_day()
     moments = [end_of(last_day, zone)] if last_day is not None else []
     moments += [hold.expires_at for hold in member.holds]
+    moments += [waiting.until for waiting in member.waiting]
     if member.tier_status.guaranteed_until is not None:
         moments.append(member.tier_status.guaranteed_until)
     return min(moments, default=None)

@@ -18,6 +18,7 @@ from loyalty.model.activity_limit import ActivityLimit
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.expression import AttributesSchema, Expression, LineCondition
 from loyalty.model.offer import Segment
+from loyalty.model.senders import Senders
 
 
 class Rounding(StrEnum):
@@ -171,11 +172,15 @@ class Brand:
 DEFAULT_BRAND = Brand()
 
 
+NO_SENDERS = Senders()
+
+
 @dataclass(frozen=True, slots=True)
 class Programme:
     """One version of a brand's programme. Tiers are in order of rank, rules by descending priority.
 
     `returned_points_grace_days` is how many days points last that an order returns after they would have expired.
+    `senders` says whose events a sender may refer to.
     `budget_decimals` are those of `budget_unit`.
     """
 
@@ -195,6 +200,7 @@ class Programme:
     segments: Mapping[str, Segment] = field(default_factory=dict)
     returned_points_grace_days: int = 0
     brand: Brand = DEFAULT_BRAND
+    senders: Senders = NO_SENDERS
     tier_after_refund: TierAfterRefund = TierAfterRefund.REVIEWED
     effects_after_refund: EffectsAfterRefund = EffectsAfterRefund.REVERSED
     activity_limits: tuple[ActivityLimit, ...] = ()

@@ -12,31 +12,46 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
 from loyalty.commands.decide import decide, needs
+from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import RecordedEvent
+from loyalty.model.event import Event, RecordedEvent
 from loyalty.model.facts import NO_FACTS, NO_NEEDS, FactNotRead, Facts, Needs
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
+from loyalty.model.waiting import Waiting
+from models.commits.references import References
 from models.commits.request import Committed, Outcome, Request
+from models.commits.waiting import follow_ups, keys_of_waiting
 from models.mongo.bson import Document
 from models.mongo.collection import Collection
 from models.mongo.database import Database
-from models.mongo.event import amended_fields, command_parts, consequence_rows, counted_event_of, event_fields
-from models.mongo.ids import audience_id, code_id, counter_id
+from models.mongo.event import (
+    amended_fields,
+    command_parts,
+    consequence_rows,
+    counted_fields,
+    event_fields,
+    refusal_of,
+    refused_fields,
+    waiting_fields,
+)
+from models.mongo.ids import audience_id, code_id, counter_id, event_key
 from models.mongo.ledger import record_document, record_id, record_of
 from models.mongo.member import hold_document, hold_of
 from models.mongo.order import order_document, order_of
 from models.mongo.snapshot import Snapshot, snapshot_after, snapshot_document, snapshot_of
 from models.mongo.supply import counter_fields
 
+log = structlog.get_logger(__name__)
 DUPLICATE_KEY = 11000
 # Commands decided before other tasks run: deciding a full group takes longer than a home screen may wait.
 DECIDED_AT_ONCE = 16
@@ -76,6 +91,7 @@ class Group:
         self._counters: dict[str, int] = {}
         self._codes: dict[Pool, list[str]] = {}
         self._lists: dict[str, frozenset[str]] = {}
+        self._references = References(database, self._events, session)
         self._writes = _Writes()
 
     async def transact(self) -> list[Outcome | Exception]:
@@ -98,7 +114,7 @@ class Group:
         return outcomes
 
     async def _read(self) -> None:
-        """Read everything that the commands can depend on, with one query per collection."""
+        """Read everything that the commands can depend on, with one query per collection in most groups."""
         requests = self._requests
         members: set[str] = set()
         for request in requests:
@@ -113,7 +129,20 @@ class Group:
         for document in await self._found(self._db.identities, claims):
             self._identities[document["_id"]] = document["member"]
         wanted = await self._read_answers()
-        await self._read_shared(wanted)
+        follow_ups = await self._read_waiting()
+        await self._references.read([*requests, *follow_ups])
+        await self._read_shared(wanted, [*requests, *follow_ups])
+
+    async def _read_waiting(self) -> list[Request]:
+        """Read the events that wait for purchases of the group; return the requests that will count them."""
+        purchases = [
+            (request, snapshot.member)
+            for request in self._requests
+            if (snapshot := self._snapshot(request, request.member)) is not None and snapshot.member.waiting
+        ]
+        for document in await self._found(self._db.events, keys_of_waiting(purchases)):
+            self._events[document["_id"]] = document
+        return [one for request, member in purchases for one in follow_ups(request, member, self._events)]
 
     async def _found(self, collection: Collection, ids: Some[str]) -> list[Document]:
         """Return the documents of some ids in one batch; by default, MongoDB's first batch is of 101."""
@@ -130,12 +159,12 @@ class Group:
             self._records[document["_id"]] = record_of(document)
         return {order for document in counted for _, _, orders in command_parts(document) for order in orders}
 
-    async def _read_shared(self, orders: set[str]) -> None:
+    async def _read_shared(self, orders: set[str], requests: list[Request]) -> None:
         """Read the orders, and what the commands need of the shared supply and of the mailing lists."""
         counters: set[str] = set()
         pools: Counter[Pool] = Counter()
         lists: dict[str, str] = {}
-        for request in self._requests:
+        for request in requests:
             need = self._needs(request, self._purchase(request))
             if need is NO_NEEDS:
                 continue
@@ -178,26 +207,26 @@ class Group:
 
     def _purchase(self, request: Request) -> RecordedEvent | None:
         """Return the recorded purchase that a command refers to, as it is now, or None."""
-        document = self._events.get(request.purchase_key) if request.purchase_key is not None else None
-        return counted_event_of(document) if document is not None else None
+        found = self._references.referred(request) if request.purchase_key is not None else None
+        return found if isinstance(found, RecordedEvent) else None
 
     def _needs(self, request: Request, purchase: RecordedEvent | None) -> Needs:
         member, others = self._members(request)
         return needs(request.command, member, request.programme, others=others, purchase=purchase, now=request.now)
 
-    def _facts(self, request: Request, need: Needs, purchase: RecordedEvent | None) -> Facts:
+    def _facts(self, request: Request, need: Needs) -> Facts:
         """Return the facts that a command depends on, with the effects of the group's earlier commands."""
-        if need is NO_NEEDS and purchase is None:
+        if need is NO_NEEDS and request.purchase_key is None:
             return NO_FACTS
         programme = request.programme.key
         taken = {counter: counter_id(programme, counter) for counter in need.counters}
-        return Facts(
+        facts = Facts(
             {counter: self._counters[id_] for counter, id_ in taken.items() if id_ in self._counters},
             {pool: self._codes[programme, pool] for pool in need.codes if (programme, pool) in self._codes},
             {order: self._orders[order] for order in need.orders if order in self._orders},
             {member: self._lists[member] for member in request.members if member in self._lists},
-            purchase,
         )
+        return self._references.added_to(facts, request) if request.purchase_key is not None else facts
 
     def _decide(self, request: Request) -> Outcome | Exception:
         """Decide one command and add its writes; a fault of its own is its outcome."""
@@ -205,14 +234,35 @@ class Group:
             answered = self._answered(request) or self._identity_taken(request)
             if answered is not None:
                 return answered
-            command, programme = request.command, request.programme
-            member, others = self._members(request)
-            purchase = self._purchase(request)
-            facts = self._facts(request, self._needs(request, purchase), purchase)
-            decision = decide(command, member, programme, request.now, facts, others=others)
-            return self._adopt(request, decision) if isinstance(decision, Decision) else decision
+            outcome = self._decided(request)
+            if isinstance(outcome, Committed) and outcome.snapshot.member.waiting:
+                return self._followed_up(request, outcome)
         except Exception as error:  # noqa: BLE001 - a command that cannot be decided must not fail its neighbours
             return error
+        else:
+            return outcome
+
+    def _decided(self, request: Request) -> Outcome:
+        command, programme = request.command, request.programme
+        member, others = self._members(request)
+        facts = self._facts(request, self._needs(request, self._purchase(request)))
+        decision = decide(command, member, programme, request.now, facts, others=others)
+        return self._adopt(request, decision) if isinstance(decision, Decision) else decision
+
+    def _followed_up(self, request: Request, outcome: Committed) -> Committed:
+        """Count the events that waited for a purchase right after it; return its outcome with the member as it is then.
+
+        An event that cannot be decided goes on waiting: the sweeper tries it again.
+        """
+        for follow_up in follow_ups(request, outcome.snapshot.member, self._events):
+            try:
+                self._decided(follow_up)
+            except FactNotRead:
+                if len(self._requests) > 1:
+                    raise  # it is read for the purchase alone
+            except Exception:
+                log.exception("waiting_event_failed", member=request.member)
+        return replace(outcome, snapshot=self._snapshots[request.member])
 
     def _answered(self, request: Request) -> Outcome | None:
         """Return the first answer to a key that was counted before, or the refusal if the content differs."""
@@ -222,6 +272,9 @@ class Group:
             return None
         if not request.has_digest(document["digest"]):
             return Refusal(RefusalCode.KEY_REUSED, "key_reused", ("key",), {"key": request.command.cause.key})
+        refused = refusal_of(document)
+        if refused is not None:
+            return refused
         first, *others = (
             Committed(
                 self._snapshots[member],
@@ -232,7 +285,7 @@ class Group:
             for member, version, orders in command_parts(document)
         )
         hold = hold_of(document["hold"]) if "hold" in document else None
-        return replace(first, hold=hold, others=tuple(others))
+        return replace(first, hold=hold, others=tuple(others), waiting="waiting" in document)
 
     def _identity_taken(self, request: Request) -> Refusal | None:
         for key, kind in request.identities().items():
@@ -262,6 +315,8 @@ class Group:
             self._snapshots[part.member.id] = snapshot
             self._records[record_id(part.member.id, part.record.version)] = part.record
             self._adopt_shared(programme.key, part)
+            for refused in part.refused_waiting:
+                self._amend(request, refused.waiting, refused_fields(refused.refusal), "waiting")
         for key in request.identities():
             self._identities[key] = decision.member.id
             self._writes.identities.append({"_id": key, "programme": programme.key, "member": decision.member.id})
@@ -270,7 +325,9 @@ class Group:
             Committed(snapshot, part.record, orders=part.orders, hold=part.hold)
             for snapshot, part in zip(snapshots, parts, strict=True)
         )
-        return replace(first, others=tuple(others)) if others else first
+        if others or decision.waiting_event is not None:
+            return replace(first, others=tuple(others), waiting=decision.waiting_event is not None)
+        return first
 
     def _adopt_event(self, request: Request, decision: Decision) -> None:
         """Store the key that was counted, with what a retry and a refund need."""
@@ -288,12 +345,7 @@ class Group:
                 "version": record.version,
                 "recorded_at": record.recorded_at,
             }
-            if decision.recorded_event is not None:
-                event |= event_fields(decision.recorded_event)
-            elif (store := getattr(request.command, "store", None)) is not None:
-                event["store"] = store
-            if decision.consequences is not None:
-                event["consequences"] = consequence_rows(decision.consequences)
+            event |= _content(request, decision)
             if decision.orders:
                 event["orders"] = [order.id for order in decision.orders]
             if decision.hold is not None:
@@ -304,12 +356,24 @@ class Group:
                     for other in decision.others
                 ]
             self._events[own_key] = event
+            self._references.add(request, own_key, waits=decision.waiting_event is not None)
             self._writes.events.append(event)
-        purchase_key = request.purchase_key
-        if decision.amended_purchase is not None and purchase_key is not None:
-            amended = amended_fields(decision.amended_purchase)
-            self._events[purchase_key] = {**self._events[purchase_key], **amended}
-            self._writes.amendments.append(UpdateOne({"_id": purchase_key}, {"$set": amended}))
+        elif decision.recorded_event is not None:
+            self._amend(request, decision.recorded_event.event, counted_fields(decision.recorded_event), "waiting")
+        purchase = decision.amended_purchase
+        if purchase is not None:
+            self._amend(request, purchase.event, amended_fields(purchase))
+
+    def _amend(self, request: Request, event: Event | Waiting, fields: Document, *removed: str) -> None:
+        """Set some fields of a stored event, and remove others."""
+        id_ = event_key(request.programme.key, EVENT_OPERATION, event.sender, event.key)
+        change: Document = {"$set": fields}
+        if removed:
+            change["$unset"] = dict.fromkeys(removed, "")
+        self._writes.amendments.append(UpdateOne({"_id": id_}, change))
+        if id_ in self._events:
+            kept = {name: value for name, value in self._events[id_].items() if name not in removed}
+            self._events[id_] = {**kept, **fields}
 
     def _adopt_shared(self, programme: str, decision: Decision) -> None:
         for order in decision.orders:
@@ -350,6 +414,20 @@ class Group:
         result = await self._db.members.bulk_write(writes.members, session=session)
         if result.matched_count + result.inserted_count != len(writes.members):
             raise Conflict("a member is gone that its group has read")
+
+
+def _content(request: Request, decision: Decision) -> Document:
+    """Return the stored fields of what a key stands for: an event, counted or waiting, or the use of an offer."""
+    fields: Document = {}
+    if decision.recorded_event is not None:
+        fields = event_fields(decision.recorded_event)
+    elif decision.waiting_event is not None:
+        fields = waiting_fields(decision.waiting_event, decision.record.version)
+    elif (store := getattr(request.command, "store", None)) is not None:
+        fields["store"] = store
+    if decision.consequences is not None:
+        fields["consequences"] = consequence_rows(decision.consequences)
+    return fields
 
 
 def _member_of(snapshot: Snapshot | None) -> Member | None:

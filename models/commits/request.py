@@ -13,6 +13,7 @@ from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme
+from loyalty.model.senders import split_reference
 from models.mongo.ids import event_key, identity_key, joined_id
 from models.mongo.snapshot import Snapshot
 
@@ -27,7 +28,8 @@ class Request:
     `members` are the distinct ids of the first and the other members. `own_key` is the `_id` under which the command
     counts, once, for ever; None for the system's own. `former_digest` returns the digest of the same content as earlier
     releases computed it, so that a retry of one of their keys is recognised. `purchase_key` is the `_id` of the
-    purchase that the command refers to, or None.
+    purchase that the command refers to, or None; `open_reference` the sender and the key of a reference that may also
+    lead to a purchase of another sender.
 
     Raises:
         ValueError: a command that owns a key has no digest.
@@ -44,6 +46,7 @@ class Request:
     members: tuple[str, ...] = field(init=False)
     own_key: str | None = field(init=False)
     purchase_key: str | None = field(init=False)
+    open_reference: tuple[str, str] | None = field(init=False)
 
     def __post_init__(self) -> None:
         """Look the command up, and compute the keys once: they are used several times on the way."""
@@ -54,7 +57,10 @@ class Request:
             members = tuple(dict.fromkeys((self.member, *(other.id for other in self.others))))
         _set(self, "members", members)
         _set(self, "own_key", self._own_key(kind))
-        _set(self, "purchase_key", self._purchase_key(kind) if kind.refers_to is not None else None)
+        reference = kind.refers_to(self.command) if kind.refers_to is not None else None
+        is_open = reference is not None and kind.refers_openly is not None and kind.refers_openly(self.command)
+        _set(self, "purchase_key", self._event_key(reference) if reference is not None else None)
+        _set(self, "open_reference", split_reference(reference) if reference is not None and is_open else None)
 
     @property
     def others(self) -> Sequence[OtherMember]:
@@ -69,9 +75,8 @@ class Request:
         cause = self.command.cause
         return event_key(self.programme.key, cause.operation, cause.subject, cause.key)
 
-    def _purchase_key(self, kind: Kind[Any]) -> str | None:
-        purchase = kind.refers_to(self.command) if kind.refers_to is not None else None
-        return f"{joined_id(self.programme.key, EVENT_OPERATION)}/{purchase}" if purchase is not None else None
+    def _event_key(self, reference: str) -> str:
+        return f"{joined_id(self.programme.key, EVENT_OPERATION)}/{reference}"
 
     def has_digest(self, digest: str) -> bool:
         """Return whether the content is that of a stored digest."""
@@ -95,7 +100,8 @@ class Committed:
     """What was committed; `replayed` if the key was counted before and nothing changed.
 
     `orders` are those that the command created or changed, as they are now; `hold` is the one that it created or
-    released; `others` is the same for the command's other members, in its order.
+    released; `others` is the same for the command's other members, in its order. `waiting`: the event is stored, and
+    counts once the purchase that it refers to arrives.
     """
 
     snapshot: Snapshot
@@ -104,6 +110,7 @@ class Committed:
     orders: tuple[Order, ...] = ()
     hold: Hold | None = None
     others: tuple["Committed", ...] = ()
+    waiting: bool = False
 
 
 Outcome = Committed | Refusal | NothingToSettle

@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import CURRENCIES, BudgetUnit, budget_decimals_of
@@ -37,6 +37,7 @@ from loyalty.model.programme import (
     Tier,
     TierAfterRefund,
 )
+from loyalty.model.senders import SenderRule, Senders
 from models.definitions.author_error import DefinitionError, InvalidProgramme
 from models.definitions.catalogue_file import CatalogueShape, read_catalogue
 from models.definitions.cel import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
@@ -54,6 +55,7 @@ from models.definitions.shared_shapes import (
     WindowShape,
     error_message,
     error_path,
+    listed,
 )
 from models.definitions.yaml_lines import FILE_BYTES_MAX, Lines, Path, load_yaml
 
@@ -67,6 +69,23 @@ __all__ = [
     "read_programme",
     "source_digest",
 ]
+
+
+SENDERS_MAX = 200
+
+
+def _sender_pattern(text: str) -> str:
+    """Raise ValueError for a text that is no pattern of a sender."""
+    if not text or text != text.strip() or any(char.isspace() or not char.isprintable() for char in text):
+        raise ValueError("a sender is a token's `sub`, without blanks; write for example till-* or webshop")
+    if unknown := sorted({*text} & {*"?[]{}()^$\\,"}):
+        raise ValueError(f"{''.join(unknown)} has no meaning here: * alone stands for any characters")
+    if "**" in text:
+        raise ValueError("write * once: it stands for any number of characters")
+    return text
+
+
+SenderPattern = Annotated[str, StringConstraints(max_length=200), AfterValidator(_sender_pattern)]
 
 
 class _Tier(Shape):
@@ -159,6 +178,13 @@ class _Refunds(Shape):
     effects: EffectsAfterRefund = EffectsAfterRefund.REVERSED
 
 
+class _Sender(Shape):
+    who: SenderPattern
+    may_refer_to: Annotated[
+        tuple[SenderPattern, ...], BeforeValidator(listed), Field(min_length=1, max_length=SENDERS_MAX)
+    ]
+
+
 class _Orders(Shape):
     grace_days: int = Field(default=0, ge=0, le=3660)
 
@@ -234,6 +260,7 @@ class _File(CatalogueShape):
     refunds: _Refunds = _Refunds()
     orders: _Orders = _Orders()
     brand: _Brand = _Brand()
+    senders: list[_Sender] = Field(default=[], max_length=SENDERS_MAX)
     event_types: dict[Key, _EventType] = Field(default={})
     rules: list[_Rule] = Field(default=[], max_length=1000)
     segments: list[_Segment] = Field(default=[], max_length=200)
@@ -304,6 +331,7 @@ class _Builder:
             segments={segment.key: segment for segment in segments if segment is not None},
             returned_points_grace_days=file.orders.grace_days,
             brand=Brand(file.brand.colour, file.brand.accent),
+            senders=Senders(tuple(SenderRule(rule.who, rule.may_refer_to) for rule in file.senders)),
             tier_after_refund=file.refunds.tier,
             effects_after_refund=file.refunds.effects,
             activity_limits=activity_limits,

@@ -48,7 +48,8 @@ def _text(value: Any) -> Any:
     return {"": value} if isinstance(value, str) else value
 
 
-def _listed(value: Any) -> Any:
+def listed(value: Any) -> Any:
+    """Return a single text as a list of it."""
     return [value] if isinstance(value, str) else value
 
 
@@ -76,7 +77,7 @@ LocalizedText = Annotated[
 Number = Annotated[Decimal, BeforeValidator(_decimal), PlainSerializer(_plain, return_type=str, when_used="json")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 # Tuples, because pydantic does not copy an immutable default for each of thousands of offers.
-Names = Annotated[tuple[Name, ...], BeforeValidator(_listed), Field(max_length=NAMES_MAX)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(listed), Field(max_length=NAMES_MAX)]
 Cel = Annotated[str, BeforeValidator(_expression), StringConstraints(min_length=1, max_length=2000)]
 Image = Annotated[str, StringConstraints(pattern=r"^(https://|/)\S{1,500}$")]
 Day = Annotated[date, Field(ge=FIRST_DAY, le=LAST_DAY)]

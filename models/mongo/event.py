@@ -9,6 +9,7 @@ import beanie
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.event import (
     INSTANT_RULE,
     NOT_RETURNED,
@@ -24,7 +25,9 @@ from loyalty.model.event import (
     PurchaseLine,
     RecordedEvent,
 )
-from models.mongo.bson import Document, day_text, from_iso, to_day, without_none
+from loyalty.model.ledger import Cause
+from loyalty.model.waiting import Waiting, WaitingEvent
+from models.mongo.bson import Document, day_text, from_iso, to_day, utc_moment, without_none
 from models.mongo.schema import INTEGER, STRING, document_validator
 
 
@@ -70,20 +73,69 @@ def _purchase_document(purchase: Purchase) -> Document:
     )
 
 
+def _sent_fields(event: Event) -> Document:
+    """Return an event as its sender reported it, without the fields of its key; None for those that it lacks."""
+    return {
+        "type": event.type,
+        "occurred_at": event.occurred_at,
+        "channel": event.channel.value,
+        "store": event.store,
+        "partner": event.partner,
+        "refund_of": event.refund_of,
+        "ref_sender": event.ref_sender,
+        "attributes": dict(event.attributes) or None,
+        "purchase": _purchase_document(event.purchase) if event.purchase else None,
+    }
+
+
+def waiting_fields(waiting: WaitingEvent, version: int) -> Document:
+    """Return the stored fields of an event that waits for its purchase since `version`, without those of its key."""
+    cause = waiting.cause
+    return {
+        **without_none(_sent_fields(waiting.event)),
+        "waiting": without_none(
+            {
+                "reference": waiting.waiting.reference,
+                "until": waiting.waiting.until,
+                "role": cause.role,
+                "reason": cause.reason,
+            }
+        ),
+        "waited": version,
+    }
+
+
+def counted_fields(recorded: RecordedEvent) -> Document:
+    """Return the fields that a waiting event gets when it is counted."""
+    return {**event_fields(recorded), "version": recorded.version}
+
+
+def refused_fields(refusal: Refusal) -> Document:
+    """Return the fields that a waiting event gets when it is refused in the end: its key answers with the refusal."""
+    return {"refused": [refusal.code.value, refusal.reason, list(refusal.path), dict(refusal.params)]}
+
+
+def refusal_of(document: Mapping[str, Any]) -> Refusal | None:
+    """Return why an event that waited was not counted; None for one that waits or is counted."""
+    if "refused" not in document:
+        return None
+    code, reason, path, params = document["refused"]
+    return Refusal(RefusalCode(code), reason, tuple(path), params)
+
+
+def waiting_event_of(document: Mapping[str, Any]) -> WaitingEvent:
+    """Return the waiting event of a document."""
+    stored, sender, key = document["waiting"], document["sender"], document["key"]
+    cause = Cause(document["operation"], stored["role"], sender, key, stored.get("reason"))
+    waiting = Waiting(sender, key, stored["reference"], utc_moment(stored["until"]))
+    return WaitingEvent(_sent_event_of(document), cause, waiting)
+
+
 def event_fields(recorded: RecordedEvent) -> Document:
     """Return the stored fields of a counted event, without those of its key."""
-    event = recorded.event
-    purchase = event.purchase
     return without_none(
         {
-            "type": event.type,
-            "occurred_at": event.occurred_at,
-            "channel": event.channel.value,
-            "store": event.store,
-            "partner": event.partner,
-            "refund_of": event.refund_of,
-            "attributes": dict(event.attributes) or None,
-            "purchase": _purchase_document(purchase) if purchase else None,
+            **_sent_fields(recorded.event),
             "grants": grant_rows(recorded.grants),
             "earned_on": recorded.earned_on.isoformat(),
             "expires_on": day_text(recorded.expires_on),
@@ -189,9 +241,8 @@ def shares_of(document: Mapping[str, Any]) -> tuple[Fraction, ...]:
     return tuple(NOT_RETURNED if share == "0" else Fraction(share) for share in document["returned"])
 
 
-def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
-    """Return the counted event of a document."""
-    event = Event(
+def _sent_event_of(document: Mapping[str, Any]) -> Event:
+    return Event(
         key=document["key"],
         sender=document["sender"],
         type=document["type"],
@@ -202,9 +253,19 @@ def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
         purchase=_purchase_of(document.get("purchase")),
         refund_of=document.get("refund_of"),
         attributes=document.get("attributes", {}),
+        ref_sender=document.get("ref_sender"),
     )
+
+
+def is_counted(document: Mapping[str, Any]) -> bool:
+    """Return whether an event counts: it neither waits for its purchase nor was refused after it waited."""
+    return "waiting" not in document and "refused" not in document
+
+
+def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
+    """Return the counted event of a document."""
     return RecordedEvent(
-        event=event,
+        event=_sent_event_of(document),
         member=document["member"],
         version=document["version"],
         grants=grants_of(document),
@@ -223,7 +284,11 @@ def command_parts(document: Mapping[str, Any]) -> list[tuple[str, int, list[str]
 
 
 class EventDocument(beanie.Document):
-    """One command per idempotency key: an event, enrolment, adjustment or other, with the digest of its content."""
+    """One command per idempotency key: an event, enrolment, adjustment or other, with the digest of its content.
+
+    An event that waits for its purchase has `waiting`; `waited` is the version in which it began to wait, and `version`
+    too until it is counted. If it was refused in the end it has `refused`.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -236,7 +301,15 @@ class EventDocument(beanie.Document):
 
     class Settings:
         name = "events"
-        indexes: ClassVar = [IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("occurred_at", DESCENDING)])]
+        indexes: ClassVar = [
+            IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("occurred_at", DESCENDING)]),
+            # Finds the purchase that another sender's event refers to.
+            IndexModel([("key", ASCENDING), ("member", ASCENDING)], partialFilterExpression={"type": PURCHASE}),
+            IndexModel(
+                [("programme", ASCENDING), ("waiting.until", ASCENDING), ("sender", ASCENDING)],
+                partialFilterExpression={"waiting.until": {"$type": "date"}},
+            ),
+        ]
 
     validator: ClassVar = document_validator(
         {

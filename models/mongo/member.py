@@ -17,6 +17,7 @@ from loyalty.model.lot import Lot, Lots
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.qualifying_days import QualifyingDays
+from loyalty.model.waiting import Waiting
 from models.mongo.bson import Document, from_iso, lot_rows, lots_of, to_day, utc_moment, without_none
 from models.mongo.event import consequence_of, consequence_rows
 from models.mongo.ledger import tier_status_document, tier_status_of
@@ -88,6 +89,7 @@ def _shopping_document(member: Member) -> Document:
         "bound": [[purchase, consequence_rows(uses)] for purchase, uses in member.pending_uses.items()],
         "ordered": [[key, dict(spans)] for key, spans in member.order_counts.items()],
         "write_offs": [list(write_off) for write_off in member.open_write_offs],
+        "waiting": [[one.sender, one.key, one.reference, one.until] for one in member.waiting],
     }
     return {name: part for name, part in parts.items() if part}
 
@@ -181,6 +183,10 @@ def member_of(document: Mapping[str, Any]) -> Member:
         pending_uses={purchase: tuple(map(consequence_of, rows)) for purchase, rows in document.get("bound", ())},
         order_counts=dict(document.get("ordered", ())),
         open_write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
+        waiting=tuple(
+            Waiting(sender, key, reference, utc_moment(until))
+            for sender, key, reference, until in document.get("waiting", ())
+        ),
     )
 
 

@@ -29,6 +29,7 @@ from resolvers.audit.supply import (
     is_forgettable,
     reread_expected,
 )
+from resolvers.audit.waiting import AuditedWaiting, audit_waiting
 
 PAGE = 200
 FAULTS_REPORTED_MAX = 100
@@ -51,7 +52,8 @@ class Findings:
     `members_with_faults` and `supplies_with_faults` (counters and codes) have the first FAULTS_REPORTED_MAX of them;
     `members_with_faults_count` and `supplies_with_faults_count` count all. `budget_overruns` has the first
     FAULTS_REPORTED_MAX offers whose uses exceeded their budget, and by how much, in points or the
-    programme's `BudgetUnit`: they are reported and are not faults.
+    programme's `BudgetUnit`: they are reported and are not faults. `waiting` counts the events that wait for their
+    purchase, `waiting_events` has the first FAULTS_REPORTED_MAX of them.
     """
 
     members: int = 0
@@ -66,6 +68,8 @@ class Findings:
     supplies_with_faults: list[BrokenSupply] = field(default_factory=list)
     supplies_with_faults_count: int = 0
     budget_overruns: dict[str, int] = field(default_factory=dict)
+    waiting: int = 0
+    waiting_events: list[AuditedWaiting] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
@@ -77,6 +81,14 @@ class Findings:
         self.members_with_faults_count += 1
         if len(self.members_with_faults) < FAULTS_REPORTED_MAX:
             self.members_with_faults.append(broken)
+
+    def add_waiting(self, found: AuditedWaiting) -> None:
+        """Add an event that waits; it is a fault of its member if its purchase is recorded."""
+        self.waiting += 1
+        if len(self.waiting_events) < FAULTS_REPORTED_MAX:
+            self.waiting_events.append(found)
+        if found.fault is not None:
+            self.add(BrokenMember(found.member, found.number, (found.fault,)))
 
     def add_supply(self, broken: BrokenSupply) -> None:
         """Add a counter or a code with faults."""
@@ -96,9 +108,9 @@ async def audit(
     limits of that); identities exactly those of the member's number, cards, e-mail and phone; holds = held and orders =
     redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each used
     voucher used by exactly one recorded event; each code in one place; uses of offers equal to those that events took
-    and have not restored; with every purchase returned whole, all that followed from it reversed. For shared counters:
-    the count equals that of orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it;
-    for those of limited activity, it is no more than the ledger holds.
+    and have not restored; with every purchase returned whole, all that followed from it reversed; no event waits whose
+    purchase is recorded. For shared counters: the count equals that of orders, holds, offers and purchases, as far as
+    `resolvers/audit/supply.py` can check it; for those of limited activity, it is no more than the ledger holds.
     `on_progress` gets the members done and the approximate total.
     """
     findings = Findings()
@@ -118,6 +130,8 @@ async def audit(
                 break
         await one.audit_counters()
         await one.audit_codes()
+        async for waiting in audit_waiting(database, programme):
+            findings.add_waiting(waiting)
     return findings
 
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from loyalty.commands.record_event import WAIT_OPERATION
 from loyalty.model.event import PURCHASE, REFUND
 from loyalty.model.ledger import Cause, Record, RecordRef
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import LedgerAudit, StableCaps
 from loyalty.rules.refund_proof import RefundAudit, RefundedPurchase
 from models.mongo.database import Database
-from models.mongo.event import command_parts, grants_of, shares_of
+from models.mongo.event import command_parts, grants_of, is_counted, shares_of
 from models.mongo.ids import event_key, identity_key
 from models.mongo.ledger import record_id, record_of
 from models.mongo.member import member_of
@@ -33,7 +34,7 @@ PARTS_AT_ONCE = 1_000
 EVENT_FIELDS = dict.fromkeys(
     (
         *("member", "version", "operation", "sender", "key", "orders", "hold.id", "earned_on", *USE_FIELDS),
-        *("type", "grants", "money_returned", "refund_of", "ref_sender"),
+        *("type", "grants", "money_returned", "refund_of", "ref_sender", "waited", "waiting", "refused"),
     ),
     1,
 )
@@ -111,6 +112,7 @@ class MemberProof:
         self._identities: set[str] = set()
         self._keys: dict[tuple[str, str, str], int] = {}
         self._found: list[str] = []
+        self._waiting: set[tuple[str, str]] = set()
         self._has_ledger = False
         self.parts: list[_Part] = []
 
@@ -155,12 +157,23 @@ class MemberProof:
     def add_event(self, event: dict[str, Any]) -> None:
         """Add an event: compare it with its record, and its orders with the member's orders."""
         self._has_ledger = True
+        if "waited" in event:
+            self._add_waited(event)
+            if not is_counted(event):
+                return
         version = self._keys.pop((event["operation"], event["sender"], event["key"]), None)
         if version != event["version"]:
             self._found.append(f"event {event['key']!r} does not match the record of version {event['version']}")
         outcome = decode(self._add_fields, event)
         if isinstance(outcome, Unreadable):
             self._found.append(f"event {event['key']!r} cannot be read: {outcome.reason}")
+
+    def _add_waited(self, event: dict[str, Any]) -> None:
+        """Compare an event that waits, or waited, with the record of the version in which it began to."""
+        if self._keys.pop((WAIT_OPERATION, event["sender"], event["key"]), None) != event["waited"]:
+            self._found.append(f"event {event['key']!r} does not match the record of version {event['waited']}")
+        if "waiting" in event:
+            self._waiting.add((event["sender"], event["key"]))
 
     def _add_fields(self, event: dict[str, Any]) -> None:
         if "earned_on" in event:
@@ -196,8 +209,17 @@ class MemberProof:
             *found,
             *newest,
             *self._identity_faults(member),
+            *self._waiting_faults(member),
             *self.orders_and_codes.faults(member, forgotten),
         ]
+
+    def _waiting_faults(self, member: Member) -> Iterator[str]:
+        """Yield the differences between the events that wait and those that the member's snapshot says wait."""
+        known = {(one.sender, one.key) for one in member.waiting}
+        for _, key in sorted(self._waiting - known):
+            yield f"event {key!r} waits for its purchase, and the snapshot does not say so"
+        for _, key in sorted(known - self._waiting):
+            yield f"the snapshot says that event {key!r} waits for its purchase, and it does not"
 
     def _identity_faults(self, member: Member) -> Iterator[str]:
         """Yield the differences between a member's identities and its own fields, without any personal data."""

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from loyalty.kernel.refusal import Refusal
 from loyalty.model import event as domain
+from loyalty.model.waiting import explain_waiting
 from models.commits.request import Committed, Outcome
 from resolvers import event
 from resolvers.core.context import Context
@@ -108,7 +109,16 @@ class RecordEventInput:
         "The receipt: required for type `purchase`, optional for `refund`, refused for other types."
     )
     refund_of: str | None = optional(
-        "For type `refund`: key of the purchase, from the same sender, that it reverses: all of it without `purchase`."
+        "For type `refund`: key of the purchase that it reverses: all of it without `purchase`. The purchase is of "
+        "this sender, or of another that it may refer to. A refund that arrives first waits for its purchase."
+    )
+    ref: str | None = optional(
+        "Key of the event that this one refers to: the general name of `refundOf`. Send one of them, or the same key "
+        "in both."
+    )
+    ref_sender: str | None = optional(
+        "Sender of the event that this one refers to, if it is another one, or if several have used the key; up to 200 "
+        "characters."
     )
     attributes: JSON | None = optional(
         "Further data as an object of up to 16384 bytes, which the programme's rules for this type can use."
@@ -128,8 +138,9 @@ class RecordEventInput:
             purchase=purchase.to_purchase(programme) if purchase is not None else None,
             refund_of=given(self.refund_of),
             attributes=attributes if attributes is not None else {},
+            ref_sender=given(self.ref_sender),
         )
-        return EventOfMember(event, self.member.to_key())
+        return EventOfMember(event, self.member.to_key(), given(self.ref))
 
 
 RECORDERS = ENROLLERS
@@ -147,6 +158,11 @@ class RecordEventPayload:
         "The member after the event. Null if the event was refused, and for a tablet without this member's session.",
     )
     replayed: bool = field(REACHED, REPLAYED)
+    waiting: bool = field(
+        REACHED,
+        "True while the event waits for the purchase that it refers to: it counts as soon as that is recorded, and is "
+        "refused after 30 days.",
+    )
     user_errors: list[UserError] = field(REACHED, USER_ERRORS)
     committed: strawberry.Private[Committed | None]
 
@@ -160,13 +176,13 @@ class RecordEventPayload:
 
     @resolver(REACHED)
     def why(self, info: Info) -> list[Explanation]:
-        """Which rules gave how many points, and why others gave none; empty whenever `member` is null."""
+        """Which rules gave how many points, or what the event waits for; empty whenever `member` is null."""
         if self.committed is None or self.member is None:
             return []
-        context, record = info.context, self.committed.record
-        return explanations(
-            record.explanations, context.programme(), locale_of(context, self.committed.snapshot.member)
-        )
+        context, record, member = info.context, self.committed.record, self.committed.snapshot.member
+        sender, key = record.cause.subject, record.cause.key
+        waits = [explain_waiting(one) for one in member.waiting if self.waiting and one.is_event(sender, key)]
+        return explanations(waits or record.explanations, context.programme(), locale_of(context, member))
 
     @classmethod
     def of(cls, outcome: Outcome | Exception, context: Context, *place: str) -> Self:
@@ -174,12 +190,13 @@ class RecordEventPayload:
         result = as_refusal(outcome) if isinstance(outcome, Exception) else committed_or_refused(outcome)
         if isinstance(result, Refusal):
             errors = [UserError.of(result, *place)]
-            return cls(orders=[], member=None, replayed=False, user_errors=errors, committed=None)
+            return cls(orders=[], member=None, replayed=False, waiting=False, user_errors=errors, committed=None)
         is_seen = may_see(context.require_actor(), result.snapshot.member.id)
         return cls(
             orders=orders_of(result, context) if is_seen else [],
             member=Member.of(result.snapshot) if is_seen else None,
             replayed=result.replayed,
+            waiting=result.waiting,
             user_errors=[],
             committed=result,
         )

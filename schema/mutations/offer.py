@@ -36,7 +36,9 @@ class ActivateOfferInput:
     member: MemberKey | None = optional(ACTED_FOR)
 
 
-PURCHASE_SENDER = "Sender of that purchase, up to 200 characters, if it is another one. Left out: the caller."
+PURCHASE_SENDER = (
+    "Sender of that purchase, if it is another one, or if several have used the key; up to 200 characters."
+)
 
 
 @strawberry.input
@@ -49,8 +51,8 @@ class RedeemOfferInput:
     offer: strawberry.ID | None = optional("Id of the offer. Optional if `code` is sent.")
     code: str | None = optional("Scanned or typed code, up to 200 characters.")
     purchase_key: str | None = optional(
-        "Key of the purchase that the offer is used for, from the same sender, recorded before or after this call. "
-        "Required for MULTIPLIER."
+        "Key of the purchase that the offer is used for, recorded before or after this call, from this sender or "
+        "another that it may refer to. Required for MULTIPLIER."
     )
     purchase_sender: str | None = optional(PURCHASE_SENDER)
     store: str | None = optional(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Self
 
 import strawberry
 
@@ -37,18 +38,16 @@ class Explanation:
     applied: bool = field(REACHED, "Whether the rule had an effect on this event.")
     reason: str = field(REACHED, "One sentence that says why, in the language of the request, else of the member.")
 
+    @classmethod
+    def of(cls, explanation: Explained, programme: ProgrammeRules, locale: str) -> Self:
+        """Return an explanation in the language of `locale`."""
+        reason = explanation_sentence(explanation, programme, locale)
+        return cls(rule=explanation.rule, points=explanation.points, applied=explanation.applied, reason=reason)
+
 
 def explanations(found: Iterable[Explained], programme: ProgrammeRules, locale: str) -> list[Explanation]:
     """Return explanations in the language of `locale`."""
-    return [
-        Explanation(
-            rule=explanation.rule,
-            points=explanation.points,
-            applied=explanation.applied,
-            reason=explanation_sentence(explanation, programme, locale),
-        )
-        for explanation in found
-    ]
+    return [Explanation.of(explanation, programme, locale) for explanation in found]
 
 
 @strawberry.type

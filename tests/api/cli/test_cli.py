@@ -55,6 +55,9 @@ async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProc
     assert claims["exp"] - claims["iat"] == 15 * 60
     me = data(await development_gateway.ask(member.out, "{ me { number } }"))
     assert me == {"me": {"number": api_member.number}}
+    named = await run_carillon("token", "--role", "till", "--sender", "till-2", "--data-dir", data_dir)
+    claims = jwt.decode(named.out, secret, algorithms=["HS256"], audience="carillon", issuer="carillon-development")
+    assert (claims["role"], claims["sub"], named.code) == ("till", "till-2", 0)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +70,12 @@ async def test_token_is_printed_alone_on_a_line(development_gateway: GatewayProc
         ),
         (("--role", "member"), 1, "a member's token needs the membership number; add --member NUMBER"),
         (("--role", "till", "--member", "0000000000"), 1, "role till takes no membership number; leave it out"),
+        (("--role", "till", "--sender", " "), 1, "a sender needs a name; write for example --sender till-2"),
+        (
+            ("--role", "member", "--member", "0000000000", "--sender", "app"),
+            1,
+            "a member's token names the member; leave out --sender",
+        ),
         (("--role", "admin"), 2, "'admin' is not one of 'member', 'kiosk', 'till', 'agent', 'manager', 'service'"),
         (("--role", "till", "--ttl", "1y"), 2, "write a duration such as 30s, 15m, 1h or 7d"),
         (("--role", "till", "--ttl", "0h"), 2, "write a duration such as 30s, 15m, 1h or 7d"),

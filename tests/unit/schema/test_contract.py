@@ -28,6 +28,8 @@ MORE = {
     "AdvanceOrderInput.quantity",
     "MemberKey.pass",
     "PurchaseInput.discounts",
+    "RecordEventInput.ref",
+    "RecordEventInput.refSender",
     "RedeemOfferInput.occurredAt",
     "RedeemOfferInput.purchaseSender",
 }

@@ -18,6 +18,7 @@ from loyalty.model.event import Purchase
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Account, EntryKind
 from loyalty.model.programme import Rounding, SpentPointsPolicy
+from loyalty.model.waiting import WAITING_MAX
 
 THIRTY_DAYS = ExpiryPolicy(days=30)
 
@@ -466,15 +467,15 @@ def test_what_is_refunded_whole_cannot_be_refunded_again(back: Purchase | None) 
     assert (refusal.code, refusal.reason, refusal.path) == (RefusalCode.INVALID, "refund_done", ("refundOf",))
 
 
-def test_a_refund_of_what_was_never_bought_is_refused() -> None:
+def test_a_refund_of_what_was_not_bought_yet_waits() -> None:
     scenario = basket()
-    refusal = scenario.refused(scenario.event("refund", "2024-03-02 10:00", refund_of="nothing"), "2024-03-02 10:00")
-    assert (refusal.code, refusal.reason, refusal.path, refusal.params) == (
-        RefusalCode.NOT_FOUND,
-        "purchase_not_found",
-        ("refundOf",),
-        {"key": "nothing"},
-    )
+    points = scenario.points
+    decision = scenario.must(scenario.event("refund", "2024-03-02 10:00", refund_of="nothing"), "2024-03-02 10:00")
+    assert (decision.recorded_event, decision.record.entries, scenario.points) == (None, (), points)
+    assert [(one.reference, one.until) for one in scenario.now.waiting] == [
+        ("*till/nothing", scenario.at("2024-03-02 10:00") + WAITING_MAX)
+    ]
+    assert decision.record.cause.operation == "wait"
 
 
 def test_only_ones_own_purchase_can_be_refunded() -> None:

@@ -23,6 +23,7 @@ from loyalty.model.programme import (
     Stacking,
     TierAfterRefund,
 )
+from loyalty.model.senders import SenderRule, Senders
 from models.definitions.programme_file import (
     FILE_BYTES_MAX,
     DefinitionError,
@@ -552,6 +553,41 @@ def test_misspelt_names_and_mixed_types_in_expressions_are_reported_before_any_e
     assert "rules.0.points: invalid expression: " in mixed
     assert "CEL does not coerce between types" in mixed
     assert read_programme(SMALL + one.format("event.attributes.minutes / 10")).rules[0].key == "one"
+
+
+def test_senders_say_who_may_refer_to_whose_events() -> None:
+    rules = 'senders:\n  - {who: "till-*", may_refer_to: ["webshop", "till-*"]}\n  - {who: desk, may_refer_to: "*"}\n'
+    assert read_programme(SMALL + rules).senders == Senders(
+        (SenderRule("till-*", ("webshop", "till-*")), SenderRule("desk", ("*",)))
+    )
+    assert read_programme(SMALL).senders == read_programme(f"{SMALL}senders: []\n").senders == Senders()
+    assert source_digest(SMALL) == source_digest(f"{SMALL}senders: []\n") != source_digest(SMALL + rules)
+
+
+@pytest.mark.parametrize(
+    ("rule", "fault"),
+    [
+        ("{who: till-1}", "senders.0.may_refer_to: is missing; add it"),
+        ("{may_refer_to: [till-1]}", "senders.0.who: is missing; add it"),
+        ("{who: a, may_refer_to: []}", "senders.0.may_refer_to: "),
+        ("{who: a, may_refer_to: [b], may_refer: [c]}", "senders.0.may_refer: "),
+        ('{who: "", may_refer_to: [b]}', "senders.0.who: a sender is a token's `sub`, without blanks"),
+        ('{who: "till 1", may_refer_to: [b]}', "senders.0.who: a sender is a token's `sub`, without blanks"),
+        ('{who: " till-1", may_refer_to: [b]}', "senders.0.who: a sender is a token's `sub`, without blanks"),
+        ('{who: "till-\\u200b1", may_refer_to: [b]}', "senders.0.who: a sender is a token's `sub`, without blanks"),
+        ('{who: a, may_refer_to: ["b", "**"]}', "senders.0.may_refer_to.1: write * once"),
+        ('{who: "till-?", may_refer_to: [b]}', "senders.0.who: ? has no meaning here: * alone stands for any"),
+        ('{who: "till-[0-9]", may_refer_to: [b]}', "senders.0.who: [] has no meaning here"),
+        ('{who: "^till-.*$", may_refer_to: [b]}', "senders.0.who: $^ has no meaning here"),
+        ('{who: "a,b", may_refer_to: [b]}', "senders.0.who: , has no meaning here"),
+        (f'{{who: "{"a" * 201}", may_refer_to: [b]}}', "senders.0.who: "),
+        ("{who: 12, may_refer_to: [b]}", "senders.0.who: "),
+        ("till-1", "senders.0: "),
+    ],
+)
+def test_a_malformed_rule_of_senders_is_refused_with_its_line(rule: str, fault: str) -> None:
+    [found] = faults(f"{SMALL}senders:\n  - {rule}\n")
+    assert found.startswith(f"line 9: {fault}"), found
 
 
 CLOSED = {"type": "object", "properties": {"shop": {"type": "string"}, "cups": {}}, "additionalProperties": False}

@@ -13,18 +13,31 @@ from support.programme_files import programme_from_file
 from support.property_settings import property_settings
 
 from loyalty.kernel.channel import Channel
+from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.kernel.text import Text
-from loyalty.model.event import Consequence, ConsequenceEnd, Grant
+from loyalty.model.event import Consequence, ConsequenceEnd, Event, Grant, Purchase, PurchaseLine
 from loyalty.model.hold import Hold
-from loyalty.model.ledger import LotKey, Record, RecordRef, record_hash, seal
+from loyalty.model.ledger import Cause, LotKey, Record, RecordRef, record_hash, seal
 from loyalty.model.member import Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient, VoucherUse
 from loyalty.model.qualifying_days import QualifyingDays
 from loyalty.model.reward import RewardKind
 from loyalty.model.supply import CounterKey, CounterKind
+from loyalty.model.waiting import WAITING_MAX, Waiting, WaitingEvent
 from models.mongo.bson import Document, without_none
-from models.mongo.event import consequence_of, consequence_rows, consequences_of, counted_event_of, event_fields
+from models.mongo.event import (
+    consequence_of,
+    consequence_rows,
+    consequences_of,
+    counted_event_of,
+    event_fields,
+    is_counted,
+    refusal_of,
+    refused_fields,
+    waiting_event_of,
+    waiting_fields,
+)
 from models.mongo.ledger import record_document, record_id, record_of
 from models.mongo.member import (
     hold_document,
@@ -216,3 +229,19 @@ def test_profile_round_trips(profile: Profile) -> None:
 def test_unknown_fields_are_not_stored() -> None:
     assert profile_document(Profile("en", last_name="Lee")) == {"locale": "en", "last_name": "Lee"}
     assert without_none({"a": None, "b": 0, "c": "", "d": []}) == {"b": 0, "c": "", "d": []}
+
+
+def test_an_event_that_waits_round_trips_and_one_that_was_refused_says_why() -> None:
+    at = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    purchase = Purchase(Decimal("5.00"), "EUR", (PurchaseLine("a", Decimal(1), Decimal("5.00")),))
+    event = Event("back", "till/1", "refund", at, Channel.STORE, "s-1", None, purchase, "sold", {}, "web shop")
+    about = {"operation": "event", "key": "back", "sender": "till/1", "member": "member"}
+    for reason in (None, "import"):
+        cause = Cause("event", "till", "till/1", "back", reason)
+        waits = WaitingEvent(event, cause, Waiting("till/1", "back", "web%20shop/sold", at + WAITING_MAX))
+        document = stored({**about, **waiting_fields(waits, 7)})
+        assert (waiting_event_of(document), document["waited"]) == (waits, 7)
+        assert (is_counted(document), refusal_of(document)) == (False, None)
+    refusal = Refusal(RefusalCode.NOT_FOUND, "purchase_never_arrived", ("refundOf",), {"key": "sold", "days": 30})
+    refused = stored({**about, **refused_fields(refusal)})
+    assert (is_counted(refused), refusal_of(refused)) == (False, refusal)
