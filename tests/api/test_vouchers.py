@@ -64,6 +64,12 @@ async def test_a_voucher_that_both_gateways_redeem_at_once_is_used_once(two_gate
             assert f"in store {store}" in lost["userErrors"][0]["message"]
     [listed] = (await two_gateways.ask(member.token(), LIST))["me"]["orders"]["edges"]
     assert listed["node"]["voucher"]["usedAtStore"] == store
+    # Gateways log and count nothing of a code.
+    for gateway in two_gateways.gateways:
+        async with gateway.client() as client:
+            metrics = (await client.get("/metrics")).text
+        for text in (gateway.output.read_text(errors="replace"), metrics):
+            assert voucher["code"] not in text
     audited = await run_carillon("audit", "--data-dir", two_gateways.data_dir())
     assert audited.code == 0, audited.out
 

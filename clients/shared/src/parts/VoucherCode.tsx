@@ -5,6 +5,11 @@ import { useFormat } from "../language/Language";
 import { useWords } from "../language/words";
 import { Qr } from "./Qr";
 
+/** It expires at midnight, after its last day. */
+function lastMomentBefore(expiresAt: string): string {
+  return new Date(Date.parse(expiresAt) - 1).toISOString();
+}
+
 /** What the shopper shows at the till, as a QR code and as text; once it is used, when and where. */
 export function VoucherCode({ voucher }: { voucher: VoucherCodeFragment }) {
   const words = useWords().order.voucher;
@@ -27,7 +32,7 @@ export function VoucherCode({ voucher }: { voucher: VoucherCodeFragment }) {
           <code dir="ltr">{code}</code>
         </p>
         {worth !== null && <p>{words.worth({ money: format.money(worth.amount, worth.currency) })}</p>}
-        {expiresAt !== null && <p className="small quiet">{words.until({ moment: format.moment(expiresAt) })}</p>}
+        {expiresAt !== null && <p className="small quiet">{words.until({ day: format.day(lastMomentBefore(expiresAt)) })}</p>}
       </div>
     </div>
   );

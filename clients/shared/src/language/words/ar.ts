@@ -82,7 +82,7 @@ export const ar: Words = {
       title: "قسيمة",
       show: "أظهر هذه القسيمة عند الصندوق",
       worth: say("القيمة: {money}"),
-      until: say("حتى {moment}"),
+      until: say("حتى {day}"),
       used: say("استُخدمت القسيمة في {moment}"),
       usedAt: say("استُخدمت القسيمة في {moment}، متجر {store}"),
     },

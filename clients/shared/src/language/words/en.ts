@@ -82,7 +82,7 @@ export const en: Words = {
       title: "Voucher",
       show: "Show this voucher at the till",
       worth: say("Worth {money}"),
-      until: say("Until {moment}"),
+      until: say("Until {day}"),
       used: say("Voucher used on {moment}"),
       usedAt: say("Voucher used on {moment}, store {store}"),
     },

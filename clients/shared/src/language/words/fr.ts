@@ -82,7 +82,7 @@ export const fr: Words = {
       title: "Bon d’achat",
       show: "Présentez ce bon d’achat en caisse",
       worth: say("Valeur : {money}"),
-      until: say("Jusqu’au {moment}"),
+      until: say("Jusqu’au {day}"),
       used: say("Bon d’achat utilisé le {moment}"),
       usedAt: say("Bon d’achat utilisé le {moment}, magasin {store}"),
     },

@@ -56,7 +56,7 @@ export interface Words {
       title: string;
       show: string;
       worth: Message<{ money: string }>;
-      until: Message<{ moment: string }>;
+      until: Message<{ day: string }>;
       used: Message<{ moment: string }>;
       usedAt: Message<{ moment: string; store: string }>;
     };
