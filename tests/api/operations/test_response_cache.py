@@ -256,7 +256,7 @@ async def test_cache_is_bounded_in_bytes(resolver_client: ResolverClient) -> Non
     members = [await resolver_client.member() for _ in range(3)]
     contexts = [resolver_client.context(Role.MEMBER, member=member) for member in members]
     query = "{ me { number } }"
-    asking = Asking(resolver_client, bytes_max=2_300)
+    asking = Asking(resolver_client, bytes_max=3_600)
     for context in contexts:
         await asking.ask(context, query)
     for context in contexts[1:]:
