@@ -24,11 +24,11 @@ WITHIN = 5.0
 
 
 class Application:
-    """Reads the body, then answers its size; `/early` answers at once, `/slow` later, `/large` with a large body."""
+    """Reads the body, then answers its size; `/early` answers at once, `/slow` later, `/large` and `/stream` much."""
 
     def __init__(self) -> None:
         self.finish_slow = asyncio.Event()
-        self.sockets = 0
+        self.sockets = self.streams = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -52,10 +52,21 @@ class Application:
                 more = message["more_body"]
         if scope["path"] == "/slow":
             await self.finish_slow.wait()
+        if scope["path"] == "/stream":
+            await self._stream(send)
+            return
         body = b"x" * 5_000_000 if scope["path"] == "/large" else b"%d" % size
         headers = [(b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    async def _stream(self, send: Send) -> None:
+        self.streams += 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(1000):
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+        self.streams -= 1
 
     async def _socket(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -316,6 +327,12 @@ async def deaf_last_request(running: Running) -> Any:
     return sock
 
 
+async def deaf_stream(running: Running) -> Any:
+    sock = deaf_socket(running.port)
+    await asyncio.get_running_loop().sock_sendall(sock, b"GET /stream HTTP/1.1\r\nhost: a\r\n\r\n")
+    return sock
+
+
 async def deaf_websocket(running: Running) -> Any:
     sock = deaf_socket(running.port)
     sent = (
@@ -326,13 +343,13 @@ async def deaf_websocket(running: Running) -> Any:
     return sock
 
 
-@pytest.mark.parametrize("deaf", [deaf_request, deaf_last_request, deaf_websocket])
+@pytest.mark.parametrize("deaf", [deaf_request, deaf_last_request, deaf_stream, deaf_websocket])
 async def test_a_client_that_does_not_read_is_disconnected(running: Running, deaf: Deaf) -> None:
     sock = await deaf(running)
     await asyncio.sleep(0.5)
     assert len(running.server.server_state.connections) == 1
     assert await gone(running)
-    assert running.application.sockets == 0
+    assert running.application.sockets == running.application.streams == 0
     sock.close()
 
 
@@ -355,10 +372,10 @@ async def test_half_sent_requests_and_deaf_clients_do_not_delay_the_end(monkeypa
     async with serving(monkeypatch, limits) as running:
         halves = (b"", b"GET / HT", POST % 100, POST % 100 + b"x", b"GET / HTTP/1.1\r\nx-a: ", GET + b"GET")
         opened = [await running.opened(halves[number % len(halves)]) for number in range(300)]
-        deaf = [await each(running) for each in (deaf_request, deaf_last_request, deaf_websocket)]
+        deaf = [await each(running) for each in (deaf_request, deaf_last_request, deaf_stream, deaf_websocket)]
         reader, writer = await running.opened(b"GET /slow HTTP/1.1\r\nhost: a\r\n\r\n")
         await asyncio.sleep(0.5)
-        assert len(running.server.server_state.connections) == 304
+        assert len(running.server.server_state.connections) == 305
         asyncio.get_running_loop().call_later(1.0, running.application.finish_slow.set)
         assert 1.0 <= await running.stop() < 4
         # The request in flight was finished.
