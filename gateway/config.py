@@ -191,11 +191,13 @@ def read_settings(**values: object) -> Settings:
 
 def read_limits() -> Limits:
     """Return the limits of the environment; raise InvalidSettings, which names each invalid one."""
+    prefix = "CARILLON_LIMIT_ANONYMOUS_"
     try:
+        AnonymousLimits()
+        prefix = "CARILLON_LIMIT_"
         return Limits()
     except ValidationError as error:
-        prefix = AnonymousLimits if error.title == AnonymousLimits.__name__ else Limits
-        raise InvalidSettings(_message(error, str(prefix.model_config["env_prefix"]))) from error
+        raise InvalidSettings(_message(error, prefix)) from error
 
 
 def _message(error: ValidationError, prefix: str) -> str:

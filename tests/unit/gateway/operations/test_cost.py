@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.property_settings import property_settings
 
-from gateway.config import AnonymousLimits, Limits
+from gateway.config import AnonymousLimits, InvalidSettings, Limits, read_limits
 from gateway.observability.metrics import Metrics
 from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.cost import Cost, Costs
@@ -179,6 +179,13 @@ def test_limits_without_a_token_are_never_above_the_general_ones(monkeypatch: py
     assert (limits.body, limits.setting("body")) == (2000, "CARILLON_LIMIT_BODY")
     assert (limits.tokens, limits.setting("tokens")) == (60, "CARILLON_LIMIT_ANONYMOUS_TOKENS")
     assert limits.aliases == AnonymousLimits().aliases
+
+
+@pytest.mark.parametrize("variable", ["CARILLON_LIMIT_ANONYMOUS_COST", "CARILLON_LIMIT_COST"])
+def test_an_invalid_limit_is_named(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "1")
+    with pytest.raises(InvalidSettings, match=f"^{variable}: "):
+        read_limits()
 
 
 @pytest.mark.parametrize(
