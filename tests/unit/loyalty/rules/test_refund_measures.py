@@ -1,10 +1,14 @@
 """Refunds by total, by lines and by quantity, mixed: what is reversed is the same, and nothing is left at the end."""
 
+from dataclasses import replace
+from fractions import Fraction
+
 import pytest
 from support.builders import flat, line, per_euro, programme, receipt
 from support.member_scenario import MemberScenario, assert_member_invariants
 
 from loyalty.model.event import Purchase
+from loyalty.rules.refund import points_reversed, share_returned
 
 
 def bought(purchase: Purchase, *rules: object, currency: str = "EUR") -> MemberScenario:
@@ -275,3 +279,34 @@ def test_a_fee_that_the_shop_keeps_does_not_keep_points() -> None:
     assert left_after(scenario, receipt("45.00", line("a", "50.00"))) == [50]
     assert left_after(scenario, receipt("55.00")) == [0]
     assert is_whole(scenario)
+
+
+# Purchases of earlier releases: no part beyond the lines, and no money returned
+
+
+@pytest.mark.parametrize(
+    "rest", [receipt(None, line("a", "50.00")), receipt("50.00"), receipt("50.00", line("a", "45.00")), None]
+)
+def test_a_delivered_purchase_that_an_earlier_release_refunded_in_part_is_refunded_to_the_end(
+    rest: Purchase | None,
+) -> None:
+    scenario = bought(DELIVERED)
+    left_after(scenario, receipt("5.00"))
+    new = scenario.counted["basket"]
+    grants = tuple(replace(grant, by_line=(grant.points,)) for grant in new.grants)
+    old = replace(new, grants=grants, shares_returned=(Fraction(1, 11),), returned=None)
+    scenario.counted["basket"] = scenario.supply.events["till/basket"] = old
+    assert refused(scenario, receipt("50.01"))[0] == "refund_exceeds"
+    scenario.refund("2024-03-05 10:00", "basket", rest)
+    assert (scenario.now.available, is_whole(scenario)) == (0, True)
+    assert_member_invariants(scenario)
+
+
+def test_the_share_returned_is_one_of_money_whatever_measured_it() -> None:
+    scenario = bought(receipt(None, line("a", "30.00"), line("b", "30.00")), per_euro(points="2"))
+    assert left_after(scenario, receipt("20.00")) == [80]
+    recorded = scenario.counted["basket"]
+    assert [points_reversed(recorded, grant) for grant in recorded.grants] == [40]
+    assert share_returned(recorded) == Fraction(1, 3)
+    assert left_after(scenario, receipt(None, line("a", "30.00"))) == [20]
+    assert share_returned(scenario.counted["basket"]) == Fraction(5, 6)
