@@ -171,14 +171,17 @@ class _Returning:
             rest -= whole * share
         return self._amount <= max(_up(self._amount - rest, self._unit), _up(at_most, self._unit))
 
-    def _differs_by(self, pieces: Sequence[tuple[_Part, Fraction]]) -> Fraction | None:
-        """Return how far the amount is from what some quantities of parts cost; None if it is not their price."""
-        found: list[Fraction] = []
+    def _differs_by(self, pieces: Sequence[tuple[_Part, Fraction]]) -> tuple[Fraction, bool] | None:
+        """Return how far the amount is from what some quantities of parts cost; None if it is not their price.
+
+        True if it is the other of the two: their price where the refund states what was paid, or the reverse.
+        """
+        found: list[tuple[Fraction, bool]] = []
         for at_price in (False, True):
             costs = [part.costs(quantity, self._unit, at_price=at_price) for part, quantity in pieces]
             low, exact, high = (sum(column, NOTHING) for column in zip(*costs, strict=True))
             if low <= self._amount <= high:
-                found.append(abs(self._amount - exact))
+                found.append((abs(self._amount - exact), at_price is not self._at_price))
         return min(found, default=None)
 
 

@@ -310,3 +310,11 @@ def test_the_share_returned_is_one_of_money_whatever_measured_it() -> None:
     assert share_returned(recorded) == Fraction(1, 3)
     assert left_after(scenario, receipt(None, line("a", "30.00"))) == [20]
     assert share_returned(scenario.counted["basket"]) == Fraction(5, 6)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_one_article_on_two_lines_is_found_by_what_was_paid_for_each(order: tuple[int, int]) -> None:
+    scenario = bought(receipt("0.03", line("c", "0.02"), line("c", "0.02"), line("d", "0.00")), per_euro(points="100"))
+    pieces = [receipt(None, line("c", "0.02")), receipt(None, line("c", "0.01"))]
+    assert left_after(scenario, *(pieces[place] for place in order))[-1] == 0
+    assert is_whole(scenario)
