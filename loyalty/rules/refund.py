@@ -171,18 +171,21 @@ class _Returning:
             rest -= whole * share
         return self._amount <= max(_up(self._amount - rest, self._unit), _up(at_most, self._unit))
 
-    def _differs_by(self, pieces: Sequence[tuple[_Part, Fraction]]) -> tuple[Fraction, bool] | None:
+    def _differs_by(self, pieces: Sequence[tuple[_Part, Fraction]]) -> tuple[Fraction, bool, Fraction] | None:
         """Return how far the amount is from what some quantities of parts cost; None if it is not their price.
 
-        True if it is the other of the two: their price where the refund states what was paid, or the reverse.
+        After the difference: whether it is from their price where the refund states what was paid, or the reverse; and
+        the sum of the differences from both.
         """
         found: list[tuple[Fraction, bool]] = []
+        both = NOTHING
         for at_price in (False, True):
             costs = [part.costs(quantity, self._unit, at_price=at_price) for part, quantity in pieces]
             low, exact, high = (sum(column, NOTHING) for column in zip(*costs, strict=True))
+            both += abs(self._amount - exact)
             if low <= self._amount <= high:
                 found.append((abs(self._amount - exact), at_price is not self._at_price))
-        return min(found, default=None)
+        return (*min(found), both) if found else None
 
 
 class _Rest:
