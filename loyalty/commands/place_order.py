@@ -41,8 +41,8 @@ from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.availability import Visit, is_limit_reached, limit_span, obstacles, outcome_of
 from loyalty.rules.eligibility import ineligibilities
 
-# An instant reward is for a shopper who has just bought: a purchase that arrives later than this does not get it.
-INSTANT_LATE_MAX = timedelta(days=1)
+# An instant reward is for a shopper who has just bought. A till may be offline for a day; later than this gets none.
+INSTANT_LATE_MAX = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)

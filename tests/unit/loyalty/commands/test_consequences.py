@@ -177,7 +177,7 @@ def test_an_instant_reward_that_was_handed_over_stays_and_so_does_its_limit() ->
     assert (again.orders, reasons(again)["instant/big"]) == ((), [RuleOutcome.LIMIT])
 
 
-@pytest.mark.parametrize(("late", "given"), [(timedelta(hours=23), True), (timedelta(hours=25), False)])
+@pytest.mark.parametrize(("late", "given"), [(timedelta(hours=47), True), (timedelta(hours=49), False)])
 def test_an_instant_reward_is_for_who_has_just_bought(late: timedelta, given: bool) -> None:
     customer = member_of(instants=[BIG])
     decision = customer.buy(NOON, "20", now=moment(NOON) + late)
