@@ -132,14 +132,14 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
         return refusal
     if event.type == REFUND:
         return _refund_or_wait(command, builder)
+    if event.type == PURCHASE and builder.member.pending_uses:
+        bind_open_uses(event, builder)
     refusal = builder.expired_event(event.occurred_at, command.cause) or unknown_cost_refusal(event, builder)
     if refusal is not None:
         return refusal
     earned = earn(event, builder.member, programme)
     consequences: tuple[Consequence, ...] = ()
     if event.type == PURCHASE:
-        if builder.member.pending_uses:
-            bind_open_uses(event, builder)
         used = apply_pending_uses(event, earned, builder, command.cause)
         granted, explained = grant_instantly(event, builder, command.cause)
         consequences = (*used, *granted)
