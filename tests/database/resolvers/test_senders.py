@@ -32,7 +32,7 @@ from resolvers.core.actor import Role
 from resolvers.core.context import Services
 from resolvers.core.member import MemberKey
 from resolvers.event import EventOfMember
-from resolvers.offer import RedemptionInput
+from resolvers.offer import RedemptionInput, ReleaseInput
 from resolvers.sweeper import settle_all_due
 from resolvers.waiting import count_arrived, page
 
@@ -533,3 +533,37 @@ async def test_any_mixture_of_senders_gateways_and_orders_ends_with_everything_c
         assert all(isinstance(one, Committed) for one in outcomes), outcomes
     assert {member: await available(shop, member) for member in members} == expected
     assert (await assert_holds(shop)).waiting == 0
+
+
+async def release(store: CatalogueClient, member: str, bought: str, sender: str, named: str | None = None) -> Outcome:
+    about: dict[str, Any] = {"key": store.key(), "channel": Channel.STORE, "purchase_key": bought}
+    request = ReleaseInput(member=MemberKey("id", member), offer="double", purchase_sender=named, **about)
+    return await offers.release(store.context(subject=sender), request)
+
+
+@pytest.mark.parametrize(
+    ("named", "releaser", "released_as", "released"),
+    [
+        (None, "till-1", None, True),
+        (None, "till-2", None, True),
+        (None, "till-2", "webshop", True),
+        ("webshop", "till-1", None, True),
+        ("webshop", "webshop", None, True),
+        (None, "webshop", None, False),
+        (None, "partner", None, False),
+    ],
+)
+async def test_a_use_for_another_senders_purchase_is_released_by_who_may_refer_to_it(
+    store: CatalogueClient, named: str | None, releaser: str, released_as: str | None, released: bool
+) -> None:
+    member = await store.member()
+    committed(await redeem(store, member, "double", "w-1", "till-1", purchase_sender=named))
+    outcome = await release(store, member, "w-1", releaser, released_as)
+    if released:
+        assert committed(outcome).snapshot.member.pending_uses == {}
+    else:
+        assert refused(outcome).reason == "offer_use_not_found"
+    assert refused(await release(store, member, "w-1", "till-1", "partner")).reason == "purchase_sender_not_found"
+    await buy(store, member, "10.00", "w-1", "webshop")
+    assert await available(store, member) == (10 if released else 20)
+    await assert_holds(store)
