@@ -21,14 +21,12 @@ from models.commits.request import Outcome, Request
 from resolvers.core.command import cause_of
 from resolvers.core.context import Context
 from resolvers.core.guessing import callers, waiting, withheld
-from resolvers.core.idempotency_key import key_refusal
+from resolvers.core.idempotency_key import email_content, key_refusal, phone_content
 from resolvers.core.member import commit
 from resolvers.core.operation_error import Unavailable
-from resolvers.core.personal_data import is_locale, normal_email, normal_phone
+from resolvers.core.profile_fields import read_fields
 
 NUMBER_DRAWS = 5
-NAME_LENGTH_MAX = 100
-CARD_LENGTH_MAX = 64
 STORE_LENGTH_MAX = 200
 # The fields of an enrolment before 0.2.0, sent or not. It never changes.
 FORMER_FIELDS = ("first_name", "last_name", "email", "phone", "birth_date", "channel", "card", "store")
@@ -50,33 +48,9 @@ class EnrolmentInput:
     store: str | None = None
 
 
-def _invalid(reason: str, field: str, **params: str | int) -> Refusal:
-    return Refusal(RefusalCode.INVALID, reason, (field,), params)
-
-
-def _trimmed(text: str | None) -> str | None:
-    return (text.strip() or None) if text is not None else None
-
-
-def profile_from(enrolment: EnrolmentInput, programme_locale: str) -> Profile | Refusal:
-    """Return the profile in normal form, or a refusal of the first invalid field."""
-    first_name, last_name = _trimmed(enrolment.first_name), _trimmed(enrolment.last_name)
-    for field, name in (("firstName", first_name), ("lastName", last_name)):
-        if name is not None and len(name) > NAME_LENGTH_MAX:
-            return _invalid("text_too_long", field, max=NAME_LENGTH_MAX)
-    email, phone = _trimmed(enrolment.email), _trimmed(enrolment.phone)
-    if email is not None:
-        email = normal_email(email)
-        if email is None:
-            return _invalid("email_invalid", "email")
-    if phone is not None:
-        phone = normal_phone(phone)
-        if phone is None:
-            return _invalid("phone_invalid", "phone")
-    locale = _trimmed(enrolment.locale) or programme_locale
-    if not is_locale(locale):
-        return _invalid("locale_invalid", "locale")
-    return Profile(locale, first_name, last_name, email, phone, enrolment.birth_date)
+def _texts(enrolment: EnrolmentInput) -> dict[str, str | None]:
+    names = ("first_name", "last_name", "email", "phone", "locale", "card")
+    return {name: getattr(enrolment, name) for name in names}
 
 
 def _former_digest(content: dict[str, Any], profile: Profile) -> str:
@@ -101,21 +75,20 @@ async def enrol(
     refusal = key_refusal(enrolment.key) or await waiting(context, callers(context))
     if refusal is not None:
         return refusal
-    card = _trimmed(enrolment.card)
-    if card is not None and len(card) > CARD_LENGTH_MAX:
-        return _invalid("text_too_long", "card", max=CARD_LENGTH_MAX)
     if len(enrolment.store or "") > STORE_LENGTH_MAX:
-        return _invalid("text_too_long", "store", max=STORE_LENGTH_MAX)
-    profile = profile_from(enrolment, programme.locale)
-    if isinstance(profile, Refusal):
-        return profile
+        return Refusal(RefusalCode.INVALID, "text_too_long", ("store",), {"max": STORE_LENGTH_MAX})
+    read = read_fields(_texts(enrolment), programme)
+    if isinstance(read, Refusal):
+        return read
+    card, locale = read.pop("card"), read.pop("locale")
+    profile = Profile(locale or programme.locale, birth_date=enrolment.birth_date, **read)
     content: dict[str, Any] = {
         "first_name": profile.first_name,
         "last_name": profile.last_name,
-        "email": profile.email,
-        "phone": profile.phone,
+        "email": email_content(profile.email) if profile.email else None,
+        "phone": phone_content(profile.phone) if profile.phone else None,
         "birth_date": profile.birth_date,
-        "locale": _trimmed(enrolment.locale),
+        "locale": locale,
         "channel": enrolment.channel,
         "card": card,
         "store": enrolment.store,

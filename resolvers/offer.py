@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import partial
 
 from loyalty.commands.offer import ActivateOffer, RecordOfferViews, RedeemOffer, ReleaseOffer, unusable_reason
+from loyalty.kernel import canonical
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
-from loyalty.model.catalogue import normalise_code
 from loyalty.model.event import Discount, Purchase
 from loyalty.model.ledger import IMPORTED
 from loyalty.model.member import Member
@@ -140,7 +140,7 @@ def code_for(context: Context, offer: Offer, use: OfferUse, member: Member, stat
     if code.kind is CodeKind.POOL:
         return use.code
     return member_code(
-        normalise_code(code.text),
+        code.text,
         programme=programme.key,
         offer=offer.key,
         number=member.number,
@@ -249,7 +249,7 @@ def with_proved_codes(context: Context, purchase: Purchase | None) -> Purchase |
 def _with_proved_code(context: Context, discount: Discount) -> Discount:
     if discount.code is None or discount.offer is not None:
         return discount
-    own = offer_of_member_code(context, normalise_code(discount.code))
+    own = offer_of_member_code(context, canonical.code(discount.code))
     return replace(discount, offer=own[0]) if own is not None else discount
 
 
@@ -309,7 +309,7 @@ async def _target(context: Context, request: RedemptionInput | ReleaseInput) -> 
 
 async def _by_code(context: Context, text: str) -> tuple[str | None, str] | Refusal:
     """Return the member (None: anyone) and the offer key of a code; a refusal of an unknown one."""
-    programme, code, reader = context.programme(), normalise_code(text), context.services.reader
+    programme, code, reader = context.programme(), canonical.code(text), context.services.reader
     unknown = Refusal(RefusalCode.NOT_FOUND, "code_not_found", ("code",))
     shared = programme.catalogue.offer_by_code(code)
     if shared is not None:
@@ -319,4 +319,4 @@ async def _by_code(context: Context, text: str) -> tuple[str | None, str] | Refu
         offer, number = own
         member = await read_or_unavailable(reader.member_id_by(programme.key, "number", number))
         return (member, offer) if member is not None else unknown
-    return await read_or_unavailable(reader.code_holder(programme.key, text.strip())) or unknown
+    return await read_or_unavailable(reader.code_holder(programme.key, code)) or unknown

@@ -1,6 +1,6 @@
 """Places, cancels and advances orders; creates and releases holds for a checkout."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -10,12 +10,14 @@ from loyalty.commands.place_order import PlaceOrder
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.order import Delivery, Order, OrderState, Recipient
+from loyalty.model.programme import Programme
 from models.commits.request import Outcome
 from resolvers.core.command import NOT_FOUND as NO_SUCH_MEMBER
 from resolvers.core.command import cause_of, member_to_act_for, run_command, text_refusal
 from resolvers.core.context import Context
+from resolvers.core.idempotency_key import email_content, phone_content
 from resolvers.core.member import MemberKey, may_see
-from resolvers.core.personal_data import normal_email, normal_phone
+from resolvers.core.profile_fields import read_fields
 from resolvers.core.reading import read_or_unavailable
 
 NOTE_LENGTH_MAX = 500
@@ -43,7 +45,7 @@ def _invalid(reason: str, *path: str) -> Refusal:
     return Refusal(RefusalCode.INVALID, reason, path)
 
 
-def _recipient_of(request: Recipient | None) -> Recipient | Refusal | None:
+def _recipient_of(request: Recipient | None, programme: Programme) -> Recipient | Refusal | None:
     """Return a recipient in normal form, or a refusal of the first invalid field."""
     if request is None:
         return None
@@ -55,13 +57,18 @@ def _recipient_of(request: Recipient | None) -> Recipient | Refusal | None:
     )
     if refusal is not None:
         return refusal
-    email = normal_email(request.email) if request.email is not None else None
-    if request.email is not None and email is None:
-        return _invalid("email_invalid", "recipient", "email")
-    phone = normal_phone(request.phone) if request.phone is not None else None
-    if request.phone is not None and phone is None:
-        return _invalid("phone_invalid", "recipient", "phone")
-    return Recipient(name, email, phone, request.message)
+    contact = read_fields({"email": request.email, "phone": request.phone}, programme)
+    if isinstance(contact, Refusal):
+        return replace(contact, path=("recipient", *contact.path))
+    return Recipient(name, contact["email"], contact["phone"], request.message)
+
+
+def _recipient_content(recipient: Recipient | None) -> dict[str, object] | None:
+    if recipient is None:
+        return None
+    email, phone = recipient.email, recipient.phone
+    forms = {"email": email_content(email) if email else None, "phone": phone_content(phone) if phone else None}
+    return {**asdict(recipient), **forms}
 
 
 def _delivery_refusal(request: Delivery | None) -> Refusal | None:
@@ -80,7 +87,7 @@ def _delivery_refusal(request: Delivery | None) -> Refusal | None:
 
 async def place(context: Context, request: OrderInput) -> Outcome:
     """Order a reward. Points, stock, code and appointment are taken together or not at all."""
-    recipient = _recipient_of(request.recipient)
+    recipient = _recipient_of(request.recipient, context.programme())
     if isinstance(recipient, Refusal):
         return recipient
     refusal = _delivery_refusal(request.delivery)
@@ -103,7 +110,7 @@ async def place(context: Context, request: OrderInput) -> Outcome:
         "reward": request.reward,
         "quantity": request.quantity,
         "hold": request.hold,
-        "recipient": asdict(recipient) if recipient is not None else None,
+        "recipient": _recipient_content(recipient),
         "appointment": request.appointment,
         "delivery": asdict(request.delivery) if request.delivery is not None else None,
         "channel": request.channel,

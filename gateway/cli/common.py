@@ -14,9 +14,10 @@ from gateway.cli.console import err, out, stop
 from gateway.config import Settings, read_limits, read_settings
 from gateway.observability.logs import configure_logs
 from gateway.observability.metrics import Metrics
+from loyalty.model.programme import Programme
 from models.loading.code_pool import Line
 from models.mongo.database import Database, connect
-from models.programmes.programme_store import ProgrammeNotFound, newest_version
+from models.programmes.programme_store import ProgrammeNotFound, Programmes
 from resolvers.core.context import Services
 
 T = TypeVar("T")
@@ -109,14 +110,18 @@ def file_lines(file: Path) -> Iterator[Iterable[str]]:
         stop(f"{file} cannot be read: {error}")
 
 
-async def require_programme(database: Database, programme: str) -> None:
-    """Refuse a programme that was never applied: nothing would read the data loaded for it.
+async def running_programme(database: Database, key: str) -> Programme:
+    """Return the programme that data is loaded for, as it runs: nothing would read that of another one.
 
     Raises:
-        ProgrammeNotFound: the message says what to do.
+        ProgrammeNotFound: it was never applied; the message says what to do.
     """
-    if await newest_version(database, programme) is None:
-        raise ProgrammeNotFound(f"programme {programme!r} has not been applied; run `carillon programme apply FILE`")
+    programmes = Programmes(database)
+    await programmes.load()
+    running = programmes.find(key)
+    if running is None:
+        raise ProgrammeNotFound(f"programme {key!r} has not been applied; run `carillon programme apply FILE`")
+    return running
 
 
 def print_refused_lines(lines: list[Line], count: int) -> None:
@@ -127,17 +132,23 @@ def print_refused_lines(lines: list[Line], count: int) -> None:
         err.print(f"and {count - len(lines):,} more lines", style="red")
 
 
-Load = Callable[[Database, Iterable[str]], Awaitable[str]]
+Load = Callable[[Database, Programme, Iterable[str]], Awaitable[tuple[str, bool]]]
 
 
 def load_lines(file: Path, purpose: str, data_dir: Path | None, programme: str, load: Load) -> None:
-    """Load the lines of a file for a programme; print the summary that `load` returns, and the seconds it took."""
+    """Load the lines of a file for a programme; print the summary that `load` returns, and the seconds it took.
+
+    The command exits with 1 if `load` returns False beside the summary.
+    """
     with file_lines(file) as lines:
 
-        async def run(database: Database, _settings: Settings) -> str:
-            await require_programme(database, programme)
+        async def run(database: Database, _settings: Settings) -> tuple[str, bool]:
+            running = await running_programme(database, programme)
             started = monotonic()
-            summary = await load(database, lines)
-            return f"{summary}, in {monotonic() - started:.1f} s."
+            summary, is_complete = await load(database, running, lines)
+            return f"{summary}, in {monotonic() - started:.1f} s.", is_complete
 
-        out.print(with_database(purpose, data_dir, run))
+        summary, is_complete = with_database(purpose, data_dir, run)
+    out.print(summary)
+    if not is_complete:
+        raise typer.Exit(1)

@@ -124,7 +124,13 @@ async def _prepare(
         async with running_services(database, limits, Metrics(), live=False) as services:
             await ensure_programme(services)
             await _import(services, households, console)
-            await load_codes(database, PROGRAMME, DEMO_POOL, (f"DEMO-{number:04d}" for number in range(DEMO_CODES)))
+            await load_codes(
+                database,
+                PROGRAMME,
+                DEMO_POOL,
+                (f"DEMO-{number:04d}" for number in range(DEMO_CODES)),
+                catalogue=services.programmes.get(PROGRAMME).catalogue,
+            )
             first = await database.members.find_one({"programme": PROGRAMME}, {"number": 1}, sort=RICHEST_FIRST)
             number = first["number"] if first else None
             tokens = {

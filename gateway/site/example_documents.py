@@ -223,6 +223,30 @@ PREFERENCES = """mutation Preferences($input: SetPreferencesInput!) {
   }
 }"""
 
+PROFILE = """mutation Profile($input: UpdateProfileInput!) {
+  updateProfile(input: $input) {
+    member { version profile { nickname timeZone completion } }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
+ADD_CARD = """mutation AddCard($input: AddCardInput!) {
+  addCard(input: $input) {
+    member { version }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
+REMOVE_CARD = """mutation RemoveCard($input: RemoveCardInput!) {
+  removeCard(input: $input) {
+    member { version }
+    replayed
+    userErrors { code message path }
+  }
+}"""
+
 ACTIVATE = """mutation Activate($input: ActivateOfferInput!) {
   activateOffer(input: $input) {
     memberOffer { state usesLeft offer { title } }

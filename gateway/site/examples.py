@@ -123,6 +123,16 @@ def _shopper(number: str, at: str) -> list[dict[str, Any]]:
             documents.PREFERENCES,
             input={"key": f"topics-{at}", "topics": ["category:COFFEE"]},
         ),
+        _example(
+            "Correct my profile",
+            "member",
+            documents.PROFILE,
+            input={"key": f"profile-{at}", "nickname": "Sam", "timeZone": "America/New_York"},
+        ),
+        _example("Link a card", "member", documents.ADD_CARD, input={"key": f"add-{at}", "card": f"SPARE-{at}"}),
+        _example(
+            "Unlink a lost card", "member", documents.REMOVE_CARD, input={"key": f"lost-{at}", "card": f"SPARE-{at}"}
+        ),
         _example("Show my pass", "member", documents.SHOW, number=number),
         _example("Show my pass at the till", "member", documents.SHOW, number=number),
         _example("The uses of my pass, live", "member", documents.USED_LIVE),

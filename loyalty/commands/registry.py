@@ -50,6 +50,7 @@ class Kind(Generic[C]):
     - `needs`: what it may depend on besides its members (in the order first, others; None: no such member);
     - `creates`: makes the first member, at version 0, for a command that creates it;
     - `claims`: the identities that the first member gets: number, card, email, phone;
+    - `frees`: the identities that it gives up, by kind; None as the text means all of that kind that it does not claim;
     - `others`: the other members that it acts on; all of them are committed with the first one, or none is;
     - `refers_to`: the purchase that it is about, as `purchase_reference()` names it; the handler finds it in
       `builder.facts.purchase`;
@@ -63,6 +64,7 @@ class Kind(Generic[C]):
     needs: Callable[[C, Members, Programme], Needs] | None = None
     creates: Callable[[C, Programme, datetime], Member] | None = None
     claims: Callable[[C], Mapping[str, str | None]] | None = None
+    frees: Callable[[C], Mapping[str, str | None]] | None = None
     others: Callable[[C], Sequence[OtherMember]] | None = None
     refers_to: Callable[[C], str | None] | None = None
     owns_key: bool = True
@@ -79,6 +81,7 @@ def handles(
     needs: Callable[[C, Members, Programme], Needs] | None = None,
     creates: Callable[[C, Programme, datetime], Member] | None = None,
     claims: Callable[[C], Mapping[str, str | None]] | None = None,
+    frees: Callable[[C], Mapping[str, str | None]] | None = None,
     others: Callable[[C], Sequence[OtherMember]] | None = None,
     refers_to: Callable[[C], str | None] | None = None,
     owns_key: bool = True,
@@ -93,7 +96,9 @@ def handles(
     def register(handler: Handler[C]) -> Handler[C]:
         if command in _KINDS or any(kind.operation == operation for kind in _KINDS.values()):
             raise ValueError(f"{command.__name__} or the operation {operation!r} is registered already")
-        _KINDS[command] = Kind(operation, handler, needs, creates, claims, others, refers_to, owns_key, refers_openly)
+        _KINDS[command] = Kind(
+            operation, handler, needs, creates, claims, frees, others, refers_to, owns_key, refers_openly
+        )
         return handler
 
     return register

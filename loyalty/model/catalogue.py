@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from loyalty.kernel import canonical
 from loyalty.kernel.calendar import day_of, end_of, start_of
 from loyalty.kernel.text import Text
 from loyalty.kernel.window import open_spans
@@ -17,11 +18,6 @@ from loyalty.model.offer_index import WEIGHT_SCORE, OfferIndex
 from loyalty.model.reward import InstantReward, Reward
 
 NEXT_CHANGE_ITEMS_MAX = 5_000
-
-
-def normalise_code(text: str) -> str:
-    """Return a typed code in canonical form: upper case, without spaces."""
-    return "".join(text.split()).upper()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +140,12 @@ class Catalogue:
 
     def offer_by_code(self, code: str) -> Offer | None:
         """Return the offer of a shared code, or None."""
-        key = self._by_code.get(normalise_code(code))
+        key = self._by_code.get(canonical.code(code))
         return self._offers[key] if key is not None else None
 
     def offers_by_prefix(self, prefix: str) -> Iterator[Offer]:
         """Yield the offers whose members' codes start with `prefix`."""
-        key = self._by_code.get(f"{normalise_code(prefix)}-")
+        key = self._by_code.get(f"{canonical.code(prefix)}-")
         if key is not None:
             yield self._offers[key]
 
@@ -215,5 +211,5 @@ def code_lookup_key(offer: Offer) -> str | None:
     """Return the look-up key of an offer's code: the shared code, or the prefix of members' codes and a hyphen."""
     if offer.code is None or offer.code.kind is CodeKind.POOL:
         return None
-    text = normalise_code(offer.code.text)
+    text = canonical.code(offer.code.text)
     return f"{text}-" if offer.code.kind is CodeKind.MEMBER else text

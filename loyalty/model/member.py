@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import end_of
 from loyalty.kernel.fast_dataclass import fast_init
-from loyalty.model.consent import Consent, ConsentPurpose
+from loyalty.model.consent import Consent, ConsentPurpose, ContactChannel
 from loyalty.model.event import Consequence
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Account, TierStatus
@@ -27,6 +27,7 @@ class Profile:
     """A member's personal data. Only `locale`, the language of its messages, is always present.
 
     `preferences` are the topics (`category:COFFEE`) that the member chose, `consents` the ones it gave or refused.
+    `email`, `phone` and a member's cards are as they were written. `attributes` are those that the programme declares.
     MongoDB stores the fields under these names.
     """
 
@@ -38,6 +39,10 @@ class Profile:
     birth_date: date | None = None
     preferences: tuple[str, ...] = ()
     consents: tuple[Consent, ...] = ()
+    nickname: str | None = None
+    time_zone: str | None = None
+    preferred_contact: ContactChannel | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def completion(self) -> float:

@@ -37,6 +37,9 @@ class NoticeKind(StrEnum):
     VOUCHER_USED = "voucher_used"
     CONSENT_GIVEN = "consent_given"
     CONSENT_WITHDRAWN = "consent_withdrawn"
+    PROFILE_CHANGED = "profile_changed"
+    CARD_ADDED = "card_added"
+    CARD_REMOVED = "card_removed"
 
 
 @fast_init

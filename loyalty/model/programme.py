@@ -182,6 +182,8 @@ class Programme:
     `returned_points_grace_days` is how many days points last that an order returns after they would have expired.
     `senders` says whose events a sender may refer to.
     `budget_decimals` are those of `budget_unit`.
+    `country` (ISO 3166-1) is where national phone numbers are; None: people write the country code.
+    `profile_attributes` is the schema of members' own attributes; None: they have none.
     """
 
     key: str
@@ -205,6 +207,8 @@ class Programme:
     effects_after_refund: EffectsAfterRefund = EffectsAfterRefund.REVERSED
     activity_limits: tuple[ActivityLimit, ...] = ()
     budget_decimals: int = HUNDREDTHS
+    country: str | None = None
+    profile_attributes: AttributesSchema | None = None
     rules_by_event_type: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)

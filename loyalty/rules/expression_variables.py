@@ -54,6 +54,7 @@ def member_variables(member: Member, programme: Programme, at: datetime) -> dict
         "lifetime": member.lifetime_points,
         "locale": member.profile.locale,
         "completion": member.profile.completion,
+        "attributes": dict(member.profile.attributes),
         "birthday": birth_date is not None and _birthday_in(birth_date, today.year) == today,
         "tenure_days": max(0, (today - day_of(member.enrolled_at, programme.zone)).days),
         "events": {key: member.event_counts.get(key, 0) for key in programme.event_types},

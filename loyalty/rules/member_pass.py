@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+from loyalty.kernel import canonical
+
 PREFIX = "CP1"
 PASS_TTL = timedelta(seconds=60)
 # By how much the clocks of two gateways may differ, the one that signs a pass and the one that verifies it.
@@ -82,8 +84,8 @@ def digits_for(*, programme: str, member: str, time_step: int, secret: bytes) ->
 
 
 def matching_time_step(digits: str, *, programme: str, member: str, now: datetime, secret: bytes) -> int | None:
-    """Return the span of `digits` if they are valid now, else None; compares in constant time. Spaces are ignored."""
-    typed, current = "".join(digits.split()), time_step_of(now)
+    """Return the span of `digits` if they are valid now, else None; compares in constant time."""
+    typed, current = canonical.code(digits), time_step_of(now)
     for time_step in range(current, current - TIME_STEPS_GRACE - 1, -1):
         known = digits_for(programme=programme, member=member, time_step=time_step, secret=secret)
         if hmac.compare_digest(known.encode(), typed.encode()):

@@ -6,8 +6,8 @@ Costs are in the programme's `BudgetUnit`.
 from collections.abc import Iterable
 from decimal import Decimal
 
+from loyalty.kernel import canonical
 from loyalty.kernel.currency import BudgetUnit
-from loyalty.model.catalogue import normalise_code
 from loyalty.model.event import Discount, Purchase
 from loyalty.model.member import Member
 from loyalty.model.offer import CodeKind, Offer, OfferKind
@@ -53,17 +53,17 @@ def _is_stated_for(offer: Offer, discount: Discount, member: Member) -> bool:
     """Return whether a discount names an offer, by its key or by the code of the offer or of the member."""
     if discount.code is None or offer.code is None:
         return discount.offer == offer.key
-    code = normalise_code(discount.code)
+    code = canonical.code(discount.code)
     match offer.code.kind:
         case CodeKind.MEMBER:
             # Whoever recorded the purchase has checked the proof in the code, and named the offer.
             parts = split_code(code)
             return discount.offer == offer.key and (parts is None or parts[1] == member.number)
         case CodeKind.SHARED:
-            return discount.offer == offer.key or code == normalise_code(offer.code.text)
+            return discount.offer == offer.key or code == canonical.code(offer.code.text)
         case CodeKind.POOL:
             own = member.offer_use(offer.key).code
-            return discount.offer == offer.key or (own is not None and code == normalise_code(own))
+            return discount.offer == offer.key or (own is not None and code == canonical.code(own))
 
 
 def _taken_off(offer: Offer, percent: Decimal, purchase: Purchase) -> Decimal | None:

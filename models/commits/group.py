@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
 
@@ -70,7 +70,7 @@ class _Writes:
 
     events: list[Document] = field(default_factory=list)
     records: list[Document] = field(default_factory=list)
-    identities: list[Document] = field(default_factory=list)
+    identities: dict[str, Document | None] = field(default_factory=dict)
     members: list[InsertOne[Document] | ReplaceOne[Document]] = field(default_factory=list)
     amendments: list[UpdateOne] = field(default_factory=list)
     orders: dict[str, ReplaceOne[Document]] = field(default_factory=dict)
@@ -86,6 +86,7 @@ class Group:
         self._snapshots: dict[str, Snapshot] = {}
         self._events: dict[str, Document] = {}
         self._identities: dict[str, str] = {}
+        self._read_identities: dict[str, str] = {}
         self._records: dict[str, Record] = {}
         self._orders: dict[str, Order] = {}
         self._counters: dict[str, int] = {}
@@ -126,8 +127,12 @@ class Group:
             members.update(member for member, _, _ in command_parts(document))
         for document in await self._found(self._db.members, members):
             self._snapshots[document["_id"]] = snapshot_of(document)
-        for document in await self._found(self._db.identities, claims):
+        freeing = {request.member for request in requests if request.kind.frees is not None}
+        of_members = self._db.identities.find({"member": {"$in": [*freeing]}}, session=self._session)
+        own = await of_members.to_list() if freeing else []
+        for document in [*own, *await self._found(self._db.identities, claims)]:
             self._identities[document["_id"]] = document["member"]
+        self._read_identities = dict(self._identities)
         wanted = await self._read_answers()
         follow_ups = await self._read_waiting()
         await self._references.read([*requests, *follow_ups])
@@ -289,7 +294,7 @@ class Group:
 
     def _identity_taken(self, request: Request) -> Refusal | None:
         for key, kind in request.identities().items():
-            if key in self._identities:
+            if self._identities.get(key, request.member) != request.member:
                 if kind == "number":
                     raise DuplicateKeyError("the number drawn for a new member is taken; draw another", DUPLICATE_KEY)
                 return Refusal(RefusalCode.ALREADY_EXISTS, f"{kind}_taken", (kind,))
@@ -317,9 +322,7 @@ class Group:
             self._adopt_shared(programme.key, part)
             for refused in part.refused_waiting:
                 self._amend(request, refused.waiting, refused_fields(refused.refusal), "waiting")
-        for key in request.identities():
-            self._identities[key] = decision.member.id
-            self._writes.identities.append({"_id": key, "programme": programme.key, "member": decision.member.id})
+        self._adopt_identities(request, decision.member.id)
         self._adopt_event(request, decision)
         first, *others = (
             Committed(snapshot, part.record, orders=part.orders, hold=part.hold)
@@ -328,6 +331,33 @@ class Group:
         if others or decision.waiting_event is not None:
             return replace(first, others=tuple(others), waiting=decision.waiting_event is not None)
         return first
+
+    def _adopt_identities(self, request: Request, member: str) -> None:
+        own = [key for key, owner in self._identities.items() if owner == member]
+        for key in request.freed(own):
+            del self._identities[key]
+            self._writes.identities[key] = None
+        for key in request.identities():
+            self._identities[key] = member
+            self._writes.identities[key] = {"_id": key, "programme": request.programme.key, "member": member}
+
+    async def _write_identities(self) -> None:
+        """Write which identities changed hands: the unique `_id` is the lock of one that is claimed."""
+        before = self._read_identities
+        writes: list[InsertOne[Document] | ReplaceOne[Document] | DeleteOne] = []
+        for key, document in self._writes.identities.items():
+            if key not in before:
+                if document is not None:  # otherwise claimed and given up within this group
+                    writes.append(InsertOne(document))
+            elif document is None:
+                writes.append(DeleteOne({"_id": key}))
+            elif document["member"] != before[key]:
+                writes.append(ReplaceOne({"_id": key}, document))
+        if not writes:
+            return
+        done = await self._db.identities.bulk_write(writes, session=self._session)
+        if done.inserted_count + done.matched_count + done.deleted_count != len(writes):
+            raise Conflict("an identity is gone that its group has read")
 
     def _adopt_event(self, request: Request, decision: Decision) -> None:
         """Store the key that was counted, with what a retry and a refund need."""
@@ -395,8 +425,7 @@ class Group:
         writes, session = self._writes, self._session
         if not writes.members:
             return
-        if writes.identities:
-            await self._db.identities.insert_many(writes.identities, session=session)
+        await self._write_identities()
         if writes.events:
             await self._db.events.insert_many(writes.events, session=session)
         if writes.amendments:

@@ -1,11 +1,12 @@
 """Requests: commands on their way to a committer, and the outcomes that it returns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from loyalty.commands.registry import EVENT_OPERATION, Command, Kind, OtherMember, kind_of
+from loyalty.kernel import canonical
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal
 from loyalty.model.decision import NothingToSettle
@@ -14,7 +15,7 @@ from loyalty.model.ledger import Record
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme
 from loyalty.model.senders import split_reference
-from models.mongo.ids import event_key, identity_key, joined_id
+from models.mongo.ids import event_key, identity_key, identity_parts, joined_id
 from models.mongo.snapshot import Snapshot
 
 NO_OTHERS: tuple[OtherMember, ...] = ()
@@ -87,7 +88,24 @@ class Request:
         if self.kind.claims is None:
             return {}
         claims = self.kind.claims(self.command)
-        return {identity_key(self.programme.key, kind, value): kind for kind, value in claims.items() if value}
+        return {self._identity(kind, value): kind for kind, value in claims.items() if value}
+
+    def freed(self, identities: Iterable[str]) -> set[str]:
+        """Return which of its first member's identities (their `_id`s) the command gives up."""
+        if self.kind.frees is None:
+            return set()
+        frees, claimed = self.kind.frees(self.command), self.identities()
+        given_up = {kind: self._identity(kind, value) if value is not None else None for kind, value in frees.items()}
+        return {
+            id_
+            for id_ in identities
+            if id_ not in claimed
+            and (kind := identity_parts(id_)[0]) in given_up
+            and given_up[kind] in {None, id_, self._identity(*identity_parts(id_))}
+        }
+
+    def _identity(self, kind: str, value: str) -> str:
+        return identity_key(self.programme.key, kind, canonical.stored_identity(kind, value, self.programme.country))
 
 
 # As a frozen dataclass itself does.

@@ -9,7 +9,6 @@ from loyalty.kernel.calendar import end_of, start_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import BudgetUnit
 from loyalty.kernel.window import end_of_window
-from loyalty.model.catalogue import normalise_code
 from loyalty.model.offer import EARNING_KINDS, CodeKind, Offer, OfferCode, OfferKind
 from models.definitions.names_in_scope import Scope
 from models.definitions.shared_shapes import (
@@ -68,9 +67,9 @@ class CodeShape(Shape):
     def code(self) -> OfferCode:
         """Return the code."""
         if self.shared is not None:
-            return OfferCode(CodeKind.SHARED, normalise_code(self.shared))
+            return OfferCode(CodeKind.SHARED, self.shared)
         if self.member is not None:
-            return OfferCode(CodeKind.MEMBER, normalise_code(self.member))
+            return OfferCode(CodeKind.MEMBER, self.member)
         return OfferCode(CodeKind.POOL, self.pool or "")
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 
+from loyalty.kernel.canonical import COUNTRIES
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import CURRENCIES, BudgetUnit, budget_decimals_of
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
@@ -172,6 +173,10 @@ class _EventType(Shape):
     attributes: dict[str, Any] | None = None
 
 
+class _Profile(Shape):
+    attributes: dict[str, Any] | None = None
+
+
 class _Refunds(Shape):
     spent_points: SpentPointsPolicy = SpentPointsPolicy.NEGATIVE
     tier: TierAfterRefund = TierAfterRefund.REVIEWED
@@ -252,6 +257,7 @@ class _File(CatalogueShape):
     programme: Key
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    country: str | None = None
     locale: Literal["fr", "en", "ar"]
     time_zone: str
     tiers: list[_Tier] = Field(min_length=1, max_length=50)
@@ -261,6 +267,7 @@ class _File(CatalogueShape):
     orders: _Orders = _Orders()
     brand: _Brand = _Brand()
     senders: list[_Sender] = Field(default=[], max_length=SENDERS_MAX)
+    profile: _Profile = _Profile()
     event_types: dict[Key, _EventType] = Field(default={})
     rules: list[_Rule] = Field(default=[], max_length=1000)
     segments: list[_Segment] = Field(default=[], max_length=200)
@@ -294,6 +301,8 @@ class _Builder:
         )
         if file.currency not in CURRENCIES:
             self.fault(("currency",), f"unknown currency {file.currency!r}; write a code of ISO 4217 such as EUR")
+        if file.country is not None and file.country not in COUNTRIES:
+            self.fault(("country",), f"unknown country {file.country!r}; write a code of ISO 3166-1 such as FR")
         if not known:
             self.fault(("time_zone",), f"unknown time zone {file.time_zone!r}; write an IANA name such as Europe/Paris")
 
@@ -308,6 +317,7 @@ class _Builder:
         segments = [self.segment(("segments", index), segment) for index, segment in enumerate(file.segments)]
         catalogue = read_catalogue(file, self.scope)
         activity_limits = self.activity_limits()
+        profile_attributes = self.attributes(("profile", "attributes"), file.profile.attributes)
         if self.scope.faults:
             raise InvalidProgramme(sorted(self.scope.faults, key=lambda fault: fault.line))
         return Programme(
@@ -336,6 +346,8 @@ class _Builder:
             effects_after_refund=file.refunds.effects,
             activity_limits=activity_limits,
             budget_decimals=self.budget_decimals,
+            country=file.country,
+            profile_attributes=profile_attributes,
         )
 
     def activity_limits(self) -> tuple[ActivityLimit, ...]:
@@ -390,14 +402,16 @@ class _Builder:
             if key in {REFUND, *ENGINE_EVENT_TYPES} and declared.attributes is not None:
                 self.fault((*path, "attributes"), f"{key!r} is built in and cannot have attributes; remove them")
             name = self.text((*path, "name"), declared.name) if declared.name else None
-            check = None
-            if declared.attributes is not None:
-                try:
-                    check = JsonSchemaCheck(declared.attributes, is_stored=self.version > 0)
-                except ValueError as error:
-                    self.fault((*path, "attributes"), str(error))
-            types[key] = EventType(key, name, check)
+            types[key] = EventType(key, name, self.attributes((*path, "attributes"), declared.attributes))
         return types
+
+    def attributes(self, path: Path, schema: dict[str, Any] | None) -> JsonSchemaCheck | None:
+        """Return the compiled schema of attributes; None if `schema` is None or invalid."""
+        try:
+            return JsonSchemaCheck(schema, is_stored=self.version > 0) if schema is not None else None
+        except ValueError as error:
+            self.fault(path, str(error))
+            return None
 
     def expression(
         self, path: Path, source: str | None, event: str, use: tuple[frozenset[str], str], *, lines: bool = False
@@ -457,6 +471,7 @@ class _Builder:
                 "lifetime": 10,
                 "locale": self.file.locale,
                 "completion": 0.5,
+                "attributes": {},
                 "birthday": False,
                 "tenure_days": 10,
                 "events": dict.fromkeys((*BUILT_IN_EVENT_TYPES, *ENGINE_EVENT_TYPES, *self.file.event_types), 1),

@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
 
+from loyalty.kernel import canonical
 from models.loading.code_pool import REPORTED_LINES_MAX, Line, checked_name, filled_lines
 from models.mongo.database import Database
 from models.mongo.ids import audience_id, identity_key, joined_id
@@ -56,12 +57,10 @@ def _mark_id(programme: str, name: str) -> str:
     return f"audience/{joined_id(programme, name)}"
 
 
-def _keys(programme: str, text: str) -> list[str]:
+def _keys(programme: str, text: str, country: str | None) -> list[str]:
     """Return the identities that a line may stand for, in the order in which they are tried."""
-    claims = [("number", text), ("card", text)]
-    if "@" in text:
-        claims.append(("email", text.casefold()))
-    return [identity_key(programme, kind, value) for kind, value in claims]
+    found = ((kind, canonical.identity(kind, text, country)) for kind in ("number", "card", "email", "phone"))
+    return [identity_key(programme, kind, value) for kind, value in found if value is not None]
 
 
 async def load_list(
@@ -71,11 +70,12 @@ async def load_list(
     lines: Iterable[str],
     *,
     now: datetime,
+    country: str | None = None,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> LoadedList:
-    """Replace a list by the members of a file: one membership number, card or e-mail per line.
+    """Replace a list by the members of a file: one membership number, card, e-mail or phone per line.
 
-    `on_progress` gets the number of lines processed.
+    `country` is where national phone numbers are. `on_progress` gets the number of lines processed.
 
     Raises:
         InvalidLoad: the name of the list is invalid, or there are more than LINES_MAX lines.
@@ -94,7 +94,7 @@ async def load_list(
     done = 0
     while batch := list(islice(rest, BATCH)):
         await _require_newest(database, programme, name, stamp)
-        await _put(database, programme, name, await _members(database, programme, batch, tally), stamp)
+        await _put(database, programme, name, await _members(database, programme, batch, tally, country), stamp)
         done += len(batch)
         on_progress(done)
     await _require_newest(database, programme, name, stamp)
@@ -114,9 +114,11 @@ async def _require_newest(database: Database, programme: str, name: str, stamp: 
         )
 
 
-async def _members(database: Database, programme: str, batch: list[Line], tally: LoadedList) -> list[str]:
+async def _members(
+    database: Database, programme: str, batch: list[Line], tally: LoadedList, country: str | None
+) -> list[str]:
     """Return the distinct members that the lines name; count the lines without one."""
-    keys = {line: _keys(programme, line[1]) for line in batch}
+    keys = {line: _keys(programme, line[1], country) for line in batch}
     found: dict[str, str] = {}
     wanted = list({key for some in keys.values() for key in some})
     async for document in database.identities.find({"_id": {"$in": wanted}}, {"member": 1}):

@@ -1,7 +1,7 @@
 """Builds `_id`s from values that callers send. Each part is percent-encoded, so that two `_id`s cannot collide."""
 
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from loyalty.model.supply import CounterKey
 
@@ -39,3 +39,9 @@ def audience_id(programme: str, member: str) -> str:
 def identity_key(programme: str, kind: str, value: str) -> str:
     """Return the `_id` of an identity; `kind` is number, card, email or phone."""
     return joined_id(programme, kind, value)
+
+
+def identity_parts(id_: str) -> tuple[str, str]:
+    """Return the kind and the value in the `_id` of an identity."""
+    kind, _, value = id_.partition("/")[2].partition("/")
+    return unquote(kind), unquote(value)

@@ -32,6 +32,8 @@ def profile_document(profile: Profile) -> Document:
         document["preferences"] = list(profile.preferences)
     if profile.consents:
         document["consents"] = [_consent_row(consent) for consent in profile.consents]
+    if profile.preferred_contact is not None:
+        document["preferred_contact"] = profile.preferred_contact.value
     if profile.birth_date is not None:
         document["birth_date"] = profile.birth_date.isoformat()
     return document
@@ -43,6 +45,7 @@ def profile_of(document: Mapping[str, Any]) -> Profile:
         "birth_date": to_day(document.get("birth_date")),
         "preferences": tuple(document.get("preferences", ())),
         "consents": tuple(_consent_of(row) for row in document.get("consents", ())),
+        "preferred_contact": ContactChannel(contact) if (contact := document.get("preferred_contact")) else None,
     }
     return Profile(**{**document, **converted})
 

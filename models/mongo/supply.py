@@ -1,13 +1,16 @@
 """Collections `counters`, `codes` and `audiences`: data that members share."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import beanie
 from pymongo import ASCENDING, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.model.supply import CounterKey, CounterKind
 from models.mongo.bson import Document
+from models.mongo.collection import Collection
 from models.mongo.schema import ARRAY, INTEGER, STRING, document_validator
 
 # A day of the clock has at most 25 hours.
@@ -30,6 +33,18 @@ def counter_fields(programme: str, counter: CounterKey) -> Document:
 def counter_of(row: list[Any]) -> CounterKey:
     """Return the counter's key of a row."""
     return CounterKey(CounterKind(row[0]), row[1], row[2])
+
+
+async def pools_with_codes(
+    codes: Collection, programme: str, wanted: Iterable[str], session: AsyncClientSession | None = None
+) -> dict[str, str]:
+    """Return those of some codes (in canonical form) that a pool has, with the name of the pool."""
+    names = [*wanted]
+    if not names:
+        return {}
+    query = {"programme": programme, "canonical": {"$in": names}}
+    cursor = codes.find(query, {"canonical": 1, "pool": 1}, batch_size=len(names) + 1, session=session)
+    return {found["canonical"]: found["pool"] async for found in cursor}
 
 
 class CounterDocument(beanie.Document):
@@ -59,19 +74,28 @@ class CounterDocument(beanie.Document):
 
 
 class CodeDocument(beanie.Document):
-    """One code of a loaded pool, never deleted: free, held, given or void. Its `_id` makes it unique in the pool."""
+    """One code of a loaded pool, never deleted: free, held, given or void.
+
+    `code` is shown as it was loaded; `canonical` makes it unique among all pools of the programme. Codes that were
+    loaded before there was a canonical form, and that share one with another code, have none: the audit lists them.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
     pool: str
     code: str
+    canonical: str | None = None
     state: str
 
     class Settings:
         name = "codes"
         indexes: ClassVar = [
             IndexModel([("programme", ASCENDING), ("pool", ASCENDING), ("state", ASCENDING), ("_id", ASCENDING)]),
-            IndexModel([("programme", ASCENDING), ("code", ASCENDING)]),
+            IndexModel(
+                [("programme", ASCENDING), ("canonical", ASCENDING)],
+                unique=True,
+                partialFilterExpression={"canonical": {"$type": "string"}},
+            ),
             IndexModel([("member", ASCENDING)], partialFilterExpression={"member": {"$gt": ""}}),
         ]
 

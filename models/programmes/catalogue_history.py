@@ -32,11 +32,12 @@ PastDefinitions = list[Mapping[str, Any] | None]
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """One version of a file: its items by kind and key, its time zone, its unit of budgets, the cap period of rules."""
+    """One version of a file: its items by kind and key, zone, country, unit of budgets, the cap period of rules."""
 
     version: int
     items: Mapping[ItemKind, Mapping[str, Mapping[str, Any]]]
     zone: str
+    country: str | None
     budget_unit: BudgetUnit
     periods: Mapping[str, str]
 
@@ -48,7 +49,7 @@ def _file(version: int, source: str, budget_decimals: int) -> _File:
     items = {kind: {item["key"]: item for item in content.get(section) or ()} for kind, section in _SECTION.items()}
     periods = {rule["key"]: rule["cap"]["per"] for rule in content.get("rules") or () if rule.get("cap")}
     unit = BudgetUnit(content["currency"], budget_decimals)
-    return _File(version, items, content["time_zone"], unit, periods)
+    return _File(version, items, content["time_zone"], content.get("country"), unit, periods)
 
 
 class CatalogueHistory:
@@ -88,6 +89,11 @@ class CatalogueHistory:
         unchanged = set.intersection(*({*file.periods.items()} for file in files))
         periods = {rule: LimitPeriod(period) for rule, period in unchanged}
         return StableCaps(ZoneInfo(files[0].zone), periods, max(file.version for file in files))
+
+    async def countries(self) -> frozenset[str | None]:
+        """Return where national phone numbers were in any version of the file; None if one did not say."""
+        await self._read_files(None)
+        return frozenset(file.country for file in self._files.values())
 
     async def _read_files(self, session: AsyncClientSession | None) -> None:
         query = {"programme": self._programme, "_id": {"$nin": [*self._files]}}

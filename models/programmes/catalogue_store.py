@@ -7,6 +7,7 @@ definitions per turn.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Collection as Some
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -27,6 +28,7 @@ from models.definitions.catalogue_file import CatalogueItem, Definition, ItemKin
 from models.mongo.bson import Document
 from models.mongo.database import Database
 from models.mongo.ids import joined_id
+from models.mongo.supply import pools_with_codes
 
 TURN_ATTEMPTS = 5
 TURN_SECONDS_MAX = 8.0
@@ -68,6 +70,25 @@ class _ChangeRequest:
     id: str
     key: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOwner:
+    """Who has a code: `kind` is offer or pool, `name` the key of the offer or the name of the pool."""
+
+    kind: str
+    name: str
+
+    def fault(self, code: str) -> str:
+        """Return what is wrong with another offer that has the code, for the author of a file."""
+        return f"{self.kind} {self.name!r} already uses code {code.rstrip('-')!r}; choose another code"
+
+    def refusal(self, code: str) -> Refusal:
+        """Return the refusal of another offer that has the code."""
+        path, shown, name = ("definition", "code"), code.rstrip("-"), self.name
+        if self.kind == "pool":
+            return Refusal(RefusalCode.ALREADY_EXISTS, "code_in_pool", path, {"code": shown, "other": name})
+        return Refusal(RefusalCode.ALREADY_EXISTS, "code_in_offer", path, {"code": shown, "offer": name, "other": name})
 
 
 class _Refused(Exception):  # noqa: N818 - caught in this module
@@ -151,8 +172,7 @@ async def put(
         owners = await _code_owners(database, programme, [defined], session)
         if owners:
             [(code, owner)] = owners.items()
-            params = {"code": code.rstrip("-"), "offer": owner}
-            raise _Refused(Refusal(RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), params))
+            raise _Refused(owner.refusal(code))
         version = max((found["version"] for found in newest.values()), default=0) + 1
         turn = await _next_turn(database, programme.key, session)
         document = _document(programme.key, defined, version=version, turn=turn, now=now, changed_by=changed_by)
@@ -295,8 +315,8 @@ def _defined(
     return defined
 
 
-def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str, str]) -> None:
-    """Raise InvalidDefinition if an offer has the code of another offer, in the batch or in the catalogue."""
+def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str, CodeOwner]) -> None:
+    """Raise InvalidDefinition if an offer has the code of a pool or of another offer, in the batch or the catalogue."""
     faults: list[DefinitionError] = []
     taken = dict(owners)
     for position, one in changed:
@@ -304,9 +324,8 @@ def _refuse_codes(changed: Iterable[tuple[int, Definition]], owners: Mapping[str
         if name is None:
             continue
         if name in taken:
-            message = f"offer {taken[name]!r} already uses code {name.rstrip('-')!r}; choose another code"
-            faults.append(DefinitionError(0, f"{position}.code", message))
-        taken[name] = one.item.key
+            faults.append(DefinitionError(0, f"{position}.code", taken[name].fault(name)))
+        taken[name] = CodeOwner("offer", one.item.key)
     if faults:
         raise InvalidDefinition(faults[:FAULTS_REPORTED_MAX])
 
@@ -355,7 +374,7 @@ async def _replayed(
     return _stored(document, programme, replayed=True)
 
 
-async def _newest_of(database: Database, items: list[str], session: AsyncClientSession) -> dict[str, Document]:
+async def _newest_of(database: Database, items: list[str], session: AsyncClientSession | None) -> dict[str, Document]:
     """Return the newest stored version of each item by item id."""
     pipeline = [{"$match": {"item": {"$in": items}}}, *NEWEST_VERSIONS]
     cursor = await database.catalogue.aggregate(pipeline, session=session)
@@ -364,8 +383,8 @@ async def _newest_of(database: Database, items: list[str], session: AsyncClientS
 
 async def _code_owners(
     database: Database, programme: Programme, defined: Iterable[Definition], session: AsyncClientSession
-) -> dict[str, str]:
-    """Return those of the definitions' codes that another offer has (in the file or stored), with that offer's key."""
+) -> dict[str, CodeOwner]:
+    """Return those of the definitions' codes that another offer (in the file or stored) or a pool has, and which."""
     wanted: dict[str, set[str]] = {}
     for one in defined:
         name = code_lookup_key(one.item) if isinstance(one.item, Offer) else None
@@ -376,11 +395,38 @@ async def _code_owners(
     changing = {key for keys in wanted.values() for key in keys}
     catalogue = programme.catalogue
     own = {code_lookup_key(catalogue.offers[key]): key for key in catalogue.file_offers}
-    owners = {name: own[name] for name in wanted if name in own}
+    owners = {name: CodeOwner("offer", own[name]) for name in wanted if name in own}
+    return {**await _stored_owners(database, programme.key, wanted, changing, session), **owners}
+
+
+async def _stored_owners(
+    database: Database,
+    programme: str,
+    codes: Some[str],
+    changing: Some[str],
+    session: AsyncClientSession | None = None,
+) -> dict[str, CodeOwner]:
+    """Return those of some codes that a pool or a stored offer has, except the offers `changing`."""
+    pools = await pools_with_codes(database.codes, programme, codes, session)
+    owners = {name: CodeOwner("pool", pool) for name, pool in pools.items()}
     # Older versions still have their codes: only the newest version of each offer counts.
-    query = {"programme": programme.key, "code": {"$in": [*wanted]}, "key": {"$nin": [*changing]}}
+    query = {"programme": programme, "code": {"$in": [*codes]}, "key": {"$nin": [*changing]}}
     candidates = {found["item"] async for found in database.catalogue.find(query, {"item": 1}, session=session)}
     if candidates:
         newest = await _newest_of(database, [*candidates], session)
-        owners |= {found["code"]: found["key"] for found in newest.values() if found["code"] in wanted}
+        owners |= {
+            found["code"]: CodeOwner("offer", found["key"]) for found in newest.values() if found["code"] in codes
+        }
     return owners
+
+
+async def code_faults(database: Database, programme: Programme) -> list[tuple[int, str]]:
+    """Return what is wrong with the codes of a programme file: the position of each offer, and a sentence.
+
+    Wrong is a code that a pool has, or an offer that a manager saved under a key that the file does not define.
+    """
+    offers = programme.catalogue.offers
+    names = {position: code_lookup_key(offer) for position, offer in enumerate(offers.values())}
+    codes = {name for name in names.values() if name is not None}
+    owners = await _stored_owners(database, programme.key, codes, offers.keys()) if codes else {}
+    return [(position, owners[name].fault(name)) for position, name in names.items() if name in owners]

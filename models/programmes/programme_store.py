@@ -12,10 +12,12 @@ from pymongo.errors import DuplicateKeyError
 
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.programme import Programme
-from models.definitions.programme_file import read_programme, source_digest
+from models.definitions.programme_file import InvalidProgramme, read_programme, source_digest
+from models.definitions.yaml_lines import load_yaml
 from models.mongo.bson import Document
 from models.mongo.database import Database
 from models.mongo.programme import budget_decimals_in
+from models.programmes.catalogue_store import code_faults
 from models.programmes.live_catalogue import Overlay
 
 APPLY_ATTEMPTS = 5
@@ -136,13 +138,20 @@ async def newest_versions(database: Database) -> AsyncIterator[Document]:
             yield document
 
 
+async def _refuse_taken_codes(database: Database, programme: Programme, source: str) -> None:
+    faults = await code_faults(database, programme)
+    if faults:
+        lines = load_yaml(source)[1]
+        raise InvalidProgramme([lines.fault(("offers", position, "code"), message) for position, message in faults])
+
+
 async def apply_file(database: Database, source: str, *, now: datetime, applied_by: str) -> tuple[Document, bool]:
     """Store a programme file as the next version; return the stored version, and whether it is new.
 
     A file with the same content as the newest version is not stored again.
 
     Raises:
-        InvalidProgramme: the file has errors.
+        InvalidProgramme: the file has errors, or a code of its offers is another one's.
     """
     programme = read_programme(source)
     digest = source_digest(source)
@@ -150,6 +159,7 @@ async def apply_file(database: Database, source: str, *, now: datetime, applied_
         newest = await newest_version(database, programme.key)
         if newest is not None and newest["digest"] == digest:
             return newest, False
+        await _refuse_taken_codes(database, programme, source)
         version = (newest["version"] if newest else 0) + 1
         document: Document = {
             "_id": f"{programme.key}/{version}",

@@ -308,8 +308,11 @@ class Reader:
 
     @uncancelled
     async def code_holder(self, programme: str, code: str) -> tuple[str, str] | None:
-        """Return the member who holds a code, and the key of its offer; None if no member holds it for an offer."""
-        document = await self._db.codes.find_one({"programme": programme, "code": code, "state": "given"})
+        """Return the member who holds a code, and the key of its offer; None if no member holds it for an offer.
+
+        `code` is in canonical form.
+        """
+        document = await self._db.codes.find_one({"programme": programme, "canonical": code, "state": "given"})
         kind, _, key = str(document["holder"]).partition("/") if document is not None else ("", "", "")
         return (document["member"], key) if document is not None and kind == "offer" else None
 

@@ -170,16 +170,19 @@ class _Audit:
         self._db, self._programme, self._findings = database, programme, findings
         self._past = CatalogueHistory(database, programme)
         self._caps = NO_CAPS
+        self._countries: frozenset[str | None] = frozenset()
         self._expected = ExpectedCounters()
 
     async def begin(self) -> None:
-        """Read the caps of all versions of the programme."""
-        self._caps = await self._past.caps()
+        """Read the caps and countries of all versions of the programme."""
+        self._caps, self._countries = await self._past.caps(), await self._past.countries()
 
     async def audit_page(self, page: list[dict[str, Any]], ids: dict[str, str]) -> None:
         """Audit the members of a page, and all documents of members in that range of ids."""
         members = {document["_id"]: document for document in page}
-        found = await read_proofs(self._db, self._programme, ids, caps=self._caps, expected=self._expected)
+        found = await read_proofs(
+            self._db, self._programme, ids, caps=self._caps, countries=self._countries, expected=self._expected
+        )
         for id_ in sorted(members.keys() | found.keys()):
             document, proof = members.get(id_), found.get(id_)
             if proof is not None:
@@ -207,11 +210,13 @@ class _Audit:
             return []
         async with self._db.client.start_session(snapshot=True) as session:
             document = await self._db.members.find_one({"_id": id_}, session=session)
-            again = await read_proofs(self._db, self._programme, {"$eq": id_}, caps=self._caps, session=session)
+            again = await read_proofs(
+                self._db, self._programme, {"$eq": id_}, caps=self._caps, countries=self._countries, session=session
+            )
         return await self._compare(id_, document, again.get(id_))
 
     async def _compare(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
-        proof = proof or MemberProof(self._programme, id_, NO_CAPS)
+        proof = proof or MemberProof(self._programme, id_, NO_CAPS, self._countries)
         if document is None:
             return proof.faults(None, frozenset())
         # A member's use of an old offer is dropped when the member changes, not before.

@@ -10,6 +10,7 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.commands.record_event import WAIT_OPERATION
+from loyalty.kernel import canonical
 from loyalty.model.event import PURCHASE, REFUND
 from loyalty.model.ledger import Cause, Record, RecordRef
 from loyalty.model.member import Member
@@ -101,11 +102,11 @@ def _same(rows: Rows, views: list[EntryView], document: dict[str, Any]) -> bool:
 class MemberProof:
     """Collects all documents of one member and reports the faults among them."""
 
-    def __init__(self, programme: str, member: str, caps: StableCaps) -> None:
+    def __init__(self, programme: str, member: str, caps: StableCaps, countries: frozenset[str | None]) -> None:
         self.records = 0
         self.orders_and_codes = OrdersAndCodes(member)
         self._member = member
-        self._programme = programme
+        self._programme, self._countries = programme, countries
         self._proof = LedgerAudit(member, caps)
         self._refunds = RefundAudit()
         self._newest = _Newest()
@@ -224,8 +225,8 @@ class MemberProof:
     def _identity_faults(self, member: Member) -> Iterator[str]:
         """Yield the differences between a member's identities and its own fields, without any personal data."""
         profile = member.profile
-        own = {
-            identity_key(self._programme, kind, value): kind
+        own = [
+            (kind, self._identity_ids(kind, value))
             for kind, value in (
                 ("number", member.number),
                 *(("card", card) for card in member.cards),
@@ -233,12 +234,21 @@ class MemberProof:
                 ("phone", profile.phone),
             )
             if value
-        }
-        for id_ in sorted(own.keys() - self._identities):
-            yield f"no identity points from its {own[id_]} to it"
-        for id_ in sorted(self._identities - own.keys()):
+        ]
+        unused = set(self._identities)
+        for kind, ids in own:
+            found = sorted(ids & self._identities)
+            unused -= {*found[:1]}
+            if not found:
+                yield f"no identity points from its {kind} to it"
+        for id_ in sorted(unused):
             kind = id_.split("/")[1] if id_.count("/") > 1 else "unknown kind"
             yield f"an identity ({kind}) points to it, which the member does not have"
+
+    def _identity_ids(self, kind: str, text: str) -> set[str]:
+        """Return the identities that a text may have: a national phone number, one for each country in the files."""
+        forms = {canonical.stored_identity(kind, text, country) for country in self._countries or (None,)}
+        return {identity_key(self._programme, kind, form) for form in forms}
 
 
 async def read_proofs(
@@ -247,6 +257,7 @@ async def read_proofs(
     members: dict[str, Any],
     *,
     caps: StableCaps,
+    countries: frozenset[str | None],
     expected: ExpectedCounters | None = None,
     session: AsyncClientSession | None = None,
 ) -> dict[str, MemberProof]:
@@ -258,7 +269,7 @@ async def read_proofs(
 
     def proof(document: dict[str, Any]) -> MemberProof:
         member = document["member"]
-        return found.get(member) or found.setdefault(member, MemberProof(programme, member, caps))
+        return found.get(member) or found.setdefault(member, MemberProof(programme, member, caps, countries))
 
     here = {"programme": programme, "member": members}
     in_order = [("programme", 1), ("member", 1), ("version", 1)]

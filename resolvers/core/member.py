@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from loyalty.commands.settle import Settle
-from loyalty.kernel.membership_number import is_number
+from loyalty.kernel import canonical
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.ledger import Cause
 from loyalty.rules.member_pass import USE_TTL, MemberPass, verify_pass
@@ -21,7 +21,6 @@ from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
 from resolvers.core.guessing import callers, count_wrong, guarded_find, refusal_now, waiting
 from resolvers.core.operation_error import BadInput, Forbidden, Refused, Unavailable
-from resolvers.core.personal_data import normal_email, normal_phone
 from resolvers.core.reading import read_or_unavailable
 
 T = TypeVar("T")
@@ -83,7 +82,7 @@ async def find_id(context: Context, key: MemberKey) -> str | None:
         return key.value
     if key.kind == PASS:
         return await _present(context, _verified_pass(context, key.value))
-    value = _normal(key)
+    value = _canonical(context, key)
     return (
         await read_or_unavailable(context.services.reader.member_id_by(programme, key.kind, value)) if value else None
     )
@@ -124,14 +123,10 @@ async def _present(context: Context, shown: MemberPass) -> str:
     return shown.member
 
 
-def _normal(key: MemberKey) -> str | None:
+def _canonical(context: Context, key: MemberKey) -> str | None:
     """Return the stored form of a key's value; None if the value is invalid."""
-    if key.kind == "email":
-        return normal_email(key.value)
-    if key.kind == "phone":
-        return normal_phone(key.value)
-    value = key.value.strip()
-    return value if key.kind != "number" or is_number(value) else None
+    programme = context.services.programmes.find(context.require_actor().programme)
+    return canonical.identity(key.kind, key.value, programme.country if programme is not None else None)
 
 
 async def settle_if_due(context: Context, snapshot: Snapshot) -> Snapshot:
@@ -190,7 +185,7 @@ async def look_up(context: Context, key: MemberKey) -> Snapshot | None:
         member = await find_permitted(context, key)
         return await load(context, member) if member is not None else None
     # The number is in the member's document: one read finds and returns it.
-    actor, number = _require_lookup(context, key), _normal(key)
+    actor, number = _require_lookup(context, key), canonical.number(key.value)
 
     async def find() -> Snapshot | None:
         reader = context.services.reader
@@ -312,7 +307,7 @@ async def _found_to_record(context: Context, keys: list[MemberKey]) -> list[str 
             found[key] = key.value
         elif key.kind == PASS:
             found[key] = await find_permitted_or_refusal(context, key)
-        elif (value := _normal(key)) is not None:
+        elif (value := _canonical(context, key)) is not None:
             wanted[key] = key.kind, value
     if wanted:
         reader = context.services.reader

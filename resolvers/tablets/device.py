@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from pymongo.errors import DuplicateKeyError
 
+from loyalty.kernel import canonical
 from loyalty.kernel.digest import content_digest
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from models.mongo.ids import joined_id
@@ -27,7 +28,7 @@ _CODE_LENGTH = 8
 _HALF = 4
 # Python encodes with RFC 4648's alphabet; Crockford's has no letters that look like digits.
 _CROCKFORD = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
-_MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
+_MISREAD = str.maketrans("OIL", "011")
 
 
 def short_code(device: str, secret: bytes) -> str:
@@ -38,7 +39,7 @@ def short_code(device: str, secret: bytes) -> str:
 
 
 def _code_digest(code: str) -> str:
-    return sha256(code.upper().translate(_MISREAD).encode()).hexdigest()
+    return sha256(canonical.code(code).translate(_MISREAD).encode()).hexdigest()
 
 
 def device_token(context: Context, device: Device) -> str:

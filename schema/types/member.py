@@ -3,6 +3,7 @@
 from typing import Annotated, Self
 
 import strawberry
+from strawberry.scalars import JSON
 
 from models.mongo.snapshot import Snapshot
 from resolvers import offer as offers
@@ -60,6 +61,12 @@ class Member(Node):
     def profile(self, info: Info) -> Profile:
         """Personal data. Not for the till role; values are masked for the kiosk role."""
         return Profile.of(self.snapshot.member, masked=info.context.require_actor().role is Role.KIOSK)
+
+    @resolver(PERSONAL)
+    def attributes(self, info: Info) -> JSON:
+        """Attributes of the member, as the programme declares them. Empty for the kiosk role."""
+        is_shared = info.context.require_actor().role is Role.KIOSK
+        return {} if is_shared else dict(self.snapshot.member.profile.attributes)  # type: ignore[return-value]
 
     @resolver(REACHED)
     def status(self, info: Info) -> Status:

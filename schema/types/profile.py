@@ -11,6 +11,7 @@ from resolvers.core.actor import Role
 from resolvers.core.personal_data import masked_email, masked_name, masked_phone
 from schema.types.consent import Consent
 from schema.wire.access import field, only, resolver
+from schema.wire.enums import ContactChannel
 from schema.wire.info import Info
 
 PERSONAL = only(Role.MEMBER, Role.KIOSK, Role.AGENT, Role.MANAGER, Role.SERVICE)
@@ -22,14 +23,21 @@ class Profile:
 
     first_name: str | None = field(PERSONAL, "Given name; null if unknown. For the kiosk role the first letter only.")
     last_name: str | None = field(PERSONAL, "Family name; null if unknown. For the kiosk role the first letter only.")
-    email: str | None = field(PERSONAL, "E-mail address in lower case; null if unknown. Masked for the kiosk role.")
+    email: str | None = field(PERSONAL, "E-mail address as it was written; null if unknown. Masked for the kiosk role.")
     phone: str | None = field(
-        PERSONAL, "Phone number without spaces; null if unknown. For the kiosk role the last two digits only."
+        PERSONAL, "Phone number as it was written; null if unknown. For the kiosk role the last two digits only."
     )
     birth_date: date | None = field(PERSONAL, "Date of birth; null if unknown, and for the kiosk role.")
     locale: str = field(PERSONAL, "Language in which the member is addressed, as a BCP 47 tag such as `fr` or `ar-MA`.")
     preferences: list[str] = field(
         PERSONAL, "Categories and brands that the member chose as preferences, such as `category:COFFEE`."
+    )
+    time_zone: str | None = field(PERSONAL, "Time zone of the member, such as `Europe/Paris`; null: the programme's.")
+    nickname: str | None = field(
+        PERSONAL, "Name by which the member wants to be called; null if unknown. For the kiosk role the first letter."
+    )
+    preferred_contact: ContactChannel | None = field(
+        PERSONAL, "How the member prefers to be contacted; null if it did not say."
     )
     member: strawberry.Private[domain.Member]
 
@@ -61,4 +69,7 @@ class Profile:
             birth_date=None if masked else profile.birth_date,
             locale=profile.locale,
             preferences=list(profile.preferences),
+            time_zone=profile.time_zone,
+            nickname=masked_name(profile.nickname) if masked else profile.nickname,
+            preferred_contact=profile.preferred_contact,
         )

@@ -130,6 +130,9 @@ _serve(
         NoticeKind.VOUCHER_USED: "The voucher of an order was used in a store.",
         NoticeKind.CONSENT_GIVEN: "The member gave a consent.",
         NoticeKind.CONSENT_WITHDRAWN: "The member refused or withdrew a consent.",
+        NoticeKind.PROFILE_CHANGED: "Personal data of the member was changed.",
+        NoticeKind.CARD_ADDED: "A card was linked to the member.",
+        NoticeKind.CARD_REMOVED: "A card was unlinked from the member.",
     },
 )
 _serve(

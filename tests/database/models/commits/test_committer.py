@@ -314,7 +314,7 @@ async def test_partial_refunds_at_once_never_take_more_than_the_purchase_gave(
     assert await available(database, member) == 0
 
 
-@pytest.mark.parametrize("identity", [{"email": "sam@example.org"}, {"card": "card-1"}])
+@pytest.mark.parametrize("identity", [{"email": "sam@example.org"}, {"card": "CARD1"}])
 async def test_of_many_enrolments_at_once_under_one_identity_one_wins(
     database: Database,
     committer: Committer,

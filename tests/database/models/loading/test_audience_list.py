@@ -52,7 +52,7 @@ async def test_members_of_another_programme_are_not_listed(resolver_client: Reso
 
 async def test_a_list_longer_than_a_batch_is_loaded(database: Database) -> None:
     await database.identities.insert_many(
-        {"_id": identity_key("grocer", "card", f"card-{n}"), "programme": "grocer", "member": f"m-{n}"}
+        {"_id": identity_key("grocer", "card", f"CARD{n}"), "programme": "grocer", "member": f"m-{n}"}
         for n in range(2500)
     )
     done: list[int] = []

@@ -17,6 +17,7 @@ from models.definitions.author_error import InvalidDefinition
 from models.definitions.catalogue_file import ItemKind
 from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
+from models.loading.code_pool import load_codes
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes import catalogue_store
@@ -260,10 +261,16 @@ async def test_invalid_definition_is_not_stored(database: Database, manager: Man
 async def test_a_code_that_an_offer_of_the_file_has_is_refused(database: Database, manager: Manager) -> None:
     before = await documents(database)
     assert await manager.offer(code={"shared": "fresh5"}) == Refusal(
-        RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), {"code": "FRESH5", "offer": "basket-5"}
+        RefusalCode.ALREADY_EXISTS,
+        "code_in_offer",
+        ("definition", "code"),
+        {"code": "FRESH5", "offer": "basket-5", "other": "basket-5"},
     )
     assert await manager.offer(code={"member": "own"}) == Refusal(
-        RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), {"code": "OWN", "offer": "own-brand-15"}
+        RefusalCode.ALREADY_EXISTS,
+        "code_in_offer",
+        ("definition", "code"),
+        {"code": "OWN", "offer": "own-brand-15", "other": "own-brand-15"},
     )
     assert await documents(database) == before
 
@@ -272,7 +279,14 @@ async def test_a_code_belongs_to_the_offer_that_has_it_now(manager: Manager) -> 
     await manager.offer(code={"shared": "MINT"})
     taken = await manager.offer(key="sage", code={"shared": "mint"})
     assert taken == Refusal(
-        RefusalCode.ALREADY_EXISTS, "code_taken", ("definition", "code"), {"code": "MINT", "offer": "mint"}
+        RefusalCode.ALREADY_EXISTS,
+        "code_in_offer",
+        ("definition", "code"),
+        {"code": "MINT", "offer": "mint", "other": "mint"},
+    )
+    await load_codes(manager.database, "grocer", "films", ["Rose-Mary"])
+    assert await manager.offer(key="rose", code={"shared": "rosemary"}) == Refusal(
+        RefusalCode.ALREADY_EXISTS, "code_in_pool", ("definition", "code"), {"code": "ROSEMARY", "other": "films"}
     )
     # An offer may keep its own code.
     assert stored(await manager.offer(code={"shared": "MINT"}, percent=20)).version == 2
@@ -292,7 +306,7 @@ async def test_one_of_two_concurrent_offers_gets_a_code(
         *(one.offer(key=f"tea-{n}", code={"shared": "ONCE"}) for n, one in enumerate(managers))
     )
     assert sum(isinstance(one, StoredItem) for one in result) == 1
-    assert {one.reason for one in result if isinstance(one, Refusal)} == {"code_taken"}
+    assert {one.reason for one in result if isinstance(one, Refusal)} == {"code_in_offer"}
     assert await database.catalogue.count_documents({"code": "ONCE"}) == 1
 
 

@@ -10,7 +10,7 @@ from resolvers.core.actor import Actor, Role
 from resolvers.core.context import Context
 from resolvers.core.member import MemberKey, look_up, may_see, own_member, watched_member
 from resolvers.core.operation_error import BadInput, Forbidden, Unauthenticated
-from resolvers.core.personal_data import masked_email, masked_name, masked_phone, normal_email, normal_phone
+from resolvers.core.personal_data import masked_email, masked_name, masked_phone
 
 EVERY_KIND = ("id", "number", "card", "email", "phone")
 SHARED_SCREEN = ("id", "number", "card")
@@ -152,7 +152,13 @@ async def test_a_subscription_follows_the_rules_of_looking_up(resolver_client: R
         MemberKey("phone", "0033 (6) 12-34-56-78"),
         MemberKey("phone", "+33.6.12.34.56.78"),
         MemberKey("phone", "+٣٣ ٦١٢ ٣٤٥ ٦٧٨"),
+        MemberKey("phone", "tel:+33-6-12-34-56-78"),
+        MemberKey("phone", "011 33 6 12 34 56 78"),
+        MemberKey("email", "mailto:sam.lee@example.org"),
+        MemberKey("email", "sam\u200b.lee@example.org"),
         MemberKey("card", "  card-1 "),
+        MemberKey("card", "CARD 1"),
+        MemberKey("card", "\uff43\uff41\uff52\uff44\u2013\uff11"),
     ],
     ids=lambda key: key.value,
 )
@@ -176,41 +182,6 @@ async def test_keys_of_one_kind_are_not_those_of_another(resolver_client: Resolv
     assert await look_up(context, MemberKey("email", "sam@example.org")) is None
     assert await look_up(context, MemberKey("card", member.number)) is None
     assert await look_up(context, MemberKey("id", member.number)) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "normal"),
-    [
-        (" Sam@Example.org ", "sam@example.org"),
-        ("a@b.co", "a@b.co"),
-        ("sam@example", None),
-        ("sam@@example.org", None),
-        ("sam example.org", None),
-        ("@example.org", None),
-        ("sam@.org", None),
-        (f"{'s' * 65}@example.org", None),
-        (f"s@{'e' * 250}.org", None),
-    ],
-)
-def test_email(text: str, normal: str | None) -> None:
-    assert normal_email(text) == normal
-
-
-@pytest.mark.parametrize(
-    ("text", "normal"),
-    [
-        ("06 12 34 56 78", "0612345678"),
-        ("+1 (212) 555-0100", "+12125550100"),
-        ("001 212 555 0100", "+12125550100"),
-        ("٠٦١٢٣٤٥٦٧٨", "0612345678"),
-        ("12345", None),
-        ("1234567890123456", None),
-        ("+33 six", None),
-        ("", None),
-    ],
-)
-def test_phone(text: str, normal: str | None) -> None:
-    assert normal_phone(text) == normal
 
 
 @pytest.mark.parametrize(

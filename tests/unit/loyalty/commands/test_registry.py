@@ -18,6 +18,7 @@ from loyalty.model.ledger import Cause
 # Keys are counted under these names for ever: a name that changes makes every key of it count a second time.
 OPERATIONS = {
     "ActivateOffer": "activate",
+    "AddCard": "add-card",
     "AdjustPoints": "adjust",
     "AdvanceOrder": "advance-order",
     "CancelOrder": "cancel-order",
@@ -29,11 +30,13 @@ OPERATIONS = {
     "RecordEvent": "event",
     "RedeemOffer": "redeem",
     "RedeemVoucher": "redeem-voucher",
+    "RemoveCard": "remove-card",
     "ReleaseHold": "release-hold",
     "ReleaseOffer": "release-offer",
     "SetConsents": "set-consents",
     "SetPreferences": "set-preferences",
     "Settle": "settle",
+    "UpdateProfile": "update-profile",
 }
 
 

@@ -68,7 +68,7 @@ def test_an_enrolment_claims_identities_for_its_first_member() -> None:
     enrolment = Enrol("m-1", "123", profile, "card 1", Channel.APP, None, NOW, CAUSE)
     assert request(enrolment).identities() == {
         "grocer/number/123": "number",
-        "grocer/card/card%201": "card",
+        "grocer/card/CARD1": "card",
         "grocer/email/sam%40example.org": "email",
         "grocer/phone/%2B33612345678": "phone",
     }

@@ -397,7 +397,7 @@ def test_attributes_of_the_programmes_own_events_cannot_be_declared(event: str) 
         (
             "{member: two}",
             "{shared: CUP2025}",
-            "line 52: offers.2.code.shared: offer 'double' already uses code 'CUP2025'; choose another code",
+            "line 52: offers.2.code.shared: offer 'double' already uses code 'Cup2025'; choose another code",
         ),
         (
             "last_day: 2025-10-26",

@@ -120,6 +120,7 @@ def test_the_shortest_programme_has_every_default() -> None:
     assert sorted(programme.event_types) == [
         "activation",
         "enrolment",
+        "profile_completed",
         "purchase",
         "redemption",
         "refund",
@@ -326,7 +327,7 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
             "    event: park",
             (
                 "line 25: rules.0.event: event 'park' is not declared or earns no points; "
-                "use one of activation, enrolment, parking, purchase, redemption, review, visit"
+                "use one of activation, enrolment, parking, profile_completed, purchase, redemption, review, visit"
             ),
         ),
         (
@@ -334,7 +335,7 @@ def test_an_alias_repeats_what_its_anchor_says() -> None:
             "    event: refund",
             (
                 "line 25: rules.0.event: event 'refund' is not declared or earns no points; "
-                "use one of activation, enrolment, parking, purchase, redemption, review, visit"
+                "use one of activation, enrolment, parking, profile_completed, purchase, redemption, review, visit"
             ),
         ),
         (
