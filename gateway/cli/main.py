@@ -10,6 +10,7 @@ from gateway.cli.audit import audit
 from gateway.cli.codes import codes_app
 from gateway.cli.console import err
 from gateway.cli.imports import import_app
+from gateway.cli.migrate import migrate_data
 from gateway.cli.programme import programme_app
 from gateway.cli.schema import schema
 from gateway.cli.serve import serve, token
@@ -56,6 +57,7 @@ def carillon(
 
 for command in (up, serve, token, audit, schema):
     app.command()(command)
+app.command("migrate")(migrate_data)
 app.add_typer(programme_app, name="programme")
 app.add_typer(import_app, name="import")
 app.add_typer(codes_app, name="codes")

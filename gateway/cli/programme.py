@@ -11,6 +11,7 @@ from gateway.cli.console import out, stop
 from gateway.clock import now
 from gateway.config import Settings
 from models.definitions.programme_file import differences, read_programme
+from models.migrations.runner import migrate
 from models.mongo.database import Database
 from models.programmes.programme_store import apply_file as apply_programme
 from models.programmes.programme_store import newest_version
@@ -76,7 +77,9 @@ def apply(file: ProgrammeFile, data_dir: DataDir = None) -> None:
     source = read_file(file)
 
     async def store(database: Database, _settings: Settings) -> tuple[dict[str, Any], bool]:
-        return await apply_programme(database, source, now=now(), applied_by="cli")
+        applied = await apply_programme(database, source, now=now(), applied_by="cli")
+        await migrate(database)  # another country changes what national phone numbers mean
+        return applied
 
     document, is_new = with_database("apply", data_dir, store, must_exist=False)
     key, version = document["programme"], document["version"]

@@ -21,6 +21,7 @@ from gateway.operations.compiler_hints import compilable_schema
 from gateway.operations.manifest import read_manifest
 from gateway.server import Server, listen
 from gateway.workers import run_workers
+from models.migrations.runner import migrate
 from models.mongo.database import connect
 
 log = structlog.get_logger(__name__)
@@ -50,10 +51,11 @@ def verifier_of(settings: Settings) -> Verifier:
 
 
 async def _check(url: str, settings: Settings) -> None:
-    """Raise the reason if MongoDB cannot be used, before the gateway listens."""
+    """Raise the reason if MongoDB cannot be used, and convert what earlier releases stored, before listening."""
     database = connect(url, name=settings.database)
     try:
         await database.prepare()
+        await migrate(database)
     finally:
         await database.close()
 

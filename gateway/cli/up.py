@@ -29,6 +29,7 @@ from gateway.operations.manifest import read_manifest
 from gateway.server import listen
 from gateway.site.development import RICHEST_FIRST, issue
 from models.loading.code_pool import load_codes
+from models.migrations.runner import migrate
 from models.mongo.database import connect
 from models.programmes.programme_store import apply_file
 from resolvers.core.actor import Role
@@ -123,6 +124,7 @@ async def _prepare(
     try:
         async with running_services(database, limits, Metrics(), live=False) as services:
             await ensure_programme(services)
+            await migrate(database)
             await _import(services, households, console)
             await load_codes(
                 database,

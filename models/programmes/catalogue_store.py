@@ -430,3 +430,19 @@ async def code_faults(database: Database, programme: Programme) -> list[tuple[in
     codes = {name for name in names.values() if name is not None}
     owners = await _stored_owners(database, programme.key, codes, offers.keys()) if codes else {}
     return [(position, owners[name].fault(name)) for position, name in names.items() if name in owners]
+
+
+async def shared_codes(database: Database, programme: Programme) -> dict[str, list[CodeOwner]]:
+    """Return the codes that several offers, in the file or stored, or an offer and a pool have, with all of these."""
+    file = programme.catalogue.offers
+    owners: dict[str, list[CodeOwner]] = {}
+    stored = [{"$match": {"programme": programme.key, "kind": ItemKind.OFFER.value}}, *NEWEST_VERSIONS]
+    cursor = await database.catalogue.aggregate(stored)
+    codes = [(code_lookup_key(offer), key) for key, offer in file.items()]
+    codes += [(found["code"], found["key"]) async for found in cursor if found["key"] not in file]
+    for code, key in codes:
+        if code is not None:
+            owners.setdefault(code, []).append(CodeOwner("offer", key))
+    for code, pool in (await pools_with_codes(database.codes, programme.key, owners)).items():
+        owners[code].append(CodeOwner("pool", pool))
+    return {code: some for code, some in owners.items() if len(some) > 1}

@@ -24,6 +24,7 @@ from resolvers.audit.member import MemberProof, read_proofs
 from resolvers.audit.supply import (
     BrokenSupply,
     ExpectedCounters,
+    ambiguous_codes,
     broken_codes,
     check_counters,
     is_forgettable,
@@ -213,7 +214,10 @@ class _Audit:
             again = await read_proofs(
                 self._db, self._programme, {"$eq": id_}, caps=self._caps, countries=self._countries, session=session
             )
-        return await self._compare(id_, document, again.get(id_))
+            proof = again.get(id_)
+            if proof is not None and document is not None:
+                await proof.read_owners(self._db, document, session)
+        return await self._compare(id_, document, proof)
 
     async def _compare(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
         proof = proof or MemberProof(self._programme, id_, NO_CAPS, self._countries)
@@ -262,5 +266,6 @@ class _Audit:
     async def audit_codes(self) -> None:
         """Audit the codes of all pools; the audit of each member checks the member's own codes."""
         self._findings.codes += await self._db.codes.count_documents({"programme": self._programme})
-        async for broken in broken_codes(self._db, self._programme):
-            self._findings.add_supply(broken)
+        for check in (broken_codes, ambiguous_codes):
+            async for broken in check(self._db, self._programme):
+                self._findings.add_supply(broken)

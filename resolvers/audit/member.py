@@ -111,6 +111,7 @@ class MemberProof:
         self._refunds = RefundAudit()
         self._newest = _Newest()
         self._identities: set[str] = set()
+        self.owners: dict[str, str] = {}
         self._keys: dict[tuple[str, str, str], int] = {}
         self._found: list[str] = []
         self._waiting: set[tuple[str, str]] = set()
@@ -224,26 +225,46 @@ class MemberProof:
 
     def _identity_faults(self, member: Member) -> Iterator[str]:
         """Yield the differences between a member's identities and its own fields, without any personal data."""
-        profile = member.profile
-        own = [
-            (kind, self._identity_ids(kind, value))
-            for kind, value in (
-                ("number", member.number),
-                *(("card", card) for card in member.cards),
-                ("email", profile.email),
-                ("phone", profile.phone),
-            )
-            if value
-        ]
         unused = set(self._identities)
-        for kind, ids in own:
+        for kind, ids in self._own_identities(member):
             found = sorted(ids & self._identities)
             unused -= {*found[:1]}
-            if not found:
+            owner = next((self.owners[id_] for id_ in sorted(ids) if id_ in self.owners), None)
+            if not found and owner is not None:
+                yield f"its {kind} is also that of member {owner}, who had it first; correct one of the two profiles"
+            elif not found:
                 yield f"no identity points from its {kind} to it"
         for id_ in sorted(unused):
             kind = id_.split("/")[1] if id_.count("/") > 1 else "unknown kind"
             yield f"an identity ({kind}) points to it, which the member does not have"
+
+    async def read_owners(self, database: Database, document: dict[str, Any], session: AsyncClientSession) -> None:
+        """Read which other members rightly have the identities that this one's fields lead to: their numbers."""
+        member = decode(member_of, document)
+        if isinstance(member, Unreadable):
+            return
+        ids = {id_ for _, own in self._own_identities(member) for id_ in own} - self._identities
+        others = {
+            identity["_id"]: identity["member"]
+            async for identity in database.identities.find({"_id": {"$in": sorted(ids)}}, session=session)
+        }
+        query = {"_id": {"$in": sorted(set(others.values()))}}
+        self.owners = {}
+        async for found in database.members.find(query, session=session):
+            other = decode(member_of, found)
+            if not isinstance(other, Unreadable):
+                rightly = {id_ for _, own in self._own_identities(other) for id_ in own}
+                self.owners |= {id_: other.number for id_ in rightly if others.get(id_) == other.id}
+
+    def _own_identities(self, member: Member) -> list[tuple[str, set[str]]]:
+        profile = member.profile
+        texts = (
+            ("number", member.number),
+            *(("card", card) for card in member.cards),
+            ("email", profile.email),
+            ("phone", profile.phone),
+        )
+        return [(kind, self._identity_ids(kind, text)) for kind, text in texts if text]
 
     def _identity_ids(self, kind: str, text: str) -> set[str]:
         """Return the identities that a text may have: a national phone number, one for each country in the files."""

@@ -23,15 +23,19 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.commands.decision_builder import OFFERS_KEPT_DAYS
+from loyalty.kernel import canonical
 from loyalty.kernel.currency import BudgetUnit
 from loyalty.model.offer import EARNING_KINDS, OfferKind
 from loyalty.model.supply import CounterKey, CounterKind
 from models.definitions.catalogue_file import ItemKind
+from models.definitions.programme_file import read_programme
 from models.mongo.database import Database
 from models.mongo.event import consequence_of
 from models.mongo.ids import counter_id
 from models.mongo.supply import counter_of
 from models.programmes.catalogue_history import CatalogueHistory, PastDefinitions
+from models.programmes.catalogue_store import shared_codes
+from models.programmes.programme_store import newest_version
 from resolvers.audit.consequences import USE_FIELDS, is_unexplained_use, stored_uses
 from resolvers.audit.decode import Unreadable, decode
 
@@ -360,3 +364,22 @@ async def broken_codes(database: Database, programme: str) -> AsyncIterator[Brok
         holder = document.get("holder") or "nobody"
         name = f"code {document['code']!r} of pool {document['pool']!r}"
         yield BrokenSupply(name, (f"it is {document['state']}, and its holder is {holder}",))
+
+
+async def ambiguous_codes(database: Database, programme: str) -> AsyncIterator[BrokenSupply]:
+    """Yield the codes that mean two things when they are typed: two codes of pools, or the code of another offer."""
+    async for document in database.codes.find({"programme": programme, "canonical": {"$not": {"$type": "string"}}}):
+        same = {"programme": programme, "canonical": canonical.code(document["code"])}
+        other = await database.codes.find_one(same)
+        reason = "it has no canonical form; run `carillon migrate`"
+        if other is not None:
+            same_as = f"code {other['code']!r} of pool {other['pool']!r}"
+            reason = f"it is the same as {same_as}, and cannot be redeemed by its text"
+        yield BrokenSupply(f"code {document['code']!r} of pool {document['pool']!r}", (reason,))
+    stored = await newest_version(database, programme)
+    if stored is None:
+        return
+    running = read_programme(stored["source"], version=stored["version"])
+    for code, owners in (await shared_codes(database, running)).items():
+        names = " and ".join(f"{owner.kind} {owner.name!r}" for owner in owners)
+        yield BrokenSupply(f"code {code!r}", (f"it is the code of {names}",))

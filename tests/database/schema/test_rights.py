@@ -119,7 +119,7 @@ async def test_rights_are_enforced_as_in_the_committed_table(resolver_client: Re
     found = {}
     for name, role in committed:
         member = (await resolver_client.enrol()).snapshot.member
-        context = resolver_client.context(role, member=member.id if role is Role.MEMBER else None)
+        context = resolver_client.context(role, member=member.id if role in {Role.MEMBER, Role.KIOSK} else None)
         faults = await faults_of(operation_for(name), context, variables(resolver_client, member.number))
         refused = [fault for fault in faults if isinstance(fault, Forbidden | Unauthenticated)]
         found[name, role] = not refused

@@ -36,6 +36,7 @@ COMMANDS = (
     ("audience", "load"),
     ("audience", "show"),
     ("audit",),
+    ("migrate",),
     ("schema",),
 )
 
