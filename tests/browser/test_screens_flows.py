@@ -132,6 +132,30 @@ async def test_consent_is_given_and_withdrawn_on_the_website_with_its_history(sc
     assert [one["granted"] for one in profile["consentHistory"]] == [False, True]
 
 
+async def test_a_profile_is_corrected_on_the_website_and_the_tablet_shows_it_live(screens: Screens) -> None:
+    other = f"{uuid4().hex}@example.org"
+    await enrol(screens.gateway, email=other)
+    await screens.open_all()
+    page, kiosk = screens.pages["site"], screens.pages["kiosk"]
+    await expect(kiosk.locator("[data-greeting]")).to_have_attribute("data-greeting", "L•••")
+    await page.evaluate("location.hash = '#/profile'")
+    await page.get_by_role("button", name="Edit").click()
+    await page.get_by_label("First name").fill("Zoë")
+    await page.get_by_label("Email", exact=True).first.fill(f" {other.upper()} ")
+    await page.get_by_label("Phone", exact=True).fill("")
+    await page.get_by_role("button", name="Save").first.click()
+    await expect(page.get_by_text("This email address already belongs to a member")).to_be_visible()
+    assert (await stored(screens))["profile"]["firstName"] == "Lucy"
+    email = f"Zoe.{uuid4().hex}@example.org"
+    await page.get_by_label("Email", exact=True).first.fill(email)
+    await page.get_by_role("button", name="Save").first.click()
+    await expect(page.get_by_text(email)).to_be_visible()
+    await expect(kiosk.locator("[data-greeting]")).to_have_attribute("data-greeting", "Z•••")
+    await expect(kiosk.get_by_text("Your profile was changed.")).to_be_visible()
+    profile = (await stored(screens, email=email.lower()))["profile"]
+    assert (profile["firstName"], profile["phone"]) == ("Zoë", None)
+
+
 async def test_member_is_enrolled_at_the_tablet_with_consents(screens: Screens) -> None:
     kiosk, phone = await screens.kiosk("&lang=en"), _phone()
     await kiosk.get_by_role("button", name="Become a member").click()

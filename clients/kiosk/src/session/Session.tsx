@@ -43,6 +43,7 @@ export function Session(props: SessionProps) {
   const { opened, identifier, locale, settings, onConfirmed, onEnd } = props;
   const { session, token } = opened;
   const [member, setMember] = useState<MemberStateFragment | null>(opened.member);
+  const [greeting, setGreeting] = useState(session.greeting);
   const end = useLatest(onEnd);
   const credentials = useMemo(() => new FixedCredentials(token, () => end.current()), [token]);
   const api = useMemo(() => new Api({ credentials, locale, channel: "KIOSK" }), [credentials, locale]);
@@ -60,7 +61,7 @@ export function Session(props: SessionProps) {
   const key: MemberKey | null = member === null ? memberKeyOf(identifier) : { number: member.number };
   return (
     <Provider value={api.client}>
-      <SessionHead greeting={session.greeting} secondsLeft={left} settings={settings} onLeave={leave} />
+      <SessionHead greeting={greeting} secondsLeft={left} settings={settings} onLeave={leave} />
       {member === null ? (
         <Greet
           memberKey={key}
@@ -80,6 +81,7 @@ export function Session(props: SessionProps) {
           device={props.device}
           currency={props.currency}
           outbox={props.outbox}
+          onName={setGreeting}
         />
       )}
     </Provider>

@@ -28,6 +28,8 @@ interface StatusProps {
   readonly device: Device;
   readonly currency: string | null;
   readonly outbox: Outbox;
+  /** Called with the member's first name as this screen may show it, also when it is corrected elsewhere. */
+  readonly onName: (name: string) => void;
 }
 
 /** Reads the session's member with the session's token. */
@@ -38,7 +40,7 @@ async function load(api: Api): Promise<InitialState> {
 }
 
 /** A confirmed session: the member's live status, earning, and offers. */
-export function Status({ api, initial, consents, device, currency, outbox }: StatusProps) {
+export function Status({ api, initial, consents, device, currency, outbox, onName }: StatusProps) {
   const { live, state } = useLiveMember(api, { load, initial: { member: initial, asOf: Date.now() } });
   const [isWelcomed, setWelcomed] = useState(consents === null);
   const [purchase, setPurchase] = useState<string | null>(null);
@@ -51,6 +53,10 @@ export function Status({ api, initial, consents, device, currency, outbox }: Sta
     if (state.connection === "live") outbox.flush();
   }, [state.connection, outbox]);
   const member = state.member ?? initial;
+  const { firstName } = member.profile;
+  useEffect(() => {
+    if (firstName !== null) onName(firstName);
+  }, [firstName, onName]);
   return (
     <main className="columns">
       <div className="stack">

@@ -1,16 +1,21 @@
+import { useState } from "react";
+
 import { useVersionedQuery } from "@carillon/shared/api/useVersionedQuery";
 import { ProfileDocument, type ProfileQuery } from "@carillon/shared/generated/graphql";
 import { useFormat } from "@carillon/shared/language/Language";
+import type { LiveMember } from "@carillon/shared/live/liveMember";
+import { Button } from "@carillon/shared/parts/Button";
 import { Fault } from "@carillon/shared/parts/Fault";
 
 import { ConsentPanel } from "../parts/ConsentPanel";
 import { PreferencePanel } from "../parts/PreferencePanel";
+import { ProfileForm } from "../parts/ProfileForm";
 import type { PageProps } from "../Site";
 import { useSiteWords } from "../words";
 
 type Profile = NonNullable<ProfileQuery["me"]>["profile"];
 
-export function ProfilePage({ member }: PageProps) {
+export function ProfilePage({ member, live }: PageProps) {
   const words = useSiteWords();
   const { data, failure, isLoading, refetch } = useVersionedQuery(ProfileDocument, {}, member.version);
   const profile = data?.me?.profile;
@@ -21,7 +26,7 @@ export function ProfilePage({ member }: PageProps) {
       <div className="profile" aria-busy={isLoading}>
         {profile !== undefined && (
           <>
-            <Details profile={profile} number={member.number} />
+            <Details profile={profile} number={member.number} live={live} />
             <PreferencePanel preferences={profile.preferences} />
             <ConsentPanel consents={profile.consents} history={profile.consentHistory} />
           </>
@@ -31,8 +36,15 @@ export function ProfilePage({ member }: PageProps) {
   );
 }
 
-function Details({ profile, number }: { profile: Profile; number: string }) {
+interface DetailsProps {
+  readonly profile: Profile;
+  readonly number: string;
+  readonly live: LiveMember;
+}
+
+function Details({ profile, number, live }: DetailsProps) {
   const words = useSiteWords();
+  const [isEdited, setEdited] = useState(false);
   const format = useFormat();
   const { firstName, lastName, email, phone, birthDate, completion } = profile;
   const rows = [
@@ -48,14 +60,25 @@ function Details({ profile, number }: { profile: Profile; number: string }) {
         <h2>{words.profile.details}</h2>
         <p className="small quiet">{words.profile.completion({ ratio: format.percent(completion) })}</p>
       </div>
-      <dl className="figures">
-        {rows.map(([label, value]) => (
-          <div key={label}>
-            <dt>{label}</dt>
-            <dd>{value ? <bdi>{value}</bdi> : <span className="quiet">{words.profile.none}</span>}</dd>
+      {isEdited ? (
+        <ProfileForm profile={profile} live={live} onClose={() => setEdited(false)} />
+      ) : (
+        <>
+          <dl className="figures">
+            {rows.map(([label, value]) => (
+              <div key={label}>
+                <dt>{label}</dt>
+                <dd>{value ? <bdi>{value}</bdi> : <span className="quiet">{words.profile.none}</span>}</dd>
+              </div>
+            ))}
+          </dl>
+          <div className="row">
+            <Button look="plain" onClick={() => setEdited(true)}>
+              {words.profile.edit}
+            </Button>
           </div>
-        ))}
-      </dl>
+        </>
+      )}
     </section>
   );
 }

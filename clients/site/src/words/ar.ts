@@ -96,7 +96,11 @@ export const ar: SiteWords = {
   history: { lead: "كل نقطة مع القواعد التي منحتها، والقواعد التي لم تمنح شيئًا." },
   profile: {
     details: "معلوماتك",
+    edit: "تعديل",
+    discard: "إلغاء",
     name: "الاسم",
+    firstName: "الاسم الأول",
+    lastName: "اسم العائلة",
     email: "البريد الإلكتروني",
     phone: "الهاتف",
     birthDate: "تاريخ الميلاد",

@@ -96,7 +96,11 @@ export const en: SiteWords = {
   history: { lead: "Every point, with the rules that gave it and those that gave none." },
   profile: {
     details: "About you",
+    edit: "Edit",
+    discard: "Cancel",
     name: "Name",
+    firstName: "First name",
+    lastName: "Last name",
     email: "Email",
     phone: "Phone",
     birthDate: "Date of birth",

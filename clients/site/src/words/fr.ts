@@ -96,7 +96,11 @@ export const fr: SiteWords = {
   history: { lead: "Chaque point, avec les règles qui l’ont donné et celles qui n’ont rien donné." },
   profile: {
     details: "Vos informations",
+    edit: "Modifier",
+    discard: "Annuler",
     name: "Nom",
+    firstName: "Prénom",
+    lastName: "Nom de famille",
     email: "E-mail",
     phone: "Téléphone",
     birthDate: "Date de naissance",

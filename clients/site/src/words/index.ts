@@ -76,7 +76,11 @@ export interface SiteWords {
   history: { lead: string };
   profile: {
     details: string;
+    edit: string;
+    discard: string;
     name: string;
+    firstName: string;
+    lastName: string;
     email: string;
     phone: string;
     birthDate: string;
