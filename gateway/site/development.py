@@ -16,6 +16,7 @@ from gateway.site.examples import examples
 from gateway.site.sample_baskets import real_baskets
 from gateway.state import State
 from gateway.transports.http import BadRequest, limited_body, parsed_json
+from loyalty.kernel import canonical
 from models.loading.complete_journey import DataMissing
 from models.mongo.ids import identity_key
 from resolvers.core.actor import Role
@@ -63,7 +64,9 @@ async def issue(
     if role is Role.MEMBER:
         if number is None:
             raise UnknownMember("a member's token needs the membership number; add --member NUMBER")
-        identity = await state_database.identities.find_one({"_id": identity_key(programme, "number", number)})
+        identity = await state_database.identities.find_one(
+            {"_id": identity_key(programme, "number", canonical.number(number) or number)}
+        )
         if identity is None:
             raise UnknownMember(f"programme {programme!r} has no member with number {number!r}")
         member = identity["member"]

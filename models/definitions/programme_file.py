@@ -486,7 +486,8 @@ class _Builder:
         try:
             condition = CelMemberCondition(segment.when)
             condition.require_known_variables(("member",))
-            condition.check(member)
+            if "attributes" not in segment.when:  # only their JSON Schema describes them
+                condition.check(member)
             self.check_kinds(segment.when, {"member": kind_of(member["member"])}, CONDITION)
         except (InvalidExpression, KindError) as error:
             self.fault((*path, "when"), f"invalid expression: {error}")

@@ -82,7 +82,19 @@ def profiles(draw: st.DrawFn) -> Profile:
     birth_date = st.none() | st.dates(date(1900, 1, 1), date(2026, 1, 1))
     consents = draw(st.lists(_CONSENTS, max_size=4, unique_by=lambda consent: consent.subject))
     first_name, last_name, email, phone = draw(text), draw(text), draw(text), draw(text)
-    return Profile("en", first_name, last_name, email, phone, draw(birth_date), consents=tuple(consents))
+    return Profile(
+        "en",
+        first_name,
+        last_name,
+        email,
+        phone,
+        draw(birth_date),
+        consents=tuple(consents),
+        nickname=draw(text),
+        time_zone=draw(st.sampled_from([None, "Europe/Paris"])),
+        preferred_contact=draw(st.none() | st.sampled_from(ContactChannel)),
+        attributes=draw(st.dictionaries(st.sampled_from("ab"), st.booleans() | TEXTS, max_size=2)),
+    )
 
 
 @st.composite

@@ -11,6 +11,7 @@ from support.clients.resolver_client import ResolverClient
 from support.clients.tablet import Tablet, member_pass
 from support.documents import documents
 from support.outcome import committed, refused
+from support.programme_files import programme_source
 from support.property_settings import property_settings
 
 from loyalty.commands.profile import CARDS_MAX
@@ -19,6 +20,7 @@ from loyalty.model.consent import ContactChannel
 from loyalty.model.ledger import EntryKind
 from loyalty.model.notice import NoticeKind
 from models.commits.request import Committed, Outcome
+from models.programmes.programme_store import apply_file
 from resolvers.audit.audit import audit
 from resolvers.core.actor import Role
 from resolvers.core.member import MemberKey, look_up
@@ -341,3 +343,24 @@ async def test_every_identity_has_one_member_after_any_corrections(
         for value in values:
             assert await found(resolver_client, kind, value) == owners.get((kind, value))
     await assert_audit_holds(resolver_client)
+
+
+async def test_attributes_are_merged_and_as_the_programme_declares_them(resolver_client: ResolverClient) -> None:
+    declared = (
+        "profile: {attributes: {type: object, properties: {seat: {enum: [aisle, window]}, plan: {type: string}}}}"
+    )
+    services = resolver_client.services
+    source = f"{programme_source('grocer')}\n{declared}\n"
+    document, _ = await apply_file(services.database, source, now=resolver_client.clock(), applied_by="tests")
+    services.programmes.apply_version({**document, "version": 99})
+    member = await resolver_client.member()
+    await change(resolver_client, member, attributes={"seat": "aisle", "plan": "prepaid"})
+    refusal = refused(await change(resolver_client, member, attributes={"seat": "roof"}))
+    assert (refusal.code, refusal.reason) == (RefusalCode.INVALID, "profile_attributes_invalid")
+    changed = committed(await change(resolver_client, member, attributes={"seat": None}))
+    assert changed.snapshot.member.profile.attributes == {"plan": "prepaid"}
+    stored = await services.reader.member("grocer", member)
+    assert stored is not None
+    assert stored.member.profile == changed.snapshot.member.profile
+    cleared = committed(await change(resolver_client, member, attributes=None))
+    assert cleared.snapshot.member.profile.attributes == {}

@@ -17,7 +17,10 @@ from schema.build import RIGHTS_FILE, SDL_FILE, executable_schema, sdl
 from schema.wire.access import AccessUndeclared, field, only, resolver, rights_table, rules
 from schema.wire.resolver_binding import NotDirect, resolve_directly
 
-CONTRACTS = [Path(__file__).with_name(name) for name in ("contract.graphql", "contract-offers.graphql")]
+CONTRACTS = [
+    Path(__file__).with_name(name)
+    for name in ("contract.graphql", "contract-offers.graphql", "contract-profile.graphql")
+]
 # What is more than the contracts ask for: arguments and input fields that may be left out.
 MORE = {
     "Member.offers(channel:)",
@@ -35,7 +38,7 @@ MORE = {
 }
 
 
-def test_served_schema_keeps_both_contracts_together() -> None:
+def test_served_schema_keeps_the_contracts_together() -> None:
     contract = build_schema("\n".join(path.read_text(encoding="utf-8") for path in CONTRACTS))
     assert find_breaking_changes(contract, executable_schema()) == []
     more = {change.description for change in find_dangerous_changes(contract, executable_schema())}

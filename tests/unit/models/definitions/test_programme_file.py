@@ -676,3 +676,37 @@ def test_a_limit_that_cannot_be_kept_is_refused(limit: str, fault: str) -> None:
     with pytest.raises(InvalidProgramme) as caught:
         read_programme(f"{SMALL}limits:\n  - {limit}\n")
     assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize("country", ["FR", "US", "JP", "MA"])
+def test_a_country_is_read(country: str) -> None:
+    assert read_programme(changed("currency: EUR", f"currency: EUR\ncountry: {country}")).country == country
+    assert read_programme(SMALL).country is None
+
+
+@pytest.mark.parametrize("country", ["fr", "FRA", "XX", "ZZ", "France", "33", "''"])
+def test_an_unknown_country_is_refused(country: str) -> None:
+    source = changed("currency: EUR", f"currency: EUR\ncountry: {country}")
+    with pytest.raises(InvalidProgramme, match=r"line 4: country: "):
+        read_programme(source)
+
+
+ATTRIBUTES = "profile: {attributes: {type: object, properties: {seat: {enum: [aisle, window]}}}}"
+
+
+def test_attributes_of_members_are_declared_and_seen_by_conditions() -> None:
+    source = (
+        SMALL + ATTRIBUTES + "\nsegments: [{key: aisle, name: Aisle, when: 'member.attributes.seat == \"aisle\"'}]\n"
+    )
+    programme = read_programme(source)
+    assert programme.profile_attributes is not None
+    assert programme.profile_attributes.fault({"seat": "aisle"}) is None
+    assert programme.profile_attributes.fault({"seat": "roof"}) is not None
+    condition = programme.segments["aisle"].condition
+    assert [condition.evaluate({"member": {"attributes": {"seat": seat}}}) for seat in ("aisle", "window")] == [
+        True,
+        False,
+    ]
+    assert read_programme(SMALL).profile_attributes is None
+    with pytest.raises(InvalidProgramme, match=r"profile\.attributes: invalid JSON Schema"):
+        read_programme(SMALL + "profile: {attributes: {type: thing}}\n")
