@@ -4,6 +4,7 @@ import re
 
 LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?")
 MASK = "•••"
+CARD_SHOWN_FROM = 8
 
 
 def is_locale(text: str) -> bool:
@@ -19,6 +20,11 @@ def masked_name(name: str | None) -> str | None:
 def masked_email(email: str | None) -> str | None:
     """Return an address as a shared screen shows it: the first letter, and the top-level domain."""
     return f"{email[0]}{MASK}@{MASK}.{email.rsplit('.', 1)[-1]}" if email else email
+
+
+def masked_card(card: str) -> str:
+    """Return a card as a shared screen shows it: its last four characters, of a long one only."""
+    return f"{MASK}{card[-4:]}" if len(card) > CARD_SHOWN_FROM else MASK
 
 
 def masked_phone(phone: str | None) -> str | None:

@@ -11,6 +11,7 @@ from resolvers import order as orders
 from resolvers import reward as rewards
 from resolvers.core.actor import Role
 from resolvers.core.context import Context
+from resolvers.core.personal_data import masked_card
 from resolvers.core.reading import read_or_unavailable
 from resolvers.personalisation import Personalisation
 from schema.types.ledger import LedgerEntry, LedgerEntryConnection, LedgerEntryEdge
@@ -61,6 +62,13 @@ class Member(Node):
     def profile(self, info: Info) -> Profile:
         """Personal data. Not for the till role; values are masked for the kiosk role."""
         return Profile.of(self.snapshot.member, masked=info.context.require_actor().role is Role.KIOSK)
+
+    @resolver(PERSONAL)
+    def cards(self, info: Info) -> list[str]:
+        """Texts of the linked cards, as they were written. For the kiosk role the last four characters only."""
+        is_shared = info.context.require_actor().role is Role.KIOSK
+        cards = self.snapshot.member.cards
+        return [masked_card(card) for card in cards] if is_shared else list(cards)
 
     @resolver(PERSONAL)
     def attributes(self, info: Info) -> JSON:

@@ -114,6 +114,12 @@ async def test_a_lost_card_is_replaced(api_member: ApiMember, second_gateway: Ga
     assert await found(second_gateway, card=f"OLD {mark}") == api_member.id
     assert (await call(second_gateway, token, REMOVE, card=f"old{mark}"))["userErrors"] == []
     assert (await call(gateway, token, ADD, card=f"New-{mark}"))["userErrors"] == []
+    shown = "query ($by: MemberKey!) { member(by: $by) { cards } }"
+    cards = {
+        role: data(await gateway.ask(gateway.token(role), shown, by=api_member.by))["member"]["cards"]
+        for role in ("agent", "kiosk")
+    }
+    assert cards == {"agent": [f"New-{mark}"], "kiosk": [f"•••{mark[-4:]}"]}
     assert await found(gateway, card=f"Old-{mark}") is None
     assert await found(gateway, card=f"new{mark}") == api_member.id
     gone = await call(gateway, token, REMOVE, card=f"Old-{mark}")

@@ -156,6 +156,21 @@ async def test_a_profile_is_corrected_on_the_website_and_the_tablet_shows_it_liv
     assert (profile["firstName"], profile["phone"]) == ("Zoë", None)
 
 
+async def test_a_lost_card_is_removed_and_a_new_one_added_on_the_website(screens: Screens) -> None:
+    page, old, new = await opened(screens, "profile"), f"Old-{uuid4().hex}", f"New-{uuid4().hex}"
+    for card in (old, new):
+        await page.get_by_label("Number on the card").fill(card)
+        await page.get_by_role("button", name="Add the card").click()
+        await expect(page.locator(f"[data-card='{card}']")).to_be_visible()
+    await page.locator(f"[data-card='{old}']").get_by_role("button", name="Remove").click()
+    await expect(page.locator(f"[data-card='{old}']")).to_have_count(0)
+    member = (await stored(screens, card=new.upper()))["version"]
+    assert member == (await stored(screens))["version"]
+    query = "query ($by: MemberKey!) { member(by: $by) { id } }"
+    answer = await screens.gateway.ask(screens.gateway.token("agent"), query, by={"card": old})
+    assert data(answer)["member"] is None
+
+
 async def test_member_is_enrolled_at_the_tablet_with_consents(screens: Screens) -> None:
     kiosk, phone = await screens.kiosk("&lang=en"), _phone()
     await kiosk.get_by_role("button", name="Become a member").click()

@@ -7,6 +7,7 @@ import type { LiveMember } from "@carillon/shared/live/liveMember";
 import { Button } from "@carillon/shared/parts/Button";
 import { Fault } from "@carillon/shared/parts/Fault";
 
+import { CardPanel } from "../parts/CardPanel";
 import { ConsentPanel } from "../parts/ConsentPanel";
 import { PreferencePanel } from "../parts/PreferencePanel";
 import { ProfileForm } from "../parts/ProfileForm";
@@ -27,6 +28,7 @@ export function ProfilePage({ member, live }: PageProps) {
         {profile !== undefined && (
           <>
             <Details profile={profile} number={member.number} live={live} />
+            <CardPanel cards={data?.me?.cards ?? []} live={live} />
             <PreferencePanel preferences={profile.preferences} />
             <ConsentPanel consents={profile.consents} history={profile.consentHistory} />
           </>

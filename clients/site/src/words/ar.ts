@@ -107,6 +107,11 @@ export const ar: SiteWords = {
     number: "رقم العضوية",
     none: "غير مذكور",
     completion: say("مكتمل بنسبة {ratio}"),
+    cards: "بطاقاتك",
+    noCards: "لا توجد بطاقة مرتبطة.",
+    newCard: "رقم البطاقة",
+    addCard: "إضافة البطاقة",
+    removeCard: "إزالة",
     consents: "موافقاتك",
     consentsLead: "يمكنك تغيير رأيك في أي وقت. نحتفظ بسجل لكل تغيير، ويمكنك الاطلاع عليه هنا.",
     purposes: {

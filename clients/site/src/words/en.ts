@@ -107,6 +107,11 @@ export const en: SiteWords = {
     number: "Membership number",
     none: "not given",
     completion: say("{ratio} complete"),
+    cards: "Your cards",
+    noCards: "No card is linked.",
+    newCard: "Number on the card",
+    addCard: "Add the card",
+    removeCard: "Remove",
     consents: "Your consents",
     consentsLead: "You can change your mind at any time. We keep a record of each change, and you can see it here.",
     purposes: {

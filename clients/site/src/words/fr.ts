@@ -107,6 +107,11 @@ export const fr: SiteWords = {
     number: "Numéro de membre",
     none: "non renseigné",
     completion: say("Complet à {ratio}"),
+    cards: "Vos cartes",
+    noCards: "Aucune carte n’est associée.",
+    newCard: "Numéro de la carte",
+    addCard: "Ajouter la carte",
+    removeCard: "Retirer",
     consents: "Vos consentements",
     consentsLead:
       "Vous pouvez changer d’avis à tout moment. Nous gardons la trace de chaque changement, et vous pouvez la consulter ici.",

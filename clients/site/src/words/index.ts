@@ -87,6 +87,11 @@ export interface SiteWords {
     number: string;
     none: string;
     completion: Message<{ ratio: string }>;
+    cards: string;
+    noCards: string;
+    newCard: string;
+    addCard: string;
+    removeCard: string;
     consents: string;
     consentsLead: string;
     purposes: Record<ConsentPurpose, { title: string; text: string }>;
