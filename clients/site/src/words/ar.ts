@@ -109,7 +109,7 @@ export const ar: SiteWords = {
     completion: say("مكتمل بنسبة {ratio}"),
     cards: "بطاقاتك",
     noCards: "لا توجد بطاقة مرتبطة.",
-    newCard: "رقم البطاقة",
+    newCard: "الرقم المكتوب على البطاقة",
     addCard: "إضافة البطاقة",
     removeCard: "إزالة",
     consents: "موافقاتك",
