@@ -11,6 +11,7 @@ from models.commits.request import Outcome
 from resolvers.core.actor import Role
 from resolvers.core.command import cause_of, member_to_act_for, run_command
 from resolvers.core.context import Context
+from resolvers.core.guessing import callers, waiting, withheld
 from resolvers.core.idempotency_key import email_content, phone_content
 from resolvers.core.member import MemberKey
 from resolvers.core.operation_error import Forbidden
@@ -44,7 +45,13 @@ async def update_profile(context: Context, *, key: str, member: MemberKey | None
     if isinstance(changes, Refusal):
         return changes
     command = UpdateProfile(changes, context.channel or Channel.SYSTEM, cause_of(context, UpdateProfile, key))
-    return await run_command(context, command, found, {"cleared": _cleared(changes), **_content(changes)})
+    return await _corrected(context, command, found, {"cleared": _cleared(changes), **_content(changes)})
+
+
+async def _corrected(context: Context, command: Command, member: str, content: Mapping[str, object]) -> Outcome:
+    """Run a command whose refusal can reveal that somebody else is a member."""
+    refusal = await waiting(context, callers(context))
+    return refusal or await withheld(context, await run_command(context, command, member, {**content}))
 
 
 def _cleared(changes: Mapping[str, Any]) -> list[str]:
@@ -69,7 +76,7 @@ async def _change_card(
     if read["card"] is None:
         return Refusal(RefusalCode.INVALID, "card_invalid", ("card",))
     command: Command = kind(read["card"], cause_of(context, kind, key))
-    return await run_command(context, command, found, {"card": read["card"]})
+    return await _corrected(context, command, found, {"card": read["card"]})
 
 
 async def add_card(context: Context, *, key: str, member: MemberKey | None, card: str) -> Outcome:

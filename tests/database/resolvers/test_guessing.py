@@ -17,6 +17,7 @@ from resolvers.core.operation_error import Refused
 from resolvers.enrol import EnrolmentInput, enrol
 from resolvers.event import EventOfMember, record_all
 from resolvers.offer import RedemptionInput, redeem
+from resolvers.profile import add_card
 
 FREE = 2
 TILL_FREE = 3 * FREE
@@ -170,3 +171,20 @@ async def test_till_does_not_try_many_codes(resolver_client: ResolverClient) -> 
 
     codes = [await refusal(f"GUESS{number}") for number in range(TILL_FREE + 2)]
     assert codes == [*[RefusalCode.NOT_FOUND] * TILL_FREE, *[RefusalCode.LIMIT_REACHED] * 2]
+
+
+async def test_member_learns_only_of_some_people_that_they_are_members(resolver_client: ResolverClient) -> None:
+    for number in range(FREE + 1):
+        await resolver_client.member(card=f"C-{number}")
+    member = await resolver_client.member()
+    context = actor_context(resolver_client, Role.MEMBER, subject=member)
+    context = replace(context, actor=replace(context.require_actor(), member=member))
+
+    async def refusal(card: str) -> RefusalCode | None:
+        outcome = await add_card(context, key=resolver_client.key(), member=None, card=card)
+        return outcome.code if isinstance(outcome, Refusal) else None
+
+    codes = [await refusal(f"C-{number}") for number in range(FREE + 1)]
+    assert codes == [*[RefusalCode.ALREADY_EXISTS] * FREE, RefusalCode.LIMIT_REACHED]
+    resolver_client.clock.advance(seconds=1)
+    assert await refusal("C-new") is None
