@@ -51,7 +51,9 @@ async def update_profile(context: Context, *, key: str, member: MemberKey | None
 async def _corrected(context: Context, command: Command, member: str, content: Mapping[str, object]) -> Outcome:
     """Run a command whose refusal can reveal that somebody else is a member."""
     refusal = await waiting(context, callers(context))
-    return refusal or await withheld(context, await run_command(context, command, member, {**content}))
+    if refusal is not None:
+        return refusal
+    return await withheld(context, await run_command(context, command, member, {**content}))
 
 
 def _cleared(changes: Mapping[str, Any]) -> list[str]:
