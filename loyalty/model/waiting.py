@@ -10,7 +10,7 @@ from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Cause
 from loyalty.model.senders import split_reference
 
-# What waits longer is refused: the sender was told that it waits, and the ledger notes that it was not counted.
+# What waits longer is refused: its sender knows that it waits, and the ledger notes that it was not counted.
 WAITING_MAX = timedelta(days=30)
 WAITING_PER_MEMBER_MAX = 20
 WAITING_PER_SENDER_MAX = 1_000

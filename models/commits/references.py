@@ -20,7 +20,7 @@ from models.mongo.database import Database
 from models.mongo.event import counted_event_of, is_counted
 from models.mongo.uncancelled import uncancelled
 
-# A key that so many senders have used identifies no purchase.
+# A key that this many senders have used identifies no purchase.
 SENDERS_OF_KEY_MAX = 10_000
 
 Referred = RecordedEvent | ReferenceFault | None
