@@ -1,6 +1,6 @@
 """Records consents: a member grants or withdraws them, and every change can be shown."""
 
-from loyalty.commands.consent import SetConsents, consents_of
+from loyalty.commands.personal.consent import SetConsents, consents_of
 from loyalty.commands.registry import kind_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal

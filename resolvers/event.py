@@ -13,6 +13,7 @@ from loyalty.commands.decide import decide, needs
 from loyalty.commands.record_event import RecordEvent
 from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.digest import canonical_moment, canonical_number, content_digest, fast_content_digest
+from loyalty.kernel.receipt_number import canonical_receipt
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import REFUND, Discount, Event, Purchase, PurchaseLine, RecordedEvent
@@ -21,8 +22,9 @@ from models.commits.committer import Overloaded
 from models.commits.committer import Unavailable as CommitUnavailable
 from models.commits.references import references_of
 from models.commits.request import Committed, Outcome, Request
-from models.mongo.event import refusal_of
+from models.mongo.event import refusal_of, still_waits
 from models.mongo.snapshot import snapshot_after
+from resolvers.core.actor import Role
 from resolvers.core.context import Context
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.member import MemberKey, find_permitted_or_refusal, find_to_record, load
@@ -145,6 +147,12 @@ def _purchase_refusal(purchase: Purchase) -> Refusal | None:
         return Refusal(RefusalCode.INVALID, "number_out_of_range", ("purchase", "total"), {"max": MONEY_MAX})
     if len(purchase.lines) > LINES_MAX:
         return Refusal(RefusalCode.INVALID, "too_many_lines", ("purchase", "lines"), {"max": LINES_MAX})
+    if purchase.receipt is not None:
+        path = ("purchase", "receipt")
+        if len(purchase.receipt) > TEXT_LENGTH_MAX:
+            return _too_long(path)
+        if not canonical_receipt(purchase.receipt):
+            return Refusal(RefusalCode.INVALID, "receipt_invalid", path)
     for index, line in enumerate(purchase.lines):
         refusal = _line_refusal(line, ("purchase", "lines", str(index)))
         if refusal is not None:
@@ -202,6 +210,8 @@ def event_digest(event: Event, member: str) -> str:
                     if purchase.discounts
                     else []
                 ),
+                # Nor do those without a receipt know it.
+                *([canonical_receipt(purchase.receipt)] if purchase.receipt is not None else []),
             ]
             if purchase
             else None,
@@ -227,7 +237,10 @@ def _request(context: Context, event: Event, member: str, *, imported: bool = Fa
     )
     return Request(
         command=RecordEvent(
-            event, Cause(EVENT_OPERATION, actor.role, actor.subject, event.key, IMPORTED if imported else None)
+            event,
+            Cause(EVENT_OPERATION, actor.role, actor.subject, event.key, IMPORTED if imported else None),
+            # A tablet's screen cannot tell a clerk from a shopper.
+            is_typed=actor.role is Role.KIOSK,
         ),
         member=member,
         programme=context.programme(),
@@ -331,14 +344,15 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
         first = await read_or_unavailable(reader.record(counted["member"], counted["version"]))
         if first is None:
             raise LookupError("a recorded event has no ledger record")
-        return Committed(snapshot, first, replayed=True, waiting="waiting" in counted)
+        return Committed(snapshot, first, replayed=True, waiting=still_waits(counted, request.now))
     references = await read_or_unavailable(references_of(context.services.database, request))
     found = references.referred(request)
     purchase = found if isinstance(found, RecordedEvent) else None
     need = needs(command, snapshot.member, request.programme, purchase=purchase, now=request.now)
-    facts = references.added_to(await read_or_unavailable(reader.facts(actor.programme, member, need)), request)
+    facts = await read_or_unavailable(reader.facts(actor.programme, member, need, request.now))
+    facts = references.added_to(facts, request)
     decision = decide(command, snapshot.member, request.programme, request.now, facts)
     if not isinstance(decision, Decision):
         return _not_found() if isinstance(decision, NothingToSettle) else decision
     after = snapshot_after(snapshot, decision, request.programme.zone)
-    return Committed(after, decision.record, orders=decision.orders, waiting=decision.waiting_event is not None)
+    return Committed(after, decision.record, orders=decision.orders, waiting=decision.waits)

@@ -75,10 +75,13 @@ def _delivery_refusal(request: Delivery | None) -> Refusal | None:
     if request is None:
         return None
     fields = {"name": request.name, "line1": request.line1, "postalCode": request.postal_code, "city": request.city}
-    for name, text in fields.items():
-        if not text.strip():
-            return _invalid("delivery_field", "delivery", name)
-    if len(request.country) != COUNTRY_LENGTH or not request.country.isalpha():
+    # A reward that is collected in a store needs no address: its fields may be empty.
+    if not (request.store or "").strip():
+        for name, text in fields.items():
+            if not text.strip():
+                return _invalid("delivery_field", "delivery", name)
+    is_empty = not request.country and bool(request.store)
+    if not is_empty and (len(request.country) != COUNTRY_LENGTH or not request.country.isalpha()):
         return _invalid("country_invalid", "delivery", "country")
     texts = {**fields, "line2": request.line2, "store": request.store}
     refusals = (text_refusal(text, FIELD_LENGTH_MAX, "delivery", name) for name, text in texts.items())

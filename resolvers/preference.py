@@ -1,6 +1,6 @@
 """Stores the preferences that a member declares."""
 
-from loyalty.commands.preference import SetPreferences
+from loyalty.commands.personal.preference import SetPreferences
 from loyalty.kernel.refusal import Refusal
 from models.commits.request import Outcome
 from resolvers.core.command import cause_of, member_to_act_for, run_command

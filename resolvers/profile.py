@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from loyalty.commands.profile import AddCard, RemoveCard, UpdateProfile
+from loyalty.commands.personal.profile import AddCard, RemoveCard, UpdateProfile
 from loyalty.commands.registry import Command
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode

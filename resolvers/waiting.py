@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from loyalty.model.senders import split_reference
+from loyalty.model.references.senders import split_reference
 from models.commits.request import Committed
 from models.commits.waiting import count_request, with_arrived_purchase
 from models.mongo.bson import Document, utc_moment

@@ -53,6 +53,28 @@ ADJUST = """mutation Goodwill($input: AdjustPointsInput!) {
   }
 }"""
 
+TYPE = """mutation TypePurchase($input: RecordEventInput!) {
+  recordEvent(input: $input) {
+    waiting
+    entries { id points }
+    why { reason }
+    userErrors { code message path }
+  }
+}"""
+
+CLAIMS = """query Claims($number: String!) {
+  member(by: {number: $number}) {
+    claims { entry receipt store total { amount currency } occurredAt until }
+  }
+}"""
+
+DECIDE = """mutation Decide($input: DecidePendingInput!) {
+  decidePending(input: $input) {
+    entries { points balance label why { reason } }
+    userErrors { code message path }
+  }
+}"""
+
 ENROL = """mutation Enrol($input: EnrolInput!) {
   enrol(input: $input) {
     member { number version points { available } }

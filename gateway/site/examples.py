@@ -21,13 +21,13 @@ class Need:
     """
 
     title: str
-    result: tuple[str, ...]
+    result: tuple[str | int, ...]
     into: tuple[str, ...] = ()
 
     def comment(self) -> str:
         """Return the instruction, as a comment of the operation."""
         source = f"# Run “{self.title}” first"
-        path = ".".join(self.result)
+        path = ".".join(map(str, self.result))
         if not self.into:
             header = '{"authorization": "Bearer TOKEN"}'
             return f"{source}, and send this with its {path},\n# in the tab Headers: {header}\n"
@@ -65,7 +65,7 @@ def examples(number: str, now: datetime) -> list[dict[str, Any]]:
         "shopper": _shopper(number, at),
         "till": _till(number, at, now),
         "return": _return(number, at, now),
-        "kiosk": _kiosk(number, at),
+        "kiosk": _kiosk(number, at, now),
         "agent": _agent(number, at),
         "manager": _manager(at),
     }
@@ -199,12 +199,18 @@ def _return(number: str, at: str, now: datetime) -> list[dict[str, Any]]:
     return [_example("Take a product back", "till", documents.PURCHASE, input=returned)]
 
 
-def _kiosk(number: str, at: str) -> list[dict[str, Any]]:
+def _kiosk(number: str, at: str, now: datetime) -> list[dict[str, Any]]:
     tablet, shopper = (
         Need("Enrol the tablet", ("enrolDevice", "token")),
         Need("Open a session", ("openSession", "token")),
     )
     by_phone = Need("Greet a shopper by phone", ("openSession", "token"))
+    typed = {
+        **purchase_input(number, now),
+        "key": f"typed-{at}",
+        "channel": "KIOSK",
+        "purchase": {"total": "42.50", "currency": "USD", "receipt": f"A-{at}"},
+    }
     return [
         _example(
             "Enrol the tablet",
@@ -230,6 +236,7 @@ def _kiosk(number: str, at: str) -> list[dict[str, Any]]:
         _example("The shopper at the tablet", "kiosk", documents.SESSION, shopper, entries=5),
         _example("End the session", "kiosk", documents.END, shopper, input={"key": f"end-{at}"}),
         _example("Find a member by number", "kiosk", documents.SCAN, number=number),
+        _example("Type a purchase, which waits for the till", "kiosk", documents.TYPE, input=typed),
         _example(
             "Greet a shopper by phone",
             "kiosk",
@@ -267,6 +274,14 @@ def _agent(number: str, at: str) -> list[dict[str, Any]]:
     }
     return [
         _example("Give points as a goodwill", "agent", documents.ADJUST, input=goodwill),
+        _example("Purchases that wait", "agent", documents.CLAIMS, number=number),
+        _example(
+            "Accept a purchase that waits",
+            "agent",
+            documents.DECIDE,
+            Need("Type a purchase, which waits for the till", ("recordEvent", "entries", 0, "id"), ("input", "entry")),
+            input={"key": f"accept-{at}", "entry": "ID", "accept": True, "reason": "The shopper showed the receipt"},
+        ),
         _example("Activate an offer for a member", "agent", documents.ACTIVATE, input=invitation),
         _example("Order for a member", "agent", documents.ORDER, input=order),
         _example(

@@ -8,6 +8,7 @@ from loyalty.commands.registry import Members
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.activity_limit import ActivityLimit, LimitedActor, Measure
 from loyalty.model.decision import Decision
+from loyalty.model.event import DECIDE_OPERATION
 from loyalty.model.facts import Facts, Needs
 from loyalty.model.ledger import Cause
 from loyalty.model.programme import Programme
@@ -43,12 +44,13 @@ def within_limits(
     for limit, counter, member in _counters(decision.record.cause, ids, programme, now):
         amount = sum(amount_of(record, limit.measure) for record in records if member in {None, record.member})
         if amount and facts.counter(counter) + amount > limit.most:
-            return _refusal(limit)
+            return _refusal(limit, decision.record.cause)
         counted[counter] = amount
     changes = {counter: amount for counter, amount in counted.items() if amount}
     return replace(decision, counter_changes={**decision.counter_changes, **changes}) if changes else decision
 
 
-def _refusal(limit: ActivityLimit) -> Refusal:
-    path = ("points",) if limit.measure is Measure.ADJUSTMENT else ("member",)
+def _refusal(limit: ActivityLimit, cause: Cause) -> Refusal:
+    is_decision = cause.operation == DECIDE_OPERATION
+    path = ("points",) if limit.measure is Measure.ADJUSTMENT else ("entry",) if is_decision else ("member",)
     return Refusal(RefusalCode.LIMIT_REACHED, f"activity_{limit.measure}_{limit.span}", path, {"max": limit.most})

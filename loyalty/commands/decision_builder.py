@@ -13,7 +13,7 @@ from loyalty.kernel.calendar import day_of, end_of, expiry_day, period_name
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import NOT_RETURNED, Consequence, Event, Grant, RecordedEvent
+from loyalty.model.event import NOT_RETURNED, ClaimState, Consequence, Event, Grant, ReceiptKey, RecordedEvent
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import NO_FACTS, Facts
 from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, Hold
@@ -32,9 +32,9 @@ from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme, SpentPointsPolicy, TierAfterRefund
-from loyalty.model.senders import split_reference
+from loyalty.model.references.senders import split_reference
+from loyalty.model.references.waiting import WAITING_MAX, RefusedWaiting, Waiting, WaitingEvent
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
-from loyalty.model.waiting import WAITING_MAX, RefusedWaiting, Waiting, WaitingEvent
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
 from loyalty.rules.money_paid import paid_by_part
 from loyalty.rules.refund import PointsReversed, Reversal, points_reversed
@@ -123,6 +123,8 @@ class DecisionBuilder:
         self.code_moves: list[CodeTransition] = []
         self.waiting_event: WaitingEvent | None = None
         self.refused_waiting: list[RefusedWaiting] = []
+        self.receipt: ReceiptKey | None = None
+        self.settled_claim: tuple[str, ClaimState] | None = None
         for hold in [hold for hold in member.holds if hold.expires_at <= now]:
             self.release(hold, lapsed=True)
         for waiting in [waiting for waiting in member.waiting if waiting.until <= now]:
@@ -145,10 +147,28 @@ class DecisionBuilder:
             return None
         return Refusal(RefusalCode.EXPIRED, "event_expired", ("occurredAt",), {"day": last_day.isoformat()})
 
+    def lot_days(self, event: Event) -> LotKey:
+        """Return the day on which an event earns, and the last day of its points."""
+        day = day_of(event.occurred_at, self.programme.zone)
+        return LotKey(day, expiry_day(day, self.programme.expiry))
+
+    def note_event(self, event: Event, explanations: Iterable[Explanation]) -> int:
+        """Post an entry of an event that gives nothing; return its index. The event is not counted."""
+        self._post(
+            EntryKind.EARN,
+            (),
+            occurred_at=event.occurred_at,
+            channel=event.channel,
+            explanations=explanations,
+            label="event",
+            params={"type": event.type},
+        )
+        return len(self.entries) - 1
+
     def earn(self, event: Event, earned: EarningResult) -> RecordedEvent:
         """Credit the points of an event, count it, and return what is stored of it."""
-        day = day_of(event.occurred_at, self.programme.zone)
-        lot = LotKey(day, expiry_day(day, self.programme.expiry))
+        lot = self.lot_days(event)
+        day = lot.earned_on
         self._post(
             EntryKind.EARN,
             self._credit(earned.points, lot),
@@ -640,6 +660,8 @@ class DecisionBuilder:
             hold=hold,
             waiting_event=self.waiting_event,
             refused_waiting=tuple(self.refused_waiting),
+            receipt=self.receipt,
+            settled_claim=self.settled_claim,
         )
 
     def _credit(self, points: int, lot: LotKey) -> list[Posting]:

@@ -51,7 +51,7 @@ from loyalty.model.offer import (
     uses_left,
 )
 from loyalty.model.programme import Programme
-from loyalty.model.senders import open_reference, split_reference
+from loyalty.model.references.senders import open_reference, split_reference
 from loyalty.model.supply import CodeState, CodeTransition
 from loyalty.rules.availability import ANYWHERE, Obstacle, Visit, obstacles, outcome_of
 from loyalty.rules.earning import EarningResult
@@ -239,6 +239,11 @@ def record_offer_views(command: RecordOfferViews, builder: DecisionBuilder) -> D
     return builder.close(command.cause)
 
 
+def _counted(purchase: RecordedEvent | None) -> RecordedEvent | None:
+    """Return the purchase of a use if it counts; an offer waits for a claim as for a purchase that is still to come."""
+    return purchase if purchase is not None and purchase.is_counted else None
+
+
 def _purchase_of(command: RedeemOffer | ReleaseOffer) -> str | None:
     return command.purchase
 
@@ -261,7 +266,7 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
         return refusal
     event = _engagement(REDEMPTION, offer, command.cause, command.occurred_at, command.channel)
     event = replace(event, store=command.store)
-    purchase = builder.facts.purchase
+    purchase = _counted(builder.facts.purchase)
     gain = _gain(offer, purchase, builder) if purchase is not None else _gain_without_purchase(offer, command, builder)
     if gain.is_nothing:
         builder.explain_use(event, [gain.why or _given(offer, 0), use_restored(gain.rule)])
@@ -284,8 +289,8 @@ def redeem(command: RedeemOffer, builder: DecisionBuilder) -> Decision | Refusal
 
 
 def _close_use(command: RedeemOffer, use: Consequence, gain: "_Gain", builder: DecisionBuilder) -> Decision:
-    """Store a use: with its purchase, or in the member until that is recorded, or with its own key."""
-    purchase = builder.facts.purchase
+    """Store a use: with its purchase, or in the member until that counts, or with its own key."""
+    purchase = _counted(builder.facts.purchase)
     if purchase is not None:
         grants = (*purchase.grants, gain.bonus) if gain.bonus is not None else purchase.grants
         amended = replace(purchase, grants=grants, consequences=(*purchase.consequences, use))
@@ -422,6 +427,8 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
         return _pending_refusal(offer, command.purchase, builder)
     if purchase.member != builder.member.id or purchase.event.type != PURCHASE:
         return Refusal(RefusalCode.CONFLICT, "purchase_of_another", ("purchaseKey",))
+    if not purchase.is_counted:
+        return _pending_refusal(offer, command.purchase, builder)  # it waits for its till, and the offer waits for it
     if _is_used_for(offer.key, purchase):
         return _used_for_purchase()
     if purchase.is_returned:
@@ -589,7 +596,9 @@ def apply_pending_uses(
         if offer is None:  # gone from the programme: nothing says what it was, so it stays as it was used
             counted.append(replace(use, store=None))
             continue
-        gain = _pending_gain(offer, use, event, by_rules, builder)
+        # The same offer may have been used for a claim and for the till's purchase, which are one.
+        is_second = any(one.rule == use.rule for one in counted)
+        gain = _Gain(use.rule, is_nothing=True) if is_second else _pending_gain(offer, use, event, by_rules, builder)
         why = [gain.why] if gain.why is not None else []
         if not gain.is_nothing:
             earned.grants = [*earned.grants, gain.bonus] if gain.bonus is not None else earned.grants

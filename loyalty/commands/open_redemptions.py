@@ -10,7 +10,7 @@ from loyalty.model.ledger import Cause
 from loyalty.model.member import Member
 from loyalty.model.offer import purchase_reference
 from loyalty.model.programme import Programme
-from loyalty.model.senders import ReferenceFault, Senders, open_reference, split_reference
+from loyalty.model.references.senders import ReferenceFault, Senders, open_reference, split_reference
 
 
 class OfferCommand(Protocol):
@@ -70,10 +70,10 @@ def uses_that_may_be_for(
             yield reference, uses
 
 
-def bind_open_uses(event: Event, builder: DecisionBuilder) -> None:
-    """Bind the open uses that fit a purchase to it, now that its sender is known."""
-    purchase = purchase_reference(event.sender, event.key)
-    for reference, uses in [*uses_for(builder.member, event, builder.programme)]:
+def bind_uses(waited_for: Event, purchase_event: Event, builder: DecisionBuilder) -> None:
+    """Bind the uses that wait for one purchase, the open ones too, to another: to itself, or to that of its till."""
+    purchase = purchase_reference(purchase_event.sender, purchase_event.key)
+    for reference, uses in [*uses_for(builder.member, waited_for, builder.programme)]:
         if reference != purchase:
             builder.take_pending_uses(reference)
             for use in uses:

@@ -8,8 +8,9 @@ from loyalty.commands.allocation import needs_of_rewards
 from loyalty.commands.consequences import reverse_consequences
 from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
 from loyalty.commands.offer import apply_pending_uses, needs_of_pending, unknown_cost_refusal
-from loyalty.commands.open_redemptions import bind_open_uses, uses_for
+from loyalty.commands.open_redemptions import bind_uses, uses_for
 from loyalty.commands.place_order import grant_instantly
+from loyalty.commands.receipt import claim_purchase, needs_of_receipt, take_receipt
 from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
 from loyalty.kernel.refusal import Refusal, RefusalCode
@@ -26,10 +27,11 @@ from loyalty.model.event import (
 )
 from loyalty.model.facts import NO_NEEDS, Needs, combined
 from loyalty.model.ledger import Cause
+from loyalty.model.member import Member
 from loyalty.model.offer import purchase_reference
 from loyalty.model.programme import Programme
-from loyalty.model.senders import ReferenceFault, open_reference
-from loyalty.model.waiting import (
+from loyalty.model.references.senders import ReferenceFault, open_reference
+from loyalty.model.references.waiting import (
     WAITING_MAX,
     WAITING_PER_MEMBER_MAX,
     WAITING_PER_PROGRAMME_MAX,
@@ -48,23 +50,38 @@ SYSTEM_ROLE = "system"
 @fast_init
 @dataclass(frozen=True, slots=True)
 class RecordEvent:
-    """Count an event."""
+    """Count an event. `is_typed`: somebody typed it at a tablet, so a purchase waits until it is confirmed."""
 
     event: Event
     cause: Cause
+    is_typed: bool = False
 
 
-def _needs(command: "RecordEvent | CountWaiting", members: Members, programme: Programme) -> Needs:
+def _needs(command: RecordEvent, members: Members, programme: Programme) -> Needs:
+    """Return the needs of the receipt, and of what the event gives unless it has to be confirmed."""
+    receipt = needs_of_receipt(command.event, programme, is_typed=command.is_typed)
+    if receipt is NO_NEEDS:
+        return needs_of_event(command.event, members, programme)
+    return receipt if command.is_typed else combined([receipt, needs_of_event(command.event, members, programme)])
+
+
+def needs_of_event(event: Event, members: Members, programme: Programme) -> Needs:
     """Return the needs of the offers bound to a purchase and of the instant rewards."""
     (member,) = members
-    event, catalogue = command.event, programme.catalogue
+    catalogue = programme.catalogue
     if event.type != PURCHASE or not (catalogue.instant_rewards or (member is not None and member.pending_uses)):
         return NO_NEEDS
-    found = uses_for(member, event, programme) if member is not None else ()
-    waiting = [use for _, uses in found for use in uses]
+    waiting = _uses_that_may_apply(member, event, programme) if member is not None else ()
     instants = tuple(instant.reward for instant in catalogue.instant_rewards)
     lists = Needs(lists=any(instant.audience.lists for instant in catalogue.instant_rewards))
     return combined([needs_of_pending(waiting, programme), needs_of_rewards(instants, programme), lists])
+
+
+def _uses_that_may_apply(member: Member, event: Event, programme: Programme) -> list[Consequence]:
+    """Return the uses that wait for a purchase, and all if it has a receipt: those of its claim pass on to it."""
+    if event.purchase is not None and event.purchase.receipt is not None:
+        return [use for uses in member.pending_uses.values() for use in uses]
+    return [use for _, uses in uses_for(member, event, programme) for use in uses]
 
 
 def _check_event(event: Event, programme: Programme, now: datetime) -> Refusal | None:
@@ -132,16 +149,29 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
         return refusal
     if event.type == REFUND:
         return _refund_or_wait(command, builder)
+    if event.type == PURCHASE:
+        if command.is_typed:
+            refusal = builder.expired_event(event.occurred_at, command.cause)
+            return refusal or claim_purchase(event, command.cause, builder)
+        refusal = take_receipt(event, builder)
+        if refusal is not None:
+            return refusal
+    counted = count_event(event, command.cause, builder)
+    return counted if isinstance(counted, Refusal) else builder.close(command.cause, recorded_event=counted)
+
+
+def count_event(event: Event, cause: Cause, builder: DecisionBuilder) -> RecordedEvent | Refusal:
+    """Give what an event gives, with the offers that wait for it; return what is stored of it."""
     if event.type == PURCHASE and builder.member.pending_uses:
-        bind_open_uses(event, builder)
-    refusal = builder.expired_event(event.occurred_at, command.cause) or unknown_cost_refusal(event, builder)
+        bind_uses(event, event, builder)
+    refusal = builder.expired_event(event.occurred_at, cause) or unknown_cost_refusal(event, builder)
     if refusal is not None:
         return refusal
-    earned = earn(event, builder.member, programme)
+    earned = earn(event, builder.member, builder.programme)
     consequences: tuple[Consequence, ...] = ()
     if event.type == PURCHASE:
-        used = apply_pending_uses(event, earned, builder, command.cause)
-        granted, explained = grant_instantly(event, builder, command.cause)
+        used = apply_pending_uses(event, earned, builder, cause)
+        granted, explained = grant_instantly(event, builder, cause)
         consequences = (*used, *granted)
         earned.explanations = [*earned.explanations, *explained]
     if builder.member.lifetime_points + earned.points > BALANCE_MAX:
@@ -150,9 +180,7 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
     recorded_event = builder.earn(event, earned)
     if event.type == PURCHASE and builder.member.tier_status.tier != tier_before.tier:
         consequences = (*consequences, Consequence(f"{TIER_RULE}{tier_before.tier}", since=tier_before.since))
-    if consequences:
-        recorded_event = replace(recorded_event, consequences=consequences)
-    return builder.close(command.cause, recorded_event=recorded_event)
+    return replace(recorded_event, consequences=consequences) if consequences else recorded_event
 
 
 def _not_found(event: Event) -> Refusal:
@@ -200,7 +228,7 @@ def _wait(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CountWaiting:
-    """Count a refund that waited, now that its purchase is recorded; `cause` is the one that it was sent with."""
+    """Count a refund that waited, now that its purchase counts; `cause` is the one that it was sent with."""
 
     event: Event
     cause: Cause
@@ -209,7 +237,6 @@ class CountWaiting:
 @handles(
     CountWaiting,
     operation="count-waiting",
-    needs=_needs,
     refers_to=_refunded,
     refers_openly=_names_no_sender,
     owns_key=False,
@@ -217,14 +244,15 @@ class CountWaiting:
 def count_waiting(command: CountWaiting, builder: DecisionBuilder) -> Decision | NothingToSettle:
     """Return the decision to count a refund that waited, or to refuse it, now that it is certain.
 
-    `NothingToSettle` if it no longer waits, or its purchase has not arrived.
+    `NothingToSettle` if it no longer waits, or its purchase has not arrived or is a claim that does not count.
     """
     event = command.event
     waiting = next((one for one in builder.member.waiting if one.is_event(event.sender, event.key)), None)
     if waiting is None:
         return NothingToSettle()
     refusal = _reference_refusal(event, builder)
-    if refusal is None and builder.facts.purchase is None:
+    purchase = builder.facts.purchase
+    if refusal is None and (purchase is None or not purchase.is_counted):
         return NothingToSettle()
     builder.stop_waiting(waiting)
     outcome = refusal or _refund(command, builder)
@@ -240,6 +268,8 @@ def _refund(command: RecordEvent | CountWaiting, builder: DecisionBuilder) -> De
     event, original = command.event, builder.facts.purchase
     if original is None or original.member != builder.member.id or original.event.type != PURCHASE:
         return _not_found(event)
+    if not original.is_counted:
+        return Refusal(RefusalCode.CONFLICT, "purchase_waits", ("refundOf",))
     if is_ahead(original.event.occurred_at, event.occurred_at):
         return Refusal(RefusalCode.INVALID, "refund_before_purchase", ("occurredAt",))
     sold, back = original.event.purchase, event.purchase

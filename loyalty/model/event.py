@@ -25,6 +25,8 @@ OFFER_RULE = "offer/"
 INSTANT_RULE = "instant/"
 # The operation under which events are recorded: a purchase that another command refers to has its key here.
 EVENT_OPERATION = "event"
+# The operation under which staff decide on a claim.
+DECIDE_OPERATION = "decide-pending"
 # A purchase that lifts its member names the tier before under this prefix.
 TIER_RULE = "tier/"
 # A sender's clock may be ahead of ours, and of another sender's, by this much.
@@ -63,13 +65,15 @@ class Discount:
 class Purchase:
     """A receipt. `total` is the amount paid, after `discounts`, which only the budgets of offers use.
 
-    Lines may be missing. Their sum is above the total after a basket discount, and below it with a delivery.
+    Lines may be missing. Their sum is above the total after a basket discount, and below it with a delivery. `receipt`
+    is the printed number.
     """
 
     total: Decimal
     currency: str
     lines: tuple[PurchaseLine, ...] = ()
     discounts: tuple[Discount, ...] = ()
+    receipt: str | None = None
 
 
 @fast_init
@@ -155,6 +159,53 @@ class Consequence:
         return self.rule.removeprefix(OFFER_RULE) if self.rule.startswith(OFFER_RULE) else None
 
 
+# A claim that nobody confirmed lapses after this time.
+CLAIM_LASTS = timedelta(days=7)
+# More claims of one member cannot wait at a time.
+OPEN_CLAIMS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKey:
+    """What identifies a receipt within a programme, for ever. `store` is empty where no store is known.
+
+    `day` is the purchase's day in the brand's zone, `number` the canonical number.
+    """
+
+    store: str
+    day: date
+    number: str
+
+
+class ClaimState(StrEnum):
+    """What became of a claim. MongoDB stores the values.
+
+    OPEN waits (or has lapsed), MATCHED was replaced by the till's own purchase of the same member, ACCEPTED was counted
+    because staff confirmed it, REFUSED was refused by staff or belonged to another member.
+    """
+
+    OPEN = "open"
+    MATCHED = "matched"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A purchase that was typed at a tablet: it gives nothing until a till or staff confirm it.
+
+    `entry` is the index of its ledger entry in the member's version that recorded it.
+    """
+
+    until: datetime
+    entry: int
+    state: ClaimState = ClaimState.OPEN
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether it can still be confirmed."""
+        return self.state is ClaimState.OPEN and now < self.until
+
+
 # The returned share of a part that was not refunded.
 NOT_RETURNED = Fraction(0)
 
@@ -180,7 +231,8 @@ class RecordedEvent:
     such as delivery. `shares_returned` is the exact share of each part that was refunded so far, 0 to 1. `returned` is
     None without a refund, and for purchases that only earlier releases have refunded. `earned_on` and `expires_on`
     identify the lot that its points went into. `consequences` are the offers used for it, the instant rewards given
-    with it and the tier that it gave; `grants` includes the points of those offers.
+    with it and the tier that it gave; `grants` includes the points of those offers. `claim` is set for a purchase that
+    was typed without a till.
     """
 
     event: Event
@@ -192,6 +244,7 @@ class RecordedEvent:
     shares_returned: tuple[Fraction, ...]
     consequences: tuple[Consequence, ...] = ()
     returned: MoneyReturned | None = None
+    claim: Claim | None = None
 
     @property
     def tier_before(self) -> tuple[str, datetime] | None:
@@ -205,3 +258,8 @@ class RecordedEvent:
     def is_returned(self) -> bool:
         """Whether the whole purchase was refunded: all its goods, or all its money."""
         return all(share == 1 for share in self.shares_returned)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the event gave what it gives: a claim does not, until staff accept it."""
+        return self.claim is None or self.claim.state is ClaimState.ACCEPTED

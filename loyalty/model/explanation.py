@@ -53,6 +53,13 @@ class RuleOutcome(StrEnum):
     RELEASED = "released"
     LAPSED = "lapsed"
     EXPIRED = "expired"
+    AWAITS_RECEIPT = "awaits_receipt"
+    AWAITS_STAFF = "awaits_staff"
+    CLAIM_REFUSED = "claim_refused"
+
+
+# Of purchases that do not count: not yet, or never.
+NOT_COUNTED = frozenset({RuleOutcome.AWAITS_RECEIPT, RuleOutcome.AWAITS_STAFF, RuleOutcome.CLAIM_REFUSED})
 
 
 @fast_init

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loyalty.model.event import RecordedEvent
+from loyalty.model.event import ReceiptKey, RecordedEvent
 from loyalty.model.order import Order
-from loyalty.model.senders import ReferenceFault
+from loyalty.model.references.senders import ReferenceFault
 from loyalty.model.supply import CounterKey
 
 
@@ -18,13 +18,16 @@ class FactNotRead(LookupError):  # noqa: N818 - a request to read again, not an 
 class Needs:
     """The shared data that a command may depend on, besides its members.
 
-    `codes` is the number of free codes needed from each pool; `lists` says whether its members' lists are needed.
+    `codes` is the number of free codes needed from each pool; `lists` says whether its members' lists are needed,
+    `claims` whether the number of its members' open claims is.
     """
 
     counters: frozenset[CounterKey] = frozenset()
     codes: Mapping[str, int] = field(default_factory=dict)
     orders: frozenset[str] = frozenset()
     lists: bool = False
+    receipts: frozenset[ReceiptKey] = frozenset()
+    claims: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Facts:
     Counters, free codes by pool, the members' orders, the lists that each member (by id) is on, and the purchase that
     the command refers to (None: it refers to none, or to one that is not recorded; `reference_fault` says if no
     purchase can be meant). `sender_waiting` and `programme_waiting` are the numbers of events that wait already.
+    `receipts` is the purchase that each receipt belongs to (None: to none yet), `open_claims` the number of open claims
+    by member.
     """
 
     counters: Mapping[CounterKey, int] = field(default_factory=dict)
@@ -44,6 +49,8 @@ class Facts:
     reference_fault: ReferenceFault | None = None
     sender_waiting: int = 0
     programme_waiting: int = 0
+    receipts: Mapping[ReceiptKey, RecordedEvent | None] = field(default_factory=dict)
+    open_claims: Mapping[str, int] = field(default_factory=dict)
 
     def counter(self, counter: CounterKey) -> int:
         """Return the value of a counter.
@@ -75,6 +82,26 @@ class Facts:
             raise FactNotRead("lists")
         return self.lists[member]
 
+    def holder_of(self, receipt: ReceiptKey) -> RecordedEvent | None:
+        """Return the purchase that a receipt belongs to; None if it is new.
+
+        Raises:
+            FactNotRead: the transaction did not read it.
+        """
+        if receipt not in self.receipts:
+            raise FactNotRead(receipt)
+        return self.receipts[receipt]
+
+    def open_claims_of(self, member: str) -> int:
+        """Return how many claims of a member wait.
+
+        Raises:
+            FactNotRead: the transaction did not count them.
+        """
+        if member not in self.open_claims:
+            raise FactNotRead("claims")
+        return self.open_claims[member]
+
 
 NO_NEEDS = Needs()
 NO_FACTS = Facts()
@@ -90,4 +117,6 @@ def combined(needs: Sequence[Needs]) -> Needs:
         codes,
         frozenset().union(*(need.orders for need in needs)),
         any(need.lists for need in needs),
+        frozenset().union(*(need.receipts for need in needs)),
+        any(need.claims for need in needs),
     )

@@ -15,7 +15,7 @@ from loyalty.model.ledger import Account, TierStatus
 from loyalty.model.lot import NO_LOTS, Lots
 from loyalty.model.offer import NO_USE, OfferUse
 from loyalty.model.qualifying_days import NO_QUALIFYING_DAYS, QualifyingDays
-from loyalty.model.waiting import Waiting
+from loyalty.model.references.waiting import Waiting
 
 # A frozen dataclass sets its own fields this way.
 _set = object.__setattr__

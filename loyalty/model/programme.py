@@ -13,12 +13,13 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import HUNDREDTHS, BudgetUnit
 from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
+from loyalty.kernel.vocabulary import NO_VOCABULARY, Vocabulary
 from loyalty.kernel.window import Window
 from loyalty.model.activity_limit import ActivityLimit
 from loyalty.model.catalogue import Catalogue
 from loyalty.model.expression import AttributesSchema, Expression, LineCondition
 from loyalty.model.offer import Segment
-from loyalty.model.senders import Senders
+from loyalty.model.references.senders import Senders
 
 
 class Rounding(StrEnum):
@@ -209,6 +210,7 @@ class Programme:
     budget_decimals: int = HUNDREDTHS
     country: str | None = None
     profile_attributes: AttributesSchema | None = None
+    vocabulary: Vocabulary = NO_VOCABULARY
     rules_by_event_type: Mapping[str, Sequence[EarningRule]] = field(init=False)
     _tiers_by_key: Mapping[str, Tier] = field(init=False, repr=False, compare=False)
     _rules_by_key: Mapping[str, EarningRule] = field(init=False, repr=False, compare=False)

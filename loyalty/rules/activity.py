@@ -6,30 +6,38 @@ from zoneinfo import ZoneInfo
 
 from loyalty.kernel.calendar import day_of, end_of, start_of
 from loyalty.model.activity_limit import ActivityLimit, LimitedActor, Measure, Span
-from loyalty.model.event import EVENT_OPERATION, REFUND
+from loyalty.model.event import DECIDE_OPERATION, EVENT_OPERATION, REFUND
+from loyalty.model.explanation import NOT_COUNTED
 from loyalty.model.ledger import IMPORTED, Cause, EntryKind, Record
 from loyalty.model.supply import CounterKey, CounterKind
 
 EVENT_LABEL = "event"
+# The operations that let an event count.
+_COUNTING = frozenset({EVENT_OPERATION, DECIDE_OPERATION})
 
 
 def amount_of(record: Record, measure: Measure) -> int:
-    """Return what a record counts as; 0 for refunds, which no limit may refuse.
+    """Return what a record counts as; 0 for refunds, which no limit may refuse, and for claims until they are accepted.
 
     Points that are given and points that are deducted by an adjustment both count, so that one does not make room for
     the other.
     """
     match measure:
         case Measure.EVENTS:
-            return int(record.cause.operation == EVENT_OPERATION and not _is_refund(record))
+            return int(record.cause.operation in _COUNTING and not _counts_nothing(record))
         case Measure.POINTS:
             return sum(entry.points for entry in record.entries if entry.kind is EntryKind.EARN)
         case Measure.ADJUSTMENT:
             return sum(abs(entry.points) for entry in record.entries if entry.kind is EntryKind.ADJUST)
 
 
-def _is_refund(record: Record) -> bool:
-    return any(entry.label == EVENT_LABEL and entry.params.get("type") == REFUND for entry in record.entries)
+def _counts_nothing(record: Record) -> bool:
+    """Return whether a record's event is a refund, or a claim that does not count."""
+    return any(
+        entry.params.get("type") == REFUND or any(why.reason in NOT_COUNTED for why in entry.explanations)
+        for entry in record.entries
+        if entry.label == EVENT_LABEL
+    )
 
 
 def limits_for(limits: Iterable[ActivityLimit], cause: Cause) -> Iterator[ActivityLimit]:

@@ -7,7 +7,7 @@ two transactions change the same document, so members, stock, codes, appointment
 import asyncio
 from collections import Counter
 from collections.abc import Collection as Some
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -21,13 +21,13 @@ from loyalty.commands.decide import decide, needs
 from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import Event, RecordedEvent
+from loyalty.model.event import Event, ReceiptKey, RecordedEvent
 from loyalty.model.facts import NO_FACTS, NO_NEEDS, FactNotRead, Facts, Needs
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
+from loyalty.model.references.waiting import Waiting
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
-from loyalty.model.waiting import Waiting
 from models.commits.references import References
 from models.commits.request import Committed, Outcome, Request
 from models.commits.waiting import follow_ups, keys_of_waiting
@@ -35,19 +35,24 @@ from models.mongo.bson import Document
 from models.mongo.collection import Collection
 from models.mongo.database import Database
 from models.mongo.event import (
+    CLAIMS_INDEX,
     amended_fields,
     command_parts,
     consequence_rows,
+    counted_event_of,
     counted_fields,
     event_fields,
+    open_claims,
     refusal_of,
     refused_fields,
+    still_waits,
     waiting_fields,
 )
-from models.mongo.ids import audience_id, code_id, counter_id, event_key
+from models.mongo.ids import audience_id, code_id, counter_id, event_id, event_key, receipt_id
 from models.mongo.ledger import record_document, record_id, record_of
 from models.mongo.member import hold_document, hold_of
 from models.mongo.order import order_document, order_of
+from models.mongo.receipt import receipt_document
 from models.mongo.snapshot import Snapshot, snapshot_after, snapshot_document, snapshot_of
 from models.mongo.supply import counter_fields
 
@@ -75,6 +80,7 @@ class _Writes:
     amendments: list[UpdateOne] = field(default_factory=list)
     orders: dict[str, ReplaceOne[Document]] = field(default_factory=dict)
     codes: list[UpdateOne] = field(default_factory=list)
+    receipts: dict[str, ReplaceOne[Document]] = field(default_factory=dict)
     counters: Counter[tuple[str, CounterKey]] = field(default_factory=Counter)
 
 
@@ -93,6 +99,8 @@ class Group:
         self._codes: dict[Pool, list[str]] = {}
         self._lists: dict[str, frozenset[str]] = {}
         self._references = References(database, self._events, session)
+        self._receipts: dict[str, str | None] = {}
+        self._open_claims: dict[str, int] = {}
         self._writes = _Writes()
 
     async def transact(self) -> list[Outcome | Exception]:
@@ -165,14 +173,12 @@ class Group:
         return {order for document in counted for _, _, orders in command_parts(document) for order in orders}
 
     async def _read_shared(self, orders: set[str], requests: list[Request]) -> None:
-        """Read the orders, and what the commands need of the shared supply and of the mailing lists."""
+        """Read the orders, and what the commands need of the shared supply, the mailing lists and the receipts."""
         counters: set[str] = set()
         pools: Counter[Pool] = Counter()
         lists: dict[str, str] = {}
-        for request in requests:
-            need = self._needs(request, self._purchase(request))
-            if need is NO_NEEDS:
-                continue
+        needed = [(one, need) for one in requests if (need := self._needs(one, self._purchase(one))) is not NO_NEEDS]
+        for request, need in needed:
             programme = request.programme.key
             counters |= {counter_id(programme, counter) for counter in need.counters}
             pools.update({(programme, pool): codes for pool, codes in need.codes.items()})
@@ -188,6 +194,27 @@ class Group:
                 self._lists[lists[document["_id"]]] = frozenset(document["lists"])
         for pool, codes in pools.items():
             self._codes[pool] = await self._free_codes(pool, codes)
+        await self._read_receipts({receipt_id(one.programme.key, key) for one, need in needed for key in need.receipts})
+        await self._count_open_claims({one.member: one for one, need in needed if need.claims})
+
+    async def _read_receipts(self, ids: Some[str]) -> None:
+        """Read the events that receipts belong to."""
+        self._receipts = dict.fromkeys(ids, None)
+        for document in await self._found(self._db.receipts, ids):
+            self._receipts[document["_id"]] = document["event"]
+        held = {event for event in self._receipts.values() if event is not None and event not in self._events}
+        for document in await self._found(self._db.events, held):
+            self._events[document["_id"]] = document
+
+    async def _count_open_claims(self, claimants: Mapping[str, Request]) -> None:
+        """Count the claims of members that wait; each claim also changes its member, so two cannot pass the limit."""
+        self._open_claims = dict.fromkeys(claimants, 0)
+        for programme in {request.programme.key for request in claimants.values()}:
+            here = [member for member, request in claimants.items() if request.programme.key == programme]
+            query = open_claims(programme, here, min(claimants[member].now for member in here))
+            cursor = self._db.events.find(query, {"member": 1}, hint=CLAIMS_INDEX, session=self._session)
+            async for document in cursor:
+                self._open_claims[document["member"]] += 1
 
     async def _read_counters(self, counters: Iterable[str]) -> None:
         self._counters = dict.fromkeys(counters, 0)
@@ -230,8 +257,23 @@ class Group:
             {pool: self._codes[programme, pool] for pool in need.codes if (programme, pool) in self._codes},
             {order: self._orders[order] for order in need.orders if order in self._orders},
             {member: self._lists[member] for member in request.members if member in self._lists},
+            receipts={receipt: self._holder(receipt_id(programme, receipt)) for receipt in need.receipts},
+            open_claims={
+                member: self._open_claims[member] for member in request.members if member in self._open_claims
+            },
         )
         return self._references.added_to(facts, request) if request.purchase_key is not None else facts
+
+    def _holder(self, receipt: str) -> RecordedEvent | None:
+        """Return the event that a receipt belongs to.
+
+        Raises:
+            FactNotRead: an earlier command of the group made a later one need it.
+        """
+        if receipt not in self._receipts:
+            raise FactNotRead(receipt)
+        event = self._receipts[receipt]
+        return counted_event_of(self._events[event]) if event is not None else None
 
     def _decide(self, request: Request) -> Outcome | Exception:
         """Decide one command and add its writes; a fault of its own is its outcome."""
@@ -290,7 +332,7 @@ class Group:
             for member, version, orders in command_parts(document)
         )
         hold = hold_of(document["hold"]) if "hold" in document else None
-        return replace(first, hold=hold, others=tuple(others), waiting="waiting" in document)
+        return replace(first, hold=hold, others=tuple(others), waiting=still_waits(document, request.now))
 
     def _identity_taken(self, request: Request) -> Refusal | None:
         for key, kind in request.identities().items():
@@ -328,8 +370,8 @@ class Group:
             Committed(snapshot, part.record, orders=part.orders, hold=part.hold)
             for snapshot, part in zip(snapshots, parts, strict=True)
         )
-        if others or decision.waiting_event is not None:
-            return replace(first, others=tuple(others), waiting=decision.waiting_event is not None)
+        if others or decision.waits:
+            return replace(first, others=tuple(others), waiting=decision.waits)
         return first
 
     def _adopt_identities(self, request: Request, member: str) -> None:
@@ -376,6 +418,10 @@ class Group:
                 "recorded_at": record.recorded_at,
             }
             event |= _content(request, decision)
+            if decision.receipt is not None:
+                event["receipt"] = self._adopt_receipt(request, decision, decision.receipt, own_key)
+            if "claim" in event and decision.member.id in self._open_claims:
+                self._open_claims[decision.member.id] += 1
             if decision.orders:
                 event["orders"] = [order.id for order in decision.orders]
             if decision.hold is not None:
@@ -405,6 +451,21 @@ class Group:
             kept = {name: value for name, value in self._events[id_].items() if name not in removed}
             self._events[id_] = {**kept, **fields}
 
+    def _adopt_receipt(self, request: Request, decision: Decision, receipt: ReceiptKey, event: str) -> str:
+        """Give a receipt to an event, and settle the claim that had it; return its `_id`."""
+        programme = request.programme.key
+        id_ = receipt_id(programme, receipt)
+        self._receipts[id_] = event
+        document = receipt_document(id_, programme, decision.member.id, event)
+        self._writes.receipts[id_] = ReplaceOne({"_id": id_}, document, upsert=True)
+        if decision.settled_claim is not None:
+            reference, state = decision.settled_claim
+            claim = event_id(programme, EVENT_OPERATION, reference)
+            stored = self._events[claim]
+            self._events[claim] = {**stored, "claim": {**stored["claim"], "state": state.value}}
+            self._writes.amendments.append(UpdateOne({"_id": claim}, {"$set": {"claim.state": state.value}}))
+        return id_
+
     def _adopt_shared(self, programme: str, decision: Decision) -> None:
         for order in decision.orders:
             self._orders[order.id] = order
@@ -428,10 +489,14 @@ class Group:
         await self._write_identities()
         if writes.events:
             await self._db.events.insert_many(writes.events, session=session)
-        if writes.amendments:
-            await self._db.events.bulk_write(writes.amendments, session=session)
-        if writes.orders:
-            await self._db.orders.bulk_write([*writes.orders.values()], session=session)
+        replaced: list[tuple[Collection, list[Any]]] = [
+            (self._db.events, writes.amendments),
+            (self._db.receipts, [*writes.receipts.values()]),
+            (self._db.orders, [*writes.orders.values()]),
+        ]
+        for collection, changes in replaced:
+            if changes:
+                await collection.bulk_write(changes, session=session)
         counters = [*_counter_writes(writes.counters.items())]
         if counters:
             await self._db.counters.bulk_write(counters, session=session)

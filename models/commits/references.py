@@ -12,12 +12,12 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.model.event import PURCHASE, RecordedEvent
 from loyalty.model.facts import Facts
-from loyalty.model.senders import ReferenceFault, Senders, resolve
-from loyalty.model.waiting import WAITING_PER_PROGRAMME_MAX, WAITING_PER_SENDER_MAX
+from loyalty.model.references.senders import ReferenceFault, Senders, resolve
+from loyalty.model.references.waiting import WAITING_PER_PROGRAMME_MAX, WAITING_PER_SENDER_MAX
 from models.commits.request import Request
 from models.mongo.bson import Document
 from models.mongo.database import Database
-from models.mongo.event import counted_event_of, is_counted
+from models.mongo.event import COUNTED_PURCHASE, counted_event_of, is_counted, is_unconfirmed
 from models.mongo.uncancelled import uncancelled
 
 # A key that this many senders have used identifies no purchase.
@@ -100,7 +100,7 @@ class References:
         """Return whether a sender that may be referred to has a purchase of another member under the key."""
         if not senders.refers_to_others(reference.sender):
             return False
-        query = {"key": reference.key, "type": PURCHASE, "programme": reference.programme}
+        query = {"key": reference.key, "programme": reference.programme, **COUNTED_PURCHASE}
         fields = {"sender": 1, "member": 1}
         found = self._db.events.find(query, fields, limit=SENDERS_OF_KEY_MAX, session=self._session)
         async for document in found:
@@ -177,5 +177,10 @@ def _resolved(reference: _OpenReference, documents: Iterable[Document], senders:
         for one in documents
         if one["operation"] == EVENT_OPERATION and is_counted(one)
     ]
-    purchase = resolve(found, reference.sender, reference.member, senders)
+    claims = [one for one in found if is_unconfirmed(one.document)]
+    purchase = resolve([one for one in found if one not in claims], reference.sender, reference.member, senders)
+    if purchase is None and claims:
+        # Only if no purchase is meant; a claim of another member stops nothing.
+        own = [one for one in claims if one.member == reference.member]
+        purchase = resolve(own, reference.sender, reference.member, senders)
     return counted_event_of(purchase.document) if isinstance(purchase, _Found) else purchase

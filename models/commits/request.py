@@ -14,8 +14,8 @@ from loyalty.model.hold import Hold
 from loyalty.model.ledger import Record
 from loyalty.model.order import Order
 from loyalty.model.programme import Programme
-from loyalty.model.senders import split_reference
-from models.mongo.ids import event_key, identity_key, identity_parts, joined_id
+from loyalty.model.references.senders import split_reference
+from models.mongo.ids import event_id, event_key, identity_key, identity_parts
 from models.mongo.snapshot import Snapshot
 
 NO_OTHERS: tuple[OtherMember, ...] = ()
@@ -77,7 +77,7 @@ class Request:
         return event_key(self.programme.key, cause.operation, cause.subject, cause.key)
 
     def _event_key(self, reference: str) -> str:
-        return f"{joined_id(self.programme.key, EVENT_OPERATION)}/{reference}"
+        return event_id(self.programme.key, EVENT_OPERATION, reference)
 
     def has_digest(self, digest: str) -> bool:
         """Return whether the content is that of a stored digest."""

@@ -5,17 +5,18 @@ from datetime import datetime
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 
+from loyalty.commands.decide_pending import DecidePending
 from loyalty.commands.record_event import CountWaiting, RecordEvent
-from loyalty.commands.registry import EVENT_OPERATION
-from loyalty.model.event import PURCHASE
+from loyalty.commands.registry import EVENT_OPERATION, Command
+from loyalty.model.event import PURCHASE, Event
 from loyalty.model.member import Member
 from loyalty.model.programme import Programme
-from loyalty.model.senders import Senders, split_reference
-from loyalty.model.waiting import Waiting
+from loyalty.model.references.senders import Senders, split_reference
+from loyalty.model.references.waiting import Waiting
 from models.commits.request import Request
 from models.mongo.bson import Document
 from models.mongo.database import Database
-from models.mongo.event import waiting_event_of
+from models.mongo.event import COUNTED_PURCHASE, waiting_event_of
 from models.mongo.ids import event_key
 
 
@@ -24,12 +25,23 @@ def is_for(waiting: Waiting, sender: str, key: str, senders: Senders) -> bool:
     return senders.may_refer(waiting.sender, sender) and senders.fits(waiting.reference, sender, key)
 
 
+def _counted_purchase(command: Command) -> Event | None:
+    """Return the purchase that a command lets count: a till's, or a claim that staff accept."""
+    match command:
+        case RecordEvent(event=event, is_typed=False) if event.type == PURCHASE:
+            return event
+        case DecidePending(event=event, accepts=True):
+            return event
+        case _:
+            return None
+
+
 def fitting(request: Request, member: Member | None) -> list[Waiting]:
-    """Return the member's waiting events that refer to the purchase that a request records, the oldest first."""
-    command = request.command
-    if member is None or not member.waiting or not isinstance(command, RecordEvent) or command.event.type != PURCHASE:
+    """Return the member's waiting events that refer to the purchase that a request lets count, the oldest first."""
+    event = _counted_purchase(request.command) if member is not None and member.waiting else None
+    if member is None or event is None:
         return []
-    event, senders = command.event, request.programme.senders
+    senders = request.programme.senders
     return [one for one in member.waiting if is_for(one, event.sender, event.key, senders)]
 
 
@@ -66,8 +78,8 @@ async def with_arrived_purchase(
         {
             "key": split_reference(waiting.reference)[1],
             "member": document["member"],
-            "type": PURCHASE,
             "programme": document["programme"],
+            **COUNTED_PURCHASE,
         }
         for document, waiting in waits
     ]

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from loyalty.kernel.canonical import COUNTRIES
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import CURRENCIES, BudgetUnit, budget_decimals_of
-from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
+from loyalty.kernel.period import ExpiryPolicy, LimitPeriod
 from loyalty.kernel.text import Text
 from loyalty.model.activity_limit import ActivityLimit, LimitedActor, Measure, Span
 from loyalty.model.event import BUILT_IN_EVENT_TYPES, ENGINE_EVENT_TYPES, REFUND
@@ -38,7 +38,7 @@ from loyalty.model.programme import (
     Tier,
     TierAfterRefund,
 )
-from loyalty.model.senders import SenderRule, Senders
+from loyalty.model.references.senders import SenderRule, Senders
 from models.definitions.author_error import DefinitionError, InvalidProgramme
 from models.definitions.catalogue_file import CatalogueShape, read_catalogue
 from models.definitions.cel import CelExpression, CelLineCondition, CelMemberCondition, InvalidExpression
@@ -58,6 +58,7 @@ from models.definitions.shared_shapes import (
     error_path,
     listed,
 )
+from models.definitions.vocabulary_file import ExpiryShape, VocabularyShape, read_vocabulary
 from models.definitions.yaml_lines import FILE_BYTES_MAX, Lines, Path, load_yaml
 
 __all__ = [
@@ -117,12 +118,6 @@ class _Qualification(Shape):
         except ValueError as error:
             raise ValueError(f"starts {self.starts} is not a month and day; write for example 04-01") from error
         return self
-
-
-class _Expiry(Shape):
-    months: int = Field(default=0, ge=0, le=1200)
-    days: int = Field(default=0, ge=0, le=36500)
-    end_of: EndOf | None = None
 
 
 class _Rate(Shape):
@@ -253,7 +248,7 @@ class _Brand(Shape):
     accent: Colour = DEFAULT_BRAND.accent
 
 
-class _File(CatalogueShape):
+class _File(CatalogueShape, VocabularyShape):
     programme: Key
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
@@ -262,7 +257,7 @@ class _File(CatalogueShape):
     time_zone: str
     tiers: list[_Tier] = Field(min_length=1, max_length=50)
     qualification: _Qualification = _Qualification()
-    expiry: _Expiry = _Expiry()
+    expiry: ExpiryShape = ExpiryShape()
     refunds: _Refunds = _Refunds()
     orders: _Orders = _Orders()
     brand: _Brand = _Brand()
@@ -272,6 +267,14 @@ class _File(CatalogueShape):
     rules: list[_Rule] = Field(default=[], max_length=1000)
     segments: list[_Segment] = Field(default=[], max_length=200)
     limits: list[_ActivityLimit] = Field(default=[], max_length=50)
+
+    @model_validator(mode="after")
+    def _points_are_described_once(self) -> "_File":
+        if self.wallets and "expiry" in self.model_fields_set:
+            raise ValueError("expiry belongs to the wallet in a file with wallets; move it there")
+        if self.wallets and "spent_points" in self.refunds.model_fields_set:
+            raise ValueError("refunds.spent_points belongs to the wallet in a file with wallets; move it there")
+        return self
 
 
 def _parse(source: str) -> tuple[_File, Lines]:
@@ -318,6 +321,9 @@ class _Builder:
         catalogue = read_catalogue(file, self.scope)
         activity_limits = self.activity_limits()
         profile_attributes = self.attributes(("profile", "attributes"), file.profile.attributes)
+        vocabulary = read_vocabulary(file, self.scope)
+        points = file.wallets[0] if file.wallets else None
+        expiry = points.expiry if points is not None else file.expiry
         if self.scope.faults:
             raise InvalidProgramme(sorted(self.scope.faults, key=lambda fault: fault.line))
         return Programme(
@@ -333,8 +339,8 @@ class _Builder:
                 file.qualification.months,
                 (int(file.qualification.starts[:2]), int(file.qualification.starts[3:])),
             ),
-            expiry=ExpiryPolicy(file.expiry.months, file.expiry.days, file.expiry.end_of),
-            spent_points_policy=file.refunds.spent_points,
+            expiry=ExpiryPolicy(expiry.months, expiry.days, expiry.end_of),
+            spent_points_policy=points.spent_points if points is not None else file.refunds.spent_points,
             rules=tuple(sorted(rules, key=lambda rule: -rule.priority)),
             event_types=event_types,
             catalogue=catalogue,
@@ -348,6 +354,7 @@ class _Builder:
             budget_decimals=self.budget_decimals,
             country=file.country,
             profile_attributes=profile_attributes,
+            vocabulary=vocabulary,
         )
 
     def activity_limits(self) -> tuple[ActivityLimit, ...]:

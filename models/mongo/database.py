@@ -22,6 +22,7 @@ from models.mongo.ledger import RecordDocument
 from models.mongo.member import MemberDocument
 from models.mongo.order import OrderDocument
 from models.mongo.programme import CatalogueDocument, ProgrammeDocument
+from models.mongo.receipt import ReceiptDocument
 from models.mongo.replica_set import require_replica_set
 from models.mongo.supply import AudienceDocument, CodeDocument, CounterDocument
 from models.mongo.tablet import DeviceDocument, SessionDocument, UsedCredentialDocument
@@ -51,6 +52,7 @@ class Database:
         self.records = self.collection(RecordDocument)
         self.events = self.collection(EventDocument)
         self.identities = self.collection(IdentityDocument)
+        self.receipts = self.collection(ReceiptDocument)
         self.programmes = self.collection(ProgrammeDocument)
         self.catalogue = self.collection(CatalogueDocument)
         self.orders = self.collection(OrderDocument)

@@ -1,6 +1,7 @@
 """Collection `events`: one document per idempotency key, with the event recorded under it."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -15,6 +16,8 @@ from loyalty.model.event import (
     NOT_RETURNED,
     OFFER_RULE,
     PURCHASE,
+    Claim,
+    ClaimState,
     Consequence,
     ConsequenceEnd,
     Discount,
@@ -26,7 +29,7 @@ from loyalty.model.event import (
     RecordedEvent,
 )
 from loyalty.model.ledger import Cause
-from loyalty.model.waiting import Waiting, WaitingEvent
+from loyalty.model.references.waiting import Waiting, WaitingEvent
 from models.mongo.bson import Document, day_text, from_iso, to_day, utc_moment, without_none
 from models.mongo.schema import INTEGER, STRING, document_validator
 
@@ -55,7 +58,7 @@ def _purchase_of(document: Mapping[str, Any] | None) -> Purchase | None:
     discounts = tuple(
         Discount(Decimal(row["amount"]), row.get("offer"), row.get("code")) for row in document.get("discounts", ())
     )
-    return Purchase(Decimal(document["total"]), document["currency"], lines, discounts)
+    return Purchase(Decimal(document["total"]), document["currency"], lines, discounts, document.get("receipt"))
 
 
 def _purchase_document(purchase: Purchase) -> Document:
@@ -69,6 +72,7 @@ def _purchase_document(purchase: Purchase) -> Document:
                 for one in purchase.discounts
             ]
             or None,
+            "receipt": purchase.receipt,
         }
     )
 
@@ -131,6 +135,16 @@ def waiting_event_of(document: Mapping[str, Any]) -> WaitingEvent:
     return WaitingEvent(_sent_event_of(document), cause, waiting)
 
 
+def _claim_document(claim: Claim) -> Document:
+    return {"state": claim.state.value, "until": claim.until, "entry": claim.entry}
+
+
+def _claim_of(document: Mapping[str, Any] | None) -> Claim | None:
+    if document is None:
+        return None
+    return Claim(document["until"], document["entry"], ClaimState(document["state"]))
+
+
 def event_fields(recorded: RecordedEvent) -> Document:
     """Return the stored fields of a counted event, without those of its key."""
     return without_none(
@@ -142,18 +156,21 @@ def event_fields(recorded: RecordedEvent) -> Document:
             "returned": returned_rows(recorded.shares_returned),
             "consequences": consequence_rows(recorded.consequences) or None,
             "money_returned": money_row(recorded.returned),
+            "claim": _claim_document(recorded.claim) if recorded.claim is not None else None,
         }
     )
 
 
 def amended_fields(recorded: RecordedEvent) -> Document:
-    """Return the stored fields of a counted event that a refund or an offer can change."""
-    fields = {
+    """Return the stored fields of a recorded event that a refund, an offer or the decision on a claim can change."""
+    fields: Document = {
         "grants": grant_rows(recorded.grants),
         "returned": returned_rows(recorded.shares_returned),
         "consequences": consequence_rows(recorded.consequences),
         "money_returned": money_row(recorded.returned),
     }
+    if recorded.claim is not None:
+        fields |= {"claim": _claim_document(recorded.claim), "expires_on": day_text(recorded.expires_on)}
     return without_none(fields)
 
 
@@ -257,9 +274,25 @@ def _sent_event_of(document: Mapping[str, Any]) -> Event:
     )
 
 
+# Fields of purchases that count: tills send them, or staff have accepted them as claims.
+COUNTED_PURCHASE: Document = {"type": PURCHASE, "claim.state": {"$in": [None, ClaimState.ACCEPTED.value]}}
+
+
 def is_counted(document: Mapping[str, Any]) -> bool:
     """Return whether an event counts: it neither waits for its purchase nor was refused after it waited."""
     return "waiting" not in document and "refused" not in document
+
+
+def is_unconfirmed(document: Mapping[str, Any]) -> bool:
+    """Return whether an event is a claim that staff have not accepted."""
+    claim = _claim_of(document.get("claim"))
+    return claim is not None and claim.state is not ClaimState.ACCEPTED
+
+
+def still_waits(document: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether an event may still count later: it waits for its purchase, or is a claim to be confirmed."""
+    claim = _claim_of(document.get("claim"))
+    return "waiting" in document or (claim is not None and claim.is_open(now))
 
 
 def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
@@ -274,6 +307,7 @@ def counted_event_of(document: Mapping[str, Any]) -> RecordedEvent:
         shares_returned=shares_of(document),
         consequences=consequences_of(document),
         returned=MoneyReturned(*map(Fraction, document["money_returned"])) if "money_returned" in document else None,
+        claim=_claim_of(document.get("claim")),
     )
 
 
@@ -283,11 +317,25 @@ def command_parts(document: Mapping[str, Any]) -> list[tuple[str, int, list[str]
     return [first, *((member, version, orders) for member, version, orders in document.get("others", ()))]
 
 
+CLAIMS_INDEX = [("programme", ASCENDING), ("member", ASCENDING), ("claim.until", ASCENDING)]
+
+
+def open_claims(programme: str, members: Iterable[str], now: datetime) -> Document:
+    """Return the query for the claims of some members that wait; CLAIMS_INDEX covers it."""
+    return {
+        "programme": programme,
+        "member": {"$in": [*members]},
+        "claim.state": ClaimState.OPEN.value,
+        "claim.until": {"$gt": now},
+    }
+
+
 class EventDocument(beanie.Document):
     """One command per idempotency key: an event, enrolment, adjustment or other, with the digest of its content.
 
     An event that waits for its purchase has `waiting`; `waited` is the version in which it began to wait, and `version`
-    too until it is counted. If it was refused in the end it has `refused`.
+    too until it is counted. If it was refused in the end it has `refused`. A purchase that was typed at a tablet has
+    `claim`, and one with a receipt the `_id` of that in `receipt`.
     """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
@@ -309,6 +357,8 @@ class EventDocument(beanie.Document):
                 [("programme", ASCENDING), ("waiting.until", ASCENDING), ("sender", ASCENDING)],
                 partialFilterExpression={"waiting.until": {"$type": "date"}},
             ),
+            # Only of claims, so that other events cost nothing.
+            IndexModel(CLAIMS_INDEX, partialFilterExpression={"claim.state": ClaimState.OPEN.value}),
         ]
 
     validator: ClassVar = document_validator(

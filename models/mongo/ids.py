@@ -3,6 +3,7 @@
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
+from loyalty.model.event import ReceiptKey
 from loyalty.model.supply import CounterKey
 
 
@@ -20,10 +21,20 @@ def event_key(programme: str, operation: str, sender: str, key: str) -> str:
     return f"{_sender(programme, operation, sender)}/{quote(key, safe='')}"
 
 
+def event_id(programme: str, operation: str, reference: str) -> str:
+    """Return the `_id` of the key that `reference` names, as `purchase_reference()` returns it."""
+    return f"{joined_id(programme, operation)}/{reference}"
+
+
 def counter_id(programme: str, counter: CounterKey) -> str:
     """Return the `_id` of a shared counter."""
     at = [counter.at.isoformat()] if counter.at is not None else []
     return joined_id(programme, counter.kind, counter.key, *at)
+
+
+def receipt_id(programme: str, receipt: ReceiptKey) -> str:
+    """Return the `_id` of a receipt; it belongs to one purchase or claim, for ever."""
+    return joined_id(programme, receipt.store, receipt.day.isoformat(), receipt.number)
 
 
 def code_id(programme: str, pool: str, code: str) -> str:

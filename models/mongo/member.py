@@ -17,7 +17,7 @@ from loyalty.model.lot import Lot, Lots
 from loyalty.model.member import Member, Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.qualifying_days import QualifyingDays
-from loyalty.model.waiting import Waiting
+from loyalty.model.references.waiting import Waiting
 from models.mongo.bson import Document, from_iso, lot_rows, lots_of, to_day, utc_moment, without_none
 from models.mongo.event import consequence_of, consequence_rows
 from models.mongo.ledger import tier_status_document, tier_status_of

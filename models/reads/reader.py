@@ -13,6 +13,7 @@ from typing import Any
 
 from pymongo import DESCENDING
 
+from loyalty.model.event import OPEN_CLAIMS_MAX, RecordedEvent
 from loyalty.model.facts import Facts, Needs
 from loyalty.model.ledger import Cause, Record
 from loyalty.model.member import Member
@@ -22,7 +23,8 @@ from loyalty.rules.ledger_proof import rewind
 from models.mongo.bson import Document
 from models.mongo.collection import Collection, unobserved
 from models.mongo.database import Database
-from models.mongo.ids import audience_id, counter_id, event_key, identity_key
+from models.mongo.event import CLAIMS_INDEX, counted_event_of, open_claims
+from models.mongo.ids import audience_id, counter_id, event_key, identity_key, receipt_id
 from models.mongo.ledger import record_id, record_of, tier_status_of
 from models.mongo.order import order_of
 from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
@@ -291,7 +293,7 @@ class Reader:
         return dict(zip(keys, await self._pools.load_many([(programme, pool) for pool in keys]), strict=True))
 
     @uncancelled
-    async def facts(self, programme: str, member: str, need: Needs) -> Facts:
+    async def facts(self, programme: str, member: str, need: Needs, now: datetime) -> Facts:
         """Return the current facts that a command needs, without reserving anything: for a preview."""
         codes = {
             pool: [document["code"] async for document in self._db.codes.find(_free_codes(programme, pool), limit=n)]
@@ -299,8 +301,28 @@ class Reader:
         }
         lists = {member: await self.lists(programme, member)} if need.lists else {}
         found = [await self.order(programme, order) for order in need.orders]
-        orders = {order.id: order for order in found if order is not None}
-        return Facts(await self.counter_values(programme, need.counters), codes, orders, lists)
+        return Facts(
+            await self.counter_values(programme, need.counters),
+            codes,
+            {order.id: order for order in found if order is not None},
+            lists,
+            receipts={receipt: await self._holder(receipt_id(programme, receipt)) for receipt in need.receipts},
+            open_claims={member: len(await self.claims(programme, member, now))} if need.claims else {},
+        )
+
+    async def _holder(self, receipt: str) -> RecordedEvent | None:
+        """Return the event that a receipt belongs to; None if it is new."""
+        found = await self._db.receipts.find_one({"_id": receipt})
+        event = await self._db.events.find_one({"_id": found["event"]}) if found is not None else None
+        return counted_event_of(event) if event is not None else None
+
+    @uncancelled
+    async def claims(self, programme: str, member: str, now: datetime) -> list[RecordedEvent]:
+        """Return the claims of a member that wait, the one that lapses first at the front."""
+        cursor = self._db.events.find(
+            open_claims(programme, (member,), now), sort=[("claim.until", 1)], limit=OPEN_CLAIMS_MAX, hint=CLAIMS_INDEX
+        )
+        return [counted_event_of(document) async for document in cursor]
 
     async def lists(self, programme: str, member: str) -> frozenset[str]:
         """Return the lists that a member is on."""

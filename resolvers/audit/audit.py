@@ -106,12 +106,13 @@ async def audit(
     For every member: conservation, lots = balance, a record for each version, the hash chain, each event recorded once;
     each part of another member's command next to that member's record and the key that owns it;
     newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for the
-    limits of that); identities exactly those of the member's number, cards, e-mail and phone; holds = held and orders =
-    redeemed; each order created by a recorded event, in a state that agrees with its pieces and points; each used
-    voucher used by exactly one recorded event; each code in one place; uses of offers equal to those that events took
-    and have not restored; with every purchase returned whole, all that followed from it reversed; no event waits whose
-    purchase is recorded. For shared counters: the count equals that of orders, holds, offers and purchases, as far as
-    `resolvers/audit/supply.py` can check it; for those of limited activity, it is no more than the ledger holds.
+    limits of that); each receipt belongs to one event, and claims give nothing; identities exactly those of the
+    member's number, cards, e-mail and phone; holds = held and orders = redeemed; each order created by a recorded
+    event, in a state that agrees with its pieces and points; each used voucher used by exactly one recorded event; each
+    code in one place; uses of offers equal to those that events took and have not restored; with every purchase
+    returned whole, all that followed from it reversed; no event waits whose purchase is recorded. For shared counters:
+    the count equals that of orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it;
+    for those of limited activity, it is no more than the ledger holds.
     `on_progress` gets the members done and the approximate total.
     """
     findings = Findings()
@@ -145,6 +146,7 @@ async def _programmes(database: Database) -> list[str]:
         database.orders,
         database.codes,
         database.counters,
+        database.receipts,
     )
     found = await asyncio.gather(
         *(collection.distinct("programme") for collection in collections), _programmes_of_identities(database)

@@ -25,6 +25,7 @@ from models.mongo.snapshot import RECENT_ENTRIES_MIN, EntryView, Rows, entry_vie
 from resolvers.audit.consequences import USE_FIELDS
 from resolvers.audit.decode import Unreadable, decode
 from resolvers.audit.order import OrdersAndCodes
+from resolvers.audit.receipt import ReceiptProof
 from resolvers.audit.supply import ExpectedCounters
 from resolvers.core.member import SYSTEM
 
@@ -36,6 +37,7 @@ EVENT_FIELDS = dict.fromkeys(
     (
         *("member", "version", "operation", "sender", "key", "orders", "hold.id", "earned_on", *USE_FIELDS),
         *("type", "grants", "money_returned", "refund_of", "ref_sender", "waited", "waiting", "refused"),
+        *("purchase.receipt", "receipt", "claim"),
     ),
     1,
 )
@@ -112,6 +114,7 @@ class MemberProof:
         self._newest = _Newest()
         self._identities: set[str] = set()
         self.owners: dict[str, str] = {}
+        self._receipts = ReceiptProof()
         self._keys: dict[tuple[str, str, str], int] = {}
         self._found: list[str] = []
         self._waiting: set[tuple[str, str]] = set()
@@ -156,6 +159,11 @@ class MemberProof:
         """Add an identity that points to the member."""
         self._identities.add(document["_id"])
 
+    def add_receipt(self, document: dict[str, Any]) -> None:
+        """Add a receipt that belongs to an event of the member."""
+        self._has_ledger = True
+        self._receipts.add_receipt(document)
+
     def add_event(self, event: dict[str, Any]) -> None:
         """Add an event: compare it with its record, and its orders with the member's orders."""
         self._has_ledger = True
@@ -185,6 +193,7 @@ class MemberProof:
         elif event.get("type") == REFUND:
             self._refunds.add_refund(event["sender"], event.get("ref_sender"), event["refund_of"], event["version"])
         self.orders_and_codes.add_event(event, self._programme)
+        self._receipts.add_event(event)
 
     def faults(self, document: dict[str, Any] | None, forgotten: frozenset[str]) -> list[str]:
         """Return the faults between a member's snapshot (None: missing) and its other documents.
@@ -212,6 +221,7 @@ class MemberProof:
             *newest,
             *self._identity_faults(member),
             *self._waiting_faults(member),
+            *self._receipts.faults(),
             *self.orders_and_codes.faults(member, forgotten),
         ]
 
@@ -308,6 +318,8 @@ async def read_proofs(
         proof(document).orders_and_codes.add_code(document)
     async for document in database.identities.find(here, hint=_OF_MEMBERS, session=session):
         proof(document).add_identity(document)
+    async for document in database.receipts.find(here, hint=_OF_MEMBERS, session=session):
+        proof(document).add_receipt(document)
     await _read_parts(database, programme, found.values(), session)
     return found
 

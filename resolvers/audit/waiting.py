@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from loyalty.model.senders import Senders, split_reference
+from loyalty.model.references.senders import Senders, split_reference
 from models.commits.waiting import with_arrived_purchase
 from models.definitions.programme_file import read_programme
 from models.mongo.bson import Document

@@ -9,7 +9,7 @@ from strawberry.scalars import JSON
 
 from loyalty.kernel.refusal import Refusal
 from loyalty.model import event as domain
-from loyalty.model.waiting import explain_waiting
+from loyalty.model.references.waiting import explain_waiting
 from models.commits.request import Committed, Outcome
 from resolvers import event
 from resolvers.core.context import Context
@@ -80,6 +80,11 @@ class PurchaseInput:
         default_factory=list,
         description="Up to 100 discounts that `total` is after, so that budgets of offers count their real cost.",
     )
+    receipt: str | None = optional(
+        "The number printed on the receipt, up to 200 characters. With the store and the day in the brand's zone it "
+        "counts once, for ever: case, spaces, dashes and zeros in front make no difference. A purchase that is typed "
+        "at a tablet waits for the till's purchase with the same receipt."
+    )
 
     def to_purchase(self, programme: str) -> domain.Purchase:
         """Return the domain's receipt."""
@@ -88,7 +93,7 @@ class PurchaseInput:
             for line in self.lines
         )
         discounts = tuple(one.to_discount(programme) for one in self.discounts)
-        return domain.Purchase(self.total, self.currency, lines, discounts)
+        return domain.Purchase(self.total, self.currency, lines, discounts, given(self.receipt))
 
 
 @strawberry.input
@@ -160,8 +165,8 @@ class RecordEventPayload:
     replayed: bool = field(REACHED, REPLAYED)
     waiting: bool = field(
         REACHED,
-        "True while the event waits for the purchase that it refers to: it counts as soon as that is recorded, and is "
-        "refused after 30 days.",
+        "True while the event does not count yet: a refund until the purchase that it refers to counts, for at most 30 "
+        "days; a purchase that was typed at a tablet until it is confirmed, for at most 7 days.",
     )
     user_errors: list[UserError] = field(REACHED, USER_ERRORS)
     committed: strawberry.Private[Committed | None]
@@ -208,7 +213,11 @@ class EventMutation:
 
     @mutation(RECORDERS)
     async def record_event(self, info: Info, input: RecordEventInput) -> RecordEventPayload:  # noqa: A002
-        """Record one event from a till, a site, an app or a partner. The same `key` counts once, for ever."""
+        """Record one event from a till, a site, an app or a partner. The same `key` counts once, for ever.
+
+        A purchase that role kiosk records is typed by somebody: it gives nothing until a till records a purchase of the
+        same member with the same receipt, or staff accept it with `decidePending`. After 7 days it lapses.
+        """
         return RecordEventPayload.of(
             await event.record(info.context, input.to_event_of_member(info.context.programme().key)), info.context
         )

@@ -31,8 +31,9 @@ class Explanation:
 
     rule: str = field(
         REACHED,
-        "Key of the rule in the programme file; `offer/KEY` for an offer, `instant/KEY` for an instant reward; "
-        "`adjustment`, `order`, `hold` or `expiry` if no rule decided.",
+        "Key of the rule in the programme file; `offer/KEY` for an offer, `instant/KEY` for an instant reward, "
+        "`receipt` for a purchase that waits to be confirmed; `adjustment`, `order`, `hold` or `expiry` if no rule "
+        "decided.",
     )
     points: int = field(REACHED, "Points that the rule gave; negative for reversed ones, 0 if it did not apply.")
     applied: bool = field(REACHED, "Whether the rule had an effect on this event.")

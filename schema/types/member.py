@@ -6,6 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from models.mongo.snapshot import Snapshot
+from resolvers import claim as claims
 from resolvers import offer as offers
 from resolvers import order as orders
 from resolvers import reward as rewards
@@ -14,6 +15,7 @@ from resolvers.core.context import Context
 from resolvers.core.personal_data import masked_card
 from resolvers.core.reading import read_or_unavailable
 from resolvers.personalisation import Personalisation
+from schema.types.claim import PurchaseClaim
 from schema.types.ledger import LedgerEntry, LedgerEntryConnection, LedgerEntryEdge
 from schema.types.offer import MemberOffer, MemberOfferConnection, MemberOfferEdge
 from schema.types.order import Order, OrderConnection, OrderEdge
@@ -98,6 +100,11 @@ class Member(Node):
         programme, locale = context.programme(), locale_of(context, self.snapshot.member)
         edges = [LedgerEntryEdge(node=LedgerEntry(view, programme, locale)) for view in page.entries]
         return LedgerEntryConnection(edges=edges, has_more=page.has_more, is_first=place is None)
+
+    @resolver(PERSONAL)
+    async def claims(self, info: Info) -> list[PurchaseClaim]:
+        """Purchases that were typed at a tablet and wait to be confirmed, at most 20. Not for the till role."""
+        return [PurchaseClaim.of(one) for one in await claims.open_claims(info.context, self.snapshot.member.id)]
 
     @resolver(REACHED)
     async def offers(

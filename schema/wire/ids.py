@@ -41,6 +41,13 @@ def entry_id(member: str, version: int, index: int) -> str:
     return _encode(f"LedgerEntry:{member}:{version}:{index}")
 
 
+def place_of_entry(text: str) -> tuple[str, int, int] | None:
+    """Return the member, version and index in the id of a ledger entry; None for any other text."""
+    member, *place = parts_of("LedgerEntry", text, 3)
+    version, index = (int(part) if part.isdecimal() and len(part) <= PLACE_DIGITS_MAX else -1 for part in place)
+    return (member, version, index) if member and version > 0 and index >= 0 else None
+
+
 def from_global_id(text: str) -> tuple[str, list[str]]:
     """Return the type and the parts of a global id; raises BadInput for other text."""
     kind, *parts = _decode(text, "id_invalid")

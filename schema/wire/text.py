@@ -11,6 +11,7 @@ from icu4py.messageformat import MessageFormat
 
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.text import Text, is_right_to_left
+from loyalty.kernel.vocabulary import Unit
 from loyalty.model.explanation import Explanation
 from loyalty.model.member import Member
 from loyalty.model.notice import Notice
@@ -22,6 +23,7 @@ from resolvers.core.context import Context
 from resolvers.core.reading import read_or_unavailable
 from schema.wire.accept import weighted
 from schema.wire.enums import TextDirection
+from schema.wire.unit import counted, in_unit
 
 DEFAULT_LOCALE = "en"
 _TEXTS = Path(__file__).parents[1] / "texts"
@@ -55,20 +57,38 @@ def _compiled(message: str, locale: str) -> Callable[[Params], str]:
     return lambda params: compiled.format({name: params[name] for name in names})
 
 
-@cache
-def _sentences(locale: str) -> Mapping[str, Mapping[str, Callable[[Params], str]]]:
+@lru_cache(maxsize=128)  # by language, and by each brand with its own word for points
+def _sentences(locale: str, unit: Unit | None) -> Mapping[str, Mapping[str, Callable[[Params], str]]]:
     return {
-        section: {reason: _compiled(message, locale) for reason, message in messages.items()}
+        section: {
+            reason: _compiled(in_unit(message, unit, locale) if unit is not None else message, locale)
+            for reason, message in messages.items()
+        }
         for section, messages in catalogue(locale).items()
     }
 
 
-def sentence(section: str, reason: str, locale: str, params: Params) -> str:
+def sentence(section: str, reason: str, locale: str, params: Params, programme: Programme | None = None) -> str:
     """Return a sentence of the catalogue with its parameters filled in; KeyError if one is missing.
 
-    The parameters of plurals and numbers are numbers, all others are text.
+    The parameters of plurals and numbers are numbers, all others are text. Points have the programme's own name.
     """
-    return _sentences(locale)[section][reason](params)
+    unit = programme.vocabulary.unit if programme is not None else None
+    return _sentences(locale, unit)[section][reason](params)
+
+
+def unit_for(count: int, programme: Programme, locale: str) -> str:
+    """Return the programme's word for a number of points."""
+    unit = programme.vocabulary.unit
+    if unit is None:
+        return sentence("wallet", "unit", locale, {"points": count})
+    return counted(unit, count, locale, _ICU_LOCALES[locale])
+
+
+def wallet_name(programme: Programme, locale: str) -> str:
+    """Return the name of the programme's points."""
+    wallet = programme.vocabulary.wallet
+    return wallet.name.in_locale(locale) if wallet is not None else catalogue(locale)["wallet"]["name"]
 
 
 @lru_cache(maxsize=256)  # called for every response, with few different tags
@@ -176,23 +196,26 @@ def refusal_sentence(reason: str, params: Params, programme: Programme | None, l
         if not named["opens"]:  # it never opens again
             return sentence("refusals", "reward_over", locale, {})
         named["opens"] = _moment(str(named["opens"]), locale)
-    return sentence("refusals", reason, locale, named)
+    return sentence("refusals", reason, locale, named, programme)
 
 
 def motive_sentence(ranking_reason: RankingReason, params: Params, programme: Programme, locale: str) -> str:
     """Return the sentence that says why a member is shown an offer or reward."""
     named = _named(params, programme, locale)
     if "topic" in named:
-        named["topic"] = str(named["topic"]).partition(":")[2].capitalize()
+        key = str(named["topic"])
+        known = programme.vocabulary.topics.get(key)
+        words = key.partition(":")[2].replace("_", " ").capitalize()
+        named["topic"] = known.in_locale(locale) if known is not None else words
     if "segment" in named:
         segment = programme.segments.get(str(named["segment"]))
         named["segment"] = segment.name.in_locale(locale) if segment is not None else _gone("segment", locale)
-    return sentence("motives", ranking_reason.value, locale, named)
+    return sentence("motives", ranking_reason.value, locale, named, programme)
 
 
 def notice_sentence(notice: Notice, programme: Programme, locale: str) -> str:
     """Return what happened, in one sentence."""
-    return sentence("notices", notice.kind.value, locale, _named(notice.params, programme, locale))
+    return sentence("notices", notice.kind.value, locale, _named(notice.params, programme, locale), programme)
 
 
 def _rule_name(programme: Programme, key: str, locale: str) -> str:
@@ -218,14 +241,14 @@ def explanation_sentence(explanation: Explanation, programme: Programme, locale:
         params["day"] = _day(date.fromisoformat(str(params["day"])), locale)
     params["rule"] = _rule_name(programme, explanation.rule, locale)
     params["points"] = abs(explanation.points)  # the sentence says which way they go
-    return sentence("reasons", explanation.reason.value, locale, params)
+    return sentence("reasons", explanation.reason.value, locale, params, programme)
 
 
 def entry_label(entry: EntryView, programme: Programme, locale: str) -> str:
     """Return the one line that a shopper reads for a ledger entry."""
     if entry.label != "event":
         name = f"{entry.label}_for" if "reward" in entry.params else entry.label
-        return sentence("labels", name, locale, _named(entry.params, programme, locale))
+        return sentence("labels", name, locale, _named(entry.params, programme, locale), programme)
     key = str(entry.params["type"])
     declared = programme.event_types.get(key)
     if declared is not None and declared.name is not None:

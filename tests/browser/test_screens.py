@@ -109,7 +109,7 @@ async def test_tablet_keeps_events_through_a_cut_and_a_restart_and_each_counts_o
     await screens.contexts["kiosk"].set_offline(False)
     await kiosk.wait_for_selector("[data-outbox='0']", timeout=60_000)
     state = await screens.api_member.state()
-    assert state["points"]["available"] == sum(range(1, QUEUED + 1))
+    assert state["points"]["available"] == 0  # typed purchases wait for the till or for staff
     assert state["version"] == QUEUED + 1
     await wait_for_screen(kiosk, "attract")
     await scan(kiosk, screens.api_member.number)
@@ -117,7 +117,7 @@ async def test_tablet_keeps_events_through_a_cut_and_a_restart_and_each_counts_o
     await screens.wait_for_version(QUEUED + 1)
     assert set((await screens.versions()).values()) == {QUEUED + 1}
     points = {name: await page.get_attribute(CARD, "data-points") for name, page in screens.pages.items()}
-    assert set(points.values()) == {str(sum(range(1, QUEUED + 1)))}
+    assert set(points.values()) == {"0"}
 
 
 async def test_all_screens_end_on_one_version_when_the_gateway_is_killed_while_they_watch(

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from playwright.async_api import Browser, Page, expect
 from support.clients.api import data, enrol
-from support.clients.screens import CARD, Screens, wait_for_screen, wait_until
+from support.clients.screens import CARD, Screens, scan, wait_for_screen, wait_until
 from support.servers.browser import require_browser
 from support.servers.gateway import GatewayProcess
 
@@ -211,3 +211,36 @@ async def test_a_phone_number_greets_and_earns_until_the_digits_of_the_app_confi
     await kiosk.get_by_role("button", name="Show my status").click()
     await wait_for_screen(kiosk, "session")
     await expect(kiosk.locator(CARD)).to_have_attribute("data-version", "3")
+
+
+async def test_purchase_typed_at_the_tablet_waits_for_the_till(screens: Screens) -> None:
+    kiosk = await screens.kiosk()
+    await scan(kiosk, screens.api_member.number)
+    await wait_for_screen(kiosk, "session")
+    await kiosk.get_by_role("button", name="A purchase").click()
+    for digit in "500":
+        await kiosk.get_by_role("button", name=digit, exact=True).click()
+    receipt = uuid4().hex[:8]
+    await kiosk.get_by_label("Receipt number").fill(receipt)
+    await kiosk.get_by_role("button", name="Record").click()
+    await expect(kiosk.locator("[data-waiting]")).to_contain_text(receipt)
+    await expect(kiosk.locator(CARD)).to_have_attribute("data-points", "730")
+    assert (await stored(screens))["points"]["available"] == 730
+
+
+async def test_reward_is_collected_in_the_store_that_was_chosen(screens: Screens) -> None:
+    page = await chosen(screens, "tote-bag")
+    await expect(page.get_by_text("130 points left after this order")).to_be_visible()
+    await page.get_by_label("Store", exact=True).select_option("Harbour")
+    await page.get_by_role("button", name="Order", exact=True).click()
+    await expect(page.get_by_text("It is yours")).to_be_visible()
+
+
+async def test_tablet_that_is_opened_alone_can_be_tried(screens: Screens) -> None:
+    context = await screens.browser.new_context()
+    page = await context.new_page()
+    await page.goto(f"{screens.gateway.url}/kiosk/#lang=en")
+    await wait_for_screen(page, "enrol-device")
+    await page.get_by_role("button", name="I have no code").click()
+    await wait_for_screen(page, "attract")
+    await context.close()

@@ -1,13 +1,13 @@
-"""Counters, code pools, orders, audience lists and events in memory, as MongoDB stores them."""
+"""Counters, code pools, orders, audience lists, events and receipts in memory, as MongoDB stores them."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from loyalty.commands.decide import needs
 from loyalty.commands.registry import Command, Members, kind_of
 from loyalty.model.decision import Decision
-from loyalty.model.event import RecordedEvent
+from loyalty.model.event import ClaimState, ReceiptKey, RecordedEvent
 from loyalty.model.facts import Facts
 from loyalty.model.member import Member
 from loyalty.model.offer import purchase_reference
@@ -25,6 +25,7 @@ class InMemorySupply:
     orders: dict[str, Order] = field(default_factory=dict)
     lists: dict[str, frozenset[str]] = field(default_factory=dict)
     events: dict[str, RecordedEvent] = field(default_factory=dict)
+    receipts: dict[ReceiptKey, str] = field(default_factory=dict)
 
     def load(self, pool: str, *codes: str) -> None:
         """Add codes to a pool."""
@@ -54,13 +55,27 @@ class InMemorySupply:
             {order: self.orders[order] for order in need.orders if order in self.orders},
             {id_: self.lists.get(id_, frozenset()) for id_ in members} if need.lists else {},
             purchase,
+            receipts={receipt: self.events.get(self.receipts.get(receipt, "")) for receipt in need.receipts},
+            open_claims={id_: self._open_claims(id_) for id_ in members} if need.claims else {},
         )
+
+    def _open_claims(self, member: str) -> int:
+        claims = [one.claim for one in self.events.values() if one.member == member]
+        return sum(claim is not None and claim.state is ClaimState.OPEN for claim in claims)
 
     def adopt(self, decision: Decision) -> None:
         """Apply a decision's changes."""
         for counted in (decision.recorded_event, decision.amended_purchase):
             if counted is not None:
                 self.events[purchase_reference(counted.event.sender, counted.event.key)] = counted
+        if decision.receipt is not None and decision.recorded_event is not None:
+            event = decision.recorded_event.event
+            self.receipts[decision.receipt] = purchase_reference(event.sender, event.key)
+        if decision.settled_claim is not None:
+            reference, state = decision.settled_claim
+            claimed = self.events[reference]
+            assert claimed.claim is not None
+            self.events[reference] = replace(claimed, claim=replace(claimed.claim, state=state))
         for counter, pieces in decision.counter_changes.items():
             self.taken[counter] += pieces
             assert self.taken[counter] >= 0, (counter, "more was restored than taken")

@@ -7,7 +7,7 @@ import { type Settings, useSettings } from "@carillon/shared/screen/settings";
 
 import { Header } from "./Header";
 import { NoIssuer } from "./NoIssuer";
-import { RoleCredentials } from "./roleCredentials";
+import { RoleCredentials } from "@carillon/shared/identity/roleCredentials";
 import { Stage } from "./Stage";
 
 type IssuerSearch =

@@ -26,7 +26,7 @@ export function Till({ till, canShow, onShow, children }: TillProps) {
         <h2>{words.till.title}</h2>
       </div>
       <div className="receipt">
-        {basket !== undefined && <Receipt basket={basket} />}
+        {basket !== undefined && <Receipt basket={basket} number={till.receipt} />}
         {basket === undefined && <p role="status">{problem ?? words.till.loading}</p>}
       </div>
       {basket !== undefined && (
@@ -63,7 +63,7 @@ function useBaskets(): { readonly baskets: readonly Basket[]; readonly problem: 
   return { baskets, problem };
 }
 
-function Receipt({ basket: { lines, total, currency } }: { basket: Basket }) {
+function Receipt({ basket: { lines, total, currency }, number }: { basket: Basket; number: string }) {
   const words = useDemoWords();
   const format = useFormat();
   return (
@@ -82,6 +82,9 @@ function Receipt({ basket: { lines, total, currency } }: { basket: Basket }) {
           </li>
         ))}
       </ul>
+      <p className="small quiet tabular">
+        {words.till.receipt} <bdi data-receipt={number}>{number}</bdi>
+      </p>
       <p className="receipt-total tabular">
         <span>{words.till.total}</span>
         <span>{format.money(total, currency)}</span>

@@ -25,10 +25,11 @@ export async function fetchBaskets(): Promise<readonly Basket[]> {
   throw new Error(message);
 }
 
-export function purchaseOf({ lines, total, currency }: Basket): PurchaseInput {
+export function purchaseOf({ lines, total, currency }: Basket, receipt: string): PurchaseInput {
   return {
     total,
     currency,
+    receipt,
     lines: lines.map(({ sku, amount, quantity, category, brand }) => ({ sku, amount, quantity, category, brand })),
   };
 }

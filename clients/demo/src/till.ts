@@ -18,11 +18,14 @@ export type TillState =
 export const STORE = "12";
 const WATCH_MS = 5_000;
 const POLL_EVERY_MS = 10;
+const RECEIPT_DIGITS = 6;
+const RECEIPTS = 10 ** RECEIPT_DIGITS;
 
 /** A simulated till: sends events, and measures how long the screens take to show them. */
 export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, member: string) {
   const [state, setState] = useState<TillState>({ kind: "idle" });
   const [lastPurchase, setLastPurchase] = useState<string | null>(null);
+  const [receipt, setReceipt] = useState(newReceipt);
 
   const send = async (input: Pick<RecordEventInput, "type" | "purchase" | "refundOf">): Promise<string | null> => {
     const key = crypto.randomUUID();
@@ -52,10 +55,14 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
 
   return {
     state,
+    /** The number of the next receipt: typed at the tablet before it is paid, the purchase waits for the till there. */
+    receipt,
     canRefund: lastPurchase !== null,
     pay: async (basket: Basket) => {
-      const key = await send({ type: "purchase", purchase: purchaseOf(basket) });
-      if (key !== null) setLastPurchase(key);
+      const key = await send({ type: "purchase", purchase: purchaseOf(basket, receipt) });
+      if (key === null) return;
+      setLastPurchase(key);
+      setReceipt(newReceipt());
     },
     refund: async () => {
       if (lastPurchase === null) return;
@@ -67,6 +74,12 @@ export function useTill(api: Api, frames: Readonly<Record<ScreenName, Frame>>, m
       setState({ kind: "idle" });
     },
   };
+}
+
+/** A receipt's number counts once a day in a store: chance is enough for a demonstration. */
+function newReceipt(): string {
+  const [number = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return String(number % RECEIPTS).padStart(RECEIPT_DIGITS, "0");
 }
 
 /** Milliseconds from `since` until the last of the screens showed the version; null if one did not within 5 s. */

@@ -36,7 +36,7 @@ const event = (key: string, member: MemberKey = { number: "1" }): RecordEventInp
   channel: "KIOSK",
 });
 
-const ACCEPTED = { userErrors: [], entries: [], orders: [], member: null, replayed: false } as unknown as EventAnswer;
+const ACCEPTED = { userErrors: [], waiting: false, why: [], entries: [], orders: [], member: null, replayed: false } as unknown as EventAnswer;
 const refusedWith = (code: UserErrorCode, message: string): EventAnswer => ({
   ...ACCEPTED,
   userErrors: [{ code, message, path: [] }],

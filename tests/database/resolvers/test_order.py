@@ -94,6 +94,16 @@ async def test_replay_returns_the_present_order(catalogue_client: CatalogueClien
     )
 
 
+async def test_order_to_collect_in_a_store_needs_no_address(catalogue_client: CatalogueClient) -> None:
+    member = await catalogue_client.earn(100)
+    nowhere = {"name": "", "line1": "", "postal_code": "", "city": "", "country": ""}
+    refusal = refused(await catalogue_client.try_order(member, "mug", delivery=delivery(**nowhere, store=" ")))
+    assert refusal.path == ("delivery", "name")
+    order = await catalogue_client.order(member, "mug", delivery=delivery(**nowhere, store="330"))
+    assert order.delivery is not None
+    assert order.delivery.store == "330"
+
+
 def delivery(**about: Any) -> Delivery:
     fields: dict[str, Any] = {"name": "Lee", "line1": "1 Way", "postal_code": "1", "city": "Here", "country": "US"}
     return Delivery(**{**fields, **about})

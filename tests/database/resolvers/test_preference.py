@@ -5,7 +5,7 @@ from typing import Any
 from support.clients.resolver_client import ResolverClient
 from support.outcome import committed, refused
 
-from loyalty.commands.preference import PREFERENCES_MAX
+from loyalty.commands.personal.preference import PREFERENCES_MAX
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.rules.ranking import RankingReason
 from models.commits.request import Committed, Outcome

@@ -14,7 +14,7 @@ from support.outcome import committed, refused
 from support.programme_files import programme_source
 from support.property_settings import property_settings
 
-from loyalty.commands.profile import CARDS_MAX
+from loyalty.commands.personal.profile import CARDS_MAX
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.consent import ContactChannel
 from loyalty.model.ledger import EntryKind

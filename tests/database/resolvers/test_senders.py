@@ -17,8 +17,8 @@ from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.event import Event
 from loyalty.model.ledger import Account
-from loyalty.model.senders import SenderRule, Senders
-from loyalty.model.waiting import WAITING_MAX, WAITING_PER_MEMBER_MAX
+from loyalty.model.references.senders import SenderRule, Senders
+from loyalty.model.references.waiting import WAITING_MAX, WAITING_PER_MEMBER_MAX
 from models.commits.committer import Committer
 from models.commits.request import Committed, Outcome
 from models.mongo.database import connect

@@ -33,6 +33,7 @@ MORE = {
     "PurchaseInput.discounts",
     "RecordEventInput.ref",
     "RecordEventInput.refSender",
+    "PurchaseInput.receipt",
     "RedeemOfferInput.occurredAt",
     "RedeemOfferInput.purchaseSender",
 }

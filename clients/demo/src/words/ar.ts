@@ -14,6 +14,7 @@ export const ar: DemoWords = {
     title: "الصندوق",
     lead: "سلة حقيقية",
     total: "المجموع",
+    receipt: "رقم الإيصال",
     pay: "امسح وادفع",
     refund: "استرداد آخر عملية شراء",
     other: "سلة أخرى",

@@ -14,6 +14,7 @@ export const en: DemoWords = {
     title: "Till",
     lead: "A real basket",
     total: "Total",
+    receipt: "Receipt number",
     pay: "Scan and pay",
     refund: "Refund the last purchase",
     other: "Another basket",

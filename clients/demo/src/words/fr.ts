@@ -14,6 +14,7 @@ export const fr: DemoWords = {
     title: "Caisse",
     lead: "Un vrai panier",
     total: "Total",
+    receipt: "Numéro du ticket",
     pay: "Scanner et payer",
     refund: "Rembourser le dernier achat",
     other: "Un autre panier",
@@ -33,8 +34,8 @@ export const fr: DemoWords = {
   show: "Présenter le code de l’application à la tablette",
   outcome: {
     waiting: "Envoyé. Regardez les écrans.",
-    paid: say("Payé : {points, plural, one {# point gagné} other {# points gagnés}}."),
-    refunded: say("Remboursé : {points, plural, one {# point déduit} other {# points déduits}}."),
+    paid: say("Payé : vous gagnez {points, plural, one {# point} other {# points}}."),
+    refunded: say("Remboursé : {points, plural, one {# point} other {# points}} en moins."),
     seen: say("Sur {count, plural, one {# écran} other {# écrans}} après {milliseconds, number} ms."),
     behind: "Certains écrans ne l’ont pas encore.",
     gift: say("À vous dès maintenant : {title}"),

@@ -16,6 +16,7 @@ export interface DemoWords {
     title: string;
     lead: string;
     total: string;
+    receipt: string;
     pay: string;
     refund: string;
     other: string;

@@ -2,6 +2,7 @@ import { type FormEvent, useEffect, useState } from "react";
 
 import { useAction } from "@carillon/shared/api/useAction";
 import { EnrolDeviceDocument } from "@carillon/shared/generated/graphql";
+import { useLocale } from "@carillon/shared/language/Language";
 import { Bell } from "@carillon/shared/parts/Bell";
 import { Button } from "@carillon/shared/parts/Button";
 import { Outcome, refusalOf } from "@carillon/shared/parts/Fault";
@@ -9,6 +10,7 @@ import { Field } from "@carillon/shared/parts/Field";
 
 import { useKioskWords } from "../words";
 import type { Device } from "./device";
+import { developmentCode } from "./developmentCode";
 
 interface EnrolDeviceProps {
   /** A code from the address; submitted without a click. */
@@ -22,11 +24,20 @@ export function EnrolDevice({ code, onEnrolled }: EnrolDeviceProps) {
   const [text, setText] = useState(code ?? "");
   const { run, isBusy, outcome } = useAction(EnrolDeviceDocument, ({ enrolDevice }) => enrolDevice);
 
+  const locale = useLocale();
+  const [isManagerNeeded, setManagerNeeded] = useState(false);
+
   const enrol = async (short: string) => {
     const result = await run({ code: short.trim() });
     if (result.kind !== "done") return;
     const { device, token } = result.answer;
     if (device !== null && token !== null) onEnrolled({ id: device.id, name: device.name, store: device.store, token });
+  };
+
+  const goWithoutCode = async () => {
+    const short = await developmentCode(words.device.tried, locale);
+    if (short === null) setManagerNeeded(true);
+    else await enrol(short);
   };
 
   useEffect(() => {
@@ -66,6 +77,10 @@ export function EnrolDevice({ code, onEnrolled }: EnrolDeviceProps) {
           {words.device.enrol}
         </Button>
       </form>
+      <Button look="plain" isBusy={isBusy} onClick={() => void goWithoutCode()}>
+        {words.device.noCode}
+      </Button>
+      {isManagerNeeded && <p role="status">{words.device.managerNeeded}</p>}
     </main>
   );
 }

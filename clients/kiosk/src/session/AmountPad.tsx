@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import { Field } from "@carillon/shared/parts/Field";
 import { useFormat } from "@carillon/shared/language/Language";
 import { Button } from "@carillon/shared/parts/Button";
 
@@ -9,11 +10,20 @@ import { amountOf, decimalsOf } from "./amount";
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "00", "0"] as const;
 const DIGITS_MAX = 8;
 
-/** Enters an amount as on a till: digits shift in from the right, the decimal point is fixed. */
-export function AmountPad({ currency, onAmount }: { currency: string; onAmount: (total: string) => void }) {
+const RECEIPT_LENGTH_MAX = 200;
+
+interface AmountPadProps {
+  readonly currency: string;
+  /** `receipt` is the printed number; null if none was typed. */
+  readonly onAmount: (total: string, receipt: string | null) => void;
+}
+
+/** Enters an amount as on a till: digits shift in from the right, the decimal point is fixed. And the receipt's number. */
+export function AmountPad({ currency, onAmount }: AmountPadProps) {
   const words = useKioskWords();
   const format = useFormat();
   const [digits, setDigits] = useState("");
+  const [receipt, setReceipt] = useState("");
   const total = amountOf(digits, decimalsOf(currency));
   const press = (key: string) => setDigits((typed) => (typed + key).replace(/^0+/, "").slice(0, DIGITS_MAX));
   return (
@@ -29,7 +39,16 @@ export function AmountPad({ currency, onAmount }: { currency: string; onAmount: 
           ⌫
         </Button>
       </div>
-      <Button disabled={digits === ""} onClick={() => onAmount(total)}>
+      <Field
+        label={words.earn.receipt}
+        note={words.earn.receiptNote}
+        value={receipt}
+        maxLength={RECEIPT_LENGTH_MAX}
+        autoComplete="off"
+        dir="ltr"
+        onChange={({ target }) => setReceipt(target.value)}
+      />
+      <Button disabled={digits === ""} onClick={() => onAmount(total, receipt.trim() || null)}>
         {words.earn.record}
       </Button>
     </div>

@@ -23,7 +23,10 @@ type EarnStatus =
   | { readonly kind: "counted"; readonly answer: EventAnswer }
   | { readonly kind: "lost" };
 
-/** Records a visit, or a purchase that a clerk enters. The event is on disk before the screen confirms it. */
+/**
+ * Records a visit, or a purchase that somebody types: it waits for the till. The event is on disk before the screen
+ * confirms it.
+ */
 export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnProps) {
   const words = useKioskWords();
   const [hasVisited, setVisited] = useState(false);
@@ -51,9 +54,10 @@ export function Earn({ memberKey, device, currency, outbox, onPurchase }: EarnPr
         <Dialog title={words.earn.amount} onClose={() => setPadOpen(false)}>
           <AmountPad
             currency={currency}
-            onAmount={(total) => {
+            onAmount={(total, receipt) => {
               setPadOpen(false);
-              void earn({ type: "purchase", purchase: { total, currency, lines: [] } }).then(onPurchase);
+              const purchase = { total, currency, lines: [], ...(receipt !== null && { receipt }) };
+              void earn({ type: "purchase", purchase }).then(onPurchase);
             }}
           />
         </Dialog>
@@ -98,6 +102,18 @@ function EarnMessage({ status }: { status: EarnStatus | null }) {
     );
   }
   if (status.kind === "noted") return <p role="status">{navigator.onLine ? words.earn.noted : words.earn.notedAway}</p>;
+  if (status.answer.waiting) {
+    return (
+      <div className="stack" role="status" data-waiting="">
+        <p>{words.earn.waits}</p>
+        {status.answer.why.map(({ rule, reason }) => (
+          <p key={rule} className="quiet">
+            {reason}
+          </p>
+        ))}
+      </div>
+    );
+  }
   const points = status.answer.entries.reduce((sum, entry) => sum + entry.points, 0);
   return (
     <div className="stack" role="status">

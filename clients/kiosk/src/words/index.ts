@@ -7,7 +7,16 @@ import { en } from "./en";
 import { fr } from "./fr";
 
 export interface KioskWords {
-  device: { title: string; lead: string; code: string; enrol: string };
+  device: {
+    title: string;
+    lead: string;
+    code: string;
+    enrol: string;
+    noCode: string;
+    managerNeeded: string;
+    /** The name of a tablet that is tried. */
+    tried: string;
+  };
   attract: {
     lead: string;
     scan: string;
@@ -45,6 +54,9 @@ export interface KioskWords {
     visited: string;
     purchase: string;
     amount: string;
+    receipt: string;
+    receiptNote: string;
+    waits: string;
     record: string;
     erase: string;
     noted: string;

@@ -16,7 +16,7 @@ import { useSiteWords } from "../words";
 
 type Profile = NonNullable<ProfileQuery["me"]>["profile"];
 
-export function ProfilePage({ member, live }: PageProps) {
+export function ProfilePage({ member, programme, live }: PageProps) {
   const words = useSiteWords();
   const { data, failure, isLoading, refetch } = useVersionedQuery(ProfileDocument, {}, member.version);
   const profile = data?.me?.profile;
@@ -29,7 +29,7 @@ export function ProfilePage({ member, live }: PageProps) {
           <>
             <Details profile={profile} number={member.number} live={live} />
             <CardPanel cards={data?.me?.cards ?? []} live={live} />
-            <PreferencePanel preferences={profile.preferences} />
+            <PreferencePanel preferences={profile.preferences} suggested={programme?.topics ?? []} />
             <ConsentPanel consents={profile.consents} history={profile.consentHistory} />
           </>
         )}

@@ -18,7 +18,7 @@ const PAGE_MAX = 96;
 
 export type MemberReward = NonNullable<RewardsQuery["me"]>["rewards"]["edges"][number]["node"];
 
-export function RewardsPage({ live, member }: PageProps) {
+export function RewardsPage({ live, member, programme }: PageProps) {
   const words = useSiteWords();
   const [category, setCategory] = useState<string | null>(null);
   const [isReachable, setReachable] = useState(false);
@@ -63,6 +63,7 @@ export function RewardsPage({ live, member }: PageProps) {
           memberReward={chosen}
           live={live}
           available={member.points.available}
+          stores={programme?.stores ?? []}
           onClose={() => setChosen(null)}
         />
       )}

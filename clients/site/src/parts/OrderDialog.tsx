@@ -6,8 +6,9 @@ import type { LiveMember } from "@carillon/shared/live/liveMember";
 import { Button } from "@carillon/shared/parts/Button";
 import { Dialog } from "@carillon/shared/parts/Dialog";
 import { Outcome, refusalOf } from "@carillon/shared/parts/Fault";
-import { Check, Field } from "@carillon/shared/parts/Field";
+import { Check, Field, Select } from "@carillon/shared/parts/Field";
 import { VoucherCode } from "@carillon/shared/parts/VoucherCode";
+import type { Programme } from "@carillon/shared/screen/useProgramme";
 
 import type { MemberReward } from "../pages/RewardsPage";
 import { addressOf } from "../routes";
@@ -22,17 +23,25 @@ interface OrderDialogProps {
   readonly live: LiveMember;
   /** The member's points now; a purchase or order elsewhere changes them while the dialog is open. */
   readonly available: number;
+  /** Where a reward can be collected. */
+  readonly stores: Programme["stores"];
   readonly onClose: () => void;
 }
 
 /** Orders a reward: one form, with each error beside its field. */
-export function OrderDialog({ memberReward, live, available, onClose }: OrderDialogProps) {
+export function OrderDialog({ memberReward, live, available, stores, onClose }: OrderDialogProps) {
   const { reward } = memberReward;
   const [placed, setPlaced] = useState<OrderCardFragment | null>(null);
   return (
     <Dialog title={<bdi>{reward.title}</bdi>} onClose={onClose}>
       {placed === null ? (
-        <OrderForm memberReward={memberReward} live={live} available={available} onPlaced={setPlaced} />
+        <OrderForm
+          memberReward={memberReward}
+          live={live}
+          available={available}
+          stores={stores}
+          onPlaced={setPlaced}
+        />
       ) : (
         <Placed order={placed} available={available} onClose={onClose} />
       )}
@@ -44,16 +53,18 @@ interface OrderFormProps {
   readonly memberReward: MemberReward;
   readonly live: LiveMember;
   readonly available: number;
+  readonly stores: Programme["stores"];
   readonly onPlaced: (order: OrderCardFragment) => void;
 }
 
-function OrderForm({ memberReward: { reward }, live, available, onPlaced }: OrderFormProps) {
+function OrderForm({ memberReward: { reward }, live, available, stores, onPlaced }: OrderFormProps) {
   const words = useSiteWords();
   const place = useAction(PlaceOrderDocument, ({ placeOrder }) => placeOrder);
   const [wanted, setWanted] = useState(1);
   const [appointment, setAppointment] = useState<string | null>(null);
   const [recipient, setRecipient] = useState<typeof EMPTY_RECIPIENT | null>(null);
   const [delivery, setDelivery] = useState<typeof EMPTY_ADDRESS | null>(null);
+  const [store, setStore] = useState("");
   const isService = reward.kind === "SERVICE";
   const isPhysical = reward.kind === "PHYSICAL" || reward.kind === "PARTNER";
   const most = affordable(reward, available);
@@ -62,7 +73,7 @@ function OrderForm({ memberReward: { reward }, live, available, onPlaced }: Orde
   const send = async (event: FormEvent) => {
     event.preventDefault();
     if (place.isBusy || cost > available) return;
-    const outcome = await place.run(inputOf({ reward: reward.id, quantity, appointment, recipient, delivery }));
+    const outcome = await place.run(inputOf({ reward: reward.id, quantity, appointment, recipient, delivery, store: isPhysical ? store : "" }));
     if (outcome.kind !== "done") return;
     const { member, order } = outcome.answer;
     if (member !== null) live.apply(member);
@@ -103,6 +114,16 @@ function OrderForm({ memberReward: { reward }, live, available, onPlaced }: Orde
         />
       )}
       {isPhysical && delivery === null && <p className="small quiet">{words.order.store}</p>}
+      {isPhysical && delivery === null && stores.length > 0 && (
+        <Select label={words.order.whichStore} value={store} onChange={({ target }) => setStore(target.value)}>
+          <option value="">{words.order.anyStore}</option>
+          {stores.map(({ key, name }) => (
+            <option key={key} value={key}>
+              {name}
+            </option>
+          ))}
+        </Select>
+      )}
       {delivery !== null && <DeliveryFields value={delivery} outcome={place.outcome} onChange={setDelivery} />}
       <Outcome outcome={place.outcome} except={FIELDS_WITH_ERRORS} />
       <div className="row spread">

@@ -5,18 +5,26 @@ import { SetPreferencesDocument } from "@carillon/shared/generated/graphql";
 import { Button } from "@carillon/shared/parts/Button";
 import { Outcome } from "@carillon/shared/parts/Fault";
 import { Check, Field } from "@carillon/shared/parts/Field";
+import type { Programme } from "@carillon/shared/screen/useProgramme";
 
 import { useSiteWords } from "../words";
 import { nameOf, topicOf } from "./topics";
 
+interface PreferencePanelProps {
+  readonly preferences: readonly string[];
+  /** The topics that the programme suggests. */
+  readonly suggested: Programme["topics"];
+}
+
 /** The member's preferences. A change from another channel replaces the unsaved choice. */
-export function PreferencePanel({ preferences }: { preferences: readonly string[] }) {
+export function PreferencePanel({ preferences, suggested }: PreferencePanelProps) {
   const words = useSiteWords();
   const [chosen, setChosen] = useState(preferences);
   const [other, setOther] = useState("");
   const set = useAction(SetPreferencesDocument, ({ setPreferences }) => setPreferences);
   useEffect(() => setChosen(preferences), [preferences.join(" ")]);
-  const topics = [...new Set([...Object.keys(words.profile.topics), ...chosen])];
+  const names = new Map(suggested.map(({ key, name }) => [key, name]));
+  const topics = [...new Set([...names.keys(), ...chosen])];
   const save = (event: FormEvent) => {
     event.preventDefault();
     const added = other.trim();
@@ -36,7 +44,7 @@ export function PreferencePanel({ preferences }: { preferences: readonly string[
           {topics.map((topic) => (
             <Check
               key={topic}
-              label={words.profile.topics[topic] ?? <bdi>{nameOf(topic)}</bdi>}
+              label={<bdi>{names.get(topic) ?? nameOf(topic)}</bdi>}
               checked={chosen.includes(topic)}
               onChange={({ target }) =>
                 setChosen(target.checked ? [...chosen, topic] : chosen.filter((each) => each !== topic))

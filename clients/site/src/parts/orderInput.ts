@@ -17,11 +17,13 @@ interface OrderValues {
   readonly appointment: string | null;
   readonly recipient: typeof EMPTY_RECIPIENT | null;
   readonly delivery: typeof EMPTY_ADDRESS | null;
+  /** Key of the store where it is collected, unless it is delivered; empty: any store. */
+  readonly store: string;
 }
 
 /** Converts the form's values to an input; empty optional values become null or are left out. */
 export function inputOf(values: OrderValues): Omit<PlaceOrderInput, "key"> {
-  const { reward, quantity, appointment, recipient, delivery } = values;
+  const { reward, quantity, appointment, recipient, delivery, store } = values;
   return {
     reward,
     quantity,
@@ -33,5 +35,6 @@ export function inputOf(values: OrderValues): Omit<PlaceOrderInput, "key"> {
     ...(delivery !== null && {
       delivery: { ...delivery, line2: delivery.line2 || null, country: delivery.country.toUpperCase() },
     }),
+    ...(delivery === null && store !== "" && { delivery: { ...EMPTY_ADDRESS, line2: null, store } }),
   };
 }

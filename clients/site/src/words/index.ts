@@ -63,6 +63,8 @@ export interface SiteWords {
     country: string;
     countryNote: string;
     store: string;
+    whichStore: string;
+    anyStore: string;
     cost: Message<{ points: number }>;
     /** The balance after the order. */
     left: Message<{ points: number }>;
@@ -102,7 +104,6 @@ export interface SiteWords {
     withdrawn: string;
     preferences: string;
     preferencesLead: string;
-    topics: Record<string, string>;
     add: string;
     save: string;
     saved: string;

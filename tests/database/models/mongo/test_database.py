@@ -30,7 +30,12 @@ async def test_an_empty_server_gets_its_collections_indexes_and_validators(datab
     assert indexes == {
         "members": ["due_at_1", "programme_1__id_1", "programme_1_number_1"],
         "entries": ["programme_1_member_1_version_1"],
-        "events": ["programme_1_member_1_occurred_at_-1"],
+        "events": [
+            "key_1_member_1",
+            "programme_1_member_1_claim.until_1",
+            "programme_1_member_1_occurred_at_-1",
+            "programme_1_waiting.until_1_sender_1",
+        ],
         "identities": ["member_1"],
         "programmes": ["programme_1_version_-1"],
     }

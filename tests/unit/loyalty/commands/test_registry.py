@@ -23,6 +23,7 @@ OPERATIONS = {
     "AdvanceOrder": "advance-order",
     "CancelOrder": "cancel-order",
     "CountWaiting": "count-waiting",
+    "DecidePending": "decide-pending",
     "Enrol": "enrol",
     "HoldPoints": "hold",
     "RecordOfferViews": "note-offers",

@@ -13,8 +13,8 @@ from loyalty.kernel.refusal import Refusal
 from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.ledger import EntryKind
 from loyalty.model.member import next_settlement_at
-from loyalty.model.senders import ReferenceFault, SenderRule, Senders
-from loyalty.model.waiting import WAITING_MAX, WAITING_PER_MEMBER_MAX
+from loyalty.model.references.senders import ReferenceFault, SenderRule, Senders
+from loyalty.model.references.waiting import WAITING_MAX, WAITING_PER_MEMBER_MAX
 
 AT = "2024-03-02 10:00"
 

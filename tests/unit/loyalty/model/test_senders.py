@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from support.property_settings import property_settings
 
 from loyalty.model.offer import purchase_reference
-from loyalty.model.senders import ReferenceFault, SenderRule, Senders, matches, open_reference, resolve, split_reference
+from loyalty.model.references.senders import (
+    ReferenceFault,
+    SenderRule,
+    Senders,
+    matches,
+    open_reference,
+    resolve,
+    split_reference,
+)
 
 TEXT = st.text(alphabet="ab*/-%é", max_size=8)
 TILLS = Senders((SenderRule("till-*", ("webshop", "till-*")), SenderRule("desk", ("*",))))

@@ -18,7 +18,7 @@ from loyalty.model.event import Purchase
 from loyalty.model.explanation import RuleOutcome
 from loyalty.model.ledger import Account, EntryKind
 from loyalty.model.programme import Rounding, SpentPointsPolicy
-from loyalty.model.waiting import WAITING_MAX
+from loyalty.model.references.waiting import WAITING_MAX
 
 THIRTY_DAYS = ExpiryPolicy(days=30)
 

@@ -23,7 +23,7 @@ from loyalty.model.programme import (
     Stacking,
     TierAfterRefund,
 )
-from loyalty.model.senders import SenderRule, Senders
+from loyalty.model.references.senders import SenderRule, Senders
 from models.definitions.programme_file import (
     FILE_BYTES_MAX,
     DefinitionError,

@@ -47,6 +47,7 @@ def test_collections_are_those_of_all_files() -> None:
         "members",
         "orders",
         "programmes",
+        "receipts",
         "sessions",
         "spent",
     ]

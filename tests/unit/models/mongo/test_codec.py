@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import bson
@@ -15,18 +16,30 @@ from support.property_settings import property_settings
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.kernel.text import Text
-from loyalty.model.event import Consequence, ConsequenceEnd, Event, Grant, Purchase, PurchaseLine
+from loyalty.model.event import (
+    CLAIM_LASTS,
+    Claim,
+    ClaimState,
+    Consequence,
+    ConsequenceEnd,
+    Event,
+    Grant,
+    Purchase,
+    PurchaseLine,
+    RecordedEvent,
+)
 from loyalty.model.hold import Hold
 from loyalty.model.ledger import Cause, LotKey, Record, RecordRef, record_hash, seal
 from loyalty.model.member import Profile
 from loyalty.model.offer import OfferUse
 from loyalty.model.order import Delivery, Order, OrderedReward, OrderState, OrderStep, Recipient, VoucherUse
 from loyalty.model.qualifying_days import QualifyingDays
+from loyalty.model.references.waiting import WAITING_MAX, Waiting, WaitingEvent
 from loyalty.model.reward import RewardKind
 from loyalty.model.supply import CounterKey, CounterKind
-from loyalty.model.waiting import WAITING_MAX, Waiting, WaitingEvent
 from models.mongo.bson import Document, without_none
 from models.mongo.event import (
+    amended_fields,
     consequence_of,
     consequence_rows,
     consequences_of,
@@ -149,6 +162,18 @@ def test_consequences_of_earlier_releases_are_read() -> None:
     assert consequences_of({**purchase, "consequences": []}) == ()
     assert consequences_of({"type": "refund", "orders": ["o-1"]}) == ()
     assert consequence_of(["tea", 250]) == uses[0]
+
+
+@pytest.mark.parametrize("state", ClaimState)
+def test_claimed_purchase_round_trips(state: ClaimState) -> None:
+    at = datetime(2026, 6, 15, 16, 0, 0, 123000, tzinfo=UTC)
+    purchase = Purchase(Decimal("9.99"), "USD", receipt="A 00-1")
+    event = Event("key", "tablet", "purchase", at, Channel.KIOSK, "367", purchase=purchase)
+    claim = Claim(at + CLAIM_LASTS, 2, state)
+    claimed = RecordedEvent(event, "member", 3, (), date(2026, 6, 15), None, (Fraction(0),), claim=claim)
+    about = {"key": "key", "sender": "tablet", "member": "member", "version": 3}
+    assert counted_event_of(stored({**about, **event_fields(claimed)})) == claimed
+    assert amended_fields(claimed)["claim"] == event_fields(claimed)["claim"]
 
 
 @property_settings(40)

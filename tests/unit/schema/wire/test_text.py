@@ -364,9 +364,9 @@ def test_items_that_a_programme_no_longer_has_are_described_without_their_keys(l
 @pytest.mark.parametrize(
     ("locale", "ending"),
     [
-        ("en", "2 points deducted after a refund"),
-        ("fr", "2 points déduits après un remboursement"),
-        ("ar", "خصم نقطتين بعد استرداد"),
+        ("en", "2 stars deducted after a refund"),
+        ("fr", "2 étoiles en moins après un remboursement"),
+        ("ar", "خصم نجمتين بعد استرداد"),
     ],
 )
 def test_points_that_a_refund_takes_have_no_sign_beside_their_verb(locale: str, ending: str) -> None:

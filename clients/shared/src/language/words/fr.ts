@@ -14,7 +14,7 @@ export const fr: Words = {
     before: say("avant le {day}"),
     until: say("Acquis jusqu’au {day}"),
     pending: say("{points, plural, one {# point} other {# points}} à venir"),
-    held: say("{points, plural, one {# point réservé} other {# points réservés}}"),
+    held: say("{points, plural, one {# point} other {# points}} en réserve"),
     expiring: say("{points, plural, one {# point expire} other {# points expirent}} le {day}"),
     benefits: "Vos avantages",
     since: say("Depuis le {day}"),

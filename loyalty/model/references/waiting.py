@@ -8,7 +8,7 @@ from loyalty.kernel.refusal import Refusal
 from loyalty.model.event import REFUND, Event
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Cause
-from loyalty.model.senders import split_reference
+from loyalty.model.references.senders import split_reference
 
 # What waits longer is refused: its sender knows that it waits, and the ledger notes that it was not counted.
 WAITING_MAX = timedelta(days=30)
@@ -22,7 +22,7 @@ WAITING_PER_PROGRAMME_MAX = 10_000
 class Waiting:
     """One event of a member that waits: its sender and key, the purchase that it refers to, and until when it waits.
 
-    `reference` is open or not, see `loyalty/model/senders.py`.
+    `reference` is open or not, see `loyalty/model/references/senders.py`.
     """
 
     sender: str

@@ -80,19 +80,20 @@ async def test_tablet_without_a_session_sees_no_member_and_records_without_a_bal
         "kioskSession": None,
     }
     event = api_member.purchase("30.00", member={"phone": identities["phone"]}, channel="KIOSK")
-    query = mutation("recordEvent", "entries { balance } why { points } orders { number } member { version }")
+    query = mutation("recordEvent", "entries { balance } why { points } waiting orders { number } member { version }")
     payload = data(await gateway.ask(tablet.token, query, input=event))["recordEvent"]
     assert (payload["userErrors"], payload["entries"], payload["why"], payload["member"]) == ([], [], [], None)
-    assert (await api_member.state())["points"]["available"] == 30
+    assert payload["waiting"] is True
+    assert (await api_member.state())["points"]["available"] == 0
 
 
 async def test_an_event_counts_once_whether_the_session_or_the_tablet_sends_it(tablet: Tablet) -> None:
     api_member, identities = await shopper(tablet.gateway)
     token = await tablet.session(card=identities["card"])
-    event = api_member.purchase("10.00", member={"card": identities["card"]})
+    event = api_member.purchase(type="visit", purchase=None, member={"card": identities["card"]})
     query = mutation("recordEvent", "entries { balance } member { version }")
     first = data(await tablet.gateway.ask(token, query, input=event))["recordEvent"]
-    assert (first["entries"], first["member"], first["replayed"]) == ([{"balance": 10}], {"version": 2}, False)
+    assert (first["entries"], first["member"], first["replayed"]) == ([{"balance": 0}], {"version": 2}, False)
     again = data(await tablet.gateway.ask(tablet.token, query, input=event))["recordEvent"]
     assert (again["entries"], again["member"], again["replayed"]) == ([], None, True)
     assert (await api_member.state())["version"] == 2

@@ -1,6 +1,6 @@
-import type { Credentials } from "@carillon/shared/api/credentials";
-import { issue } from "@carillon/shared/identity/issuer";
-import { isExpired, type Token } from "@carillon/shared/identity/token";
+import type { Credentials } from "../api/credentials";
+import { issue } from "./issuer";
+import { isExpired, type Token } from "./token";
 
 /** A development token for a role other than member, such as the till. */
 export class RoleCredentials implements Credentials {
