@@ -43,6 +43,7 @@ ARGUMENTS = {
     "Mutation.activateOffer": "(input: {key: $key, member: $by, offer: $id})",
     "Mutation.redeemOffer": "(input: {key: $key, member: $by, offer: $id, channel: STORE})",
     "Mutation.releaseOffer": "(input: {key: $key, member: $by, offer: $id, purchaseKey: $key, channel: STORE})",
+    "Mutation.decidePending": '(input: {key: $key, entry: $id, accept: true, reason: "seen"})',
     "Mutation.noteOffers": "(input: {key: $key, member: $by, seen: [$id]})",
     "Mutation.inviteDevice": '(input: {key: $key, name: "Entrance"})',
     "Mutation.revokeDevice": "(input: {key: $key, device: $id})",
