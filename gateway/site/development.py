@@ -134,7 +134,7 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
     async def token(request: Request) -> Response:
         try:
             body = parsed_json(await limited_body(request, state.limits.of_caller(anonymous=True)), "The body")
-            role, number = Role(body["role"]), body.get("member")
+            role, number = Role(body["role"]), _text(body.get("member"))
             issued = await issue(
                 state.services.database, key, role=role, programme=programme, number=number, ttl=TOKEN_TTL
             )
@@ -154,6 +154,13 @@ def routes(state: State, key: DevelopmentKey, programme: str) -> list[BaseRoute]
         Route("/dev/token", _local(token), methods=["POST"]),
         Route("/dev/baskets", _local(sample_baskets)),
     ]
+
+
+def _text(value: object) -> str | None:
+    """Return a text or None; raise TypeError for any other value."""
+    if not isinstance(value, str | None):
+        raise TypeError(value)
+    return value
 
 
 def _is_loopback(address: str) -> bool:

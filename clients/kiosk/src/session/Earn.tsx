@@ -20,7 +20,7 @@ interface EarnProps {
 
 type EarnStatus =
   | { readonly kind: "noted"; readonly key: string }
-  | { readonly kind: "counted"; readonly answer: EventAnswer }
+  | { readonly kind: "counted"; readonly answer: EventAnswer; readonly receipt: string }
   | { readonly kind: "lost" };
 
 /**
@@ -71,8 +71,8 @@ function useEarning(outbox: Outbox, member: MemberKey, { store }: Device) {
   const ownKeys = useRef(new Set<string>());
   useEffect(
     () =>
-      outbox.onAccepted(({ key }, answer) => {
-        if (ownKeys.current.delete(key)) setStatus({ kind: "counted", answer });
+      outbox.onAccepted(({ key, purchase }, answer) => {
+        if (ownKeys.current.delete(key)) setStatus({ kind: "counted", answer, receipt: purchase?.receipt ?? "" });
       }),
     [outbox],
   );
@@ -104,14 +104,9 @@ function EarnMessage({ status }: { status: EarnStatus | null }) {
   if (status.kind === "noted") return <p role="status">{navigator.onLine ? words.earn.noted : words.earn.notedAway}</p>;
   if (status.answer.waiting) {
     return (
-      <div className="stack" role="status" data-waiting="">
-        <p>{words.earn.waits}</p>
-        {status.answer.why.map(({ rule, reason }) => (
-          <p key={rule} className="quiet">
-            {reason}
-          </p>
-        ))}
-      </div>
+      <p role="status" data-waiting="">
+        {words.earn.waits({ receipt: status.receipt })}
+      </p>
     );
   }
   const points = status.answer.entries.reduce((sum, entry) => sum + entry.points, 0);

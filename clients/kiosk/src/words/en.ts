@@ -58,7 +58,7 @@ export const en: KioskWords = {
     amount: "Amount of the purchase",
     receipt: "Receipt number",
     receiptNote: "It is printed on your receipt. Your points follow when the till confirms the purchase.",
-    waits: "Saved. Your points follow.",
+    waits: say("Receipt {receipt} is saved. Your points follow when the till confirms it."),
     record: "Record",
     erase: "Delete the last digit",
     noted: "Saved",

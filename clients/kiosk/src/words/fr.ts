@@ -59,7 +59,7 @@ export const fr: KioskWords = {
     amount: "Montant de l’achat",
     receipt: "Numéro du ticket",
     receiptNote: "Il figure sur votre ticket. Vos points arrivent dès que la caisse confirme l’achat.",
-    waits: "C’est noté. Vos points arrivent bientôt.",
+    waits: say("Ticket {receipt} enregistré. Vos points arrivent dès que la caisse le confirme."),
     record: "Enregistrer",
     erase: "Effacer le dernier chiffre",
     noted: "C’est noté",

@@ -56,7 +56,7 @@ export interface KioskWords {
     amount: string;
     receipt: string;
     receiptNote: string;
-    waits: string;
+    waits: Message<{ receipt: string }>;
     record: string;
     erase: string;
     noted: string;
