@@ -435,7 +435,10 @@ class Group:
             self._references.add(request, own_key, waits=decision.waiting_event is not None)
             self._writes.events.append(event)
         elif decision.recorded_event is not None:
-            self._amend(request, decision.recorded_event.event, counted_fields(decision.recorded_event), "waiting")
+            counted = counted_fields(decision.recorded_event)
+            if decision.orders:
+                counted["orders"] = [order.id for order in decision.orders]
+            self._amend(request, decision.recorded_event.event, counted, "waiting")
         purchase = decision.amended_purchase
         if purchase is not None:
             self._amend(request, purchase.event, amended_fields(purchase))

@@ -567,3 +567,13 @@ async def test_a_use_for_another_senders_purchase_is_released_by_who_may_refer_t
     await buy(store, member, "10.00", "w-1", "webshop")
     assert await available(store, member) == (10 if released else 20)
     await assert_holds(store)
+
+
+async def test_a_refund_that_waited_cancels_the_gift_of_its_purchase(store: CatalogueClient) -> None:
+    member = await store.member()
+    committed(await give_back(store, member, "sold", "till-1"))
+    committed(await redeem(store, member, "gift", "sold", "till-1"))
+    await buy(store, member, "30.00", "sold", "till-1")
+    [order] = await store.services.database.orders.find({"member": member}).to_list()
+    assert order["state"] == "CANCELLED"
+    await assert_holds(store)
