@@ -91,7 +91,7 @@ def _present_of(kind: Any, known: dict[Any, Coerce]) -> Coerce:
             fields: list[Any] = []
             known[kind] = _object(kind, fields)
             fields += [
-                (name, field.out_name or name, _coerce_of(field.type, known), *_when_missing(field))
+                (name, field.out_name or name, _coerce_of(field.type, known), _when_missing(field))
                 for name, field in kind.fields.items()
             ]
         elif isinstance(kind, GraphQLList):
@@ -171,9 +171,23 @@ def _list(coerce: Coerce) -> Coerce:
     return coerced
 
 
-def _when_missing(field: Any) -> tuple[bool, bool]:
-    """Return whether an input field is required, and whether it has a default."""
-    return is_required_input_field(field), coerce_default_value(field) is not Undefined
+def _when_missing(field: Any) -> Callable[[], Any] | None:
+    """Return the function for the value of an input field that is left out; None if it has none then.
+
+    A default is made by each call, because whoever gets a list may change it.
+    """
+    default = coerce_default_value(field)
+    if default is Undefined:
+        return _left_to_graphql_core if is_required_input_field(field) else None
+    if isinstance(default, CONSTANT):
+        return lambda: default
+    if isinstance(default, list) and all(isinstance(item, CONSTANT) for item in default):
+        return lambda: [*default]
+    return _left_to_graphql_core  # graphql-core makes it
+
+
+def _left_to_graphql_core() -> Any:
+    raise Misfit
 
 
 def _object(kind: GraphQLInputObjectType, fields: list[Any]) -> Coerce:
@@ -182,12 +196,12 @@ def _object(kind: GraphQLInputObjectType, fields: list[Any]) -> Coerce:
             raise Misfit
         found: dict[str, Any] = {}
         present = 0
-        for name, out, coerce, required, has_default in fields:
+        for name, out, coerce, missing in fields:
             if name in value:
                 present += 1
                 found[out] = coerce(value[name])
-            elif required or has_default:
-                raise Misfit
+            elif missing is not None:
+                found[out] = missing()
         if present != len(value) or (kind.is_one_of and (present != 1 or None in found.values())):
             raise Misfit
         return kind.out_type(found)
