@@ -102,10 +102,6 @@ def _places_of(offer: Offer, purchase: Purchase) -> Iterable[int]:
             yield place
 
 
-def _names(prefix: str, offer: Offer) -> bool:
-    return any(topic.startswith(prefix) for topic in offer.topics)
-
-
 def _off_all(percent: Decimal, purchase: Purchase) -> Decimal | None:
     """Return what a percentage took off a whole purchase, from what was paid after it."""
     if percent < WHOLE_PERCENT:

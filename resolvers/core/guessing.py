@@ -116,6 +116,13 @@ def refusal_now(context: Context, guessers: Sequence[Guesser]) -> Refusal | None
     return Refusal(RefusalCode.LIMIT_REACHED, "attempts", (), {"minutes": -(-wait // MINUTE)})
 
 
+async def answer_counted(context: Context, guessers: Sequence[Guesser], wrong: T) -> T | Refusal:
+    """Count a wrong answer; return it, or a refusal instead if it was one too many."""
+    if await count_wrong(context, guessers):
+        return wrong
+    return refusal_now(context, guessers) or wrong
+
+
 async def guarded(
     context: Context,
     guessers: Sequence[Guesser],
@@ -128,8 +135,8 @@ async def guarded(
     if refusal is not None:
         return refusal
     result = await attempt()
-    if is_wrong(result) and await count_wrong(context, guessers):
-        return result
+    if is_wrong(result):
+        return await answer_counted(context, guessers, result)
     # A right one is refused too if others, which began at the same time, have been wrong too often since.
     return refusal_now(context, guessers) or result
 
@@ -138,8 +145,7 @@ async def withheld(context: Context, outcome: T) -> T | Refusal:
     """Return the outcome of a command, counted as wrong if it reveals that something exists, or a refusal instead."""
     if not isinstance(outcome, Refusal) or outcome.code is not RefusalCode.ALREADY_EXISTS:
         return outcome
-    guessers = callers(context)
-    return outcome if await count_wrong(context, guessers) else refusal_now(context, guessers) or outcome
+    return await answer_counted(context, callers(context), outcome)
 
 
 async def guarded_find(context: Context, find: Callable[[], Awaitable[T | None]]) -> T | None:

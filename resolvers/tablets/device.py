@@ -15,7 +15,7 @@ from models.tablets import device_store
 from models.tablets.device_store import Device, DeviceState
 from resolvers.core.command import staff_id, text_refusal
 from resolvers.core.context import Context
-from resolvers.core.guessing import client, count_wrong, refusal_now
+from resolvers.core.guessing import answer_counted, client
 from resolvers.core.idempotency_key import key_refusal
 from resolvers.core.operation_error import Unavailable
 from resolvers.core.reading import read_or_unavailable
@@ -92,8 +92,7 @@ async def enrol(context: Context, *, key: str, code: str) -> tuple[Device, bool]
         return refusal
     found = await _enrolled(context, key=key, code=code)
     if isinstance(found, Refusal):
-        guesser = client(context, "device-code", WRONG_CODES_MAX)
-        return found if await count_wrong(context, [guesser]) else refusal_now(context, [guesser]) or found
+        return await answer_counted(context, [client(context, "device-code", WRONG_CODES_MAX)], found)
     return found
 
 
