@@ -16,6 +16,7 @@ AXE = CLIENTS_DIST.parent / "node_modules" / "axe-core" / "axe.min.js"
 SERIOUS = {"serious", "critical"}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOOKS = [("fr", "light"), ("fr", "dark"), ("ar", "light"), ("ar", "dark")]
+HEIGHTS = range(560, 940, 19)  # steps smaller than a touch target, so that some edge meets the bar
 SITE_PAGES = ("", "offers", "rewards", "orders", "history", "profile")
 STILL = """document.querySelector("[aria-busy=true]") === null && document.getAnimations().every(
   (one) => one.playState !== "running" || one.effect.getTiming().iterations === Infinity)"""
@@ -83,6 +84,17 @@ async def test_screens_have_no_serious_finding(screens: Screens, locale: str, th
     await wait_for_screen(kiosk, "session")
     await kiosk.wait_for_selector(CARD)
     wrong += await looked_at(kiosk, f"kiosk-session-{locale}-{theme}", locale=locale)
+    assert wrong == []
+
+
+async def test_the_apps_bar_covers_nothing_on_a_phone_of_any_height(screens: Screens) -> None:
+    app, wrong = await screens.app("&lang=fr&theme=light"), list[str]()
+    for place in range(await app.locator("nav.tabs button").count()):
+        await app.locator("nav.tabs button").nth(place).click()
+        for height in HEIGHTS:
+            await app.set_viewport_size({"width": 390, "height": height})
+            await settled(app)
+            wrong += [f"{place} at {height}: {finding}" for finding in await findings(app)]
     assert wrong == []
 
 

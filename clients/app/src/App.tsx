@@ -38,7 +38,7 @@ export function App({ session }: { session: MemberSession }) {
   return (
     <div className="phone">
       <Head session={session} title={programme?.name ?? "Carillon"} />
-      <main className="phone-main">
+      <main className="phone-main" key={tab} tabIndex={0}>
         {member === null ? (
           <div aria-busy={problem === null} aria-label={words.loading}>
             {problem !== null && <Fault failure={problem} />}
