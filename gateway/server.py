@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 WS_PING_SECONDS = 20.0
 SOCKET_CLOSE_SECONDS = 0.2
-GC_THRESHOLDS = (10_000, 20, 50)
+GC_THRESHOLDS = (50_000, 20, 20)
 
 
 class PortTaken(Exception):  # noqa: N818 - its message is for operators
@@ -71,8 +71,8 @@ class Server(uvicorn.Server):
         """Start, and exclude all present objects from garbage collection.
 
         Repeated full collections took 14 to 30 % of a loaded gateway's time, in pauses of 0.1 s and more, so they are
-        rare; a collection of 10,000 young objects takes 10 to 20 ms. So what is evicted from a cache must be free of
-        circles (docs/decisions/0032-bounds.md).
+        rare. The first threshold is above the objects of two groups of events in flight: they are free again before
+        anything looks at them. So what is evicted from a cache must be free of circles (docs/decisions/0032-bounds.md).
         """
         await super().startup(sockets)
         self._checking = asyncio.get_running_loop().create_task(self._check_connections())

@@ -39,7 +39,7 @@ from resolvers.core.operation_error import (
 )
 from schema.wire.accept import weighted
 from schema.wire.error import reported
-from schema.wire.json_levels import LEVELS_MAX, deeper_than
+from schema.wire.json_levels import LEVELS_MAX, deeper_than, may_be_deeper_than
 from schema.wire.text import DEFAULT_LOCALE, accepted_locale
 
 JSON = "application/json"
@@ -163,7 +163,7 @@ def parsed_json(text: bytes | str, name: str) -> Any:
         parsed = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(400, f"{name} is not JSON: {error}.") from None
-    if deeper_than(LEVELS_MAX, parsed):
+    if may_be_deeper_than(LEVELS_MAX, text) and deeper_than(LEVELS_MAX, parsed):
         raise BadRequest(400, f"{name} is nested in more than {LEVELS_MAX} levels.")
     return parsed
 
