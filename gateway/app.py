@@ -87,7 +87,7 @@ async def running_services(
         catch_up=programmes.catch_up,
         on_lag=metrics.feed_lag.observe,
     )
-    async with Committer(database, on_group=metrics.on_group) as committer:
+    async with Committer(database, on_group=metrics.on_group, on_write=hub.keep_written) as committer:
         services = Services(
             database,
             committer,

@@ -23,7 +23,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from loyalty.model.facts import FactNotRead
-from models.commits.group import DUPLICATE_KEY, Conflict, Group
+from models.commits.group import DUPLICATE_KEY, Conflict, Group, OnWrite
 from models.commits.request import Outcome, Request
 from models.mongo.database import Database
 
@@ -65,12 +65,18 @@ class Committer:
         database: Database,
         *,
         on_group: Callable[[int, float], None] = lambda _size, _seconds: None,
+        on_write: OnWrite = lambda _commit, _snapshots: None,
         pending_max: int = PENDING_MAX,
         transaction_seconds_max: float = TRANSACTION_SECONDS_MAX,
     ) -> None:
-        """Make a committer; `on_group` is called with the size of each group and the seconds that it took."""
+        """Make a committer.
+
+        `on_group` is called with the size of each group and the seconds that it took, `on_write` before each attempt to
+        commit one, with the id of its commit document and the snapshots that it writes.
+        """
         self._db = database
         self._on_group = on_group
+        self._on_write = on_write
         self._pending_max = pending_max
         self._transaction_seconds_max = transaction_seconds_max
         self._lanes: dict[str, deque[_Job]] = {}
@@ -243,7 +249,7 @@ class Committer:
 
     async def _transact(self, requests: list[Request]) -> list[Outcome | Exception]:
         async def attempt(session: AsyncClientSession) -> list[Outcome | Exception]:
-            return await Group(self._db, requests, session).transact()
+            return await Group(self._db, requests, session, self._on_write).transact()
 
         try:
             return await self._db.transact(attempt, seconds_max=self._transaction_seconds_max)

@@ -6,13 +6,14 @@ two transactions change the same document, so members, stock, codes, appointment
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Collection as Some
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 import structlog
+from bson import ObjectId
 from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import DuplicateKeyError
@@ -33,6 +34,7 @@ from models.commits.request import Committed, Outcome, Request
 from models.commits.waiting import follow_ups, keys_of_waiting
 from models.mongo.bson import Document
 from models.mongo.collection import Collection
+from models.mongo.commit import commit_document
 from models.mongo.database import Database
 from models.mongo.event import (
     CLAIMS_INDEX,
@@ -84,11 +86,19 @@ class _Writes:
     counters: Counter[tuple[str, CounterKey]] = field(default_factory=Counter)
 
 
+# Called before a group is committed, with the id of its commit document and the snapshots of all its versions in order.
+OnWrite = Callable[[ObjectId, Sequence[Snapshot]], None]
+
+
 class Group:
     """What a transaction has read, and what it will write; a new one for each attempt."""
 
-    def __init__(self, database: Database, requests: list[Request], session: AsyncClientSession) -> None:
+    def __init__(
+        self, database: Database, requests: list[Request], session: AsyncClientSession, on_write: OnWrite
+    ) -> None:
         self._db, self._requests, self._session = database, requests, session
+        self._on_write = on_write
+        self._versions: list[Snapshot] = []
         self._snapshots: dict[str, Snapshot] = {}
         self._events: dict[str, Document] = {}
         self._identities: dict[str, str] = {}
@@ -360,6 +370,7 @@ class Group:
         self._writes.records += records
         for part, snapshot in zip(parts, snapshots, strict=True):
             self._snapshots[part.member.id] = snapshot
+            self._versions.append(snapshot)
             self._records[record_id(part.member.id, part.record.version)] = part.record
             self._adopt_shared(programme.key, part)
             for refused in part.refused_waiting:
@@ -511,6 +522,14 @@ class Group:
         result = await self._db.members.bulk_write(writes.members, session=session)
         if result.matched_count + result.inserted_count != len(writes.members):
             raise Conflict("a member is gone that its group has read")
+        await self._write_commit()
+
+    async def _write_commit(self) -> None:
+        """Say which members the group changed, for those who follow all commits."""
+        commit, versions = ObjectId(), self._versions
+        changed = ((snapshot.member.id, snapshot.version) for snapshot in versions)
+        await self._db.commits.insert_one(commit_document(commit, changed), session=self._session)
+        self._on_write(commit, versions)
 
 
 def _content(request: Request, decision: Decision) -> Document:

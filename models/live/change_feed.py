@@ -1,6 +1,8 @@
 """Follows MongoDB's change stream: one stream per process, never one per subscriber.
 
-Members are written by replacement, so each change carries the whole snapshot of its version, in commit order.
+Each committed group of commands is one small document with the versions of its members (models/mongo/commit.py), so a
+process pays next to nothing for members that nobody watches here. The snapshots of watched members are still in memory
+if this process committed them; otherwise the newest are read, and watchers read skipped versions from the ledger.
 The stream resumes from its token after a failover. If MongoDB rejects the token (too old, for example), a new stream is
 opened and the hub publishes a gap: watchers resynchronise.
 The token is kept in memory only: a process that starts has no watchers yet, and new watchers send `after`.
@@ -100,18 +102,18 @@ class ChangeFeed:
         return lost or (self._opening and not error.has_error_label("ResumableChangeStreamError"))
 
     async def _follow(self) -> None:
-        collections = (self._db.members, self._db.programmes, self._db.catalogue, self._db.used_credentials)
+        collections = (self._db.commits, self._db.programmes, self._db.catalogue, self._db.used_credentials)
         names = [collection.name for collection in collections]
         pipeline = [{"$match": {"ns.coll": {"$in": names}, "operationType": {"$in": ["insert", "replace"]}}}]
         if self._token is None:
             self._behind, self._missed = True, self._opened_before
-        # Changes are decoded even if nobody watches: finding the member in raw BSON takes three times as long.
         database = self._db.db.with_options(codec_options=LENIENT_CODEC)
         self._opening = True
         async with await database.watch(pipeline, resume_after=self._token, max_await_time_ms=AWAIT_MS) as stream:
             self._opening, self._opened_before = False, True
             # The token of the first reply marks the position from which no change is missed.
-            self._token = stream.resume_token or self._token
+            delivered = self._token = stream.resume_token or self._token
+            is_delivering = False
             self._pause_seconds = RETRY_SECONDS_MIN
             try:
                 await self._read_missing()
@@ -122,12 +124,15 @@ class ChangeFeed:
                 while stream.alive:
                     change = await stream.try_next()
                     if change is not None:
-                        self._publish_safely(change)
+                        is_delivering = True
+                        await self._publish_safely(change)
+                        delivered, is_delivering = change["_id"], False
                     if self._behind:
                         await self._read_missing()
             finally:
-                # Read once, at the end: each read copies it. Changes before it were all published, so none is repeated.
-                self._token = stream.resume_token or self._token
+                # A change whose members could not be read is delivered again. The stream's token is read once, at the
+                # end, because each read copies it; it is newer than the last change if the stream was idle.
+                self._token = delivered if is_delivering else stream.resume_token or self._token
 
     async def _read_missing(self) -> None:
         """Read what the stream does not deliver: documents stored before it was open, or before their programme."""
@@ -137,10 +142,16 @@ class ChangeFeed:
             await self._catch_up()
             self._behind = False
 
-    def _publish_safely(self, change: Mapping[str, Any]) -> None:
-        """Publish one change. If it cannot be read, publish a gap instead of ending the feed."""
+    async def _publish_safely(self, change: Mapping[str, Any]) -> None:
+        """Publish one change. If it makes no sense, publish a gap instead of ending the feed.
+
+        Raises:
+            PyMongoError: the database did not answer.
+        """
         try:
-            self._publish(change)
+            await self._publish(change)
+        except PyMongoError:
+            raise
         except Exception:
             log.exception("change_unreadable", collection=change["ns"]["coll"], document=str(change["documentKey"]))
             self._hub.publish_gap()
@@ -152,20 +163,41 @@ class ChangeFeed:
         except Exception:
             log.exception("programme_unreadable", programme=document["_id"])
 
-    def _publish(self, change: Mapping[str, Any]) -> None:
-        document = change["fullDocument"]
-        if change["ns"]["coll"] == self._db.programmes.name:
+    async def _publish(self, change: Mapping[str, Any]) -> None:
+        collection, document = change["ns"]["coll"], change["fullDocument"]
+        if collection == self._db.commits.name:
+            await self._publish_commit(change, document["members"])
+        elif collection == self._db.programmes.name:
             self._publish_programme(document)
             self._behind = True  # its catalogue may not be loaded yet
-            return
-        if change["ns"]["coll"] == self._db.catalogue.name:
+        elif collection == self._db.catalogue.name:
             self._on_item(document)
-            return
-        if change["ns"]["coll"] == self._db.used_credentials.name:
+        else:
             self._hub.publish_pass_use(document.get("member"))
-            return
-        if not self._hub.has_watchers(change["documentKey"]["_id"]):
+
+    async def _publish_commit(self, change: Mapping[str, Any], versions: Mapping[str, int]) -> None:
+        """Publish what a group committed: each version that this process wrote, else each member's newest snapshot."""
+        written = self._hub.take_written(change["documentKey"]["_id"])
+        watched = self._hub.watched(versions)
+        if not watched:
             return
         if "wallTime" in change:  # since MongoDB 6.0
             self._on_lag(max(0.0, (datetime.now(UTC) - change["wallTime"]).total_seconds()))
-        self._hub.publish(snapshot_of(document))
+        newest = {snapshot.member.id: snapshot.version for snapshot in written}
+        for snapshot in written:
+            self._hub.publish(snapshot)
+        if unknown := [member for member in watched if newest.get(member, 0) < versions[member]]:
+            await self._publish_newest(unknown)
+
+    async def _publish_newest(self, members: list[str]) -> None:
+        """Read and publish the newest snapshots of some members, which may be newer than the commit.
+
+        Raises:
+            LookupError: a member is gone.
+        """
+        query = {"_id": {"$in": members}}
+        documents = await self._db.members.find(query, batch_size=len(members) + 1).to_list()
+        for document in documents:
+            self._hub.publish(snapshot_of(document))
+        if len(documents) < len(members):
+            raise LookupError("a member that a commit names is gone")

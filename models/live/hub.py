@@ -5,14 +5,18 @@ marked `resync`.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from bson import ObjectId
 
 from models.mongo.snapshot import Snapshot
 
 BACKLOG_MAX = 256
+# Groups that this process wrote and the feed has not delivered yet. What was dropped is read from the database.
+WRITTEN_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +66,24 @@ class Hub:
     def __init__(self) -> None:
         self._watches: dict[str, set[Watcher]] = {}
         self._pass_watches: dict[str, set[asyncio.Event]] = {}
+        self._written: OrderedDict[ObjectId, Sequence[Snapshot]] = OrderedDict()
 
-    def has_watchers(self, member: str) -> bool:
-        """Return whether a member has watchers, so that changes without any are not decoded."""
-        return member in self._watches
+    def watched(self, members: Iterable[str]) -> list[str]:
+        """Return those of some members that have watchers."""
+        watches = self._watches
+        return [member for member in members if member in watches]
+
+    def keep_written(self, commit: ObjectId, snapshots: Sequence[Snapshot]) -> None:
+        """Keep the versions that this process writes in a commit, until the feed says that it is committed."""
+        watches = self._watches
+        if watched := [snapshot for snapshot in snapshots if snapshot.member.id in watches]:
+            self._written[commit] = watched
+            if len(self._written) > WRITTEN_MAX:
+                self._written.popitem(last=False)
+
+    def take_written(self, commit: ObjectId) -> Sequence[Snapshot]:
+        """Return the versions of watched members that this process wrote in a commit, in order; none if it did not."""
+        return self._written.pop(commit, ())
 
     @contextmanager
     def watch(self, member: str) -> Iterator[Watcher]:

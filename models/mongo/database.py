@@ -16,6 +16,7 @@ from pymongo.write_concern import WriteConcern
 
 from models.mongo.all import documents
 from models.mongo.collection import Collection
+from models.mongo.commit import CommitDocument
 from models.mongo.event import EventDocument
 from models.mongo.identity import IdentityDocument
 from models.mongo.ledger import RecordDocument
@@ -49,6 +50,7 @@ class Database:
             name, read_concern=ReadConcern("majority"), write_concern=MAJORITY
         )
         self.members = self.collection(MemberDocument)
+        self.commits = self.collection(CommitDocument)
         self.records = self.collection(RecordDocument)
         self.events = self.collection(EventDocument)
         self.identities = self.collection(IdentityDocument)

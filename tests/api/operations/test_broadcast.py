@@ -111,7 +111,7 @@ async def devices(live: Broadcaster, *contexts: Context, **variables: Any) -> As
 
 async def until_nobody_watches(resolver_client: ResolverClient, member: str) -> None:
     async with asyncio.timeout(WITHIN_SECONDS):
-        while resolver_client.services.hub.has_watchers(member):  # noqa: ASYNC110 - a task of its own ends the watch
+        while resolver_client.services.hub.watched([member]):  # noqa: ASYNC110 - a task of its own ends the watch
             await asyncio.sleep(0.01)
 
 

@@ -122,15 +122,15 @@ async def test_a_member_of_another_programme_or_of_none_is_bad_input(resolver_cl
     for member in (stranger, "nobody"):
         with pytest.raises(BadInput, match="no_such_member"):
             await anext(member_changes(resolver_client.context(Role.KIOSK), member, after=None))
-    assert not resolver_client.services.hub.has_watchers(stranger)
+    assert not resolver_client.services.hub.watched([stranger])
 
 
 async def test_a_subscriber_that_ends_is_forgotten(resolver_client: ResolverClient) -> None:
     member = await bought(resolver_client)
     async with watching(resolver_client.context(Role.KIOSK), member) as changes:
         await take(changes, 1)
-        assert resolver_client.services.hub.has_watchers(member)
-    assert not resolver_client.services.hub.has_watchers(member)
+        assert resolver_client.services.hub.watched([member])
+    assert not resolver_client.services.hub.watched([member])
 
 
 async def test_overdue_member_is_settled_before_it_is_sent(resolver_client: ResolverClient) -> None:

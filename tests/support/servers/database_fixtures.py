@@ -74,7 +74,7 @@ async def services(database: Database, clock: Clock, applied_programmes: Applied
         catch_up=programmes.catch_up,
     )
     following = asyncio.create_task(feed.run())
-    async with Committer(database) as committer:
+    async with Committer(database, on_write=hub.keep_written) as committer:
         await asyncio.wait_for(feed.is_open.wait(), 10)
         yield Services(database, committer, Reader(database), hub, feed, programmes, clock, b"a secret")
     following.cancel()

@@ -1,23 +1,28 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from bson.datetime_ms import DatetimeMS
-from pymongo.errors import AutoReconnect
+from pymongo import AsyncMongoClient
+from pymongo.errors import AutoReconnect, DuplicateKeyError
 from support.clients.request_factory import RequestFactory
 from support.clock import Clock
 from support.outcome import committed
 from support.programme_files import programme_source
+from support.query_log import QueryLog
 
 from models.commits.committer import Committer, Unavailable
 from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub, Watcher
+from models.mongo.commit import commit_document
 from models.mongo.database import Database, connect
+from models.mongo.snapshot import Snapshot
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes, apply_file
 
@@ -58,6 +63,17 @@ async def caught_up(watch: Watcher, version: int) -> None:
             pass
 
 
+async def snapshots_until(watch: Watcher, version: int) -> list[Snapshot]:
+    """Return the snapshots that a watch receives, up to a version; there may be no gap."""
+    seen: list[Snapshot] = []
+    async with asyncio.timeout(WITHIN_SECONDS):
+        while not seen or seen[-1].version < version:
+            change = await watch.next()
+            assert change is not None
+            seen.append(change.snapshot)
+    return seen
+
+
 async def followed_until(feed: ChangeFeed, watch: Watcher, change: Awaitable[Any], *, version: int) -> None:
     """Run a feed until a change has come through it, then stop it."""
     task = asyncio.create_task(feed.run())
@@ -75,12 +91,12 @@ async def until(programmes: Programmes, key: str, version: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_watcher_gets_every_version_as_it_was_committed(
-    database: Database, committer: Committer, request_factory: RequestFactory
+async def test_a_watcher_gets_every_version_as_its_own_process_committed_it(
+    database: Database, request_factory: RequestFactory
 ) -> None:
     hub = Hub()
     lags: list[float] = []
-    async with following(database, hub, lags=lags):
+    async with Committer(database, on_write=hub.keep_written) as committer, following(database, hub, lags=lags):
         enrolment, other = request_factory.enrol(), await request_factory.member(committer)
         member = enrolment.member
         with hub.watch(member) as watch:
@@ -92,8 +108,101 @@ async def test_a_watcher_gets_every_version_as_it_was_committed(
         assert [change and change.snapshot for change in changes] == [
             outcome.snapshot for outcome in outcomes if outcome.record.member == member
         ]
-        assert len(lags) == 51
+        assert lags
         assert all(0 <= lag < WITHIN_SECONDS for lag in lags)
+        assert not hub._written  # noqa: SLF001 - what is delivered is not kept
+
+
+async def test_a_watcher_gets_the_newest_version_that_another_process_committed(
+    database: Database, committer: Committer, request_factory: RequestFactory
+) -> None:
+    hub = Hub()
+    async with following(database, hub):
+        member = await request_factory.member(committer)
+        with hub.watch(member) as watch:
+            futures = [committer.submit(request_factory.buy(member, "2.00")) for _ in range(50)]
+            newest = [committed(await future) for future in futures][-1]
+            seen = await snapshots_until(watch, newest.snapshot.version)
+            assert [one.version for one in seen] == sorted(one.version for one in seen)
+            assert seen[-1] == newest.snapshot
+
+
+async def test_versions_of_two_processes_arrive_as_they_were_committed(
+    database: Database, other_committer: Committer, request_factory: RequestFactory
+) -> None:
+    hub = Hub()
+    async with Committer(database, on_write=hub.keep_written) as committer, following(database, hub):
+        member = await request_factory.member(committer)
+        with hub.watch(member) as watch:
+            futures = [
+                one.submit(request_factory.buy(member, "1.00"))
+                for _ in range(40)
+                for one in (committer, other_committer)
+            ]
+            committed_by_version = {(one := committed(await future).snapshot).version: one for future in futures}
+            seen = await snapshots_until(watch, 81)
+    assert sorted(committed_by_version) == [*range(2, 82)]
+    assert all(one == committed_by_version.get(one.version, one) for one in seen)
+
+
+async def test_a_version_of_an_attempt_that_was_not_committed_is_never_published(
+    database: Database, request_factory: RequestFactory
+) -> None:
+    hub = Hub()
+    attempts: list[ObjectId] = []
+
+    def keep_and_spoil_the_first(commit: ObjectId, snapshots: Sequence[Snapshot]) -> None:
+        hub.keep_written(commit, snapshots)
+        attempts.append(commit)
+        if len(attempts) == 2:  # after the enrolment
+            raise DuplicateKeyError("as if another process had been faster", 11000)
+
+    async with Committer(database, on_write=keep_and_spoil_the_first) as committer, following(database, hub):
+        member = await request_factory.member(committer)
+        with hub.watch(member) as watch:
+            bought = committed(await committer.commit(request_factory.buy(member, "2.00")))
+            assert (await snapshots_until(watch, 2))[-1] == bought.snapshot
+    assert len(attempts) == 3
+    assert await database.commits.count_documents({}) == 2
+
+
+async def test_a_change_whose_members_could_not_be_read_is_delivered_again(
+    database: Database, committer: Committer, request_factory: RequestFactory
+) -> None:
+    failures = [AutoReconnect("the primary has changed"), AutoReconnect("it has changed again")]
+
+    class FailingHub(Hub):
+        def watched(self, members: Iterable[str]) -> list[str]:
+            if failures:
+                raise failures.pop()
+            return super().watched(members)
+
+    hub = FailingHub()
+    async with following(database, hub):
+        member = await request_factory.member(committer)
+        with hub.watch(member) as watch:
+            await committer.commit(request_factory.buy(member, "2.00"))
+            assert (await versions(watch, 1))[-1] == 2
+    assert not failures
+
+
+async def test_nothing_is_read_for_members_that_nobody_watches(
+    mongod: EmbeddedServer, database: Database, committer: Committer, request_factory: RequestFactory
+) -> None:
+    query_log, hub = QueryLog(), Hub()
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(
+        mongod.url, tz_aware=True, event_listeners=[query_log]
+    )
+    async with following(Database(client, database.db.name), hub):
+        member, other = await request_factory.member(committer), await request_factory.member(committer)
+        with hub.watch(member) as watch:
+            for _ in range(10):
+                await committer.commit(request_factory.buy(other, "2.00"))
+            assert "members" not in query_log.collections
+            await committer.commit(request_factory.buy(member, "2.00"))
+            await caught_up(watch, 2)
+            assert query_log.collections.count("members") == 1
+    await client.close()
 
 
 async def test_watcher_of_a_new_member_gets_its_first_version(
@@ -118,11 +227,25 @@ async def test_a_change_that_cannot_be_read_is_a_gap_and_not_the_end(
             assert document is not None
             broken = {**document, "lots": [["no day", None, 1, 0]]}
             await database.members.replace_one({"_id": member}, broken)
+            await database.commits.insert_one(commit_document(ObjectId(), [(member, 1)]))
             while await versions(watch, 1) != [None]:
                 pass
             await database.members.replace_one({"_id": member}, document)
             await committer.commit(request_factory.buy(member, "2.00"))
-            assert await versions(watch, 2) == [1, 2]
+            assert await versions(watch, 1) == [2]
+
+
+async def test_a_commit_that_names_a_member_who_is_gone_is_a_gap(
+    database: Database, committer: Committer, request_factory: RequestFactory
+) -> None:
+    hub = Hub()
+    member = await request_factory.member(committer)
+    async with following(database, hub):
+        with hub.watch(member) as watch, hub.watch("nobody") as other:
+            await database.commits.insert_one(commit_document(ObjectId(), [("nobody", 3)]))
+            assert await versions(other, 1) == [None]
+            await committer.commit(request_factory.buy(member, "2.00"))
+            assert (await versions(watch, 2))[-1] == 2
 
 
 async def test_value_that_python_cannot_represent_does_not_end_the_feed(

@@ -55,8 +55,8 @@ async def test_watcher_gets_only_its_member_and_nothing_after_its_end(first: Sna
         assert hub.publish(version(first, 1, "nobody")) == 0
         with hub.watch("sam"):
             assert hub.publish(version(first, 2)) == 2
-        assert hub.has_watchers("sam")
-    assert not hub.has_watchers("sam")
+        assert hub.watched(["sam"])
+    assert not hub.watched(["sam"])
     assert hub.publish(version(first, 3)) == 0
 
 

@@ -39,6 +39,7 @@ def test_collections_are_those_of_all_files() -> None:
         "audiences",
         "catalogue",
         "codes",
+        "commits",
         "counters",
         "devices",
         "entries",
