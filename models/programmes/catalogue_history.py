@@ -16,7 +16,9 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from loyalty.kernel.currency import HUNDREDTHS, BudgetUnit
 from loyalty.kernel.period import LimitPeriod
 from loyalty.rules.ledger_proof import NO_CAPS, StableCaps
+from loyalty.rules.tier_proof import RunningProgramme
 from models.definitions.catalogue_file import ItemKind
+from models.definitions.programme_file import InvalidProgramme, read_programme
 from models.mongo.database import Database
 from models.mongo.programme import budget_decimals_in
 from models.programmes.catalogue_store import item_id
@@ -94,6 +96,19 @@ class CatalogueHistory:
         """Return where national phone numbers were in any version of the file; None if one did not say."""
         await self._read_files(None)
         return frozenset(file.country for file in self._files.values())
+
+    async def running(self) -> RunningProgramme | None:
+        """Return the newest version with its moment; None if there is none, or a newer gateway wrote it."""
+        newest = await self._db.programmes.find_one({"programme": self._programme}, sort=[("version", -1)])
+        if newest is None:
+            return None
+        try:
+            programme = read_programme(
+                newest["source"], version=newest["version"], budget_decimals=budget_decimals_in(newest)
+            )
+        except InvalidProgramme:
+            return None
+        return RunningProgramme(programme, newest["applied_at"])
 
     async def _read_files(self, session: AsyncClientSession | None) -> None:
         query = {"programme": self._programme, "_id": {"$nin": [*self._files]}}

@@ -14,6 +14,7 @@ from typing import Any
 from loyalty.model.ledger import Account
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import NO_CAPS
+from loyalty.rules.tier_proof import RunningProgramme
 from models.definitions.catalogue_file import ItemKind
 from models.mongo.database import Database
 from models.mongo.member import member_of
@@ -105,14 +106,15 @@ async def audit(
 
     For every member: conservation, lots = balance, a record for each version, the hash chain, each event recorded once;
     each part of another member's command next to that member's record and the key that owns it;
-    newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for the
-    limits of that); each receipt belongs to one event, and claims give nothing; identities exactly those of the
-    member's number, cards, e-mail and phone; holds = held and orders = redeemed; each order created by a recorded
-    event, in a state that agrees with its pieces and points; each used voucher used by exactly one recorded event; each
-    code in one place; uses of offers equal to those that events took and have not restored; with every purchase
-    returned whole, all that followed from it reversed; no event waits whose purchase is recorded. For shared counters:
-    the count equals that of orders, holds, offers and purchases, as far as `resolvers/audit/supply.py` can check it;
-    for those of limited activity, it is no more than the ledger holds.
+    newest entries, entry count, caps and write-offs equal to the ledger's (see `loyalty/rules/ledger_proof.py` for
+    the limits of that); the tier that its points reach (`tier_proof.py`); each receipt belongs to one event, and
+    claims give nothing; identities exactly those of the member's number, cards, e-mail and phone; holds = held and
+    orders = redeemed; each order created by a recorded event, in a state that agrees with its pieces and points;
+    each used voucher used by exactly one recorded event; each code in one place; uses of offers equal to those that
+    events took and have not restored; with every purchase returned whole, all that followed from it reversed; no
+    event waits whose purchase is recorded. For shared counters: the count equals that of orders, holds, offers and
+    purchases, as far as `resolvers/audit/supply.py` can check it; for those of limited activity, it is no more than
+    the ledger holds.
     `on_progress` gets the members done and the approximate total.
     """
     findings = Findings()
@@ -174,11 +176,13 @@ class _Audit:
         self._past = CatalogueHistory(database, programme)
         self._caps = NO_CAPS
         self._countries: frozenset[str | None] = frozenset()
+        self._running: RunningProgramme | None = None
         self._expected = ExpectedCounters()
 
     async def begin(self) -> None:
-        """Read the caps and countries of all versions of the programme."""
+        """Read the caps and countries of all versions of the programme, and the newest version."""
         self._caps, self._countries = await self._past.caps(), await self._past.countries()
+        self._running = await self._past.running()
 
     async def audit_page(self, page: list[dict[str, Any]], ids: dict[str, str]) -> None:
         """Audit the members of a page, and all documents of members in that range of ids."""
@@ -224,7 +228,7 @@ class _Audit:
     async def _compare(self, id_: str, document: dict[str, Any] | None, proof: MemberProof | None) -> list[str]:
         proof = proof or MemberProof(self._programme, id_, NO_CAPS, self._countries)
         if document is None:
-            return proof.faults(None, frozenset())
+            return proof.faults(None, frozenset(), None)
         # A member's use of an old offer is dropped when the member changes, not before.
         changed_at = document.get("recorded_at")
         offers = {*proof.orders_and_codes.offers_with_codes()} if isinstance(changed_at, datetime) else set()
@@ -233,9 +237,8 @@ class _Audit:
             offers |= {*proof.orders_and_codes.consequences.forgotten_offers(member)}
         definitions = await self._past.definitions(ItemKind.OFFER, offers) if offers else {}
         moment = changed_at if isinstance(changed_at, datetime) else datetime.max.replace(tzinfo=UTC)
-        return proof.faults(
-            document, frozenset(key for key, past in definitions.items() if is_forgettable(past, moment))
-        )
+        forgotten = frozenset(key for key, past in definitions.items() if is_forgettable(past, moment))
+        return proof.faults(document, forgotten, self._running)
 
     async def audit_counters(self) -> None:
         """Audit the counters. Read those with faults again in one snapshot: other processes may have changed them."""

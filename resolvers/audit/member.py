@@ -16,6 +16,7 @@ from loyalty.model.ledger import Cause, Record, RecordRef
 from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import LedgerAudit, StableCaps
 from loyalty.rules.refund_proof import RefundAudit, RefundedPurchase
+from loyalty.rules.tier_proof import RunningProgramme, TierAudit
 from models.mongo.database import Database
 from models.mongo.event import command_parts, grants_of, is_counted, shares_of
 from models.mongo.ids import event_key, identity_key
@@ -111,6 +112,7 @@ class MemberProof:
         self._programme, self._countries = programme, countries
         self._proof = LedgerAudit(member, caps)
         self._refunds = RefundAudit()
+        self._tier = TierAudit()
         self._newest = _Newest()
         self._identities: set[str] = set()
         self.owners: dict[str, str] = {}
@@ -131,6 +133,7 @@ class MemberProof:
             return
         self._proof.add(record)
         self._refunds.add_record(record)
+        self._tier.add(record)
         self._newest.add(record)
         cause = record.cause
         if record.command is not None:
@@ -195,10 +198,12 @@ class MemberProof:
         self.orders_and_codes.add_event(event, self._programme)
         self._receipts.add_event(event)
 
-    def faults(self, document: dict[str, Any] | None, forgotten: frozenset[str]) -> list[str]:
+    def faults(
+        self, document: dict[str, Any] | None, forgotten: frozenset[str], running: RunningProgramme | None
+    ) -> list[str]:
         """Return the faults between a member's snapshot (None: missing) and its other documents.
 
-        `forgotten` are offers whose use the member no longer stores.
+        `forgotten` are offers whose use the member no longer stores. Without `running`, its tier is not proved.
         """
         if document is None:
             orphans = "records or events" if self._has_ledger else "orders or codes"
@@ -217,6 +222,7 @@ class MemberProof:
         return [
             *self._proof.faults(member),
             *self._refunds.faults(),
+            *self._tier.faults(member, running),
             *found,
             *newest,
             *self._identity_faults(member),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from loyalty.commands.adjust_points import AdjustPoints
@@ -31,6 +31,7 @@ from loyalty.model.programme import (
 )
 from loyalty.rules.ledger_proof import NO_CAPS, LedgerAudit, StableCaps
 from loyalty.rules.refund_proof import RefundAudit, RefundedPurchase
+from loyalty.rules.tier_proof import RunningProgramme, TierAudit
 from support.builders import moment, receipt
 from support.in_memory_supply import InMemorySupply
 
@@ -228,6 +229,14 @@ def ledger_faults(
     return ledger.faults(member)
 
 
+def tier_faults(scenario: MemberScenario) -> list[str]:
+    """Return what the member's tier should be instead, if its programme decided all its records."""
+    audit = TierAudit()
+    for record in scenario.records:
+        audit.add(record)
+    return audit.faults(scenario.now, RunningProgramme(scenario.programme, datetime.min.replace(tzinfo=UTC)))
+
+
 def refund_faults(records: Iterable[Record], counted: Iterable[RecordedEvent]) -> list[str]:
     """Return the faults between what refunds reversed and the shares of purchases that were returned."""
     audit = RefundAudit()
@@ -262,6 +271,7 @@ def assert_member_invariants(scenario: MemberScenario) -> None:
     if scenario.programme.spent_points_policy is SpentPointsPolicy.WRITE_OFF:
         assert member.available >= 0
     assert all(points > 0 for points in member.qualifying_days.values())
+    assert tier_faults(scenario) == []
     balance = scenario.states[-2].available if len(scenario.states) > 1 else 0
     for entry in record.entries:
         assert sum(posting.points for posting in entry.postings) == 0

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta, timezone
 from decimal import Decimal
 from struct import iter_unpack, pack
@@ -8,12 +9,14 @@ from typing import Any
 import orjson
 import pytest
 from support.clients.resolver_client import ResolverClient
+from support.clock import Clock
 from support.outcome import committed
 from support.programme_files import programme_source
 
 from loyalty.model.event import Purchase
-from loyalty.model.ledger import Account
+from loyalty.model.ledger import Account, record_hash
 from models.mongo.collection import Collection
+from models.mongo.ledger import record_document, record_of, tier_status_document
 from models.programmes.programme_store import apply_file
 from resolvers.audit.audit import Findings, audit
 
@@ -477,3 +480,30 @@ async def test_a_purchase_that_an_earlier_release_refunded_is_refunded_to_the_en
     rest = await resolver_client.refund(member, "old")
     assert committed(rest).record.entries[0].points == -4
     assert await faults_of(resolver_client) == {}
+
+
+@pytest.mark.parametrize(
+    ("is_refunded", "tier", "fault"),
+    [
+        (False, "green", "version 2 says tier green, and the points reach silver"),
+        (True, "silver", "version 3 says tier silver after a refund, and the points that are left reach green"),
+    ],
+)
+async def test_a_tier_that_the_points_do_not_explain_is_found_though_the_chain_holds(
+    resolver_client: ResolverClient, clock: Clock, is_refunded: bool, tier: str, fault: str
+) -> None:
+    database, member, key = resolver_client.services.database, await resolver_client.member(), resolver_client.key()
+    clock.advance(minutes=2)  # every gateway has the programme now
+    await resolver_client.buy(member, "1500.00", key=key)
+    if is_refunded:
+        committed(await resolver_client.refund(member, key))
+    assert await faults_of(resolver_client) == {}
+    document = await database.records.find_one({"member": member}, sort=[("version", -1)])
+    assert document is not None
+    honest = record_of(document)
+    forged = replace(honest, tier_status=replace(honest.tier_status, tier=tier))
+    forged = replace(forged, hash=record_hash(forged))
+    await database.records.replace_one({"_id": document["_id"]}, record_document(forged, "grocer"))
+    change = {"standing": tier_status_document(forged.tier_status), "head": forged.hash}
+    await database.members.update_one({"_id": member}, {"$set": change})
+    assert await faults_of(resolver_client) == {member: (fault,)}

@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 import pytest
 from support.builders import programme
@@ -47,7 +47,7 @@ class Unheard:
 
 
 def test_every_command_is_registered_by_its_own_module() -> None:
-    for module in iter_modules(commands.__path__, f"{commands.__name__}."):
+    for module in walk_packages(commands.__path__, f"{commands.__name__}."):
         import_module(module.name)
     own = {command: kind for command, kind in registered().items() if command.__module__.startswith("loyalty.")}
     assert {command.__name__: kind.operation for command, kind in own.items()} == OPERATIONS
