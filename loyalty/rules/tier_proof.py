@@ -39,21 +39,22 @@ class TierAudit:
 
     def faults(self, member: Member, running: RunningProgramme | None) -> list[str]:
         """Return what the tier should be instead, as a sentence; empty if the points explain it."""
-        record = self._changed
+        record, days = self._changed, QualifyingDays.of(member.qualifying_days)
         if record is None or running is None or record.recorded_at < running.since + ADOPTED_WITHIN:
             return []
+        if not days.is_valid:
+            return []  # the proof of the ledger says so
         programme = running.programme
         today = day_of(record.recorded_at, programme.zone)
         tier = programme.tier(record.tier_status.tier)
-        qualified = qualified_tier(programme, member.qualifying_days, today).tier
+        qualified = qualified_tier(programme, days, today).tier
         says = f"version {record.version} says tier {tier.key}"
         if qualified.rank > tier.rank:
             return [f"{says}, and the points reach {qualified.key}"]
         if qualified.rank < tier.rank and _is_review(record, programme):
-            before = QualifyingDays.of(member.qualifying_days)
             for day, points in record.qualifying_points:
-                before = before.with_points(day, -points)
-            if qualified_tier(programme, before, today).tier.rank >= tier.rank:
+                days = days.with_points(day, -points)
+            if qualified_tier(programme, days, today).tier.rank >= tier.rank:
                 return [f"{says} after a refund, and the points that are left reach {qualified.key}"]
         return []
 
