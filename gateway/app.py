@@ -33,10 +33,10 @@ from gateway.transports.http import GraphQLHttp
 from gateway.transports.sse import GraphQLStream
 from gateway.transports.websocket import GraphQLWebSocket
 from models.commits.committer import Committer
+from models.commits.host_clock import HostClock, local_time_of
 from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
 from models.mongo.database import Database, connect
-from models.mongo.host_clock import HostClock, local_time_of
 from models.mongo.installation_secret import code_secret
 from models.programmes.programme_store import Programmes
 from models.reads.reader import Reader

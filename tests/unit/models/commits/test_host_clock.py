@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect
 
-from models.mongo.host_clock import RECHECK_SECONDS, HostClock
+from models.commits.host_clock import RECHECK_SECONDS, HostClock
 
 NOW = datetime(2026, 6, 15, 16, 0, tzinfo=UTC)
 
