@@ -1,8 +1,11 @@
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# The interpreter of a new .venv. Empty: the first python3.11 on the PATH that was built with PGO, or else the first.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Compiled in advance, so that the first start of a gateway does not wait for it; pip does it for the dependencies.
+SOURCES := gateway schema resolvers models loyalty
 BENCH_STAMP := $(VENV)/.bench-installed
 # pip prints errors only: a warning about its index or its cache is not for the person who starts Carillon.
 PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
@@ -16,9 +19,10 @@ help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 $(STAMP): pyproject.toml requirements.lock
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(or $(PYTHON),python3.11) -m tools.environment $(if $(PYTHON),--this) $(VENV)
 	$(PIP_INSTALL) --require-hashes -r requirements.lock
 	$(PIP_INSTALL) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q $(SOURCES)
 	touch $@
 
 install: $(STAMP) ## Create .venv with the carillon command

@@ -19,9 +19,10 @@ from gateway.auth.development_key import DevelopmentKey
 from gateway.cli.common import DataDir
 from gateway.cli.console import out
 from gateway.cli.progress import progress_bar
-from gateway.cli.start import leave, run
+from gateway.cli.start import leave, run, warn_without_pgo
 from gateway.clock import now
 from gateway.config import Limits, Settings, read_limits, read_settings
+from gateway.observability.interpreter import is_optimised
 from gateway.observability.logs import configure_logs
 from gateway.observability.metrics import Metrics
 from gateway.operations.compiler_hints import compilable_schema
@@ -101,6 +102,7 @@ def start_all(settings: Settings, limits: Limits, *, households: int | None, fre
     directory = settings.directory()
     manifest = read_manifest(settings, limits, compilable_schema())
     sock = listen(settings.host, settings.port)
+    warn_without_pgo(optimised=is_optimised())
     key = DevelopmentKey.load(directory)
     with _own_database(settings, console, fresh=fresh) as url:
         welcome = asyncio.run(_prepare(url, settings, limits, key, households=households, console=console))

@@ -30,6 +30,7 @@ from support.clients.api import (
 from support.servers.gateway import GatewayProcess, environment
 
 from gateway.auth.development_key import DevelopmentKey
+from gateway.observability.interpreter import described, is_optimised
 from gateway.observability.metrics import OPERATION_NAMES_MAX, Metrics
 from gateway.site import development
 from models.mongo.database import connect
@@ -127,6 +128,13 @@ def lines_of(gateway: GatewayProcess) -> list[dict[str, Any]]:
     logged = [json.loads(line) for line in lines]
     assert all({"event", "level", "logger", "timestamp"} <= set(line) for line in logged)
     return logged
+
+
+async def test_gateway_warns_once_at_start_of_an_interpreter_that_is_not_optimised(
+    second_gateway: GatewayProcess,
+) -> None:
+    warnings = [line for line in lines_of(second_gateway) if line["event"] == "interpreter_not_optimised"]
+    assert [(line["level"], line["python"]) for line in warnings] == [("warning", described())] * (not is_optimised())
 
 
 async def test_logs_carry_the_request_id_and_no_personal_data(second_gateway: GatewayProcess) -> None:
