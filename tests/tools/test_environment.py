@@ -57,7 +57,9 @@ def test_without_any_pip_nothing_is_left_and_the_message_says_what_to_install(tm
 
 
 @pytest.mark.parametrize("options", [(), ("--this",)])
-def test_command_prefers_an_optimised_interpreter_unless_one_is_chosen(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_command_prefers_an_optimised_interpreter_unless_one_is_chosen(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     optimised = interpreter(tmp_path / "optimised", ensurepip=True)
     # It says of itself that it is optimised, whatever it runs on.
     optimised.write_text(f'#!/bin/sh\ncase "$*" in *--this) echo $0 ;; *) exec {base_executable()} "$@" ;; esac\n')
