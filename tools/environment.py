@@ -46,12 +46,16 @@ def make_environment(folder: Path, pythons: Sequence[Path]) -> None:
         )
 
 
+def candidates(path: str | None) -> list[Path]:
+    """Return the optimised interpreters on a PATH, then the one that runs this; the latter alone without a PATH."""
+    optimised = optimised_interpreters(path) if path is not None else ()
+    return [*dict.fromkeys((*optimised, base_executable()))]
+
+
 def main() -> None:
     """Make the environment that the command line names."""
     *options, folder = sys.argv[1:]
-    this = base_executable()
-    preferred = [] if options == ["--this"] else optimised_interpreters(os.environ.get("PATH", os.defpath))
-    pythons = [*dict.fromkeys((*preferred, this))]
+    pythons = candidates(None if options == ["--this"] else os.environ.get("PATH", os.defpath))
     make_environment(Path(folder), pythons)
     print(f"{folder}: {pythons[0]}")
 

@@ -116,20 +116,19 @@ def locked_environment(folder: Path, root: Path = ROOT) -> Path:
     Raises:
         Broken: a requirement cannot be installed, or its hash differs.
     """
-    venv.create(folder, with_pip=True)
+    venv.create(folder)
     python = folder / "bin" / "python"
-    run(
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        root / "requirements-serve.lock",
-        cwd=folder,
-    )
+    run_pip(python, "install", "--quiet", "--require-hashes", "-r", root / "requirements-serve.lock")
     return python
+
+
+def run_pip(python: Path, *arguments: str | Path) -> None:
+    """Run this environment's pip for another: that of Debian's Python has none unless python3.11-venv is installed.
+
+    Raises:
+        Broken: it failed.
+    """
+    run(sys.executable, "-m", "pip", "--python", python, *arguments, cwd=python.parent)
 
 
 def check_installed(wheel: Path, python: Path, root: Path = ROOT) -> None:
@@ -138,10 +137,9 @@ def check_installed(wheel: Path, python: Path, root: Path = ROOT) -> None:
     Raises:
         Broken: a dependency of the wheel is missing from the lock file or too old there, or a command fails.
     """
-    folder = python.parent
-    run(python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", wheel.resolve(), cwd=folder)
-    run(python, "-m", "pip", "check", cwd=folder)
-    check_commands((folder / "carillon",), root)
+    run_pip(python, "install", "--quiet", "--no-deps", "--no-index", wheel.resolve())
+    run_pip(python, "check")
+    check_commands((python.parent / "carillon",), root)
 
 
 def publish(built: Built) -> None:

@@ -8,14 +8,19 @@ from pathlib import Path
 import pytest
 
 from gateway.observability.interpreter import base_executable
-from tools.environment import NoPip, make_environment
+from tools.environment import NoPip, candidates, make_environment
 from tools.wheel import ROOT
 
 
 def interpreter(folder: Path, *, ensurepip: bool, pip: str = "exit 1") -> Path:
-    """Write a `python3.11` with or without ensurepip, which runs `pip`, a shell script, as its pip."""
-    lacks = "" if ensurepip else '"-m ensurepip"*) exit 1 ;; '
-    script = f'#!/bin/sh\ncase "$*" in {lacks}"-m pip"*) {pip} ;; *) exec {base_executable()} "$@" ;; esac\n'
+    """Write a `python3.11` with or without ensurepip, which runs `pip`, a shell script, as its pip.
+
+    This run's interpreter may have no ensurepip, so one with it names its environments "ensurepip" instead.
+    """
+    python = base_executable()
+    has = f'"-m ensurepip"*) ;; "-m venv /"*) exec {python} -m venv --without-pip --prompt ensurepip "$3" ;;'
+    cases = has if ensurepip else '"-m ensurepip"*) exit 1 ;;'
+    script = f'#!/bin/sh\ncase "$*" in {cases} "-m pip"*) {pip} ;; *) exec {python} "$@" ;; esac\n'
     folder.mkdir()
     file = folder / "python3.11"
     file.write_text(script, encoding="utf-8")
@@ -23,19 +28,18 @@ def interpreter(folder: Path, *, ensurepip: bool, pip: str = "exit 1") -> Path:
     return file
 
 
+def used_ensurepip(environment: Path) -> bool:
+    return "prompt = 'ensurepip'" in (environment / "pyvenv.cfg").read_text(encoding="utf-8")
+
+
 def base_of(environment: Path) -> str:
     command: list[str | Path] = [environment / "bin" / "python", "-I", "-c", "import sys; print(sys._base_executable)"]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
 
 
-def has_pip(environment: Path) -> bool:
-    command: list[str | Path] = [environment / "bin" / "python", "-I", "-m", "pip", "--version"]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0  # noqa: S603
-
-
 def test_environment_has_the_pip_of_its_interpreter(tmp_path: Path) -> None:
     make_environment(tmp_path / "environment", [interpreter(tmp_path / "own", ensurepip=True)])
-    assert has_pip(tmp_path / "environment")
+    assert used_ensurepip(tmp_path / "environment")
 
 
 def test_interpreter_without_ensurepip_gets_the_pip_of_another(tmp_path: Path) -> None:
@@ -45,6 +49,7 @@ def test_interpreter_without_ensurepip_gets_the_pip_of_another(tmp_path: Path) -
     make_environment(tmp_path / "environment", [debian, other])
     python = tmp_path / "environment" / "bin" / "python"
     assert said.read_text() == f"-m pip --disable-pip-version-check --python {python} install pip\n"
+    assert not used_ensurepip(tmp_path / "environment")
     assert base_of(tmp_path / "environment") == str(base_executable())
 
 
@@ -56,24 +61,24 @@ def test_without_any_pip_nothing_is_left_and_the_message_says_what_to_install(tm
     assert not (tmp_path / "environment").exists()
 
 
-@pytest.mark.parametrize("options", [(), ("--this",)])
-def test_command_prefers_an_optimised_interpreter_unless_one_is_chosen(
-    tmp_path: Path, options: tuple[str, ...]
-) -> None:
+def test_optimised_interpreter_is_preferred_unless_one_is_chosen(tmp_path: Path) -> None:
     optimised = interpreter(tmp_path / "optimised", ensurepip=True)
     # It says of itself that it is optimised, whatever it runs on.
-    optimised.write_text(f'#!/bin/sh\ncase "$*" in *--this) echo $0 ;; *) exec {base_executable()} "$@" ;; esac\n')
+    says = optimised.read_text(encoding="utf-8").replace("case ", 'case "$*" in *--this) echo $0; exit ;; esac\ncase ')
+    optimised.write_text(says, encoding="utf-8")
+    assert candidates(str(optimised.parent)) == [optimised, base_executable()]
+    assert candidates(None) == [base_executable()]
     made = tmp_path / "environment"
     ran = subprocess.run(  # noqa: S603 - our own module
-        [sys.executable, "-m", "tools.environment", *options, made],
+        [sys.executable, "-m", "tools.environment", made],
         cwd=ROOT,
         env={**os.environ, "PATH": f"{optimised.parent}:/nowhere"},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert ran.stdout == f"{made}: {base_executable() if options else optimised}\n"
-    assert has_pip(made)
+    assert ran.stdout == f"{made}: {optimised}\n"
+    assert used_ensurepip(made)
 
 
 def test_environment_is_made_before_anything_is_installed() -> None:
