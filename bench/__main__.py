@@ -84,7 +84,8 @@ async def measure(site: Site, options: argparse.Namespace) -> list[Measured]:
             )
             done.append(one)
             rate = f"{name} on {connections}: {one.per_second:,.0f} {LOADS[name].unit}/s"
-            print(f"round {number + 1}/{options.rounds}  {rate}", file=sys.stderr)
+            cpu = f"us CPU gateway {one.gateway_us:,.0f} mongod {one.mongod_us:,.0f}"
+            print(f"round {number + 1}/{options.rounds}  {rate}, {cpu}", file=sys.stderr)
     return [Measured(name, LOADS[name].unit, n, done) for (name, n), done in rounds.items()]
 
 

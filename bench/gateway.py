@@ -1,7 +1,6 @@
 """The measured gateway: `carillon up` in its own process and in a temporary directory."""
 
 import asyncio
-import os
 import re
 import sys
 import tempfile
@@ -13,14 +12,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.http import BenchError, is_ready
-from bench.processes import OUTPUT_SHOWN_MAX, read_output, server_environment, started
+from bench.processes import OUTPUT_SHOWN_MAX, read_output, server_environment, started, usage
 from gateway.auth.development_key import DevelopmentKey
 from models.mongo.database import Database, connect
 from models.mongod.server import find_running
 from resolvers.core.actor import Role
 from resolvers.imports.journey import PROGRAMME
 
-CARILLON = Path(sys.executable).parent / "carillon"
+CARILLON = (sys.executable, "-m", "gateway")
 START_SECONDS_MAX = 120
 TOKEN_TTL = timedelta(hours=6)
 _ADDRESS = re.compile(r"http://(127\.0\.0\.1):(\d+)")
@@ -35,12 +34,22 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class CpuSeconds:
+    """The CPU seconds that the gateway, mongod and this process, the load, have used so far."""
+
+    gateway: float
+    mongod: float
+    load: float
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """A running gateway with the data that loads need: address, members, keys, database."""
+    """A running gateway with the data that loads need: address, processes, members, keys, database."""
 
     host: str
     port: int
     pid: int
+    mongod_pid: int
     key: DevelopmentKey
     database: Database
     members: tuple[Member, ...]
@@ -49,11 +58,10 @@ class Site:
         """Return a token of a role other than member."""
         return issue_token(self.key, role, subject)
 
-    def cpu_seconds(self) -> tuple[float, float]:
-        """Return the CPU seconds that the gateway and this process have used so far."""
-        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8")
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), time.process_time()
+    def cpu_seconds(self) -> CpuSeconds:
+        """Return the CPU seconds so far; a mongod that the gateway has started counts as mongod's."""
+        gateway = usage(self.pid, without=self.mongod_pid).cpu_seconds
+        return CpuSeconds(gateway, usage(self.mongod_pid).cpu_seconds, time.process_time())
 
 
 def issue_token(key: DevelopmentKey, role: Role, subject: str, member: str | None = None) -> str:
@@ -71,7 +79,7 @@ async def running_gateway(members: int) -> AsyncIterator[Site]:
     """
     with tempfile.TemporaryDirectory(prefix="carillon-bench-") as directory:
         data_dir, output = Path(directory) / "data", Path(directory) / "output"
-        command = (str(CARILLON), "up", "--port", "0", "--data-dir", str(data_dir), "--households", str(members))
+        command = (*CARILLON, "up", "--port", "0", "--data-dir", str(data_dir), "--households", str(members))
         async with started(command, output, server_environment(CARILLON_DRAIN_SECONDS="0")) as process:
             host, port = await _address(process, output)
             async with _site(process.pid, host, port, data_dir, members) as site:
@@ -102,6 +110,6 @@ async def _site(pid: int, host: str, port: int, data_dir: Path, members: int) ->
         if len(found) != members:
             raise BenchError(f"the data has {len(found)} members, not {members}; use a smaller --members")
         known = tuple(Member(one["number"], issue_token(key, Role.MEMBER, one["_id"], one["_id"])) for one in found)
-        yield Site(host, port, pid, key, database, known)
+        yield Site(host, port, pid, running.pid, key, database, known)
     finally:
         await database.close()

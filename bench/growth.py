@@ -17,7 +17,8 @@ from statistics import median
 
 import orjson
 
-from bench.loads.events import SINGLE_CONNECTIONS, EventRound, full_load
+from bench.loads.events import SINGLE_CONNECTIONS, full_load
+from bench.loads.load import Round as EventRound
 from bench.loads.measure import COLD, WARM, Bench, Load, Round
 from bench.loads.members import PROTOTYPES
 from bench.loads.wrk import require_wrk
@@ -39,11 +40,12 @@ EVENTS = (("single events", Till, SINGLE_CONNECTIONS), ("events in batches", Bat
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Items per second, p99 in milliseconds, and the gateway's CPU time per item in microseconds."""
+    """Items per second, p99 in milliseconds, CPU time per item of the gateway and of mongod in microseconds."""
 
     per_second: float
     p99_ms: float
     server_us: float
+    mongod_us: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,7 @@ async def _reads(sites: Sequence[Site], rounds: int) -> dict[int, dict[str, Figu
                 median(one.per_second for one in each),
                 median(one.p99_ms for one in each),
                 median(one.server_us for one in each),
+                median(one.mongod_us for one in each),
             )
     return figures
 
@@ -148,7 +151,8 @@ async def _events(sites: Sequence[Site], rounds: int, seconds: float) -> dict[in
             figures[members][name] = Figure(
                 median(one.per_second for one in each),
                 median(one.latency.p99_ms for one in each),
-                median(one.server_us for one in each),
+                median(one.gateway_us for one in each),
+                median(one.mongod_us for one in each),
             )
     return figures
 
@@ -178,12 +182,13 @@ def _disk_mib(directory: Path) -> float:
 def markdown(sizes: Sequence[Size], described: dict[str, str]) -> str:
     """Return the Markdown table: each figure, and in brackets its ratio to that of the first size."""
     names, first = [*sizes[0].figures], sizes[0]
-    head = ["members", *(f"{name}, per second" for name in names), *(f"{name}, us CPU" for name in names)]
+    head = ["members", *(f"{name}, per second" for name in names), *(f"{name}, gateway us CPU" for name in names)]
+    head += [f"{name}, mongod us CPU" for name in names]
     head += ["gateway MiB", "mongod MiB, cumulative", "disk MiB, cumulative", "insert seconds"]
     lines = ["| " + " | ".join(head) + " |", "|" + " ---: |" * len(head)]
     for size in sizes:
         cells = [f"{size.members:,}"]
-        for figure in ("per_second", "server_us"):
+        for figure in ("per_second", "server_us", "mongod_us"):
             for name in names:
                 value, base = getattr(size.figures[name], figure), getattr(first.figures[name], figure)
                 cells.append(f"{value:,.0f}" + (f" ({value / base:.2f})" if size is not first else ""))

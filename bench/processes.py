@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from bench.http import BenchError
+from bench.interpreter import prefer_optimised
 
 START_SECONDS_MAX, STOP_SECONDS_MAX = 60, 60
 OUTPUT_SHOWN_MAX = 2_000
@@ -44,15 +45,16 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def process_tree(pid: int) -> list[int]:
-    """Return a process and all its descendants."""
-    return [pid, *(each for child in _children(pid) for each in process_tree(child))]
+def process_tree(pid: int, *, without: int | None = None) -> list[int]:
+    """Return a process and all its descendants, except `without` and its descendants."""
+    children = [child for child in _children(pid) if child != without]
+    return [pid, *(each for child in children for each in process_tree(child, without=without))]
 
 
-def usage(pid: int) -> Usage:
-    """Return the usage of a process and its descendants; those that have ended count nothing."""
+def usage(pid: int, *, without: int | None = None) -> Usage:
+    """Return the usage of a process and its descendants, except `without`; those that have ended count nothing."""
     seconds = mib = 0.0
-    for each in process_tree(pid):
+    for each in process_tree(pid, without=without):
         try:
             stat = Path(f"/proc/{each}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
             pages = int(Path(f"/proc/{each}/statm").read_text(encoding="ascii").split()[1])
@@ -156,7 +158,7 @@ def raise_open_files_limit() -> None:
 
 
 def run_bench(bench: Coroutine[Any, Any, None]) -> int:
-    """Run a bench; return 0, 1 after an error, or INTERRUPTED.
+    """Run a bench, on an optimised interpreter if there is one; return 0, 1 after an error, or INTERRUPTED.
 
     SIGTERM cancels it, so that servers are stopped and directories removed then too.
     """
@@ -167,6 +169,7 @@ def run_bench(bench: Coroutine[Any, Any, None]) -> int:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         await bench
 
+    prefer_optimised()
     raise_open_files_limit()
     try:
         uvloop.run(cancelled_by_sigterm())

@@ -14,14 +14,15 @@ import orjson
 
 from bench.gateway import Site
 from bench.loads.load import Round
+from gateway.observability.interpreter import described
 from models.mongo.database import Database
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("graphql-core", "strawberry-graphql", "starlette", "uvicorn", "uvloop", "httptools", "pymongo", "orjson")
 HEAD = (
-    *("load", "connections", "per second", "min to max"),
+    *("load", "connections", "per second", "min to max", "gateway us CPU each", "mongod us CPU each"),
     *("p50 ms", "p99 ms", "after the answer, p50 ms", "p99 ms"),
-    *("gateway CPU", "load CPU"),
+    *("gateway CPU", "mongod CPU", "load CPU"),
 )
 
 
@@ -49,7 +50,7 @@ async def machine_of(database: Database) -> dict[str, str]:
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.1f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "load before (1, 5, 15 minutes)": load,
-        "Python": platform.python_version(),
+        "Python": described(),
         "MongoDB": str(info["version"]),
         "Carillon": version("carillon"),
         "packages": ", ".join(f"{name} {version(name)}" for name in PACKAGES),
@@ -79,14 +80,15 @@ def _row(measured: Measured) -> list[str]:
         _middle(rounds, lambda one: one.after_answer.p50_ms if one.after_answer else None),
         _middle(rounds, lambda one: one.after_answer.p99_ms if one.after_answer else None),
     )
-    shares = (_middle(rounds, lambda one: one.gateway_cpu), _middle(rounds, lambda one: one.load_cpu))
+    shares = [median(getattr(one, name) for one in rounds) for name in ("gateway_cpu", "mongod_cpu", "load_cpu")]
     return [
         measured.load,
         f"{measured.connections}",
         f"{median(rates):,.0f} {measured.unit}",
         f"{min(rates):,.0f} to {max(rates):,.0f}",
+        *(f"{median(getattr(one, name) for one in rounds):,.0f}" for name in ("gateway_us", "mongod_us")),
         *("" if value is None else f"{value:.1f}" for value in milliseconds),
-        *("" if value is None else f"{value:.0%}" for value in shares),
+        *(f"{value:.0%}" for value in shares),
     ]
 
 
@@ -109,10 +111,7 @@ def write(text: str, measured: Sequence[Measured], described: dict[str, str], se
     """Write the report to bench/results/ as Markdown, and every round as JSON."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    figures = [
-        {**asdict(one), "rounds": [{"per_second": each.per_second, **asdict(each)} for each in one.rounds]}
-        for one in measured
-    ]
+    figures = [{**asdict(one), "rounds": [each.record() for each in one.rounds]} for one in measured]
     record = {"machine": described, "settings": settings, "measured": figures}
     file.with_suffix(".md").write_text(text, encoding="utf-8")
     file.with_suffix(".json").write_bytes(orjson.dumps(record, option=orjson.OPT_INDENT_2) + b"\n")

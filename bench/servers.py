@@ -39,7 +39,7 @@ _WITHOUT_GRAPHQL = frozenset({"home", "kiosk"})
 _READS = frozenset({"home", "kiosk", "deep", "catalogue"})
 CARILLON_KEY = "carillon"
 KINDS: dict[str, Kind] = {
-    CARILLON_KEY: Kind("Carillon", (str(CARILLON), "serve")),
+    CARILLON_KEY: Kind("Carillon", (*CARILLON, "serve")),
     "mercurius-jit": Kind("Mercurius with JIT", _node("mercurius-jit")),
     "mercurius": Kind("Mercurius", _node("mercurius")),
     "mercurius-collections": Kind("Mercurius with JIT, a read per collection", _node("mercurius-collections"), _READS),

@@ -26,6 +26,7 @@ from bench.live.till import run_live
 from bench.live.world import DATABASE, World, running_world
 from bench.operations import LIVE
 from bench.processes import run_bench, usage
+from gateway.observability.interpreter import described as described_python
 
 __all__ = ["run_live"]
 
@@ -56,7 +57,8 @@ WARM_UP_RATE, WARM_UP_SECONDS = 50, 2
 RESULTS = Path(__file__).parents[1] / "results"
 HEAD = (
     *("sockets", "members", "server", "deliveries/s sustained", "min to max", "ratio to graphql-ws"),
-    *("p50 ms", "p99 ms", "server CPU", "deliveries/s when flooded", "ratio", "us CPU each"),
+    *("server us CPU each", "mongod us CPU each", "p50 ms", "p99 ms", "server CPU"),
+    *("deliveries/s when flooded", "ratio", "server us CPU each", "mongod us CPU each"),
     *("write to device when quiet, p50 and p99 ms", "commit to device when quiet, p50 and p99 ms"),
     "KiB per socket",
 )
@@ -300,6 +302,14 @@ def _pair(turns: Sequence[Turn], first: Any, second: Any) -> str:
     return f"{_median(turns, first):.1f}, {_median(turns, second):.1f}"
 
 
+def _us_each(turns: Sequence[Turn], step: Any) -> tuple[str, str]:
+    """Return the cells of the microseconds of CPU per delivery, of the server and of mongod, at a step of the turns."""
+    return (
+        f"{_median(turns, lambda t: step(t).server_cpu / step(t).per_second * 1e6):.1f}",
+        f"{_median(turns, lambda t: step(t).mongod_cpu / step(t).per_second * 1e6):.1f}",
+    )
+
+
 def table(turns: Sequence[Turn], keys: Sequence[str]) -> str:
     """Return the Markdown table of medians."""
     lines = ["| " + " | ".join(HEAD) + " |", "| ---: | ---: | --- |" + " ---: |" * (len(HEAD) - 3)]
@@ -326,12 +336,13 @@ def table(turns: Sequence[Turn], keys: Sequence[str]) -> str:
                 f"{medians[key]:,.0f}",
                 f"{min(rates):,.0f} to {max(rates):,.0f}",
                 f"{medians[key] / peer:.2f}" if peer else "",
+                *_us_each(best, lambda t: t.best),
                 f"{_median(best, lambda t: t.best.p50_ms):.1f}",
                 f"{_median(best, lambda t: t.best.p99_ms):.1f}",
                 f"{_median(best, lambda t: t.best.server_cpu):.0%}",
                 f"{flooded[key]:,.0f}",
                 f"{flooded[key] / peer_flooded:.2f}" if peer_flooded else "",
-                f"{_median(floods[key], lambda t: t.flood.server_cpu / t.flood.per_second * 1e6):.1f}",
+                *_us_each(floods[key], lambda t: t.flood),
                 _pair(quiet, lambda t: t.quiet.p50_ms, lambda t: t.quiet.p99_ms),
                 _pair(quiet, lambda t: t.quiet.after_commit_p50_ms, lambda t: t.quiet.after_commit_p99_ms),
                 f"{_median(own, lambda t: t.socket_kib):.1f}",
@@ -397,7 +408,7 @@ async def bench(options: argparse.Namespace) -> None:
                 measuring.seconds = IDLE_SECONDS
                 rates = [round(members_max / IDLE_SECONDS)]
                 idle.append(await measuring.turn("carillon", members_max, options.idle_sockets, rates))
-    described = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
+    described = f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {described_python()}"
     text = (table(turns, keys) if turns else "") + (f"\n{idle_report(idle)}" if idle else "") + f"\n{described}\n"
     if options.save:
         RESULTS.mkdir(exist_ok=True)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 NODE_PEER = ROOT / "bench" / "peers" / "live-node" / "server.mjs"
 
 SERVERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "carillon": ("Carillon", (str(CARILLON), "serve")),
+    "carillon": ("Carillon", (*CARILLON, "serve")),
     "graphql-ws": ("graphql-ws on Node", ("node", str(NODE_PEER))),
     "strawberry": ("Strawberry, default setup", (sys.executable, "-m", "bench.peers.live_strawberry")),
     "bare": ("no GraphQL, bare ASGI sends", (sys.executable, "-m", "bench.peers.live_bare")),

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
-from statistics import median
 from typing import Any
 
 import orjson
@@ -14,30 +13,48 @@ from bench.report import RESULTS
 from bench.servers import CARILLON_KEY, KINDS
 
 HEAD = (
-    *("load", "connections", "server", "per second", "min to max", "Carillon's multiple", "p50 ms", "p99 ms"),
-    *("server CPU", "us CPU each", "mongod CPU", "memory MiB"),
+    *("load", "connections", "server", "per second", "Carillon's multiple", "min to max"),
+    *("server us CPU each", "Carillon's multiple", "mongod us CPU each", "Carillon's multiple with mongod"),
+    *("p50 ms", "p99 ms", "server CPU", "mongod CPU", "memory MiB"),
 )
 
 
-def _row(one: Measured, own: float | None) -> list[str]:
+def _multiple(peer: float, own: float) -> str:
+    """Return how many times the peer's figure is of Carillon's; empty without either."""
+    return f"{peer / own:.2f} x" if peer and own else ""
+
+
+def _row(one: Measured, own: Measured | None) -> list[str]:
+    """Return the row of a server; `own` is Carillon's load, unless the row is Carillon's or it was not measured.
+
+    Multiples above 1 say that Carillon answers more per second, or takes less CPU for an answer.
+    """
     rates = [each.per_second for each in one.rounds]
-    middle = {
-        name: median(getattr(each, name) for each in one.rounds)
-        for name in ("p50_ms", "p99_ms", "server_cpu", "server_us", "mongod_cpu", "server_rss_mib")
-    }
+    server_us, mongod_us = one.figure("server_us"), one.figure("mongod_us")
+    multiples = ("", "", "")
+    if own is not None:
+        own_server_us, own_mongod_us = own.figure("server_us"), own.figure("mongod_us")
+        multiples = (
+            _multiple(own.per_second, one.per_second),
+            _multiple(server_us, own_server_us),
+            _multiple(server_us + mongod_us, own_server_us + own_mongod_us),
+        )
     return [
         one.load.name,
         str(one.load.connections),
         KINDS[one.server].title,
         f"{one.per_second:,.0f}",
+        multiples[0],
         f"{min(rates):,.0f} to {max(rates):,.0f}",
-        f"{own / one.per_second:.2f} x" if own is not None and one.per_second and one.server != CARILLON_KEY else "",
-        f"{middle['p50_ms']:.1f}",
-        f"{middle['p99_ms']:.1f}",
-        f"{middle['server_cpu']:.0%}",
-        f"{middle['server_us']:,.0f}",
-        f"{middle['mongod_cpu']:.0%}",
-        f"{middle['server_rss_mib']:.0f}",
+        f"{server_us:,.0f}",
+        multiples[1],
+        f"{mongod_us:,.0f}",
+        multiples[2],
+        f"{one.figure('p50_ms'):.1f}",
+        f"{one.figure('p99_ms'):.1f}",
+        f"{one.figure('server_cpu'):.0%}",
+        f"{one.figure('mongod_cpu'):.0%}",
+        f"{one.figure('server_rss_mib'):.0f}",
     ]
 
 
@@ -45,18 +62,26 @@ def _by_load(measured: Sequence[Measured]) -> list[list[Measured]]:
     return [list(group) for _, group in groupby(measured, key=lambda one: one.load)]
 
 
-def markdown(measured: Sequence[Measured], described: dict[str, str], settings: dict[str, Any]) -> str:
-    """Return the comparison as Markdown."""
+def markdown(measured: Sequence[Measured]) -> str:
+    """Return the comparison as a Markdown table; empty if nothing was measured."""
     rows: list[list[str]] = []
     for group in _by_load(measured):
-        own = next((one.per_second for one in group if one.server == CARILLON_KEY), None)
-        rows += [_row(one, own) for one in group]
-    parameters = ", ".join(f"{name} {value}" for name, value in settings.items())
+        own = next((one for one in group if one.server == CARILLON_KEY), None)
+        rows += [_row(one, own if one is not own else None) for one in group]
+    if not rows:
+        return ""
     lines = [
         "| " + " | ".join(HEAD) + " |",
         "| --- | ---: | --- |" + " ---: |" * (len(HEAD) - 3),
         *("| " + " | ".join(row) + " |" for row in rows),
-        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def description(described: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+    """Return how it was measured, and on what, as Markdown."""
+    parameters = ", ".join(f"{name} {value}" for name, value in settings.items())
+    lines = [
         f"Medians of interleaved rounds ({parameters}); CPU in shares of one core. Each server is one process. Every",
         "answer was checked for errors, and samples before and after each load were compared field by field.",
         "",

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import ceil
 from time import perf_counter
 from typing import Any, Protocol, Self
@@ -57,7 +57,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One measured round. `gateway_cpu` and `load_cpu` are shares of one core, 1 is all of it.
+    """One measured round. `gateway_cpu`, `mongod_cpu` and `load_cpu` are shares of one core, 1 is all of it.
 
     `after_answer` is for deliveries only: from the mutation's answer to the arrival, 0 if it arrived earlier.
     """
@@ -66,6 +66,7 @@ class Round:
     seconds: float
     latency: Latency
     gateway_cpu: float
+    mongod_cpu: float
     load_cpu: float
     after_answer: Latency | None = None
 
@@ -73,6 +74,21 @@ class Round:
     def per_second(self) -> float:
         """Items per second."""
         return self.items / self.seconds
+
+    @property
+    def gateway_us(self) -> float:
+        """The gateway's CPU time per item, in microseconds."""
+        return self.gateway_cpu / self.per_second * 1e6
+
+    @property
+    def mongod_us(self) -> float:
+        """The CPU time of mongod per item, in microseconds."""
+        return self.mongod_cpu / self.per_second * 1e6
+
+    def record(self) -> dict[str, Any]:
+        """Return the round as JSON values."""
+        derived = {name: getattr(self, name) for name in ("per_second", "gateway_us", "mongod_us")}
+        return {**derived, **asdict(self)}
 
 
 class Stopwatch:
@@ -85,11 +101,11 @@ class Stopwatch:
 
     def stop(self, items: int, latency: Latency, after_answer: Latency | None = None) -> Round:
         """Return the round."""
-        seconds = perf_counter() - self._started
-        gateway, own = (
-            (after - before) / seconds for before, after in zip(self._cpu, self._site.cpu_seconds(), strict=True)
+        seconds, before, after = perf_counter() - self._started, self._cpu, self._site.cpu_seconds()
+        gateway, mongod, load = (
+            (getattr(after, name) - getattr(before, name)) / seconds for name in ("gateway", "mongod", "load")
         )
-        return Round(items, seconds, latency, gateway, own, after_answer)
+        return Round(items, seconds, latency, gateway, mongod, load, after_answer)
 
 
 def data_of(status: int, body: bytes) -> Data:

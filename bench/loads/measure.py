@@ -65,6 +65,11 @@ class Round:
         """The server's CPU time per answer, in microseconds."""
         return self.server_cpu * self.seconds / max(1, self.answered) * 1e6
 
+    @property
+    def mongod_us(self) -> float:
+        """The CPU time of mongod per answer, in microseconds."""
+        return self.mongod_cpu * self.seconds / max(1, self.answered) * 1e6
+
     @classmethod
     def of(cls, driven: Driven, server: tuple[Usage, Usage], mongod: tuple[Usage, Usage]) -> "Round":
         """Return a round of what wrk saw, and what the processes had taken before and after."""
@@ -94,11 +99,17 @@ class Measured:
     @property
     def per_second(self) -> float:
         """The median of the rounds."""
-        return median(one.per_second for one in self.rounds)
+        return self.figure("per_second")
+
+    def figure(self, name: str) -> float:
+        """Return the median of a figure of the rounds, by its name."""
+        values: list[float] = [getattr(one, name) for one in self.rounds]
+        return median(values)
 
     def record(self) -> dict[str, Any]:
         """Return every round as JSON values."""
-        rounds = [{"per_second": one.per_second, "server_us": one.server_us, **asdict(one)} for one in self.rounds]
+        derived = ("per_second", "server_us", "mongod_us")
+        rounds = [{**{name: getattr(one, name) for name in derived}, **asdict(one)} for one in self.rounds]
         return {**asdict(self.load), "server": self.server, "per_second": self.per_second, "rounds": rounds}
 
 
@@ -237,6 +248,7 @@ class Bench:
     async def round(self, load: Load, server: Server, which: str) -> Round:
         """Measure one round of a load on a server; `which` is the round's name in the progress output."""
         one = await self._drive(server, load, connections=load.connections, seconds=self._seconds)
-        figures = f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, {one.server_us:,.0f} us CPU"
+        figures = f"{server.key}: {one.per_second:,.0f}/s, p99 {one.p99_ms:.1f} ms, us CPU server {one.server_us:,.0f}"
+        figures += f" mongod {one.mongod_us:,.0f}"
         print(f"{load.name} on {load.connections}, round {which}, {figures}", file=sys.stderr)
         return one

@@ -4,11 +4,11 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from bench.loads import events
-from bench.loads.comparison import markdown, write
+from bench.loads.comparison import description, markdown, write
 from bench.loads.measure import COLD, TURNS, WARM, Bench, Load, Measured
 from bench.loads.members import PROTOTYPES
 from bench.loads.mixed import MIXED, ZIPF
@@ -95,16 +95,12 @@ async def bench(options: argparse.Namespace) -> None:
             some = [Load(MIXED, ZIPF, connections) for connections in options.connections]
             measured += await _compare(world, options, some, members=PEERS_MEMBERS)
         if EVENTS in options.only:
-            async with running(world, CARILLON_KEY, gateway_args=options.gateway_args.split()) as server:
-                done = await events.measure(world, server, rounds=options.rounds, seconds=options.seconds)
-            bare = await events.measure_bare(world, rounds=options.rounds, seconds=options.seconds)
-            events_table = events.markdown(done, bare)
-            event_rounds = {**{name: [asdict(one) for one in rounds] for name, rounds in done.items()}, "bare": bare}
+            start = partial(running, world, CARILLON_KEY, gateway_args=options.gateway_args.split())
+            done = await events.measure(world, start, rounds=options.rounds, seconds=options.seconds)
+            events_table, event_rounds = events.markdown(done), done.record()
         described["steal (CPU time taken by the host)"] = f"{watch.share():.0%}"
     settings = {name: getattr(options, name) for name in ("seconds", "rounds", "members", "prototypes")}
-    text = (
-        events_table if not measured else markdown(measured, described, settings) + "\n" + events_table
-    ).rstrip() + "\n"
+    text = "\n".join(part for part in (markdown(measured), events_table, description(described, settings)) if part)
     write(text, measured, described, settings, event_rounds)
     print(text, end="")
 

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-COMMAND = "python3.11"
+COMMAND = f"python{sys.version_info.major}.{sys.version_info.minor}"
 ANSWER_SECONDS_MAX = 10
 
 _PGO_FLAGS = ("-fprofile-use", "-fprofile-instr-use", "-prof-use")
@@ -56,7 +56,7 @@ def described() -> str:
 
 
 def optimised_interpreters(path: str) -> list[Path]:
-    """Return the files of the optimised interpreters in the folders of a PATH, in their order, each once."""
+    """Return the files of this version's optimised interpreters in the folders of a PATH, in their order, each once."""
     found: dict[Path, None] = {}
     for folder in path.split(os.pathsep):
         file = Path(folder or ".") / COMMAND

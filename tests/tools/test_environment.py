@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gateway.observability.interpreter import base_executable
+from gateway.observability.interpreter import COMMAND, base_executable
 from tools.environment import NoPip, candidates, make_environment
 from tools.wheel import ROOT
 
 
 def interpreter(folder: Path, *, ensurepip: bool, pip: str = "exit 1") -> Path:
-    """Write a `python3.11` with or without ensurepip, which runs `pip`, a shell script, as its pip.
+    """Write an interpreter with or without ensurepip, which runs `pip`, a shell script, as its pip.
 
     This run's interpreter may have no ensurepip, so one with it names its environments "ensurepip" instead.
     """
@@ -22,7 +22,7 @@ def interpreter(folder: Path, *, ensurepip: bool, pip: str = "exit 1") -> Path:
     cases = has if ensurepip else '"-m ensurepip"*) exit 1 ;;'
     script = f'#!/bin/sh\ncase "$*" in {cases} "-m pip"*) {pip} ;; *) exec {python} "$@" ;; esac\n'
     folder.mkdir()
-    file = folder / "python3.11"
+    file = folder / COMMAND
     file.write_text(script, encoding="utf-8")
     file.chmod(0o755)
     return file

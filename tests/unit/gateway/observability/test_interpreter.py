@@ -77,9 +77,9 @@ def test_environment_has_the_build_of_its_interpreter(tmp_path: Path) -> None:
 
 
 def command(folder: Path, script: str) -> Path:
-    """Write a `python3.11` that runs a shell script."""
+    """Write an interpreter of this version's name that runs a shell script."""
     folder.mkdir()
-    file = folder / "python3.11"
+    file = folder / interpreter.COMMAND
     file.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     file.chmod(0o755)
     return folder
