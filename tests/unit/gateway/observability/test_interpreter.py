@@ -1,5 +1,6 @@
 """Which interpreters count as optimised, which one is found on the PATH, and the warning of a gateway without one."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
-from gateway.cli.start import warn_without_pgo
 from gateway.observability import interpreter
 from gateway.observability.interpreter import (
     base_executable,
@@ -20,6 +19,7 @@ from gateway.observability.interpreter import (
     optimised_interpreters,
 )
 
+ROOT = Path(__file__).parents[4]
 PLAIN_SCHEMES = ("posix_prefix", "posix_home", "posix_user", "venv")
 DEBIAN_SCHEMES = (*PLAIN_SCHEMES, "deb_system", "posix_local")
 NODIST = "-std=c11 -Wextra -Wno-unused-parameter -fvisibility=hidden"
@@ -104,12 +104,18 @@ def test_interpreter_of_this_run_is_found_if_it_is_optimised(tmp_path: Path) -> 
     assert optimised_interpreters(str(folder)) == ([base_executable()] if is_optimised() else [])
 
 
-def test_gateway_warns_of_an_interpreter_that_is_not_optimised() -> None:
-    with capture_logs() as lines:
-        warn_without_pgo(optimised=True)
-    assert lines == []
-    with capture_logs() as lines:
-        warn_without_pgo(optimised=False)
-    (line,) = lines
-    assert (line["event"], line["log_level"], line["python"]) == ("interpreter_not_optimised", "warning", described())
-    assert "install one and create the environment again" in line["hint"]
+@pytest.mark.parametrize("optimised", [False, True])
+def test_gateway_warns_of_an_interpreter_that_is_not_optimised(*, optimised: bool) -> None:
+    script = (
+        "from gateway.cli.start import warn_without_pgo\n"
+        "from gateway.observability.logs import configure_logs\n"
+        f"configure_logs('warning'); warn_without_pgo(optimised={optimised})"
+    )
+    # In a process of its own: loggers keep the configuration of their first line.
+    command = [sys.executable, "-c", script]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert [(line["event"], line["level"], line["python"]) for line in lines] == (
+        [] if optimised else [("interpreter_not_optimised", "warning", described())]
+    )
+    assert all("install one and create the environment again" in line["hint"] for line in lines)
