@@ -1,10 +1,14 @@
-"""Decode a token and turn its claims into an actor."""
+"""Decode a token and turn its claims into an actor.
+
+PyJWT checks every token (docs/decisions/0035-pyjwt-checks-every-token.md).
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
+from jwt import PyJWK, PyJWT
 
 from gateway.clock import now
 from resolvers.core.actor import Actor, Role
@@ -14,6 +18,8 @@ LEEWAY = timedelta(seconds=5)
 """By how much the clocks of an issuer and of this host may differ: for `iat`, `nbf` and `exp`."""
 
 REQUIRED_CLAIMS = ("exp", "iss", "aud", "sub", "role", "programme")
+
+_jwt = PyJWT({"require": [*REQUIRED_CLAIMS], "strict_aud": False})
 
 
 def seconds_left(actor: Actor) -> float:
@@ -53,21 +59,15 @@ def actor_of(claims: Mapping[str, Any]) -> Actor:
     )
 
 
-def decode(token: str, key: Any, *, algorithms: tuple[str, ...], issuer: str, audience: str) -> Actor:
-    """Verify a token with one key and return its actor. The caller fixes the algorithms, never the token.
+def decode(token: str, key: PyJWK, *, issuer: str, audience: str) -> Actor:
+    """Verify a token with one key and return its actor. The key fixes the algorithm, never the token.
 
     Raises:
         Unauthenticated: the token is expired or invalid.
     """
     try:
-        claims = jwt.decode(
-            token,
-            key,
-            algorithms=[*algorithms],
-            issuer=issuer,
-            audience=audience,
-            leeway=LEEWAY,
-            options={"require": [*REQUIRED_CLAIMS], "strict_aud": False},
+        claims = _jwt.decode(
+            token, key, algorithms=[key.algorithm_name], issuer=issuer, audience=audience, leeway=LEEWAY
         )
     except jwt.ExpiredSignatureError:
         raise Unauthenticated("token_expired") from None

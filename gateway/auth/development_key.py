@@ -2,20 +2,47 @@
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
+from jwt import PyJWK
+from jwt.algorithms import HMACAlgorithm
+from jwt.utils import base64url_encode
 
 from gateway.auth.claims import decode
 from resolvers.core.actor import Actor, Role
 
 DEVELOPMENT_ISSUER = "carillon-development"
 DEVELOPMENT_AUDIENCE = "carillon"
-DEVELOPMENT_ALGORITHMS = ("HS256",)
+DEVELOPMENT_ALGORITHM = "HS256"
 KEY_FILE = "development.key"
+
+
+class _PreparedHmac(HMACAlgorithm):
+    """HS256 with a secret that is prepared: PyJWT would search it for public keys again at each token."""
+
+    def __init__(self) -> None:
+        super().__init__(self.SHA256)
+
+    def prepare_key(self, key: str | bytes) -> bytes:
+        """Return a text as bytes, after PyJWT's checks; bytes are already prepared."""
+        return key if isinstance(key, bytes) else super().prepare_key(key)
+
+
+def _prepared(secret: str) -> PyJWK:
+    """Return a secret as the key that PyJWT verifies with.
+
+    Raises:
+        jwt.InvalidKeyError: it is empty, or a public key.
+    """
+    algorithm = _PreparedHmac()
+    algorithm.prepare_key(secret)
+    key = PyJWK({"kty": "oct", "k": base64url_encode(secret.encode()).decode()}, DEVELOPMENT_ALGORITHM)
+    key.Algorithm = algorithm
+    return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +50,11 @@ class DevelopmentKey:
     """The local issuer and verifier: one secret in a file that only its owner can read."""
 
     secret: str
+    _key: PyJWK = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the key."""
+        object.__setattr__(self, "_key", _prepared(self.secret))
 
     @classmethod
     def load(cls, data_dir: Path) -> "DevelopmentKey":
@@ -53,14 +85,8 @@ class DevelopmentKey:
         }
         if member is not None:
             claims["member"] = member
-        return jwt.encode(claims, self.secret, algorithm="HS256")
+        return jwt.encode(claims, self.secret, algorithm=DEVELOPMENT_ALGORITHM)
 
     async def verify(self, token: str) -> Actor:
         """Return the actor of a token that this key signed; raise Unauthenticated if it is not valid now."""
-        return decode(
-            token,
-            self.secret,
-            algorithms=DEVELOPMENT_ALGORITHMS,
-            issuer=DEVELOPMENT_ISSUER,
-            audience=DEVELOPMENT_AUDIENCE,
-        )
+        return decode(token, self._key, issuer=DEVELOPMENT_ISSUER, audience=DEVELOPMENT_AUDIENCE)

@@ -1,19 +1,15 @@
 """Authentication: tokens of the development key and of a JWKS, valid and invalid in every way."""
 
 import json
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from support.clients.api import code_of, data, only_error
+from support.jwks import KeyPair, jwks_server
 from support.servers.gateway import GatewayProcess
 from websockets.exceptions import ConnectionClosed
 
@@ -184,39 +180,19 @@ async def test_gateway_refuses_an_unsigned_token(development_gateway: GatewayPro
 # A JWKS
 
 
-class Signer:
-    """A key pair of a token issuer."""
-
-    def __init__(self, kid: str | None, algorithm: str = "RS256") -> None:
-        self.kid, self.algorithm = kid, algorithm
-        self._key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey = (
-            rsa.generate_private_key(public_exponent=65537, key_size=2048)
-            if algorithm.startswith("RS")
-            else ec.generate_private_key(ec.SECP256R1())
-        )
-
-    def published(self) -> dict[str, Any]:
-        """Return the public key as a JWKS lists it."""
-        signing = jwt.get_algorithm_by_name(self.algorithm)
-        found: dict[str, Any] = json.loads(signing.to_jwk(self._key.public_key()))
-        return {**found, "alg": self.algorithm, **({"kid": self.kid} if self.kid is not None else {})}
-
-    def pem(self) -> bytes:
-        """Return the public key in PEM."""
-        form = serialization.PublicFormat.SubjectPublicKeyInfo
-        return self._key.public_key().public_bytes(serialization.Encoding.PEM, form)
+class Signer(KeyPair):
+    """A key pair of the issuer."""
 
     def token(self, **about: Any) -> str:
         """Return a token signed by this key."""
-        headers = {"kid": self.kid} if self.kid is not None else None
-        return jwt.encode(claims(iss=ISSUER, **about), self._key, algorithm=self.algorithm, headers=headers)
+        return self.encoded(claims(iss=ISSUER, **about))
 
 
 class Issuer:
     """A fake JWKS server that counts its requests."""
 
     def __init__(self, *signers: Signer) -> None:
-        self.document: Any = {"keys": [signer.published() for signer in signers]}
+        self.document: Any = {"keys": [signer.jwk() for signer in signers]}
         self.requests = 0
         self.is_lost = False
 
@@ -371,35 +347,10 @@ async def test_lost_or_broken_issuer_locks_nobody_out(rsa_signer: Signer, docume
     assert issuer.requests == 3
 
 
-@contextmanager
-def published(document: dict[str, Any]) -> Iterator[str]:
-    """Serve a JWKS over HTTP; give its address."""
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = json.dumps(document).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
-        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        serving.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/jwks"
-        finally:
-            server.shutdown()
-            serving.join()
-
-
 async def test_gateway_with_a_jwks_accepts_its_issuer_only(
     development_gateway: GatewayProcess, tmp_path: Path, rsa_signer: Signer
 ) -> None:
-    with published({"keys": [rsa_signer.published()]}) as url:
+    with jwks_server({"keys": [rsa_signer.jwk()]}) as url:
         gateway = GatewayProcess.start(
             "serve",
             data_dir=development_gateway.data_dir,
