@@ -12,7 +12,7 @@ import sys
 import termios
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -20,6 +20,7 @@ from uvicorn.server import ServerState
 
 from gateway.config import Limits
 from gateway.transports.http import NOSNIFF
+from gateway.transports.joining_transport import JoiningTransport
 
 CHECK_SECONDS = 1.0
 BODY_BYTES_PER_SECOND = 1000
@@ -168,7 +169,11 @@ class HttpProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= PIPELINED_MAX:
             self._stop(429, f"More than {PIPELINED_MAX} requests wait on this connection.")
         self._head_complete, self._received = True, 0
+        cycle_before = self.cycle
         super().on_headers_complete()
+        # A request for an upgrade has no cycle, and the answer to HEAD has no body that its head could wait for.
+        if self.cycle is not cycle_before and self.scope["method"] != "HEAD":
+            self.cycle.transport = cast("asyncio.Transport", JoiningTransport(self.transport))
 
     def on_message_complete(self) -> None:
         """Note that the request is complete."""
