@@ -190,10 +190,17 @@ def _common_headers(media_type: str, caching: str) -> tuple[tuple[bytes, bytes],
     return tuple((name.encode(), value.encode()) for name, value in headers.items())
 
 
+class _Ready(Response):
+    """A response whose headers are ready: Starlette would build and look through them for each answer."""
+
+    def __init__(self, body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.body, self.status_code, self.raw_headers, self.background = body, status, headers, None
+
+
 def _response(body: bytes, status: int, media_type: str, *, caching: str = "no-store", **headers: str) -> Response:
-    response = Response(body, status, headers)
-    response.raw_headers += _common_headers(media_type, caching)
-    return response
+    own = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    length = (b"content-length", b"%d" % len(body))
+    return _Ready(body, status, [*own, length, *_common_headers(media_type, caching)])
 
 
 def bad_request(error: BadRequest, media_type: str = JSON) -> Response:

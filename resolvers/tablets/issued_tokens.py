@@ -13,6 +13,9 @@ class TokenKind(StrEnum):
     SESSION = "cst"
 
 
+_PREFIXES = tuple(f"{kind}_" for kind in TokenKind)
+
+
 def _signature(kind: TokenKind, id_: str, secret: bytes) -> str:
     signature = hmac.new(secret, f"token\0{kind}\0{id_}".encode(), sha256).digest()
     return urlsafe_b64encode(signature).rstrip(b"=").decode("ascii")
@@ -20,7 +23,7 @@ def _signature(kind: TokenKind, id_: str, secret: bytes) -> str:
 
 def has_issued_prefix(token: str) -> bool:
     """Return whether a token has the prefix of an issued one; JSON Web Tokens do not."""
-    return token.startswith(tuple(f"{kind}_" for kind in TokenKind))
+    return token.startswith(_PREFIXES)
 
 
 def issue_token(kind: TokenKind, id_: str, *, secret: bytes) -> str:
