@@ -5,6 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import jwt
@@ -13,12 +14,14 @@ from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_encode
 
 from gateway.auth.claims import decode
+from gateway.config import InvalidSettings
 from resolvers.core.actor import Actor, Role
 
 DEVELOPMENT_ISSUER = "carillon-development"
 DEVELOPMENT_AUDIENCE = "carillon"
 DEVELOPMENT_ALGORITHM = "HS256"
 KEY_FILE = "development.key"
+WRITE_SECONDS_MAX = 1.0
 
 
 class _PreparedHmac(HMACAlgorithm):
@@ -45,6 +48,14 @@ def _prepared(secret: str) -> PyJWK:
     return key
 
 
+def _written_secret(path: Path) -> str:
+    """Return the secret in a key file; another process may have created it, and be about to write it."""
+    deadline = monotonic() + WRITE_SECONDS_MAX
+    while not (secret := path.read_text(encoding="ascii").strip()) and monotonic() < deadline:
+        sleep(0.01)
+    return secret
+
+
 @dataclass(frozen=True, slots=True)
 class DevelopmentKey:
     """The local issuer and verifier: one secret in a file that only its owner can read."""
@@ -58,7 +69,11 @@ class DevelopmentKey:
 
     @classmethod
     def load(cls, data_dir: Path) -> "DevelopmentKey":
-        """Return the key of a data directory; create it on first use."""
+        """Return the key of a data directory; create it on first use.
+
+        Raises:
+            InvalidSettings: the file holds no secret.
+        """
         path = data_dir / KEY_FILE
         data_dir.mkdir(parents=True, exist_ok=True)
         try:
@@ -68,7 +83,10 @@ class DevelopmentKey:
         else:
             with os.fdopen(descriptor, "w", encoding="ascii") as file:
                 file.write(secrets.token_hex(32))
-        return cls(path.read_text(encoding="ascii").strip())
+        try:
+            return cls(_written_secret(path))
+        except jwt.InvalidKeyError as error:
+            raise InvalidSettings(f"{path} holds no secret: {error} Delete it, and restart for a new key.") from None
 
     def issue(
         self, *, role: Role, programme: str, subject: str, member: str | None, ttl: timedelta, now: datetime

@@ -1,6 +1,9 @@
 """Authentication: tokens of the development key and of a JWKS, valid and invalid in every way."""
 
 import json
+import os
+import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +20,7 @@ from gateway.auth.claims import LEEWAY, seconds_left
 from gateway.auth.development_key import DevelopmentKey
 from gateway.auth.jwks import JwksVerifier
 from gateway.auth.verifier import CACHED_TOKENS_MAX, CachingVerifier, bearer
+from gateway.config import InvalidSettings
 from resolvers.core.actor import Actor, Role
 from resolvers.core.operation_error import Unauthenticated
 
@@ -120,6 +124,37 @@ def test_development_key_is_created_once_and_readable_by_its_owner_only(tmp_path
     assert DevelopmentKey.load(tmp_path / "new") == made
     assert DevelopmentKey.load(tmp_path / "other") != made
     assert (tmp_path / "new" / "development.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_start_at_the_same_time_get_the_same_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, fdopen = tmp_path / "development.key", os.fdopen
+    found: list[DevelopmentKey] = []
+
+    def slow_fdopen(*args: Any, **kwargs: Any) -> Any:
+        other = threading.Thread(target=lambda: found.append(DevelopmentKey.load(tmp_path)))
+        other.start()
+        time.sleep(0.05)
+        assert path.read_text() == ""
+        return fdopen(*args, **kwargs)
+
+    monkeypatch.setattr(os, "fdopen", slow_fdopen)
+    made = DevelopmentKey.load(tmp_path)
+    deadline = time.monotonic() + 5
+    while not found and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert found == [made]
+
+
+@pytest.mark.parametrize("text", ["", "\n", '{"kty": "oct", "k": "AAAA"}'])
+def test_key_file_without_a_secret_is_refused_with_a_hint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("gateway.auth.development_key.WRITE_SECONDS_MAX", 0.05)
+    (tmp_path / "development.key").write_text(text)
+    with pytest.raises(InvalidSettings, match=r"development\.key holds no secret: .* Delete it"):
+        DevelopmentKey.load(tmp_path)
 
 
 @pytest.mark.parametrize(

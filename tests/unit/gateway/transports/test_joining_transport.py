@@ -88,11 +88,15 @@ def part(body: bytes, *, more: bool = False) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": more}
 
 
-async def answered(request: bytes, answer: Callable[[Send, list[bytes]], Awaitable[None]]) -> list[bytes]:
+async def answered(
+    request: bytes, answer: Callable[[Send, list[bytes]], Awaitable[None]], *, reads_body: bool = False
+) -> list[bytes]:
     """Return what the protocol writes for requests; `answer` sends each response, and sees what is written so far."""
     transport = Transport()
 
-    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+    async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+        if reads_body:
+            await receive()
         await answer(send, transport.writes)
 
     config, state = Config(app, lifespan="off", log_config=None), ServerState()
@@ -121,6 +125,13 @@ async def test_each_pipelined_answer_is_one_write() -> None:
     for text in writes:
         assert text.startswith(b"HTTP/1.1 200 OK\r\n")
         assert text.endswith(b"\r\ncontent-length: 2\r\n\r\nok")
+
+
+async def test_request_that_expects_100_continue_gets_it_at_once() -> None:
+    request = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\nexpect: 100-continue\r\n\r\nok"
+    first, *rest = await answered(request, whole, reads_body=True)
+    assert first == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert b"".join(rest).endswith(b"\r\ncontent-length: 2\r\n\r\nok")
 
 
 async def test_answer_to_head_does_not_wait_for_a_body() -> None:
