@@ -12,8 +12,9 @@ from typing import Any
 import jwt
 import pytest
 from support.clients.api import code_of, data, only_error
-from support.jwks import KeyPair, jwks_server
+from support.jwks import KeyPair
 from support.servers.gateway import GatewayProcess
+from support.servers.jwks_gateway import gateway_with_jwks
 from websockets.exceptions import ConnectionClosed
 
 from gateway.auth.claims import LEEWAY, seconds_left
@@ -385,22 +386,17 @@ async def test_lost_or_broken_issuer_locks_nobody_out(rsa_signer: Signer, docume
 async def test_gateway_with_a_jwks_accepts_its_issuer_only(
     development_gateway: GatewayProcess, tmp_path: Path, rsa_signer: Signer
 ) -> None:
-    with jwks_server({"keys": [rsa_signer.jwk()]}) as url:
-        gateway = GatewayProcess.start(
-            "serve",
-            data_dir=development_gateway.data_dir,
-            output=tmp_path / "output.log",
-            CARILLON_JWKS_URL=url,
-            CARILLON_JWT_ISSUER=ISSUER,
-            CARILLON_JWT_AUDIENCE=AUDIENCE,
-        )
-        try:
-            query = "{ programme { name } }"
-            assert data(await gateway.ask(rsa_signer.token(), query)) == {"programme": {"name": "The Grocer"}}
-            for wrong in (development_gateway.token("till"), Signer("first").token()):
-                assert code_of(await gateway.ask(wrong, query)) == "UNAUTHENTICATED"
-        finally:
-            assert gateway.stop() == 0
+    with gateway_with_jwks(
+        rsa_signer,
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        data_dir=development_gateway.data_dir,
+        output=tmp_path / "output.log",
+    ) as gateway:
+        query = "{ programme { name } }"
+        assert data(await gateway.ask(rsa_signer.token(), query)) == {"programme": {"name": "The Grocer"}}
+        for wrong in (development_gateway.token("till"), Signer("first").token()):
+            assert code_of(await gateway.ask(wrong, query)) == "UNAUTHENTICATED"
 
 
 # Cached tokens

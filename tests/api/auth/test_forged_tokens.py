@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from support.clients.api import code_of
 from support.forged_tokens import Issuer, development_issuer, forged_tokens, issuer_of
-from support.jwks import KeyPair, jwks_server
+from support.jwks import KeyPair
 from support.servers.gateway import GatewayProcess
+from support.servers.jwks_gateway import gateway_with_jwks
 
 from gateway.auth.development_key import DEVELOPMENT_AUDIENCE, DEVELOPMENT_ISSUER, DevelopmentKey
 
@@ -39,19 +40,14 @@ async def test_gateway_refuses_every_forged_token_of_a_published_key(
     development_gateway: GatewayProcess, tmp_path: Path, algorithm: str
 ) -> None:
     pair = KeyPair("first", algorithm)
-    with jwks_server({"keys": [pair.jwk()]}) as url:
-        gateway = GatewayProcess.start(
-            "serve",
-            data_dir=development_gateway.data_dir,
-            output=tmp_path / "output.log",
-            CARILLON_JWKS_URL=url,
-            CARILLON_JWT_ISSUER=DEVELOPMENT_ISSUER,
-            CARILLON_JWT_AUDIENCE=DEVELOPMENT_AUDIENCE,
-        )
-        try:
-            assert await accepted(gateway, issuer_of(pair), public_key=pair.pem()) == ["nothing"]
-        finally:
-            assert gateway.stop() == 0
+    with gateway_with_jwks(
+        pair,
+        issuer=DEVELOPMENT_ISSUER,
+        audience=DEVELOPMENT_AUDIENCE,
+        data_dir=development_gateway.data_dir,
+        output=tmp_path / "output.log",
+    ) as gateway:
+        assert await accepted(gateway, issuer_of(pair), public_key=pair.pem()) == ["nothing"]
 
 
 async def test_first_of_two_authorization_headers_counts(development_gateway: GatewayProcess) -> None:
