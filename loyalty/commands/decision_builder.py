@@ -36,7 +36,6 @@ from loyalty.model.references.senders import split_reference
 from loyalty.model.references.waiting import WAITING_MAX, RefusedWaiting, Waiting, WaitingEvent
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from loyalty.rules.earning import EarningResult, earn, prune_cap_periods
-from loyalty.rules.money_paid import paid_by_part
 from loyalty.rules.refund import PointsReversed, Reversal, points_reversed
 from loyalty.rules.self_explanation import ORDER_REVERSED_LABEL
 from loyalty.rules.tier import (
@@ -189,7 +188,7 @@ class DecisionBuilder:
             grants=tuple(earned.grants),
             earned_on=lot.earned_on,
             expires_on=lot.expires_on,
-            shares_returned=(NOT_RETURNED,) * len(paid_by_part(event.purchase)),
+            shares_returned=(NOT_RETURNED,) * earned.parts,
         )
 
     def reverse_earning(

@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 
-def whole_numbers(weights: Sequence[Decimal]) -> list[int]:
-    """Return weights as integers in the same proportion, negative ones as 0."""
+def in_units(amounts: Sequence[Decimal]) -> tuple[list[int], int]:
+    """Return amounts, negative ones as 0, in whole units, and how many units make one: 1050 and 100 for 10.50."""
     digits: list[tuple[str, str]] = []
     decimals = 0
-    for weight in weights:
+    for amount in amounts:
         # As text, because a quotient of decimals would lose digits beyond the precision of the context.
-        text = str(weight) if weight > 0 else "0"
-        whole, _, part = (text if "E" not in text else format(weight, "f")).partition(".")
+        text = str(amount) if amount > 0 else "0"
+        whole, _, part = (text if "E" not in text else format(amount, "f")).partition(".")
         decimals = max(decimals, len(part))
         digits.append((whole, part))
-    return [int(whole + part.ljust(decimals, "0")) for whole, part in digits]
+    return [int(whole + part.ljust(decimals, "0")) for whole, part in digits], 10**decimals
+
+
+def whole_numbers(weights: Sequence[Decimal]) -> list[int]:
+    """Return weights as integers in the same proportion, negative ones as 0."""
+    return in_units(weights)[0]
 
 
 def allocate_proportionally(points: int, weights: Sequence[Decimal]) -> tuple[int, ...]:

@@ -57,6 +57,9 @@ class RuleOutcome(StrEnum):
     AWAITS_STAFF = "awaits_staff"
     CLAIM_REFUSED = "claim_refused"
 
+    # Enum's own hash is a Python function, too slow for every explanation.
+    __hash__ = str.__hash__
+
 
 # Of purchases that do not count: not yet, or never.
 NOT_COUNTED = frozenset({RuleOutcome.AWAITS_RECEIPT, RuleOutcome.AWAITS_STAFF, RuleOutcome.CLAIM_REFUSED})

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from loyalty.kernel.channel import Channel
@@ -17,8 +18,9 @@ from loyalty.kernel.vocabulary import NO_VOCABULARY, Vocabulary
 from loyalty.kernel.window import Window
 from loyalty.model.activity_limit import ActivityLimit
 from loyalty.model.catalogue import Catalogue
+from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import AttributesSchema, Expression, LineCondition
-from loyalty.model.offer import Segment
+from loyalty.model.offer import EVERYBODY, Audience, Segment
 from loyalty.model.references.senders import Senders
 
 
@@ -116,6 +118,49 @@ class Rate:
     rounding: Rounding
 
 
+# More points are a fault of the rule.
+POINTS_MAX = 1_000_000_000
+# Up to these, money and rates as whole numbers give the points that decimals of 28 digits give. A quotient of decimals
+# below POINTS_MAX is wrong by at most 5e-19, and the exact one is a whole or half number of points, or at least
+# 1 / (2 * PER_MAX * UNITS_IN_ONE_MAX) = 5e-17 away from it: both are rounded alike.
+COEFFICIENT_MAX = 10**12
+PER_MAX = 10**10
+UNITS_MAX = 10**15
+UNITS_IN_ONE_MAX = 10**6
+
+
+@dataclass(frozen=True, slots=True)
+class ExactRate:
+    """A rate in lowest terms: `points` for each `per` of money, as whole numbers."""
+
+    points: int
+    per: int
+    rounding: Rounding
+
+    @classmethod
+    def of(cls, rate: Rate) -> "ExactRate | None":
+        """Return a rate in whole numbers; None if these might round another way than decimals do."""
+        exact = Fraction(rate.points) / Fraction(rate.per)
+        coefficient = int("".join(map(str, rate.points.as_tuple().digits)))
+        if max(coefficient, exact.numerator) > COEFFICIENT_MAX or exact.denominator > PER_MAX:
+            return None
+        return cls(exact.numerator, exact.denominator, rate.rounding)
+
+    def whole_points(self, units: int, units_in_one: int) -> int | None:
+        """Return the whole points for money in units of which `units_in_one` make one of the currency.
+
+        None if decimals might round another way, or if they are more than an event may give.
+        """
+        if units > UNITS_MAX or units_in_one > UNITS_IN_ONE_MAX:
+            return None
+        earned, per = units * self.points, self.per * units_in_one
+        if earned >= (POINTS_MAX - 1) * per:
+            return None
+        if self.rounding is Rounding.DOWN:
+            return earned // per
+        return -(-earned // per) if self.rounding is Rounding.UP else (2 * earned + per) // (2 * per)
+
+
 @dataclass(frozen=True, slots=True)
 class Cap:
     """The most points that one rule gives one member in each `period`."""
@@ -130,7 +175,7 @@ class EarningRule:
 
     `condition` and `points` read `event`, `member` and `earned`, the points that earlier rules gave for this event.
     `lines` is evaluated for each receipt line; the rule's points count only for the lines where it is true.
-    Empty `channels`, `stores`, `partners` or `tiers` do not restrict the rule.
+    Empty `channels`, `stores`, `partners` or `tiers` do not restrict the rule. `prepared` is computed from the rest.
     """
 
     key: str
@@ -151,6 +196,49 @@ class EarningRule:
     partners: frozenset[str] = frozenset()
     tiers: frozenset[str] = frozenset()
     qualifying: bool = True
+    prepared: "PreparedRule" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Prepare what every event needs, once."""
+        object.__setattr__(self, "prepared", PreparedRule.of(self))
+
+
+# Why a rule gives nothing, when nothing of the event is part of the sentence.
+PLAIN_OUTCOMES = (
+    RuleOutcome.CONDITION,
+    RuleOutcome.CHANNEL,
+    RuleOutcome.STORE,
+    RuleOutcome.PARTNER,
+    RuleOutcome.TIER,
+    RuleOutcome.WINDOW,
+    RuleOutcome.WEEKDAY,
+    RuleOutcome.HOURS,
+    RuleOutcome.NO_POINTS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRule:
+    """What a rule's definition alone says about every event: computed once for each version of a programme.
+
+    `is_unrestricted`: the rule is for every moment, place and member. `audience` has its tiers. `rate` is None if there
+    is none, or if it has too many digits. `refused` explains why it gives nothing, by the reasons in PLAIN_OUTCOMES.
+    """
+
+    is_unrestricted: bool
+    audience: Audience
+    rate: ExactRate | None
+    refused: Mapping[RuleOutcome, Explanation]
+
+    @classmethod
+    def of(cls, rule: EarningRule) -> "PreparedRule":
+        """Return the prepared form of a rule."""
+        return cls(
+            not (rule.window or rule.channels or rule.stores or rule.partners or rule.tiers),
+            Audience(rule.tiers) if rule.tiers else EVERYBODY,
+            ExactRate.of(rule.rate) if rule.rate is not None else None,
+            {reason: Explanation(rule.key, 0, applied=False, reason=reason) for reason in PLAIN_OUTCOMES},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
+from itertools import compress
 from typing import Any
 
 from loyalty.kernel.calendar import period_name
 from loyalty.kernel.period import LimitPeriod
-from loyalty.kernel.proportion import allocate_proportionally, spread
+from loyalty.kernel.proportion import in_units, spread
 from loyalty.model.event import Event, Grant
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import ExpressionError
 from loyalty.model.member import Member
-from loyalty.model.offer import EVERYBODY, Audience
-from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
+from loyalty.model.programme import POINTS_MAX, Cap, EarningRule, ExactRate, Programme, Rate, Rounding, Stacking
 from loyalty.rules.availability import Obstacle, Visit, obstacles
 from loyalty.rules.expression_variables import event_variables, member_variables
-from loyalty.rules.money_paid import as_paid, paid_by_part, weights_of
+from loyalty.rules.money_paid import as_paid, paid_by_part, weights_in_units
 from loyalty.rules.segmentation import SegmentationInput
 
-POINTS_MAX = 1_000_000_000
 CAP_PERIODS_KEPT = 400
 DAY_LENGTH = len("2024-12-31")
 _SCOPE = ("event", "member", "earned")
@@ -40,11 +39,15 @@ _ROUNDING = {Rounding.DOWN: ROUND_DOWN, Rounding.HALF_UP: ROUND_HALF_UP, Roundin
 
 @dataclass(slots=True)
 class EarningResult:
-    """The result of all rules for one event. `cap_usage`: points given so far by rule and cap period."""
+    """The result of all rules for one event, which has `parts` parts; see `paid_by_part()`.
 
+    `cap_usage`: points given so far by rule and cap period.
+    """
+
+    parts: int
+    cap_usage: Mapping[str, Mapping[str, int]]
     grants: list[Grant] = field(default_factory=list)
     explanations: list[Explanation] = field(default_factory=list)
-    cap_usage: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def points(self) -> int:
@@ -103,23 +106,28 @@ class _Variables(Mapping[str, Any]):
 
 @dataclass(slots=True)
 class _Evaluation:
-    """The evaluation of one event, whose lines have what was paid for them. `parts`: see `paid_by_part()`."""
+    """The evaluation of one event, whose lines have what was paid for them. `parts`: see `paid_by_part()`.
+
+    `units` are the parts in whole units, of which `units_in_one` make one of the currency.
+    """
 
     event: Event
     member: Member
     programme: Programme
-    local: datetime
     scope: _Variables
     parts: tuple[Decimal, ...]
-    weights: Sequence[int] = ()
+    units: list[int]
+    units_in_one: int
+    _weights: Sequence[int] = ()
     _visit: Visit | None = None
 
     def visit(self) -> Visit:
         """Return when, where and by which member it happened."""
         if self._visit is None:
             event = self.event
+            local = event.occurred_at.astimezone(self.programme.zone)
             segmentation = SegmentationInput(self.member, self.programme, frozenset(), event.occurred_at)
-            self._visit = Visit(event.occurred_at, self.local, event.channel, event.store, event.partner, segmentation)
+            self._visit = Visit(event.occurred_at, local, event.channel, event.store, event.partner, segmentation)
         return self._visit
 
     def matching(self, rule: EarningRule) -> list[bool] | None:
@@ -134,33 +142,38 @@ class _Evaluation:
     def points_of(self, rule: EarningRule) -> tuple[int, ...]:
         """Return the points of `rule` by part, before its cap."""
         hits = self.matching(rule)
-        if rule.rate is None:
-            if rule.points is None:
-                raise ExpressionError("the rule has neither a rate nor points")
-            return self._spread(whole_points(rule.points.evaluate(self.scope), rule.rounding), hits)
+        if rule.rate is not None:
+            return self._spread(self._points_by_rate(rule.rate, rule.prepared.rate, hits), hits)
+        if rule.points is None:
+            raise ExpressionError("the rule has neither a rate nor points")
+        return self._spread(whole_points(rule.points.evaluate(self.scope), rule.rounding), hits)
+
+    def _points_by_rate(self, rate: Rate, exact: ExactRate | None, hits: list[bool] | None) -> int:
+        if exact is not None:
+            units = sum(self.units) if hits is None else sum(compress(self.units, hits))
+            points = exact.whole_points(units, self.units_in_one)
+            if points is not None:
+                return points
         purchase = self.event.purchase
         if hits is not None:
-            money = sum((part for part, hit in zip(self.parts, hits, strict=True) if hit), Decimal(0))
+            money = sum(compress(self.parts, hits), Decimal(0))
         else:
             money = purchase.total if purchase is not None else Decimal(0)
-        points = max(money, Decimal(0)) * rule.rate.points / rule.rate.per
-        return self._spread(whole_points(points, rule.rate.rounding), hits)
+        return whole_points(max(money, Decimal(0)) * rate.points / rate.per, rate.rounding)
 
     def _spread(self, points: int, hits: list[bool] | None) -> tuple[int, ...]:
         """Split points over the counted parts in proportion to their money."""
         if not points:
             return (0,) * len(self.parts)
-        if not self.weights:
-            self.weights = weights_of(self.event.purchase, self.parts)
+        if not self._weights:
+            self._weights = weights_in_units(self.event.purchase, self.units)
         if hits is None:
-            return spread(points, self.weights)
-        return spread(points, [part if hit else 0 for part, hit in zip(self.weights, hits, strict=True)])
+            return spread(points, self._weights)
+        return spread(points, [part if hit else 0 for part, hit in zip(self._weights, hits, strict=True)])
 
 
 def _uncovered_reason(rule: EarningRule, evaluation: _Evaluation) -> RuleOutcome | None:
     """Return why a rule is not for an event, or None."""
-    if not (rule.window or rule.channels or rule.stores or rule.partners or rule.tiers):
-        return None  # as most rules: the check would be a tenth of what a rule costs
     obstacle = next(
         obstacles(
             evaluation.visit(),
@@ -168,18 +181,15 @@ def _uncovered_reason(rule: EarningRule, evaluation: _Evaluation) -> RuleOutcome
             channels=rule.channels,
             stores=rule.stores,
             partners=rule.partners,
-            audience=Audience(rule.tiers) if rule.tiers else EVERYBODY,
+            audience=rule.prepared.audience,
         ),
         None,
     )
     return _REASON[obstacle] if obstacle is not None else None
 
 
-def _cap_room(member: Member, rule: EarningRule, day: date) -> tuple[str, int] | None:
+def _cap_room(member: Member, rule: EarningRule, cap: Cap, day: date) -> tuple[str, int] | None:
     """Return the rule's cap period and the points left in it; None if the event is too old to know."""
-    cap = rule.cap
-    if cap is None:
-        return "", POINTS_MAX
     spans = member.cap_usage.get(rule.key, {})
     # Names of another length are from an earlier version of the programme with another period.
     days = [span for span in spans if cap.period is LimitPeriod.DAY and len(span) == DAY_LENGTH]
@@ -194,33 +204,47 @@ def _not_applied(rule: str, reason: RuleOutcome, **params: str | int) -> Explana
     return Explanation(rule, 0, applied=False, reason=reason, params=params)
 
 
-def _try_rule(evaluation: _Evaluation, rule: EarningRule) -> tuple[Grant, Explanation, str] | Explanation:
-    """Return the rule's grant with its explanation and cap span, or only the explanation of why it gives nothing."""
-    outside = _uncovered_reason(rule, evaluation)
-    if outside:
-        return _not_applied(rule.key, outside)
+# What a rule gives, why, and the cap period that it counts in; "" without a cap.
+_Applied = tuple[Grant, Explanation, str]
+
+
+def _try_rule(evaluation: _Evaluation, rule: EarningRule) -> _Applied | Explanation:
+    """Return what a rule gives, or only the explanation of why it gives nothing."""
+    refused = rule.prepared.refused
+    if not rule.prepared.is_unrestricted:
+        outside = _uncovered_reason(rule, evaluation)
+        if outside:
+            return refused[outside]
     try:
         if rule.condition is not None and rule.condition.evaluate(evaluation.scope) is not True:
-            return _not_applied(rule.key, RuleOutcome.CONDITION)
+            return refused[RuleOutcome.CONDITION]
         by_line = evaluation.points_of(rule)
     except ExpressionError as fault:
         return _not_applied(rule.key, RuleOutcome.RULE_ERROR, fault=str(fault))
     due = sum(by_line)
     if not due:
-        return _not_applied(rule.key, RuleOutcome.NO_POINTS)
-    room = _cap_room(evaluation.member, rule, evaluation.local.date())
+        return refused[RuleOutcome.NO_POINTS]
+    if rule.cap is not None:
+        return _capped(evaluation, rule, rule.cap, by_line, due)
+    given = Explanation(rule.key, due, applied=True, reason=RuleOutcome.AWARDED)
+    return Grant(rule.key, by_line, rule.qualifying), given, ""
+
+
+def _capped(
+    evaluation: _Evaluation, rule: EarningRule, cap: Cap, by_line: tuple[int, ...], due: int
+) -> _Applied | Explanation:
+    """Return what a rule with a cap gives of the points that are due."""
+    room = _cap_room(evaluation.member, rule, cap, evaluation.visit().local.date())
     if room is None:
         return _not_applied(rule.key, RuleOutcome.TOO_LATE, days=CAP_PERIODS_KEPT)
     span, most = room
-    cap_points = rule.cap.points if rule.cap else 0
     if most == 0:
-        return _not_applied(rule.key, RuleOutcome.CAP_REACHED, cap=cap_points)
-    points = min(due, most)
-    given = by_line if points == due else allocate_proportionally(points, tuple(Decimal(part) for part in by_line))
-    reason = RuleOutcome.CAPPED if points < due else RuleOutcome.AWARDED
-    params: dict[str, str | int] = {"cap": cap_points} if reason is RuleOutcome.CAPPED else {}
-    grant = Grant(rule.key, given, rule.qualifying)
-    return grant, Explanation(rule.key, points, applied=True, reason=reason, params=params), span
+        return _not_applied(rule.key, RuleOutcome.CAP_REACHED, cap=cap.points)
+    if due <= most:
+        given = Explanation(rule.key, due, applied=True, reason=RuleOutcome.AWARDED)
+        return Grant(rule.key, by_line, rule.qualifying), given, span
+    reduced = Explanation(rule.key, most, applied=True, reason=RuleOutcome.CAPPED, params={"cap": cap.points})
+    return Grant(rule.key, spread(most, by_line), rule.qualifying), reduced, span
 
 
 def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
@@ -230,13 +254,12 @@ def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
     why; it never fails the event.
     """
     rules = programme.rules_by_event_type.get(event.type, ())
-    earned = EarningResult(cap_usage={rule: dict(spans) for rule, spans in member.cap_usage.items()})
-    local = event.occurred_at.astimezone(programme.zone)
     parts = paid_by_part(event.purchase)
+    earned = EarningResult(len(parts), member.cap_usage)
     event = as_paid(event, parts)
     scope = _Variables(event, member, programme, earned)
-    evaluation = _Evaluation(event, member, programme, local, scope, parts)
-    applied: dict[str, tuple[Grant, Explanation, str]] = {}
+    evaluation = _Evaluation(event, member, programme, scope, parts, *in_units(parts))
+    applied: dict[str, _Applied] = {}
     explained: dict[str, Explanation] = {}
     best_by_group: dict[str, str] = {}
     exclusive: str | None = None
@@ -264,8 +287,9 @@ def earn(event: Event, member: Member, programme: Programme) -> EarningResult:
     for grant, explanation, span in applied.values():
         explained[grant.rule] = explanation
         if span:
-            spans = earned.cap_usage.setdefault(grant.rule, {})
-            spans[span] = spans.get(span, 0) + grant.points
+            spans = earned.cap_usage.get(grant.rule, {})
+            used = {**spans, span: spans.get(span, 0) + grant.points}
+            earned.cap_usage = {**earned.cap_usage, grant.rule: used}
     earned.explanations = [explained[rule.key] for rule in rules]
     return earned
 

@@ -37,13 +37,17 @@ def paid_by_part(purchase: Purchase | None, parts: int | None = None) -> tuple[D
 
 
 def weights_of(purchase: Purchase | None, paid: Sequence[Decimal]) -> list[int]:
-    """Return the weights by which points are spread over the parts of a purchase, of which at least one is above 0.
+    """Return the weights by which points are spread over the parts of a purchase, of which at least one is above 0."""
+    return weights_in_units(purchase, whole_numbers(paid))
+
+
+def weights_in_units(purchase: Purchase | None, paid: list[int]) -> list[int]:
+    """Do the same for money in whole units.
 
     If nothing was paid, every line that is not a discount has the same weight.
     """
-    weights = whole_numbers(paid)
-    if any(weights):
-        return weights
+    if any(paid):
+        return paid
     lines = purchase.lines if purchase is not None else ()
     return [int(line.amount >= 0) for line in lines] if any(line.amount >= 0 for line in lines) else [1] * len(paid)
 

@@ -17,8 +17,8 @@ from loyalty.kernel.proportion import allocate_proportionally
 from loyalty.kernel.window import Window
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.expression import ExpressionError
-from loyalty.model.programme import EarningRule, Programme, Rounding, Stacking
-from loyalty.rules.earning import POINTS_MAX, prune_cap_periods, whole_points
+from loyalty.model.programme import POINTS_MAX, EarningRule, Programme, Rounding, Stacking
+from loyalty.rules.earning import prune_cap_periods, whole_points
 
 DOWN, HALF_UP, UP = Rounding.DOWN, Rounding.HALF_UP, Rounding.UP
 
