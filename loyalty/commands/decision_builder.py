@@ -67,6 +67,8 @@ _NOTICE_OF = {
 
 def prune_offer_uses(offers: Mapping[str, OfferUse], programme: Programme, now: datetime) -> Mapping[str, OfferUse]:
     """Return what the member did with offers, without those that ended more than OFFERS_KEPT_DAYS ago."""
+    if not offers:
+        return offers
     horizon = now - timedelta(days=OFFERS_KEPT_DAYS)
     known = programme.catalogue.offers
     if all(key in known and not known[key].has_ended(horizon) for key in offers):
@@ -124,10 +126,12 @@ class DecisionBuilder:
         self.refused_waiting: list[RefusedWaiting] = []
         self.receipt: ReceiptKey | None = None
         self.settled_claim: tuple[str, ClaimState] | None = None
-        for hold in [hold for hold in member.holds if hold.expires_at <= now]:
-            self.release(hold, lapsed=True)
-        for waiting in [waiting for waiting in member.waiting if waiting.until <= now]:
-            self.refuse_waiting(waiting, _never_arrived(waiting), at=waiting.until)
+        for hold in member.holds:
+            if hold.expires_at <= now:
+                self.release(hold, lapsed=True)
+        for waiting in member.waiting:
+            if waiting.until <= now:
+                self.refuse_waiting(waiting, _never_arrived(waiting), at=waiting.until)
         self._expire_overdue()
         # Without new points a tier changes only if its period is over or the programme changed.
         is_over = member.tier_status.guaranteed_until is not None and member.tier_status.guaranteed_until <= now
@@ -139,16 +143,19 @@ class DecisionBuilder:
         """Whether settling the member, or what followed, changed anything."""
         return bool(self.entries) or self.member.tier_status != self.before.tier_status
 
-    def expired_event(self, occurred_at: datetime, cause: Cause) -> Refusal | None:
-        """Return the refusal of an event whose points would have expired already; None for a later or imported one."""
-        last_day = expiry_day(day_of(occurred_at, self.programme.zone), self.programme.expiry)
+    def expired_event(self, lot: LotKey, cause: Cause) -> Refusal | None:
+        """Return the refusal of an event whose points would have expired already; None for a later or imported one.
+
+        `lot` is the lot that its points would go into.
+        """
+        last_day = lot.expires_on
         if last_day is None or last_day >= self.today or cause.reason == IMPORTED:
             return None
         return Refusal(RefusalCode.EXPIRED, "event_expired", ("occurredAt",), {"day": last_day.isoformat()})
 
-    def lot_days(self, event: Event) -> LotKey:
-        """Return the day on which an event earns, and the last day of its points."""
-        day = day_of(event.occurred_at, self.programme.zone)
+    def lot_days(self, occurred_at: datetime) -> LotKey:
+        """Return the day on which an event of a moment earns, and the last day of its points."""
+        day = day_of(occurred_at, self.programme.zone)
         return LotKey(day, expiry_day(day, self.programme.expiry))
 
     def note_event(self, event: Event, explanations: Iterable[Explanation]) -> int:
@@ -164,13 +171,12 @@ class DecisionBuilder:
         )
         return len(self.entries) - 1
 
-    def earn(self, event: Event, earned: EarningResult) -> RecordedEvent:
-        """Credit the points of an event, count it, and return what is stored of it."""
-        lot = self.lot_days(event)
-        day = lot.earned_on
+    def earn(self, event: Event, earned: EarningResult, lot: LotKey) -> RecordedEvent:
+        """Credit the points of an event to its lot, count it, and return what is stored of it."""
+        day, points = lot.earned_on, earned.points
         self._post(
             EntryKind.EARN,
-            self._credit(earned.points, lot),
+            self._credit(points, lot),
             occurred_at=event.occurred_at,
             channel=event.channel,
             explanations=earned.explanations,
@@ -308,7 +314,7 @@ class DecisionBuilder:
         """
         earned = earn(event, self.member, self.programme)
         if earned.explanations:
-            return self.earn(event, earned)
+            return self.earn(event, earned, self.lot_days(event.occurred_at))
         self._count(event.type, earned.cap_usage)
         return None
 
@@ -323,8 +329,7 @@ class DecisionBuilder:
 
     def give_bonus(self, event: Event, points: int, why: Explanation, *, qualifying: bool) -> None:
         """Credit the points of an offer that is used without a purchase."""
-        day = day_of(event.occurred_at, self.programme.zone)
-        self._give(event, points, LotKey(day, expiry_day(day, self.programme.expiry)), why, qualifying=qualifying)
+        self._give(event, points, self.lot_days(event.occurred_at), why, qualifying=qualifying)
 
     def _give(self, event: Event, points: int, lot: LotKey, why: Explanation, *, qualifying: bool) -> None:
         """Credit the points of an offer to a lot; `event` is the activation or redemption."""
@@ -628,9 +633,7 @@ class DecisionBuilder:
                 recorded_at=self.now,
                 cause=cause,
                 entries=tuple(self.entries),
-                qualifying_points=tuple(
-                    sorted((day, points) for day, points in self.qualifying_points.items() if points)
-                ),
+                qualifying_points=tuple(sorted([row for row in self.qualifying_points.items() if row[1]])),
                 tier_status=self.member.tier_status,
                 previous_hash=self.before.head_hash,
                 hash="",
@@ -653,7 +656,7 @@ class DecisionBuilder:
             record,
             recorded_event,
             amended_purchase,
-            orders=tuple(replace(order, version=self.version) for order in self.orders.values()),
+            orders=tuple([replace(order, version=self.version) for order in self.orders.values()]),
             counter_changes={counter: pieces for counter, pieces in self.counter_changes.items() if pieces},
             code_moves=tuple(self.code_moves),
             hold=hold,
@@ -713,21 +716,24 @@ class DecisionBuilder:
         params: Mapping[str, str | int],
     ) -> None:
         """Append an entry, and update balances and lots by it."""
-        moved = tuple(posting for posting in postings if posting.points)
-        points = sum(posting.points for posting in moved if posting.account is Account.AVAILABLE)
-        balance = self.member.available + points
-        entry = Entry(kind, points, balance, occurred_at, channel, moved, tuple(explanations), label, params)
+        moved = tuple([posting for posting in postings if posting.points])
+        member, points = self.member, 0
+        balance = member.available
+        if moved:
+            balances, lots = dict(member.balances), member.lots
+            for posting in moved:
+                account, moves, lot = posting.account, posting.points, posting.lot
+                balances[account] = balances.get(account, 0) + moves
+                if account is Account.AVAILABLE:
+                    points += moves
+                    if lot is not None:
+                        lots = with_points(lots, lot, moves)
+                elif lot is not None and (moves > 0 or lots.contains(lot)):
+                    lots = with_points(lots, lot, 0, expired=moves)
+            set_fields(member, balances=balances, lots=lots)
+        entry = Entry(kind, points, balance + points, occurred_at, channel, moved, tuple(explanations), label, params)
         self.entries.append(entry)
-        balances = dict(self.member.balances)
-        lots = self.member.lots
         self._notice_entry(kind, points, params)
-        for posting in moved:
-            balances[posting.account] = balances.get(posting.account, 0) + posting.points
-            if posting.lot is not None and posting.account is Account.AVAILABLE:
-                lots = with_points(lots, posting.lot, posting.points)
-            elif posting.lot is not None and (posting.points > 0 or lots.contains(posting.lot)):
-                lots = with_points(lots, posting.lot, 0, expired=posting.points)
-        set_fields(self.member, balances=balances, lots=lots)
 
     def _expire_overdue(self) -> None:
         first = self.member.lots.next_expiry_day()

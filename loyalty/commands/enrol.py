@@ -65,5 +65,5 @@ def enrol(command: Enrol, builder: DecisionBuilder) -> Decision | Refusal:
     if earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     if earned.explanations:
-        builder.earn(event, earned)
+        builder.earn(event, earned, builder.lot_days(event.occurred_at))
     return builder.close(command.cause)

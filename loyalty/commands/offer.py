@@ -375,7 +375,7 @@ def release(command: ReleaseOffer, builder: DecisionBuilder) -> Decision | Refus
 def _unredeemable(offer: Offer, command: RedeemOffer, builder: DecisionBuilder) -> Refusal | None:
     if is_ahead(command.occurred_at, builder.now):
         return Refusal(RefusalCode.INVALID, "occurred_in_future", ("occurredAt",))
-    refusal = builder.expired_event(command.occurred_at, command.cause)
+    refusal = builder.expired_event(builder.lot_days(command.occurred_at), command.cause)
     if refusal is not None:
         return refusal
     use, zone = builder.member.offer_use(offer.key), builder.programme.zone
@@ -440,7 +440,7 @@ def _purchase_refusal(offer: Offer, command: RedeemOffer, builder: DecisionBuild
         return replace(unknown, path=("purchaseKey",))
     if offer.kind in EARNING_KINDS:
         # Its points would go into the purchase's lot, and expire at once.
-        refusal = builder.expired_event(purchase.event.occurred_at, command.cause)
+        refusal = builder.expired_event(builder.lot_days(purchase.event.occurred_at), command.cause)
         return replace(refusal, path=("purchaseKey",)) if refusal is not None else None
     return None
 
@@ -469,6 +469,8 @@ def _cost(offer: Offer, purchase: Purchase | None, builder: DecisionBuilder) -> 
 
 def unknown_cost_refusal(event: Event, builder: DecisionBuilder) -> Refusal | None:
     """Return the refusal of a purchase that does not say what an offer with a budget took off, or None."""
+    if not builder.member.pending_uses:
+        return None
     waiting = builder.member.pending_uses.get(purchase_reference(event.sender, event.key), ())
     offers = (builder.programme.catalogue.offers.get(use.offer or "") for use in waiting)
     return next((refusal for offer in offers if (refusal := _unknown_cost(offer, event, builder))), None)

@@ -54,7 +54,7 @@ def claim_purchase(event: Event, cause: Cause, builder: DecisionBuilder) -> Deci
         return Refusal(RefusalCode.LIMIT_REACHED, "claims_max", ("member",), {"max": OPEN_CLAIMS_MAX})
     until = builder.now + CLAIM_LASTS
     entry = builder.note_event(event, (_awaits(event, day_of(until, builder.programme.zone).isoformat()),))
-    lot = builder.lot_days(event)
+    lot = builder.lot_days(event.occurred_at)
     builder.receipt = key
     claimed = RecordedEvent(
         event=event,

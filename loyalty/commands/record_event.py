@@ -151,7 +151,7 @@ def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | R
         return _refund_or_wait(command, builder)
     if event.type == PURCHASE:
         if command.is_typed:
-            refusal = builder.expired_event(event.occurred_at, command.cause)
+            refusal = builder.expired_event(builder.lot_days(event.occurred_at), command.cause)
             return refusal or claim_purchase(event, command.cause, builder)
         refusal = take_receipt(event, builder)
         if refusal is not None:
@@ -164,7 +164,8 @@ def count_event(event: Event, cause: Cause, builder: DecisionBuilder) -> Recorde
     """Give what an event gives, with the offers that wait for it; return what is stored of it."""
     if event.type == PURCHASE and builder.member.pending_uses:
         bind_uses(event, event, builder)
-    refusal = builder.expired_event(event.occurred_at, cause) or unknown_cost_refusal(event, builder)
+    lot = builder.lot_days(event.occurred_at)
+    refusal = builder.expired_event(lot, cause) or unknown_cost_refusal(event, builder)
     if refusal is not None:
         return refusal
     earned = earn(event, builder.member, builder.programme)
@@ -177,7 +178,7 @@ def count_event(event: Event, cause: Cause, builder: DecisionBuilder) -> Recorde
     if builder.member.lifetime_points + earned.points > BALANCE_MAX:
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     tier_before = builder.member.tier_status
-    recorded_event = builder.earn(event, earned)
+    recorded_event = builder.earn(event, earned, lot)
     if event.type == PURCHASE and builder.member.tier_status.tier != tier_before.tier:
         consequences = (*consequences, Consequence(f"{TIER_RULE}{tier_before.tier}", since=tier_before.since))
     return replace(recorded_event, consequences=consequences) if consequences else recorded_event

@@ -159,16 +159,20 @@ class Lots(Sequence[Lot]):
 
     def overdue(self, today: date) -> "Lots":
         """Return the lots that hold points although their expiry day is before `today`."""
-        cells, end = self._cells, _CELLS * self._place(today.toordinal() << _DAY_BITS)
+        cells, first = self._cells, today.toordinal() << _DAY_BITS
+        if not cells or cells[0] >= first:
+            return NO_LOTS
+        end = _CELLS * self._place(first)
         if not any(cells[1:end:_CELLS]):
             return NO_LOTS
         return Lots(b"".join(bytes(cells[at : at + _CELLS]) for at in range(0, end, _CELLS) if cells[at + 1]))
 
     def without_old(self, horizon: date) -> "Lots":
         """Return the lots without empty ones that expired before `horizon`."""
-        cells, end = self._cells, _CELLS * self._place(horizon.toordinal() << _DAY_BITS)
-        if not end:
+        cells, first = self._cells, horizon.toordinal() << _DAY_BITS
+        if not cells or cells[0] >= first:
             return self
+        end = _CELLS * self._place(first)
         remaining = b"".join(bytes(cells[at : at + _CELLS]) for at in range(0, end, _CELLS) if cells[at + 1])
         return Lots(remaining + self.packed[end // _CELLS * _ROW.size :])
 

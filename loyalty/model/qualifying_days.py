@@ -73,6 +73,10 @@ class QualifyingDays(Mapping[date, int]):
         """Return the days with their points, in order."""
         return [(day_from_ordinal(day), points) for day, points in _ROW.iter_unpack(self.packed)]
 
+    def columns(self) -> tuple[list[int], list[int]]:
+        """Return the ordinals of the days, in order, and their points: as numbers, because dates cost more."""
+        return self._cells[::_CELLS].tolist(), self._cells[1::_CELLS].tolist()
+
     def _place(self, day: date) -> int:
         """Return the index of the first day that is not before `day`."""
         return bisect_left(self._cells[::_CELLS], day.toordinal())
@@ -81,7 +85,7 @@ class QualifyingDays(Mapping[date, int]):
         """Return the sum of points of the days in [first, end); None leaves that side open."""
         start = _CELLS * self._place(first) if first is not None else 0
         stop = _CELLS * self._place(end) if end is not None else len(self._cells)
-        return sum(self._cells[start + 1 : stop : _CELLS])
+        return sum(self._cells[start + 1 : stop : _CELLS].tolist())
 
     def last(self) -> date | None:
         """Return the last day; None if empty."""
@@ -94,8 +98,9 @@ class QualifyingDays(Mapping[date, int]):
 
     def since(self, first: date) -> "QualifyingDays":
         """Return the days from `first` on."""
-        place = self._place(first)
-        return QualifyingDays(self.packed[place * _ROW.size :]) if place else self
+        if not self._cells or self._cells[0] >= first.toordinal():
+            return self
+        return QualifyingDays(self.packed[self._place(first) * _ROW.size :])
 
     def with_points(self, day: date, points: int) -> "QualifyingDays":
         """Return the days with `points` (negative: fewer) added to one; drops a day with no points left."""

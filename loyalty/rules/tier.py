@@ -4,11 +4,12 @@ The result depends on sums by day, so events may arrive in any order. Only the g
 at once, and demoted at the end of the period at the earliest, or by a refund. See decisions 0006 and 0026.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from loyalty.kernel.calendar import day_of, end_of, months_later, rolling_period_start, start_of
+from loyalty.kernel.calendar import day_from_ordinal, day_of, end_of, months_later, rolling_period_start, start_of
 from loyalty.model.ledger import TierStatus
 from loyalty.model.programme import Programme, QualificationKind, Tier
 from loyalty.model.qualifying_days import QualifyingDays
@@ -111,21 +112,31 @@ def _by_calendar_year(programme: Programme, days: QualifyingDays, today: date) -
 
 def _by_rolling_months(programme: Programme, days: QualifyingDays, today: date) -> QualifiedTier:
     months = programme.qualification.months
-    recent = [(day, points) for day, points in days.rows() if day <= today]
-    sums: list[tuple[date, int]] = []
-    total = first = 0
-    for day, points in recent:
-        total += points
-        while months_later(recent[first][0], months) <= day:
-            total -= recent[first][1]
-            first += 1
-        sums.append((day, total))
+    sums = _rolling_sums(days, months, today)
     for tier in reversed(programme.tiers[1:]):
-        qualifying_days = [day for day, total in sums if total >= tier.threshold and months_later(day, months) > today]
+        qualifying_days = [day for day, total in sums if total >= tier.threshold]
         if qualifying_days:
-            last_day = months_later(qualifying_days[-1], months) - timedelta(days=1)
-            return QualifiedTier(tier, qualifying_days[0], last_day)
+            last_day = months_later(day_from_ordinal(qualifying_days[-1]), months) - timedelta(days=1)
+            return QualifiedTier(tier, day_from_ordinal(qualifying_days[0]), last_day)
     return QualifiedTier(programme.tiers[0], None, None)
+
+
+def _rolling_sums(days: QualifyingDays, months: int, today: date) -> list[tuple[int, int]]:
+    """Return the days of the rolling period that ends on `today`, as ordinals, each with the sum of its own period."""
+    ordinals, points = days.columns()
+    start = bisect_left(ordinals, rolling_period_start(today, months).toordinal())
+    end = bisect_right(ordinals, today.toordinal())
+    sums: list[tuple[int, int]] = []
+    oldest, total = 0, sum(points[:start])
+    for place in range(start, end):
+        day = ordinals[place]
+        total += points[place]
+        first = rolling_period_start(day_from_ordinal(day), months).toordinal()
+        while ordinals[oldest] < first:
+            total -= points[oldest]
+            oldest += 1
+        sums.append((day, total))
+    return sums
 
 
 def _by_lifetime(programme: Programme, days: QualifyingDays) -> QualifiedTier:
@@ -152,21 +163,22 @@ def qualified_tier(programme: Programme, days: Mapping[date, int], today: date) 
 
 def _reached_on(programme: Programme, days: QualifyingDays, tier: Tier, day: date) -> bool:
     """Return whether points were earned on `day` and the member qualified for `tier` at its end."""
-    if day not in days:
-        return False
-    return _counted_on(programme, days, day) >= tier.threshold
+    return day in days and _counted_on(programme, days, day) >= tier.threshold
 
 
-def _counted_on(programme: Programme, days: QualifyingDays, day: date, *, since: date | None = None) -> int:
-    """Return the points that counted towards tiers at the end of `day`.
+def _counted_on(programme: Programme, days: QualifyingDays, day: date) -> int:
+    """Return the points that counted towards tiers at the end of `day`."""
+    return days.total(_first_counted(programme, day), day + timedelta(days=1))
 
-    With `since`, an upper bound of the points that counted on each day from `since` to `day`.
-    """
-    kind, first = programme.qualification.kind, since or day
-    if kind is QualificationKind.ROLLING:
-        return days.total(rolling_period_start(first, programme.qualification.months), day + timedelta(days=1))
-    start = _year_start(first, programme.qualification.year_start) if kind is QualificationKind.CALENDAR_YEAR else None
-    return days.total(start, day + timedelta(days=1))
+
+def _first_counted(programme: Programme, day: date) -> date | None:
+    """Return the first day whose points counted towards tiers at the end of `day`; None for ever."""
+    qualification = programme.qualification
+    if qualification.kind is QualificationKind.ROLLING:
+        return rolling_period_start(day, qualification.months)
+    if qualification.kind is QualificationKind.CALENDAR_YEAR:
+        return _year_start(day, qualification.year_start)
+    return None
 
 
 def _guaranteed_until(programme: Programme, tier_status: TierStatus, now: datetime) -> datetime | None:
@@ -253,26 +265,29 @@ def _prolonged_standing(
         return None
     # Include the day before the last: a till with a fast clock may have reported it before it began.
     previous = days.before(last)
+    start = _first_counted(programme, last)
+    counted = days.total(start)
+    # An upper bound of what counted on each of the two days.
+    most = counted + (days.total(_first_counted(programme, previous), start) if previous and start else 0)
     following = programme.tiers[tier.rank + 1 : tier.rank + 2]
-    if following and _counted_on(programme, days, last, since=previous) >= following[0].threshold:
+    if following and most >= following[0].threshold:
         return None
     if is_endless:
         return tier_status
-    newest = (last, previous) if previous is not None else (last,)
-    qualifying_day = next((day for day in newest if _counted_on(programme, days, day) >= tier.threshold), None)
-    if qualifying_day is None:
+    if counted >= tier.threshold:
+        qualifying_day = last
+    elif previous is not None and _counted_on(programme, days, previous) >= tier.threshold:
+        qualifying_day = previous
+    else:
         return tier_status
     if qualification.kind is QualificationKind.CALENDAR_YEAR:
         this = _year_start(today, qualification.year_start)
         end = months_later(this, 24) if qualifying_day >= this else today
     else:
         end = months_later(qualifying_day, qualification.months)
-    # A day whose period has ended prolongs nothing.
-    return (
-        replace(tier_status, guaranteed_until=end_of(end - timedelta(days=1), programme.zone))
-        if end > today
-        else tier_status
-    )
+    if end <= today:  # a day whose period has ended prolongs nothing
+        return tier_status
+    return TierStatus(tier_status.tier, tier_status.since, end_of(end - timedelta(days=1), programme.zone))
 
 
 def tier_progress(
