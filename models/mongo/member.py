@@ -2,8 +2,8 @@
 
 import sys
 from array import array
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 import beanie
@@ -27,27 +27,18 @@ from models.mongo.supply import counter_of, counter_row
 
 def profile_document(profile: Profile) -> Document:
     """Return a profile as stored: only the fields that are filled in."""
-    document = without_none({name: getattr(profile, name) or None for name in Profile.__slots__})
-    if profile.preferences:
-        document["preferences"] = list(profile.preferences)
-    if profile.consents:
-        document["consents"] = [_consent_row(consent) for consent in profile.consents]
-    if profile.preferred_contact is not None:
-        document["preferred_contact"] = profile.preferred_contact.value
-    if profile.birth_date is not None:
-        document["birth_date"] = profile.birth_date.isoformat()
+    document: Document = {name: value for name in Profile.__slots__ if (value := getattr(profile, name))}
+    for name in document.keys() & _PROFILE_STORED:
+        document[name] = _PROFILE_STORED[name](document[name])
     return document
 
 
 def profile_of(document: Mapping[str, Any]) -> Profile:
     """Return the profile of a document."""
-    converted = {
-        "birth_date": to_day(document.get("birth_date")),
-        "preferences": tuple(document.get("preferences", ())),
-        "consents": tuple(_consent_of(row) for row in document.get("consents", ())),
-        "preferred_contact": ContactChannel(contact) if (contact := document.get("preferred_contact")) else None,
-    }
-    return Profile(**{**document, **converted})
+    fields = dict(document)
+    for name in document.keys() & _PROFILE_READ:
+        fields[name] = _PROFILE_READ[name](document[name])
+    return Profile(**fields)
 
 
 def _consent_row(consent: Consent) -> list[Any]:
@@ -59,6 +50,21 @@ def _consent_of(row: list[Any]) -> Consent:
     purpose, channel, granted, changed_at, via = row
     on = ContactChannel(channel) if channel is not None else None
     return Consent(ConsentPurpose(purpose), on, granted, utc_moment(changed_at), Channel(via))
+
+
+# How fields of profiles are stored and read that are not what MongoDB has.
+_PROFILE_STORED: Mapping[str, Callable[[Any], Any]] = {
+    "preferences": list,
+    "consents": lambda consents: [_consent_row(consent) for consent in consents],
+    "preferred_contact": lambda contact: contact.value,
+    "birth_date": date.isoformat,
+}
+_PROFILE_READ: Mapping[str, Callable[[Any], Any]] = {
+    "preferences": tuple,
+    "consents": lambda rows: tuple([_consent_of(row) for row in rows]),
+    "preferred_contact": lambda contact: ContactChannel(contact) if contact else None,
+    "birth_date": to_day,
+}
 
 
 def member_document(member: Member) -> Document:
@@ -85,16 +91,19 @@ def member_document(member: Member) -> Document:
 
 def _shopping_document(member: Member) -> Document:
     """Return the fields for offers and rewards; empty ones, as for most members, are not stored."""
-    parts = {
-        "holds": [hold_document(hold) for hold in member.holds],
-        "lapsed": list(member.expired_holds),
-        "offers": {key: use_document(use) for key, use in member.offer_uses.items()},
-        "bound": [[purchase, consequence_rows(uses)] for purchase, uses in member.pending_uses.items()],
-        "ordered": [[key, dict(spans)] for key, spans in member.order_counts.items()],
-        "write_offs": [list(write_off) for write_off in member.open_write_offs],
-        "waiting": [[one.sender, one.key, one.reference, one.until] for one in member.waiting],
+    return {
+        stored: convert(value)
+        for stored, (name, convert, _) in _SHOPPING_FIELDS.items()
+        if (value := getattr(member, name))
     }
-    return {name: part for name, part in parts.items() if part}
+
+
+def _shopping_fields(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a member for offers and rewards that its document has."""
+    return {
+        _SHOPPING_FIELDS[stored][0]: _SHOPPING_FIELDS[stored][2](document[stored])
+        for stored in document.keys() & _SHOPPING_FIELDS
+    }
 
 
 def use_document(use: OfferUse) -> Document:
@@ -135,6 +144,40 @@ def hold_of(document: Mapping[str, Any]) -> Hold:
             "took": tuple(counter_of(row) for row in document["took"]),
         }
     )
+
+
+# The fields for offers and rewards: by the name that is stored, the member's name, and how it is stored and read.
+_SHOPPING_FIELDS: Mapping[str, tuple[str, Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "holds": (
+        "holds",
+        lambda holds: [hold_document(hold) for hold in holds],
+        lambda rows: tuple(map(hold_of, rows)),
+    ),
+    "lapsed": ("expired_holds", list, tuple),
+    "offers": (
+        "offer_uses",
+        lambda uses: {key: use_document(use) for key, use in uses.items()},
+        lambda documents: {key: use_of(document) for key, document in documents.items()},
+    ),
+    "bound": (
+        "pending_uses",
+        lambda pending: [[purchase, consequence_rows(uses)] for purchase, uses in pending.items()],
+        lambda rows: {purchase: tuple(map(consequence_of, uses)) for purchase, uses in rows},
+    ),
+    "ordered": ("order_counts", lambda counts: [[key, dict(spans)] for key, spans in counts.items()], dict),
+    "write_offs": (
+        "open_write_offs",
+        lambda write_offs: [list(write_off) for write_off in write_offs],
+        lambda rows: tuple((version, points) for version, points in rows),
+    ),
+    "waiting": (
+        "waiting",
+        lambda waiting: [[one.sender, one.key, one.reference, one.until] for one in waiting],
+        lambda rows: tuple(
+            Waiting(sender, key, reference, utc_moment(until)) for sender, key, reference, until in rows
+        ),
+    ),
+}
 
 
 def packed_bytes(packed: bytes) -> bytes:
@@ -180,16 +223,7 @@ def member_of(document: Mapping[str, Any]) -> Member:
         cards=tuple(document["cards"]),
         head_hash=document["head"],
         programme_version=document["programme_version"],
-        holds=tuple(hold_of(hold) for hold in document.get("holds", ())),
-        expired_holds=tuple(document.get("lapsed", ())),
-        offer_uses={key: use_of(use) for key, use in document.get("offers", {}).items()},
-        pending_uses={purchase: tuple(map(consequence_of, rows)) for purchase, rows in document.get("bound", ())},
-        order_counts=dict(document.get("ordered", ())),
-        open_write_offs=tuple((version, points) for version, points in document.get("write_offs", ())),
-        waiting=tuple(
-            Waiting(sender, key, reference, utc_moment(until))
-            for sender, key, reference, until in document.get("waiting", ())
-        ),
+        **_shopping_fields(document),
     )
 
 

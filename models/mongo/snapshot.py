@@ -80,7 +80,12 @@ class Rows(Sequence[Row]):
     @classmethod
     def of(cls, rows: Iterable[Row]) -> "Rows":
         """Return the given rows, newest first, as their text."""
-        return cls(b"[" + BETWEEN_ROWS.join(map(orjson.dumps, rows)) + b"]")
+        return cls.of_texts(map(orjson.dumps, rows))
+
+    @classmethod
+    def of_texts(cls, texts: Iterable[bytes]) -> "Rows":
+        """Return the rows of some texts, newest first, each of one row or more."""
+        return cls(b"[" + BETWEEN_ROWS.join(texts) + b"]")
 
     def _all(self) -> tuple[Row, ...]:
         if self._rows is None:
@@ -126,12 +131,16 @@ class Rows(Sequence[Row]):
 
     def prepended(self, newer: Iterable[Row], keep: int) -> "Rows":
         """Return `newer` followed by these rows, `keep` rows in all, without parsing these."""
-        texts = [orjson.dumps(row) for row in newer]
-        if BETWEEN_ROWS in self.text:
-            texts += self.text[1:-1].split(BETWEEN_ROWS, keep)[: keep - len(texts)]
-        else:  # at most one row, or a text written before rows were separated by newlines
-            texts += [orjson.dumps(row) for row in self._all()[: keep - len(texts)]]
-        return Rows(b"[" + BETWEEN_ROWS.join(texts) + b"]")
+        texts = [*map(orjson.dumps, newer)]
+        breaks = self.text.count(BETWEEN_ROWS)
+        if not breaks:  # at most one row, or a text written before rows were separated by newlines
+            return Rows.of_texts([*texts, *map(orjson.dumps, self._all()[: keep - len(texts)])])
+        end = len(self.text) - 1
+        for _ in range(breaks + 1 + len(texts) - keep):
+            end = self.text.rfind(BETWEEN_ROWS, 0, end)
+        if end > 1:
+            texts.append(self.text[1:end])
+        return Rows.of_texts(texts)
 
 
 @fast_init
