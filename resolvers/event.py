@@ -1,8 +1,10 @@
 """Records events, each once per key, one at a time or in a batch; and previews them without writing."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -39,6 +41,8 @@ ATTRIBUTES_DEPTH_MAX = 20
 ATTRIBUTES_BYTES_MAX = 16_384
 MONEY_MAX = 1_000_000_000
 MONEY_DECIMALS_MAX = 6
+# The text of most amounts that are neither too large nor have too many decimals.
+_SHORT_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,6})?").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +79,29 @@ def _too_long(path: tuple[str, ...]) -> Refusal:
     return Refusal(RefusalCode.INVALID, "text_too_long", path, {"max": TEXT_LENGTH_MAX})
 
 
-def _line_refusal(line: PurchaseLine, path: tuple[str, ...]) -> Refusal | None:
+def _line_refusal(line: PurchaseLine) -> Refusal | None:
+    """Return the refusal of a line, with a path within it, or None."""
     if not line.sku.strip():
-        return Refusal(RefusalCode.INVALID, "sku_missing", (*path, "sku"))
-    for name, text in (("sku", line.sku), ("category", line.category), ("brand", line.brand)):
-        if text is not None and len(text) > TEXT_LENGTH_MAX:
-            return _too_long((*path, name))
-    for name, number in (("amount", line.amount), ("quantity", line.quantity)):
-        if not _is_reasonable(number):
-            return Refusal(RefusalCode.INVALID, "number_out_of_range", (*path, name), {"max": MONEY_MAX})
-    return None
+        return Refusal(RefusalCode.INVALID, "sku_missing", ("sku",))
+    if len(line.sku) > TEXT_LENGTH_MAX:
+        return _too_long(("sku",))
+    if line.category is not None and len(line.category) > TEXT_LENGTH_MAX:
+        return _too_long(("category",))
+    if line.brand is not None and len(line.brand) > TEXT_LENGTH_MAX:
+        return _too_long(("brand",))
+    return _number_refusal(line.amount, "amount") or _number_refusal(line.quantity, "quantity")
+
+
+def _number_refusal(number: Decimal, *path: str) -> Refusal | None:
+    """Return the refusal of a number that is too large or has too many decimals, or None."""
+    if _SHORT_NUMBER(str(number)) or _is_reasonable(number):
+        return None
+    return Refusal(RefusalCode.INVALID, "number_out_of_range", path, {"max": MONEY_MAX})
 
 
 def _is_reasonable(number: Decimal) -> bool:
     if not number.is_finite() or not -MONEY_MAX <= number <= MONEY_MAX:
         return False
-    whole, _, decimals = str(number).partition(".")
-    if len(decimals) <= MONEY_DECIMALS_MAX and "E" not in decimals and "E" not in whole:
-        return True
     return int(number.as_tuple().exponent) >= -MONEY_DECIMALS_MAX
 
 
@@ -143,8 +152,9 @@ def shape_refusal(event: Event) -> Refusal | None:
 
 
 def _purchase_refusal(purchase: Purchase) -> Refusal | None:
-    if not _is_reasonable(purchase.total):
-        return Refusal(RefusalCode.INVALID, "number_out_of_range", ("purchase", "total"), {"max": MONEY_MAX})
+    refusal = _number_refusal(purchase.total, "purchase", "total")
+    if refusal is not None:
+        return refusal
     if len(purchase.lines) > LINES_MAX:
         return Refusal(RefusalCode.INVALID, "too_many_lines", ("purchase", "lines"), {"max": LINES_MAX})
     if purchase.receipt is not None:
@@ -154,9 +164,9 @@ def _purchase_refusal(purchase: Purchase) -> Refusal | None:
         if not canonical_receipt(purchase.receipt):
             return Refusal(RefusalCode.INVALID, "receipt_invalid", path)
     for index, line in enumerate(purchase.lines):
-        refusal = _line_refusal(line, ("purchase", "lines", str(index)))
+        refusal = _line_refusal(line)
         if refusal is not None:
-            return refusal
+            return replace(refusal, path=("purchase", "lines", str(index), *refusal.path))
     return _discounts_refusal(purchase.discounts) if purchase.discounts else None
 
 
@@ -165,8 +175,9 @@ def _discounts_refusal(discounts: Sequence[Discount]) -> Refusal | None:
         return Refusal(RefusalCode.INVALID, "too_many_discounts", ("purchase", "discounts"), {"max": DISCOUNTS_MAX})
     for index, one in enumerate(discounts):
         path = ("purchase", "discounts", str(index))
-        if not _is_reasonable(one.amount):
-            return Refusal(RefusalCode.INVALID, "number_out_of_range", (*path, "amount"), {"max": MONEY_MAX})
+        refusal = _number_refusal(one.amount, *path, "amount")
+        if refusal is not None:
+            return refusal
         if one.amount < 0:
             return Refusal(RefusalCode.INVALID, "discount_negative", (*path, "amount"))
         if len(one.code or "") > TEXT_LENGTH_MAX:
@@ -219,7 +230,7 @@ def event_digest(event: Event, member: str) -> str:
     )
 
 
-def _request(context: Context, event: Event, member: str, *, imported: bool = False) -> Request:
+def _request(context: Context, event: Event, member: str, now: datetime, *, imported: bool = False) -> Request:
     actor = context.require_actor()
     digest = event_digest(event, member)
     event = Event(
@@ -244,7 +255,7 @@ def _request(context: Context, event: Event, member: str, *, imported: bool = Fa
         ),
         member=member,
         programme=context.programme(),
-        now=context.now(),
+        now=now,
         digest=digest,
     )
 
@@ -257,7 +268,7 @@ def submit(context: Context, event: Event, member: str, *, imported: bool = Fals
     Raises:
         Overloaded: too many commands are waiting.
     """
-    return context.services.committer.submit(_request(context, event, member, imported=imported))
+    return context.services.committer.submit(_request(context, event, member, context.now(), imported=imported))
 
 
 async def record(context: Context, sent: EventOfMember) -> Outcome:
@@ -283,6 +294,7 @@ async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outco
     if await context.services.clock_fault() is not None:
         return [refusal or Unavailable("clock_wrong") for refusal in refusals]
     waiting: list[asyncio.Future[Outcome] | Refusal | Exception] = []
+    committer, now = context.services.committer, context.now()
     # No await in this loop: the order of these calls is the order in which a member's events are decided.
     for sent, refusal, member in zip(batch, refusals, members, strict=True):
         if isinstance(member, Forbidden):
@@ -295,7 +307,7 @@ async def record_all(context: Context, batch: list[EventOfMember]) -> list[Outco
             waiting.append(member)
         else:
             try:
-                waiting.append(submit(context, sent.referring(), member))
+                waiting.append(committer.submit(_request(context, sent.referring(), member, now)))
             except Overloaded:
                 waiting.append(Unavailable("overloaded"))
     futures = [item for item in waiting if isinstance(item, asyncio.Future)]
@@ -331,7 +343,7 @@ async def preview(context: Context, sent: EventOfMember) -> Outcome:
     snapshot = await load(context, member) if member is not None else None
     if member is None or snapshot is None:
         return _not_found()
-    request = _request(context, sent.referring(), member)
+    request = _request(context, sent.referring(), member, context.now())
     command = request.command
     reader, actor, key = context.services.reader, context.require_actor(), sent.event.key
     counted = await read_or_unavailable(reader.event(actor.programme, EVENT_OPERATION, actor.subject, key))

@@ -240,7 +240,7 @@ def offer_of_member_code(context: Context, code: str) -> tuple[str, str] | None:
 
 def with_proved_codes(context: Context, purchase: Purchase | None) -> Purchase | None:
     """Return a purchase whose discounts name the offers of members' own codes, if these are genuine."""
-    if purchase is None or not any(one.code for one in purchase.discounts):
+    if purchase is None or not purchase.discounts or not any(one.code for one in purchase.discounts):
         return purchase
     proved = tuple(_with_proved_code(context, one) for one in purchase.discounts)
     return replace(purchase, discounts=proved)

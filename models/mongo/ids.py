@@ -1,5 +1,6 @@
 """Builds `_id`s from values that callers send. Each part is percent-encoded, so that two `_id`s cannot collide."""
 
+import re
 from functools import lru_cache
 from urllib.parse import quote, unquote
 
@@ -12,13 +13,16 @@ def joined_id(*parts: str) -> str:
     return "/".join(quote(part, safe="") for part in parts)
 
 
+_IS_PLAIN = re.compile(r"[A-Za-z0-9_.~-]+").fullmatch
 # Cached because a till sends thousands of events.
 _sender = lru_cache(maxsize=10_000)(joined_id)
 
 
 def event_key(programme: str, operation: str, sender: str, key: str) -> str:
     """Return the `_id` of an idempotency key; a key counts once, for ever."""
-    return f"{_sender(programme, operation, sender)}/{quote(key, safe='')}"
+    # Most keys need no encoding, and quote() takes several times what it takes to see that.
+    encoded = key if _IS_PLAIN(key) else quote(key, safe="")
+    return f"{_sender(programme, operation, sender)}/{encoded}"
 
 
 def event_id(programme: str, operation: str, reference: str) -> str:
