@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import cel
@@ -140,7 +141,7 @@ class CelLineCondition:
     If it reads only a line's text fields (`TEXT_FIELDS`), results are cached across purchases: the same products recur.
     """
 
-    __slots__ = ("_cache", "_expression", "_fields", "_outer", "source")
+    __slots__ = ("_expression", "_fields", "_known", "_outer", "_text", "source")
 
     def __init__(self, source: str) -> None:
         """Compile `source`; raises InvalidExpression as CelExpression does."""
@@ -150,9 +151,10 @@ class CelLineCondition:
         named = tuple(name for name in LINE_FIELDS if re.search(rf"\b{name}\b", source))
         self._fields = named or LINE_FIELDS
         self._outer = tuple(name for name in self._expression.names if name in VARIABLES)
-        self._cache: dict[tuple[Any, ...], Any] | None = (
-            {} if not self._outer and TEXT_FIELDS.issuperset(self._fields) else None
-        )
+        is_cached = not self._outer and TEXT_FIELDS.issuperset(self._fields)
+        self._text = attrgetter(*self._fields) if is_cached else None
+        # Whether a line is one of the condition's, by the text of its fields; empty unless results are cached.
+        self._known: dict[Any, bool] = {}
 
     def check(self, variables: Mapping[str, Any]) -> None:
         """Evaluate once over sample values; raises InvalidExpression as CelExpression does."""
@@ -165,17 +167,26 @@ class CelLineCondition:
 
     def matches(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
         """Return for each line whether the condition is true; raises ExpressionError as CelExpression does."""
+        if self._text is None:
+            return self._evaluated(lines, variables)
+        texts = [*map(self._text, lines)]
+        try:
+            return [self._known[text] for text in texts]
+        except KeyError:
+            matches = self._evaluated(lines, variables)
+            if len(self._known) > CACHED_MAX:
+                self._known.clear()
+            self._known.update(zip(texts, matches, strict=True))
+            return matches
+
+    def _evaluated(self, lines: Sequence[PurchaseLine], variables: Mapping[str, Any]) -> list[bool]:
         read = [_READ[name] for name in self._fields]
         values = self._values([tuple(value(line) for value in read) for line in lines], variables)
         return [value is True for value in values]
 
     def _values(self, rows: list[tuple[Any, ...]], variables: Mapping[str, Any]) -> list[Any]:
         """Return the value for each row; a row holds the values of `_fields`."""
-        results = self._cache
-        if results is None:
-            results = {}
-        elif len(results) > CACHED_MAX:
-            results.clear()
+        results: dict[tuple[Any, ...], Any] = {}
         outer = {name: variables[name] for name in self._outer}
         for row in rows:
             if row not in results:
