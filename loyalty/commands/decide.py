@@ -78,6 +78,10 @@ def _decided(
         member = kind.creates(command, programme, now)
     if member is None:
         return _not_found(("member",))
+    if kind.shortcut is not None:
+        decision = kind.shortcut(command, member, programme, now)
+        if decision is not None:
+            return decision
     if kind.others is None:
         return kind.handler(command, DecisionBuilder(member, programme, now, facts))
     builders = _builders_of(kind.others(command), others, programme, now, facts)

@@ -17,7 +17,19 @@ from loyalty.model.event import NOT_RETURNED, ClaimState, Consequence, Event, Gr
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.facts import NO_FACTS, Facts
 from loyalty.model.hold import EXPIRED_HOLDS_KEPT_MAX, Hold
-from loyalty.model.ledger import IMPORTED, Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, seal
+from loyalty.model.ledger import (
+    IMPORTED,
+    Account,
+    Cause,
+    Entry,
+    EntryKind,
+    LotKey,
+    Posting,
+    Record,
+    RecordRef,
+    TierStatus,
+    seal,
+)
 from loyalty.model.lot import (
     EXPIRED_LOT_RETENTION_DAYS,
     Lot,
@@ -44,7 +56,7 @@ from loyalty.rules.tier import (
     prune_qualifying_days,
     qualified_tier,
     reevaluate_tier,
-    reevaluate_tier_after_gain,
+    tier_after_gain_on,
 )
 
 BALANCE_MAX = 2_147_483_647
@@ -74,6 +86,16 @@ def prune_offer_uses(offers: Mapping[str, OfferUse], programme: Programme, now: 
     if all(key in known and not known[key].has_ended(horizon) for key in offers):
         return offers
     return {key: use for key, use in offers.items() if key not in known or not known[key].has_ended(horizon)}
+
+
+def tier_notices(programme: Programme, before: TierStatus, after: TierStatus) -> list[Notice]:
+    """Return the notice of a tier that was reached or lost, if one was."""
+    if before.tier == after.tier:
+        return []
+    old, new = programme.tier(before.tier), programme.tier(after.tier)
+    if old.rank == new.rank:
+        return []
+    return [Notice(NoticeKind.TIER_REACHED if new.rank > old.rank else NoticeKind.TIER_LOST, {"tier": new.key})]
 
 
 def _never_arrived(waiting: Waiting) -> Refusal:
@@ -553,14 +575,6 @@ class DecisionBuilder:
         if notice is not None:
             self.notice(notice, points=abs(points), **{name: params[name] for name in ("reward",) if name in params})
 
-    def _notice_tier(self) -> None:
-        if self.member.tier_status.tier == self.before.tier_status.tier:
-            return
-        before, after = (self.programme.tier(who.tier_status.tier) for who in (self.before, self.member))
-        if after.rank != before.rank:
-            risen = after.rank > before.rank
-            self.notice(NoticeKind.TIER_REACHED if risen else NoticeKind.TIER_LOST, tier=after.key)
-
     def adjust(self, points: int) -> None:
         """Credit points, or deduct available ones (below zero), oldest lots first."""
         if points > 0:
@@ -625,7 +639,7 @@ class DecisionBuilder:
         hold: Hold | None = None,
     ) -> Decision:
         """Return this member's part of the decision, its record chained to the one before; for `close()`."""
-        self._notice_tier()
+        self.notices += tier_notices(self.programme, self.before.tier_status, self.member.tier_status)
         record = seal(
             Record(
                 member=self.member.id,
@@ -782,18 +796,9 @@ class DecisionBuilder:
         With `review`, a tier that the points no longer qualify for ends at once.
         """
         member, days = self.member, self.member.qualifying_days
-        last, enrolled_at = days.last(), member.enrolled_at
-        if gained_on is not None and (last is None or gained_on >= last):
-            tier_status = reevaluate_tier_after_gain(
-                self.programme, member.tier_status, days, enrolled_at=enrolled_at, now=self.now
-            )
+        before, enrolled_at = member.tier_status, member.enrolled_at
+        if gained_on is not None:
+            after = tier_after_gain_on(gained_on, self.programme, before, days, enrolled_at=enrolled_at, now=self.now)
         else:
-            tier_status = reevaluate_tier(
-                self.programme,
-                member.tier_status,
-                days,
-                enrolled_at=enrolled_at,
-                now=self.now,
-                review=review,
-            )
-        set_fields(member, tier_status=tier_status)
+            after = reevaluate_tier(self.programme, before, days, enrolled_at=enrolled_at, now=self.now, review=review)
+        set_fields(member, tier_status=after)

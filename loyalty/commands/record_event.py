@@ -10,6 +10,7 @@ from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
 from loyalty.commands.offer import apply_pending_uses, needs_of_pending, unknown_cost_refusal
 from loyalty.commands.open_redemptions import bind_uses, uses_for
 from loyalty.commands.place_order import grant_instantly
+from loyalty.commands.plain_event import decide_plainly, is_plain
 from loyalty.commands.receipt import claim_purchase, needs_of_receipt, take_receipt
 from loyalty.commands.registry import EVENT_OPERATION, Members, handles
 from loyalty.kernel.fast_dataclass import fast_init
@@ -140,7 +141,22 @@ def _names_no_sender(command: "RecordEvent | CountWaiting") -> bool:
     return command.event.ref_sender is None
 
 
-@handles(RecordEvent, operation=EVENT_OPERATION, needs=_needs, refers_to=_refunded, refers_openly=_names_no_sender)
+def _plainly(command: RecordEvent, member: Member, programme: Programme, now: datetime) -> Decision | None:
+    event = command.event
+    is_simple = event.type != REFUND and not command.is_typed and is_plain(event, member, programme, now)
+    if not is_simple or _check_event(event, programme, now) is not None:
+        return None
+    return decide_plainly(event, command.cause, member, programme, now)
+
+
+@handles(
+    RecordEvent,
+    operation=EVENT_OPERATION,
+    needs=_needs,
+    refers_to=_refunded,
+    refers_openly=_names_no_sender,
+    shortcut=_plainly,
+)
 def record_event(command: RecordEvent, builder: DecisionBuilder) -> Decision | Refusal:
     """Return the decision to count an event."""
     event, programme = command.event, builder.programme

@@ -39,6 +39,7 @@ class OtherMember(NamedTuple):
 C = TypeVar("C", bound=Command)
 Members = Sequence[Member | None]
 Handler = Callable[[C, DecisionBuilder], Decision | Refusal | NothingToSettle]
+Shortcut = Callable[[C, Member, Programme, datetime], Decision | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Kind(Generic[C]):
       `builder.facts.purchase`;
     - `refers_openly`: whether that reference names no sender, so that the purchase may be of any sender that the caller
       may refer to;
+    - `shortcut`: decides a simple command in less time, to the same decision; None: `handler` has to decide it;
     - `owns_key`: whether its caller's key counts once, for ever. Only the system's own commands go without.
     """
 
@@ -69,6 +71,7 @@ class Kind(Generic[C]):
     refers_to: Callable[[C], str | None] | None = None
     owns_key: bool = True
     refers_openly: Callable[[C], bool] | None = None
+    shortcut: Shortcut[C] | None = None
 
 
 _KINDS: dict[type[Any], Kind[Any]] = {}
@@ -86,6 +89,7 @@ def handles(
     refers_to: Callable[[C], str | None] | None = None,
     owns_key: bool = True,
     refers_openly: Callable[[C], bool] | None = None,
+    shortcut: Shortcut[C] | None = None,
 ) -> Callable[[Handler[C]], Handler[C]]:
     """Register the decorated function as the handler of `command`; the other parameters are those of `Kind`.
 
@@ -97,7 +101,7 @@ def handles(
         if command in _KINDS or any(kind.operation == operation for kind in _KINDS.values()):
             raise ValueError(f"{command.__name__} or the operation {operation!r} is registered already")
         _KINDS[command] = Kind(
-            operation, handler, needs, creates, claims, frees, others, refers_to, owns_key, refers_openly
+            operation, handler, needs, creates, claims, frees, others, refers_to, owns_key, refers_openly, shortcut
         )
         return handler
 

@@ -234,6 +234,22 @@ def reevaluate_tier(
             return tier_status
 
 
+def tier_after_gain_on(
+    day: date,
+    programme: Programme,
+    tier_status: TierStatus,
+    days: QualifyingDays,
+    *,
+    enrolled_at: datetime,
+    now: datetime,
+) -> TierStatus:
+    """Do as `reevaluate_tier()`, if the only change since `tier_status` is more points on one day."""
+    last = days.last()
+    is_newest = last is None or day >= last
+    reevaluate = reevaluate_tier_after_gain if is_newest else reevaluate_tier
+    return reevaluate(programme, tier_status, days, enrolled_at=enrolled_at, now=now)
+
+
 def reevaluate_tier_after_gain(
     programme: Programme,
     tier_status: TierStatus,

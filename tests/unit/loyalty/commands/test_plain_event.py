@@ -1,27 +1,33 @@
-"""Rules prepared in whole numbers decide exactly as their definitions do in decimals."""
+"""Plain events and prepared rules: decided in less time, and exactly as the general path decides by definitions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.builders import CALENDAR_YEAR, LIFETIME, NEVER, ROLLING_YEAR, cap, flat, per_euro, programme
+from support.builders import CALENDAR_YEAR, LIFETIME, NEVER, ROLLING_YEAR, cap, flat, per_euro, programme, receipt
 from support.member_scenario import MemberScenario, assert_member_invariants
 from support.property_settings import property_settings
 
-from loyalty.commands.registry import Command
+from loyalty.commands.adjust_points import AdjustPoints
+from loyalty.commands.decision_builder import BALANCE_MAX, DecisionBuilder
+from loyalty.commands.record_event import RecordEvent, record_event
+from loyalty.commands.registry import Command, kind_of
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.currency import decimals_of
 from loyalty.kernel.period import EndOf, ExpiryPolicy, LimitPeriod
+from loyalty.kernel.refusal import Refusal
 from loyalty.kernel.window import Window
-from loyalty.model.decision import Decision
+from loyalty.model.decision import Decision, NothingToSettle
 from loyalty.model.event import PURCHASE, REFUND, Purchase, PurchaseLine
 from loyalty.model.expression import ExpressionError
 from loyalty.model.programme import EarningRule, ExactRate, PreparedRule, Programme, Rate, Rounding, Stacking
 from loyalty.rules.earning import whole_points
 
+Outcome = Decision | Refusal | NothingToSettle
 START = datetime(2024, 2, 27, 9, 30, tzinfo=UTC)
 STORES, PARTNERS, TIERS = ("lyon", "lille"), ("bank", "cinema"), ("base", "silver", "gold")
 # Of the kinds that rules in files can have: some are true, some false, some fail for some events.
@@ -145,6 +151,8 @@ def stories(draw: st.DrawFn) -> list[tuple[Programme, Command, datetime]]:
         now += timedelta(hours=draw(st.integers(0, 30) | st.integers(0, 2000)), milliseconds=number)
         if draw(st.integers(0, 6)) == 0:
             rules = replace(draw(programmes()), currency=rules.currency, version=rules.version + 1)
+        if draw(st.integers(0, 6)) == 0:
+            story.append((rules, AdjustPoints(draw(st.integers(-80, 40)), maker.cause("adjust", "as agreed")), now))
         kind = draw(st.sampled_from([PURCHASE] * 5 + ["visit", REFUND]))
         fields: dict[str, Any] = {
             "key": f"event-{number}",
@@ -162,20 +170,86 @@ def stories(draw: st.DrawFn) -> list[tuple[Programme, Command, datetime]]:
     return story
 
 
+def decided_generally(scenario: MemberScenario, command: RecordEvent, now: datetime) -> Outcome:
+    """Return what the handler decides by the rules' definitions, whether the event is plain or not."""
+    facts = scenario.supply.facts(command, scenario.now, scenario.programme, now=now)
+    return record_event(command, DecisionBuilder(scenario.now, by_definition(scenario.programme), now, facts))
+
+
 @given(story=stories())
 @property_settings(150)
-def test_prepared_rules_decide_as_their_definitions_do(story: list[tuple[Programme, Command, datetime]]) -> None:
+def test_events_are_decided_as_the_general_path_decides_by_definitions(
+    story: list[tuple[Programme, Command, datetime]],
+) -> None:
     first, _, _ = story[0]
-    prepared, defined = MemberScenario.of(first), MemberScenario.of(by_definition(first))
+    scenario = MemberScenario.of(first)
     for rules, command, now in story:
-        prepared.programme, defined.programme = rules, by_definition(rules)
-        outcome, expected = prepared.do(command, now), defined.do(command, now)
+        scenario.programme = rules
+        expected = decided_generally(scenario, command, now) if isinstance(command, RecordEvent) else None
+        outcome = scenario.do(command, now)
+        if expected is None:
+            continue
         assert outcome == expected
         if isinstance(outcome, Decision):
             assert isinstance(expected, Decision)
             assert outcome.record.hash == expected.record.hash
             assert outcome.record.notices == expected.record.notices
-            assert_member_invariants(prepared)
+            assert repr(outcome.member) == repr(expected.member)
+            assert_member_invariants(scenario)
+
+
+def plainly(scenario: MemberScenario, command: RecordEvent, now: datetime) -> Decision | None:
+    shortcut = kind_of(RecordEvent).shortcut
+    assert shortcut is not None
+    return shortcut(command, scenario.now, scenario.programme, now)
+
+
+def test_a_purchase_of_a_settled_member_is_plain() -> None:
+    scenario = MemberScenario.of(programme(flat("visit", "5", event="visit"), per_euro()))
+    noon = scenario.at("2024-03-01 12:00")
+    assert plainly(scenario, scenario.event(PURCHASE, noon, purchase=receipt("12.50")), noon) is not None
+    assert plainly(scenario, scenario.event("visit", noon), noon) is not None
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"purchase": None},
+        {"purchase": receipt("12", currency="USD")},
+        {"purchase": replace(receipt("12"), receipt="A-17")},
+        {"kind": REFUND},
+        {"kind": "unheard-of", "purchase": None},
+        {"when": datetime(2024, 3, 1, 13, tzinfo=UTC)},
+        {"when": datetime(2024, 1, 15, 12, tzinfo=UTC)},
+    ],
+)
+def test_an_event_that_may_be_refused_or_does_more_is_not_plain(about: dict[str, Any]) -> None:
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(days=30)))
+    noon = datetime(2024, 3, 1, 12, tzinfo=UTC)
+    fields: dict[str, Any] = {"purchase": receipt("12"), **about}
+    command = scenario.event(fields.pop("kind", PURCHASE), fields.pop("when", noon), **fields)
+    assert plainly(scenario, command, noon) is None
+
+
+@pytest.mark.parametrize("changed", ["debt", "overdue lot", "programme", "balance"])
+def test_a_member_who_is_not_settled_has_no_plain_events(changed: str) -> None:
+    scenario = MemberScenario.of(programme(expiry=ExpiryPolicy(days=30)))
+    noon = scenario.at("2024-03-01 12:00")
+    scenario.buy(noon, "10", key="spent")
+    match changed:
+        case "debt":
+            scenario.adjust(noon, -4)
+            scenario.refund(noon, "spent")
+        case "overdue lot":
+            noon += timedelta(days=40)
+        case "programme":
+            scenario.adopt(scenario.programme)
+        case "balance":
+            scenario.adjust(noon, BALANCE_MAX - 15)
+    command = scenario.event(PURCHASE, noon, purchase=receipt("12"))
+    assert plainly(scenario, command, noon) is None
+    expected = decided_generally(scenario, command, noon)
+    assert scenario.do(command, noon) == expected
 
 
 @given(
