@@ -116,7 +116,12 @@ class Lots(Sequence[Lot]):
 
     def _place(self, packed: int) -> int:
         """Return the index of the first lot that does not sort before `packed`."""
-        return bisect_left(self._cells[::_CELLS], packed)
+        cells = self._cells
+        if not cells or cells[-_CELLS] < packed:
+            return len(cells) // _CELLS
+        if cells[-_CELLS] == packed:  # most often the newest lot is looked up
+            return len(cells) // _CELLS - 1
+        return bisect_left(cells[::_CELLS], packed)
 
     def contains(self, key: LotKey) -> bool:
         """Return whether a lot has this key."""

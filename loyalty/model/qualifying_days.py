@@ -79,7 +79,12 @@ class QualifyingDays(Mapping[date, int]):
 
     def _place(self, day: date) -> int:
         """Return the index of the first day that is not before `day`."""
-        return bisect_left(self._cells[::_CELLS], day.toordinal())
+        cells, ordinal = self._cells, day.toordinal()
+        if not cells or cells[-_CELLS] < ordinal:
+            return len(cells) // _CELLS
+        if cells[-_CELLS] == ordinal:  # most often the newest day is looked up
+            return len(cells) // _CELLS - 1
+        return bisect_left(cells[::_CELLS], ordinal)
 
     def total(self, first: date | None = None, end: date | None = None) -> int:
         """Return the sum of points of the days in [first, end); None leaves that side open."""

@@ -52,12 +52,12 @@ class EarningResult:
     @property
     def points(self) -> int:
         """The points of all grants."""
-        return sum(grant.points for grant in self.grants)
+        return sum([grant.points for grant in self.grants])
 
     @property
     def qualifying(self) -> int:
         """The points that count towards the next tier."""
-        return sum(grant.points for grant in self.grants if grant.qualifying)
+        return sum([grant.points for grant in self.grants if grant.qualifying])
 
 
 def whole_points(value: Any, rounding: Rounding) -> int:

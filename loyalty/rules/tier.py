@@ -171,6 +171,11 @@ def _counted_on(programme: Programme, days: QualifyingDays, day: date) -> int:
     return days.total(_first_counted(programme, day), day + timedelta(days=1))
 
 
+def _counted_only_on(day: date | None, programme: Programme, days: QualifyingDays, start: date | None) -> int:
+    """Return the points before `start` that still counted at the end of `day`."""
+    return days.total(_first_counted(programme, day), start) if day is not None and start is not None else 0
+
+
 def _first_counted(programme: Programme, day: date) -> date | None:
     """Return the first day whose points counted towards tiers at the end of `day`; None for ever."""
     qualification = programme.qualification
@@ -283,10 +288,9 @@ def _prolonged_standing(
     previous = days.before(last)
     start = _first_counted(programme, last)
     counted = days.total(start)
-    # An upper bound of what counted on each of the two days.
-    most = counted + (days.total(_first_counted(programme, previous), start) if previous and start else 0)
     following = programme.tiers[tier.rank + 1 : tier.rank + 2]
-    if following and most >= following[0].threshold:
+    # The sum is an upper bound of what counted on each of the two days.
+    if following and counted + _counted_only_on(previous, programme, days, start) >= following[0].threshold:
         return None
     if is_endless:
         return tier_status
