@@ -12,14 +12,14 @@ from loyalty.commands.decision_builder import (
 )
 from loyalty.kernel.calendar import day_of, expiry_day
 from loyalty.model.decision import Decision
-from loyalty.model.event import NOT_RETURNED, PURCHASE, TIER_RULE, Consequence, Event, RecordedEvent
+from loyalty.model.event import NOT_RETURNED, PURCHASE, Consequence, Event, RecordedEvent
 from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, seal
 from loyalty.model.lot import prune_expired
 from loyalty.model.member import Member, mutable_copy, set_fields
 from loyalty.model.notice import Notice, NoticeKind
 from loyalty.model.programme import Programme
 from loyalty.rules.earning import earn, prune_cap_periods
-from loyalty.rules.tier import prune_qualifying_days, tier_after_gain_on
+from loyalty.rules.tier import prune_qualifying_days, tier_after_gain_on, tier_consequence
 
 
 def is_plain(event: Event, member: Member, programme: Programme, now: datetime) -> bool:
@@ -60,10 +60,10 @@ def decide_plainly(event: Event, cause: Cause, member: Member, programme: Progra
     tier_before = member.tier_status
     tier_status = tier_after_gain_on(day, programme, tier_before, days, enrolled_at=member.enrolled_at, now=now)
     consequences: tuple[Consequence, ...] = ()
-    if tier_status.tier != tier_before.tier:
+    if tier_status is not tier_before:
         notices += tier_notices(programme, tier_before, tier_status)
         if event.type == PURCHASE:
-            consequences = (Consequence(f"{TIER_RULE}{tier_before.tier}", since=tier_before.since),)
+            consequences = tier_consequence(tier_before, tier_status)
     version = member.version + 1
     params = {"type": event.type}
     entry = Entry(

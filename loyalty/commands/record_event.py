@@ -20,7 +20,6 @@ from loyalty.model.event import (
     ENGINE_EVENT_TYPES,
     PURCHASE,
     REFUND,
-    TIER_RULE,
     Consequence,
     Event,
     RecordedEvent,
@@ -42,6 +41,7 @@ from loyalty.model.references.waiting import (
 )
 from loyalty.rules.earning import earn
 from loyalty.rules.refund import reverse_purchase
+from loyalty.rules.tier import tier_consequence
 
 # The operation in the record of an event that waits; the record that counts it later has EVENT_OPERATION.
 WAIT_OPERATION = "wait"
@@ -195,8 +195,8 @@ def count_event(event: Event, cause: Cause, builder: DecisionBuilder) -> Recorde
         return Refusal(RefusalCode.LIMIT_REACHED, "balance_limit", ("member",), {"max": BALANCE_MAX})
     tier_before = builder.member.tier_status
     recorded_event = builder.earn(event, earned, lot)
-    if event.type == PURCHASE and builder.member.tier_status.tier != tier_before.tier:
-        consequences = (*consequences, Consequence(f"{TIER_RULE}{tier_before.tier}", since=tier_before.since))
+    if event.type == PURCHASE:
+        consequences = (*consequences, *tier_consequence(tier_before, builder.member.tier_status))
     return replace(recorded_event, consequences=consequences) if consequences else recorded_event
 
 

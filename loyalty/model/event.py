@@ -248,7 +248,7 @@ class RecordedEvent:
 
     @property
     def tier_before(self) -> tuple[str, datetime] | None:
-        """The tier that it lifted its member from, and since when the member had that; None if it lifted nobody."""
+        """The tier that its member had before it, and since when; None if it changed neither."""
         for one in self.consequences:
             if one.since is not None:
                 return one.rule.removeprefix(TIER_RULE), one.since

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from loyalty.kernel.calendar import day_from_ordinal, day_of, end_of, months_later, rolling_period_start, start_of
+from loyalty.model.event import TIER_RULE, Consequence
 from loyalty.model.ledger import TierStatus
 from loyalty.model.programme import Programme, QualificationKind, Tier
 from loyalty.model.qualifying_days import QualifyingDays
@@ -54,8 +55,8 @@ class TierProgress:
 class Review:
     """A refund, which may take a tier at once.
 
-    `tier_before` is the tier that its purchase lifted the member from, and since when the member had it; None if it
-    lifted nobody.
+    `tier_before` is the tier that the member had before its purchase, and since when; None if the purchase changed
+    neither.
     """
 
     tier_before: tuple[str, datetime] | None = None
@@ -228,6 +229,8 @@ def reevaluate_tier(
             # Backdated events may reach the tier earlier, unless it began as a demotion from a higher one.
             if _reached_on(programme, days, current, day_of(since, programme.zone)):
                 since = min(since, reached)
+            elif review is not None:
+                since = review.since_of(current, since)
             tier_status = TierStatus(current.key, since, until)
         elif has_ended:
             tier_status = TierStatus(qualified.tier.key, moment, until)
@@ -237,6 +240,16 @@ def reevaluate_tier(
             tier_status = TierStatus(current.key, tier_status.since, _guaranteed_until(programme, tier_status, now))
         if not has_ended:
             return tier_status
+
+
+def tier_consequence(before: TierStatus, after: TierStatus) -> tuple[Consequence, ...]:
+    """Return what a purchase did to its member's tier, for its refund: nothing, or the tier before it and its start.
+
+    A backdated purchase may only move the start.
+    """
+    if (before.tier, before.since) == (after.tier, after.since):
+        return ()
+    return (Consequence(f"{TIER_RULE}{before.tier}", since=before.since),)
 
 
 def tier_after_gain_on(

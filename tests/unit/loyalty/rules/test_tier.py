@@ -4,7 +4,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.builders import CALENDAR_YEAR, LIFETIME, PARIS, ROLLING_YEAR, flat, moment, per_euro, programme
 from support.member_scenario import MemberScenario, assert_member_invariants
@@ -500,6 +500,18 @@ def test_a_tier_is_given_at_once_and_taken_no_sooner_than_promised_and_never_loo
             assert scenario.now.tier_status.since == until
 
 
+# The last purchase is dated a day back, where it moves the start of the tier.
+@example(
+    qualification=QualificationPeriod(QualificationKind.LIFETIME),
+    zone=ZoneInfo("Europe/Paris"),
+    steps=[
+        (0, 0, 0, 52, 0, False),
+        (0, 1, 0, 238, 0, False),
+        (1, 0, 0, 0, 0, False),
+        (0, 1, 0, 10, 0, False),
+        (0, 1, 1, 10, 0, True),
+    ],
+)
 @given(qualification=QUALIFICATIONS, zone=ZONES, steps=STEPS)
 @property_settings(100)
 def test_a_reviewed_tier_is_what_the_other_purchases_give(
