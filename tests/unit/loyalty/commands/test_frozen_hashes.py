@@ -119,13 +119,13 @@ def state_digest(member: Member) -> str:
 FROZEN = {
     "plain": """
         7f4328f3 a72cde9c 24eee6fb event_expired eebe3bba 5d57f305 5c4f004f event_expired db78554e 0750570a
-        f706a583 b2313eeb b9829c27 95d406fd 14f89546 event_expired 4a255809 7966c59d b07c0a5b f5a8f9c7
-        42796e1d 28ed3187 580fb20d e39b6b49 0c6b03a7
+        f706a583 b2313eeb b9829c27 95d406fd 14f89546 event_expired 4a255809 961cc32b 3e6c36b9 a49a659b
+        4042eaad fafaa62c b1015ca5 394b2e5a 0c6b03a7
     """,
     "every kind": """
         1811bcf2 6c3aea47 4813278c event_expired 8197b421 34041619 65d25099 event_expired c30a75e2 2562b579
-        4193f925 b509541b 7e9efa34 8cb996ec 10438e9b event_expired a7f901ca c05f9145 ac90cfe1 event_expired
-        27cc65a4 24c10f20 763ddb9a 550482ba 1585d37f
+        4193f925 b509541b 7e9efa34 8cb996ec 10438e9b event_expired a7f901ca 5a4633ef 5c3fae7a event_expired
+        73b76dc0 cc7a841d d4ffdc69 61e830e7 1585d37f
     """,
     "with gifts": """
         7bb7d701 88dd46b5 fa786db1 54a79736 c8c6c4bd a154d273 65787229 d910b62a 8794e4b2 88cdc1ea 4a16a5c8
