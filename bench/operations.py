@@ -188,7 +188,7 @@ class Till:
     async def verify(self) -> None:
         """Check that MongoDB stores each acknowledged event once."""
         prefix = event_key(PROGRAMME, EVENT_OPERATION, self._subject, "")
-        stored = await self._site.database.events.count_documents({"_id": {"$regex": f"^{re.escape(prefix)}"}})
+        stored = await self._site.database.records.count_documents({"key": {"$regex": f"^{re.escape(prefix)}"}})
         if stored != self._acknowledged:
             raise BenchError(f"{self._acknowledged} events were acknowledged, {stored} are stored")
 

@@ -9,13 +9,13 @@ from loyalty.model.references.senders import split_reference
 from models.commits.request import Committed
 from models.commits.waiting import count_request, with_arrived_purchase
 from models.mongo.bson import Document, utc_moment
-from models.mongo.event import waiting_event_of
+from models.mongo.event import waiting_event_of, waiting_in
 from models.mongo.uncancelled import uncancelled
 from resolvers.core.context import Context, Services
 from resolvers.core.reading import read_or_unavailable
 
 BATCH = 200
-_BY_END = [("waiting.until", 1), ("_id", 1)]
+_BY_END = [("waiting.until", 1), ("key", 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class WaitingView:
         waits = waiting_event_of(document)
         _, waits_for = split_reference(waits.waiting.reference)
         return cls(
-            document["_id"],
+            document["key"],
             waits.event.type,
             waits.event.sender,
             waits.event.key,
@@ -53,11 +53,11 @@ async def page(context: Context, *, first: int, after: tuple[datetime, str] | No
 
 @uncancelled
 async def _page(context: Context, *, first: int, after: tuple[datetime, str] | None) -> tuple[list[WaitingView], bool]:
-    query: Document = {"programme": context.require_actor().programme, "waiting.until": {"$type": "date"}}
+    query = waiting_in(context.require_actor().programme)
     if after is not None:
         until, id_ = after
-        query["$or"] = [{"waiting.until": {"$gt": until}}, {"waiting.until": until, "_id": {"$gt": id_}}]
-    found = await context.services.database.events.find(query, sort=_BY_END, limit=first + 1).to_list()
+        query["$or"] = [{"waiting.until": {"$gt": until}}, {"waiting.until": until, "key": {"$gt": id_}}]
+    found = await context.services.database.records.find(query, sort=_BY_END, limit=first + 1).to_list()
     return [WaitingView.of(document) for document in found[:first]], len(found) > first
 
 
@@ -86,10 +86,9 @@ async def count_arrived(services: Services) -> int:
 async def _batches(services: Services) -> AsyncIterator[list[Document]]:
     """Yield all waiting events, at most BATCH of one programme at a time."""
     batch: list[Document] = []
-    waiting = {"waiting.until": {"$type": "date"}}
     keys: list[str] = services.programmes.keys()
     for programme in keys:
-        cursor = services.database.events.find({"programme": programme, **waiting}, batch_size=BATCH)
+        cursor = services.database.records.find(waiting_in(programme), batch_size=BATCH)
         async for document in cursor:
             batch.append(document)
             if len(batch) == BATCH:

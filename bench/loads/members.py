@@ -157,7 +157,11 @@ async def _encoded(database: Database, member: str) -> Prototype:
         number=document["number"].encode(),
         versions=document["version"],
         member=bson.encode(document),
-        records=tuple(bson.encode(record) for record in records),
+        # With the id in its key, so that each copy has a key of its own.
+        records=tuple(
+            bson.encode({**record, "key": f"{record['key']}-{member}"} if "key" in record else record)
+            for record in records
+        ),
     )
 
 

@@ -81,10 +81,10 @@ async def verify(world: World, server: str, *, sent: int, in_flight: int) -> Non
     """
     purchases = sum(are_purchases(sent))
     if server == CARILLON_KEY:
-        prefix, name = event_key(PROGRAMME, EVENT_OPERATION, subject_of(server), ""), "events"
+        prefix, name, field = event_key(PROGRAMME, EVENT_OPERATION, subject_of(server), ""), "entries", "key"
     else:
-        prefix, name = f"{subject_of(server)}/", "bench_events"
+        prefix, name, field = f"{subject_of(server)}/", "bench_events", "_id"
     collection = world.database.db[name]
-    stored = await collection.count_documents({"_id": {"$gte": prefix, "$lt": prefix + "\uffff"}})
+    stored = await collection.count_documents({field: {"$gte": prefix, "$lt": prefix + "\uffff"}})
     if not purchases - in_flight <= stored <= purchases:
         raise BenchError(f"{server} received {purchases} purchases, but {stored} are stored")

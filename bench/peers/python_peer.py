@@ -123,9 +123,10 @@ def bounded(first: int) -> int:
 async def older_entries(member: Document, first: int, after: tuple[int, int]) -> list[dict[str, Any]]:
     """Return a page of the ledger after a version and index, in the form of `entries_of`."""
     labels, version, index = catalogue_of(member).labels, *after
-    older = {"programme": PROGRAMME, "member": member["_id"], "version": {"$lte": version}}
+    # The `_id`s of the ledger sort by member and version (models/mongo/ledger.py).
+    older = {"_id": {"$gte": f"{member['_id']}/", "$lte": f"{member['_id']}/{version:010d}"}, "programme": PROGRAMME}
     nodes: list[dict[str, Any]] = []
-    async for record in STORE.collection("entries").find(older).sort("version", -1).limit(first + 1):
+    async for record in STORE.collection("entries").find(older).sort("_id", -1).limit(first + 1):
         rows = record["entries"][:index] if record["version"] == version else record["entries"]
         nodes += [
             {

@@ -25,11 +25,15 @@ const bounded = (first) => {
   return first
 }
 
+const VERSION_MAX = 10 ** 10 - 1
+// The _id of a ledger record, which sorts by member and version (models/mongo/ledger.py).
+const recordId = (member, version) => `${member._id}/${String(version).padStart(10, '0')}`
+
 export async function ledger(member, first, after) {
   const position = after ? positionOf(after) : null
   const found = await entries
-    .find({ programme: programme.key, member: member._id, ...(position && { version: { $lte: position.version } }) })
-    .sort({ version: -1 })
+    .find({ _id: { $gte: `${member._id}/`, $lte: recordId(member, position?.version ?? VERSION_MAX) }, programme: programme.key })
+    .sort({ _id: -1 })
     .limit(first + 2)
     .toArray()
   if (position) {

@@ -10,6 +10,7 @@ from gateway.cli.common import DataDir, with_services
 from gateway.cli.console import err, out
 from gateway.cli.progress import progress_bar
 from gateway.cli.up import ensure_programme
+from models.migrations.runner import migrate
 from resolvers.core.context import Services
 from resolvers.imports.campaigns import replay_campaigns
 from resolvers.imports.journey import import_journey
@@ -33,6 +34,7 @@ def import_complete_journey(
 
     async def run(services: Services) -> str:
         await ensure_programme(services)
+        await migrate(services.database)
         started = monotonic()
         with progress_bar(err, "Importing baskets") as on_progress:
             tally = await import_journey(services, households=households, until=last_day, on_progress=on_progress)

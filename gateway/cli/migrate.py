@@ -20,7 +20,7 @@ def migrate_data(
 ) -> None:
     """Convert what earlier releases stored. It can be stopped at any point and run again.
 
-    `carillon up`, `carillon serve` and `carillon programme apply` do the same. After a deploy during which gateways of
+    `carillon up`, `serve`, `programme apply` and `import` do the same. After a deploy during which gateways of
     an earlier release still ran, run it once with --again. `carillon audit` lists what cannot be converted.
     """
     seen: set[tuple[int, str]] = set()

@@ -22,27 +22,26 @@ from loyalty.commands.decide import decide, needs
 from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.decision import Decision
-from loyalty.model.event import Event, ReceiptKey, RecordedEvent
+from loyalty.model.event import ReceiptKey, RecordedEvent
 from loyalty.model.facts import NO_FACTS, NO_NEEDS, FactNotRead, Facts, Needs
 from loyalty.model.ledger import Record
 from loyalty.model.member import Member
 from loyalty.model.order import Order
-from loyalty.model.references.waiting import Waiting
 from loyalty.model.supply import CodeState, CodeTransition, CounterKey
 from models.commits.references import References
 from models.commits.request import Committed, Outcome, Request
-from models.commits.waiting import follow_ups, keys_of_waiting
+from models.commits.waiting import follow_ups, keys_of_waiting, waiting_key
 from models.mongo.bson import Document
 from models.mongo.collection import Collection
 from models.mongo.commit import commit_document
 from models.mongo.database import Database
 from models.mongo.event import (
     CLAIMS_INDEX,
+    WAITING_FIELDS,
     amended_fields,
     command_parts,
     consequence_rows,
     counted_event_of,
-    counted_fields,
     event_fields,
     open_claims,
     refusal_of,
@@ -75,8 +74,7 @@ Pool = tuple[str, str]
 class _Writes:
     """The writes of a group, by collection."""
 
-    events: list[Document] = field(default_factory=list)
-    records: list[Document] = field(default_factory=list)
+    records: dict[str, Document] = field(default_factory=dict)
     identities: dict[str, Document | None] = field(default_factory=dict)
     members: list[InsertOne[Document] | ReplaceOne[Document]] = field(default_factory=list)
     amendments: list[UpdateOne] = field(default_factory=list)
@@ -140,8 +138,7 @@ class Group:
             members.update(request.members if request.kind.creates is None else request.members[1:])
         keys = {key for request in requests for key in (request.own_key, request.purchase_key) if key}
         claims = {key for request in requests for key in request.identities()}
-        for document in await self._found(self._db.events, keys):
-            self._events[document["_id"]] = document
+        for document in await self._read_events(keys):
             members.update(member for member, _, _ in command_parts(document))
         for document in await self._found(self._db.members, members):
             self._snapshots[document["_id"]] = snapshot_of(document)
@@ -163,22 +160,27 @@ class Group:
             for request in self._requests
             if (snapshot := self._snapshot(request, request.member)) is not None and snapshot.member.waiting
         ]
-        for document in await self._found(self._db.events, keys_of_waiting(purchases)):
-            self._events[document["_id"]] = document
+        await self._read_events(keys_of_waiting(purchases))
         return [one for request, member in purchases for one in follow_ups(request, member, self._events)]
 
-    async def _found(self, collection: Collection, ids: Some[str]) -> list[Document]:
+    async def _read_events(self, keys: Some[str]) -> list[Document]:
+        """Read the events of some keys, and return them."""
+        found = await self._found(self._db.records, keys, by="key")
+        self._events.update({document["key"]: document for document in found})
+        return found
+
+    async def _found(self, collection: Collection, ids: Some[str], *, by: str = "_id") -> list[Document]:
         """Return the documents of some ids in one batch; by default, MongoDB's first batch is of 101."""
         if not ids:
             return []
-        query = {"_id": {"$in": [*ids]}}
+        query = {by: {"$in": [*ids]}}
         return await collection.find(query, batch_size=len(ids) + 1, session=self._session).to_list()
 
     async def _read_answers(self) -> set[str]:
         """Read the records of keys that were counted before, for the first answer; return the ids of its orders."""
         counted = [self._events[key] for request in self._requests if (key := request.own_key) in self._events and key]
-        ids = [record_id(member, version) for one in counted for member, version, _ in command_parts(one)]
-        for document in await self._found(self._db.records, ids):
+        others = [record_id(member, version) for one in counted for member, version, _ in command_parts(one)[1:]]
+        for document in [*counted, *await self._found(self._db.records, others)]:
             self._records[document["_id"]] = record_of(document)
         return {order for document in counted for _, _, orders in command_parts(document) for order in orders}
 
@@ -212,9 +214,9 @@ class Group:
         self._receipts = dict.fromkeys(ids, None)
         for document in await self._found(self._db.receipts, ids):
             self._receipts[document["_id"]] = document["event"]
-        held = {event for event in self._receipts.values() if event is not None and event not in self._events}
-        for document in await self._found(self._db.events, held):
-            self._events[document["_id"]] = document
+        await self._read_events(
+            {event for event in self._receipts.values() if event is not None and event not in self._events}
+        )
 
     async def _count_open_claims(self, claimants: Mapping[str, Request]) -> None:
         """Count the claims of members that wait; each claim also changes its member, so two cannot pass the limit."""
@@ -222,7 +224,7 @@ class Group:
         for programme in {request.programme.key for request in claimants.values()}:
             here = [member for member, request in claimants.items() if request.programme.key == programme]
             query = open_claims(programme, here, min(claimants[member].now for member in here))
-            cursor = self._db.events.find(query, {"member": 1}, hint=CLAIMS_INDEX, session=self._session)
+            cursor = self._db.records.find(query, {"member": 1}, hint=CLAIMS_INDEX, session=self._session)
             async for document in cursor:
                 self._open_claims[document["member"]] += 1
 
@@ -367,16 +369,16 @@ class Group:
             self._writes.members.append(
                 InsertOne(document) if before is None else ReplaceOne({"_id": document["_id"]}, document)
             )
-        self._writes.records += records
+        self._writes.records |= {document["_id"]: document for document in records}
         for part, snapshot in zip(parts, snapshots, strict=True):
             self._snapshots[part.member.id] = snapshot
             self._versions.append(snapshot)
             self._records[record_id(part.member.id, part.record.version)] = part.record
             self._adopt_shared(programme.key, part)
             for refused in part.refused_waiting:
-                self._amend(request, refused.waiting, refused_fields(refused.refusal), "waiting")
+                self._amend(waiting_key(programme.key, refused.waiting), refused_fields(refused.refusal), ("waiting",))
         self._adopt_identities(request, decision.member.id)
-        self._adopt_event(request, decision)
+        self._adopt_event(request, decision, records[0])
         first, *others = (
             Committed(snapshot, part.record, orders=part.orders, hold=part.hold)
             for snapshot, part in zip(snapshots, parts, strict=True)
@@ -412,58 +414,59 @@ class Group:
         if done.inserted_count + done.matched_count + done.deleted_count != len(writes):
             raise Conflict("an identity is gone that its group has read")
 
-    def _adopt_event(self, request: Request, decision: Decision) -> None:
-        """Store the key that was counted, with what a retry and a refund need."""
-        record, own_key = decision.record, request.own_key
+    def _adopt_event(self, request: Request, decision: Decision, document: Document) -> None:
+        """Add the key that was counted to its record, with what a retry and a refund need."""
+        own_key = request.own_key
         if own_key is not None:
-            cause = request.command.cause
-            event: Document = {
-                "_id": own_key,
-                "programme": request.programme.key,
-                "operation": cause.operation,
-                "sender": cause.subject,
-                "key": cause.key,
-                "digest": request.digest,
-                "member": decision.member.id,
-                "version": record.version,
-                "recorded_at": record.recorded_at,
-            }
-            event |= _content(request, decision)
+            document |= {"key": own_key, "digest": request.digest, **_content(request, decision)}
             if decision.receipt is not None:
-                event["receipt"] = self._adopt_receipt(request, decision, decision.receipt, own_key)
-            if "claim" in event and decision.member.id in self._open_claims:
+                document["receipt"] = self._adopt_receipt(request, decision, decision.receipt, own_key)
+            if "claim" in document and decision.member.id in self._open_claims:
                 self._open_claims[decision.member.id] += 1
-            if decision.orders:
-                event["orders"] = [order.id for order in decision.orders]
             if decision.hold is not None:
-                event["hold"] = hold_document(decision.hold)
+                document["hold"] = hold_document(decision.hold)
             if decision.others:
-                event["others"] = [
+                document["others"] = [
                     [other.member.id, other.record.version, [order.id for order in other.orders]]
                     for other in decision.others
                 ]
-            self._events[own_key] = event
             self._references.add(request, own_key, waits=decision.waiting_event is not None)
-            self._writes.events.append(event)
         elif decision.recorded_event is not None:
-            counted = counted_fields(decision.recorded_event)
+            document |= self._take_from_waiting(request.programme.key, decision.recorded_event)
+        if "key" in document:
             if decision.orders:
-                counted["orders"] = [order.id for order in decision.orders]
-            self._amend(request, decision.recorded_event.event, counted, "waiting")
+                document["orders"] = [order.id for order in decision.orders]
+            self._events[document["key"]] = document
         purchase = decision.amended_purchase
         if purchase is not None:
-            self._amend(request, purchase.event, amended_fields(purchase))
+            key = event_key(request.programme.key, EVENT_OPERATION, purchase.event.sender, purchase.event.key)
+            self._amend(key, amended_fields(purchase))
 
-    def _amend(self, request: Request, event: Event | Waiting, fields: Document, *removed: str) -> None:
-        """Set some fields of a stored event, and remove others."""
-        id_ = event_key(request.programme.key, EVENT_OPERATION, event.sender, event.key)
-        change: Document = {"$set": fields}
-        if removed:
-            change["$unset"] = dict.fromkeys(removed, "")
-        self._writes.amendments.append(UpdateOne({"_id": id_}, change))
-        if id_ in self._events:
-            kept = {name: value for name, value in self._events[id_].items() if name not in removed}
-            self._events[id_] = {**kept, **fields}
+    def _take_from_waiting(self, programme: str, recorded: RecordedEvent) -> Document:
+        """Take the key and the event from the record in which it waited; return the fields of the one that counts it.
+
+        Raises:
+            FactNotRead: that record was not read.
+        """
+        key = event_key(programme, EVENT_OPERATION, recorded.event.sender, recorded.event.key)
+        if key not in self._events:
+            raise FactNotRead(key)
+        waited = self._events[key]
+        fields = {"key": key, "digest": waited["digest"], "waited": waited["version"], **event_fields(recorded)}
+        self._amend(key, {}, WAITING_FIELDS)
+        return fields
+
+    def _amend(self, key: str, fields: Document, removed: Some[str] = ()) -> None:
+        """Set some fields of the record that owns a key, and remove others; its hash covers none of them."""
+        stored = self._events.get(key)
+        if stored is not None:
+            stored.update(fields)
+            for name in removed:
+                stored.pop(name, None)
+            if stored["_id"] in self._writes.records:
+                return  # this group inserts it
+        change = {"$set": fields, "$unset": dict.fromkeys(removed, "")}
+        self._writes.amendments.append(UpdateOne({"key": key}, {name: part for name, part in change.items() if part}))
 
     def _adopt_receipt(self, request: Request, decision: Decision, receipt: ReceiptKey, event: str) -> str:
         """Give a receipt to an event, and settle the claim that had it; return its `_id`."""
@@ -474,10 +477,8 @@ class Group:
         self._writes.receipts[id_] = ReplaceOne({"_id": id_}, document, upsert=True)
         if decision.settled_claim is not None:
             reference, state = decision.settled_claim
-            claim = event_id(programme, EVENT_OPERATION, reference)
-            stored = self._events[claim]
-            self._events[claim] = {**stored, "claim": {**stored["claim"], "state": state.value}}
-            self._writes.amendments.append(UpdateOne({"_id": claim}, {"$set": {"claim.state": state.value}}))
+            key = event_id(programme, EVENT_OPERATION, reference)
+            self._amend(key, {"claim": {**self._events[key]["claim"], "state": state.value}})
         return id_
 
     def _adopt_shared(self, programme: str, decision: Decision) -> None:
@@ -501,10 +502,9 @@ class Group:
         if not writes.members:
             return
         await self._write_identities()
-        if writes.events:
-            await self._db.events.insert_many(writes.events, session=session)
         replaced: list[tuple[Collection, list[Any]]] = [
-            (self._db.events, writes.amendments),
+            # Before the new records, of which one may get the key of an event that waited.
+            (self._db.records, writes.amendments),
             (self._db.receipts, [*writes.receipts.values()]),
             (self._db.orders, [*writes.orders.values()]),
         ]
@@ -518,7 +518,7 @@ class Group:
             moved = await self._db.codes.bulk_write(writes.codes, session=session)
             if moved.matched_count != len(writes.codes):
                 raise Conflict("a code changed hands while its group was decided")
-        await self._db.records.insert_many(writes.records, session=session)
+        await self._db.records.insert_many(writes.records.values(), session=session)
         result = await self._db.members.bulk_write(writes.members, session=session)
         if result.matched_count + result.inserted_count != len(writes.members):
             raise Conflict("a member is gone that its group has read")
@@ -538,7 +538,7 @@ def _content(request: Request, decision: Decision) -> Document:
     if decision.recorded_event is not None:
         fields = event_fields(decision.recorded_event)
     elif decision.waiting_event is not None:
-        fields = waiting_fields(decision.waiting_event, decision.record.version)
+        fields = waiting_fields(decision.waiting_event)
     elif (store := getattr(request.command, "store", None)) is not None:
         fields["store"] = store
     if decision.consequences is not None:

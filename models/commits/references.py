@@ -17,7 +17,7 @@ from loyalty.model.references.waiting import WAITING_PER_PROGRAMME_MAX, WAITING_
 from models.commits.request import Request
 from models.mongo.bson import Document
 from models.mongo.database import Database
-from models.mongo.event import COUNTED_PURCHASE, counted_event_of, is_counted, is_unconfirmed
+from models.mongo.event import COUNTED_PURCHASE, counted_event_of, is_counted, is_unconfirmed, waiting_in
 from models.mongo.uncancelled import uncancelled
 
 # A key that this many senders have used identifies no purchase.
@@ -55,7 +55,7 @@ class _Found:
 
 
 class References:
-    """What the references of some requests lead to; `events` are the documents that were read, by `_id`."""
+    """What the references of some requests lead to; `events` are the documents that were read, by key."""
 
     def __init__(self, database: Database, events: dict[str, Document], session: AsyncClientSession | None) -> None:
         self._db, self._events, self._session = database, events, session
@@ -86,32 +86,33 @@ class References:
     async def _read_purchases(self, opened: Iterable[tuple[Request, _OpenReference]]) -> None:
         """Read the purchases of the references' members under their keys, of every sender."""
         wanted = [
-            {"key": one.key, "member": one.member, "type": PURCHASE, "programme": one.programme}
+            {"cause.key": one.key, "member": one.member, "type": PURCHASE, "programme": one.programme}
             for request, one in opened
             if self.referred(request) is None or request.programme.senders.refers_to_others(one.sender)
         ]
         if not wanted:
             return
-        async for document in self._db.events.find({"$or": wanted}, session=self._session):
-            self._events.setdefault(document["_id"], document)
-            self._under[document["programme"], document["key"]].add(document["_id"])
+        async for document in self._db.records.find({"$or": wanted}, session=self._session):
+            self._events.setdefault(document["key"], document)
+            self._under[document["programme"], document["cause"]["key"]].add(document["key"])
 
     async def _is_of_other_member(self, reference: _OpenReference, senders: Senders) -> bool:
         """Return whether a sender that may be referred to has a purchase of another member under the key."""
         if not senders.refers_to_others(reference.sender):
             return False
-        query = {"key": reference.key, "programme": reference.programme, **COUNTED_PURCHASE}
-        fields = {"sender": 1, "member": 1}
-        found = self._db.events.find(query, fields, limit=SENDERS_OF_KEY_MAX, session=self._session)
+        query = {"cause.key": reference.key, "programme": reference.programme, **COUNTED_PURCHASE}
+        fields = {"cause.subject": 1, "member": 1}
+        found = self._db.records.find(query, fields, limit=SENDERS_OF_KEY_MAX, session=self._session)
         async for document in found:
-            if document["member"] != reference.member and senders.may_refer(reference.sender, document["sender"]):
+            sender = document["cause"]["subject"]
+            if document["member"] != reference.member and senders.may_refer(reference.sender, sender):
                 return True
         return False
 
     async def _count_waiting(self, programme: str, sender: str) -> tuple[int, int]:
         """Return how many events of a sender, and of the programme, wait; both up to their limits."""
-        waiting = {"programme": programme, "waiting.until": {"$type": "date"}}
-        count, of_sender = self._db.events.count_documents, {**waiting, "sender": sender}
+        waiting = waiting_in(programme)
+        count, of_sender = self._db.records.count_documents, {**waiting, "cause.subject": sender}
         return (
             await count(of_sender, limit=WAITING_PER_SENDER_MAX, session=self._session),
             await count(waiting, limit=WAITING_PER_PROGRAMME_MAX, session=self._session),
@@ -159,8 +160,8 @@ class References:
 async def references_of(database: Database, request: Request) -> References:
     """Return what the reference of one request leads to now, outside of a transaction."""
     key = request.purchase_key
-    document = await database.events.find_one({"_id": key}) if key is not None else None
-    references = References(database, {document["_id"]: document} if document is not None else {}, None)
+    document = await database.records.find_one({"key": key}) if key is not None else None
+    references = References(database, {document["key"]: document} if document is not None else {}, None)
     await references.read([request])
     return references
 
@@ -173,9 +174,9 @@ def _event_of(document: Document | None) -> Referred:
 
 def _resolved(reference: _OpenReference, documents: Iterable[Document], senders: Senders) -> Referred:
     found = [
-        _Found(one["sender"], one["member"], one["type"], one)
+        _Found(one["cause"]["subject"], one["member"], one["type"], one)
         for one in documents
-        if one["operation"] == EVENT_OPERATION and is_counted(one)
+        if one["cause"]["operation"] == EVENT_OPERATION and is_counted(one)
     ]
     claims = [one for one in found if is_unconfirmed(one.document)]
     purchase = resolve([one for one in found if one not in claims], reference.sender, reference.member, senders)

@@ -46,7 +46,7 @@ def fitting(request: Request, member: Member | None) -> list[Waiting]:
 
 
 def waiting_key(programme: str, waiting: Waiting) -> str:
-    """Return the `_id` of the document of a waiting event."""
+    """Return the text of the key of a waiting event."""
     return event_key(programme, EVENT_OPERATION, waiting.sender, waiting.key)
 
 
@@ -65,8 +65,18 @@ def follow_ups(request: Request, member: Member | None, documents: Mapping[str, 
 
 
 def keys_of_waiting(requests: Iterable[tuple[Request, Member | None]]) -> set[str]:
-    """Return the `_id`s of the waiting events that some requests may count, each with its member."""
-    return {waiting_key(request.programme.key, one) for request, member in requests for one in fitting(request, member)}
+    """Return the keys of the waiting events that some requests may count, each with its member."""
+    return {
+        waiting_key(request.programme.key, one) for request, member in requests for one in _counted(request, member)
+    }
+
+
+def _counted(request: Request, member: Member | None) -> list[Waiting]:
+    """Return the member's waiting events that a request counts itself or, with their purchase, may let count."""
+    command = request.command
+    if not isinstance(command, CountWaiting) or member is None:
+        return fitting(request, member)
+    return [one for one in member.waiting if one.is_event(command.event.sender, command.event.key)]
 
 
 async def with_arrived_purchase(
@@ -76,7 +86,7 @@ async def with_arrived_purchase(
     waits = [(document, waiting_event_of(document).waiting) for document in documents]
     wanted = [
         {
-            "key": split_reference(waiting.reference)[1],
+            "cause.key": split_reference(waiting.reference)[1],
             "member": document["member"],
             "programme": document["programme"],
             **COUNTED_PURCHASE,
@@ -85,15 +95,16 @@ async def with_arrived_purchase(
     ]
     if not wanted:
         return []
-    fields = {"key": 1, "member": 1, "sender": 1}
+    fields = {"cause": 1, "member": 1}
     purchases: dict[tuple[str, str], list[str]] = {}
-    async for found in database.events.find({"$or": wanted}, fields, session=session):
-        purchases.setdefault((found["member"], found["key"]), []).append(found["sender"])
+    async for found in database.records.find({"$or": wanted}, fields, session=session):
+        cause = found["cause"]
+        purchases.setdefault((found["member"], cause["key"]), []).append(cause["subject"])
     return [
         document
         for (document, waiting), query in zip(waits, wanted, strict=True)
         if any(
-            is_for(waiting, sender, query["key"], senders)
-            for sender in purchases.get((query["member"], query["key"]), ())
+            is_for(waiting, sender, query["cause.key"], senders)
+            for sender in purchases.get((query["member"], query["cause.key"]), ())
         )
     ]

@@ -14,7 +14,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.model.programme import Programme
 from models.definitions.programme_file import read_programme
-from models.migrations import canonical_codes, canonical_identities
+from models.migrations import canonical_codes, canonical_identities, events_in_ledger
 from models.mongo.database import Database
 from models.mongo.ids import joined_id
 from models.programmes.programme_store import newest_versions
@@ -29,17 +29,22 @@ Step = Callable[[Database, Programme, str, AsyncClientSession], Awaitable[str | 
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One migration. `number` never changes; `basis` is what its result depends on: if that changes, it runs again."""
+    """One migration. `number` never changes; `basis` is what its result depends on: if that changes, it runs again.
+
+    `finish` runs once all programmes are converted, also if nothing was left to convert.
+    """
 
     number: int
     name: str
     step: Step
     basis: Callable[[Programme], str | None] = lambda _programme: None
+    finish: Callable[[Database], Awaitable[None]] | None = None
 
 
 MIGRATIONS: Sequence[Migration] = (
     Migration(1, "canonical identities", canonical_identities.step, basis=lambda programme: programme.country),
     Migration(2, "canonical codes", canonical_codes.step),
+    Migration(3, "events in the ledger", events_in_ledger.step, finish=events_in_ledger.finish),
 )
 
 
@@ -60,6 +65,8 @@ async def migrate(
             if again:
                 await database.marks.delete_one({"_id": _mark_id(migration, programme)})
             steps += await _run(database, migration, programme, on_progress)
+        if migration.finish is not None:
+            await migration.finish(database)
     return steps
 
 

@@ -17,7 +17,6 @@ from pymongo.write_concern import WriteConcern
 from models.mongo.all import documents
 from models.mongo.collection import Collection
 from models.mongo.commit import CommitDocument
-from models.mongo.event import EventDocument
 from models.mongo.identity import IdentityDocument
 from models.mongo.ledger import RecordDocument
 from models.mongo.member import MemberDocument
@@ -52,7 +51,6 @@ class Database:
         self.members = self.collection(MemberDocument)
         self.commits = self.collection(CommitDocument)
         self.records = self.collection(RecordDocument)
-        self.events = self.collection(EventDocument)
         self.identities = self.collection(IdentityDocument)
         self.receipts = self.collection(ReceiptDocument)
         self.programmes = self.collection(ProgrammeDocument)

@@ -1,14 +1,25 @@
-"""Collection `events`: one document per idempotency key, with the event recorded under it."""
+"""The event of an idempotency key, as the ledger stores it: fields of the record in which its command was committed.
+
+The record of a command's first member owns the key. `key` is its text (`event_key()`), unique in the ledger, and
+`digest` that of the content that was sent. Sender, operation and the caller's own key are in `cause`, and
+the member and the version are the record's. Besides the event's own fields, there may be `orders`, `hold`, `others` (of
+the command's other members), `receipt` and `claim`.
+
+An event that waits for its purchase has `waiting`, in the record of the version in which it began to wait. That record
+owns the key until the event is counted: then the key and the event move to the record that counts it, and `waited` is
+the version in which it waited. One that is refused in the end has `refused` instead.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any
 
-import beanie
-from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo import ASCENDING, IndexModel
 
+from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel.channel import Channel
 from loyalty.kernel.refusal import Refusal, RefusalCode
 from loyalty.model.event import (
@@ -31,7 +42,6 @@ from loyalty.model.event import (
 from loyalty.model.ledger import Cause
 from loyalty.model.references.waiting import Waiting, WaitingEvent
 from models.mongo.bson import Document, day_text, from_iso, to_day, utc_moment, without_none
-from models.mongo.schema import INTEGER, STRING, document_validator
 
 
 def _line_document(line: PurchaseLine) -> Document:
@@ -92,26 +102,12 @@ def _sent_fields(event: Event) -> Document:
     }
 
 
-def waiting_fields(waiting: WaitingEvent, version: int) -> Document:
-    """Return the stored fields of an event that waits for its purchase since `version`, without those of its key."""
-    cause = waiting.cause
+def waiting_fields(waiting: WaitingEvent) -> Document:
+    """Return the stored fields of an event that waits for its purchase, without those of its key."""
     return {
         **without_none(_sent_fields(waiting.event)),
-        "waiting": without_none(
-            {
-                "reference": waiting.waiting.reference,
-                "until": waiting.waiting.until,
-                "role": cause.role,
-                "reason": cause.reason,
-            }
-        ),
-        "waited": version,
+        "waiting": {"reference": waiting.waiting.reference, "until": waiting.waiting.until},
     }
-
-
-def counted_fields(recorded: RecordedEvent) -> Document:
-    """Return the fields that a waiting event gets when it is counted."""
-    return {**event_fields(recorded), "version": recorded.version}
 
 
 def refused_fields(refusal: Refusal) -> Document:
@@ -129,9 +125,9 @@ def refusal_of(document: Mapping[str, Any]) -> Refusal | None:
 
 def waiting_event_of(document: Mapping[str, Any]) -> WaitingEvent:
     """Return the waiting event of a document."""
-    stored, sender, key = document["waiting"], document["sender"], document["key"]
-    cause = Cause(document["operation"], stored["role"], sender, key, stored.get("reason"))
-    waiting = Waiting(sender, key, stored["reference"], utc_moment(stored["until"]))
+    cause = replace(Cause(**document["cause"]), operation=EVENT_OPERATION)
+    stored = document["waiting"]
+    waiting = Waiting(cause.subject, cause.key, stored["reference"], utc_moment(stored["until"]))
     return WaitingEvent(_sent_event_of(document), cause, waiting)
 
 
@@ -143,6 +139,13 @@ def _claim_of(document: Mapping[str, Any] | None) -> Claim | None:
     if document is None:
         return None
     return Claim(document["until"], document["entry"], ClaimState(document["state"]))
+
+
+# The fields that a record loses when the event that waited in it is counted in another one.
+WAITING_FIELDS = (
+    *("key", "digest", "waiting", "type", "occurred_at", "channel", "store", "partner"),
+    *("refund_of", "ref_sender", "attributes", "purchase"),
+)
 
 
 def event_fields(recorded: RecordedEvent) -> Document:
@@ -260,8 +263,8 @@ def shares_of(document: Mapping[str, Any]) -> tuple[Fraction, ...]:
 
 def _sent_event_of(document: Mapping[str, Any]) -> Event:
     return Event(
-        key=document["key"],
-        sender=document["sender"],
+        key=document["cause"]["key"],
+        sender=document["cause"]["subject"],
         type=document["type"],
         occurred_at=document["occurred_at"],
         channel=Channel(document["channel"]),
@@ -330,46 +333,20 @@ def open_claims(programme: str, members: Iterable[str], now: datetime) -> Docume
     }
 
 
-class EventDocument(beanie.Document):
-    """One command per idempotency key: an event, enrolment, adjustment or other, with the digest of its content.
+def waiting_in(programme: str) -> Document:
+    """Return the query for the events of a programme that wait; an index covers it."""
+    return {"programme": programme, "waiting.until": {"$type": "date"}}
 
-    An event that waits for its purchase has `waiting`; `waited` is the version in which it began to wait, and `version`
-    too until it is counted. If it was refused in the end it has `refused`. A purchase that was typed at a tablet has
-    `claim`, and one with a receipt the `_id` of that in `receipt`.
-    """
 
-    id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
-    programme: str
-    operation: str
-    sender: str
-    key: str
-    digest: str
-    member: str
-    version: int
-
-    class Settings:
-        name = "events"
-        indexes: ClassVar = [
-            IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("occurred_at", DESCENDING)]),
-            # Finds the purchase that another sender's event refers to.
-            IndexModel([("key", ASCENDING), ("member", ASCENDING)], partialFilterExpression={"type": PURCHASE}),
-            IndexModel(
-                [("programme", ASCENDING), ("waiting.until", ASCENDING), ("sender", ASCENDING)],
-                partialFilterExpression={"waiting.until": {"$type": "date"}},
-            ),
-            # Only of claims, so that other events cost nothing.
-            IndexModel(CLAIMS_INDEX, partialFilterExpression={"claim.state": ClaimState.OPEN.value}),
-        ]
-
-    validator: ClassVar = document_validator(
-        {
-            "_id": STRING,
-            "programme": STRING,
-            "operation": STRING,
-            "sender": STRING,
-            "key": STRING,
-            "digest": {**STRING, "minLength": 64, "maxLength": 64},
-            "member": STRING,
-            "version": {**INTEGER, "minimum": 1},
-        }
-    )
+EVENT_INDEXES = (
+    # An idempotency key counts once, for ever.
+    IndexModel([("key", ASCENDING)], unique=True, partialFilterExpression={"key": {"$exists": True}}),
+    # Each of the others serves one query, and costs other records nothing: purchases to which an event of another
+    # sender may refer, events that wait, claims that wait.
+    IndexModel([("cause.key", ASCENDING), ("member", ASCENDING)], partialFilterExpression={"type": PURCHASE}),
+    IndexModel(
+        [("programme", ASCENDING), ("waiting.until", ASCENDING), ("cause.subject", ASCENDING)],
+        partialFilterExpression={"waiting.until": {"$type": "date"}},
+    ),
+    IndexModel(CLAIMS_INDEX, partialFilterExpression={"claim.state": ClaimState.OPEN.value}),
+)

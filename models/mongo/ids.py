@@ -19,14 +19,14 @@ _sender = lru_cache(maxsize=10_000)(joined_id)
 
 
 def event_key(programme: str, operation: str, sender: str, key: str) -> str:
-    """Return the `_id` of an idempotency key; a key counts once, for ever."""
+    """Return the text that identifies an idempotency key in a record of the ledger; a key counts once, for ever."""
     # Most keys need no encoding, and quote() takes several times what it takes to see that.
     encoded = key if _IS_PLAIN(key) else quote(key, safe="")
     return f"{_sender(programme, operation, sender)}/{encoded}"
 
 
 def event_id(programme: str, operation: str, reference: str) -> str:
-    """Return the `_id` of the key that `reference` names, as `purchase_reference()` returns it."""
+    """Return the text of the idempotency key that `reference` names, as `purchase_reference()` returns it."""
     return f"{joined_id(programme, operation)}/{reference}"
 
 

@@ -1,18 +1,21 @@
-"""Collection `entries`: the ledger, one record for each version of a member."""
+"""Collection `entries`: the ledger, one record for each version of a member, with the event that it counted."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 import beanie
-from pymongo import ASCENDING, IndexModel
 
 from loyalty.kernel.channel import Channel
 from loyalty.model.explanation import Explanation, RuleOutcome
 from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, RecordRef, TierStatus
 from loyalty.model.notice import Notice, NoticeKind
 from models.mongo.bson import Document, day_text, from_iso, to_day, utc_moment, without_none
+from models.mongo.event import EVENT_INDEXES
 from models.mongo.schema import ARRAY, DATE, INTEGER, STRING, document_validator
+
+VERSION_MAX = 10**10 - 1
+_RECORD_ID = "^[^/]+/[0-9]{10}$"
 
 
 def tier_status_document(tier_status: TierStatus) -> Document:
@@ -78,8 +81,18 @@ def entry_of(document: Mapping[str, Any]) -> Entry:
 
 
 def record_id(member: str, version: int) -> str:
-    """Return the `_id` of the ledger's record of one version."""
-    return f"{member}:{version}"
+    """Return the `_id` of the ledger's record of one version. The `_id`s sort by member, then by version."""
+    return f"{member}/{version:010d}"
+
+
+def record_ids(member: str, first: int = 0, last: int = VERSION_MAX) -> Document:
+    """Return the condition for the `_id`s of a member's records, of the versions from `first` to `last`."""
+    return {"$gte": record_id(member, first), "$lte": record_id(member, last)}
+
+
+def cause_document(cause: Cause) -> Document:
+    """Return a cause as the ledger stores it."""
+    return without_none({name: getattr(cause, name) for name in Cause.__slots__})
 
 
 def record_document(record: Record, programme: str) -> Document:
@@ -90,7 +103,7 @@ def record_document(record: Record, programme: str) -> Document:
         "member": record.member,
         "version": record.version,
         "recorded_at": record.recorded_at,
-        "cause": without_none({name: getattr(record.cause, name) for name in Cause.__slots__}),
+        "cause": cause_document(record.cause),
         "entries": [entry_document(entry) for entry in record.entries],
         "qualified": [[day.isoformat(), points] for day, points in record.qualifying_points],
         "standing": tier_status_document(record.tier_status),
@@ -131,7 +144,11 @@ def notice_of(row: list[Any]) -> Notice:
 
 
 class RecordDocument(beanie.Document):
-    """The ledger: one record for each version of a member, append-only, hash-chained."""
+    """The ledger: one record for each version of a member, append-only, hash-chained.
+
+    What the hash covers never changes. Of the event in a record (`models/mongo/event.py`), what a refund, an offer or
+    the decision on a claim can change is amended.
+    """
 
     id: str  # type: ignore[assignment]  # Beanie's way to choose another type than ObjectId
     programme: str
@@ -147,13 +164,12 @@ class RecordDocument(beanie.Document):
 
     class Settings:
         name = "entries"
-        indexes: ClassVar = [
-            IndexModel([("programme", ASCENDING), ("member", ASCENDING), ("version", ASCENDING)], unique=True)
-        ]
+        indexes: ClassVar = [*EVENT_INDEXES]
 
     validator: ClassVar = document_validator(
         {
-            "_id": STRING,
+            # It also refuses the records of gateways up to 0.3.0, which would not see the keys in this collection.
+            "_id": {**STRING, "pattern": _RECORD_ID},
             "programme": STRING,
             "member": STRING,
             "version": {**INTEGER, "minimum": 1},
@@ -169,5 +185,6 @@ class RecordDocument(beanie.Document):
             },
             "previous_hash": STRING,
             "hash": {**STRING, "minLength": 64, "maxLength": 64},
-        }
+        },
+        optional={"key": STRING, "digest": {**STRING, "minLength": 64, "maxLength": 64}},
     )

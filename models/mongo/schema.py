@@ -9,6 +9,12 @@ OBJECT: dict[str, Any] = {"bsonType": "object"}
 ARRAY: dict[str, Any] = {"bsonType": "array"}
 
 
-def document_validator(required: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return a collection's validator: a document must have each field of `required`, valid against its schema."""
-    return {"$jsonSchema": {"bsonType": "object", "required": [*required], "properties": required}}
+def document_validator(
+    required: dict[str, dict[str, Any]], *, optional: dict[str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """Return a collection's validator: a document must have each field of `required`, valid against its schema.
+
+    A field of `optional` may be missing.
+    """
+    properties = {**required, **(optional or {})}
+    return {"$jsonSchema": {"bsonType": "object", "required": [*required], "properties": properties}}

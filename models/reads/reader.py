@@ -25,7 +25,7 @@ from models.mongo.collection import Collection, unobserved
 from models.mongo.database import Database
 from models.mongo.event import CLAIMS_INDEX, counted_event_of, open_claims
 from models.mongo.ids import audience_id, counter_id, event_key, identity_key, receipt_id
-from models.mongo.ledger import record_id, record_of, tier_status_of
+from models.mongo.ledger import record_id, record_ids, record_of, tier_status_of
 from models.mongo.order import order_of
 from models.mongo.snapshot import EntryView, Rows, Snapshot, entry_views, row_of, snapshot_of
 from models.mongo.uncancelled import discard, uncancelled
@@ -162,14 +162,15 @@ class Reader:
 
     async def _load_origins(self, ids: list[str]) -> list[Origin | None]:
         """Return the origin of each record; a part of a command of several members has that of its first member."""
-        records = await self._by_id(self._db.records, ids, "cause", "programme")
-        causes = {id_: Cause(**document["cause"]) for id_, document in records.items()}
-        keys = {
-            id_: event_key(records[id_]["programme"], cause.operation, cause.subject, cause.key)
-            for id_, cause in causes.items()
+        records = await self._by_id(self._db.records, ids, "cause", "store", "command")
+        first_ids = {
+            id_: record_id(**document["command"]) for id_, document in records.items() if "command" in document
         }
-        stores = await self._by_id(self._db.events, keys.values(), "store")
-        return [Origin(causes[id_], stores.get(keys[id_], {}).get("store")) if id_ in causes else None for id_ in ids]
+        firsts = await self._by_id(self._db.records, first_ids.values(), "store")
+        found = {id_: firsts.get(first_ids.get(id_, ""), document) for id_, document in records.items()}
+        return [
+            Origin(Cause(**records[id_]["cause"]), found[id_].get("store")) if id_ in records else None for id_ in ids
+        ]
 
     async def _load_members(self, ids: list[str]) -> list[Snapshot | None]:
         documents = await self._by_id(self._db.members, ids)
@@ -239,8 +240,8 @@ class Reader:
 
     @uncancelled
     async def event(self, programme: str, operation: str, sender: str, key: str) -> dict[str, Any] | None:
-        """Return the stored document of an event by its idempotency key; None if the key is new."""
-        return await self._db.events.find_one({"_id": event_key(programme, operation, sender, key)})
+        """Return the record that owns an idempotency key, as stored; None if the key is new."""
+        return await self._db.records.find_one({"key": event_key(programme, operation, sender, key)})
 
     @uncancelled
     async def record(self, member: str, version: int) -> Record | None:
@@ -255,8 +256,8 @@ class Reader:
     @uncancelled
     async def records_of(self, programme: str, member: str, operation: str) -> list[Record]:
         """Return the ledger records of a member that `operation` caused, newest first."""
-        query = {"programme": programme, "member": member, "cause.operation": operation}
-        found = await self._db.records.find(query, sort=[("version", DESCENDING)]).to_list()
+        query = {"_id": record_ids(member), "programme": programme, "cause.operation": operation}
+        found = await self._db.records.find(query, sort=[("_id", DESCENDING)]).to_list()
         return [record_of(document) for document in found]
 
     async def counter_values(self, programme: str, counters: Iterable[CounterKey]) -> dict[CounterKey, int]:
@@ -313,13 +314,13 @@ class Reader:
     async def _holder(self, receipt: str) -> RecordedEvent | None:
         """Return the event that a receipt belongs to; None if it is new."""
         found = await self._db.receipts.find_one({"_id": receipt})
-        event = await self._db.events.find_one({"_id": found["event"]}) if found is not None else None
+        event = await self._db.records.find_one({"key": found["event"]}) if found is not None else None
         return counted_event_of(event) if event is not None else None
 
     @uncancelled
     async def claims(self, programme: str, member: str, now: datetime) -> list[RecordedEvent]:
         """Return the claims of a member that wait, the one that lapses first at the front."""
-        cursor = self._db.events.find(
+        cursor = self._db.records.find(
             open_claims(programme, (member,), now), sort=[("claim.until", 1)], limit=OPEN_CLAIMS_MAX, hint=CLAIMS_INDEX
         )
         return [counted_event_of(document) async for document in cursor]
@@ -380,12 +381,11 @@ class Reader:
         newest = snapshot.version if after is None else min(after[0], snapshot.version)
         cursor = self._db.records.find(
             {
+                "_id": record_ids(snapshot.member.id, last=newest),
                 "programme": snapshot.member.programme,
-                "member": snapshot.member.id,
-                "version": {"$lte": newest},
                 "entries.0": {"$exists": True},
             },
-            sort=[("version", -1)],
+            sort=[("_id", DESCENDING)],
             limit=first + 2,
         )
         found: list[EntryView] = []
@@ -409,11 +409,10 @@ class Reader:
     async def _since(self, snapshot: Snapshot, after: int) -> list[Document]:
         cursor = self._db.records.find(
             {
+                "_id": record_ids(snapshot.member.id, first=max(after, 0), last=snapshot.version),
                 "programme": snapshot.member.programme,
-                "member": snapshot.member.id,
-                "version": {"$gte": after, "$lte": snapshot.version},
             },
-            sort=[("version", -1)],
+            sort=[("_id", DESCENDING)],
             batch_size=REPLAY_PAGE,
         )
         return await cursor.to_list()

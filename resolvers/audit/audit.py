@@ -16,6 +16,8 @@ from loyalty.model.member import Member
 from loyalty.rules.ledger_proof import NO_CAPS
 from loyalty.rules.tier_proof import RunningProgramme
 from models.definitions.catalogue_file import ItemKind
+from models.migrations.events_in_ledger import former_events
+from models.mongo.collection import Collection
 from models.mongo.database import Database
 from models.mongo.member import member_of
 from models.programmes.catalogue_history import CatalogueHistory
@@ -35,6 +37,7 @@ from resolvers.audit.waiting import AuditedWaiting, audit_waiting
 
 PAGE = 200
 FAULTS_REPORTED_MAX = 100
+_FORMER_EVENT = "no record of member {member} has it, as stored by an earlier release; run `carillon migrate`"
 _ID_MIN, _ID_MAX = "", "\uffff"
 
 
@@ -136,6 +139,8 @@ async def audit(
         await one.audit_codes()
         async for waiting in audit_waiting(database, programme):
             findings.add_waiting(waiting)
+    async for event in former_events(database).find({}, {"member": 1}):
+        findings.add_supply(BrokenSupply(f"event {event['_id']}", (_FORMER_EVENT.format(member=event["member"]),)))
     return findings
 
 
@@ -143,28 +148,27 @@ async def _programmes(database: Database) -> list[str]:
     """Return the programmes of all collections, so that the documents of a lost member are found too."""
     collections = (
         database.members,
-        database.records,
-        database.events,
         database.orders,
         database.codes,
         database.counters,
         database.receipts,
     )
     found = await asyncio.gather(
-        *(collection.distinct("programme") for collection in collections), _programmes_of_identities(database)
+        *(collection.distinct("programme") for collection in collections),
+        _programmes_by_prefix(database.identities, "_id"),
+        _programmes_by_prefix(database.records, "key"),
     )
     return sorted({key for keys in found for key in keys})
 
 
-async def _programmes_of_identities(database: Database) -> list[str]:
-    """Return the programmes of identities by skipping through their `_id`s, which begin with the programme."""
+async def _programmes_by_prefix(collection: Collection, field: str) -> list[str]:
+    """Return the programmes of a collection by skipping through an indexed field, which begins with the programme."""
     keys: list[str] = []
     after = ""
-    while (
-        identity := await database.identities.find_one({"_id": {"$gt": after}}, {"programme": 1}, sort=[("_id", 1)])
-    ) is not None:
-        keys.append(identity["programme"])
-        after = f"{identity['_id'].partition('/')[0]}0"  # "0" is the character after "/"
+    fields = {"programme": 1, field: 1}
+    while (found := await collection.find_one({field: {"$gt": after}}, fields, sort=[(field, 1)])) is not None:
+        keys.append(found["programme"])
+        after = f"{found[field].partition('/')[0]}0"  # "0" is the character after "/"
     return keys
 
 

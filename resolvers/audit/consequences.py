@@ -17,7 +17,7 @@ from loyalty.model.order import TRANSITIONS, OrderState
 from models.mongo.event import consequences_of
 
 REDEEM = "redeem"
-USE_FIELDS = dict.fromkeys(("operation", "type", "offers", "consequences", "returned"), 1)
+USE_FIELDS = dict.fromkeys(("cause.operation", "type", "offers", "consequences", "returned"), 1)
 
 
 def _has_uses(document: Mapping[str, Any]) -> bool:
@@ -27,7 +27,7 @@ def _has_uses(document: Mapping[str, Any]) -> bool:
 
 def is_unexplained_use(document: Mapping[str, Any]) -> bool:
     """Return whether an event is a redemption of a release that did not store with it what it took."""
-    return document.get("operation") == REDEEM and "consequences" not in document
+    return document["cause"]["operation"] == REDEEM and "consequences" not in document
 
 
 def stored_uses(document: Mapping[str, Any]) -> tuple[tuple[Consequence, ...], bool]:
@@ -66,7 +66,7 @@ class Consequences:
             if one.offer is not None:
                 (self._uncertain if may_be_restored else self._uses)[one.offer] += one.uses
         if "consequences" in document and _is_returned(document):
-            self._found += self._end_faults(document["key"], consequences)
+            self._found += self._end_faults(document["cause"]["key"], consequences)
 
     def _end_faults(self, purchase: str, consequences: Iterable[Consequence]) -> Iterator[str]:
         for one in consequences:

@@ -1,7 +1,11 @@
-"""Audits one member: its ledger, events and identities, and with order.py its orders, holds and codes."""
+"""Audits one member: its ledger, events and identities, and with order.py its orders, holds and codes.
+
+The hash of a record does not cover the event in it. What a refund, an offer or the decision on a claim has amended in
+it is proved by the rest of the ledger: see `loyalty/rules/refund_proof.py`, consequences.py and receipt.py.
+"""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
@@ -10,6 +14,7 @@ from typing import Any
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from loyalty.commands.record_event import WAIT_OPERATION
+from loyalty.commands.registry import EVENT_OPERATION
 from loyalty.kernel import canonical
 from loyalty.model.event import PURCHASE, REFUND
 from loyalty.model.ledger import Cause, Record, RecordRef
@@ -20,10 +25,9 @@ from loyalty.rules.tier_proof import RunningProgramme, TierAudit
 from models.mongo.database import Database
 from models.mongo.event import command_parts, grants_of, is_counted, shares_of
 from models.mongo.ids import event_key, identity_key
-from models.mongo.ledger import record_id, record_of
+from models.mongo.ledger import record_id, record_ids, record_of
 from models.mongo.member import member_of
 from models.mongo.snapshot import RECENT_ENTRIES_MIN, EntryView, Rows, entry_views, row_of, snapshot_of
-from resolvers.audit.consequences import USE_FIELDS
 from resolvers.audit.decode import Unreadable, decode
 from resolvers.audit.order import OrdersAndCodes
 from resolvers.audit.receipt import ReceiptProof
@@ -34,14 +38,8 @@ from resolvers.core.member import SYSTEM
 _ORDERS_OF_MEMBERS = [("programme", 1), ("member", 1), ("placed_at", -1), ("_id", -1)]
 _OF_MEMBERS = [("member", 1)]
 PARTS_AT_ONCE = 1_000
-EVENT_FIELDS = dict.fromkeys(
-    (
-        *("member", "version", "operation", "sender", "key", "orders", "hold.id", "earned_on", *USE_FIELDS),
-        *("type", "grants", "money_returned", "refund_of", "ref_sender", "waited", "waiting", "refused"),
-        *("purchase.receipt", "receipt", "claim"),
-    ),
-    1,
-)
+# What the record of a command's first member says of the command and its other members.
+_FIRST_FIELDS = dict.fromkeys(("key", "cause", "member", "version", "others"), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +84,10 @@ class _Newest:
 
 
 def _purchase_of(event: dict[str, Any]) -> RefundedPurchase:
+    cause = event["cause"]
     return RefundedPurchase(
-        event["sender"],
-        event["key"],
+        cause["subject"],
+        cause["key"],
         event["version"],
         grants_of(event),
         shares_of(event),
@@ -124,13 +123,15 @@ class MemberProof:
         self.parts: list[_Part] = []
 
     def add_record(self, document: dict[str, Any]) -> None:
-        """Add a record; records must come in order of version."""
+        """Add a record, and the event in it; records must come in order of version, after all orders."""
         self.records += 1
         self._has_ledger = True
         record = decode(record_of, document)
         if isinstance(record, Unreadable):
             self._found.append(f"version {document['version']} cannot be read: {record.reason}")
             return
+        if document["_id"] != record_id(record.member, record.version):
+            self._found.append(f"version {record.version} is stored under another id")
         self._proof.add(record)
         self._refunds.add_record(record)
         self._tier.add(record)
@@ -143,20 +144,22 @@ class MemberProof:
             if key in self._keys:
                 self._found.append(f"key {cause.key!r} is in two records")
             self._keys[key] = record.version
+        if "key" in document:
+            self._add_event(document)
 
-    def add_part(self, part: _Part, first: dict[str, Any] | None, event: dict[str, Any] | None) -> None:
-        """Check a part of another member's command against that member's record and the event that owns the key."""
+    def add_part(self, part: _Part, first: dict[str, Any] | None) -> None:
+        """Check a part of another member's command against that member's record, which owns the key."""
         command = f"version {part.version} is part of version {part.first.version} of member {part.first.member}"
         if first is None:
             self._found.append(f"{command}, which does not exist")
             return
-        own, *others = command_parts(event) if event is not None else [("", 0, [])]
+        _, *others = command_parts(first)
         mine = [orders for member, version, orders in others if (member, version) == (self._member, part.version)]
-        if event is None or own[:2] != (part.first.member, part.first.version) or not mine:
+        if "key" not in first or not mine:
             self._found.append(f"{command}, and key {part.cause.key!r} does not say so")
             return
-        names = {"operation": event["operation"], "sender": event["sender"], "key": event["key"]}
-        self.orders_and_codes.add_event({**names, "version": part.version, "orders": mine[0]}, self._programme)
+        event = {"cause": first["cause"], "version": part.version, "orders": mine[0]}
+        self.orders_and_codes.add_event(event, self._programme)
 
     def add_identity(self, document: dict[str, Any]) -> None:
         """Add an identity that points to the member."""
@@ -167,26 +170,23 @@ class MemberProof:
         self._has_ledger = True
         self._receipts.add_receipt(document)
 
-    def add_event(self, event: dict[str, Any]) -> None:
-        """Add an event: compare it with its record, and its orders with the member's orders."""
-        self._has_ledger = True
-        if "waited" in event:
-            self._add_waited(event)
-            if not is_counted(event):
-                return
-        version = self._keys.pop((event["operation"], event["sender"], event["key"]), None)
-        if version != event["version"]:
-            self._found.append(f"event {event['key']!r} does not match the record of version {event['version']}")
+    def _add_event(self, event: dict[str, Any]) -> None:
+        """Add an event: compare its key with its record's, and its orders with the member's orders."""
+        cause = event["cause"]
+        operation, sender, key = cause["operation"], cause["subject"], cause["key"]
+        self._keys.pop((operation, sender, key), None)
+        owner = EVENT_OPERATION if operation == WAIT_OPERATION else operation
+        if event["key"] != event_key(self._programme, owner, sender, key):
+            self._found.append(f"version {event['version']} owns another key than that of event {key!r}")
+        if not is_counted(event):
+            if "waiting" in event:
+                self._waiting.add((sender, key))
+            return
+        if "waited" in event and self._keys.pop((WAIT_OPERATION, sender, key), None) != event["waited"]:
+            self._found.append(f"event {key!r} does not match the record of version {event['waited']}")
         outcome = decode(self._add_fields, event)
         if isinstance(outcome, Unreadable):
-            self._found.append(f"event {event['key']!r} cannot be read: {outcome.reason}")
-
-    def _add_waited(self, event: dict[str, Any]) -> None:
-        """Compare an event that waits, or waited, with the record of the version in which it began to."""
-        if self._keys.pop((WAIT_OPERATION, event["sender"], event["key"]), None) != event["waited"]:
-            self._found.append(f"event {event['key']!r} does not match the record of version {event['waited']}")
-        if "waiting" in event:
-            self._waiting.add((event["sender"], event["key"]))
+            self._found.append(f"event {key!r} cannot be read: {outcome.reason}")
 
     def _add_fields(self, event: dict[str, Any]) -> None:
         if "earned_on" in event:
@@ -194,7 +194,8 @@ class MemberProof:
         if event.get("type") == PURCHASE:
             self._refunds.add_purchase(_purchase_of(event))
         elif event.get("type") == REFUND:
-            self._refunds.add_refund(event["sender"], event.get("ref_sender"), event["refund_of"], event["version"])
+            sender = event["cause"]["subject"]
+            self._refunds.add_refund(sender, event.get("ref_sender"), event["refund_of"], event["version"])
         self.orders_and_codes.add_event(event, self._programme)
         self._receipts.add_event(event)
 
@@ -291,7 +292,7 @@ class MemberProof:
 async def read_proofs(
     database: Database,
     programme: str,
-    members: dict[str, Any],
+    members: dict[str, str],
     *,
     caps: StableCaps,
     countries: frozenset[str | None],
@@ -309,16 +310,14 @@ async def read_proofs(
         return found.get(member) or found.setdefault(member, MemberProof(programme, member, caps, countries))
 
     here = {"programme": programme, "member": members}
-    in_order = [("programme", 1), ("member", 1), ("version", 1)]
-    async for document in database.records.find(here, sort=in_order, session=session):
-        proof(document).add_record(document)
     async for document in database.orders.find(here, hint=_ORDERS_OF_MEMBERS, session=session):
         proof(document).orders_and_codes.add_order(document)
         if expected is not None:
             expected.add_order(document)
-    async for document in database.events.find(here, EVENT_FIELDS, session=session):
-        proof(document).add_event(document)
-        if expected is not None:
+    records = {"_id": _records_of(members), "programme": programme}
+    async for document in database.records.find(records, sort=[("_id", 1)], session=session):
+        proof(document).add_record(document)
+        if expected is not None and "key" in document:
             expected.add_event(document)
     async for document in database.codes.find(here, hint=_OF_MEMBERS, session=session):
         proof(document).orders_and_codes.add_code(document)
@@ -330,6 +329,17 @@ async def read_proofs(
     return found
 
 
+def _records_of(members: Mapping[str, str]) -> dict[str, str]:
+    """Return the condition for the `_id`s of the records of some members; ids of members are of equal length."""
+    match members:
+        case {"$eq": member}:
+            return record_ids(member)
+        case {"$gt": before, "$lte": last}:
+            return {"$gt": record_ids(before)["$lte"] if before else "", "$lte": record_ids(last)["$lte"]}
+        case _:
+            raise ValueError(f"no range of members: {members}")
+
+
 async def _read_parts(
     database: Database, programme: str, proofs: Iterable[MemberProof], session: AsyncClientSession | None
 ) -> None:
@@ -337,11 +347,8 @@ async def _read_parts(
     parts = iter([(proof, part) for proof in proofs for part in proof.parts])
     while batch := [*islice(parts, PARTS_AT_ONCE)]:
         ids = [record_id(part.first.member, part.first.version) for _, part in batch]
-        causes = [part.cause for _, part in batch]
-        keys = [event_key(programme, cause.operation, cause.subject, cause.key) for cause in causes]
         here = {"programme": programme, "_id": {"$in": ids}}
-        firsts = {record["_id"]: record async for record in database.records.find(here, {"_id": 1}, session=session)}
-        found = database.events.find({"_id": {"$in": keys}}, {**EVENT_FIELDS, "others": 1}, session=session)
-        events = {event["_id"]: event async for event in found}
-        for (proof, part), id_, key in zip(batch, ids, keys, strict=True):
-            proof.add_part(part, firsts.get(id_), events.get(key))
+        found = database.records.find(here, _FIRST_FIELDS, session=session)
+        firsts = {record["_id"]: record async for record in found}
+        for (proof, part), id_ in zip(batch, ids, strict=True):
+            proof.add_part(part, firsts.get(id_))

@@ -99,14 +99,14 @@ class OrdersAndCodes:
     def add_event(self, event: dict[str, Any], programme: str) -> None:
         """Compare the orders and the hold of an event with the member's."""
         self.consequences.add_event(event)
-        cause = Cause(event["operation"], "", event["sender"], event["key"])
+        cause = Cause(**event["cause"])
         for id_ in event.get("orders", ()):
             order = self._seen.get(id_)
             if order is None:
-                self.found.append(f"event {event['key']!r} names order {id_}, which the member does not have")
+                self.found.append(f"event {cause.key!r} names order {id_}, which the member does not have")
                 continue
             order.last_event_version = max(order.last_event_version, event["version"])
-            order.uses += event["operation"] == _REDEMPTION
+            order.uses += cause.operation == _REDEMPTION
             for name in ("", order.origin):
                 seed = idempotency_seed(programme, cause, name)
                 order.has_creator = order.has_creator or (

@@ -24,15 +24,15 @@ class ReceiptProof:
     def add_event(self, event: dict[str, Any]) -> None:
         """Add an event, counted or claimed."""
         receipt, claim = event.get("receipt"), event.get("claim")
-        name = f"event {event['key']!r}"
+        name = f"event {event['cause']['key']!r}"
         if receipt is not None:
-            self._known.add((receipt, event["_id"]))
+            self._known.add((receipt, event["key"]))
         if claim is not None and claim["state"] != ClaimState.ACCEPTED and any(map(_points, event["grants"])):
             self._found.append(f"{name} is a claim in state {claim['state']!r}, and gave points")
         if receipt is None and event.get("type") == PURCHASE and event.get("purchase", {}).get("receipt") is not None:
             self._found.append(f"{name} states a receipt, and is not stored with it")
         if receipt is not None and (claim is None or claim["state"] not in _DECIDED):
-            self._stated[event["_id"]] = receipt
+            self._stated[event["key"]] = receipt
 
     def faults(self) -> Iterator[str]:
         """Yield the differences between the receipts and the events."""

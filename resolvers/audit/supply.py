@@ -343,8 +343,10 @@ async def reread_expected(
     fields = dict.fromkeys(("holds", "offers", "bound", "recorded_at"), 1)
     async for document in database.members.find(here, fields, session=session):
         expected.add_member(document)
-    used = {"$or": [{"operation": "redeem"}, {"offers.0": {"$exists": True}}, {"consequences.0": {"$exists": True}}]}
-    async for document in database.events.find({**here, **used}, USE_FIELDS, session=session):
+    used = {
+        "$or": [{"cause.operation": "redeem"}, {"offers.0": {"$exists": True}}, {"consequences.0": {"$exists": True}}]
+    }
+    async for document in database.records.find({**here, **used}, USE_FIELDS, session=session):
         expected.add_event(document)
     return expected
 

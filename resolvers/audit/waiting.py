@@ -9,7 +9,7 @@ from models.commits.waiting import with_arrived_purchase
 from models.definitions.programme_file import read_programme
 from models.mongo.bson import Document
 from models.mongo.database import Database
-from models.mongo.event import waiting_event_of
+from models.mongo.event import waiting_event_of, waiting_in
 from models.programmes.programme_store import newest_version
 
 BATCH = 200
@@ -33,9 +33,8 @@ class AuditedWaiting:
 async def audit_waiting(database: Database, programme: str) -> AsyncIterator[AuditedWaiting]:
     """Yield every event of a programme that waits, in order of its end."""
     senders = await _senders(database, programme)
-    query = {"programme": programme, "waiting.until": {"$type": "date"}}
     batch: list[Document] = []
-    cursor = database.events.find(query, sort=[("waiting.until", 1)], batch_size=BATCH)
+    cursor = database.records.find(waiting_in(programme), sort=[("waiting.until", 1)], batch_size=BATCH)
     async for document in cursor:
         batch.append(document)
         if len(batch) == BATCH:
@@ -61,7 +60,7 @@ async def _audited(database: Database, batch: list[Document], senders: Senders) 
         # Gateways can keep writing: only what one snapshot shows is a fault.
         async with database.client.start_session(snapshot=True) as session:
             again = {"_id": {"$in": suspects}, "waiting": {"$exists": True}}
-            still = await database.events.find(again, session=session).to_list()
+            still = await database.records.find(again, session=session).to_list()
             arrived = await with_arrived_purchase(database, still, senders, session)
             faulty = {document["_id"] for document in arrived}
     return [_view(document, numbers, is_faulty=document["_id"] in faulty) for document in batch]

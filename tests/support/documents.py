@@ -15,7 +15,6 @@ async def documents(database: Database) -> Documents:
 
 
 async def counts(database: Database) -> tuple[int, int, int]:
-    """Return the numbers of members, records and events."""
-    collections = (database.members, database.records, database.events)
-    members, records, events = [await collection.count_documents({}) for collection in collections]
-    return members, records, events
+    """Return the numbers of members, records and keys."""
+    members, records = [await one.count_documents({}) for one in (database.members, database.records)]
+    return members, records, await database.records.count_documents({"key": {"$exists": True}})

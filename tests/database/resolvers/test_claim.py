@@ -464,9 +464,14 @@ async def test_two_processes_credit_a_receipt_once(
 @pytest.mark.parametrize(
     ("collection", "filter_", "change", "fault"),
     [
-        ("events", {"claim.state": "matched"}, {"$set": {"claim.state": "accepted"}}, "does not belong to it"),
-        ("events", {"claim.state": "open"}, {"$set": {"grants": [["base", [50], True]]}}, "gave points"),
-        ("events", {"receipt": {"$exists": True}, "claim": None}, {"$unset": {"receipt": ""}}, "is not stored with it"),
+        ("entries", {"claim.state": "matched"}, {"$set": {"claim.state": "accepted"}}, "does not belong to it"),
+        ("entries", {"claim.state": "open"}, {"$set": {"grants": [["base", [50], True]]}}, "gave points"),
+        (
+            "entries",
+            {"receipt": {"$exists": True}, "claim": None},
+            {"$unset": {"receipt": ""}},
+            "is not stored with it",
+        ),
         ("receipts", {}, {"$set": {"event": "grocer/event/kiosk/other"}}, "is no event of it"),
         ("receipts", {}, {"$set": {"member": "another"}}, "does not belong to it"),
     ],

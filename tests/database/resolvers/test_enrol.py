@@ -104,7 +104,7 @@ async def test_the_same_key_with_other_content_is_refused(
 
 
 async def _digest_of(resolver_client: ResolverClient, key: str) -> str:
-    document = await resolver_client.services.database.events.find_one({"operation": "enrol", "key": key})
+    document = await resolver_client.services.database.records.find_one({"cause.operation": "enrol", "cause.key": key})
     assert document is not None
     return str(document["digest"])
 
@@ -149,7 +149,7 @@ async def test_a_retry_of_a_key_that_an_earlier_release_counted_is_the_same_enro
     first = committed(await enrol(resolver_client.context(), newcomer))
     content = dict.fromkeys(("last_name", "email", "phone", "birth_date", "card", "store"))
     former = content_digest({**content, "first_name": "Ada", "locale": "en", "channel": "STORE"})
-    await resolver_client.services.database.events.update_one({"key": "form-3"}, {"$set": {"digest": former}})
+    await resolver_client.services.database.records.update_one({"cause.key": "form-3"}, {"$set": {"digest": former}})
     again = committed(await enrol(resolver_client.context(), newcomer))
     assert (again.replayed, again.snapshot.member.id) == (True, first.snapshot.member.id)
     refusal = refused(await enrol(resolver_client.context(), replace(newcomer, last_name="Lee")))

@@ -65,7 +65,7 @@ async def test_discounts_are_stored_and_part_of_the_content(resolver_client: Res
     stated = (Discount(Decimal("1.50"), "spring", "SPRING"), Discount(Decimal(2), None, None))
     event = resolver_client.purchase_event("10", key="one", purchase=Purchase(Decimal(10), "USD", (), stated))
     committed(await resolver_client.record(member, event))
-    row = await resolver_client.services.database.events.find_one({"key": "one"})
+    row = await resolver_client.services.database.records.find_one({"cause.key": "one"})
     assert row is not None
     assert row["purchase"]["discounts"] == [{"amount": "1.50", "offer": "spring", "code": "SPRING"}, {"amount": "2"}]
     assert counted_event_of(row).event.purchase == event.purchase
@@ -95,9 +95,14 @@ async def test_a_purchase_is_counted_with_all_that_follows_from_it(resolver_clie
     after = outcome.snapshot.member
     assert (after.version, after.available, after.event_counts) == (2, 26, {"purchase": 1})
     assert after.lots == (Lot(LotKey(date(2026, 6, 15), date(2027, 6, 30)), 26),)
-    stored = await resolver_client.services.database.events.find_one({"key": "receipt-1"})
+    stored = await resolver_client.services.database.records.find_one({"cause.key": "receipt-1"})
     assert stored is not None
-    assert (stored["sender"], stored["member"], stored["version"], stored["store"]) == ("till", member, 2, "367")
+    assert (stored["cause"]["subject"], stored["member"], stored["version"], stored["store"]) == (
+        "till",
+        member,
+        2,
+        "367",
+    )
 
 
 async def test_sender_is_the_caller_whatever_the_event_says(resolver_client: ResolverClient) -> None:
@@ -105,9 +110,9 @@ async def test_sender_is_the_caller_whatever_the_event_says(resolver_client: Res
     await resolver_client.record(
         member, resolver_client.purchase_event("5.00", key="receipt", sender="somebody else"), subject="till-7"
     )
-    stored = await resolver_client.services.database.events.find_one({"key": "receipt"})
+    stored = await resolver_client.services.database.records.find_one({"cause.key": "receipt"})
     assert stored is not None
-    assert stored["sender"] == "till-7"
+    assert stored["cause"]["subject"] == "till-7"
 
 
 async def test_replayed_key_matches_however_its_numbers_are_written(resolver_client: ResolverClient) -> None:

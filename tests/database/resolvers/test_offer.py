@@ -264,7 +264,7 @@ async def test_multiplier_applies_to_its_purchase_in_either_order(
 
     for step in (redeem, buy) if redeemed_first else (buy, redeem):
         await step()
-    event = await catalogue_client.services.database.events.find_one({"key": "basket-1"})
+    event = await catalogue_client.services.database.records.find_one({"cause.key": "basket-1"})
     assert event is not None
     assert event["grants"] == [["basket", [10, 20], True], ["offer/double", [10, 20], False]]
     [use] = event["consequences"]

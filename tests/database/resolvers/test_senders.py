@@ -348,6 +348,24 @@ async def test_purchase_and_refund_at_once_through_two_gateways_both_count(
     assert found.balances[Account.ISSUED] == 0
 
 
+async def test_a_key_counts_once_although_one_of_its_events_waits(
+    shop: ResolverClient, other_shop: ResolverClient
+) -> None:
+    """A refund that waits and the purchase of another member, under one key and at once through two gateways."""
+    one, two = await shop.member(), await shop.member()
+    for number in range(12):
+        key = f"shared-{number}"
+        purchase = other_shop.purchase_event("10.00", key=key)
+        outcomes = await asyncio.gather(
+            give_back(shop, one, f"never-{number}", "till-1", key=key),
+            other_shop.record(two, purchase, subject="till-1"),
+        )
+        [lost] = [outcome for outcome in outcomes if not isinstance(outcome, Committed)]
+        assert refused(lost).code is RefusalCode.KEY_REUSED
+        assert await shop.services.database.records.count_documents({"cause.key": key}) == 1
+    await assert_holds(shop)
+
+
 @pytest.mark.parametrize("order", [*permutations(range(4))][::3])
 async def test_events_count_the_same_in_every_order(shop: ResolverClient, order: Sequence[int]) -> None:
     member = await shop.member()
@@ -381,16 +399,16 @@ async def test_the_audit_finds_a_refund_that_waits_although_its_purchase_is_reco
     member = await shop.member()
     await buy(shop, member, "10.00", "sold", "till-1")
     committed(await give_back(shop, member, "r-1", "till-1", key="back"))
-    events_ = shop.services.database.events
-    await events_.update_one({"key": "back"}, {"$set": {"refund_of": "sold", "waiting.reference": "till-1/sold"}})
+    records = shop.services.database.records
+    await records.update_one({"cause.key": "back"}, {"$set": {"refund_of": "sold", "waiting.reference": "till-1/sold"}})
     [broken] = (await audit(shop.services.database)).members_with_faults
     assert [fault for fault in broken.faults if "waits although its purchase 'sold' is recorded" in fault]
-    await events_.update_one(
-        {"key": "back"}, {"$unset": {"waiting": ""}, "$set": {"refused": ["INVALID", "x", [], {}]}}
+    await records.update_one(
+        {"cause.key": "back"}, {"$unset": {"waiting": ""}, "$set": {"refused": ["INVALID", "x", [], {}]}}
     )
     [broken] = (await audit(shop.services.database)).members_with_faults
     assert broken.faults == ("the snapshot says that event 'back' waits for its purchase, and it does not",)
-    await events_.delete_one({"key": "back"})
+    await records.update_one({"cause.key": "back"}, {"$unset": {"key": ""}})
     [broken] = (await audit(shop.services.database)).members_with_faults
     assert "the event of key 'back' is missing" in broken.faults
 
@@ -481,14 +499,15 @@ def stages(plan: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize(
     "query",
     [
-        {"$or": [{"key": key, "member": "m", "type": "purchase", "programme": "grocer"} for key in "ab"]},
-        {"key": "a", "type": "purchase", "programme": "grocer"},
+        {"$or": [{"cause.key": key, "member": "m", "type": "purchase", "programme": "grocer"} for key in "ab"]},
+        {"cause.key": "a", "type": "purchase", "programme": "grocer"},
+        {"key": {"$in": ["grocer/event/till/a", "grocer/event/till/b"]}},
         {"programme": "grocer", "waiting.until": {"$type": "date"}},
-        {"programme": "grocer", "waiting.until": {"$type": "date"}, "sender": "till"},
+        {"programme": "grocer", "waiting.until": {"$type": "date"}, "cause.subject": "till"},
     ],
 )
 async def test_references_and_waiting_events_are_found_by_an_index(shop: ResolverClient, query: dict[str, Any]) -> None:
-    found = await shop.services.database.events.find(query).explain()
+    found = await shop.services.database.records.find(query).explain()
     used = stages(found["queryPlanner"]["winningPlan"])
     assert "IXSCAN" in used
     assert "COLLSCAN" not in used

@@ -16,6 +16,7 @@ from loyalty.model.notice import NoticeKind
 from loyalty.model.order import Delivery, Order, OrderState, grouped
 from loyalty.rules.voucher_code import voucher_code
 from models.commits.request import Committed, Outcome
+from models.mongo.ledger import record_id
 from resolvers import voucher as vouchers
 from resolvers.audit.audit import audit
 from resolvers.core.actor import Role
@@ -182,7 +183,7 @@ async def test_the_audit_finds_edited_uses(catalogue_client: CatalogueClient, su
     member = await catalogue_client.earn(300)
     used, unused = [await catalogue_client.order(member, "bowl") for _ in range(2)]
     committed(await redeem(catalogue_client, code_of(catalogue_client, used)))
-    orders, events = catalogue_client.services.database.orders, catalogue_client.services.database.events
+    orders, records = catalogue_client.services.database.orders, catalogue_client.services.database.records
     document = await orders.find_one({"_id": used.id})
     other = await orders.find_one({"_id": unused.id})
     assert document is not None
@@ -198,12 +199,13 @@ async def test_the_audit_finds_edited_uses(catalogue_client: CatalogueClient, su
         assert f"{name} is used, 0 recorded events used it" in await faults(catalogue_client)
         await orders.replace_one({"_id": unused.id}, other)
     with subtests.test("a second event"):
-        event = await events.find_one({"operation": "redeem-voucher"})
-        assert event is not None
-        await events.insert_one({**event, "_id": "another", "key": "another"})
+        record = await records.find_one({"cause.operation": "redeem-voucher"})
+        assert record is not None
+        another = record_id(member, 99)
+        await records.insert_one({**record, "_id": another, "version": 99, "key": "another"})
         found = await faults(catalogue_client)
         assert f"the voucher of order {used.number} is used, 2 recorded events used it" in found
-        await events.delete_one({"_id": "another"})
+        await records.delete_one({"_id": another})
     with subtests.test("one code twice"):
         # Codes are encrypted numbers. The unique index on numbers refuses it; without the index, the audit says so.
         await catalogue_client.services.database.db["orders"].drop_index("programme_1_number_1")

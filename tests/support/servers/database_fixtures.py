@@ -8,6 +8,7 @@ import pytest
 from models.commits.committer import Committer
 from models.live.change_feed import ChangeFeed
 from models.live.hub import Hub
+from models.migrations.events_in_ledger import FORMER_INDEX
 from models.mongo.database import Database, connect
 from models.mongod.server import EmbeddedServer
 from models.programmes.programme_store import Programmes, apply_file
@@ -44,6 +45,15 @@ async def database(prepared_mongod: EmbeddedServer) -> AsyncIterator[Database]:
         await database.db[name].delete_many({})
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def migrated_database(database: Database) -> AsyncIterator[Database]:
+    """For tests of migrations: restore the validators and indexes afterwards, which other tests share."""
+    yield database
+    if FORMER_INDEX in await database.records.index_information():
+        await database.records.drop_index(FORMER_INDEX)
+    await database.prepare()
 
 
 @pytest.fixture(scope="session")

@@ -169,7 +169,7 @@ async def test_a_purchase_and_its_redemption_in_one_group_give_the_same(
     ]
     outcomes = await all_of(requests, committer)
     assert [committed(outcome).snapshot.member.available for outcome in outcomes] == [10, 20]
-    event = await database.events.find_one({"key": "basket"})
+    event = await database.records.find_one({"cause.key": "basket"})
     assert event is not None
     [use] = event["consequences"]
     assert event["grants"][-1] == ["offer/double", [10], False]

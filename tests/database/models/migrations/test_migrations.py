@@ -30,9 +30,9 @@ FORMER = {"email": "sam@exämple.org", "phone": "2125550123", "card": "card-1"}
 
 
 @pytest.fixture
-async def applied(resolver_client: ResolverClient) -> ResolverClient:
+async def applied(resolver_client: ResolverClient, migrated_database: Database) -> ResolverClient:
     """The grocer's programme, stored as gateways apply it."""
-    database = resolver_client.services.database
+    database = migrated_database
     await apply_file(database, programme_source("grocer"), now=resolver_client.clock(), applied_by="tests")
     return resolver_client
 

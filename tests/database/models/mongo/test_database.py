@@ -22,19 +22,18 @@ from models.mongod.server import EmbeddedServer
 
 async def test_an_empty_server_gets_its_collections_indexes_and_validators(database: Database) -> None:
     names = await database.db.list_collection_names()
-    assert {"members", "entries", "events", "identities", "programmes"} <= set(names)
+    assert {"members", "entries", "identities", "programmes"} <= set(names)
     indexes = {
         name: sorted(index for index in await database.db[name].index_information() if index != "_id_")
-        for name in ("members", "entries", "events", "identities", "programmes")
+        for name in ("members", "entries", "identities", "programmes")
     }
     assert indexes == {
         "members": ["due_at_1", "programme_1__id_1", "programme_1_number_1"],
-        "entries": ["programme_1_member_1_version_1"],
-        "events": [
-            "key_1_member_1",
+        "entries": [
+            "cause.key_1_member_1",
+            "key_1",
             "programme_1_member_1_claim.until_1",
-            "programme_1_member_1_occurred_at_-1",
-            "programme_1_waiting.until_1_sender_1",
+            "programme_1_waiting.until_1_cause.subject_1",
         ],
         "identities": ["member_1"],
         "programmes": ["programme_1_version_-1"],
@@ -91,9 +90,8 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("entries", {"$unset": {"entries.0.postings": 1}}),
     ("entries", {"$unset": {"cause.key": 1}}),
     ("entries", {"$unset": {"member": 1}}),
-    ("events", {"$set": {"digest": "short"}}),
-    ("events", {"$set": {"version": 0}}),
-    ("events", {"$unset": {"member": 1}}),
+    ("entries", {"$set": {"digest": "short"}}),
+    ("entries", {"$set": {"key": 1}}),
     ("identities", {"$unset": {"member": 1}}),
     ("identities", {"$set": {"programme": None}}),
 ]
@@ -104,9 +102,7 @@ async def test_mongodb_validators_refuse_invalid_documents(
 ) -> None:
     member = await request_factory.member(committer)
     committed(await committer.commit(request_factory.buy(member, "5.00")))
-    collections: dict[str, Collection] = {
-        name: Collection(database.db, name) for name in ("members", "entries", "events")
-    }
+    collections: dict[str, Collection] = {name: Collection(database.db, name) for name in ("members", "entries")}
     collections["identities"] = database.identities
     filters = {"members": {"_id": member}, "identities": {"member": member}}
     for name, change in WRONG:

@@ -37,7 +37,7 @@ async def shopped(client: FullProgrammeClient) -> tuple[str, dict[str, str]]:
         await client.buy(member, "120.00", key=keys[name])
     for name in ("returned", "gone"):
         if name == "gone":
-            document = await client.services.database.events.find_one({"key": keys[name]})
+            document = await client.services.database.records.find_one({"type": "purchase", "cause.key": keys[name]})
             assert document is not None
             [order] = [row["order"] for row in document["consequences"] if row["rule"] == "offer/loaf"]
             found = await client.services.reader.order("market", order)
@@ -58,7 +58,7 @@ async def test_what_followed_from_purchases_passes(client: FullProgrammeClient) 
     assert {key: use.uses for key, use in snapshot.member.offer_uses.items()} == {"loaf": 2, "double": 2, "five-off": 4}
     counters = {row["_id"]: row["taken"] async for row in client.services.database.counters.find({"kind": "budget"})}
     assert counters == {"market/budget/double": 120, "market/budget/five-off": 2000}
-    document = await client.services.database.events.find_one({"key": keys["returned"]})
+    document = await client.services.database.records.find_one({"type": "purchase", "cause.key": keys["returned"]})
     assert document is not None
     assert {row["rule"]: row["end"] for row in document["consequences"]} == {
         "offer/loaf": "reversed",
@@ -71,13 +71,13 @@ async def test_what_followed_from_purchases_passes(client: FullProgrammeClient) 
 @pytest.mark.parametrize(
     ("collection", "purchase", "change", "fault"),
     [
-        ("events", "stays", {"$set": {"returned": ["1"]}}, "is returned, and offer/loaf was not reversed"),
-        ("events", "returned", {"$inc": {"consequences.1.uses": 1}}, "the use of offer/double was not restored"),
-        ("events", "returned", {"$inc": {"consequences.1.charge": 5}}, "the use of offer/double was not restored"),
-        ("events", "returned", {"$inc": {"consequences.1.charge": 5}}, "it is 120, purchases sum to 125"),
-        ("events", "stays", {"$set": {"consequences": []}}, "counts 2 uses of offer 'loaf', its events sum to 1"),
-        ("events", "stays", {"$set": {"consequences": []}}, "budget/double: it is 120, purchases sum to 0"),
-        ("events", "stays", {"$set": {"consequences.0.uses": "two"}}, "cannot be read"),
+        ("records", "stays", {"$set": {"returned": ["1"]}}, "is returned, and offer/loaf was not reversed"),
+        ("records", "returned", {"$inc": {"consequences.1.uses": 1}}, "the use of offer/double was not restored"),
+        ("records", "returned", {"$inc": {"consequences.1.charge": 5}}, "the use of offer/double was not restored"),
+        ("records", "returned", {"$inc": {"consequences.1.charge": 5}}, "it is 120, purchases sum to 125"),
+        ("records", "stays", {"$set": {"consequences": []}}, "counts 2 uses of offer 'loaf', its events sum to 1"),
+        ("records", "stays", {"$set": {"consequences": []}}, "budget/double: it is 120, purchases sum to 0"),
+        ("records", "stays", {"$set": {"consequences.0.uses": "two"}}, "cannot be read"),
         ("orders", "returned", {"$set": {"state": "PLACED"}}, "of offer/loaf is PLACED"),
         ("orders", "gone", {"$set": {"state": "PLACED"}}, "of offer/loaf is PLACED, not cancelled"),
         ("members", "", {"$inc": {"offers.double.uses": -1}}, "counts 1 uses of offer 'double', its events sum to 2"),
@@ -90,10 +90,10 @@ async def test_what_was_edited_is_found(
 ) -> None:
     member, keys = await shopped(client)
     edited = getattr(client.services.database, collection)
-    if collection == "events":
-        query: dict[str, Any] = {"key": keys[purchase]}
+    if collection == "records":
+        query: dict[str, Any] = {"type": "purchase", "cause.key": keys[purchase]}
     elif collection == "orders":
-        document = await client.services.database.events.find_one({"key": keys[purchase]})
+        document = await client.services.database.records.find_one({"type": "purchase", "cause.key": keys[purchase]})
         assert document is not None
         query = {"_id": document["consequences"][0]["order"]}
     else:
@@ -110,9 +110,9 @@ async def test_documents_of_earlier_releases_pass(client: FullProgrammeClient) -
     committed(await client.redeem(member, "double", bought))
     await client.buy(member, "120.00", key=bought)
     committed(await client.redeem(member, "double", waits))
-    await database.events.update_many({"operation": "redeem"}, {"$unset": {"consequences": 1}})
+    await database.records.update_many({"cause.operation": "redeem"}, {"$unset": {"consequences": 1}})
     offers = {"$set": {"offers": [["double", 120]]}, "$unset": {"consequences": 1}}
-    await database.events.update_one({"key": bought}, offers)
+    await database.records.update_one({"type": "purchase", "cause.key": bought}, offers)
     old = {"bound": [[f"till/{waits}", [["double", 0]]]], "offers.double.purchases": ["till/x"]}
     await database.members.update_one({"_id": member}, {"$set": old})
     assert await report(client) == ""

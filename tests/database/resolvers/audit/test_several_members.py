@@ -11,6 +11,7 @@ from support.outcome import committed
 
 from loyalty.model.catalogue import Catalogue
 from models.commits.request import Committed
+from models.mongo.ledger import record_id
 from resolvers.audit.audit import Findings, audit
 
 
@@ -48,7 +49,9 @@ async def test_commands_of_several_members_hold(resolver_client: ResolverClient,
 
 
 async def test_a_part_whose_first_record_is_gone_is_found(resolver_client: ResolverClient, gift: Committed) -> None:
-    await resolver_client.services.database.records.delete_one({"_id": f"{gift.record.member}:{gift.record.version}"})
+    await resolver_client.services.database.records.delete_one(
+        {"_id": record_id(gift.record.member, gift.record.version)}
+    )
     other = gift.others[0].record
     assert await faults_of(resolver_client, other.member) == (
         f"version 3 is part of version {gift.record.version} of member {gift.record.member}, which does not exist",
@@ -61,7 +64,7 @@ async def test_a_part_whose_first_record_is_gone_is_found(resolver_client: Resol
 async def test_a_part_that_its_key_does_not_name_is_found(
     resolver_client: ResolverClient, gift: Committed, change: dict[str, object]
 ) -> None:
-    await resolver_client.services.database.events.update_one({"key": "points"}, change)
+    await resolver_client.services.database.records.update_one({"cause.key": "points"}, change)
     version = gift.record.version - 1
     assert await faults_of(resolver_client, gift.others[0].record.member) == (
         f"version 2 is part of version {version} of member {gift.record.member}, and key 'points' does not say so",
@@ -71,7 +74,7 @@ async def test_a_part_that_its_key_does_not_name_is_found(
 async def test_a_part_without_its_reference_is_found(resolver_client: ResolverClient, gift: Committed) -> None:
     other = gift.others[0].record
     await resolver_client.services.database.records.update_one(
-        {"_id": f"{other.member}:2"}, {"$unset": {"command": ""}}
+        {"_id": record_id(other.member, 2)}, {"$unset": {"command": ""}}
     )
     assert await faults_of(resolver_client, other.member) == (
         "version 2 does not match its own hash",

@@ -206,12 +206,12 @@ async def test_order_without_an_event_is_found(full_client: FullProgrammeClient)
 
 async def test_event_without_its_order_or_hold_is_found(full_client: FullProgrammeClient) -> None:
     await visited(full_client)
-    events = full_client.services.database.events
-    placed = {"operation": "place-order"}
-    await expect_fault(full_client, events, placed, {"$unset": {"orders": 1}}, "no recorded event created")
-    await expect_fault(full_client, events, placed, {"$set": {"orders": 5}}, "cannot be read")
-    first_hold = {"operation": "hold", "hold.points": 7}
-    await expect_fault(full_client, events, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
+    records = full_client.services.database.records
+    placed = {"cause.operation": "place-order"}
+    await expect_fault(full_client, records, placed, {"$unset": {"orders": 1}}, "no recorded event created")
+    await expect_fault(full_client, records, placed, {"$set": {"orders": 5}}, "cannot be read")
+    first_hold = {"cause.operation": "hold", "hold.points": 7}
+    await expect_fault(full_client, records, first_hold, {"$unset": {"hold": 1}}, "no recorded event created")
     assert await audit_report(full_client) == ""
 
 

@@ -40,8 +40,8 @@ async def state(database: Database) -> list[Any]:
 async def points_by_basket(database: Database) -> dict[int, int]:
     """Return the points of each basket from the ledger."""
     versions = {
-        (event["member"], event["version"]): int(event["key"])
-        async for event in database.events.find({"operation": "event"})
+        (event["member"], event["version"]): int(event["cause"]["key"])
+        async for event in database.records.find({"cause.operation": "event"})
     }
     return {
         versions[record["member"], record["version"]]: sum(
@@ -78,7 +78,9 @@ async def test_two_households_have_the_points_of_the_published_rule(
 
 async def test_data_is_shifted_to_the_present_by_whole_weeks(resolver_client: ResolverClient) -> None:
     await import_journey(resolver_client.services, households=1)
-    newest = await resolver_client.services.database.events.find_one({"operation": "event"}, sort=[("occurred_at", -1)])
+    newest = await resolver_client.services.database.records.find_one(
+        {"cause.operation": "event"}, sort=[("occurred_at", -1)]
+    )
     assert newest is not None
     last_in_file = datetime(2017, 12, 31, tzinfo=UTC)
     shift = await date_shift(resolver_client.services.database, resolver_client.clock())
@@ -134,7 +136,7 @@ async def test_a_run_that_was_interrupted_is_finished_by_the_next(
     database = resolver_client.services.database
     await import_journey(resolver_client.services, households=2)
     expected = await state(database)
-    for name in ("members", "entries", "events", "identities", "marks"):
+    for name in ("members", "entries", "identities", "marks"):
         await database.db[name].delete_many({})
 
     def interrupt(done: int, _total: int) -> None:
@@ -169,7 +171,7 @@ async def test_a_database_whose_cards_are_others_is_not_imported_into(resolver_c
     await enrol(resolver_client.context(), EnrolmentInput("form", Channel.STORE, card="household-1"))
     with pytest.raises(HouseholdRefused, match="household 1 cannot be enrolled: card_taken"):
         await import_journey(resolver_client.services, households=1)
-    assert await resolver_client.services.database.events.count_documents({"operation": "event"}) == 0
+    assert await resolver_client.services.database.records.count_documents({"cause.operation": "event"}) == 0
 
 
 async def test_an_import_goes_on_after_mongodb_has_stalled(

@@ -61,8 +61,8 @@ def bought(purchase: Purchase) -> MemberScenario:
 def stored(recorded: RecordedEvent) -> RecordedEvent:
     """Return a purchase as it is read again after it was stored, at first and after a refund."""
     document = {**event_fields(recorded), **amended_fields(recorded)}
-    own = {"key": recorded.event.key, "sender": recorded.event.sender}
-    return counted_event_of({**document, **own, "member": recorded.member, "version": recorded.version})
+    cause = {"key": recorded.event.key, "subject": recorded.event.sender}
+    return counted_event_of({**document, "cause": cause, "member": recorded.member, "version": recorded.version})
 
 
 def reversed_by(decision: Decision) -> dict[str, int]:

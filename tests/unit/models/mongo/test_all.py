@@ -43,7 +43,6 @@ def test_collections_are_those_of_all_files() -> None:
         "counters",
         "devices",
         "entries",
-        "events",
         "identities",
         "members",
         "orders",

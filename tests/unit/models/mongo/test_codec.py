@@ -51,7 +51,7 @@ from models.mongo.event import (
     waiting_event_of,
     waiting_fields,
 )
-from models.mongo.ledger import record_document, record_id, record_of
+from models.mongo.ledger import cause_document, record_document, record_id, record_of
 from models.mongo.member import (
     hold_document,
     hold_of,
@@ -130,7 +130,7 @@ def test_record_round_trips_and_matches_its_hash(history: MemberHistory) -> None
 @given(ANY_LIFE)
 def test_counted_event_round_trips(history: MemberHistory) -> None:
     for key, counted in history.counted.items():
-        about = {"key": key, "sender": "till", "member": "member", "version": counted.version}
+        about = {"cause": {"key": key, "subject": "till"}, "member": "member", "version": counted.version}
         assert counted_event_of(stored({**about, **event_fields(counted)})) == counted
 
 
@@ -171,7 +171,7 @@ def test_claimed_purchase_round_trips(state: ClaimState) -> None:
     event = Event("key", "tablet", "purchase", at, Channel.KIOSK, "367", purchase=purchase)
     claim = Claim(at + CLAIM_LASTS, 2, state)
     claimed = RecordedEvent(event, "member", 3, (), date(2026, 6, 15), None, (Fraction(0),), claim=claim)
-    about = {"key": "key", "sender": "tablet", "member": "member", "version": 3}
+    about = {"cause": {"key": "key", "subject": "tablet"}, "member": "member", "version": 3}
     assert counted_event_of(stored({**about, **event_fields(claimed)})) == claimed
     assert amended_fields(claimed)["claim"] == event_fields(claimed)["claim"]
 
@@ -260,13 +260,13 @@ def test_an_event_that_waits_round_trips_and_one_that_was_refused_says_why() -> 
     at = datetime(2026, 6, 1, 12, tzinfo=UTC)
     purchase = Purchase(Decimal("5.00"), "EUR", (PurchaseLine("a", Decimal(1), Decimal("5.00")),))
     event = Event("back", "till/1", "refund", at, Channel.STORE, "s-1", None, purchase, "sold", {}, "web shop")
-    about = {"operation": "event", "key": "back", "sender": "till/1", "member": "member"}
     for reason in (None, "import"):
         cause = Cause("event", "till", "till/1", "back", reason)
         waits = WaitingEvent(event, cause, Waiting("till/1", "back", "web%20shop/sold", at + WAITING_MAX))
-        document = stored({**about, **waiting_fields(waits, 7)})
-        assert (waiting_event_of(document), document["waited"]) == (waits, 7)
+        waiting_record = {"cause": cause_document(replace(cause, operation="wait")), "version": 7}
+        document = stored({**waiting_record, **waiting_fields(waits)})
+        assert waiting_event_of(document) == waits
         assert (is_counted(document), refusal_of(document)) == (False, None)
     refusal = Refusal(RefusalCode.NOT_FOUND, "purchase_never_arrived", ("refundOf",), {"key": "sold", "days": 30})
-    refused = stored({**about, **refused_fields(refusal)})
+    refused = stored(refused_fields(refusal))
     assert (is_counted(refused), refusal_of(refused)) == (False, refusal)
