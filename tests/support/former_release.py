@@ -4,7 +4,6 @@ from typing import Any
 
 from loyalty.commands.record_event import WAIT_OPERATION
 from loyalty.commands.registry import EVENT_OPERATION
-from models.migrations.events_in_ledger import FORMER_INDEX as PLACEHOLDER
 from models.migrations.events_in_ledger import former_events
 from models.mongo.database import Database
 from models.mongo.event import WAITING_FIELDS
@@ -46,8 +45,6 @@ async def store_as_former_release(database: Database) -> None:
     records = await database.records.find().to_list()
     await database.records.delete_many({})
     await database.db.command("collMod", "entries", validator={})
-    if PLACEHOLDER in await database.records.index_information():  # of a migration that another test has finished
-        await database.records.drop_index(PLACEHOLDER)
     await database.records.create_index(FORMER_INDEX, unique=True)
     former = [
         {
