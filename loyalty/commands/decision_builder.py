@@ -28,6 +28,7 @@ from loyalty.model.ledger import (
     Record,
     RecordRef,
     TierStatus,
+    apply_postings,
     seal,
 )
 from loyalty.model.lot import (
@@ -734,17 +735,16 @@ class DecisionBuilder:
         member, points = self.member, 0
         balance = member.available
         if moved:
-            balances, lots = dict(member.balances), member.lots
+            lots = member.lots
             for posting in moved:
                 account, moves, lot = posting.account, posting.points, posting.lot
-                balances[account] = balances.get(account, 0) + moves
                 if account is Account.AVAILABLE:
                     points += moves
                     if lot is not None:
                         lots = with_points(lots, lot, moves)
                 elif lot is not None and (moves > 0 or lots.contains(lot)):
                     lots = with_points(lots, lot, 0, expired=moves)
-            set_fields(member, balances=balances, lots=lots)
+            set_fields(member, balances=apply_postings(member.balances, moved), lots=lots)
         entry = Entry(kind, points, balance + points, occurred_at, channel, moved, tuple(explanations), label, params)
         self.entries.append(entry)
         self._notice_entry(kind, points, params)

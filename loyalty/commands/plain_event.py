@@ -5,15 +5,11 @@ They are decided in one step, in less time than a `DecisionBuilder` takes, to th
 
 from datetime import datetime
 
-from loyalty.commands.decision_builder import (
-    BALANCE_MAX,
-    prune_offer_uses,
-    tier_notices,
-)
+from loyalty.commands.decision_builder import BALANCE_MAX, prune_offer_uses, tier_notices
 from loyalty.kernel.calendar import day_of, expiry_day
 from loyalty.model.decision import Decision
 from loyalty.model.event import NOT_RETURNED, PURCHASE, Consequence, Event, RecordedEvent
-from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, seal
+from loyalty.model.ledger import Account, Cause, Entry, EntryKind, LotKey, Posting, Record, apply_postings, seal
 from loyalty.model.lot import prune_expired
 from loyalty.model.member import Member, mutable_copy, set_fields
 from loyalty.model.notice import Notice, NoticeKind
@@ -52,9 +48,7 @@ def decide_plainly(event: Event, cause: Cause, member: Member, programme: Progra
     if points:
         postings = (Posting(Account.ISSUED, -points), Posting(Account.AVAILABLE, points, lot))
         notices.append(Notice(NoticeKind.POINTS_EARNED, {"points": points}))
-        balances = dict(member.balances)
-        for account, moved in ((Account.ISSUED, -points), (Account.AVAILABLE, points)):
-            balances[account] = balances.get(account, 0) + moved
+        balances = apply_postings(member.balances, postings)
         set_fields(after, balances=balances, lots=member.lots.with_points(lot, points, 0))
     days = member.qualifying_days.with_points(day, qualifying)
     tier_before = member.tier_status

@@ -177,13 +177,17 @@ class Record:
         return tuple(explanation for entry in self.entries for explanation in entry.explanations)
 
 
+def apply_postings(balances: Mapping[Account, int], postings: Iterable[Posting]) -> dict[Account, int]:
+    """Return the balances after some postings; `balances` itself stays as it is."""
+    result = dict(balances)
+    for posting in postings:
+        result[posting.account] = result.get(posting.account, 0) + posting.points
+    return result
+
+
 def apply_entries(balances: Mapping[Account, int], entries: Iterable[Entry]) -> dict[Account, int]:
     """Return the balances after the postings of `entries`; `balances` itself stays as it is."""
-    result = dict(balances)
-    for entry in entries:
-        for posting in entry.postings:
-            result[posting.account] = result.get(posting.account, 0) + posting.points
-    return result
+    return apply_postings(balances, (posting for entry in entries for posting in entry.postings))
 
 
 def _lot_content(lot: LotKey) -> list[str | None]:

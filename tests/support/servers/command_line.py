@@ -14,6 +14,7 @@ from unittest.mock import patch
 from typer.testing import CliRunner
 
 from gateway.cli.main import app, main
+from models.mongo.database import Database
 from support.servers.gateway import CARILLON, environment
 
 # A plain terminal of 100 columns.
@@ -96,6 +97,19 @@ async def run_carillon_process(*arguments: str, within_seconds: float = 60, **se
         raise
     assert process.returncode is not None
     return CommandResult(process.returncode, out.decode().strip(), err.decode().strip())
+
+
+async def migrate_with_a_kill(database: Database, url: str, mark: str) -> None:
+    """Migrate in a process that is killed once a migration has stored its mark, then in another one to the end."""
+    settings = {"CARILLON_MONGODB_URL": url, "CARILLON_DATABASE": database.db.name}
+    process = await asyncio.create_subprocess_exec(CARILLON, "migrate", env=environment(**settings))
+    async with asyncio.timeout(60):
+        while await database.marks.find_one({"_id": mark}) is None:
+            pass
+    process.kill()
+    await process.wait()
+    ran = await run_carillon("migrate", **settings)
+    assert (ran.code, ran.out.splitlines()[-1]) == (0, "Every migration is done.")
 
 
 def help_texts() -> str:

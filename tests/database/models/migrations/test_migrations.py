@@ -9,8 +9,7 @@ import pytest
 from support.clients.resolver_client import ResolverClient
 from support.documents import documents
 from support.programme_files import programme_source
-from support.servers.command_line import run_carillon
-from support.servers.gateway import CARILLON, environment
+from support.servers.command_line import migrate_with_a_kill
 
 from loyalty.kernel.canonical import stored_identity
 from models.loading.code_pool import load_codes
@@ -194,16 +193,7 @@ async def test_two_processes_may_run_it_at_once(applied: ResolverClient, monkeyp
 async def test_a_killed_process_continues(mongod: EmbeddedServer, applied: ResolverClient) -> None:
     database = applied.services.database
     members = [await former_member(applied, card=f"card-{number}") for number in range(450)]
-    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
-    process = await asyncio.create_subprocess_exec(CARILLON, "migrate", env=environment(**settings))
-    mark: Any = None
-    async with asyncio.timeout(60):
-        while mark is None:
-            mark = await database.marks.find_one({"_id": "migration/1/grocer"})
-    process.kill()
-    await process.wait()
-    ran = await run_carillon("migrate", **settings)
-    assert (ran.code, ran.out.splitlines()[-1]) == (0, "Every migration is done.")
+    await migrate_with_a_kill(database, mongod.url, "migration/1/grocer")
     assert await faults_of(database) == []
     assert [await found(applied, "card", f"CARD {number}") for number in range(0, 450, 50)] == members[::50]
 

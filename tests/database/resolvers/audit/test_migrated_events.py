@@ -14,8 +14,7 @@ from support.documents import Documents, documents
 from support.former_release import FORMER_INDEX, store_as_former_release
 from support.outcome import committed, refused
 from support.programme_files import programme_source
-from support.servers.command_line import run_carillon
-from support.servers.gateway import CARILLON, environment
+from support.servers.command_line import migrate_with_a_kill
 
 from loyalty.kernel.refusal import RefusalCode
 from loyalty.model.event import Purchase
@@ -161,16 +160,7 @@ async def test_a_killed_process_continues(mongod: EmbeddedServer, shop: Shop) ->
     await asyncio.gather(*(shop.buy(member, "1.00") for _ in range(1500)))
     expected = await stored(database)
     await store_as_former_release(database)
-    settings = {"CARILLON_MONGODB_URL": mongod.url, "CARILLON_DATABASE": database.db.name}
-    process = await asyncio.create_subprocess_exec(CARILLON, "migrate", env=environment(**settings))
-    mark: Any = None
-    async with asyncio.timeout(60):
-        while mark is None:
-            mark = await database.marks.find_one({"_id": "migration/3/grocer"})
-    process.kill()
-    await process.wait()
-    ran = await run_carillon("migrate", **settings)
-    assert (ran.code, ran.out.splitlines()[-1]) == (0, "Every migration is done.")
+    await migrate_with_a_kill(database, mongod.url, "migration/3/grocer")
     assert await stored(database) == expected
     assert await faults_of(database) == []
 
